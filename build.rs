@@ -1,0 +1,6 @@
+//! The binary embeds `bundles/`: a file added there must rebuild it.
+
+fn main() {
+    println!("cargo:rerun-if-changed=bundles");
+    println!("cargo:rerun-if-changed=images.lock");
+}

@@ -1,0 +1,7 @@
+//! windlass installs a data platform on Kubernetes: components in `bundles/` become a catalog, catalog and answers
+//! and what the cluster has become a plan, and the engine runs the plan through the drivers.
+//!
+//! The map of the code is `docs/architecture.md`; `tests/imports.rs` holds each module to what it may import.
+
+pub mod driver;
+pub mod model;

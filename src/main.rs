@@ -1,0 +1,3 @@
+//! The `windlass` binary: parse, run, outcome to exit code.
+
+fn main() {}
