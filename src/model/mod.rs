@@ -2,6 +2,7 @@
 
 mod progress;
 mod secret;
+pub mod yaml;
 
 pub use progress::{Progress, ProgressSink, silent};
 pub use secret::Secret;
