@@ -25,7 +25,7 @@ pods, and a label holds 63: with "-namenode" that leaves 43 for the release.
 
 {{- define "hdfs.selector" -}}
 app.kubernetes.io/name: hdfs
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "hdfs.labels" -}}
@@ -79,9 +79,9 @@ limits:
 
 {{- define "hdfs.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ .Values.user.uid }}
-runAsGroup: {{ .Values.user.gid }}
-fsGroup: {{ .Values.user.gid }}
+runAsUser: {{ int64 .Values.user.uid }}
+runAsGroup: {{ int64 .Values.user.gid }}
+fsGroup: {{ int64 .Values.user.gid }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
@@ -101,7 +101,7 @@ capabilities:
 - name: HADOOP_LOG_DIR
   value: /var/log/hadoop
 - name: HADOOP_USER_NAME
-  value: {{ .Values.user.name }}
+  value: {{ .Values.user.name | quote }}
 - name: POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
 # Needed from Java 17 on; Java 8 does not read this variable, and would refuse the flags.
@@ -148,7 +148,12 @@ imagePullSecrets:
 <?xml version="1.0"?>
 <configuration>
 {{- range $name, $value := . }}
-  <property><name>{{ $name }}</name><value>{{ $value | toString | replace "&" "&amp;" | replace "<" "&lt;" }}</value></property>
+  <property><name>{{ $name }}</name><value>{{ include "hdfs.scalar" $value | replace "&" "&amp;" | replace "<" "&lt;" }}</value></property>
 {{- end }}
 </configuration>
+{{- end }}
+
+{{/* Numbers of a values file are floats, and would print as 2.68435456e+08. */}}
+{{- define "hdfs.scalar" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end }}

@@ -17,7 +17,7 @@
 
 {{- define "livy.selector" -}}
 app.kubernetes.io/name: livy
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "livy.labels" -}}
@@ -78,9 +78,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "livy.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ .Values.spark.uid }}
-runAsGroup: {{ .Values.spark.uid }}
-fsGroup: {{ .Values.spark.uid }}
+runAsUser: {{ int64 .Values.spark.uid }}
+runAsGroup: {{ int64 .Values.spark.uid }}
+fsGroup: {{ int64 .Values.spark.uid }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
@@ -105,7 +105,7 @@ imagePullSecrets:
 <?xml version="1.0"?>
 <configuration>
 {{- range $name, $value := . }}
-  <property><name>{{ $name }}</name><value>{{ $value | toString | replace "&" "&amp;" | replace "<" "&lt;" }}</value></property>
+  <property><name>{{ $name }}</name><value>{{ include "livy.scalar" $value | replace "&" "&amp;" | replace "<" "&lt;" }}</value></property>
 {{- end }}
 </configuration>
 {{- end }}
@@ -139,7 +139,7 @@ imagePullSecrets:
 {{- $_ := set $conf "spark.kubernetes.container.image.pullSecrets" (join "," $names) -}}
 {{- end -}}
 {{- range $name, $value := mergeOverwrite $conf $v.spark.conf }}
-{{ $name }} {{ $value }}
+{{ $name }} {{ include "livy.scalar" $value }}
 {{- end }}
 {{- end }}
 
@@ -161,7 +161,7 @@ imagePullSecrets:
 {{- $_ := set $conf "livy.ui.history-server-url" . -}}
 {{- end -}}
 {{- range $name, $value := mergeOverwrite $conf $v.conf }}
-{{ $name }} = {{ $value }}
+{{ $name }} = {{ include "livy.scalar" $value }}
 {{- end }}
 {{- end }}
 
@@ -177,7 +177,7 @@ metadata:
   labels:
     app.kubernetes.io/name: spark
     app.kubernetes.io/component: {{ .role }}
-    app.kubernetes.io/instance: {{ .root.Release.Name }}
+    app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
     app.kubernetes.io/part-of: windlass
     app.kubernetes.io/managed-by: livy
 spec:
@@ -190,7 +190,7 @@ spec:
   {{- if $v.spark.sharedLibraries }}
   initContainers:
   - name: shared-libraries
-    image: {{ include "livy.image" $v.spark.image }}
+    image: {{ include "livy.image" $v.spark.image | quote }}
     imagePullPolicy: {{ $v.spark.image.pullPolicy }}
     command: [bash, -c]
     args:
@@ -241,4 +241,9 @@ spec:
   {{- if $v.spark.sharedLibraries }}
   - {name: shared-libraries, emptyDir: {}}
   {{- end }}
+{{- end }}
+
+{{/* Numbers of a values file are floats, and would print as 2.68435456e+08. */}}
+{{- define "livy.scalar" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end }}

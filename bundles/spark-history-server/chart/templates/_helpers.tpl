@@ -8,7 +8,7 @@
 
 {{- define "shs.selector" -}}
 app.kubernetes.io/name: spark-history-server
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "shs.labels" -}}
@@ -38,6 +38,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
   "spark.history.ui.port" 18080
 -}}
 {{- range $name, $value := mergeOverwrite $conf .Values.conf }}
-{{ $name }} {{ $value }}
+{{ $name }} {{ include "shs.scalar" $value }}
 {{- end }}
+{{- end }}
+
+{{/* Numbers of a values file are floats, and would print as 2.68435456e+08. */}}
+{{- define "shs.scalar" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end }}
