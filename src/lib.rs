@@ -3,5 +3,7 @@
 //!
 //! The map of the code is `docs/architecture.md`; `tests/imports.rs` holds each module to what it may import.
 
+pub mod answers;
+pub mod catalog;
 pub mod driver;
 pub mod model;

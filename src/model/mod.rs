@@ -1,8 +1,12 @@
 //! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O.
 
+mod chart;
+mod names;
 mod progress;
 mod secret;
 pub mod yaml;
 
+pub use chart::{ChartFiles, digest};
+pub use names::{PULL_SECRET, STATE_NAMESPACE, STATE_SECRET};
 pub use progress::{Progress, ProgressSink, silent};
 pub use secret::Secret;

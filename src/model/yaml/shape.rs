@@ -13,6 +13,8 @@ pub enum Shape {
     Bool,
     /// Any scalar.
     Scalar,
+    /// A text that fits: what is wanted in words, and the test.
+    That(&'static str, fn(&str) -> bool),
     /// A text, or a mapping from language to text.
     Words,
     /// A list of such values.
@@ -58,17 +60,15 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
     match (shape, &node.yaml) {
         (Shape::Text | Shape::Scalar, Yaml::Scalar(scalar)) if *scalar != Scalar::Null => {}
         (Shape::Int, Yaml::Scalar(Scalar::Int(_))) | (Shape::Bool, Yaml::Scalar(Scalar::Bool(_))) => {}
+        (Shape::That(_, fits), Yaml::Scalar(Scalar::Text(text))) if fits(text) => {}
+        (Shape::That(wanted, _), Yaml::Scalar(Scalar::Text(text))) => {
+            findings.add(file, node.pos, format!("expected {wanted}, found `{text}`"));
+        }
         (Shape::Words, Yaml::Scalar(Scalar::Text(_))) => {}
         (Shape::Words, Yaml::Map(entries)) => {
             for (language, pos, value) in entries {
                 if !matches!(language.as_str(), "en" | "ru") {
-                    findings.add_unknown(
-                        file,
-                        *pos,
-                        format!("unknown language `{language}`"),
-                        language,
-                        ["en", "ru"],
-                    );
+                    findings.add_unknown(file, *pos, format!("unknown language `{language}`"), language, ["en", "ru"]);
                 }
                 check(file, value, &Shape::Text, findings);
             }
@@ -89,6 +89,7 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
         (Shape::Map(fields), Yaml::Map(_)) => check_fields(file, node, fields, None, findings),
         (Shape::Tagged(tag, kinds), Yaml::Map(_)) => check_tagged(file, node, tag, kinds, findings),
         (Shape::Text, _) => wrong(findings, "a text"),
+        (Shape::That(wanted, _), _) => wrong(findings, wanted),
         (Shape::Scalar, _) => wrong(findings, "a value"),
         (Shape::Int, _) => wrong(findings, "a whole number"),
         (Shape::Bool, _) => wrong(findings, "true or false"),
@@ -115,20 +116,13 @@ fn check_tagged(
         Some((_, fields)) => check_fields(file, node, fields, Some(tag), findings),
         None => {
             let name = kind.text().unwrap_or_default();
-            let message =
-                format!("unknown {tag} `{name}`, known are {}", names().collect::<Vec<_>>().join(", "));
+            let message = format!("unknown {tag} `{name}`, known are {}", names().collect::<Vec<_>>().join(", "));
             findings.add_unknown(file, kind.pos, message, name, names());
         }
     }
 }
 
-fn check_fields(
-    file: &str,
-    node: &Node,
-    fields: &'static [Field],
-    tag: Option<&'static str>,
-    findings: &mut Findings,
-) {
+fn check_fields(file: &str, node: &Node, fields: &'static [Field], tag: Option<&'static str>, findings: &mut Findings) {
     for (key, pos, value) in node.map().unwrap_or_default() {
         if Some(key.as_str()) == tag {
             continue;
