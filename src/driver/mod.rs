@@ -1,1 +1,5 @@
 //! The only code that touches the world.
+
+pub mod helm;
+pub mod kube;
+pub mod process;

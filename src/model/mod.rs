@@ -1,6 +1,7 @@
 //! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O.
 
 mod chart;
+pub mod cluster;
 mod names;
 mod progress;
 mod secret;
