@@ -23,11 +23,12 @@ LINK=$NAME-sbx
 
 NODE=$DIR/node # everything the node keeps; what a user needs is directly in DIR
 STATE=$DIR/state
+TRACES=/var/lib/windlass/traces # what was made outside of DIR, of all sandboxes of this machine together
 LOCK=/run/windlass-sandbox-$NAME.lock
 
 # Messages: what failed, where, and the next command; progress on stderr, results on stdout.
 now_ms() { date +%s%3N; }
-STARTED=$(now_ms)
+STARTED=${SANDBOX_STARTED:-$(now_ms)} # of the outermost script, so that times go on in those it calls
 seconds_since() { # MS -> "12.3"
   local ms=$(($(now_ms) - $1))
   printf '%d.%d' $((ms / 1000)) $((ms % 1000 / 100))
@@ -148,7 +149,7 @@ take_lock() { # WHAT
   local said=0
   exec {LOCK_FD}>>"$LOCK"
   while ! flock -n "$LOCK_FD"; do
-    if [ $((said % 20)) = 0 ]; then say "another command holds $LOCK ($(cat "$LOCK" 2>/dev/null)): waiting for it"; fi
+    if [ $((said % 20)) = 2 ]; then say "another command holds $LOCK ($(cat "$LOCK" 2>/dev/null)): waiting for it"; fi
     said=$((said + 1))
     [ $said -lt 3600 ] || die "gave up waiting for $LOCK after half an hour" "ps -p \"\$(fuser $LOCK)\""
     sleep 0.5

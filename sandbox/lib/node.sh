@@ -57,7 +57,8 @@ make_host_folders() {
   local folder
   for folder in /var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers; do
     [ ! -d "$folder" ] || continue
-    echo "$folder" >>"$STATE/host-folders"
+    mkdir -p "$TRACES"
+    echo "$folder" >>"$TRACES/folders"
     mkdir -p "$folder"
   done
 }
@@ -87,14 +88,18 @@ node_started() {
 
 # The pair lives as long as the node's network namespace.
 make_link() {
-  if ip link show "$LINK" >/dev/null 2>&1 && in_node ip -4 addr show dev eth0 2>/dev/null | grep -q " $NODE_IP/30 " &&
-    ip -4 addr show dev "$LINK" | grep -q " $HOST_IP/30 "; then return; fi
+  if link_ready; then return; fi
   ip link del "$LINK" 2>/dev/null || true
   if ! { ip link add "$LINK" type veth peer name eth0 netns "$NODE_PID" &&
     ip addr add "$HOST_IP/30" dev "$LINK" && ip link set "$LINK" up &&
     in_node ip addr add "$NODE_IP/30" dev eth0 && in_node ip link set eth0 up; }; then
     die "failed to make the link $LINK to the node" "sandbox/down && sandbox/up"
   fi
+}
+
+link_ready() {
+  ip -4 addr show dev "$LINK" up 2>/dev/null | grep -q " $HOST_IP/30 " &&
+    in_node ip -4 addr show dev eth0 up 2>/dev/null | grep -q " $NODE_IP/30 "
 }
 
 # Kills all of it and removes what it left outside of DIR. Also right for what a killed `up` left, and for nothing.
@@ -106,14 +111,18 @@ stop_node() {
   rm -f "$STATE/node"
 }
 
+# Removes what was made outside of DIR, unless another sandbox still runs: removing a folder would take away the mount
+# it has there, and unloading a module its filtering.
 remove_host_traces() {
   local entry
-  if [ -f "$STATE/host-folders" ]; then
-    while read -r entry; do rmdir "$entry" 2>/dev/null || true; done <"$STATE/host-folders"
+  if grep -qs " /var/lib/kubelet " /proc/[0-9]*/mountinfo; then return; fi
+  if [ -f "$TRACES/folders" ]; then
+    while read -r entry; do rmdir "$entry" 2>/dev/null || true; done <"$TRACES/folders"
   fi
-  if [ -f "$STATE/modules" ]; then
-    while read -r entry; do modprobe -r "$entry" 2>/dev/null || true; done < <(tac "$STATE/modules")
+  if [ -f "$TRACES/modules" ]; then
+    while read -r entry; do modprobe -r "$entry" 2>/dev/null || true; done < <(tac "$TRACES/modules")
   fi
+  rm -rf "$TRACES"
 }
 
 # Sets what a running node was started with.
@@ -141,4 +150,4 @@ dns_ready() {
 storage_ready() {
   kubectl get storageclass local-path >/dev/null && in_node pgrep -x local-path-prov >/dev/null
 }
-node_healthy() { node_alive && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready; }
+node_healthy() { node_alive && link_ready && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready; }

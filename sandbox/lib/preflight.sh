@@ -88,8 +88,8 @@ load_modules() {
   for module in overlay bridge veth br_netfilter; do
     if [ -d "/sys/module/$module" ] || ! command -v modprobe >/dev/null || [ ! -d "/lib/modules/$(uname -r)" ]; then continue; fi
     if modprobe "$module" 2>/dev/null && [ -d "/sys/module/$module" ]; then
-      mkdir -p "$STATE"
-      echo "$module" >>"$STATE/modules"
+      mkdir -p "$TRACES"
+      echo "$module" >>"$TRACES/modules"
       if [ "$module" = br_netfilter ]; then
         sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-arptables=0
       fi
