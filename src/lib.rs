@@ -7,3 +7,4 @@ pub mod answers;
 pub mod catalog;
 pub mod driver;
 pub mod model;
+pub mod plan;

@@ -3,11 +3,13 @@
 mod chart;
 pub mod cluster;
 mod names;
+pub mod observed;
 mod progress;
 mod secret;
+pub mod state;
 pub mod yaml;
 
 pub use chart::{ChartFiles, digest};
-pub use names::{PULL_SECRET, STATE_NAMESPACE, STATE_SECRET};
+pub use names::{CHART_DIGEST, PULL_SECRET, STATE_NAMESPACE, STATE_SECRET};
 pub use progress::{Progress, ProgressSink, silent};
 pub use secret::Secret;

@@ -8,3 +8,6 @@ pub const STATE_SECRET: &str = "windlass-state";
 
 /// The imagePullSecret that windlass makes in each namespace where one is needed.
 pub const PULL_SECRET: &str = "windlass-registry";
+
+/// Annotation of Chart.yaml with the digest of the chart, so that a release says which chart it was made from.
+pub const CHART_DIGEST: &str = "windlass.dev/chart-digest";
