@@ -6,5 +6,7 @@
 pub mod answers;
 pub mod catalog;
 pub mod driver;
+pub mod engine;
+pub mod event;
 pub mod model;
 pub mod plan;
