@@ -7,8 +7,11 @@ list_images() {
   IMAGES=$STATE/images
   mkdir -p "$STATE"
   if [ "$NODE_ONLY" = no ]; then
-    # Its progress goes to our stderr, its last line of stdout is the list.
-    list=$(setpriv --pdeathsig TERM "$SANDBOX_HOME/images/build" {LOCK_FD}>&- | tail -n 1) || rc=$?
+    # Its progress goes to our stderr, its last line of stdout is the list. In the background, so that a signal is
+    # heard while it works.
+    setpriv --pdeathsig TERM "$SANDBOX_HOME/images/build" >"$STATE/images.out" {LOCK_FD}>&- &
+    wait $! || rc=$?
+    list=$(tail -n 1 "$STATE/images.out")
     if [ "$rc" != 0 ] || [ ! -f "$list" ]; then
       die "failed to build the platform's images (sandbox/images/build, above)" "sandbox/up"
     fi
