@@ -1,5 +1,6 @@
 //! The only code that touches the world.
 
 pub mod helm;
+pub mod http;
 pub mod kube;
 pub mod process;
