@@ -4,7 +4,9 @@
 //! The map of the code is `docs/architecture.md`; `tests/imports.rs` holds each module to what it may import.
 
 pub mod answers;
+
 pub mod catalog;
+pub mod cli;
 pub mod driver;
 pub mod engine;
 pub mod event;
