@@ -1,1 +1,3 @@
 //! The only code that touches the world.
+
+pub mod webhdfs;
