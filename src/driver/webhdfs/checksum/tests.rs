@@ -52,7 +52,10 @@ fn an_empty_file_is_a_case_of_its_own() {
     let body = answer("MD5-of-0MD5-of-0CRC32", "00000000000000000000000070bc8f4b72a86921468bf8e8441dce5100000000");
     assert_eq!(checksum(b"", Layout::default()), FileChecksum::parse(&body).unwrap());
     // Whatever the layout of other files: it has no chunk that could show one.
-    assert_eq!(checksum(b"", Layout { block_size: 7, bytes_per_crc: 3, kind: CrcKind::Crc32 }).hex()[24..], *"70bc8f4b72a86921468bf8e8441dce51");
+    assert_eq!(
+        checksum(b"", Layout { block_size: 7, bytes_per_crc: 3, kind: CrcKind::Crc32 }).hex()[24..],
+        *"70bc8f4b72a86921468bf8e8441dce51"
+    );
 }
 
 #[test]
