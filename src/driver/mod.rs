@@ -4,3 +4,4 @@ pub mod helm;
 pub mod http;
 pub mod kube;
 pub mod process;
+pub mod webhdfs;
