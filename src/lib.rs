@@ -11,4 +11,5 @@ pub mod driver;
 pub mod engine;
 pub mod event;
 pub mod model;
+pub mod observe;
 pub mod plan;
