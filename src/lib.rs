@@ -4,6 +4,7 @@
 //! The map of the code is `docs/architecture.md`; `tests/imports.rs` holds each module to what it may import.
 
 pub mod answers;
+pub mod app;
 
 pub mod catalog;
 pub mod cli;
