@@ -10,3 +10,4 @@ pub mod engine;
 pub mod event;
 pub mod model;
 pub mod plan;
+pub mod render;
