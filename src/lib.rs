@@ -14,3 +14,4 @@ pub mod event;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod render;
