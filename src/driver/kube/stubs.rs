@@ -8,18 +8,6 @@ use super::{Cluster, KubeError};
 use crate::model::cluster::{ClaimState, Drift, ManifestObject, NamespaceState, ObjectRef, PodState, ReadyPolicy, ReleaseKey, ReleaseState, Finding};
 use crate::model::{ProgressSink, Secret};
 
-/// A manifest that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("document {document} of the manifest, line {line}: {problem}")]
-pub struct ManifestError {
-    pub document: usize,
-    pub line: usize,
-    pub problem: String,
-}
-
-/// Parses rendered YAML (helm template's output, a release's manifest) into objects.
-pub fn parse_manifest(text: &str, default_namespace: &str) -> Result<Vec<ManifestObject>, ManifestError> { todo!() }
-
 /// Why waiting ended without readiness.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
@@ -40,24 +28,13 @@ pub struct NotReady {
 }
 
 impl Cluster {
-    /// Newest revisions; releases that do not exist are absent.
-    pub async fn releases(&self, keys: &[ReleaseKey]) -> Result<BTreeMap<ReleaseKey, ReleaseState>, KubeError> { todo!() }
     pub async fn missing_or_changed(&self, manifest: &[ManifestObject]) -> Result<Vec<Drift>, KubeError> { todo!() }
     pub async fn wait_ready(&self, objects: &[ManifestObject], policy: &ReadyPolicy, deadline: Duration, progress: &ProgressSink) -> Result<(), WaitError> { todo!() }
 
-    pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, KubeError> { todo!() }
-    /// true if it was there
-    pub async fn delete(&self, object: &ObjectRef) -> Result<bool, KubeError> { todo!() }
-    pub async fn delete_by_label(&self, kind: &str, namespace: &str, selector: &str) -> Result<Vec<ObjectRef>, KubeError> { todo!() }
-    pub async fn namespace(&self, name: &str) -> Result<Option<NamespaceState>, KubeError> { todo!() }
-    pub async fn ensure_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<NamespaceState, KubeError> { todo!() }
-    pub async fn apply_secret(&self, namespace: &str, name: &str, kind: &str, data: &BTreeMap<String, Secret>, labels: &BTreeMap<String, String>) -> Result<(), KubeError> { todo!() }
-    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<BTreeMap<String, Secret>>, KubeError> { todo!() }
     pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> { todo!() }
     pub async fn pod_logs_tail(&self, namespace: &str, pod: &str, container: Option<&str>, lines: u32) -> Result<Vec<String>, KubeError> { todo!() }
     /// Waits until a pod with these labels exists and all of them ended.
     pub async fn wait_pods_ended(&self, namespace: &str, selector: &str, policy: &ReadyPolicy, deadline: Duration, progress: &ProgressSink) -> Result<Vec<PodState>, WaitError> { todo!() }
-    pub async fn claims(&self, namespace: &str, selector: &str) -> Result<Vec<ClaimState>, KubeError> { todo!() }
 }
 
 /// Unix sockets that lead into pods.
