@@ -28,7 +28,6 @@ pub struct NotReady {
 }
 
 impl Cluster {
-    pub async fn missing_or_changed(&self, manifest: &[ManifestObject]) -> Result<Vec<Drift>, KubeError> { todo!() }
     pub async fn wait_ready(&self, objects: &[ManifestObject], policy: &ReadyPolicy, deadline: Duration, progress: &ProgressSink) -> Result<(), WaitError> { todo!() }
 
     pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> { todo!() }
