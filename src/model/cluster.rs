@@ -177,7 +177,7 @@ pub struct ReleaseState {
     /// The values that the user gave (not merged with the chart's own).
     pub config: Value,
     /// What was rendered, hooks and `crds/` apart. Namespaces are filled in with the release's own where the chart
-    /// left them out, also for kinds that have none: only discovery knows those.
+    /// left them out, also for custom kinds that have none: only discovery knows those.
     pub manifest: Vec<ManifestObject>,
     /// What `--description` said.
     pub description: String,
