@@ -5,7 +5,6 @@
 
 pub mod answers;
 pub mod app;
-
 pub mod catalog;
 pub mod cli;
 pub mod driver;
