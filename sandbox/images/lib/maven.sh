@@ -15,7 +15,7 @@ maven() { # TITLE ARGUMENTS...
 # maven_copy POM TO: the jars of a pom and of all that they need, checked against `jars.sha256` beside the pom if there.
 maven_copy() {
   local pom=$1 to=$2 sums
-  maven "jars of $(basename "$(dirname "$pom")") from Maven" -q -f "$pom" "$DEPENDENCY_PLUGIN:copy-dependencies" \
+  maven "jars of $(basename "$(dirname "$pom")") from Maven" -f "$pom" "$DEPENDENCY_PLUGIN:copy-dependencies" \
     -DoutputDirectory="$to" -DincludeScope=runtime ||
     die "failed to fetch the jars of $pom from Maven (log above)" "mvn -f $pom $DEPENDENCY_PLUGIN:resolve"
   chmod 0644 "$to"/*.jar

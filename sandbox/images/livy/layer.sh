@@ -49,7 +49,9 @@ livy_layer() { # ROOT
   esac
   rm -rf "$tmp"
   mkdir -p "$home/bin" "$home/conf" "$home/logs" "$home/rsc-jars"
-  cp -R "$IMAGE_SOURCES/livy/rootfs/." "$root"
+  # A distribution's own start script stays, as in the image for real clusters.
+  [ -e "$home/bin/livy-server" ] || cp "$IMAGE_SOURCES/livy/rootfs/opt/livy/bin/livy-server" "$home/bin/"
+  cp "$IMAGE_SOURCES/livy/rootfs/opt/livy/conf/log4j.properties" "$home/conf/"
   chmod -R u=rwX,go=rX "$root"
   chmod 0755 "$home"/bin/*
   chown 185:185 "$home/logs"
@@ -135,7 +137,8 @@ livy_config() { # VERSION
     Entrypoint: ["/usr/bin/tini", "--", "/opt/livy/bin/livy-server"],
     ExposedPorts: {"8998/tcp": {}},
     Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/livy/bin", "JAVA_HOME=/usr/lib/jvm/java-17",
-      "SPARK_HOME=/opt/spark", "LIVY_HOME=/opt/livy", "LIVY_CONF_DIR=/opt/livy/conf", "LANG=C.UTF-8"],
+      "SPARK_HOME=/opt/spark", "LIVY_HOME=/opt/livy", "LIVY_CONF_DIR=/opt/livy/conf",
+      "LIVY_SERVER_JAVA_OPTS=--add-opens=java.base/java.lang.invoke=ALL-UNNAMED", "LANG=C.UTF-8"],
     Labels: {"org.opencontainers.image.title": "Apache Livy on Spark, made from packages by the windlass sandbox",
       "org.opencontainers.image.version": $version}
   }'
