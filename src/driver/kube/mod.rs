@@ -6,13 +6,17 @@ mod error;
 mod kubeconfig;
 mod manifest;
 mod objects;
+mod pods;
 mod proxy;
 mod releases;
 mod retry;
+mod ready;
 mod stubs;
 
 pub use connect::{Cluster, ConnectError, ConnectOptions};
 pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use manifest::{ManifestError, parse_manifest};
-pub use stubs::{NotReady, TunnelError, Tunnels, WaitError};
+pub use pods::redact;
+pub use ready::{NotReady, WaitError};
+pub use stubs::{TunnelError, Tunnels};

@@ -26,8 +26,10 @@ impl Cluster {
     /// # Errors
     /// When the Secrets cannot be listed or read, or one is no record of Helm's.
     pub async fn releases(&self, keys: &[ReleaseKey]) -> Result<BTreeMap<ReleaseKey, ReleaseState>, KubeError> {
+        // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
+        let asked: Vec<_> = keys.iter().map(|key| self.release(key)).collect();
         let found: Vec<Option<ReleaseState>> =
-            futures::stream::iter(keys).map(|key| self.release(key)).buffer_unordered(AT_ONCE).try_collect().await?;
+            futures::stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().map(|state| (state.key.clone(), state)).collect())
     }
 

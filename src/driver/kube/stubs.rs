@@ -1,40 +1,6 @@
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde_json::Value;
-
-use super::{Cluster, KubeError};
-use crate::model::cluster::{ClaimState, Drift, ManifestObject, NamespaceState, ObjectRef, PodState, ReadyPolicy, ReleaseKey, ReleaseState, Finding};
-use crate::model::{ProgressSink, Secret};
-
-/// Why waiting ended without readiness.
-#[derive(Debug, thiserror::Error)]
-pub enum WaitError {
-    #[error("not ready")]
-    NotReady(NotReady),
-    #[error("failed to watch")]
-    Watch(#[source] KubeError),
-}
-
-/// What is not ready and why.
-#[derive(Debug, Clone)]
-pub struct NotReady {
-    /// Worst first.
-    pub findings: Vec<Finding>,
-    pub waited: Duration,
-    /// The deadline passed; else a finding is fatal.
-    pub timed_out: bool,
-}
-
-impl Cluster {
-    pub async fn wait_ready(&self, objects: &[ManifestObject], policy: &ReadyPolicy, deadline: Duration, progress: &ProgressSink) -> Result<(), WaitError> { todo!() }
-
-    pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> { todo!() }
-    pub async fn pod_logs_tail(&self, namespace: &str, pod: &str, container: Option<&str>, lines: u32) -> Result<Vec<String>, KubeError> { todo!() }
-    /// Waits until a pod with these labels exists and all of them ended.
-    pub async fn wait_pods_ended(&self, namespace: &str, selector: &str, policy: &ReadyPolicy, deadline: Duration, progress: &ProgressSink) -> Result<Vec<PodState>, WaitError> { todo!() }
-}
+use super::Cluster;
 
 /// Unix sockets that lead into pods.
 #[derive(Clone)]
