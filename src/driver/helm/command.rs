@@ -325,12 +325,7 @@ fn values_json(release: &ReleaseKey, values: &Value) -> Result<Vec<u8>, HelmErro
     serde_json::to_vec(values).map_err(|source| HelmError::Values { release: release.clone(), source })
 }
 
-fn failed(
-    verb: &'static str,
-    release: &ReleaseKey,
-    recorded: Option<Recorded>,
-    source: ProcessError,
-) -> HelmError {
+fn failed(verb: &'static str, release: &ReleaseKey, recorded: Option<Recorded>, source: ProcessError) -> HelmError {
     let release = release.clone();
     match source {
         ProcessError::Failed { .. } => {
@@ -377,10 +372,7 @@ mod tests {
         let expected = "upgrade rel /chart --install --namespace ns --create-namespace=false --values - --reset-values \
                         --description run=1 --history-max 5 --timeout 300s";
         assert_eq!(text(&upgrade_args(&upgrade(), v3)), expected);
-        assert_eq!(
-            text(&upgrade_args(&upgrade(), v4)),
-            format!("{expected} --server-side=true --force-conflicts")
-        );
+        assert_eq!(text(&upgrade_args(&upgrade(), v4)), format!("{expected} --server-side=true --force-conflicts"));
     }
 
     #[test]

@@ -116,8 +116,13 @@ impl FailureKind {
             Self::NoNamespace
         } else if any(&["is forbidden", "admission webhook", "is invalid:", "denied the request", "unknown field"]) {
             Self::Rejected
-        } else if any(&["execution error at", "template: ", "error converting yaml", "yaml parse error", "parse error at"])
-        {
+        } else if any(&[
+            "execution error at",
+            "template: ",
+            "error converting yaml",
+            "yaml parse error",
+            "parse error at",
+        ]) {
             Self::Values
         } else if any(&["timed out", "context deadline exceeded", "timeout"]) {
             Self::Timeout
@@ -254,10 +259,7 @@ mod tests {
                 "Error: values don't meet the specifications of the schema(s) in the following chart(s):",
                 FailureKind::Values,
             ),
-            (
-                "Error: execution error at (livy/templates/deployment.yaml:3:4): image is required",
-                FailureKind::Values,
-            ),
+            ("Error: execution error at (livy/templates/deployment.yaml:3:4): image is required", FailureKind::Values),
             (
                 "Error: chart requires kubeVersion: >=1.99.0 which is incompatible with Kubernetes v1.34.4",
                 FailureKind::KubeVersion,

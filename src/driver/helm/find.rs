@@ -100,7 +100,11 @@ mod tests {
         let good = file(&dir.path().join("bin/helm"), 0o755);
         let plain = file(&dir.path().join("plain"), 0o644);
         let path = Some(good.parent().unwrap().as_os_str().to_owned());
-        let find = |explicit: &Path| FindHelm { explicit: Some(explicit.to_owned()), path: path.clone(), ..FindHelm::default() };
+        let find = |explicit: &Path| FindHelm {
+            explicit: Some(explicit.to_owned()),
+            path: path.clone(),
+            ..FindHelm::default()
+        };
         assert!(matches!(find(&plain).locate(), Err(FindError::NotExecutable { named_by: "--helm", .. })));
         assert!(matches!(find(Path::new("/no/helm")).locate(), Err(FindError::Missing { .. })));
         assert_eq!(find(Path::new("helm")).locate().unwrap(), good, "a bare name is looked up in PATH");

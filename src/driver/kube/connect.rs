@@ -96,7 +96,9 @@ pub enum ConnectError {
         source: serde_json::Error,
     },
     /// Nothing answers there.
-    #[error("the API server of context {context:?} at {server} does not answer; is the cluster up, and can this machine reach it?")]
+    #[error(
+        "the API server of context {context:?} at {server} does not answer; is the cluster up, and can this machine reach it?"
+    )]
     Unreachable {
         /// Which context.
         context: String,
@@ -119,7 +121,9 @@ pub enum ConnectError {
         source: ApiError,
     },
     /// The server's certificate is not trusted for another reason.
-    #[error("the certificate of the API server at {server} is not trusted; does the kubeconfig belong to this cluster?")]
+    #[error(
+        "the certificate of the API server at {server} is not trusted; does the kubeconfig belong to this cluster?"
+    )]
     Untrusted {
         /// The API's URL.
         server: String,
@@ -127,7 +131,9 @@ pub enum ConnectError {
         source: ApiError,
     },
     /// The API does not know us (any more).
-    #[error("the API server at {server} does not accept the credentials of user {user:?}: expired, or for another cluster? log in again")]
+    #[error(
+        "the API server at {server} does not accept the credentials of user {user:?}: expired, or for another cluster? log in again"
+    )]
     Unauthorized {
         /// The API's URL.
         server: String,
@@ -219,8 +225,7 @@ impl Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = client(&minimal).await.map_err(|source| ConnectError::Credentials { context, source })?;
         let version = version(&client, &minimal).await?;
-        let info =
-            ClusterInfo { context: minimal.context, server: minimal.server, user: minimal.user, version };
+        let info = ClusterInfo { context: minimal.context, server: minimal.server, user: minimal.user, version };
         Ok(Self { inner: Arc::new(Inner { client, info, discovery: OnceCell::new(), kubeconfig, dir }) })
     }
 

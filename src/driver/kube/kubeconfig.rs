@@ -24,8 +24,9 @@ pub(super) fn candidates(explicit: Option<&Path>, env: Option<&OsStr>, home: Opt
     if let Some(path) = explicit {
         return vec![path.to_owned()];
     }
-    let listed: Vec<PathBuf> =
-        env.map(|env| std::env::split_paths(env).filter(|path| !path.as_os_str().is_empty()).collect()).unwrap_or_default();
+    let listed: Vec<PathBuf> = env
+        .map(|env| std::env::split_paths(env).filter(|path| !path.as_os_str().is_empty()).collect())
+        .unwrap_or_default();
     if listed.is_empty() { home.map(|home| home.join(".kube/config")).into_iter().collect() } else { listed }
 }
 
@@ -173,7 +174,10 @@ users:
         let dir = tempfile::tempdir().unwrap();
         let merged = load(&files(dir.path())).unwrap();
         let dev = minimal(merged.clone(), None).unwrap();
-        assert_eq!((dev.context.as_str(), dev.server.as_str(), dev.user.as_str()), ("dev", "https://dev:6443", "alice"));
+        assert_eq!(
+            (dev.context.as_str(), dev.server.as_str(), dev.user.as_str()),
+            ("dev", "https://dev:6443", "alice")
+        );
         let json = serde_json::to_value(&dev.config).unwrap();
         let at = |pointer: &str| json.pointer(pointer).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
         assert_eq!(at("/clusters/0/cluster/certificate-authority"), dir.path().join("ca.crt").display().to_string());

@@ -8,10 +8,10 @@ mod manifest;
 mod objects;
 mod pods;
 mod proxy;
+mod ready;
 mod releases;
 mod retry;
-mod ready;
-mod stubs;
+mod tunnel;
 
 pub use connect::{Cluster, ConnectError, ConnectOptions};
 pub use drift::differences;
@@ -19,4 +19,4 @@ pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use manifest::{ManifestError, parse_manifest};
 pub use pods::redact;
 pub use ready::{NotReady, WaitError};
-pub use stubs::{TunnelError, Tunnels};
+pub use tunnel::{TunnelError, Tunnels};

@@ -87,9 +87,9 @@ pub fn redact(line: &str) -> String {
 
 /// Whether the container's last exit is of an earlier start, so that its words are in the previous log.
 pub(super) fn has_restarted(pods: &[Arc<Pod>], namespace: &str, pod: &str, container: &str) -> bool {
-    let found = pods.iter().find(|it| {
-        it.metadata.name.as_deref() == Some(pod) && it.metadata.namespace.as_deref() == Some(namespace)
-    });
+    let found = pods
+        .iter()
+        .find(|it| it.metadata.name.as_deref() == Some(pod) && it.metadata.namespace.as_deref() == Some(namespace));
     let status = found.and_then(|pod| pod.status.as_ref());
     let mut statuses =
         status.into_iter().flat_map(|s| s.init_container_statuses.iter().chain(&s.container_statuses).flatten());

@@ -37,13 +37,7 @@ struct Pulls {
 impl Memory {
     /// `started` is when waiting began.
     pub(super) fn new(started: Timestamp) -> Self {
-        Self {
-            started,
-            round: 0,
-            lasting: HashMap::new(),
-            pulls: HashMap::new(),
-            exits_before: HashMap::new(),
-        }
+        Self { started, round: 0, lasting: HashMap::new(), pulls: HashMap::new(), exits_before: HashMap::new() }
     }
 
     /// Begins a snapshot, and ends the one before: states that were not seen in it do not last any more.

@@ -48,9 +48,8 @@ impl Judge<'_> {
     fn unscheduled(&mut self, owner: &ObjectRef, pod: &Pod, reason: &str, message: &str) -> Finding {
         let mut finding = about_pod(owner, pod, reason, one_line(message));
         let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        let provisioning = claims(pod).any(|name| {
-            self.view.claim(namespace, name).is_none_or(|claim| self.is_being_provisioned(claim))
-        });
+        let provisioning = claims(pod)
+            .any(|name| self.view.claim(namespace, name).is_none_or(|claim| self.is_being_provisioned(claim)));
         let events = self.view.events_of(uid(pod));
         let scaling = events.iter().rev().find_map(|event| match event.reason.as_deref() {
             Some("TriggeredScaleUp" | "Nominated") => Some(true),
@@ -160,9 +159,10 @@ impl Judge<'_> {
         let seen = self.memory.pull_failures(uid(pod), &it.name, attempt, times);
         let lasts = self.lasts(&format!("pull:{}:{}", uid(pod), it.name), self.policy.pull_error_grace);
         let words = format!("{message} {}", said.join(" "));
-        finding.fatal = lasts
-            || (classify(reason, &words) == PullError::Final && seen >= self.policy.final_pull_sightings);
-        finding.message = if message.is_empty() { format!("image {image}") } else { format!("image {image}: {message}") };
+        finding.fatal =
+            lasts || (classify(reason, &words) == PullError::Final && seen >= self.policy.final_pull_sightings);
+        finding.message =
+            if message.is_empty() { format!("image {image}") } else { format!("image {image}: {message}") };
         finding.event = said.last().cloned().or_else(|| last_warning(self.view.events_of(uid(pod)), Some(&it.name)));
         finding
     }
@@ -207,7 +207,9 @@ impl Judge<'_> {
             let message = event.message.as_deref().unwrap_or_default();
             event.reason.as_deref() == Some("FailedMount")
                 && message.contains("not found")
-                && (message.contains("secret \"") || message.contains("configmap \"") || message.contains("references non-existent"))
+                && (message.contains("secret \"")
+                    || message.contains("configmap \"")
+                    || message.contains("references non-existent"))
         });
         if unmountable {
             finding.reason = "FailedMount".to_owned();
@@ -293,8 +295,9 @@ fn is_pull_failure(event: &Event) -> bool {
 }
 
 fn last_warning(events: &[&Event], container: Option<&str>) -> Option<String> {
-    let warning = events.iter().rev().find(|event| {
-        event.type_.as_deref() == Some("Warning") && container.is_none_or(|name| is_about(event, name))
-    });
+    let warning = events
+        .iter()
+        .rev()
+        .find(|event| event.type_.as_deref() == Some("Warning") && container.is_none_or(|name| is_about(event, name)));
     warning.map(|event| event_text(event))
 }

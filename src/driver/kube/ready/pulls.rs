@@ -90,12 +90,12 @@ mod tests {
                 r#"Back-off pulling image "x": ErrImagePull: reading manifest nope in quay.io/a/b: manifest unknown: manifest unknown"#,
                 PullError::Final,
             ),
-            ("InvalidImageName", r#"Failed to apply default image tag "a/B:": couldn't parse image name"#, PullError::Final),
             (
-                "ErrImagePull",
-                "failed to pull image: no match for platform in manifest: not found",
+                "InvalidImageName",
+                r#"Failed to apply default image tag "a/B:": couldn't parse image name"#,
                 PullError::Final,
             ),
+            ("ErrImagePull", "failed to pull image: no match for platform in manifest: not found", PullError::Final),
             (
                 "ErrImagePull",
                 "failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized",

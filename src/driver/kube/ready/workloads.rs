@@ -113,8 +113,7 @@ impl Judge<'_> {
         if rolled && ready >= want && available >= want && status.replicas <= want {
             return Vec::new();
         }
-        let mut findings: Vec<Finding> =
-            self.creation(object, uid(it), status.replicas < want).into_iter().collect();
+        let mut findings: Vec<Finding> = self.creation(object, uid(it), status.replicas < want).into_iter().collect();
         let ordered = spec.pod_management_policy.as_deref() != Some("Parallel");
         for pod in self.view.pods_of(uid(it)) {
             let hash = pod.metadata.labels.as_ref().and_then(|labels| labels.get(REVISION_HASH));
@@ -180,7 +179,8 @@ impl Judge<'_> {
         }
         let mut findings: Vec<Finding> =
             self.creation(object, uid(it), status.current_number_scheduled < want).into_iter().collect();
-        let generation = it.metadata.annotations.as_ref().and_then(|all| all.get("deprecated.daemonset.template.generation"));
+        let generation =
+            it.metadata.annotations.as_ref().and_then(|all| all.get("deprecated.daemonset.template.generation"));
         for pod in self.view.pods_of(uid(it)) {
             let of = pod.metadata.labels.as_ref().and_then(|labels| labels.get("pod-template-generation"));
             let old = !on_delete && matches!((of, generation), (Some(of), Some(newest)) if of != newest);
