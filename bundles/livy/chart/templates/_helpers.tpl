@@ -1,0 +1,252 @@
+{{/* The release's name is the Service's: at most 53 characters, so nothing is cut off. */}}
+{{- define "livy.fullname" -}}
+{{- if not (regexMatch "^[a-z][a-z0-9-]*$" .Release.Name) -}}
+{{- fail (printf "release name %q cannot be the name of a Service: use lower-case letters, digits and '-', and begin with a letter" .Release.Name) -}}
+{{- end -}}
+{{- .Release.Name | trunc 53 | trimAll "-" -}}
+{{- end }}
+
+{{- define "livy.sparkAccount" -}}
+{{ include "livy.fullname" . }}-spark
+{{- end }}
+
+{{/* Roles of the cluster have no namespace, so the name tells two releases apart. */}}
+{{- define "livy.clusterRole" -}}
+{{ include "livy.fullname" . | trunc 48 | trimAll "-" }}-watch-{{ printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 8 }}
+{{- end }}
+
+{{- define "livy.selector" -}}
+app.kubernetes.io/name: livy
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- define "livy.labels" -}}
+{{ include "livy.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: windlass
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
+{{- end }}
+
+{{/* On pods: without the chart's version, which would restart them for nothing. */}}
+{{- define "livy.podLabels" -}}
+{{ include "livy.selector" . }}
+app.kubernetes.io/part-of: windlass
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "livy.image" -}}
+{{ .repository }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* Versions before 0.9 know recovery on YARN only, and refuse to start with it. */}}
+{{- define "livy.recovery" -}}
+{{- if eq .Values.recovery "auto" -}}
+{{- ternary "" "true" (regexMatch "^v?0\\.[0-8]([.-]|$)" .Values.image.tag) -}}
+{{- else -}}
+{{- ternary "true" "" (eq .Values.recovery "on") -}}
+{{- end -}}
+{{- end }}
+
+{{/* A quantity of memory in whole MiB. */}}
+{{- define "livy.mib" -}}
+{{- $number := float64 (regexFind "^[0-9]+(\\.[0-9]+)?" .) -}}
+{{- $unit := regexReplaceAll "^[0-9.]+" . "" -}}
+{{- $factor := get (dict "" 1.0 "k" 1000.0 "M" 1000000.0 "G" 1000000000.0 "T" 1000000000000.0 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0) $unit -}}
+{{- $mib := divf (mulf $number $factor) 1048576.0 | floor | int64 -}}
+{{- if lt $mib 64 -}}
+{{- fail (printf "%s of memory is too little for a JVM: give at least 64Mi" .) -}}
+{{- end -}}
+{{- $mib -}}
+{{- end }}
+
+{{/* Spark refuses less, with a message that only its driver's log shows. */}}
+{{- define "livy.sparkMib" -}}
+{{- $mib := include "livy.mib" . | int64 -}}
+{{- if lt $mib 450 -}}
+{{- fail (printf "%s of memory is too little for Spark: give at least 450Mi" .) -}}
+{{- end -}}
+{{- $mib -}}
+{{- end }}
+
+{{/* A quantity of CPU as the whole number of cores that Spark counts. */}}
+{{- define "livy.cores" -}}
+{{- $number := float64 (regexFind "^[0-9]+(\\.[0-9]+)?" .) -}}
+{{- $cores := ternary (divf $number 1000.0) $number (hasSuffix "m" .) -}}
+{{- max 1 (ceil $cores | int64) -}}
+{{- end }}
+
+{{- define "livy.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ int64 .Values.spark.uid }}
+runAsGroup: {{ int64 .Values.spark.uid }}
+fsGroup: {{ int64 .Values.spark.uid }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "livy.containerSecurity" -}}
+runAsNonRoot: true
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "livy.pullSecrets" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "livy.xml" -}}
+<?xml version="1.0"?>
+<configuration>
+{{- range $name, $value := . }}
+  <property><name>{{ $name }}</name><value>{{ include "livy.scalar" $value | replace "&" "&amp;" | replace "<" "&lt;" }}</value></property>
+{{- end }}
+</configuration>
+{{- end }}
+
+{{- define "livy.sparkDefaults" -}}
+{{- $v := .Values -}}
+{{- $conf := dict
+  "spark.kubernetes.namespace" .Release.Namespace
+  "spark.kubernetes.container.image" (include "livy.image" $v.spark.image)
+  "spark.kubernetes.container.image.pullPolicy" $v.spark.image.pullPolicy
+  "spark.kubernetes.authenticate.driver.serviceAccountName" (include "livy.sparkAccount" .)
+  "spark.kubernetes.driver.podTemplateFile" "/etc/spark-pods/driver.yaml"
+  "spark.kubernetes.executor.podTemplateFile" "/etc/spark-pods/executor.yaml"
+  "spark.kubernetes.file.upload.path" (printf "%s%s" $v.hdfs.defaultFs $v.spark.uploadPath)
+  "spark.kubernetes.driverEnv.HADOOP_USER_NAME" $v.hdfs.user
+  "spark.executorEnv.HADOOP_USER_NAME" $v.hdfs.user
+  "spark.driver.memory" (printf "%sm" (include "livy.sparkMib" $v.spark.driver.memory))
+  "spark.driver.cores" (include "livy.cores" $v.spark.driver.cores)
+  "spark.kubernetes.driver.request.cores" $v.spark.driver.cores
+  "spark.executor.memory" (printf "%sm" (include "livy.sparkMib" $v.spark.executor.memory))
+  "spark.executor.cores" (include "livy.cores" $v.spark.executor.cores)
+  "spark.kubernetes.executor.request.cores" $v.spark.executor.cores
+  "spark.executor.instances" $v.spark.executor.instances
+  "spark.eventLog.enabled" "true"
+  "spark.eventLog.dir" (printf "%s%s" $v.hdfs.defaultFs $v.spark.eventLogDir)
+  "spark.jars.ivy" "/tmp/.ivy2"
+-}}
+{{- if $v.imagePullSecrets -}}
+{{- $names := list -}}
+{{- range $v.imagePullSecrets }}{{ $names = append $names .name }}{{ end -}}
+{{- $_ := set $conf "spark.kubernetes.container.image.pullSecrets" (join "," $names) -}}
+{{- end -}}
+{{- range $name, $value := mergeOverwrite $conf $v.spark.conf }}
+{{ $name }} {{ include "livy.scalar" $value }}
+{{- end }}
+{{- end }}
+
+{{- define "livy.livyConf" -}}
+{{- $v := .Values -}}
+{{- $conf := dict
+  "livy.server.port" 8998
+  "livy.spark.master" "k8s://https://kubernetes.default.svc"
+  "livy.spark.deploy-mode" "cluster"
+  "livy.server.kubernetes.poll-interval" "3s"
+  "livy.server.kubernetes.spark.container.name" "spark-kubernetes-driver"
+-}}
+{{- if include "livy.recovery" . -}}
+{{- $_ := set $conf "livy.server.recovery.mode" "recovery" -}}
+{{- $_ := set $conf "livy.server.recovery.state-store" "filesystem" -}}
+{{- $_ := set $conf "livy.server.recovery.state-store.url" "file:///var/lib/livy/state" -}}
+{{- end -}}
+{{- with $v.historyServerUrl -}}
+{{- $_ := set $conf "livy.ui.history-server-url" . -}}
+{{- end -}}
+{{- range $name, $value := mergeOverwrite $conf $v.conf }}
+{{ $name }} = {{ include "livy.scalar" $value }}
+{{- end }}
+{{- end }}
+
+{{/*
+A pod template for Spark: everything that Pod Security `restricted` asks for and that Spark does not
+set by itself. Call with the context and `role`.
+*/}}
+{{- define "livy.sparkPod" -}}
+{{- $v := .root.Values -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  labels:
+    app.kubernetes.io/name: spark
+    app.kubernetes.io/component: {{ .role }}
+    app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+    app.kubernetes.io/part-of: windlass
+    app.kubernetes.io/managed-by: livy
+spec:
+  enableServiceLinks: false
+  {{- if eq .role "executor" }}
+  automountServiceAccountToken: false
+  {{- end }}
+  securityContext:
+    {{- include "livy.podSecurity" .root | nindent 4 }}
+  {{- if $v.spark.sharedLibraries }}
+  initContainers:
+  - name: shared-libraries
+    image: {{ include "livy.image" $v.spark.image | quote }}
+    imagePullPolicy: {{ $v.spark.image.pullPolicy }}
+    command: [bash, -c]
+    args:
+    - |
+      set -u
+      # Hadoop's shell refuses to start without these two, empty or not.
+      mkdir -p /tmp/conf
+      for file in core-site.xml hdfs-site.xml; do echo '<configuration/>' > "/tmp/conf/$file"; done
+      "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx128m -XX:+UseSerialGC -cp "/tmp/conf:/opt/spark/jars/*" org.apache.hadoop.fs.FsShell -get '{{ $v.spark.sharedLibraries }}' /opt/spark/shared-libraries/ 2> /tmp/error
+      rc=$?
+      cat /tmp/error >&2
+      # An empty or absent folder is a platform without shared libraries, not a failure.
+      if [ "$rc" != 0 ] && ! grep -q 'No such file or directory' /tmp/error; then
+        echo 'failed to get the shared libraries {{ $v.spark.sharedLibraries }}' >&2
+        exit "$rc"
+      fi
+      set -- /opt/spark/shared-libraries/*.jar
+      if [ -e "$1" ]; then echo "$# shared libraries from {{ $v.spark.sharedLibraries }}"; else echo 'no shared libraries at {{ $v.spark.sharedLibraries }}'; fi
+    env:
+    - {name: HADOOP_USER_NAME, value: {{ $v.hdfs.user | quote }}}
+    terminationMessagePolicy: FallbackToLogsOnError
+    securityContext:
+      {{- include "livy.containerSecurity" .root | nindent 6 }}
+    resources:
+      requests: {cpu: 50m, memory: 128Mi}
+      limits: {memory: 384Mi}
+    volumeMounts:
+    - {name: shared-libraries, mountPath: /opt/spark/shared-libraries}
+    - {name: tmp, mountPath: /tmp}
+  {{- end }}
+  containers:
+  - name: spark-kubernetes-{{ .role }}
+    terminationMessagePolicy: FallbackToLogsOnError
+    securityContext:
+      {{- include "livy.containerSecurity" .root | nindent 6 }}
+    {{- if $v.spark.sharedLibraries }}
+    # Comes last on the class path of both, whatever jars a job brings: spark.jars of a job would
+    # take the place of a default, and Spark's own versions of a library must win.
+    env:
+    - {name: SPARK_DIST_CLASSPATH, value: "/opt/spark/shared-libraries/*"}
+    {{- end }}
+    volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    - {name: work, mountPath: /opt/spark/work-dir}
+    {{- if $v.spark.sharedLibraries }}
+    - {name: shared-libraries, mountPath: /opt/spark/shared-libraries, readOnly: true}
+    {{- end }}
+  volumes:
+  - {name: tmp, emptyDir: {}}
+  - {name: work, emptyDir: {}}
+  {{- if $v.spark.sharedLibraries }}
+  - {name: shared-libraries, emptyDir: {}}
+  {{- end }}
+{{- end }}
+
+{{/* Numbers of a values file are floats, and would print as 2.68435456e+08. */}}
+{{- define "livy.scalar" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
+{{- end }}

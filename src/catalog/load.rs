@@ -1,0 +1,434 @@
+//! Files to a checked catalog: shapes, types, references, cycles. All mistakes at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::shapes::{COMPONENT, PLATFORM};
+use super::{ActionSpec, Component, Files, Image, Kind, Question, Reference, Text, references};
+use crate::model::ChartFiles;
+use crate::model::yaml::{self, Findings, Node, Pos};
+
+/// All components, checked.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Questions that every component may read.
+    pub platform: Vec<Question>,
+    /// Components by id.
+    pub components: BTreeMap<String, Component>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    questions: Vec<Question>,
+}
+
+impl Catalog {
+    /// Checks and reads the files of a catalog. `origins` names the folder of components that were laid over.
+    ///
+    /// # Errors
+    /// Every mistake, with file, line and column.
+    pub fn from_files(files: &Files, origins: &BTreeMap<String, String>) -> Result<Self, Findings> {
+        let mut findings = Findings::default();
+        let mut trees = BTreeMap::new();
+        let mut components = BTreeMap::new();
+        let platform = read(files, "platform.yaml", &PLATFORM, &mut findings)
+            .and_then(|(_, text)| typed::<Platform>("platform.yaml", &text, &mut findings));
+        for path in files.keys().filter(|path| path.ends_with("/component.yaml")) {
+            let Some((folder, "component.yaml")) = path.split_once('/') else { continue };
+            let Some((tree, text)) = read(files, path, &COMPONENT, &mut findings) else { continue };
+            let Some(mut component) = typed::<Component>(path, &text, &mut findings) else { continue };
+            if component.id != folder {
+                let pos = tree.get("id").map_or(tree.pos, |node| node.pos);
+                findings.add(path, pos, format!("id `{}` is not the name of its folder", component.id));
+            }
+            attach(files, folder, path, &tree, &mut component, &mut findings);
+            component.origin = origins.get(folder).cloned();
+            trees.insert(component.id.clone(), tree);
+            components.insert(component.id.clone(), component);
+        }
+        let catalog = Self { platform: platform.map(|p| p.questions).unwrap_or_default(), components };
+        if findings.0.is_empty() {
+            Checker { catalog: &catalog, trees: &trees, findings: &mut findings }.run();
+        }
+        findings.into_result(catalog)
+    }
+
+    /// The questions of a component, implicit ones included, or those of `platform`.
+    #[must_use]
+    pub fn questions(&self, component: &str) -> Vec<Question> {
+        if component == "platform" {
+            return self.platform.clone();
+        }
+        self.components.get(component).map_or_else(Vec::new, |component| {
+            let mut questions = component.questions.clone();
+            questions.extend(implicit_questions(component));
+            questions
+        })
+    }
+
+    /// The component that exports `webhdfs`: the one that `hdfs.*` actions act on.
+    #[must_use]
+    pub fn hdfs_provider(&self) -> Option<&Component> {
+        self.components.values().find(|component| component.exports.contains_key("webhdfs"))
+    }
+}
+
+/// The questions that every component with a chart has without naming them.
+#[must_use]
+pub fn implicit_questions(component: &Component) -> Vec<Question> {
+    let question = |id: &str, title: &str, kind, default: Option<&str>, optional| Question {
+        id: id.to_owned(),
+        title: Text::One(title.to_owned()),
+        kind,
+        default: default.map(|text| serde_json::Value::String(text.to_owned())),
+        optional,
+        help: None,
+        group: Some("Release".to_owned()),
+        choices: Vec::new(),
+        min: None,
+        max: None,
+    };
+    let mut questions = Vec::new();
+    if let Some(release) = &component.release {
+        questions.push(question("release", "Release name", Kind::Hostname, Some(&release.name), false));
+        questions.push(question("namespace", "Namespace", Kind::Hostname, Some(&release.namespace), false));
+        questions.push(question("chart", "Folder of another chart to use", Kind::Path, None, true));
+        questions.push(question("values_file", "File of values laid over ours", Kind::Path, None, true));
+    }
+    for image in &component.images {
+        let names = component.image_names(image);
+        let (repository, tag) = split_reference(image);
+        let title = format!("Image of {}", image.name);
+        questions.push(question(&names.repository, &title, Kind::String, repository, false));
+        questions.push(question(&names.tag, &format!("Tag of {}", image.name), Kind::String, tag, false));
+    }
+    questions
+}
+
+/// Repository and tag of a reference such as `docker.io/apache/spark:3.5.6`.
+fn split_reference(image: &Image) -> (Option<&str>, Option<&str>) {
+    match image.reference.rsplit_once(':') {
+        Some((repository, tag)) => (Some(repository), Some(tag)),
+        None => (None, None),
+    }
+}
+
+fn read(files: &Files, path: &str, shape: &yaml::Shape, findings: &mut Findings) -> Option<(Node, String)> {
+    let start = Pos { line: 1, column: 1 };
+    let Some(bytes) = files.get(path) else {
+        findings.add(path, start, "the file is missing");
+        return None;
+    };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        findings.add(path, start, "not UTF-8");
+        return None;
+    };
+    match yaml::parse(path, text) {
+        Ok(node) => {
+            let before = findings.0.len();
+            yaml::check(path, &node, shape, findings);
+            (findings.0.len() == before).then(|| (node, text.to_owned()))
+        }
+        Err(found) => {
+            findings.0.extend(found.0);
+            None
+        }
+    }
+}
+
+fn typed<T: serde::de::DeserializeOwned>(path: &str, text: &str, findings: &mut Findings) -> Option<T> {
+    match yaml::from_str(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            findings.add(path, Pos { line: 1, column: 1 }, cause);
+            None
+        }
+    }
+}
+
+/// Puts chart and values template into the component.
+fn attach(files: &Files, folder: &str, path: &str, tree: &Node, component: &mut Component, findings: &mut Findings) {
+    if let Some(chart) = &component.chart {
+        let prefix = format!("{folder}/{}/", chart.path.trim_matches('/'));
+        let found: Vec<_> = files
+            .iter()
+            .filter_map(|(name, bytes)| Some((name.strip_prefix(&prefix)?.to_owned(), bytes.clone())))
+            .collect();
+        let pos = tree.get("chart").and_then(|node| node.get("path")).map_or(tree.pos, |node| node.pos);
+        if !found.iter().any(|(name, _)| name == "Chart.yaml") {
+            findings.add(path, pos, format!("no Chart.yaml in `{}`", chart.path));
+        }
+        component.chart_files = Some(ChartFiles::new(found));
+        for (key, there) in [("release", component.release.is_some()), ("values", component.values.is_some())] {
+            if !there {
+                findings.add(path, tree.pos, format!("key `{key}` is missing: a component with a chart has it"));
+            }
+        }
+    }
+    if let Some(name) = &component.values {
+        let pos = tree.get("values").map_or(tree.pos, |node| node.pos);
+        match files.get(&format!("{folder}/{name}")).map(|bytes| String::from_utf8(bytes.clone())) {
+            Some(Ok(text)) => component.values_template = Some(text),
+            Some(Err(_)) => findings.add(path, pos, format!("`{name}` is not UTF-8")),
+            None => findings.add(path, pos, format!("there is no file `{name}`")),
+        }
+    }
+}
+
+/// The checks across components.
+struct Checker<'a> {
+    catalog: &'a Catalog,
+    trees: &'a BTreeMap<String, Node>,
+    findings: &'a mut Findings,
+}
+
+impl Checker<'_> {
+    fn run(&mut self) {
+        let platform = self.catalog.platform.clone();
+        for question in &platform {
+            self.question("platform.yaml", Pos { line: 1, column: 1 }, question);
+        }
+        let registered: BTreeSet<&str> = self
+            .catalog
+            .components
+            .values()
+            .flat_map(Component::actions)
+            .filter_map(|action| action.register.as_deref())
+            .collect();
+        for component in self.catalog.components.values() {
+            self.component(component, &registered);
+        }
+        if self.findings.0.is_empty() {
+            self.cycles();
+        }
+        let providers: Vec<_> =
+            self.catalog.components.values().filter(|component| component.exports.contains_key("webhdfs")).collect();
+        if let [_, second, ..] = providers.as_slice() {
+            let pos = self.place(&second.id, &["exports"]);
+            self.add(&second.id, pos, "two components export `webhdfs`: hdfs actions would not know which to use");
+        }
+    }
+
+    fn component(&mut self, component: &Component, registered: &BTreeSet<&str>) {
+        let id = &component.id;
+        let pos = self.place(id, &["id"]);
+        if !is_name(id, '-') || matches!(id.as_str(), "platform" | "components" | "profile") {
+            self.add(id, pos, format!("`{id}` cannot be a component's id: use [a-z][a-z0-9-]*, not a reserved word"));
+        }
+        for (index, required) in component.requires.iter().enumerate() {
+            if !self.catalog.components.contains_key(required) {
+                let pos = self.item(id, "requires", index);
+                let known = self.catalog.components.keys().map(String::as_str);
+                let message = format!("unknown component `{required}`");
+                self.findings.add_unknown(&file(id), pos, message, required, known);
+            }
+        }
+        let mut seen = BTreeSet::new();
+        let questions = self.catalog.questions(id);
+        for (index, question) in questions.iter().enumerate() {
+            let pos = self.item(id, "questions", index);
+            if !seen.insert(question.id.as_str()) {
+                self.add(id, pos, format!("question `{}` is there twice", question.id));
+            }
+            self.question(&file(id), pos, question);
+            if let Some(serde_json::Value::String(text)) = &question.default {
+                self.template(id, pos, text, &BTreeSet::new());
+            }
+        }
+        for (index, image) in component.images.iter().enumerate() {
+            let pos = self.item(id, "images", index);
+            if !image.reference.is_empty() && split_reference(image).1.is_none_or(|tag| tag.contains('/')) {
+                self.add(id, pos, format!("image `{}` has no tag", image.reference));
+            }
+            if !is_name(&image.name, '_') {
+                self.add(id, pos, format!("`{}` cannot be an image's name: use [a-z][a-z0-9_]*", image.name));
+            }
+        }
+        for (phase, actions) in
+            [("before", &component.before), ("after", &component.after), ("verify", &component.verify)]
+        {
+            for (index, action) in actions.iter().enumerate() {
+                let pos = self.item(id, phase, index);
+                self.action(id, pos, action, registered);
+            }
+        }
+        for (name, text) in &component.exports {
+            let pos = self.place(id, &["exports", name]);
+            if !is_name(name, '_') {
+                self.add(id, pos, format!("`{name}` cannot be an export's name: use [a-z][a-z0-9_]*"));
+            }
+            self.template(id, pos, text, &BTreeSet::new());
+        }
+        for (index, endpoint) in component.endpoints.iter().enumerate() {
+            let pos = self.item(id, "endpoints", index);
+            for text in endpoint.url.iter().chain(&endpoint.ingress) {
+                self.template(id, pos, text, &BTreeSet::new());
+            }
+        }
+        if let Some(release) = &component.release {
+            let pos = self.place(id, &["release"]);
+            self.template(id, pos, &release.pod_security, &BTreeSet::new());
+        }
+        if let Some(text) = &component.values_template {
+            let pos = self.place(id, &["values"]);
+            self.template(id, pos, text, &BTreeSet::new());
+        }
+    }
+
+    fn action(&mut self, id: &str, pos: Pos, action: &ActionSpec, registered: &BTreeSet<&str>) {
+        for text in action.kind.templates() {
+            self.template(id, pos, text, registered);
+        }
+        if action.kind.uses_hdfs() && self.catalog.hdfs_provider().is_none() {
+            self.add(id, pos, "no component exports `webhdfs`, which this action needs");
+        }
+        if action.register.as_deref().is_some_and(|name| !is_name(name, '_')) {
+            self.add(id, pos, "`register` must be [a-z][a-z0-9_]*");
+        }
+    }
+
+    fn question(&mut self, file: &str, pos: Pos, question: &Question) {
+        let id = &question.id;
+        let mut add = |message: String| self.findings.add(file, pos, message);
+        if !is_name(id, '_') {
+            add(format!("`{id}` cannot be a question's id: use [a-z][a-z0-9_]*"));
+        }
+        match (question.kind, question.choices.is_empty()) {
+            (Kind::Choice, true) => add(format!("question `{id}` is a choice without `choices`")),
+            (Kind::Choice, false) | (_, true) => {}
+            (_, false) => add(format!("question `{id}` has `choices` but is not a choice")),
+        }
+        if (question.min.is_some() || question.max.is_some()) && !matches!(question.kind, Kind::Integer | Kind::Port) {
+            add(format!("question `{id}` has `min` or `max` but is not a number"));
+        }
+        if question.kind == Kind::Secret && question.default.is_some() {
+            add(format!("question `{id}` is a secret: it cannot have a default"));
+        }
+        let fits = match (&question.default, question.kind) {
+            (None | Some(serde_json::Value::Null), _) => true,
+            (Some(serde_json::Value::Bool(_)), kind) => kind == Kind::Boolean,
+            (Some(serde_json::Value::Number(_)), kind) => matches!(kind, Kind::Integer | Kind::Port),
+            (Some(serde_json::Value::String(text)), Kind::Choice) => question.choices.contains(text),
+            (Some(serde_json::Value::String(_)), kind) => !matches!(kind, Kind::Integer | Kind::Port | Kind::Boolean),
+            (Some(_), _) => false,
+        };
+        if !fits {
+            add(format!("the default of question `{id}` does not fit its type"));
+        }
+    }
+
+    fn template(&mut self, id: &str, pos: Pos, text: &str, registered: &BTreeSet<&str>) {
+        let names = match references(text) {
+            Ok(names) => names,
+            Err(message) => return self.add(id, pos, format!("template: {message}")),
+        };
+        for name in names {
+            match name {
+                Reference::Answer(component, question) => {
+                    let known = self.catalog.questions(&component);
+                    if !known.iter().any(|known| known.id == question) {
+                        let message = format!("unknown answer `{component}.{question}`");
+                        let known = known.iter().map(|question| question.id.as_str());
+                        self.findings.add_unknown(&file(id), pos, message, &question, known);
+                    }
+                }
+                Reference::Export(component, export) => match self.catalog.components.get(&component) {
+                    None => {
+                        let known = self.catalog.components.keys().map(String::as_str);
+                        let message = format!("unknown component `{component}` in exports");
+                        self.findings.add_unknown(&file(id), pos, message, &component, known);
+                    }
+                    Some(other) if !other.exports.contains_key(&export) => {
+                        let message = format!("component `{component}` does not export `{export}`");
+                        let known = other.exports.keys().map(String::as_str);
+                        self.findings.add_unknown(&file(id), pos, message, &export, known);
+                    }
+                    Some(_) => {}
+                },
+                Reference::Name(name) => {
+                    if !registered.contains(name.as_str()) {
+                        let known = registered.iter().copied().chain(["answers", "exports", "self"]);
+                        let message = format!("unknown name `{name}` in a template");
+                        self.findings.add_unknown(&file(id), pos, message, &name, known);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A component that would have to wait for itself, through `requires` or the exports in its values and exports.
+    fn cycles(&mut self) {
+        let edges: BTreeMap<&str, BTreeSet<String>> = self
+            .catalog
+            .components
+            .values()
+            .map(|component| {
+                let texts = component.exports.values().chain(&component.values_template);
+                let exports = texts.filter_map(|text| references(text).ok()).flatten().filter_map(|name| match name {
+                    Reference::Export(other, _) if other != component.id => Some(other),
+                    _ => None,
+                });
+                (component.id.as_str(), component.requires.iter().cloned().chain(exports).collect())
+            })
+            .collect();
+        for start in edges.keys() {
+            let mut path = vec![(*start).to_owned()];
+            if find_cycle(&edges, start, &mut path) {
+                let pos = self.place(start, &["requires"]);
+                self.add(start, pos, format!("components wait for each other: {}", path.join(" -> ")));
+                return;
+            }
+        }
+    }
+
+    fn add(&mut self, id: &str, pos: Pos, message: impl Into<String>) {
+        self.findings.add(&file(id), pos, message);
+    }
+
+    fn place(&self, id: &str, keys: &[&str]) -> Pos {
+        let Some(mut node) = self.trees.get(id) else { return Pos { line: 1, column: 1 } };
+        for key in keys {
+            match node.get(key) {
+                Some(inner) => node = inner,
+                None => break,
+            }
+        }
+        node.pos
+    }
+
+    fn item(&self, id: &str, key: &str, index: usize) -> Pos {
+        let items = self.trees.get(id).and_then(|tree| tree.get(key)).and_then(Node::list);
+        items.and_then(|items| items.get(index)).map_or_else(|| self.place(id, &[key]), |node| node.pos)
+    }
+}
+
+fn file(id: &str) -> String {
+    format!("{id}/component.yaml")
+}
+
+fn find_cycle(edges: &BTreeMap<&str, BTreeSet<String>>, start: &str, path: &mut Vec<String>) -> bool {
+    let here = path.last().cloned().unwrap_or_default();
+    for next in edges.get(here.as_str()).into_iter().flatten() {
+        if next == start {
+            path.push(next.clone());
+            return true;
+        }
+        if path.contains(next) {
+            continue;
+        }
+        path.push(next.clone());
+        if find_cycle(edges, start, path) {
+            return true;
+        }
+        path.pop();
+    }
+    false
+}
+
+/// `[a-z][a-z0-9<separator>]*`.
+fn is_name(text: &str, separator: char) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == separator)
+}

@@ -1,0 +1,115 @@
+//! Which names a template uses, read from its text: edges and "unknown name" errors come from here, before anything
+//! is rendered.
+
+/// A name that a template uses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reference {
+    /// `answers.<component>.<question>`.
+    Answer(String, String),
+    /// `exports['<component>'].<name>`.
+    Export(String, String),
+    /// Anything else at the root, such as a registered result.
+    Name(String),
+}
+
+/// The names in `{{ … }}` and `{% … %}` of a template, each once, in order of the alphabet.
+///
+/// # Errors
+/// The template's syntax error, in minijinja's words with its line.
+pub fn references(template: &str) -> Result<Vec<Reference>, String> {
+    let mut env = minijinja::Environment::new();
+    env.add_template("template", template).map_err(|error| describe(&error))?;
+    let roots = env.get_template("template").map_err(|error| describe(&error))?.undeclared_variables(false);
+    let mut found: Vec<Reference> = roots
+        .into_iter()
+        .filter(|name| !matches!(name.as_str(), "answers" | "exports" | "self" | "range" | "namespace" | "dict"))
+        .map(Reference::Name)
+        .collect();
+    for code in code_spans(template) {
+        for (component, name) in members(code, "answers") {
+            found.push(Reference::Answer(component, name));
+        }
+        for (component, name) in members(code, "exports") {
+            found.push(Reference::Export(component, name));
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn describe(error: &minijinja::Error) -> String {
+    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    match error.line() {
+        Some(line) => format!("{what} (line {line} of the template)"),
+        None => what,
+    }
+}
+
+/// The parts of a template that are code.
+fn code_spans(template: &str) -> Vec<&str> {
+    let mut spans = Vec::new();
+    let mut rest = template;
+    while let Some(start) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
+        let close = if rest[start..].starts_with("{{") { "}}" } else { "%}" };
+        let Some(end) = rest[start..].find(close) else { break };
+        spans.push(&rest[start + 2..start + end]);
+        rest = &rest[start + end + 2..];
+    }
+    spans
+}
+
+/// `root.a.b`, `root['a'].b` and `root["a"].b` in a piece of code.
+fn members(code: &str, root: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(root) {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.') {
+            continue;
+        }
+        let rest = &code[at + root.len()..];
+        if let Some((component, rest)) = member(rest)
+            && let Some((name, _)) = member(rest)
+        {
+            found.push((component.to_owned(), name.to_owned()));
+        }
+    }
+    found
+}
+
+/// One `.name` or `['name']` and what follows it.
+fn member(text: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = text.strip_prefix('.') {
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        return (end > 0).then(|| rest.split_at(end));
+    }
+    let rest = text.strip_prefix('[')?;
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let rest = &rest[1..];
+    let end = rest.find(quote)?;
+    Some((&rest[..end], rest[end + 1..].strip_prefix(']')?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_ways_of_naming_are_found() {
+        let text = "{{ exports['hdfs'].default_fs }} {% if answers.livy.x and answers[\"a-b\"].y %}{{ pi.app_id }}{% endif %} answers.no.no";
+        assert_eq!(
+            references(text).unwrap(),
+            [
+                Reference::Answer("a-b".into(), "y".into()),
+                Reference::Answer("livy".into(), "x".into()),
+                Reference::Export("hdfs".into(), "default_fs".into()),
+                Reference::Name("pi".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_says_where() {
+        assert!(references("a\n{{ x ").unwrap_err().contains("line 2"));
+    }
+}

@@ -1,0 +1,150 @@
+//! The shape of the files under `bundles/`, as data: what may stand where.
+
+use crate::model::yaml::{Field, Shape};
+
+use Field as F;
+
+use super::component::parse_duration;
+
+const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
+
+const KIND: Shape =
+    Shape::That("one of string, integer, quantity, hostname, port, path, choice, boolean, secret", |text| {
+        matches!(
+            text,
+            "string" | "integer" | "quantity" | "hostname" | "port" | "path" | "choice" | "boolean" | "secret"
+        )
+    });
+
+/// What an uninstall may remove by label; `driver::kube` knows how.
+const LEFTOVER_KIND: Shape = Shape::That("one of Pod, ConfigMap, Service, PersistentVolumeClaim", |text| {
+    matches!(text, "Pod" | "ConfigMap" | "Service" | "PersistentVolumeClaim")
+});
+
+const QUESTION: Shape = Shape::Map(&[
+    F::required("id", Shape::Text),
+    F::required("title", Shape::Words),
+    F::required("type", KIND),
+    F::optional("default", Shape::Scalar),
+    F::optional("optional", Shape::Bool),
+    F::optional("help", Shape::Words),
+    F::optional("group", Shape::Text),
+    F::optional("choices", Shape::List(&Shape::Text)),
+    F::optional("min", Shape::Int),
+    F::optional("max", Shape::Int),
+]);
+
+const IMAGE: Shape = Shape::Map(&[
+    F::required("name", Shape::Text),
+    F::required("ref", Shape::Text),
+    F::required("repository", Shape::Text),
+    F::required("tag", Shape::Text),
+    F::optional("digest", Shape::Text),
+    F::optional("build", Shape::Text),
+]);
+
+/// Fields of one kind of action, with those that every action may have.
+macro_rules! action {
+    ($($field:expr),* $(,)?) => {
+        &[
+            $($field,)*
+            F::optional("title", Shape::Words),
+            F::optional("deadline", DURATION),
+            F::optional("retries", Shape::Int),
+            F::optional("register", Shape::Text),
+        ]
+    };
+}
+
+const ACTION: Shape = Shape::Tagged(
+    "action",
+    &[
+        ("hdfs.mkdir", action![F::required("path", Shape::Text), F::required("mode", Shape::Text)]),
+        ("hdfs.wait", action![F::required("replication", Shape::Text)]),
+        (
+            "hdfs.upload",
+            action![
+                F::required("from", Shape::Text),
+                F::required("to", Shape::Text),
+                F::optional("mode", Shape::Text),
+                F::optional("pattern", Shape::Text),
+            ],
+        ),
+        ("hdfs.probe", action![F::required("path", Shape::Text)]),
+        ("hdfs.exists", action![F::required("path", Shape::Text)]),
+        (
+            "http.wait",
+            action![
+                F::required("service", Shape::Text),
+                F::required("path", Shape::Text),
+                F::optional("status", Shape::Int),
+                F::optional("contains", Shape::Text),
+            ],
+        ),
+        (
+            "livy.batch",
+            action![
+                F::required("service", Shape::Text),
+                F::required("class", Shape::Text),
+                F::required("file", Shape::Text),
+                F::optional("args", Shape::List(&Shape::Text)),
+                F::optional("conf", Shape::MapOf(&Shape::Text)),
+                F::required("expect_log", Shape::Text),
+            ],
+        ),
+        (
+            "livy.session",
+            action![
+                F::required("service", Shape::Text),
+                F::required("kind", Shape::Text),
+                F::required("code", Shape::Text),
+                F::required("expect", Shape::Text),
+                F::optional("min_version", Shape::Text),
+                F::optional("conf", Shape::MapOf(&Shape::Text)),
+            ],
+        ),
+    ],
+);
+
+/// `component.yaml`.
+pub(super) const COMPONENT: Shape = Shape::Map(&[
+    F::required("id", Shape::Text),
+    F::required("title", Shape::Words),
+    F::required("version", Shape::Text),
+    F::optional("chart", Shape::Map(&[F::required("path", Shape::Text)])),
+    F::optional(
+        "release",
+        Shape::Map(&[
+            F::required("name", Shape::Text),
+            F::required("namespace", Shape::Text),
+            F::optional("pod_security", Shape::Text),
+        ]),
+    ),
+    F::optional("requires", Shape::List(&Shape::Text)),
+    F::optional("questions", Shape::List(&QUESTION)),
+    F::optional("values", Shape::Text),
+    F::optional("images", Shape::List(&IMAGE)),
+    F::optional("before", Shape::List(&ACTION)),
+    F::optional("after", Shape::List(&ACTION)),
+    F::optional("exports", Shape::MapOf(&Shape::Text)),
+    F::optional(
+        "endpoints",
+        Shape::List(&Shape::Map(&[
+            F::required("title", Shape::Words),
+            F::optional("url", Shape::Text),
+            F::optional("ingress", Shape::Text),
+        ])),
+    ),
+    F::optional("verify", Shape::List(&ACTION)),
+    F::optional(
+        "leftovers",
+        Shape::List(&Shape::Map(&[F::required("kind", LEFTOVER_KIND), F::required("selector", Shape::Text)])),
+    ),
+]);
+
+/// `platform.yaml`.
+pub(super) const PLATFORM: Shape = Shape::Map(&[
+    F::optional("id", Shape::Text),
+    F::optional("title", Shape::Words),
+    F::required("questions", Shape::List(&QUESTION)),
+]);

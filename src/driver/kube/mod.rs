@@ -1,0 +1,18 @@
+//! The Kubernetes API: connecting, observing, waiting for readiness, Secrets, logs, port-forwards.
+
+mod connect;
+mod drift;
+mod error;
+mod kubeconfig;
+mod manifest;
+mod objects;
+mod proxy;
+mod releases;
+mod retry;
+mod stubs;
+
+pub use connect::{Cluster, ConnectError, ConnectOptions};
+pub use drift::differences;
+pub use error::{ApiError, ApiErrorKind, KubeError};
+pub use manifest::{ManifestError, parse_manifest};
+pub use stubs::{NotReady, TunnelError, Tunnels, WaitError};

@@ -1,0 +1,12 @@
+//! Subprocesses, in one place: own process group, fed stdin, bounded output, deadline, graceful stop.
+
+mod environment;
+mod error;
+mod output;
+mod private_dir;
+mod run;
+
+pub use environment::Environment;
+pub use error::{Exit, ProcessError};
+pub use private_dir::{PrivateDir, PrivateDirError};
+pub use run::{Output, Spec, StderrLine, run};

@@ -1,0 +1,90 @@
+//! What the engine asks of whoever does the work.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::ProgressSink;
+use crate::model::cluster::Finding;
+use crate::plan::Action;
+
+/// Results of finished actions by registered name.
+pub type Results = BTreeMap<String, Value>;
+
+/// What an attempt gets.
+#[derive(Clone)]
+pub struct Context {
+    /// Results of the actions before it.
+    pub results: Arc<Results>,
+    /// Where progress goes.
+    pub progress: ProgressSink,
+    /// Cancelled when the user wants to stop: end soon and leave things clean.
+    pub cancel: CancellationToken,
+    /// Until when the attempt must have ended.
+    pub deadline: std::time::Instant,
+}
+
+/// An attempt that succeeded.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Done {
+    /// What it did, in a few words.
+    pub summary: Option<String>,
+    /// Results for later actions.
+    pub results: Option<Value>,
+    /// It does not apply here, for this reason.
+    pub not_applicable: Option<String>,
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Failure {
+    /// The error and its causes, outermost first.
+    pub errors: Vec<String>,
+    /// What is not ready in the cluster.
+    pub findings: Vec<Finding>,
+    /// Last lines of a log that belongs to it.
+    pub log: Vec<String>,
+    /// Whether another attempt may succeed.
+    pub may_pass: bool,
+}
+
+impl Failure {
+    /// From an error and its sources.
+    #[must_use]
+    pub fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { errors: chain(error), may_pass: true, ..Self::default() }
+    }
+
+    /// The same, but not to be tried again.
+    #[must_use]
+    pub fn for_good(mut self) -> Self {
+        self.may_pass = false;
+        self
+    }
+}
+
+/// An error's Display and those of its sources. A source that only repeats what stands above it is left out.
+fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !texts.iter().any(|above| above.contains(&text)) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    texts
+}
+
+/// Does one action once.
+pub trait Perform: Send + Sync + 'static {
+    /// Tries the action.
+    ///
+    /// # Errors
+    /// Why it failed, and whether that may pass.
+    fn perform(&self, action: &Action, context: Context) -> impl Future<Output = Result<Done, Failure>> + Send;
+}

@@ -1,0 +1,288 @@
+//! The scheduler.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::perform::{Context, Done, Failure, Perform, Results};
+use crate::event::{Announced, Channel, EVENT_SCHEMA, Event, Outcome, Skip};
+use crate::model::Progress;
+use crate::model::cluster::ClusterInfo;
+use crate::plan::{Action, Change, Plan};
+
+/// The first pause between attempts; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a stopped attempt may take to clean up before it is abandoned.
+const GRACE: Duration = Duration::from_secs(45);
+
+/// What a run is called.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    /// Its id.
+    pub run: String,
+    /// What was typed.
+    pub command: String,
+    /// The target.
+    pub cluster: ClusterInfo,
+}
+
+/// How an action ended.
+enum End {
+    Done(Done, f64),
+    Failed(Failure, f64),
+    Stopped,
+}
+
+/// Runs the plan to its end and says how it went. Events tell the rest; the last one is always `RunFinished`.
+pub async fn run<P: Perform>(
+    plan: &Plan,
+    info: RunInfo,
+    performer: Arc<P>,
+    events: Channel,
+    cancel: CancellationToken,
+) -> Outcome {
+    let begun = Instant::now();
+    events.send(Event::RunStarted {
+        schema: EVENT_SCHEMA,
+        run: info.run,
+        command: info.command,
+        cluster: info.cluster,
+        actions: plan.actions.iter().map(Announced::from).collect(),
+    });
+    let mut scheduler = Scheduler {
+        open: plan.actions.clone(),
+        succeeded: BTreeSet::new(),
+        failed: BTreeMap::new(),
+        verify_failed: false,
+        install_failed: false,
+        results: Arc::default(),
+        running: JoinSet::new(),
+        names: BTreeMap::new(),
+        performer,
+        events: events.clone(),
+        cancel: cancel.clone(),
+    };
+    scheduler.run().await;
+    let outcome = if scheduler.install_failed {
+        Outcome::Failed
+    } else if cancel.is_cancelled() && scheduler.stopped_something() {
+        Outcome::Stopped
+    } else if scheduler.verify_failed {
+        Outcome::VerifyFailed
+    } else {
+        Outcome::Succeeded
+    };
+    events.send(Event::RunFinished { outcome, seconds: begun.elapsed().as_secs_f64() });
+    outcome
+}
+
+struct Scheduler<P> {
+    /// Not begun yet, in order.
+    open: Vec<Action>,
+    succeeded: BTreeSet<String>,
+    /// What will not succeed any more, and the failure that is to blame.
+    failed: BTreeMap<String, Blame>,
+    verify_failed: bool,
+    install_failed: bool,
+    results: Arc<Results>,
+    running: JoinSet<(Action, End)>,
+    names: BTreeMap<tokio::task::Id, Action>,
+    performer: Arc<P>,
+    events: Channel,
+    cancel: CancellationToken,
+}
+
+#[derive(Clone, PartialEq)]
+enum Blame {
+    Action(String),
+    User,
+}
+
+impl<P: Perform> Scheduler<P> {
+    async fn run(&mut self) {
+        let mut said = false;
+        loop {
+            self.settle();
+            if self.running.is_empty() {
+                break;
+            }
+            let cancelled = self.cancel.clone();
+            tokio::select! {
+                // First the wish to stop, so that it is announced before what it ends.
+                biased;
+                () = cancelled.cancelled(), if !said => {
+                    said = true;
+                    self.events.send(Event::Stopping);
+                }
+                ended = self.running.join_next_with_id() => match ended {
+                    Some(Ok((id, (action, end)))) => {
+                        self.names.remove(&id);
+                        self.end(action, end);
+                    }
+                    Some(Err(error)) => self.crashed(&error),
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// Starts, skips, blocks or stops all open actions whose fate is known, until no more is.
+    fn settle(&mut self) {
+        loop {
+            let fate = self.open.iter().enumerate().find_map(|(index, action)| {
+                let blame = action.needs.iter().find_map(|need| self.failed.get(need).cloned());
+                let ready = action.needs.iter().all(|need| self.succeeded.contains(need));
+                (blame.is_some() || ready || self.cancel.is_cancelled()).then_some((index, blame))
+            });
+            let Some((index, blame)) = fate else { return };
+            let action = self.open.remove(index);
+            let id = action.id.clone();
+            match blame {
+                Some(Blame::Action(by)) => {
+                    self.failed.insert(id.clone(), Blame::Action(by.clone()));
+                    self.events.send(Event::ActionBlocked { id, by });
+                }
+                _ if action.change == Change::Nothing && blame.is_none() => {
+                    self.succeeded.insert(id.clone());
+                    self.events.send(Event::ActionSkipped { id, why: Skip::Unchanged });
+                }
+                Some(Blame::User) => self.stop(id, false),
+                None if self.cancel.is_cancelled() => self.stop(id, false),
+                None => self.start(action),
+            }
+        }
+    }
+
+    fn stop(&mut self, id: String, begun: bool) {
+        self.failed.insert(id.clone(), Blame::User);
+        self.events.send(Event::ActionStopped { id, begun });
+    }
+
+    fn stopped_something(&self) -> bool {
+        self.failed.values().any(|blame| *blame == Blame::User)
+    }
+
+    fn start(&mut self, action: Action) {
+        let performer = self.performer.clone();
+        let events = self.events.clone();
+        let cancel = self.cancel.clone();
+        let results = self.results.clone();
+        let known = action.clone();
+        let handle = self.running.spawn(async move {
+            let end = attempts(&action, &*performer, results, &events, cancel).await;
+            (action, end)
+        });
+        self.names.insert(handle.id(), known);
+    }
+
+    fn end(&mut self, action: Action, end: End) {
+        let id = action.id;
+        match end {
+            End::Done(done, seconds) => {
+                if let (Some(name), Some(results)) = (action.register, done.results) {
+                    Arc::make_mut(&mut self.results).insert(name, results);
+                }
+                self.succeeded.insert(id.clone());
+                self.events.send(match done.not_applicable {
+                    Some(why) => Event::ActionSkipped { id, why: Skip::NotApplicable(why) },
+                    None => Event::ActionFinished { id, seconds, summary: done.summary },
+                });
+            }
+            End::Failed(failure, seconds) => {
+                if action.verify {
+                    self.verify_failed = true;
+                } else {
+                    self.install_failed = true;
+                }
+                self.failed.insert(id.clone(), Blame::Action(id.clone()));
+                self.events.send(Event::ActionFailed {
+                    id,
+                    seconds,
+                    errors: failure.errors,
+                    findings: failure.findings,
+                    log: failure.log,
+                });
+            }
+            End::Stopped => self.stop(id, true),
+        }
+    }
+
+    /// A task that panicked: the action failed, the rest goes on.
+    fn crashed(&mut self, error: &tokio::task::JoinError) {
+        let Some(action) = self.names.remove(&error.id()) else { return };
+        let failure = Failure { errors: vec![format!("internal error: {error}")], ..Failure::default() };
+        self.end(action, End::Failed(failure, 0.0));
+    }
+}
+
+/// An action with its retries, within its deadline.
+async fn attempts<P: Perform>(
+    action: &Action,
+    performer: &P,
+    results: Arc<Results>,
+    events: &Channel,
+    cancel: CancellationToken,
+) -> End {
+    let begun = Instant::now();
+    let deadline = begun + Duration::from_secs(action.deadline_seconds);
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        events.send(Event::ActionStarted { id: action.id.clone(), attempt });
+        let context =
+            Context { results: results.clone(), progress: sink(&action.id, events), cancel: cancel.clone(), deadline };
+        let failure = tokio::select! {
+            ended = performer.perform(action, context) => match ended {
+                Ok(done) => return End::Done(done, begun.elapsed().as_secs_f64()),
+                Err(failure) => failure,
+            },
+            () = tokio::time::sleep_until(deadline.into()) => Failure {
+                errors: vec![format!("not done within {} s", action.deadline_seconds)],
+                ..Failure::default()
+            },
+            () = abandoned(&cancel) => return End::Stopped,
+        };
+        if cancel.is_cancelled() {
+            return End::Stopped;
+        }
+        let last = attempt > action.retries || !failure.may_pass || Instant::now() + pause >= deadline;
+        if last {
+            return End::Failed(failure, begun.elapsed().as_secs_f64());
+        }
+        events.send(Event::ActionRetried {
+            id: action.id.clone(),
+            attempt,
+            after_seconds: pause.as_secs(),
+            errors: failure.errors,
+        });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = cancel.cancelled() => return End::Stopped,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        attempt += 1;
+    }
+}
+
+/// Ends when the user wants to stop and the attempt has had its time to clean up.
+async fn abandoned(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+fn sink(id: &str, events: &Channel) -> crate::model::ProgressSink {
+    let (id, events) = (id.to_owned(), events.clone());
+    Arc::new(move |progress| {
+        let id = id.clone();
+        events.send(match progress {
+            Progress::Bytes { done, total } => Event::Bytes { id, done, total },
+            Progress::Waiting(what) => Event::Waiting { id, what },
+            Progress::Note(text) => Event::Note { id, text },
+        });
+    })
+}

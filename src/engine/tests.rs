@@ -1,0 +1,145 @@
+//! The scheduler against invented actions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::event::{Outcome, RunState, Status, channel};
+use crate::model::cluster::ClusterInfo;
+use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
+
+fn action(id: &str, needs: &[&str]) -> Action {
+    Action {
+        id: id.into(),
+        component: "a".into(),
+        title: id.into(),
+        change: Change::Create,
+        why: vec![],
+        needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        deadline_seconds: 60,
+        retries: 0,
+        register: None,
+        verify: false,
+        step: Step::RemoveNamespace { name: id.into() },
+    }
+}
+
+/// Fails where the id says so, waits where it says so.
+#[derive(Default)]
+struct Fake {
+    running: AtomicUsize,
+    most: AtomicUsize,
+    attempts: AtomicUsize,
+}
+
+impl Perform for Fake {
+    async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
+        let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        let attempt = self.attempts.fetch_add(1, Ordering::SeqCst) + 1;
+        if action.id.contains("panic") {
+            panic!("on purpose");
+        }
+        if action.id.contains("hang") {
+            context.cancel.cancelled().await;
+        }
+        if action.id.contains("bad") || (action.id.contains("flaky") && attempt < 3) {
+            return Err(Failure { errors: vec!["bad".into()], may_pass: true, ..Failure::default() });
+        }
+        Ok(Done { results: Some(serde_json::json!({"x": action.id})), ..Done::default() })
+    }
+}
+
+async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
+    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], actions };
+    let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
+    let info = RunInfo { run: "r".into(), command: "install".into(), cluster };
+    let fake = Arc::new(Fake::default());
+    let (events, mut listener) = channel();
+    let outcome = run(&plan, info, fake.clone(), events, cancel).await;
+    let mut state = RunState::default();
+    while let Some(event) = listener.next().await {
+        state.apply(&event);
+    }
+    (state, outcome, fake)
+}
+
+#[tokio::test(start_paused = true)]
+async fn independent_actions_run_at_the_same_time_and_needs_are_kept() {
+    let actions = vec![action("a", &[]), action("b", &[]), action("c", &["a", "b"])];
+    let (state, outcome, fake) = run_all(actions, CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::Succeeded);
+    assert_eq!(fake.most.load(Ordering::SeqCst), 2);
+    assert_eq!(state.counts().done, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_blocks_what_needs_it_and_nothing_else() {
+    let actions = vec![action("bad", &[]), action("b", &["bad"]), action("c", &["b"]), action("d", &[])];
+    let (state, outcome, _) = run_all(actions, CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::Failed);
+    assert_eq!(state.actions["b"].status, Status::Blocked("bad".into()));
+    assert_eq!(state.actions["c"].status, Status::Blocked("bad".into()));
+    assert_eq!(state.actions["d"].status, Status::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_may_succeed() {
+    let flaky = Action { retries: 3, ..action("flaky", &[]) };
+    let (state, outcome, _) = run_all(vec![flaky], CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::Succeeded);
+    assert_eq!(state.actions["flaky"].attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_proof_is_not_a_failed_install() {
+    let proof = Action { verify: true, ..action("bad", &[]) };
+    let (_, outcome, _) = run_all(vec![action("a", &[]), proof], CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::VerifyFailed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_nothing_begin_and_ends() {
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stop.cancel();
+    });
+    let actions = vec![action("hang", &[]), action("b", &["hang"])];
+    let (state, outcome, _) = run_all(actions, cancel).await;
+    assert_eq!(outcome, Outcome::Stopped);
+    assert!(state.stopping);
+    assert_eq!(state.actions["b"].status, Status::Stopped(false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_fails_its_action_and_the_rest_goes_on() {
+    let actions = vec![action("panic", &[]), action("b", &[]), action("c", &["panic"])];
+    let (state, outcome, _) = run_all(actions, CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::Failed);
+    assert_eq!(state.actions["b"].status, Status::Done);
+    assert_eq!(state.actions["c"].status, Status::Blocked("panic".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_what_hangs() {
+    let hang = Action { deadline_seconds: 5, ..action("hang", &[]) };
+    let (state, outcome, _) = run_all(vec![hang], CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::Failed);
+    let Status::Failed { errors, .. } = &state.actions["hang"].status else { panic!() };
+    assert!(errors[0].contains("5 s"), "{errors:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_do_is_skipped() {
+    let idle = Action { change: Change::Nothing, ..action("bad", &[]) };
+    let (state, outcome, _) = run_all(vec![idle, action("b", &["bad"])], CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::Succeeded);
+    assert_eq!(state.counts().unchanged, 1);
+}

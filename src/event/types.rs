@@ -1,0 +1,204 @@
+//! The events, as they are written to `events.jsonl` and with `--json`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::cluster::{ClusterInfo, Finding};
+use crate::plan::{Action, Change};
+
+/// The version of the event format; the first event of a run carries it.
+pub const EVENT_SCHEMA: u32 = 1;
+
+/// An event with its place in the run. Readers ignore kinds that they do not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Counts from 1 without gaps, except for progress, which may be dropped.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// The kinds of event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first: everything that will run is announced.
+    RunStarted {
+        /// [`EVENT_SCHEMA`].
+        schema: u32,
+        /// The run's id.
+        run: String,
+        /// `install`, `verify`, `uninstall`.
+        command: String,
+        /// The target.
+        cluster: ClusterInfo,
+        /// The actions, in order.
+        actions: Vec<Announced>,
+    },
+    /// An action begins.
+    ActionStarted {
+        /// Which.
+        id: String,
+        /// Counts from 1.
+        attempt: u32,
+    },
+    /// Bytes of an action. May be dropped.
+    Bytes {
+        /// Which.
+        id: String,
+        /// Done.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
+    /// What an action waits for. May be dropped.
+    Waiting {
+        /// Which.
+        id: String,
+        /// In words.
+        what: String,
+    },
+    /// Something worth a line.
+    Note {
+        /// Which action.
+        id: String,
+        /// In words.
+        text: String,
+    },
+    /// An attempt failed and another follows.
+    ActionRetried {
+        /// Which.
+        id: String,
+        /// The attempt that failed.
+        attempt: u32,
+        /// Seconds until the next.
+        after_seconds: u64,
+        /// The error and its causes.
+        errors: Vec<String>,
+    },
+    /// An action succeeded.
+    ActionFinished {
+        /// Which.
+        id: String,
+        /// Seconds that it took, retries included.
+        seconds: f64,
+        /// What it did, in a few words.
+        summary: Option<String>,
+    },
+    /// An action had nothing to do.
+    ActionSkipped {
+        /// Which.
+        id: String,
+        /// Why.
+        why: Skip,
+    },
+    /// An action failed for good.
+    ActionFailed {
+        /// Which.
+        id: String,
+        /// Seconds that it took, retries included.
+        seconds: f64,
+        /// The error and its causes.
+        errors: Vec<String>,
+        /// What is not ready in the cluster, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<Finding>,
+        /// Last lines of a log that belongs to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        log: Vec<String>,
+    },
+    /// An action will not run because another failed.
+    ActionBlocked {
+        /// Which.
+        id: String,
+        /// The action that failed.
+        by: String,
+    },
+    /// An action was stopped, or not begun, because the user wanted to stop.
+    ActionStopped {
+        /// Which.
+        id: String,
+        /// Whether it had begun.
+        begun: bool,
+    },
+    /// The user wants to stop: nothing new begins.
+    Stopping,
+    /// The last.
+    RunFinished {
+        /// How it ended.
+        outcome: Outcome,
+        /// Seconds in all.
+        seconds: f64,
+    },
+}
+
+/// An action as announced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Announced {
+    /// Its id.
+    pub id: String,
+    /// Its component.
+    pub component: String,
+    /// What people read.
+    pub title: String,
+    /// What it would change.
+    pub change: Change,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// Ids that it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Whether it belongs to verification.
+    #[serde(default)]
+    pub verify: bool,
+}
+
+impl From<&Action> for Announced {
+    fn from(action: &Action) -> Self {
+        Self {
+            id: action.id.clone(),
+            component: action.component.clone(),
+            title: action.title.clone(),
+            change: action.change,
+            why: action.why.clone(),
+            needs: action.needs.clone(),
+            verify: action.verify,
+        }
+    }
+}
+
+/// Why an action had nothing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skip {
+    /// Everything was as wanted.
+    Unchanged,
+    /// It does not apply here, for this reason.
+    NotApplicable(String),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything succeeded.
+    Succeeded,
+    /// Something failed.
+    Failed,
+    /// All was installed, but the proof failed.
+    VerifyFailed,
+    /// The user stopped it.
+    Stopped,
+}
+
+impl Event {
+    /// Whether it may be dropped when a reader is slow.
+    #[must_use]
+    pub const fn is_progress(&self) -> bool {
+        matches!(self, Self::Bytes { .. } | Self::Waiting { .. })
+    }
+}

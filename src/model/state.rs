@@ -1,0 +1,91 @@
+//! What windlass remembers in the cluster: the content of the Secret `windlass-state`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::cluster::ReleaseKey;
+
+/// All that is remembered.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct InstallState {
+    /// Version of this format.
+    pub schema: u32,
+    /// Component id to what is known of it.
+    #[serde(default)]
+    pub components: BTreeMap<String, ComponentState>,
+    /// The answers of the last install, secrets as references.
+    #[serde(default)]
+    pub answers: Value,
+    /// Namespaces that windlass made and may remove with `--purge-data`.
+    #[serde(default)]
+    pub namespaces: BTreeSet<String>,
+    /// Components that were uninstalled and left data behind, with where it is.
+    #[serde(default)]
+    pub kept: BTreeMap<String, ComponentRecord>,
+}
+
+/// The format's version that this build writes.
+pub const STATE_SCHEMA: u32 = 1;
+
+/// An installed component.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComponentState {
+    /// What was installed.
+    #[serde(flatten)]
+    pub record: ComponentRecord,
+    /// When that was.
+    pub installed: String,
+    /// What was uploaded: folder to file to HDFS checksum.
+    #[serde(default)]
+    pub uploads: BTreeMap<String, BTreeMap<String, String>>,
+    /// How the last verify went.
+    #[serde(default)]
+    pub verified: Option<Verified>,
+}
+
+/// What was installed: equal inputs give equal records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentRecord {
+    /// Its name for people.
+    pub title: String,
+    /// Version of the software.
+    pub version: String,
+    /// Folder that was laid over the embedded definition, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Its release, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseKey>,
+    /// Digest of the chart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
+    /// Digest of the values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<String>,
+    /// Components that it needs.
+    #[serde(default)]
+    pub requires: BTreeSet<String>,
+    /// Kind and label selector of what the software makes by itself.
+    #[serde(default)]
+    pub leftovers: Vec<(String, String)>,
+    /// The pull Secret that windlass made in its namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_secret: Option<String>,
+    /// Addresses: title, address in the cluster, Ingress.
+    #[serde(default)]
+    pub endpoints: Vec<(String, Option<String>, Option<String>)>,
+}
+
+/// The outcome of a verify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// When it ended.
+    pub at: String,
+    /// Whether everything passed.
+    pub passed: bool,
+    /// What failed, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}

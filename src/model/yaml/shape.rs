@@ -1,0 +1,179 @@
+//! What a text must look like, as data, and the check that finds every deviation at once.
+
+use super::{Findings, Node, Scalar, Yaml};
+
+/// The shape of a value.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// Any text; numbers and booleans count, as their text.
+    Text,
+    /// A whole number.
+    Int,
+    /// `true` or `false`.
+    Bool,
+    /// Any scalar.
+    Scalar,
+    /// A text that fits: what is wanted in words, and the test.
+    That(&'static str, fn(&str) -> bool),
+    /// A text, or a mapping from language to text.
+    Words,
+    /// A list of such values.
+    List(&'static Shape),
+    /// A mapping with free keys.
+    MapOf(&'static Shape),
+    /// A mapping with these keys and no others.
+    Map(&'static [Field]),
+    /// A mapping whose keys depend on what the entry `tag` says.
+    Tagged(&'static str, &'static [(&'static str, &'static [Field])]),
+}
+
+/// A key of a mapping.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// The key.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What is under it.
+    pub shape: Shape,
+}
+
+impl Field {
+    /// A key that must be there.
+    #[must_use]
+    pub const fn required(name: &'static str, shape: Shape) -> Self {
+        Self { name, required: true, shape }
+    }
+
+    /// A key that may be there.
+    #[must_use]
+    pub const fn optional(name: &'static str, shape: Shape) -> Self {
+        Self { name, required: false, shape }
+    }
+}
+
+/// Adds every deviation of `node` from `shape` to `findings`.
+pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
+    let wrong = |findings: &mut Findings, wanted: &str| {
+        findings.add(file, node.pos, format!("expected {wanted}, found {}", node.kind()));
+    };
+    match (shape, &node.yaml) {
+        (Shape::Text | Shape::Scalar, Yaml::Scalar(scalar)) if *scalar != Scalar::Null => {}
+        (Shape::Int, Yaml::Scalar(Scalar::Int(_))) | (Shape::Bool, Yaml::Scalar(Scalar::Bool(_))) => {}
+        (Shape::That(_, fits), Yaml::Scalar(Scalar::Text(text))) if fits(text) => {}
+        (Shape::That(wanted, _), Yaml::Scalar(Scalar::Text(text))) => {
+            findings.add(file, node.pos, format!("expected {wanted}, found `{text}`"));
+        }
+        (Shape::Words, Yaml::Scalar(Scalar::Text(_))) => {}
+        (Shape::Words, Yaml::Map(entries)) => {
+            for (language, pos, value) in entries {
+                if !matches!(language.as_str(), "en" | "ru") {
+                    findings.add_unknown(file, *pos, format!("unknown language `{language}`"), language, ["en", "ru"]);
+                }
+                check(file, value, &Shape::Text, findings);
+            }
+            if node.get("en").is_none() {
+                findings.add(file, node.pos, "the text in `en` is missing");
+            }
+        }
+        (Shape::List(inner), Yaml::List(items)) => {
+            for item in items {
+                check(file, item, inner, findings);
+            }
+        }
+        (Shape::MapOf(inner), Yaml::Map(entries)) => {
+            for (_, _, value) in entries {
+                check(file, value, inner, findings);
+            }
+        }
+        (Shape::Map(fields), Yaml::Map(_)) => check_fields(file, node, fields, None, findings),
+        (Shape::Tagged(tag, kinds), Yaml::Map(_)) => check_tagged(file, node, tag, kinds, findings),
+        (Shape::Text, _) => wrong(findings, "a text"),
+        (Shape::That(wanted, _), _) => wrong(findings, wanted),
+        (Shape::Scalar, _) => wrong(findings, "a value"),
+        (Shape::Int, _) => wrong(findings, "a whole number"),
+        (Shape::Bool, _) => wrong(findings, "true or false"),
+        (Shape::Words, _) => wrong(findings, "a text, or texts by language"),
+        (Shape::List(_), _) => wrong(findings, "a list"),
+        (Shape::MapOf(_) | Shape::Map(_) | Shape::Tagged(..), _) => wrong(findings, "a mapping"),
+    }
+}
+
+fn check_tagged(
+    file: &str,
+    node: &Node,
+    tag: &'static str,
+    kinds: &'static [(&'static str, &'static [Field])],
+    findings: &mut Findings,
+) {
+    let names = || kinds.iter().map(|(name, _)| *name);
+    let Some(kind) = node.get(tag) else {
+        findings.add(file, node.pos, format!("key `{tag}` is missing"));
+        return;
+    };
+    let found = kind.text().and_then(|name| kinds.iter().find(|(known, _)| *known == name));
+    match found {
+        Some((_, fields)) => check_fields(file, node, fields, Some(tag), findings),
+        None => {
+            let name = kind.text().unwrap_or_default();
+            let message = format!("unknown {tag} `{name}`, known are {}", names().collect::<Vec<_>>().join(", "));
+            findings.add_unknown(file, kind.pos, message, name, names());
+        }
+    }
+}
+
+fn check_fields(file: &str, node: &Node, fields: &'static [Field], tag: Option<&'static str>, findings: &mut Findings) {
+    for (key, pos, value) in node.map().unwrap_or_default() {
+        if Some(key.as_str()) == tag {
+            continue;
+        }
+        match fields.iter().find(|field| field.name == key) {
+            Some(field) => check(file, value, &field.shape, findings),
+            None => {
+                let known = fields.iter().map(|field| field.name);
+                findings.add_unknown(file, *pos, format!("unknown key `{key}`"), key, known);
+            }
+        }
+    }
+    for field in fields.iter().filter(|field| field.required && node.get(field.name).is_none()) {
+        findings.add(file, node.pos, format!("key `{}` is missing", field.name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    const SHAPE: Shape = Shape::Map(&[
+        Field::required("id", Shape::Text),
+        Field::optional("count", Shape::Int),
+        Field::optional("title", Shape::Words),
+    ]);
+
+    fn findings(text: &str) -> Vec<String> {
+        let node = parse("c.yaml", text).unwrap();
+        let mut findings = Findings::default();
+        check("c.yaml", &node, &SHAPE, &mut findings);
+        findings.into_result(()).map_or_else(|found| found.0.iter().map(ToString::to_string).collect(), |()| vec![])
+    }
+
+    #[test]
+    fn every_mistake_is_found_at_once() {
+        assert_eq!(
+            findings("cuont: 1\ncount: many\ntitle: {de: x}\n"),
+            [
+                "c.yaml:1:1: key `id` is missing",
+                "c.yaml:1:1: unknown key `cuont`; did you mean `count`?",
+                "c.yaml:2:8: expected a whole number, found a text",
+                "c.yaml:3:8: the text in `en` is missing",
+                "c.yaml:3:9: unknown language `de`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_good_text_has_none() {
+        assert!(findings("id: a\ncount: 2\ntitle: {en: x, ru: y}\n").is_empty());
+    }
+}

@@ -1,0 +1,275 @@
+//! The tree with positions.
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::Findings;
+
+/// A place in a text: line and column, both counted from 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pos {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Where it begins.
+    pub pos: Pos,
+    /// What it is.
+    pub yaml: Yaml,
+}
+
+/// What a node can be. Anchors, tags and several documents are refused: the files are written by hand and short.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Yaml {
+    /// A scalar, resolved by the rules of YAML's core schema.
+    Scalar(Scalar),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping; keys are plain strings, unique, in the order of the text.
+    Map(Vec<(String, Pos, Node)>),
+}
+
+/// A scalar after resolution. `Text` keeps what was written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Anything else, numbers with a fraction included.
+    Text(String),
+}
+
+impl Node {
+    /// The text of a string scalar.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.yaml {
+            Yaml::Scalar(Scalar::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping.
+    #[must_use]
+    pub fn map(&self) -> Option<&[(String, Pos, Node)]> {
+        match &self.yaml {
+            Yaml::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items of a list.
+    #[must_use]
+    pub fn list(&self) -> Option<&[Node]> {
+        match &self.yaml {
+            Yaml::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The value under a key of a mapping.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.map()?.iter().find(|(name, _, _)| name == key).map(|(_, _, node)| node)
+    }
+
+    /// What kind of thing it is, for messages.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.yaml {
+            Yaml::Scalar(Scalar::Null) => "nothing",
+            Yaml::Scalar(Scalar::Bool(_)) => "a boolean",
+            Yaml::Scalar(Scalar::Int(_)) => "a number",
+            Yaml::Scalar(Scalar::Text(_)) => "a text",
+            Yaml::List(_) => "a list",
+            Yaml::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads one document. An empty text is an empty mapping.
+///
+/// # Errors
+/// Syntax errors, duplicate keys, anchors, tags and a second document, each with its place.
+pub fn parse(file: &str, text: &str) -> Result<Node, Findings> {
+    let mut reader = Reader { parser: Parser::new_from_str(text), file, findings: Findings::default() };
+    let node = reader.document();
+    let empty = Node { pos: Pos { line: 1, column: 1 }, yaml: Yaml::Map(Vec::new()) };
+    let node = node.unwrap_or(None).unwrap_or(empty);
+    reader.findings.into_result(node)
+}
+
+struct Reader<'a> {
+    parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    file: &'a str,
+    findings: Findings,
+}
+
+/// The text cannot be read on; what is wrong is in the findings.
+struct Broken;
+
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Result<Option<(Event<'a>, Pos)>, Broken> {
+        match self.parser.next_event() {
+            None => Ok(None),
+            Some(Ok((event, span))) => Ok(Some((event, place(span)))),
+            Some(Err(error)) => {
+                let marker = error.marker();
+                let pos = Pos { line: marker.line(), column: marker.col() + 1 };
+                self.findings.add(self.file, pos, format!("not valid YAML: {}", error.info()));
+                Err(Broken)
+            }
+        }
+    }
+
+    fn document(&mut self) -> Result<Option<Node>, Broken> {
+        let mut root = None;
+        while let Some((event, pos)) = self.next()? {
+            match event {
+                Event::DocumentStart(_) if root.is_some() => {
+                    self.findings.add(self.file, pos, "a second document: one file holds one");
+                    return Err(Broken);
+                }
+                Event::Nothing
+                | Event::StreamStart
+                | Event::StreamEnd
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd => {}
+                other => root = Some(self.node(other, pos)?),
+            }
+        }
+        // A file of comments only parses as one empty scalar.
+        Ok(root.filter(|node| node.yaml != Yaml::Scalar(Scalar::Null)))
+    }
+
+    fn node(&mut self, event: Event<'a>, pos: Pos) -> Result<Node, Broken> {
+        let yaml = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse(pos, anchor, tag.is_some());
+                Yaml::Scalar(if style == ScalarStyle::Plain { resolve(&text) } else { Scalar::Text(text.into_owned()) })
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse(pos, anchor, tag.is_some());
+                let mut items = Vec::new();
+                loop {
+                    match self.next()? {
+                        None | Some((Event::SequenceEnd, _)) => break,
+                        Some((event, pos)) => items.push(self.node(event, pos)?),
+                    }
+                }
+                Yaml::List(items)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse(pos, anchor, tag.is_some());
+                self.mapping()?
+            }
+            Event::Alias(_) => {
+                self.findings.add(self.file, pos, "aliases are not supported: write the value out");
+                Yaml::Scalar(Scalar::Null)
+            }
+            _ => Yaml::Scalar(Scalar::Null),
+        };
+        Ok(Node { pos, yaml })
+    }
+
+    fn mapping(&mut self) -> Result<Yaml, Broken> {
+        let mut entries: Vec<(String, Pos, Node)> = Vec::new();
+        loop {
+            let (event, pos) = match self.next()? {
+                None | Some((Event::MappingEnd, _)) => break,
+                Some(found) => found,
+            };
+            let key = match event {
+                Event::Scalar(text, ..) => text.into_owned(),
+                other => {
+                    self.node(other, pos)?;
+                    self.findings.add(self.file, pos, "a key must be a text");
+                    String::new()
+                }
+            };
+            let Some((event, value_pos)) = self.next()? else { break };
+            let value = self.node(event, value_pos)?;
+            if let Some((_, first, _)) = entries.iter().find(|(name, _, _)| *name == key) {
+                let message = format!("key `{key}` is there twice, first in line {}", first.line);
+                self.findings.add(self.file, pos, message);
+            } else {
+                entries.push((key, pos, value));
+            }
+        }
+        Ok(Yaml::Map(entries))
+    }
+
+    fn refuse(&mut self, pos: Pos, anchor: usize, tagged: bool) {
+        if anchor != 0 {
+            self.findings.add(self.file, pos, "anchors are not supported: write the value out");
+        }
+        if tagged {
+            self.findings.add(self.file, pos, "tags are not supported");
+        }
+    }
+}
+
+fn place(span: Span) -> Pos {
+    Pos { line: span.start.line(), column: span.start.col() + 1 }
+}
+
+fn resolve(text: &str) -> Scalar {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
+        "true" | "True" | "TRUE" => Scalar::Bool(true),
+        "false" | "False" | "FALSE" => Scalar::Bool(false),
+        _ => text.parse().map_or_else(|_| Scalar::Text(text.to_owned()), Scalar::Int),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_from_one() {
+        let node = parse("a.yaml", "a: 1\nb:\n  - c: x\n").unwrap();
+        let entries = node.map().unwrap();
+        assert_eq!(entries[1].1, Pos { line: 2, column: 1 });
+        let inner = &entries[1].2.list().unwrap()[0];
+        assert_eq!(inner.map().unwrap()[0].1, Pos { line: 3, column: 5 });
+        assert_eq!(inner.get("c").unwrap().text(), Some("x"));
+    }
+
+    #[test]
+    fn a_duplicate_key_is_found_with_its_first_place() {
+        let error = parse("a.yaml", "a: 1\nb: 2\na: 3\n").unwrap_err();
+        assert_eq!(error.to_string(), "a.yaml:3:1: key `a` is there twice, first in line 1");
+    }
+
+    #[test]
+    fn syntax_errors_have_a_place() {
+        let error = parse("a.yaml", "a: [1, 2\nb: 3\n").unwrap_err();
+        assert!(error.to_string().starts_with("a.yaml:2:"), "{error}");
+    }
+
+    #[test]
+    fn quoted_numbers_stay_text() {
+        let node = parse("a.yaml", "a: '1'\nb: 1\n").unwrap();
+        assert_eq!(node.get("a").unwrap().text(), Some("1"));
+        assert_eq!(node.get("b").unwrap().yaml, Yaml::Scalar(Scalar::Int(1)));
+    }
+
+    #[test]
+    fn comments_only_are_an_empty_mapping() {
+        assert_eq!(parse("a.yaml", "# nothing\n").unwrap().map(), Some(&[][..]));
+        assert_eq!(parse("a.yaml", "").unwrap().map(), Some(&[][..]));
+    }
+
+    #[test]
+    fn anchors_are_refused() {
+        assert!(parse("a.yaml", "a: &x 1\nb: *x\n").unwrap_err().to_string().contains("anchors"));
+    }
+}

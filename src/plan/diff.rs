@@ -1,0 +1,114 @@
+//! What differs between wanted and observed, in words.
+
+use serde_json::Value;
+
+use crate::answers::ResolvedRelease;
+use crate::model::CHART_DIGEST;
+use crate::model::cluster::ReleaseStatus;
+use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease};
+
+use super::Change;
+
+/// How many differing values are named one by one.
+const NAMED: usize = 6;
+
+/// What a release needs.
+pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>) -> (Change, Vec<String>) {
+    let Some(found) = found else { return (Change::Create, Vec::new()) };
+    let mut why = Vec::new();
+    if found.state.status != ReleaseStatus::Deployed {
+        why.push(format!("the last revision, {}, is {}", found.state.revision, found.state.status));
+    }
+    let digest = found.state.chart_annotations.get(CHART_DIGEST);
+    match digest {
+        Some(digest) if *digest == wanted.chart_digest => {}
+        Some(_) => why.push("the chart has changed".to_owned()),
+        None => why.push("the release was not made by windlass".to_owned()),
+    }
+    let mut paths = Vec::new();
+    differing("", &wanted.values, &found.state.config, &mut paths);
+    let more = paths.len().saturating_sub(NAMED);
+    why.extend(paths.into_iter().take(NAMED));
+    if more > 0 {
+        why.push(format!("{more} more values differ"));
+    }
+    why.extend(found.drift.iter().map(ToString::to_string));
+    let change = if why.is_empty() { Change::Nothing } else { Change::Update };
+    (change, why)
+}
+
+/// Paths at which two values differ, with before and after. Values hold no secrets.
+fn differing(path: &str, wanted: &Value, found: &Value, out: &mut Vec<String>) {
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            let keys: std::collections::BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
+            for key in keys {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let null = Value::Null;
+                differing(&path, wanted.get(key).unwrap_or(&null), found.get(key).unwrap_or(&null), out);
+            }
+        }
+        (wanted, found) if equal(wanted, found) => {}
+        (wanted, found) => out.push(format!("value {path}: {found} becomes {wanted}")),
+    }
+}
+
+/// Helm may turn 1 into 1.0 on the way through its JSON.
+fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| equal(value, other)))
+        }
+        _ => a == b,
+    }
+}
+
+/// What an HDFS folder needs.
+pub(super) fn folder(path: &str, mode: &str, hdfs: &ObservedHdfs) -> (Change, Vec<String>) {
+    let wanted = u16::from_str_radix(mode, 8).unwrap_or_default();
+    match hdfs {
+        ObservedHdfs::Absent => (Change::Create, Vec::new()),
+        ObservedHdfs::Unreachable(why) => (Change::Check, vec![format!("HDFS did not answer: {why}")]),
+        ObservedHdfs::Reached { folders, .. } => match folders.get(path) {
+            None | Some(Folder::Absent) => (Change::Create, vec![format!("{path} is not there")]),
+            Some(Folder::IsFile) => (Change::Update, vec![format!("{path} is a file and should be a folder")]),
+            Some(Folder::Mode(found)) if *found == wanted => (Change::Nothing, Vec::new()),
+            Some(Folder::Mode(found)) => {
+                (Change::Update, vec![format!("mode of {path}: {found:04o} becomes {wanted:04o}")])
+            }
+        },
+    }
+}
+
+/// What an upload needs.
+pub(super) fn upload(to: &str, pattern: &str, hdfs: &ObservedHdfs) -> (Change, Vec<String>) {
+    match hdfs {
+        ObservedHdfs::Absent => (Change::Create, Vec::new()),
+        ObservedHdfs::Unreachable(why) => (Change::Check, vec![format!("HDFS did not answer: {why}")]),
+        ObservedHdfs::Reached { uploads, .. } => {
+            let Some(files) = uploads.get(&format!("{to}/{pattern}")) else { return (Change::Create, Vec::new()) };
+            let mut why: Vec<String> = files
+                .iter()
+                .filter_map(|(name, found)| match found {
+                    Comparison::Same => None,
+                    Comparison::Absent => Some(format!("{to}/{name} is not there")),
+                    Comparison::Differs(how) => Some(format!("{to}/{name} {how}")),
+                })
+                .collect();
+            let all_absent = !files.is_empty() && files.values().all(|found| *found == Comparison::Absent);
+            let more = why.len().saturating_sub(NAMED);
+            why.truncate(NAMED);
+            if more > 0 {
+                why.push(format!("{more} more files"));
+            }
+            let change = match (why.is_empty(), all_absent) {
+                (true, _) => Change::Nothing,
+                (false, true) => Change::Create,
+                (false, false) => Change::Update,
+            };
+            (change, why)
+        }
+    }
+}

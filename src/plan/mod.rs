@@ -1,0 +1,14 @@
+//! What will be done: a pure function of what is wanted and what was observed.
+
+mod build;
+mod diff;
+mod select;
+#[cfg(test)]
+mod tests;
+mod types;
+mod uninstall;
+
+pub use build::plan;
+pub use select::{only, verify_only};
+pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+pub use uninstall::{UninstallError, uninstall};

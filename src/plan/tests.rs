@@ -1,0 +1,1 @@
+//! Plans of the embedded catalog against invented clusters.

@@ -1,0 +1,195 @@
+//! A plan and its actions. Nothing in it depends on time, run, machine or secret: equal inputs give equal bytes.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::catalog::ActionKind;
+use crate::model::cluster::ReleaseKey;
+use crate::model::state::ComponentRecord;
+use crate::model::{HdfsAccess, SecretRef};
+
+/// The version of a plan's JSON.
+pub const PLAN_SCHEMA: u32 = 1;
+
+/// Actions and their order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Version of this format.
+    pub schema: u32,
+    /// How actions on HDFS reach it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hdfs: Option<HdfsAccess>,
+    /// Definitions that come from a folder and not from the binary: component and folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overlaid: Vec<(String, String)>,
+    /// Each action after those that it needs.
+    pub actions: Vec<Action>,
+}
+
+impl Plan {
+    /// Whether any action would do something.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.actions.iter().any(|action| action.change != Change::Nothing)
+    }
+
+    /// An action by its id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Action> {
+        self.actions.iter().find(|action| action.id == id)
+    }
+}
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Action {
+    /// Unique in the plan: `livy/release`, `livy/after-1`.
+    pub id: String,
+    /// The component that it belongs to, or `platform`.
+    pub component: String,
+    /// What people read.
+    pub title: String,
+    /// What it would change.
+    pub change: Change,
+    /// Why: one entry per difference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// Ids of the actions that must have succeeded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Seconds that it may take in all, retries included.
+    pub deadline_seconds: u64,
+    /// How often it is tried again after an error that may pass.
+    pub retries: u32,
+    /// Name under which later actions find its results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub register: Option<String>,
+    /// Whether it belongs to verification.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub verify: bool,
+    /// What to do.
+    pub step: Step,
+}
+
+/// What an action would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Something that is not there.
+    Create,
+    /// Something that is there and differs.
+    Update,
+    /// Something that is there and must not be.
+    Delete,
+    /// It looks and waits, and changes nothing that stays.
+    Check,
+    /// Everything is as wanted.
+    Nothing,
+}
+
+impl Change {
+    /// For tables.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Check => "check",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// The kinds of step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Step {
+    /// Makes a namespace.
+    Namespace {
+        /// Its name.
+        name: String,
+        /// Its Pod Security level.
+        pod_security: String,
+    },
+    /// Puts registry credentials into a namespace.
+    PullSecret {
+        /// Which namespace.
+        namespace: String,
+        /// The Secret's name.
+        name: String,
+        /// Where the credentials are.
+        from: SecretRef,
+    },
+    /// Installs or upgrades a release.
+    Release {
+        /// Which release.
+        #[serde(flatten)]
+        key: ReleaseKey,
+        /// Digest of the chart; the content is handed to the engine apart.
+        chart: String,
+        /// The values.
+        values: Value,
+    },
+    /// Waits until what a release rendered is ready.
+    Ready {
+        /// Which release.
+        #[serde(flatten)]
+        key: ReleaseKey,
+    },
+    /// An action of the catalog.
+    Act {
+        /// The component's namespace.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
+        /// What to do.
+        #[serde(flatten)]
+        action: ActionKind,
+    },
+    /// Remembers what was installed.
+    Record {
+        /// What.
+        record: ComponentRecord,
+        /// The answers, secrets as references.
+        #[serde(skip)]
+        answers: Value,
+    },
+    /// Uninstalls a release.
+    Uninstall {
+        /// Which release.
+        #[serde(flatten)]
+        key: ReleaseKey,
+    },
+    /// Removes objects by label.
+    RemoveByLabel {
+        /// Where.
+        namespace: String,
+        /// Which kind.
+        kind: String,
+        /// Which ones.
+        selector: String,
+    },
+    /// Removes a pull Secret that windlass made.
+    RemovePullSecret {
+        /// Where.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Removes the volumes of a release, and with them its data.
+    PurgeClaims {
+        /// Which release.
+        #[serde(flatten)]
+        key: ReleaseKey,
+    },
+    /// Removes a namespace that windlass made.
+    RemoveNamespace {
+        /// Its name.
+        name: String,
+    },
+    /// Forgets a component, or moves it to what was kept.
+    Forget {
+        /// Whether its data stays.
+        kept: bool,
+    },
+}

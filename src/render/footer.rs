@@ -1,0 +1,127 @@
+//! The last lines of a live terminal: what runs now, and what it waits for.
+
+use std::collections::BTreeMap;
+
+use super::paint::{Paint, Spans};
+use super::text;
+use super::track::Track;
+use crate::event::{RunState, Status};
+
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// However tall the terminal is, what has happened should stay in view.
+const MOST_ROWS: usize = 14;
+
+/// What a footer is drawn from.
+pub(super) struct Footer<'a> {
+    pub(super) state: &'a RunState,
+    pub(super) tracks: &'a BTreeMap<String, Track>,
+    /// Milliseconds.
+    pub(super) now: i64,
+    /// Columns and rows of the terminal.
+    pub(super) size: (usize, usize),
+    /// Columns of the component's name, 0 for none.
+    pub(super) component: usize,
+}
+
+impl Footer<'_> {
+    /// Its lines, none once the run has ended.
+    pub(super) fn lines(&self) -> Vec<Spans> {
+        if self.state.outcome.is_some() || self.state.started.is_none() {
+            return Vec::new();
+        }
+        let running: Vec<&str> = running(self.state);
+        // One row for the totals, one for what has no room.
+        let room = self.size.1.saturating_sub(2).clamp(1, MOST_ROWS) - 1;
+        let mut lines = Vec::new();
+        let mut shown = 0;
+        for id in &running {
+            let mut block = self.action(id);
+            let reserve = usize::from(shown + 1 < running.len());
+            if lines.len() + block.len() + reserve > room {
+                block.truncate(1);
+            }
+            if lines.len() + block.len() + reserve > room {
+                break;
+            }
+            lines.append(&mut block);
+            shown += 1;
+        }
+        if shown < running.len() && lines.len() < room {
+            lines.push(Spans::indent(8).add(Paint::Dim, format!("and {} more", running.len() - shown)));
+        }
+        lines.push(self.totals(running.len()));
+        // A line of full width makes some terminals begin the next one.
+        lines.into_iter().map(|line| line.cut(self.size.0.saturating_sub(1))).collect()
+    }
+
+    fn action(&self, id: &str) -> Vec<Spans> {
+        let state = &self.state.actions[id];
+        let elapsed = state.started.map_or(0, |started| self.now - started.as_millisecond());
+        let announced = self.state.order.iter().find(|action| action.id == id);
+        let component = announced.map_or("", |action| &action.component);
+        let head = Spans::new()
+            .column(Paint::Accent, self.spinner(), 8)
+            .right(Paint::Plain, text::duration(seconds(elapsed)), 8)
+            .gap(2);
+        let head = if self.component > 0 { head.column(Paint::Dim, component, self.component).gap(2) } else { head };
+        let mut lines = vec![head.add(Paint::Plain, self.state.title(id))];
+        let Some(track) = self.tracks.get(id) else { return lines };
+        let retrying = track.retrying(self.now);
+        let details = [retrying.as_deref(), track.progress(self.now).as_deref(), track.waiting()]
+            .into_iter()
+            .flatten()
+            .map(|text| Spans::indent(8).add_label(Paint::Dim, "└ ").add(Paint::Warn, text))
+            .collect::<Vec<_>>();
+        lines.extend(details);
+        lines
+    }
+
+    fn totals(&self, running: usize) -> Spans {
+        let (ended, all) = ended(self.state);
+        let counts = self.state.counts();
+        let elapsed = self.state.started.map_or(0, |started| self.now - started.as_millisecond());
+        let mut line = Spans::new().add(Paint::Bold, format!("{ended} of {all} done, {running} running"));
+        for (number, word) in [(counts.failed, "failed"), (counts.blocked, "blocked")] {
+            if number > 0 {
+                line = line.add_label(Paint::Plain, ", ").add(Paint::Bad, format!("{number} {word}"));
+            }
+        }
+        if self.state.stopping {
+            line = line.add_label(Paint::Plain, ", ").add(Paint::Warn, "stopping");
+        }
+        line.add_label(Paint::Dim, " · ").add(Paint::Dim, text::whole(u64::try_from(elapsed / 1000).unwrap_or(0)))
+    }
+
+    fn spinner(&self) -> &'static str {
+        let frame = usize::try_from(self.now.rem_euclid(1000) / 100).unwrap_or_default();
+        SPINNER[frame % SPINNER.len()]
+    }
+}
+
+/// Ids of what runs, in the order announced; what a cut journal never announced comes last.
+pub(super) fn running(state: &RunState) -> Vec<&str> {
+    let runs = |id: &&str| state.actions.get(*id).is_some_and(|action| action.status == Status::Running);
+    let announced = state.order.iter().map(|action| action.id.as_str());
+    let unannounced =
+        state.actions.keys().map(String::as_str).filter(|id| !state.order.iter().any(|action| action.id == *id));
+    announced.chain(unannounced).filter(runs).collect()
+}
+
+/// How many actions have ended, and how many there are, those apart that had nothing to do from the outset.
+pub(super) fn ended(state: &RunState) -> (usize, usize) {
+    let work = state.order.iter().filter(|action| action.change != crate::plan::Change::Nothing);
+    work.fold((0, 0), |(ended, all), action| {
+        let open = state
+            .actions
+            .get(&action.id)
+            .is_none_or(|action| matches!(action.status, Status::Waiting | Status::Running | Status::Stopped(false)));
+        (ended + usize::from(!open), all + 1)
+    })
+}
+
+/// Milliseconds as seconds; never negative, whatever a clock does.
+#[expect(clippy::cast_precision_loss, reason = "shown to a tenth of a second")]
+pub(super) fn seconds(millis: i64) -> f64 {
+    millis.max(0) as f64 / 1000.0
+}

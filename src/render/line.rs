@@ -1,0 +1,323 @@
+//! A run as lines: for a terminal, with what runs now redrawn below them, and for pipes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+
+use super::LineOptions;
+use super::failure::{Logs, failure};
+use super::footer::{Footer, ended, running, seconds};
+use super::paint::{Paint, Spans};
+use super::plan::{target, totals};
+use super::text;
+use super::track::Track;
+use crate::event::{Envelope, Event, RunState, Skip, Status};
+
+/// How often the footer is drawn again at most, in milliseconds.
+const REDRAW: i64 = 100;
+
+/// Narrower terminals have no column for the component.
+const NARROW: usize = 60;
+
+/// Writes a run line by line. The caller reduces each event first, then hands over both; and calls
+/// [`tick`](Self::tick) some ten times a second. What the last event leaves to say is [`summary`](super::summary)'s.
+pub struct Line {
+    out: Box<dyn Write + Send>,
+    options: LineOptions,
+    /// The last event taken in: a journal may repeat some.
+    seq: u64,
+    run: String,
+    tracks: BTreeMap<String, Track>,
+    /// The width of each footer line on the screen.
+    drawn: Vec<usize>,
+    redrawn: Option<i64>,
+    component: usize,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").field("options", &self.options).field("seq", &self.seq).finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    /// Writes to `out`.
+    #[must_use]
+    pub fn new(out: Box<dyn Write + Send>, options: LineOptions) -> Self {
+        Self {
+            out,
+            options,
+            seq: 0,
+            run: String::new(),
+            tracks: BTreeMap::new(),
+            drawn: Vec::new(),
+            redrawn: None,
+            component: 0,
+        }
+    }
+
+    /// The terminal has another size now.
+    pub fn resize(&mut self, width: usize, height: usize) {
+        self.options.width = width.max(1);
+        self.options.height = height;
+    }
+
+    /// Tells an event; `state` has taken it in already.
+    ///
+    /// # Errors
+    /// What the writer says, such as a closed pipe or a full disk.
+    pub fn event(&mut self, envelope: &Envelope, state: &RunState) -> io::Result<()> {
+        if let Event::RunStarted { run, .. } = &envelope.event
+            && *run != self.run
+        {
+            self.seq = 0;
+            self.run.clone_from(run);
+            self.tracks.clear();
+        }
+        if envelope.seq <= self.seq {
+            return Ok(());
+        }
+        self.seq = envelope.seq;
+        let now = envelope.at.as_millisecond();
+        let lines = self.told(&envelope.event, now, state);
+        let ended = matches!(envelope.event, Event::RunFinished { .. });
+        if lines.is_empty() && !ended {
+            return Ok(());
+        }
+        self.write(lines, now, state)
+    }
+
+    /// Draws anew what runs, or tells a pipe what has become due.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn tick(&mut self, state: &RunState) -> io::Result<()> {
+        self.tick_at(Timestamp::now(), state)
+    }
+
+    /// [`tick`](Self::tick) at a given time.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn tick_at(&mut self, now: Timestamp, state: &RunState) -> io::Result<()> {
+        let now = now.as_millisecond();
+        if self.options.live {
+            // A clock that was set back must not freeze the screen.
+            if self.redrawn.is_some_and(|last| (0..REDRAW).contains(&(now - last))) {
+                return Ok(());
+            }
+            return self.write(Vec::new(), now, state);
+        }
+        let due: Vec<Spans> = running(state).into_iter().flat_map(|id| self.due(id, now, state)).collect();
+        if due.is_empty() { Ok(()) } else { self.write(due, now, state) }
+    }
+
+    /// Clears what is redrawn, so that others can write: a question, a log line. The next tick draws it again.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn clear(&mut self) -> io::Result<()> {
+        let mut text = String::new();
+        self.erase(&mut text);
+        if !text.is_empty() {
+            self.out.write_all(text.as_bytes())?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Lines that stay, then the footer, in one write: nothing half-drawn is ever seen.
+    fn write(&mut self, lines: Vec<Spans>, now: i64, state: &RunState) -> io::Result<()> {
+        let mut text = String::new();
+        self.erase(&mut text);
+        for line in lines {
+            text.push_str(&line.render(self.options.color));
+            text.push('\n');
+        }
+        if self.options.live {
+            let size = (self.options.width, self.options.height);
+            let footer = Footer { state, tracks: &self.tracks, now, size, component: self.component };
+            for line in footer.lines() {
+                self.drawn.push(line.width());
+                text.push_str(&line.render(self.options.color));
+                text.push('\n');
+            }
+            self.redrawn = Some(now);
+        }
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// Up to the footer's first line, and away with all below. A terminal made narrower has broken its lines.
+    fn erase(&mut self, text: &mut String) {
+        let rows: usize = self.drawn.drain(..).map(|width| width.div_ceil(self.options.width).max(1)).sum();
+        if rows > 0 {
+            text.push_str(&format!("\r\u{1b}[{rows}A\u{1b}[J"));
+        }
+    }
+
+    fn told(&mut self, event: &Event, now: i64, state: &RunState) -> Vec<Spans> {
+        let verbose = self.options.verbose;
+        let live = self.options.live;
+        match event {
+            Event::RunStarted { run, command, cluster, actions, .. } => {
+                let widest = actions.iter().map(|action| text::width(&text::clean(&action.component))).max();
+                self.component = if self.options.width < NARROW { 0 } else { widest.unwrap_or(0) };
+                let plan = totals(actions.iter().map(|action| action.change));
+                vec![
+                    Spans::new()
+                        .add(Paint::Bold, command)
+                        .add_label(Paint::Plain, " on ")
+                        .add(Paint::Plain, target(cluster))
+                        .add_label(Paint::Dim, ", run ")
+                        .add(Paint::Dim, run),
+                    Spans::new().add(Paint::Plain, format!("{}: {plan}", text::count(actions.len(), "action"))),
+                ]
+            }
+            Event::ActionStarted { id, attempt } => {
+                self.tracks.entry(id.clone()).or_default().begin();
+                if live && !verbose {
+                    return Vec::new();
+                }
+                let mut line = self.head("start", Paint::Accent, None, id, state);
+                if *attempt > 1 {
+                    line = line.add_label(Paint::Plain, ", ").add(Paint::Plain, format!("attempt {attempt}"));
+                }
+                let why = state.order.iter().find(|action| action.id == *id).map(|action| action.why.join("; "));
+                if let Some(why) = why.filter(|why| verbose && !why.is_empty()) {
+                    line = line.add_label(Paint::Plain, ": ").add(Paint::Dim, why);
+                }
+                vec![self.fit(line)]
+            }
+            Event::Bytes { id, done, total } => {
+                self.tracks.entry(id.clone()).or_default().bytes(now, *done, *total);
+                if live { Vec::new() } else { self.due(id, now, state) }
+            }
+            Event::Waiting { id, what } => {
+                self.tracks.entry(id.clone()).or_default().words(what);
+                if live { Vec::new() } else { self.due(id, now, state) }
+            }
+            Event::Note { id, text } => {
+                let elapsed = elapsed(id, now, state);
+                let line = self.head("note", Paint::Accent, elapsed, id, state);
+                vec![line.add_label(Paint::Plain, ": ").add(Paint::Plain, text)]
+            }
+            Event::ActionRetried { id, attempt, after_seconds, errors } => {
+                let next = now.saturating_add(i64::try_from(*after_seconds).unwrap_or(0).saturating_mul(1000));
+                self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
+                let told = format!(", attempt {attempt} failed, the next in {}", text::whole(*after_seconds));
+                let mut lines =
+                    vec![self.fit(
+                        self.head("retry", Paint::Warn, elapsed(id, now, state), id, state).add(Paint::Warn, told),
+                    )];
+                lines.extend(failure(errors, &[], &[], Logs::None, 4));
+                lines
+            }
+            Event::ActionFinished { id, seconds, summary } => {
+                self.tracks.remove(id);
+                let line = self.head("done", Paint::Good, Some(*seconds), id, state);
+                let line = match summary {
+                    Some(summary) => line.add_label(Paint::Plain, ": ").add(Paint::Dim, summary),
+                    None => line,
+                };
+                vec![self.fit(line)]
+            }
+            Event::ActionSkipped { id, why } => {
+                self.tracks.remove(id);
+                let why = match why {
+                    Skip::Unchanged if !verbose => return Vec::new(),
+                    Skip::Unchanged => "unchanged",
+                    Skip::NotApplicable(why) => why,
+                };
+                let line = self.head("skipped", Paint::Dim, None, id, state);
+                vec![self.fit(line.add_label(Paint::Plain, ": ").add(Paint::Dim, why))]
+            }
+            Event::ActionFailed { id, seconds, errors, findings, log } => {
+                self.tracks.remove(id);
+                let line = self.head("FAILED", Paint::Bad, Some(*seconds), id, state);
+                let mut lines = vec![line.add(Paint::Dim, format!(" ({id})"))];
+                let logs = if verbose { Logs::All } else { Logs::Last };
+                lines.extend(failure(errors, findings, log, logs, 4));
+                lines
+            }
+            Event::ActionBlocked { id, by } => {
+                let line = self.head("blocked", Paint::Warn, None, id, state);
+                let by = format!(": blocked by {} ({by})", state.title(by));
+                vec![self.fit(line.add(Paint::Warn, by))]
+            }
+            // What was never begun is the summary's to tell, in one place.
+            Event::ActionStopped { begun: false, .. } if !verbose => Vec::new(),
+            Event::ActionStopped { id, begun } => {
+                let elapsed = if *begun { elapsed(id, now, state) } else { None };
+                self.tracks.remove(id);
+                let line = self.head("stopped", Paint::Warn, elapsed, id, state);
+                vec![self.fit(if *begun { line } else { line.add_label(Paint::Dim, ": not begun") })]
+            }
+            Event::Stopping => {
+                let names: Vec<&str> = running(state).into_iter().map(|id| state.title(id)).collect();
+                let rest = match names.len() {
+                    0 => String::new(),
+                    count => format!(", {} still to end: {}", text::count(count, "action"), names.join(", ")),
+                };
+                vec![Spans::new().add(Paint::Warn, format!("stopping: nothing new begins{rest}"))]
+            }
+            Event::RunFinished { .. } => {
+                self.tracks.clear();
+                Vec::new()
+            }
+        }
+    }
+
+    /// What a pipe should be told of a running action now.
+    fn due(&mut self, id: &str, now: i64, state: &RunState) -> Vec<Spans> {
+        let Some(track) = self.tracks.get_mut(id) else { return Vec::new() };
+        let (bytes, words) = (track.bytes_due(now), track.words_due(now));
+        let elapsed = elapsed(id, now, state);
+        [("bytes", bytes), ("waiting", words)]
+            .into_iter()
+            .filter_map(|(word, told)| Some((word, told?)))
+            .map(|(word, told)| {
+                self.head(word, Paint::Dim, elapsed, id, state).add_label(Paint::Plain, ": ").add(Paint::Plain, told)
+            })
+            .collect()
+    }
+
+    /// `done        12.3s  livy  release livy in apache-livy`, in a pipe after `[ 3/24]`.
+    fn head(&self, word: &str, paint: Paint, took: Option<f64>, id: &str, state: &RunState) -> Spans {
+        let mut line = Spans::new();
+        if !self.options.live {
+            let (ended, all) = ended(state);
+            let digits = all.to_string().len();
+            if all > 0 {
+                line = line.add(Paint::Dim, format!("[{ended:>digits$}/{all}]")).gap(1);
+            }
+        }
+        let took = took.map(text::duration).unwrap_or_default();
+        line = line.column(paint, word, 8).right(Paint::Plain, took, 8).gap(2);
+        if self.component > 0 {
+            let component = state.order.iter().find(|action| action.id == id).map_or("", |action| &action.component);
+            line = line.column(Paint::Dim, component, self.component).gap(2);
+        }
+        line.add(Paint::Plain, state.title(id))
+    }
+
+    /// Lines about progress are cut on a terminal; why something failed is never.
+    fn fit(&self, line: Spans) -> Spans {
+        if self.options.live { line.cut(self.options.width) } else { line }
+    }
+}
+
+impl Drop for Line {
+    /// Whatever ends the run, the shell's prompt does not come after half a footer.
+    fn drop(&mut self) {
+        let _ = self.clear();
+    }
+}
+
+/// Seconds since an action began, while it is known.
+fn elapsed(id: &str, now: i64, state: &RunState) -> Option<f64> {
+    let action = state.actions.get(id)?;
+    let begun = action.started?;
+    matches!(action.status, Status::Running | Status::Stopped(_)).then(|| seconds(now - begun.as_millisecond()))
+}

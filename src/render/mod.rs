@@ -1,0 +1,23 @@
+//! What people and machines see of a plan, a run and what is installed. Only this module formats for the terminal;
+//! it writes to what it is given, and every text passes through [`text::clean`] on its way out.
+
+mod error;
+mod failure;
+mod footer;
+pub mod json;
+pub mod line;
+mod look;
+mod paint;
+mod plan;
+mod status;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod text;
+mod track;
+
+pub use error::error;
+pub use look::{LineOptions, Look};
+pub use plan::{plan_table, target};
+pub use status::{ComponentStatus, Endpoint, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
+pub use summary::{ReleaseRow, SummaryExtras, summary};

@@ -1,0 +1,165 @@
+//! A plan as a table.
+
+use super::Look;
+use super::paint::{Paint, Spans, join};
+use super::text;
+use crate::model::cluster::ClusterInfo;
+use crate::plan::{Action, Change, Plan};
+
+/// Reasons that are told unless all are wanted.
+const REASONS: usize = 2;
+
+/// A title gets a line of its own where it has fewer columns than this beside the component's.
+const LEAST: usize = 28;
+
+/// The target in words: `windlass-sandbox (https://10.97.0.2:6443, user admin, v1.34.4)`.
+#[must_use]
+pub fn target(cluster: &ClusterInfo) -> String {
+    let ClusterInfo { context, server, user, version } = cluster;
+    let user = if user.is_empty() { String::new() } else { format!(", user {user}") };
+    text::clean(&format!("{context} ({server}{user}, {version})"))
+}
+
+/// `3 to create, 1 to update, 20 unchanged, 4 checks`, or `nothing to do`.
+pub(super) fn totals(changes: impl Iterator<Item = Change>) -> String {
+    let mut counts = [0_usize; 5];
+    for change in changes {
+        counts[place(change)] += 1;
+    }
+    let [create, update, delete, nothing, check] = counts;
+    if create + update + delete + check == 0 {
+        return if nothing == 0 { "nothing to do".to_owned() } else { format!("nothing to do, {nothing} unchanged") };
+    }
+    let told = [
+        (create, format!("{create} to create")),
+        (update, format!("{update} to update")),
+        (delete, format!("{delete} to delete")),
+        (nothing, format!("{nothing} unchanged")),
+        (check, text::count(check, "check")),
+    ];
+    let told: Vec<String> = told.into_iter().filter(|(count, _)| *count > 0).map(|(_, told)| told).collect();
+    told.join(", ")
+}
+
+const fn place(change: Change) -> usize {
+    match change {
+        Change::Create => 0,
+        Change::Update => 1,
+        Change::Delete => 2,
+        Change::Nothing => 3,
+        Change::Check => 4,
+    }
+}
+
+const fn paint(change: Change) -> Paint {
+    match change {
+        Change::Create => Paint::Good,
+        Change::Update => Paint::Warn,
+        Change::Delete => Paint::Bad,
+        Change::Check => Paint::Accent,
+        Change::Nothing => Paint::Dim,
+    }
+}
+
+/// The plan's actions, what each would change and why, and how many there are of each kind.
+#[must_use]
+pub fn plan_table(plan: &Plan, look: &Look) -> String {
+    let mut lines: Vec<Spans> = plan
+        .overlaid
+        .iter()
+        .map(|(component, folder)| {
+            let told = format!("the definition of {component} comes from {folder}, not from windlass itself");
+            Spans::new().add_label(Paint::Warn, "note: ").add(Paint::Plain, told)
+        })
+        .collect();
+    let widest = |name: fn(&Action) -> &str, least: &str| {
+        plan.actions
+            .iter()
+            .map(|action| text::width(&text::clean(name(action))))
+            .max()
+            .map_or(0, |widest| widest.max(text::width(least)))
+    };
+    let change = widest(|action| action.change.word(), "change");
+    let component = widest(|action| &action.component, "component");
+    let title = widest(|action| &action.title, "action");
+    let before = change + 2 + component + 2;
+    let layout = Layout { change, component, title, before, look };
+    if !plan.actions.is_empty() {
+        let head = Spans::new().column(Paint::Dim, "change", change).gap(2).column(Paint::Dim, "component", component);
+        lines.push(head.gap(2).column(Paint::Dim, "action", if layout.beside() { title } else { 0 }).gap(2).add(
+            Paint::Dim,
+            if layout.beside() && plan.actions.iter().any(|action| !action.why.is_empty()) { "why" } else { "" },
+        ));
+        for action in &plan.actions {
+            layout.action(action, &mut lines);
+        }
+        lines.push(Spans::new());
+    }
+    lines.push(Spans::new().add(Paint::Bold, totals(plan.actions.iter().map(|action| action.change))));
+    join(lines, look.color)
+}
+
+struct Layout<'a> {
+    change: usize,
+    component: usize,
+    title: usize,
+    /// Columns before the title.
+    before: usize,
+    look: &'a Look,
+}
+
+impl Layout<'_> {
+    /// Whether the reasons have a column of their own.
+    fn beside(&self) -> bool {
+        self.look.width.saturating_sub(self.before + self.title + 2) >= LEAST
+    }
+
+    fn action(&self, action: &Action, lines: &mut Vec<Spans>) {
+        let tone = if action.change == Change::Nothing { Paint::Dim } else { Paint::Plain };
+        let head = Spans::new()
+            .column(paint(action.change), action.change.word(), self.change)
+            .gap(2)
+            .column(tone, &action.component, self.component)
+            .gap(2);
+        let why = self.why(action);
+        if self.beside() {
+            let room = self.look.width.saturating_sub(self.before + self.title + 2);
+            let mut why = why.iter().flat_map(|why| text::wrap(&text::clean(why), room));
+            let first = head.column(tone, &action.title, self.title).gap(2);
+            lines.push(first.add(Paint::Dim, why.next().unwrap_or_default()));
+            let indent = self.before + self.title + 2;
+            lines.extend(why.map(|why| Spans::indent(indent).add(Paint::Dim, why)));
+            return;
+        }
+        let title = text::clean(&action.title);
+        let room = self.look.width.saturating_sub(self.before);
+        let indent = if room >= LEAST {
+            let mut rows = text::wrap(&title, room).into_iter();
+            lines.push(head.add(tone, rows.next().unwrap_or_default()));
+            lines.extend(rows.map(|row| Spans::indent(self.before).add(tone, row)));
+            self.before + 2
+        } else {
+            lines.push(head);
+            let rows = text::wrap(&title, self.look.width.saturating_sub(2));
+            lines.extend(rows.into_iter().map(|row| Spans::indent(2).add(tone, row)));
+            4
+        };
+        for why in why {
+            let rows = text::wrap(&text::clean(&why), self.look.width.saturating_sub(indent + 2));
+            lines.extend(rows.into_iter().enumerate().map(|(row, why)| {
+                let mark = if row == 0 { "- " } else { "  " };
+                Spans::indent(indent).add_label(Paint::Dim, mark).add(Paint::Dim, why)
+            }));
+        }
+    }
+
+    fn why(&self, action: &Action) -> Vec<String> {
+        let shown = if self.look.verbose { usize::MAX } else { REASONS };
+        let mut why: Vec<String> = action.why.iter().take(shown).cloned().collect();
+        let more = action.why.len() - why.len();
+        if more > 0 {
+            why.push(format!("and {more} more, -v shows all"));
+        }
+        why
+    }
+}

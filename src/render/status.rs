@@ -1,0 +1,222 @@
+//! What is installed, and how it is.
+
+use serde::Serialize;
+
+use super::Look;
+use super::paint::{Paint, Spans, join};
+use super::plan::target;
+use super::text;
+use crate::model::cluster::{ClusterInfo, ReleaseKey};
+use crate::model::state::Verified;
+
+/// The version of the JSON of a [`StatusReport`].
+pub const STATUS_SCHEMA: u32 = 1;
+
+/// What `windlass status` tells, and with `--json` prints as it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StatusReport {
+    /// [`STATUS_SCHEMA`].
+    pub schema: u32,
+    /// The target.
+    pub cluster: ClusterInfo,
+    /// The components, in the order of the catalog.
+    pub components: Vec<StatusRow>,
+}
+
+/// A component.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StatusRow {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub title: String,
+    /// Version of the software.
+    pub version: String,
+    /// Its release, if it has one.
+    pub release: Option<ReleaseKey>,
+    /// The release's revision, if it is there.
+    pub revision: Option<u32>,
+    /// How it is.
+    #[serde(flatten)]
+    pub state: ComponentStatus,
+    /// How the last verify went.
+    pub verified: Option<Verified>,
+    /// How the cluster differs from what was installed.
+    pub drift: Vec<String>,
+    /// Addresses.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// How a component is. In JSON `state` and, where something is not ready, `reasons`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", content = "reasons", rename_all = "kebab-case")]
+pub enum ComponentStatus {
+    /// Ready, and the last verify passed.
+    Healthy,
+    /// Ready, but the last verify failed or none was.
+    Ready,
+    /// Something is not ready, for these reasons.
+    NotReady(Vec<String>),
+    /// It was installed, and its release is gone.
+    Missing,
+    /// It was not installed.
+    NotInstalled,
+}
+
+impl ComponentStatus {
+    const fn word(&self) -> (&'static str, Paint) {
+        match self {
+            Self::Healthy => ("healthy", Paint::Good),
+            Self::Ready => ("ready", Paint::Accent),
+            Self::NotReady(_) => ("not ready", Paint::Bad),
+            Self::Missing => ("missing", Paint::Bad),
+            Self::NotInstalled => ("not installed", Paint::Dim),
+        }
+    }
+}
+
+/// An address of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Endpoint {
+    /// What answers there.
+    pub title: String,
+    /// The address in the cluster.
+    pub url: Option<String>,
+    /// The address from outside, if there is an Ingress.
+    pub ingress: Option<String>,
+}
+
+impl From<(String, Option<String>, Option<String>)> for Endpoint {
+    fn from((title, url, ingress): (String, Option<String>, Option<String>)) -> Self {
+        Self { title, url, ingress }
+    }
+}
+
+impl Endpoint {
+    /// `http://livy… in the cluster`, `https://livy.example from outside`.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let inside = self.url.iter().map(|url| format!("{url} in the cluster"));
+        inside.chain(self.ingress.iter().map(|url| format!("{url} from outside"))).collect()
+    }
+}
+
+/// Addresses below each other, their names in a column.
+pub(super) fn endpoint_lines(endpoints: &[Endpoint], indent: usize) -> Vec<Spans> {
+    let widest = endpoints.iter().map(|endpoint| text::width(&text::clean(&endpoint.title))).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for endpoint in endpoints {
+        for (row, address) in endpoint.addresses().into_iter().enumerate() {
+            let title = if row == 0 { endpoint.title.as_str() } else { "" };
+            lines.push(Spans::indent(indent).column(Paint::Plain, title, widest).gap(2).add(Paint::Accent, address));
+        }
+    }
+    lines
+}
+
+/// `verified 2025-11-21T10:00:00Z`, or why not.
+pub(super) fn verified(verified: Option<&Verified>) -> (String, Paint) {
+    match verified {
+        None => ("not verified".to_owned(), Paint::Warn),
+        Some(Verified { at, passed: true, .. }) => (format!("verified {at}"), Paint::Good),
+        Some(Verified { at, why, .. }) => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            (format!("verification failed {at}{why}"), Paint::Bad)
+        }
+    }
+}
+
+/// The report for people.
+#[must_use]
+pub fn status_table(report: &StatusReport, look: &Look) -> String {
+    let mut lines = vec![Spans::new().add_label(Paint::Dim, "cluster ").add(Paint::Plain, target(&report.cluster))];
+    if !report.components.is_empty() {
+        lines.push(Spans::new());
+    }
+    let widest = report.components.iter().map(|row| row.state.word().0.len()).max().unwrap_or(0);
+    let rows: Vec<Vec<(Paint, String)>> = report.components.iter().map(cells).collect();
+    let columns: Vec<usize> = (0..CELLS)
+        .map(|column| rows.iter().map(|row| text::width(&text::clean(&row[column].1))).max().unwrap_or(0))
+        .collect();
+    let used: Vec<usize> = columns.iter().copied().filter(|width| *width > 0).collect();
+    let fits = used.iter().sum::<usize>() + 2 * used.len().saturating_sub(1) <= look.width;
+    for (row, cells) in report.components.iter().zip(rows) {
+        if fits {
+            let line = cells.iter().zip(&columns).filter(|(_, width)| **width > 0);
+            lines
+                .push(line.fold(Spans::new(), |line, ((paint, text), width)| line.column(*paint, text, *width).gap(2)));
+        } else {
+            let mut cells = cells.into_iter();
+            let (paint, word) = cells.next().unwrap_or((Paint::Plain, String::new()));
+            let head = Spans::new().column(paint, word, widest).gap(2);
+            let name = format!("{} {}", row.title, row.version);
+            lines.push(head.add(Paint::Bold, name));
+            let rest: Vec<(Paint, String)> = cells.skip(2).filter(|(_, text)| !text.is_empty()).collect();
+            lines.extend(rest.into_iter().map(|(paint, text)| Spans::indent(DETAIL).add(paint, text)));
+        }
+        lines.extend(details(row));
+    }
+    lines.push(Spans::new());
+    lines.push(Spans::new().add(Paint::Bold, counts(report)));
+    join(lines, look.color)
+}
+
+/// How far what belongs to a component is moved in.
+const DETAIL: usize = 4;
+
+/// State, name, version, release, revision, verified.
+const CELLS: usize = 6;
+
+fn cells(row: &StatusRow) -> Vec<(Paint, String)> {
+    let (word, paint) = row.state.word();
+    let installed = row.state != ComponentStatus::NotInstalled;
+    // Why a verify failed is told below, where it has room.
+    let (verified, tone) = match &row.verified {
+        Some(Verified { at, passed: false, .. }) => (format!("verification failed {at}"), Paint::Bad),
+        other => verified(other.as_ref()),
+    };
+    vec![
+        (paint, word.to_owned()),
+        (Paint::Bold, row.title.clone()),
+        (Paint::Plain, row.version.clone()),
+        (Paint::Plain, row.release.as_ref().filter(|_| installed).map(ToString::to_string).unwrap_or_default()),
+        (Paint::Plain, row.revision.map(|revision| format!("revision {revision}")).unwrap_or_default()),
+        if installed { (tone, verified) } else { (Paint::Plain, String::new()) },
+    ]
+}
+
+fn details(row: &StatusRow) -> Vec<Spans> {
+    let reasons = match &row.state {
+        ComponentStatus::NotReady(reasons) => reasons.as_slice(),
+        _ => &[],
+    };
+    let failed = row.verified.as_ref().filter(|verified| !verified.passed).and_then(|verified| verified.why.clone());
+    let told = reasons
+        .iter()
+        .map(|reason| ("not ready: ", reason))
+        .chain(failed.iter().map(|why| ("verify: ", why)))
+        .chain(row.drift.iter().map(|drift| ("drift: ", drift)));
+    let mut lines: Vec<Spans> =
+        told.map(|(label, text)| Spans::indent(DETAIL).add_label(Paint::Warn, label).add(Paint::Plain, text)).collect();
+    lines.extend(endpoint_lines(&row.endpoints, DETAIL));
+    lines
+}
+
+fn counts(report: &StatusReport) -> String {
+    let mut told: Vec<(&str, usize)> = Vec::new();
+    for row in &report.components {
+        let word = row.state.word().0;
+        match told.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => told.push((word, 1)),
+        }
+    }
+    let drifted = report.components.iter().filter(|row| !row.drift.is_empty()).count();
+    if report.components.iter().all(|row| row.state == ComponentStatus::NotInstalled) {
+        return "nothing installed".to_owned();
+    }
+    let mut told: Vec<String> = told.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
+    if drifted > 0 {
+        told.push(format!("{drifted} changed since the install"));
+    }
+    told.join(", ")
+}

@@ -1,0 +1,215 @@
+//! How a run ended.
+
+use super::failure::{Logs, failure};
+use super::paint::{Paint, Spans, join};
+use super::status::{endpoint_lines, verified};
+use super::text;
+use super::{Endpoint, Look};
+use crate::event::{Counts, Outcome, RunState, Status};
+use crate::model::cluster::ReleaseKey;
+use crate::model::state::Verified;
+
+/// What the events do not tell.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SummaryExtras {
+    /// The releases of what was installed.
+    pub releases: Vec<ReleaseRow>,
+    /// Addresses.
+    pub endpoints: Vec<Endpoint>,
+    /// Where the answers of this run are.
+    pub answers_file: Option<String>,
+    /// Where everything of this run is.
+    pub run_dir: Option<String>,
+    /// What to type next: to see more, to go on, or to mend.
+    pub next_command: Option<String>,
+}
+
+/// A Helm release as it is after the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleaseRow {
+    /// The component's name for people.
+    pub title: String,
+    /// Which release.
+    pub release: ReleaseKey,
+    /// Its revision.
+    pub revision: u32,
+    /// Whether all that it rendered is ready.
+    pub healthy: bool,
+    /// How the last verify went.
+    pub verified: Option<Verified>,
+}
+
+/// How a run ended: counts, what failed and why, what is left, releases, addresses, where things are.
+#[must_use]
+pub fn summary(state: &RunState, extras: &SummaryExtras, look: &Look) -> String {
+    let mut lines = failures(state, look);
+    lines.extend(left(state, look));
+    if !lines.is_empty() {
+        lines.insert(0, Spans::new());
+        lines.push(Spans::new());
+    }
+    lines.extend(releases(&extras.releases, look));
+    if !extras.endpoints.is_empty() {
+        lines.push(Spans::new().add(Paint::Bold, "endpoints"));
+        lines.extend(endpoint_lines(&extras.endpoints, 2));
+    }
+    let places = [("answers", &extras.answers_file), ("run", &extras.run_dir), ("next", &extras.next_command)];
+    let places: Vec<_> = places.iter().filter_map(|(name, place)| Some((name, place.as_ref()?))).collect();
+    lines.push(headline(state));
+    lines.extend(
+        places
+            .into_iter()
+            .map(|(name, place)| Spans::indent(2).column(Paint::Dim, name, 7).gap(2).add(Paint::Plain, place)),
+    );
+    join(lines, look.color)
+}
+
+fn headline(state: &RunState) -> Spans {
+    let command = if state.command.is_empty() { "run" } else { &state.command };
+    let took = text::duration(state.seconds);
+    let (told, paint) = match state.outcome {
+        Some(Outcome::Succeeded) => (format!("{command} succeeded in {took}"), Paint::Good),
+        Some(Outcome::VerifyFailed) if command == "verify" => (format!("verify failed after {took}"), Paint::Bad),
+        Some(Outcome::VerifyFailed) => {
+            (format!("{command} succeeded but verification failed, after {took}"), Paint::Bad)
+        }
+        Some(Outcome::Failed) => (format!("{command} failed after {took}"), Paint::Bad),
+        Some(Outcome::Stopped) => (format!("{command} stopped after {took}"), Paint::Warn),
+        None => (format!("{command} did not come to an end"), Paint::Warn),
+    };
+    let Counts { done, unchanged, failed, blocked, stopped } = state.counts();
+    let counts = [
+        (done, "done"),
+        (unchanged, "unchanged"),
+        (failed, "failed"),
+        (blocked, "blocked"),
+        (stopped, if state.stopping { "stopped" } else { "not ended" }),
+    ];
+    let counts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let told = Spans::new().add(paint, told);
+    if counts.is_empty() { told } else { told.add(Paint::Plain, format!(": {}", counts.join(", "))) }
+}
+
+/// Each failure once more, with what it holds up; its log stands further up.
+fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
+    let mut lines = Vec::new();
+    for id in ids(state) {
+        let action = &state.actions[id];
+        if let Status::Failed { errors, findings, .. } = &action.status {
+            let took = text::duration(action.seconds);
+            lines.push(
+                Spans::new()
+                    .add_label(Paint::Bad, "failed: ")
+                    .add(Paint::Bold, state.title(id))
+                    .add(Paint::Dim, format!(" ({id}) after {took}")),
+            );
+            lines.extend(failure(errors, findings, &[], Logs::None, 2));
+            let blocked: Vec<&str> = ids(state)
+                .filter(|other| matches!(&state.actions[*other].status, Status::Blocked(by) if by == id))
+                .map(|other| state.title(other))
+                .collect();
+            if !blocked.is_empty() {
+                lines.extend(listed(&format!("{} blocked by it: ", blocked.len()), Paint::Warn, &blocked, look, 2));
+            }
+        }
+    }
+    lines
+}
+
+/// What is left to do, and what a journal that was cut says of blocked actions.
+fn left(state: &RunState, look: &Look) -> Vec<Spans> {
+    let mut lines = Vec::new();
+    for id in ids(state) {
+        if let Status::Blocked(by) = &state.actions[id].status {
+            let known = matches!(state.actions.get(by).map(|action| &action.status), Some(Status::Failed { .. }));
+            if !known {
+                let told = format!("{} by {} ({by})", state.title(id), state.title(by));
+                lines.push(Spans::new().add_label(Paint::Warn, "blocked: ").add(Paint::Plain, told));
+            }
+        }
+    }
+    for (label, begun) in [("stopped: ", true), ("not begun: ", false)] {
+        let titles: Vec<&str> = ids(state)
+            .filter(|id| match state.actions[*id].status {
+                Status::Stopped(was) => was == begun,
+                Status::Running => begun,
+                Status::Waiting => !begun,
+                _ => false,
+            })
+            .map(|id| state.title(id))
+            .collect();
+        if !titles.is_empty() {
+            lines.extend(listed(label, Paint::Warn, &titles, look, 0));
+        }
+    }
+    lines
+}
+
+/// Titles after a label, broken between words.
+fn listed(label: &str, paint: Paint, titles: &[&str], look: &Look, indent: usize) -> Vec<Spans> {
+    let told = text::clean(&titles.join(", "));
+    let after = indent + label.len();
+    text::wrap(&told, look.width.saturating_sub(after))
+        .into_iter()
+        .enumerate()
+        .map(|(row, text)| {
+            let line = Spans::indent(indent);
+            let line = if row == 0 { line.add_label(paint, label) } else { line.gap(label.len()) };
+            line.add(Paint::Plain, text)
+        })
+        .collect()
+}
+
+fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let healthy = rows.iter().filter(|row| row.healthy).count();
+    let passed = rows.iter().filter(|row| row.verified.as_ref().is_some_and(|verified| verified.passed)).count();
+    let all = rows.len();
+    let of = |count: usize| match count {
+        0 => "none".to_owned(),
+        count if count == all => "all".to_owned(),
+        count => count.to_string(),
+    };
+    let told = match (healthy == all, passed == all) {
+        (true, true) => format!("{} healthy, verified", text::count(all, "release")),
+        (true, false) => format!("{} healthy, {} verified", text::count(all, "release"), of(passed)),
+        _ => format!("{}: {} healthy, {} verified", text::count(all, "release"), of(healthy), of(passed)),
+    };
+    let mut lines =
+        vec![Spans::new().add(if healthy == all && passed == all { Paint::Good } else { Paint::Warn }, told)];
+    let title = rows.iter().map(|row| text::width(&text::clean(&row.title))).max().unwrap_or(0);
+    let release = rows.iter().map(|row| text::width(&text::clean(&row.release.to_string()))).max().unwrap_or(0);
+    for row in rows {
+        let (health, paint) = if row.healthy { ("healthy", Paint::Good) } else { ("not ready", Paint::Bad) };
+        let (verified, tone) = verified(row.verified.as_ref());
+        let line = Spans::indent(2)
+            .column(Paint::Plain, &row.title, title)
+            .gap(2)
+            .column(Paint::Plain, row.release.to_string(), release)
+            .gap(2)
+            .column(Paint::Plain, format!("revision {}", row.revision), 11)
+            .gap(2)
+            .column(paint, health, 9)
+            .gap(2)
+            .add(tone, &verified);
+        if line.width() <= look.width {
+            lines.push(line);
+        } else {
+            lines.push(Spans::indent(2).add(Paint::Plain, &row.title).gap(2).add(paint, health));
+            lines.push(Spans::indent(4).add(Paint::Plain, format!("{}, revision {}", row.release, row.revision)));
+            lines.push(Spans::indent(4).add(tone, verified));
+        }
+    }
+    lines
+}
+
+/// The actions in the order announced; what was never announced comes last.
+fn ids(state: &RunState) -> impl Iterator<Item = &str> {
+    let announced = state.order.iter().map(|action| action.id.as_str());
+    let unannounced =
+        state.actions.keys().map(String::as_str).filter(|id| !state.order.iter().any(|action| action.id == *id));
+    announced.filter(|id| state.actions.contains_key(*id)).chain(unannounced)
+}

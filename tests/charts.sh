@@ -1,0 +1,234 @@
+#!/usr/bin/env bash
+# Lints the charts under bundles/ and checks what they render. Needs nothing but Helm: no cluster.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+usage: tests/charts.sh
+
+Lints every chart under bundles/ and checks the manifests it renders: Pod Security, names, labels,
+probes, schema. Helm is taken from WINDLASS_HELM, else from PATH. Ends with "N passed, N failed"
+and with 1 if anything failed.
+USAGE
+}
+
+case "${1:-}" in
+  "") ;;
+  -h | --help) usage; exit 0 ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+helm=${WINDLASS_HELM:-$(command -v helm || true)}
+if [ -z "$helm" ] || ! [ -x "$helm" ]; then
+  echo "charts: found no helm; put it on PATH or name it in WINDLASS_HELM (sandbox/up builds one: /var/lib/windlass/sandbox/bin/helm)" >&2
+  exit 2
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Nothing of the caller's Helm may change what is rendered.
+for name in $(compgen -e | grep '^HELM_' || true); do unset "$name"; done
+export HELM_CACHE_HOME=$work/cache HELM_CONFIG_HOME=$work/config HELM_DATA_HOME=$work/data
+
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+not_ok() {
+  failed=$((failed + 1))
+  echo "FAILED: $1" >&2
+  if [ -n "${2:-}" ]; then printf '%s\n' "$2" | sed 's/^/    /' >&2; fi
+}
+
+chart_of() { echo "$root/bundles/$1/chart"; }
+
+# render ID RELEASE NAMESPACE [helm's options] > manifests
+render() {
+  local id=$1 release=$2 namespace=$3
+  shift 3
+  "$helm" template "$release" "$(chart_of "$id")" --namespace "$namespace" "$@"
+}
+
+# problems NAMESPACE < manifests: what the chart `check` finds, without what it merely saw.
+findings() {
+  {
+    printf 'namespace: "%s"\nmanifests:\n' "$1"
+    awk '/^---/ {print "  -"; next} {print "    " $0}' <(echo ---; cat)
+  } > "$work/manifests.yaml"
+  "$helm" template check "$root/tests/charts/check" -f "$work/manifests.yaml"
+}
+
+# check NAME WANT ID RELEASE NAMESPACE [options]: renders, and wants exactly the problems of WANT,
+# an extended regular expression that each line must match; empty for none.
+check() {
+  local name=$1 want=$2 out problems
+  shift 2
+  if ! out=$(render "$@" 2>&1); then not_ok "$name: does not render" "$out"; return; fi
+  if ! out=$(printf '%s\n' "$out" | findings "$3" 2>&1); then not_ok "$name: not readable" "$out"; return; fi
+  if ! grep -q '^# pod: ' <<< "$out"; then not_ok "$name: no pod was checked" "$out"; return; fi
+  problems=$(grep '^# problem: ' <<< "$out" || true)
+  if [ -n "$want" ]; then
+    if ! grep -Eq "$want" <<< "$problems"; then not_ok "$name: expected a problem like $want" "$problems"; return; fi
+    problems=$(grep -Ev "$want" <<< "$problems" || true)
+  fi
+  if [ -n "$problems" ]; then not_ok "$name" "$problems"; else ok; fi
+}
+
+# holds NAME REGEX ID RELEASE NAMESPACE [options]: some line of the manifests matches.
+holds() {
+  local name=$1 want=$2 out
+  shift 2
+  if ! out=$(render "$@" 2>&1); then not_ok "$name: does not render" "$out"; return; fi
+  if grep -Eq -e "$want" <<< "$out"; then ok; else not_ok "$name: no line like $want"; fi
+}
+
+lacks() {
+  local name=$1 want=$2 out
+  shift 2
+  if ! out=$(render "$@" 2>&1); then not_ok "$name: does not render" "$out"; return; fi
+  if grep -Eq -e "$want" <<< "$out"; then not_ok "$name: has a line like $want" "$(grep -E -e "$want" <<< "$out" | head -3)"; else ok; fi
+}
+
+# refuses NAME REGEX ID RELEASE NAMESPACE [options]: does not render, and the error says why.
+refuses() {
+  local name=$1 want=$2 out
+  shift 2
+  if out=$(render "$@" 2>&1); then not_ok "$name: renders"; return; fi
+  if grep -Eq -e "$want" <<< "$out"; then ok; else not_ok "$name: the error does not say $want" "$out"; fi
+}
+
+echo "charts: $("$helm" version --short 2> /dev/null || echo helm)"
+
+# --- every chart, every example ---
+for dir in "$root"/bundles/*/chart; do
+  id=$(basename "$(dirname "$dir")")
+  for values in "$dir"/ci/*.yaml; do
+    name="$id with $(basename "$values")"
+    if out=$("$helm" lint --strict "$dir" -f "$values" 2>&1); then ok; else not_ok "$name: lint" "$out"; fi
+    want=
+    if [ "$name" = "hdfs with daemonset-fix-owner.yaml" ]; then want='container fix-path-owner: (adds capabilities|may run as root)$'; fi
+    check "$name" "$want" "$id" "my-$id" some-namespace -f "$values"
+    # 53 characters are the most that Helm takes.
+    check "$name, longest names" "$want" "$id" a23456789-b23456789-c23456789-d23456789-e2-456789-abc "$(printf 'n%.0s' {1..63})" -f "$values"
+    # Names that YAML takes for something else than text.
+    check "$name, odd names" "$want" "$id" "on" 1234 -f "$values"
+    # Two renderings are equal: an upgrade without changes is none.
+    if [ "$(render "$id" r n -f "$values" | sha256sum)" = "$(render "$id" r n -f "$values" | sha256sum)" ]; then ok; else not_ok "$name: renders differently each time"; fi
+  done
+  one=$(find "$dir/ci" -name '*.yaml' | sort | head -1)
+  refuses "$id: unknown key" "additional properties|Additional property" "$id" r n -f "$one" --set nosuchkey=1
+  refuses "$id: misspelt key below image" "additional properties|Additional property" "$id" r n -f "$one" --set image.tagg=1
+  refuses "$id: wrong type" "ingress.enabled|/ingress/enabled|got string" "$id" r n -f "$one" --set-string ingress.enabled=yes
+  refuses "$id: ingress without host" "host|minLength" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=
+  refuses "$id: a name no Service can have" "cannot be the name of a Service" "$id" 1abc n -f "$one"
+  holds "$id: ingress" "^kind: Ingress" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com
+  holds "$id: ingress class" "ingressClassName: \"nginx\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.className=nginx
+  holds "$id: ingress TLS" "secretName: \"wild\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.tlsSecretName=wild
+  holds "$id: digest" "image: .*@sha256:0{64}\"\$" "$id" r n -f "$one" --set "image.digest=sha256:$(printf '0%.0s' {1..64})"
+  refuses "$id: bad digest" "digest" "$id" r n -f "$one" --set image.digest=sha256:12
+  holds "$id: pull secret" "name: my-login" "$id" r n -f "$one" --set 'imagePullSecrets[0].name=my-login'
+  if [ -s "$dir/templates/NOTES.txt" ]; then ok; else not_ok "$id: no NOTES.txt"; fi
+done
+
+# --- the check itself: a manifest that was spoilt is not let through ---
+spoilt() {
+  local name=$1 want=$2 edit=$3
+  if render hdfs r n -f "$root/bundles/hdfs/chart/ci/statefulset.yaml" | sed "$edit" | findings n | grep -Eq "^# problem: .*$want"; then ok; else not_ok "the check misses: $name"; fi
+}
+spoilt "capabilities" "keeps capabilities" 's/drop: \[ALL\]/drop: []/'
+spoilt "root" "may run as root" 's/runAsNonRoot: true/runAsNonRoot: false/'
+spoilt "seccomp" "no seccomp profile" 's/type: RuntimeDefault/type: Unconfined/'
+spoilt "root file system" "can be written" 's/readOnlyRootFilesystem: true/readOnlyRootFilesystem: false/'
+spoilt "token" "token that it does not need" 's/automountServiceAccountToken: false/automountServiceAccountToken: true/'
+spoilt "hook" "Helm hook" 's#^  labels:#  annotations: {helm.sh/hook: pre-install}\n  labels:#'
+spoilt "long name" "more than 52" "s/^  name: r-namenode$/  name: $(printf 'x%.0s' {1..60})/"
+spoilt "budget of one" "single replica" 's/replicas: 3/replicas: 1/'
+spoilt "selector" "its selector fits 0" 's/^    app.kubernetes.io\/component: datanode/    app.kubernetes.io\/component: dtanode/'
+
+# --- HDFS ---
+h=("$root/bundles/hdfs/chart/ci")
+holds "hdfs: full name of the NameNode" 'hdfs://my-hdfs-namenode-0\.my-hdfs-namenode\.apache-hdfs\.svc\.k8s\.example\.com:8020<' hdfs my-hdfs apache-hdfs --set clusterDomain=k8s.example.com
+holds "hdfs: long name is cut to 43" 'hdfs://a{43}-namenode-0\.a{43}-namenode\.' hdfs "$(printf 'a%.0s' {1..53})" n
+holds "hdfs: 1Gi of heap" '-Xmx1024m ' hdfs r n --set namenode.memory=1Gi
+holds "hdfs: 1G of heap" '-Xmx953m ' hdfs r n --set namenode.memory=1G
+holds "hdfs: 1.5Gi of heap" '-Xmx1536m ' hdfs r n --set namenode.memory=1.5Gi
+refuses "hdfs: too little heap" "too little for a JVM" hdfs r n --set namenode.memory=1M
+refuses "hdfs: heap without sense" "memory" hdfs r n --set namenode.memory=much
+refuses "hdfs: more copies than DataNodes" "replication 3 needs at least 3 DataNodes" hdfs r n --set replication=3
+holds "hdfs: more copies on a DaemonSet" "^kind: DaemonSet" hdfs r n --set replication=3,datanode.kind=daemonset
+lacks "hdfs: no budget for one DataNode" "^kind: PodDisruptionBudget" hdfs r n
+holds "hdfs: a budget for three" "^kind: PodDisruptionBudget" hdfs r n -f "${h[0]}/statefulset.yaml"
+lacks "hdfs: no budget for a DaemonSet" "^kind: PodDisruptionBudget" hdfs r n -f "${h[0]}/daemonset.yaml"
+holds "hdfs: label that excludes a node" "key: hdfs-datanode-exclude" hdfs r n -f "${h[0]}/daemonset.yaml"
+holds "hdfs: folder of the node" 'path: "/srv/hdfs-data"' hdfs r n -f "${h[0]}/daemonset.yaml"
+lacks "hdfs: no root container unasked" "runAsUser: 0$" hdfs r n -f "${h[0]}/daemonset.yaml"
+lacks "hdfs: no hostPath on a StatefulSet" "hostPath:" hdfs r n -f "${h[0]}/statefulset.yaml"
+holds "hdfs: StorageClass" "storageClassName: \"fast\"" hdfs r n -f "${h[0]}/statefulset.yaml"
+lacks "hdfs: default StorageClass" "storageClassName" hdfs r n
+holds "hdfs: uid of seven digits and more" "runAsUser: 1000680000$" hdfs r n --set user.uid=1000680000
+holds "hdfs: extra property" "<name>dfs.blocksize</name><value>268435456</value>" hdfs r n -f "${h[0]}/daemonset.yaml"
+holds "hdfs: XML is escaped" "<value>a&amp;b&lt;c</value>" hdfs r n --set-string 'coreSite.x=a&b<c'
+lacks "hdfs: never formats by force" "[-]force" hdfs r n
+lacks "hdfs: never deletes" '\brm\b|rmdir|--delete|-delete' hdfs r n -f "${h[0]}/daemonset-fix-owner.yaml"
+
+# The two scripts run as they are, with a stand-in for hdfs and paths of our own.
+script() { render hdfs r n --set datanode.kind=daemonset | awk -v key="  $1: |" '$0 == key {on = 1; next} on && /^  [^ ]/ {exit} on && /^---/ {exit} on {sub(/^    /, ""); print}'; }
+mkdir "$work/bin" "$work/data"
+cat > "$work/bin/hdfs" <<'STUB'
+#!/bin/sh
+# hdfs namenode -D dfs.namenode.name.dir=file://DIR -format -nonInteractive
+dir=${3#*file://}
+[ -e "$dir" ] && exit 1
+mkdir -p "$dir/current" && echo formatted-once >> "$FORMATS"
+[ -n "${DIE:-}" ] && exit 1
+echo 1 > "$dir/current/fsimage_0000000000000000000.md5"
+STUB
+chmod +x "$work/bin/hdfs"
+script format.sh | sed "s#/data#$work/data#g" > "$work/format.sh"
+format() { FORMATS=$work/formats PATH=$work/bin:$PATH "$@" bash "$work/format.sh" > "$work/out" 2>&1; }
+if [ "$(wc -l < "$work/format.sh")" -gt 10 ]; then ok; else not_ok "format.sh: not found in the ConfigMap"; fi
+if ! DIE=1 format env; then ok; else not_ok "format.sh: a format that fails is no failure" "$(cat "$work/out")"; fi
+if ! [ -e "$work/data/name" ]; then ok; else not_ok "format.sh: a format that failed left $work/data/name"; fi
+if format env && [ -e "$work/data/name/current/fsimage_0000000000000000000.md5" ]; then ok; else not_ok "format.sh: does not format after a failed try" "$(cat "$work/out")"; fi
+before=$(wc -l < "$work/formats")
+if format env && [ "$(wc -l < "$work/formats")" = "$before" ]; then ok; else not_ok "format.sh: formats twice" "$(cat "$work/out")"; fi
+rm "$work/data/name/current/fsimage_0000000000000000000.md5"; touch "$work/data/name/current/edits"
+if ! format env && grep -q 'not formatting' "$work/out" && [ -e "$work/data/name/current/edits" ]; then ok; else not_ok "format.sh: touches metadata it does not know" "$(cat "$work/out")"; fi
+mkdir "$work/node"
+script check-path.sh | sed "s#/data/data#$work/node/data#g; s#/data\\b#$work/node#g; s#\\[ -w #[ -n \"\${WRITABLE:-}\" -a -w #g" > "$work/check-path.sh"
+if WRITABLE=1 HOST_PATH=/hdfs-data NODE_NAME=n1 bash "$work/check-path.sh" > "$work/out" 2>&1; then ok; else not_ok "check-path.sh: refuses a folder that can be written" "$(cat "$work/out")"; fi
+if ! HOST_PATH=/hdfs-data NODE_NAME=n1 bash "$work/check-path.sh" > "$work/out" 2>&1 && grep -Eq 'on node n1 .*run: chown [0-9]+:[0-9]+ /hdfs-data' "$work/out"; then ok; else not_ok "check-path.sh: does not say which command helps" "$(cat "$work/out")"; fi
+
+# --- Livy ---
+l=("$root/bundles/livy/chart/ci")
+refuses "livy: no image" "bundles/livy/image" livy r n --set hdfs.defaultFs=hdfs://nn:8020
+refuses "livy: no HDFS" "hdfs.defaultFs is needed" livy r n --set image.repository=a,image.tag=b
+holds "livy: recovery on 0.9" "livy.server.recovery.mode = recovery" livy r n -f "${l[0]}/full.yaml"
+lacks "livy: no recovery on 0.7" "livy.server.recovery|PersistentVolumeClaim" livy r n -f "${l[0]}/no-recovery.yaml"
+holds "livy: recovery by order" "livy.server.recovery.mode = recovery" livy r n -f "${l[0]}/no-recovery.yaml" --set recovery=on
+lacks "livy: no recovery by order" "livy.server.recovery" livy r n -f "${l[0]}/full.yaml" --set recovery=off
+holds "livy: its token stays out of the log" 'log4j.logger.org.apache.livy.utils.SparkKubernetesApp\$=WARN' livy r n -f "${l[0]}/full.yaml"
+holds "livy: one server at a time" "type: Recreate" livy r n -f "${l[0]}/full.yaml"
+holds "livy: memory of a driver" "spark.driver.memory 1024m" livy r n -f "${l[0]}/full.yaml"
+holds "livy: memory of an executor" "spark.executor.memory 1907m" livy r n -f "${l[0]}/full.yaml"
+refuses "livy: too little for Spark" "too little for Spark" livy r n -f "${l[0]}/full.yaml" --set spark.driver.memory=256Mi
+holds "livy: 250m are one core" "spark.driver.cores 1$" livy r n -f "${l[0]}/full.yaml"
+holds "livy: 1.5 are two cores" "spark.executor.cores 2$" livy r n -f "${l[0]}/full.yaml"
+holds "livy: pull secrets of Spark" "spark.kubernetes.container.image.pullSecrets windlass-registry,other" livy r n -f "${l[0]}/full.yaml"
+holds "livy: a property of the user wins" "spark.eventLog.enabled false" livy r n -f "${l[0]}/full.yaml"
+lacks "livy: and stands once" "spark.eventLog.enabled true" livy r n -f "${l[0]}/full.yaml"
+holds "livy: upload path" "spark.kubernetes.file.upload.path hdfs://nn:8020/tmp/livy" livy r n -f "${l[0]}/full.yaml"
+holds "livy: event logs" "spark.eventLog.dir hdfs://nn:8020/shared/spark-logs" livy r n -f "${l[0]}/full.yaml"
+holds "livy: shared libraries" "SPARK_DIST_CLASSPATH" livy r n -f "${l[0]}/full.yaml"
+lacks "livy: no shared libraries unasked" "SPARK_DIST_CLASSPATH|shared-libraries" livy r n -f "${l[0]}/no-recovery.yaml"
+refuses "livy: no quote in the libraries' address" "sharedLibraries" livy r n -f "${l[0]}/full.yaml" --set "spark.sharedLibraries=hdfs://nn/a'b"
+lacks "livy: no wildcard in roles" "verbs: .*['\"]\*|resources: .*['\"]\*|secrets" livy r n -f "${l[0]}/full.yaml"
+if [ "$(render livy r one -f "${l[0]}/full.yaml" | grep -A2 '^kind: ClusterRole$' | grep name:)" != "$(render livy r two -f "${l[0]}/full.yaml" | grep -A2 '^kind: ClusterRole$' | grep name:)" ]; then ok; else not_ok "livy: two namespaces share a ClusterRole"; fi
+
+# --- history server ---
+s=("$root/bundles/spark-history-server/chart/ci")
+refuses "history server: no HDFS" "hdfs.defaultFs is needed" spark-history-server r n
+holds "history server: log folder" "spark.history.fs.logDirectory hdfs://nn:8020/shared/spark-logs" spark-history-server r n -f "${s[0]}/full.yaml"
+holds "history server: port 80" "port: 80, targetPort: 18080" spark-history-server r n -f "${s[0]}/full.yaml"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
