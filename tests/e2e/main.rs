@@ -276,8 +276,8 @@ fn c09_what_was_changed_by_hand_is_named_and_restored() {
     assert_eq!(
         wanted,
         [
-            ("shared-libraries/after-2".to_owned(), "update".to_owned()),
-            ("livy/before-1".to_owned(), "update".to_owned())
+            ("hdfs/after-3".to_owned(), "update".to_owned()),
+            ("shared-libraries/after-2".to_owned(), "update".to_owned())
         ]
     );
     let before = releases();
