@@ -67,9 +67,9 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
     let mut lines: Vec<Spans> = plan
         .overlaid
         .iter()
-        .map(|(component, folder)| {
+        .flat_map(|(component, folder)| {
             let told = format!("the definition of {component} comes from {folder}, not from windlass itself");
-            Spans::new().add_label(Paint::Warn, "note: ").add(Paint::Plain, told)
+            wrapped("note: ", Paint::Warn, &told, look, 0)
         })
         .collect();
     let widest = |name: fn(&Action) -> &str, least: &str| {
@@ -95,8 +95,23 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
         }
         lines.push(Spans::new());
     }
-    lines.push(Spans::new().add(Paint::Bold, totals(plan.actions.iter().map(|action| action.change))));
+    let totals = text::wrap(&totals(plan.actions.iter().map(|action| action.change)), look.width);
+    lines.extend(totals.into_iter().map(|row| Spans::new().add(Paint::Bold, row)));
     join(lines, look.color)
+}
+
+/// A text after its label, broken between words.
+pub(super) fn wrapped(label: &str, paint: Paint, text: &str, look: &Look, indent: usize) -> Vec<Spans> {
+    let after = indent + label.len();
+    text::wrap(&text::clean(text), look.width.saturating_sub(after))
+        .into_iter()
+        .enumerate()
+        .map(|(row, text)| {
+            let line = Spans::indent(indent);
+            let line = if row == 0 { line.add_label(paint, label) } else { line.gap(label.len()) };
+            line.add(Paint::Plain, text)
+        })
+        .collect()
 }
 
 struct Layout<'a> {

@@ -368,7 +368,8 @@ pub(super) fn report() -> StatusReport {
                     ComponentStatus::Missing,
                 )
             },
-            row("shared-libraries", "Shared libraries", "1", None, ComponentStatus::Ready),
+            row("shared-libraries", "Shared libraries", "1", None, ComponentStatus::Healthy),
+            row("spark-operator", "Spark Operator", "2.0", key("spark", "operator"), ComponentStatus::Ready),
             row("airflow", "Apache Airflow", "3.0.0", key("airflow", "airflow"), ComponentStatus::NotInstalled),
         ],
     }

@@ -65,7 +65,7 @@ fn a_low_terminal_keeps_its_totals() {
     for height in [1, 3, 5, 6] {
         let screen = screen_after(&failing(), terminal(80, height), 13, 1000);
         let last = screen.trim_end().lines().last().unwrap();
-        assert!(last.starts_with("1 of 6 done, 2 running"), "{last}");
+        assert!(last.starts_with("1 of 6 ended, 2 running"), "{last}");
         let footer = screen.lines().skip_while(|line| !line.contains("the NameNode is in safe mode")).skip(1);
         assert!(footer.filter(|line| !line.is_empty()).count() < height.max(2), "{height}: {screen}");
     }
@@ -261,4 +261,30 @@ fn a_closed_pipe_is_an_error() {
     let state = reduced(std::slice::from_ref(event));
     assert!(Line::new(Box::new(Closed), pipe()).event(event, &state).is_err());
     assert!(Json::new(Box::new(Closed)).event(event).is_err());
+}
+
+#[test]
+fn any_order_of_events_is_survived() {
+    let config = proptest::test_runner::Config::with_cases(100);
+    let places = proptest::collection::vec((0..failing().len(), 0_i64..200_000, proptest::bool::ANY), 0..60);
+    proptest::proptest!(config, |(places in places)| {
+        for options in [pipe(), terminal(30, 6)] {
+            let known = failing();
+            let sink = Sink::default();
+            let mut line = Line::new(Box::new(sink.clone()), options);
+            let mut state = RunState::default();
+            for (seq, (place, millis, tick)) in (1..).zip(&places) {
+                let event = Envelope { seq, at: at(*millis), event: known[*place].event.clone() };
+                state.apply(&event);
+                line.event(&event, &state).unwrap();
+                if *tick {
+                    line.tick_at(at(*millis), &state).unwrap();
+                }
+            }
+            line.clear().unwrap();
+            let mut screen = Screen::new(usize::MAX);
+            screen.feed(&sink.text());
+            assert!(!screen.text().contains(" running"), "the footer is gone in the end");
+        }
+    });
 }
