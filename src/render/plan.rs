@@ -83,7 +83,9 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
     let component = widest(|action| &action.component, "component");
     let title = widest(|action| &action.title, "action");
     let before = change + 2 + component + 2;
-    let layout = Layout { change, component, title, before, look };
+    let words = plan.actions.iter().flat_map(|action| &action.why).flat_map(|why| why.split_whitespace());
+    let word = words.map(|word| text::width(&text::clean(word))).max().unwrap_or(0);
+    let layout = Layout { change, component, title, word, before, look };
     if !plan.actions.is_empty() {
         let head = Spans::new().column(Paint::Dim, "change", change).gap(2).column(Paint::Dim, "component", component);
         lines.push(head.gap(2).column(Paint::Dim, "action", if layout.beside() { title } else { 0 }).gap(2).add(
@@ -118,15 +120,17 @@ struct Layout<'a> {
     change: usize,
     component: usize,
     title: usize,
+    /// The longest word of the reasons.
+    word: usize,
     /// Columns before the title.
     before: usize,
     look: &'a Look,
 }
 
 impl Layout<'_> {
-    /// Whether the reasons have a column of their own.
+    /// Whether the reasons have a column of their own: one that none of their words breaks out of.
     fn beside(&self) -> bool {
-        self.look.width.saturating_sub(self.before + self.title + 2) >= LEAST
+        self.look.width.saturating_sub(self.before + self.title + 2) >= self.word.max(LEAST)
     }
 
     fn action(&self, action: &Action, lines: &mut Vec<Spans>) {
