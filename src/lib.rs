@@ -4,10 +4,13 @@
 //! The map of the code is `docs/architecture.md`; `tests/imports.rs` holds each module to what it may import.
 
 pub mod answers;
+pub mod app;
 pub mod catalog;
+pub mod cli;
 pub mod driver;
 pub mod engine;
 pub mod event;
 pub mod model;
+pub mod observe;
 pub mod plan;
 pub mod render;

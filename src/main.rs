@@ -1,3 +1,39 @@
 //! The `windlass` binary: parse, run, outcome to exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+use windlass::app::{self, Exit};
+use windlass::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.global.verbose);
+    // TLS needs one provider for the whole process; that it is set already would be no mistake.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let exit = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let exit = runtime.block_on(app::run(cli));
+            // A read that hangs in the background must not keep the process alive.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+            exit
+        }
+        Err(error) => {
+            tracing::error!("failed to start the runtime: {error}");
+            Exit::Unexpected
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Diagnostics go to stderr, apart from the events: `-vv` for ours, `WINDLASS_LOG` for a filter.
+fn log(verbose: u8) {
+    let default = match verbose {
+        0 | 1 => "error",
+        2 => "windlass=debug,warn",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("WINDLASS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

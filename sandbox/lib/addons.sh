@@ -7,8 +7,11 @@ list_images() {
   IMAGES=$STATE/images
   mkdir -p "$STATE"
   if [ "$NODE_ONLY" = no ]; then
-    # Its progress goes to our stderr, its last line of stdout is the list.
-    list=$(setpriv --pdeathsig TERM "$SANDBOX_HOME/images/build" {LOCK_FD}>&- | tail -n 1) || rc=$?
+    # Its progress goes to our stderr, its last line of stdout is the list. In the background, so that a signal is
+    # heard while it works.
+    setpriv --pdeathsig TERM "$SANDBOX_HOME/images/build" >"$STATE/images.out" {LOCK_FD}>&- &
+    wait $! || rc=$?
+    list=$(tail -n 1 "$STATE/images.out")
     if [ "$rc" != 0 ] || [ ! -f "$list" ]; then
       die "failed to build the platform's images (sandbox/images/build, above)" "sandbox/up"
     fi
@@ -33,6 +36,7 @@ seed_registry() {
   local seed tmp
   seed=$CACHE/registry/$(images_key)
   if [ -d "$NODE/registry/docker" ] || [ ! -d "$seed" ]; then return 0; fi
+  touch "$seed" # the newest few are kept
   tmp=$NODE/registry.seed
   rm -rf "$tmp"
   copy_registry "$seed" "$tmp" || return 0
@@ -45,6 +49,8 @@ save_registry() {
   seed=$CACHE/registry/$(images_key)
   [ ! -d "$seed" ] || return 0
   mkdir -p "$CACHE/registry"
+  # shellcheck disable=SC2012  # names of ours: hexadecimal keys
+  ls -t "$CACHE/registry" | tail -n +3 | while read -r tmp; do rm -rf "$CACHE/registry/$tmp"; done
   rm -rf "$CACHE"/registry/tmp.*
   tmp=$(mktemp -d "$CACHE/registry/tmp.XXXXXX")
   if ! { copy_registry "$NODE/registry" "$tmp/it" && mv "$tmp/it" "$seed"; }; then

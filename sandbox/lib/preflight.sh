@@ -3,8 +3,8 @@
 # Everything that can be known to fail before anything is made: system, kernel, memory, disk, addresses.
 
 # MiB. What they come from is in docs/sandbox.md, measured; the environment changes them for odd machines.
-MIN_MEMORY=${WINDLASS_SANDBOX_MIN_MEMORY:-3500}
-MIN_MEMORY_BUILD=${WINDLASS_SANDBOX_MIN_MEMORY_BUILD:-3500}
+MIN_MEMORY=${WINDLASS_SANDBOX_MIN_MEMORY:-2800}
+MIN_MEMORY_BUILD=${WINDLASS_SANDBOX_MIN_MEMORY_BUILD:-2000}
 MIN_DISK=${WINDLASS_SANDBOX_MIN_DISK:-6000}
 MIN_DISK_BUILD=${WINDLASS_SANDBOX_MIN_DISK_BUILD:-14000}
 
@@ -79,6 +79,18 @@ check_kernel() {
   what=$(unshare -n -m -p --fork --mount-proc bash "$SANDBOX_HOME/lib/probe-kernel" 2>&1) ||
     die "this kernel ($(uname -r)) or container lacks something the node needs: ${what:-namespaces (unshare -n -m -p)}" \
       "boot a stock Debian kernel, or give the container the capability (a privileged one has all)"
+}
+
+# Containers' file systems lie in DIR: overlayfs has to work on the disk it is on (it does not on another overlayfs,
+# such as the root of a container).
+check_overlay() {
+  local probe=$STATE/overlay
+  mkdir -p "$probe"/{lower,upper,work,merged}
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  unshare -m bash -c 'mount -t overlay overlay -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" "$1/merged"' - "$probe" 2>/dev/null ||
+    die "overlayfs does not work on the file system under $DIR ($(stat -f -c %T "$DIR"))" \
+      "set WINDLASS_SANDBOX_DIR to a folder on ext4 or xfs (in a container: on a volume)"
+  rm -rf "$probe"
 }
 
 # Modules load by name on most kernels when used; br_netfilter does not. Loading it switches bridge filtering on for

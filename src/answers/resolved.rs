@@ -10,13 +10,13 @@ use minijinja::value::Object;
 use serde::Serialize;
 
 use super::template::{TemplateError, Templates, value};
-use super::value::{Answer, SecretRef};
+use super::value::Answer;
 use super::{Answers, LayerKind};
 use crate::catalog::{
     ActionKind, ActionSpec, Catalog, CatalogError, Component, Leftover, Reference, read_dir, references,
 };
 use crate::model::yaml::{self, TypeError};
-use crate::model::{ChartFiles, PULL_SECRET};
+use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, SecretRef};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
 #[derive(Debug, Clone)]
@@ -29,19 +29,6 @@ pub struct Resolved {
     pub pull_secret: Option<SecretRef>,
     /// The answers, for the record; secrets as references.
     pub answers: serde_json::Value,
-}
-
-/// How to reach HDFS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HdfsAccess {
-    /// The component that provides it.
-    pub component: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// NameNodes as `http://host:port`, by the names they have inside the cluster.
-    pub namenodes: Vec<String>,
-    /// The superuser.
-    pub user: String,
 }
 
 /// A component with its templates filled in.

@@ -1,11 +1,7 @@
 //! An answer's value, and what is a good one for each type of question.
 
-use std::fmt;
-use std::path::PathBuf;
-
-use serde::Serialize;
-
 use crate::catalog::{Kind, Question};
+use crate::model::SecretRef;
 use crate::model::yaml::{Node, Scalar, Yaml};
 
 /// The value of an answer.
@@ -21,28 +17,6 @@ pub enum Answer {
     Bool(bool),
     /// Where a secret is; never the secret.
     Secret(SecretRef),
-}
-
-/// Where a secret can be found when it is needed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SecretRef {
-    /// An environment variable of the installer.
-    Env(String),
-    /// A file on the installer's machine.
-    File(PathBuf),
-    /// A Secret in the cluster: `name`, or `namespace/name`.
-    Secret(String),
-}
-
-impl fmt::Display for SecretRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Env(name) => write!(f, "environment variable {name}"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Secret(name) => write!(f, "Secret {name}"),
-        }
-    }
 }
 
 impl Answer {

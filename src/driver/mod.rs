@@ -1,5 +1,11 @@
 //! The only code that touches the world.
 
+pub mod files;
 pub mod helm;
+pub mod http;
 pub mod kube;
 pub mod process;
+pub mod reach;
+pub mod secrets;
+pub mod state_store;
+pub mod webhdfs;

@@ -5,6 +5,8 @@ mod perform;
 mod run;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub use perform::{Context, Done, Failure, Perform, Results};
 pub use run::{RunInfo, run};
+pub use work::{Uploads, World};

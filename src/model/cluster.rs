@@ -177,7 +177,7 @@ pub struct ReleaseState {
     /// The values that the user gave (not merged with the chart's own).
     pub config: Value,
     /// What was rendered, hooks and `crds/` apart. Namespaces are filled in with the release's own where the chart
-    /// left them out, also for kinds that have none: only discovery knows those.
+    /// left them out, also for custom kinds that have none: only discovery knows those.
     pub manifest: Vec<ManifestObject>,
     /// What `--description` said.
     pub description: String,
@@ -363,4 +363,52 @@ impl fmt::Display for Finding {
         }
         Ok(())
     }
+}
+
+/// A pod, as far as others than the kube driver need to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodState {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
+    pub phase: String,
+    /// Every container is ready.
+    pub ready: bool,
+    /// It is being deleted.
+    pub terminating: bool,
+    /// The node it was put on.
+    pub node: Option<String>,
+    /// Its address.
+    pub ip: Option<String>,
+    /// Its containers, init containers first.
+    pub containers: Vec<ContainerState>,
+}
+
+impl PodState {
+    /// Whether it ran to its end, well or not.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.phase == "Succeeded" || self.phase == "Failed"
+    }
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerState {
+    /// Its name.
+    pub name: String,
+    /// The image as the pod asks for it.
+    pub image: String,
+    /// It runs and its readiness probe passes.
+    pub ready: bool,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// The code of its last exit, if it exited.
+    pub exit_code: Option<i32>,
+    /// Why it waits or ended: `ImagePullBackOff`, `OOMKilled`, `Error`.
+    pub reason: Option<String>,
 }

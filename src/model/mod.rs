@@ -2,14 +2,18 @@
 
 mod chart;
 pub mod cluster;
+mod hdfs;
 mod names;
 pub mod observed;
 mod progress;
+mod redact;
 mod secret;
 pub mod state;
 pub mod yaml;
 
 pub use chart::{ChartFiles, digest};
+pub use hdfs::HdfsAccess;
 pub use names::{CHART_DIGEST, PULL_SECRET, STATE_NAMESPACE, STATE_SECRET};
 pub use progress::{Progress, ProgressSink, silent};
-pub use secret::Secret;
+pub use redact::redact;
+pub use secret::{Secret, SecretRef};

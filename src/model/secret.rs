@@ -1,6 +1,9 @@
 //! A value that cannot be printed or serialised by accident.
 
 use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
 
 /// A secret in memory. `Debug` and `Display` show that it is set, never what it is; there is no `Serialize`.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,5 +32,27 @@ impl fmt::Debug for Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(set)")
+    }
+}
+
+/// Where a secret can be found when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretRef {
+    /// An environment variable of the installer.
+    Env(String),
+    /// A file on the installer's machine.
+    File(PathBuf),
+    /// A Secret in the cluster: `name`, or `namespace/name`.
+    Secret(String),
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Secret(name) => write!(f, "Secret {name}"),
+        }
     }
 }

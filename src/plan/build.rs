@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::diff;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
-use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, SecretRef};
+use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease};
 use crate::catalog::ActionKind;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Observed};
 use crate::model::state::ComponentRecord;
-use crate::model::{PULL_SECRET, digest};
+use crate::model::{PULL_SECRET, SecretRef, digest};
 
 /// Makes the plan. `verify` says whether proof is wanted at the end.
 #[must_use]

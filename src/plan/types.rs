@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::answers::{HdfsAccess, SecretRef};
 use crate::catalog::ActionKind;
 use crate::model::cluster::ReleaseKey;
 use crate::model::state::ComponentRecord;
+use crate::model::{HdfsAccess, SecretRef};
 
 /// The version of a plan's JSON.
 pub const PLAN_SCHEMA: u32 = 1;

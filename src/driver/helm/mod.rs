@@ -1,1 +1,11 @@
+//! Helm, as a subprocess: found, checked, isolated, driven.
 
+mod command;
+mod error;
+mod find;
+mod version;
+
+pub use command::{Helm, KubeTarget, Recorded, Template, Upgrade};
+pub use error::{FailureKind, FindError, HelmError};
+pub use find::FindHelm;
+pub use version::{HelmVersion, VersionError};

@@ -1,1 +1,22 @@
+//! The Kubernetes API: connecting, observing, waiting for readiness, Secrets, logs, port-forwards.
 
+mod connect;
+mod drift;
+mod error;
+mod kubeconfig;
+mod manifest;
+mod objects;
+mod pods;
+mod proxy;
+mod ready;
+mod releases;
+mod retry;
+mod tunnel;
+
+pub use connect::{Cluster, ConnectError, ConnectOptions};
+pub use drift::differences;
+pub use error::{ApiError, ApiErrorKind, KubeError};
+pub use manifest::{ManifestError, parse_manifest};
+pub use pods::redact;
+pub use ready::{NotReady, WaitError};
+pub use tunnel::{TunnelError, Tunnels};

@@ -196,7 +196,10 @@ spec:
     args:
     - |
       set -u
-      "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx128m -XX:+UseSerialGC -cp "/opt/spark/jars/*" org.apache.hadoop.fs.FsShell -get '{{ $v.spark.sharedLibraries }}' /opt/spark/shared-libraries/ 2> /tmp/error
+      # Hadoop's shell refuses to start without these two, empty or not.
+      mkdir -p /tmp/conf
+      for file in core-site.xml hdfs-site.xml; do echo '<configuration/>' > "/tmp/conf/$file"; done
+      "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx128m -XX:+UseSerialGC -cp "/tmp/conf:/opt/spark/jars/*" org.apache.hadoop.fs.FsShell -get '{{ $v.spark.sharedLibraries }}' /opt/spark/shared-libraries/ 2> /tmp/error
       rc=$?
       cat /tmp/error >&2
       # An empty or absent folder is a platform without shared libraries, not a failure.

@@ -1,0 +1,296 @@
+//! `windlass install`, `plan` and `verify`.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::journal::{self, Journal};
+use super::output::Output;
+use super::status::{endpoints, release_rows};
+use super::{session, signals};
+use crate::answers::{Answers, Resolved, recorded};
+use crate::catalog::Catalog;
+use crate::cli::{AnswerArgs, Global, InstallArgs, PlanArgs, VerifyArgs};
+use crate::driver::helm::Helm;
+use crate::driver::kube::{Cluster, Tunnels};
+use crate::driver::state_store;
+use crate::driver::webhdfs::Hdfs;
+use crate::engine::{self, RunInfo, World};
+use crate::event::{Outcome, RunState, Status, channel};
+use crate::model::cluster::ReadyPolicy;
+use crate::model::observed::Observed;
+use crate::observe::observe;
+use crate::plan::{self, Plan, Step, verify_only};
+use crate::render::{SummaryExtras, plan_table, summary, target};
+
+/// Everything that is known before anything is done.
+pub(super) struct Prepared {
+    pub cluster: Cluster,
+    pub tunnels: Tunnels,
+    pub hdfs: Option<Hdfs>,
+    pub plan: Plan,
+    pub resolved: Option<Resolved>,
+    /// The text of an answers file that replays the run.
+    pub answers: Option<String>,
+}
+
+/// Makes the plan of an install.
+async fn prepare(global: &Global, args: &AnswerArgs, verify: bool, output: &Output) -> Result<Prepared, Failed> {
+    let catalog = session::load_catalog(global)?;
+    let answers = session::answers(global, args, &catalog, None)?;
+    let resolved = session::resolved(&catalog, &answers)?;
+    let cluster = session::connect(global).await?;
+    let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
+    output.remark(&format!("looking at {} …", target(cluster.info())));
+    let observed = look(&resolved, &cluster, hdfs.as_ref()).await?;
+    let plan = plan::plan(&resolved, &observed, verify);
+    let answers = Some(recorded(&answers).or_exit(Exit::Unexpected)?);
+    Ok(Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers })
+}
+
+async fn look(resolved: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) -> Result<Observed, Failed> {
+    use crate::observe::ObserveError;
+    observe(resolved, cluster, hdfs).await.map_err(|error| {
+        let exit = match error {
+            ObserveError::Files { .. } | ObserveError::PullSecret(_) => Exit::BadInput,
+            ObserveError::Api { .. } | ObserveError::State(_) => Exit::Unusable,
+        };
+        Failed::new(exit, error)
+    })
+}
+
+/// `windlass plan`.
+pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, Failed> {
+    let prepared = prepare(global, &args.answers, !args.no_verify, output).await?;
+    if output.json {
+        output.value(&prepared.plan)?;
+    } else {
+        output.text(&plan_table(&prepared.plan, &output.look()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `windlass install`.
+pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output) -> Result<Exit, Failed> {
+    let prepared = prepare(global, &args.answers, !args.no_verify, output).await?;
+    if let (Some(path), Some(text)) = (&args.save_answers, &prepared.answers) {
+        save(path, text)?;
+    }
+    if !prepared.plan.has_work() {
+        if output.json {
+            return execute(prepared, None, "install", global, output).await;
+        }
+        output.text(&format!("nothing to do: {} is as it should be\n", target(prepared.cluster.info())))?;
+        return Ok(Exit::Done);
+    }
+    let sends = |plan: &Plan| {
+        plan.actions
+            .iter()
+            .any(|action| matches!(action.step, Step::Release { .. }) && action.change != plan::Change::Nothing)
+    };
+    let helm = if sends(&prepared.plan) { Some(session::helm(global, &prepared.cluster).await?) } else { None };
+    if !output.json {
+        output.text(&plan_table(&prepared.plan, &output.look()))?;
+    }
+    confirm(global, &prepared.cluster, output)?;
+    execute(prepared, helm, "install", global, output).await
+}
+
+/// `windlass verify`.
+pub(super) async fn verify(global: &Global, args: &VerifyArgs, output: &Output) -> Result<Exit, Failed> {
+    let catalog: Catalog = session::load_catalog(global)?;
+    let cluster = session::connect(global).await?;
+    let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?;
+    let Some(state) = state.filter(|state| !state.components.is_empty()) else {
+        let text = format!("nothing is installed in {}; `windlass install` does that", target(cluster.info()));
+        return Err(Failed::text(Exit::Refused, text));
+    };
+    let answers: Answers = session::answers(global, &args.answers, &catalog, Some(&state))?;
+    let resolved = session::resolved(&catalog, &answers)?;
+    let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
+    let everything = Observed { state: None, ..Observed::default() };
+    let mut plan = verify_only(&plan::plan(&resolved, &everything, true));
+    plan.actions.retain(|action| state.components.contains_key(&action.component));
+    let prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None };
+    execute(prepared, None, "verify", global, output).await
+}
+
+/// Shows the target and asks, unless the user said yes already.
+pub(super) fn confirm(global: &Global, cluster: &Cluster, output: &Output) -> Result<(), Failed> {
+    if global.yes {
+        return Ok(());
+    }
+    let target = target(cluster.info());
+    if !output.can_ask() {
+        let text =
+            format!("there is no terminal to confirm the target {target} at: look at `windlass plan`, then add --yes");
+        return Err(Failed::text(Exit::Missing, text));
+    }
+    match output.ask(&format!("\ntarget: {target}\ngo on? [y/N] "))?.to_lowercase().as_str() {
+        "y" | "yes" | "д" | "да" => Ok(()),
+        _ => Err(Failed::text(Exit::Refused, "nothing was changed")),
+    }
+}
+
+/// Runs a plan, shows it, keeps its journal, remembers its proofs, and sums up.
+pub(super) async fn execute(
+    prepared: Prepared,
+    helm: Option<Helm>,
+    command: &str,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Failed> {
+    let Prepared { cluster, tunnels, hdfs, plan, resolved, answers } = prepared;
+    let run = journal::new_id().or_exit(Exit::Unexpected)?;
+    let idle = !plan.has_work();
+    let text = serde_json::to_string_pretty(&plan).or_exit(Exit::Unexpected)?;
+    let journal = if idle { None } else { Some(open_journal(&run, &text, answers.as_deref())?) };
+    let run_dir = journal.as_ref().map(|journal| journal.folder.clone());
+    let charts = resolved.iter().flat_map(|resolved| &resolved.components).filter_map(|component| {
+        component.release.as_ref().map(|release| (release.chart_digest.clone(), release.chart.clone()))
+    });
+    let world = Arc::new(World {
+        cluster: cluster.clone(),
+        tunnels,
+        helm,
+        hdfs,
+        charts: charts.collect(),
+        policy: ReadyPolicy::default(),
+        run: run.clone(),
+        uploads: tokio::sync::Mutex::default(),
+        state: tokio::sync::Mutex::default(),
+    });
+    let cancel = CancellationToken::new();
+    let guard = signals::watch(cancel.clone(), Some(cluster.private_dir().path().to_owned()));
+    let (events, listener) = channel();
+    let info = RunInfo { run, command: command.to_owned(), cluster: cluster.info().clone() };
+    let shown = tokio::spawn(show(listener, output.renderer(), journal, cancel.clone()));
+    let outcome = engine::run(&plan, info, world.clone(), events, cancel).await;
+    let (state, trouble) = shown.await.or_exit(Exit::Unexpected)?;
+    drop(guard);
+    remember_proofs(&world, &plan, &state, output).await;
+    let exit = if trouble.is_some() && outcome == Outcome::Succeeded { Exit::Unexpected } else { Exit::from(outcome) };
+    if let Some(trouble) = &trouble {
+        output.remark(&format!("warning: {trouble}"));
+    }
+    if !output.json {
+        let extras = extras(&world, global, command, exit, run_dir.as_deref()).await;
+        output.text(&summary(&state, &extras, &output.look()))?;
+    }
+    Ok(exit)
+}
+
+fn open_journal(run: &str, plan: &str, answers: Option<&str>) -> Result<Journal, Failed> {
+    let root = journal::root().or_exit(Exit::Unexpected)?;
+    Journal::new(run, plan, answers)
+        .map_err(|error| anyhow::Error::new(error).context(format!("failed to keep a journal in {}", root.display())))
+        .or_exit(Exit::Unexpected)
+}
+
+/// Takes in events until the last one is there: reduces, keeps and shows them. A full disk stops the run in order.
+async fn show(
+    mut listener: crate::event::Listener,
+    mut renderer: super::output::Renderer,
+    mut journal: Option<Journal>,
+    cancel: CancellationToken,
+) -> (RunState, Option<String>) {
+    let mut state = RunState::default();
+    let mut trouble = None;
+    let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut heard = true;
+    loop {
+        tokio::select! {
+            event = listener.next() => {
+                let Some(event) = event else { break };
+                state.apply(&event);
+                if let Some(Err(error)) = journal.as_mut().map(|journal| journal.event(&event)) {
+                    trouble = Some(format!("the journal cannot be written any more, the run was stopped: {error}"));
+                    journal = None;
+                    cancel.cancel();
+                }
+                // A closed pipe (`| head`) ends the showing and not the run.
+                heard = heard && renderer.event(&event, &state).is_ok();
+            }
+            _ = ticks.tick() => {
+                heard = heard && renderer.tick(&state).is_ok();
+            }
+        }
+    }
+    renderer.clear();
+    (state, trouble)
+}
+
+/// Writes down which components were proven, or why not.
+async fn remember_proofs(world: &World, plan: &Plan, state: &RunState, output: &Output) {
+    let mut proofs: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for action in plan.actions.iter().filter(|action| action.verify) {
+        let entry = match state.actions.get(&action.id).map(|state| &state.status) {
+            Some(Status::Done | Status::Skipped(_)) => None,
+            Some(Status::Failed { errors, .. }) => Some(errors.first().cloned().unwrap_or_default()),
+            Some(Status::Blocked(by)) => Some(format!("blocked by {by}")),
+            // Stopped before it could be proven: what was known stays.
+            _ => {
+                proofs.remove(&action.component);
+                continue;
+            }
+        };
+        let known = proofs.entry(action.component.clone()).or_default();
+        *known = known.take().or(entry);
+    }
+    let stopped = |component: &String| {
+        plan.actions.iter().any(|action| {
+            action.verify
+                && action.component == *component
+                && matches!(
+                    state.actions.get(&action.id).map(|state| &state.status),
+                    None | Some(Status::Waiting | Status::Running | Status::Stopped(_))
+                )
+        })
+    };
+    let proofs: Vec<_> = proofs.into_iter().filter(|(component, _)| !stopped(component)).collect();
+    if proofs.is_empty() {
+        return;
+    }
+    if let Err(failure) = world.record_proofs(proofs).await {
+        output.remark(&format!("warning: the outcome of the proof was not remembered: {}", failure.errors.join(": ")));
+    }
+}
+
+/// What the summary says besides the events.
+async fn extras(world: &World, global: &Global, command: &str, exit: Exit, run_dir: Option<&Path>) -> SummaryExtras {
+    let state = state_store::load(&world.cluster).await.ok().flatten().unwrap_or_default();
+    let releases = if command == "uninstall" { Vec::new() } else { release_rows(&world.cluster, &state).await };
+    let flags = if global.sandbox { " --sandbox" } else { "" };
+    let next = match (command, exit) {
+        (_, Exit::VerifyFailed) => Some(format!("windlass{flags} verify")),
+        ("install", Exit::Done) => Some(format!("windlass{flags} status")),
+        (_, Exit::Stopped | Exit::Failed) => {
+            Some(format!("mend what failed, then the same command again; windlass{flags} status shows what is there"))
+        }
+        _ => None,
+    };
+    SummaryExtras {
+        endpoints: if command == "install" { endpoints(&world.cluster, &state).await } else { Vec::new() },
+        releases,
+        answers_file: run_dir
+            .map(|folder| folder.join("answers.yaml"))
+            .filter(|file| file.exists())
+            .map(|file| file.display().to_string()),
+        run_dir: run_dir.map(|folder| folder.display().to_string()),
+        next_command: next,
+    }
+}
+
+/// Writes the answers to a file of the user's choice; one that is there is never overwritten.
+fn save(path: &Path, text: &str) -> Result<(), Failed> {
+    let file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| anyhow::Error::new(error).context(format!("failed to write answers to {}", path.display())))
+        .or_exit(Exit::BadInput)
+}

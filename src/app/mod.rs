@@ -1,0 +1,57 @@
+//! The composition root: from a parsed command line to drivers, renderers and an exit code.
+
+mod catalog;
+mod exit;
+mod install;
+mod journal;
+mod output;
+mod runs;
+mod session;
+mod signals;
+mod status;
+mod uninstall;
+
+pub use exit::{Exit, Failed};
+
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command};
+use output::Output;
+
+/// Runs the command and says how the process is to end. Everything was printed already.
+pub async fn run(cli: Cli) -> Exit {
+    let output = Output::new(&cli.global);
+    let result = match cli.command {
+        Command::Install(args) => install::install(&cli.global, &args, &output).await,
+        Command::Plan(args) => install::plan(&cli.global, &args, &output).await,
+        Command::Verify(args) => install::verify(&cli.global, &args, &output).await,
+        Command::Status(args) => status::status(&cli.global, &args, &output).await,
+        Command::Uninstall(args) => uninstall::uninstall(&cli.global, &args, &output).await,
+        Command::Runs(args) => runs::runs(&args, &output),
+        Command::Catalog(args) => catalog::catalog(&cli.global, &args.command, &output),
+        Command::Completions { shell } => completions(shell, &output),
+        Command::Man => man(&output),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(failed) => {
+            output.error(&failed);
+            failed.exit
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Exit, Failed> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut text);
+    output.bytes(&text)?;
+    Ok(Exit::Done)
+}
+
+fn man(output: &Output) -> Result<Exit, Failed> {
+    let mut text = Vec::new();
+    let render = clap_mangen::Man::new(Cli::command()).render(&mut text);
+    render.map_err(|error| Failed::new(Exit::Unexpected, error))?;
+    output.bytes(&text)?;
+    Ok(Exit::Done)
+}

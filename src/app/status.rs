@@ -1,0 +1,130 @@
+//! `windlass status`.
+
+use serde_json::Value;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::output::Output;
+use super::session;
+use crate::cli::{Global, StatusArgs};
+use crate::driver::kube::Cluster;
+use crate::driver::state_store;
+use crate::model::cluster::{ObjectRef, ReleaseKey};
+use crate::model::observed::ObservedRelease;
+use crate::model::state::{ComponentState, InstallState};
+use crate::observe;
+use crate::render::{ComponentStatus, Endpoint, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
+
+/// Shows what is installed and how it is.
+pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) -> Result<Exit, Failed> {
+    let cluster = session::connect(global).await?;
+    let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
+    if let Some(unknown) = args.components.iter().flatten().find(|id| !state.components.contains_key(*id)) {
+        let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
+        let text = format!("`{unknown}` is not installed; installed are: {}", known.join(", "));
+        return Err(Failed::text(Exit::BadInput, text));
+    }
+    let wanted = |id: &String| args.components.as_ref().is_none_or(|ids| ids.contains(id));
+    let keys = keys(&state);
+    let found = observe::releases(&cluster, &keys).await.or_exit(Exit::Unusable)?;
+    let mut rows = Vec::new();
+    for (id, component) in state.components.iter().filter(|(id, _)| wanted(id)) {
+        let release = component.record.release.as_ref();
+        let observed = release.and_then(|key| found.get(key));
+        rows.push(StatusRow {
+            id: id.clone(),
+            title: component.record.title.clone(),
+            version: component.record.version.clone(),
+            release: release.cloned(),
+            revision: observed.map(|observed| observed.state.revision),
+            state: how(component, observed),
+            verified: component.verified.clone(),
+            drift: observed
+                .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            endpoints: component_endpoints(&cluster, component).await,
+        });
+    }
+    let healthy = rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
+    let report = StatusReport { schema: STATUS_SCHEMA, cluster: cluster.info().clone(), components: rows };
+    if output.json {
+        output.value(&report)?;
+    } else {
+        output.text(&status_table(&report, &output.look()))?;
+    }
+    Ok(if healthy { Exit::Done } else { Exit::Failed })
+}
+
+fn keys(state: &InstallState) -> Vec<ReleaseKey> {
+    state.components.values().filter_map(|component| component.record.release.clone()).collect()
+}
+
+fn how(component: &ComponentState, observed: Option<&ObservedRelease>) -> ComponentStatus {
+    if component.record.release.is_some() {
+        let Some(observed) = observed else { return ComponentStatus::Missing };
+        let mut reasons: Vec<String> = observed.unready.iter().map(ToString::to_string).collect();
+        if observed.state.status != crate::model::cluster::ReleaseStatus::Deployed {
+            reasons.push(format!("revision {} is {}", observed.state.revision, observed.state.status));
+        }
+        reasons.extend(observed.drift.iter().filter(|drift| is_gone(drift)).map(ToString::to_string));
+        if !reasons.is_empty() {
+            return ComponentStatus::NotReady(reasons);
+        }
+    }
+    match &component.verified {
+        Some(verified) if verified.passed => ComponentStatus::Healthy,
+        _ => ComponentStatus::Ready,
+    }
+}
+
+fn is_gone(drift: &crate::model::cluster::Drift) -> bool {
+    drift.what == crate::model::cluster::DriftKind::Gone
+}
+
+/// The releases that are installed, and whether they are ready.
+pub(super) async fn release_rows(cluster: &Cluster, state: &InstallState) -> Vec<ReleaseRow> {
+    // The run has ended; what cannot be asked now is left out of its summary.
+    let found = observe::releases(cluster, &keys(state)).await.unwrap_or_default();
+    let rows = state.components.values().filter_map(|component| {
+        let key = component.record.release.as_ref()?;
+        let observed = found.get(key)?;
+        let healthy = matches!(how(component, Some(observed)), ComponentStatus::Healthy | ComponentStatus::Ready);
+        Some(ReleaseRow {
+            title: component.record.title.clone(),
+            release: key.clone(),
+            revision: observed.state.revision,
+            healthy,
+            verified: component.verified.clone(),
+        })
+    });
+    rows.collect()
+}
+
+/// The addresses of what is installed.
+pub(super) async fn endpoints(cluster: &Cluster, state: &InstallState) -> Vec<Endpoint> {
+    let mut found = Vec::new();
+    for component in state.components.values() {
+        found.extend(component_endpoints(cluster, component).await);
+    }
+    found
+}
+
+async fn component_endpoints(cluster: &Cluster, component: &ComponentState) -> Vec<Endpoint> {
+    let mut found = Vec::new();
+    for (title, url, ingress) in &component.record.endpoints {
+        let outside = match (ingress, &component.record.release) {
+            (Some(name), Some(key)) => outside(cluster, &key.namespace, name).await,
+            _ => None,
+        };
+        found.push(Endpoint { title: title.clone(), url: url.clone(), ingress: outside });
+    }
+    found
+}
+
+/// The address of an Ingress, if there is one and it has a host.
+async fn outside(cluster: &Cluster, namespace: &str, name: &str) -> Option<String> {
+    let object = ObjectRef::namespaced("networking.k8s.io/v1", "Ingress", namespace, name);
+    let ingress: Value = cluster.get(&object).await.ok().flatten()?;
+    let host = ingress["spec"]["rules"][0]["host"].as_str()?;
+    let scheme = if ingress["spec"]["tls"].as_array().is_some_and(|tls| !tls.is_empty()) { "https" } else { "http" };
+    Some(format!("{scheme}://{host}"))
+}

@@ -1,0 +1,217 @@
+//! The command line as types. Parsing never does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Installs a data platform on Kubernetes, shows what happens, checks that it works, and can be run again.
+#[derive(Debug, Parser)]
+#[command(
+    name = "windlass",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Examples:
+  windlass --sandbox install --yes                     into the sandbox that `sandbox/up` made
+  windlass plan --answers site.yaml                    what an install would do, and why
+  windlass install --answers site.yaml --yes --json    for a pipeline
+  windlass status                                      what is installed, and whether it is healthy
+  windlass uninstall --yes                             everything but the data
+
+Exit codes: 0 done or nothing to do, 2 bad input, 3 answers missing, 4 cluster or Helm not usable,
+5 an action failed, 6 stopped, 7 installed but the proof failed, 8 refused; see docs/exit-codes.md"
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Use this kubeconfig file instead of $KUBECONFIG or ~/.kube/config
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Target")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Use this context instead of the current one
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Target")]
+    pub context: Option<String>,
+    /// Use the sandbox: its kubeconfig, its answers and its Helm (see `sandbox/up`)
+    #[arg(long, global = true, conflicts_with_all = ["kubeconfig", "context"], help_heading = "Target")]
+    pub sandbox: bool,
+    /// Use this helm instead of $WINDLASS_HELM or the one on PATH
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Target")]
+    pub helm: Option<PathBuf>,
+    /// Lay the definitions in DIR over the built-in catalog; may be repeated
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Input")]
+    pub catalog: Vec<PathBuf>,
+    /// Do not ask for confirmation
+    #[arg(long, short = 'y', global = true, help_heading = "Output")]
+    pub yes: bool,
+    /// Print JSON, one object per line, with a schema version
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+    /// Print plain lines: no colours, nothing redrawn
+    #[arg(long, global = true, conflicts_with = "json", help_heading = "Output")]
+    pub plain: bool,
+    /// Say more; twice for what the libraries say too
+    #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Install or upgrade the platform, then prove that it works
+    #[command(after_help = "Examples:
+  windlass install --answers site.yaml
+  windlass install --components hdfs --set hdfs.replication=3 --yes
+  windlass --sandbox install --yes --set shared-libraries.source=./jars")]
+    Install(InstallArgs),
+    /// Show what an install would do, and why
+    #[command(after_help = "Examples:
+  windlass plan --answers site.yaml
+  windlass plan --json > plan.json")]
+    Plan(PlanArgs),
+    /// Show what is installed, whether it is ready, and when it was last proven
+    Status(StatusArgs),
+    /// Prove that what is installed works: files in HDFS, a Spark job, its history
+    Verify(VerifyArgs),
+    /// Remove what is installed, in reverse order; the data stays unless --purge-data is given
+    #[command(after_help = "Examples:
+  windlass uninstall                        everything but volumes, their namespaces and the record of both
+  windlass uninstall --components livy,spark-history-server --yes
+  windlass uninstall --purge-data           asks for the context's name")]
+    Uninstall(UninstallArgs),
+    /// List the runs on this machine, or show one
+    Runs(RunsArgs),
+    /// Show, check or write out the component definitions
+    Catalog(CatalogArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Example:
+  windlass completions bash > /etc/bash_completion.d/windlass")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "Example:
+  windlass man | man -l -")]
+    Man,
+}
+
+/// Where answers come from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AnswerArgs {
+    /// Read answers from this file
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+    /// Answer one question: component.question=answer; may be repeated
+    #[arg(long = "set", value_name = "QUESTION=ANSWER")]
+    pub set: Vec<String>,
+    /// Only these components, and what they require
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub components: Option<Vec<String>>,
+}
+
+/// `install`.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// Answers.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
+    /// Leave out the proof at the end
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Write the answers of this run to FILE as well
+    #[arg(long, value_name = "FILE")]
+    pub save_answers: Option<PathBuf>,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Answers.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
+    /// Leave out the proof at the end
+    #[arg(long)]
+    pub no_verify: bool,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Only these components
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub components: Option<Vec<String>>,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Answers, if they are not those of the last install.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
+}
+
+/// `uninstall`.
+#[derive(Debug, Args)]
+pub struct UninstallArgs {
+    /// Only these components
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub components: Option<Vec<String>>,
+    /// Delete the volumes, and with them all data, and the namespaces that windlass made
+    #[arg(long)]
+    pub purge_data: bool,
+    /// With --purge-data and without a terminal: the name of the context, as confirmation
+    #[arg(long, value_name = "CONTEXT", requires = "purge_data")]
+    pub confirm: Option<String>,
+}
+
+/// `runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Show this run's events again; `last` is the newest
+    pub run: Option<String>,
+}
+
+/// `catalog`.
+#[derive(Debug, Args)]
+pub struct CatalogArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: CatalogCommand,
+}
+
+/// What to do with the catalog.
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// List the components
+    List,
+    /// Show a component's questions, with types and defaults
+    Show {
+        /// Component id, or `platform`
+        component: String,
+    },
+    /// Check the definitions, with those of --catalog laid over
+    Check,
+    /// Write the built-in definitions below a folder
+    Export {
+        /// An empty or new folder
+        dir: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

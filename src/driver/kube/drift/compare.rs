@@ -1,0 +1,332 @@
+//! Whether a live object has every field that its manifest sets. Pure.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use super::quantity;
+use crate::model::cluster::FieldDrift;
+
+/// What names an element of a list, first match wins; an element without any of them is matched by its place.
+const KEYS: &[&[&str]] = &[
+    &["name"],
+    &["mountPath"],
+    &["containerPort", "protocol"],
+    &["port", "protocol"],
+    &["key"],
+    &["ip"],
+    &["topologyKey", "whenUnsatisfiable"],
+    &["type"],
+    &["uid"],
+];
+
+/// Below these the API keeps quantities, whose text may be another than the one that was sent.
+const QUANTITIES: &[&str] =
+    &["limits", "requests", "hard", "capacity", "default", "defaultRequest", "max", "min", "overhead"];
+
+/// As above, for single fields.
+const QUANTITY_FIELDS: &[&str] = &["sizeLimit", "divisor", "storage"];
+
+/// A text longer than this is not shown whole.
+const SHOWN: usize = 60;
+
+/// The fields that the manifest sets and the live object does not have like that. What the live object has beside
+/// them (defaults, injected containers, status) does not matter. The values of a Secret are never shown.
+#[must_use]
+pub fn differences(manifest: &Value, live: &Value) -> Vec<FieldDrift> {
+    let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let mut wanted = manifest.clone();
+    let mut drift = Drifted { secret: kind == "Secret", found: Vec::new() };
+    if let Value::Object(fields) = &mut wanted {
+        for gone in ["apiVersion", "kind", "status"] {
+            fields.remove(gone);
+        }
+        if drift.secret {
+            fold_string_data(fields);
+        }
+        if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
+            metadata.retain(|name, _| matches!(name.as_str(), "labels" | "annotations" | "finalizers"));
+        }
+    }
+    drift.compare("", "", "", &wanted, live);
+    drift.found
+}
+
+/// `stringData` is only for writing: the API answers with `data`.
+fn fold_string_data(fields: &mut Map<String, Value>) {
+    let Some(Value::Object(plain)) = fields.remove("stringData") else { return };
+    let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));
+    if data.is_null() {
+        *data = Value::Object(Map::new());
+    }
+    if let Value::Object(data) = data {
+        for (key, value) in plain {
+            let text = value.as_str().unwrap_or_default();
+            data.insert(key, Value::String(STANDARD.encode(text)));
+        }
+    }
+}
+
+struct Drifted {
+    secret: bool,
+    found: Vec<FieldDrift>,
+}
+
+impl Drifted {
+    /// `name` is the field's, `parent` the name of the field around it.
+    fn compare(&mut self, path: &str, parent: &str, name: &str, wanted: &Value, live: &Value) {
+        let quantity = QUANTITIES.contains(&parent) || QUANTITY_FIELDS.contains(&name);
+        match (wanted, live) {
+            _ if is_nothing(wanted) && is_nothing(live) => {}
+            // `null` in a manifest takes back a chart's default; the API may fill in its own.
+            (Value::Null, _) => {}
+            _ if quantity && quantity::equal(wanted, live) => {}
+            (Value::Object(wanted), Value::Object(live)) => {
+                for (field, value) in wanted {
+                    let live = live.get(field).unwrap_or(&Value::Null);
+                    self.compare(&join(path, field), name, field, value, live);
+                }
+            }
+            (Value::Array(wanted), Value::Array(live)) => self.lists(path, name, wanted, live),
+            (Value::Array(wanted), Value::Null) => self.lists(path, name, wanted, &[]),
+            (Value::Object(_), Value::Null) if says_nothing(wanted) => {}
+            _ if same_scalar(wanted, live) => {}
+            _ => self.report(path, wanted, live),
+        }
+    }
+
+    fn lists(&mut self, path: &str, name: &str, wanted: &[Value], live: &[Value]) {
+        let scalars = wanted.iter().all(|value| !value.is_object() && !value.is_array());
+        if scalars {
+            // The order of arguments means something, and one more changes them all.
+            let same = wanted.len() == live.len() && wanted.iter().zip(live).all(|(a, b)| same_scalar(a, b));
+            if !same {
+                let as_list = |values: &[Value]| Value::Array(values.to_vec());
+                self.report(path, &as_list(wanted), &if live.is_empty() { Value::Null } else { as_list(live) });
+            }
+            return;
+        }
+        let key = KEYS.iter().find(|key| {
+            let values: Vec<_> = wanted.iter().map(|value| value.get(key[0])).collect();
+            let unique = values.iter().enumerate().all(|(i, value)| !values[..i].contains(value));
+            // `port` and `protocol` together name a port; on their own they may repeat.
+            values.iter().all(Option::is_some) && (unique || key.len() > 1)
+        });
+        for (i, element) in wanted.iter().enumerate() {
+            let (path, found) = match key {
+                Some(key) => (format!("{path}[{}]", shown_key(key[0], element)), by_key(key, element, live)),
+                None => (format!("{path}[{i}]"), live.get(i)),
+            };
+            match found {
+                Some(found) => self.compare(&path, name, "", element, found),
+                None => self.report(&path, element, &Value::Null),
+            }
+        }
+    }
+
+    fn report(&mut self, path: &str, wanted: &Value, live: &Value) {
+        let hidden = self.secret && (path.starts_with("data") || path.starts_with("stringData"));
+        let (expected, found) = match (hidden, live.is_null()) {
+            (true, true) => ("(set)".to_owned(), "(absent)".to_owned()),
+            (true, false) => ("(set)".to_owned(), "(other)".to_owned()),
+            (false, true) => (shown(wanted), "(absent)".to_owned()),
+            (false, false) => (shown(wanted), shown(live)),
+        };
+        self.found.push(FieldDrift { path: path.to_owned(), expected, found });
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    // Names with dots (annotations) would make the path ambiguous.
+    match (path.is_empty(), name.contains(['.', '/'])) {
+        (true, _) => name.to_owned(),
+        (false, false) => format!("{path}.{name}"),
+        (false, true) => format!("{path}[{name}]"),
+    }
+}
+
+fn by_key<'a>(key: &[&str], wanted: &Value, live: &'a [Value]) -> Option<&'a Value> {
+    live.iter().find(|candidate| {
+        key.iter().all(|part| match (wanted.get(part), candidate.get(part)) {
+            (Some(wanted), Some(live)) => same_scalar(wanted, live),
+            // Left out in the manifest, defaulted by the API: TCP.
+            (None, live) => live.is_none_or(|live| live == "TCP" || *part != "protocol"),
+            (Some(wanted), None) => wanted == "TCP",
+        })
+    })
+}
+
+fn shown_key(key: &str, element: &Value) -> String {
+    let value = element.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    format!("{key}={}", value.unwrap_or_default())
+}
+
+/// What `omitempty` leaves out in an answer.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(on) => !on,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+/// An object whose fields, all the way down, are nothing.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.values().all(says_nothing),
+        other => is_nothing(other),
+    }
+}
+
+fn same_scalar(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        _ => a == b,
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => format!("{text:?}"),
+        other => other.to_string(),
+    };
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    format!("{}…", text.chars().take(SHOWN).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn paths(manifest: Value, live: Value) -> Vec<String> {
+        differences(&manifest, &live).into_iter().map(|field| field.path).collect()
+    }
+
+    fn same(manifest: Value, live: Value) {
+        assert_eq!(paths(manifest.clone(), live.clone()), Vec::<String>::new(), "{manifest} against {live}");
+    }
+
+    #[test]
+    fn what_the_api_adds_does_not_matter() {
+        same(
+            json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "a", "namespace": "n", "labels": {"x": "1"}, "creationTimestamp": null},
+                "spec": {"replicas": 1, "template": {"spec": {
+                    "hostNetwork": false, "serviceAccountName": "", "nodeSelector": {}, "tolerations": [],
+                    "containers": [{"name": "a", "image": "i", "ports": [{"containerPort": 80}],
+                        "env": [{"name": "B", "value": ""}, {"name": "A", "value": "1"}]}]}}},
+                "status": {"replicas": 7}}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "a", "namespace": "n", "uid": "u", "labels": {"x": "1", "y": "2"}},
+                "spec": {"replicas": 1, "strategy": {"type": "RollingUpdate"}, "template": {"spec": {
+                    "dnsPolicy": "ClusterFirst",
+                    "containers": [
+                        {"name": "injected", "image": "proxy"},
+                        {"name": "a", "image": "i", "imagePullPolicy": "Always",
+                        "ports": [{"containerPort": 80, "protocol": "TCP"}],
+                        "env": [{"name": "A", "value": "1"}, {"name": "B"}]}]}}}}),
+        );
+    }
+
+    #[test]
+    fn quantities_are_compared_by_value_only_where_they_are_quantities() {
+        let resources = |cpu: Value, memory: &str| {
+            json!({"kind": "Pod", "spec": {"containers": [
+                {"name": "a", "resources": {"requests": {"cpu": cpu, "memory": memory}}}]}})
+        };
+        same(resources(json!(0.5), "1024Mi"), resources(json!("500m"), "1Gi"));
+        assert_eq!(
+            paths(resources(json!("1"), "1Gi"), resources(json!("2"), "1Gi")),
+            ["spec.containers[name=a].resources.requests.cpu"]
+        );
+        let config = |value: &str| json!({"kind": "ConfigMap", "data": {"x": value}});
+        assert_eq!(paths(config("1k"), config("1000")), ["data.x"]);
+        let claim = |size: &str| json!({"kind": "PersistentVolumeClaim", "spec": {"resources": {"requests": {"storage": size}}}});
+        same(claim("1Gi"), claim("1024Mi"));
+        same(
+            json!({"kind": "Pod", "spec": {"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1024Mi"}}]}}),
+            json!({"kind": "Pod", "spec": {"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}]}}),
+        );
+    }
+
+    #[test]
+    fn lists_are_matched_by_what_names_their_elements() {
+        let ports = |ports: Value| json!({"kind": "Service", "spec": {"ports": ports}});
+        same(
+            ports(json!([{"port": 80, "targetPort": "http"}, {"port": 53, "protocol": "UDP"}])),
+            ports(
+                json!([{"port": 53, "protocol": "UDP", "nodePort": 1}, {"port": 80, "protocol": "TCP", "targetPort": "http"}]),
+            ),
+        );
+        assert_eq!(
+            paths(
+                ports(json!([{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}])),
+                ports(json!([{"port": 53, "protocol": "UDP"}])),
+            ),
+            ["spec.ports[port=53]"]
+        );
+        let volumes = |mounts: Value| json!({"kind": "Pod", "spec": {"volumeMounts": mounts}});
+        assert_eq!(
+            paths(
+                volumes(json!([{"mountPath": "/a", "name": "x"}, {"mountPath": "/b", "name": "x"}])),
+                volumes(json!([{"mountPath": "/b", "name": "x"}, {"mountPath": "/a", "name": "y"}])),
+            ),
+            ["spec.volumeMounts[mountPath=/a].name"],
+            "one volume mounted twice is named by its path"
+        );
+    }
+
+    #[test]
+    fn arguments_are_compared_in_order_and_whole() {
+        let args = |args: Value| json!({"kind": "Pod", "spec": {"containers": [{"name": "a", "args": args}]}});
+        same(args(json!(["-a", "b"])), args(json!(["-a", "b"])));
+        for live in [json!(["b", "-a"]), json!(["-a"]), json!(["-a", "b", "c"]), json!([])] {
+            assert_eq!(paths(args(json!(["-a", "b"])), args(live)), ["spec.containers[name=a].args"]);
+        }
+    }
+
+    #[test]
+    fn secrets_are_compared_but_not_shown() {
+        let manifest = json!({"kind": "Secret", "data": {"a": "YQ=="}, "stringData": {"b": "secret", "c": "c"}});
+        let live = json!({"kind": "Secret", "data": {"a": "YQ==", "b": "c2VjcmV0", "c": "eA==", "more": "x"}});
+        let found = differences(&manifest, &live);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].path.as_str(), found[0].expected.as_str(), found[0].found.as_str()),
+            ("data.c", "(set)", "(other)")
+        );
+        same(
+            json!({"kind": "Secret", "data": null, "stringData": {"b": "secret"}}),
+            json!({"kind": "Secret", "data": {"b": "c2VjcmV0"}}),
+        );
+    }
+
+    #[test]
+    fn nothing_is_nothing_but_something_is_not() {
+        let spec = |spec: Value| json!({"kind": "X", "spec": spec});
+        same(spec(json!({"a": null, "b": {}, "c": [], "d": "", "e": false, "f": 0})), spec(json!({})));
+        same(spec(json!({"a": {"b": {}, "c": null}})), json!({"kind": "X"}));
+        same(spec(json!({"a": null})), spec(json!({"a": "defaulted"})));
+        assert_eq!(paths(spec(json!({"paused": true})), spec(json!({}))), ["spec.paused"]);
+        assert_eq!(paths(spec(json!({"n": 1})), spec(json!({"n": 1.0}))), Vec::<String>::new());
+        assert_eq!(paths(spec(json!({"off": false})), spec(json!({"off": true}))), ["spec.off"]);
+    }
+
+    #[test]
+    fn what_differs_is_shown_shortly() {
+        let found = differences(
+            &json!({"kind": "ConfigMap", "metadata": {"annotations": {"a.b/c": "1"}}, "data": {"x": "y".repeat(100)}}),
+            &json!({"kind": "ConfigMap", "metadata": {"annotations": {"a.b/c": "2"}}, "data": {}}),
+        );
+        assert_eq!(found[0].found, "(absent)");
+        assert!(found[0].expected.ends_with('…') && found[0].expected.chars().count() == SHOWN + 1);
+        assert_eq!((found[1].path.as_str(), found[1].found.as_str()), ("metadata.annotations[a.b/c]", "\"2\""));
+    }
+}

@@ -1,0 +1,69 @@
+//! Fetches what a release rendered and compares it.
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use kube::api::{Api, ListParams};
+use serde_json::Value;
+
+use super::differences;
+use crate::driver::kube::{Cluster, KubeError, retry};
+use crate::model::cluster::{Drift, DriftKind, FieldDrift, ManifestObject, ObjectRef};
+
+/// How many objects are fetched at the same time.
+const AT_ONCE: usize = 16;
+
+/// What an autoscaler sets.
+const REPLICAS: &str = "spec.replicas";
+
+impl Cluster {
+    /// Which of these objects are gone, or differ in a field that they set, in the order given.
+    ///
+    /// Not counted: what the live objects have besides; `status`; the replicas of what an autoscaler scales; a
+    /// finished Job that was to be cleaned up.
+    ///
+    /// # Errors
+    /// When an object cannot be read for another reason than that it is not there.
+    pub async fn missing_or_changed(&self, manifest: &[ManifestObject]) -> Result<Vec<Drift>, KubeError> {
+        // Before the fetches, so that they do not all find it missing and ask.
+        self.discovery().await?;
+        let found: Vec<Option<Drift>> =
+            futures::stream::iter(manifest).map(|object| self.drift_of(object)).buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn drift_of(&self, wanted: &ManifestObject) -> Result<Option<Drift>, KubeError> {
+        let drift = |what| Some(Drift { object: wanted.object.clone(), what });
+        if self.api_of(&wanted.object).await?.is_none() {
+            return Ok(drift(DriftKind::KindNotServed));
+        }
+        let Some(live) = self.get(&wanted.object).await? else {
+            return Ok(if cleans_itself_up(&wanted.body) { None } else { drift(DriftKind::Gone) });
+        };
+        if live.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()) {
+            return Ok(drift(DriftKind::Gone));
+        }
+        let mut fields = differences(&wanted.body, &live);
+        if fields.iter().any(|field| field.path == REPLICAS) && self.is_autoscaled(&wanted.object).await? {
+            fields.retain(|field: &FieldDrift| field.path != REPLICAS);
+        }
+        Ok(if fields.is_empty() { None } else { drift(DriftKind::Changed(fields)) })
+    }
+
+    async fn is_autoscaled(&self, object: &ObjectRef) -> Result<bool, KubeError> {
+        let namespace = object.namespace.as_deref().unwrap_or_default();
+        let api: Api<HorizontalPodAutoscaler> = Api::namespaced(self.client(), namespace);
+        let what = format!("autoscalers in {namespace}");
+        let all = ListParams::default();
+        let list = retry::call("list", &what, || api.list(&all)).await?;
+        Ok(list
+            .items
+            .iter()
+            .filter_map(|scaler| scaler.spec.as_ref())
+            .any(|spec| spec.scale_target_ref.kind == object.kind && spec.scale_target_ref.name == object.name))
+    }
+}
+
+/// A Job that goes away some time after its end.
+fn cleans_itself_up(body: &Value) -> bool {
+    body["kind"] == "Job" && body.pointer("/spec/ttlSecondsAfterFinished").is_some_and(|ttl| !ttl.is_null())
+}

@@ -1,0 +1,225 @@
+//! What the Kubernetes API can answer, in words.
+
+use std::error::Error;
+use std::time::Duration;
+
+use kube::runtime::watcher;
+
+/// A call that gave no result.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {verb} {what}")]
+pub struct KubeError {
+    /// What was tried: `get`, `list`, `apply`, `delete`, `watch`.
+    pub verb: &'static str,
+    /// On what: `Secret ns/name`.
+    pub what: String,
+    /// Why not.
+    pub source: ApiError,
+}
+
+/// What kind of answer it was; decides whether trying again helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiErrorKind {
+    /// No such object, or no such kind of object.
+    NotFound,
+    /// It exists already.
+    AlreadyExists,
+    /// Somebody else changed it in between, or owns the field.
+    Conflict,
+    /// The object says something that is not allowed.
+    Invalid,
+    /// The credentials are not valid (any more).
+    Unauthorized,
+    /// The user may not do this, or admission refused it.
+    Forbidden,
+    /// The API asks for patience.
+    TooManyRequests,
+    /// The API is there but cannot answer now.
+    Unavailable,
+    /// Nothing listens there, or the connection broke.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// The connection is not trusted.
+    Tls,
+    /// The kubeconfig's way to log in does not work (a plugin failed).
+    Login,
+    /// The answer makes no sense.
+    Protocol,
+}
+
+/// An answer of the API, or the lack of one. The message is complete: kube's own errors repeat their sources.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// What kind.
+    pub kind: ApiErrorKind,
+    /// In the API's words where it gave any.
+    pub message: String,
+    /// How long the API wants us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    pub(super) fn new(kind: ApiErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None }
+    }
+
+    /// Whether the same call can succeed a little later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        use ApiErrorKind::{Timeout, TooManyRequests, Unavailable, Unreachable};
+        matches!(self.kind, TooManyRequests | Unavailable | Unreachable | Timeout)
+    }
+}
+
+impl KubeError {
+    /// What kind of answer it was.
+    #[must_use]
+    pub fn kind(&self) -> ApiErrorKind {
+        self.source.kind
+    }
+}
+
+impl From<&kube::Error> for ApiError {
+    fn from(err: &kube::Error) -> Self {
+        match err {
+            kube::Error::Api(status) => status_error(status),
+            kube::Error::Auth(_) => Self::new(ApiErrorKind::Login, deepest(err)),
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::new(ApiErrorKind::Protocol, deepest(err)),
+            kube::Error::UpgradeConnection(_) => Self::new(ApiErrorKind::Protocol, deepest(err)),
+            _ => transport(err),
+        }
+    }
+}
+
+impl From<&watcher::Error> for ApiError {
+    fn from(err: &watcher::Error) -> Self {
+        match err {
+            watcher::Error::InitialListFailed(err)
+            | watcher::Error::WatchStartFailed(err)
+            | watcher::Error::WatchFailed(err) => err.into(),
+            watcher::Error::WatchError(status) => status_error(status),
+            watcher::Error::NoResourceVersion => Self::new(ApiErrorKind::Protocol, err.to_string()),
+        }
+    }
+}
+
+fn status_error(status: &kube::core::Status) -> ApiError {
+    let kind = match (status.code, status.reason.as_str()) {
+        (404 | 410, _) => ApiErrorKind::NotFound,
+        (409, "AlreadyExists") => ApiErrorKind::AlreadyExists,
+        (409, _) => ApiErrorKind::Conflict,
+        (401, _) => ApiErrorKind::Unauthorized,
+        (403, _) => ApiErrorKind::Forbidden,
+        (429, _) => ApiErrorKind::TooManyRequests,
+        (500.., _) => ApiErrorKind::Unavailable,
+        _ => ApiErrorKind::Invalid,
+    };
+    let mut message = status.message.trim().to_owned();
+    if message.is_empty() {
+        message = status.reason.clone();
+    }
+    let retry_after = status.details.as_ref().map(|details| details.retry_after_seconds).filter(|&secs| secs > 0);
+    let message = format!("{message} (HTTP {})", status.code);
+    ApiError { kind, message, retry_after: retry_after.map(|secs| Duration::from_secs(secs.into())) }
+}
+
+/// Judges a failed connection by what is deepest in the chain.
+fn transport(err: &kube::Error) -> ApiError {
+    let mut kind = ApiErrorKind::Unreachable;
+    for layer in Layers(Some(err)) {
+        if layer.downcast_ref::<rustls::Error>().is_some() {
+            kind = ApiErrorKind::Tls;
+        } else if layer.downcast_ref::<kube::client::AuthError>().is_some() {
+            kind = ApiErrorKind::Login;
+        } else if layer.downcast_ref::<tokio::time::error::Elapsed>().is_some()
+            || layer.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+        {
+            kind = ApiErrorKind::Timeout;
+        }
+    }
+    if matches!(err, kube::Error::InferConfig(_) | kube::Error::InferKubeconfig(_) | kube::Error::RustlsTls(_)) {
+        kind = ApiErrorKind::Login;
+    }
+    ApiError::new(kind, deepest(err))
+}
+
+/// The layers of an error, with what an `io::Error` wraps: its `source()` skips that.
+pub(super) struct Layers<'a>(pub(super) Option<&'a (dyn Error + 'static)>);
+
+impl<'a> Iterator for Layers<'a> {
+    type Item = &'a (dyn Error + 'static);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let layer = self.0?;
+        let wrapped = layer.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        self.0 = match wrapped {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => layer.source(),
+        };
+        Some(layer)
+    }
+}
+
+/// The messages of the chain without those that only repeat what they wrap, and without hyper's generic words.
+pub(super) fn deepest(err: &(dyn Error + 'static)) -> String {
+    let texts: Vec<String> = Layers(Some(err)).map(ToString::to_string).collect();
+    let mut kept: Vec<&str> = Vec::new();
+    for (i, text) in texts.iter().enumerate() {
+        let repeated = texts[i + 1..].iter().any(|deeper| text.contains(deeper.as_str()));
+        let generic = text.starts_with("client error (") && i + 1 < texts.len();
+        if !repeated && !generic && !kept.contains(&text.as_str()) {
+            kept.push(text);
+        }
+    }
+    kept.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u16, reason: &str) -> kube::Error {
+        let status = kube::core::Status::failure("told you", reason).with_code(code);
+        kube::Error::Api(status.boxed())
+    }
+
+    #[test]
+    fn codes_become_kinds() {
+        for (code, reason, kind, transient) in [
+            (404, "NotFound", ApiErrorKind::NotFound, false),
+            (409, "AlreadyExists", ApiErrorKind::AlreadyExists, false),
+            (409, "Conflict", ApiErrorKind::Conflict, false),
+            (401, "Unauthorized", ApiErrorKind::Unauthorized, false),
+            (403, "Forbidden", ApiErrorKind::Forbidden, false),
+            (422, "Invalid", ApiErrorKind::Invalid, false),
+            (429, "TooManyRequests", ApiErrorKind::TooManyRequests, true),
+            (500, "InternalError", ApiErrorKind::Unavailable, true),
+            (503, "ServiceUnavailable", ApiErrorKind::Unavailable, true),
+        ] {
+            let err = ApiError::from(&status(code, reason));
+            assert_eq!((err.kind, err.is_transient()), (kind, transient), "{code}");
+            assert_eq!(err.message, format!("told you (HTTP {code})"));
+        }
+    }
+
+    #[test]
+    fn what_an_io_error_wraps_is_seen() {
+        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let io = std::io::Error::other(tls);
+        assert!(Layers(Some(&io)).any(|layer| layer.is::<rustls::Error>()));
+        let err = kube::Error::Service(Box::new(io));
+        let err = ApiError::from(&err);
+        assert_eq!(err.kind, ApiErrorKind::Tls);
+        assert_eq!(err.message, "invalid peer certificate: Expired");
+    }
+
+    #[test]
+    fn a_refused_connection_is_unreachable() {
+        let io = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let err = ApiError::from(&kube::Error::Service(Box::new(io)));
+        assert_eq!((err.kind, err.is_transient()), (ApiErrorKind::Unreachable, true));
+        assert_eq!(err.message, "connection refused");
+    }
+}

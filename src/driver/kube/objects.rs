@@ -1,0 +1,230 @@
+//! Single objects: read, created, applied, deleted.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret as KubeSecret};
+use kube::api::{Api, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ObjectMeta, TypeMeta};
+use kube::discovery::{ApiCapabilities, ApiResource, Scope};
+use serde_json::Value;
+
+use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
+use crate::model::Secret;
+use crate::model::cluster::{ClaimState, NamespaceState, ObjectRef};
+
+/// Who we are in `managedFields`.
+const FIELD_MANAGER: &str = "windlass";
+
+/// Where a kind named without its group is looked for first.
+const FIRST_GROUPS: [&str; 4] = ["", "apps", "batch", "networking.k8s.io"];
+
+impl Cluster {
+    /// An object as JSON; `None` if it is not there, or the cluster does not serve its kind.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, KubeError> {
+        let Some(api) = self.api_of(object).await? else { return Ok(None) };
+        let what = object.to_string();
+        let found = retry::call("get", &what, || api.get_opt(&object.name)).await?;
+        found
+            .map(|found| serde_json::to_value(found).map_err(|err| protocol("read", &what, &err.to_string())))
+            .transpose()
+    }
+
+    /// Deletes an object in the background; its dependents follow. `false` if it was not there.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn delete(&self, object: &ObjectRef) -> Result<bool, KubeError> {
+        let Some(api) = self.api_of(object).await? else { return Ok(false) };
+        delete_one(&api, object).await
+    }
+
+    /// Deletes all objects of a kind (its bare name, such as `Pod`) that carry these labels. Gives what was deleted.
+    ///
+    /// # Errors
+    /// When the cluster does not serve that kind, refuses, or cannot be asked.
+    pub async fn delete_by_label(
+        &self,
+        kind: &str,
+        namespace: &str,
+        selector: &str,
+    ) -> Result<Vec<ObjectRef>, KubeError> {
+        let what = format!("{kind} with {selector} in {namespace}");
+        let (resource, capabilities) = self
+            .resource_by_kind(kind)
+            .await?
+            .ok_or_else(|| protocol("find", &what, &format!("the cluster serves no kind {kind}")))?;
+        if capabilities.scope == Scope::Cluster {
+            return Err(protocol("delete", &what, &format!("{kind} belongs to no namespace")));
+        }
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client(), namespace, &resource);
+        let params = ListParams::default().labels(selector);
+        let list = retry::call("list", &what, || api.list_metadata(&params)).await?;
+        let mut deleted = Vec::new();
+        for name in list.items.into_iter().filter_map(|item| item.metadata.name) {
+            let object = ObjectRef::namespaced(&resource.api_version, kind, namespace, &name);
+            if delete_one(&api, &object).await? {
+                deleted.push(object);
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// A namespace, if it is there.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn namespace(&self, name: &str) -> Result<Option<NamespaceState>, KubeError> {
+        let api: Api<Namespace> = Api::all(self.client());
+        let found = retry::call("get", &format!("namespace {name}"), || api.get_opt(name)).await?;
+        Ok(found.map(|found| namespace_state(found, false)))
+    }
+
+    /// Creates a namespace with these labels. One that exists is left alone; its labels are in the answer.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn ensure_namespace(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<NamespaceState, KubeError> {
+        if let Some(found) = self.namespace(name).await? {
+            return Ok(found);
+        }
+        let api: Api<Namespace> = Api::all(self.client());
+        let metadata =
+            ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        match retry::call("create", &format!("namespace {name}"), || api.create(&params, &namespace)).await {
+            Ok(created) => Ok(namespace_state(created, true)),
+            // By somebody else, or by our own call whose answer was lost.
+            Err(err) if err.kind() == ApiErrorKind::AlreadyExists => self.namespace(name).await?.ok_or(err),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// Creates a Secret or brings it to this content by server-side apply as `windlass`. `kind` is the Secret's type,
+    /// such as `Opaque` or `kubernetes.io/dockerconfigjson`.
+    ///
+    /// # Errors
+    /// When the API refuses (a Secret's type cannot be changed) or cannot be asked.
+    pub async fn apply_secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        kind: &str,
+        data: &BTreeMap<String, Secret>,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), KubeError> {
+        let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
+        let bytes = |value: &Secret| ByteString(value.expose().as_bytes().to_vec());
+        let secret = KubeSecret {
+            metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() },
+            type_: Some(kind.to_owned()),
+            data: Some(data.iter().map(|(key, value)| (key.clone(), bytes(value))).collect()),
+            ..KubeSecret::default()
+        };
+        // Force: what others wrote into our own Secret is to be overwritten.
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(&secret);
+        retry::call("apply", &format!("Secret {namespace}/{name}"), || api.patch(name, &params, &patch)).await?;
+        Ok(())
+    }
+
+    /// What a Secret holds, as text; `None` if it is not there.
+    ///
+    /// # Errors
+    /// When the API cannot be asked or a value is not UTF-8.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<BTreeMap<String, Secret>>, KubeError> {
+        let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
+        let what = format!("Secret {namespace}/{name}");
+        let Some(found) = retry::call("get", &what, || api.get_opt(name)).await? else { return Ok(None) };
+        let text = |(key, bytes): (String, ByteString)| match String::from_utf8(bytes.0) {
+            Ok(text) => Ok((key, Secret::new(text))),
+            Err(_) => Err(protocol("read", &what, &format!("the value of {key} is not UTF-8"))),
+        };
+        found.data.unwrap_or_default().into_iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The PersistentVolumeClaims with these labels.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn claims(&self, namespace: &str, selector: &str) -> Result<Vec<ClaimState>, KubeError> {
+        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client(), namespace);
+        let params = ListParams::default().labels(selector);
+        let what = format!("claims with {selector} in {namespace}");
+        let list = retry::call("list", &what, || api.list(&params)).await?;
+        Ok(list.items.into_iter().map(|claim| claim_state(namespace, claim)).collect())
+    }
+
+    /// What the cluster serves, asked for once per connection.
+    pub(super) async fn discovery(&self) -> Result<&kube::Discovery, KubeError> {
+        let discover = || {
+            retry::call("ask for", "the kinds that the cluster serves", || {
+                kube::Discovery::new(self.client()).run_aggregated()
+            })
+        };
+        self.inner.discovery.get_or_try_init(discover).await
+    }
+
+    /// The API for an object, in its namespace if its kind has one; `None` if the kind is not served.
+    pub(super) async fn api_of(&self, object: &ObjectRef) -> Result<Option<Api<DynamicObject>>, KubeError> {
+        let types = TypeMeta { api_version: object.api_version.clone(), kind: object.kind.clone() };
+        let gvk = GroupVersionKind::try_from(&types)
+            .map_err(|err| protocol("find", &object.to_string(), &err.to_string()))?;
+        let Some((resource, capabilities)) = self.discovery().await?.resolve_gvk(&gvk) else { return Ok(None) };
+        Ok(Some(match (&capabilities.scope, &object.namespace) {
+            (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(self.client(), namespace, &resource),
+            (Scope::Namespaced, None) => Api::default_namespaced_with(self.client(), &resource),
+            (Scope::Cluster, _) => Api::all_with(self.client(), &resource),
+        }))
+    }
+
+    async fn resource_by_kind(&self, kind: &str) -> Result<Option<(ApiResource, ApiCapabilities)>, KubeError> {
+        let discovery = self.discovery().await?;
+        let first = FIRST_GROUPS.iter().filter_map(|group| discovery.get(group));
+        Ok(first.chain(discovery.groups_alphabetical()).find_map(|group| group.recommended_kind(kind)))
+    }
+}
+
+async fn delete_one(api: &Api<DynamicObject>, object: &ObjectRef) -> Result<bool, KubeError> {
+    let params = DeleteParams::background();
+    match retry::call("delete", &object.to_string(), || api.delete(&object.name, &params)).await {
+        Ok(_) => Ok(true),
+        Err(err) if err.kind() == ApiErrorKind::NotFound => Ok(false),
+        Err(err) => Err(err),
+    }
+}
+
+fn protocol(verb: &'static str, what: &str, problem: &str) -> KubeError {
+    KubeError { verb, what: what.to_owned(), source: ApiError::new(ApiErrorKind::Protocol, problem) }
+}
+
+fn namespace_state(namespace: Namespace, created: bool) -> NamespaceState {
+    let phase = namespace.status.and_then(|status| status.phase);
+    NamespaceState {
+        name: namespace.metadata.name.unwrap_or_default(),
+        labels: namespace.metadata.labels.unwrap_or_default(),
+        terminating: phase.as_deref() == Some("Terminating"),
+        created,
+    }
+}
+
+fn claim_state(namespace: &str, claim: PersistentVolumeClaim) -> ClaimState {
+    let name = claim.metadata.name.unwrap_or_default();
+    let spec = claim.spec.unwrap_or_default();
+    let requested = spec.resources.and_then(|resources| resources.requests).and_then(|mut r| r.remove("storage"));
+    ClaimState {
+        object: ObjectRef::namespaced("v1", "PersistentVolumeClaim", namespace, &name),
+        phase: claim.status.and_then(|status| status.phase).unwrap_or_else(|| "Pending".to_owned()),
+        requested: requested.map(|quantity| quantity.0).unwrap_or_default(),
+        storage_class: spec.storage_class_name,
+        labels: claim.metadata.labels.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,204 @@
+//! What Helm recorded, read from its Secrets: no subprocess, and a release of another `HELM_DRIVER` is not ours.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, ListParams};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ApiError, ApiErrorKind, Cluster, KubeError, parse_manifest, retry};
+use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus, RevisionState};
+
+/// How many releases are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// Helm's Secret holds 1 MiB at most; unpacked it is never this large unless somebody means harm.
+const RECORD_CAP: u64 = 256 * 1024 * 1024;
+
+impl Cluster {
+    /// The newest revision of each of these releases. Those that do not exist are absent from the answer.
+    ///
+    /// # Errors
+    /// When the Secrets cannot be listed or read, or one is no record of Helm's.
+    pub async fn releases(&self, keys: &[ReleaseKey]) -> Result<BTreeMap<ReleaseKey, ReleaseState>, KubeError> {
+        // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
+        let asked: Vec<_> = keys.iter().map(|key| self.release(key)).collect();
+        let found: Vec<Option<ReleaseState>> =
+            futures::stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().map(|state| (state.key.clone(), state)).collect())
+    }
+
+    async fn release(&self, key: &ReleaseKey) -> Result<Option<ReleaseState>, KubeError> {
+        let api: Api<Secret> = Api::namespaced(self.client(), &key.namespace);
+        let what = format!("the record of release {key}");
+        // Labels only: a record may be 1 MiB, and only the newest is needed.
+        let selector = ListParams::default().labels(&format!("owner=helm,name={}", key.name));
+        let list = retry::call("list", &what, || api.list_metadata(&selector)).await?;
+        let mut history: Vec<(RevisionState, String)> = list
+            .items
+            .into_iter()
+            .filter_map(|secret| {
+                let labels = secret.metadata.labels.unwrap_or_default();
+                let revision = labels.get("version")?.parse().ok()?;
+                let status = ReleaseStatus::from_helm(labels.get("status").map(String::as_str).unwrap_or_default());
+                Some((RevisionState { revision, status }, secret.metadata.name?))
+            })
+            .collect();
+        history.sort_by_key(|(state, _)| state.revision);
+        let Some((_, name)) = history.last().cloned() else { return Ok(None) };
+        // Gone in between: somebody uninstalls it, and then there is none.
+        let Some(secret) = retry::call("get", &what, || api.get_opt(&name)).await? else { return Ok(None) };
+        let data = secret.data.and_then(|mut data| data.remove("release")).map(|bytes| bytes.0).unwrap_or_default();
+        let history = history.into_iter().map(|(state, _)| state).collect();
+        let unreadable = |problem: RecordError| KubeError {
+            verb: "read",
+            what: format!("{what} ({name})"),
+            source: ApiError::new(ApiErrorKind::Protocol, problem.to_string()),
+        };
+        decode(key, &data, history).map(Some).map_err(unreadable)
+    }
+}
+
+/// What is wrong with a record.
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error("it is not base64: {0}")]
+    Base64(base64::DecodeError),
+    #[error("it is not gzip: {0}")]
+    Gzip(std::io::Error),
+    #[error("it unpacks to more than {RECORD_CAP} bytes")]
+    TooLarge,
+    #[error("it is not Helm's JSON: {0}")]
+    Json(serde_json::Error),
+    #[error("{0}")]
+    Manifest(super::ManifestError),
+}
+
+#[derive(Deserialize)]
+struct Record {
+    version: u32,
+    info: Info,
+    chart: Option<Chart>,
+    #[serde(default)]
+    config: Value,
+    #[serde(default)]
+    manifest: String,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    status: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    last_deployed: String,
+}
+
+#[derive(Deserialize)]
+struct Chart {
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+/// From the Secret's bytes (the API has taken one base64 off): base64 of gzip of JSON, old ones without the gzip.
+fn decode(key: &ReleaseKey, data: &[u8], history: Vec<RevisionState>) -> Result<ReleaseState, RecordError> {
+    let packed = STANDARD.decode(data).map_err(RecordError::Base64)?;
+    let mut json = Vec::new();
+    if packed.starts_with(&[0x1f, 0x8b]) {
+        let mut gzip = flate2::read::GzDecoder::new(packed.as_slice()).take(RECORD_CAP + 1);
+        gzip.read_to_end(&mut json).map_err(RecordError::Gzip)?;
+        if json.len() as u64 > RECORD_CAP {
+            return Err(RecordError::TooLarge);
+        }
+    } else {
+        json = packed;
+    }
+    let record: Record = serde_json::from_slice(&json).map_err(RecordError::Json)?;
+    let chart = record.chart.and_then(|chart| chart.metadata).unwrap_or_default();
+    Ok(ReleaseState {
+        key: key.clone(),
+        revision: record.version,
+        status: ReleaseStatus::from_helm(&record.info.status),
+        chart_name: chart.name,
+        chart_version: chart.version,
+        chart_annotations: chart.annotations.unwrap_or_default(),
+        config: if record.config.is_null() { Value::Object(serde_json::Map::new()) } else { record.config },
+        manifest: parse_manifest(&record.manifest, &key.namespace).map_err(RecordError::Manifest)?,
+        description: record.info.description,
+        updated: record.info.last_deployed,
+        history,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn packed(json: &Value) -> Vec<u8> {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(json.to_string().as_bytes()).unwrap();
+        STANDARD.encode(gzip.finish().unwrap()).into_bytes()
+    }
+
+    fn record() -> Value {
+        json!({
+            "name": "livy", "namespace": "apache-livy", "version": 3,
+            "info": {"status": "pending-upgrade", "description": "run=7", "last_deployed": "2026-01-02T03:04:05Z"},
+            "chart": {"metadata": {"name": "livy", "version": "1.2.3", "annotations": {"windlass/digest": "abc"}}},
+            "config": {"replicas": 2},
+            "manifest": "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: livy\n",
+        })
+    }
+
+    #[test]
+    fn a_record_is_read() {
+        let key = ReleaseKey::new("apache-livy", "livy");
+        let history = vec![RevisionState { revision: 3, status: ReleaseStatus::PendingUpgrade }];
+        let state = decode(&key, &packed(&record()), history).unwrap();
+        assert_eq!((state.revision, &state.status), (3, &ReleaseStatus::PendingUpgrade));
+        assert!(state.status.is_pending());
+        assert_eq!((state.chart_name.as_str(), state.chart_version.as_str()), ("livy", "1.2.3"));
+        assert_eq!(state.chart_annotations["windlass/digest"], "abc");
+        assert_eq!(state.config, json!({"replicas": 2}));
+        assert_eq!(state.manifest[0].object.to_string(), "Service apache-livy/livy");
+        assert_eq!((state.description.as_str(), state.updated.as_str()), ("run=7", "2026-01-02T03:04:05Z"));
+    }
+
+    #[test]
+    fn little_is_needed() {
+        let key = ReleaseKey::new("n", "r");
+        let bare = json!({"version": 1, "info": {"status": "weird"}});
+        let state = decode(&key, &packed(&bare), Vec::new()).unwrap();
+        assert_eq!(state.status, ReleaseStatus::Unknown("weird".to_owned()));
+        assert_eq!(state.config, json!({}));
+        // Helm 2's conversions wrote records without gzip.
+        assert!(decode(&key, STANDARD.encode(bare.to_string()).as_bytes(), Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn rubbish_is_refused() {
+        let key = ReleaseKey::new("n", "r");
+        let cut = packed(&record());
+        let half = STANDARD.encode(&STANDARD.decode(&cut).unwrap()[..40]);
+        assert!(matches!(decode(&key, b"%%%", Vec::new()), Err(RecordError::Base64(_))));
+        assert!(matches!(decode(&key, half.as_bytes(), Vec::new()), Err(RecordError::Gzip(_))));
+        assert!(matches!(decode(&key, b"", Vec::new()), Err(RecordError::Json(_))));
+    }
+}

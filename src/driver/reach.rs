@@ -1,0 +1,60 @@
+//! HDFS as the cluster has it: directly where that works, through the API's port-forward where not.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt as _};
+
+use super::kube::Tunnels;
+use super::webhdfs::{Error, Hdfs, HdfsConfig, RouteError, Tunnel, choose_route};
+use crate::model::{HdfsAccess, silent};
+
+/// How long one request to a NameNode may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an operation waits for a NameNode that starts or fails over, where the caller says nothing else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The port-forwards of one HDFS.
+struct HdfsTunnel {
+    tunnels: Tunnels,
+    namespace: String,
+}
+
+impl Tunnel for HdfsTunnel {
+    fn socket<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, Result<PathBuf, Box<dyn std::error::Error + Send + Sync>>> {
+        async move { Ok(self.tunnels.hdfs_socket(&self.namespace, host, port).await?) }.boxed()
+    }
+}
+
+/// Why no client for HDFS could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// No way to its nodes.
+    #[error("failed to prepare the way to HDFS")]
+    Route(#[from] RouteError),
+    /// The NameNodes' addresses are none.
+    #[error("failed to prepare a client for HDFS")]
+    Client(#[from] Error),
+}
+
+/// A client for HDFS. Nothing is sent yet.
+///
+/// # Errors
+/// The NameNodes' addresses are none, or no HTTP client can be made.
+pub fn hdfs(access: &HdfsAccess, tunnels: &Tunnels) -> Result<Hdfs, ReachError> {
+    let tunnel = Arc::new(HdfsTunnel { tunnels: tunnels.clone(), namespace: access.namespace.clone() });
+    Ok(Hdfs::new(HdfsConfig {
+        namenodes: access.namenodes.clone(),
+        user: access.user.clone(),
+        route: choose_route(Some(tunnel))?,
+        deadline: PATIENCE,
+        request_timeout: REQUEST_TIMEOUT,
+        progress: silent(),
+    })?)
+}

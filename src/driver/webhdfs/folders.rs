@@ -1,0 +1,223 @@
+//! Files and folders: what is there, and making it as it should be.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use super::client::{Hdfs, call, created};
+use super::path::{self, normal};
+use super::wire::{BooleanAnswer, ListAnswer, PageAnswer, StatusAnswer};
+use super::{Error, FileChecksum, FileStatus};
+
+/// What an "ensure" did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    /// It was as wanted.
+    Unchanged,
+    /// It was missing and is there now.
+    Created,
+    /// It was there with another mode.
+    ModeChanged {
+        /// The mode it had.
+        from: u16,
+    },
+}
+
+/// Folders that are made on the way to a wanted one.
+const PARENT_MODE: u16 = 0o755;
+/// HDFS digests the stored CRCs of about a gigabyte per second; a slow disk is ten times slower.
+const CHECKSUM_BYTES_PER_SECOND: u64 = 50 << 20;
+
+impl Hdfs {
+    /// What is at `path`; `None` where nothing is.
+    ///
+    /// # Errors
+    /// [`Error`], other than for a missing path.
+    pub async fn status(&self, path: &str) -> Result<Option<FileStatus>, Error> {
+        let path = normal(path)?;
+        let call = call(Method::GET, "GETFILESTATUS", "read the status of", &path, vec![]);
+        match self.namenode(&call).await {
+            Ok(answer) => Ok(Some(answer.json::<StatusAnswer>(&call.what)?.status.into())),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is in the folder `path`, in HDFS's order; `None` where nothing is at that path.
+    ///
+    /// # Errors
+    /// [`Error::IsFile`] where it is a file; else as [`Error`] says.
+    pub async fn list(&self, path: &str) -> Result<Option<Vec<FileStatus>>, Error> {
+        let mut all = Vec::new();
+        let there = self.list_each(path, |status| all.push(status)).await?;
+        Ok(there.then_some(all))
+    }
+
+    /// As [`Hdfs::list`], one entry at a time, so that a folder of a million files costs no memory. False where nothing
+    /// is at that path.
+    pub(super) async fn list_each(&self, path: &str, mut each: impl FnMut(FileStatus)) -> Result<bool, Error> {
+        let path = normal(path)?;
+        let mut after: Option<String> = None;
+        loop {
+            let query = after.iter().map(|name| ("startAfter", name.clone())).collect();
+            let page_call = call(Method::GET, "LISTSTATUS_BATCH", "list", &path, query);
+            let (page, remaining) = match self.namenode(&page_call).await {
+                Ok(answer) => {
+                    let listing = answer.json::<PageAnswer>(&page_call.what)?.listing;
+                    (listing.partial_listing.statuses.list, listing.remaining_entries)
+                }
+                Err(error) if is_missing(&error) => return Ok(false),
+                // Hadoop before 2.8 has no pages.
+                Err(error) if error.exception() == Some("IllegalArgumentException") => {
+                    let whole = call(Method::GET, "LISTSTATUS", "list", &path, vec![]);
+                    match self.namenode(&whole).await {
+                        Ok(answer) => (answer.json::<ListAnswer>(&whole.what)?.statuses.list, 0),
+                        Err(error) if is_missing(&error) => return Ok(false),
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(error) => return Err(error),
+            };
+            after = None;
+            for status in page.into_iter().map(FileStatus::from) {
+                if status.name.is_empty() {
+                    // A file lists itself, without a name.
+                    return Err(Error::IsFile(path));
+                }
+                after = Some(status.name.clone());
+                each(status);
+            }
+            if remaining == 0 || after.is_none() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Makes sure that `path` is a folder with this mode, `0o1777` included. Missing parents get `755`.
+    ///
+    /// # Errors
+    /// [`Error::IsFile`] where a file is in the way; else as [`Error`] says.
+    pub async fn mkdirs(&self, path: &str, mode: u16) -> Result<Ensured, Error> {
+        let path = normal(path)?;
+        if let Some(status) = self.status(&path).await? {
+            if !status.is_dir {
+                return Err(Error::IsFile(path));
+            }
+            if status.mode == mode {
+                return Ok(Ensured::Unchanged);
+            }
+            self.set_permission(&path, mode).await?;
+            return Ok(Ensured::ModeChanged { from: status.mode });
+        }
+        // The NameNode gives missing parents the mode of the leaf: a world-writable one would open them all.
+        if let Some((parent, _)) = path::split(&path)
+            && parent != "/"
+        {
+            self.make(parent, PARENT_MODE).await?;
+        }
+        self.make(&path, mode).await?;
+        Ok(Ensured::Created)
+    }
+
+    /// MKDIRS alone: true for a folder that is there, whose mode then stays.
+    async fn make(&self, path: &str, mode: u16) -> Result<(), Error> {
+        let call = call(Method::PUT, "MKDIRS", "make the folder", path, vec![("permission", octal(mode))]);
+        let answer = self.namenode(&call).await?;
+        said_yes(answer.json::<BooleanAnswer>(&call.what)?.boolean, call.what)
+    }
+
+    /// Sets the mode of a file or folder, the sticky bit included.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn set_permission(&self, path: &str, mode: u16) -> Result<(), Error> {
+        let path = normal(path)?;
+        let verb = format!("set the mode {} of", octal(mode));
+        let call = call(Method::PUT, "SETPERMISSION", &verb, &path, vec![("permission", octal(mode))]);
+        self.namenode(&call).await.map(drop)
+    }
+
+    /// Deletes a file, or a folder: with `recursive` all of it, else only an empty one. False where nothing was there.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn delete(&self, path: &str, recursive: bool) -> Result<bool, Error> {
+        let path = normal(path)?;
+        let call = call(Method::DELETE, "DELETE", "delete", &path, vec![("recursive", recursive.to_string())]);
+        let answer = self.namenode(&call).await?;
+        Ok(answer.json::<BooleanAnswer>(&call.what)?.boolean)
+    }
+
+    /// Renames a file to `to`, replacing a file there in one step: at every moment one of the two is seen, whole.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `FileNotFoundException` where the file or `to`'s folder is missing, with `IOException`
+    /// where `to` is a folder; else as [`Error`] says.
+    pub async fn rename_overwrite(&self, from: &str, to: &str) -> Result<(), Error> {
+        let (from, to) = (normal(from)?, normal(to)?);
+        let query = vec![("destination", to.clone()), ("renameoptions", "OVERWRITE".to_owned())];
+        let mut call = call(Method::PUT, "RENAME", "rename", &from, query);
+        call.what = format!("rename {from} to {to}");
+        self.namenode(&call).await.map(drop)
+    }
+
+    /// The checksum HDFS has of a file.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `FileNotFoundException` where it is missing; else as [`Error`] says.
+    pub async fn checksum(&self, path: &str) -> Result<FileChecksum, Error> {
+        self.checksum_of(&normal(path)?, 0).await
+    }
+
+    /// As [`Hdfs::checksum`] for a path already normal; `len` bytes stretch the time it may take.
+    pub(super) async fn checksum_of(&self, path: &str, len: u64) -> Result<FileChecksum, Error> {
+        let call = call(Method::GET, "GETFILECHECKSUM", "read the checksum of", path, vec![]);
+        let what = call.what.clone();
+        let timeout = self.shared.request_timeout + Duration::from_secs(len / CHECKSUM_BYTES_PER_SECOND);
+        let answer = self.get_through_datanode(call, timeout).await?;
+        FileChecksum::parse(&answer.body).map_err(|source| Error::Checksum { what, node: answer.node, source })
+    }
+
+    /// Reads a file into memory. For small files: more than 32 MiB is an error.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
+        let path = normal(path)?;
+        let call = call(Method::GET, "OPEN", "read", &path, vec![]);
+        Ok(self.get_through_datanode(call, self.shared.request_timeout).await?.body)
+    }
+
+    /// Writes a few bytes to a new file, without the care that uploads take.
+    pub(super) async fn write_small(&self, path: &str, content: Vec<u8>) -> Result<(), Error> {
+        let call = call(Method::PUT, "CREATE", "write", path, vec![("overwrite", "false".to_owned())]);
+        let what = call.what.clone();
+        let to = self.locate(call).await?;
+        let client = self.datanode(&to, &what).await?;
+        let request = client.put(to.url.clone()).header("X-XSRF-HEADER", "windlass").body(content);
+        let sent = request.timeout(self.shared.request_timeout).send().await;
+        created(sent.map_err(|e| Error::unreachable(what.clone(), to.name(), e))?, &what, to.name()).await
+    }
+
+    /// Asks whether the user may make files in `folder`. `Ok` where the NameNode does not know the question.
+    pub(super) async fn check_write_access(&self, folder: &str) -> Result<(), Error> {
+        let call = call(Method::GET, "CHECKACCESS", "write into", folder, vec![("fsaction", "-wx".to_owned())]);
+        match self.namenode(&call).await {
+            Err(error) if error.exception() != Some("IllegalArgumentException") => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether an error says that the path is not there.
+pub(super) fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Refused(refusal) if refusal.exception == "FileNotFoundException")
+}
+
+pub(super) fn octal(mode: u16) -> String {
+    format!("{mode:o}")
+}
+
+fn said_yes(boolean: bool, what: String) -> Result<(), Error> {
+    if boolean { Ok(()) } else { Err(Error::SaidNo { what }) }
+}

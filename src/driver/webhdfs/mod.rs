@@ -1,0 +1,21 @@
+//! HDFS through WebHDFS: folders, modes, uploads that are verified before they are seen, and how to reach it all.
+
+mod checksum;
+mod client;
+mod error;
+mod folders;
+mod health;
+mod path;
+mod route;
+mod temp;
+mod upload;
+mod wire;
+
+pub use checksum::{ChecksumError, CrcKind, FileChecksum, Hasher, Layout};
+pub use client::{Hdfs, HdfsConfig};
+pub use error::{Error, Refusal};
+pub use folders::Ensured;
+pub use health::SystemState;
+pub use route::{Auto, BoxError, Direct, Route, RouteError, Sockets, Tunnel, choose_route};
+pub use upload::{Comparison, Difference, FileReport, Outcome, Upload, UploadOptions, UploadReport};
+pub use wire::FileStatus;

@@ -1,0 +1,265 @@
+//! How a NameNode or DataNode is reached *as Hadoop names it*.
+//!
+//! WebHDFS redirects to DataNodes by their own host names, which often do not resolve outside the cluster. So nothing
+//! here is decided once for all: each host and port is looked at when it is first needed, and keeps the way that was
+//! found.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use reqwest::Client;
+use tokio::sync::OnceCell;
+
+use super::wire::RemoteException;
+
+/// Any error, for what a [`Tunnel`] reports.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A TCP connection takes this long at most.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A direct way shows itself within this time, name resolution included, or another way is taken.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A way to HDFS's HTTP servers.
+pub trait Route: Send + Sync {
+    /// A client that reaches `host:port` when it is asked for `http://host:port/…`.
+    ///
+    /// Must be cheap to call again: it is asked before every request to a DataNode.
+    ///
+    /// # Errors
+    /// [`RouteError`] where there is no way.
+    fn client<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Client, RouteError>>;
+}
+
+/// What leads to a pod's port through the Kubernetes API.
+pub trait Tunnel: Send + Sync {
+    /// The path of a Unix socket on this machine; each connection to it reaches `host:port`, where `host` is a pod's
+    /// name or address as Hadoop names it. The same target gives the same path while its pod lives.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being made, such as no pod of that name.
+    fn socket<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<PathBuf, BoxError>>;
+}
+
+/// Why there is no way to a node.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// The HTTP client could not be set up.
+    #[error("failed to set up an HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// The tunnel could not be made.
+    #[error("failed to tunnel to {host}:{port} through the Kubernetes API")]
+    Tunnel {
+        /// The host as Hadoop names it.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The tunnel's reason.
+        source: BoxError,
+    },
+    /// Neither the direct way nor the tunnel works.
+    #[error(
+        "{host}:{port} is not reached directly ({direct}), and no tunnel to it through the Kubernetes API was made"
+    )]
+    Neither {
+        /// The host as Hadoop names it.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What the direct way gave.
+        direct: String,
+        /// The tunnel's reason.
+        source: BoxError,
+    },
+}
+
+/// Ordinary names and addresses: inside the cluster's network, or where its names resolve.
+pub struct Direct {
+    client: Client,
+}
+
+impl Direct {
+    /// Sets up the client.
+    ///
+    /// # Errors
+    /// [`RouteError::Client`].
+    pub fn new() -> Result<Self, RouteError> {
+        Ok(Self { client: client(None)? })
+    }
+}
+
+impl Route for Direct {
+    fn client<'a>(&'a self, _host: &'a str, _port: u16) -> BoxFuture<'a, Result<Client, RouteError>> {
+        Box::pin(async { Ok(self.client.clone()) })
+    }
+}
+
+/// Everything through a [`Tunnel`]: no name is resolved and no TCP port opened on this machine.
+pub struct Sockets {
+    tunnel: Arc<dyn Tunnel>,
+    /// One client per socket, so that a NameNode's connection is used again.
+    clients: Mutex<HashMap<PathBuf, Client>>,
+}
+
+impl Sockets {
+    /// Uses this tunnel.
+    #[must_use]
+    pub fn new(tunnel: Arc<dyn Tunnel>) -> Self {
+        Self { tunnel, clients: Mutex::default() }
+    }
+
+    async fn through(&self, host: &str, port: u16) -> Result<Client, Through> {
+        let socket = self.tunnel.socket(host, port).await.map_err(Through::Tunnel)?;
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&socket) {
+            return Ok(client.clone());
+        }
+        let made = client(Some(&socket)).map_err(Through::Client)?;
+        clients.insert(socket, made.clone());
+        Ok(made)
+    }
+}
+
+enum Through {
+    Tunnel(BoxError),
+    Client(RouteError),
+}
+
+impl Route for Sockets {
+    fn client<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Client, RouteError>> {
+        Box::pin(async move {
+            self.through(host, port).await.map_err(|e| match e {
+                Through::Tunnel(source) => RouteError::Tunnel { host: host.to_owned(), port, source },
+                Through::Client(e) => e,
+            })
+        })
+    }
+}
+
+/// Directly where WebHDFS itself answers on the direct way, else through the tunnel; found out per host and port.
+///
+/// A NameNode whose address resolves says nothing about the DataNodes: they are looked at for themselves.
+pub struct Auto {
+    direct: Direct,
+    sockets: Sockets,
+    ways: Mutex<HashMap<Target, Arc<OnceCell<Way>>>>,
+}
+
+/// Host and port.
+type Target = (String, u16);
+
+/// What was found out about a target.
+#[derive(Debug, Clone)]
+enum Way {
+    Direct,
+    /// Not directly, for this reason.
+    Tunnel(String),
+}
+
+impl Auto {
+    /// Prefers the direct way and falls back to this tunnel.
+    ///
+    /// # Errors
+    /// [`RouteError::Client`].
+    pub fn new(tunnel: Arc<dyn Tunnel>) -> Result<Self, RouteError> {
+        Ok(Self { direct: Direct::new()?, sockets: Sockets::new(tunnel), ways: Mutex::default() })
+    }
+
+    fn cell(&self, host: &str, port: u16) -> Arc<OnceCell<Way>> {
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(ways.entry((host.to_owned(), port)).or_default())
+    }
+
+    fn forget(&self, host: &str, port: u16) {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).remove(&(host.to_owned(), port));
+    }
+}
+
+impl Route for Auto {
+    fn client<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Client, RouteError>> {
+        Box::pin(async move {
+            let cell = self.cell(host, port);
+            let way = cell.get_or_init(|| async {
+                let way = match probe(&self.direct.client, host, port).await {
+                    Ok(()) => Way::Direct,
+                    Err(reason) => Way::Tunnel(reason),
+                };
+                tracing::debug!(host, port, ?way, "chose the way to a node of HDFS");
+                way
+            });
+            match way.await {
+                Way::Direct => Ok(self.direct.client.clone()),
+                Way::Tunnel(direct) => self.sockets.through(host, port).await.map_err(|e| match e {
+                    Through::Tunnel(source) => {
+                        // Perhaps nothing was up yet: the next call looks at both ways again.
+                        self.forget(host, port);
+                        RouteError::Neither { host: host.to_owned(), port, direct: direct.clone(), source }
+                    }
+                    Through::Client(e) => e,
+                }),
+            }
+        })
+    }
+}
+
+/// The way to a cluster's HDFS: directly where that works, else through the tunnel, if there is one.
+///
+/// # Errors
+/// [`RouteError::Client`].
+pub fn choose_route(tunnel: Option<Arc<dyn Tunnel>>) -> Result<Arc<dyn Route>, RouteError> {
+    Ok(match tunnel {
+        Some(tunnel) => Arc::new(Auto::new(tunnel)?),
+        None => Arc::new(Direct::new()?),
+    })
+}
+
+/// Whether a real WebHDFS answers there, NameNode or DataNode. A captive proxy answers too, but not like this.
+async fn probe(client: &Client, host: &str, port: u16) -> Result<(), String> {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let url = format!("http://{host}:{port}/webhdfs/v1/?op=LISTSTATUS");
+    let answer = async {
+        let response = client.get(url).send().await?;
+        let status = response.status().as_u16();
+        Ok::<_, reqwest::Error>((status, response.bytes().await?))
+    };
+    match tokio::time::timeout(PROBE_TIMEOUT, answer).await {
+        Err(_) => Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
+        Ok(Err(error)) => Err(root_cause(&error)),
+        // A DataNode knows no LISTSTATUS and says so in WebHDFS's own form.
+        Ok(Ok((_, body))) if RemoteException::parse(&body).is_some() => Ok(()),
+        Ok(Ok((200, body))) if serde_json::from_slice::<super::wire::ListAnswer>(&body).is_ok() => Ok(()),
+        Ok(Ok((status, _))) => Err(format!("{status} from something that is not WebHDFS")),
+    }
+}
+
+/// The innermost reason: for reqwest the only one that says anything.
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// A client for HDFS. No proxy: cluster addresses are none of its business, and one that answers for them would be
+/// taken for a broken HDFS. No redirects: the second step of CREATE carries the body, the first must not.
+fn client(socket: Option<&Path>) -> Result<Client, RouteError> {
+    // reqwest wants a TLS provider even where only http is spoken; installing it twice is refused, which is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        // Shorter than any server's own, so that no request goes into a connection that is just being closed.
+        .pool_idle_timeout(Duration::from_secs(5))
+        .tcp_nodelay(true)
+        .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")));
+    let builder = match socket {
+        Some(path) => builder.unix_socket(path),
+        None => builder,
+    };
+    builder.build().map_err(RouteError::Client)
+}

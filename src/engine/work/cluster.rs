@@ -1,0 +1,229 @@
+//! Namespaces, Secrets, releases and readiness, and how they are removed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::World;
+use crate::driver::helm::{Helm, Upgrade};
+use crate::driver::kube::WaitError;
+use crate::driver::{secrets, state_store};
+use crate::engine::perform::{Context, Done, Failure};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
+use crate::model::{CHART_DIGEST, Progress, SecretRef, yaml};
+
+/// Helm stops a little before the engine gives up, so that it can record its failure.
+const HELM_MARGIN: Duration = Duration::from_secs(10);
+
+fn managed() -> BTreeMap<String, String> {
+    BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "windlass".to_owned())])
+}
+
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::of(&error)
+}
+
+fn internal(text: &str) -> Failure {
+    Failure { errors: vec![text.to_owned()], ..Failure::default() }
+}
+
+impl World {
+    pub(super) async fn namespace(&self, name: &str, pod_security: &str) -> Result<Done, Failure> {
+        let mut labels = managed();
+        for mode in ["enforce", "warn", "audit"] {
+            labels.insert(format!("pod-security.kubernetes.io/{mode}"), pod_security.to_owned());
+        }
+        let state = self.cluster.ensure_namespace(name, &labels).await.map_err(failed)?;
+        if state.created {
+            let _turn = self.state.lock().await;
+            let change = |state: &mut crate::model::state::InstallState| {
+                state.namespaces.insert(name.to_owned());
+            };
+            state_store::update(&self.cluster, change).await.map_err(failed)?;
+            return Ok(Done { summary: Some(format!("pod security {pod_security}")), ..Done::default() });
+        }
+        Ok(Done { summary: Some("was there".to_owned()), ..Done::default() })
+    }
+
+    pub(super) async fn pull_secret(&self, namespace: &str, name: &str, from: &SecretRef) -> Result<Done, Failure> {
+        let config = secrets::docker_config(from, &self.cluster).await.map_err(|error| failed(error).for_good())?;
+        let data = BTreeMap::from([(".dockerconfigjson".to_owned(), config)]);
+        let kind = "kubernetes.io/dockerconfigjson";
+        self.cluster.apply_secret(namespace, name, kind, &data, &managed()).await.map_err(failed)?;
+        Ok(Done::default())
+    }
+
+    pub(super) async fn release(
+        &self,
+        key: &ReleaseKey,
+        chart: &str,
+        values: &Value,
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let helm = self.helm()?;
+        let folder = self.chart_folder(key, chart)?;
+        let description = format!("windlass run={}", self.run);
+        let mut upgrade = Upgrade::new(key.clone(), &folder, values.clone(), description);
+        upgrade.timeout = context.left().saturating_sub(HELM_MARGIN);
+        let progress = context.progress.clone();
+        let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
+        let ended = helm.upgrade(&upgrade, Some(lines), &context.cancel).await;
+        // The next attempt writes the chart anew; what cannot be removed goes with the private folder.
+        let _ = std::fs::remove_dir_all(&folder);
+        ended.map_err(|error| {
+            let transient = error.kind().is_transient();
+            let failure = failed(error);
+            if transient { failure } else { failure.for_good() }
+        })?;
+        let found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
+        let revision = found.get(key).map(|release| format!("revision {}", release.revision));
+        Ok(Done { summary: revision, ..Done::default() })
+    }
+
+    pub(super) async fn ready(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
+        let objects = self.rendered(key).await?;
+        let left = context.left().saturating_sub(Duration::from_secs(1));
+        tokio::select! {
+            ended = self.cluster.wait_ready(&objects, &self.policy, left, &context.progress) => match ended {
+                Ok(()) => Ok(Done::default()),
+                Err(WaitError::NotReady(not_ready)) => {
+                    let log = not_ready.findings.iter().flat_map(|finding| finding.log.clone()).collect();
+                    Err(Failure {
+                        errors: vec![format!("release {key} did not become ready")],
+                        findings: not_ready.findings,
+                        log,
+                        may_pass: false,
+                    })
+                }
+                Err(error) => Err(failed(error)),
+            },
+            () = context.cancel.cancelled() => Err(internal("stopped")),
+        }
+    }
+
+    /// What a release rendered.
+    async fn rendered(&self, key: &ReleaseKey) -> Result<Vec<ManifestObject>, Failure> {
+        let mut found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
+        let release = found.remove(key).ok_or_else(|| internal(&format!("there is no release {key}")))?;
+        Ok(release.manifest)
+    }
+
+    fn helm(&self) -> Result<&Helm, Failure> {
+        self.helm.as_ref().ok_or_else(|| internal("this plan was started without Helm"))
+    }
+
+    /// Writes the chart into a folder of ours, with its digest in an annotation.
+    fn chart_folder(&self, key: &ReleaseKey, digest: &str) -> Result<PathBuf, Failure> {
+        let chart = self.charts.get(digest).ok_or_else(|| internal(&format!("there is no chart {digest}")))?;
+        let name = format!("chart-{}-{}", key.namespace, key.name);
+        let root = self.cluster.private_dir().path().join(name);
+        let io = |error: std::io::Error| failed(error);
+        for (path, bytes) in chart.iter() {
+            let file = root.join(path);
+            if let Some(parent) = file.parent() {
+                std::fs::create_dir_all(parent).map_err(io)?;
+            }
+            if path == "Chart.yaml" {
+                let text = annotated(bytes, digest).map_err(failed)?;
+                std::fs::write(&file, text).map_err(io)?;
+            } else {
+                std::fs::write(&file, bytes).map_err(io)?;
+            }
+        }
+        Ok(root)
+    }
+
+    pub(super) async fn uninstall(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
+        let timeout = context.left().saturating_sub(HELM_MARGIN);
+        let progress = context.progress.clone();
+        let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
+        let objects = self.rendered(key).await.unwrap_or_default();
+        self.helm()?.uninstall(key, false, timeout, Some(lines), &context.cancel).await.map_err(failed)?;
+        // Helm returns before the pods have ended; whoever is next may need their volumes and their names.
+        self.pods_gone(key, &objects, context).await;
+        Ok(Done::default())
+    }
+
+    /// Waits until the pods of a release are gone, but not past the deadline: what stays then is not ours to force.
+    async fn pods_gone(&self, key: &ReleaseKey, objects: &[ManifestObject], context: &Context) {
+        let selectors: Vec<String> = objects.iter().filter_map(|object| selector(&object.body)).collect();
+        while context.left() > HELM_MARGIN && !context.cancel.is_cancelled() {
+            let mut names = Vec::new();
+            for selector in &selectors {
+                let pods = self.cluster.pods(&key.namespace, selector).await.unwrap_or_default();
+                names.extend(pods.into_iter().map(|pod| pod.name));
+            }
+            if names.is_empty() {
+                return;
+            }
+            (context.progress)(Progress::Waiting(format!("pods that end: {}", names.join(", "))));
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    pub(super) async fn remove_by_label(&self, namespace: &str, kind: &str, selector: &str) -> Result<Done, Failure> {
+        let gone = self.cluster.delete_by_label(kind, namespace, selector).await.map_err(failed)?;
+        Ok(Done { summary: Some(format!("{} removed", gone.len())), ..Done::default() })
+    }
+
+    pub(super) async fn remove_pull_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
+        let object = ObjectRef::namespaced("v1", "Secret", namespace, name);
+        self.cluster.delete(&object).await.map_err(failed)?;
+        Ok(Done::default())
+    }
+
+    pub(super) async fn purge_claims(&self, key: &ReleaseKey) -> Result<Done, Failure> {
+        let selector = format!("app.kubernetes.io/instance={}", key.name);
+        let gone =
+            self.cluster.delete_by_label("PersistentVolumeClaim", &key.namespace, &selector).await.map_err(failed)?;
+        Ok(Done { summary: Some(format!("{} volumes", gone.len())), ..Done::default() })
+    }
+
+    pub(super) async fn remove_namespace(&self, name: &str, context: &Context) -> Result<Done, Failure> {
+        let object = ObjectRef::cluster_wide("v1", "Namespace", name);
+        self.cluster.delete(&object).await.map_err(failed)?;
+        while self.cluster.namespace(name).await.map_err(failed)?.is_some() {
+            if context.left() < HELM_MARGIN {
+                return Err(internal(&format!("namespace {name} is still being removed")));
+            }
+            (context.progress)(Progress::Waiting(format!("namespace {name} is being removed")));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(Done::default())
+    }
+}
+
+/// Chart.yaml with the chart's digest among its annotations.
+fn annotated(bytes: &[u8], digest: &str) -> Result<String, yaml::TypeError> {
+    let mut chart: Value = yaml::from_str(&String::from_utf8_lossy(bytes))?;
+    if let Some(map) = chart.as_object_mut() {
+        let annotations = map.entry("annotations").or_insert_with(|| serde_json::json!({}));
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(CHART_DIGEST.to_owned(), Value::String(digest.to_owned()));
+        }
+    }
+    yaml::to_string(&chart)
+}
+
+/// The label selector of a workload, as the API takes it.
+fn selector(object: &Value) -> Option<String> {
+    let labels = object["spec"]["selector"]["matchLabels"].as_object()?;
+    let pairs: Vec<String> =
+        labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    (!pairs.is_empty()).then(|| pairs.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_joins_other_annotations() {
+        let text = annotated(b"name: x\nannotations: {a: b}\n", "sha256:1").unwrap();
+        let chart: Value = yaml::from_str(&text).unwrap();
+        assert_eq!(chart["annotations"], serde_json::json!({"a": "b", CHART_DIGEST: "sha256:1"}));
+    }
+}

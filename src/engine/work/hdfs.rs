@@ -1,0 +1,109 @@
+//! Actions on HDFS.
+
+use std::path::Path;
+
+use super::World;
+use crate::catalog::ActionKind;
+use crate::driver::files::matching;
+use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
+use crate::engine::perform::{Context, Done, Failure};
+
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::of(&error)
+}
+
+fn octal(text: &str) -> Result<u16, Failure> {
+    u16::from_str_radix(text, 8)
+        .map_err(|_| Failure { errors: vec![format!("`{text}` is not an octal mode")], ..Failure::default() })
+}
+
+fn summary(text: impl Into<String>) -> Done {
+    Done { summary: Some(text.into()), ..Done::default() }
+}
+
+impl World {
+    pub(super) async fn hdfs(&self, component: &str, kind: &ActionKind, context: &Context) -> Result<Done, Failure> {
+        let hdfs = self.hdfs.as_ref().ok_or_else(|| Failure {
+            errors: vec!["no installed component provides HDFS".to_owned()],
+            ..Failure::default()
+        })?;
+        let hdfs = hdfs.with_progress(context.progress.clone()).with_deadline(context.left());
+        tokio::select! {
+            ended = self.hdfs_action(&hdfs, component, kind, context) => ended,
+            () = stopped(kind, context) => Err(Failure { errors: vec!["stopped".to_owned()], ..Failure::default() }),
+        }
+    }
+
+    async fn hdfs_action(
+        &self,
+        hdfs: &Hdfs,
+        component: &str,
+        kind: &ActionKind,
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        match kind {
+            ActionKind::HdfsMkdir { path, mode } => {
+                Ok(summary(match hdfs.mkdirs(path, octal(mode)?).await.map_err(failed)? {
+                    Ensured::Unchanged => "was there".to_owned(),
+                    Ensured::Created => "made".to_owned(),
+                    Ensured::ModeChanged { from } => format!("mode was {from:04o}"),
+                }))
+            }
+            ActionKind::HdfsWait { replication } => {
+                let wanted = replication.parse().unwrap_or(1);
+                let state = hdfs.wait_operational(wanted).await.map_err(failed)?;
+                Ok(summary(format!("{} DataNodes", state.live_datanodes)))
+            }
+            ActionKind::HdfsProbe { path } => {
+                hdfs.probe(path).await.map_err(failed)?;
+                Ok(Done::default())
+            }
+            ActionKind::HdfsExists { path } => match hdfs.status(path).await.map_err(failed)? {
+                Some(_) => Ok(Done::default()),
+                None => Err(Failure {
+                    errors: vec![format!("{path} is not in HDFS")],
+                    may_pass: true,
+                    ..Failure::default()
+                }),
+            },
+            ActionKind::HdfsUpload { from, to, mode, pattern } => {
+                self.upload(hdfs, component, (from, to, octal(mode)?, pattern), context).await
+            }
+            other => Err(Failure { errors: vec![format!("not an action on HDFS: {other:?}")], ..Failure::default() }),
+        }
+    }
+
+    async fn upload(
+        &self,
+        hdfs: &Hdfs,
+        component: &str,
+        (from, to, mode, pattern): (&str, &str, u16, &str),
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let files = matching(Path::new(from), pattern).map_err(|error| failed(error).for_good())?;
+        let uploads =
+            files.into_iter().map(|(name, local)| Upload { local, remote: format!("{to}/{name}"), mode }).collect();
+        let report = hdfs.upload(uploads, &UploadOptions::default(), &context.cancel).await.map_err(failed)?;
+        let checksums = report.files.iter().map(|file| {
+            let name = file.remote.rsplit_once('/').map_or(file.remote.as_str(), |(_, name)| name);
+            (name.to_owned(), format!("{}:{}", file.checksum.algorithm(), file.checksum.hex()))
+        });
+        let checksums = checksums.collect();
+        self.uploads.lock().await.entry(component.to_owned()).or_default().insert(to.to_owned(), checksums);
+        Ok(summary(format!(
+            "{} sent ({:.1} MB), {} were there",
+            report.sent(),
+            // Precision is lost past 2^52 bytes, in a text that shows one decimal.
+            report.bytes_sent as f64 / 1e6,
+            report.skipped()
+        )))
+    }
+}
+
+/// An upload stops by itself and removes what it has begun; everything else is simply dropped.
+async fn stopped(kind: &ActionKind, context: &Context) {
+    if matches!(kind, ActionKind::HdfsUpload { .. }) {
+        std::future::pending::<()>().await;
+    }
+    context.cancel.cancelled().await;
+}

@@ -1,0 +1,115 @@
+//! The real work: each step of a plan through its driver.
+
+mod cluster;
+mod hdfs;
+mod livy;
+mod record;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::perform::{Context, Done, Failure, Perform};
+use crate::answers::render_results;
+use crate::catalog::ActionKind;
+use crate::driver::helm::Helm;
+use crate::driver::http::Service;
+use crate::driver::kube::{Cluster, Tunnels};
+use crate::driver::webhdfs::Hdfs;
+use crate::model::ChartFiles;
+use crate::model::cluster::ReadyPolicy;
+use crate::plan::{Action, Step};
+
+/// What the work is done with.
+pub struct World {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Ways into it.
+    pub tunnels: Tunnels,
+    /// Helm for it. A plan without releases needs none.
+    pub helm: Option<Helm>,
+    /// HDFS in it, if the plan knows one.
+    pub hdfs: Option<Hdfs>,
+    /// Charts by digest.
+    pub charts: BTreeMap<String, ChartFiles>,
+    /// When waiting for readiness is given up early.
+    pub policy: ReadyPolicy,
+    /// The run's id; goes into release descriptions and labels of proofs.
+    pub run: String,
+    /// What finished uploads put where, for the record: component to folder to file to checksum.
+    pub uploads: Mutex<BTreeMap<String, Uploads>>,
+    /// The state Secret is read, changed and written: one at a time.
+    pub state: Mutex<()>,
+}
+
+/// Folder to file to checksum.
+pub type Uploads = BTreeMap<String, BTreeMap<String, String>>;
+
+impl Perform for World {
+    async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
+        match &action.step {
+            Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
+            Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
+            Step::Release { key, chart, values } => self.release(key, chart, values, &context).await,
+            Step::Ready { key } => self.ready(key, &context).await,
+            Step::Act { namespace, action: kind } => self.act(action, namespace.as_deref(), kind, &context).await,
+            Step::Record { record, answers } => self.record(&action.component, record, answers).await,
+            Step::Uninstall { key } => self.uninstall(key, &context).await,
+            Step::RemoveByLabel { namespace, kind, selector } => self.remove_by_label(namespace, kind, selector).await,
+            Step::RemovePullSecret { namespace, name } => self.remove_pull_secret(namespace, name).await,
+            Step::PurgeClaims { key } => self.purge_claims(key).await,
+            Step::RemoveNamespace { name } => self.remove_namespace(name, &context).await,
+            Step::Forget { kept } => self.forget(&action.component, *kept).await,
+        }
+    }
+}
+
+impl World {
+    async fn act(
+        &self,
+        action: &Action,
+        namespace: Option<&str>,
+        kind: &ActionKind,
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let fill = |text: &str| render_results(&action.id, text, &*context.results);
+        let kind = kind.map(fill).map_err(|error| Failure::of(&error).for_good())?;
+        match &kind {
+            ActionKind::HttpWait { service, path, status, contains } => {
+                let service = self.service(namespace, service)?;
+                service
+                    .wait(path, *status, contains.as_deref(), context.deadline, &context.progress)
+                    .await
+                    .map_err(|error| Failure::of(&error))?;
+                Ok(Done::default())
+            }
+            ActionKind::LivyBatch { .. } | ActionKind::LivySession { .. } => {
+                self.livy(action, namespace, &kind, context).await
+            }
+            ActionKind::HdfsMkdir { .. }
+            | ActionKind::HdfsWait { .. }
+            | ActionKind::HdfsUpload { .. }
+            | ActionKind::HdfsProbe { .. }
+            | ActionKind::HdfsExists { .. } => self.hdfs(&action.component, &kind, context).await,
+        }
+    }
+
+    /// A service by `name:port` in a namespace.
+    fn service(&self, namespace: Option<&str>, service: &str) -> Result<Service, Failure> {
+        let bad = || Failure {
+            errors: vec![format!("`{service}` is not name:port of a service in the component's namespace")],
+            ..Failure::default()
+        };
+        let (Some(namespace), Some((name, port))) = (namespace, service.split_once(':')) else { return Err(bad()) };
+        let socket = self.tunnels.service_socket(namespace, name, port).map_err(|error| Failure::of(&error))?;
+        Service::new(service, &socket).map_err(|error| Failure::of(&error))
+    }
+}
+
+impl Context {
+    /// The time that is left.
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}

@@ -1,0 +1,66 @@
+//! What is remembered in the cluster.
+
+use serde_json::Value;
+
+use super::World;
+use crate::driver::state_store;
+use crate::engine::perform::{Done, Failure};
+use crate::model::state::{ComponentRecord, ComponentState, InstallState, Verified};
+
+impl World {
+    pub(super) async fn record(
+        &self,
+        component: &str,
+        record: &ComponentRecord,
+        answers: &Value,
+    ) -> Result<Done, Failure> {
+        let uploads = self.uploads.lock().await.get(component).cloned();
+        let change = |state: &mut InstallState| {
+            let before = state.components.remove(component);
+            let (known, verified) = before.map_or((None, None), |before| (Some(before.uploads), before.verified));
+            let entry = ComponentState {
+                record: record.clone(),
+                installed: jiff::Timestamp::now().to_string(),
+                uploads: uploads.or(known).unwrap_or_default(),
+                verified,
+            };
+            state.components.insert(component.to_owned(), entry);
+            state.kept.remove(component);
+            state.answers = answers.clone();
+        };
+        self.change(change).await
+    }
+
+    pub(super) async fn forget(&self, component: &str, kept: bool) -> Result<Done, Failure> {
+        let change = |state: &mut InstallState| {
+            let gone = state.components.remove(component);
+            state.kept.remove(component);
+            if let Some(gone) = gone.filter(|_| kept) {
+                state.kept.insert(component.to_owned(), gone.record);
+            }
+        };
+        self.change(change).await
+    }
+
+    /// Remembers how a proof went.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn record_proofs(&self, proofs: Vec<(String, Option<String>)>) -> Result<(), Failure> {
+        let change = |state: &mut InstallState| {
+            let at = jiff::Timestamp::now().to_string();
+            for (component, why) in proofs {
+                if let Some(known) = state.components.get_mut(&component) {
+                    known.verified = Some(Verified { at: at.clone(), passed: why.is_none(), why });
+                }
+            }
+        };
+        self.change(change).await.map(drop)
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut InstallState)) -> Result<Done, Failure> {
+        let _turn = self.state.lock().await;
+        state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
+        Ok(Done::default())
+    }
+}

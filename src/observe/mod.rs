@@ -1,0 +1,147 @@
+//! Asks the drivers what is there, as far as the plan must know. Changes nothing.
+
+mod hdfs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::try_join_all;
+
+use crate::answers::Resolved;
+use crate::driver::files::FilesError;
+use crate::driver::kube::{Cluster, KubeError, WaitError};
+use crate::driver::secrets::{self, SecretError};
+use crate::driver::state_store::{self, StateError};
+use crate::driver::webhdfs::Hdfs;
+use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
+use crate::model::observed::{Comparison, Observed, ObservedRelease};
+use crate::model::{PULL_SECRET, SecretRef, silent};
+
+/// How long a release that is not ready may take to show it. One that is ready shows it at once.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// Why the cluster could not be observed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The API failed.
+    #[error("failed to look at {what}")]
+    Api {
+        /// What was looked at.
+        what: String,
+        /// Why.
+        source: KubeError,
+    },
+    /// The registry's credentials cannot be had.
+    #[error("failed to get the registry credentials that platform.pull_secret names")]
+    PullSecret(#[from] SecretError),
+    /// What is remembered cannot be read.
+    #[error("failed to read what is installed")]
+    State(#[from] StateError),
+    /// A folder to upload cannot be read.
+    #[error("failed to list what {component} uploads")]
+    Files {
+        /// Which component.
+        component: String,
+        /// Why.
+        source: FilesError,
+    },
+}
+
+/// Looks at everything that the wanted components touch.
+///
+/// # Errors
+/// The API or a file fails. HDFS that does not answer is an observation, not an error.
+pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) -> Result<Observed, ObserveError> {
+    let files = hdfs::local_files(wanted)?;
+    let keys: Vec<ReleaseKey> = wanted
+        .components
+        .iter()
+        .filter_map(|component| component.release.as_ref())
+        .map(|release| ReleaseKey::new(&release.namespace, &release.name))
+        .collect();
+    let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
+    let (found, pull_secrets, releases, state) = tokio::try_join!(
+        existing(cluster, &namespaces),
+        pull_secrets(wanted, cluster, &namespaces),
+        releases(cluster, &keys),
+        async { Ok(state_store::load(cluster).await?) },
+    )?;
+    let hdfs = hdfs::look(wanted, &releases, hdfs, files).await;
+    Ok(Observed { namespaces: found, pull_secrets, releases, hdfs, state })
+}
+
+async fn existing(cluster: &Cluster, names: &BTreeSet<String>) -> Result<BTreeSet<String>, ObserveError> {
+    let found = try_join_all(names.iter().map(|name| async move {
+        let found = cluster.namespace(name).await;
+        let found = found.map_err(|source| ObserveError::Api { what: format!("namespace {name}"), source })?;
+        Ok::<_, ObserveError>(found.is_some().then(|| name.clone()))
+    }));
+    Ok(found.await?.into_iter().flatten().collect())
+}
+
+async fn pull_secrets(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    namespaces: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Comparison>, ObserveError> {
+    let from = match &wanted.pull_secret {
+        None => return Ok(BTreeMap::new()),
+        Some(SecretRef::Secret(name)) if !name.contains('/') => return Ok(BTreeMap::new()),
+        Some(from) => from,
+    };
+    let config = secrets::docker_config(from, cluster).await?;
+    let compared = try_join_all(namespaces.iter().map(|namespace| {
+        let config = &config;
+        async move {
+            let what = format!("Secret {namespace}/{PULL_SECRET}");
+            let found = cluster.secret(namespace, PULL_SECRET).await;
+            let found = found.map_err(|source| ObserveError::Api { what, source })?;
+            let compared = match found.as_ref().map(|data| data.get(".dockerconfigjson")) {
+                None => Comparison::Absent,
+                Some(Some(found)) if found == config => Comparison::Same,
+                Some(_) => Comparison::Differs("the credentials differ".to_owned()),
+            };
+            Ok::<_, ObserveError>((namespace.clone(), compared))
+        }
+    }));
+    Ok(compared.await?.into_iter().collect())
+}
+
+/// Releases with the state of their objects.
+///
+/// # Errors
+/// The API fails.
+pub async fn releases(
+    cluster: &Cluster,
+    keys: &[ReleaseKey],
+) -> Result<BTreeMap<ReleaseKey, ObservedRelease>, ObserveError> {
+    let api = |what: &str| {
+        let what = what.to_owned();
+        move |source| ObserveError::Api { what, source }
+    };
+    let found = cluster.releases(keys).await.map_err(api("Helm's releases"))?;
+    let looked = try_join_all(found.into_iter().map(|(key, state)| async move {
+        let what = format!("the objects of release {key}");
+        let drift = cluster.missing_or_changed(&state.manifest).await.map_err(api(&what))?;
+        let gone: BTreeSet<_> = drift.iter().map(|drift| &drift.object).collect();
+        let present: Vec<ManifestObject> =
+            state.manifest.iter().filter(|object| !gone.contains(&object.object)).cloned().collect();
+        let unready = unready(cluster, &present, &state).await?;
+        Ok::<_, ObserveError>((key, ObservedRelease { state, drift, unready }))
+    }));
+    Ok(looked.await?.into_iter().collect())
+}
+
+async fn unready(
+    cluster: &Cluster,
+    objects: &[ManifestObject],
+    state: &ReleaseState,
+) -> Result<Vec<Finding>, ObserveError> {
+    match cluster.wait_ready(objects, &ReadyPolicy::default(), LOOK, &silent()).await {
+        Ok(()) => Ok(Vec::new()),
+        Err(WaitError::NotReady(not_ready)) => Ok(not_ready.findings),
+        Err(WaitError::Watch(source)) => {
+            Err(ObserveError::Api { what: format!("the pods of release {}", state.key), source })
+        }
+    }
+}

@@ -1,0 +1,518 @@
+//! Holds the code to its own map: who may import whom, how long a file gets, and what only one module may name.
+//! It reads the sources as text, so that a forbidden import is a failing test and not a matter of taste in review.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module of `src/`, and what it may import: a module of `src/` as a whole, or one name of it. `*` is every module.
+/// `docs/architecture.md` shows the same table, which a test below compares.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("main", &["cli", "app", "model"]),
+    ("cli", &["app", "model"]),
+    ("app", &["*"]),
+    ("render", &["event", "plan", "answers", "catalog", "model"]),
+    ("engine", &["plan", "event", "driver", "model", "answers::render_results", "catalog::ActionKind"]),
+    ("observe", &["catalog", "answers", "driver", "model"]),
+    ("event", &["plan", "model"]),
+    ("plan", &["catalog", "answers", "model"]),
+    ("answers", &["catalog", "model"]),
+    ("catalog", &["model"]),
+    ("driver", &["model"]),
+    ("model", &[]),
+];
+
+/// Crates that only some modules may name, and why.
+const CRATES: &[(&str, &[&str], &str)] = &[
+    ("serde_yaml", &["model/yaml/"], "it is no longer maintained: one module keeps it replaceable"),
+    ("anyhow", &["app", "main.rs"], "every other module has errors of its own, typed by thiserror"),
+    ("kube", &["driver/"], "only drivers touch the world"),
+    ("reqwest", &["driver/"], "only drivers touch the world"),
+    ("clap", &["cli", "app", "main.rs"], "what was parsed travels on as plain types"),
+    ("minijinja", &["answers/", "catalog/"], "templates are filled in before there is a plan; results by `answers`"),
+];
+
+/// Past this a file wants a split along a seam that a reader would guess.
+const MOST_LINES: usize = 600;
+
+/// Strings that equal a component's id and mean something else: file, string, what it means there.
+const OTHER_MEANING: &[(&str, &str, &str)] =
+    &[("answers/resolved.rs", "hdfs", "the superuser's name where a component exports none, Hadoop's own default")];
+
+/// Files whose strings may name components, since nothing is decided by them: the examples in `--help`.
+const MAY_NAME_COMPONENTS: &[&str] = &["cli.rs"];
+
+#[test]
+fn modules_import_only_what_they_may() {
+    let problems: Vec<String> = sources().iter().flat_map(import_problems).collect();
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn crates_are_named_only_where_they_may_be() {
+    let problems: Vec<String> = sources().iter().flat_map(crate_problems).collect();
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let long: Vec<String> = sources()
+        .iter()
+        .map(|source| (source, source.text.lines().count()))
+        .filter(|(_, lines)| *lines > MOST_LINES)
+        .map(|(source, lines)| format!("src/{} has {lines} lines, more than {MOST_LINES}: split it", source.path))
+        .collect();
+    assert!(long.is_empty(), "\n{}\n", long.join("\n"));
+}
+
+/// Adding a component must touch only data, so no code may know one by name.
+#[test]
+fn no_code_knows_a_component_by_name() {
+    let ids = component_ids();
+    assert!(!ids.is_empty(), "no component was found under bundles/");
+    let problems: Vec<String> = sources().iter().flat_map(|source| id_problems(source, &ids)).collect();
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn the_map_in_the_docs_is_this_one() {
+    let doc = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    for (module, may) in MAY_IMPORT {
+        let list = match *may {
+            [] => "nothing".to_owned(),
+            ["*"] => "everything".to_owned(),
+            some => some.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        };
+        let row = format!("| `{module}` | {list} |");
+        assert!(doc.contains(&row), "docs/architecture.md lacks the row {row}");
+    }
+    let section = doc.split("### Who may import whom").nth(1).unwrap().split("\n#").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, MAY_IMPORT.len(), "docs/architecture.md has rows for modules that are not in tests/imports.rs");
+}
+
+fn import_problems(source: &Source) -> Vec<String> {
+    let module = source.module();
+    if module == "lib" {
+        return Vec::new();
+    }
+    let Some((_, may)) = MAY_IMPORT.iter().find(|(name, _)| *name == module) else {
+        return vec![format!("src/{}: the module `{module}` is not in MAY_IMPORT of tests/imports.rs", source.path)];
+    };
+    imports(source)
+        .into_iter()
+        .filter(|(_, path)| path[0] != module && MAY_IMPORT.iter().any(|(name, _)| *name == path[0]))
+        .filter(|(_, path)| {
+            let name = path.iter().take(2).map(String::as_str).collect::<Vec<_>>().join("::");
+            !may.iter().any(|one| *one == "*" || *one == path[0] || *one == name)
+        })
+        .map(|(line, path)| {
+            let list = if may.is_empty() { "nothing".to_owned() } else { may.join(", ") };
+            format!("src/{}:{line}: `{module}` may not import crate::{} (it may: {list})", source.path, path.join("::"))
+        })
+        .collect()
+}
+
+fn crate_problems(source: &Source) -> Vec<String> {
+    let tokens = tokens(&source.text);
+    let mut found = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let Kind::Word(word) = &token.kind else { continue };
+        let Some((name, places, why)) = CRATES.iter().find(|(name, _, _)| name == word) else { continue };
+        // `crate::driver::kube` is a module of ours: only the head of a path names a crate.
+        let head = !(index >= 2 && tokens[index - 1].is(':') && tokens[index - 2].is(':'));
+        let path = tokens.get(index + 1).is_some_and(|next| next.is(':'))
+            && tokens.get(index + 2).is_some_and(|next| next.is(':'));
+        if head && path && !places.iter().any(|place| source.path.starts_with(place)) {
+            let line = token.line;
+            found.push(format!(
+                "src/{}:{line}: `{name}` may only be named in {}: {why}",
+                source.path,
+                places.join(", ")
+            ));
+        }
+    }
+    found
+}
+
+fn id_problems(source: &Source, ids: &[String]) -> Vec<String> {
+    let file = Path::new(&source.path);
+    let test = file.file_name().is_some_and(|name| name == "tests.rs") || source.path.contains("/tests/");
+    if test || MAY_NAME_COMPONENTS.contains(&source.path.as_str()) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for token in without_tests(&tokens(&source.text)) {
+        let Kind::Text(text) = &token.kind else { continue };
+        // An id alone, or at the head of a plan's or an answer's name. Kinds of action such as `hdfs.mkdir` begin like
+        // an answer's name, so that only ids with a dash, which no action has, are looked for there.
+        let names = |id: &str| {
+            text == id
+                || text.strip_prefix(id).is_some_and(|rest| rest.starts_with('/') && !rest.starts_with("//"))
+                || (id.contains('-') && text.contains(id))
+        };
+        let known = |id: &str| OTHER_MEANING.iter().any(|(path, text, _)| *path == source.path && *text == id);
+        if let Some(id) = ids.iter().find(|id| names(id) && !known(id)) {
+            found.push(format!(
+                "src/{}:{}: \"{text}\" names the component {id}: that is for data under bundles/",
+                source.path, token.line
+            ));
+        }
+    }
+    found
+}
+
+fn component_ids() -> Vec<String> {
+    fs::read_dir(root().join("bundles"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("component.yaml").is_file())
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect()
+}
+
+// --- sources ---
+
+struct Source {
+    /// Below `src/`, with `/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The top-level module that the file belongs to.
+    fn module(&self) -> &str {
+        let first = self.path.split('/').next().unwrap();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// Where the file's own code stands: `plan/build.rs` is `plan::build`, `plan/mod.rs` is `plan`.
+    fn modules(&self) -> Vec<String> {
+        let path = self.path.strip_suffix(".rs").unwrap();
+        let path = path.strip_suffix("/mod").unwrap_or(path);
+        if path == "lib" || path == "main" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources() -> Vec<Source> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let src = root().join("src");
+    let mut paths = Vec::new();
+    walk(&src, &mut paths);
+    paths.sort();
+    assert!(paths.len() > 10, "only {} files were found under src/", paths.len());
+    let read = |path: PathBuf| Source {
+        text: fs::read_to_string(&path).unwrap(),
+        path: path.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/"),
+    };
+    paths.into_iter().map(read).collect()
+}
+
+// --- a scanner that knows as much of Rust as this needs: comments, strings, words, paths ---
+
+#[derive(Debug, Clone, PartialEq)]
+enum Kind {
+    Word(String),
+    Text(String),
+    Sign(char),
+}
+
+#[derive(Debug, Clone)]
+struct Token {
+    line: usize,
+    kind: Kind,
+}
+
+impl Token {
+    fn is(&self, sign: char) -> bool {
+        self.kind == Kind::Sign(sign)
+    }
+
+    fn word(&self) -> Option<&str> {
+        if let Kind::Word(word) = &self.kind { Some(word) } else { None }
+    }
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut found = Vec::new();
+    let (mut at, mut line) = (0, 1);
+    let peek = |at: usize| chars.get(at).copied().unwrap_or('\0');
+    while at < chars.len() {
+        let (begin, begin_line) = (at, line);
+        match chars[at] {
+            '/' if peek(at + 1) == '/' => {
+                while at < chars.len() && chars[at] != '\n' {
+                    at += 1;
+                }
+            }
+            '/' if peek(at + 1) == '*' => {
+                let mut depth = 0;
+                loop {
+                    match (peek(at), peek(at + 1)) {
+                        ('/', '*') => (depth, at) = (depth + 1, at + 2),
+                        ('*', '/') => (depth, at) = (depth - 1, at + 2),
+                        _ => at += 1,
+                    }
+                    if depth == 0 || at >= chars.len() {
+                        break;
+                    }
+                }
+            }
+            '"' => {
+                at += 1;
+                while at < chars.len() && chars[at] != '"' {
+                    at += if chars[at] == '\\' { 2 } else { 1 };
+                }
+                let text = chars[begin + 1..at.min(chars.len())].iter().collect();
+                found.push(Token { line: begin_line, kind: Kind::Text(text) });
+                at += 1;
+            }
+            // 'x' and '\n' are characters, 'a without a closing quote is a lifetime.
+            '\'' if peek(at + 1) == '\\' => {
+                at += 3;
+                while at < chars.len() && chars[at] != '\'' {
+                    at += 1;
+                }
+                at += 1;
+            }
+            '\'' if peek(at + 2) == '\'' => at += 3,
+            one if one.is_alphabetic() || one == '_' => {
+                while peek(at).is_alphanumeric() || peek(at) == '_' {
+                    at += 1;
+                }
+                let word: String = chars[begin..at].iter().collect();
+                let hashes = chars[at..].iter().take_while(|one| **one == '#').count();
+                if matches!(word.as_str(), "r" | "br") && peek(at + hashes) == '"' {
+                    let from = at + hashes + 1;
+                    let ends = |at: usize| chars[at] == '"' && (1..=hashes).all(|more| peek(at + more) == '#');
+                    let to = (from..chars.len()).find(|at| ends(*at)).unwrap_or(chars.len());
+                    found.push(Token { line: begin_line, kind: Kind::Text(chars[from..to].iter().collect()) });
+                    at = to + 1 + hashes;
+                } else {
+                    found.push(Token { line: begin_line, kind: Kind::Word(word) });
+                }
+            }
+            one => {
+                if !one.is_whitespace() {
+                    found.push(Token { line: begin_line, kind: Kind::Sign(one) });
+                }
+                at += 1;
+            }
+        }
+        at = at.min(chars.len());
+        line += chars[begin..at].iter().filter(|one| **one == '\n').count();
+    }
+    found
+}
+
+/// The tokens without any item that is marked `#[cfg(test)]`.
+fn without_tests(tokens: &[Token]) -> Vec<Token> {
+    let mark = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let spelt = |token: &Token| match &token.kind {
+        Kind::Word(word) => word.clone(),
+        Kind::Sign(sign) => sign.to_string(),
+        Kind::Text(_) => String::new(),
+    };
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let marked = tokens.len() >= at + mark.len()
+            && tokens[at..at + mark.len()].iter().zip(mark).all(|(token, want)| spelt(token) == want);
+        if !marked {
+            kept.push(tokens[at].clone());
+            at += 1;
+            continue;
+        }
+        // The item ends with its first `;` outside of braces, or with the brace that closes its first one.
+        let mut depth = 0;
+        while at < tokens.len() {
+            let token = &tokens[at];
+            at += 1;
+            if token.is('{') {
+                depth += 1;
+            } else if token.is('}') {
+                depth -= 1;
+            }
+            if depth == 0 && (token.is(';') || token.is('}')) {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+/// Every path of this crate that a file names, with its line: in `use`, in expressions, and by `super` past its own
+/// top-level module. `crate::{a::B, c}` gives two.
+fn imports(source: &Source) -> Vec<(usize, Vec<String>)> {
+    let tokens = tokens(&source.text);
+    let mut found = Vec::new();
+    let mut within: Vec<(String, usize)> = Vec::new();
+    let mut depth = 0;
+    let mut at = 0;
+    while at < tokens.len() {
+        let token = &tokens[at];
+        let opens_module = token.word() == Some("mod") && tokens.get(at + 2).is_some_and(|next| next.is('{'));
+        if opens_module {
+            within.push((tokens[at + 1].word().unwrap_or_default().to_owned(), depth));
+            (depth, at) = (depth + 1, at + 3);
+            continue;
+        }
+        if token.is('{') {
+            depth += 1;
+        } else if token.is('}') {
+            depth -= 1;
+            within.retain(|(_, opened)| *opened < depth);
+        }
+        let separated = |at: usize| {
+            tokens.get(at).is_some_and(|one| one.is(':')) && tokens.get(at + 1).is_some_and(|one| one.is(':'))
+        };
+        let head = at < 2 || !separated(at - 2);
+        // The binary names the library by its name.
+        let ours = token.word() == Some("crate") || (source.path == "main.rs" && token.word() == Some("windlass"));
+        if head && ours && separated(at + 1) {
+            at = paths(&tokens, at + 3, &mut Vec::new(), &mut found);
+            continue;
+        }
+        if head && token.word() == Some("super") {
+            let mut here = source.modules();
+            here.extend(within.iter().map(|(name, _)| name.clone()));
+            while tokens.get(at).and_then(Token::word) == Some("super") && separated(at + 1) {
+                here.pop();
+                at += 3;
+            }
+            at = paths(&tokens, at, &mut here, &mut found);
+            continue;
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Reads the path or tree of paths at `at`; returns where it ends.
+fn paths(tokens: &[Token], mut at: usize, prefix: &mut Vec<String>, found: &mut Vec<(usize, Vec<String>)>) -> usize {
+    let Some(token) = tokens.get(at) else { return at };
+    if token.is('{') {
+        at += 1;
+        while tokens.get(at).is_some_and(|one| !one.is('}')) {
+            let before = at;
+            at = paths(tokens, at, prefix, found);
+            if tokens.get(at).and_then(Token::word) == Some("as") {
+                at += 2;
+            }
+            if tokens.get(at).is_some_and(|one| one.is(',')) || at == before {
+                at += 1;
+            }
+        }
+        return at + 1;
+    }
+    if token.is('*') {
+        found.push((token.line, prefix.iter().cloned().chain(["*".to_owned()]).collect()));
+        return at + 1;
+    }
+    let Some(word) = token.word() else { return at };
+    if word == "self" && !prefix.is_empty() {
+        found.push((token.line, prefix.clone()));
+        return at + 1;
+    }
+    prefix.push(word.to_owned());
+    let separated =
+        tokens.get(at + 1).is_some_and(|one| one.is(':')) && tokens.get(at + 2).is_some_and(|one| one.is(':'));
+    let end = if separated {
+        paths(tokens, at + 3, prefix, found)
+    } else {
+        found.push((token.line, prefix.clone()));
+        at + 1
+    };
+    prefix.pop();
+    end
+}
+
+// --- the scanner itself ---
+
+fn source(path: &str, text: &str) -> Source {
+    Source { path: path.to_owned(), text: text.to_owned() }
+}
+
+#[test]
+fn finds_forbidden_imports_however_they_are_written() {
+    let cases: BTreeMap<&str, &str> = [
+        ("use crate::engine;", "engine"),
+        ("use crate::engine::{self as e};", "engine"),
+        ("use crate::engine::{\n    run::{RunInfo},\n};", "engine::run::RunInfo"),
+        ("use crate::{model::Secret, engine::run as go};", "engine::run"),
+        ("pub(crate) use crate::{\n    model::{a, b},\n    driver::helm,\n};", "driver::helm"),
+        ("fn f() { crate::driver::kube::connect() }", "driver::kube::connect"),
+        ("use super::super::engine::run;", "engine::run"),
+        ("mod inner { use super::super::super::engine::run; }", "engine::run"),
+        ("use crate::engine::*;", "engine::*"),
+        ("struct A<'a> { b: &'a crate::driver::X }", "driver::X"),
+    ]
+    .into();
+    for (text, path) in cases {
+        let problems = import_problems(&source("render/line.rs", text));
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        assert!(problems[0].contains(&format!("crate::{path} ")), "{text}: {problems:?}");
+    }
+}
+
+#[test]
+fn leaves_allowed_imports_alone() {
+    let text = r##"
+        // use crate::engine::run;
+        /* use crate::engine; /* nested */ use crate::driver; */
+        use crate::event::{Event, Outcome};
+        use super::super::plan::Plan;
+        use super::engine_table;
+        mod tests { use super::*; use super::super::line; }
+        const A: &str = "use crate::engine;";
+        const B: &str = r#"use crate::driver::helm; ""#;
+        const C: char = '"'; const D: char = '\''; // "
+        fn f() { $crate::thing(); crate::render::line(); }
+    "##;
+    assert_eq!(import_problems(&source("render/line.rs", text)), Vec::<String>::new());
+}
+
+#[test]
+fn names_file_line_and_what_is_allowed() {
+    let problems = import_problems(&source("driver/helm/find.rs", "use std::fs;\n\nuse crate::catalog::Catalog;\n"));
+    let want = "src/driver/helm/find.rs:3: `driver` may not import crate::catalog::Catalog (it may: model)";
+    assert_eq!(problems, [want]);
+    let problems = import_problems(&source("engine/run.rs", "use crate::answers::{Answers, render_results};"));
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].contains("crate::answers::Answers"), "{problems:?}");
+    let problems = import_problems(&source("new/mod.rs", ""));
+    assert_eq!(problems, ["src/new/mod.rs: the module `new` is not in MAY_IMPORT of tests/imports.rs"]);
+    let problems = import_problems(&source("main.rs", "use windlass::engine::run;"));
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}
+
+#[test]
+fn finds_crates_and_ids_in_the_wrong_place() {
+    assert_eq!(crate_problems(&source("plan/build.rs", "use serde_yaml::Value;")).len(), 1);
+    assert_eq!(crate_problems(&source("model/yaml/typed.rs", "use serde_yaml::Value;")).len(), 0);
+    assert_eq!(crate_problems(&source("observe/mod.rs", "use crate::driver::kube::Client;")).len(), 0);
+    assert_eq!(crate_problems(&source("observe/mod.rs", "let x = kube::Client::new();")).len(), 1);
+
+    let ids = ["hdfs".to_owned(), "spark-history-server".to_owned()];
+    let count = |text: &str| id_problems(&source("plan/build.rs", text), &ids).len();
+    assert_eq!(count(r#"let a = "hdfs";"#), 1);
+    assert_eq!(count(r#"let a = "hdfs/release";"#), 1);
+    assert_eq!(count(r#"let a = "the spark-history-server";"#), 1);
+    assert_eq!(count(r#"let a = "hdfs.mkdir"; let b = "hdfs://x"; let c = "an hdfs action"; // "hdfs""#), 0);
+    assert_eq!(count(r#"#[cfg(test)] mod tests { const A: &str = "hdfs"; } const B: &str = "hdfs";"#), 1);
+    assert_eq!(count(r#"#[cfg(test)] use x::y; const B: &str = "hdfs";"#), 1);
+}

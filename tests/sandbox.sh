@@ -1,0 +1,307 @@
+#!/bin/bash
+# The sandbox's own test: what it refuses, that the host never notices it, that it survives being killed at any step,
+# and that nothing of it is left. Uses a second sandbox of its own, so that one that is up stays up. Root; about five
+# minutes with a filled cache (WINDLASS_CACHE), which it shares.
+# usage: tests/sandbox.sh [PATTERN]   runs only the tests whose name matches the pattern
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+TMP=$(mktemp -d /var/tmp/windlass-test.XXXXXX)
+NAME=wltest
+export WINDLASS_SANDBOX_NAME=$NAME WINDLASS_SANDBOX_DIR=$TMP/sandbox WINDLASS_SANDBOX_SUBNET=10.98.77.0/30
+export WINDLASS_CACHE=${WINDLASS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/windlass}
+D=$WINDLASS_SANDBOX_DIR
+PASSED=0 FAILED=0
+
+cleanup() {
+  sandbox/down >"$TMP/cleanup" 2>&1 || cat "$TMP/cleanup"
+  rm -rf "$TMP" /run/windlass-sandbox-$NAME.lock
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# Assertions: each counts once and says what it saw when it fails.
+pass() {
+  PASSED=$((PASSED + 1))
+  printf '  ok      %s\n' "$1"
+}
+fail() { # WHAT SEEN
+  FAILED=$((FAILED + 1))
+  printf '  FAILED  %s\n' "$1"
+  printf '          | %s\n' "${2//$'\n'/$'\n'          | }"
+}
+assert_equal() { # WHAT EXPECTED ACTUAL
+  if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$(diff <(echo "$2") <(echo "$3") | head -n 20)"; fi
+}
+assert_contains() { # WHAT NEEDLE TEXT
+  if grep -qF -- "$2" <<<"$3"; then pass "$1"; else fail "$1 (no \"$2\" in:)" "$(tail -n 20 <<<"$3")"; fi
+}
+assert() { # WHAT COMMAND...
+  local what=$1 out
+  shift
+  if out=$("$@" 2>&1); then pass "$what"; else fail "$what ($*)" "$out"; fi
+}
+refuses() { # WHAT MESSAGE COMMAND...
+  local what=$1 message=$2 out rc=0
+  shift 2
+  out=$("$@" 2>&1 </dev/null) || rc=$?
+  if [ $rc = 0 ]; then fail "$what: refused" "$out"; else assert_contains "$what" "$message" "$out"; fi
+}
+eventually() { # SECONDS COMMAND...
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.1
+  done
+}
+
+up() { sandbox/up --node-only; }
+up_healthy() { # WHAT
+  local out
+  if out=$(up 2>&1); then pass "$1: up ends well"; else fail "$1: up ends well" "$(tail -n 20 <<<"$out")"; fi
+  assert "$1: every part is healthy" sandbox/status
+}
+kubectl() { "$D/bin/kubectl" --kubeconfig "$D/kubeconfig" "$@"; }
+node_pid() { pgrep -P "$(cut -d' ' -f1 "$D/state/node")"; }
+
+# Starts an `up` in the background and kills it once it has said LINE. Sets UP_RC.
+up_killed_at() { # LINE SIGNAL
+  local pid
+  local target
+  : >"$TMP/killed"
+  # A background job ignores SIGINT and shares our process group; a terminal's does neither.
+  setsid env --default-signal=INT sandbox/up --node-only >"$TMP/killed" 2>&1 </dev/null &
+  pid=$!
+  target=$pid
+  eventually 300 grep -q "] $1\$" "$TMP/killed" || true
+  sleep 0.4
+  if [ "$2" = INT ]; then target=-$pid; fi # Ctrl-C reaches the whole group
+  kill "-$2" -- "$target" 2>/dev/null || fail "up was still at work at \"$1\"" "$(tail -n 5 "$TMP/killed")"
+  UP_RC=0
+  wait "$pid" 2>/dev/null || UP_RC=$?
+}
+
+# Everything on the host that the sandbox might have touched.
+host_state() {
+  echo "links" && ip -o link | sed 's/^[0-9]*: //; s/ state .*//; s/<.*> //'
+  echo "addresses" && ip -o -4 addr | awk '{print $2, $4}'
+  echo "routes" && ip route show table all | sort
+  echo "mounts" && sort /proc/self/mounts
+  echo "iptables" && { iptables-save 2>/dev/null | grep -v '^#' | sed 's/\[[0-9:]*\]//' || true; }
+  echo "cgroups" && find /sys/fs/cgroup -type d -name "*$NAME*"
+  echo "processes" && { pgrep -af -- "$D/" || true; }
+  echo "namespaces" && namespaces
+  echo "sysctls" && { sysctl -a 2>/dev/null | grep -E '^(net\.ipv4\.(ip_forward|conf\.(all|default)\.)|net\.bridge|vm\.(overcommit|panic)|kernel\.(panic|keys\.root))' | sort; }
+  echo "folders" && { ls -d /var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers /run/containerd /var/lib/windlass "$D" 2>/dev/null || true; }
+}
+# Network namespaces in use, as a set: that of another sandbox stays one, whatever its pods do.
+namespaces() {
+  local own
+  own=$(readlink /proc/self/ns/net)
+  find /proc -maxdepth 1 -name '[0-9]*' | while read -r process; do
+    [ "$(readlink "$process/ns/net" 2>/dev/null || echo "$own")" = "$own" ] || grep -qs "windlass-sandbox\|/process_api" "$process/cgroup" || echo "$process $(tr '\0' ' ' <"$process/cmdline")"
+  done
+}
+
+test_refusals() {
+  local script route subnet
+  for script in up down status exec; do assert_contains "$script --help" "usage: sandbox/$script" "$(sandbox/$script --help)"; done
+  refuses "unknown argument" "unknown argument --nonsense" sandbox/up --nonsense
+  for script in up down status "exec true"; do
+    # shellcheck disable=SC2086  # a command and its argument
+    refuses "$script without root" "needs root" setpriv --reuid 65534 --regid 65534 --clear-groups sandbox/$script
+  done
+  mkdir -p "$TMP/shim"
+  printf '#!/bin/sh\necho Darwin\n' >"$TMP/shim/uname"
+  chmod +x "$TMP/shim/uname"
+  refuses "not Linux" "needs Linux, this is Darwin" env PATH="$TMP/shim:$PATH" sandbox/up
+  rm "$TMP/shim/uname"
+  printf 'ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\n' >"$TMP/release"
+  refuses "Debian 11" "supports Debian 12 and 13" env WINDLASS_OS_RELEASE="$TMP/release" sandbox/up
+  printf 'ID=ubuntu\nVERSION_ID="24.04"\nPRETTY_NAME="Ubuntu 24.04"\n' >"$TMP/release"
+  refuses "Ubuntu" "Ubuntu 24.04" env WINDLASS_OS_RELEASE="$TMP/release" sandbox/up
+  refuses "too little memory" "MiB of memory are free" env WINDLASS_SANDBOX_MIN_MEMORY=99999999 sandbox/up
+  refuses "too little disk" "MiB of disk are free" env WINDLASS_SANDBOX_MIN_DISK=99999999 sandbox/up
+  printf '#!/bin/sh\necho "modprobe: FATAL: Module ip_tables not found" >&2\nexit 3\n' >"$TMP/shim/iptables"
+  chmod +x "$TMP/shim/iptables"
+  refuses "no iptables in the kernel" "iptables nat (CONFIG_NF_NAT" env PATH="$TMP/shim:$PATH" sandbox/up
+  refuses "subnet that is none" "is not a /30 network" env WINDLASS_SANDBOX_SUBNET=10.98.0.0/24 sandbox/up
+  refuses "subnet that is not aligned" "is not a /30 network" env WINDLASS_SANDBOX_SUBNET=10.98.0.1/30 sandbox/up
+  refuses "subnet inside the pods' range" "overlaps the cluster's own range" env WINDLASS_SANDBOX_SUBNET=10.244.0.8/30 sandbox/up
+  route=$(ip -4 route show type unicast scope link | awk '$1 ~ /\/(8|16|20|24)$/ {split($1, a, "/"); print a[1]; exit}')
+  if [ -n "$route" ]; then
+    subnet=${route%.*}.8/30
+    refuses "subnet that the host routes" "overlaps the sandbox's link $subnet" env WINDLASS_SANDBOX_SUBNET="$subnet" sandbox/up
+  fi
+  refuses "relative folder" "is not an absolute path" env WINDLASS_SANDBOX_DIR=here sandbox/up
+  rm -rf "$D"
+  mkdir "$D" && echo mine >"$D/precious"
+  refuses "folder of somebody else" "is not empty and is no sandbox" sandbox/up
+  sandbox/down >/dev/null 2>&1
+  assert_equal "down leaves somebody else's folder alone" mine "$(cat "$D/precious")"
+  rm -rf "$D"
+  assert_contains "status without a sandbox" "no sandbox under $D" "$(sandbox/status || true)"
+  refuses "exec without a sandbox" "the sandbox is not up" sandbox/exec true
+}
+
+test_life() {
+  local before out pid password code
+  iptables-save >/dev/null 2>&1 # the first call may load tables
+  before=$(host_state)
+  up_healthy "first start"
+
+  # All that the host sees is one link, its address and route, and the node's processes in a cgroup of theirs.
+  out=$(host_state | sed '/^processes$/,/^sysctls$/{/^sysctls$/!d}' | grep -v "$NAME-sbx\|sandbox/$NAME\|$NAME-sandbox")
+  assert_equal "while it is up, the host has its own mounts, rules, routes and sysctls" \
+    "$(sed '/^processes$/,/^sysctls$/{/^sysctls$/!d}; /^folders$/,$d' <<<"$before")" "$(sed '/^folders$/,$d' <<<"$out")"
+
+  assert_equal "kubeconfig is private" 600 "$(stat -c %a "$D/kubeconfig")"
+  assert_equal "registry login is private" 600 "$(stat -c %a "$D/registry-auth.json")"
+  assert_equal "context" "$NAME-sandbox" "$(kubectl config current-context)"
+  assert_contains "the API answers from the host" "v1.34.4" "$(kubectl get nodes 2>&1)"
+  assert_equal "default storage class" local-path \
+    "$(kubectl get storageclass -o 'jsonpath={.items[?(@.metadata.annotations.storageclass\.kubernetes\.io/is-default-class=="true")].metadata.name}')"
+  code=$(curl -s -o /dev/null -w '%{http_code}' http://10.98.77.2:5000/v2/)
+  assert_equal "the registry refuses strangers" 401 "$code"
+  password=$(sed -n 's/.*"password": "\([^"]*\)".*/\1/p' "$D/registry-auth.json")
+  code=$(curl -s -o /dev/null -w '%{http_code}' -K - http://10.98.77.2:5000/v2/ <<<"user = \"windlass:$password\"")
+  assert_equal "the registry takes the login" 200 "$code"
+  assert_equal "no process shows the password" "" "$(grep -la "$password" /proc/[0-9]*/cmdline 2>/dev/null || true)"
+  assert_contains "answers name the registry" 'registry: "10.98.77.2:5000"' "$(cat "$D/answers.yaml")"
+  assert_contains "exec sees the cluster's names" 10.96.0.1 "$(sandbox/exec getent hosts kubernetes.default.svc.cluster.local)"
+  assert_contains "exec has kubectl with the cluster" "$NAME-node" "$(sandbox/exec kubectl get nodes 2>&1)"
+  assert_equal "exec passes the exit code on" 7 "$(rc=0; sandbox/exec sh -c 'exit 7' || rc=$?; echo $rc)"
+  pod_with_volume
+
+  pid=$(node_pid)
+  out=$(up 2>&1)
+  assert_contains "a second up says so" "the sandbox is up already" "$out"
+  assert_equal "a second up leaves the node alone" "$pid" "$(node_pid)"
+
+  kubectl create configmap kept --from-literal=key=value >/dev/null
+  sandbox/exec pkill -KILL -x kubelet
+  sandbox/exec pkill -KILL -x etcd
+  ip link del "$NAME-sbx"
+  kubectl_in_node -n kube-system delete deployment coredns >/dev/null 2>&1 || true
+  up_healthy "daemons killed, link and DNS deleted"
+  assert_equal "it was mended, not replaced" "$pid" "$(node_pid)"
+
+  kill -KILL "$pid"
+  eventually 5 test ! -d "/proc/$pid" || true
+  refuses "status of a killed node" "is not running, its data is there" run_status
+  up_healthy "node killed"
+  assert_equal "its data is there" value "$(kubectl get configmap kept -o 'jsonpath={.data.key}')"
+
+  assert "down" sandbox/down
+  eventually 5 no_zombies || true
+  assert_equal "down leaves the host as it was" "$before" "$(host_state)"
+  assert "a second down" sandbox/down
+}
+run_status() { sandbox/status >&2; }
+kubectl_in_node() { eventually 30 sandbox/exec kubectl "$@"; }
+no_zombies() { ! grep -qs "^State:.Z" /proc/[0-9]*/status; }
+
+# A pod as the platform's are: restricted, with a pull secret and a volume; its output read, a command run in it.
+pod_with_volume() {
+  kubectl create namespace probe >/dev/null
+  kubectl label namespace probe pod-security.kubernetes.io/enforce=restricted >/dev/null
+  kubectl -n probe create secret generic registry --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson="$D/registry-auth.json" >/dev/null
+  kubectl -n probe apply -f - >/dev/null <<'YAML'
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: probe}
+spec:
+  imagePullSecrets: [{name: registry}]
+  securityContext: {runAsNonRoot: true, runAsUser: 1234, seccompProfile: {type: RuntimeDefault}}
+  containers:
+  - name: probe
+    image: 10.98.77.2:5000/sandbox/busybox:1
+    command: [sh, -c, "id -u > /data/uid; echo started; sleep 600"]
+    securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+    volumeMounts: [{name: data, mountPath: /data}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+YAML
+  assert "a restricted pod with volume and pull secret runs" kubectl -n probe wait pod/probe --for=condition=Ready --timeout=60s
+  assert_equal "its log" started "$(kubectl -n probe logs probe)"
+  assert_equal "a command in it sees its volume" 1234 "$(kubectl -n probe exec probe -- cat /data/uid)"
+  kubectl delete namespace probe --wait=false >/dev/null
+}
+
+test_killed() {
+  local before line
+  before=$(host_state)
+  up_killed_at "API server" KILL
+  assert "killed at its start: down" sandbox/down
+  assert_equal "killed at its start: down leaves the host as it was" "$before" "$(host_state)"
+  for line in "keys and certificates" "API server" "DNS and storage"; do
+    up_killed_at "$line" KILL
+    up_healthy "killed at \"$line\""
+    sandbox/down 2>/dev/null
+  done
+  assert_equal "the host is as it was" "$before" "$(host_state)"
+}
+
+test_interrupted() {
+  local before
+  before=$(host_state)
+  up_killed_at "API server" INT
+  assert_equal "Ctrl-C: exit code" 130 "$UP_RC"
+  assert_contains "Ctrl-C: says how to go on" "sandbox/up goes on from here" "$(cat "$TMP/killed")"
+  assert "Ctrl-C: down" sandbox/down
+  assert_equal "Ctrl-C: down leaves the host as it was" "$before" "$(host_state)"
+}
+
+test_two_at_once() {
+  local first rc=0
+  up >"$TMP/first" 2>&1 &
+  first=$!
+  sleep 0.5
+  up >"$TMP/second" 2>&1 || rc=$?
+  assert_equal "two at once: the second ends well" 0 $rc
+  assert "two at once: the first ends well" wait $first
+  assert_contains "two at once: one waits" "waiting for it" "$(cat "$TMP/first" "$TMP/second")"
+  assert_contains "two at once: and finds it up" "up already" "$(cat "$TMP/first" "$TMP/second")"
+  sandbox/down 2>/dev/null
+}
+
+test_killed_build() {
+  local cache=$TMP/cache part pid rc=0
+  mkdir "$cache"
+  for part in debs node-images programs go; do
+    [ ! -d "$WINDLASS_CACHE/$part" ] || cp -al "$WINDLASS_CACHE/$part" "$cache/" 2>/dev/null || cp -a "$WINDLASS_CACHE/$part" "$cache/"
+  done
+  rm -rf "$cache"/programs/crane-*
+  WINDLASS_CACHE=$cache up >"$TMP/killed" 2>&1 </dev/null &
+  pid=$!
+  eventually 60 pgrep -f -- "-o $cache/programs/tmp" || true
+  kill -KILL $pid "$(pgrep -P $pid -f sandbox/up)" 2>/dev/null || true
+  wait $pid 2>/dev/null || rc=$?
+  assert_equal "killed while building: was at work" 137 $rc
+  assert "killed while building: the build ends too" eventually 10 no_build "$cache"
+  assert_equal "killed while building: nothing unfinished has a name" "" "$(find "$cache/programs" -name "crane-*")"
+  export WINDLASS_CACHE=$cache
+  up_healthy "killed while building"
+  assert_equal "killed while building: no leftovers in the cache" "" "$(find "$cache/programs" -name "tmp.*")"
+  sandbox/down 2>/dev/null
+}
+no_build() { ! pgrep -f -- "-o $1/programs/tmp" >/dev/null; }
+
+[ "$(id -u)" = 0 ] || {
+  echo "tests/sandbox.sh needs root, as the sandbox does; next: sudo tests/sandbox.sh" >&2
+  exit 1
+}
+for test in refusals life killed interrupted two_at_once killed_build; do
+  [[ $test == *${1:-}* ]] || continue
+  echo "$test"
+  begun=$SECONDS
+  "test_$test"
+  echo "  ($((SECONDS - begun)) s)"
+done
+echo "$PASSED passed, $FAILED failed"
+[ $FAILED = 0 ]
