@@ -163,10 +163,10 @@ impl Helm {
             Ok(_) => Ok(()),
             Err(source @ ProcessError::Failed { .. }) => {
                 // Helm exits with 1 whatever happened; its record tells whether a revision was begun at all.
-                let recorded = self.recorded(&upgrade.release, cancel).await.ok().flatten();
+                let recorded = self.recorded(&upgrade.release, cancel).await.ok().flatten().map(Box::new);
                 Err(failed(verb, &upgrade.release, recorded, source))
             }
-            Err(source) => Err(HelmError::Stopped { verb, release: upgrade.release.clone(), source }),
+            Err(source) => Err(failed(verb, &upgrade.release, None, source)),
         }
     }
 
@@ -325,13 +325,19 @@ fn values_json(release: &ReleaseKey, values: &Value) -> Result<Vec<u8>, HelmErro
     serde_json::to_vec(values).map_err(|source| HelmError::Values { release: release.clone(), source })
 }
 
-fn failed(verb: &'static str, release: &ReleaseKey, recorded: Option<Recorded>, source: ProcessError) -> HelmError {
+fn failed(
+    verb: &'static str,
+    release: &ReleaseKey,
+    recorded: Option<Box<Recorded>>,
+    source: ProcessError,
+) -> HelmError {
     let release = release.clone();
-    match source {
-        ProcessError::Failed { .. } => {
-            HelmError::Failed { verb, release, kind: FailureKind::of(source.stderr()), recorded, source }
-        }
-        source => HelmError::Stopped { verb, release, source },
+    let (failed, kind) = (matches!(source, ProcessError::Failed { .. }), FailureKind::of(source.stderr()));
+    let source = Box::new(source);
+    if failed {
+        HelmError::Failed { verb, release, kind, recorded, source }
+    } else {
+        HelmError::Stopped { verb, release, source }
     }
 }
 
