@@ -77,7 +77,8 @@ pub struct Template {
     pub values: Value,
     /// What the chart sees as the cluster's version, such as `v1.34.4`. Without it, Helm's own idea.
     pub kube_version: Option<String>,
-    /// What the chart sees beside the built-in API versions, such as `monitoring.coreos.com/v1`.
+    /// What the chart sees beside the built-in API versions, such as `monitoring.coreos.com/v1`: on a cluster Helm
+    /// sees all that it serves, so that a chart which asks renders the same only if these are given.
     pub api_versions: Vec<String>,
     /// Whether the chart sees an upgrade.
     pub is_upgrade: bool,
@@ -311,8 +312,8 @@ fn template_args(template: &Template) -> Vec<OsString> {
     if let Some(version) = &template.kube_version {
         args.extend(words(["--kube-version", version]));
     }
-    for version in &template.api_versions {
-        args.extend(words(["--api-versions", version]));
+    if !template.api_versions.is_empty() {
+        args.extend(words(["--api-versions", &template.api_versions.join(",")]));
     }
     if template.is_upgrade {
         args.push("--is-upgrade".into());
