@@ -83,8 +83,7 @@ fn best(mut pods: Vec<&Pod>, port: u16) -> Option<&Pod> {
         let mut ports = containers.flat_map(|it| it.ports.iter().flatten());
         ports.any(|declared| declared.container_port == i32::from(port) || declared.host_port == Some(port.into()))
     };
-    let found = pods.iter().find(declares).or(pods.first()).copied();
-    found
+    pods.iter().find(declares).or(pods.first()).copied()
 }
 
 #[cfg(test)]
