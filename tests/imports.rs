@@ -1,5 +1,6 @@
 //! Holds the code to its own map: who may import whom, how long a file gets, and what only one module may name.
 //! It reads the sources as text, so that a forbidden import is a failing test and not a matter of taste in review.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::fs;
