@@ -92,6 +92,8 @@ push_image() { # LAYOUT NAME
     sed 's/^/  | /' "$NODE/logs/push-${2//[\/:]/-}.log" >&2
     return 1
   }
+  # A tag that now means another image must not run from what the node pulled before. What was never pulled is no error.
+  in_node "$DEBS/usr/bin/ctr" --address /run/containerd/containerd.sock -n k8s.io images rm "$REGISTRY/$2" >/dev/null 2>&1 || true
   say "  pushed $2 in $(seconds_since "$begun") s"
 }
 
