@@ -108,7 +108,12 @@ impl Renderer {
 
     pub(super) fn tick(&mut self, state: &RunState) -> io::Result<()> {
         match self {
-            Self::Line(line) => line.tick(state),
+            Self::Line(line) => {
+                // The window may have another size than a moment ago; asking costs less than a signal's handler.
+                let now = LineOptions::of(io::stdout(), false, false);
+                line.resize(now.width, now.height);
+                line.tick(state)
+            }
             Self::Json(_) => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ pub(super) async fn uninstall(global: &Global, args: &UninstallArgs, output: &Ou
     let cluster = session::connect(global).await?;
     let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
     let plan = plan::uninstall(&state, args.components.as_deref(), args.purge_data).or_exit(Exit::Refused)?;
-    if !plan.has_work() {
+    if !plan.has_work() && !output.json {
         output.text(&format!("nothing to do: nothing is installed in {}\n", target(cluster.info())))?;
         return Ok(Exit::Done);
     }
@@ -23,10 +23,11 @@ pub(super) async fn uninstall(global: &Global, args: &UninstallArgs, output: &Ou
     if !output.json {
         output.text(&plan_table(&plan, &output.look()))?;
     }
-    if args.purge_data {
-        confirm_purge(global, args, &cluster, output)?;
-    } else {
-        confirm(global, &cluster, output)?;
+    // Machines get a run without actions, which needs no consent.
+    match (plan.has_work(), args.purge_data) {
+        (false, _) => {}
+        (true, true) => confirm_purge(global, args, &cluster, output)?,
+        (true, false) => confirm(global, &cluster, output)?,
     }
     let (tunnels, hdfs) = session::reach(&cluster, None)?;
     let kept = !args.purge_data;

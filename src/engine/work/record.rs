@@ -26,7 +26,7 @@ impl World {
             };
             state.components.insert(component.to_owned(), entry);
             state.kept.remove(component);
-            state.answers = answers.clone();
+            remember(&mut state.answers, answers);
         };
         self.change(change).await
     }
@@ -62,5 +62,30 @@ impl World {
         let _turn = self.state.lock().await;
         state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
         Ok(Done::default())
+    }
+}
+
+/// Takes over the answers of the components of this run; those of others stay: an install may be of a part.
+fn remember(known: &mut Value, answers: &Value) {
+    match (known.as_object_mut(), answers.as_object()) {
+        (Some(known), Some(answers)) => {
+            known.extend(answers.iter().map(|(component, answers)| (component.clone(), answers.clone())));
+        }
+        _ => *known = answers.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_other_components_stay() {
+        let mut known = serde_json::json!({"a": {"x": 1, "y": 2}, "b": {"z": 3}});
+        remember(&mut known, &serde_json::json!({"a": {"x": 5}}));
+        assert_eq!(known, serde_json::json!({"a": {"x": 5}, "b": {"z": 3}}));
+        let mut nothing = Value::Null;
+        remember(&mut nothing, &serde_json::json!({"a": {}}));
+        assert_eq!(nothing, serde_json::json!({"a": {}}));
     }
 }
