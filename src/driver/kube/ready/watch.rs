@@ -155,10 +155,16 @@ impl Cluster {
         for finding in crashed {
             let (Some(pod), Some(container)) = (&finding.pod, &finding.container) else { continue };
             let namespace = finding.object.namespace.as_deref().unwrap_or_default();
-            let previous = pods::has_restarted(&snapshot.pods, namespace, pod, container);
-            let log = self.log_tail(namespace, pod, Some(container), policy.log_lines, previous);
-            if let Ok(Ok(log)) = timeout_at(end, log).await {
-                finding.log = log;
+            let running = pods::is_running(&snapshot.pods, namespace, pod, container);
+            // It may have been started again since the snapshot; then its last words are one start back.
+            for previous in [running, true] {
+                let log = self.log_tail(namespace, pod, Some(container), policy.log_lines, previous);
+                if let Ok(Ok(log)) = timeout_at(end, log).await
+                    && !log.is_empty()
+                {
+                    finding.log = log;
+                    break;
+                }
             }
         }
     }
