@@ -21,6 +21,9 @@ use crate::model::{Progress, ProgressSink};
 /// Changes come in bursts; they are judged together.
 const SETTLE: Duration = Duration::from_millis(50);
 
+/// A cluster where something always changes must not put off the judgement for ever.
+const BURST: Duration = Duration::from_millis(500);
+
 /// Some states become fatal by lasting, without a change.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -97,15 +100,14 @@ impl Cluster {
         let mut trouble: Option<ApiError> = None;
         loop {
             let timed_out = tokio::select! {
-                notice = stores.notices.next() => {
-                    let Some(notice) = notice else { continue };
+                Some(notice) = stores.notices.next() => {
                     note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
                     // What else arrives at once belongs to the same picture.
-                    while let Ok(Some(notice)) = timeout_at(Instant::now() + SETTLE, stores.notices.next()).await {
+                    let burst = end.min(Instant::now() + BURST);
+                    while Instant::now() < burst
+                        && let Ok(Some(notice)) = timeout_at(Instant::now() + SETTLE, stores.notices.next()).await
+                    {
                         note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
-                        if Instant::now() >= end {
-                            break;
-                        }
                     }
                     false
                 }
