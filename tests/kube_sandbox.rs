@@ -277,6 +277,8 @@ async fn statefulset_job_claim_and_daemonset_become_ready_and_drift_is_seen() {
     stage.helm.uninstall(&stage.key("all"), false, Duration::from_secs(60), None, &cancel).await.unwrap();
     stage.helm.uninstall(&stage.key("all"), false, Duration::from_secs(60), None, &cancel).await.unwrap();
     assert!(stage.cluster.releases(&[stage.key("all")]).await.unwrap().is_empty());
+    let objects: Vec<ObjectRef> = release.manifest.iter().map(|it| it.object.clone()).collect();
+    assert_eq!(stage.cluster.wait_gone(&objects, Duration::from_secs(60)).await.unwrap(), []);
     assert_eq!(stage.cluster.claims(&stage.namespace, "app=all").await.unwrap().len(), 2, "data stays");
     let gone = stage.cluster.delete_by_label("PersistentVolumeClaim", &stage.namespace, "app=all").await.unwrap();
     assert_eq!(gone.len(), 2);
@@ -473,9 +475,11 @@ async fn a_chart_renders_as_it_is_recorded() {
         chart: chart(),
         values: json!({ "objects": objects }),
         kube_version: Some(stage.cluster.info().version.clone()),
-        api_versions: Vec::new(),
+        api_versions: stage.cluster.api_versions().await.unwrap(),
         is_upgrade: false,
     };
+    assert!(template.api_versions.contains(&"apps/v1/StatefulSet".to_owned()), "{:?}", template.api_versions);
+    assert!(template.api_versions.contains(&"v1".to_owned()));
     let rendered = stage.helm.template(&template, &CancellationToken::new()).await.unwrap();
     let rendered: Vec<ManifestObject> = parse_manifest(&rendered, &stage.namespace).unwrap();
     let release = stage.release("r", objects.clone()).await;

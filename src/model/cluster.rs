@@ -300,6 +300,8 @@ pub struct ReadyPolicy {
     pub rejected_clearing_grace: Duration,
     /// How long a claim may fail to be provisioned.
     pub claim_grace: Duration,
+    /// How long containers without a readiness probe have to stay up: they count as ready from start to crash.
+    pub unprobed_ready_for: Duration,
     /// Whether a DaemonSet that matches no node counts as ready.
     pub allow_empty_daemonsets: bool,
     /// How many of a container's last log lines a finding carries.
@@ -318,6 +320,7 @@ impl Default for ReadyPolicy {
             rejected_grace: Duration::from_secs(5),
             rejected_clearing_grace: Duration::from_secs(30),
             claim_grace: Duration::from_secs(60),
+            unprobed_ready_for: Duration::from_secs(5),
             allow_empty_daemonsets: false,
             log_lines: 20,
         }
@@ -358,10 +361,11 @@ impl fmt::Display for Finding {
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
         }
-        if let Some(event) = &self.event {
-            write!(f, " (event {event})")?;
+        match &self.event {
+            // Many events say what the state says, in the same words.
+            Some(event) if self.message.is_empty() || !event.contains(&self.message) => write!(f, " (event {event})"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -85,8 +85,8 @@ pub fn redact(line: &str) -> String {
     clean
 }
 
-/// Whether the container's last exit is of an earlier start, so that its words are in the previous log.
-pub(super) fn has_restarted(pods: &[Arc<Pod>], namespace: &str, pod: &str, container: &str) -> bool {
+/// Whether the container runs, so that the log of its last exit is the previous one.
+pub(super) fn is_running(pods: &[Arc<Pod>], namespace: &str, pod: &str, container: &str) -> bool {
     let found = pods
         .iter()
         .find(|it| it.metadata.name.as_deref() == Some(pod) && it.metadata.namespace.as_deref() == Some(namespace));

@@ -1,7 +1,7 @@
 //! Pods that are refused before they exist: only events about their owner tell.
 
 use super::judge::{Judge, about};
-use super::snapshot::{event_count, event_text, one_line};
+use super::snapshot::{event_count, event_message, event_text};
 use crate::model::cluster::{Finding, ObjectRef};
 
 impl Judge<'_> {
@@ -14,9 +14,9 @@ impl Judge<'_> {
         let events = self.view.events_of(owner);
         let failures = events.iter().filter(|event| event.reason.as_deref() == Some("FailedCreate"));
         let last = *failures.clone().next_back()?;
-        let message = last.message.clone().unwrap_or_default();
+        let message = event_message(last);
         let seen: u32 = failures.map(|event| event_count(event)).sum();
-        let mut finding = about(object, "FailedCreate", one_line(&message));
+        let mut finding = about(object, "FailedCreate", message.clone());
         finding.event = Some(event_text(last));
         let lasts = self.memory.lasts(&format!("create:{owner}"), self.now);
         finding.fatal = match refusal(&message) {

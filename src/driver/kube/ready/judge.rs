@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::memory::Memory;
+use super::pods::is_unprobed;
 use super::snapshot::{Expected, Snapshot, View};
 use crate::model::cluster::{Finding, ObjectRef, ReadyPolicy};
 
@@ -28,6 +29,9 @@ pub(super) fn judge(
     memory.begin_round();
     let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
     let mut findings: Vec<Finding> = expected.iter().flat_map(|expected| judge.workload(expected)).collect();
+    if findings.is_empty() {
+        findings.extend(judge.settling(expected));
+    }
     findings.sort_by_key(|finding| !finding.fatal);
     match findings.first() {
         None => Verdict::Ready,
@@ -48,6 +52,23 @@ impl Judge<'_> {
     /// Whether a state has lasted for this long, now that it is seen again.
     pub(super) fn lasts(&mut self, what: &str, grace: Duration) -> bool {
         self.memory.lasts(what, self.now) >= grace
+    }
+
+    /// All is ready, but some of it only because it runs: a container without a readiness probe counts as ready from
+    /// its start to its crash. So that has to last a little.
+    fn settling(&mut self, expected: &[Expected]) -> Option<Finding> {
+        let snapshot = self.view.snapshot;
+        let unprobed = snapshot
+            .pods
+            .iter()
+            .find(|pod| pod.metadata.deletion_timestamp.is_none() && is_unprobed(pod) && self.memory.is_fresh(pod))?;
+        if self.lasts("ready", self.policy.unprobed_ready_for) {
+            return None;
+        }
+        let message = "it has no readiness probe; seeing whether it stays up";
+        let mut finding = about(&expected.first()?.object, "Settling", message);
+        finding.pod.clone_from(&unprobed.metadata.name);
+        Some(finding)
     }
 }
 

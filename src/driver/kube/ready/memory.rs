@@ -66,16 +66,19 @@ impl Memory {
         pulls.sightings.max(events)
     }
 
+    /// Whether a pod was started by what is waited for. Coarse, because this does compare clocks.
+    pub(super) fn is_fresh(&self, pod: &Pod) -> bool {
+        let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        created.is_none_or(|created| self.started.duration_since(created) <= FRESH)
+    }
+
     /// How often a container exited since waiting began. Those of a pod that was there long before do not count: it
     /// may have waited for something that has only now come back.
     pub(super) fn exits(&mut self, pod: &Pod, uid: &str, container: &str, exits: u32) -> u32 {
-        let (started, round) = (self.started, self.round);
-        let before = self.exits_before.entry((uid.to_owned(), container.to_owned())).or_insert_with(|| {
-            let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-            let old = created.is_some_and(|created| started.duration_since(created) > FRESH);
-            // Only the first snapshot shows what was before us.
-            if old && round <= 1 { exits } else { 0 }
-        });
+        // Only the first snapshot shows what was before us.
+        let was_there = self.round <= 1 && !self.is_fresh(pod);
+        let before = self.exits_before.entry((uid.to_owned(), container.to_owned()));
+        let before = before.or_insert(if was_there { exits } else { 0 });
         exits.saturating_sub(*before)
     }
 }

@@ -161,8 +161,9 @@ impl Judge<'_> {
         let words = format!("{message} {}", said.join(" "));
         finding.fatal =
             lasts || (classify(reason, &words) == PullError::Final && seen >= self.policy.final_pull_sightings);
-        finding.message =
-            if message.is_empty() { format!("image {image}") } else { format!("image {image}: {message}") };
+        // The event says the same and more: a back-off has only the image's name in older versions.
+        let short = message.is_empty() || !said.is_empty();
+        finding.message = if short { format!("image {image}") } else { format!("image {image}: {message}") };
         finding.event = said.last().cloned().or_else(|| last_warning(self.view.events_of(uid(pod)), Some(&it.name)));
         finding
     }
@@ -182,6 +183,10 @@ impl Judge<'_> {
         }
         finding.event = last_warning(self.view.events_of(uid(pod)), Some(&it.name));
         finding.fatal = counts && fresh >= self.policy.crash_exits;
+        if finding.fatal {
+            // Between an exit and the back-off the state has only the exit's own reason, mostly "Error".
+            finding.reason = "CrashLoopBackOff".to_owned();
+        }
         finding
     }
 
@@ -280,9 +285,11 @@ pub(super) fn ended_badly(pod: &Pod) -> Option<(String, String)> {
         .map(|(it, ended)| (it.name.clone(), exits_text(exits_of(it), ended)))
 }
 
-/// Whether an event of a pod is about this container, or about none in particular.
+/// Whether an event of a pod is about this container. One that names none is about an earlier step, such as mounting,
+/// that is over once there is a container to speak of.
 fn is_about(event: &Event, container: &str) -> bool {
-    event.involved_object.field_path.as_deref().is_none_or(|path| path.ends_with(&format!("{{{container}}}")))
+    let path = event.involved_object.field_path.as_deref().unwrap_or_default();
+    path.ends_with(&format!("{{{container}}}"))
 }
 
 fn is_pull_failure(event: &Event) -> bool {
@@ -295,9 +302,20 @@ fn is_pull_failure(event: &Event) -> bool {
 }
 
 fn last_warning(events: &[&Event], container: Option<&str>) -> Option<String> {
-    let warning = events
-        .iter()
-        .rev()
-        .find(|event| event.type_.as_deref() == Some("Warning") && container.is_none_or(|name| is_about(event, name)));
+    let warning = events.iter().rev().find(|event| {
+        event.type_.as_deref() == Some("Warning")
+            // Says that a container is started again and again, which the state says, too.
+            && event.reason.as_deref() != Some("BackOff")
+            && container.is_none_or(|name| is_about(event, name))
+    });
     warning.map(|event| event_text(event))
+}
+
+/// Whether a pod counts as ready as soon as its containers run, because one of them is not asked by any probe.
+pub(super) fn is_unprobed(pod: &Pod) -> bool {
+    let job = pod.metadata.owner_references.iter().flatten().any(|owner| owner.kind == "Job");
+    let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    !job && !matches!(ended, Some("Succeeded" | "Failed"))
+        && containers.into_iter().any(|it| it.readiness_probe.is_none())
 }

@@ -143,8 +143,13 @@ pub(super) fn event_count(event: &Event) -> u32 {
 
 /// `Reason: message`, on one line.
 pub(super) fn event_text(event: &Event) -> String {
+    format!("{}: {}", event.reason.as_deref().unwrap_or("Event"), event_message(event))
+}
+
+/// An event's message on one line, without the mark of several that were counted together.
+pub(super) fn event_message(event: &Event) -> String {
     let message = event.message.as_deref().unwrap_or_default().trim();
-    one_line(&format!("{}: {message}", event.reason.as_deref().unwrap_or("Event")))
+    one_line(message.strip_prefix("(combined from similar events):").unwrap_or(message))
 }
 
 /// A text without line breaks and runs of blanks.

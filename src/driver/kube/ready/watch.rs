@@ -21,6 +21,9 @@ use crate::model::{Progress, ProgressSink};
 /// Changes come in bursts; they are judged together.
 const SETTLE: Duration = Duration::from_millis(50);
 
+/// A cluster where something always changes must not put off the judgement for ever.
+const BURST: Duration = Duration::from_millis(500);
+
 /// Some states become fatal by lasting, without a change.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -97,15 +100,14 @@ impl Cluster {
         let mut trouble: Option<ApiError> = None;
         loop {
             let timed_out = tokio::select! {
-                notice = stores.notices.next() => {
-                    let Some(notice) = notice else { continue };
+                Some(notice) = stores.notices.next() => {
                     note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
                     // What else arrives at once belongs to the same picture.
-                    while let Ok(Some(notice)) = timeout_at(Instant::now() + SETTLE, stores.notices.next()).await {
+                    let burst = end.min(Instant::now() + BURST);
+                    while Instant::now() < burst
+                        && let Ok(Some(notice)) = timeout_at(Instant::now() + SETTLE, stores.notices.next()).await
+                    {
                         note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
-                        if Instant::now() >= end {
-                            break;
-                        }
                     }
                     false
                 }
@@ -155,10 +157,16 @@ impl Cluster {
         for finding in crashed {
             let (Some(pod), Some(container)) = (&finding.pod, &finding.container) else { continue };
             let namespace = finding.object.namespace.as_deref().unwrap_or_default();
-            let previous = pods::has_restarted(&snapshot.pods, namespace, pod, container);
-            let log = self.log_tail(namespace, pod, Some(container), policy.log_lines, previous);
-            if let Ok(Ok(log)) = timeout_at(end, log).await {
-                finding.log = log;
+            let running = pods::is_running(&snapshot.pods, namespace, pod, container);
+            // It may have been started again since the snapshot; then its last words are one start back.
+            for previous in [running, true] {
+                let log = self.log_tail(namespace, pod, Some(container), policy.log_lines, previous);
+                if let Ok(Ok(log)) = timeout_at(end, log).await
+                    && !log.is_empty()
+                {
+                    finding.log = log;
+                    break;
+                }
             }
         }
     }

@@ -98,6 +98,9 @@ impl Tunnels {
     /// As for [`Tunnels::socket`]; also when no pod is known by that name now.
     pub async fn hdfs_socket(&self, namespace: &str, host: &str, port: u16) -> Result<PathBuf, TunnelError> {
         let address = Address::Host { namespace: namespace.to_owned(), host: host.to_owned(), port };
+        if let Some(path) = self.opened(&address) {
+            return Ok(path);
+        }
         // Told at once rather than by a closed connection: the caller may have another way.
         address.resolve(&self.inner.cluster.client()).await?;
         self.open(address)
@@ -109,13 +112,17 @@ impl Tunnels {
         lock(&self.inner.errors).get(socket).cloned()
     }
 
+    fn opened(&self, address: &Address) -> Option<PathBuf> {
+        let open = lock(&self.inner.open);
+        let (path, listening) = open.sockets.get(address)?;
+        (!listening.is_finished()).then(|| path.clone())
+    }
+
     fn open(&self, address: Address) -> Result<PathBuf, TunnelError> {
-        let mut open = lock(&self.inner.open);
-        if let Some((path, listening)) = open.sockets.get(&address)
-            && !listening.is_finished()
-        {
-            return Ok(path.clone());
+        if let Some(path) = self.opened(&address) {
+            return Ok(path);
         }
+        let mut open = lock(&self.inner.open);
         open.count += 1;
         let path = self.inner.dir.join(format!("{}.sock", open.count));
         let listener = UnixListener::bind(&path)

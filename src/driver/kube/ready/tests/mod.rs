@@ -127,8 +127,10 @@ fn waits(reason: &str, message: &str) -> Value {
 
 /// An event about this pod's container `main`, or about another object.
 fn event(uid: &str, reason: &str, message: &str, count: u32) -> Value {
+    let of_container = matches!(reason, "Failed" | "Unhealthy" | "BackOff");
+    let path = if of_container { json!("spec.containers{main}") } else { Value::Null };
     json!({
-        "metadata": {"name": format!("{uid}.{reason}"), "namespace": "ns"}, "involvedObject": {"uid": uid},
+        "metadata": {"name": format!("{uid}.{reason}"), "namespace": "ns"}, "involvedObject": {"uid": uid, "fieldPath": path},
         "type": "Warning", "reason": reason, "message": message, "count": count, "lastTimestamp": JUST_NOW
     })
 }
