@@ -64,7 +64,8 @@ fn describe(id: &str, question: &Question) -> String {
         (None, true) => ", optional".to_owned(),
         (None, false) => ", required".to_owned(),
     };
-    let choices = if question.choices.is_empty() { String::new() } else { format!(": {}", question.choices.join(", ")) };
+    let choices =
+        if question.choices.is_empty() { String::new() } else { format!(": {}", question.choices.join(", ")) };
     let help = question.help.as_ref().map(|help| format!("    {}\n", help.en())).unwrap_or_default();
     format!("{id}.{}  ({kind}{choices}{default})\n    {}\n{help}", question.id, question.title.en())
 }

@@ -89,9 +89,9 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
         return Ok(Exit::Done);
     }
     let sends = |plan: &Plan| {
-        plan.actions.iter().any(|action| {
-            matches!(action.step, Step::Release { .. }) && action.change != plan::Change::Nothing
-        })
+        plan.actions
+            .iter()
+            .any(|action| matches!(action.step, Step::Release { .. }) && action.change != plan::Change::Nothing)
     };
     let helm = if sends(&prepared.plan) { Some(session::helm(global, &prepared.cluster).await?) } else { None };
     if !output.json {
@@ -127,7 +127,8 @@ pub(super) fn confirm(global: &Global, cluster: &Cluster, output: &Output) -> Re
     }
     let target = target(cluster.info());
     if !output.can_ask() {
-        let text = format!("there is no terminal to confirm the target {target} at: look at `windlass plan`, then add --yes");
+        let text =
+            format!("there is no terminal to confirm the target {target} at: look at `windlass plan`, then add --yes");
         return Err(Failed::text(Exit::Missing, text));
     }
     match output.ask(&format!("\ntarget: {target}\ngo on? [y/N] "))?.to_lowercase().as_str() {

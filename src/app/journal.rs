@@ -93,9 +93,8 @@ pub(super) fn list() -> io::Result<Vec<String>> {
 
 /// Whether a folder's name is a run's id: nothing else is ever removed.
 fn is_id(name: &str) -> bool {
-    name.split_once("Z-").is_some_and(|(time, hex)| {
-        time.len() == 15 && hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit())
-    })
+    name.split_once("Z-")
+        .is_some_and(|(time, hex)| time.len() == 15 && hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 /// Removes all but the last runs. What cannot be removed is tried again by the next run.

@@ -84,9 +84,9 @@ fn without_empty(answers: &serde_json::Value) -> serde_json::Value {
 
 /// Remembered answers whose questions still exist: the catalog may be newer than the install.
 fn known(mut layer: Layer, catalog: &Catalog) -> Layer {
-    layer.answers.retain(|(id, _, _)| {
-        catalog.questions(&id.component).iter().any(|question| question.id == id.question)
-    });
+    layer
+        .answers
+        .retain(|(id, _, _)| catalog.questions(&id.component).iter().any(|question| question.id == id.question));
     layer
 }
 

@@ -21,7 +21,9 @@ pub(super) fn watch(cancel: CancellationToken, private: Option<PathBuf>) -> Guar
         cancel.cancel();
         say("stopping: no new step begins, what runs is given time to end (again to leave at once)");
         any(&mut signals).await;
-        say("leaving at once: releases may be left pending and uploads with temporary names; `windlass status` shows, `windlass install` goes on");
+        say(
+            "leaving at once: releases may be left pending and uploads with temporary names; `windlass status` shows, `windlass install` goes on",
+        );
         if let Some(folder) = private {
             // The next run sweeps what cannot be removed now.
             let _ = std::fs::remove_dir_all(folder);

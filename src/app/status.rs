@@ -12,9 +12,7 @@ use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::observed::ObservedRelease;
 use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
-use crate::render::{
-    ComponentStatus, Endpoint, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, status_table,
-};
+use crate::render::{ComponentStatus, Endpoint, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
 
 /// Shows what is installed and how it is.
 pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) -> Result<Exit, Failed> {
@@ -40,7 +38,9 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
             revision: observed.map(|observed| observed.state.revision),
             state: how(component, observed),
             verified: component.verified.clone(),
-            drift: observed.map(|observed| observed.drift.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+            drift: observed
+                .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
             endpoints: component_endpoints(&cluster, component).await,
         });
     }

@@ -56,12 +56,7 @@ pub fn parse_manifest(text: &str, namespace: &str) -> Result<Vec<ManifestObject>
     Ok(objects)
 }
 
-fn collect(
-    body: Value,
-    line: usize,
-    namespace: &str,
-    objects: &mut Vec<ManifestObject>,
-) -> Result<(), ManifestError> {
+fn collect(body: Value, line: usize, namespace: &str, objects: &mut Vec<ManifestObject>) -> Result<(), ManifestError> {
     if body.is_null() {
         return Ok(());
     }

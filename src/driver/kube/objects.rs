@@ -96,19 +96,14 @@ impl Cluster {
             return Ok(found);
         }
         let api: Api<Namespace> = Api::all(self.client());
-        let metadata = ObjectMeta {
-            name: Some(name.to_owned()),
-            labels: Some(labels.clone()),
-            ..ObjectMeta::default()
-        };
+        let metadata =
+            ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         match retry::call("create", &format!("namespace {name}"), || api.create(&params, &namespace)).await {
             Ok(created) => Ok(namespace_state(created, true)),
             // By somebody else, or by our own call whose answer was lost.
-            Err(err) if err.kind() == ApiErrorKind::AlreadyExists => {
-                self.namespace(name).await?.ok_or(err)
-            }
+            Err(err) if err.kind() == ApiErrorKind::AlreadyExists => self.namespace(name).await?.ok_or(err),
             Err(err) => Err(err),
         }
     }
@@ -129,11 +124,7 @@ impl Cluster {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let bytes = |value: &Secret| ByteString(value.expose().as_bytes().to_vec());
         let secret = KubeSecret {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                labels: Some(labels.clone()),
-                ..ObjectMeta::default()
-            },
+            metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() },
             type_: Some(kind.to_owned()),
             data: Some(data.iter().map(|(key, value)| (key.clone(), bytes(value))).collect()),
             ..KubeSecret::default()

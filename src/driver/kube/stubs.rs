@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Cluster, KubeError};
-use crate::model::cluster::{ClaimState, Drift, ManifestObject, NamespaceState, ObjectRef, PodState, ReadyPolicy, ReleaseKey, ReleaseState, Finding};
+use crate::model::cluster::{
+    ClaimState, Drift, Finding, ManifestObject, NamespaceState, ObjectRef, PodState, ReadyPolicy, ReleaseKey,
+    ReleaseState,
+};
 use crate::model::{ProgressSink, Secret};
 
 /// Why waiting ended without readiness.
@@ -28,12 +31,39 @@ pub struct NotReady {
 }
 
 impl Cluster {
-    pub async fn wait_ready(&self, objects: &[ManifestObject], policy: &ReadyPolicy, deadline: Duration, progress: &ProgressSink) -> Result<(), WaitError> { todo!() }
+    pub async fn wait_ready(
+        &self,
+        objects: &[ManifestObject],
+        policy: &ReadyPolicy,
+        deadline: Duration,
+        progress: &ProgressSink,
+    ) -> Result<(), WaitError> {
+        todo!()
+    }
 
-    pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> { todo!() }
-    pub async fn pod_logs_tail(&self, namespace: &str, pod: &str, container: Option<&str>, lines: u32) -> Result<Vec<String>, KubeError> { todo!() }
+    pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> {
+        todo!()
+    }
+    pub async fn pod_logs_tail(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        lines: u32,
+    ) -> Result<Vec<String>, KubeError> {
+        todo!()
+    }
     /// Waits until a pod with these labels exists and all of them ended.
-    pub async fn wait_pods_ended(&self, namespace: &str, selector: &str, policy: &ReadyPolicy, deadline: Duration, progress: &ProgressSink) -> Result<Vec<PodState>, WaitError> { todo!() }
+    pub async fn wait_pods_ended(
+        &self,
+        namespace: &str,
+        selector: &str,
+        policy: &ReadyPolicy,
+        deadline: Duration,
+        progress: &ProgressSink,
+    ) -> Result<Vec<PodState>, WaitError> {
+        todo!()
+    }
 }
 
 /// Unix sockets that lead into pods.
@@ -45,12 +75,22 @@ pub struct Tunnels;
 pub struct TunnelError;
 
 impl Tunnels {
-    pub fn new(cluster: &Cluster) -> Result<Self, TunnelError> { todo!() }
-    pub fn socket(&self, namespace: &str, pod: &str, port: u16) -> Result<PathBuf, TunnelError> { todo!() }
+    pub fn new(cluster: &Cluster) -> Result<Self, TunnelError> {
+        todo!()
+    }
+    pub fn socket(&self, namespace: &str, pod: &str, port: u16) -> Result<PathBuf, TunnelError> {
+        todo!()
+    }
     /// `port`: a name or a number of the Service
-    pub fn service_socket(&self, namespace: &str, service: &str, port: &str) -> Result<PathBuf, TunnelError> { todo!() }
+    pub fn service_socket(&self, namespace: &str, service: &str, port: &str) -> Result<PathBuf, TunnelError> {
+        todo!()
+    }
     /// A host as Hadoop says it; `namespace` is where names without one are looked for.
-    pub async fn hdfs_socket(&self, namespace: &str, host: &str, port: u16) -> Result<PathBuf, TunnelError> { todo!() }
+    pub async fn hdfs_socket(&self, namespace: &str, host: &str, port: u16) -> Result<PathBuf, TunnelError> {
+        todo!()
+    }
     /// Why the last connection through this socket failed
-    pub fn last_error(&self, socket: &Path) -> Option<TunnelError> { todo!() }
+    pub fn last_error(&self, socket: &Path) -> Option<TunnelError> {
+        todo!()
+    }
 }

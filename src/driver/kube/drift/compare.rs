@@ -261,7 +261,9 @@ mod tests {
         let ports = |ports: Value| json!({"kind": "Service", "spec": {"ports": ports}});
         same(
             ports(json!([{"port": 80, "targetPort": "http"}, {"port": 53, "protocol": "UDP"}])),
-            ports(json!([{"port": 53, "protocol": "UDP", "nodePort": 1}, {"port": 80, "protocol": "TCP", "targetPort": "http"}])),
+            ports(
+                json!([{"port": 53, "protocol": "UDP", "nodePort": 1}, {"port": 80, "protocol": "TCP", "targetPort": "http"}]),
+            ),
         );
         assert_eq!(
             paths(
@@ -296,7 +298,10 @@ mod tests {
         let live = json!({"kind": "Secret", "data": {"a": "YQ==", "b": "c2VjcmV0", "c": "eA==", "more": "x"}});
         let found = differences(&manifest, &live);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].path.as_str(), found[0].expected.as_str(), found[0].found.as_str()), ("data.c", "(set)", "(other)"));
+        assert_eq!(
+            (found[0].path.as_str(), found[0].expected.as_str(), found[0].found.as_str()),
+            ("data.c", "(set)", "(other)")
+        );
         same(
             json!({"kind": "Secret", "data": null, "stringData": {"b": "secret"}}),
             json!({"kind": "Secret", "data": {"b": "c2VjcmV0"}}),

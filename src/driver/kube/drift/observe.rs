@@ -55,9 +55,11 @@ impl Cluster {
         let what = format!("autoscalers in {namespace}");
         let all = ListParams::default();
         let list = retry::call("list", &what, || api.list(&all)).await?;
-        Ok(list.items.iter().filter_map(|scaler| scaler.spec.as_ref()).any(|spec| {
-            spec.scale_target_ref.kind == object.kind && spec.scale_target_ref.name == object.name
-        }))
+        Ok(list
+            .items
+            .iter()
+            .filter_map(|scaler| scaler.spec.as_ref())
+            .any(|spec| spec.scale_target_ref.kind == object.kind && spec.scale_target_ref.name == object.name))
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) fn parse(text: &str) -> Option<i128> {
     let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok().map(i128::from) };
     let mut value = digits(whole)?.checked_mul(scale)?;
     let below = i32::try_from(fraction.len()).ok().filter(|&len| len <= 15)?;
-    value = value.checked_add(digits(fraction)?.checked_mul(scale)?.checked_div(10_i128.checked_pow(below as u32)?)?)?;
+    value =
+        value.checked_add(digits(fraction)?.checked_mul(scale)?.checked_div(10_i128.checked_pow(below as u32)?)?)?;
     if let Some(exponent) = exponent {
         let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
         value = if exponent < 0 { value / power } else { value.checked_mul(power)? };
