@@ -99,7 +99,7 @@ host_state() {
 namespaces() {
   local own
   own=$(readlink /proc/self/ns/net)
-  find /proc -maxdepth 1 -name '[0-9]*' | while read -r process; do
+  find /proc -maxdepth 1 -name '[0-9]*' 2>/dev/null | while read -r process; do
     [ "$(readlink "$process/ns/net" 2>/dev/null || echo "$own")" = "$own" ] || grep -qs "windlass-sandbox\|/process_api" "$process/cgroup" || echo "$process $(tr '\0' ' ' <"$process/cmdline")"
   done
 }

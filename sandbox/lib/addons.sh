@@ -148,9 +148,9 @@ ${livy:+  image: "$REGISTRY/${livy%:*}"
 }  memory: 384Mi
   storage: 1Gi
   driver_memory: 512Mi
-  driver_cores: 1
+  driver_cores: 250m
   executor_memory: 512Mi
-  executor_cores: 1
+  executor_cores: 250m
   executor_instances: 1
 spark-history-server:
   memory: 384Mi

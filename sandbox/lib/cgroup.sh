@@ -24,8 +24,11 @@ cgroup_folders() {
 make_cgroups() {
   local root file controller
   if [ -e "$CGROUPS/cgroup.controllers" ]; then
-    # v2: a controller must be handed down by every folder on the way.
-    for controller in $REQUIRED_CONTROLLERS hugetlb io; do
+    # v2: a controller must be handed down by every folder on the way. The kubelet hands down all there are; what the
+    # host did before is noted, so that `down` can put it back.
+    mkdir -p "$TRACES"
+    [ -e "$TRACES/controllers" ] || publish "$TRACES/controllers" <"$CGROUPS/cgroup.subtree_control"
+    for controller in $REQUIRED_CONTROLLERS; do
       echo "+$controller" >"$CGROUPS/cgroup.subtree_control" 2>/dev/null || true
     done
     for controller in $REQUIRED_CONTROLLERS; do
@@ -59,6 +62,16 @@ enter_cgroups() {
 
 cgroup_processes() {
   cgroup_folders | while read -r folder; do find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null || true; done | sort -un
+}
+
+# v2: stops handing down at the root what was not handed down before. What others use by now cannot be taken back.
+restore_controllers() {
+  local controller
+  [ -e "$TRACES/controllers" ] && [ -e "$CGROUPS/cgroup.subtree_control" ] || return 0
+  # shellcheck disable=SC2013  # words of one line
+  for controller in $(cat "$CGROUPS/cgroup.subtree_control"); do
+    grep -qw "$controller" "$TRACES/controllers" || echo "-$controller" >"$CGROUPS/cgroup.subtree_control" 2>/dev/null || true
+  done
 }
 
 # Kills every process of the node and removes the folders. Says what is left, if anything is.

@@ -122,6 +122,7 @@ remove_host_traces() {
   if [ -f "$TRACES/modules" ]; then
     while read -r entry; do modprobe -r "$entry" 2>/dev/null || true; done < <(tac "$TRACES/modules")
   fi
+  restore_controllers
   rm -rf "$TRACES"
 }
 

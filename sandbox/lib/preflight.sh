@@ -4,6 +4,7 @@
 
 # MiB. What they come from is in docs/sandbox.md, measured; the environment changes them for odd machines.
 MIN_MEMORY=${WINDLASS_SANDBOX_MIN_MEMORY:-2800}
+if [ "${NODE_ONLY:-no}" = yes ]; then MIN_MEMORY=${WINDLASS_SANDBOX_MIN_MEMORY:-1000}; fi
 MIN_MEMORY_BUILD=${WINDLASS_SANDBOX_MIN_MEMORY_BUILD:-2000}
 MIN_DISK=${WINDLASS_SANDBOX_MIN_DISK:-6000}
 MIN_DISK_BUILD=${WINDLASS_SANDBOX_MIN_DISK_BUILD:-14000}

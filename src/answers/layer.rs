@@ -103,13 +103,13 @@ pub fn parse_file(name: &str, text: &str, kind: LayerKind) -> Result<AnswersFile
 pub fn from_flags(flags: &[String]) -> Result<Layer, Findings> {
     let mut findings = Findings::default();
     let mut answers: BTreeMap<QuestionId, (Pos, Raw)> = BTreeMap::new();
-    for (index, flag) in flags.iter().enumerate() {
-        let pos = Pos { line: index + 1, column: 1 };
+    for flag in flags {
+        let pos = Pos::default();
         match flag.split_once('=').map(|(id, value)| (id.parse::<QuestionId>(), value)) {
             Some((Ok(id), value)) => {
                 answers.insert(id, (pos, Raw::Text(value.to_owned())));
             }
-            _ => findings.add("--set", pos, "expected component.question=answer"),
+            _ => findings.add("--set", pos, format!("expected component.question=answer, found `{flag}`")),
         }
     }
     let answers = answers.into_iter().map(|(id, (pos, raw))| (id, pos, raw)).collect();
@@ -137,7 +137,7 @@ pub fn from_environment(
     let mut given: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
     given.sort();
     for (name, value) in given {
-        let pos = Pos { line: 1, column: 1 };
+        let pos = Pos::default();
         match known.get(&name) {
             Some(id) => answers.push((id.clone(), pos, Raw::Text(value))),
             None => {

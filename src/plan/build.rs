@@ -17,6 +17,7 @@ use crate::model::{PULL_SECRET, SecretRef, digest};
 pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
     let mut builder =
         Builder { wanted, observed, actions: Vec::new(), done: BTreeMap::new(), results: BTreeMap::new() };
+    builder.register();
     builder.namespaces();
     for component in &wanted.components {
         builder.component(component);
@@ -47,6 +48,20 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// Who gives which result is known before edges are drawn: a user of a result may come first in the catalog.
+    fn register(&mut self) {
+        for component in &self.wanted.components {
+            let phases = [("before", &component.before), ("after", &component.after), ("verify", &component.verify)];
+            for (phase, actions) in phases {
+                for (index, act) in actions.iter().enumerate() {
+                    if let Some(name) = &act.register {
+                        self.results.insert(name.clone(), format!("{}/{phase}-{}", component.id, index + 1));
+                    }
+                }
+            }
+        }
+    }
+
     /// Namespaces and pull secrets come first and may serve several components.
     fn namespaces(&mut self) {
         let mut seen = BTreeSet::new();
@@ -174,9 +189,6 @@ impl Builder<'_> {
         needs.extend(act.results.iter().filter_map(|name| self.results.get(name).cloned()));
         needs.sort();
         needs.dedup();
-        if let Some(name) = &act.register {
-            self.results.insert(name.clone(), id.clone());
-        }
         let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
         let mut made = Action {
             change,

@@ -1,1 +1,169 @@
 //! Plans of the embedded catalog against invented clusters.
+
+use super::*;
+use crate::answers::{Answers, Resolved, from_flags, resolve};
+use crate::catalog::load;
+use crate::model::CHART_DIGEST;
+use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
+use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease};
+use crate::model::state::{ComponentState, InstallState, STATE_SCHEMA, Verified};
+
+fn wanted(flags: &[&str]) -> Resolved {
+    let catalog = load(&[]).unwrap();
+    let flags = [&["livy.image=r/livy", "livy.image_tag=1"], flags].concat();
+    let flags: Vec<String> = flags.into_iter().map(str::to_owned).collect();
+    let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+    resolve(&catalog, &answers).unwrap()
+}
+
+/// A cluster in which everything is as wanted.
+fn settled(wanted: &Resolved) -> Observed {
+    let empty = plan(wanted, &Observed::default(), false);
+    let mut observed = Observed::default();
+    let mut state = InstallState { schema: STATE_SCHEMA, ..InstallState::default() };
+    let mut folders = std::collections::BTreeMap::new();
+    for action in &empty.actions {
+        match &action.step {
+            Step::Namespace { name, .. } => {
+                observed.namespaces.insert(name.clone());
+            }
+            Step::Record { record, .. } => {
+                let verified = Some(Verified { at: "now".into(), passed: true, why: None });
+                let known = ComponentState {
+                    record: record.clone(),
+                    installed: "now".into(),
+                    uploads: Default::default(),
+                    verified,
+                };
+                state.components.insert(action.component.clone(), known);
+            }
+            Step::Act { action: crate::catalog::ActionKind::HdfsMkdir { path, mode }, .. } => {
+                folders.insert(path.clone(), Folder::Mode(u16::from_str_radix(mode, 8).unwrap()));
+            }
+            Step::Release { key, chart, values } => {
+                let state = ReleaseState {
+                    key: key.clone(),
+                    revision: 1,
+                    status: ReleaseStatus::Deployed,
+                    chart_name: "x".into(),
+                    chart_version: "1".into(),
+                    chart_annotations: [(CHART_DIGEST.to_owned(), chart.clone())].into(),
+                    config: values.clone(),
+                    manifest: vec![],
+                    description: String::new(),
+                    updated: String::new(),
+                    history: vec![],
+                };
+                let found = ObservedRelease { state, drift: vec![], unready: vec![] };
+                observed.releases.insert(key.clone(), found);
+            }
+            _ => {}
+        }
+    }
+    observed.hdfs = ObservedHdfs::Reached { folders, uploads: Default::default() };
+    observed.state = Some(state);
+    observed
+}
+
+fn changed(plan: &Plan) -> Vec<&str> {
+    plan.actions.iter().filter(|action| action.change != Change::Nothing).map(|action| action.id.as_str()).collect()
+}
+
+#[test]
+fn an_empty_cluster_gets_everything_in_order() {
+    let plan = plan(&wanted(&[]), &Observed::default(), true);
+    let at = |id: &str| plan.actions.iter().position(|action| action.id == id).unwrap_or_else(|| panic!("{id}"));
+    for (first, second) in [
+        ("namespace/apache-hdfs", "hdfs/release"),
+        ("hdfs/ready", "livy/before-1"),
+        ("livy/before-1", "livy/release"),
+        ("shared-libraries/after-2", "livy/release"),
+        ("livy/verify-1", "spark-history-server/verify-1"),
+    ] {
+        assert!(at(first) < at(second), "{first} before {second}");
+    }
+    for action in &plan.actions {
+        for need in &action.needs {
+            assert!(plan.get(need).is_some(), "{} needs {need}, which is not in the plan", action.id);
+        }
+    }
+    // The history server's proof waits for the application that Livy's proof ran.
+    let needs = &plan.get("spark-history-server/verify-1").unwrap().needs;
+    assert!(needs.contains(&"livy/verify-1".to_owned()), "{needs:?}");
+    // Its release does not wait for Livy.
+    let needs = &plan.get("spark-history-server/release").unwrap().needs;
+    assert!(needs.iter().all(|need| !need.starts_with("livy/")), "{needs:?}");
+}
+
+#[test]
+fn a_settled_cluster_needs_nothing() {
+    let wanted = wanted(&[]);
+    let plan = plan(&wanted, &settled(&wanted), true);
+    assert_eq!(changed(&plan), Vec::<&str>::new());
+    assert!(!plan.has_work());
+}
+
+#[test]
+fn equal_inputs_give_equal_bytes() {
+    let bytes = || serde_json::to_string(&plan(&wanted(&[]), &Observed::default(), true)).unwrap();
+    assert_eq!(bytes(), bytes());
+}
+
+#[test]
+fn a_changed_answer_changes_its_release_and_is_shown() {
+    let before = settled(&wanted(&[]));
+    let plan = plan(&wanted(&["spark-history-server.memory=2Gi"]), &before, false);
+    assert_eq!(
+        changed(&plan),
+        [
+            "spark-history-server/release",
+            "spark-history-server/ready",
+            "spark-history-server/after-1",
+            "spark-history-server/record"
+        ]
+    );
+    let why = &plan.get("spark-history-server/release").unwrap().why;
+    assert!(why.iter().any(|why| why.contains("becomes") && why.contains("2Gi")), "{why:?}");
+}
+
+#[test]
+fn a_mode_and_a_missing_file_are_all_that_is_mended() {
+    let wanted = wanted(&["shared-libraries.source=/jars"]);
+    let mut observed = settled(&wanted);
+    let ObservedHdfs::Reached { folders, uploads } = &mut observed.hdfs else { panic!() };
+    folders.insert("/shared/spark-logs".into(), Folder::Mode(0o755));
+    let files = [("a.jar".to_owned(), Comparison::Absent), ("b.jar".to_owned(), Comparison::Same)];
+    uploads.insert("/datagram/sharedlibs/*.jar".into(), files.into());
+    let plan = plan(&wanted, &observed, false);
+    let ids: Vec<_> = changed(&plan).into_iter().filter(|id| !id.ends_with("/record")).collect();
+    assert_eq!(ids, ["hdfs/after-3", "shared-libraries/after-2"]);
+    let upload = plan.get("shared-libraries/after-2").unwrap();
+    assert_eq!(upload.why, ["/datagram/sharedlibs/a.jar is not there"]);
+    assert_eq!(upload.change, Change::Update);
+}
+
+#[test]
+fn a_proof_that_failed_is_wanted_again() {
+    let wanted = wanted(&[]);
+    let mut observed = settled(&wanted);
+    if let Some(known) = observed.state.as_mut().unwrap().components.get_mut("livy") {
+        known.verified = Some(Verified { at: "now".into(), passed: false, why: Some("bad".into()) });
+    }
+    assert!(changed(&plan(&wanted, &observed, true)).contains(&"livy/verify-1"));
+    assert_eq!(changed(&plan(&wanted, &observed, false)), Vec::<&str>::new());
+}
+
+#[test]
+fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
+    let state = settled(&wanted(&[])).state.unwrap();
+    let error = uninstall(&state, Some(&["hdfs".to_owned()]), false).unwrap_err().to_string();
+    assert!(error.contains("livy") && error.contains("--components hdfs,"), "{error}");
+    let plan = uninstall(&state, None, false).unwrap();
+    let at = |id: &str| plan.actions.iter().position(|action| action.id == id).unwrap();
+    assert!(at("livy/uninstall") < at("hdfs/uninstall"));
+    assert!(!plan.actions.iter().any(|action| matches!(action.step, Step::PurgeClaims { .. })));
+    let purge = uninstall(&state, None, true).unwrap();
+    assert!(purge.actions.iter().any(
+        |action| matches!(&action.step, Step::PurgeClaims { key } if *key == ReleaseKey::new("apache-hdfs", "my-hdfs"))
+    ));
+}

@@ -51,6 +51,7 @@ fn finding_lines(finding: &Finding, logs: Logs, indent: usize) -> Vec<Spans> {
     if !place.is_empty() {
         lines.push(Spans::indent(indent).add(Paint::Plain, place.join(", ")));
     }
+    let indent = if place.is_empty() { indent } else { indent + 2 };
     let mut message = text::clean_lines(&finding.message).into_iter();
     let reason = Spans::indent(indent).add(Paint::Warn, &finding.reason);
     lines.push(match message.next() {

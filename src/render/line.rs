@@ -145,6 +145,9 @@ impl Line {
             }
             self.redrawn = Some(now);
         }
+        if text.is_empty() {
+            return Ok(());
+        }
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
@@ -206,11 +209,9 @@ impl Line {
             Event::ActionRetried { id, attempt, after_seconds, errors } => {
                 let next = now.saturating_add(i64::try_from(*after_seconds).unwrap_or(0).saturating_mul(1000));
                 self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
-                let told = format!(", attempt {attempt} failed, the next in {}", text::whole(*after_seconds));
-                let mut lines =
-                    vec![self.fit(
-                        self.head("retry", Paint::Warn, elapsed(id, now, state), id, state).add(Paint::Warn, told),
-                    )];
+                let told = format!(": again in {}", text::whole(*after_seconds));
+                let head = self.head("retry", Paint::Warn, elapsed(id, now, state), id, state);
+                let mut lines = vec![self.fit_before(head, told.len()).add(Paint::Warn, told)];
                 lines.extend(failure(errors, &[], &[], Logs::None, 4));
                 lines
             }
@@ -244,7 +245,7 @@ impl Line {
             Event::ActionBlocked { id, by } => {
                 let line = self.head("blocked", Paint::Warn, None, id, state);
                 let by = format!(": blocked by {} ({by})", state.title(by));
-                vec![self.fit(line.add(Paint::Warn, by))]
+                vec![line.add(Paint::Warn, by)]
             }
             // What was never begun is the summary's to tell, in one place.
             Event::ActionStopped { begun: false, .. } if !verbose => Vec::new(),
@@ -302,9 +303,14 @@ impl Line {
         line.add(Paint::Plain, state.title(id))
     }
 
-    /// Lines about progress are cut on a terminal; why something failed is never.
+    /// Lines about progress are cut on a terminal; why something failed or will not run is never.
     fn fit(&self, line: Spans) -> Spans {
-        if self.options.live { line.cut(self.options.width) } else { line }
+        self.fit_before(line, 0)
+    }
+
+    /// The same with room for what must be seen after it.
+    fn fit_before(&self, line: Spans, after: usize) -> Spans {
+        if self.options.live { line.cut(self.options.width.saturating_sub(after)) } else { line }
     }
 }
 

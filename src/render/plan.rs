@@ -67,9 +67,9 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
     let mut lines: Vec<Spans> = plan
         .overlaid
         .iter()
-        .map(|(component, folder)| {
+        .flat_map(|(component, folder)| {
             let told = format!("the definition of {component} comes from {folder}, not from windlass itself");
-            Spans::new().add_label(Paint::Warn, "note: ").add(Paint::Plain, told)
+            wrapped("note: ", Paint::Warn, &told, look, 0)
         })
         .collect();
     let widest = |name: fn(&Action) -> &str, least: &str| {
@@ -83,7 +83,9 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
     let component = widest(|action| &action.component, "component");
     let title = widest(|action| &action.title, "action");
     let before = change + 2 + component + 2;
-    let layout = Layout { change, component, title, before, look };
+    let words = plan.actions.iter().flat_map(|action| &action.why).flat_map(|why| why.split_whitespace());
+    let word = words.map(|word| text::width(&text::clean(word))).max().unwrap_or(0);
+    let layout = Layout { change, component, title, word, before, look };
     if !plan.actions.is_empty() {
         let head = Spans::new().column(Paint::Dim, "change", change).gap(2).column(Paint::Dim, "component", component);
         lines.push(head.gap(2).column(Paint::Dim, "action", if layout.beside() { title } else { 0 }).gap(2).add(
@@ -95,23 +97,40 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
         }
         lines.push(Spans::new());
     }
-    lines.push(Spans::new().add(Paint::Bold, totals(plan.actions.iter().map(|action| action.change))));
+    let totals = text::wrap(&totals(plan.actions.iter().map(|action| action.change)), look.width);
+    lines.extend(totals.into_iter().map(|row| Spans::new().add(Paint::Bold, row)));
     join(lines, look.color)
+}
+
+/// A text after its label, broken between words.
+pub(super) fn wrapped(label: &str, paint: Paint, text: &str, look: &Look, indent: usize) -> Vec<Spans> {
+    let after = indent + label.len();
+    text::wrap(&text::clean(text), look.width.saturating_sub(after))
+        .into_iter()
+        .enumerate()
+        .map(|(row, text)| {
+            let line = Spans::indent(indent);
+            let line = if row == 0 { line.add_label(paint, label) } else { line.gap(label.len()) };
+            line.add(Paint::Plain, text)
+        })
+        .collect()
 }
 
 struct Layout<'a> {
     change: usize,
     component: usize,
     title: usize,
+    /// The longest word of the reasons.
+    word: usize,
     /// Columns before the title.
     before: usize,
     look: &'a Look,
 }
 
 impl Layout<'_> {
-    /// Whether the reasons have a column of their own.
+    /// Whether the reasons have a column of their own: one that none of their words breaks out of.
     fn beside(&self) -> bool {
-        self.look.width.saturating_sub(self.before + self.title + 2) >= LEAST
+        self.look.width.saturating_sub(self.before + self.title + 2) >= self.word.max(LEAST)
     }
 
     fn action(&self, action: &Action, lines: &mut Vec<Spans>) {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Look;
 use super::paint::{Paint, Spans, join};
-use super::plan::target;
+use super::plan::{target, wrapped};
 use super::text;
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::Verified;
@@ -133,8 +133,8 @@ pub fn status_table(report: &StatusReport, look: &Look) -> String {
         lines.push(Spans::new());
     }
     let widest = report.components.iter().map(|row| row.state.word().0.len()).max().unwrap_or(0);
-    let rows: Vec<Vec<(Paint, String)>> = report.components.iter().map(cells).collect();
-    let columns: Vec<usize> = (0..CELLS)
+    let rows: Vec<[(Paint, String); 6]> = report.components.iter().map(cells).collect();
+    let columns: Vec<usize> = (0..6)
         .map(|column| rows.iter().map(|row| text::width(&text::clean(&row[column].1))).max().unwrap_or(0))
         .collect();
     let used: Vec<usize> = columns.iter().copied().filter(|width| *width > 0).collect();
@@ -145,15 +145,14 @@ pub fn status_table(report: &StatusReport, look: &Look) -> String {
             lines
                 .push(line.fold(Spans::new(), |line, ((paint, text), width)| line.column(*paint, text, *width).gap(2)));
         } else {
-            let mut cells = cells.into_iter();
-            let (paint, word) = cells.next().unwrap_or((Paint::Plain, String::new()));
+            let [(paint, word), title, version, release, revision, verified] = cells;
             let head = Spans::new().column(paint, word, widest).gap(2);
-            let name = format!("{} {}", row.title, row.version);
-            lines.push(head.add(Paint::Bold, name));
-            let rest: Vec<(Paint, String)> = cells.skip(2).filter(|(_, text)| !text.is_empty()).collect();
-            lines.extend(rest.into_iter().map(|(paint, text)| Spans::indent(DETAIL).add(paint, text)));
+            lines.push(head.add(Paint::Bold, format!("{} {}", title.1, version.1)));
+            let release: Vec<String> = [release.1, revision.1].into_iter().filter(|text| !text.is_empty()).collect();
+            let rest = [(Paint::Plain, release.join(", ")), verified].into_iter().filter(|(_, text)| !text.is_empty());
+            lines.extend(rest.map(|(paint, text)| Spans::indent(DETAIL).add(paint, text)));
         }
-        lines.extend(details(row));
+        lines.extend(details(row, look));
     }
     lines.push(Spans::new());
     lines.push(Spans::new().add(Paint::Bold, counts(report)));
@@ -163,28 +162,31 @@ pub fn status_table(report: &StatusReport, look: &Look) -> String {
 /// How far what belongs to a component is moved in.
 const DETAIL: usize = 4;
 
-/// State, name, version, release, revision, verified.
-const CELLS: usize = 6;
-
-fn cells(row: &StatusRow) -> Vec<(Paint, String)> {
+/// State, name, version, release, revision, verified; empty where there is nothing to tell.
+fn cells(row: &StatusRow) -> [(Paint, String); 6] {
     let (word, paint) = row.state.word();
     let installed = row.state != ComponentStatus::NotInstalled;
-    // Why a verify failed is told below, where it has room.
-    let (verified, tone) = match &row.verified {
-        Some(Verified { at, passed: false, .. }) => (format!("verification failed {at}"), Paint::Bad),
-        other => verified(other.as_ref()),
+    let release = row.release.as_ref().filter(|_| installed).map(ToString::to_string);
+    let revision = row.revision.filter(|_| installed).map(|revision| format!("revision {revision}"));
+    let (verified, tone) = match (&row.verified, &row.state) {
+        (_, ComponentStatus::NotInstalled) => (String::new(), Paint::Plain),
+        // Why a verify failed is told below, where it has room.
+        (Some(Verified { at, passed: false, .. }), _) => (format!("verification failed {at}"), Paint::Bad),
+        // What is healthy without one has nothing to verify.
+        (None, ComponentStatus::Healthy | ComponentStatus::Missing) => (String::new(), Paint::Plain),
+        (known, _) => verified(known.as_ref()),
     };
-    vec![
+    [
         (paint, word.to_owned()),
         (Paint::Bold, row.title.clone()),
         (Paint::Plain, row.version.clone()),
-        (Paint::Plain, row.release.as_ref().filter(|_| installed).map(ToString::to_string).unwrap_or_default()),
-        (Paint::Plain, row.revision.map(|revision| format!("revision {revision}")).unwrap_or_default()),
-        if installed { (tone, verified) } else { (Paint::Plain, String::new()) },
+        (Paint::Plain, release.unwrap_or_default()),
+        (Paint::Plain, revision.unwrap_or_default()),
+        (tone, verified),
     ]
 }
 
-fn details(row: &StatusRow) -> Vec<Spans> {
+fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
     let reasons = match &row.state {
         ComponentStatus::NotReady(reasons) => reasons.as_slice(),
         _ => &[],
@@ -196,27 +198,20 @@ fn details(row: &StatusRow) -> Vec<Spans> {
         .chain(failed.iter().map(|why| ("verify: ", why)))
         .chain(row.drift.iter().map(|drift| ("drift: ", drift)));
     let mut lines: Vec<Spans> =
-        told.map(|(label, text)| Spans::indent(DETAIL).add_label(Paint::Warn, label).add(Paint::Plain, text)).collect();
+        told.flat_map(|(label, text)| wrapped(label, Paint::Warn, text, look, DETAIL)).collect();
     lines.extend(endpoint_lines(&row.endpoints, DETAIL));
     lines
 }
 
 fn counts(report: &StatusReport) -> String {
-    let mut told: Vec<(&str, usize)> = Vec::new();
-    for row in &report.components {
-        let word = row.state.word().0;
-        match told.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, count)) => *count += 1,
-            None => told.push((word, 1)),
-        }
-    }
-    let drifted = report.components.iter().filter(|row| !row.drift.is_empty()).count();
-    if report.components.iter().all(|row| row.state == ComponentStatus::NotInstalled) {
+    let of = |word: &str| report.components.iter().filter(|row| row.state.word().0 == word).count();
+    if of("not installed") == report.components.len() {
         return "nothing installed".to_owned();
     }
-    let mut told: Vec<String> = told.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
-    if drifted > 0 {
-        told.push(format!("{drifted} changed since the install"));
-    }
+    let told = ["healthy", "ready", "not ready", "missing", "not installed"].map(|word| (of(word), word));
+    let drifted = report.components.iter().filter(|row| !row.drift.is_empty()).count();
+    let told = told.into_iter().chain([(drifted, "changed since the install")]);
+    let told: Vec<String> =
+        told.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     told.join(", ")
 }

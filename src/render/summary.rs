@@ -2,12 +2,14 @@
 
 use super::failure::{Logs, failure};
 use super::paint::{Paint, Spans, join};
+use super::plan::wrapped;
 use super::status::{endpoint_lines, verified};
 use super::text;
 use super::{Endpoint, Look};
 use crate::event::{Counts, Outcome, RunState, Status};
 use crate::model::cluster::ReleaseKey;
 use crate::model::state::Verified;
+use crate::plan::Change;
 
 /// What the events do not tell.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,12 +80,17 @@ fn headline(state: &RunState) -> Spans {
         None => (format!("{command} did not come to an end"), Paint::Warn),
     };
     let Counts { done, unchanged, failed, blocked, stopped } = state.counts();
+    // What was found as wanted when planning is not left to do, even if the run did not come to it.
+    let unreached = |id: &&str| {
+        idle(state, id) && matches!(state.actions[*id].status, Status::Stopped(_) | Status::Waiting | Status::Running)
+    };
+    let unreached = ids(state).filter(unreached).count();
     let counts = [
         (done, "done"),
-        (unchanged, "unchanged"),
+        (unchanged + unreached, "unchanged"),
         (failed, "failed"),
         (blocked, "blocked"),
-        (stopped, if state.stopping { "stopped" } else { "not ended" }),
+        (stopped - unreached, "left to do"),
     ];
     let counts: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
@@ -110,7 +117,13 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
                 .map(|other| state.title(other))
                 .collect();
             if !blocked.is_empty() {
-                lines.extend(listed(&format!("{} blocked by it: ", blocked.len()), Paint::Warn, &blocked, look, 2));
+                lines.extend(wrapped(
+                    &format!("{} blocked by it: ", blocked.len()),
+                    Paint::Warn,
+                    &blocked.join(", "),
+                    look,
+                    2,
+                ));
             }
         }
     }
@@ -132,33 +145,18 @@ fn left(state: &RunState, look: &Look) -> Vec<Spans> {
     for (label, begun) in [("stopped: ", true), ("not begun: ", false)] {
         let titles: Vec<&str> = ids(state)
             .filter(|id| match state.actions[*id].status {
-                Status::Stopped(was) => was == begun,
+                Status::Stopped(was) => was == begun && (begun || !idle(state, id)),
                 Status::Running => begun,
-                Status::Waiting => !begun,
+                Status::Waiting => !begun && !idle(state, id),
                 _ => false,
             })
             .map(|id| state.title(id))
             .collect();
         if !titles.is_empty() {
-            lines.extend(listed(label, Paint::Warn, &titles, look, 0));
+            lines.extend(wrapped(label, Paint::Warn, &titles.join(", "), look, 0));
         }
     }
     lines
-}
-
-/// Titles after a label, broken between words.
-fn listed(label: &str, paint: Paint, titles: &[&str], look: &Look, indent: usize) -> Vec<Spans> {
-    let told = text::clean(&titles.join(", "));
-    let after = indent + label.len();
-    text::wrap(&told, look.width.saturating_sub(after))
-        .into_iter()
-        .enumerate()
-        .map(|(row, text)| {
-            let line = Spans::indent(indent);
-            let line = if row == 0 { line.add_label(paint, label) } else { line.gap(label.len()) };
-            line.add(Paint::Plain, text)
-        })
-        .collect()
 }
 
 fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
@@ -204,6 +202,11 @@ fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
         }
     }
     lines
+}
+
+/// Whether an action was announced to have nothing to do.
+fn idle(state: &RunState, id: &str) -> bool {
+    state.order.iter().any(|action| action.id == id && action.change == Change::Nothing)
 }
 
 /// The actions in the order announced; what was never announced comes last.

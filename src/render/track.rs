@@ -19,11 +19,16 @@ const BYTES_PAUSE: i64 = 15_000;
 /// Quarters that follow each other faster than this are told as one.
 const QUARTER_PAUSE: i64 = 1_000;
 
+/// After so long without a byte there is no speed to tell, only that.
+const STALLED: i64 = 5_000;
+
 /// One action. Times are milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct Track {
     samples: VecDeque<(i64, u64)>,
     total: u64,
+    /// When a byte moved last.
+    moved: i64,
     words: Option<String>,
     told_words: Option<(i64, String)>,
     told_bytes: Option<(i64, u64)>,
@@ -57,6 +62,9 @@ impl Track {
             self.samples.clear();
         }
         let known = self.samples.len();
+        if self.samples.back().is_none_or(|(_, last)| done != *last) {
+            self.moved = at;
+        }
         match self.samples.back_mut() {
             Some((last, amount)) if at - *last < SAMPLE && known > 1 => *amount = done,
             _ => self.samples.push_back((at, done)),
@@ -79,7 +87,7 @@ impl Track {
         self.words.as_deref()
     }
 
-    /// "25 %, 10.0 MiB of 40.0 MiB, 3.3 MiB/s, 9s left".
+    /// "25 %, 10.0 MiB of 40.0 MiB, 3.3 MiB/s, 9s left", or for how long nothing has moved.
     pub(super) fn progress(&self, now: i64) -> Option<String> {
         let (_, done) = *self.samples.back()?;
         let done = done.min(self.total);
@@ -87,7 +95,10 @@ impl Track {
             Some(percent) => format!("{percent} %, {} of {}", text::bytes(done), text::bytes(self.total)),
             None => text::bytes(done),
         };
-        if let Some(rate) = self.rate(now).filter(|_| done < self.total) {
+        if done < self.total && now - self.moved >= STALLED {
+            let seconds = u64::try_from((now - self.moved) / 1000).unwrap_or_default();
+            text.push_str(&format!(", nothing moved for {}", text::whole(seconds)));
+        } else if let Some(rate) = self.rate(now).filter(|_| done < self.total) {
             text.push_str(&format!(", {}/s", text::bytes(rate)));
             if let Some(seconds) = (self.total - done).checked_div(rate) {
                 text.push_str(&format!(", {} left", text::whole(seconds)));
@@ -152,8 +163,9 @@ mod tests {
             track.bytes(second * 1000, 50 * MIB + u64::try_from(second).unwrap() * MIB, 100 * MIB);
         }
         assert_eq!(track.progress(20_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, 1.0 MiB/s, 30s left");
-        // Nothing comes any more: it gets slower, and nothing is promised in the end.
-        assert_eq!(track.progress(30_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, 512.0 KiB/s, 1m 00s left");
+        // Nothing comes any more: it gets slower, and then nothing is promised.
+        assert_eq!(track.progress(24_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, 731.4 KiB/s, 42s left");
+        assert_eq!(track.progress(30_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, nothing moved for 10s");
         track.bytes(31_000, 100 * MIB, 100 * MIB);
         assert_eq!(track.progress(31_000).unwrap(), "100 %, 100.0 MiB of 100.0 MiB");
     }

@@ -28,24 +28,30 @@ maven_copy() {
   fi
 }
 
-# pom_of COORDINATE...: a pom of exactly these artifacts (group:artifact:type[:classifier]:version) and nothing they need.
-pom_of() {
-  local coordinate g a t c v
-  printf '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>\n'
-  printf '<groupId>windlass.sandbox</groupId><artifactId>list</artifactId><version>1</version><packaging>pom</packaging><dependencies>\n'
-  for coordinate in "$@"; do
-    case $coordinate in
-    *[!A-Za-z0-9._:-]* | :* | *:: | *:) die "$coordinate is not a Maven coordinate (group:artifact:type[:classifier]:version)" ;;
-    esac
-    IFS=: read -r g a t c v <<<"$coordinate"
-    if [ -z "$v" ]; then
-      v=$c
-      c=
-    fi
-    [ -n "$v" ] || die "$coordinate is not a Maven coordinate (group:artifact:type[:classifier]:version)"
-    printf '<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version><type>%s</type>' "$g" "$a" "$v" "$t"
-    [ -z "$c" ] || printf '<classifier>%s</classifier>' "$c"
-    printf '<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>\n'
-  done
-  printf '</dependencies></project>\n'
+# maven_fetch TMP < lines `FOLDER GROUP:ARTIFACT:TYPE[:CLASSIFIER]:VERSION`: exactly these, without what they need, each
+# into its folder. One call of Maven for all, since it takes longer to start than to fetch.
+maven_fetch() {
+  local pom=$1/fetch.xml folder coordinate rest g a t c v
+  {
+    printf '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>\n'
+    printf '<groupId>windlass.sandbox</groupId><artifactId>list</artifactId><version>1</version><packaging>pom</packaging>\n'
+    printf '<build><plugins><plugin><groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>'
+    printf '<configuration><artifactItems>\n'
+    while read -r folder coordinate rest; do
+      IFS=: read -r g a t c v <<<"$coordinate"
+      if [ -z "$v" ]; then
+        v=$c
+        c=
+      fi
+      case $coordinate$rest in
+      *[!A-Za-z0-9._:-]* | *:*:*:*:*:*) v= ;;
+      esac
+      [ -n "$v" ] || die "\"$coordinate $rest\" is not a Maven coordinate (group:artifact:type[:classifier]:version)"
+      printf '<artifactItem><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version><type>%s</type>' "$g" "$a" "$v" "$t"
+      printf '<classifier>%s</classifier><outputDirectory>%s</outputDirectory></artifactItem>\n' "$c" "$folder"
+    done
+    printf '</artifactItems></configuration></plugin></plugins></build></project>\n'
+  } >"$pom"
+  maven "jars from Maven" -f "$pom" "$DEPENDENCY_PLUGIN:copy" ||
+    die "failed to fetch jars from Maven (log above)" "see $CACHE/logs/maven.log"
 }

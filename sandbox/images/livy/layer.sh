@@ -88,18 +88,11 @@ livy_dist() {
 
 # livy_assemble JARS LIST HOME TMP: the folders of a distribution from Livy's own jars and a list of the others.
 livy_assemble() {
-  local jars=$1 list=$2 home=$3 tmp=$4 folder coordinates
-  # shellcheck disable=SC2013  # words
-  for folder in $(cut -d' ' -f1 "$list" | LC_ALL=C sort -u); do
-    case $folder in
-    jars | rsc-jars | repl_*-jars) ;;
-    *) die "$list names an unknown folder: $folder" ;;
-    esac
-    mapfile -t coordinates < <(sed -n "s/^$folder //p" "$list")
-    mkdir -p "$tmp/$folder" "$home/$folder"
-    pom_of "${coordinates[@]}" >"$tmp/$folder/pom.xml"
-    maven_copy "$tmp/$folder/pom.xml" "$home/$folder"
-  done
+  local jars=$1 list=$2 home=$3 tmp=$4 odd folder
+  odd=$(grep -vE '^((jars|rsc-jars|repl_[0-9.]+-jars) [^ ]+)?$' "$list" | head -n 1) || true
+  [ -z "$odd" ] || die "$list: \"$odd\" is not a line FOLDER COORDINATE with one of the folders jars, rsc-jars, repl_*-jars"
+  sed -n "s#^[a-z]#$home/&#p" "$list" >"$tmp/list"
+  maven_fetch "$tmp" <"$tmp/list"
   cp "$jars"/livy-{server,core_*,client-common,rsc,api}-*.jar "$home/jars/"
   cp "$jars"/livy-{rsc,api}-*.jar "$home/rsc-jars/"
   for folder in "$home"/repl_*-jars; do
@@ -108,12 +101,12 @@ livy_assemble() {
 }
 
 livy_maven_new() { # HOME TMP
-  local v=$LIVY_VERSION
-  mkdir -p "$2/own"
-  pom_of "org.apache.livy:livy-server:jar:$v" "org.apache.livy:livy-core_2.12:jar:$v" "org.apache.livy:livy-client-common:jar:$v" \
-    "org.apache.livy:livy-rsc:jar:$v" "org.apache.livy:livy-api:jar:$v" "org.apache.livy:livy-repl_2.12:jar:$v" >"$2/own/pom.xml"
-  maven_copy "$2/own/pom.xml" "$2/own"
-  livy_assemble "$2/own" "$IMAGE_SOURCES/../maven/livy-$v/dependencies.txt" "$1" "$2"
+  local artifact
+  for artifact in livy-server livy-core_2.12 livy-client-common livy-rsc livy-api livy-repl_2.12; do
+    echo "$2/own org.apache.livy:$artifact:jar:$LIVY_VERSION"
+  done >"$2/own.list"
+  maven_fetch "$2" <"$2/own.list"
+  livy_assemble "$2/own" "$IMAGE_SOURCES/../maven/livy-$LIVY_VERSION/dependencies.txt" "$1" "$2"
 }
 
 livy_maven_old() { # HOME

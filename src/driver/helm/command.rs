@@ -77,7 +77,8 @@ pub struct Template {
     pub values: Value,
     /// What the chart sees as the cluster's version, such as `v1.34.4`. Without it, Helm's own idea.
     pub kube_version: Option<String>,
-    /// What the chart sees beside the built-in API versions, such as `monitoring.coreos.com/v1`.
+    /// What the chart sees beside the built-in API versions, such as `monitoring.coreos.com/v1`: on a cluster Helm
+    /// sees all that it serves, so that a chart which asks renders the same only if these are given.
     pub api_versions: Vec<String>,
     /// Whether the chart sees an upgrade.
     pub is_upgrade: bool,
@@ -163,10 +164,10 @@ impl Helm {
             Ok(_) => Ok(()),
             Err(source @ ProcessError::Failed { .. }) => {
                 // Helm exits with 1 whatever happened; its record tells whether a revision was begun at all.
-                let recorded = self.recorded(&upgrade.release, cancel).await.ok().flatten();
+                let recorded = self.recorded(&upgrade.release, cancel).await.ok().flatten().map(Box::new);
                 Err(failed(verb, &upgrade.release, recorded, source))
             }
-            Err(source) => Err(HelmError::Stopped { verb, release: upgrade.release.clone(), source }),
+            Err(source) => Err(failed(verb, &upgrade.release, None, source)),
         }
     }
 
@@ -311,8 +312,8 @@ fn template_args(template: &Template) -> Vec<OsString> {
     if let Some(version) = &template.kube_version {
         args.extend(words(["--kube-version", version]));
     }
-    for version in &template.api_versions {
-        args.extend(words(["--api-versions", version]));
+    if !template.api_versions.is_empty() {
+        args.extend(words(["--api-versions", &template.api_versions.join(",")]));
     }
     if template.is_upgrade {
         args.push("--is-upgrade".into());
@@ -325,13 +326,19 @@ fn values_json(release: &ReleaseKey, values: &Value) -> Result<Vec<u8>, HelmErro
     serde_json::to_vec(values).map_err(|source| HelmError::Values { release: release.clone(), source })
 }
 
-fn failed(verb: &'static str, release: &ReleaseKey, recorded: Option<Recorded>, source: ProcessError) -> HelmError {
+fn failed(
+    verb: &'static str,
+    release: &ReleaseKey,
+    recorded: Option<Box<Recorded>>,
+    source: ProcessError,
+) -> HelmError {
     let release = release.clone();
-    match source {
-        ProcessError::Failed { .. } => {
-            HelmError::Failed { verb, release, kind: FailureKind::of(source.stderr()), recorded, source }
-        }
-        source => HelmError::Stopped { verb, release, source },
+    let (failed, kind) = (matches!(source, ProcessError::Failed { .. }), FailureKind::of(source.stderr()));
+    let source = Box::new(source);
+    if failed {
+        HelmError::Failed { verb, release, kind, recorded, source }
+    } else {
+        HelmError::Stopped { verb, release, source }
     }
 }
 

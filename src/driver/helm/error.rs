@@ -160,7 +160,7 @@ impl FailureKind {
 #[derive(Debug, thiserror::Error)]
 pub enum HelmError {
     /// Helm ended with an error.
-    #[error("failed to {verb} release {release}{}", recorded_text(recorded.as_ref()))]
+    #[error("failed to {verb} release {release}{}", recorded_text(recorded.as_deref()))]
     Failed {
         /// `upgrade`, `uninstall`, `render`, `roll back`, `read the history of`.
         verb: &'static str,
@@ -169,9 +169,9 @@ pub enum HelmError {
         /// What kind of failure.
         kind: FailureKind,
         /// What Helm recorded about the attempt, where it could still be asked.
-        recorded: Option<Recorded>,
+        recorded: Option<Box<Recorded>>,
         /// How it ended, with its last lines.
-        source: ProcessError,
+        source: Box<ProcessError>,
     },
     /// It was stopped on request or by its deadline, or never ran.
     #[error("failed to {verb} release {release}")]
@@ -181,7 +181,7 @@ pub enum HelmError {
         /// Which release.
         release: ReleaseKey,
         /// What stopped it.
-        source: ProcessError,
+        source: Box<ProcessError>,
     },
     /// What it printed cannot be read.
     #[error("failed to read what helm printed about release {release}")]
@@ -223,7 +223,7 @@ impl HelmError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Failed { kind, .. } => *kind,
-            Self::Stopped { source: ProcessError::Deadline { .. }, .. } => FailureKind::Timeout,
+            Self::Stopped { source, .. } if matches!(**source, ProcessError::Deadline { .. }) => FailureKind::Timeout,
             _ => FailureKind::Unclassified,
         }
     }
@@ -231,7 +231,7 @@ impl HelmError {
     /// Whether it was stopped on request.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Stopped { source: ProcessError::Cancelled { .. }, .. })
+        matches!(self, Self::Stopped { source, .. } if matches!(**source, ProcessError::Cancelled { .. }))
     }
 }
 

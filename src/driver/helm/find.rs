@@ -44,7 +44,7 @@ impl FindHelm {
                 };
             }
         }
-        let sandbox = self.sandbox.iter().filter(|path| executable(path)).cloned().next();
+        let sandbox = self.sandbox.clone().filter(|path| executable(path));
         sandbox.or_else(|| self.in_path(Path::new("helm"))).ok_or(FindError::Nowhere)
     }
 

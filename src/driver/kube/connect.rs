@@ -223,7 +223,10 @@ impl Cluster {
 
         // TLS needs a process-wide provider, and it is set already if anything used TLS before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = client(&minimal).await.map_err(|source| ConnectError::Credentials { context, source })?;
+        let client = client(&minimal).await.map_err(|source| match source.kind {
+            ApiErrorKind::Login => ConnectError::Login { user: minimal.user.clone(), context, source },
+            _ => ConnectError::Credentials { context, source },
+        })?;
         let version = version(&client, &minimal).await?;
         let info = ClusterInfo { context: minimal.context, server: minimal.server, user: minimal.user, version };
         Ok(Self { inner: Arc::new(Inner { client, info, discovery: OnceCell::new(), kubeconfig, dir }) })
@@ -255,10 +258,10 @@ impl Cluster {
 }
 
 async fn client(minimal: &kubeconfig::Minimal) -> Result<Client, ApiError> {
-    let login = |err: KubeconfigError| ApiError::new(ApiErrorKind::Login, super::error::deepest(&err));
+    let invalid = |err: KubeconfigError| ApiError::new(ApiErrorKind::Invalid, super::error::deepest(&err));
     let config = minimal.config.clone();
     let own_proxy = config.clusters.first().and_then(|c| c.cluster.as_ref()).and_then(|c| c.proxy_url.clone());
-    let mut config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.map_err(login)?;
+    let mut config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.map_err(invalid)?;
     // kube reads HTTPS_PROXY but compares NO_PROXY with the proxy's name instead of the server's.
     if own_proxy.is_none_or(|url| url.is_empty()) {
         let host = config.cluster_url.host().unwrap_or_default().to_owned();
@@ -269,7 +272,11 @@ async fn client(minimal: &kubeconfig::Minimal) -> Result<Client, ApiError> {
     config.connect_timeout = Some(Duration::from_secs(5));
     // Retrying is ours: kube's own repeats a request up to fifteen times without a deadline.
     config.default_retry = false;
-    Client::try_from(config).map_err(|err| ApiError::from(&err))
+    // This runs the credential plugin, and waits for it without letting go of the thread.
+    match tokio::task::spawn_blocking(move || Client::try_from(config)).await {
+        Ok(client) => client.map_err(|err| ApiError::from(&err)),
+        Err(lost) => Err(ApiError::new(ApiErrorKind::Login, lost.to_string())),
+    }
 }
 
 async fn version(client: &Client, minimal: &kubeconfig::Minimal) -> Result<String, ConnectError> {

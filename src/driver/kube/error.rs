@@ -140,7 +140,7 @@ fn transport(err: &kube::Error) -> ApiError {
         }
     }
     if matches!(err, kube::Error::InferConfig(_) | kube::Error::InferKubeconfig(_) | kube::Error::RustlsTls(_)) {
-        kind = ApiErrorKind::Login;
+        kind = ApiErrorKind::Invalid;
     }
     ApiError::new(kind, deepest(err))
 }

@@ -229,6 +229,6 @@ users:
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("broken");
         std::fs::write(&file, "clusters: [").unwrap();
-        assert!(matches!(load(&[file.clone()]), Err(ConnectError::Parse { path, .. }) if path == file));
+        assert!(matches!(load(std::slice::from_ref(&file)), Err(ConnectError::Parse { path, .. }) if path == file));
     }
 }

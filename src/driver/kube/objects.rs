@@ -1,6 +1,7 @@
 //! Single objects: read, created, applied, deleted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret as KubeSecret};
@@ -8,6 +9,7 @@ use kube::api::{Api, DeleteParams, DynamicObject, GroupVersionKind, ListParams, 
 use kube::core::{ObjectMeta, TypeMeta};
 use kube::discovery::{ApiCapabilities, ApiResource, Scope};
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::Secret;
@@ -15,6 +17,9 @@ use crate::model::cluster::{ClaimState, NamespaceState, ObjectRef};
 
 /// Who we are in `managedFields`.
 const FIELD_MANAGER: &str = "windlass";
+
+/// How often it is asked whether something is gone: that happens rarely, and a watch per object would cost more.
+const GONE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where a kind named without its group is looked for first.
 const FIRST_GROUPS: [&str; 4] = ["", "apps", "batch", "networking.k8s.io"];
@@ -161,6 +166,47 @@ impl Cluster {
         let what = format!("claims with {selector} in {namespace}");
         let list = retry::call("list", &what, || api.list(&params)).await?;
         Ok(list.items.into_iter().map(|claim| claim_state(namespace, claim)).collect())
+    }
+
+    /// Waits until none of these objects is there any more; gives those that still are after `deadline`.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn wait_gone(&self, objects: &[ObjectRef], deadline: Duration) -> Result<Vec<ObjectRef>, KubeError> {
+        let end = Instant::now() + deadline;
+        let mut left = objects.to_vec();
+        loop {
+            let mut still = Vec::new();
+            for object in left {
+                if self.get(&object).await?.is_some() {
+                    still.push(object);
+                }
+            }
+            if still.is_empty() || Instant::now() >= end {
+                return Ok(still);
+            }
+            left = still;
+            sleep(GONE_PAUSE).await;
+        }
+    }
+
+    /// Everything that the cluster serves, as Helm's `--api-versions` takes it: `apps/v1`, `apps/v1/Deployment`.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn api_versions(&self) -> Result<Vec<String>, KubeError> {
+        let mut versions = Vec::new();
+        for group in self.discovery().await?.groups_alphabetical() {
+            for version in group.versions() {
+                for (resource, _) in group.versioned_resources(version) {
+                    versions.push(format!("{}/{}", resource.api_version, resource.kind));
+                    versions.push(resource.api_version);
+                }
+            }
+        }
+        versions.sort_unstable();
+        versions.dedup();
+        Ok(versions)
     }
 
     /// What the cluster serves, asked for once per connection.

@@ -1,0 +1,162 @@
+//! Pods: listed, summed up, their logs read.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::api::{Api, ListParams, LogParams};
+
+use super::{ApiErrorKind, Cluster, KubeError, retry};
+use crate::model::cluster::{ContainerState, PodState};
+
+/// However long its lines are, more of a log than this is not read.
+const LOG_BYTES: i64 = 256 * 1024;
+
+impl Cluster {
+    /// The pods with these labels, by name.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> {
+        let api: Api<Pod> = Api::namespaced(self.client(), namespace);
+        let params = ListParams::default().labels(selector);
+        let what = format!("pods with {selector} in {namespace}");
+        let list = retry::call("list", &what, || api.list(&params)).await?;
+        let mut pods: Vec<PodState> = list.items.iter().map(pod_state).collect();
+        pods.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(pods)
+    }
+
+    /// The last lines of a container's log, tokens blanked out; nothing if the pod is gone or has not begun.
+    /// `container` may be left out where there is only one.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn pod_logs_tail(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        lines: u32,
+    ) -> Result<Vec<String>, KubeError> {
+        self.log_tail(namespace, pod, container, lines, false).await
+    }
+
+    pub(super) async fn log_tail(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        lines: u32,
+        previous: bool,
+    ) -> Result<Vec<String>, KubeError> {
+        let api: Api<Pod> = Api::namespaced(self.client(), namespace);
+        let params = LogParams {
+            container: container.map(str::to_owned),
+            tail_lines: Some(lines.into()),
+            limit_bytes: Some(LOG_BYTES),
+            previous,
+            ..LogParams::default()
+        };
+        match retry::call("read", &format!("the log of pod {namespace}/{pod}"), || api.logs(pod, &params)).await {
+            Ok(text) => Ok(text.lines().map(|line| redact(line.trim_end())).filter(|line| !line.is_empty()).collect()),
+            // Gone, or its container waits to start.
+            Err(err) if matches!(err.kind(), ApiErrorKind::NotFound | ApiErrorKind::Invalid) => Ok(Vec::new()),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+/// Blanks out what looks like a JSON web token: Livy 0.9 logs its own.
+#[must_use]
+pub fn redact(line: &str) -> String {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut rest = line;
+    let mut clean = String::with_capacity(line.len());
+    while let Some(at) = rest.find("eyJ") {
+        let (before, from) = rest.split_at(at);
+        let end = from.find(|c| !is_token(c)).unwrap_or(from.len());
+        let (word, after) = from.split_at(end);
+        let token = word.len() > 40 && word.matches('.').count() >= 2;
+        clean.push_str(before);
+        clean.push_str(if token { "(token)" } else { word });
+        rest = after;
+    }
+    clean.push_str(rest);
+    clean
+}
+
+/// Whether the container's last exit is of an earlier start, so that its words are in the previous log.
+pub(super) fn has_restarted(pods: &[Arc<Pod>], namespace: &str, pod: &str, container: &str) -> bool {
+    let found = pods
+        .iter()
+        .find(|it| it.metadata.name.as_deref() == Some(pod) && it.metadata.namespace.as_deref() == Some(namespace));
+    let status = found.and_then(|pod| pod.status.as_ref());
+    let mut statuses =
+        status.into_iter().flat_map(|s| s.init_container_statuses.iter().chain(&s.container_statuses).flatten());
+    statuses.any(|it| {
+        // While it waits in between, the log of the last start is still the current one.
+        it.name == container && it.state.as_ref().is_some_and(|state| state.running.is_some())
+    })
+}
+
+pub(super) fn pod_state(pod: &Pod) -> PodState {
+    let status = pod.status.clone().unwrap_or_default();
+    let conditions = status.conditions.unwrap_or_default();
+    let statuses = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    PodState {
+        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+        name: pod.metadata.name.clone().unwrap_or_default(),
+        labels: pod.metadata.labels.clone().unwrap_or_default(),
+        phase: status.phase.clone().unwrap_or_else(|| "Unknown".to_owned()),
+        ready: conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+        terminating: pod.metadata.deletion_timestamp.is_some(),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        ip: status.pod_ip.clone(),
+        containers: statuses.map(container_state).collect(),
+    }
+}
+
+fn container_state(it: &ContainerStatus) -> ContainerState {
+    let state = it.state.clone().unwrap_or_default();
+    let last = it.last_state.clone().unwrap_or_default();
+    let ended = state.terminated.or(last.terminated);
+    ContainerState {
+        name: it.name.clone(),
+        image: it.image.clone(),
+        ready: it.ready,
+        restarts: u32::try_from(it.restart_count).unwrap_or(0),
+        exit_code: ended.as_ref().map(|ended| ended.exit_code),
+        reason: state.waiting.and_then(|waiting| waiting.reason).or(ended.and_then(|ended| ended.reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_blanked_out_and_nothing_else() {
+        let jwt = format!("eyJ{}.{}.{}", "a".repeat(30), "b".repeat(60), "c-_d".repeat(10));
+        assert_eq!(redact(&format!("new token: {jwt}, ok")), "new token: (token), ok");
+        assert_eq!(redact(&format!("{jwt} {jwt}")), "(token) (token)");
+        for plain in ["eyJ is how they begin", "nothing here", "eyJhbGciOiJSUzI1NiJ9 alone", ""] {
+            assert_eq!(redact(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_failed_driver_shows_its_code() {
+        let pod: Pod = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "driver", "namespace": "n", "labels": {"spark-role": "driver"}},
+            "spec": {"nodeName": "node", "containers": []},
+            "status": {"phase": "Failed", "podIP": "10.0.0.9", "containerStatuses": [{
+                "name": "spark-kubernetes-driver", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}
+        }))
+        .unwrap();
+        let state = pod_state(&pod);
+        assert!(state.ended() && !state.ready);
+        assert_eq!((state.containers[0].exit_code, state.containers[0].reason.as_deref()), (Some(1), Some("Error")));
+        assert_eq!((state.node.as_deref(), state.ip.as_deref()), (Some("node"), Some("10.0.0.9")));
+    }
+}

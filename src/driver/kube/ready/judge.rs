@@ -1,0 +1,66 @@
+//! Ready, waiting or failed? Decided over a snapshot and what earlier ones showed; touches nothing.
+
+use std::time::Duration;
+
+use super::memory::Memory;
+use super::snapshot::{Expected, Snapshot, View};
+use crate::model::cluster::{Finding, ObjectRef, ReadyPolicy};
+
+/// What a snapshot means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All is ready.
+    Ready,
+    /// Not yet, and why.
+    Waiting(Vec<Finding>),
+    /// Never, and why; what is only waiting is listed behind.
+    Failed(Vec<Finding>),
+}
+
+/// Judges all that is expected. `now` counts from when waiting began and never goes back.
+pub(super) fn judge(
+    expected: &[Expected],
+    snapshot: &Snapshot,
+    memory: &mut Memory,
+    policy: &ReadyPolicy,
+    now: Duration,
+) -> Verdict {
+    memory.begin_round();
+    let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
+    let mut findings: Vec<Finding> = expected.iter().flat_map(|expected| judge.workload(expected)).collect();
+    findings.sort_by_key(|finding| !finding.fatal);
+    match findings.first() {
+        None => Verdict::Ready,
+        Some(first) if first.fatal => Verdict::Failed(findings),
+        Some(_) => Verdict::Waiting(findings),
+    }
+}
+
+/// The state of judging one snapshot.
+pub(super) struct Judge<'a> {
+    pub(super) view: View<'a>,
+    pub(super) memory: &'a mut Memory,
+    pub(super) policy: &'a ReadyPolicy,
+    pub(super) now: Duration,
+}
+
+impl Judge<'_> {
+    /// Whether a state has lasted for this long, now that it is seen again.
+    pub(super) fn lasts(&mut self, what: &str, grace: Duration) -> bool {
+        self.memory.lasts(what, self.now) >= grace
+    }
+}
+
+/// A finding about an object as a whole, not fatal.
+pub(super) fn about(object: &ObjectRef, reason: &str, message: impl Into<String>) -> Finding {
+    Finding {
+        object: object.clone(),
+        pod: None,
+        container: None,
+        reason: reason.to_owned(),
+        message: message.into(),
+        event: None,
+        log: Vec::new(),
+        fatal: false,
+    }
+}

@@ -1,0 +1,261 @@
+//! Feeds the judge from watches until it decides or time is up.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{Api, ListParams};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
+
+use super::judge::{Judge, Verdict, about, judge};
+use super::memory::Memory;
+use super::snapshot::{Snapshot, View, expected};
+use super::stores::{Said, Stores};
+use super::{NotReady, WaitError};
+use crate::driver::kube::{ApiError, ApiErrorKind, Cluster, KubeError, pods, retry};
+use crate::model::cluster::{Finding, ManifestObject, ObjectRef, PodState, ReadyPolicy};
+use crate::model::{Progress, ProgressSink};
+
+/// Changes come in bursts; they are judged together.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Some states become fatal by lasting, without a change.
+const TICK: Duration = Duration::from_secs(1);
+
+/// More reasons than this are only counted in progress.
+const SHOWN: usize = 4;
+
+/// Fetching the logs of what crashed must not hold up the answer.
+const LOGS_DEADLINE: Duration = Duration::from_secs(10);
+
+/// More containers than this crash for the same reason.
+const LOGS_OF: usize = 6;
+
+impl Cluster {
+    /// Waits until all that a release rendered is ready: Deployments, StatefulSets, DaemonSets, Jobs, claims and bare
+    /// pods, by watches. Progress says what is being waited for. Dropping the future ends it.
+    ///
+    /// # Errors
+    /// As soon as something cannot become ready any more, or after `deadline`, with everything that is not ready and
+    /// why; when the API refuses to be watched.
+    pub async fn wait_ready(
+        &self,
+        objects: &[ManifestObject],
+        policy: &ReadyPolicy,
+        deadline: Duration,
+        progress: &ProgressSink,
+    ) -> Result<(), WaitError> {
+        let expected = expected(objects);
+        if expected.is_empty() {
+            return Ok(());
+        }
+        let stores = Stores::new(&self.client(), &expected);
+        let classes = self.delayed_classes().await;
+        let decide = |snapshot: &Snapshot, memory: &mut Memory, now| judge(&expected, snapshot, memory, policy, now);
+        self.wait(stores, classes, policy, deadline, progress, decide).await.map(drop)
+    }
+
+    /// Waits until at least one pod has these labels and all that do have ended, well or not. Fails as
+    /// [`Cluster::wait_ready`] does when one cannot even start. For Spark drivers.
+    ///
+    /// # Errors
+    /// As for [`Cluster::wait_ready`].
+    pub async fn wait_pods_ended(
+        &self,
+        namespace: &str,
+        selector: &str,
+        policy: &ReadyPolicy,
+        deadline: Duration,
+        progress: &ProgressSink,
+    ) -> Result<Vec<PodState>, WaitError> {
+        let stores = Stores::of_pods(&self.client(), namespace, selector);
+        let classes = self.delayed_classes().await;
+        let decide =
+            |snapshot: &Snapshot, memory: &mut Memory, now| ended(namespace, selector, snapshot, memory, policy, now);
+        let last = self.wait(stores, classes, policy, deadline, progress, decide).await?;
+        Ok(last.pods.iter().map(|pod| pods::pod_state(pod)).collect())
+    }
+
+    async fn wait(
+        &self,
+        mut stores: Stores,
+        classes: Option<BTreeSet<String>>,
+        policy: &ReadyPolicy,
+        deadline: Duration,
+        progress: &ProgressSink,
+        decide: impl Fn(&Snapshot, &mut Memory, Duration) -> Verdict,
+    ) -> Result<Snapshot, WaitError> {
+        let start = Instant::now();
+        let end = start + deadline;
+        let mut memory = Memory::new(Timestamp::now());
+        let mut telling = Telling { progress, last: String::new() };
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut findings = Vec::new();
+        let mut trouble: Option<ApiError> = None;
+        loop {
+            let timed_out = tokio::select! {
+                notice = stores.notices.next() => {
+                    let Some(notice) = notice else { continue };
+                    note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
+                    // What else arrives at once belongs to the same picture.
+                    while let Ok(Some(notice)) = timeout_at(Instant::now() + SETTLE, stores.notices.next()).await {
+                        note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
+                        if Instant::now() >= end {
+                            break;
+                        }
+                    }
+                    false
+                }
+                _ = tick.tick() => false,
+                () = sleep_until(end) => true,
+            };
+            if stores.complete() {
+                let snapshot = stores.snapshot(classes.clone());
+                let failed = match decide(&snapshot, &mut memory, start.elapsed()) {
+                    Verdict::Ready => return Ok(snapshot),
+                    Verdict::Waiting(now) => {
+                        findings = now;
+                        false
+                    }
+                    Verdict::Failed(now) => {
+                        findings = now;
+                        true
+                    }
+                };
+                if failed || timed_out {
+                    self.add_logs(&snapshot, &mut findings, policy).await;
+                    let (waited, timed_out) = (start.elapsed(), !failed);
+                    return Err(WaitError::NotReady(NotReady { findings, waited, timed_out, watch_error: trouble }));
+                }
+            } else if timed_out {
+                let waited = start.elapsed();
+                return Err(WaitError::NotReady(NotReady { findings, waited, timed_out, watch_error: trouble }));
+            }
+            telling.tell(&findings, trouble.as_ref());
+        }
+    }
+
+    /// Which storage classes wait for a pod; nothing if we may not know.
+    async fn delayed_classes(&self) -> Option<BTreeSet<String>> {
+        let api: Api<StorageClass> = Api::all(self.client());
+        let all = ListParams::default();
+        let list = retry::call("list", "storage classes", || api.list(&all)).await.ok()?;
+        let delayed =
+            list.items.into_iter().filter(|it| it.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
+        Some(delayed.filter_map(|class| class.metadata.name).collect())
+    }
+
+    /// Adds the last words of every container that exited.
+    async fn add_logs(&self, snapshot: &Snapshot, findings: &mut [Finding], policy: &ReadyPolicy) {
+        let end = Instant::now() + LOGS_DEADLINE;
+        let crashed = findings.iter_mut().filter(|finding| finding.message.contains("exited ")).take(LOGS_OF);
+        for finding in crashed {
+            let (Some(pod), Some(container)) = (&finding.pod, &finding.container) else { continue };
+            let namespace = finding.object.namespace.as_deref().unwrap_or_default();
+            let previous = pods::has_restarted(&snapshot.pods, namespace, pod, container);
+            let log = self.log_tail(namespace, pod, Some(container), policy.log_lines, previous);
+            if let Ok(Ok(log)) = timeout_at(end, log).await {
+                finding.log = log;
+            }
+        }
+    }
+}
+
+/// Notes what a watch said. What we may not watch is an error at once, if nothing can be decided without it.
+fn note(
+    stores: &mut Stores,
+    watch: usize,
+    said: Said,
+    trouble: &mut Option<ApiError>,
+    progress: &ProgressSink,
+) -> Result<(), WaitError> {
+    let Some(watch) = stores.watches.get_mut(watch) else { return Ok(()) };
+    match said {
+        Said::Changed => *trouble = None,
+        Said::Complete => {
+            *trouble = None;
+            watch.complete = true;
+        }
+        Said::Failed(err) => match err.kind {
+            ApiErrorKind::Forbidden if !watch.essential => {
+                if !watch.complete {
+                    progress(Progress::Note(format!("reasons may be missing: cannot watch {}: {err}", watch.what)));
+                }
+                watch.complete = true;
+            }
+            ApiErrorKind::Forbidden | ApiErrorKind::Unauthorized | ApiErrorKind::Login | ApiErrorKind::Tls => {
+                return Err(WaitError::Watch(KubeError { verb: "watch", what: watch.what.clone(), source: err }));
+            }
+            // The version that the watch was to go on from is gone; it lists anew by itself.
+            ApiErrorKind::NotFound => {}
+            _ => *trouble = Some(err),
+        },
+    }
+    Ok(())
+}
+
+/// Tells what is waited for, when the words change.
+struct Telling<'a> {
+    progress: &'a ProgressSink,
+    last: String,
+}
+
+impl Telling<'_> {
+    fn tell(&mut self, findings: &[Finding], trouble: Option<&ApiError>) {
+        let mut words: Vec<String> = findings.iter().take(SHOWN).map(ToString::to_string).collect();
+        if findings.len() > SHOWN {
+            words.push(format!("and {} more", findings.len() - SHOWN));
+        }
+        if let Some(err) = trouble {
+            words.insert(0, format!("the API server does not answer: {err}"));
+        }
+        let words = words.join("; ");
+        if !words.is_empty() && words != self.last {
+            (self.progress)(Progress::Waiting(words.clone()));
+            self.last = words;
+        }
+    }
+}
+
+/// As the judge decides, for pods that are to run to their end.
+pub(super) fn ended(
+    namespace: &str,
+    selector: &str,
+    snapshot: &Snapshot,
+    memory: &mut Memory,
+    policy: &ReadyPolicy,
+    now: Duration,
+) -> Verdict {
+    memory.begin_round();
+    let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
+    let mut findings = Vec::new();
+    for pod in &snapshot.pods {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
+        if phase == "Succeeded" || phase == "Failed" {
+            continue;
+        }
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let object = ObjectRef::namespaced("v1", "Pod", namespace, name);
+        // A pod that runs once is not restarted, so that its exits are no crash loop.
+        let mut of_pod = judge.pod(&object, pod, false);
+        if of_pod.is_empty() {
+            let mut finding = about(&object, "Running", "it has not ended yet");
+            finding.pod = Some(name.to_owned());
+            of_pod.push(finding);
+        }
+        findings.extend(of_pod);
+    }
+    if snapshot.pods.is_empty() {
+        let none = ObjectRef::namespaced("v1", "Pod", namespace, selector);
+        findings.push(about(&none, "Missing", "there is no pod with these labels yet"));
+    }
+    findings.sort_by_key(|finding| !finding.fatal);
+    match findings.first() {
+        None => Verdict::Ready,
+        Some(first) if first.fatal => Verdict::Failed(findings),
+        Some(_) => Verdict::Waiting(findings),
+    }
+}

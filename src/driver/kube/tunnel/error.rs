@@ -1,0 +1,93 @@
+//! Why a tunnel leads nowhere.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::driver::kube::{ApiError, KubeError};
+use crate::driver::process::PrivateDirError;
+
+/// Why a connection through a tunnel failed. Cheap to clone: it is kept for whoever asks later.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TunnelError {
+    /// There is no folder for the sockets.
+    #[error("failed to make a folder for tunnels")]
+    Dir(#[source] Arc<PrivateDirError>),
+    /// The socket cannot be listened on.
+    #[error("failed to listen on {}", path.display())]
+    Listen {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<std::io::Error>,
+    },
+    /// The cluster could not be asked where the tunnel is to lead.
+    #[error("failed to find the pod behind {target}")]
+    Ask {
+        /// Service or host.
+        target: String,
+        /// What the API said.
+        source: Arc<KubeError>,
+    },
+    /// The Service is not there.
+    #[error("there is no Service {namespace}/{service}")]
+    NoService {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        service: String,
+    },
+    /// The Service has no such port.
+    #[error("Service {namespace}/{service} has no port {port}")]
+    NoPort {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        service: String,
+        /// Name or number that was asked for.
+        port: String,
+    },
+    /// No pod behind the Service is ready.
+    #[error("no ready pod is behind Service {namespace}/{service}")]
+    NoneReady {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        service: String,
+    },
+    /// No pod has this host name or address.
+    #[error("no pod is known as {host}")]
+    NoPod {
+        /// The host as it was given.
+        host: String,
+    },
+    /// The API did not open the port-forward.
+    #[error("failed to open a port-forward to pod {pod} port {port}")]
+    Open {
+        /// Namespace and name.
+        pod: String,
+        /// The port in the pod.
+        port: u16,
+        /// What the API said.
+        source: ApiError,
+    },
+    /// The pod's side refused or broke off: nothing listens on that port of its loopback interface, or it is going.
+    #[error("pod {pod} port {port}: {message}")]
+    Remote {
+        /// Namespace and name.
+        pod: String,
+        /// The port in the pod.
+        port: u16,
+        /// In the kubelet's words.
+        message: String,
+    },
+    /// The connection to the API broke in the middle.
+    #[error("the port-forward to pod {pod} port {port} broke: {message}")]
+    Broken {
+        /// Namespace and name.
+        pod: String,
+        /// The port in the pod.
+        port: u16,
+        /// What happened.
+        message: String,
+    },
+}

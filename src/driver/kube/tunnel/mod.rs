@@ -1,0 +1,10 @@
+//! Unix sockets that lead into pods, through the API's port-forward.
+
+mod error;
+mod forward;
+mod host;
+mod resolve;
+mod sockets;
+
+pub use error::TunnelError;
+pub use sockets::Tunnels;

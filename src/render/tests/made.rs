@@ -1,0 +1,376 @@
+//! Invented plans, events and reports.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::event::{Announced, EVENT_SCHEMA, Envelope, Event, Outcome, RunState, Skip};
+use crate::model::cluster::{ClusterInfo, Finding, ObjectRef, ReleaseKey};
+use crate::model::state::Verified;
+use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use crate::render::{
+    ComponentStatus, Endpoint, LineOptions, Look, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, SummaryExtras,
+};
+
+/// Where a writer that is owned elsewhere leaves its text.
+#[derive(Clone, Default)]
+pub(super) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) const fn look(width: usize) -> Look {
+    Look { width, color: false, verbose: false }
+}
+
+pub(super) const fn pipe() -> LineOptions {
+    LineOptions { color: false, live: false, width: usize::MAX, height: 24, verbose: false }
+}
+
+pub(super) const fn terminal(width: usize, height: usize) -> LineOptions {
+    LineOptions { color: false, live: true, width, height, verbose: false }
+}
+
+/// So many milliseconds after the beginning.
+pub(super) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_second(1_763_719_200).unwrap() + SignedDuration::from_millis(millis)
+}
+
+/// Events in their places.
+pub(super) fn envelopes(events: Vec<(i64, Event)>) -> Vec<Envelope> {
+    let numbered = events.into_iter().zip(1..);
+    numbered.map(|((millis, event), seq)| Envelope { seq, at: at(millis), event }).collect()
+}
+
+/// The state after all of the events.
+pub(super) fn reduced(events: &[Envelope]) -> RunState {
+    let mut state = RunState::default();
+    events.iter().for_each(|event| state.apply(event));
+    state
+}
+
+pub(super) fn cluster() -> ClusterInfo {
+    ClusterInfo {
+        context: "windlass-sandbox".into(),
+        server: "https://10.97.0.2:6443".into(),
+        user: "admin".into(),
+        version: "v1.34.4".into(),
+    }
+}
+
+fn action(id: &str, component: &str, title: &str, change: Change, why: &[&str]) -> Action {
+    Action {
+        id: id.into(),
+        component: component.into(),
+        title: title.into(),
+        change,
+        why: why.iter().map(|why| (*why).to_owned()).collect(),
+        needs: vec![],
+        deadline_seconds: 600,
+        retries: 0,
+        register: None,
+        verify: false,
+        step: Step::RemoveNamespace { name: "unused".into() },
+    }
+}
+
+pub(super) fn plan() -> Plan {
+    let actions = vec![
+        action("namespace/hadoop", "platform", "namespace hadoop", Change::Nothing, &[]),
+        action("hdfs/release", "hdfs", "release hdfs in hadoop", Change::Nothing, &[]),
+        action(
+            "hdfs/ready",
+            "hdfs",
+            "HDFS is ready",
+            Change::Check,
+            &["StatefulSet hadoop/hdfs-datanode: 0 of 1 ready"],
+        ),
+        action(
+            "livy/before-1",
+            "livy",
+            "make /shared/spark-logs",
+            Change::Update,
+            &["mode of /shared/spark-logs: 0755 becomes 0777"],
+        ),
+        action(
+            "livy/release",
+            "livy",
+            "release livy in apache-livy",
+            Change::Update,
+            &[
+                "spark.image.repository is 10.97.0.2:5000/apache/spark instead of docker.io/apache/spark",
+                "the chart has changed",
+                "StatefulSet apache-livy/livy differs: spec.replicas is 2 instead of 1",
+                "ConfigMap apache-livy/livy is gone",
+            ],
+        ),
+        action("livy/ready", "livy", "Apache Livy is ready", Change::Check, &[]),
+        action(
+            "shared-libraries/after-1",
+            "shared-libraries",
+            "upload ./libs to /datagram/sharedlibs",
+            Change::Create,
+            &["/datagram/sharedlibs/parquet-hadoop-1.15.2.jar is not there"],
+        ),
+        action("livy/verify-1", "livy", "SparkPi through Livy", Change::Check, &[]),
+    ];
+    Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![("livy".into(), "/etc/windlass/catalog".into())], actions }
+}
+
+fn started() -> Event {
+    Event::RunStarted {
+        schema: EVENT_SCHEMA,
+        run: "20251121T100000Z-0a1b2c".into(),
+        command: "install".into(),
+        cluster: cluster(),
+        actions: plan().actions.iter().map(Announced::from).collect(),
+    }
+}
+
+fn start(id: &str) -> Event {
+    Event::ActionStarted { id: id.into(), attempt: 1 }
+}
+
+fn done(id: &str, seconds: f64, summary: Option<&str>) -> Event {
+    Event::ActionFinished { id: id.into(), seconds, summary: summary.map(Into::into) }
+}
+
+fn waiting(id: &str, what: &str) -> Event {
+    Event::Waiting { id: id.into(), what: what.into() }
+}
+
+fn bytes(id: &str, done: u64) -> Event {
+    Event::Bytes { id: id.into(), done: done << 20, total: 40 << 20 }
+}
+
+pub(super) fn finding() -> Finding {
+    Finding {
+        object: ObjectRef::namespaced("apps/v1", "StatefulSet", "apache-livy", "livy"),
+        pod: Some("livy-0".into()),
+        container: Some("livy".into()),
+        reason: "ImagePullBackOff".into(),
+        message: "Back-off pulling image \"10.97.0.2:5000/windlass/livy:nope\"".into(),
+        event: Some("Failed: failed to pull and unpack image: 10.97.0.2:5000/windlass/livy:nope: not found".into()),
+        log: vec![],
+        fatal: true,
+    }
+}
+
+/// An install in which things wait, are retried, fail and block.
+pub(super) fn failing() -> Vec<Envelope> {
+    let upload = "shared-libraries/after-1";
+    envelopes(vec![
+        (0, started()),
+        (1, Event::ActionSkipped { id: "namespace/hadoop".into(), why: Skip::Unchanged }),
+        (2, Event::ActionSkipped { id: "hdfs/release".into(), why: Skip::Unchanged }),
+        (3, start("hdfs/ready")),
+        (100, waiting("hdfs/ready", "pod hdfs-datanode-0: ContainerCreating")),
+        (2_000, waiting("hdfs/ready", "pod hdfs-datanode-0: not ready: registering with the NameNode")),
+        (12_500, waiting("hdfs/ready", "pod hdfs-datanode-0: not ready: block report")),
+        (14_300, done("hdfs/ready", 14.297, Some("2 pods ready"))),
+        (14_301, start("livy/before-1")),
+        (14_302, start(upload)),
+        (
+            14_400,
+            Event::ActionRetried {
+                id: "livy/before-1".into(),
+                attempt: 1,
+                after_seconds: 2,
+                errors: vec![
+                    "failed to set the mode of /shared/spark-logs".into(),
+                    "the NameNode is in safe mode".into(),
+                ],
+            },
+        ),
+        (14_500, bytes(upload, 0)),
+        (15_000, bytes(upload, 4)),
+        (16_400, Event::ActionStarted { id: "livy/before-1".into(), attempt: 2 }),
+        (16_450, Event::Note { id: "livy/before-1".into(), text: "the NameNode left safe mode".into() }),
+        (16_500, done("livy/before-1", 2.199, Some("0755 became 0777"))),
+        (16_501, start("livy/release")),
+        (17_000, bytes(upload, 11)),
+        (19_000, bytes(upload, 19)),
+        (20_000, done("livy/release", 3.499, Some("revision 2"))),
+        (20_001, start("livy/ready")),
+        (20_200, waiting("livy/ready", "pod livy-0: ErrImagePull: 10.97.0.2:5000/windlass/livy:nope: not found")),
+        (24_500, bytes(upload, 40)),
+        (24_600, waiting(upload, "checksums of 63 files")),
+        (26_000, done(upload, 11.698, Some("63 files, 40.0 MiB sent"))),
+        (
+            36_000,
+            Event::ActionFailed {
+                id: "livy/ready".into(),
+                seconds: 15.999,
+                errors: vec![
+                    "release apache-livy/livy will not become ready: pod livy-0 cannot start".into(),
+                    "pod livy-0 cannot start".into(),
+                    "image not found".into(),
+                ],
+                findings: vec![
+                    Finding {
+                        object: ObjectRef::namespaced("v1", "PersistentVolumeClaim", "apache-livy", "state-livy-0"),
+                        pod: None,
+                        container: None,
+                        reason: "Pending".into(),
+                        message: "waiting for its first consumer".into(),
+                        event: None,
+                        log: vec![],
+                        fatal: false,
+                    },
+                    finding(),
+                    Finding {
+                        pod: Some("livy-1".into()),
+                        container: Some("check".into()),
+                        reason: "CrashLoopBackOff".into(),
+                        message: "exit code 1, 3 times\nlast after 2 s".into(),
+                        event: None,
+                        log: vec!["\u{1b}[31mERROR\u{1b}[0m no config".into(), "\tat a.B.c(B.java:1)".into()],
+                        ..finding()
+                    },
+                ],
+                log: (1..=23).map(|line| format!("log line {line}\r")).collect(),
+            },
+        ),
+        (36_001, Event::ActionBlocked { id: "livy/verify-1".into(), by: "livy/ready".into() }),
+        (36_002, Event::RunFinished { outcome: Outcome::Failed, seconds: 36.002 }),
+    ])
+}
+
+/// An install that the user stops.
+pub(super) fn stopped() -> Vec<Envelope> {
+    envelopes(vec![
+        (0, started()),
+        (3, start("hdfs/ready")),
+        (4, done("hdfs/ready", 0.001, None)),
+        (5, start("livy/before-1")),
+        (6, start("shared-libraries/after-1")),
+        (3_000, Event::Stopping),
+        (3_100, done("livy/before-1", 3.095, None)),
+        (3_200, Event::ActionStopped { id: "shared-libraries/after-1".into(), begun: true }),
+        (3_201, Event::ActionStopped { id: "livy/release".into(), begun: false }),
+        (3_202, Event::ActionStopped { id: "livy/ready".into(), begun: false }),
+        (3_203, Event::ActionStopped { id: "livy/verify-1".into(), begun: false }),
+        (3_300, Event::RunFinished { outcome: Outcome::Stopped, seconds: 3.3 }),
+    ])
+}
+
+/// An install that goes well, one action of which does not apply.
+pub(super) fn succeeding() -> Vec<Envelope> {
+    let mut events = vec![(0, started())];
+    for (index, action) in (1_i64..).zip(plan().actions) {
+        let id = action.id;
+        if action.change == Change::Nothing {
+            events.push((index * 1000, Event::ActionSkipped { id, why: Skip::Unchanged }));
+        } else if id == "livy/verify-1" {
+            let why = Skip::NotApplicable("sessions need Livy 0.9.0, this is 0.7.1".into());
+            events.push((index * 1000, Event::ActionStarted { id: id.clone(), attempt: 1 }));
+            events.push((index * 1000 + 1, Event::ActionSkipped { id, why }));
+        } else {
+            events.push((index * 1000, start(&id)));
+            events.push((index * 1000 + 500, done(&id, 0.5, None)));
+        }
+    }
+    events.push((125_000, Event::RunFinished { outcome: Outcome::Succeeded, seconds: 125.0 }));
+    envelopes(events)
+}
+
+fn passed() -> Option<Verified> {
+    Some(Verified { at: "2025-11-21T10:02:05Z".into(), passed: true, why: None })
+}
+
+fn failed() -> Option<Verified> {
+    let why =
+        Some("SparkPi through Livy: the driver failed: java.lang.IllegalStateException: thrown on purpose".into());
+    Some(Verified { at: "2025-11-21T10:02:05Z".into(), passed: false, why })
+}
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let livy = "http://livy.apache-livy.svc.cluster.local:8998";
+    vec![
+        ("HDFS NameNode".into(), Some("http://hdfs-namenode.hadoop.svc.cluster.local:9870".into()), None).into(),
+        ("Livy".into(), Some(livy.into()), Some("https://livy.example.org".into())).into(),
+        ("History".into(), None, Some("https://history.example.org".into())).into(),
+    ]
+}
+
+pub(super) fn extras() -> SummaryExtras {
+    let release = |title: &str, namespace: &str, name: &str| ReleaseRow {
+        title: title.into(),
+        release: ReleaseKey::new(namespace, name),
+        revision: 1,
+        healthy: true,
+        verified: passed(),
+    };
+    SummaryExtras {
+        releases: vec![
+            release("HDFS", "hadoop", "hdfs"),
+            release("Apache Livy", "apache-livy", "livy"),
+            release("Spark History Server", "spark-history-server", "spark-history-server"),
+        ],
+        endpoints: endpoints(),
+        answers_file: Some("/root/.local/state/windlass/runs/20251121T100000Z-0a1b2c/answers.yaml".into()),
+        run_dir: Some("/root/.local/state/windlass/runs/20251121T100000Z-0a1b2c".into()),
+        next_command: Some("windlass --sandbox status".into()),
+    }
+}
+
+pub(super) fn report() -> StatusReport {
+    let row = |id: &str, title: &str, version: &str, release: Option<ReleaseKey>, state| StatusRow {
+        id: id.into(),
+        title: title.into(),
+        version: version.into(),
+        revision: release.as_ref().map(|_| 3),
+        release,
+        state,
+        verified: None,
+        drift: vec![],
+        endpoints: vec![],
+    };
+    let key = |namespace: &str, name: &str| Some(ReleaseKey::new(namespace, name));
+    let reasons = vec![finding().to_string()];
+    StatusReport {
+        schema: STATUS_SCHEMA,
+        cluster: cluster(),
+        components: vec![
+            StatusRow {
+                verified: passed(),
+                endpoints: endpoints().into_iter().take(1).collect(),
+                ..row("hdfs", "HDFS", "3.4.1", key("hadoop", "hdfs"), ComponentStatus::Healthy)
+            },
+            StatusRow {
+                verified: failed(),
+                drift: vec!["StatefulSet apache-livy/livy differs: spec.replicas is 2 instead of 1".into()],
+                endpoints: endpoints().into_iter().skip(1).take(1).collect(),
+                ..row("livy", "Apache Livy", "0.9.0", key("apache-livy", "livy"), ComponentStatus::NotReady(reasons))
+            },
+            StatusRow {
+                revision: None,
+                ..row(
+                    "spark-history-server",
+                    "Spark History Server",
+                    "3.5.6",
+                    key("spark", "history"),
+                    ComponentStatus::Missing,
+                )
+            },
+            row("shared-libraries", "Shared libraries", "1", None, ComponentStatus::Healthy),
+            row("spark-operator", "Spark Operator", "2.0", key("spark", "operator"), ComponentStatus::Ready),
+            row("airflow", "Apache Airflow", "3.0.0", key("airflow", "airflow"), ComponentStatus::NotInstalled),
+        ],
+    }
+}

@@ -1,0 +1,386 @@
+//! End to end, in the sandbox: `tests/run` runs these one after the other, in this order.
+//! `WINDLASS_SANDBOX_DIR=… cargo test --test e2e -- --ignored --test-threads=1`
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::*;
+
+const NAMESPACES: [&str; 2] = ["apache-hdfs", "apache-livy"];
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn a01_the_target_is_shown_and_never_assumed() {
+    // Acceptance 11: nobody to ask and no --yes.
+    run(&mut windlass(&["install"])).exits(3).says("windlass-sandbox").says("--yes");
+    // Helm's environment, another Helm and another context lead nowhere else.
+    let folder = scratch().join("fake-helm");
+    std::fs::create_dir_all(&folder).unwrap();
+    let fake = folder.join("helm");
+    std::fs::write(&fake, "#!/bin/sh\necho v4.2.1\n").unwrap();
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    run(windlass(&["install", "--yes", "--helm"]).arg(&fake)).exits(4).says("4.2.1");
+    assert_eq!(releases(), [], "nothing was installed");
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn a02_bad_input_is_told_before_the_cluster_is_touched() {
+    run(&mut windlass(&["install", "--yes", "--set", "livy.memori=1Gi"])).exits(2).says("did you mean `livy.memory`?");
+    let file = scratch().join("bad.yaml");
+    std::fs::write(&file, "hdfs:\n  replication: many\n  datanode_kind: daemonst\nlivi: {memory: 1Gi}\n").unwrap();
+    let file = file.to_str().unwrap();
+    run(&mut windlass(&["plan", "--answers", file]))
+        .exits(2)
+        .says("bad.yaml:2:")
+        .says("bad.yaml:3:")
+        .says("bad.yaml:4:")
+        .says("livy.memory");
+    run(&mut windlass(&["install", "--yes", "--set", "shared-libraries.source=/nonexistent"]))
+        .exits(2)
+        .says("/nonexistent");
+    let broken = changed_catalog("broken", "livy/component.yaml", "requires: [hdfs", "requires: [hdsf");
+    run(windlass(&["plan", "--catalog"]).arg(&broken)).exits(2).says("component.yaml:").says("did you mean `hdfs`?");
+    run(std::process::Command::new(WINDLASS)
+        .args(["plan", "--context", "nope", "--kubeconfig"])
+        .arg(sandbox().join("kubeconfig"))
+        .args(["--set", "livy.image=a", "--set", "livy.image_tag=b"]))
+    .exits(4)
+    .says("nope")
+    .says("windlass-sandbox");
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn b01_a_wrong_image_tag_fails_fast_and_alone() {
+    // Acceptance 3: nothing is installed yet, so there is something to block and something to finish.
+    let ran = install(&["--json", "--set", "livy.image_tag=nope"]).exits(5);
+    let events = ran.events();
+    let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).collect::<Vec<_>>();
+    assert_eq!(events[0]["schema"], 1);
+    let failed = of("action-failed");
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["id"], "livy/ready");
+    assert!(failed[0]["seconds"].as_f64().unwrap() < 60.0, "{}", failed[0]["seconds"]);
+    let findings = failed[0]["findings"].to_string();
+    for word in ["my-livy-", "livy:nope", "10.9"] {
+        assert!(findings.contains(word), "{word} is not in {findings}");
+    }
+    assert!(failed[0]["findings"][0]["event"].is_string(), "{findings}");
+    let blocked: Vec<String> = of("action-blocked").iter().map(|event| text(&event["id"])).collect();
+    assert!(blocked.contains(&"livy/verify-1".to_owned()), "{blocked:?}");
+    assert!(of("action-blocked").iter().all(|event| event["by"] == "livy/ready"));
+    let finished: Vec<String> = of("action-finished").iter().map(|event| text(&event["id"])).collect();
+    for id in ["spark-history-server/ready", "shared-libraries/record", "hdfs/verify-2"] {
+        assert!(finished.contains(&id.to_owned()), "{id} is not in {finished:?}");
+    }
+    assert_eq!(events.last().unwrap()["outcome"], "failed");
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c01_install_ends_with_a_summary() {
+    let ran = install(&[]).exits(0).says("answers.yaml").says("my-livy.apache-livy.svc.cluster.local:8998");
+    assert_eq!(ran.out.matches(" healthy").count(), 3, "{}", ran.out);
+    let names: Vec<_> = releases().into_iter().map(|(name, _, status)| (name, status)).collect();
+    let deployed = |name: &str| (name.to_owned(), "deployed".to_owned());
+    assert_eq!(
+        names,
+        [
+            deployed("apache-hdfs/my-hdfs"),
+            deployed("apache-livy/my-livy"),
+            deployed("apache-livy/my-spark-history-server")
+        ]
+    );
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c02_a_second_install_has_nothing_to_do() {
+    // Acceptance 7.
+    let before = releases();
+    install(&[]).exits(0).says("nothing to do");
+    assert_eq!(releases(), before);
+    let plan = plan(&[]);
+    assert_eq!(changes(&plan), []);
+    // Equal inputs give equal bytes.
+    assert_eq!(plan.to_string(), support::plan(&[]).to_string());
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c03_helms_environment_changes_nothing() {
+    // Acceptance 11.
+    let args = with_jars(&["install", "--yes"]);
+    let mut command = windlass(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    command.env("HELM_NAMESPACE", "elsewhere").env("HELM_DRIVER", "configmap").env("HELM_KUBECONTEXT", "nope");
+    command.env("KUBECONFIG", "/nonexistent");
+    run(&mut command).exits(0).says("nothing to do");
+    // A change goes to the same place, with the same storage driver.
+    command.args(["--set", "spark-history-server.memory=400Mi", "--no-verify"]);
+    run(&mut command).exits(0).says("value server.memory");
+    let kind = kubectl(&["-n", "apache-livy", "get", "configmaps", "-l", "owner=helm", "-o", "name"]);
+    assert_eq!(kind, "");
+    install(&["--no-verify"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c04_pods_are_ready_restricted_and_not_root() {
+    for namespace in NAMESPACES {
+        let labels = kubectl_json(&["get", "namespace", namespace]);
+        assert_eq!(labels["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
+        let pods = kubectl_json(&["-n", namespace, "get", "pods"]);
+        let pods = pods["items"].as_array().unwrap();
+        assert!(!pods.is_empty());
+        for pod in pods {
+            let name = &pod["metadata"]["name"];
+            assert_eq!(pod["status"]["phase"], "Running", "{name}");
+            let ready = pod["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
+            assert_eq!(ready["status"], "True", "{name}");
+            let container = &pod["spec"]["containers"][0];
+            assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true, "{name}");
+            let name = name.as_str().unwrap();
+            let uid = kubectl(&["-n", namespace, "exec", name, "--", "id", "-u"]);
+            assert_ne!(uid.trim(), "0", "{name}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c05_verify_proves_it_and_sparks_pods_are_restricted_too() {
+    let child = windlass(&["verify", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut roles = BTreeSet::new();
+    let deadline = std::time::Instant::now() + Duration::from_secs(240);
+    let mut child = child;
+    while child.try_wait().unwrap().is_none() && std::time::Instant::now() < deadline {
+        let pods = kubectl_json(&["-n", "apache-livy", "get", "pods", "-l", "spark-role"]);
+        for pod in pods["items"].as_array().unwrap() {
+            let spec = &pod["spec"];
+            assert_eq!(spec["securityContext"]["runAsNonRoot"], true, "{}", pod["metadata"]["name"]);
+            if pod["status"]["phase"] == "Running" {
+                roles.insert(text(&pod["metadata"]["labels"]["spark-role"]));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(roles.into_iter().collect::<Vec<_>>(), ["driver", "executor"]);
+    let events: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let finished = |id: &str| {
+        events
+            .iter()
+            .find(|event| {
+                event["id"] == id && matches!(event["event"].as_str(), Some("action-finished" | "action-skipped"))
+            })
+            .unwrap_or_else(|| panic!("{id} did not finish: {out}"))
+    };
+    assert!(text(&finished("livy/verify-1")["summary"]).contains("Pi is roughly 3.1"));
+    let session = finished("livy/verify-2");
+    if livy_is_old() {
+        assert_eq!(session["event"], "action-skipped");
+    } else {
+        assert!(text(&session["summary"]).contains('2'), "{session}");
+    }
+    finished("spark-history-server/verify-1");
+    // Nothing of the proof stays.
+    let left = kubectl(&["-n", "apache-livy", "get", "pods", "-l", "windlass.dev/proof", "-o", "name"]);
+    assert_eq!(left, "");
+    let logs = hdfs(&["dfs", "-ls", "/shared/spark-logs"]);
+    assert!(logs.contains("spark-"), "{logs}");
+}
+
+fn livy_is_old() -> bool {
+    std::fs::read_to_string(sandbox().join("answers.yaml")).unwrap().contains("image_tag: 0.7")
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c06_checksums_agree_with_hdfs_and_the_state_remembers_them() {
+    let secret = kubectl_json(&["-n", "windlass-system", "get", "secret", "windlass-state"]);
+    let encoded = text(&secret["data"]["state.json"]);
+    let mut decode = std::process::Command::new("base64");
+    let decoded = decode.arg("-d").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    use std::io::Write as _;
+    decoded.stdin.as_ref().unwrap().write_all(encoded.as_bytes()).unwrap();
+    let state: Value = serde_json::from_slice(&decoded.wait_with_output().unwrap().stdout).unwrap();
+    let uploads = &state["components"]["shared-libraries"]["uploads"]["/datagram/sharedlibs"];
+    let uploads = uploads.as_object().unwrap();
+    assert_eq!(uploads.len(), 63);
+    for (name, checksum) in uploads.iter().step_by(21) {
+        let told = hdfs(&["dfs", "-checksum", &format!("/datagram/sharedlibs/{name}")]);
+        let mut words = told.split_whitespace().skip(1);
+        let (algorithm, bytes) = (words.next().unwrap(), words.next().unwrap());
+        let (known, hex) = checksum.as_str().unwrap().split_once(':').unwrap();
+        assert_eq!((algorithm, bytes), (known, hex), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c07_a_job_uses_a_class_from_a_shared_library() {
+    let class = std::fs::read_to_string(jars().join("class")).unwrap();
+    let class = class.trim();
+    let from = "class: org.apache.spark.examples.SparkPi, file: \"local:///opt/spark/examples/jars/spark-examples_2.12-3.5.6.jar\", args: [\"20\"], expect_log: \"Pi is roughly 3.1\"";
+    let to = format!(
+        "class: windlass.tests.UsesClass, file: \"local:///opt/spark/examples/jars/windlass-tests.jar\", args: [\"{class}\"], expect_log: \"executor loaded {class} from file:/opt/spark/shared-libraries/\""
+    );
+    let catalog = changed_catalog("uses-class", "livy/component.yaml", from, &to);
+    run(windlass(&["verify", "--components", "livy", "--catalog"]).arg(&catalog)).exits(0).says(class);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c08_a_failed_driver_is_a_failed_proof() {
+    // Acceptance 19.
+    let catalog = changed_catalog(
+        "fails",
+        "livy/component.yaml",
+        "class: org.apache.spark.examples.SparkPi, file: \"local:///opt/spark/examples/jars/spark-examples_2.12-3.5.6.jar\"",
+        "class: windlass.tests.Fails, file: \"local:///opt/spark/examples/jars/windlass-tests.jar\"",
+    );
+    run(windlass(&["verify", "--components", "livy", "--catalog"]).arg(&catalog))
+        .exits(7)
+        .says("this job fails on purpose")
+        .says("the Spark driver apache-livy/");
+    run(&mut windlass(&["status"])).says("verification failed");
+    // The next verify says so again, or that it is mended.
+    run(&mut windlass(&["verify"])).exits(0);
+    run(&mut windlass(&["status"])).exits(0).says("healthy");
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c09_what_was_changed_by_hand_is_named_and_restored() {
+    let name = std::fs::read_dir(jars())
+        .unwrap()
+        .filter_map(|entry| {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            name.ends_with(".jar").then_some(name)
+        })
+        .min()
+        .unwrap();
+    hdfs(&["dfs", "-rm", "-skipTrash", &format!("/datagram/sharedlibs/{name}")]);
+    hdfs(&["dfs", "-chmod", "0755", "/shared/spark-logs"]);
+    let found = plan(&[]);
+    let mut wanted = changes(&found);
+    wanted.retain(|(id, _)| !id.ends_with("/record"));
+    assert_eq!(
+        wanted,
+        [
+            ("hdfs/after-3".to_owned(), "update".to_owned()),
+            ("shared-libraries/after-2".to_owned(), "update".to_owned())
+        ]
+    );
+    let before = releases();
+    install(&["--no-verify"]).exits(0).says(&name).says("mode of /shared/spark-logs: 0755 becomes 0777").says("1 sent");
+    assert_eq!(releases(), before, "no release was touched");
+    assert!(hdfs(&["dfs", "-ls", "/shared"]).contains("drwxrwxrwx"));
+    install(&[]).exits(0).says("nothing to do");
+    // A workload that is gone is found and comes back.
+    kubectl(&["-n", "apache-livy", "delete", "service", "my-spark-history-server"]);
+    install(&["--no-verify"]).exits(0).says("my-spark-history-server is gone");
+    kubectl(&["-n", "apache-livy", "get", "service", "my-spark-history-server"]);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c10_a_large_file_is_uploaded_once() {
+    let source = format!("shared-libraries.source={}", big_folder().display());
+    let args = [
+        "install",
+        "--yes",
+        "--no-verify",
+        "--components",
+        "shared-libraries",
+        "--set",
+        &source,
+        "--set",
+        "shared-libraries.target=/large",
+    ];
+    run(&mut windlass(&args)).exits(0).says("1 sent");
+    let told = hdfs(&["dfs", "-ls", "/large"]);
+    assert!(told.contains("1073741824"), "{told}");
+    run(&mut windlass(&args)).exits(0).says("nothing to do");
+    hdfs(&["dfs", "-rm", "-r", "-skipTrash", "/large"]);
+    install(&["--no-verify"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c11_ctrl_c_stops_in_order_and_the_same_command_goes_on() {
+    let args = with_jars(&["install", "--yes", "--set", "spark-history-server.memory=410Mi"]);
+    let mut command = windlass(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually("the release is being upgraded", 60, || {
+        let found = releases();
+        found.iter().any(|(name, revision, _)| name.ends_with("history-server") && revision.parse::<u32>().unwrap() > 1)
+    });
+    run(std::process::Command::new("kill").args(["-INT", &child.id().to_string()])).exits(0);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(6), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(releases().iter().all(|(_, _, status)| !status.starts_with("pending")), "{:?}", releases());
+    install(&["--no-verify"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c12_no_secret_and_no_token_is_left_anywhere() {
+    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
+    let auth: Value = serde_json::from_str(&auth).unwrap();
+    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
+    let secret = login["password"].as_str().or(login["auth"].as_str()).unwrap().to_owned();
+    let state = scratch().join("state");
+    let found = run(std::process::Command::new("grep").args(["-rlF", &secret]).arg(&state));
+    assert_eq!(found.code, 1, "the registry's password is in {}", found.out);
+    let pods = kubectl(&["-n", "apache-livy", "get", "pods", "-l", "app.kubernetes.io/name=livy", "-o", "name"]);
+    let log = kubectl(&["-n", "apache-livy", "logs", pods.trim()]);
+    assert!(!log.contains("eyJ"), "Livy logged a token");
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d01_uninstall_keeps_the_data_and_installing_again_finds_it() {
+    run(&mut windlass(&["uninstall", "--yes", "--components", "hdfs"])).exits(8).says("livy");
+    run(&mut windlass(&["uninstall", "--yes"])).exits(0).says("kept");
+    assert_eq!(releases(), []);
+    for namespace in NAMESPACES {
+        kubectl(&["get", "namespace", namespace]);
+        let left =
+            kubectl(&["-n", namespace, "get", "pods,services,statefulsets,deployments,configmaps", "-o", "name"]);
+        let left: Vec<&str> = left.lines().filter(|name| *name != "configmap/kube-root-ca.crt").collect();
+        assert_eq!(left, Vec::<&str>::new());
+        let secrets = kubectl(&["-n", namespace, "get", "secrets", "-o", "name"]);
+        assert_eq!(secrets, "", "in {namespace}");
+    }
+    let claims = kubectl(&["-n", "apache-hdfs", "get", "pvc", "-o", "name"]);
+    assert_eq!(claims.lines().count(), 2, "{claims}");
+    let cluster_wide =
+        kubectl(&["get", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/instance=my-livy", "-o", "name"]);
+    assert_eq!(cluster_wide, "");
+    run(&mut windlass(&["status"])).exits(0);
+    run(&mut windlass(&["uninstall", "--yes"])).exits(0).says("nothing to do");
+    // The jars are still there: nothing is sent.
+    let ran = install(&["--no-verify"]).exits(0).says("0 sent");
+    assert!(ran.out.contains("63 were there"), "{}", ran.out);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d02_purge_wants_the_contexts_name_and_leaves_nothing() {
+    run(&mut windlass(&["uninstall", "--yes", "--purge-data"])).exits(3).says("--confirm windlass-sandbox");
+    run(&mut windlass(&["uninstall", "--yes", "--purge-data", "--confirm", "other"])).exits(8);
+    run(&mut windlass(&["uninstall", "--yes", "--purge-data", "--confirm", "windlass-sandbox"])).exits(0);
+    for namespace in NAMESPACES {
+        let ran = run(kubectl_command(&["get", "namespace", namespace]).stdin(Stdio::null()));
+        assert_ne!(ran.code, 0, "{namespace} is still there");
+    }
+}

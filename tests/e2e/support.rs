@@ -1,0 +1,216 @@
+//! The sandbox as the tests use it: windlass as a subprocess, kubectl to look from outside.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The binary under test.
+pub const WINDLASS: &str = env!("CARGO_BIN_EXE_windlass");
+
+pub fn sandbox() -> PathBuf {
+    std::env::var_os("WINDLASS_SANDBOX_DIR").map_or_else(|| "/var/lib/windlass/sandbox".into(), PathBuf::from)
+}
+
+/// A scratch folder that survives from test to test of one run; its `state` holds the runs.
+pub fn scratch() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+    pub took: Duration,
+}
+
+impl Ran {
+    fn new(output: Output, took: Duration) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr), took }
+    }
+
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        let all = format!("{}{}", self.out, self.err);
+        assert!(all.contains(text), "`{text}` is not in:\n{all}");
+        self
+    }
+
+    #[track_caller]
+    pub fn never_says(self, text: &str) -> Self {
+        let all = format!("{}{}", self.out, self.err);
+        assert!(!all.contains(text), "`{text}` is in:\n{all}");
+        self
+    }
+
+    /// The events of a `--json` run.
+    pub fn events(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// windlass with the sandbox as target.
+pub fn windlass(args: &[&str]) -> Command {
+    let mut command = Command::new(WINDLASS);
+    command.arg("--sandbox").args(args).env("XDG_STATE_HOME", scratch().join("state")).stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINDLASS_ANSWER_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[track_caller]
+pub fn run(command: &mut Command) -> Ran {
+    let begun = Instant::now();
+    let output = command.output().unwrap();
+    Ran::new(output, begun.elapsed())
+}
+
+/// The flags that every install of these tests has: the jars to share.
+pub fn with_jars(args: &[&str]) -> Vec<String> {
+    let source = format!("shared-libraries.source={}", jars().display());
+    args.iter().map(|arg| (*arg).to_owned()).chain(["--set".to_owned(), source]).collect()
+}
+
+/// `windlass install --yes` with the jars and more.
+#[track_caller]
+pub fn install(more: &[&str]) -> Ran {
+    let args = with_jars(&[&["install", "--yes"], more].concat());
+    run(&mut windlass(&args.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+/// The plan with the jars and more, as JSON.
+#[track_caller]
+pub fn plan(more: &[&str]) -> Value {
+    let args = with_jars(&[&["plan", "--json"], more].concat());
+    let ran = run(&mut windlass(&args.iter().map(String::as_str).collect::<Vec<_>>())).exits(0);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+/// Ids of a plan's actions that would change something that stays, with the change.
+pub fn changes(plan: &Value) -> Vec<(String, String)> {
+    let actions = plan["actions"].as_array().unwrap();
+    let changed = actions.iter().filter(|action| !matches!(action["change"].as_str(), Some("nothing" | "check")));
+    changed.map(|action| (text(&action["id"]), text(&action["change"]))).collect()
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+pub fn kubectl(args: &[&str]) -> String {
+    let ran = run(kubectl_command(args).stdin(Stdio::null())).exits(0);
+    ran.out
+}
+
+pub fn kubectl_command(args: &[&str]) -> Command {
+    let mut command = Command::new(sandbox().join("bin/kubectl"));
+    command.arg("--kubeconfig").arg(sandbox().join("kubeconfig")).args(args);
+    command
+}
+
+#[track_caller]
+pub fn kubectl_json(args: &[&str]) -> Value {
+    serde_json::from_str(&kubectl(&[args, &["-o", "json"]].concat())).unwrap()
+}
+
+/// Runs `hdfs` in the NameNode's pod.
+#[track_caller]
+pub fn hdfs(args: &[&str]) -> String {
+    let command = ["-n", "apache-hdfs", "exec", "my-hdfs-namenode-0", "--", "hdfs"];
+    kubectl(&[&command[..], args].concat())
+}
+
+/// Helm releases: `namespace/name` to revision and status.
+#[track_caller]
+pub fn releases() -> Vec<(String, String, String)> {
+    let mut command = Command::new(sandbox().join("bin/helm"));
+    command.args(["list", "-A", "-o", "json", "--kubeconfig"]).arg(sandbox().join("kubeconfig"));
+    let list: Value = serde_json::from_str(&run(&mut command).exits(0).out).unwrap();
+    let mut found: Vec<_> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|release| {
+            let name = format!("{}/{}", text(&release["namespace"]), text(&release["name"]));
+            (name, text(&release["revision"]), text(&release["status"]))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// 63 jars out of the Spark image that the sandbox runs: what pyspark ships, about 40 MB together.
+pub fn jars() -> PathBuf {
+    let folder = scratch().join("jars");
+    if folder.join(".complete").exists() {
+        return folder;
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jars");
+    run(Command::new(script).arg(&folder).env("WINDLASS_SANDBOX_DIR", sandbox())).exits(0);
+    std::fs::write(folder.join(".complete"), "").unwrap();
+    folder
+}
+
+/// A sparse file is read like any other: 1 GiB with a little that is not zero in each block.
+pub fn big_folder() -> PathBuf {
+    let folder = scratch().join("big");
+    let file = folder.join("big.jar");
+    if file.exists() {
+        return folder;
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut out = std::io::BufWriter::new(std::fs::File::create(folder.join("part")).unwrap());
+    let mut block = vec![0_u8; 1 << 20];
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..1024 {
+        for chunk in block.chunks_exact_mut(8) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            chunk.copy_from_slice(&seed.to_le_bytes());
+        }
+        out.write_all(&block).unwrap();
+    }
+    out.into_inner().unwrap().sync_all().unwrap();
+    std::fs::rename(folder.join("part"), file).unwrap();
+    folder
+}
+
+/// A copy of the catalog with some text of one file replaced.
+#[track_caller]
+pub fn changed_catalog(name: &str, file: &str, from: &str, to: &str) -> PathBuf {
+    let folder = scratch().join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    run(Command::new(WINDLASS).args(["catalog", "export"]).arg(&folder)).exits(0);
+    let path = folder.join(file);
+    let before = std::fs::read_to_string(&path).unwrap();
+    assert!(before.contains(from), "{from} is not in {file}");
+    std::fs::write(&path, before.replace(from, to)).unwrap();
+    folder
+}
+
+/// Waits for something that takes a moment.
+#[track_caller]
+pub fn eventually(what: &str, seconds: u64, mut test: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while !test() {
+        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
