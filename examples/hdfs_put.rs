@@ -9,8 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
+use windlass::driver::kube::{Cluster, ConnectOptions, Tunnels};
+use windlass::driver::reach;
 use windlass::driver::webhdfs::{Hdfs, HdfsConfig, Upload, UploadOptions, choose_route};
-use windlass::model::{Progress, ProgressSink};
+use windlass::model::{HdfsAccess, Progress, ProgressSink};
 
 #[derive(Parser)]
 struct Args {
@@ -23,6 +25,13 @@ struct Args {
     /// Files at the same time; chosen by the driver where absent.
     #[arg(long)]
     parallel: Option<usize>,
+    /// Reach HDFS as an operator outside the cluster does: by this kubeconfig, through the API's port-forward where pods
+    /// are not reached directly.
+    #[arg(long, requires = "namespace", conflicts_with = "bare")]
+    kubeconfig: Option<PathBuf>,
+    /// Where HDFS is.
+    #[arg(long)]
+    namespace: Option<String>,
     /// Only CREATE and PUT: no temporary name, no checksum, no rename.
     #[arg(long)]
     bare: bool,
@@ -66,14 +75,24 @@ async fn windlass(args: &Args, files: Vec<PathBuf>, target: &str) -> Result<Stri
             writeln(&text);
         }
     });
-    let hdfs = Hdfs::new(HdfsConfig {
-        namenodes: args.namenodes.split(',').map(str::to_owned).collect(),
-        user: args.user.clone(),
-        route: choose_route(None)?,
-        deadline: Duration::from_secs(120),
-        request_timeout: Duration::from_secs(30),
-        progress,
-    })?;
+    let namenodes = args.namenodes.split(',').map(str::to_owned).collect();
+    let user = args.user.clone();
+    let hdfs = match (&args.kubeconfig, &args.namespace) {
+        (Some(kubeconfig), Some(namespace)) => {
+            let options = ConnectOptions { kubeconfig: Some(kubeconfig.clone()), context: None };
+            let cluster = Cluster::connect(&options).await?;
+            let access = HdfsAccess { component: "hdfs".into(), namespace: namespace.clone(), namenodes, user };
+            reach::hdfs(&access, &Tunnels::new(&cluster)?)?.with_progress(progress)
+        }
+        _ => Hdfs::new(HdfsConfig {
+            namenodes,
+            user,
+            route: choose_route(None)?,
+            deadline: Duration::from_secs(120),
+            request_timeout: Duration::from_secs(30),
+            progress,
+        })?,
+    };
     let uploads = files
         .into_iter()
         .map(|local| Ok(Upload { remote: format!("{target}/{}", name(&local)?), local, mode: 0o644 }))

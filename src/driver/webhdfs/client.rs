@@ -247,12 +247,21 @@ impl Hdfs {
 
     /// GET from the DataNode that the NameNode names for `call`.
     pub(super) async fn get_through_datanode(&self, call: Call<'_>, timeout: Duration) -> Result<Answer, Error> {
-        let what = call.what.clone();
         let to = self.locate(call.clone()).await?;
-        let client = self.datanode(&to, &what).await?;
-        let sent = client.get(to.url.clone()).timeout(timeout).send().await;
-        let response = sent.map_err(|e| Error::unreachable(what, to.name(), e))?;
-        match read_answer(response, &call, to.name()).await {
+        self.get_from_datanode(&to, &call, timeout).await
+    }
+
+    /// GET from that DataNode.
+    pub(super) async fn get_from_datanode(
+        &self,
+        from: &DataNodeUrl,
+        call: &Call<'_>,
+        timeout: Duration,
+    ) -> Result<Answer, Error> {
+        let client = self.datanode(from, &call.what).await?;
+        let sent = client.get(from.url.clone()).timeout(timeout).send().await;
+        let response = sent.map_err(|e| Error::unreachable(call.what.clone(), from.name(), e))?;
+        match read_answer(response, call, from.name()).await {
             Ok(answer) => Ok(answer),
             Err(Miss::Later { error, .. } | Miss::Final(error)) => Err(error),
         }
@@ -290,12 +299,25 @@ impl Hdfs {
 }
 
 /// Where a DataNode wants a request.
+#[derive(Clone)]
 pub(super) struct DataNodeUrl {
     node: Node,
     pub(super) url: Url,
 }
 
 impl DataNodeUrl {
+    /// The same path at the same DataNode for another operation: who asks and where the NameNode is are carried over,
+    /// what belonged to the first operation is not.
+    pub(super) fn with_op(&self, op: &str) -> Self {
+        const CARRIED: [&str; 4] = ["user.name", "doas", "delegation", "namenoderpcaddress"];
+        let mut url = self.url.clone();
+        url.query_pairs_mut()
+            .clear()
+            .append_pair("op", op)
+            .extend_pairs(self.url.query_pairs().filter(|(key, _)| CARRIED.contains(&key.as_ref())));
+        Self { node: self.node.clone(), url }
+    }
+
     /// For errors.
     pub(super) fn name(&self) -> String {
         format!("DataNode {}", self.node.authority())
@@ -407,6 +429,17 @@ pub(super) fn call<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_operation_at_the_same_datanode() {
+        let location = "http://dn-0:9864/webhdfs/v1/a/f%201?op=CREATE&user.name=hdfs&namenoderpcaddress=ns&createflag=&overwrite=false";
+        let url = Url::parse(location).unwrap();
+        let create = DataNodeUrl { node: parse_node("dn-0:9864").unwrap(), url };
+        assert_eq!(
+            create.with_op("GETFILECHECKSUM").url.as_str(),
+            "http://dn-0:9864/webhdfs/v1/a/f%201?op=GETFILECHECKSUM&user.name=hdfs&namenoderpcaddress=ns"
+        );
+    }
 
     #[test]
     fn namenode_addresses() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use super::client::{Hdfs, call, created};
+use super::client::{Answer, DataNodeUrl, Hdfs, call, created};
 use super::path::{self, normal};
 use super::wire::{BooleanAnswer, ListAnswer, PageAnswer, StatusAnswer};
 use super::{Error, FileChecksum, FileStatus};
@@ -172,10 +172,22 @@ impl Hdfs {
     /// As [`Hdfs::checksum`] for a path already normal; `len` bytes stretch the time it may take.
     pub(super) async fn checksum_of(&self, path: &str, len: u64) -> Result<FileChecksum, Error> {
         let call = call(Method::GET, "GETFILECHECKSUM", "read the checksum of", path, vec![]);
-        let what = call.what.clone();
-        let timeout = self.shared.request_timeout + Duration::from_secs(len / CHECKSUM_BYTES_PER_SECOND);
-        let answer = self.get_through_datanode(call, timeout).await?;
-        FileChecksum::parse(&answer.body).map_err(|source| Error::Checksum { what, node: answer.node, source })
+        let answer = self.get_through_datanode(call.clone(), self.checksum_time(len)).await?;
+        read_checksum(&answer, call.what)
+    }
+
+    /// As [`Hdfs::checksum_of`] for a file just written through the DataNode `at`: that one is asked without another
+    /// question to the NameNode. Any DataNode can answer, so another is tried where it does not.
+    pub(super) async fn checksum_at(&self, at: &DataNodeUrl, path: &str, len: u64) -> Result<FileChecksum, Error> {
+        let call = call(Method::GET, "GETFILECHECKSUM", "read the checksum of", path, vec![]);
+        match self.get_from_datanode(&at.with_op(call.op), &call, self.checksum_time(len)).await {
+            Ok(answer) => read_checksum(&answer, call.what),
+            Err(_) => self.checksum_of(path, len).await,
+        }
+    }
+
+    fn checksum_time(&self, len: u64) -> Duration {
+        self.shared.request_timeout + Duration::from_secs(len / CHECKSUM_BYTES_PER_SECOND)
     }
 
     /// Reads a file into memory. For small files: more than 32 MiB is an error.
@@ -216,6 +228,10 @@ pub(super) fn is_missing(error: &Error) -> bool {
 
 pub(super) fn octal(mode: u16) -> String {
     format!("{mode:o}")
+}
+
+fn read_checksum(answer: &Answer, what: String) -> Result<FileChecksum, Error> {
+    FileChecksum::parse(&answer.body).map_err(|source| Error::Checksum { what, node: answer.node.clone(), source })
 }
 
 fn said_yes(boolean: bool, what: String) -> Result<(), Error> {

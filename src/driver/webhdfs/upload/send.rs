@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::local::Pool;
 use super::{Job, UploadOptions};
-use crate::driver::webhdfs::client::{Hdfs, call, created};
+use crate::driver::webhdfs::client::{DataNodeUrl, Hdfs, call, created};
 use crate::driver::webhdfs::folders::{is_missing, octal};
 use crate::driver::webhdfs::{Error, FileChecksum, Layout, path, temp};
 use crate::model::{Progress, ProgressSink, silent};
@@ -145,14 +145,14 @@ impl Attempt<'_> {
 
     async fn put_and_place(&self, moved: &Arc<AtomicU64>) -> Result<FileChecksum, Error> {
         let layout = self.hdfs.layout();
-        let sent = self.put(layout, moved).await?;
-        let checksum = self.verify(layout, sent).await?;
+        let (sent, through) = self.put(layout, moved).await?;
+        let checksum = self.verify(layout, sent, &through).await?;
         self.place(checksum).await?;
         Ok(checksum)
     }
 
-    /// Streams the file to the DataNode; gives the checksum of what was sent.
-    async fn put(&self, layout: Layout, moved: &Arc<AtomicU64>) -> Result<FileChecksum, Error> {
+    /// Streams the file to a DataNode; gives the checksum of what was sent, and the DataNode.
+    async fn put(&self, layout: Layout, moved: &Arc<AtomicU64>) -> Result<(FileChecksum, DataNodeUrl), Error> {
         let query = vec![("overwrite", "false".to_owned()), ("permission", octal(self.job.mode))];
         let mut call = call(Method::PUT, "CREATE", "upload", &self.temp, query);
         call.what = format!("upload {}", self.job.remote);
@@ -197,7 +197,7 @@ impl Attempt<'_> {
             (Err(error @ Error::Unreachable { .. }), _) => Err(self.explain(error).await),
             (Err(error), _) => Err(error),
             (Ok(()), Err(_)) => Err(Error::Stalled { what, node: to.name(), idle: READER_TIME }),
-            (Ok(()), Ok(checksum)) => Ok(checksum),
+            (Ok(()), Ok(checksum)) => Ok((checksum, to)),
         }
     }
 
@@ -225,10 +225,10 @@ impl Attempt<'_> {
     }
 
     /// Compares what HDFS stored with what was sent.
-    async fn verify(&self, layout: Layout, sent: FileChecksum) -> Result<FileChecksum, Error> {
+    async fn verify(&self, layout: Layout, sent: FileChecksum, at: &DataNodeUrl) -> Result<FileChecksum, Error> {
         let sent_len = self.job.local.len();
         let (status, found) =
-            tokio::try_join!(self.hdfs.status(&self.temp), self.hdfs.checksum_of(&self.temp, sent_len))?;
+            tokio::try_join!(self.hdfs.status(&self.temp), self.hdfs.checksum_at(at, &self.temp, sent_len))?;
         // Deleted between the two answers: somebody took our temporary file for theirs.
         let Some(status) = status else {
             return Err(Error::SaidNo { what: format!("find {} after it was sent", self.temp) });
