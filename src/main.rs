@@ -30,7 +30,8 @@ fn main() -> ExitCode {
 /// Diagnostics go to stderr, apart from the events: `-vv` for ours, `WINDLASS_LOG` for a filter.
 fn log(verbose: u8) {
     let default = match verbose {
-        0 | 1 => "error",
+        // kube reports what is about to be retried as errors.
+        0 | 1 => "error,kube_client=off",
         2 => "windlass=debug,warn",
         _ => "debug",
     };
