@@ -1,7 +1,7 @@
 //! End to end, in the sandbox: `tests/run` runs these one after the other, in this order.
 //! `WINDLASS_SANDBOX_DIR=… cargo test --test e2e -- --ignored --test-threads=1`
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod support;
 
