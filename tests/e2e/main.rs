@@ -13,6 +13,9 @@ use std::time::Duration;
 use serde_json::Value;
 use support::*;
 
+/// What tests/jars takes: pyspark's and one of ours.
+const JARS: usize = 64;
+
 const NAMESPACES: [&str; 2] = ["apache-hdfs", "apache-livy"];
 
 #[test]
@@ -216,7 +219,7 @@ fn c06_checksums_agree_with_hdfs_and_the_state_remembers_them() {
     let state: Value = serde_json::from_slice(&decoded.wait_with_output().unwrap().stdout).unwrap();
     let uploads = &state["components"]["shared-libraries"]["uploads"]["/datagram/sharedlibs"];
     let uploads = uploads.as_object().unwrap();
-    assert_eq!(uploads.len(), 63);
+    assert_eq!(uploads.len(), JARS);
     for (name, checksum) in uploads.iter().step_by(21) {
         let told = hdfs(&["dfs", "-checksum", &format!("/datagram/sharedlibs/{name}")]);
         let mut words = told.split_whitespace().skip(1);
@@ -229,13 +232,15 @@ fn c06_checksums_agree_with_hdfs_and_the_state_remembers_them() {
 #[test]
 #[ignore = "needs the sandbox"]
 fn c07_a_job_uses_a_class_from_a_shared_library() {
-    let class = std::fs::read_to_string(jars().join("class")).unwrap();
-    let class = class.trim();
-    let from = "class: org.apache.spark.examples.SparkPi, file: \"local:///opt/spark/examples/jars/spark-examples_2.12-3.5.6.jar\", args: [\"20\"], expect_log: \"Pi is roughly 3.1\"";
-    let to = format!(
-        "class: windlass.tests.UsesClass, file: \"local:///opt/spark/examples/jars/windlass-tests.jar\", args: [\"{class}\"], expect_log: \"executor loaded {class} from file:/opt/spark/shared-libraries/\""
-    );
-    let catalog = changed_catalog("uses-class", "livy/component.yaml", from, &to);
+    // Neither Spark nor the job's own jar has these classes: they can only come from the shared libraries.
+    let class = "windlass.tests.Fails";
+    let from = "class: org.apache.spark.examples.SparkPi,";
+    let to = "class: windlass.tests.UsesClass,";
+    let catalog = changed_catalog("uses-class", "livy/component.yaml", from, to);
+    let from = "args: [\"20\"], expect_log: \"Pi is roughly 3.1\"";
+    let expected = format!("executor loaded {class} from file:/opt/spark/shared-libraries/windlass-tests.jar");
+    let to = format!("args: [\"{class}\"], expect_log: \"{expected}\"");
+    change(&catalog.join("livy/component.yaml"), from, &to);
     run(windlass(&["verify", "--components", "livy", "--catalog"]).arg(&catalog)).exits(0).says(class);
 }
 
@@ -372,7 +377,7 @@ fn d01_uninstall_keeps_the_data_and_installing_again_finds_it() {
     run(&mut windlass(&["uninstall", "--yes"])).exits(0).says("nothing to do");
     // The jars are still there: nothing is sent.
     let ran = install(&["--no-verify"]).exits(0).says("0 sent");
-    assert!(ran.out.contains("63 were there"), "{}", ran.out);
+    assert!(ran.out.contains(&format!("{JARS} were there")), "{}", ran.out);
 }
 
 #[test]

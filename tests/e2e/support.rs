@@ -144,7 +144,7 @@ pub(crate) fn releases() -> Vec<(String, String, String)> {
     found
 }
 
-/// 63 jars out of the Spark image that the sandbox runs: what pyspark ships, about 40 MB together.
+/// The jars to share, out of the Spark image that the sandbox runs: 63 that pyspark ships, about 40 MB, and one of ours.
 pub(crate) fn jars() -> PathBuf {
     let folder = scratch().join("jars");
     if folder.join(".complete").exists() {
@@ -188,11 +188,16 @@ pub(crate) fn changed_catalog(name: &str, file: &str, from: &str, to: &str) -> P
     let folder = scratch().join(name);
     let _ = std::fs::remove_dir_all(&folder);
     run(Command::new(WINDLASS).args(["catalog", "export"]).arg(&folder)).exits(0);
-    let path = folder.join(file);
-    let before = std::fs::read_to_string(&path).unwrap();
-    assert!(before.contains(from), "{from} is not in {file}");
-    std::fs::write(&path, before.replace(from, to)).unwrap();
+    change(&folder.join(file), from, to);
     folder
+}
+
+/// Replaces some text of a file, which must be in it.
+#[track_caller]
+pub(crate) fn change(path: &Path, from: &str, to: &str) {
+    let before = std::fs::read_to_string(path).unwrap();
+    assert!(before.contains(from), "{from} is not in {}", path.display());
+    std::fs::write(path, before.replace(from, to)).unwrap();
 }
 
 /// Waits for something that takes a moment.
