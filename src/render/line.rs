@@ -21,7 +21,7 @@ const REDRAW: i64 = 100;
 const NARROW: usize = 60;
 
 /// Writes a run line by line. The caller reduces each event first, then hands over both; and calls
-/// [`tick`](Self::tick) some ten times a second. What the last event leaves to say is [`summary`](super::summary)'s.
+/// [`tick`](Self::tick) some ten times a second. What the last event leaves to say is [`summary`](super::summary())'s.
 pub struct Line {
     out: Box<dyn Write + Send>,
     options: LineOptions,

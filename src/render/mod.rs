@@ -1,5 +1,5 @@
 //! What people and machines see of a plan, a run and what is installed. Only this module formats for the terminal;
-//! it writes to what it is given, and every text passes through [`text::clean`] on its way out.
+//! it writes to what it is given, and every text passes through `text::clean` on its way out.
 
 mod error;
 mod failure;
