@@ -124,14 +124,19 @@ livy_version() { # LAYER
 }
 
 livy_config() { # VERSION
-  jq -cn --arg version "$1" '{
+  local package opens=
+  # As bundles/livy/image does: a distribution's own start script adds none of what sessions need on Java 17.
+  for package in lang lang.invoke lang.reflect io net nio util util.concurrent util.concurrent.atomic; do
+    opens="$opens${opens:+ }--add-opens=java.base/java.$package=ALL-UNNAMED"
+  done
+  jq -cn --arg version "$1" --arg opens "$opens" '{
     User: "185:185",
     WorkingDir: "/opt/livy",
     Entrypoint: ["/usr/bin/tini", "--", "/opt/livy/bin/livy-server"],
     ExposedPorts: {"8998/tcp": {}},
     Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/livy/bin", "JAVA_HOME=/usr/lib/jvm/java-17",
       "SPARK_HOME=/opt/spark", "LIVY_HOME=/opt/livy", "LIVY_CONF_DIR=/opt/livy/conf",
-      "LIVY_SERVER_JAVA_OPTS=--add-opens=java.base/java.lang.invoke=ALL-UNNAMED", "LANG=C.UTF-8"],
+      "LIVY_SERVER_JAVA_OPTS=\($opens)", "LANG=C.UTF-8"],
     Labels: {"org.opencontainers.image.title": "Apache Livy on Spark, made from packages by the windlass sandbox",
       "org.opencontainers.image.version": $version}
   }'
