@@ -128,7 +128,7 @@ fn c03_helms_environment_changes_nothing() {
     run(&mut command).exits(0).says("nothing to do");
     // A change goes to the same place, with the same storage driver.
     command.args(["--set", "spark-history-server.memory=400Mi", "--no-verify"]);
-    run(&mut command).exits(0).says("value server.memory");
+    run(&mut command).exits(0).says("value memory");
     let kind = kubectl(&["-n", "apache-livy", "get", "configmaps", "-l", "owner=helm", "-o", "name"]);
     assert_eq!(kind, "");
     install(&["--no-verify"]).exits(0);
