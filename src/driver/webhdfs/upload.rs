@@ -39,7 +39,7 @@ pub struct Upload {
 /// How to upload.
 #[derive(Debug, Clone)]
 pub struct UploadOptions {
-    /// Files at the same time; `None` chooses by the number of processors.
+    /// Files at the same time; `None` for eight.
     pub parallel: Option<usize>,
     /// Tries after the first, per file.
     pub retries: u32,
@@ -60,12 +60,14 @@ impl Default for UploadOptions {
     }
 }
 
+/// Files at the same time, where the caller says nothing. A small file's time is spent waiting, for the NameNode's edit
+/// log and the DataNode's disk and threads, so this does not follow the processors of *this* machine; past eight nothing
+/// more was gained (`docs/bench-webhdfs.md`) and each costs a megabyte of buffers.
+const PARALLEL: usize = 8;
+
 impl UploadOptions {
-    /// Files at the same time. A DataNode spends most of a small file's time waiting for the NameNode and for its disk,
-    /// so there are more uploads than processors; past eight nothing is gained and memory is lost.
     fn width(&self) -> usize {
-        let by_cpu = || std::thread::available_parallelism().map_or(4, |n| (n.get() * 2).clamp(4, 8));
-        self.parallel.unwrap_or_else(by_cpu).max(1)
+        self.parallel.unwrap_or(PARALLEL).max(1)
     }
 }
 
