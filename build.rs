@@ -2,5 +2,4 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=bundles");
-    println!("cargo:rerun-if-changed=images.lock");
 }

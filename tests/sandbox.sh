@@ -95,12 +95,15 @@ host_state() {
   echo "sysctls" && { sysctl -a 2>/dev/null | grep -E '^(net\.ipv4\.(ip_forward|conf\.(all|default)\.)|net\.bridge|vm\.(overcommit|panic)|kernel\.(panic|keys\.root))' | sort; }
   echo "folders" && { ls -d /var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers /run/containerd /var/lib/windlass "$D" 2>/dev/null || true; }
 }
-# Network namespaces in use, as a set: that of another sandbox stays one, whatever its pods do.
+# Processes of this sandbox in a network namespace that is not the host's: they are in its cgroups, or see its mounts.
 namespaces() {
   local own
   own=$(readlink /proc/self/ns/net)
   find /proc -maxdepth 1 -name '[0-9]*' 2>/dev/null | while read -r process; do
-    [ "$(readlink "$process/ns/net" 2>/dev/null || echo "$own")" = "$own" ] || grep -qs "windlass-sandbox\|/process_api" "$process/cgroup" || echo "$process $(tr '\0' ' ' <"$process/cmdline")"
+    [ "$(readlink "$process/ns/net" 2>/dev/null || echo "$own")" != "$own" ] || continue
+    if grep -qs -- "$NAME" "$process/cgroup" || grep -qsF -- "$D" "$process/mountinfo"; then
+      echo "$process $(tr '\0' ' ' <"$process/cmdline")"
+    fi
   done
 }
 

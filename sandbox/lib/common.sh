@@ -67,7 +67,7 @@ heartbeat() {
   pid=$!
   while sleep 0.5 && [ -d "/proc/$pid" ] && [ "$(proc_state "$pid")" != Z ]; do
     if [ $(($(now_ms) - begun)) -ge "$next" ]; then
-      last=$(tail -n 1 "$log" 2>/dev/null | cut -c1-100 || true)
+      last=$(tail -n 1 "$log" 2>/dev/null | sed 's/\x1b\[[0-9;]*m//g; s/\r//g' | cut -c1-100 || true)
       say "  $title: $(seconds_since "$begun") s${last:+, $last}"
       next=$((next + 10000))
     fi

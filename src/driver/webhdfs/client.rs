@@ -48,6 +48,8 @@ pub(super) struct Shared {
     pub(super) request_timeout: Duration,
     /// What files of this HDFS turned out to be cut into; see `upload`.
     pub(super) layout: std::sync::Mutex<super::Layout>,
+    /// The mode that a new file got for the mode that was asked for: a site may have a mask.
+    pub(super) masked: std::sync::Mutex<std::collections::BTreeMap<u16, u16>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +128,7 @@ impl Hdfs {
             route: config.route,
             request_timeout: config.request_timeout,
             layout: std::sync::Mutex::default(),
+            masked: std::sync::Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared), progress: config.progress, deadline: config.deadline })
     }

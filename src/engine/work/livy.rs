@@ -63,9 +63,8 @@ impl World {
                     proven = self.batch(&livy, batch.id, namespace, &proof, expect_log, context) => proven,
                     () = context.cancel.cancelled() => Err(failure("stopped".to_owned(), Vec::new())),
                 };
-                // Whatever came of it, nothing of it stays. What cannot be removed now, an uninstall removes.
                 let _ = livy.delete_batch(batch.id).await;
-                let _ = self.cluster.delete_by_label("Pod", namespace, &format!("{LABEL}={proof}")).await;
+                self.remove_pods(namespace, &proof, context).await;
                 proven
             }
             ActionKind::LivySession { service, kind, code, expect, min_version, conf } => {
@@ -90,7 +89,7 @@ impl World {
                     }
                 };
                 let _ = livy.close(session.id).await;
-                let _ = self.cluster.delete_by_label("Pod", namespace, &format!("{LABEL}={proof}")).await;
+                self.remove_pods(namespace, &proof, context).await;
                 proven
             }
             other => Err(failure(format!("not an action of Livy: {other:?}"), Vec::new())),
@@ -103,6 +102,20 @@ impl World {
         let id: String = action.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let run = self.run.rsplit('-').next().unwrap_or_default();
         format!("{id}-{run}-{nanos:06x}")
+    }
+
+    /// Whatever came of a proof, nothing of it stays. What cannot be removed now, an uninstall removes.
+    async fn remove_pods(&self, namespace: &str, proof: &str, context: &Context) {
+        let selector = format!("{LABEL}={proof}");
+        let Ok(pods) = self.cluster.delete_by_label("Pod", namespace, &selector).await else { return };
+        if pods.is_empty() {
+            return;
+        }
+        (context.progress)(Progress::Waiting("its pods are being removed".to_owned()));
+        tokio::select! {
+            _ = self.cluster.wait_gone(&pods, context.left()) => {}
+            () = context.cancel.cancelled() => {}
+        }
     }
 
     /// Follows a batch to its end.

@@ -77,6 +77,15 @@ impl Hdfs {
         *self.shared.layout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The mode that a new file gets for the one that is asked for, once known.
+    fn masked(&self, asked: u16) -> Option<u16> {
+        self.shared.masked.lock().unwrap_or_else(PoisonError::into_inner).get(&asked).copied()
+    }
+
+    fn learn_mode(&self, asked: u16, got: u16) {
+        self.shared.masked.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, got);
+    }
+
     fn learn_layout(&self, layout: Layout) {
         *self.shared.layout.lock().unwrap_or_else(PoisonError::into_inner) = layout;
     }
@@ -224,15 +233,29 @@ impl Attempt<'_> {
         }
     }
 
-    /// Compares what HDFS stored with what was sent.
+    /// Compares what HDFS stored with what was sent, and sees to the mode.
+    ///
+    /// Equal checksums are equal bytes and so an equal length: the status tells more only where they differ, and once
+    /// per mode what HDFS makes of it. One request less per file is a tenth of a small file's time.
     async fn verify(&self, layout: Layout, sent: FileChecksum, at: &DataNodeUrl) -> Result<FileChecksum, Error> {
-        let sent_len = self.job.local.len();
-        let (status, found) =
-            tokio::try_join!(self.hdfs.status(&self.temp), self.hdfs.checksum_at(at, &self.temp, sent_len))?;
-        // Deleted between the two answers: somebody took our temporary file for theirs.
-        let Some(status) = status else {
+        let found = self.hdfs.checksum_at(at, &self.temp, self.job.local.len()).await?;
+        let mode = match self.hdfs.masked(self.job.mode) {
+            Some(mode) if found == sent => mode,
+            _ => self.compare(layout, sent, found).await?,
+        };
+        if mode != self.job.mode {
+            self.hdfs.set_permission(&self.temp, self.job.mode).await?;
+        }
+        Ok(found)
+    }
+
+    /// Looks closer, at the file's length and its blocks' sizes; gives its mode.
+    async fn compare(&self, layout: Layout, sent: FileChecksum, found: FileChecksum) -> Result<u16, Error> {
+        // Deleted meanwhile: somebody took our temporary file for theirs.
+        let Some(status) = self.hdfs.status(&self.temp).await? else {
             return Err(Error::SaidNo { what: format!("find {} after it was sent", self.temp) });
         };
+        let sent_len = self.job.local.len();
         let real = found.layout(status.block_size);
         let mut ours = sent;
         if found != sent && real != layout {
@@ -244,10 +267,8 @@ impl Attempt<'_> {
             let path = self.temp.clone();
             return Err(Error::Damaged { path, sent_len, sent: ours, found_len: status.len, found });
         }
-        if status.mode != self.job.mode {
-            self.hdfs.set_permission(&self.temp, self.job.mode).await?;
-        }
-        Ok(found)
+        self.hdfs.learn_mode(self.job.mode, status.mode);
+        Ok(status.mode)
     }
 
     /// Puts the verified file in its place.
