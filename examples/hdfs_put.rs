@@ -99,7 +99,7 @@ async fn windlass(args: &Args, files: Vec<PathBuf>, target: &str) -> Result<Stri
         .collect::<Result<Vec<_>>>()?;
     let options = UploadOptions { parallel: args.parallel, ..UploadOptions::default() };
     if args.compare {
-        let all = hdfs.compare(uploads.clone(), &options).await?;
+        let all = hdfs.compare(uploads.clone(), &options).await?.files;
         for (upload, comparison) in uploads.iter().zip(&all) {
             writeln(&format!("{} {comparison:?}", upload.remote));
         }

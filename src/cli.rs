@@ -19,7 +19,8 @@ use clap::{Args, Parser, Subcommand};
   windlass uninstall --yes                             everything but the data
 
 Exit codes: 0 done or nothing to do, 2 bad input, 3 answers missing, 4 cluster or Helm not usable,
-5 an action failed, 6 stopped, 7 installed but the proof failed, 8 refused; see docs/exit-codes.md"
+5 an action failed, 6 stopped, 7 installed but the proof failed, 8 refused, 9 locked by another run,
+10 the lock was lost; see docs/exit-codes.md"
 )]
 pub struct Cli {
     /// What every command takes.
@@ -86,6 +87,15 @@ pub enum Command {
   windlass uninstall --components livy,spark-history-server --yes
   windlass uninstall --purge-data           asks for the context's name")]
     Uninstall(UninstallArgs),
+    /// Remove the lock that keeps a second operator out
+    #[command(
+        after_help = "The lock of a run that was killed expires by itself after half a minute, or is taken over at once where it
+can be seen that its process is gone. What this is for: a holder that cannot be reached and is still at work.
+
+Example:
+  windlass unlock          says who holds it, and asks"
+    )]
+    Unlock,
     /// List the runs on this machine, or show one
     Runs(RunsArgs),
     /// Show, check or write out the component definitions

@@ -377,7 +377,7 @@ async fn what_is_in_the_way_is_refused_before_anything_is_sent() {
     let files = files(&dir, &[10, 20]);
     fake.add_dir("/libs/1.jar", 0o755);
     assert!(matches!(upload(&hdfs, &files).await, Err(Error::IsDirectory(p)) if p == "/libs/1.jar"));
-    let compared = hdfs.compare(files.clone(), &options()).await.unwrap();
+    let compared = hdfs.compare(files.clone(), &options()).await.unwrap().files;
     assert_eq!(compared, [Comparison::Missing, Comparison::Differs(Difference::Folder)]);
 
     fake.add("/file", b"x", 0o644);
@@ -502,7 +502,7 @@ async fn other_block_sizes_are_learnt() {
     let files = files(&dir, &[5_000_000, 3 << 20, 1000]);
     assert_eq!(upload(&hdfs, &files).await.unwrap().sent(), 3);
     let (hdfs, _) = client(&fake);
-    assert_eq!(hdfs.compare(files.clone(), &options()).await.unwrap(), [Comparison::Same; 3]);
+    assert_eq!(hdfs.compare(files.clone(), &options()).await.unwrap().files, [Comparison::Same; 3]);
     assert_eq!(upload(&hdfs, &files).await.unwrap().skipped(), 3);
 }
 
@@ -515,7 +515,7 @@ async fn comparing_tells_in_what_a_file_differs_and_changes_nothing() {
     fake.add("/libs/1.jar", &std::fs::read(&files[0].local).unwrap(), 0o644);
     fake.add("/libs/2.jar", b"short", 0o644);
     fake.add("/libs/3.jar", &std::fs::read(&files[3].local).unwrap(), 0o600);
-    let compared = hdfs.compare(files.clone(), &options()).await.unwrap();
+    let compared = hdfs.compare(files.clone(), &options()).await.unwrap().files;
     assert_eq!(
         compared,
         [
@@ -531,7 +531,7 @@ async fn comparing_tells_in_what_a_file_differs_and_changes_nothing() {
     let sent = Outcome::Sent { tries: 1 };
     assert_eq!(outcomes, [Outcome::Skipped, sent, sent, Outcome::ModeSet { from: 0o600 }]);
     assert_eq!(report.bytes_sent, 2000);
-    assert_eq!(hdfs.compare(files, &options()).await.unwrap(), [Comparison::Same; 4]);
+    assert_eq!(hdfs.compare(files, &options()).await.unwrap().files, [Comparison::Same; 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,10 @@ pub enum Exit {
     VerifyFailed = 7,
     /// The user said no, or others need it.
     Refused = 8,
+    /// Somebody else is at work on the cluster.
+    Locked = 9,
+    /// The lock was lost in mid-run: somebody else may be at work by now.
+    LockLost = 10,
 }
 
 impl From<Outcome> for Exit {

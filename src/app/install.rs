@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::journal::{self, Journal};
 use super::output::Output;
+use super::session;
 use super::status::{endpoints, release_rows};
-use super::{session, signals};
+use super::turn::Turn;
 use crate::answers::{Answers, Resolved, recorded};
 use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global, InstallArgs, PlanArgs, VerifyArgs};
@@ -83,7 +84,8 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
     }
     if !prepared.plan.has_work() {
         if output.json {
-            return execute(prepared, None, "install", global, output).await;
+            let turn = Turn::new("install", &prepared.cluster)?;
+            return execute(prepared, None, turn, global, output).await;
         }
         output.text(&format!("nothing to do: {} is as it should be\n", target(prepared.cluster.info())))?;
         return Ok(Exit::Done);
@@ -98,7 +100,34 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
         output.text(&plan_table(&prepared.plan, &output.look()))?;
     }
     confirm(global, &prepared.cluster, output)?;
-    execute(prepared, helm, "install", global, output).await
+    let turn = Turn::new("install", &prepared.cluster)?.locked(&prepared.cluster, output).await?;
+    // Another run may have ended since the plan was made.
+    let again = match &prepared.resolved {
+        Some(resolved) => look(resolved, &prepared.cluster, prepared.hdfs.as_ref())
+            .await
+            .map(|observed| plan::plan(resolved, &observed, !args.no_verify)),
+        None => Ok(prepared.plan.clone()),
+    };
+    let plan = match again.and_then(|plan| accept(plan, &prepared, global, output)) {
+        Ok(plan) => plan,
+        Err(failed) => {
+            turn.end().await;
+            return Err(failed);
+        }
+    };
+    execute(Prepared { plan, ..prepared }, helm, turn, global, output).await
+}
+
+/// The plan that was made under the lock: if it is not the one that was agreed to, it is shown, and agreed to again.
+pub(super) fn accept(plan: Plan, agreed: &Prepared, global: &Global, output: &Output) -> Result<Plan, Failed> {
+    if plan != agreed.plan {
+        output.remark("what is in the cluster has changed since the plan was made; it is now:");
+        if !output.json {
+            output.text(&plan_table(&plan, &output.look()))?;
+        }
+        confirm(global, &agreed.cluster, output)?;
+    }
+    Ok(plan)
 }
 
 /// `windlass verify`.
@@ -117,7 +146,8 @@ pub(super) async fn verify(global: &Global, args: &VerifyArgs, output: &Output) 
     let mut plan = verify_only(&plan::plan(&resolved, &everything, true));
     plan.actions.retain(|action| state.components.contains_key(&action.component));
     let prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None };
-    execute(prepared, None, "verify", global, output).await
+    let turn = Turn::new("verify", &prepared.cluster)?;
+    execute(prepared, None, turn, global, output).await
 }
 
 /// Shows the target and asks, unless the user said yes already.
@@ -131,25 +161,34 @@ pub(super) fn confirm(global: &Global, cluster: &Cluster, output: &Output) -> Re
             format!("there is no terminal to confirm the target {target} at: look at `windlass plan`, then add --yes");
         return Err(Failed::text(Exit::Missing, text));
     }
-    match output.ask(&format!("\ntarget: {target}\ngo on? [y/N] "))?.to_lowercase().as_str() {
-        "y" | "yes" | "д" | "да" => Ok(()),
-        _ => Err(Failed::text(Exit::Refused, "nothing was changed")),
+    if is_yes(&output.ask(&format!("\ntarget: {target}\ngo on? [y/N] "))?) {
+        return Ok(());
     }
+    Err(Failed::text(Exit::Refused, "nothing was changed"))
+}
+
+/// Whether an answer to a question with yes and no is yes.
+pub(super) fn is_yes(answer: &str) -> bool {
+    matches!(answer.to_lowercase().as_str(), "y" | "yes" | "д" | "да")
 }
 
 /// Runs a plan, shows it, keeps its journal, remembers its proofs, and sums up.
 pub(super) async fn execute(
     prepared: Prepared,
     helm: Option<Helm>,
-    command: &str,
+    turn: Turn,
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
     let Prepared { cluster, tunnels, hdfs, plan, resolved, answers } = prepared;
-    let run = journal::new_id().or_exit(Exit::Unexpected)?;
-    let idle = !plan.has_work();
-    let text = serde_json::to_string_pretty(&plan).or_exit(Exit::Unexpected)?;
-    let journal = if idle { None } else { Some(open_journal(&run, &text, answers.as_deref())?) };
+    let (run, command) = (turn.run.clone(), turn.command);
+    let journal = match plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose() {
+        Ok(journal) => journal,
+        Err(failed) => {
+            turn.end().await;
+            return Err(failed);
+        }
+    };
     let run_dir = journal.as_ref().map(|journal| journal.folder.clone());
     let charts = resolved.iter().flat_map(|resolved| &resolved.components).filter_map(|component| {
         component.release.as_ref().map(|release| (release.chart_digest.clone(), release.chart.clone()))
@@ -161,20 +200,30 @@ pub(super) async fn execute(
         hdfs,
         charts: charts.collect(),
         policy: ReadyPolicy::default(),
+        locked: turn.is_locked(),
+        succeeds_dead: turn.succeeds_dead(),
         run: run.clone(),
         uploads: tokio::sync::Mutex::default(),
         state: tokio::sync::Mutex::default(),
     });
-    let cancel = CancellationToken::new();
-    let guard = signals::watch(cancel.clone(), Some(cluster.private_dir().path().to_owned()));
     let (events, listener) = channel();
     let info = RunInfo { run, command: command.to_owned(), cluster: cluster.info().clone() };
-    let shown = tokio::spawn(show(listener, output.renderer(), journal, cancel.clone()));
-    let outcome = engine::run(&plan, info, world.clone(), events, cancel).await;
-    let (state, trouble) = shown.await.or_exit(Exit::Unexpected)?;
-    drop(guard);
-    remember_proofs(&world, &plan, &state, output).await;
-    let exit = if trouble.is_some() && outcome == Outcome::Succeeded { Exit::Unexpected } else { Exit::from(outcome) };
+    let shown = tokio::spawn(show(listener, output.renderer(), journal, turn.cancel.clone()));
+    let outcome = engine::run(&plan, info, world.clone(), events, turn.cancel.clone()).await;
+    let shown = shown.await.or_exit(Exit::Unexpected);
+    if let (Ok((state, _)), false) = (&shown, turn.lost()) {
+        remember_proofs(&world, &plan, state, output).await;
+    }
+    let lost = turn.end().await;
+    let (state, trouble) = shown?;
+    let exit = match outcome {
+        Outcome::Stopped if lost => Exit::LockLost,
+        Outcome::Succeeded if trouble.is_some() => Exit::Unexpected,
+        other => Exit::from(other),
+    };
+    if lost {
+        output.remark("warning: the lock was lost in mid-run, so the run was stopped: the API server was out of reach for too long, or somebody unlocked it");
+    }
     if let Some(trouble) = &trouble {
         output.remark(&format!("warning: {trouble}"));
     }
@@ -185,9 +234,10 @@ pub(super) async fn execute(
     Ok(exit)
 }
 
-fn open_journal(run: &str, plan: &str, answers: Option<&str>) -> Result<Journal, Failed> {
+fn open_journal(run: &str, plan: &Plan, answers: Option<&str>) -> Result<Journal, Failed> {
     let root = journal::root().or_exit(Exit::Unexpected)?;
-    Journal::new(run, plan, answers)
+    let plan = serde_json::to_string_pretty(plan).or_exit(Exit::Unexpected)?;
+    Journal::new(run, &plan, answers)
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to keep a journal in {}", root.display())))
         .or_exit(Exit::Unexpected)
 }

@@ -4,11 +4,13 @@ mod catalog;
 mod exit;
 mod install;
 mod journal;
+mod lock;
 mod output;
 mod runs;
 mod session;
 mod signals;
 mod status;
+mod turn;
 mod uninstall;
 
 pub use exit::{Exit, Failed};
@@ -27,6 +29,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Verify(args) => install::verify(&cli.global, &args, &output).await,
         Command::Status(args) => status::status(&cli.global, &args, &output).await,
         Command::Uninstall(args) => uninstall::uninstall(&cli.global, &args, &output).await,
+        Command::Unlock => lock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),
         Command::Catalog(args) => catalog::catalog(&cli.global, &args.command, &output),
         Command::Completions { shell } => completions(shell, &output),

@@ -1,13 +1,14 @@
 //! `windlass uninstall`.
 
 use super::exit::{Exit, Failed, OrExit as _};
-use super::install::{Prepared, confirm, execute};
+use super::install::{Prepared, accept, confirm, execute};
 use super::output::Output;
 use super::session;
+use super::turn::Turn;
 use crate::cli::{Global, UninstallArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::render::{plan_table, target};
 
 /// Removes what is installed, in reverse.
@@ -31,12 +32,31 @@ pub(super) async fn uninstall(global: &Global, args: &UninstallArgs, output: &Ou
     }
     let (tunnels, hdfs) = session::reach(&cluster, None)?;
     let kept = !args.purge_data;
-    let prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: None, answers: None };
-    let exit = execute(prepared, Some(helm), "uninstall", global, output).await?;
+    let mut turn = Turn::new("uninstall", &cluster)?;
+    let mut prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: None, answers: None };
+    if prepared.plan.has_work() {
+        turn = turn.locked(&prepared.cluster, output).await?;
+        // Another run may have ended since the plan was made.
+        match again(args, &prepared, global, output).await {
+            Ok(plan) => prepared.plan = plan,
+            Err(failed) => {
+                turn.end().await;
+                return Err(failed);
+            }
+        }
+    }
+    let exit = execute(prepared, Some(helm), turn, global, output).await?;
     if kept && exit == Exit::Done {
         output.remark("volumes, their namespaces and the record of both were kept; installing again finds the data");
     }
     Ok(exit)
+}
+
+/// The plan, made again under the lock.
+async fn again(args: &UninstallArgs, agreed: &Prepared, global: &Global, output: &Output) -> Result<Plan, Failed> {
+    let state = state_store::load(&agreed.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
+    let plan = plan::uninstall(&state, args.components.as_deref(), args.purge_data).or_exit(Exit::Refused)?;
+    accept(plan, agreed, global, output)
 }
 
 /// Deleting data wants more than a yes: the context's name, typed or given by --confirm.

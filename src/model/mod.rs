@@ -3,6 +3,7 @@
 mod chart;
 pub mod cluster;
 mod hdfs;
+pub mod lock;
 mod names;
 pub mod observed;
 mod progress;
@@ -13,7 +14,7 @@ pub mod yaml;
 
 pub use chart::{ChartFiles, digest};
 pub use hdfs::HdfsAccess;
-pub use names::{CHART_DIGEST, PULL_SECRET, STATE_NAMESPACE, STATE_SECRET};
+pub use names::{CHART_DIGEST, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET};
 pub use progress::{Progress, ProgressSink, silent};
 pub use redact::redact;
 pub use secret::{Secret, SecretRef};

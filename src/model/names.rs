@@ -6,6 +6,9 @@ pub const STATE_NAMESPACE: &str = "windlass-system";
 /// The Secret in it.
 pub const STATE_SECRET: &str = "windlass-state";
 
+/// The Lease in it that keeps a second operator out.
+pub const STATE_LEASE: &str = "windlass";
+
 /// The imagePullSecret that windlass makes in each namespace where one is needed.
 pub const PULL_SECRET: &str = "windlass-registry";
 

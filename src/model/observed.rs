@@ -54,9 +54,18 @@ pub enum ObservedHdfs {
     Reached {
         /// Folders by path: `Some(mode)` where a folder is there.
         folders: BTreeMap<String, Folder>,
-        /// Uploads by target folder and pattern: each file and how it compares.
-        uploads: BTreeMap<String, BTreeMap<String, Comparison>>,
+        /// Uploads by target folder and pattern.
+        uploads: BTreeMap<String, ObservedUpload>,
     },
+}
+
+/// The target of an upload.
+#[derive(Debug, Clone, Default)]
+pub struct ObservedUpload {
+    /// Each file and how it compares.
+    pub files: BTreeMap<String, Comparison>,
+    /// Half-uploaded files that an earlier run left: absolute paths.
+    pub abandoned: Vec<String>,
 }
 
 /// A path that should be a folder.

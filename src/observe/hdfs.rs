@@ -10,7 +10,7 @@ use crate::catalog::ActionKind;
 use crate::driver::files::matching;
 use crate::driver::webhdfs::{self, Difference, Error, Hdfs, Upload, UploadOptions};
 use crate::model::cluster::ReleaseKey;
-use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease};
+use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease, ObservedUpload};
 
 /// How long an HDFS that should be there may take to answer before the plan goes on without it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -92,9 +92,11 @@ async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<O
     let mut uploads = BTreeMap::new();
     for LocalFiles { key, uploads: files } in files {
         let (names, files): (Vec<String>, Vec<Upload>) = files.into_iter().unzip();
-        let compared = hdfs.compare(files, &UploadOptions::default()).await?;
-        let compared = names.into_iter().zip(compared.into_iter().map(words)).collect();
-        uploads.insert(key, compared);
+        // Under the lock nobody else uploads, and without it nothing is planned that is not planned again under it.
+        let options = UploadOptions { alone: true, ..UploadOptions::default() };
+        let compared = hdfs.compare(files, &options).await?;
+        let files = names.into_iter().zip(compared.files.into_iter().map(words)).collect();
+        uploads.insert(key, ObservedUpload { files, abandoned: compared.abandoned });
     }
     Ok(ObservedHdfs::Reached { folders, uploads })
 }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::answers::ResolvedRelease;
 use crate::model::CHART_DIGEST;
-use crate::model::cluster::ReleaseStatus;
-use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease};
+use crate::model::cluster::{ReleaseState, ReleaseStatus};
+use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease, ObservedUpload};
 
 use super::Change;
 
@@ -35,6 +35,14 @@ pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>)
     why.extend(found.drift.iter().map(ToString::to_string));
     let change = if why.is_empty() { Change::Nothing } else { Change::Update };
     (change, why)
+}
+
+/// Whether a release that Helm recorded as deployed was made from this chart with these values.
+#[must_use]
+pub fn same_release(chart: &str, values: &Value, found: &ReleaseState) -> bool {
+    found.status == ReleaseStatus::Deployed
+        && found.chart_annotations.get(CHART_DIGEST).is_some_and(|digest| digest == chart)
+        && equal(values, &found.config)
 }
 
 /// Paths at which two values differ, with before and after. Values hold no secrets.
@@ -88,7 +96,8 @@ pub(super) fn upload(to: &str, pattern: &str, hdfs: &ObservedHdfs) -> (Change, V
         ObservedHdfs::Absent => (Change::Create, Vec::new()),
         ObservedHdfs::Unreachable(why) => (Change::Check, vec![format!("HDFS did not answer: {why}")]),
         ObservedHdfs::Reached { uploads, .. } => {
-            let Some(files) = uploads.get(&format!("{to}/{pattern}")) else { return (Change::Create, Vec::new()) };
+            let Some(found) = uploads.get(&format!("{to}/{pattern}")) else { return (Change::Create, Vec::new()) };
+            let ObservedUpload { files, abandoned } = found;
             let mut why: Vec<String> = files
                 .iter()
                 .filter_map(|(name, found)| match found {
@@ -97,6 +106,7 @@ pub(super) fn upload(to: &str, pattern: &str, hdfs: &ObservedHdfs) -> (Change, V
                     Comparison::Differs(how) => Some(format!("{to}/{name} {how}")),
                 })
                 .collect();
+            why.extend(abandoned.iter().map(|path| format!("{path} was left half-uploaded")));
             let all_absent = !files.is_empty() && files.values().all(|found| *found == Comparison::Absent);
             let more = why.len().saturating_sub(NAMED);
             why.truncate(NAMED);

@@ -9,6 +9,7 @@ mod types;
 mod uninstall;
 
 pub use build::plan;
+pub use diff::same_release;
 pub use select::{only, verify_only};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 pub use uninstall::{UninstallError, uninstall};

@@ -5,7 +5,7 @@ use crate::answers::{Answers, Resolved, from_flags, resolve};
 use crate::catalog::load;
 use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
-use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease};
+use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease, ObservedUpload};
 use crate::model::state::{ComponentState, InstallState, STATE_SCHEMA, Verified};
 
 fn wanted(flags: &[&str]) -> Resolved {
@@ -133,7 +133,8 @@ fn a_mode_and_a_missing_file_are_all_that_is_mended() {
     let ObservedHdfs::Reached { folders, uploads } = &mut observed.hdfs else { panic!() };
     folders.insert("/shared/spark-logs".into(), Folder::Mode(0o755));
     let files = [("a.jar".to_owned(), Comparison::Absent), ("b.jar".to_owned(), Comparison::Same)];
-    uploads.insert("/datagram/sharedlibs/*.jar".into(), files.into());
+    let found = ObservedUpload { files: files.into(), abandoned: Vec::new() };
+    uploads.insert("/datagram/sharedlibs/*.jar".into(), found);
     let plan = plan(&wanted, &observed, false);
     let ids: Vec<_> = changed(&plan).into_iter().filter(|id| !id.ends_with("/record")).collect();
     assert_eq!(ids, ["hdfs/after-3", "shared-libraries/after-2"]);

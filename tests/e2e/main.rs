@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod support;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -361,6 +362,30 @@ fn c12_no_secret_and_no_token_is_left_anywhere() {
     let pods = kubectl(&["-n", "apache-livy", "get", "pods", "-l", "app.kubernetes.io/name=livy", "-o", "name"]);
     let log = kubectl(&["-n", "apache-livy", "logs", pods.trim()]);
     assert!(!log.contains("eyJ"), "Livy logged a token");
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c13_the_second_of_two_operators_is_kept_out() {
+    trust::two_operators();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c14_a_lock_that_is_held_elsewhere_is_named_and_can_be_removed() {
+    trust::a_lock_held_elsewhere();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c15_a_lock_that_is_taken_away_stops_the_run() {
+    trust::a_lock_taken_away();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c16_killed_installs_and_uninstalls_are_gone_on_with() {
+    trust::kills();
 }
 
 #[test]

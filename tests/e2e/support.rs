@@ -209,3 +209,35 @@ pub(crate) fn eventually(what: &str, seconds: u64, mut test: impl FnMut() -> boo
         std::thread::sleep(Duration::from_millis(300));
     }
 }
+
+/// The seed of what is random in this run, said where a failure shows it: WINDLASS_SEED repeats one.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("WINDLASS_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        now.as_secs()
+    })
+}
+
+/// The next of a sequence of numbers below `below`.
+pub(crate) fn random(seed: &mut u64, below: u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed % below
+}
+
+/// Begins a windlass command, lets it run for a while, and kills it with SIGKILL, as a power cut would. `None` if it
+/// ended before.
+pub(crate) fn killed_after(args: &[String], millis: u64) -> Option<()> {
+    let mut child = windlass(&args.iter().map(String::as_str).collect::<Vec<_>>())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(millis));
+    let ended = child.try_wait().unwrap().is_some();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    (!ended).then_some(())
+}

@@ -4,6 +4,7 @@ mod connect;
 mod drift;
 mod error;
 mod kubeconfig;
+mod lease;
 mod manifest;
 mod objects;
 mod pods;

@@ -1,13 +1,13 @@
 //! What Helm recorded, read from its Secrets: no subprocess, and a release of another `HELM_DRIVER` is not ours.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, ListParams, PostParams};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -64,6 +64,51 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// Turns the pending record of a Helm that was killed into a failed one, which the next upgrade goes on from: the
+    /// only thing that is written is what Helm itself would have written had it been told to stop. `false` if the
+    /// record has changed meanwhile.
+    ///
+    /// # Errors
+    /// When the Secret cannot be read or written, or is no record of Helm's.
+    pub async fn mark_failed(&self, pending: &ReleaseState, why: &str) -> Result<bool, KubeError> {
+        let key = &pending.key;
+        let api: Api<Secret> = Api::namespaced(self.client(), &key.namespace);
+        let name = format!("sh.helm.release.v1.{}.v{}", key.name, pending.revision);
+        let what = format!("the record of release {key} ({name})");
+        let Some(mut secret) = retry::call("get", &what, || api.get_opt(&name)).await? else { return Ok(false) };
+        let labels = secret.metadata.labels.get_or_insert_default();
+        if labels.get("status").is_none_or(|status| ReleaseStatus::from_helm(status) != pending.status) {
+            return Ok(false);
+        }
+        labels.insert("status".to_owned(), "failed".to_owned());
+        let data = secret.data.get_or_insert_default();
+        let packed = data.get("release").map(|bytes| bytes.0.as_slice()).unwrap_or_default();
+        let failed = failed_record(packed, why).map_err(|problem| KubeError {
+            verb: "read",
+            what: what.clone(),
+            source: ApiError::new(ApiErrorKind::Protocol, problem.to_string()),
+        })?;
+        data.insert("release".to_owned(), k8s_openapi::ByteString(failed));
+        let params = PostParams::default();
+        match retry::call("replace", &what, || api.replace(&name, &params, &secret)).await {
+            Ok(_) => Ok(true),
+            Err(err) if matches!(err.kind(), ApiErrorKind::Conflict | ApiErrorKind::NotFound) => Ok(false),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+/// The same record with the status `failed`.
+fn failed_record(packed: &[u8], why: &str) -> Result<Vec<u8>, RecordError> {
+    let mut record: Value = serde_json::from_slice(&unpack(packed)?).map_err(RecordError::Json)?;
+    record["info"]["status"] = "failed".into();
+    record["info"]["description"] = why.into();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(record.to_string().as_bytes()).map_err(RecordError::Gzip)?;
+    Ok(STANDARD.encode(gzip.finish().map_err(RecordError::Gzip)?).into_bytes())
+}
+
 /// What is wrong with a record.
 #[derive(Debug, thiserror::Error)]
 enum RecordError {
@@ -114,18 +159,22 @@ struct Metadata {
 }
 
 /// From the Secret's bytes (the API has taken one base64 off): base64 of gzip of JSON, old ones without the gzip.
-fn decode(key: &ReleaseKey, data: &[u8], history: Vec<RevisionState>) -> Result<ReleaseState, RecordError> {
+fn unpack(data: &[u8]) -> Result<Vec<u8>, RecordError> {
     let packed = STANDARD.decode(data).map_err(RecordError::Base64)?;
-    let mut json = Vec::new();
-    if packed.starts_with(&[0x1f, 0x8b]) {
-        let mut gzip = flate2::read::GzDecoder::new(packed.as_slice()).take(RECORD_CAP + 1);
-        gzip.read_to_end(&mut json).map_err(RecordError::Gzip)?;
-        if json.len() as u64 > RECORD_CAP {
-            return Err(RecordError::TooLarge);
-        }
-    } else {
-        json = packed;
+    if !packed.starts_with(&[0x1f, 0x8b]) {
+        return Ok(packed);
     }
+    let mut json = Vec::new();
+    let mut gzip = flate2::read::GzDecoder::new(packed.as_slice()).take(RECORD_CAP + 1);
+    gzip.read_to_end(&mut json).map_err(RecordError::Gzip)?;
+    if json.len() as u64 > RECORD_CAP {
+        return Err(RecordError::TooLarge);
+    }
+    Ok(json)
+}
+
+fn decode(key: &ReleaseKey, data: &[u8], history: Vec<RevisionState>) -> Result<ReleaseState, RecordError> {
+    let json = unpack(data)?;
     let record: Record = serde_json::from_slice(&json).map_err(RecordError::Json)?;
     let chart = record.chart.and_then(|chart| chart.metadata).unwrap_or_default();
     Ok(ReleaseState {
@@ -145,8 +194,6 @@ fn decode(key: &ReleaseKey, data: &[u8], history: Vec<RevisionState>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use serde_json::json;
 
     use super::*;
@@ -190,6 +237,17 @@ mod tests {
         assert_eq!(state.config, json!({}));
         // Helm 2's conversions wrote records without gzip.
         assert!(decode(&key, STANDARD.encode(bare.to_string()).as_bytes(), Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn a_pending_record_becomes_a_failed_one_and_stays_the_same_otherwise() {
+        let key = ReleaseKey::new("apache-livy", "livy");
+        let failed = failed_record(&packed(&record()), "killed").unwrap();
+        let before = decode(&key, &packed(&record()), Vec::new()).unwrap();
+        let after = decode(&key, &failed, Vec::new()).unwrap();
+        assert_eq!((&after.status, after.description.as_str()), (&ReleaseStatus::Failed, "killed"));
+        let same = ReleaseState { status: before.status.clone(), description: before.description.clone(), ..after };
+        assert_eq!(same, before);
     }
 
     #[test]

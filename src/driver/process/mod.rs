@@ -2,11 +2,13 @@
 
 mod environment;
 mod error;
+mod identity;
 mod output;
 mod private_dir;
 mod run;
 
 pub use environment::Environment;
 pub use error::{Exit, ProcessError};
+pub use identity::{own_process, running_with, still_runs};
 pub use private_dir::{PrivateDir, PrivateDirError};
 pub use run::{Output, Spec, StderrLine, run};

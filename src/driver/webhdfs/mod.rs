@@ -17,5 +17,5 @@ pub use error::{Error, Refusal};
 pub use folders::Ensured;
 pub use health::SystemState;
 pub use route::{Auto, BoxError, Direct, Route, RouteError, Sockets, Tunnel, choose_route};
-pub use upload::{Comparison, Difference, FileReport, Outcome, Upload, UploadOptions, UploadReport};
+pub use upload::{Compared, Comparison, Difference, FileReport, Outcome, Upload, UploadOptions, UploadReport};
 pub use wire::FileStatus;

@@ -47,6 +47,8 @@ pub struct UploadOptions {
     pub stall_timeout: Duration,
     /// Temporary files of ours in the target folders are removed when older than this: older than any upload can be.
     pub stale_after: Duration,
+    /// No other process uploads: temporary files that are not this process's were abandoned, however new they are.
+    pub alone: bool,
 }
 
 impl Default for UploadOptions {
@@ -56,6 +58,7 @@ impl Default for UploadOptions {
             retries: 3,
             stall_timeout: Duration::from_secs(60),
             stale_after: Duration::from_secs(24 * 3600),
+            alone: false,
         }
     }
 }
@@ -124,6 +127,15 @@ impl UploadReport {
     }
 }
 
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Of each file, in the order given.
+    pub files: Vec<Comparison>,
+    /// Temporary files in the folders, which an earlier upload left: absolute paths.
+    pub abandoned: Vec<String>,
+}
+
 /// One file on its way, checked.
 struct Job {
     local: Local,
@@ -150,7 +162,7 @@ impl Hdfs {
         cancel: &CancellationToken,
     ) -> Result<UploadReport, Error> {
         let all = files.len();
-        let jobs = self.prepare(files, true, options).await?;
+        let (jobs, _) = self.prepare(files, true, options).await?;
         self.wait_writable().await?;
         let total = jobs.iter().map(|job| job.local.len()).sum();
         let meter = Meter::new(total, Arc::clone(&self.progress));
@@ -205,16 +217,21 @@ impl Hdfs {
     ///
     /// # Errors
     /// As [`Error`] says; a file that differs is no error.
-    pub async fn compare(&self, files: Vec<Upload>, options: &UploadOptions) -> Result<Vec<Comparison>, Error> {
-        let jobs = self.prepare(files, false, options).await?;
+    pub async fn compare(&self, files: Vec<Upload>, options: &UploadOptions) -> Result<Compared, Error> {
+        let (jobs, abandoned) = self.prepare(files, false, options).await?;
         let work = jobs.iter().map(|job| async move { self.judge(job).await.map(|(comparison, _)| comparison) });
         let judged: Vec<_> = futures::stream::iter(work).buffered(options.width()).collect().await;
-        judged.into_iter().collect()
+        Ok(Compared { files: judged.into_iter().collect::<Result<_, _>>()?, abandoned })
     }
 
     /// Checks the files here and looks at the folders there. With `write`, makes missing folders, refuses what is in
-    /// the way and clears away what earlier uploads left.
-    async fn prepare(&self, files: Vec<Upload>, write: bool, options: &UploadOptions) -> Result<Vec<Job>, Error> {
+    /// the way and clears away what earlier uploads left. Gives the latter, too.
+    async fn prepare(
+        &self,
+        files: Vec<Upload>,
+        write: bool,
+        options: &UploadOptions,
+    ) -> Result<(Vec<Job>, Vec<String>), Error> {
         let mut targets = Vec::with_capacity(files.len());
         for file in &files {
             targets.push(normal(&file.remote)?);
@@ -232,7 +249,7 @@ impl Hdfs {
             }
             jobs.push(Job { local, remote, mode: file.mode, there });
         }
-        Ok(jobs)
+        Ok((jobs, survey.stale))
     }
 
     /// Brings one file to where it should be.

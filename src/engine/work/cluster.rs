@@ -14,9 +14,13 @@ use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::{CHART_DIGEST, Progress, SecretRef, yaml};
+use crate::plan::same_release;
 
 /// Helm stops a little before the engine gives up, so that it can record its failure.
 const HELM_MARGIN: Duration = Duration::from_secs(10);
+
+/// How long a Helm of ours may run at most.
+pub(super) const HELM_TIMEOUT: Duration = Duration::from_secs(300);
 
 fn managed() -> BTreeMap<String, String> {
     BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "windlass".to_owned())])
@@ -64,10 +68,16 @@ impl World {
         context: &Context,
     ) -> Result<Done, Failure> {
         let helm = self.helm()?;
+        let (before, was_pending) = self.settled(key, context).await?;
+        // A Helm that outlived its windlass has finished what was to be done.
+        if let Some(done) = before.filter(|before| was_pending && same_release(chart, values, before)) {
+            let summary = format!("revision {}, by the run before", done.revision);
+            return Ok(Done { summary: Some(summary), ..Done::default() });
+        }
         let folder = self.chart_folder(key, chart)?;
         let description = format!("windlass run={}", self.run);
         let mut upgrade = Upgrade::new(key.clone(), &folder, values.clone(), description);
-        upgrade.timeout = context.left().saturating_sub(HELM_MARGIN);
+        upgrade.timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
         let ended = helm.upgrade(&upgrade, Some(lines), &context.cancel).await;
@@ -137,7 +147,8 @@ impl World {
     }
 
     pub(super) async fn uninstall(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
-        let timeout = context.left().saturating_sub(HELM_MARGIN);
+        self.settled(key, context).await?;
+        let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
         let objects = self.rendered(key).await.unwrap_or_default();

@@ -83,7 +83,8 @@ impl World {
         let files = matching(Path::new(from), pattern).map_err(|error| failed(error).for_good())?;
         let uploads =
             files.into_iter().map(|(name, local)| Upload { local, remote: format!("{to}/{name}"), mode }).collect();
-        let report = hdfs.upload(uploads, &UploadOptions::default(), &context.cancel).await.map_err(failed)?;
+        let options = UploadOptions { alone: self.locked, ..UploadOptions::default() };
+        let report = hdfs.upload(uploads, &options, &context.cancel).await.map_err(failed)?;
         let checksums = report.files.iter().map(|file| {
             let name = file.remote.rsplit_once('/').map_or(file.remote.as_str(), |(_, name)| name);
             (name.to_owned(), format!("{}:{}", file.checksum.algorithm(), file.checksum.hex()))

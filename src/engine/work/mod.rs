@@ -4,6 +4,7 @@ mod cluster;
 mod hdfs;
 mod livy;
 mod record;
+mod stuck;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -35,6 +36,10 @@ pub struct World {
     pub charts: BTreeMap<String, ChartFiles>,
     /// When waiting for readiness is given up early.
     pub policy: ReadyPolicy,
+    /// The lock is held: no other windlass writes.
+    pub locked: bool,
+    /// The lock was taken over from a process of this machine that is gone: what is pending is its.
+    pub succeeds_dead: bool,
     /// The run's id; goes into release descriptions and labels of proofs.
     pub run: String,
     /// What finished uploads put where, for the record: component to folder to file to checksum.

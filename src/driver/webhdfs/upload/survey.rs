@@ -48,8 +48,8 @@ pub(super) struct Survey {
     /// By path, of the files that matter.
     found: HashMap<String, FileStatus>,
     missing_folders: Vec<String>,
-    /// Temporary files older than any upload.
-    stale: Vec<String>,
+    /// Temporary files that nobody is making any more.
+    pub(super) stale: Vec<String>,
 }
 
 impl Survey {
@@ -74,8 +74,11 @@ impl Survey {
                 let path = path::join(folder, &status.name);
                 if names.contains(status.name.as_str()) {
                     survey.found.insert(path, status);
-                } else if !status.is_dir && temp::is_ours(&status.name) && status.modified_ms < oldest {
-                    survey.stale.push(path);
+                } else if !status.is_dir && temp::is_ours(&status.name) {
+                    let alone = options.alone && !temp::is_this_process(&status.name);
+                    if alone || status.modified_ms < oldest {
+                        survey.stale.push(path);
+                    }
                 }
             });
             if !there.await? {

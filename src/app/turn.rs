@@ -1,0 +1,67 @@
+//! A run's turn on a cluster: its id, the wish to stop it, and the lock if it writes.
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::lock::{self, Held};
+use super::output::Output;
+use super::{journal, signals};
+use crate::driver::kube::Cluster;
+use crate::model::lock::Standing;
+
+/// From before the first write to after the last.
+pub(super) struct Turn {
+    /// What was typed.
+    pub command: &'static str,
+    /// The run's id.
+    pub run: String,
+    /// Cancelled when the user wants to stop, or the lock is lost.
+    pub cancel: CancellationToken,
+    held: Option<Held>,
+    _signals: signals::Guard,
+}
+
+impl Turn {
+    /// Begins; from here on Ctrl-C ends things in order.
+    pub(super) fn new(command: &'static str, cluster: &Cluster) -> Result<Self, Failed> {
+        let run = journal::new_id().or_exit(Exit::Unexpected)?;
+        let cancel = CancellationToken::new();
+        let signals = signals::watch(cancel.clone(), Some(cluster.private_dir().path().to_owned()));
+        Ok(Self { command, run, cancel, held: None, _signals: signals })
+    }
+
+    /// Takes the lock, and says so where it was another's.
+    pub(super) async fn locked(mut self, cluster: &Cluster, output: &Output) -> Result<Self, Failed> {
+        let held = lock::take(cluster, self.command, &self.run, &self.cancel).await?;
+        if let Some((old, standing)) = &held.took_over {
+            output.remark(&lock::taken_over(old, *standing));
+        }
+        self.held = Some(held);
+        Ok(self)
+    }
+
+    /// Whether the lock was taken.
+    pub(super) fn is_locked(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Whether the lock was a process's of this machine that is gone.
+    pub(super) fn succeeds_dead(&self) -> bool {
+        let took_over = self.held.as_ref().and_then(|held| held.took_over.as_ref());
+        took_over.is_some_and(|(_, standing)| *standing == Standing::Dead)
+    }
+
+    /// Whether the lock was lost.
+    pub(super) fn lost(&self) -> bool {
+        self.held.as_ref().is_some_and(Held::lost)
+    }
+
+    /// Gives the lock back; says whether it was lost before.
+    pub(super) async fn end(self) -> bool {
+        let lost = self.lost();
+        if let Some(held) = self.held {
+            held.give_back().await;
+        }
+        lost
+    }
+}

@@ -1,0 +1,197 @@
+//! The Lease that keeps a second operator out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::Api;
+use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
+use tokio::time::timeout;
+
+use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
+use crate::model::lock::{Holder, LOCK_LASTS, Lock, Process};
+use crate::model::{STATE_LEASE, STATE_NAMESPACE};
+
+/// How long a renewal may take: it is tried again soon, and must not outlive the lock.
+const RENEWAL: Duration = Duration::from_secs(5);
+
+const COMMAND: &str = "windlass.dev/command";
+const RUN: &str = "windlass.dev/run";
+const PROCESS: &str = "windlass.dev/process";
+
+impl Cluster {
+    /// The lock, if somebody holds one.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn lock(&self) -> Result<Option<Lock>, KubeError> {
+        let api = self.leases();
+        let found = retry::call("get", &what(), || api.get_opt(STATE_LEASE)).await?;
+        Ok(found.map(lock_of))
+    }
+
+    /// Takes the lock: a new one, or over `old`, if that is still what is there. `None` if somebody was faster. The
+    /// namespace is made where it is missing.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn take_lock(
+        &self,
+        holder: &Holder,
+        old: Option<&Lock>,
+        now: Timestamp,
+    ) -> Result<Option<Lock>, KubeError> {
+        let managed = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "windlass".to_owned())]);
+        self.ensure_namespace(STATE_NAMESPACE, &managed).await?;
+        let lock = Lock {
+            who: holder.who.clone(),
+            command: holder.command.clone(),
+            run: holder.run.clone(),
+            process: Some(holder.process.clone()),
+            since: Some(now),
+            renewed: Some(now),
+            lasts: LOCK_LASTS,
+            transitions: old.map_or(0, |old| old.transitions.saturating_add(1)),
+            version: old.map(|old| old.version.clone()).unwrap_or_default(),
+        };
+        let lease = lease_of(&lock);
+        let params = PostParams::default();
+        // Sent once: an answer that is lost after the write must not be taken for somebody else's lock.
+        let sent = match old {
+            None => self.leases().create(&params, &lease).await,
+            Some(_) => self.leases().replace(STATE_LEASE, &params, &lease).await,
+        };
+        match sent {
+            Ok(taken) => Ok(Some(lock_of(taken))),
+            Err(err) => {
+                let source = ApiError::from(&err);
+                match source.kind {
+                    ApiErrorKind::AlreadyExists | ApiErrorKind::Conflict | ApiErrorKind::NotFound => Ok(None),
+                    _ => match self.lock().await? {
+                        Some(found) if found.run == lock.run => Ok(Some(found)),
+                        _ => Err(KubeError { verb: "take", what: what(), source }),
+                    },
+                }
+            }
+        }
+    }
+
+    /// Says that the holder is still at work. `None` if the lock is not its any more.
+    ///
+    /// # Errors
+    /// When the API cannot be asked, or not in time; then nothing is known.
+    pub async fn renew_lock(&self, lock: &Lock, now: Timestamp) -> Result<Option<Lock>, KubeError> {
+        let failed = |source| KubeError { verb: "renew", what: what(), source };
+        let mut lease = lease_of(&Lock { renewed: Some(now), ..lock.clone() });
+        let attempt = async {
+            // A write of ours whose answer was lost, or somebody's label: ours it is as long as the run is.
+            for _ in 0..3 {
+                match self.leases().replace(STATE_LEASE, &PostParams::default(), &lease).await {
+                    Ok(renewed) => return Ok(Some(lock_of(renewed))),
+                    Err(err) => match ApiError::from(&err) {
+                        source if source.kind == ApiErrorKind::NotFound => return Ok(None),
+                        source if source.kind != ApiErrorKind::Conflict => return Err(source),
+                        _ => {}
+                    },
+                }
+                let found = self.leases().get_opt(STATE_LEASE).await.map_err(|err| ApiError::from(&err))?;
+                match found.map(lock_of) {
+                    Some(found) if found.run == lock.run => lease.metadata.resource_version = Some(found.version),
+                    _ => return Ok(None),
+                }
+            }
+            Err(ApiError::new(ApiErrorKind::Conflict, "somebody else keeps changing it"))
+        };
+        let late = || ApiError::new(ApiErrorKind::Timeout, "the API server did not answer in time");
+        timeout(RENEWAL, attempt).await.unwrap_or_else(|_| Err(late())).map_err(failed)
+    }
+
+    /// Gives the lock back, or takes it from whoever holds it; `false` if it had changed.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn drop_lock(&self, lock: &Lock) -> Result<bool, KubeError> {
+        let only = Preconditions { resource_version: Some(lock.version.clone()), uid: None };
+        let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+        let api = self.leases();
+        match retry::call("delete", &what(), || api.delete(STATE_LEASE, &params)).await {
+            Ok(_) => Ok(true),
+            Err(err) if matches!(err.kind(), ApiErrorKind::NotFound | ApiErrorKind::Conflict) => Ok(false),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// How far the API server's clock is ahead of this machine's, to the second.
+    ///
+    /// # Errors
+    /// When the API cannot be asked, or does not say what time it is.
+    pub async fn clock_ahead(&self) -> Result<jiff::SignedDuration, KubeError> {
+        let what = "the API server's clock";
+        let asked = || async {
+            let request = http::Request::get("/version").body(kube::client::Body::empty());
+            let request = request.map_err(kube::Error::HttpError)?;
+            let begun = Timestamp::now();
+            let response = self.client().send(request).await?;
+            Ok((response.headers().get(http::header::DATE).cloned(), begun))
+        };
+        let (date, begun) = retry::call("ask for", what, asked).await?;
+        let date = date.as_ref().and_then(|date| date.to_str().ok());
+        let read = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        match read {
+            Some(read) => Ok(read.timestamp().duration_since(begun)),
+            None => {
+                let source = ApiError::new(ApiErrorKind::Protocol, "the answer has no Date header");
+                Err(KubeError { verb: "ask for", what: what.to_owned(), source })
+            }
+        }
+    }
+
+    fn leases(&self) -> Api<Lease> {
+        Api::namespaced(self.client(), STATE_NAMESPACE)
+    }
+}
+
+fn what() -> String {
+    format!("Lease {STATE_NAMESPACE}/{STATE_LEASE}")
+}
+
+fn lease_of(lock: &Lock) -> Lease {
+    let mut annotations =
+        BTreeMap::from([(COMMAND.to_owned(), lock.command.clone()), (RUN.to_owned(), lock.run.clone())]);
+    annotations.extend(lock.process.as_ref().map(|process| (PROCESS.to_owned(), process.to_string())));
+    Lease {
+        metadata: ObjectMeta {
+            name: Some(STATE_LEASE.to_owned()),
+            annotations: Some(annotations),
+            resource_version: Some(lock.version.clone()).filter(|version| !version.is_empty()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(lock.who.clone()),
+            acquire_time: lock.since.map(MicroTime),
+            renew_time: lock.renewed.map(MicroTime),
+            lease_duration_seconds: i32::try_from(lock.lasts.as_secs()).ok(),
+            lease_transitions: Some(lock.transitions),
+            ..LeaseSpec::default()
+        }),
+    }
+}
+
+fn lock_of(lease: Lease) -> Lock {
+    let mut annotations = lease.metadata.annotations.unwrap_or_default();
+    let spec = lease.spec.unwrap_or_default();
+    let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    Lock {
+        who: spec.holder_identity.unwrap_or_default(),
+        command: annotations.remove(COMMAND).unwrap_or_default(),
+        run: annotations.remove(RUN).unwrap_or_default(),
+        process: annotations.get(PROCESS).and_then(|text| Process::parse(text)),
+        since: spec.acquire_time.map(|time| time.0),
+        renewed: spec.renew_time.map(|time| time.0),
+        lasts: seconds.map_or(LOCK_LASTS, Duration::from_secs),
+        transitions: spec.lease_transitions.unwrap_or_default(),
+        version: lease.metadata.resource_version.unwrap_or_default(),
+    }
+}
