@@ -81,6 +81,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Prove that what is installed works: files in HDFS, a Spark job, its history
     Verify(VerifyArgs),
+    /// Bring a component back to the last revision that was verified
+    #[command(after_help = "Example:
+  windlass rollback livy          after an upgrade that failed; proves it again")]
+    Rollback(RollbackArgs),
     /// Remove what is installed, in reverse order; the data stays unless --purge-data is given
     #[command(after_help = "Examples:
   windlass uninstall                        everything but volumes, their namespaces and the record of both
@@ -98,6 +102,13 @@ Example:
     Unlock,
     /// List the runs on this machine, or show one
     Runs(RunsArgs),
+    /// Collect what helps others to see what happened: runs, releases, pods, events, logs; without secrets
+    #[command(after_help = "Works on a broken cluster, too, and on one that cannot be reached. Nothing leaves this machine.
+
+Examples:
+  windlass support-bundle
+  windlass support-bundle --output case-17.tar.gz --namespace ingress-nginx")]
+    SupportBundle(SupportArgs),
     /// Show, check or write out the component definitions
     Catalog(CatalogArgs),
     /// Print completions for a shell
@@ -155,6 +166,9 @@ pub struct PlanArgs {
 /// `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Look at HDFS too, file by file, and end with code 5 if anything is otherwise than it was left
+    #[arg(long)]
+    pub drift: bool,
     /// Only these components
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
@@ -166,6 +180,16 @@ pub struct VerifyArgs {
     /// Answers, if they are not those of the last install.
     #[command(flatten)]
     pub answers: AnswerArgs,
+}
+
+/// `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// Which component
+    pub component: String,
+    /// Leave out the proof at the end
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// `uninstall`.
@@ -180,6 +204,17 @@ pub struct UninstallArgs {
     /// With --purge-data and without a terminal: the name of the context, as confirmation
     #[arg(long, value_name = "CONTEXT", requires = "purge_data")]
     pub confirm: Option<String>,
+}
+
+/// `support-bundle`.
+#[derive(Debug, Args)]
+pub struct SupportArgs {
+    /// Write it to FILE instead of ./windlass-support-<time>.tar.gz
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// This namespace too, besides those of the platform; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Vec<String>,
 }
 
 /// `runs`.

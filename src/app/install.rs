@@ -1,6 +1,6 @@
 //! `windlass install`, `plan` and `verify`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -228,7 +228,13 @@ pub(super) async fn execute(
         output.remark(&format!("warning: {trouble}"));
     }
     if !output.json {
-        let extras = extras(&world, global, command, exit, run_dir.as_deref()).await;
+        let failed = plan
+            .actions
+            .iter()
+            .filter(|action| matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Failed { .. })))
+            .map(|action| action.component.clone())
+            .collect();
+        let extras = extras(&world, global, (command, exit), &failed, run_dir.as_deref()).await;
         output.text(&summary(&state, &extras, &output.look()))?;
     }
     Ok(exit)
@@ -313,15 +319,25 @@ async fn remember_proofs(world: &World, plan: &Plan, state: &RunState, output: &
 }
 
 /// What the summary says besides the events.
-async fn extras(world: &World, global: &Global, command: &str, exit: Exit, run_dir: Option<&Path>) -> SummaryExtras {
+async fn extras(
+    world: &World,
+    global: &Global,
+    (command, exit): (&str, Exit),
+    failed: &BTreeSet<String>,
+    run_dir: Option<&Path>,
+) -> SummaryExtras {
     let state = state_store::load(&world.cluster).await.ok().flatten().unwrap_or_default();
     let releases = if command == "uninstall" { Vec::new() } else { release_rows(&world.cluster, &state).await };
     let flags = if global.sandbox { " --sandbox" } else { "" };
+    // Where an earlier revision was proven, there is a way back.
+    let back = failed.iter().find(|id| state.components.get(*id).is_some_and(|known| known.good.is_some()));
+    let back = back.filter(|_| command == "install").map(|id| format!("; or back: windlass{flags} rollback {id}"));
+    let back = back.unwrap_or_default();
     let next = match (command, exit) {
-        (_, Exit::VerifyFailed) => Some(format!("windlass{flags} verify")),
+        (_, Exit::VerifyFailed) => Some(format!("windlass{flags} verify{back}")),
         ("install", Exit::Done) => Some(format!("windlass{flags} status")),
         (_, Exit::Stopped | Exit::Failed) => {
-            Some(format!("mend what failed, then the same command again; windlass{flags} status shows what is there"))
+            Some(format!("mend what failed, then the same command again{back}; windlass{flags} status shows what is there"))
         }
         _ => None,
     };

@@ -1,15 +1,18 @@
 //! The composition root: from a parsed command line to drivers, renderers and an exit code.
 
 mod catalog;
+mod drift;
 mod exit;
 mod install;
 mod journal;
 mod lock;
 mod output;
+mod rollback;
 mod runs;
 mod session;
 mod signals;
 mod status;
+mod support;
 mod turn;
 mod uninstall;
 
@@ -29,6 +32,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Verify(args) => install::verify(&cli.global, &args, &output).await,
         Command::Status(args) => status::status(&cli.global, &args, &output).await,
         Command::Uninstall(args) => uninstall::uninstall(&cli.global, &args, &output).await,
+        Command::Rollback(args) => rollback::rollback(&cli.global, &args, &output).await,
+        Command::SupportBundle(args) => support::support(&cli.global, &args, &output).await,
         Command::Unlock => lock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),
         Command::Catalog(args) => catalog::catalog(&cli.global, &args.command, &output),

@@ -44,7 +44,18 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
             endpoints: component_endpoints(&cluster, component).await,
         });
     }
-    let healthy = rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
+    if args.drift {
+        let mut more = super::drift::drift(global, &cluster, &state).await?;
+        for row in &mut rows {
+            row.drift.extend(more.remove(&row.id).unwrap_or_default());
+        }
+        // Namespaces and pull Secrets belong to no component: they go with the first.
+        if let (Some(row), Some(shared)) = (rows.first_mut(), more.remove("platform")) {
+            row.drift.extend(shared);
+        }
+    }
+    let drifted = args.drift && rows.iter().any(|row| !row.drift.is_empty());
+    let healthy = !drifted && rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
     let report = StatusReport { schema: STATUS_SCHEMA, cluster: cluster.info().clone(), components: rows };
     if output.json {
         output.value(&report)?;

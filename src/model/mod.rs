@@ -16,5 +16,5 @@ pub use chart::{ChartFiles, digest};
 pub use hdfs::HdfsAccess;
 pub use names::{CHART_DIGEST, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET};
 pub use progress::{Progress, ProgressSink, silent};
-pub use redact::redact;
+pub use redact::{Redactor, redact};
 pub use secret::{Secret, SecretRef};

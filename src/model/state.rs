@@ -43,6 +43,23 @@ pub struct ComponentState {
     /// How the last verify went.
     #[serde(default)]
     pub verified: Option<Verified>,
+    /// The last revision whose proof passed.
+    #[serde(default)]
+    pub good: Option<Good>,
+}
+
+/// A revision to go back to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Good {
+    /// Helm's number of it.
+    pub revision: u32,
+    /// When it was proven.
+    pub at: String,
+    /// What was installed then.
+    pub record: ComponentRecord,
+    /// The component's answers then, secrets as references.
+    #[serde(default)]
+    pub answers: Value,
 }
 
 /// What was installed: equal inputs give equal records.

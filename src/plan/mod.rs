@@ -2,6 +2,7 @@
 
 mod build;
 mod diff;
+mod rollback;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod uninstall;
 
 pub use build::plan;
 pub use diff::same_release;
+pub use rollback::{RollbackError, rollback};
 pub use select::{only, verify_only};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 pub use uninstall::{UninstallError, uninstall};

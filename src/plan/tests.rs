@@ -34,6 +34,7 @@ fn settled(wanted: &Resolved) -> Observed {
                     installed: "now".into(),
                     uploads: Default::default(),
                     verified,
+                    good: None,
                 };
                 state.components.insert(action.component.clone(), known);
             }

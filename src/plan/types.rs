@@ -131,6 +131,14 @@ pub enum Step {
         /// The values.
         values: Value,
     },
+    /// Brings a release back to an earlier revision.
+    Rollback {
+        /// Which release.
+        #[serde(flatten)]
+        key: ReleaseKey,
+        /// Helm's number of the revision.
+        revision: u32,
+    },
     /// Waits until what a release rendered is ready.
     Ready {
         /// Which release.

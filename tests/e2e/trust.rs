@@ -46,13 +46,6 @@ pub(crate) fn a_lock_held_elsewhere() {
             "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata:\n  name: windlass\n  namespace: windlass-system\n  annotations: {{windlass.dev/run: 20260101T000000Z-abcdef, windlass.dev/command: install, windlass.dev/process: elsewhere/1/2/3}}\nspec: {{holderIdentity: ann@far, leaseDurationSeconds: 30, acquireTime: \"2026-01-01T00:00:00.000000Z\", renewTime: \"{renewed}\"}}\n"
         )
     };
-    let apply = |text: &str| {
-        use std::io::Write as _;
-        let mut child =
-            kubectl_command(&["apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
-    };
     let change = ["install", "--yes", "--no-verify", "--set", "spark-history-server.memory=450Mi"];
     let change = with_jars(&change);
     let change: Vec<&str> = change.iter().map(String::as_str).collect();
@@ -93,6 +86,91 @@ pub(crate) fn a_lock_taken_away() {
     assert_eq!(output.status.code(), Some(10), "{}{err}", String::from_utf8_lossy(&output.stdout));
     assert!(err.contains("the lock was lost"), "{err}");
     install(&["--no-verify"]).exits(0);
+}
+
+pub(crate) fn a_failed_upgrade_and_the_way_back() {
+    install(&[]).exits(0);
+    let revision = || {
+        let found = releases().into_iter().find(|(name, _, _)| name.ends_with("my-livy"));
+        found.unwrap().1.parse::<u32>().unwrap()
+    };
+    let before = revision();
+    run(&mut windlass(&["rollback", "livy", "--yes"])).exits(0).says("nothing to do");
+    run(&mut windlass(&["rollback", "nonesuch", "--yes"])).exits(8).says("`nonesuch` is not installed");
+    // A bad upgrade is left as it is, with the evidence.
+    install(&["--no-verify", "--set", "livy.image_tag=nope"]).exits(5).says("livy:nope").says("rollback livy");
+    assert_eq!(revision(), before + 1);
+    run(&mut windlass(&["status"])).exits(5);
+    run(&mut windlass(&["rollback", "livy"])).exits(3).says("--yes");
+    let back = format!("as {before} was");
+    run(&mut windlass(&["rollback", "livy", "--yes"])).exits(0).says(&back).says("Pi is roughly 3.1");
+    assert_eq!(revision(), before + 2, "the history has both");
+    run(&mut windlass(&["status"])).exits(0).says("healthy");
+    install(&[]).exits(0).says("nothing to do");
+}
+
+pub(crate) fn support_bundle() {
+    // Twenty secrets where secrets are found: in Secrets, and in what others wrote about them.
+    let planted: Vec<String> =
+        (0..20_u32).map(|number| format!("planted{number:02}{:08x}", 0x5eed_0000 + number)).collect();
+    let held: String = planted[..10].iter().enumerate().map(|(i, value)| format!("  key{i}: {value}\n")).collect();
+    let mut objects = include_str!("planted.yaml").replace("@HELD@", held.trim_end());
+    for (number, value) in planted.iter().enumerate() {
+        objects = objects.replace(&format!("@{number:02}@"), value);
+    }
+    apply(&objects);
+    install(&["--no-verify", "--set", "livy.image_tag=nope"]).exits(5);
+    let folder = scratch().join("support");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let bundle = folder.join("bundle.tar.gz");
+    run(windlass(&["support-bundle", "--output"]).arg(&bundle)).exits(0).says("index.json");
+    run(windlass(&["support-bundle", "--output"]).arg(&bundle)).exits(1).says("bundle.tar.gz");
+    let file = std::fs::metadata(&bundle).unwrap();
+    assert!(file.len() < 20_000_000, "{}", file.len());
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
+    let mut tar = std::process::Command::new("tar");
+    run(tar.arg("-xzf").arg(&bundle).arg("--strip-components=1").arg("-C").arg(&folder)).exits(0);
+    let mut secrets = planted;
+    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
+    let auth: serde_json::Value = serde_json::from_str(&auth).unwrap();
+    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
+    secrets.extend(["password", "auth"].iter().filter_map(|field| login[field].as_str()).map(str::to_owned));
+    for secret in &secrets {
+        let mut grep = std::process::Command::new("grep");
+        let found = run(grep.args(["-rlF", "--exclude=bundle.tar.gz", secret]).arg(&folder));
+        assert_eq!(found.code, 1, "{secret} is in {}", found.out);
+    }
+    let index = std::fs::read_to_string(folder.join("index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let files: Vec<String> = index["files"].as_array().unwrap().iter().map(|file| text(&file["path"])).collect();
+    for part in [
+        "releases/apache-livy-my-livy.json",
+        "namespaces/apache-livy/pods.json",
+        "namespaces/apache-livy/events.json",
+        "/events.jsonl",
+        "/plan.json",
+        "namenode.log",
+        "hdfs.json",
+        "state.json",
+        "cluster/nodes.json",
+    ] {
+        assert!(files.iter().any(|file| file.ends_with(part)), "{part} is not in {files:?}");
+    }
+    // Of a cluster that cannot be reached, too.
+    let mut command = std::process::Command::new(WINDLASS);
+    command.args(["support-bundle", "--kubeconfig", "/nonexistent", "--output"]).arg(folder.join("other.tar.gz"));
+    run(command.env("XDG_STATE_HOME", scratch().join("state"))).exits(0).says("everything of the cluster");
+    kubectl(&["-n", "apache-livy", "delete", "deployment/planted", "configmap/planted", "secret/planted"]);
+    install(&["--no-verify"]).exits(0);
+}
+
+fn apply(objects: &str) {
+    use std::io::Write as _;
+    let mut command = kubectl_command(&["apply", "-f", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(objects.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 pub(crate) fn kills() {

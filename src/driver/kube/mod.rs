@@ -18,6 +18,5 @@ pub use connect::{Cluster, ConnectError, ConnectOptions};
 pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use manifest::{ManifestError, parse_manifest};
-pub use pods::redact;
 pub use ready::{NotReady, WaitError};
 pub use tunnel::{TunnelError, Tunnels};

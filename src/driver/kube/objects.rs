@@ -38,6 +38,43 @@ impl Cluster {
             .transpose()
     }
 
+    /// All objects of a kind (its bare name, such as `Pod`) in a namespace or, without one, in the cluster, as JSON.
+    /// Nothing where the cluster does not serve the kind.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn list(&self, kind: &str, namespace: Option<&str>) -> Result<Vec<Value>, KubeError> {
+        let Some((resource, _)) = self.resource_by_kind(kind).await? else { return Ok(Vec::new()) };
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(self.client(), namespace, &resource),
+            None => Api::all_with(self.client(), &resource),
+        };
+        let what = format!("{kind}s in {}", namespace.unwrap_or("the cluster"));
+        let params = ListParams::default();
+        let list = retry::call("list", &what, || api.list(&params)).await?;
+        let value = |object: DynamicObject| {
+            let mut value = serde_json::to_value(object).map_err(|err| protocol("read", &what, &err.to_string()))?;
+            // The items of a list do not say what they are.
+            value["kind"] = kind.into();
+            Ok(value)
+        };
+        list.items.into_iter().map(value).collect()
+    }
+
+    /// Every value that a Secret of the namespace holds, those of the types that `skip` names apart. Values that are no
+    /// text are left out.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn secret_values(&self, namespace: &str, skip: impl Fn(&str) -> bool) -> Result<Vec<Secret>, KubeError> {
+        let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
+        let params = ListParams::default();
+        let list = retry::call("list", &format!("Secrets in {namespace}"), || api.list(&params)).await?;
+        let wanted = list.items.into_iter().filter(|secret| !skip(secret.type_.as_deref().unwrap_or_default()));
+        let values = wanted.flat_map(|secret| secret.data.unwrap_or_default().into_values());
+        Ok(values.filter_map(|bytes| String::from_utf8(bytes.0).ok()).map(Secret::new).collect())
+    }
+
     /// Deletes an object in the background; its dependents follow. `false` if it was not there.
     ///
     /// # Errors

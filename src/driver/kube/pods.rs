@@ -7,6 +7,7 @@ use kube::api::{Api, ListParams, LogParams};
 
 use super::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::cluster::{ContainerState, PodState};
+use crate::model::redact;
 
 /// However long its lines are, more of a log than this is not read.
 const LOG_BYTES: i64 = 256 * 1024;
@@ -41,6 +42,21 @@ impl Cluster {
         self.log_tail(namespace, pod, container, lines, false).await
     }
 
+    /// As [`Cluster::pod_logs_tail`] of one container, or of its previous life.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn container_log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        lines: u32,
+        previous: bool,
+    ) -> Result<Vec<String>, KubeError> {
+        self.log_tail(namespace, pod, Some(container), lines, previous).await
+    }
+
     pub(super) async fn log_tail(
         &self,
         namespace: &str,
@@ -64,25 +80,6 @@ impl Cluster {
             Err(err) => Err(err),
         }
     }
-}
-
-/// Blanks out what looks like a JSON web token: Livy 0.9 logs its own.
-#[must_use]
-pub fn redact(line: &str) -> String {
-    let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let mut rest = line;
-    let mut clean = String::with_capacity(line.len());
-    while let Some(at) = rest.find("eyJ") {
-        let (before, from) = rest.split_at(at);
-        let end = from.find(|c| !is_token(c)).unwrap_or(from.len());
-        let (word, after) = from.split_at(end);
-        let token = word.len() > 40 && word.matches('.').count() >= 2;
-        clean.push_str(before);
-        clean.push_str(if token { "(token)" } else { word });
-        rest = after;
-    }
-    clean.push_str(rest);
-    clean
 }
 
 /// Whether the container runs, so that the log of its last exit is the previous one.
@@ -133,16 +130,6 @@ fn container_state(it: &ContainerStatus) -> ContainerState {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_blanked_out_and_nothing_else() {
-        let jwt = format!("eyJ{}.{}.{}", "a".repeat(30), "b".repeat(60), "c-_d".repeat(10));
-        assert_eq!(redact(&format!("new token: {jwt}, ok")), "new token: (token), ok");
-        assert_eq!(redact(&format!("{jwt} {jwt}")), "(token) (token)");
-        for plain in ["eyJ is how they begin", "nothing here", "eyJhbGciOiJSUzI1NiJ9 alone", ""] {
-            assert_eq!(redact(plain), plain);
-        }
-    }
 
     #[test]
     fn a_failed_driver_shows_its_code() {

@@ -9,6 +9,7 @@ mod local;
 mod send;
 mod survey;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -222,6 +223,48 @@ impl Hdfs {
         let work = jobs.iter().map(|job| async move { self.judge(job).await.map(|(comparison, _)| comparison) });
         let judged: Vec<_> = futures::stream::iter(work).buffered(options.width()).collect().await;
         Ok(Compared { files: judged.into_iter().collect::<Result<_, _>>()?, abandoned })
+    }
+
+    /// Compares files of a folder with checksums that were recorded as `algorithm:hex`, by name, and with a mode if one
+    /// is given. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Error`] says; a file that differs is no error.
+    pub async fn compare_recorded(
+        &self,
+        folder: &str,
+        recorded: &BTreeMap<String, String>,
+        mode: Option<u16>,
+    ) -> Result<Vec<(String, Comparison)>, Error> {
+        let mut there = BTreeMap::new();
+        self.list_each(folder, |status| {
+            if recorded.contains_key(&status.name) {
+                there.insert(status.name.clone(), status);
+            }
+        })
+        .await?;
+        let there = &there;
+        let work = recorded.iter().map(|(name, checksum)| async move {
+            let comparison = match there.get(name) {
+                None => Comparison::Missing,
+                Some(status) if status.is_dir => Comparison::Differs(Difference::Folder),
+                Some(status) => {
+                    let found = self.checksum_of(&super::path::join(folder, name), status.len).await?;
+                    match mode {
+                        _ if format!("{}:{}", found.algorithm(), found.hex()) != *checksum => {
+                            Comparison::Differs(Difference::Content)
+                        }
+                        Some(want) if want != status.mode => {
+                            Comparison::Differs(Difference::Mode { have: status.mode, want })
+                        }
+                        _ => Comparison::Same,
+                    }
+                }
+            };
+            Ok((name.clone(), comparison))
+        });
+        let compared: Vec<_> = futures::stream::iter(work).buffered(PARALLEL).collect().await;
+        compared.into_iter().collect()
     }
 
     /// Checks the files here and looks at the folders there. With `write`, makes missing folders, refuses what is in

@@ -93,6 +93,15 @@ impl World {
         Ok(Done { summary: revision, ..Done::default() })
     }
 
+    pub(super) async fn rollback(&self, key: &ReleaseKey, revision: u32, context: &Context) -> Result<Done, Failure> {
+        self.settled(key, context).await?;
+        let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
+        self.helm()?.rollback(key, revision, timeout, &context.cancel).await.map_err(failed)?;
+        let found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
+        let revision = found.get(key).map(|release| format!("revision {}, as {revision} was", release.revision));
+        Ok(Done { summary: revision, ..Done::default() })
+    }
+
     pub(super) async fn ready(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
         let objects = self.rendered(key).await?;
         let left = context.left().saturating_sub(Duration::from_secs(1));

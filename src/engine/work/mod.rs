@@ -57,6 +57,7 @@ impl Perform for World {
             Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
             Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
             Step::Release { key, chart, values } => self.release(key, chart, values, &context).await,
+            Step::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
             Step::Ready { key } => self.ready(key, &context).await,
             Step::Act { namespace, action: kind } => self.act(action, namespace.as_deref(), kind, &context).await,
             Step::Record { record, answers } => self.record(&action.component, record, answers).await,

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::World;
 use crate::driver::state_store;
 use crate::engine::perform::{Done, Failure};
-use crate::model::state::{ComponentRecord, ComponentState, InstallState, Verified};
+use crate::model::cluster::ReleaseKey;
+use crate::model::state::{ComponentRecord, ComponentState, Good, InstallState, Verified};
 
 impl World {
     pub(super) async fn record(
@@ -17,12 +18,14 @@ impl World {
         let uploads = self.uploads.lock().await.get(component).cloned();
         let change = |state: &mut InstallState| {
             let before = state.components.remove(component);
-            let (known, verified) = before.map_or((None, None), |before| (Some(before.uploads), before.verified));
+            let (known, verified, good) =
+                before.map_or((None, None, None), |before| (Some(before.uploads), before.verified, before.good));
             let entry = ComponentState {
                 record: record.clone(),
                 installed: jiff::Timestamp::now().to_string(),
                 uploads: uploads.or(known).unwrap_or_default(),
                 verified,
+                good,
             };
             state.components.insert(component.to_owned(), entry);
             state.kept.remove(component);
@@ -47,12 +50,21 @@ impl World {
     /// # Errors
     /// The state cannot be written.
     pub async fn record_proofs(&self, proofs: Vec<(String, Option<String>)>) -> Result<(), Failure> {
+        let known = state_store::load(&self.cluster).await.map_err(|error| Failure::of(&error))?.unwrap_or_default();
+        let keys = known.components.values().filter_map(|component| component.record.release.clone());
+        let keys: Vec<ReleaseKey> = keys.collect();
+        let releases = self.cluster.releases(&keys).await.map_err(|error| Failure::of(&error))?;
         let change = |state: &mut InstallState| {
             let at = jiff::Timestamp::now().to_string();
             for (component, why) in proofs {
-                if let Some(known) = state.components.get_mut(&component) {
-                    known.verified = Some(Verified { at: at.clone(), passed: why.is_none(), why });
+                let answers = state.answers.get(&component).cloned().unwrap_or_default();
+                let Some(known) = state.components.get_mut(&component) else { continue };
+                let release = known.record.release.as_ref().and_then(|key| releases.get(key));
+                if let (Some(release), None) = (release, &why) {
+                    let record = known.record.clone();
+                    known.good = Some(Good { revision: release.revision, at: at.clone(), record, answers });
                 }
+                known.verified = Some(Verified { at: at.clone(), passed: why.is_none(), why });
             }
         };
         self.change(change).await.map(drop)

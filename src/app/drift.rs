@@ -1,0 +1,91 @@
+//! What is otherwise than windlass left it: for `windlass status --drift`, which only looks.
+
+use std::collections::BTreeMap;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::session;
+use crate::answers::{Resolved, ResolvedAction};
+use crate::catalog::ActionKind;
+use crate::cli::{AnswerArgs, Global};
+use crate::driver::kube::Cluster;
+use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
+use crate::model::state::InstallState;
+use crate::observe::observe;
+use crate::plan::{self, Change, Step};
+
+/// Component to what differs, in words; releases apart, whose objects `status` always looks at.
+pub(super) async fn drift(
+    global: &Global,
+    cluster: &Cluster,
+    state: &InstallState,
+) -> Result<BTreeMap<String, Vec<String>>, Failed> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if state.components.is_empty() {
+        return Ok(found);
+    }
+    let catalog = session::load_catalog(global)?;
+    let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(state))?;
+    let mut resolved = session::resolved(&catalog, &answers)?;
+    // What counts is what was uploaded, not what is in a folder of this machine now.
+    let modes = without_sources(&mut resolved);
+    let (_tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
+    let observed = observe(&resolved, cluster, hdfs.as_ref()).await.or_exit(Exit::Unusable)?;
+    for action in plan::plan(&resolved, &observed, false).actions {
+        let looked = matches!(action.step, Step::Namespace { .. } | Step::PullSecret { .. } | Step::Act { .. });
+        if !looked || matches!(action.change, Change::Nothing | Change::Check) {
+            // HDFS that does not answer is no drift; that it is not ready is told already.
+            continue;
+        }
+        let why = if action.why.is_empty() { vec![format!("{} is gone", action.title)] } else { action.why };
+        found.entry(action.component).or_default().extend(why);
+    }
+    if let Some(hdfs) = &hdfs {
+        for (id, component) in &state.components {
+            for (folder, recorded) in &component.uploads {
+                let mode = modes.get(folder).copied();
+                found.entry(id.clone()).or_default().extend(uploads(hdfs, folder, recorded, mode).await?);
+            }
+        }
+    }
+    found.retain(|_, what| !what.is_empty());
+    Ok(found)
+}
+
+/// Makes uploads have nothing to send; gives the mode of the files in each target folder.
+fn without_sources(resolved: &mut Resolved) -> BTreeMap<String, u16> {
+    let mut modes = BTreeMap::new();
+    let actions = |action: &mut ResolvedAction| {
+        if let ActionKind::HdfsUpload { from, to, mode, .. } = &mut action.kind {
+            from.clear();
+            modes.extend(u16::from_str_radix(mode, 8).ok().map(|mode| (to.clone(), mode)));
+        }
+    };
+    resolved
+        .components
+        .iter_mut()
+        .flat_map(|component| component.before.iter_mut().chain(&mut component.after))
+        .for_each(actions);
+    modes
+}
+
+async fn uploads(
+    hdfs: &Hdfs,
+    folder: &str,
+    recorded: &BTreeMap<String, String>,
+    mode: Option<u16>,
+) -> Result<Vec<String>, Failed> {
+    let compared = hdfs.compare_recorded(folder, recorded, mode).await.or_exit(Exit::Unusable)?;
+    let told = compared.into_iter().filter_map(|(name, comparison)| {
+        let path = format!("{folder}/{name}");
+        match comparison {
+            Comparison::Same => None,
+            Comparison::Missing => Some(format!("{path} is gone")),
+            Comparison::Differs(Difference::Folder) => Some(format!("{path} is a folder")),
+            Comparison::Differs(Difference::Mode { have, want }) => {
+                Some(format!("mode of {path}: {have:04o} instead of {want:04o}"))
+            }
+            Comparison::Differs(_) => Some(format!("{path} has other content")),
+        }
+    });
+    Ok(told.collect())
+}

@@ -1,0 +1,174 @@
+//! How to go back to the last revision whose proof passed.
+
+use serde_json::json;
+
+use super::build::action;
+use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use crate::model::cluster::{ReleaseState, ReleaseStatus};
+use crate::model::state::InstallState;
+
+/// Why there is nothing to go back to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RollbackError {
+    /// The component is not installed.
+    #[error("`{0}` is not installed; `windlass status` shows what is")]
+    NotInstalled(String),
+    /// It has no release.
+    #[error("`{0}` has no release to roll back")]
+    NoRelease(String),
+    /// No proof ever passed.
+    #[error("no revision of `{0}` was ever verified, so there is none to go back to; `windlass install` with other answers goes on from here")]
+    NeverVerified(String),
+    /// Helm has forgotten it.
+    #[error("revision {revision} of `{id}` was the last that was verified, but Helm no longer keeps it (it keeps {kept})")]
+    NotKept {
+        /// The component.
+        id: String,
+        /// The revision.
+        revision: u32,
+        /// Those that are kept, as text.
+        kept: String,
+    },
+}
+
+/// The plan that brings a component's release back to the last revision that was verified, and proves it again with
+/// `proof`. Without actions where that revision is the one that runs.
+///
+/// # Errors
+/// There is no such revision.
+pub fn rollback(
+    id: &str,
+    state: &InstallState,
+    found: Option<&ReleaseState>,
+    proof: Vec<Action>,
+) -> Result<Plan, RollbackError> {
+    let component = state.components.get(id).ok_or_else(|| RollbackError::NotInstalled(id.to_owned()))?;
+    let (Some(key), Some(found)) = (component.record.release.clone(), found) else {
+        return Err(RollbackError::NoRelease(id.to_owned()));
+    };
+    let good = component.good.as_ref().ok_or_else(|| RollbackError::NeverVerified(id.to_owned()))?;
+    let mut plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), actions: Vec::new() };
+    if found.revision == good.revision && found.status == ReleaseStatus::Deployed {
+        return Ok(plan);
+    }
+    if !found.history.iter().any(|known| known.revision == good.revision) {
+        let kept: Vec<String> = found.history.iter().map(|known| known.revision.to_string()).collect();
+        return Err(RollbackError::NotKept { id: id.to_owned(), revision: good.revision, kept: kept.join(", ") });
+    }
+    let names = ["rollback", "ready", "record"].map(|name| format!("{id}/{name}"));
+    let [rolled, ready, record] = names;
+    plan.actions.push(Action {
+        change: Change::Update,
+        why: vec![format!(
+            "revision {} is {}, revision {} was verified at {}",
+            found.revision, found.status, good.revision, good.at
+        )],
+        ..action(
+            id,
+            rolled.clone(),
+            format!("release {} in {} back to revision {}", key.name, key.namespace, good.revision),
+            Step::Rollback { key: key.clone(), revision: good.revision },
+        )
+    });
+    let title = format!("{} is ready", component.record.title);
+    plan.actions.push(Action { needs: vec![rolled], ..action(id, ready.clone(), title, Step::Ready { key }) });
+    let answers = json!({ id: good.answers });
+    plan.actions.push(Action {
+        change: Change::Update,
+        needs: vec![ready.clone()],
+        ..action(
+            id,
+            record,
+            format!("record {}", component.record.title),
+            Step::Record { record: good.record.clone(), answers },
+        )
+    });
+    plan.actions.extend(proof.into_iter().map(|mut action| {
+        if action.needs.is_empty() {
+            action.needs.push(ready.clone());
+        }
+        action
+    }));
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::cluster::{ReleaseKey, RevisionState};
+    use crate::model::state::{ComponentRecord, ComponentState, Good};
+
+    fn release(revision: u32, status: ReleaseStatus, kept: &[u32]) -> ReleaseState {
+        ReleaseState {
+            key: ReleaseKey::new("apache-livy", "my-livy"),
+            revision,
+            status,
+            chart_name: "livy".into(),
+            chart_version: "1".into(),
+            chart_annotations: BTreeMap::new(),
+            config: json!({}),
+            manifest: Vec::new(),
+            description: String::new(),
+            updated: String::new(),
+            history: kept
+                .iter()
+                .map(|revision| RevisionState { revision: *revision, status: ReleaseStatus::Superseded })
+                .collect(),
+        }
+    }
+
+    fn state(good: Option<u32>) -> InstallState {
+        let record = ComponentRecord {
+            title: "Apache Livy".into(),
+            version: "0.9.0".into(),
+            origin: None,
+            release: Some(ReleaseKey::new("apache-livy", "my-livy")),
+            chart: None,
+            values: None,
+            requires: Default::default(),
+            leftovers: Vec::new(),
+            pull_secret: None,
+            endpoints: Vec::new(),
+        };
+        let good = good.map(|revision| Good {
+            revision,
+            at: "2026-11-21T10:00:00Z".into(),
+            record: record.clone(),
+            answers: json!({"memory": "1Gi"}),
+        });
+        let component = ComponentState {
+            record,
+            installed: "2026-11-21T09:00:00Z".into(),
+            uploads: BTreeMap::new(),
+            verified: None,
+            good,
+        };
+        InstallState { components: BTreeMap::from([("livy".to_owned(), component)]), ..InstallState::default() }
+    }
+
+    #[test]
+    fn it_goes_back_to_what_was_verified_and_proves_it_again() {
+        let proof = action("livy", "livy/verify-1".into(), "proof".into(), Step::Forget { kept: false });
+        let found = release(4, ReleaseStatus::Deployed, &[2, 3, 4]);
+        let plan = rollback("livy", &state(Some(2)), Some(&found), vec![proof]).unwrap();
+        let ids: Vec<&str> = plan.actions.iter().map(|action| action.id.as_str()).collect();
+        assert_eq!(ids, ["livy/rollback", "livy/ready", "livy/record", "livy/verify-1"]);
+        assert_eq!(plan.actions[0].why, ["revision 4 is deployed, revision 2 was verified at 2026-11-21T10:00:00Z"]);
+        assert_eq!(plan.actions[3].needs, ["livy/ready"]);
+    }
+
+    #[test]
+    fn there_may_be_nothing_to_do_or_nothing_to_go_back_to() {
+        let run = |good, found: &ReleaseState| rollback("livy", &state(good), Some(found), Vec::new());
+        assert!(!run(Some(2), &release(2, ReleaseStatus::Deployed, &[1, 2])).unwrap().has_work());
+        assert!(run(Some(2), &release(2, ReleaseStatus::Failed, &[1, 2])).unwrap().has_work());
+        let never = run(None, &release(2, ReleaseStatus::Deployed, &[1, 2]));
+        assert_eq!(never, Err(RollbackError::NeverVerified("livy".into())));
+        let gone = run(Some(2), &release(9, ReleaseStatus::Deployed, &[5, 9]));
+        assert_eq!(gone, Err(RollbackError::NotKept { id: "livy".into(), revision: 2, kept: "5, 9".into() }));
+        let other = rollback("hdfs", &state(None), None, Vec::new());
+        assert_eq!(other, Err(RollbackError::NotInstalled("hdfs".into())));
+    }
+}
