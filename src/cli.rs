@@ -103,11 +103,13 @@ Example:
     /// List the runs on this machine, or show one
     Runs(RunsArgs),
     /// Collect what helps others to see what happened: runs, releases, pods, events, logs; without secrets
-    #[command(after_help = "Works on a broken cluster, too, and on one that cannot be reached. Nothing leaves this machine.
+    #[command(
+        after_help = "Works on a broken cluster, too, and on one that cannot be reached. Nothing leaves this machine.
 
 Examples:
   windlass support-bundle
-  windlass support-bundle --output case-17.tar.gz --namespace ingress-nginx")]
+  windlass support-bundle --output case-17.tar.gz --namespace ingress-nginx"
+    )]
     SupportBundle(SupportArgs),
     /// Show, check or write out the component definitions
     Catalog(CatalogArgs),

@@ -231,7 +231,9 @@ pub(super) async fn execute(
         let failed = plan
             .actions
             .iter()
-            .filter(|action| matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Failed { .. })))
+            .filter(|action| {
+                matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Failed { .. }))
+            })
             .map(|action| action.component.clone())
             .collect();
         let extras = extras(&world, global, (command, exit), &failed, run_dir.as_deref()).await;
@@ -336,9 +338,9 @@ async fn extras(
     let next = match (command, exit) {
         (_, Exit::VerifyFailed) => Some(format!("windlass{flags} verify{back}")),
         ("install", Exit::Done) => Some(format!("windlass{flags} status")),
-        (_, Exit::Stopped | Exit::Failed) => {
-            Some(format!("mend what failed, then the same command again{back}; windlass{flags} status shows what is there"))
-        }
+        (_, Exit::Stopped | Exit::Failed) => Some(format!(
+            "mend what failed, then the same command again{back}; windlass{flags} status shows what is there"
+        )),
         _ => None,
     };
     SummaryExtras {

@@ -20,7 +20,8 @@ pub(super) async fn rollback(global: &Global, args: &RollbackArgs, output: &Outp
     let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
     planned(&cluster, &state, args, Vec::new()).await?;
     // What proves it is what is installed, with the answers that it had when it was last proven.
-    let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(&as_verified(&state, &args.component)))?;
+    let answers =
+        session::answers(global, &AnswerArgs::default(), &catalog, Some(&as_verified(&state, &args.component)))?;
     let resolved = session::resolved(&catalog, &answers)?;
     let mut proof = verify_only(&plan::plan(&resolved, &Observed::default(), true)).actions;
     proof.retain(|action| action.component == args.component && !args.no_verify);
@@ -78,7 +79,13 @@ async fn planned(
     let found = key.and_then(|key| found.into_values().find(|release| release.key == key));
     let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
     plan::rollback(&args.component, state, found.as_ref(), proof)
-        .map_err(|error| anyhow::Error::new(error).context(format!("failed to roll back in {} (installed: {})", target(cluster.info()), known.join(", "))))
+        .map_err(|error| {
+            anyhow::Error::new(error).context(format!(
+                "failed to roll back in {} (installed: {})",
+                target(cluster.info()),
+                known.join(", ")
+            ))
+        })
         .or_exit(Exit::Refused)
 }
 

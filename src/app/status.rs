@@ -55,7 +55,8 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
         }
     }
     let drifted = args.drift && rows.iter().any(|row| !row.drift.is_empty());
-    let healthy = !drifted && rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
+    let healthy =
+        !drifted && rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
     let report = StatusReport { schema: STATUS_SCHEMA, cluster: cluster.info().clone(), components: rows };
     if output.json {
         output.value(&report)?;

@@ -32,8 +32,20 @@ const RUNS: usize = 5;
 
 /// What is asked of each namespace. Of Secrets only which there are.
 const KINDS: [&str; 14] = [
-    "Pod", "Event", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Service", "Ingress", "ConfigMap",
-    "Secret", "PersistentVolumeClaim", "ResourceQuota", "LimitRange",
+    "Pod",
+    "Event",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "Job",
+    "Service",
+    "Ingress",
+    "ConfigMap",
+    "Secret",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "LimitRange",
 ];
 
 /// What is asked of the cluster.
@@ -93,7 +105,9 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     let id = journal::new_id().or_exit(Exit::Unexpected)?;
     let name = format!("windlass-support-{id}");
     let target = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
-    output.remark("collecting what this machine and the cluster know; secrets are taken out, nothing leaves this machine");
+    output.remark(
+        "collecting what this machine and the cluster know; secrets are taken out, nothing leaves this machine",
+    );
     let connected = session::connect(global).await;
     let (cluster, trouble) = match connected {
         Ok(cluster) => (Some(cluster), None),
@@ -117,7 +131,11 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
         redactor: Redactor::new(secrets),
         entries: Vec::new(),
         index: Vec::new(),
-        missing: trouble.map(|why| format!("everything of the cluster: {why}")).into_iter().chain(state_trouble).collect(),
+        missing: trouble
+            .map(|why| format!("everything of the cluster: {why}"))
+            .into_iter()
+            .chain(state_trouble)
+            .collect(),
         total: 0,
     };
     machine(&mut all, global);
@@ -154,7 +172,12 @@ fn told(target: &Path, all: &Collection, output: &Output) -> Result<Exit, Failed
         output.value(&json!({"bundle": target, "bytes": size, "files": all.entries.len(), "left_out": all.missing}))?;
         return Ok(Exit::Done);
     }
-    let mut text = format!("{}: {} files, {:.1} MB; index.json says what each is\n", target.display(), all.entries.len(), size as f64 / 1e6);
+    let mut text = format!(
+        "{}: {} files, {:.1} MB; index.json says what each is\n",
+        target.display(),
+        all.entries.len(),
+        size as f64 / 1e6
+    );
     for missing in &all.missing {
         text.push_str(&format!("left out: {missing}\n"));
     }
@@ -211,7 +234,11 @@ fn runs(all: &mut Collection) {
         return;
     };
     for id in ids.iter().rev().take(RUNS) {
-        for (file, what) in [("plan.json", "what was to be done"), ("answers.yaml", "with which answers"), ("events.jsonl", "what happened")] {
+        for (file, what) in [
+            ("plan.json", "what was to be done"),
+            ("answers.yaml", "with which answers"),
+            ("events.jsonl", "what happened"),
+        ] {
             match std::fs::read_to_string(root.join(id).join(file)) {
                 Ok(text) => all.text(format!("runs/{id}/{file}"), what, &text),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -261,13 +288,24 @@ async fn objects(all: &mut Collection, cluster: &Cluster, kind: &str, namespace:
     let path = format!("{place}/{}s.json", kind.to_lowercase());
     match cluster.list(kind, namespace).await {
         Ok(found) if found.is_empty() => Vec::new(),
-        Ok(found) => {
+        Ok(mut found) => {
+            found.iter_mut().for_each(without_copies);
             all.value(path, &format!("the {kind}s there"), Value::Array(found.clone()));
             found
         }
         Err(error) => {
             all.missing.push(format!("{path}: {:#}", anyhow::Error::new(error)));
             Vec::new()
+        }
+    }
+}
+
+/// Takes out of an object what only says the same again, and who wrote which field.
+fn without_copies(object: &mut Value) {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
     }
 }

@@ -18,7 +18,7 @@ static TOKEN: LazyLock<Option<Regex>> =
 /// What an assignment, a header, an address or a key file gives away, with what may stay in the first group.
 static SHAPES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        r#"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credentials?)["']?\s*[=:]\s*["']?)[^\s"',;}<]{3,}"#,
+        r#"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credentials?)["'\\]*\s*[=:]\s*["'\\]*)[^\s"'\\,;}<]{3,}"#,
         r"(?i)(authorization:\s*(?:basic|bearer)\s+)\S+",
         r"(?i)(bearer\s+)[A-Za-z0-9._~+/-]{16,}=*",
         r"([a-z][a-z0-9+.-]*://[^\s:/@]+:)[^\s:/@]+@",
@@ -150,6 +150,7 @@ mod tests {
                 "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nrest",
                 "-----BEGIN RSA PRIVATE KEY-----(redacted)\nrest",
             ),
+            (r#"{\"api_key\": \"abc\"}"#, r#"{\"api_key\": \"(redacted)\"}"#),
             ("http://host:8080/path stays", "http://host:8080/path stays"),
             ("the password is asked for", "the password is asked for"),
         ] {

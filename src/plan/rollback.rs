@@ -17,10 +17,14 @@ pub enum RollbackError {
     #[error("`{0}` has no release to roll back")]
     NoRelease(String),
     /// No proof ever passed.
-    #[error("no revision of `{0}` was ever verified, so there is none to go back to; `windlass install` with other answers goes on from here")]
+    #[error(
+        "no revision of `{0}` was ever verified, so there is none to go back to; `windlass install` with other answers goes on from here"
+    )]
     NeverVerified(String),
     /// Helm has forgotten it.
-    #[error("revision {revision} of `{id}` was the last that was verified, but Helm no longer keeps it (it keeps {kept})")]
+    #[error(
+        "revision {revision} of `{id}` was the last that was verified, but Helm no longer keeps it (it keeps {kept})"
+    )]
     NotKept {
         /// The component.
         id: String,
