@@ -149,6 +149,9 @@ pub struct InstallArgs {
     /// Leave out the proof at the end
     #[arg(long)]
     pub no_verify: bool,
+    /// Go back to an older version of a component where the catalog has one
+    #[arg(long)]
+    pub allow_downgrade: bool,
     /// Write the answers of this run to FILE as well
     #[arg(long, value_name = "FILE")]
     pub save_answers: Option<PathBuf>,

@@ -26,7 +26,7 @@ use crate::event::{Outcome, RunState, Status, channel};
 use crate::model::cluster::ReadyPolicy;
 use crate::model::observed::Observed;
 use crate::observe::observe;
-use crate::plan::{self, Plan, Step, verify_only};
+use crate::plan::{self, Downgrade, Plan, Step, downgrades, verify_only};
 use crate::render::{SummaryExtras, plan_table, summary, target};
 
 /// Everything that is known before anything is done.
@@ -38,6 +38,8 @@ pub(super) struct Prepared {
     pub resolved: Option<Resolved>,
     /// The text of an answers file that replays the run.
     pub answers: Option<String>,
+    /// What would go back to an older version.
+    pub downgrades: Vec<Downgrade>,
 }
 
 /// Makes the plan of an install.
@@ -51,7 +53,8 @@ async fn prepare(global: &Global, args: &AnswerArgs, verify: bool, output: &Outp
     let observed = look(&resolved, &cluster, hdfs.as_ref()).await?;
     let plan = plan::plan(&resolved, &observed, verify);
     let answers = Some(recorded(&answers).or_exit(Exit::Unexpected)?);
-    Ok(Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers })
+    let downgrades = downgrades(&resolved, observed.state.as_ref());
+    Ok(Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers, downgrades })
 }
 
 async fn look(resolved: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) -> Result<Observed, Failed> {
@@ -73,12 +76,23 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
     } else {
         output.text(&plan_table(&prepared.plan, &output.look()))?;
     }
+    for downgrade in &prepared.downgrades {
+        output.remark(&format!("warning: {downgrade}: `windlass install` refuses that without --allow-downgrade"));
+    }
     Ok(Exit::Done)
 }
 
 /// `windlass install`.
 pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output) -> Result<Exit, Failed> {
     let prepared = prepare(global, &args.answers, !args.no_verify, output).await?;
+    if let (false, [_, ..]) = (args.allow_downgrade, prepared.downgrades.as_slice()) {
+        let told: Vec<String> = prepared.downgrades.iter().map(ToString::to_string).collect();
+        let text = format!(
+            "{}; nothing was changed: use the windlass or the --catalog that installed it, or add --allow-downgrade",
+            told.join("; ")
+        );
+        return Err(Failed::text(Exit::Refused, text));
+    }
     if let (Some(path), Some(text)) = (&args.save_answers, &prepared.answers) {
         save(path, text)?;
     }
@@ -145,7 +159,8 @@ pub(super) async fn verify(global: &Global, args: &VerifyArgs, output: &Output) 
     let everything = Observed { state: None, ..Observed::default() };
     let mut plan = verify_only(&plan::plan(&resolved, &everything, true));
     plan.actions.retain(|action| state.components.contains_key(&action.component));
-    let prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None };
+    let prepared =
+        Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None, downgrades: Vec::new() };
     let turn = Turn::new("verify", &prepared.cluster)?;
     execute(prepared, None, turn, global, output).await
 }
@@ -180,7 +195,7 @@ pub(super) async fn execute(
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
-    let Prepared { cluster, tunnels, hdfs, plan, resolved, answers } = prepared;
+    let Prepared { cluster, tunnels, hdfs, plan, resolved, answers, downgrades: _ } = prepared;
     let (run, command) = (turn.run.clone(), turn.command);
     let journal = match plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose() {
         Ok(journal) => journal,

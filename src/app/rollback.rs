@@ -39,7 +39,8 @@ pub(super) async fn rollback(global: &Global, args: &RollbackArgs, output: &Outp
         output.text(&plan_table(&plan, &output.look()))?;
     }
     let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
-    let mut prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None };
+    let mut prepared =
+        Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None, downgrades: Vec::new() };
     let mut turn = Turn::new("rollback", &prepared.cluster)?;
     if prepared.plan.has_work() {
         confirm(global, &prepared.cluster, output)?;

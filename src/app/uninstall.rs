@@ -33,7 +33,7 @@ pub(super) async fn uninstall(global: &Global, args: &UninstallArgs, output: &Ou
     let (tunnels, hdfs) = session::reach(&cluster, None)?;
     let kept = !args.purge_data;
     let mut turn = Turn::new("uninstall", &cluster)?;
-    let mut prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: None, answers: None };
+    let mut prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: None, answers: None, downgrades: Vec::new() };
     if prepared.plan.has_work() {
         turn = turn.locked(&prepared.cluster, output).await?;
         // Another run may have ended since the plan was made.

@@ -2,6 +2,7 @@
 
 mod build;
 mod diff;
+mod downgrade;
 mod rollback;
 mod select;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod uninstall;
 
 pub use build::plan;
 pub use diff::same_release;
+pub use downgrade::{Downgrade, downgrades};
 pub use rollback::{RollbackError, rollback};
 pub use select::{only, verify_only};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};

@@ -97,6 +97,10 @@ pub(crate) fn a_failed_upgrade_and_the_way_back() {
     let before = revision();
     run(&mut windlass(&["rollback", "livy", "--yes"])).exits(0).says("nothing to do");
     run(&mut windlass(&["rollback", "nonesuch", "--yes"])).exits(8).says("`nonesuch` is not installed");
+    // An older version is not installed by accident.
+    let older = changed_catalog("older", "hdfs/component.yaml", "version: \"3.4.", "version: \"3.3.");
+    let args = with_jars(&["install", "--yes", "--catalog", older.to_str().unwrap()]);
+    run(&mut windlass(&args.iter().map(String::as_str).collect::<Vec<_>>())).exits(8).says("--allow-downgrade");
     // A bad upgrade is left as it is, with the evidence.
     install(&["--no-verify", "--set", "livy.image_tag=nope"]).exits(5).says("livy:nope").says("rollback livy");
     assert_eq!(revision(), before + 1);

@@ -22,7 +22,7 @@ impl World {
                 before.map_or((None, None, None), |before| (Some(before.uploads), before.verified, before.good));
             let entry = ComponentState {
                 record: record.clone(),
-                installed: jiff::Timestamp::now().to_string(),
+                installed: now(),
                 uploads: uploads.or(known).unwrap_or_default(),
                 verified,
                 good,
@@ -55,7 +55,7 @@ impl World {
         let keys: Vec<ReleaseKey> = keys.collect();
         let releases = self.cluster.releases(&keys).await.map_err(|error| Failure::of(&error))?;
         let change = |state: &mut InstallState| {
-            let at = jiff::Timestamp::now().to_string();
+            let at = now();
             for (component, why) in proofs {
                 let answers = state.answers.get(&component).cloned().unwrap_or_default();
                 let Some(known) = state.components.get_mut(&component) else { continue };
@@ -75,6 +75,11 @@ impl World {
         state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
         Ok(Done::default())
     }
+}
+
+/// To the second: nobody reads more.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Takes over the answers of the components of this run; those of others stay: an install may be of a part.
