@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Api;
-use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use tokio::time::timeout;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
@@ -84,11 +84,16 @@ impl Cluster {
     /// When the API cannot be asked, or not in time; then nothing is known.
     pub async fn renew_lock(&self, lock: &Lock, now: Timestamp) -> Result<Option<Lock>, KubeError> {
         let failed = |source| KubeError { verb: "renew", what: what(), source };
-        let mut lease = lease_of(&Lock { renewed: Some(now), ..lock.clone() });
+        let mut version = lock.version.clone();
         let attempt = async {
             // A write of ours whose answer was lost, or somebody's label: ours it is as long as the run is.
             for _ in 0..3 {
-                match self.leases().replace(STATE_LEASE, &PostParams::default(), &lease).await {
+                // A patch and no replacement: the API would make the Lease anew that somebody removed.
+                let patch = serde_json::json!({
+                    "metadata": {"resourceVersion": version},
+                    "spec": {"renewTime": MicroTime(now)},
+                });
+                match self.leases().patch(STATE_LEASE, &PatchParams::default(), &Patch::Merge(patch)).await {
                     Ok(renewed) => return Ok(Some(lock_of(renewed))),
                     Err(err) => match ApiError::from(&err) {
                         source if source.kind == ApiErrorKind::NotFound => return Ok(None),
@@ -98,7 +103,7 @@ impl Cluster {
                 }
                 let found = self.leases().get_opt(STATE_LEASE).await.map_err(|err| ApiError::from(&err))?;
                 match found.map(lock_of) {
-                    Some(found) if found.run == lock.run => lease.metadata.resource_version = Some(found.version),
+                    Some(found) if found.run == lock.run => version = found.version,
                     _ => return Ok(None),
                 }
             }
