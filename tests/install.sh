@@ -87,7 +87,7 @@ is "a command: nothing more to say" "" "$ERR"
 run "$tree" ./install.sh --sandbox --yes
 is "the sandbox comes first" "up [install] [--sandbox] [--yes]" "$LOGGED"
 has "the sandbox: said before" "builds Kubernetes" "$ERR"
-has "the sandbox: how long" "half an hour" "$ERR"
+has "the sandbox: how long" "twenty minutes" "$ERR"
 has "the sandbox: what to type next" "windlass' --sandbox status" "$ERR"
 run "$tree" ./install.sh --sandbox status
 is "a command behind --sandbox" "up [--sandbox] [status]" "$LOGGED"
@@ -152,7 +152,7 @@ rm -rf "$tree/target"
 put "$bin/cc" :
 run / "$tree/install.sh" --yes
 is "built, in its folder" "cargo build --release --locked --bin windlass --target-dir $tree/target in $tree [install] [--yes]" "$LOGGED"
-has "built: said before, with the time" "five minutes" "$ERR"
+has "built: said before, with the time" "seven minutes" "$ERR"
 run "$tree" ./install.sh
 is "built once" "[install]" "$LOGGED"
 touch -d '+1 minute' "$tree/src/main.rs"
