@@ -1,5 +1,6 @@
 //! The only code that touches the world.
 
+pub mod disk;
 pub mod files;
 pub mod helm;
 pub mod http;
