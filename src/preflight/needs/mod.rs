@@ -2,6 +2,8 @@
 
 mod objects;
 mod rights;
+#[cfg(test)]
+mod tests;
 
 pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
 pub(super) use objects::pointer_text;
