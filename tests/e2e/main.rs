@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+mod preflight;
 mod support;
 mod trust;
 
@@ -386,6 +387,25 @@ fn c15_a_lock_that_is_taken_away_stops_the_run() {
 #[ignore = "needs the sandbox"]
 fn c16_killed_installs_and_uninstalls_are_gone_on_with() {
     trust::kills();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c17_ten_sets_of_missing_rights_are_found_completely_before_any_write() {
+    preflight::ten_sets_of_missing_rights();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c18_exactly_the_documented_rights_are_enough() {
+    preflight::exactly_the_documented_rights();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c19_preflight_finds_what_a_site_lacks_and_is_quick() {
+    preflight::nothing_wrong_and_quickly();
+    preflight::what_a_site_can_lack();
 }
 
 #[test]
