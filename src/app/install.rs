@@ -45,8 +45,8 @@ pub(super) struct Prepared {
 pub(super) struct Begun {
     pub cluster: Cluster,
     pub resolved: Resolved,
+    pub hdfs: Option<Hdfs>,
     tunnels: Tunnels,
-    hdfs: Option<Hdfs>,
     answers: String,
 }
 
@@ -69,7 +69,7 @@ impl Begun {
     }
 
     /// What the cluster has of it now.
-    pub(super) async fn look(&self) -> Result<Observed, ObserveError> {
+    async fn look(&self) -> Result<Observed, ObserveError> {
         observe(&self.resolved, &self.cluster, self.hdfs.as_ref()).await
     }
 

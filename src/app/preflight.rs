@@ -1,5 +1,8 @@
 //! `windlass preflight`, and the same before an install.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::exit::{Exit, Failed, OrExit as _};
 use super::install::{Begun, Prepared, unseen};
 use super::output::Output;
@@ -8,12 +11,16 @@ use crate::answers::{Resolved, recorded};
 use crate::cli::{Global, PreflightArgs};
 use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
-use crate::model::observed::Observed;
+use crate::model::cluster::ReleaseKey;
+use crate::model::observed::{Observed, ObservedHdfs};
 use crate::model::preflight::{Finding, Report};
 use crate::model::yaml::{Findings, Pos};
-use crate::observe::ObserveError;
+use crate::observe::{ObserveError, observe};
 use crate::preflight::{CHECKS, check, connect_finding, gather, helm_finding, judge, markdown};
 use crate::render::{preflight_table, target};
+
+/// How long HDFS may take to answer. A direct way that leads nowhere takes two seconds of it.
+const HDFS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// `windlass preflight`.
 pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Output) -> Result<Exit, Failed> {
@@ -44,18 +51,37 @@ async fn report(global: &Global, args: &PreflightArgs, output: &Output) -> Resul
         Err(error) => {
             let Some(finding) = connect_finding(&error) else { return Err(Failed::new(Exit::Unusable, error)) };
             findings.push(finding);
-            return Ok(Report::new(None, findings, &args.waive));
+            // Nothing else can be told, so nothing can be waived.
+            return Ok(Report::new(None, findings, &[]));
         }
     };
     output.remark(&format!("looking at {} …", target(cluster.info())));
     let begun = Begun::on(cluster, resolved, recorded(&answers).or_exit(Exit::Unexpected)?)?;
-    let observed = match begun.look().await {
+    // Without HDFS: what is in it makes no difference here, and may take long to compare.
+    let mut observed = match observe(&begun.resolved, &begun.cluster, None).await {
         // The rights that are missing are what preflight is about to tell.
         Err(error) if error.is_forbidden() => Observed::default(),
         other => other.map_err(unseen)?,
     };
+    observed.hdfs = hdfs(&begun, &observed).await;
     findings.extend(look(&begun.resolved, &begun.cluster, helm.as_ref(), &observed).await?);
     Ok(Report::new(Some(begun.cluster.info().clone()), findings, &args.waive))
+}
+
+/// Whether HDFS answers, where it is installed and ready.
+async fn hdfs(begun: &Begun, observed: &Observed) -> ObservedHdfs {
+    let (Some(hdfs), Some(access)) = (&begun.hdfs, &begun.resolved.hdfs) else { return ObservedHdfs::Absent };
+    let provider = begun.resolved.components.iter().find(|component| component.id == access.component);
+    let release = provider.and_then(|component| component.release.as_ref());
+    let found = release.and_then(|it| observed.releases.get(&ReleaseKey::new(&it.namespace, &it.name)));
+    let Some(found) = found.filter(|found| found.unready.is_empty() && found.drift.is_empty()) else {
+        return ObservedHdfs::Absent;
+    };
+    tracing::debug!(release = %found.state.key, "asking HDFS for its root folder");
+    match hdfs.with_deadline(HDFS_DEADLINE).status("/").await {
+        Ok(_) => ObservedHdfs::Reached { folders: BTreeMap::new(), uploads: BTreeMap::new() },
+        Err(error) => ObservedHdfs::Unreachable(format!("{:#}", anyhow::Error::new(error))),
+    }
 }
 
 /// Before an install is confirmed: shows what was found. An error that was not waived ends it.

@@ -2,7 +2,7 @@
 
 use super::Judge;
 use crate::model::CHART_DIGEST;
-use crate::model::observed::ObservedHdfs;
+use crate::model::observed::{ObservedHdfs, ObservedRelease};
 use crate::model::preflight::Severity;
 use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
 use crate::preflight::table::{
@@ -228,7 +228,12 @@ impl Judge<'_> {
     pub(super) fn hdfs(&mut self) {
         let ObservedHdfs::Unreachable(why) = &self.observed.hdfs else { return };
         // A release that is not ready is the plan's to mend, and says itself what is wrong with it.
-        if self.observed.releases.values().any(|release| !release.unready.is_empty() || !release.drift.is_empty()) {
+        let well = |release: &ObservedRelease| {
+            release.unready.is_empty()
+                && release.drift.is_empty()
+                && release.state.chart_annotations.contains_key(CHART_DIGEST)
+        };
+        if !self.observed.releases.values().all(well) {
             return;
         }
         self.found.push(WEBHDFS_UNREACHABLE.found("HDFS", why, "windlass -vv plan"));
