@@ -185,10 +185,9 @@ async fn rights_are_asked_for_one_by_one() {
 async fn ids_to_waive_are_checked_before_anything_is_looked_at() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = dir.path().join("none");
-    for (id, says) in [
-        ("storage-clas-missing", "did you mean `storage-class-missing`?"),
-        ("token-rejected", "cannot be waived"),
-    ] {
+    for (id, says) in
+        [("storage-clas-missing", "did you mean `storage-class-missing`?"), ("token-rejected", "cannot be waived")]
+    {
         let output = preflight(dir.path(), &nowhere, &["--waive", id]).await;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{text}");

@@ -70,8 +70,7 @@ fn asked() -> BTreeSet<Right> {
         for object in &objects {
             let ObjectRef { api_version, kind, namespace, .. } = &object.object;
             let group = api_version.split_once('/').map_or("", |(group, _)| group);
-            let resource =
-                Resource { group: group.to_owned(), plural: plural(kind), namespaced: namespace.is_some() };
+            let resource = Resource { group: group.to_owned(), plural: plural(kind), namespaced: namespace.is_some() };
             site.resources.insert((api_version.clone(), kind.clone()), resource);
         }
         let key = ReleaseKey::new(&release.namespace, &release.name);
@@ -142,15 +141,19 @@ fn rbac() -> String {
         };
         writeln!(text, "---\napiVersion: v1\nkind: Namespace\nmetadata: {metadata}").unwrap();
     }
-    writeln!(text, "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: windlass, namespace: {STATE_NAMESPACE}}}")
-        .unwrap();
+    writeln!(
+        text,
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: windlass, namespace: {STATE_NAMESPACE}}}"
+    )
+    .unwrap();
     for (namespace, rights) in &scopes {
         let (kind, place) = match namespace {
             None => ("ClusterRole", String::new()),
             Some(namespace) => ("Role", format!(", namespace: {namespace}")),
         };
         let api = "apiVersion: rbac.authorization.k8s.io/v1";
-        write!(text, "---\n{api}\nkind: {kind}\nmetadata: {{name: windlass{place}}}\nrules:\n{}", rules(rights)).unwrap();
+        write!(text, "---\n{api}\nkind: {kind}\nmetadata: {{name: windlass{place}}}\nrules:\n{}", rules(rights))
+            .unwrap();
         write!(
             text,
             "---\n{api}\nkind: {kind}Binding\nmetadata: {{name: windlass{place}}}\n\
@@ -171,7 +174,12 @@ fn the_documented_rights_are_those_that_preflight_asks_for() {
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     for (line, (found, wanted)) in found.lines().zip(wanted.lines()).enumerate() {
-        assert_eq!(found, wanted, "docs/rbac.yaml:{}: make it anew: WINDLASS_UPDATE=1 cargo test --test rbac", line + 1);
+        assert_eq!(
+            found,
+            wanted,
+            "docs/rbac.yaml:{}: make it anew: WINDLASS_UPDATE=1 cargo test --test rbac",
+            line + 1
+        );
     }
     assert!(found == wanted, "docs/rbac.yaml is of another length: WINDLASS_UPDATE=1 cargo test --test rbac");
 }

@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn each_way_to_fail_has_its_id() {
-        let context = |wanted: &str| ConnectError::NoContext { wanted: wanted.to_owned(), available: vec!["one".to_owned()] };
+        let context =
+            |wanted: &str| ConnectError::NoContext { wanted: wanted.to_owned(), available: vec!["one".to_owned()] };
         let found = connect_finding(&context("other")).unwrap();
         assert_eq!((found.id, found.mend.as_str()), ("context-missing", "windlass preflight --context one"));
         let old = ConnectError::TooOld { server: "https://x:6443".to_owned(), found: "v1.20.1".to_owned() };

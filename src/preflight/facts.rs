@@ -95,7 +95,20 @@ pub async fn gather(
         Ok::<_, KubeError>(render(wanted, cluster, helm, &version, &served).await)
     };
     let all: Vec<String> = names.iter().cloned().chain([STATE_NAMESPACE.to_owned()]).collect();
-    let (rendered, namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user) = tokio::join!(
+    let (
+        rendered,
+        namespaces,
+        quotas,
+        limits,
+        claims,
+        nodes,
+        pods,
+        storage_classes,
+        ingress_classes,
+        domain,
+        clock,
+        user,
+    ) = tokio::join!(
         rendered,
         each(&all, |name| async move { look(&format!("get namespace {name}"), cluster.namespace(&name)).await }),
         each(&all[..names.len()], |name| async move {
@@ -117,7 +130,11 @@ pub async fn gather(
     );
     let rendered = rendered?;
     let mut site = Site {
-        absent: namespaces.iter().filter(|(_, found)| matches!(found, Ok(None))).map(|(name, _)| name.clone()).collect(),
+        absent: namespaces
+            .iter()
+            .filter(|(_, found)| matches!(found, Ok(None)))
+            .map(|(name, _)| name.clone())
+            .collect(),
         ..Site::default()
     };
     for object in rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten() {

@@ -21,12 +21,7 @@ pub struct Check {
 
 impl Check {
     /// A finding of this kind: where, what, and the command that mends it.
-    pub(super) fn found(
-        &self,
-        place: impl Into<String>,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Finding {
+    pub(super) fn found(&self, place: impl Into<String>, what: impl Into<String>, mend: impl Into<String>) -> Finding {
         Finding {
             severity: self.severity,
             id: self.id,

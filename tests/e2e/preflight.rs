@@ -29,14 +29,21 @@ const MISSING: [&[Rights]; 10] = [
     &[("apache-hdfs", "statefulsets.apps", &["patch"])],
     &[("apache-livy", "deployments.apps", &["create", "delete", "get", "list", "patch", "watch"])],
     &[("apache-hdfs", "pods/portforward", &["create", "get"])],
-    &[("windlass-system", "leases.coordination.k8s.io", &["create", "update"]), ("windlass-system", "secrets", &["patch"])],
+    &[
+        ("windlass-system", "leases.coordination.k8s.io", &["create", "update"]),
+        ("windlass-system", "secrets", &["patch"]),
+    ],
     &[("apache-livy", "persistentvolumeclaims", &["create"]), ("apache-livy", "services", &["create"])],
     &[
         ("", "clusterroles.rbac.authorization.k8s.io", &["create", "delete", "get", "patch"]),
         ("", "clusterrolebindings.rbac.authorization.k8s.io", &["create", "delete", "get", "patch"]),
     ],
     // Only what a role of the chart gives away.
-    &[("apache-livy", "services", &["deletecollection"]), ("apache-livy", "configmaps", &["deletecollection"]), ("", "pods", &["list"])],
+    &[
+        ("apache-livy", "services", &["deletecollection"]),
+        ("apache-livy", "configmaps", &["deletecollection"]),
+        ("", "pods", &["list"]),
+    ],
     &[
         ("apache-livy", "namespaces", &["get"]),
         ("apache-livy", "serviceaccounts", &["create", "patch"]),
@@ -172,7 +179,9 @@ pub(crate) fn ten_sets_of_missing_rights() {
         }
         let expected: BTreeSet<String> = missing
             .iter()
-            .flat_map(|(namespace, resource, verbs)| verbs.iter().map(move |verb| format!("{namespace} {verb} {resource}")))
+            .flat_map(|(namespace, resource, verbs)| {
+                verbs.iter().map(move |verb| format!("{namespace} {verb} {resource}"))
+            })
             .collect();
         // The API server learns of changed roles a moment later.
         let mut found = BTreeSet::new();
@@ -256,7 +265,8 @@ fn what_the_cluster_lacks() {
     finds("dns-domain", 11, &["--set", "platform.cluster_domain=site.example"]);
     finds("image-reference", 11, &["--set", "livy.image=Not An Image"]);
     finds("chart-fails", 11, &["--set", "hdfs.replication=3"]);
-    let catalog = changed_catalog("young", "hdfs/chart/Chart.yaml", "kubeVersion: \">=1.25.0-0\"", "kubeVersion: \">=1.99.0-0\"");
+    let catalog =
+        changed_catalog("young", "hdfs/chart/Chart.yaml", "kubeVersion: \">=1.25.0-0\"", "kubeVersion: \">=1.99.0-0\"");
     let report = finds("kubernetes-old", 11, &["--catalog", catalog.to_str().unwrap()]);
     assert!(report.to_string().contains(">=1.99.0-0, the cluster runs v1."), "{report}");
 }
@@ -300,8 +310,9 @@ fn who_cannot_get_in() {
     expect(&same, &["--context", "nope"], "context-missing");
     let expired = kubeconfig("expired.json", |config| config["users"][0]["user"] = json!({"token": "expired"}));
     expect(&expired, &[], "token-rejected");
-    let named =
-        kubeconfig("named.json", |config| config["clusters"][0]["cluster"]["tls-server-name"] = json!("elsewhere.example"));
+    let named = kubeconfig("named.json", |config| {
+        config["clusters"][0]["cluster"]["tls-server-name"] = json!("elsewhere.example")
+    });
     expect(&named, &[], "certificate-name");
     let nowhere =
         kubeconfig("nowhere.json", |config| config["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1"));
@@ -326,10 +337,16 @@ fn what_this_machine_lacks() {
 }
 
 fn what_is_waived() {
-    run(&mut windlass(&["preflight", "--waive", "storage-clas-missing"])).exits(2).says("did you mean `storage-class-missing`?");
+    run(&mut windlass(&["preflight", "--waive", "storage-clas-missing"]))
+        .exits(2)
+        .says("did you mean `storage-class-missing`?");
     run(&mut windlass(&["install", "--yes", "--waive", "api-unreachable"])).exits(2).says("cannot be waived");
     let nope = ["--set", "platform.storage_class=nope"];
-    let report = finds("storage-class-missing", 0, &[&nope[..], &["--waive", "storage-class-missing", "--waive", "resources"]].concat());
+    let report = finds(
+        "storage-class-missing",
+        0,
+        &[&nope[..], &["--waive", "storage-class-missing", "--waive", "resources"]].concat(),
+    );
     assert_eq!(report["errors"], 0);
     let mut waived = report["findings"].as_array().unwrap().iter();
     assert!(waived.any(|finding| finding["id"] == "storage-class-missing" && finding["waived"] == true), "{report}");

@@ -258,7 +258,10 @@ mod tests {
     fn the_domain_is_the_zone_that_coredns_serves() {
         let text = ".:53 {\n  errors\n  kubernetes cluster.local in-addr.arpa ip6.arpa {\n    pods insecure\n  }\n}\n";
         assert_eq!(domain_of(text).as_deref(), Some("cluster.local"));
-        assert_eq!(domain_of("site.example:53 {\n kubernetes in-addr.arpa site.example. # x\n}").as_deref(), Some("site.example"));
+        assert_eq!(
+            domain_of("site.example:53 {\n kubernetes in-addr.arpa site.example. # x\n}").as_deref(),
+            Some("site.example")
+        );
         assert_eq!(domain_of(".:53 {\n forward . 10.0.0.1\n}"), None);
         assert_eq!(domain_of("kubernetes {\n}"), None);
     }

@@ -123,8 +123,11 @@ impl Judge<'_> {
                 continue;
             }
             let (field, kind) = if of_limits { ("default", "limit") } else { ("defaultRequest", "request") };
-            let what =
-                format!("quota {} counts {counted}, and these set no {kind} of {resource}: {}", quota.name, open.join(", "));
+            let what = format!(
+                "quota {} counts {counted}, and these set no {kind} of {resource}: {}",
+                quota.name,
+                open.join(", ")
+            );
             let mend = format!(
                 "kubectl -n {namespace} create -f - <<<'{{\"apiVersion\":\"v1\",\"kind\":\"LimitRange\",\"metadata\":{{\"name\":\"windlass-{kind}-{resource}\"}},\"spec\":{{\"limits\":[{{\"type\":\"Container\",\"{field}\":{{\"{resource}\":\"{}\"}}}}]}}}}'",
                 if resource == "cpu" { "1" } else { "1Gi" }
@@ -203,7 +206,11 @@ impl Judge<'_> {
                         if let Some(amount) = asked.get(name).filter(|amount| *amount < least) {
                             let key = (limit.range.clone(), format!("{owner} {name} min"));
                             told.entry(key).or_insert_with(|| {
-                                format!("{owner} requests {} of {name}, at least {} is asked for", amount.of(name), least.of(name))
+                                format!(
+                                    "{owner} requests {} of {name}, at least {} is asked for",
+                                    amount.of(name),
+                                    least.of(name)
+                                )
                             });
                         }
                     }
@@ -212,7 +219,11 @@ impl Judge<'_> {
                         if let Some(amount) = amount.filter(|amount| *amount > most) {
                             let key = (limit.range.clone(), format!("{owner} {name} max"));
                             told.entry(key).or_insert_with(|| {
-                                format!("{owner} asks for {} of {name}, at most {} is admitted", amount.of(name), most.of(name))
+                                format!(
+                                    "{owner} asks for {} of {name}, at most {} is admitted",
+                                    amount.of(name),
+                                    most.of(name)
+                                )
                             });
                         }
                     }

@@ -36,7 +36,8 @@ impl Judge<'_> {
                 self.found.push(NODE_LABELS.found(pod.owner.to_string(), what, mend));
                 continue;
             }
-            let open: Vec<usize> = labelled.iter().copied().filter(|&index| blocks(pod, ready[index]).is_none()).collect();
+            let open: Vec<usize> =
+                labelled.iter().copied().filter(|&index| blocks(pod, ready[index]).is_none()).collect();
             if open.is_empty() {
                 let taints: Vec<String> = labelled
                     .iter()
@@ -143,9 +144,9 @@ impl Judge<'_> {
 
     /// Whether a pod belongs to a release of ours: it goes when the new one comes.
     pub(super) fn is_ours(&self, pod: &PodUse) -> bool {
-        pod.instance.as_ref().is_some_and(|instance| {
-            self.needs.releases.contains(&(pod.namespace.clone(), instance.clone()))
-        })
+        pod.instance
+            .as_ref()
+            .is_some_and(|instance| self.needs.releases.contains(&(pod.namespace.clone(), instance.clone())))
     }
 }
 
@@ -189,7 +190,9 @@ fn too_large(takes: &Amounts, short: &[usize], ready: &[&Node], free: &[Amounts]
     }
     let left: Vec<String> = most
         .iter()
-        .map(|(name, (free, node))| format!("{} of {name} is left on node {node}", (*free).max(Quantity::default()).of(name)))
+        .map(|(name, (free, node))| {
+            format!("{} of {name} is left on node {node}", (*free).max(Quantity::default()).of(name))
+        })
         .collect();
     format!("a pod requests {}, and at most {}", words(takes), left.join(", "))
 }
@@ -220,7 +223,8 @@ fn fits_expression<'a>(expression: &Value, label: impl Fn(&str) -> Option<&'a St
     let found = label(expression["key"].as_str().unwrap_or_default());
     let values: Vec<&str> = expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let compare = |fits: fn(i64, i64) -> bool| {
-        let (found, wanted) = (found.and_then(|found| found.parse().ok()), values.first().and_then(|one| one.parse().ok()));
+        let (found, wanted) =
+            (found.and_then(|found| found.parse().ok()), values.first().and_then(|one| one.parse().ok()));
         found.zip(wanted).is_some_and(|(found, wanted)| fits(found, wanted))
     };
     match expression["operator"].as_str().unwrap_or_default() {
@@ -258,7 +262,8 @@ fn wish(pod: &PodNeed) -> (String, String) {
     if !pod.node_terms.is_empty() {
         let terms = pod.node_terms.iter().flat_map(|term| term["matchExpressions"].as_array().into_iter().flatten());
         for one in terms {
-            let (key, operator) = (one["key"].as_str().unwrap_or_default(), one["operator"].as_str().unwrap_or_default());
+            let (key, operator) =
+                (one["key"].as_str().unwrap_or_default(), one["operator"].as_str().unwrap_or_default());
             let values: Vec<&str> = one["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let values_told = if values.is_empty() { String::new() } else { format!(" {}", values.join("|")) };
             asked.push(format!("{key} {operator}{values_told}"));

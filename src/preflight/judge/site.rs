@@ -84,7 +84,8 @@ impl Judge<'_> {
         }
         let Some(classes) = self.seen(&self.facts.storage_classes, &checks) else { return };
         let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-        let there = if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
+        let there =
+            if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
         let defaults: Vec<&str> =
             classes.iter().filter(|class| class.default).map(|class| class.name.as_str()).collect();
         let mut used = Vec::new();
@@ -119,7 +120,8 @@ impl Judge<'_> {
             let place = format!("StorageClass {}", class.name);
             if !class.waits_for_pod && nodes > 1 {
                 let what = "volumes are made before it is known which node their pod goes to";
-                let mend = "--set platform.storage_class=NAME with a class that has volumeBindingMode: WaitForFirstConsumer";
+                let mend =
+                    "--set platform.storage_class=NAME with a class that has volumeBindingMode: WaitForFirstConsumer";
                 self.found.push(STORAGE_BINDING.found(&place, what, mend));
             }
             if !class.expands {
@@ -139,7 +141,8 @@ impl Judge<'_> {
         let checks = [NO_INGRESS_CLASS.id, INGRESS_CLASS_MISSING.id];
         let Some(classes) = self.seen(&self.facts.ingress_classes, &checks) else { return };
         let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-        let there = if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
+        let there =
+            if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
         let choose = known.first().map_or_else(
             || "--set platform.ingress_enabled=false, or install an ingress controller".to_owned(),
             |name| format!("--set platform.ingress_class={name}"),
@@ -286,7 +289,9 @@ fn tag_of(image: &str) -> Result<Option<&str>, &'static str> {
         None => (image, None),
     };
     if let Some(digest) = digest
-        && !digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+        && !digest
+            .strip_prefix("sha256:")
+            .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
     {
         return Err("its digest is not sha256: and 64 hex digits");
     }
@@ -308,7 +313,9 @@ fn tag_of(image: &str) -> Result<Option<&str>, &'static str> {
     }
     match tag {
         Some(tag) if tag.is_empty() => Err("its tag is empty"),
-        Some(tag) if tag.len() > 128 || !tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) => {
+        Some(tag)
+            if tag.len() > 128 || !tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) =>
+        {
             Err("its tag is none")
         }
         tag => Ok(tag.filter(|tag| digest.is_none() || *tag != "latest").or(digest)),
@@ -333,7 +340,9 @@ mod tests {
         let digest = format!("sha256:{}", "a".repeat(64));
         assert_eq!(tag_of(&format!("x@{digest}")), Ok(Some(digest.as_str())));
         assert_eq!(tag_of(&format!("x:latest@{digest}")), Ok(Some(digest.as_str())));
-        for image in ["", ":1", "x:", "UPPER/x:1", "reg.example/:1", "a b:1", "x:1 2", "x@sha256:12", "re gistry.io/x:1"] {
+        for image in
+            ["", ":1", "x:", "UPPER/x:1", "reg.example/:1", "a b:1", "x:1 2", "x@sha256:12", "re gistry.io/x:1"]
+        {
             assert!(tag_of(image).is_err(), "{image}");
         }
     }

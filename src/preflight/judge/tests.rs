@@ -8,9 +8,7 @@ use super::judge;
 use crate::model::cluster::{NamespaceState, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::observed::{Observed, ObservedHdfs, ObservedRelease};
 use crate::model::preflight::{Finding, Severity};
-use crate::model::site::{
-    Amounts, Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass, Taint,
-};
+use crate::model::site::{Amounts, Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass, Taint};
 use crate::model::{CHART_DIGEST, Quantity};
 use crate::preflight::facts::{Facts, Unseen};
 use crate::preflight::needs::{
@@ -216,7 +214,10 @@ fn storage_classes() {
     named.claims[0].class = Some("slow".to_owned());
     let finding = only(&named, &self::facts());
     assert_eq!((finding.id, finding.place.as_str()), ("storage-class-missing", "volume ns/data-db-0"));
-    assert_eq!((finding.what.as_str(), finding.mend.as_str()), ("there is no StorageClass slow; there is fast", "--set platform.storage_class=fast"));
+    assert_eq!(
+        (finding.what.as_str(), finding.mend.as_str()),
+        ("there is no StorageClass slow; there is fast", "--set platform.storage_class=fast")
+    );
     // A volume that is there needs no class, and neither does one that is made by hand.
     facts.claims.insert("ns".to_owned(), Ok(vec!["data-db-0".to_owned()]));
     assert_eq!(found(&needs(), &facts), []);
@@ -229,7 +230,11 @@ fn what_a_storage_class_can_do() {
     let mut facts = facts();
     let class = StorageClass { name: "fast".to_owned(), default: true, waits_for_pod: false, expands: false };
     facts.storage_classes = Ok(vec![class.clone(), StorageClass { name: "other".to_owned(), ..class }]);
-    assert_eq!(ids(&needs(), &facts), ["storage-class-defaults", "storage-expansion"], "one node: binding is no matter");
+    assert_eq!(
+        ids(&needs(), &facts),
+        ["storage-class-defaults", "storage-expansion"],
+        "one node: binding is no matter"
+    );
     facts.nodes = Ok(vec![node("one", "4", "8Gi"), node("two", "4", "8Gi")]);
     assert_eq!(ids(&needs(), &facts), ["storage-binding", "storage-class-defaults", "storage-expansion"]);
 }
@@ -333,7 +338,10 @@ fn a_pod_that_fits_on_no_node() {
     facts.pods = Ok(vec![taken("other", "two", "2500Mi"), taken("another", "one", "1536Mi")]);
     let finding = only(&needs(), &facts);
     assert_eq!((finding.id, finding.place.as_str()), ("resources", "StatefulSet ns/db"));
-    assert_eq!(finding.what, "a pod requests 500m of cpu and 1Gi of memory, and at most 572Mi of memory is left on node two");
+    assert_eq!(
+        finding.what,
+        "a pod requests 500m of cpu and 1Gi of memory, and at most 572Mi of memory is left on node two"
+    );
     // What is ours goes when the new pod comes.
     if let Ok(pods) = &mut facts.pods {
         pods[0].instance = Some("rel".to_owned());
@@ -363,7 +371,11 @@ fn a_daemon_set_must_fit_on_each_of_its_nodes() {
     facts.nodes = Ok(vec![node("one", "4", "8Gi"), node("two", "4", "512Mi")]);
     let finding = only(&needs, &facts);
     assert!(finding.what.contains("512Mi of memory is left on node two"), "{}", finding.what);
-    let own = Taint { key: "node.kubernetes.io/disk-pressure".to_owned(), effect: "NoSchedule".to_owned(), ..Taint::default() };
+    let own = Taint {
+        key: "node.kubernetes.io/disk-pressure".to_owned(),
+        effect: "NoSchedule".to_owned(),
+        ..Taint::default()
+    };
     facts.nodes = Ok(vec![Node { taints: vec![own], ..node("one", "4", "8Gi") }]);
     assert_eq!(found(&needs, &facts), [], "its pods tolerate that by themselves");
 }
@@ -411,7 +423,8 @@ fn objects_are_counted_at_the_first_install() {
     let quota = Quota { name: "q".to_owned(), hard: amounts(&[("services", "2")]), ..Quota::default() };
     facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
     assert_eq!(only(&needs, &facts).what, "quota q: the plan needs 3 of services, and 2 of 2 is left");
-    let observed = Observed { releases: BTreeMap::from([released(ReleaseStatus::Deployed, true)]), ..Observed::default() };
+    let observed =
+        Observed { releases: BTreeMap::from([released(ReleaseStatus::Deployed, true)]), ..Observed::default() };
     assert_eq!(judge(&needs, &facts, &observed), []);
 }
 
@@ -468,7 +481,8 @@ fn images_and_secrets() {
 
 fn released(status: ReleaseStatus, ours: bool) -> (ReleaseKey, ObservedRelease) {
     let key = ReleaseKey::new("ns", "rel");
-    let annotations = if ours { BTreeMap::from([(CHART_DIGEST.to_owned(), "sha256:1".to_owned())]) } else { BTreeMap::new() };
+    let annotations =
+        if ours { BTreeMap::from([(CHART_DIGEST.to_owned(), "sha256:1".to_owned())]) } else { BTreeMap::new() };
     let state = ReleaseState {
         key: key.clone(),
         revision: 3,

@@ -5,8 +5,8 @@ mod rights;
 #[cfg(test)]
 mod tests;
 
-pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
 pub(super) use objects::pointer_text;
+pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
 pub use rights::{RightNeed, Use, looks};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,8 +75,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
             Some(resource) => {
                 if let Some(namespace) = &object.object.namespace {
                     let mut count = |name: String| *needs.counts.entry((namespace.clone(), name)).or_default() += 1;
-                    let group =
-                        if resource.group.is_empty() { String::new() } else { format!(".{}", resource.group) };
+                    let group = if resource.group.is_empty() { String::new() } else { format!(".{}", resource.group) };
                     count(format!("count/{}{group}", resource.plural));
                     if resource.group.is_empty() {
                         count(resource.plural.clone());

@@ -238,7 +238,10 @@ mod tests {
         assert_eq!(pod.containers[2].requests["cpu"], Quantity::whole(1));
         let claims: Vec<&str> = needs.claims.iter().map(|claim| claim.name.as_str()).collect();
         assert_eq!(claims, ["data-db-0", "data-db-1"]);
-        assert_eq!((needs.claims[0].class.as_deref(), needs.claims[0].size.of("storage")), (Some("fast"), "5Gi".to_owned()));
+        assert_eq!(
+            (needs.claims[0].class.as_deref(), needs.claims[0].size.of("storage")),
+            (Some("fast"), "5Gi".to_owned())
+        );
         assert_eq!((needs.secrets.len(), needs.secrets[0].name.as_str()), (1, "reg"));
     }
 
