@@ -83,7 +83,22 @@ mod tests {
             finding(Severity::Error, "resources"),
         ];
         let report = Report::new(None, findings, &["resources".to_owned()]);
-        insta::assert_snapshot!(preflight_table(&report, &look(60)));
+        let expected = "\
+error    quota              namespace apache-hdfs
+    found: quota q: the plan needs 3Gi of requests.memory,
+           and 1Gi of 2Gi is left
+    mend:  kubectl -n apache-hdfs edit resourcequota q
+waived   resources          namespace apache-hdfs
+    found: quota q: the plan needs 3Gi of requests.memory,
+           and 1Gi of 2Gi is left
+warning  storage-expansion  namespace apache-hdfs
+    found: quota q: the plan needs 3Gi of requests.memory,
+           and 1Gi of 2Gi is left
+    mend:  kubectl -n apache-hdfs edit resourcequota q
+
+1 error, 1 warning, 1 waived
+";
+        assert_eq!(preflight_table(&report, &look(60)), expected);
     }
 
     #[test]
