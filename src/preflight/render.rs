@@ -15,6 +15,9 @@ use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::site::Resource;
 use crate::model::yaml;
 
+/// Where a chart says what it is.
+const CHART_FILE: &str = "Chart.yaml";
+
 /// What a chart rendered.
 #[derive(Debug, Clone)]
 pub struct Rendered {
@@ -58,7 +61,7 @@ pub(super) async fn render(
 async fn one(release: &ResolvedRelease, cluster: &Cluster, helm: &Helm, version: &str, served: &[String]) -> Rendered {
     let key = ReleaseKey::new(&release.namespace, &release.name);
     let folder = cluster.private_dir().path().join(format!("preflight-{}-{}", key.namespace, key.name));
-    let mut template = Template {
+    let template = Template {
         release: key.clone(),
         chart: folder.clone(),
         values: release.values.clone(),
@@ -73,10 +76,12 @@ async fn one(release: &ResolvedRelease, cluster: &Cluster, helm: &Helm, version:
             let cancel = CancellationToken::new();
             let mut text = helm.template(&template, &cancel).await;
             if matches!(&text, Err(error) if error.kind() == FailureKind::KubeVersion) {
-                incompatible = Some(constraint(&release.chart).unwrap_or_default());
-                // Once more without the version: what else is wrong is to be told at once.
-                template.kube_version = None;
-                text = helm.template(&template, &cancel).await;
+                let (constraint, without) = constraint(&release.chart).unwrap_or_default();
+                incompatible = Some(constraint);
+                // Once more without the constraint: what else is wrong is to be told at once.
+                if std::fs::write(folder.join(CHART_FILE), without).is_ok() {
+                    text = helm.template(&template, &cancel).await;
+                }
             }
             text.map_err(|error| reason(&error))
                 .and_then(|text| parse_manifest(&text, &key.namespace).map_err(|error| error.to_string()))
@@ -87,11 +92,12 @@ async fn one(release: &ResolvedRelease, cluster: &Cluster, helm: &Helm, version:
     Rendered { key, incompatible, objects }
 }
 
-/// The `kubeVersion` of a chart.
-fn constraint(chart: &ChartFiles) -> Option<String> {
-    let (_, bytes) = chart.iter().find(|(path, _)| *path == "Chart.yaml")?;
-    let chart: serde_json::Value = yaml::from_str(&String::from_utf8_lossy(bytes)).ok()?;
-    chart["kubeVersion"].as_str().map(str::to_owned)
+/// The `kubeVersion` of a chart, and its Chart.yaml without it.
+fn constraint(chart: &ChartFiles) -> Option<(String, String)> {
+    let (_, bytes) = chart.iter().find(|(path, _)| *path == CHART_FILE)?;
+    let mut chart: serde_json::Value = yaml::from_str(&String::from_utf8_lossy(bytes)).ok()?;
+    let constraint = chart.as_object_mut()?.remove("kubeVersion")?;
+    Some((constraint.as_str()?.to_owned(), yaml::to_string(&chart).ok()?))
 }
 
 /// The error and its causes in one line.
@@ -103,4 +109,17 @@ fn reason(error: &HelmError) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_is_freed_of_its_constraint() {
+        let file = (CHART_FILE.to_owned(), b"name: x\nkubeVersion: \">=1.99.0-0\"\nversion: 1.0.0\n".to_vec());
+        let (constraint, without) = constraint(&ChartFiles::new(vec![file])).unwrap();
+        assert_eq!(constraint, ">=1.99.0-0");
+        assert!(without.contains("name: x") && !without.contains("kubeVersion"), "{without}");
+    }
 }

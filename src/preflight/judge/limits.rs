@@ -66,9 +66,14 @@ impl Judge<'_> {
                 continue;
             }
             let wanted = self.wanted_of(namespace);
+            // Where pods of ours run and cannot be seen, nobody knows what they will give back.
+            let installed = self.observed.releases.keys().any(|key| key.namespace == *namespace);
+            let known = !installed || self.seen(&self.facts.pods, &[QUOTA.id]).is_some();
             let ours = self.ours_in(namespace);
             for quota in quotas.iter().filter(|quota| !quota.scoped) {
-                self.quota(namespace, quota, &wanted, &ours);
+                if known {
+                    self.quota(namespace, quota, &wanted, &ours);
+                }
                 self.unset(namespace, quota);
             }
         }

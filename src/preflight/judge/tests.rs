@@ -416,6 +416,19 @@ fn quotas() {
 }
 
 #[test]
+fn what_our_own_pods_give_back_must_be_known() {
+    let mut facts = facts();
+    let hard = amounts(&[("requests.memory", "1Gi")]);
+    let quota = Quota { name: "q".to_owned(), used: hard.clone(), hard, scoped: false };
+    facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
+    facts.pods = Err(Unseen { what: "list pods of all namespaces".to_owned(), why: "not allowed".to_owned() });
+    let releases = BTreeMap::from([released(ReleaseStatus::Deployed, true)]);
+    let found = judge(&needs(), &facts, &Observed { releases, ..Observed::default() });
+    assert_eq!((found.len(), found[0].id), (1, "not-checked"), "{found:?}");
+    assert!(found[0].what.contains("left out: quota, resources"), "{found:?}");
+}
+
+#[test]
 fn objects_are_counted_at_the_first_install() {
     let mut needs = needs();
     needs.counts.insert(("ns".to_owned(), "services".to_owned()), 3);
