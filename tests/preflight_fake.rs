@@ -72,12 +72,8 @@ fn kubeconfig(dir: &Path, server: &str, token: &str, authority: Option<&Path>) -
 /// `windlass preflight` with these arguments, and a Helm that only knows its version.
 async fn preflight(dir: &Path, kubeconfig: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
-    let helm = dir.join("helm");
-    if !helm.exists() {
-        std::fs::write(&helm, "#!/bin/sh\necho v4.2.4\n").unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&helm, executable).unwrap();
-    }
+    // In the repository and not written here: a file that was just written may still be open in another test's child.
+    let helm = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/helm");
     command.arg("preflight").arg("--kubeconfig").arg(kubeconfig).arg("--helm").arg(&helm);
     command.args(["--set", "livy.image=x.example/livy", "--set", "livy.image_tag=1"]).args(args);
     command.env("XDG_STATE_HOME", dir).env_remove("KUBECONFIG");
