@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
     max_term_width = 100,
     after_help = "Examples:
   windlass --sandbox install --yes                     into the sandbox that `sandbox/up` made
+  windlass preflight --answers site.yaml               what would keep an install from going well
   windlass plan --answers site.yaml                    what an install would do, and why
   windlass install --answers site.yaml --yes --json    for a pipeline
   windlass status                                      what is installed, and whether it is healthy
@@ -20,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 Exit codes: 0 done or nothing to do, 2 bad input, 3 answers missing, 4 cluster or Helm not usable,
 5 an action failed, 6 stopped, 7 installed but the proof failed, 8 refused, 9 locked by another run,
-10 the lock was lost; see docs/exit-codes.md"
+10 the lock was lost, 11 preflight found errors; see docs/exit-codes.md"
 )]
 pub struct Cli {
     /// What every command takes.
@@ -70,8 +71,17 @@ pub enum Command {
     #[command(after_help = "Examples:
   windlass install --answers site.yaml
   windlass install --components hdfs --set hdfs.replication=3 --yes
+  windlass install --waive resources --yes             a cluster that adds nodes by itself
   windlass --sandbox install --yes --set shared-libraries.source=./jars")]
     Install(InstallArgs),
+    /// Look at everything that an install will need, and tell all that is wrong at once
+    #[command(after_help = "Examples:
+  windlass preflight --answers site.yaml
+  windlass preflight --waive storage-expansion --json
+  windlass preflight --list | less         every finding that there can be: docs/preflight.md
+
+Ends with 11 if there are errors, and with 0 if there are none.")]
+    Preflight(PreflightArgs),
     /// Show what an install would do, and why
     #[command(after_help = "Examples:
   windlass plan --answers site.yaml
@@ -140,12 +150,29 @@ pub struct AnswerArgs {
     pub components: Option<Vec<String>>,
 }
 
+/// `preflight`.
+#[derive(Debug, Args)]
+pub struct PreflightArgs {
+    /// Answers.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
+    /// Do not count this finding, by its id; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub waive: Vec<String>,
+    /// Print what every finding means and what mends it, and look at nothing
+    #[arg(long, conflicts_with_all = ["answers", "set", "components", "waive", "json"])]
+    pub list: bool,
+}
+
 /// `install`.
 #[derive(Debug, Args)]
 pub struct InstallArgs {
     /// Answers.
     #[command(flatten)]
     pub answers: AnswerArgs,
+    /// Go on in spite of this finding of preflight, by its id; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub waive: Vec<String>,
     /// Leave out the proof at the end
     #[arg(long)]
     pub no_verify: bool,

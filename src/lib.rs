@@ -13,4 +13,5 @@ pub mod event;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod preflight;
 pub mod render;

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("render", &["event", "plan", "answers", "catalog", "model"]),
     ("engine", &["plan", "event", "driver", "model", "answers::render_results", "catalog::ActionKind"]),
     ("observe", &["catalog", "answers", "driver", "model"]),
+    ("preflight", &["catalog", "answers", "plan", "driver", "model"]),
     ("event", &["plan", "model"]),
     ("plan", &["catalog", "answers", "model"]),
     ("answers", &["catalog", "model"]),

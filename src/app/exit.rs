@@ -28,6 +28,8 @@ pub enum Exit {
     Locked = 9,
     /// The lock was lost in mid-run: somebody else may be at work by now.
     LockLost = 10,
+    /// Preflight found errors; nothing was changed.
+    Preflight = 11,
 }
 
 impl From<Outcome> for Exit {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::journal::{self, Journal};
 use super::output::Output;
+use super::preflight;
 use super::session;
 use super::status::{endpoints, release_rows};
 use super::turn::Turn;
@@ -25,7 +26,7 @@ use crate::engine::{self, RunInfo, World};
 use crate::event::{Outcome, RunState, Status, channel};
 use crate::model::cluster::ReadyPolicy;
 use crate::model::observed::Observed;
-use crate::observe::observe;
+use crate::observe::{ObserveError, observe};
 use crate::plan::{self, Downgrade, Plan, Step, downgrades, verify_only};
 use crate::render::{SummaryExtras, plan_table, summary, target};
 
@@ -42,35 +43,61 @@ pub(super) struct Prepared {
     pub downgrades: Vec<Downgrade>,
 }
 
-/// Makes the plan of an install.
-async fn prepare(global: &Global, args: &AnswerArgs, verify: bool, output: &Output) -> Result<Prepared, Failed> {
-    let catalog = session::load_catalog(global)?;
-    let answers = session::answers(global, args, &catalog, None)?;
-    let resolved = session::resolved(&catalog, &answers)?;
-    let cluster = session::connect(global).await?;
-    let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
-    output.remark(&format!("looking at {} …", target(cluster.info())));
-    let observed = look(&resolved, &cluster, hdfs.as_ref()).await?;
-    let plan = plan::plan(&resolved, &observed, verify);
-    let answers = Some(recorded(&answers).or_exit(Exit::Unexpected)?);
-    let downgrades = downgrades(&resolved, observed.state.as_ref());
-    Ok(Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers, downgrades })
+/// What is wanted, and where.
+pub(super) struct Begun {
+    pub cluster: Cluster,
+    pub resolved: Resolved,
+    pub hdfs: Option<Hdfs>,
+    tunnels: Tunnels,
+    answers: String,
 }
 
-async fn look(resolved: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) -> Result<Observed, Failed> {
-    use crate::observe::ObserveError;
-    observe(resolved, cluster, hdfs).await.map_err(|error| {
-        let exit = match error {
-            ObserveError::Files { .. } | ObserveError::PullSecret(_) => Exit::BadInput,
-            ObserveError::Api { .. } | ObserveError::State(_) => Exit::Unusable,
-        };
-        Failed::new(exit, error)
-    })
+impl Begun {
+    /// From definitions and answers to a cluster that answered.
+    async fn new(global: &Global, args: &AnswerArgs, output: &Output) -> Result<Self, Failed> {
+        let catalog = session::load_catalog(global)?;
+        let answers = session::answers(global, args, &catalog, None)?;
+        let resolved = session::resolved(&catalog, &answers)?;
+        let answers = recorded(&answers).or_exit(Exit::Unexpected)?;
+        let begun = Self::on(session::connect(global).await?, resolved, answers)?;
+        output.remark(&format!("looking at {} …", target(begun.cluster.info())));
+        Ok(begun)
+    }
+
+    /// On a cluster that answered.
+    pub(super) fn on(cluster: Cluster, resolved: Resolved, answers: String) -> Result<Self, Failed> {
+        let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
+        Ok(Self { cluster, resolved, tunnels, hdfs, answers })
+    }
+
+    /// What the cluster has of it now.
+    async fn look(&self) -> Result<Observed, ObserveError> {
+        observe(&self.resolved, &self.cluster, self.hdfs.as_ref()).await
+    }
+
+    /// With the plan.
+    fn planned(self, observed: &Observed, verify: bool) -> Prepared {
+        let Self { cluster, resolved, tunnels, hdfs, answers } = self;
+        let plan = plan::plan(&resolved, observed, verify);
+        let downgrades = downgrades(&resolved, observed.state.as_ref());
+        Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: Some(answers), downgrades }
+    }
+}
+
+/// An observation that failed, with its exit code.
+pub(super) fn unseen(error: ObserveError) -> Failed {
+    let exit = match error {
+        ObserveError::Files { .. } | ObserveError::PullSecret(_) => Exit::BadInput,
+        ObserveError::Api { .. } | ObserveError::State(_) => Exit::Unusable,
+    };
+    Failed::new(exit, error)
 }
 
 /// `windlass plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, Failed> {
-    let prepared = prepare(global, &args.answers, !args.no_verify, output).await?;
+    let begun = Begun::new(global, &args.answers, output).await?;
+    let observed = begun.look().await.map_err(unseen)?;
+    let prepared = begun.planned(&observed, !args.no_verify);
     if output.json {
         output.value(&prepared.plan)?;
     } else {
@@ -84,7 +111,13 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
 
 /// `windlass install`.
 pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output) -> Result<Exit, Failed> {
-    let prepared = prepare(global, &args.answers, !args.no_verify, output).await?;
+    preflight::check_waivers(&args.waive)?;
+    let begun = Begun::new(global, &args.answers, output).await?;
+    let observed = match begun.look().await {
+        Ok(observed) => observed,
+        Err(error) => return Err(preflight::instead(error, &begun, global, &args.waive, output).await),
+    };
+    let prepared = begun.planned(&observed, !args.no_verify);
     if let (false, [_, ..]) = (args.allow_downgrade, prepared.downgrades.as_slice()) {
         let told: Vec<String> = prepared.downgrades.iter().map(ToString::to_string).collect();
         let text = format!(
@@ -110,6 +143,7 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
             .any(|action| matches!(action.step, Step::Release { .. }) && action.change != plan::Change::Nothing)
     };
     let helm = if sends(&prepared.plan) { Some(session::helm(global, &prepared.cluster).await?) } else { None };
+    preflight::gate(&prepared, &observed, helm.as_ref(), &args.waive, output).await?;
     if !output.json {
         output.text(&plan_table(&prepared.plan, &output.look()))?;
     }
@@ -117,9 +151,10 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
     let turn = Turn::new("install", &prepared.cluster)?.locked(&prepared.cluster, output).await?;
     // Another run may have ended since the plan was made.
     let again = match &prepared.resolved {
-        Some(resolved) => look(resolved, &prepared.cluster, prepared.hdfs.as_ref())
+        Some(resolved) => observe(resolved, &prepared.cluster, prepared.hdfs.as_ref())
             .await
-            .map(|observed| plan::plan(resolved, &observed, !args.no_verify)),
+            .map(|observed| plan::plan(resolved, &observed, !args.no_verify))
+            .map_err(unseen),
         None => Ok(prepared.plan.clone()),
     };
     let plan = match again.and_then(|plan| accept(plan, &prepared, global, output)) {
@@ -128,6 +163,16 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
             turn.end().await;
             return Err(failed);
         }
+    };
+    let helm = match helm {
+        None if sends(&plan) => match session::helm(global, &prepared.cluster).await {
+            Ok(helm) => Some(helm),
+            Err(failed) => {
+                turn.end().await;
+                return Err(failed);
+            }
+        },
+        found => found,
     };
     execute(Prepared { plan, ..prepared }, helm, turn, global, output).await
 }

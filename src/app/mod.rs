@@ -7,6 +7,7 @@ mod install;
 mod journal;
 mod lock;
 mod output;
+mod preflight;
 mod rollback;
 mod runs;
 mod session;
@@ -28,6 +29,7 @@ pub async fn run(cli: Cli) -> Exit {
     let output = Output::new(&cli.global);
     let result = match cli.command {
         Command::Install(args) => install::install(&cli.global, &args, &output).await,
+        Command::Preflight(args) => preflight::preflight(&cli.global, &args, &output).await,
         Command::Plan(args) => install::plan(&cli.global, &args, &output).await,
         Command::Verify(args) => install::verify(&cli.global, &args, &output).await,
         Command::Status(args) => status::status(&cli.global, &args, &output).await,

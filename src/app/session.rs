@@ -8,7 +8,7 @@ use crate::answers::{
 };
 use crate::catalog::{self, Catalog};
 use crate::cli::{AnswerArgs, Global};
-use crate::driver::helm::{FindHelm, Helm};
+use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
 use crate::driver::reach;
 use crate::driver::webhdfs::Hdfs;
@@ -97,7 +97,12 @@ pub(super) fn resolved(catalog: &Catalog, answers: &Answers) -> Result<Resolved,
 
 /// The cluster, once it has answered.
 pub(super) async fn connect(global: &Global) -> Result<Cluster, Failed> {
-    let options = match sandbox(global) {
+    Cluster::connect(&target(global)?).await.or_exit(Exit::Unusable)
+}
+
+/// Which cluster is meant.
+pub(super) fn target(global: &Global) -> Result<ConnectOptions, Failed> {
+    Ok(match sandbox(global) {
         None => ConnectOptions { kubeconfig: global.kubeconfig.clone(), context: global.context.clone() },
         Some(folder) => {
             let kubeconfig = folder.join("kubeconfig");
@@ -107,15 +112,18 @@ pub(super) async fn connect(global: &Global) -> Result<Cluster, Failed> {
             }
             ConnectOptions { kubeconfig: Some(kubeconfig), context: None }
         }
-    };
-    Cluster::connect(&options).await.or_exit(Exit::Unusable)
+    })
 }
 
 /// Helm for that cluster.
 pub(super) async fn helm(global: &Global, cluster: &Cluster) -> Result<Helm, Failed> {
+    Ok(find_helm(global).await.or_exit(Exit::Unusable)?.for_target(cluster.helm_target()))
+}
+
+/// Helm, for no cluster yet.
+pub(super) async fn find_helm(global: &Global) -> Result<Helm, FindError> {
     let sandbox = sandbox(global).map(|folder| folder.join("bin/helm"));
-    let helm = Helm::find(&FindHelm::from_env(global.helm.clone(), sandbox)).await.or_exit(Exit::Unusable)?;
-    Ok(helm.for_target(cluster.helm_target()))
+    Helm::find(&FindHelm::from_env(global.helm.clone(), sandbox)).await
 }
 
 /// Ways into the cluster, and HDFS in it.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::ChartFiles;
+
 /// Why files could not be listed.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
@@ -65,6 +67,21 @@ fn fits(name: &str, pattern: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+/// Writes the files of a chart below a folder, which is made.
+///
+/// # Errors
+/// A file or folder cannot be written.
+pub fn write_chart(chart: &ChartFiles, folder: &Path) -> std::io::Result<()> {
+    for (path, bytes) in chart.iter() {
+        let file = folder.join(path);
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(&file, bytes)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 
 use crate::answers::Resolved;
 use crate::driver::files::FilesError;
-use crate::driver::kube::{Cluster, KubeError, WaitError};
+use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, WaitError};
 use crate::driver::secrets::{self, SecretError};
 use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
@@ -45,6 +45,21 @@ pub enum ObserveError {
         /// Why.
         source: FilesError,
     },
+}
+
+impl ObserveError {
+    /// Whether it is a right that is missing.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        let mut layer: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = layer {
+            if let Some(error) = error.downcast_ref::<KubeError>() {
+                return error.kind() == ApiErrorKind::Forbidden;
+            }
+            layer = error.source();
+        }
+        false
+    }
 }
 
 /// Looks at everything that the wanted components touch.

@@ -9,6 +9,7 @@ pub mod line;
 mod look;
 mod paint;
 mod plan;
+mod preflight;
 mod status;
 mod summary;
 #[cfg(test)]
@@ -19,5 +20,6 @@ mod track;
 pub use error::error;
 pub use look::{LineOptions, Look};
 pub use plan::{plan_table, target};
+pub use preflight::preflight_table;
 pub use status::{ComponentStatus, Endpoint, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
 pub use summary::{ReleaseRow, SummaryExtras, summary};

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+mod preflight;
 mod support;
 mod trust;
 
@@ -403,6 +404,25 @@ fn c16b_the_support_bundle_has_everything_but_secrets() {
 #[ignore = "needs the sandbox"]
 fn c20_killed_installs_and_uninstalls_are_gone_on_with() {
     trust::kills();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c17_ten_sets_of_missing_rights_are_found_completely_before_any_write() {
+    preflight::ten_sets_of_missing_rights();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c18_exactly_the_documented_rights_are_enough() {
+    preflight::exactly_the_documented_rights();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c19_preflight_finds_what_a_site_lacks_and_is_quick() {
+    preflight::nothing_wrong_and_quickly();
+    preflight::what_a_site_can_lack();
 }
 
 #[test]

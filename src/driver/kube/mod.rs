@@ -12,6 +12,8 @@ mod proxy;
 mod ready;
 mod releases;
 mod retry;
+mod review;
+mod site;
 mod tunnel;
 
 pub use connect::{Cluster, ConnectError, ConnectOptions};

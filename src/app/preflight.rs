@@ -1,0 +1,165 @@
+//! `windlass preflight`, and the same before an install.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::install::{Begun, Prepared, unseen};
+use super::output::Output;
+use super::{journal, session};
+use crate::answers::{Resolved, recorded};
+use crate::cli::{Global, PreflightArgs};
+use crate::driver::helm::Helm;
+use crate::driver::kube::Cluster;
+use crate::model::cluster::ReleaseKey;
+use crate::model::observed::{Observed, ObservedHdfs};
+use crate::model::preflight::{Finding, Report};
+use crate::model::yaml::{Findings, Pos};
+use crate::observe::{ObserveError, observe};
+use crate::preflight::{CHECKS, check, connect_finding, gather, helm_finding, judge, markdown};
+use crate::render::{preflight_table, target};
+
+/// How long HDFS may take to answer. A direct way that leads nowhere takes two seconds of it.
+const HDFS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// `windlass preflight`.
+pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Output) -> Result<Exit, Failed> {
+    if args.list {
+        output.text(&markdown())?;
+        return Ok(Exit::Done);
+    }
+    check_waivers(&args.waive)?;
+    let report = report(global, args, output).await?;
+    if output.json {
+        output.value(&report)?;
+    } else {
+        output.text(&preflight_table(&report, &output.look()))?;
+    }
+    Ok(if report.errors > 0 { Exit::Preflight } else { Exit::Done })
+}
+
+async fn report(global: &Global, args: &PreflightArgs, output: &Output) -> Result<Report, Failed> {
+    let catalog = session::load_catalog(global)?;
+    let answers = session::answers(global, &args.answers, &catalog, None)?;
+    let resolved = session::resolved(&catalog, &answers)?;
+    let (helm, mut findings) = match session::find_helm(global).await {
+        Ok(helm) => (Some(helm), Vec::new()),
+        Err(error) => (None, vec![helm_finding(&error)]),
+    };
+    let cluster = match Cluster::connect(&session::target(global)?).await {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            let Some(finding) = connect_finding(&error) else { return Err(Failed::new(Exit::Unusable, error)) };
+            findings.push(finding);
+            // Nothing else can be told, so nothing can be waived.
+            return Ok(Report::new(None, findings, &[]));
+        }
+    };
+    output.remark(&format!("looking at {} …", target(cluster.info())));
+    let begun = Begun::on(cluster, resolved, recorded(&answers).or_exit(Exit::Unexpected)?)?;
+    // Without HDFS: what is in it makes no difference here, and may take long to compare.
+    let mut observed = match observe(&begun.resolved, &begun.cluster, None).await {
+        // The rights that are missing are what preflight is about to tell.
+        Err(error) if error.is_forbidden() => Observed::default(),
+        other => other.map_err(unseen)?,
+    };
+    observed.hdfs = hdfs(&begun, &observed).await;
+    findings.extend(look(&begun.resolved, &begun.cluster, helm.as_ref(), &observed).await?);
+    Ok(Report::new(Some(begun.cluster.info().clone()), findings, &args.waive))
+}
+
+/// Whether HDFS answers, where it is installed and ready.
+async fn hdfs(begun: &Begun, observed: &Observed) -> ObservedHdfs {
+    let (Some(hdfs), Some(access)) = (&begun.hdfs, &begun.resolved.hdfs) else { return ObservedHdfs::Absent };
+    let provider = begun.resolved.components.iter().find(|component| component.id == access.component);
+    let release = provider.and_then(|component| component.release.as_ref());
+    let found = release.and_then(|it| observed.releases.get(&ReleaseKey::new(&it.namespace, &it.name)));
+    let Some(found) = found.filter(|found| found.unready.is_empty() && found.drift.is_empty()) else {
+        return ObservedHdfs::Absent;
+    };
+    tracing::debug!(release = %found.state.key, "asking HDFS for its root folder");
+    match hdfs.with_deadline(HDFS_DEADLINE).status("/").await {
+        Ok(_) => ObservedHdfs::Reached { folders: BTreeMap::new(), uploads: BTreeMap::new() },
+        Err(error) => ObservedHdfs::Unreachable(format!("{:#}", anyhow::Error::new(error))),
+    }
+}
+
+/// Before an install is confirmed: shows what was found. An error that was not waived ends it.
+pub(super) async fn gate(
+    prepared: &Prepared,
+    observed: &Observed,
+    helm: Option<&Helm>,
+    waive: &[String],
+    output: &Output,
+) -> Result<(), Failed> {
+    let Some(resolved) = &prepared.resolved else { return Ok(()) };
+    let findings = look(resolved, &prepared.cluster, helm, observed).await?;
+    judged(&Report::new(Some(prepared.cluster.info().clone()), findings, waive), output)
+}
+
+/// In place of an observation that failed for want of a right: preflight tells all that are missing, not only the
+/// first that was met.
+pub(super) async fn instead(
+    error: ObserveError,
+    begun: &Begun,
+    global: &Global,
+    waive: &[String],
+    output: &Output,
+) -> Failed {
+    if !error.is_forbidden() {
+        return unseen(error);
+    }
+    let told = async {
+        let helm = session::find_helm(global).await.or_exit(Exit::Unusable)?;
+        let findings = look(&begun.resolved, &begun.cluster, Some(&helm), &Observed::default()).await?;
+        judged(&Report::new(Some(begun.cluster.info().clone()), findings, waive), output)
+    };
+    // Waived or not, nothing can be planned without having looked.
+    told.await.err().unwrap_or_else(|| unseen(error))
+}
+
+fn judged(report: &Report, output: &Output) -> Result<(), Failed> {
+    if report.findings.is_empty() {
+        return Ok(());
+    }
+    if output.json {
+        output.value(report)?;
+    } else {
+        output.text(&format!("{}\n", preflight_table(report, &output.look())))?;
+    }
+    if report.errors == 0 {
+        return Ok(());
+    }
+    let errors = if report.errors == 1 { "1 error".to_owned() } else { format!("{} errors", report.errors) };
+    let text = format!(
+        "preflight found {errors}, nothing was changed: mend what is named, or go on all the same with --waive ID"
+    );
+    Err(Failed::text(Exit::Preflight, text))
+}
+
+async fn look(
+    resolved: &Resolved,
+    cluster: &Cluster,
+    helm: Option<&Helm>,
+    observed: &Observed,
+) -> Result<Vec<Finding>, Failed> {
+    let runs = journal::root().or_exit(Exit::Unexpected)?;
+    let (needs, facts) = gather(resolved, cluster, helm, &runs).await.or_exit(Exit::Unusable)?;
+    Ok(judge(&needs, &facts, observed))
+}
+
+/// Refuses ids that are none, or that cannot be waived.
+pub(super) fn check_waivers(waive: &[String]) -> Result<(), Failed> {
+    let mut findings = Findings::default();
+    for id in waive {
+        match check(id) {
+            Some(check) if check.waivable => {}
+            Some(_) => findings.add("--waive", Pos::default(), format!("`{id}` cannot be waived")),
+            None => {
+                let known = CHECKS.iter().filter(|check| check.waivable).map(|check| check.id);
+                findings.add_unknown("--waive", Pos::default(), format!("there is no finding `{id}`"), id, known);
+            }
+        }
+    }
+    findings.into_result(()).or_exit(Exit::BadInput)
+}

@@ -1,0 +1,305 @@
+//! What the cluster offers: nodes and what is left of them, classes, quotas, limits.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Container, LimitRange, Node as KubeNode, PersistentVolumeClaim, Pod, ResourceQuota,
+};
+use k8s_openapi::api::networking::v1::IngressClass as KubeIngressClass;
+use k8s_openapi::api::storage::v1::StorageClass as KubeStorageClass;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
+use kube::api::{Api, GroupVersionKind, ListParams, TypeMeta};
+use kube::discovery::Scope;
+use serde::de::DeserializeOwned;
+
+use super::{Cluster, KubeError, retry};
+use crate::model::Quantity;
+use crate::model::cluster::ObjectRef;
+use crate::model::site::{Amounts, IngressClass, Limit, Node, PodUse, Quota, Resource, StorageClass, Taint};
+
+/// How many objects one answer of the API holds: a large cluster's pods would be hundreds of megabytes at once.
+const PAGE: u32 = 500;
+
+const DEFAULT_STORAGE: &str = "storageclass.kubernetes.io/is-default-class";
+const DEFAULT_INGRESS: &str = "ingressclass.kubernetes.io/is-default-class";
+
+impl Cluster {
+    /// All nodes.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn nodes(&self) -> Result<Vec<Node>, KubeError> {
+        let found = pages::<KubeNode>(&Api::all(self.client()), "nodes", &ListParams::default()).await?;
+        Ok(found.into_iter().map(node).collect())
+    }
+
+    /// What every pod of the cluster takes that has not ended.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn pod_uses(&self) -> Result<Vec<PodUse>, KubeError> {
+        let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
+        let found = pages::<Pod>(&Api::all(self.client()), "the pods of the cluster", &running).await?;
+        Ok(found.into_iter().map(pod_use).collect())
+    }
+
+    /// All StorageClasses.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn storage_classes(&self) -> Result<Vec<StorageClass>, KubeError> {
+        let all = ListParams::default();
+        let found = pages::<KubeStorageClass>(&Api::all(self.client()), "storage classes", &all).await?;
+        let class = |class: KubeStorageClass| StorageClass {
+            default: is_true(class.metadata.annotations.as_ref(), DEFAULT_STORAGE),
+            name: class.metadata.name.unwrap_or_default(),
+            waits_for_pod: class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"),
+            expands: class.allow_volume_expansion == Some(true),
+        };
+        Ok(found.into_iter().map(class).collect())
+    }
+
+    /// All IngressClasses.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn ingress_classes(&self) -> Result<Vec<IngressClass>, KubeError> {
+        let all = ListParams::default();
+        let found = pages::<KubeIngressClass>(&Api::all(self.client()), "ingress classes", &all).await?;
+        let class = |class: KubeIngressClass| IngressClass {
+            default: is_true(class.metadata.annotations.as_ref(), DEFAULT_INGRESS),
+            name: class.metadata.name.unwrap_or_default(),
+        };
+        Ok(found.into_iter().map(class).collect())
+    }
+
+    /// The ResourceQuotas of a namespace.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn quotas(&self, namespace: &str) -> Result<Vec<Quota>, KubeError> {
+        let api: Api<ResourceQuota> = Api::namespaced(self.client(), namespace);
+        let found = pages(&api, &format!("resource quotas in {namespace}"), &ListParams::default()).await?;
+        let quota = |quota: ResourceQuota| {
+            let spec = quota.spec.unwrap_or_default();
+            let status = quota.status.unwrap_or_default();
+            Quota {
+                name: quota.metadata.name.unwrap_or_default(),
+                scoped: spec.scopes.is_some_and(|scopes| !scopes.is_empty()) || spec.scope_selector.is_some(),
+                hard: amounts(spec.hard.as_ref()),
+                used: amounts(status.used.as_ref()),
+            }
+        };
+        Ok(found.into_iter().map(quota).collect())
+    }
+
+    /// The limits that the LimitRanges of a namespace set.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn limits(&self, namespace: &str) -> Result<Vec<Limit>, KubeError> {
+        let api: Api<LimitRange> = Api::namespaced(self.client(), namespace);
+        let found = pages(&api, &format!("limit ranges in {namespace}"), &ListParams::default()).await?;
+        let mut limits = Vec::new();
+        for range in found {
+            let name = range.metadata.name.unwrap_or_default();
+            for item in range.spec.map(|spec| spec.limits).unwrap_or_default() {
+                limits.push(Limit {
+                    range: name.clone(),
+                    min: amounts(item.min.as_ref()),
+                    max: amounts(item.max.as_ref()),
+                    default: amounts(item.default.as_ref()),
+                    default_request: amounts(item.default_request.as_ref()),
+                    kind: item.type_,
+                });
+            }
+        }
+        Ok(limits)
+    }
+
+    /// The names of the PersistentVolumeClaims of a namespace.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn claim_names(&self, namespace: &str) -> Result<Vec<String>, KubeError> {
+        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client(), namespace);
+        let found = pages(&api, &format!("claims in {namespace}"), &ListParams::default()).await?;
+        Ok(found.into_iter().filter_map(|claim| claim.metadata.name).collect())
+    }
+
+    /// The DNS domain that CoreDNS serves for the cluster; `None` where its configuration is not where kubeadm and
+    /// most others put it.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn dns_domain(&self) -> Result<Option<String>, KubeError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client(), "kube-system");
+        let found = retry::call("get", "ConfigMap kube-system/coredns", || api.get_opt("coredns")).await?;
+        let data = found.and_then(|found| found.data).unwrap_or_default();
+        Ok(data.get("Corefile").and_then(|text| domain_of(text)))
+    }
+
+    /// How the API calls a kind; `None` if the cluster does not serve it.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn resource(&self, object: &ObjectRef) -> Result<Option<Resource>, KubeError> {
+        let types = TypeMeta { api_version: object.api_version.clone(), kind: object.kind.clone() };
+        let Ok(gvk) = GroupVersionKind::try_from(&types) else { return Ok(None) };
+        let found = self.discovery().await?.resolve_gvk(&gvk);
+        Ok(found.map(|(resource, capabilities)| Resource {
+            group: resource.group,
+            plural: resource.plural,
+            namespaced: capabilities.scope == Scope::Namespaced,
+        }))
+    }
+}
+
+/// All objects of a list, page by page.
+async fn pages<K>(api: &Api<K>, what: &str, params: &ListParams) -> Result<Vec<K>, KubeError>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let mut params = params.clone().limit(PAGE);
+    let mut found = Vec::new();
+    loop {
+        let list = retry::call("list", what, || api.list(&params)).await?;
+        found.extend(list.items);
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(found),
+        }
+    }
+}
+
+fn is_true(annotations: Option<&BTreeMap<String, String>>, name: &str) -> bool {
+    annotations.and_then(|annotations| annotations.get(name)).is_some_and(|value| value == "true")
+}
+
+fn amounts(map: Option<&BTreeMap<String, KubeQuantity>>) -> Amounts {
+    let map = map.into_iter().flatten();
+    map.filter_map(|(name, amount)| Some((name.clone(), Quantity::parse(&amount.0)?))).collect()
+}
+
+fn node(node: KubeNode) -> Node {
+    let spec = node.spec.unwrap_or_default();
+    let status = node.status.unwrap_or_default();
+    let conditions = status.conditions.unwrap_or_default();
+    let up = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let taints = spec.taints.unwrap_or_default().into_iter();
+    Node {
+        name: node.metadata.name.unwrap_or_default(),
+        labels: node.metadata.labels.unwrap_or_default(),
+        taints: taints
+            .map(|taint| Taint { key: taint.key, value: taint.value.unwrap_or_default(), effect: taint.effect })
+            .collect(),
+        ready: up && spec.unschedulable != Some(true),
+        allocatable: amounts(status.allocatable.as_ref()),
+    }
+}
+
+fn pod_use(pod: Pod) -> PodUse {
+    let spec = pod.spec.unwrap_or_default();
+    let labels = pod.metadata.labels.unwrap_or_default();
+    let init = spec.init_containers.unwrap_or_default();
+    let take = |limits: bool| {
+        let of = |container: &Container| {
+            let resources = container.resources.as_ref();
+            amounts(resources.and_then(|it| if limits { it.limits.as_ref() } else { it.requests.as_ref() }))
+        };
+        let stays = |container: &Container| container.restart_policy.as_deref() == Some("Always");
+        let sum = sum(spec.containers.iter().chain(init.iter().filter(|it| stays(it))).map(of));
+        // Init containers run one after the other, before the rest.
+        init.iter().filter(|it| !stays(it)).map(of).fold(sum, most)
+    };
+    PodUse {
+        namespace: pod.metadata.namespace.unwrap_or_default(),
+        name: pod.metadata.name.unwrap_or_default(),
+        instance: labels.get("app.kubernetes.io/instance").cloned(),
+        requests: take(false),
+        limits: take(true),
+        node: spec.node_name,
+    }
+}
+
+fn sum(all: impl Iterator<Item = Amounts>) -> Amounts {
+    all.fold(Amounts::new(), |mut sum, one| {
+        for (name, amount) in one {
+            let entry = sum.entry(name).or_default();
+            *entry = entry.plus(amount);
+        }
+        sum
+    })
+}
+
+fn most(mut most: Amounts, one: Amounts) -> Amounts {
+    for (name, amount) in one {
+        let entry = most.entry(name).or_default();
+        *entry = amount.max(*entry);
+    }
+    most
+}
+
+/// The first zone of the plugin `kubernetes` that is no reverse one.
+fn domain_of(corefile: &str) -> Option<String> {
+    let lines = corefile.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let mut zones = lines.filter_map(|line| line.strip_prefix("kubernetes ")).flat_map(str::split_whitespace);
+    let zone = zones.find(|word| !word.ends_with(".arpa") && !word.starts_with('{'))?;
+    Some(zone.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_domain_is_the_zone_that_coredns_serves() {
+        let text = ".:53 {\n  errors\n  kubernetes cluster.local in-addr.arpa ip6.arpa {\n    pods insecure\n  }\n}\n";
+        assert_eq!(domain_of(text).as_deref(), Some("cluster.local"));
+        assert_eq!(
+            domain_of("site.example:53 {\n kubernetes in-addr.arpa site.example. # x\n}").as_deref(),
+            Some("site.example")
+        );
+        assert_eq!(domain_of(".:53 {\n forward . 10.0.0.1\n}"), None);
+        assert_eq!(domain_of("kubernetes {\n}"), None);
+    }
+
+    #[test]
+    fn a_pod_takes_its_containers_or_its_largest_init_container() {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "p", "namespace": "n", "labels": {"app.kubernetes.io/instance": "rel"}},
+            "spec": {"nodeName": "one",
+                "containers": [
+                    {"name": "a", "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}},
+                    {"name": "b", "resources": {"requests": {"cpu": "100m"}}}],
+                "initContainers": [
+                    {"name": "i", "resources": {"requests": {"cpu": "1", "memory": "64Mi"}}},
+                    {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "50m"}}}]}
+        }))
+        .unwrap();
+        let taken = pod_use(pod);
+        assert_eq!((taken.instance.as_deref(), taken.node.as_deref()), (Some("rel"), Some("one")));
+        assert_eq!(taken.requests["cpu"], Quantity::whole(1));
+        assert_eq!(taken.requests["memory"], Quantity::parse("1Gi").unwrap());
+        assert_eq!(taken.limits["memory"], Quantity::parse("2Gi").unwrap());
+    }
+
+    #[test]
+    fn a_cordoned_node_takes_no_pods() {
+        let read = |unschedulable: bool, ready: &str| {
+            node(
+                serde_json::from_value(json!({
+                    "metadata": {"name": "one"},
+                    "spec": {"unschedulable": unschedulable, "taints": [{"key": "k", "effect": "NoSchedule"}]},
+                    "status": {"conditions": [{"type": "Ready", "status": ready}], "allocatable": {"cpu": "2"}}
+                }))
+                .unwrap(),
+            )
+        };
+        assert!(read(false, "True").ready);
+        assert!(!read(true, "True").ready && !read(false, "Unknown").ready);
+        assert_eq!(read(false, "True").taints[0].to_string(), "k:NoSchedule");
+    }
+}

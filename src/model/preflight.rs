@@ -1,0 +1,114 @@
+//! What a preflight found. No I/O.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::cluster::ClusterInfo;
+
+/// The version of the JSON of a [`Report`].
+pub const PREFLIGHT_SCHEMA: u32 = 1;
+
+/// How bad a finding is. Errors come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The install would fail.
+    Error,
+    /// It may go well, and somebody should know.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One thing that is not as the install needs it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its stable name, for `--waive` and `docs/preflight.md`.
+    pub id: &'static str,
+    /// Where: `namespace apache-hdfs`, `node worker-1`.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// What was found.
+    pub what: String,
+    /// The command that mends it.
+    pub mend: String,
+    /// The user said to go on all the same.
+    pub waived: bool,
+}
+
+/// All findings, errors first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// [`PREFLIGHT_SCHEMA`].
+    pub schema: u32,
+    /// `preflight`, so that readers of a run's events know it.
+    pub event: &'static str,
+    /// The target, if it could be reached.
+    pub cluster: Option<ClusterInfo>,
+    /// Errors that were not waived.
+    pub errors: usize,
+    /// Warnings that were not waived.
+    pub warnings: usize,
+    /// Findings that were waived.
+    pub waived: usize,
+    /// The findings.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Sorts the findings, takes out doubles, and marks those that were waived.
+    #[must_use]
+    pub fn new(cluster: Option<ClusterInfo>, mut findings: Vec<Finding>, waive: &[String]) -> Self {
+        for finding in &mut findings {
+            finding.waived = waive.iter().any(|id| id == finding.id);
+        }
+        findings.sort();
+        findings.dedup();
+        let count = |severity| findings.iter().filter(|one| one.severity == severity && !one.waived).count();
+        Self {
+            schema: PREFLIGHT_SCHEMA,
+            event: "preflight",
+            cluster,
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            waived: findings.iter().filter(|one| one.waived).count(),
+            findings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_come_first_and_waived_ones_do_not_count() {
+        let finding = |severity, id| Finding {
+            severity,
+            id,
+            place: "here".to_owned(),
+            what: "something".to_owned(),
+            mend: "mend it".to_owned(),
+            waived: false,
+        };
+        let findings = vec![
+            finding(Severity::Warning, "b"),
+            finding(Severity::Error, "z"),
+            finding(Severity::Error, "c"),
+            finding(Severity::Error, "c"),
+        ];
+        let report = Report::new(None, findings, &["z".to_owned()]);
+        assert_eq!(report.findings.iter().map(|one| one.id).collect::<Vec<_>>(), ["c", "z", "b"]);
+        assert_eq!((report.errors, report.warnings, report.waived), (1, 1, 1));
+    }
+}

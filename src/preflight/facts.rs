@@ -1,0 +1,218 @@
+//! What the cluster and this machine have: asked at the same time, each question with a deadline of its own. What may
+//! not be looked at is a fact, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::join_all;
+use tokio::time::timeout;
+
+use super::needs::{Needs, RightNeed, SecretNeed, needs};
+use super::render::{Site, render};
+use crate::answers::Resolved;
+use crate::driver::disk::disk;
+use crate::driver::helm::Helm;
+use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
+use crate::model::STATE_NAMESPACE;
+use crate::model::cluster::{NamespaceState, ObjectRef};
+use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
+
+/// How long one look may take before the checks that need it are left out.
+const LOOK: Duration = Duration::from_secs(8);
+
+/// How many rights are asked about at the same time.
+const AT_ONCE: usize = 16;
+
+/// Why something is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// What was tried: `list nodes`.
+    pub what: String,
+    /// Why it gave nothing.
+    pub why: String,
+}
+
+/// Something that was looked at.
+pub type Seen<T> = Result<T, Unseen>;
+
+/// All that is known.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Who the API takes us for.
+    pub user: Option<String>,
+    /// The cluster's version.
+    pub version: String,
+    /// The namespaces that are asked for, windlass's own among them.
+    pub namespaces: BTreeMap<String, Seen<Option<NamespaceState>>>,
+    /// The nodes.
+    pub nodes: Seen<Vec<Node>>,
+    /// What the pods of the cluster take.
+    pub pods: Seen<Vec<PodUse>>,
+    /// The StorageClasses.
+    pub storage_classes: Seen<Vec<StorageClass>>,
+    /// The IngressClasses.
+    pub ingress_classes: Seen<Vec<IngressClass>>,
+    /// Quotas by namespace.
+    pub quotas: BTreeMap<String, Seen<Vec<Quota>>>,
+    /// Limits by namespace.
+    pub limits: BTreeMap<String, Seen<Vec<Limit>>>,
+    /// Names of volumes by namespace.
+    pub claims: BTreeMap<String, Seen<Vec<String>>>,
+    /// Whether each Secret that is asked for is there.
+    pub secrets: BTreeMap<SecretNeed, Seen<bool>>,
+    /// The domain of the cluster's DNS, where that is known.
+    pub domain: Seen<Option<String>>,
+    /// Seconds that the API server's clock is ahead of ours.
+    pub clock: Seen<i64>,
+    /// Whether we have each right that was asked about.
+    pub rights: BTreeMap<Right, Seen<bool>>,
+    /// Where runs are kept.
+    pub disk: Seen<Disk>,
+}
+
+/// Renders what is wanted, and looks at everything that it needs. Without Helm nothing is known of the charts.
+///
+/// # Errors
+/// When the API does not say which kinds it serves: nothing else can be told then.
+pub async fn gather(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    helm: Option<&Helm>,
+    run_folder: &Path,
+) -> Result<(Needs, Facts), KubeError> {
+    let names: BTreeSet<String> = wanted
+        .components
+        .iter()
+        .filter_map(|component| component.release.as_ref())
+        .map(|release| release.namespace.clone())
+        .collect();
+    let version = cluster.info().version.clone();
+    let rendered = async {
+        let Some(helm) = helm else { return Ok(Vec::new()) };
+        let served = cluster.api_versions().await?;
+        Ok::<_, KubeError>(render(wanted, cluster, helm, &version, &served).await)
+    };
+    let all: Vec<String> = names.iter().cloned().chain([STATE_NAMESPACE.to_owned()]).collect();
+    let (
+        rendered,
+        namespaces,
+        quotas,
+        limits,
+        claims,
+        nodes,
+        pods,
+        storage_classes,
+        ingress_classes,
+        domain,
+        clock,
+        user,
+    ) = tokio::join!(
+        rendered,
+        each(&all, |name| async move { look(&format!("get namespace {name}"), cluster.namespace(&name)).await }),
+        each(&all[..names.len()], |name| async move {
+            look(&format!("list resourcequotas in {name}"), cluster.quotas(&name)).await
+        }),
+        each(&all[..names.len()], |name| async move {
+            look(&format!("list limitranges in {name}"), cluster.limits(&name)).await
+        }),
+        each(&all[..names.len()], |name| async move {
+            look(&format!("list persistentvolumeclaims in {name}"), cluster.claim_names(&name)).await
+        }),
+        look("list nodes", cluster.nodes()),
+        look("list pods of all namespaces", cluster.pod_uses()),
+        look("list storageclasses", cluster.storage_classes()),
+        look("list ingressclasses", cluster.ingress_classes()),
+        look("get ConfigMap kube-system/coredns", cluster.dns_domain()),
+        look("ask for the API server's clock", cluster.clock_ahead()),
+        look("ask for our own name", cluster.user_name()),
+    );
+    let rendered = rendered?;
+    let mut site = Site {
+        absent: namespaces
+            .iter()
+            .filter(|(_, found)| matches!(found, Ok(None)))
+            .map(|(name, _)| name.clone())
+            .collect(),
+        ..Site::default()
+    };
+    for object in rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten() {
+        let kind = (object.object.api_version.clone(), object.object.kind.clone());
+        if let Some(resource) = cluster.resource(&object.object).await? {
+            site.resources.insert(kind, resource);
+        }
+    }
+    let needs = needs(wanted, &rendered, &site);
+    let (rights, secrets) = tokio::join!(review(cluster, &needs.rights), secrets(cluster, &needs.secrets));
+    let disk = disk(run_folder).map_err(|error| Unseen {
+        what: format!("look at the disk of {}", run_folder.display()),
+        why: error.to_string(),
+    });
+    let facts = Facts {
+        user: user.ok().flatten(),
+        version,
+        namespaces,
+        nodes,
+        pods,
+        storage_classes,
+        ingress_classes,
+        quotas,
+        limits,
+        claims,
+        secrets,
+        domain,
+        clock: clock.map(|ahead| ahead.as_secs()),
+        rights,
+        disk,
+    };
+    Ok((needs, facts))
+}
+
+/// Asks the API about each right, and about those that it can do without it with.
+pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, Seen<bool>> {
+    let all: BTreeSet<&Right> = rights.iter().flat_map(|need| need.instead.iter().chain([&need.right])).collect();
+    // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
+    let asked: Vec<_> = all
+        .into_iter()
+        .cloned()
+        .map(|right| async move {
+            let seen = look(&format!("ask for the right to {right}"), cluster.may(&right)).await;
+            (right, seen)
+        })
+        .collect();
+    futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
+}
+
+async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, Seen<bool>> {
+    let asked = wanted.iter().cloned().map(|need| async move {
+        let object = ObjectRef::namespaced("v1", "Secret", &need.namespace, &need.name);
+        let what = format!("get {object}");
+        let seen = look(&what, cluster.get(&object)).await.map(|found| found.is_some());
+        (need, seen)
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+async fn each<T, F: Future<Output = Seen<T>>>(
+    names: &[String],
+    ask: impl Fn(String) -> F,
+) -> BTreeMap<String, Seen<T>> {
+    let asked = names.iter().map(|name| {
+        let asked = ask(name.clone());
+        async move { (name.clone(), asked.await) }
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+/// The answer, or why there is none, within the time that a look has.
+async fn look<T>(what: &str, ask: impl Future<Output = Result<T, KubeError>>) -> Seen<T> {
+    let unseen = |why: String| Unseen { what: what.to_owned(), why };
+    match timeout(LOOK, ask).await {
+        Ok(Ok(seen)) => Ok(seen),
+        // The API's own words name the user at length; who may not do what is said already.
+        Ok(Err(error)) if error.kind() == ApiErrorKind::Forbidden => Err(unseen("not allowed".to_owned())),
+        Ok(Err(error)) => Err(unseen(error.source.to_string())),
+        Err(_) => Err(unseen(format!("no answer within {} s", LOOK.as_secs()))),
+    }
+}

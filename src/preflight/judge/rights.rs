@@ -1,0 +1,65 @@
+//! The rights that are missing, one finding for each resource in each namespace.
+
+use std::collections::BTreeMap;
+
+use super::Judge;
+use crate::model::site::Right;
+use crate::preflight::needs::{RightNeed, Use};
+use crate::preflight::table::{RIGHTS_EXPLAIN, RIGHTS_MISSING};
+
+impl Judge<'_> {
+    pub(super) fn rights(&mut self) {
+        // What an install must have is told once, even if a role gives it away, too.
+        let mut missing: BTreeMap<(Option<String>, String, Option<String>, Use), Vec<String>> = BTreeMap::new();
+        let mut told: Vec<&Right> = Vec::new();
+        let mut needs: Vec<&RightNeed> = self.needs.rights.iter().collect();
+        needs.sort_by_key(|need| &need.used);
+        for need in needs {
+            let Some(seen) = self.facts.rights.get(&need.right) else { continue };
+            let Some(held) = self.seen(seen, &[RIGHTS_MISSING.id]) else { continue };
+            if *held || told.contains(&&need.right) || self.does_without(need) {
+                continue;
+            }
+            told.push(&need.right);
+            let right = &need.right;
+            let key = (right.namespace.clone(), right.full_resource(), right.name.clone(), need.used.clone());
+            missing.entry(key).or_default().push(right.verb.clone());
+        }
+        for ((namespace, resource, name, used), verbs) in missing {
+            let named = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+            let may_not = format!("may not {} {resource}{named}", verbs.join(", "));
+            let who = self.facts.user.as_deref().unwrap_or("the user");
+            let place = namespace.as_ref().map_or_else(|| "the cluster".to_owned(), |name| format!("namespace {name}"));
+            let mend = grant(namespace.as_deref(), &resource, name.as_deref(), &verbs, self.facts.user.as_deref());
+            self.found.push(match used {
+                Use::Must => RIGHTS_MISSING.found(place, format!("{who} {may_not}"), mend),
+                Use::Gives(role) => {
+                    let why = format!("which {role} gives away, and the API lets nobody give what they lack");
+                    RIGHTS_MISSING.found(place, format!("{who} {may_not}, {why}"), mend)
+                }
+                Use::Explains(what) => RIGHTS_EXPLAIN.found(place, format!("{who} {may_not}: {what}"), mend),
+            });
+        }
+    }
+
+    fn does_without(&self, need: &RightNeed) -> bool {
+        !need.instead.is_empty()
+            && need.instead.iter().all(|right| matches!(self.facts.rights.get(right), Some(Ok(true))))
+    }
+}
+
+/// The commands that grant it: a role of its own, and its binding.
+fn grant(namespace: Option<&str>, resource: &str, name: Option<&str>, verbs: &[String], user: Option<&str>) -> String {
+    let role = format!("windlass-{}", resource.replace(['/', '.'], "-"));
+    let names = name.map(|name| format!(" --resource-name={name}")).unwrap_or_default();
+    let rule = format!("--verb={} --resource={resource}{names}", verbs.join(","));
+    let user = user.unwrap_or("USER");
+    match namespace {
+        Some(namespace) => format!(
+            "kubectl -n {namespace} create role {role} {rule} && kubectl -n {namespace} create rolebinding {role} --role={role} --user={user}"
+        ),
+        None => format!(
+            "kubectl create clusterrole {role} {rule} && kubectl create clusterrolebinding {role} --clusterrole={role} --user={user}"
+        ),
+    }
+}

@@ -1,0 +1,278 @@
+//! Whether the pods fit on the nodes: labels, taints, and what is left of cpu and memory.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Judge;
+use super::limits::{limits_of, pod_takes};
+use crate::model::Quantity;
+use crate::model::site::{Amounts, Node, PodUse, Taint};
+use crate::preflight::needs::{PodNeed, Replicas};
+use crate::preflight::table::{NO_NODES, NODE_LABELS, NODE_TAINTS, RESOURCES, RESOURCES_TIGHT};
+
+/// What pods compete for. Volumes and what else a node has is not counted by requests alone.
+const COUNTED: [&str; 3] = ["cpu", "memory", "pods"];
+
+/// A pod, what it takes, and the places in `free` of the nodes that it may go to.
+type Wish<'a> = (&'a PodNeed, Amounts, Vec<usize>);
+
+impl Judge<'_> {
+    pub(super) fn room(&mut self) {
+        let checks = [NO_NODES.id, NODE_LABELS.id, NODE_TAINTS.id, RESOURCES.id, RESOURCES_TIGHT.id];
+        let Some(nodes) = self.seen(&self.facts.nodes, &checks) else { return };
+        let ready: Vec<&Node> = nodes.iter().filter(|node| node.ready).collect();
+        if ready.is_empty() {
+            let what = format!("none of {} nodes is ready to take pods", nodes.len());
+            self.found.push(NO_NODES.found("the cluster", what, "kubectl get nodes"));
+            return;
+        }
+        let mut placeable: Vec<(&PodNeed, Vec<usize>)> = Vec::new();
+        for pod in &self.needs.pods {
+            let labelled: Vec<usize> = (0..ready.len()).filter(|&index| carries(pod, ready[index])).collect();
+            if labelled.is_empty() {
+                let (what, label) = wish(pod);
+                let mend = format!("kubectl label node {} {label}", ready[0].name);
+                self.found.push(NODE_LABELS.found(pod.owner.to_string(), what, mend));
+                continue;
+            }
+            let open: Vec<usize> =
+                labelled.iter().copied().filter(|&index| blocks(pod, ready[index]).is_none()).collect();
+            if open.is_empty() {
+                let taints: Vec<String> = labelled
+                    .iter()
+                    .filter_map(|&index| Some(format!("{} has {}", ready[index].name, blocks(pod, ready[index])?)))
+                    .collect();
+                let what = format!("its pods tolerate the taint of no node: {}", taints.join(", "));
+                let first = labelled.first().and_then(|&index| Some((ready[index], blocks(pod, ready[index])?)));
+                let mend = first.map_or_else(String::new, |(node, taint)| {
+                    format!("kubectl taint node {} {}:{}-", node.name, taint.key, taint.effect)
+                });
+                self.found.push(NODE_TAINTS.found(pod.owner.to_string(), what, mend));
+                continue;
+            }
+            placeable.push((pod, open));
+        }
+        let Some(pods) = self.seen(&self.facts.pods, &[RESOURCES.id, RESOURCES_TIGHT.id]) else { return };
+        let mut free: Vec<Amounts> = ready.iter().map(|node| left(node, pods, |pod| self.is_ours(pod))).collect();
+        let mut wishes: Vec<Wish<'_>> = placeable
+            .into_iter()
+            .map(|(pod, open)| {
+                let limits = limits_of(self.facts, pod.owner.namespace.as_deref().unwrap_or_default());
+                let mut takes = pod_takes(pod, limits, false);
+                takes.insert("pods".to_owned(), Quantity::whole(1));
+                takes.retain(|name, _| COUNTED.contains(&name.as_str()));
+                (pod, takes, open)
+            })
+            .collect();
+        let before = self.found.len();
+        wishes.retain(|(pod, takes, open)| {
+            let fits = |index: &usize| fits(takes, &free[*index]);
+            let every = pod.replicas == Replicas::EveryNode;
+            let short: Vec<usize> = open.iter().copied().filter(|index| !fits(index)).collect();
+            let lost = if every { !short.is_empty() } else { short.len() == open.len() };
+            if lost {
+                let what = too_large(takes, &short, &ready, &free);
+                self.found.push(RESOURCES.found(pod.owner.to_string(), what, mend(&pod.owner.kind)));
+            }
+            !lost
+        });
+        if self.found.len() == before {
+            self.together(wishes, &ready, &mut free);
+        }
+    }
+
+    /// All pods at once: the sum against the sum, then side by side, the largest first.
+    fn together(&mut self, mut wishes: Vec<Wish<'_>>, ready: &[&Node], free: &mut [Amounts]) {
+        let mut short = Vec::new();
+        for resource in COUNTED {
+            let amount = |amounts: &Amounts| amounts.get(resource).copied().unwrap_or_default();
+            let wanted = wishes.iter().fold(Quantity::default(), |sum, (pod, takes, open)| {
+                let count = match pod.replicas {
+                    Replicas::Count(count) => count,
+                    Replicas::EveryNode => open.len() as u64,
+                };
+                sum.plus(amount(takes).times(count))
+            });
+            let there = free.iter().fold(Quantity::default(), |sum, free| sum.plus(amount(free)));
+            if wanted > there {
+                short.push(format!("{} of {resource}, and {} is left", wanted.of(resource), there.of(resource)));
+            }
+        }
+        let nodes = if ready.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", ready.len()) };
+        if !short.is_empty() {
+            let what = format!("all pods together request {} on {nodes}", short.join(", "));
+            self.found.push(RESOURCES.found("the cluster", what, mend("node")));
+            return;
+        }
+        wishes.sort_by_key(|(pod, takes, _)| {
+            let every = pod.replicas == Replicas::EveryNode;
+            std::cmp::Reverse((every, takes.get("memory").copied(), takes.get("cpu").copied()))
+        });
+        for (pod, takes, open) in wishes {
+            let targets: Vec<Option<usize>> = match pod.replicas {
+                Replicas::EveryNode => open.iter().copied().map(Some).collect(),
+                // More would not be seen to fit either, and a number from a chart has no bound.
+                Replicas::Count(count) => vec![None; usize::try_from(count.min(10_000)).unwrap_or(10_000)],
+            };
+            for target in targets {
+                let place = match target {
+                    Some(index) => fits(&takes, &free[index]).then_some(index),
+                    None => open.iter().copied().find(|&index| fits(&takes, &free[index])),
+                };
+                let Some(index) = place else {
+                    let what = format!(
+                        "beside the others, a pod that requests {} fits on none of {nodes}, though it would alone",
+                        words(&takes)
+                    );
+                    self.found.push(RESOURCES_TIGHT.found(pod.owner.to_string(), what, mend(&pod.owner.kind)));
+                    return;
+                };
+                for (name, amount) in &takes {
+                    let left = free[index].entry(name.clone()).or_default();
+                    *left = left.minus(*amount);
+                }
+            }
+        }
+    }
+
+    /// The ready nodes that a pod may go to; `None` if nodes are not known.
+    pub(super) fn eligible_nodes(&self, pod: &PodNeed) -> Option<Vec<&Node>> {
+        let nodes = self.facts.nodes.as_ref().ok()?;
+        Some(nodes.iter().filter(|node| node.ready && carries(pod, node) && blocks(pod, node).is_none()).collect())
+    }
+
+    /// Whether a pod belongs to a release of ours: it goes when the new one comes.
+    pub(super) fn is_ours(&self, pod: &PodUse) -> bool {
+        pod.instance
+            .as_ref()
+            .is_some_and(|instance| self.needs.releases.contains(&(pod.namespace.clone(), instance.clone())))
+    }
+}
+
+/// What is left of a node without the pods of ours.
+fn left(node: &Node, pods: &[PodUse], ours: impl Fn(&PodUse) -> bool) -> Amounts {
+    let mut left = node.allocatable.clone();
+    left.retain(|name, _| COUNTED.contains(&name.as_str()));
+    for pod in pods.iter().filter(|pod| pod.node.as_ref() == Some(&node.name) && !ours(pod)) {
+        let one = ("pods".to_owned(), Quantity::whole(1));
+        for (name, amount) in pod.requests.clone().into_iter().chain([one]) {
+            if let Some(left) = left.get_mut(&name) {
+                *left = left.minus(amount);
+            }
+        }
+    }
+    left
+}
+
+/// A node that does not say how much it has of something has enough.
+fn fits(takes: &Amounts, free: &Amounts) -> bool {
+    takes.iter().all(|(name, amount)| free.get(name).is_none_or(|free| amount <= free))
+}
+
+fn words(takes: &Amounts) -> String {
+    let told = takes.iter().filter(|(name, _)| *name != "pods");
+    let told: Vec<String> = told.map(|(name, amount)| format!("{} of {name}", amount.of(name))).collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join(" and ") }
+}
+
+fn too_large(takes: &Amounts, short: &[usize], ready: &[&Node], free: &[Amounts]) -> String {
+    let mut most: BTreeMap<&str, (Quantity, &str)> = BTreeMap::new();
+    for &index in short {
+        for (name, amount) in takes {
+            if let Some(free) = free[index].get(name).filter(|free| amount > free) {
+                let entry = most.entry(name).or_insert((*free, &ready[index].name));
+                if *free > entry.0 {
+                    *entry = (*free, &ready[index].name);
+                }
+            }
+        }
+    }
+    let left: Vec<String> = most
+        .iter()
+        .map(|(name, (free, node))| {
+            format!("{} of {name} is left on node {node}", (*free).max(Quantity::default()).of(name))
+        })
+        .collect();
+    format!("a pod requests {}, and at most {}", words(takes), left.join(", "))
+}
+
+fn mend(kind: &str) -> String {
+    let what = if kind == "node" { "the plan" } else { "it" };
+    format!("kubectl describe nodes (shows what takes the room); then ask for less for {what} by --set, or add a node")
+}
+
+/// Whether a node carries what a pod asks of its labels.
+fn carries(pod: &PodNeed, node: &Node) -> bool {
+    let selected = pod.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
+    selected && (pod.node_terms.is_empty() || pod.node_terms.iter().any(|term| term_fits(term, node)))
+}
+
+fn term_fits(term: &Value, node: &Node) -> bool {
+    let list = |key: &str| term[key].as_array().cloned().unwrap_or_default();
+    let (expressions, fields) = (list("matchExpressions"), list("matchFields"));
+    // A term without anything fits no node.
+    if expressions.is_empty() && fields.is_empty() {
+        return false;
+    }
+    expressions.iter().all(|one| fits_expression(one, |key| node.labels.get(key)))
+        && fields.iter().all(|one| fits_expression(one, |key| (key == "metadata.name").then_some(&node.name)))
+}
+
+fn fits_expression<'a>(expression: &Value, label: impl Fn(&str) -> Option<&'a String>) -> bool {
+    let found = label(expression["key"].as_str().unwrap_or_default());
+    let values: Vec<&str> = expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let compare = |fits: fn(i64, i64) -> bool| {
+        let (found, wanted) =
+            (found.and_then(|found| found.parse().ok()), values.first().and_then(|one| one.parse().ok()));
+        found.zip(wanted).is_some_and(|(found, wanted)| fits(found, wanted))
+    };
+    match expression["operator"].as_str().unwrap_or_default() {
+        "In" => found.is_some_and(|found| values.contains(&found.as_str())),
+        "NotIn" => found.is_none_or(|found| !values.contains(&found.as_str())),
+        "Exists" => found.is_some(),
+        "DoesNotExist" => found.is_none(),
+        "Gt" => compare(|found, wanted| found > wanted),
+        "Lt" => compare(|found, wanted| found < wanted),
+        _ => true,
+    }
+}
+
+/// The taint that keeps a pod off a node, if there is one.
+fn blocks<'a>(pod: &PodNeed, node: &'a Node) -> Option<&'a Taint> {
+    let hard = node.taints.iter().filter(|taint| taint.effect != "PreferNoSchedule");
+    // Pods of DaemonSets tolerate what the node's own troubles put on it.
+    let own = |taint: &Taint| pod.replicas == Replicas::EveryNode && taint.key.starts_with("node.kubernetes.io/");
+    let mut hard = hard.filter(|taint| !own(taint));
+    hard.find(|taint| !pod.tolerations.iter().any(|toleration| tolerates(toleration, taint)))
+}
+
+fn tolerates(toleration: &Value, taint: &Taint) -> bool {
+    let text = |key: &str| toleration[key].as_str().unwrap_or_default();
+    let effect = text("effect").is_empty() || text("effect") == taint.effect;
+    let exists = text("operator") == "Exists";
+    let key = text("key") == taint.key || (text("key").is_empty() && exists);
+    effect && key && (exists || text("value") == taint.value)
+}
+
+/// What a pod wants of a node's labels, and the label that would do.
+fn wish(pod: &PodNeed) -> (String, String) {
+    let mut asked: Vec<String> = pod.node_selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mut label = asked.join(" ");
+    if !pod.node_terms.is_empty() {
+        let terms = pod.node_terms.iter().flat_map(|term| term["matchExpressions"].as_array().into_iter().flatten());
+        for one in terms {
+            let (key, operator) =
+                (one["key"].as_str().unwrap_or_default(), one["operator"].as_str().unwrap_or_default());
+            let values: Vec<&str> = one["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let values_told = if values.is_empty() { String::new() } else { format!(" {}", values.join("|")) };
+            asked.push(format!("{key} {operator}{values_told}"));
+            match operator {
+                "DoesNotExist" => label = format!("{label} {key}-"),
+                "In" | "Exists" => label = format!("{label} {key}={}", values.first().unwrap_or(&"")),
+                _ => {}
+            }
+        }
+    }
+    (format!("no ready node carries what its pods ask for: {}", asked.join(", ")), label.trim().to_owned())
+}

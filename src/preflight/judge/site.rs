@@ -1,0 +1,349 @@
+//! Charts, namespaces, classes, images, Secrets, releases, HDFS, DNS, clocks, and the disk.
+
+use super::Judge;
+use crate::model::CHART_DIGEST;
+use crate::model::observed::{ObservedHdfs, ObservedRelease};
+use crate::model::preflight::Severity;
+use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
+use crate::preflight::table::{
+    CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, IMAGE_REFERENCE, IMAGE_TAG, INGRESS_CLASS_MISSING,
+    KIND_NOT_SERVED, KUBERNETES_OLD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, POD_SECURITY,
+    PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
+    STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
+};
+
+/// A clock that is off by more than this is told. The API says what time it is to the second only.
+const SKEW_SECONDS: i64 = 10;
+
+/// A run's journal is some hundred kilobytes; below this nothing goes on for long.
+const FULL: u64 = 10 << 20;
+
+/// Below this it is time to make room.
+const LOW: u64 = 100 << 20;
+
+/// A run makes a folder with three files, and there should be some for others.
+const FEW_FILES: u64 = 20;
+
+impl Judge<'_> {
+    pub(super) fn charts(&mut self) {
+        for (release, constraint) in &self.needs.old {
+            let what = format!("its chart needs Kubernetes {constraint}, the cluster runs {}", self.facts.version);
+            let mend = "upgrade the cluster, or lay a chart over that supports it: --catalog DIR";
+            self.found.push(KUBERNETES_OLD.found(format!("release {release}"), what, mend));
+        }
+        for (release, why) in &self.needs.broken {
+            let mend = "windlass catalog show COMPONENT (lists the answers); correct what is named";
+            self.found.push(CHART_FAILS.found(format!("release {release}"), why, mend));
+        }
+        for object in &self.needs.unknown_kinds {
+            let what = format!("the cluster serves no {} of {}", object.kind, object.api_version);
+            self.found.push(KIND_NOT_SERVED.found(object.to_string(), what, "kubectl api-resources"));
+        }
+    }
+
+    pub(super) fn namespaces(&mut self) {
+        for (name, seen) in &self.facts.namespaces {
+            let Some(Some(state)) = self.seen(seen, &[NAMESPACE_TERMINATING.id, POD_SECURITY.id]) else { continue };
+            let place = format!("namespace {name}");
+            if state.terminating {
+                let mend = format!("kubectl wait --for=delete namespace/{name} --timeout=5m");
+                self.found.push(NAMESPACE_TERMINATING.found(&place, "it is being deleted", mend));
+            }
+            let enforced = state.labels.get("pod-security.kubernetes.io/enforce");
+            if let (Some(enforced), Some(wanted)) = (enforced, self.needs.namespaces.get(name))
+                && rank(enforced) < rank(wanted)
+            {
+                let what = format!("it enforces Pod Security {enforced}, and its pods need {wanted}");
+                let mend =
+                    format!("kubectl label namespace {name} pod-security.kubernetes.io/enforce={wanted} --overwrite");
+                self.found.push(POD_SECURITY.found(place, what, mend));
+            }
+        }
+    }
+
+    /// Volumes that are not there yet. Where that is not known, all of them.
+    pub(super) fn new_claims(&self) -> impl Iterator<Item = &ClaimNeed> {
+        self.needs.claims.iter().filter(|claim| match self.facts.claims.get(&claim.namespace) {
+            Some(Ok(there)) => !there.contains(&claim.name),
+            _ => true,
+        })
+    }
+
+    pub(super) fn storage(&mut self) {
+        let checks = [
+            NO_STORAGE_CLASS.id,
+            STORAGE_CLASS_MISSING.id,
+            STORAGE_CLASS_DEFAULTS.id,
+            STORAGE_BINDING.id,
+            STORAGE_EXPANSION.id,
+        ];
+        let claims: Vec<ClaimNeed> =
+            self.new_claims().filter(|claim| claim.class.as_deref() != Some("")).cloned().collect();
+        if claims.is_empty() {
+            return;
+        }
+        let Some(classes) = self.seen(&self.facts.storage_classes, &checks) else { return };
+        let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+        let there =
+            if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
+        let defaults: Vec<&str> =
+            classes.iter().filter(|class| class.default).map(|class| class.name.as_str()).collect();
+        let mut used = Vec::new();
+        for claim in &claims {
+            let place = format!("volume {}/{}", claim.namespace, claim.name);
+            let choose = format!("--set platform.storage_class={}", known.first().unwrap_or(&"NAME"));
+            match &claim.class {
+                Some(name) => match classes.iter().find(|class| class.name == *name) {
+                    Some(class) => used.push(class),
+                    None => {
+                        let what = format!("there is no StorageClass {name}; {there}");
+                        self.found.push(STORAGE_CLASS_MISSING.found(place, what, choose));
+                    }
+                },
+                None => match classes.iter().find(|class| class.default) {
+                    Some(class) => {
+                        if defaults.len() > 1 {
+                            let what = format!("several StorageClasses are the default: {}", defaults.join(", "));
+                            self.found.push(STORAGE_CLASS_DEFAULTS.found("the cluster", what, choose));
+                        }
+                        used.push(class);
+                    }
+                    None => {
+                        let what = format!("it names no StorageClass, and none is the default; {there}");
+                        self.found.push(NO_STORAGE_CLASS.found(place, what, choose));
+                    }
+                },
+            }
+        }
+        let nodes = self.facts.nodes.as_ref().map_or(2, Vec::len);
+        for class in used {
+            let place = format!("StorageClass {}", class.name);
+            if !class.waits_for_pod && nodes > 1 {
+                let what = "volumes are made before it is known which node their pod goes to";
+                let mend =
+                    "--set platform.storage_class=NAME with a class that has volumeBindingMode: WaitForFirstConsumer";
+                self.found.push(STORAGE_BINDING.found(&place, what, mend));
+            }
+            if !class.expands {
+                let mend = format!(
+                    "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":true}}' (if its provisioner can)",
+                    class.name
+                );
+                self.found.push(STORAGE_EXPANSION.found(place, "its volumes cannot grow later", mend));
+            }
+        }
+    }
+
+    pub(super) fn ingresses(&mut self) {
+        if self.needs.ingresses.is_empty() {
+            return;
+        }
+        let checks = [NO_INGRESS_CLASS.id, INGRESS_CLASS_MISSING.id];
+        let Some(classes) = self.seen(&self.facts.ingress_classes, &checks) else { return };
+        let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+        let there =
+            if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
+        let choose = known.first().map_or_else(
+            || "--set platform.ingress_enabled=false, or install an ingress controller".to_owned(),
+            |name| format!("--set platform.ingress_class={name}"),
+        );
+        for ingress in &self.needs.ingresses {
+            let place = ingress.object.to_string();
+            match &ingress.class {
+                Some(name) if !known.contains(&name.as_str()) => {
+                    let what = format!("there is no IngressClass {name}; {there}");
+                    self.found.push(INGRESS_CLASS_MISSING.found(place, what, &choose));
+                }
+                None if !classes.iter().any(|class| class.default) => {
+                    let what = format!("it names no IngressClass, and none is the default; {there}");
+                    self.found.push(NO_INGRESS_CLASS.found(place, what, &choose));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn images(&mut self) {
+        for pod in &self.needs.pods {
+            for container in &pod.containers {
+                let place = format!("{} container {}", pod.owner, container.name);
+                let mend = "windlass catalog show COMPONENT (lists the answers for image and tag)";
+                match tag_of(&container.image) {
+                    Err(why) => {
+                        let what = format!("`{}` is no image's name: {why}", container.image);
+                        self.found.push(IMAGE_REFERENCE.found(place, what, mend));
+                    }
+                    Ok(Some(tag)) if tag != "latest" => {}
+                    Ok(_) => {
+                        let what = format!("`{}` names no version", container.image);
+                        self.found.push(IMAGE_TAG.found(place, what, mend));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn secrets(&mut self) {
+        for (need, seen) in &self.facts.secrets {
+            let check = match need.used {
+                SecretUse::Pull => PULL_SECRET_MISSING,
+                SecretUse::Tls => TLS_SECRET_MISSING,
+            };
+            if self.seen(seen, &[check.id]) != Some(&false) {
+                continue;
+            }
+            let (place, what) = (format!("namespace {}", need.namespace), format!("there is no Secret {}", need.name));
+            let mend = match need.used {
+                SecretUse::Pull => format!(
+                    "kubectl -n {} create secret docker-registry {} --from-file=.dockerconfigjson=FILE",
+                    need.namespace, need.name
+                ),
+                SecretUse::Tls => {
+                    format!("kubectl -n {} create secret tls {} --cert=FILE --key=FILE", need.namespace, need.name)
+                }
+            };
+            self.found.push(check.found(place, what, mend));
+        }
+    }
+
+    pub(super) fn releases(&mut self) {
+        for (key, release) in &self.observed.releases {
+            let (state, place) = (&release.state, format!("release {key}"));
+            if !state.chart_annotations.contains_key(CHART_DIGEST) {
+                let what = format!(
+                    "revision {} is of chart {} {}, and windlass did not make it",
+                    state.revision, state.chart_name, state.chart_version
+                );
+                let mend = "--set COMPONENT.release=NAME with another name, or --waive release-foreign to take it over";
+                self.found.push(RELEASE_FOREIGN.found(&place, what, mend));
+            }
+            if state.status.is_pending() {
+                let what = format!("revision {} is {} since {}", state.revision, state.status, state.updated);
+                let mend = format!(
+                    "nothing if no Helm is at work on it: windlass goes on from there; helm -n {} history {} shows it",
+                    key.namespace, key.name
+                );
+                self.found.push(RELEASE_STUCK.found(place, what, mend));
+            }
+        }
+    }
+
+    pub(super) fn hdfs(&mut self) {
+        let ObservedHdfs::Unreachable(why) = &self.observed.hdfs else { return };
+        // A release that is not ready is the plan's to mend, and says itself what is wrong with it.
+        let well = |release: &ObservedRelease| {
+            release.unready.is_empty()
+                && release.drift.is_empty()
+                && release.state.chart_annotations.contains_key(CHART_DIGEST)
+        };
+        if !self.observed.releases.values().all(well) {
+            return;
+        }
+        self.found.push(WEBHDFS_UNREACHABLE.found("HDFS", why, "windlass -vv plan"));
+    }
+
+    pub(super) fn domain(&mut self) {
+        let Some(Some(served)) = self.seen(&self.facts.domain, &[DNS_DOMAIN.id]) else { return };
+        if *served != self.needs.domain.trim_end_matches('.') {
+            let what = format!("it is {served}, and platform.cluster_domain is {}", self.needs.domain);
+            let mend = format!("--set platform.cluster_domain={served}");
+            self.found.push(DNS_DOMAIN.found("the cluster's DNS", what, mend));
+        }
+    }
+
+    pub(super) fn clock(&mut self) {
+        let Some(ahead) = self.seen(&self.facts.clock, &[CLOCK_SKEW.id]) else { return };
+        if ahead.abs() > SKEW_SECONDS {
+            let way = if *ahead > 0 { "behind" } else { "ahead of" };
+            let what = format!("its clock is {} s {way} the API server's", ahead.abs());
+            self.found.push(CLOCK_SKEW.found("this machine", what, "timedatectl set-ntp true"));
+        }
+    }
+
+    pub(super) fn disk(&mut self) {
+        let Some(disk) = self.seen(&self.facts.disk, &[DISK_FULL.id, DISK_LOW.id]) else { return };
+        let place = format!("this machine, {}", disk.path);
+        let mend = "make room there, or keep runs elsewhere: XDG_STATE_HOME=DIR windlass …";
+        let what = if disk.read_only {
+            Some((Severity::Error, "it cannot be written to".to_owned()))
+        } else if disk.files.is_some_and(|files| files < FEW_FILES) {
+            Some((Severity::Error, "no more files can be made on its file system".to_owned()))
+        } else if disk.free < FULL {
+            Some((Severity::Error, format!("{} KiB are free", disk.free >> 10)))
+        } else if disk.free < LOW {
+            Some((Severity::Warning, format!("{} MiB are free", disk.free >> 20)))
+        } else {
+            None
+        };
+        if let Some((severity, what)) = what {
+            let check = if severity == Severity::Error { DISK_FULL } else { DISK_LOW };
+            self.found.push(check.found(place, what, mend));
+        }
+    }
+}
+
+/// The tag of an image's name, `Some` too for a digest; or why it is no name.
+fn tag_of(image: &str) -> Result<Option<&str>, &'static str> {
+    let (name, digest) = match image.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (image, None),
+    };
+    if let Some(digest) = digest
+        && !digest
+            .strip_prefix("sha256:")
+            .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
+    {
+        return Err("its digest is not sha256: and 64 hex digits");
+    }
+    let path_start = name.rfind('/').map_or(0, |at| at + 1);
+    let (repository, tag) = match name[path_start..].split_once(':') {
+        Some((_, tag)) => (&name[..name.len() - tag.len() - 1], Some(tag)),
+        None => (name, None),
+    };
+    let (host, path) = match repository.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => ("", repository),
+    };
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    if path.is_empty() || path.split('/').any(|part| part.is_empty() || !part.chars().all(word)) {
+        return Err("a path is of lower-case letters, digits and . _ - between slashes");
+    }
+    if host.contains(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '[' | ']' | '_'))) {
+        return Err("its registry is no host");
+    }
+    match tag {
+        Some(tag) if tag.is_empty() => Err("its tag is empty"),
+        Some(tag)
+            if tag.len() > 128 || !tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) =>
+        {
+            Err("its tag is none")
+        }
+        tag => Ok(tag.filter(|tag| digest.is_none() || *tag != "latest").or(digest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_images_are_told_from_other_texts() {
+        for (image, tag) in [
+            ("docker.io/apache/spark:3.5.6", Some("3.5.6")),
+            ("10.9.8.7:5000/a/b:1", Some("1")),
+            ("localhost/x:1", Some("1")),
+            ("busybox", None),
+            ("x:latest", Some("latest")),
+        ] {
+            assert_eq!(tag_of(image), Ok(tag), "{image}");
+        }
+        let digest = format!("sha256:{}", "a".repeat(64));
+        assert_eq!(tag_of(&format!("x@{digest}")), Ok(Some(digest.as_str())));
+        assert_eq!(tag_of(&format!("x:latest@{digest}")), Ok(Some(digest.as_str())));
+        for image in
+            ["", ":1", "x:", "UPPER/x:1", "reg.example/:1", "a b:1", "x:1 2", "x@sha256:12", "re gistry.io/x:1"]
+        {
+            assert!(tag_of(image).is_err(), "{image}");
+        }
+    }
+}

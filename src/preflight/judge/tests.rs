@@ -1,0 +1,569 @@
+//! Each finding from made-up needs and facts; and none where all is well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::judge;
+use crate::model::cluster::{NamespaceState, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
+use crate::model::observed::{Observed, ObservedHdfs, ObservedRelease};
+use crate::model::preflight::{Finding, Severity};
+use crate::model::site::{Amounts, Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass, Taint};
+use crate::model::{CHART_DIGEST, Quantity};
+use crate::preflight::facts::{Facts, Unseen};
+use crate::preflight::needs::{
+    ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use,
+};
+use crate::preflight::table::check;
+
+fn amounts(all: &[(&str, &str)]) -> Amounts {
+    all.iter().map(|(name, amount)| ((*name).to_owned(), Quantity::parse(amount).unwrap())).collect()
+}
+
+fn pod(name: &str, replicas: u64, cpu: &str, memory: &str) -> PodNeed {
+    PodNeed {
+        owner: ObjectRef::namespaced("apps/v1", "StatefulSet", "ns", name),
+        replicas: Replicas::Count(replicas),
+        containers: vec![ContainerNeed {
+            name: "main".to_owned(),
+            image: "reg.example/x:1".to_owned(),
+            init: false,
+            requests: amounts(&[("cpu", cpu), ("memory", memory)]),
+            limits: amounts(&[("memory", memory)]),
+        }],
+        node_selector: BTreeMap::new(),
+        node_terms: Vec::new(),
+        tolerations: Vec::new(),
+        instance: Some("rel".to_owned()),
+    }
+}
+
+fn needs() -> Needs {
+    Needs {
+        namespaces: BTreeMap::from([("ns".to_owned(), "restricted".to_owned())]),
+        pods: vec![pod("db", 1, "500m", "1Gi")],
+        claims: vec![ClaimNeed {
+            namespace: "ns".to_owned(),
+            name: "data-db-0".to_owned(),
+            class: None,
+            size: Quantity::parse("10Gi").unwrap(),
+        }],
+        releases: BTreeSet::from([("ns".to_owned(), "rel".to_owned())]),
+        domain: "cluster.local".to_owned(),
+        ..Needs::default()
+    }
+}
+
+fn node(name: &str, cpu: &str, memory: &str) -> Node {
+    Node {
+        name: name.to_owned(),
+        ready: true,
+        allocatable: amounts(&[("cpu", cpu), ("memory", memory), ("pods", "110")]),
+        ..Node::default()
+    }
+}
+
+fn taken(name: &str, node: &str, memory: &str) -> PodUse {
+    PodUse {
+        namespace: "ns".to_owned(),
+        name: name.to_owned(),
+        node: Some(node.to_owned()),
+        requests: amounts(&[("memory", memory)]),
+        ..PodUse::default()
+    }
+}
+
+fn namespace(labels: &[(&str, &str)]) -> NamespaceState {
+    NamespaceState {
+        name: "ns".to_owned(),
+        labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        terminating: false,
+        created: false,
+    }
+}
+
+fn facts() -> Facts {
+    let class = StorageClass { name: "fast".to_owned(), default: true, waits_for_pod: true, expands: true };
+    Facts {
+        user: Some("ann".to_owned()),
+        version: "v1.34.4".to_owned(),
+        namespaces: BTreeMap::from([("ns".to_owned(), Ok(Some(namespace(&[]))))]),
+        nodes: Ok(vec![node("one", "4", "8Gi")]),
+        pods: Ok(Vec::new()),
+        storage_classes: Ok(vec![class]),
+        ingress_classes: Ok(Vec::new()),
+        quotas: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
+        limits: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
+        claims: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
+        secrets: BTreeMap::new(),
+        domain: Ok(Some("cluster.local".to_owned())),
+        clock: Ok(0),
+        rights: BTreeMap::new(),
+        disk: Ok(Disk { path: "/state".to_owned(), free: 10 << 30, files: Some(100_000), read_only: false }),
+    }
+}
+
+#[track_caller]
+fn found(needs: &Needs, facts: &Facts) -> Vec<Finding> {
+    let found = judge(needs, facts, &Observed::default());
+    for finding in &found {
+        let known = check(finding.id).unwrap();
+        assert_eq!(known.severity, finding.severity, "{finding:?}");
+        assert!(!finding.place.is_empty() && !finding.what.is_empty() && !finding.mend.is_empty(), "{finding:?}");
+    }
+    found
+}
+
+#[track_caller]
+fn ids(needs: &Needs, facts: &Facts) -> Vec<&'static str> {
+    let mut ids: Vec<&str> = found(needs, facts).iter().map(|finding| finding.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[track_caller]
+fn only(needs: &Needs, facts: &Facts) -> Finding {
+    let found = found(needs, facts);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.into_iter().next().unwrap()
+}
+
+fn right(verb: &str, group: &str, resource: &str) -> RightNeed {
+    RightNeed { right: Right::new(verb, group, resource, Some("ns")), used: Use::Must, instead: Vec::new() }
+}
+
+#[test]
+fn where_all_is_well_nothing_is_found() {
+    assert_eq!(found(&needs(), &facts()), []);
+}
+
+#[test]
+fn missing_rights_are_told_by_resource_with_the_command_that_grants_them() {
+    let mut needs = needs();
+    let mut facts = facts();
+    for (verb, held) in [("get", true), ("create", false), ("patch", false)] {
+        let need = right(verb, "apps", "statefulsets");
+        facts.rights.insert(need.right.clone(), Ok(held));
+        needs.rights.push(need);
+    }
+    let finding = only(&needs, &facts);
+    assert_eq!((finding.id, finding.place.as_str()), ("rights-missing", "namespace ns"));
+    assert_eq!(finding.what, "ann may not create, patch statefulsets.apps");
+    assert_eq!(
+        finding.mend,
+        "kubectl -n ns create role windlass-statefulsets-apps --verb=create,patch --resource=statefulsets.apps && \
+         kubectl -n ns create rolebinding windlass-statefulsets-apps --role=windlass-statefulsets-apps --user=ann"
+    );
+}
+
+#[test]
+fn what_a_role_gives_away_must_be_held_unless_one_may_escalate_and_bind() {
+    let mut needs = needs();
+    let mut facts = facts();
+    let role = ObjectRef::cluster_wide("rbac.authorization.k8s.io/v1", "ClusterRole", "watch");
+    let instead = ["escalate", "bind"].map(|verb| Right::new(verb, "rbac.authorization.k8s.io", "clusterroles", None));
+    let given = Right::new("list", "", "pods", None);
+    needs.rights = vec![RightNeed { right: given.clone(), used: Use::Gives(role), instead: instead.to_vec() }];
+    facts.rights.insert(given.clone(), Ok(false));
+    facts.rights.insert(instead[0].clone(), Ok(true));
+    facts.rights.insert(instead[1].clone(), Ok(false));
+    let finding = only(&needs, &facts);
+    assert_eq!((finding.id, finding.place.as_str()), ("rights-missing", "the cluster"));
+    assert!(finding.what.contains("ClusterRole watch gives away"), "{}", finding.what);
+    facts.rights.insert(instead[1].clone(), Ok(true));
+    assert_eq!(ids(&needs, &facts), [""; 0]);
+    // Told once, as what it is needed for most.
+    facts.rights.insert(instead[1].clone(), Ok(false));
+    needs.rights.push(RightNeed { right: given, used: Use::Must, instead: Vec::new() });
+    assert_eq!(only(&needs, &facts).what, "ann may not list pods");
+}
+
+#[test]
+fn a_right_that_only_explains_is_a_warning() {
+    let mut needs = needs();
+    let mut facts = facts();
+    let need = RightNeed { used: Use::Explains("reasons may be missing"), ..right("watch", "", "events") };
+    facts.rights.insert(need.right.clone(), Ok(false));
+    needs.rights.push(need);
+    let finding = only(&needs, &facts);
+    assert_eq!((finding.severity, finding.id), (Severity::Warning, "rights-explain"));
+    assert_eq!(finding.what, "ann may not watch events: reasons may be missing");
+}
+
+#[test]
+fn what_may_not_be_looked_at_is_a_warning_that_names_the_checks() {
+    let unseen = |what: &str| Unseen { what: what.to_owned(), why: "not allowed".to_owned() };
+    let mut facts = facts();
+    facts.nodes = Err(unseen("list nodes"));
+    facts.storage_classes = Err(unseen("list storageclasses"));
+    facts.pods = Err(unseen("list pods of all namespaces"));
+    let mut told = found(&needs(), &facts);
+    told.sort();
+    assert_eq!(told.iter().map(|finding| finding.id).collect::<Vec<_>>(), ["not-checked", "not-checked"]);
+    assert!(told[0].what.contains("list nodes (not allowed)") && told[0].what.contains("node-labels"), "{told:?}");
+    assert!(told[0].mend.contains("kubectl auth can-i list nodes"), "{told:?}");
+    assert!(told[1].what.contains("no-storage-class"), "{told:?}");
+}
+
+#[test]
+fn storage_classes() {
+    let mut facts = facts();
+    facts.storage_classes = Ok(Vec::new());
+    assert_eq!(only(&needs(), &facts).id, "no-storage-class");
+    let mut named = needs();
+    named.claims[0].class = Some("slow".to_owned());
+    let finding = only(&named, &self::facts());
+    assert_eq!((finding.id, finding.place.as_str()), ("storage-class-missing", "volume ns/data-db-0"));
+    assert_eq!(
+        (finding.what.as_str(), finding.mend.as_str()),
+        ("there is no StorageClass slow; there is fast", "--set platform.storage_class=fast")
+    );
+    // A volume that is there needs no class, and neither does one that is made by hand.
+    facts.claims.insert("ns".to_owned(), Ok(vec!["data-db-0".to_owned()]));
+    assert_eq!(found(&needs(), &facts), []);
+    named.claims[0].class = Some(String::new());
+    assert_eq!(found(&named, &self::facts()), []);
+}
+
+#[test]
+fn what_a_storage_class_can_do() {
+    let mut facts = facts();
+    let class = StorageClass { name: "fast".to_owned(), default: true, waits_for_pod: false, expands: false };
+    facts.storage_classes = Ok(vec![class.clone(), StorageClass { name: "other".to_owned(), ..class }]);
+    assert_eq!(
+        ids(&needs(), &facts),
+        ["storage-class-defaults", "storage-expansion"],
+        "one node: binding is no matter"
+    );
+    facts.nodes = Ok(vec![node("one", "4", "8Gi"), node("two", "4", "8Gi")]);
+    assert_eq!(ids(&needs(), &facts), ["storage-binding", "storage-class-defaults", "storage-expansion"]);
+}
+
+#[test]
+fn ingress_classes() {
+    let mut needs = needs();
+    let object = ObjectRef::namespaced("networking.k8s.io/v1", "Ingress", "ns", "web");
+    needs.ingresses = vec![IngressNeed { object, class: None }];
+    let mut facts = facts();
+    assert_eq!(only(&needs, &facts).id, "no-ingress-class");
+    facts.ingress_classes = Ok(vec![IngressClass { name: "nginx".to_owned(), default: false }]);
+    let finding = only(&needs, &facts);
+    assert_eq!((finding.id, finding.mend.as_str()), ("no-ingress-class", "--set platform.ingress_class=nginx"));
+    needs.ingresses[0].class = Some("traefik".to_owned());
+    assert_eq!(only(&needs, &facts).what, "there is no IngressClass traefik; there is nginx");
+    needs.ingresses[0].class = Some("nginx".to_owned());
+    assert_eq!(found(&needs, &facts), []);
+    // Without an Ingress nobody asks for a class.
+    needs.ingresses.clear();
+    facts.ingress_classes = Err(Unseen { what: "list ingressclasses".to_owned(), why: "not allowed".to_owned() });
+    assert_eq!(found(&needs, &facts), []);
+}
+
+#[test]
+fn labels_of_nodes() {
+    let mut needs = needs();
+    needs.pods[0].node_selector.insert("disk".to_owned(), "ssd".to_owned());
+    let finding = only(&needs, &facts());
+    assert_eq!((finding.id, finding.place.as_str()), ("node-labels", "StatefulSet ns/db"));
+    assert_eq!(finding.mend, "kubectl label node one disk=ssd");
+    let mut facts = facts();
+    let labelled = Node { labels: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]), ..node("two", "4", "8Gi") };
+    facts.nodes = Ok(vec![node("one", "4", "8Gi"), labelled]);
+    assert_eq!(found(&needs, &facts), []);
+}
+
+#[test]
+fn node_affinity_by_its_operators() {
+    let term = |operator: &str, values: Value| json!({"matchExpressions": [{"key": "size", "operator": operator, "values": values}]});
+    let labelled = Node { labels: BTreeMap::from([("size".to_owned(), "8".to_owned())]), ..node("one", "4", "8Gi") };
+    let mut facts = facts();
+    facts.nodes = Ok(vec![labelled]);
+    for (terms, fits) in [
+        (vec![term("In", json!(["7", "8"]))], true),
+        (vec![term("In", json!(["7"]))], false),
+        (vec![term("NotIn", json!(["8"]))], false),
+        (vec![term("Exists", json!(null))], true),
+        (vec![term("DoesNotExist", json!(null))], false),
+        (vec![term("Gt", json!(["7"]))], true),
+        (vec![term("Lt", json!(["7"]))], false),
+        (vec![term("Lt", json!(["7"])), term("Gt", json!(["7"]))], true),
+        (vec![json!({})], false),
+        (vec![json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["one"]}]})], true),
+    ] {
+        let mut needs = needs();
+        needs.pods[0].node_terms.clone_from(&terms);
+        let expected: &[&str] = if fits { &[] } else { &["node-labels"] };
+        assert_eq!(ids(&needs, &facts), expected, "{terms:?}");
+    }
+}
+
+#[test]
+fn taints_and_tolerations() {
+    let taint = Taint { key: "own".to_owned(), value: "them".to_owned(), effect: "NoSchedule".to_owned() };
+    let mut facts = facts();
+    facts.nodes = Ok(vec![Node { taints: vec![taint], ..node("one", "4", "8Gi") }]);
+    let finding = only(&needs(), &facts);
+    assert_eq!(finding.id, "node-taints");
+    assert_eq!(finding.mend, "kubectl taint node one own:NoSchedule-");
+    assert!(finding.what.contains("one has own=them:NoSchedule"), "{}", finding.what);
+    for (toleration, fits) in [
+        (json!({"operator": "Exists"}), true),
+        (json!({"key": "own", "operator": "Exists", "effect": "NoSchedule"}), true),
+        (json!({"key": "own", "value": "them"}), true),
+        (json!({"key": "own", "value": "others"}), false),
+        (json!({"key": "own", "operator": "Exists", "effect": "NoExecute"}), false),
+        (json!({"key": "else", "operator": "Exists"}), false),
+    ] {
+        let mut needs = needs();
+        needs.pods[0].tolerations = vec![toleration.clone()];
+        assert_eq!(ids(&needs, &facts).is_empty(), fits, "{toleration}");
+    }
+    if let Ok(nodes) = &mut facts.nodes {
+        nodes[0].taints[0].effect = "PreferNoSchedule".to_owned();
+    }
+    assert_eq!(found(&needs(), &facts), []);
+}
+
+#[test]
+fn nodes_that_take_no_pods() {
+    let mut facts = facts();
+    facts.nodes = Ok(vec![Node { ready: false, ..node("one", "4", "8Gi") }]);
+    assert_eq!(only(&needs(), &facts).what, "none of 1 nodes is ready to take pods");
+}
+
+#[test]
+fn a_pod_that_fits_on_no_node() {
+    let mut facts = facts();
+    facts.nodes = Ok(vec![node("one", "4", "2Gi"), node("two", "4", "3Gi")]);
+    facts.pods = Ok(vec![taken("other", "two", "2500Mi"), taken("another", "one", "1536Mi")]);
+    let finding = only(&needs(), &facts);
+    assert_eq!((finding.id, finding.place.as_str()), ("resources", "StatefulSet ns/db"));
+    assert_eq!(
+        finding.what,
+        "a pod requests 500m of cpu and 1Gi of memory, and at most 572Mi of memory is left on node two"
+    );
+    // What is ours goes when the new pod comes.
+    if let Ok(pods) = &mut facts.pods {
+        pods[0].instance = Some("rel".to_owned());
+    }
+    assert_eq!(found(&needs(), &facts), []);
+}
+
+#[test]
+fn pods_that_do_not_fit_together() {
+    let mut needs = needs();
+    needs.pods = vec![pod("db", 3, "500m", "3Gi")];
+    let finding = only(&needs, &facts());
+    assert_eq!((finding.id, finding.place.as_str()), ("resources", "the cluster"));
+    assert_eq!(finding.what, "all pods together request 9Gi of memory, and 8Gi is left on 1 node");
+    // In sum there is room, but not side by side.
+    let mut facts = facts();
+    facts.nodes = Ok(vec![node("one", "4", "5Gi"), node("two", "4", "5Gi")]);
+    let finding = only(&needs, &facts);
+    assert_eq!((finding.severity, finding.id), (Severity::Warning, "resources-tight"));
+}
+
+#[test]
+fn a_daemon_set_must_fit_on_each_of_its_nodes() {
+    let mut needs = needs();
+    needs.pods[0].replicas = Replicas::EveryNode;
+    let mut facts = facts();
+    facts.nodes = Ok(vec![node("one", "4", "8Gi"), node("two", "4", "512Mi")]);
+    let finding = only(&needs, &facts);
+    assert!(finding.what.contains("512Mi of memory is left on node two"), "{}", finding.what);
+    let own = Taint {
+        key: "node.kubernetes.io/disk-pressure".to_owned(),
+        effect: "NoSchedule".to_owned(),
+        ..Taint::default()
+    };
+    facts.nodes = Ok(vec![Node { taints: vec![own], ..node("one", "4", "8Gi") }]);
+    assert_eq!(found(&needs, &facts), [], "its pods tolerate that by themselves");
+}
+
+#[test]
+fn quotas() {
+    let quota = |hard: &[(&str, &str)], used: &[(&str, &str)]| Quota {
+        name: "q".to_owned(),
+        scoped: false,
+        hard: amounts(hard),
+        used: amounts(used),
+    };
+    let with = |quota: Quota| {
+        let mut facts = facts();
+        facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
+        facts
+    };
+    let finding = only(&needs(), &with(quota(&[("requests.memory", "2Gi")], &[("requests.memory", "1536Mi")])));
+    assert_eq!((finding.id, finding.place.as_str()), ("quota", "namespace ns"));
+    assert_eq!(finding.what, "quota q: the plan needs 1Gi of requests.memory, and 512Mi of 2Gi is left");
+    assert!(finding.mend.contains("\"requests.memory\":\"2.5Gi\""), "{}", finding.mend);
+    for (hard, expected) in [
+        (("memory", "512Mi"), "quota"),
+        (("pods", "0"), "quota"),
+        (("requests.storage", "5Gi"), "quota"),
+        (("persistentvolumeclaims", "0"), "quota"),
+        (("limits.memory", "512Mi"), "quota"),
+        (("limits.cpu", "8"), "quota-unset"),
+    ] {
+        assert_eq!(only(&needs(), &with(quota(&[hard], &[]))).id, expected, "{hard:?}");
+    }
+    assert_eq!(found(&needs(), &with(quota(&[("requests.memory", "1Gi"), ("pods", "1")], &[]))), []);
+    assert_eq!(found(&needs(), &with(Quota { scoped: true, ..quota(&[("pods", "0")], &[]) })), []);
+    // Our own pods give back what they take.
+    let mut facts = with(quota(&[("requests.memory", "1Gi")], &[("requests.memory", "1Gi")]));
+    facts.pods = Ok(vec![PodUse { instance: Some("rel".to_owned()), ..taken("db-0", "one", "1Gi") }]);
+    assert_eq!(found(&needs(), &facts), []);
+}
+
+#[test]
+fn what_our_own_pods_give_back_must_be_known() {
+    let mut facts = facts();
+    let hard = amounts(&[("requests.memory", "1Gi")]);
+    let quota = Quota { name: "q".to_owned(), used: hard.clone(), hard, scoped: false };
+    facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
+    facts.pods = Err(Unseen { what: "list pods of all namespaces".to_owned(), why: "not allowed".to_owned() });
+    let releases = BTreeMap::from([released(ReleaseStatus::Deployed, true)]);
+    let found = judge(&needs(), &facts, &Observed { releases, ..Observed::default() });
+    assert_eq!((found.len(), found[0].id), (1, "not-checked"), "{found:?}");
+    assert!(found[0].what.contains("left out: quota, resources"), "{found:?}");
+}
+
+#[test]
+fn objects_are_counted_at_the_first_install() {
+    let mut needs = needs();
+    needs.counts.insert(("ns".to_owned(), "services".to_owned()), 3);
+    let mut facts = facts();
+    let quota = Quota { name: "q".to_owned(), hard: amounts(&[("services", "2")]), ..Quota::default() };
+    facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
+    assert_eq!(only(&needs, &facts).what, "quota q: the plan needs 3 of services, and 2 of 2 is left");
+    let observed =
+        Observed { releases: BTreeMap::from([released(ReleaseStatus::Deployed, true)]), ..Observed::default() };
+    assert_eq!(judge(&needs, &facts, &observed), []);
+}
+
+#[test]
+fn limit_ranges() {
+    let with = |limit: Limit| {
+        let mut facts = facts();
+        facts.limits.insert("ns".to_owned(), Ok(vec![Limit { range: "r".to_owned(), ..limit }]));
+        facts
+    };
+    let of = |kind: &str| Limit { kind: kind.to_owned(), ..Limit::default() };
+    let finding = only(&needs(), &with(Limit { max: amounts(&[("memory", "512Mi")]), ..of("Container") }));
+    assert_eq!(finding.what, "limit range r: container db/main asks for 1Gi of memory, at most 512Mi is admitted");
+    let finding = only(&needs(), &with(Limit { min: amounts(&[("cpu", "1")]), ..of("Pod") }));
+    assert_eq!(finding.what, "limit range r: a pod of db requests 500m of cpu, at least 1 is asked for");
+    let finding = only(&needs(), &with(Limit { max: amounts(&[("storage", "1Gi")]), ..of("PersistentVolumeClaim") }));
+    assert!(finding.what.contains("volume data-db-0 asks for 10Gi"), "{}", finding.what);
+    // A default fills in what a quota counts.
+    let mut facts = with(Limit { default: amounts(&[("cpu", "2")]), ..of("Container") });
+    let quota = Quota { name: "q".to_owned(), hard: amounts(&[("limits.cpu", "8")]), ..Quota::default() };
+    facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
+    assert_eq!(found(&needs(), &facts), []);
+}
+
+#[test]
+fn namespaces() {
+    let mut facts = facts();
+    let enforced = namespace(&[("pod-security.kubernetes.io/enforce", "restricted")]);
+    facts.namespaces.insert("ns".to_owned(), Ok(Some(enforced)));
+    assert_eq!(found(&needs(), &facts), []);
+    let mut needs = needs();
+    needs.namespaces.insert("ns".to_owned(), "privileged".to_owned());
+    let finding = only(&needs, &facts);
+    assert_eq!(finding.mend, "kubectl label namespace ns pod-security.kubernetes.io/enforce=privileged --overwrite");
+    facts.namespaces.insert("ns".to_owned(), Ok(Some(NamespaceState { terminating: true, ..namespace(&[]) })));
+    assert_eq!(only(&needs, &facts).id, "namespace-terminating");
+    facts.namespaces.insert("ns".to_owned(), Ok(None));
+    assert_eq!(found(&needs, &facts), []);
+}
+
+#[test]
+fn images_and_secrets() {
+    let mut needs = needs();
+    needs.pods[0].containers[0].image = ":".to_owned();
+    assert_eq!(only(&needs, &facts()).id, "image-reference");
+    needs.pods[0].containers[0].image = "reg.example/x".to_owned();
+    assert_eq!(only(&needs, &facts()).id, "image-tag");
+    let mut facts = facts();
+    for used in [SecretUse::Pull, SecretUse::Tls] {
+        facts.secrets.insert(SecretNeed { namespace: "ns".to_owned(), name: "s".to_owned(), used }, Ok(false));
+    }
+    assert_eq!(ids(&self::needs(), &facts), ["pull-secret-missing", "tls-secret-missing"]);
+}
+
+fn released(status: ReleaseStatus, ours: bool) -> (ReleaseKey, ObservedRelease) {
+    let key = ReleaseKey::new("ns", "rel");
+    let annotations =
+        if ours { BTreeMap::from([(CHART_DIGEST.to_owned(), "sha256:1".to_owned())]) } else { BTreeMap::new() };
+    let state = ReleaseState {
+        key: key.clone(),
+        revision: 3,
+        status,
+        chart_name: "any".to_owned(),
+        chart_version: "1.0.0".to_owned(),
+        chart_annotations: annotations,
+        config: Value::Null,
+        manifest: Vec::new(),
+        description: String::new(),
+        updated: "2026-01-02T03:04:05Z".to_owned(),
+        history: Vec::new(),
+    };
+    (key, ObservedRelease { state, drift: Vec::new(), unready: Vec::new() })
+}
+
+#[test]
+fn releases_that_are_not_ours_or_stuck() {
+    let judged = |status, ours| {
+        let observed = Observed { releases: BTreeMap::from([released(status, ours)]), ..Observed::default() };
+        judge(&needs(), &facts(), &observed)
+    };
+    assert_eq!(judged(ReleaseStatus::Deployed, true), []);
+    let foreign = judged(ReleaseStatus::Deployed, false);
+    assert_eq!((foreign.len(), foreign[0].id), (1, "release-foreign"));
+    assert_eq!(foreign[0].what, "revision 3 is of chart any 1.0.0, and windlass did not make it");
+    let stuck = judged(ReleaseStatus::PendingUpgrade, true);
+    assert_eq!((stuck.len(), stuck[0].id), (1, "release-stuck"));
+    assert!(stuck[0].what.contains("pending-upgrade since 2026-01-02"), "{}", stuck[0].what);
+}
+
+#[test]
+fn hdfs_that_does_not_answer() {
+    let hdfs = ObservedHdfs::Unreachable("nothing answers".to_owned());
+    let releases = BTreeMap::from([released(ReleaseStatus::Deployed, true)]);
+    let observed = Observed { hdfs, releases, ..Observed::default() };
+    assert_eq!(judge(&needs(), &facts(), &observed)[0].id, "webhdfs-unreachable");
+}
+
+#[test]
+fn charts_that_do_not_suit() {
+    let mut needs = needs();
+    needs.old.push(("ns/rel".to_owned(), ">=1.35.0-0".to_owned()));
+    let finding = only(&needs, &facts());
+    assert_eq!(finding.what, "its chart needs Kubernetes >=1.35.0-0, the cluster runs v1.34.4");
+    needs.old.clear();
+    needs.broken.push(("ns/rel".to_owned(), "failed to render".to_owned()));
+    needs.unknown_kinds.push(ObjectRef::namespaced("x.example/v1", "Thing", "ns", "t"));
+    assert_eq!(ids(&needs, &facts()), ["chart-fails", "kind-not-served"]);
+}
+
+#[test]
+fn dns_clock_and_disk() {
+    let mut facts = facts();
+    facts.domain = Ok(Some("site.example".to_owned()));
+    assert_eq!(only(&needs(), &facts).mend, "--set platform.cluster_domain=site.example");
+    facts.domain = Ok(None);
+    facts.clock = Ok(-90);
+    assert_eq!(only(&needs(), &facts).what, "its clock is 90 s ahead of the API server's");
+    facts.clock = Ok(3);
+    let disk = |free: u64, files: Option<u64>, read_only| Disk { path: "/state".to_owned(), free, files, read_only };
+    for (found, id) in [
+        (disk(1 << 20, None, false), "disk-full"),
+        (disk(1 << 40, Some(3), false), "disk-full"),
+        (disk(1 << 40, None, true), "disk-full"),
+        (disk(50 << 20, None, false), "disk-low"),
+    ] {
+        facts.disk = Ok(found.clone());
+        assert_eq!(only(&needs(), &facts).id, id, "{found:?}");
+    }
+}

@@ -1,0 +1,19 @@
+//! Looks at everything that an install will need, before anything is written, and tells all that is wrong at once.
+//! [`needs`] says what the plan asks for, [`facts`] what the cluster has, and [`judge()`] compares the two.
+
+mod connect;
+mod facts;
+mod judge;
+mod needs;
+mod render;
+mod table;
+
+pub use connect::{connect_finding, helm_finding};
+pub use facts::{Facts, Seen, Unseen, gather, review};
+pub use judge::judge;
+pub use needs::{
+    ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use, looks,
+    needs,
+};
+pub use render::{Rendered, Site};
+pub use table::{CHECKS, Check, check, markdown};

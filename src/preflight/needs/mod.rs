@@ -1,0 +1,105 @@
+//! What the plan asks of a cluster: from what the charts render, without asking anybody.
+
+mod objects;
+mod rights;
+#[cfg(test)]
+mod tests;
+
+pub(super) use objects::pointer_text;
+pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
+pub use rights::{RightNeed, Use, looks};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::render::{Rendered, Site};
+use crate::answers::Resolved;
+use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::{PULL_SECRET, SecretRef};
+
+/// All that is needed.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// The namespaces of releases, each with the Pod Security level that its pods need.
+    pub namespaces: BTreeMap<String, String>,
+    /// Releases whose chart is not made for this version of Kubernetes: name and constraint.
+    pub old: Vec<(String, String)>,
+    /// Releases whose chart cannot be rendered: name and reason.
+    pub broken: Vec<(String, String)>,
+    /// Objects of kinds that the cluster does not serve.
+    pub unknown_kinds: Vec<ObjectRef>,
+    /// Pods.
+    pub pods: Vec<PodNeed>,
+    /// Volumes.
+    pub claims: Vec<ClaimNeed>,
+    /// Ingresses.
+    pub ingresses: Vec<IngressNeed>,
+    /// Secrets that must be there.
+    pub secrets: Vec<SecretNeed>,
+    /// How many objects of a resource a namespace gets, such as `services`, `count/deployments.apps`.
+    pub counts: BTreeMap<(String, String), u64>,
+    /// Releases by namespace and name: what has them as its instance is ours.
+    pub releases: BTreeSet<(String, String)>,
+    /// What must be allowed.
+    pub rights: Vec<RightNeed>,
+    /// The DNS domain that addresses are made with.
+    pub domain: String,
+}
+
+/// What is needed for these answers, with what their charts rendered. `site` says how the API calls the kinds, and
+/// which namespaces are there.
+#[must_use]
+pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
+    let mut needs = Needs {
+        domain: pointer_text(&wanted.answers, "/platform/cluster_domain").unwrap_or_default().to_owned(),
+        ..Needs::default()
+    };
+    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
+        let level = needs.namespaces.entry(release.namespace.clone()).or_default();
+        if level.is_empty() || rank(release.pod_security.trim()) > rank(level) {
+            release.pod_security.trim().clone_into(level);
+        }
+        needs.releases.insert((release.namespace.clone(), release.name.clone()));
+    }
+    let mut objects: Vec<&ManifestObject> = Vec::new();
+    for one in rendered {
+        let name = one.key.to_string();
+        needs.old.extend(one.incompatible.iter().map(|constraint| (name.clone(), constraint.clone())));
+        match &one.objects {
+            Ok(found) => objects.extend(found),
+            Err(why) => needs.broken.push((name, why.clone())),
+        }
+    }
+    for object in &objects {
+        objects::collect(object, &mut needs);
+        match site.resource(&object.object) {
+            Some(resource) => {
+                if let Some(namespace) = &object.object.namespace {
+                    let mut count = |name: String| *needs.counts.entry((namespace.clone(), name)).or_default() += 1;
+                    let group = if resource.group.is_empty() { String::new() } else { format!(".{}", resource.group) };
+                    count(format!("count/{}{group}", resource.plural));
+                    if resource.group.is_empty() {
+                        count(resource.plural.clone());
+                    }
+                }
+            }
+            None => needs.unknown_kinds.push(object.object.clone()),
+        }
+    }
+    // Made by windlass itself, in every namespace: that one need not be there.
+    let made = !matches!(&wanted.pull_secret, None | Some(SecretRef::Secret(_)))
+        || matches!(&wanted.pull_secret, Some(SecretRef::Secret(name)) if name.contains('/'));
+    needs.secrets.retain(|secret| !(made && secret.name == PULL_SECRET));
+    needs.secrets.sort();
+    needs.secrets.dedup();
+    needs.rights = rights::rights(wanted, &objects, site, made);
+    needs
+}
+
+/// How much a Pod Security level admits.
+pub(super) fn rank(level: &str) -> u8 {
+    match level {
+        "privileged" => 2,
+        "baseline" => 1,
+        _ => 0,
+    }
+}

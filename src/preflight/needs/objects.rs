@@ -1,0 +1,268 @@
+//! Pods, volumes, Ingresses and Secrets in what a chart rendered.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Needs;
+use crate::model::Quantity;
+use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::site::Amounts;
+
+/// The label by which Helm's charts, ours among them, say which release a pod belongs to.
+const INSTANCE: &str = "app.kubernetes.io/instance";
+
+/// How many pods of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replicas {
+    /// So many.
+    Count(u64),
+    /// One on every node that it may go to.
+    EveryNode,
+}
+
+/// Pods of one workload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodNeed {
+    /// The workload.
+    pub owner: ObjectRef,
+    /// How many.
+    pub replicas: Replicas,
+    /// The containers, init containers among them.
+    pub containers: Vec<ContainerNeed>,
+    /// Labels that a node must carry.
+    pub node_selector: BTreeMap<String, String>,
+    /// Terms of which a node must fit one, as the API has them; none: any node.
+    pub node_terms: Vec<Value>,
+    /// What it tolerates, as the API has it.
+    pub tolerations: Vec<Value>,
+    /// The release that its pods say they belong to.
+    pub instance: Option<String>,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ContainerNeed {
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// It runs before the others and ends.
+    pub init: bool,
+    /// What it requests.
+    pub requests: Amounts,
+    /// What it is limited to.
+    pub limits: Amounts,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimNeed {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name, as the claim will have it.
+    pub name: String,
+    /// The class that it names; `Some("")` is a volume that somebody makes by hand.
+    pub class: Option<String>,
+    /// How large.
+    pub size: Quantity,
+}
+
+/// An Ingress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngressNeed {
+    /// Which.
+    pub object: ObjectRef,
+    /// The class that it names.
+    pub class: Option<String>,
+}
+
+/// A Secret that must be there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretNeed {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What for.
+    pub used: SecretUse,
+}
+
+/// What a Secret is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretUse {
+    /// To pull images.
+    Pull,
+    /// An Ingress's certificate.
+    Tls,
+}
+
+/// The text at a place of a JSON value, if there is one.
+pub(crate) fn pointer_text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+/// Takes in what an object asks for.
+pub(super) fn collect(object: &ManifestObject, needs: &mut Needs) {
+    let Some(namespace) = &object.object.namespace else { return };
+    let (body, name) = (&object.body, &object.object.name);
+    let replicas = || body.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
+    match object.object.kind.as_str() {
+        "Deployment" | "ReplicaSet" => pods(object, "/spec/template", Replicas::Count(replicas()), needs),
+        "StatefulSet" => {
+            pods(object, "/spec/template", Replicas::Count(replicas()), needs);
+            for template in array(body, "/spec/volumeClaimTemplates") {
+                let claim = pointer_text(template, "/metadata/name").unwrap_or_default();
+                let first = body.pointer("/spec/ordinals/start").and_then(Value::as_u64).unwrap_or(0);
+                for index in first..first.saturating_add(replicas()) {
+                    needs.claims.push(claim_need(namespace, format!("{claim}-{name}-{index}"), template));
+                }
+            }
+        }
+        "DaemonSet" => pods(object, "/spec/template", Replicas::EveryNode, needs),
+        "Job" => {
+            let count = body.pointer("/spec/parallelism").and_then(Value::as_u64).unwrap_or(1);
+            pods(object, "/spec/template", Replicas::Count(count), needs);
+        }
+        "CronJob" => pods(object, "/spec/jobTemplate/spec/template", Replicas::Count(1), needs),
+        "Pod" => pods(object, "", Replicas::Count(1), needs),
+        "PersistentVolumeClaim" => needs.claims.push(claim_need(namespace, name.clone(), body)),
+        "Ingress" => {
+            let old = pointer_text(body, "/metadata/annotations/kubernetes.io~1ingress.class");
+            let class = pointer_text(body, "/spec/ingressClassName").or(old);
+            needs.ingresses.push(IngressNeed { object: object.object.clone(), class: class.map(str::to_owned) });
+            for tls in array(body, "/spec/tls") {
+                secret(needs, namespace, tls["secretName"].as_str(), SecretUse::Tls);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn pods(object: &ManifestObject, template: &str, replicas: Replicas, needs: &mut Needs) {
+    let Some(template) = object.body.pointer(template) else { return };
+    let Some(spec) = template.get("spec") else { return };
+    let namespace = object.object.namespace.clone().unwrap_or_default();
+    for name in array(spec, "/imagePullSecrets") {
+        secret(needs, &namespace, name["name"].as_str(), SecretUse::Pull);
+    }
+    let container = |init: bool| {
+        move |body: &Value| ContainerNeed {
+            name: body["name"].as_str().unwrap_or_default().to_owned(),
+            image: body["image"].as_str().unwrap_or_default().to_owned(),
+            init: init && body["restartPolicy"] != "Always",
+            requests: amounts(&body["resources"]["requests"]),
+            limits: amounts(&body["resources"]["limits"]),
+        }
+    };
+    let containers = array(spec, "/initContainers").map(container(true));
+    let containers = containers.chain(array(spec, "/containers").map(container(false))).collect();
+    let terms = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    needs.pods.push(PodNeed {
+        owner: object.object.clone(),
+        replicas,
+        containers,
+        node_selector: texts(&spec["nodeSelector"]),
+        node_terms: array(spec, terms).cloned().collect(),
+        tolerations: array(spec, "/tolerations").cloned().collect(),
+        instance: template["metadata"]["labels"][INSTANCE].as_str().map(str::to_owned),
+    });
+}
+
+fn claim_need(namespace: &str, name: String, body: &Value) -> ClaimNeed {
+    ClaimNeed {
+        namespace: namespace.to_owned(),
+        name,
+        class: pointer_text(body, "/spec/storageClassName").map(str::to_owned),
+        size: Quantity::from_json(&body["spec"]["resources"]["requests"]["storage"]).unwrap_or_default(),
+    }
+}
+
+fn secret(needs: &mut Needs, namespace: &str, name: Option<&str>, used: SecretUse) {
+    if let Some(name) = name.filter(|name| !name.is_empty()) {
+        needs.secrets.push(SecretNeed { namespace: namespace.to_owned(), name: name.to_owned(), used });
+    }
+}
+
+fn array<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn amounts(value: &Value) -> Amounts {
+    let entries = value.as_object().into_iter().flatten();
+    entries.filter_map(|(name, amount)| Some((name.clone(), Quantity::from_json(amount)?))).collect()
+}
+
+fn texts(value: &Value) -> BTreeMap<String, String> {
+    let entries = value.as_object().into_iter().flatten();
+    entries.filter_map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn collected(body: Value) -> Needs {
+        let text = |pointer: &str| pointer_text(&body, pointer).unwrap_or_default().to_owned();
+        let object = ObjectRef::namespaced(&text("/apiVersion"), &text("/kind"), "ns", &text("/metadata/name"));
+        let mut needs = Needs::default();
+        collect(&ManifestObject { object, body }, &mut needs);
+        needs
+    }
+
+    #[test]
+    fn a_stateful_set_asks_for_pods_and_a_volume_for_each() {
+        let needs = collected(json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
+            "spec": {
+                "replicas": 2,
+                "template": {
+                    "metadata": {"labels": {"app.kubernetes.io/instance": "rel"}},
+                    "spec": {
+                        "imagePullSecrets": [{"name": "reg"}, {}],
+                        "nodeSelector": {"disk": "ssd"},
+                        "tolerations": [{"operator": "Exists"}],
+                        "initContainers": [{"name": "i", "image": "x:1"}, {"name": "s", "image": "x:1", "restartPolicy": "Always"}],
+                        "containers": [{"name": "c", "image": "x:1", "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "2Gi"}}}]
+                    }
+                },
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"storageClassName": "fast", "resources": {"requests": {"storage": "5Gi"}}}}]
+            }
+        }));
+        let pod = &needs.pods[0];
+        assert_eq!((pod.replicas, pod.instance.as_deref()), (Replicas::Count(2), Some("rel")));
+        assert_eq!(pod.node_selector["disk"], "ssd");
+        assert_eq!(pod.containers.iter().map(|it| it.init).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(pod.containers[2].requests["cpu"], Quantity::whole(1));
+        let claims: Vec<&str> = needs.claims.iter().map(|claim| claim.name.as_str()).collect();
+        assert_eq!(claims, ["data-db-0", "data-db-1"]);
+        assert_eq!(
+            (needs.claims[0].class.as_deref(), needs.claims[0].size.of("storage")),
+            (Some("fast"), "5Gi".to_owned())
+        );
+        assert_eq!((needs.secrets.len(), needs.secrets[0].name.as_str()), (1, "reg"));
+    }
+
+    #[test]
+    fn an_ingress_names_its_class_in_either_way() {
+        let ingress = |spec: Value, annotations: Value| {
+            collected(json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+                "metadata": {"name": "i", "annotations": annotations}, "spec": spec}))
+        };
+        let needs = ingress(json!({"ingressClassName": "nginx", "tls": [{"secretName": "cert"}]}), json!({}));
+        assert_eq!(needs.ingresses[0].class.as_deref(), Some("nginx"));
+        assert_eq!(needs.secrets[0].used, SecretUse::Tls);
+        let needs = ingress(json!({}), json!({"kubernetes.io/ingress.class": "old"}));
+        assert_eq!(needs.ingresses[0].class.as_deref(), Some("old"));
+        assert_eq!(ingress(json!({}), json!({})).ingresses[0].class, None);
+    }
+
+    #[test]
+    fn a_daemon_set_is_on_every_node() {
+        let needs = collected(json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "d"},
+            "spec": {"template": {"spec": {"containers": []}}}}));
+        assert_eq!(needs.pods[0].replicas, Replicas::EveryNode);
+    }
+}

@@ -1,0 +1,189 @@
+//! The rights that an install uses: windlass's own, Helm's for what the charts render, and those that the charts'
+//! roles give away. `docs/rbac.yaml` is made from these.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::answers::Resolved;
+use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::site::Right;
+use crate::model::{STATE_NAMESPACE, SecretRef};
+use crate::preflight::render::Site;
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What becomes of an install that lacks a right.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// It would fail.
+    Must,
+    /// It would fail to make this role: the API lets nobody give away what they lack.
+    Gives(ObjectRef),
+    /// It would work, without this.
+    Explains(&'static str),
+}
+
+/// A right that is used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RightNeed {
+    /// Which.
+    pub right: Right,
+    /// What for.
+    pub used: Use,
+    /// If it has all of these, it does without. None: it does not.
+    pub instead: Vec<Right>,
+}
+
+/// Collects rights without doubles.
+struct Collected(BTreeSet<RightNeed>);
+
+impl Collected {
+    fn add(&mut self, namespace: Option<&str>, group: &str, resource: &str, verbs: &[&str], used: &Use) {
+        for verb in verbs {
+            let right = Right::new(verb, group, resource, namespace);
+            self.0.insert(RightNeed { right, used: used.clone(), instead: Vec::new() });
+        }
+    }
+
+    fn must(&mut self, namespace: Option<&str>, group: &str, resource: &str, verbs: &[&str]) {
+        self.add(namespace, group, resource, verbs, &Use::Must);
+    }
+
+    /// A namespace may be looked at by whoever has that right in it.
+    fn namespace(&mut self, name: &str, site: &Site) {
+        let right = Right::new("get", "", "namespaces", Some(name)).on(name);
+        self.0.insert(RightNeed { right, used: Use::Must, instead: Vec::new() });
+        if site.absent.contains(name) {
+            self.must(None, "", "namespaces", &["create"]);
+        }
+    }
+}
+
+/// All rights, in a fixed order. `makes_pull_secrets`: windlass puts registry credentials into each namespace.
+pub(super) fn rights(
+    wanted: &Resolved,
+    objects: &[&ManifestObject],
+    site: &Site,
+    makes_pull_secrets: bool,
+) -> Vec<RightNeed> {
+    let mut all = Collected(BTreeSet::new());
+    remembering(&mut all, site);
+    if let Some(SecretRef::Secret(full)) = &wanted.pull_secret
+        && let Some((namespace, name)) = full.split_once('/')
+    {
+        let right = Right::new("get", "", "secrets", Some(namespace)).on(name);
+        all.0.insert(RightNeed { right, used: Use::Must, instead: Vec::new() });
+    }
+    let releases = wanted.components.iter().filter_map(|component| component.release.as_ref());
+    for namespace in releases.map(|release| release.namespace.as_str()).collect::<BTreeSet<_>>() {
+        let here = objects.iter().filter(|object| object.object.namespace.as_deref() == Some(namespace));
+        let kinds: BTreeSet<&str> = here.map(|object| object.object.kind.as_str()).collect();
+        working(&mut all, namespace, &kinds, site, makes_pull_secrets);
+    }
+    for object in objects {
+        let Some(resource) = site.resource(&object.object) else { continue };
+        let namespace = object.object.namespace.as_deref().filter(|_| resource.namespaced);
+        // Helm looks, creates and changes by server-side apply (a patch), and removes what a chart has no more.
+        all.must(namespace, &resource.group, &resource.plural, &["get", "create", "patch", "delete"]);
+        gives(&mut all, object, namespace);
+    }
+    all.0.into_iter().collect()
+}
+
+/// The state Secret and the lock.
+fn remembering(all: &mut Collected, site: &Site) {
+    let system = Some(STATE_NAMESPACE);
+    all.namespace(STATE_NAMESPACE, site);
+    all.must(system, "", "secrets", &["get", "create", "patch"]);
+    all.must(system, "coordination.k8s.io", "leases", &["get", "create", "update", "delete"]);
+}
+
+/// What windlass and Helm do in the namespace of a release, whatever the chart has.
+fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &Site, makes_pull_secrets: bool) {
+    let here = Some(namespace);
+    all.namespace(namespace, site);
+    // Helm's records.
+    all.must(here, "", "secrets", &["get", "list", "create", "update", "delete"]);
+    if makes_pull_secrets {
+        all.must(here, "", "secrets", &["patch"]);
+    }
+    // Readiness, proofs, and what proofs and Spark leave behind.
+    all.must(here, "", "pods", &["get", "list", "watch", "delete"]);
+    all.must(here, "", "pods/log", &["get"]);
+    // Port-forwards: a websocket is opened by GET, and clusters from 1.35 on ask for create as well.
+    all.must(here, "", "pods/portforward", &["get", "create"]);
+    all.must(here, "", "services", &["get"]);
+    all.must(here, "discovery.k8s.io", "endpointslices", &["list"]);
+    let followed = ["list", "watch"];
+    for (kind, group, resource) in [
+        ("Deployment", "apps", "deployments"),
+        ("StatefulSet", "apps", "statefulsets"),
+        ("DaemonSet", "apps", "daemonsets"),
+        ("Job", "batch", "jobs"),
+        ("PersistentVolumeClaim", "", "persistentvolumeclaims"),
+    ] {
+        if kinds.contains(kind) {
+            all.must(here, group, resource, &followed);
+        }
+    }
+    let reasons = Use::Explains("why something is not ready may not be told");
+    all.add(here, "", "events", &followed, &reasons);
+    if kinds.contains("Deployment") {
+        all.add(here, "apps", "replicasets", &followed, &reasons);
+    }
+    if !kinds.contains("PersistentVolumeClaim") {
+        all.add(here, "", "persistentvolumeclaims", &followed, &reasons);
+    }
+}
+
+/// The rights that a role gives away: who makes it must have them, or the rights to escalate and to bind.
+fn gives(all: &mut Collected, object: &ManifestObject, namespace: Option<&str>) {
+    let roles = match object.object.kind.as_str() {
+        "Role" => "roles",
+        "ClusterRole" => "clusterroles",
+        _ => return,
+    };
+    let words = |rule: &Value, key: &str| -> Vec<String> {
+        let words = rule[key].as_array().into_iter().flatten();
+        words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
+    };
+    for rule in object.body["rules"].as_array().into_iter().flatten() {
+        let names = words(rule, "resourceNames");
+        for group in words(rule, "apiGroups") {
+            for resource in words(rule, "resources") {
+                for verb in words(rule, "verbs") {
+                    let right = Right::new(&verb, &group, &resource, namespace);
+                    let rights = if names.is_empty() {
+                        vec![right]
+                    } else {
+                        names.iter().map(|name| right.clone().on(name)).collect()
+                    };
+                    all.0.extend(rights.into_iter().map(|right| RightNeed {
+                        right,
+                        used: Use::Gives(object.object.clone()),
+                        instead: ["escalate", "bind"].map(|verb| Right::new(verb, RBAC, roles, namespace)).to_vec(),
+                    }));
+                }
+            }
+        }
+    }
+}
+
+/// What preflight itself looks at beyond what an install uses. Without one of these a check is left out.
+#[must_use]
+pub fn looks<'a>(namespaces: impl IntoIterator<Item = &'a String>) -> Vec<Right> {
+    let mut rights = vec![
+        Right::new("list", "", "nodes", None),
+        Right::new("list", "", "pods", None),
+        Right::new("list", "storage.k8s.io", "storageclasses", None),
+        Right::new("list", "networking.k8s.io", "ingressclasses", None),
+        Right::new("get", "", "configmaps", Some("kube-system")).on("coredns"),
+    ];
+    for namespace in namespaces {
+        for resource in ["limitranges", "persistentvolumeclaims", "resourcequotas"] {
+            rights.push(Right::new("list", "", resource, Some(namespace)));
+        }
+    }
+    rights
+}

@@ -1,0 +1,240 @@
+//! Every check by its id. `docs/preflight.md` is made from this table: `windlass preflight --list`.
+
+use std::fmt::Write as _;
+
+use crate::model::preflight::{Finding, Severity};
+
+/// One kind of finding.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name, which never changes its meaning.
+    pub id: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether the install can go on all the same; nothing can without a cluster.
+    pub waivable: bool,
+    /// What it means, in a sentence.
+    pub means: &'static str,
+    /// What mends it, in a sentence.
+    pub mends: &'static str,
+}
+
+impl Check {
+    /// A finding of this kind: where, what, and the command that mends it.
+    pub(super) fn found(&self, place: impl Into<String>, what: impl Into<String>, mend: impl Into<String>) -> Finding {
+        Finding {
+            severity: self.severity,
+            id: self.id,
+            place: place.into(),
+            what: what.into(),
+            mend: mend.into(),
+            waived: false,
+        }
+    }
+}
+
+macro_rules! checks {
+    ($($name:ident $id:literal $severity:ident $waivable:literal $means:literal $mends:literal;)*) => {
+        $(#[doc = concat!("`", $id, "`: ", $means)]
+        pub(super) const $name: Check =
+            Check { id: $id, severity: Severity::$severity, waivable: $waivable, means: $means, mends: $mends };)*
+
+        /// All checks, in the order of the documentation.
+        pub const CHECKS: &[Check] = &[$($name),*];
+    };
+}
+
+checks! {
+    KUBECONFIG "kubeconfig" Error false
+        "There is no kubeconfig, or it cannot be read or understood."
+        "Name one by `--kubeconfig FILE` or `KUBECONFIG`; `kubectl config view` shows what kubectl makes of it.";
+    CONTEXT_MISSING "context-missing" Error false
+        "The kubeconfig has no context of that name, none is current, or the context names a cluster or user that is not in the file."
+        "`kubectl config get-contexts` lists them; choose one by `--context NAME`.";
+    CREDENTIALS "credentials" Error false
+        "The certificate, key or login plugin that the kubeconfig names cannot be used."
+        "`kubectl --context NAME version` shows the plugin's own words; log in again, or correct the paths in the kubeconfig.";
+    API_UNREACHABLE "api-unreachable" Error false
+        "Nothing answers at the address of the API server."
+        "See that the cluster is up and that this machine reaches it: VPN, firewall, `HTTPS_PROXY` and `NO_PROXY`.";
+    CERTIFICATE_NAME "certificate-name" Error false
+        "The certificate of the API server is for other names than the one in the kubeconfig."
+        "Put one of the certificate's names into `server`, or into `tls-server-name` of the cluster.";
+    CERTIFICATE_UNTRUSTED "certificate-untrusted" Error false
+        "The certificate of the API server is expired, or not signed by the authority in the kubeconfig."
+        "Fetch the kubeconfig of this cluster anew; renew the API server's certificate if it has expired.";
+    TOKEN_REJECTED "token-rejected" Error false
+        "The API server does not accept the credentials: expired, revoked, or of another cluster."
+        "Log in again, or put a new token into the kubeconfig: `kubectl config set-credentials USER --token=…`.";
+    API_ERROR "api-error" Error false
+        "The API server answers, but with an error."
+        "`kubectl get --raw /readyz?verbose` shows what is wrong with it.";
+    KUBERNETES_OLD "kubernetes-old" Error true
+        "The cluster is older than windlass or a chart needs (`kubeVersion` in its Chart.yaml). Older than windlass itself works with cannot be waived."
+        "Upgrade the cluster, or lay a chart over that supports it: `--catalog DIR`.";
+    HELM_MISSING "helm-missing" Error false
+        "No Helm was found, or not a version that works."
+        "Install Helm 4, or 3.18 or newer, or name one by `--helm FILE`.";
+    CHART_FAILS "chart-fails" Error true
+        "A chart cannot be rendered with the values that the answers give, so that nothing more is known of its release."
+        "The message names the value; correct the answer, and look at the rest with `windlass preflight` again.";
+    KIND_NOT_SERVED "kind-not-served" Error true
+        "A chart has an object of a kind that the cluster does not serve."
+        "Install what defines it (a CustomResourceDefinition), or switch the object off in the chart's values.";
+    RIGHTS_MISSING "rights-missing" Error true
+        "The user may not do what the plan needs. Asked of the API by access reviews, so that it holds whatever grants rights there."
+        "Have somebody run the command that is shown, or apply `docs/rbac.yaml`, which has all that windlass needs.";
+    RIGHTS_EXPLAIN "rights-explain" Warning true
+        "The user may not look at something that would explain why an install does not go on. The install itself works without."
+        "Have somebody run the command that is shown.";
+    NOT_CHECKED "not-checked" Warning true
+        "Something could not be looked at, so that the checks that are named were left out. They may hold or not."
+        "Have the right granted that the message names; `docs/rbac.yaml` has all of them.";
+    NAMESPACE_TERMINATING "namespace-terminating" Error true
+        "A namespace is being deleted: nothing can be made in it."
+        "Wait until it is gone; `kubectl get namespace NAME -o yaml` shows what holds it up.";
+    POD_SECURITY "pod-security" Error true
+        "The namespace enforces a stricter Pod Security level than the pods need, so that they would not be admitted."
+        "`kubectl label namespace NAME pod-security.kubernetes.io/enforce=LEVEL --overwrite`.";
+    QUOTA "quota" Error true
+        "The plan needs more than is left of a ResourceQuota of the namespace."
+        "Raise the quota, or ask for less: memory, volumes and replicas are answers.";
+    QUOTA_UNSET "quota-unset" Error true
+        "A ResourceQuota counts something that a container does not set and no LimitRange sets for it: such pods are refused."
+        "Give the namespace a LimitRange with a default.";
+    LIMIT_RANGE "limit-range" Error true
+        "A container or volume asks for more or less than a LimitRange of the namespace admits."
+        "Change the LimitRange, or the answer that sizes it.";
+    NO_STORAGE_CLASS "no-storage-class" Error true
+        "A volume names no StorageClass, and the cluster has no default one: it would never be made."
+        "Name one by `platform.storage_class`, or make one the default.";
+    STORAGE_CLASS_MISSING "storage-class-missing" Error true
+        "A volume names a StorageClass that is not there."
+        "`kubectl get storageclasses` lists those that are; answer `platform.storage_class` with one.";
+    STORAGE_CLASS_DEFAULTS "storage-class-defaults" Warning true
+        "Several StorageClasses are the default: volumes get the newest of them."
+        "Name one by `platform.storage_class`.";
+    STORAGE_BINDING "storage-binding" Warning true
+        "The StorageClass makes volumes before their pods are put on a node, which may be one that the volume cannot follow to."
+        "Use a class with `volumeBindingMode: WaitForFirstConsumer`.";
+    STORAGE_EXPANSION "storage-expansion" Warning true
+        "Volumes of the StorageClass cannot grow later."
+        "Choose sizes that last, or a class with `allowVolumeExpansion: true`.";
+    NO_INGRESS_CLASS "no-ingress-class" Error true
+        "An Ingress names no class, and the cluster has no default one: no controller would serve it."
+        "Name one by `platform.ingress_class`, or answer `platform.ingress_enabled=false`.";
+    INGRESS_CLASS_MISSING "ingress-class-missing" Error true
+        "An Ingress names a class that is not there."
+        "`kubectl get ingressclasses` lists those that are; answer `platform.ingress_class` with one.";
+    TLS_SECRET_MISSING "tls-secret-missing" Warning true
+        "An Ingress names a Secret with a certificate that is not in its namespace: most controllers then serve one of their own."
+        "`kubectl -n NAMESPACE create secret tls NAME --cert=FILE --key=FILE`.";
+    NO_NODES "no-nodes" Error true
+        "No node is ready to take pods."
+        "`kubectl get nodes` shows why: not ready, or cordoned.";
+    NODE_LABELS "node-labels" Error true
+        "No ready node carries the labels that a pod asks for."
+        "`kubectl label node NAME KEY=VALUE`, or change the selector in the chart's values.";
+    NODE_TAINTS "node-taints" Error true
+        "Every node that a pod could go to has a taint which the pod does not tolerate."
+        "`kubectl taint node NAME KEY-`, or give the pod a toleration in the chart's values.";
+    RESOURCES "resources" Error true
+        "A pod requests more cpu or memory than any node has left, or all pods together more than all nodes. A cluster that adds nodes by itself may still take them: waive it there."
+        "Ask for less (the memory answers of the component), or add a node.";
+    RESOURCES_TIGHT "resources-tight" Warning true
+        "Each pod fits on a node, and the sum fits too, but they were not seen to fit side by side."
+        "Ask for less, or add a node, or see where the scheduler puts them.";
+    IMAGE_REFERENCE "image-reference" Error true
+        "What a container has as its image is no image's name."
+        "Correct the answers that name the image and its tag.";
+    IMAGE_TAG "image-tag" Warning true
+        "An image has neither a tag nor a digest, or the tag `latest`: what runs would change by itself."
+        "Answer with a version's tag.";
+    PULL_SECRET_MISSING "pull-secret-missing" Error true
+        "Pods name a Secret with registry credentials that is not in their namespace and that windlass does not make."
+        "`kubectl -n NAMESPACE create secret docker-registry NAME …`, or let windlass make it: `platform.pull_secret: {file: …}`.";
+    RELEASE_FOREIGN "release-foreign" Error true
+        "A release has the name of one of ours, and windlass did not make it."
+        "Answer `COMPONENT.release` with another name; or waive this, and windlass upgrades that release.";
+    RELEASE_STUCK "release-stuck" Warning true
+        "Helm was killed in the middle of this release, or is still at work on it."
+        "Nothing, if no Helm is at work: windlass goes on from there. Else wait for it.";
+    DNS_DOMAIN "dns-domain" Error true
+        "The cluster's DNS serves another domain than `platform.cluster_domain`: addresses between components would not resolve. Not checked where there is no ConfigMap kube-system/coredns."
+        "Answer `platform.cluster_domain` with the domain that is shown.";
+    WEBHDFS_UNREACHABLE "webhdfs-unreachable" Error true
+        "HDFS is there and ready, but WebHDFS answers neither directly nor through the API's port-forward. Before HDFS is installed only the right to forward ports can be checked."
+        "`windlass -vv plan` shows what was tried; network policies and proxies in between are the usual reasons.";
+    CLOCK_SKEW "clock-skew" Warning true
+        "The clock of this machine and that of the API server differ. Locks allow for it; certificates and tokens may not."
+        "Set this machine's clock: `timedatectl set-ntp true`.";
+    DISK_FULL "disk-full" Error true
+        "There is no room to keep the journal of the run, or its file system cannot be written to."
+        "Make room, or keep runs elsewhere: `XDG_STATE_HOME=DIR`.";
+    DISK_LOW "disk-low" Warning true
+        "Little room is left where the journals of runs are kept."
+        "Make room, or keep runs elsewhere: `XDG_STATE_HOME=DIR`.";
+}
+
+/// A check by its id.
+#[must_use]
+pub fn check(id: &str) -> Option<&'static Check> {
+    CHECKS.iter().find(|check| check.id == id)
+}
+
+/// `docs/preflight.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Preflight
+
+`windlass preflight` looks at everything that an install will need and tells all that is wrong at once, errors before
+warnings, with the command that mends each. `windlass install` does the same first, if there is anything to do; errors
+end it with exit code 11 before anything is changed. `--waive ID` lets it go on in spite of a finding, and can be given
+more than once.
+
+What it asks of the cluster it only reads; the rights that the plan needs are asked of the API by access reviews. What
+may not be looked at is said, by `not-checked`, with the checks that were left out. `docs/rbac.yaml` has exactly the
+rights that windlass needs, those for looking among them.
+
+What is not checked: pods that Spark makes for jobs, hooks of charts, roles that a chart binds without defining them,
+and whether the images are in the registry.
+
+With `--json` it prints one object: `schema` (1), `event` (`preflight`), `cluster`, the numbers of `errors`, `warnings`
+and `waived`, and `findings`, each with `severity`, `id`, `where`, `what`, `mend` and `waived`.
+
+",
+    );
+    for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings")] {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "## {title}\n");
+        for check in CHECKS.iter().filter(|check| check.severity == severity) {
+            let waived = if check.waivable { "" } else { " Cannot be waived." };
+            let _ = writeln!(text, "### {}\n{}{waived}\n\n*Mended by:* {}\n", check.id, check.means, check.mends);
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_fit_a_command_line() {
+        for (index, check) in CHECKS.iter().enumerate() {
+            assert!(CHECKS[index + 1..].iter().all(|other| other.id != check.id), "{} twice", check.id);
+            assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.id);
+            assert!(check.means.ends_with('.') && check.mends.ends_with('.'), "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn the_documentation_is_this_table() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/preflight.md");
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(found == markdown(), "make it anew: cargo run -- preflight --list > docs/preflight.md");
+    }
+}

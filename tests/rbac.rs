@@ -1,0 +1,208 @@
+//! `docs/rbac.yaml` is exactly what preflight asks for, over all that the charts can render. Without Helm: kinds and
+//! roles are read from the templates themselves.
+//!
+//! To make it anew: `WINDLASS_UPDATE=1 cargo test --test rbac`
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use windlass::answers::{Answers, Resolved, from_flags, resolve};
+use windlass::catalog;
+use windlass::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
+use windlass::model::site::{Resource, Right};
+use windlass::model::{STATE_NAMESPACE, yaml};
+use windlass::preflight::{Rendered, Site, looks, needs};
+
+fn wanted() -> Resolved {
+    let catalog = catalog::load(&[]).unwrap();
+    let flags = ["livy.image=x.example/livy", "livy.image_tag=1", "platform.pull_secret=file:login.json"];
+    let flags = flags.map(str::to_owned);
+    let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+    resolve(&catalog, &answers).unwrap()
+}
+
+/// The objects that a chart's templates can render, as far as rights go: kinds, and what roles give away.
+fn objects(templates: &str, namespace: &str) -> Vec<ManifestObject> {
+    let mut found = Vec::new();
+    for document in templates.split("\n---\n") {
+        let line = |key: &str| document.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        let (Some(api), Some(kind)) = (line("apiVersion:"), line("kind:")) else { continue };
+        // kind: {{ ternary "DaemonSet" "StatefulSet" $daemonset }}
+        let kinds: Vec<&str> =
+            if kind.contains('"') { kind.split('"').skip(1).step_by(2).collect() } else { vec![kind] };
+        let mut body = json!({});
+        if let Some((_, rules)) = document.split_once("\nrules:\n") {
+            let rules: String = rules.lines().map(|line| format!("{line}\n")).collect();
+            body["rules"] = yaml::from_str::<Value>(&rules).unwrap();
+        }
+        for kind in kinds {
+            assert!(kind.chars().all(char::is_alphabetic), "{kind} is no kind: teach this test to read it");
+            let object = if kind.starts_with("Cluster") {
+                ObjectRef::cluster_wide(api, kind, "x")
+            } else {
+                ObjectRef::namespaced(api, kind, namespace, "x")
+            };
+            found.push(ManifestObject { object, body: body.clone() });
+        }
+    }
+    found
+}
+
+fn plural(kind: &str) -> String {
+    let word = kind.to_lowercase();
+    if word.ends_with('s') { format!("{word}es") } else { format!("{word}s") }
+}
+
+/// Everything that preflight asks for, and looks at, where the namespaces are there.
+fn asked() -> BTreeSet<Right> {
+    let wanted = wanted();
+    let mut site = Site::default();
+    let mut rendered = Vec::new();
+    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
+        let files = release.chart.iter().filter(|(path, _)| path.starts_with("templates/") && path.ends_with(".yaml"));
+        let text: Vec<String> = files.map(|(_, bytes)| String::from_utf8(bytes.to_vec()).unwrap()).collect();
+        let objects = objects(&text.join("\n---\n"), &release.namespace);
+        assert!(objects.len() > 2, "no objects were found in the chart of {}", release.name);
+        for object in &objects {
+            let ObjectRef { api_version, kind, namespace, .. } = &object.object;
+            let group = api_version.split_once('/').map_or("", |(group, _)| group);
+            let resource = Resource { group: group.to_owned(), plural: plural(kind), namespaced: namespace.is_some() };
+            site.resources.insert((api_version.clone(), kind.clone()), resource);
+        }
+        let key = ReleaseKey::new(&release.namespace, &release.name);
+        rendered.push(Rendered { key, incompatible: None, objects: Ok(objects) });
+    }
+    let needs = needs(&wanted, &rendered, &site);
+    let rights = needs.rights.iter().map(|need| need.right.clone());
+    rights.chain(looks(needs.namespaces.keys())).collect()
+}
+
+/// The rules that grant these rights, as few as can be read.
+fn rules(rights: &[&Right]) -> String {
+    let mut verbs: BTreeMap<(&str, &str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    for right in rights {
+        // In a Role, the namespace is its own.
+        let name = right.name.as_deref().filter(|_| right.resource != "namespaces");
+        verbs.entry((&right.group, &right.resource, name)).or_default().insert(&right.verb);
+    }
+    let mut rules: BTreeMap<(&str, Option<&str>, Vec<&str>), Vec<&str>> = BTreeMap::new();
+    for ((group, resource, name), verbs) in verbs {
+        rules.entry((group, name, verbs.into_iter().collect())).or_default().push(resource);
+    }
+    let mut text = String::new();
+    for ((group, name, verbs), resources) in rules {
+        let group = if group.is_empty() { "\"\"" } else { group };
+        let name = name.map(|name| format!(", resourceNames: [{name}]")).unwrap_or_default();
+        let (resources, verbs) = (resources.join(", "), verbs.join(", "));
+        writeln!(text, "- {{apiGroups: [{group}], resources: [{resources}]{name}, verbs: [{verbs}]}}").unwrap();
+    }
+    text
+}
+
+fn rbac() -> String {
+    let rights = asked();
+    let mut scopes: BTreeMap<Option<&str>, Vec<&Right>> = BTreeMap::new();
+    for right in &rights {
+        scopes.entry(right.namespace.as_deref()).or_default().push(right);
+    }
+    let levels = wanted();
+    let levels: BTreeMap<&str, &str> = levels
+        .components
+        .iter()
+        .filter_map(|component| component.release.as_ref())
+        .map(|release| (release.namespace.as_str(), release.pod_security.as_str()))
+        .collect();
+    let mut text = String::from(
+        "# Exactly the rights that windlass needs to install, prove, look after and uninstall the platform, for a
+# ServiceAccount: with these, `windlass preflight` finds none missing. Namespaces are made here, so that it needs no
+# right to make any; other names go in their place if the answers name others. DataNodes on folders of the nodes
+# (hdfs.datanode_kind: daemonset) need Pod Security privileged in their namespace.
+#
+#   kubectl apply -f docs/rbac.yaml
+#   kubectl -n windlass-system create token windlass
+#
+# Made by: WINDLASS_UPDATE=1 cargo test --test rbac
+",
+    );
+    for namespace in scopes.keys().flatten().filter(|name| **name != "kube-system") {
+        let level = levels.get(namespace).unwrap_or(&"restricted");
+        let labels: Vec<String> = ["enforce", "warn", "audit"]
+            .iter()
+            .map(|mode| format!("pod-security.kubernetes.io/{mode}: {level}"))
+            .collect();
+        let metadata = if *namespace == STATE_NAMESPACE {
+            format!("{{name: {namespace}}}")
+        } else {
+            format!("{{name: {namespace}, labels: {{{}}}}}", labels.join(", "))
+        };
+        writeln!(text, "---\napiVersion: v1\nkind: Namespace\nmetadata: {metadata}").unwrap();
+    }
+    writeln!(
+        text,
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: windlass, namespace: {STATE_NAMESPACE}}}"
+    )
+    .unwrap();
+    for (namespace, rights) in &scopes {
+        let (kind, place) = match namespace {
+            None => ("ClusterRole", String::new()),
+            Some(namespace) => ("Role", format!(", namespace: {namespace}")),
+        };
+        let api = "apiVersion: rbac.authorization.k8s.io/v1";
+        write!(text, "---\n{api}\nkind: {kind}\nmetadata: {{name: windlass{place}}}\nrules:\n{}", rules(rights))
+            .unwrap();
+        write!(
+            text,
+            "---\n{api}\nkind: {kind}Binding\nmetadata: {{name: windlass{place}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: windlass}}\n\
+             subjects: [{{kind: ServiceAccount, name: windlass, namespace: {STATE_NAMESPACE}}}]\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_documented_rights_are_those_that_preflight_asks_for() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rbac.yaml");
+    let wanted = rbac();
+    if std::env::var_os("WINDLASS_UPDATE").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    for (line, (found, wanted)) in found.lines().zip(wanted.lines()).enumerate() {
+        assert_eq!(
+            found,
+            wanted,
+            "docs/rbac.yaml:{}: make it anew: WINDLASS_UPDATE=1 cargo test --test rbac",
+            line + 1
+        );
+    }
+    assert!(found == wanted, "docs/rbac.yaml is of another length: WINDLASS_UPDATE=1 cargo test --test rbac");
+}
+
+#[test]
+fn every_rule_names_what_it_grants() {
+    let rights = asked();
+    assert!(rights.len() > 100, "only {} rights", rights.len());
+    for right in &rights {
+        assert!(!right.verb.contains('*') && !right.resource.contains('*') && !right.group.contains('*'), "{right}");
+    }
+    let named = |text: &str| rights.iter().any(|right| right.to_string() == text);
+    for text in [
+        "patch statefulsets.apps in apache-hdfs",
+        "create daemonsets.apps in apache-hdfs",
+        "deletecollection services in apache-livy",
+        "list pods",
+        "create clusterroles.rbac.authorization.k8s.io",
+        "get pods/portforward in apache-hdfs",
+        "update leases.coordination.k8s.io in windlass-system",
+        "get namespaces apache-livy in apache-livy",
+    ] {
+        assert!(named(text), "{text} is not asked for");
+    }
+    assert!(!named("create namespaces"));
+}
