@@ -86,7 +86,7 @@ pub(super) fn taken_over(old: &Lock, standing: Standing) -> String {
     match standing {
         Standing::Dead => format!("taking over the lock of {old}, whose process on this machine is gone"),
         _ => {
-            let renewed = old.renewed.map_or_else(|| "never".to_owned(), |time| clock(time));
+            let renewed = old.renewed.map_or_else(|| "never".to_owned(), clock);
             format!("taking over the lock of {old}, which was last renewed at {renewed}")
         }
     }
