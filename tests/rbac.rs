@@ -3,7 +3,7 @@
 //!
 //! To make it anew: `WINDLASS_UPDATE=1 cargo test --test rbac`
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
