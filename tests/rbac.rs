@@ -3,7 +3,7 @@
 //!
 //! To make it anew: `WINDLASS_UPDATE=1 cargo test --test rbac`
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -81,6 +81,9 @@ fn asked() -> BTreeSet<Right> {
     rights.chain(looks(needs.namespaces.keys())).collect()
 }
 
+/// Group, name of the one object if it is one, and verbs: resources that share these make one rule.
+type Granted<'a> = (&'a str, Option<&'a str>, Vec<&'a str>);
+
 /// The rules that grant these rights, as few as can be read.
 fn rules(rights: &[&Right]) -> String {
     let mut verbs: BTreeMap<(&str, &str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
@@ -89,7 +92,7 @@ fn rules(rights: &[&Right]) -> String {
         let name = right.name.as_deref().filter(|_| right.resource != "namespaces");
         verbs.entry((&right.group, &right.resource, name)).or_default().insert(&right.verb);
     }
-    let mut rules: BTreeMap<(&str, Option<&str>, Vec<&str>), Vec<&str>> = BTreeMap::new();
+    let mut rules: BTreeMap<Granted<'_>, Vec<&str>> = BTreeMap::new();
     for ((group, resource, name), verbs) in verbs {
         rules.entry((group, name, verbs.into_iter().collect())).or_default().push(resource);
     }

@@ -55,10 +55,10 @@ impl Quantity {
             let units = [("Gi", nano << 30), ("Mi", nano << 20), ("Ki", nano << 10)];
             let (unit, size) = units.into_iter().find(|(_, size)| amount >= *size).unwrap_or(("", nano));
             let tenths = (amount * 10 + size / 2) / size;
-            let fraction = if tenths % 10 == 0 { String::new() } else { format!(".{}", tenths % 10) };
+            let fraction = if tenths.is_multiple_of(10) { String::new() } else { format!(".{}", tenths % 10) };
             return format!("{sign}{}{fraction}{unit}", tenths / 10);
         }
-        if amount % nano == 0 {
+        if amount.is_multiple_of(nano) {
             return format!("{sign}{}", amount / nano);
         }
         format!("{sign}{}m", amount.div_ceil(nano / 1000))

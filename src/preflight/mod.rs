@@ -1,5 +1,5 @@
 //! Looks at everything that an install will need, before anything is written, and tells all that is wrong at once.
-//! [`needs`] says what the plan asks for, [`facts`] what the cluster has, and [`judge()`] compares the two.
+//! [`needs()`] says what the plan asks for, [`Facts`] what the cluster has, and [`judge()`] compares the two.
 
 mod connect;
 mod facts;

@@ -111,8 +111,9 @@ fn answered(kubeconfig: &Path, args: &[&str]) -> Command {
 #[track_caller]
 fn report(command: &mut Command) -> (i32, Value) {
     let ran = run(command.arg("--json"));
-    let report = serde_json::from_str(ran.out.trim());
-    (ran.code, report.unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err)))
+    let report: serde_json::Result<Value> = serde_json::from_str(ran.out.trim());
+    assert!(report.is_ok(), "{report:?}: {}{}", ran.out, ran.err);
+    (ran.code, report.unwrap())
 }
 
 fn ids(report: &Value) -> Vec<String> {

@@ -7,10 +7,13 @@ use crate::model::site::Right;
 use crate::preflight::needs::{RightNeed, Use};
 use crate::preflight::table::{RIGHTS_EXPLAIN, RIGHTS_MISSING};
 
+/// Namespace, resource, name, and what for: verbs that share these are told together.
+type Scope = (Option<String>, String, Option<String>, Use);
+
 impl Judge<'_> {
     pub(super) fn rights(&mut self) {
         // What an install must have is told once, even if a role gives it away, too.
-        let mut missing: BTreeMap<(Option<String>, String, Option<String>, Use), Vec<String>> = BTreeMap::new();
+        let mut missing: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
         let mut told: Vec<&Right> = Vec::new();
         let mut needs: Vec<&RightNeed> = self.needs.rights.iter().collect();
         needs.sort_by_key(|need| &need.used);

@@ -312,7 +312,7 @@ fn tag_of(image: &str) -> Result<Option<&str>, &'static str> {
         return Err("its registry is no host");
     }
     match tag {
-        Some(tag) if tag.is_empty() => Err("its tag is empty"),
+        Some("") => Err("its tag is empty"),
         Some(tag)
             if tag.len() > 128 || !tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) =>
         {
