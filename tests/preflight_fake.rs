@@ -11,16 +11,11 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use windlass::driver::kube::{Cluster, ConnectOptions};
 use windlass::model::site::Right;
 use windlass::preflight::{RightNeed, Use, connect_finding, review};
-
-const AUTHORITY: &str = include_str!("fakes/tls/authority.pem");
-const CERTIFICATE: &str = include_str!("fakes/tls/server.pem");
-const KEY: &str = include_str!("fakes/tls/server.key");
 
 /// Serves an API that says that it is this version, takes one token, and grants all but deleting and portforwarding.
 async fn serve(version: &'static str) -> String {
@@ -121,8 +116,9 @@ async fn an_old_cluster_an_expired_token_and_a_wrong_context_are_findings() {
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_a_finding() {
-    let certificates = vec![CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["elsewhere.example".to_owned()]).unwrap();
+    let certificates = vec![made.cert.der().clone()];
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -144,7 +140,7 @@ async fn a_certificate_for_another_name_is_a_finding() {
     });
     let dir = tempfile::tempdir().unwrap();
     let authority = dir.path().join("authority.pem");
-    std::fs::write(&authority, AUTHORITY).unwrap();
+    std::fs::write(&authority, made.cert.pem()).unwrap();
     let kubeconfig = kubeconfig(dir.path(), &server, "good", Some(&authority));
     let options = ConnectOptions { kubeconfig: Some(kubeconfig), context: None };
     let error = Cluster::connect(&options).await.unwrap_err();
