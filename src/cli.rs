@@ -241,7 +241,7 @@ pub struct UninstallArgs {
 /// `support-bundle`.
 #[derive(Debug, Args)]
 pub struct SupportArgs {
-    /// Write it to FILE instead of ./windlass-support-<time>.tar.gz
+    /// Write it to FILE instead of ./windlass-support-TIME.tar.gz
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// This namespace too, besides those of the platform; may be repeated

@@ -402,7 +402,7 @@ fn c16b_the_support_bundle_has_everything_but_secrets() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c20_killed_installs_and_uninstalls_are_gone_on_with() {
+fn soak_killed_installs_and_uninstalls_are_gone_on_with() {
     trust::kills();
 }
 
