@@ -133,7 +133,7 @@ async fn keep(
             Ok(None) => break,
             // A machine that slept finds its lock expired, whatever a monotonic clock says.
             Err(_) if since(good) >= LOCK_LASTS - MARGIN => break,
-            Err(error) => tracing::debug!(%error, "the lock was not renewed"),
+            Err(error) => tracing::warn!("the lock was not renewed: {:#}", anyhow::Error::new(error)),
         }
     }
     lost.store(true, Ordering::Release);

@@ -96,7 +96,7 @@ fn remembering(all: &mut Collected, site: &Site) {
     let system = Some(STATE_NAMESPACE);
     all.namespace(STATE_NAMESPACE, site);
     all.must(system, "", "secrets", &["get", "create", "patch"]);
-    all.must(system, "coordination.k8s.io", "leases", &["get", "create", "update", "delete"]);
+    all.must(system, "coordination.k8s.io", "leases", &["get", "create", "update", "patch", "delete"]);
 }
 
 /// What windlass and Helm do in the namespace of a release, whatever the chart has.
