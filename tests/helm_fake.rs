@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,9 +26,7 @@ impl Fake {
             "#!/bin/sh\nDIR={}\nif [ \"$1\" = version ]; then echo {version}; exit 0; fi\n{script}\n",
             dir.path().display()
         );
-        let path = dir.path().join("helm");
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&dir.path().join("helm"), &text);
         Self { dir }
     }
 
@@ -47,6 +46,16 @@ impl Fake {
         let target = KubeTarget { kubeconfig: PathBuf::from("/private/kubeconfig"), context: "there".to_owned() };
         self.find().await.unwrap().for_target(target)
     }
+}
+
+/// By another process: a file that this one has open for writing is open, too, in whatever another test has just forked,
+/// and a program that is open for writing anywhere cannot be started ("text file busy").
+fn write_program(path: &Path, text: &str) {
+    let script = "cat > \"$0\" && chmod 755 \"$0\"";
+    let mut shell = std::process::Command::new("sh");
+    let mut child = shell.args(["-c", script]).arg(path).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 fn key() -> ReleaseKey {
@@ -96,7 +105,7 @@ async fn versions_that_do_not_do_are_refused_with_the_path() {
 #[tokio::test]
 async fn a_helm_that_does_not_answer_is_named() {
     let fake = Fake::new("v4.2.4", "");
-    std::fs::write(fake.path(), "#!/bin/sh\necho no helm here >&2; exit 127\n").unwrap();
+    write_program(&fake.path(), "#!/bin/sh\necho no helm here >&2; exit 127\n");
     let err = fake.find().await.unwrap_err();
     assert!(matches!(&err, FindError::Ask { source: ProcessError::Failed { .. }, .. }), "{err:?}");
 }
