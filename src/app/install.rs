@@ -262,6 +262,7 @@ pub(super) async fn execute(
         policy: ReadyPolicy::default(),
         locked: turn.is_locked(),
         succeeds_dead: turn.succeeds_dead(),
+        begun: std::sync::Mutex::default(),
         run: run.clone(),
         uploads: tokio::sync::Mutex::default(),
         state: tokio::sync::Mutex::default(),
@@ -271,18 +272,18 @@ pub(super) async fn execute(
     let shown = tokio::spawn(show(listener, output.renderer(), journal, turn.cancel.clone()));
     let outcome = engine::run(&plan, info, world.clone(), events, turn.cancel.clone()).await;
     let shown = shown.await.or_exit(Exit::Unexpected);
-    if let (Ok((state, _)), false) = (&shown, turn.lost()) {
+    if let (Ok((state, _)), None) = (&shown, turn.lost()) {
         remember_proofs(&world, &plan, state, output).await;
     }
     let lost = turn.end().await;
     let (state, trouble) = shown?;
     let exit = match outcome {
-        Outcome::Stopped if lost => Exit::LockLost,
+        Outcome::Stopped if lost.is_some() => Exit::LockLost,
         Outcome::Succeeded if trouble.is_some() => Exit::Unexpected,
         other => Exit::from(other),
     };
-    if lost {
-        output.remark("warning: the lock was lost in mid-run, so the run was stopped: the API server was out of reach for too long, or somebody unlocked it");
+    if let Some(why) = lost {
+        output.remark(&format!("warning: the lock was lost in mid-run, so the run was stopped: {why}"));
     }
     if let Some(trouble) = &trouble {
         output.remark(&format!("warning: {trouble}"));

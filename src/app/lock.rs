@@ -1,7 +1,6 @@
 //! One operator at a time: the lock is taken before the first write, renewed while the run lasts, and given back.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,15 +21,22 @@ const RENEW_EVERY: Duration = Duration::from_secs(8);
 /// This long before it expires the run gives up, so that its last write has ended by then.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// How often two who want it at the same time may be in each other's way.
-const TRIES: u32 = 5;
+/// After a renewal that failed, how soon it is tried again.
+const RENEW_AGAIN: Duration = Duration::from_secs(2);
+
+/// How often two who want it at the same time may be in each other's way, or the API server out of reach.
+const TRIES: u32 = 8;
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// A lock that is held.
 pub(super) struct Held {
     cluster: Cluster,
     keeper: tokio::task::JoinHandle<Lock>,
     stop: CancellationToken,
-    lost: Arc<AtomicBool>,
+    /// Why it was lost, once it was.
+    lost: Arc<OnceLock<String>>,
     /// The lock that was taken over, if there was one.
     pub took_over: Option<(Lock, Standing)>,
 }
@@ -45,36 +51,55 @@ pub(super) async fn take(
     let process = own_process().or_exit(Exit::Unexpected)?;
     let holder = Holder { who: who(), command: command.to_owned(), run: run.to_owned(), process };
     let ahead = cluster.clock_ahead().await.or_exit(Exit::Unusable)?;
+    let (mut took_over, mut trouble) = (None, None);
     for _ in 0..TRIES {
         let now = Timestamp::now() + ahead;
         let old = cluster.lock().await.or_exit(Exit::Unusable)?;
-        let standing = old.as_ref().map(|old| old.standing(now, still_runs));
+        // Ours: it was taken by a try whose answer did not come.
+        let ours = old.as_ref().is_some_and(|old| old.run == run);
+        let standing = old.as_ref().filter(|_| !ours).map(|old| old.standing(now, still_runs));
         if let (Some(old), Some(Standing::Held)) = (&old, standing) {
             return Err(Failed::text(Exit::Locked, locked(old, cluster, now)));
         }
-        let Some(lock) = cluster.take_lock(&holder, old.as_ref(), now).await.or_exit(Exit::Unusable)? else {
-            continue;
+        if !ours {
+            took_over = old.clone().zip(standing);
+        }
+        let lock = match cluster.take_lock(&holder, old.as_ref(), now).await {
+            Ok(Some(lock)) => lock,
+            Ok(None) => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) if error.source.is_transient() => {
+                tokio::time::sleep(error.source.retry_after.unwrap_or(PAUSE)).await;
+                trouble = Some(error);
+                continue;
+            }
+            Err(error) => return Err(Failed::new(Exit::Unusable, error)),
         };
-        let (stop, lost) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
+        let (stop, lost) = (CancellationToken::new(), Arc::new(OnceLock::new()));
         let keeper = keep(cluster.clone(), lock, ahead, stop.clone(), cancel.clone(), lost.clone());
         let keeper = tokio::spawn(keeper);
-        return Ok(Held { cluster: cluster.clone(), keeper, stop, lost, took_over: old.zip(standing) });
+        return Ok(Held { cluster: cluster.clone(), keeper, stop, lost, took_over });
+    }
+    if let Some(error) = trouble {
+        return Err(Failed::new(Exit::Unusable, error));
     }
     let text = format!("others keep taking the lock of {} at the same moment; run it again", target(cluster.info()));
     Err(Failed::text(Exit::Locked, text))
 }
 
 impl Held {
-    /// Whether it was lost.
-    pub(super) fn lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+    /// Why it was lost, if it was.
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
     }
 
     /// Gives it back. What cannot be given back expires.
     pub(super) async fn give_back(self) {
         self.stop.cancel();
         if let Ok(lock) = self.keeper.await
-            && !self.lost.load(Ordering::Acquire)
+            && self.lost.get().is_none()
         {
             let _ = self.cluster.drop_lock(&lock).await;
         }
@@ -118,25 +143,28 @@ async fn keep(
     ahead: SignedDuration,
     stop: CancellationToken,
     cancel: CancellationToken,
-    lost: Arc<AtomicBool>,
+    lost: Arc<OnceLock<String>>,
 ) -> Lock {
-    let mut good = SystemTime::now();
-    loop {
+    let (mut good, mut every) = (SystemTime::now(), RENEW_EVERY);
+    let why = loop {
         let left = (LOCK_LASTS - MARGIN).saturating_sub(since(good));
         tokio::select! {
             () = stop.cancelled() => return lock,
-            () = tokio::time::sleep(RENEW_EVERY.min(left)) => {}
+            () = tokio::time::sleep(every.min(left)) => {}
         }
         let before = SystemTime::now();
         match cluster.renew_lock(&lock, Timestamp::now() + ahead).await {
-            Ok(Some(renewed)) => (lock, good) = (renewed, before),
-            Ok(None) => break,
+            Ok(Some(renewed)) => (lock, good, every) = (renewed, before, RENEW_EVERY),
+            Ok(None) => break "somebody unlocked it".to_owned(),
             // A machine that slept finds its lock expired, whatever a monotonic clock says.
-            Err(_) if since(good) >= LOCK_LASTS - MARGIN => break,
-            Err(error) => tracing::warn!("the lock was not renewed: {:#}", anyhow::Error::new(error)),
+            Err(error) if since(good) >= LOCK_LASTS - MARGIN => {
+                break format!("{:#}", anyhow::Error::new(error));
+            }
+            Err(_) => every = RENEW_AGAIN,
         }
-    }
-    lost.store(true, Ordering::Release);
+    };
+    // Nobody else sets it.
+    let _ = lost.set(why);
     cancel.cancel();
     lock
 }

@@ -51,14 +51,14 @@ impl Turn {
         took_over.is_some_and(|(_, standing)| *standing == Standing::Dead)
     }
 
-    /// Whether the lock was lost.
-    pub(super) fn lost(&self) -> bool {
-        self.held.as_ref().is_some_and(Held::lost)
+    /// Why the lock was lost, if it was.
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.held.as_ref().and_then(Held::lost)
     }
 
-    /// Gives the lock back; says whether it was lost before.
-    pub(super) async fn end(self) -> bool {
-        let lost = self.lost();
+    /// Gives the lock back; says why it was lost before, if it was.
+    pub(super) async fn end(self) -> Option<String> {
+        let lost = self.lost().map(str::to_owned);
         if let Some(held) = self.held {
             held.give_back().await;
         }

@@ -307,7 +307,7 @@ const fn limits(step: &Step) -> (Duration, u32) {
         Step::Namespace { .. } | Step::PullSecret { .. } | Step::Record { .. } | Step::Forget { .. } => (60, 3),
         Step::RemovePullSecret { .. } | Step::RemoveByLabel { .. } => (120, 3),
         // A release that a Helm out of sight works on is waited for that long, too.
-        Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 1),
+        Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
         Step::Ready { .. } => (900, 0),
         Step::PurgeClaims { .. } | Step::RemoveNamespace { .. } => (300, 3),
         Step::Act { action, .. } => match action {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
+mod api;
 mod preflight;
 mod support;
 mod trust;
@@ -402,6 +403,18 @@ fn c16b_the_support_bundle_has_everything_but_secrets() {
 
 #[test]
 #[ignore = "needs the sandbox"]
+fn c16d_hdfs_can_be_read_while_its_datanodes_are_upgraded() {
+    trust::a_rolling_upgrade_of_hdfs();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c16e_nothing_that_a_run_leaves_tells_a_secret() {
+    trust::nothing_tells_a_secret();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
 fn soak_killed_installs_and_uninstalls_are_gone_on_with() {
     trust::kills();
 }
@@ -423,6 +436,18 @@ fn c18_exactly_the_documented_rights_are_enough() {
 fn c19_preflight_finds_what_a_site_lacks_and_is_quick() {
     preflight::nothing_wrong_and_quickly();
     preflight::what_a_site_can_lack();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c20_an_api_that_refuses_forgets_and_is_slow() {
+    api::an_api_that_refuses_forgets_and_is_slow();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c21_an_api_that_dies() {
+    api::an_api_that_dies();
 }
 
 #[test]

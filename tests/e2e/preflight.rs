@@ -65,7 +65,7 @@ fn apply(text: &str) {
 }
 
 /// A kubeconfig as the sandbox's, changed.
-fn kubeconfig(name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+pub(crate) fn kubeconfig(name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
     let mut config = kubectl_json(&["config", "view", "--raw", "--minify", "--flatten"]);
     change(&mut config);
     let file = scratch().join(name);
@@ -89,7 +89,7 @@ fn no_account() {
 }
 
 /// windlass with another kubeconfig than the sandbox's, and its Helm.
-fn windlass_with(kubeconfig: &Path, args: &[&str]) -> Command {
+pub(crate) fn windlass_with(kubeconfig: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(WINDLASS);
     command.args(args).arg("--kubeconfig").arg(kubeconfig).arg("--helm").arg(sandbox().join("bin/helm"));
     command.env("XDG_STATE_HOME", scratch().join("state")).env_remove("KUBECONFIG").stdin(Stdio::null());
@@ -100,7 +100,7 @@ fn windlass_with(kubeconfig: &Path, args: &[&str]) -> Command {
 }
 
 /// The same with the sandbox's answers and the jars.
-fn answered(kubeconfig: &Path, args: &[&str]) -> Command {
+pub(crate) fn answered(kubeconfig: &Path, args: &[&str]) -> Command {
     let args = with_jars(args);
     let mut command = windlass_with(kubeconfig, &args.iter().map(String::as_str).collect::<Vec<_>>());
     command.arg("--answers").arg(sandbox().join("answers.yaml"));

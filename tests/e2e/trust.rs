@@ -113,6 +113,115 @@ pub(crate) fn a_failed_upgrade_and_the_way_back() {
     install(&[]).exits(0).says("nothing to do");
 }
 
+pub(crate) fn a_rolling_upgrade_of_hdfs() {
+    let two = ["--no-verify", "--set", "hdfs.datanode_replicas=2", "--set", "hdfs.replication=2"];
+    install(&two).exits(0);
+    let file = "/tmp/read-me";
+    let words = "read while the DataNodes are upgraded";
+    let write = format!("echo {words} | hdfs dfs -put -f - {file} && hdfs dfs -setrep -w 2 {file}");
+    let namenode = ["-n", "apache-hdfs", "exec", "my-hdfs-namenode-0", "--", "bash", "-c"];
+    kubectl(&[&namenode[..], &[&write]].concat());
+    let uid = |pod: &str| text(&kubectl_json(&["-n", "apache-hdfs", "get", "pod", pod])["metadata"]["uid"]);
+    let pods = ["my-hdfs-namenode-0", "my-hdfs-datanode-0", "my-hdfs-datanode-1"];
+    let before = pods.map(uid);
+    let args = with_jars(&[&["install", "--yes"], &two[..], &["--set", "hdfs.datanode_memory=520Mi"]].concat());
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut child = windlass(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut reads = 0;
+    while child.try_wait().unwrap().is_none() {
+        let ran =
+            run(kubectl_command(&[&namenode[..], &[&format!("hdfs dfs -cat {file}")]].concat()).stdin(Stdio::null()));
+        assert_eq!((ran.code, ran.out.trim()), (0, words), "read {reads}: {}", ran.err);
+        reads += 1;
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(reads > 3, "{reads} reads");
+    let after = pods.map(uid);
+    assert_eq!(after[0], before[0], "what had not changed was left alone");
+    assert!(after[1] != before[1] && after[2] != before[2]);
+    // Back to one, with all that it needs.
+    hdfs(&["dfs", "-rm", "-skipTrash", file]);
+    install(&["--no-verify"]).exits(0);
+    kubectl(&["-n", "apache-hdfs", "delete", "pvc", "data-my-hdfs-datanode-1"]);
+}
+
+pub(crate) fn nothing_tells_a_secret() {
+    // Acceptance 6: whatever a run leaves, and what anybody on this machine sees of its processes.
+    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
+    let auth: serde_json::Value = serde_json::from_str(&auth).unwrap();
+    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
+    let secrets: Vec<String> =
+        ["password", "auth"].iter().filter_map(|field| login[field].as_str()).map(str::to_owned).collect();
+    assert!(!secrets.is_empty() && secrets.iter().all(|secret| secret.len() >= 8), "there is something to look for");
+    // The Secret is written again, too.
+    kubectl(&["-n", "apache-livy", "delete", "secret", "windlass-registry"]);
+    let args = with_jars(&["install", "--yes", "-vv", "--json", "--set", "livy.memory=800Mi"]);
+    let mut command = windlass(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let said = std::thread::spawn(move || {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut out, &mut text).unwrap();
+        text
+    });
+    let diagnosed = std::thread::spawn(move || {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut err, &mut text).unwrap();
+        text
+    });
+    let mut lines = String::new();
+    while child.try_wait().unwrap().is_none() {
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if line.windows(4).any(|part| part == b"helm" || part == b"wind") {
+                lines.push_str(&String::from_utf8_lossy(&line));
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ended = child.wait().unwrap();
+    let (said, diagnosed) = (said.join().unwrap(), diagnosed.join().unwrap());
+    assert!(ended.success(), "{said}{diagnosed}");
+    assert!(lines.contains("upgrade"), "no Helm was seen");
+    let mut places = vec![("stdout", said), ("stderr", diagnosed), ("command lines", lines)];
+    let decoded = "{{range .items}}{{range $k, $v := .data}}{{$v | base64decode}}{{println}}{{end}}{{end}}";
+    let template = format!("go-template={decoded}");
+    for (namespace, kind) in
+        [("apache-livy", "helm.sh/release.v1"), ("apache-hdfs", "helm.sh/release.v1"), ("windlass-system", "Opaque")]
+    {
+        let field = format!("type={kind}");
+        let held = kubectl(&["-n", namespace, "get", "secrets", "--field-selector", &field, "-o", &template]);
+        assert!(!held.trim().is_empty(), "{namespace}");
+        let inside = if kind == "Opaque" { held } else { held.lines().map(unpacked).collect() };
+        places.push((namespace, inside));
+    }
+    for secret in &secrets {
+        for (place, text) in &places {
+            assert!(!text.contains(secret), "{place} tells a secret");
+        }
+        let mut grep = std::process::Command::new("grep");
+        let found = run(grep.args(["-rlF", secret]).arg(scratch().join("state")));
+        assert_eq!(found.code, 1, "{}", found.out);
+    }
+    install(&["--no-verify"]).exits(0);
+}
+
+/// A release's record: gzip in base64.
+fn unpacked(record: &str) -> String {
+    use std::io::Write as _;
+    let mut child = std::process::Command::new("sh");
+    let child = child.args(["-c", "base64 -d | gzip -dc"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let record = record.to_owned();
+    let written = std::thread::spawn(move || stdin.write_all(record.as_bytes()).unwrap());
+    let output = child.wait_with_output().unwrap();
+    written.join().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\"manifest\""), "{} bytes", text.len());
+    text
+}
+
 pub(crate) fn support_bundle() {
     // Twenty secrets where secrets are found: in Secrets, and in what others wrote about them.
     let planted: Vec<String> =

@@ -68,6 +68,8 @@ pub enum FailureKind {
     Unauthorized,
     /// The API could not be reached.
     Unreachable,
+    /// The API is there but could not answer then, or the connection broke.
+    Unavailable,
     /// The namespace does not exist.
     NoNamespace,
     /// A hook failed.
@@ -95,6 +97,23 @@ impl FailureKind {
         } else if any(&["cluster unreachable", "connection refused", "no such host", "i/o timeout", "no route to host"])
         {
             Self::Unreachable
+        } else if any(&[
+            "currently unable to handle the request",
+            "service unavailable",
+            "too many requests",
+            "request has been received too many",
+            "please try again",
+            "etcdserver:",
+            "connection reset by peer",
+            "connection lost",
+            "broken pipe",
+            "unexpected eof",
+            ": eof",
+            "tls handshake timeout",
+            "server is shutting down",
+            "too old resource version",
+        ]) {
+            Self::Unavailable
         } else if any(&["must be logged in to the server", "unauthorized"]) {
             Self::Unauthorized
         } else if any(&["values don't meet the specifications of the schema"]) {
@@ -138,7 +157,7 @@ impl FailureKind {
     /// Whether trying the same again can help.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Timeout)
+        matches!(self, Self::Unreachable | Self::Unavailable | Self::Timeout)
     }
 
     /// What a user can do about it; nothing where only the message itself can tell.
@@ -281,6 +300,14 @@ mod tests {
             ("Error: UPGRADE FAILED: context deadline exceeded", FailureKind::Timeout),
             ("Error: uninstall: Release not loaded: x: release: not found", FailureKind::NotFound),
             ("Error: path \"/no/chart\" not found", FailureKind::Chart),
+            (
+                "Error: UPGRADE FAILED: the server is currently unable to handle the request (get deployments.apps my-livy)",
+                FailureKind::Unavailable,
+            ),
+            (
+                "Error: Get \"https://10.0.0.1:6443/apis/apps/v1\": read: connection reset by peer",
+                FailureKind::Unavailable,
+            ),
             ("Error: something new", FailureKind::Unclassified),
         ] {
             assert_eq!(FailureKind::of(&[line.to_owned()]), kind, "{line}");

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use kube::client::UpgradeConnectionError;
 use kube::runtime::watcher;
 
 /// A call that gave no result.
@@ -22,6 +23,8 @@ pub struct KubeError {
 pub enum ApiErrorKind {
     /// No such object, or no such kind of object.
     NotFound,
+    /// The version of a list that was asked for is not kept any more; a new list is.
+    Gone,
     /// It exists already.
     AlreadyExists,
     /// Somebody else changed it in between, or owns the field.
@@ -68,8 +71,8 @@ impl ApiError {
     /// Whether the same call can succeed a little later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        use ApiErrorKind::{Timeout, TooManyRequests, Unavailable, Unreachable};
-        matches!(self.kind, TooManyRequests | Unavailable | Unreachable | Timeout)
+        use ApiErrorKind::{Gone, Timeout, TooManyRequests, Unavailable, Unreachable};
+        matches!(self.kind, Gone | TooManyRequests | Unavailable | Unreachable | Timeout)
     }
 }
 
@@ -87,6 +90,10 @@ impl From<&kube::Error> for ApiError {
             kube::Error::Api(status) => status_error(status),
             kube::Error::Auth(_) => Self::new(ApiErrorKind::Login, deepest(err)),
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::new(ApiErrorKind::Protocol, deepest(err)),
+            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => Self::new(
+                kind_of(status.as_u16(), ""),
+                format!("no connection into the pod was opened (HTTP {status})"),
+            ),
             kube::Error::UpgradeConnection(_) => Self::new(ApiErrorKind::Protocol, deepest(err)),
             _ => transport(err),
         }
@@ -106,16 +113,7 @@ impl From<&watcher::Error> for ApiError {
 }
 
 fn status_error(status: &kube::core::Status) -> ApiError {
-    let kind = match (status.code, status.reason.as_str()) {
-        (404 | 410, _) => ApiErrorKind::NotFound,
-        (409, "AlreadyExists") => ApiErrorKind::AlreadyExists,
-        (409, _) => ApiErrorKind::Conflict,
-        (401, _) => ApiErrorKind::Unauthorized,
-        (403, _) => ApiErrorKind::Forbidden,
-        (429, _) => ApiErrorKind::TooManyRequests,
-        (500.., _) => ApiErrorKind::Unavailable,
-        _ => ApiErrorKind::Invalid,
-    };
+    let kind = kind_of(status.code, &status.reason);
     let mut message = status.message.trim().to_owned();
     if message.is_empty() {
         message = status.reason.clone();
@@ -123,6 +121,20 @@ fn status_error(status: &kube::core::Status) -> ApiError {
     let retry_after = status.details.as_ref().map(|details| details.retry_after_seconds).filter(|&secs| secs > 0);
     let message = format!("{message} (HTTP {})", status.code);
     ApiError { kind, message, retry_after: retry_after.map(|secs| Duration::from_secs(secs.into())) }
+}
+
+fn kind_of(code: u16, reason: &str) -> ApiErrorKind {
+    match (code, reason) {
+        (404, _) => ApiErrorKind::NotFound,
+        (410, _) => ApiErrorKind::Gone,
+        (409, "AlreadyExists") => ApiErrorKind::AlreadyExists,
+        (409, _) => ApiErrorKind::Conflict,
+        (401, _) => ApiErrorKind::Unauthorized,
+        (403, _) => ApiErrorKind::Forbidden,
+        (429, _) => ApiErrorKind::TooManyRequests,
+        (500.., _) => ApiErrorKind::Unavailable,
+        _ => ApiErrorKind::Invalid,
+    }
 }
 
 /// Judges a failed connection by what is deepest in the chain.
@@ -189,6 +201,7 @@ mod tests {
     fn codes_become_kinds() {
         for (code, reason, kind, transient) in [
             (404, "NotFound", ApiErrorKind::NotFound, false),
+            (410, "Expired", ApiErrorKind::Gone, true),
             (409, "AlreadyExists", ApiErrorKind::AlreadyExists, false),
             (409, "Conflict", ApiErrorKind::Conflict, false),
             (401, "Unauthorized", ApiErrorKind::Unauthorized, false),
@@ -202,6 +215,15 @@ mod tests {
             assert_eq!((err.kind, err.is_transient()), (kind, transient), "{code}");
             assert_eq!(err.message, format!("told you (HTTP {code})"));
         }
+    }
+
+    #[test]
+    fn a_connection_into_a_pod_may_be_refused_for_a_while() {
+        let busy = UpgradeConnectionError::ProtocolSwitch(http::StatusCode::SERVICE_UNAVAILABLE);
+        let err = ApiError::from(&kube::Error::UpgradeConnection(busy));
+        assert_eq!((err.kind, err.is_transient()), (ApiErrorKind::Unavailable, true));
+        let gone = UpgradeConnectionError::ProtocolSwitch(http::StatusCode::NOT_FOUND);
+        assert_eq!(ApiError::from(&kube::Error::UpgradeConnection(gone)).kind, ApiErrorKind::NotFound);
     }
 
     #[test]

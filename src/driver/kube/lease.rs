@@ -36,7 +36,7 @@ impl Cluster {
     /// namespace is made where it is missing.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API refuses. After an error that may pass, the lock may have been taken all the same.
     pub async fn take_lock(
         &self,
         holder: &Holder,
@@ -69,10 +69,7 @@ impl Cluster {
                 let source = ApiError::from(&err);
                 match source.kind {
                     ApiErrorKind::AlreadyExists | ApiErrorKind::Conflict | ApiErrorKind::NotFound => Ok(None),
-                    _ => match self.lock().await? {
-                        Some(found) if found.run == lock.run => Ok(Some(found)),
-                        _ => Err(KubeError { verb: "take", what: what(), source }),
-                    },
+                    _ => Err(KubeError { verb: "take", what: what(), source }),
                 }
             }
         }

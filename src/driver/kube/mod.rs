@@ -21,4 +21,5 @@ pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use manifest::{ManifestError, parse_manifest};
 pub use ready::{NotReady, WaitError};
+pub use retry::telling;
 pub use tunnel::{TunnelError, Tunnels};

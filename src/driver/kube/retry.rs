@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{ApiError, ApiErrorKind, KubeError};
+use crate::model::{Progress, ProgressSink};
 
 /// How long a call is tried in all.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(30);
@@ -14,6 +15,19 @@ const ATTEMPT: Duration = Duration::from_secs(15);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A pause shorter than this is not worth a word.
+const WORTH_SAYING: Duration = Duration::from_millis(800);
+
+tokio::task_local! {
+    /// Who hears of calls that are tried again.
+    static TOLD: ProgressSink;
+}
+
+/// Does some work whose calls to the API tell `progress` when they are tried again, and why.
+pub async fn telling<T>(progress: ProgressSink, work: impl Future<Output = T>) -> T {
+    TOLD.scope(progress, work).await
+}
 
 /// Tries a call until it succeeds, fails for good, or [`CALL_DEADLINE`] is over. Every call made through here may be
 /// sent twice, so each must be one that can be.
@@ -42,6 +56,10 @@ where
             return Err(err);
         }
         tracing::debug!(error = %err, ?wait, "trying again");
+        if wait >= WORTH_SAYING {
+            let text = format!("the API server: {err}; trying again in {:.0} s", wait.as_secs_f64());
+            let _ = TOLD.try_with(|progress| progress(Progress::Waiting(text)));
+        }
         sleep(wait).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -89,6 +107,26 @@ mod tests {
     async fn retry_after_is_kept() {
         let (result, count, took) = attempts(429, 7, 2).await;
         assert_eq!((result.is_ok(), count, took.as_secs()), (true, 3, 14));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_told() {
+        let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let sink = told.clone();
+        let progress: ProgressSink = std::sync::Arc::new(move |progress| {
+            if let Progress::Waiting(text) = progress {
+                sink.lock().unwrap().push(text);
+            }
+        });
+        telling(progress, attempts(503, 0, 4)).await.0.unwrap();
+        let told = told.lock().unwrap().clone();
+        assert_eq!(
+            told,
+            [
+                "the API server: no (HTTP 503); trying again in 1 s",
+                "the API server: no (HTTP 503); trying again in 2 s"
+            ]
+        );
     }
 
     #[tokio::test(start_paused = true)]

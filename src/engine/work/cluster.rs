@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::World;
-use crate::driver::helm::{Helm, Upgrade};
+use crate::driver::helm::{Helm, HelmError, Upgrade};
 use crate::driver::kube::WaitError;
 use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Context, Done, Failure};
@@ -28,6 +28,13 @@ fn managed() -> BTreeMap<String, String> {
 
 fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
+}
+
+/// Tried again only where the API, and not the release, was the trouble.
+fn helm_failed(error: HelmError) -> Failure {
+    let transient = error.kind().is_transient();
+    let failure = failed(error);
+    if transient { failure } else { failure.for_good() }
 }
 
 fn internal(text: &str) -> Failure {
@@ -80,14 +87,15 @@ impl World {
         upgrade.timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
+        self.began(key);
         let ended = helm.upgrade(&upgrade, Some(lines), &context.cancel).await;
         // The next attempt writes the chart anew; what cannot be removed goes with the private folder.
         let _ = std::fs::remove_dir_all(&folder);
-        ended.map_err(|error| {
-            let transient = error.kind().is_transient();
-            let failure = failed(error);
-            if transient { failure } else { failure.for_good() }
-        })?;
+        if ended.is_err() {
+            // A Helm that met trouble may have left its record pending; the next attempt looks again.
+            let _ = tokio::time::timeout(HELM_MARGIN, self.settled(key, context)).await;
+        }
+        ended.map_err(helm_failed)?;
         let found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
         let revision = found.get(key).map(|release| format!("revision {}", release.revision));
         Ok(Done { summary: revision, ..Done::default() })
@@ -96,7 +104,8 @@ impl World {
     pub(super) async fn rollback(&self, key: &ReleaseKey, revision: u32, context: &Context) -> Result<Done, Failure> {
         self.settled(key, context).await?;
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
-        self.helm()?.rollback(key, revision, timeout, &context.cancel).await.map_err(failed)?;
+        self.began(key);
+        self.helm()?.rollback(key, revision, timeout, &context.cancel).await.map_err(helm_failed)?;
         let found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
         let revision = found.get(key).map(|release| format!("revision {}, as {revision} was", release.revision));
         Ok(Done { summary: revision, ..Done::default() })
@@ -161,7 +170,8 @@ impl World {
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
         let objects = self.rendered(key).await.unwrap_or_default();
-        self.helm()?.uninstall(key, false, timeout, Some(lines), &context.cancel).await.map_err(failed)?;
+        self.began(key);
+        self.helm()?.uninstall(key, false, timeout, Some(lines), &context.cancel).await.map_err(helm_failed)?;
         // Helm returns before the pods have ended; whoever is next may need their volumes and their names.
         self.pods_gone(key, &objects, context).await;
         Ok(Done::default())

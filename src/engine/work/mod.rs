@@ -6,7 +6,7 @@ mod livy;
 mod record;
 mod stuck;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -16,10 +16,10 @@ use crate::answers::render_results;
 use crate::catalog::ActionKind;
 use crate::driver::helm::Helm;
 use crate::driver::http::Service;
-use crate::driver::kube::{Cluster, Tunnels};
+use crate::driver::kube::{Cluster, Tunnels, telling};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::ChartFiles;
-use crate::model::cluster::ReadyPolicy;
+use crate::model::cluster::{ReadyPolicy, ReleaseKey};
 use crate::plan::{Action, Step};
 
 /// What the work is done with.
@@ -40,6 +40,8 @@ pub struct World {
     pub locked: bool,
     /// The lock was taken over from a process of this machine that is gone: what is pending is its.
     pub succeeds_dead: bool,
+    /// Releases for which this run has started a Helm.
+    pub begun: std::sync::Mutex<BTreeSet<ReleaseKey>>,
     /// The run's id; goes into release descriptions and labels of proofs.
     pub run: String,
     /// What finished uploads put where, for the record: component to folder to file to checksum.
@@ -53,6 +55,12 @@ pub type Uploads = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Perform for World {
     async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
+        telling(context.progress.clone(), self.step(action, context)).await
+    }
+}
+
+impl World {
+    async fn step(&self, action: &Action, context: Context) -> Result<Done, Failure> {
         match &action.step {
             Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
             Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
@@ -69,9 +77,7 @@ impl Perform for World {
             Step::Forget { kept } => self.forget(&action.component, *kept).await,
         }
     }
-}
 
-impl World {
     async fn act(
         &self,
         action: &Action,

@@ -1,9 +1,10 @@
 //! Releases that a killed Helm left pending.
 //!
 //! Helm refuses to upgrade them for ever. Who may say that nobody is at work on one: whoever holds the lock, sees no
-//! such Helm on this machine, and either knows that the run that began it was here and is dead, or finds it older than
-//! any Helm of ours may run.
+//! such Helm on this machine, and either knows that the run that began it was here and is dead, or began it itself with
+//! a Helm that could not record its end, or finds it older than any Helm of ours may run.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -44,7 +45,7 @@ impl World {
                 .next();
             if let Some(pid) = helm {
                 (context.progress)(Progress::Waiting(format!("{since}: Helm is still at work on it (process {pid})")));
-            } else if self.locked && (self.succeeds_dead || age > SURELY_DEAD) {
+            } else if self.locked && (self.succeeds_dead || self.has_begun(key) || age > SURELY_DEAD) {
                 let why = format!("windlass run={}: the Helm that made it was killed", self.run);
                 if self.cluster.mark_failed(&release, &why).await.map_err(|err| Failure::of(&err))? {
                     let text =
@@ -69,6 +70,17 @@ impl World {
                 }
             }
         }
+    }
+}
+
+impl World {
+    /// Notes that this run starts a Helm for a release.
+    pub(super) fn began(&self, key: &ReleaseKey) {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+    }
+
+    fn has_begun(&self, key: &ReleaseKey) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
     }
 }
 

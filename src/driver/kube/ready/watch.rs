@@ -198,7 +198,7 @@ fn note(
                 return Err(WaitError::Watch(KubeError { verb: "watch", what: watch.what.clone(), source: err }));
             }
             // The version that the watch was to go on from is gone; it lists anew by itself.
-            ApiErrorKind::NotFound => {}
+            ApiErrorKind::Gone | ApiErrorKind::NotFound => {}
             _ => *trouble = Some(err),
         },
     }
