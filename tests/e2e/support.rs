@@ -227,9 +227,9 @@ pub(crate) fn random(seed: &mut u64, below: u64) -> u64 {
     *seed % below
 }
 
-/// Begins a windlass command, lets it run for a while, and kills it with SIGKILL, as a power cut would. `None` if it
-/// ended before.
-pub(crate) fn killed_after(args: &[String], millis: u64) -> Option<()> {
+/// Begins a windlass command, lets it run for a while, and kills it with SIGKILL, with its Helm as a power cut would, or
+/// alone. `None` if it ended before.
+pub(crate) fn killed_after(args: &[String], millis: u64, with_helm: bool) -> Option<()> {
     let mut child = windlass(&args.iter().map(String::as_str).collect::<Vec<_>>())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -237,7 +237,19 @@ pub(crate) fn killed_after(args: &[String], millis: u64) -> Option<()> {
         .unwrap();
     std::thread::sleep(Duration::from_millis(millis));
     let ended = child.try_wait().unwrap().is_some();
+    let children = if with_helm { children(child.id()) } else { Vec::new() };
     child.kill().unwrap();
     child.wait().unwrap();
+    for pid in children {
+        // It may have ended by itself meanwhile.
+        run(Command::new("kill").args(["-KILL", &pid]));
+    }
     (!ended).then_some(())
+}
+
+/// The processes that a process has started.
+fn children(pid: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }

@@ -296,7 +296,7 @@ pub(crate) fn kills() {
         if round < uninstalls {
             let uninstall = words(&["uninstall", "--yes"]);
             let after = 200 + random(&mut random_state, 5_000);
-            let killed = killed_after(&uninstall, after);
+            let killed = killed_after(&uninstall, after, round % 2 == 0);
             let ran = run(&mut windlass(&["uninstall", "--yes"]));
             assert_eq!(ran.code, 0, "{here}: uninstall killed after {after} ms ({killed:?}): {}{}", ran.out, ran.err);
         } else {
@@ -308,7 +308,7 @@ pub(crate) fn kills() {
         }
         let after = 500 + random(&mut random_state, 60_000);
         let here = format!("{here}, install killed after {after} ms");
-        killed_after(&with_jars(&["install", "--yes", "--no-verify"]), after);
+        killed_after(&with_jars(&["install", "--yes", "--no-verify"]), after, round % 2 == 0);
         let before = releases();
         // As an operator would: the same command, and this time to the end.
         let proof: &[&str] = if round + 1 == installs || installs > 5 { &[] } else { &["--no-verify"] };
