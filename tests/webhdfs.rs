@@ -59,7 +59,8 @@ fn files(dir: &TempDir, lens: &[usize]) -> Vec<Upload> {
 }
 
 fn options() -> UploadOptions {
-    UploadOptions { stall_timeout: Duration::from_secs(10), ..UploadOptions::default() }
+    let (stall_timeout, patience) = (Duration::from_secs(10), Duration::ZERO);
+    UploadOptions { stall_timeout, patience, ..UploadOptions::default() }
 }
 
 async fn upload(hdfs: &Hdfs, files: &[Upload]) -> Result<windlass::driver::webhdfs::UploadReport, Error> {
@@ -136,6 +137,25 @@ async fn a_connection_cut_half_way_is_tried_again_under_another_name() {
     let notes = notes(&said);
     assert_eq!(notes.iter().filter(|n| n.contains("try 1 failed, trying again")).count(), 2, "{notes:?}");
     assert_eq!(said.lock().unwrap().last(), Some(&Progress::Bytes { done: 6_000_000, total: 6_000_000 }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_datanode_that_is_away_is_tried_for_longer_and_leaves_nothing_behind() {
+    let (fake, dir) = (FakeHdfs::start().await, TempDir::new().unwrap());
+    let (hdfs, _) = client(&fake);
+    let files = files(&dir, &[2_000_000]);
+    let none = UploadOptions { retries: 0, ..options() };
+    // With both pods gone nothing can be removed at first.
+    fake.faults(|f| (f.cut_puts, f.failed_deletes) = (1, 3));
+    let error = hdfs.upload(files.clone(), &none, &CancellationToken::new()).await.unwrap_err();
+    assert!(chain(&error).contains("in 1 tries") && chain(&error).contains("no answer from"), "{}", chain(&error));
+    assert_eq!(fake.leftovers(), Vec::<String>::new());
+
+    fake.faults(|f| (f.cut_puts, f.failed_deletes) = (3, 6));
+    let options = UploadOptions { retries: 0, ..UploadOptions::default() };
+    let report = hdfs.upload(files, &options, &CancellationToken::new()).await.unwrap();
+    assert_eq!(report.files[0].outcome, Outcome::Sent { tries: 4 });
+    assert_eq!(fake.leftovers(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use crate::catalog::ActionKind;
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::Cluster;
 use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
+use crate::model::observed::ObservedHdfs;
 use crate::model::state::InstallState;
 use crate::observe::observe;
 use crate::plan::{self, Change, Step};
@@ -33,13 +34,13 @@ pub(super) async fn drift(
     for action in plan::plan(&resolved, &observed, false).actions {
         let looked = matches!(action.step, Step::Namespace { .. } | Step::PullSecret { .. } | Step::Act { .. });
         if !looked || matches!(action.change, Change::Nothing | Change::Check) {
-            // HDFS that does not answer is no drift; that it is not ready is told already.
+            // HDFS that does not answer is no drift; that it is not ready is told already, or that it is gone.
             continue;
         }
         let why = if action.why.is_empty() { vec![format!("{} is gone", action.title)] } else { action.why };
         found.entry(action.component).or_default().extend(why);
     }
-    if let Some(hdfs) = &hdfs {
+    if let (Some(hdfs), ObservedHdfs::Reached { .. }) = (&hdfs, &observed.hdfs) {
         for (id, component) in &state.components {
             for (folder, recorded) in &component.uploads {
                 let mode = modes.get(folder).copied();

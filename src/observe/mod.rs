@@ -114,7 +114,7 @@ async fn pull_secrets(
             let compared = match found.as_ref().map(|data| data.get(".dockerconfigjson")) {
                 None => Comparison::Absent,
                 Some(Some(found)) if found == config => Comparison::Same,
-                Some(_) => Comparison::Differs("the credentials differ".to_owned()),
+                Some(_) => Comparison::Differs(format!("Secret {namespace}/{PULL_SECRET} holds other credentials")),
             };
             Ok::<_, ObserveError>((namespace.clone(), compared))
         }

@@ -181,7 +181,13 @@ impl Builder<'_> {
             ActionKind::HdfsUpload { from, .. } if from.is_empty() => {
                 (Change::Nothing, vec!["no folder to upload was named".to_owned()])
             }
-            ActionKind::HdfsUpload { to, pattern, .. } => diff::upload(to, pattern, &self.observed.hdfs),
+            ActionKind::HdfsUpload { to, pattern, .. } => match diff::upload(to, pattern, &self.observed.hdfs) {
+                // They are there, but whoever looks for drift would not know of them.
+                (Change::Nothing, _) if !self.knows_upload(&component.id, to) => {
+                    (Change::Update, vec![format!("what is in {to} is not recorded")])
+                }
+                found => found,
+            },
             _ => (Change::Check, Vec::new()),
         };
         let mut needs = needs;
@@ -207,6 +213,19 @@ impl Builder<'_> {
         id
     }
 
+    fn knows_upload(&self, component: &str, folder: &str) -> bool {
+        let known = self.observed.state.as_ref().and_then(|state| state.components.get(component));
+        known.is_some_and(|known| known.uploads.contains_key(folder))
+    }
+
+    /// Whether the answers that are remembered of a component are those that are wanted.
+    fn knows_answers(&self, component: &str) -> bool {
+        self.observed
+            .state
+            .as_ref()
+            .is_some_and(|state| state.answers.get(component) == self.wanted.answers.get(component))
+    }
+
     /// Whether anything of a component, HDFS folders and files apart, is about to change.
     fn changed(&self, id: &str) -> bool {
         let names = [format!("{id}/release"), format!("{id}/ready")];
@@ -222,7 +241,8 @@ impl Builder<'_> {
         });
         let change = match known {
             None => Change::Create,
-            Some(known) if known.record == record && !touched => Change::Nothing,
+            // `verify` and `status --drift` go by what is remembered, so other answers are a change of their own.
+            Some(known) if known.record == record && !touched && self.knows_answers(&component.id) => Change::Nothing,
             Some(_) => Change::Update,
         };
         let step = Step::Record { record, answers: self.wanted.answers.clone() };

@@ -20,7 +20,8 @@ fn wanted(flags: &[&str]) -> Resolved {
 fn settled(wanted: &Resolved) -> Observed {
     let empty = plan(wanted, &Observed::default(), false);
     let mut observed = Observed::default();
-    let mut state = InstallState { schema: STATE_SCHEMA, ..InstallState::default() };
+    let answers = wanted.answers.clone();
+    let mut state = InstallState { schema: STATE_SCHEMA, answers, ..InstallState::default() };
     let mut folders = std::collections::BTreeMap::new();
     for action in &empty.actions {
         match &action.step {
@@ -142,6 +143,25 @@ fn a_mode_and_a_missing_file_are_all_that_is_mended() {
     let upload = plan.get("shared-libraries/after-2").unwrap();
     assert_eq!(upload.why, ["/datagram/sharedlibs/a.jar is not there"]);
     assert_eq!(upload.change, Change::Update);
+}
+
+#[test]
+fn answers_whose_effects_are_there_are_remembered() {
+    let now = wanted(&["shared-libraries.source=/jars"]);
+    let mut observed = settled(&now);
+    let ObservedHdfs::Reached { uploads, .. } = &mut observed.hdfs else { panic!() };
+    let files = [("a.jar".to_owned(), Comparison::Same)].into();
+    uploads.insert("/datagram/sharedlibs/*.jar".into(), ObservedUpload { files, abandoned: Vec::new() });
+    // The files are there, but what was uploaded last went elsewhere.
+    let found = plan(&now, &observed, false);
+    assert_eq!(changed(&found), ["shared-libraries/after-2", "shared-libraries/record"]);
+    assert_eq!(found.get("shared-libraries/after-2").unwrap().why, ["what is in /datagram/sharedlibs is not recorded"]);
+    let component = observed.state.as_mut().unwrap().components.get_mut("shared-libraries").unwrap();
+    component.uploads.insert("/datagram/sharedlibs".to_owned(), [("a.jar".to_owned(), "x".to_owned())].into());
+    assert_eq!(changed(&plan(&now, &observed, false)), Vec::<&str>::new());
+    // Another folder of this machine with the same files.
+    let elsewhere = plan(&wanted(&["shared-libraries.source=/elsewhere"]), &observed, false);
+    assert_eq!(changed(&elsewhere), ["shared-libraries/record"]);
 }
 
 #[test]

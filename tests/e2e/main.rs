@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod api;
+mod changes;
 mod preflight;
 mod support;
 mod trust;
@@ -236,13 +237,7 @@ fn livy_is_old() -> bool {
 #[test]
 #[ignore = "needs the sandbox"]
 fn c07_checksums_agree_with_hdfs_and_the_state_remembers_them() {
-    let secret = kubectl_json(&["-n", "windlass-system", "get", "secret", "windlass-state"]);
-    let encoded = text(&secret["data"]["state.json"]);
-    let mut decode = std::process::Command::new("base64");
-    let decoded = decode.arg("-d").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    use std::io::Write as _;
-    decoded.stdin.as_ref().unwrap().write_all(encoded.as_bytes()).unwrap();
-    let state: Value = serde_json::from_slice(&decoded.wait_with_output().unwrap().stdout).unwrap();
+    let state = state();
     let uploads = &state["components"]["shared-libraries"]["uploads"]["/datagram/sharedlibs"];
     let uploads = uploads.as_object().unwrap();
     assert_eq!(uploads.len(), JARS);
@@ -273,6 +268,12 @@ fn c08_a_job_uses_a_class_from_a_shared_library() {
     let lines = text.lines().filter(|line| !line.contains("livy.session"));
     std::fs::write(&file, lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     run(windlass(&["verify", "--components", "livy", "--catalog"]).arg(&catalog)).exits(0).says(class);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c08b_a_batch_outlives_livys_pod() {
+    changes::livys_pod_goes_during_a_batch();
 }
 
 #[test]
@@ -316,6 +317,12 @@ fn c09_what_was_changed_by_hand_is_named_and_restored() {
 
 #[test]
 #[ignore = "needs the sandbox"]
+fn c09b_ten_changes_by_hand_are_each_named_and_restored_alone() {
+    changes::ten_changes_by_hand();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
 fn c10_a_large_file_is_uploaded_once() {
     let source = format!("shared-libraries.source={}", big_folder().display());
     let args = [
@@ -335,6 +342,12 @@ fn c10_a_large_file_is_uploaded_once() {
     run(&mut windlass(&args)).exits(0).says("nothing to do");
     hdfs(&["dfs", "-rm", "-r", "-skipTrash", "/large"]);
     install(&["--no-verify"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c10b_an_upload_outlives_the_pods_of_hdfs() {
+    changes::hdfs_pods_go_during_an_upload();
 }
 
 #[test]
@@ -433,8 +446,8 @@ fn c18_exactly_the_documented_rights_are_enough() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c19_preflight_finds_what_a_site_lacks_and_is_quick() {
-    preflight::nothing_wrong_and_quickly();
+fn c19_preflight_finds_what_a_site_lacks() {
+    preflight::nothing_wrong();
     preflight::what_a_site_can_lack();
 }
 

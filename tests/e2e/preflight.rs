@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -309,7 +311,15 @@ fn who_cannot_get_in() {
     };
     let same = kubeconfig("same.json", |_| {});
     expect(&same, &["--context", "nope"], "context-missing");
-    let expired = kubeconfig("expired.json", |config| config["users"][0]["user"] = json!({"token": "expired"}));
+    // One that is right in everything but its time.
+    account();
+    let signed = |name: &str, seconds: i64| {
+        let token = token_that_expires_in(seconds);
+        kubeconfig(name, |config| config["users"][0]["user"] = json!({"token": token}))
+    };
+    let valid = signed("valid.json", 3600);
+    eventually("a token of the same making gets in", 15, || run(&mut windlass_with(&valid, &["status"])).code == 0);
+    let expired = signed("expired.json", -3600);
     expect(&expired, &[], "token-rejected");
     let named = kubeconfig("named.json", |config| {
         config["clusters"][0]["cluster"]["tls-server-name"] = json!("elsewhere.example")
@@ -321,6 +331,29 @@ fn who_cannot_get_in() {
     // Of any other command it is exit 4, as ever.
     run(&mut windlass_with(&expired, &["status"])).exits(4);
     run(&mut answered(&expired, &["install", "--yes"])).exits(4);
+    no_account();
+}
+
+/// A token as the API server makes them for the account, signed with its own key; of two hours, which end then.
+fn token_that_expires_in(seconds: i64) -> String {
+    let real = kubectl(&["-n", "windlass-system", "create", "token", "windlass"]);
+    let mut parts = real.trim().split('.');
+    let (header, claims) = (parts.next().unwrap(), parts.next().unwrap());
+    let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let end = i64::try_from(now).unwrap() + seconds;
+    for (claim, time) in [("exp", end), ("iat", end - 7200), ("nbf", end - 7200)] {
+        assert!(claims[claim].is_number(), "{claims}");
+        claims[claim] = json!(time);
+    }
+    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let file = scratch().join("to-sign");
+    std::fs::write(&file, &signed).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["dgst", "-sha256", "-sign"]).arg(sandbox().join("node/pki/service-account.key")).arg(&file);
+    let made = openssl.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(made.stdout))
 }
 
 fn what_this_machine_lacks() {
@@ -353,15 +386,8 @@ fn what_is_waived() {
     assert!(waived.any(|finding| finding["id"] == "storage-class-missing" && finding["waived"] == true), "{report}");
 }
 
-pub(crate) fn nothing_wrong_and_quickly() {
+pub(crate) fn nothing_wrong() {
     let args = with_jars(&["preflight"]);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let fastest = (0..3).map(|_| {
-        let start = Instant::now();
-        let ran = run(&mut windlass(&args)).exits(0);
-        assert!(!ran.out.contains("error  "), "{}", ran.out);
-        start.elapsed()
-    });
-    let fastest = fastest.min().unwrap();
-    assert!(fastest < Duration::from_secs(3), "{fastest:?}");
+    let ran = run(&mut windlass(&args.iter().map(String::as_str).collect::<Vec<_>>())).exits(0);
+    assert!(!ran.out.contains("error  "), "{}", ran.out);
 }

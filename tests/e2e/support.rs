@@ -125,6 +125,15 @@ pub(crate) fn hdfs(args: &[&str]) -> String {
     kubectl(&[&command[..], args].concat())
 }
 
+/// What windlass remembers of what it installed.
+#[track_caller]
+pub(crate) fn state() -> Value {
+    let secret = kubectl_json(&["-n", "windlass-system", "get", "secret", "windlass-state"]);
+    let mut decode = Command::new("base64").arg("-d").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    decode.stdin.take().unwrap().write_all(text(&secret["data"]["state.json"]).as_bytes()).unwrap();
+    serde_json::from_slice(&decode.wait_with_output().unwrap().stdout).unwrap()
+}
+
 /// Helm releases: `namespace/name` to revision and status.
 #[track_caller]
 pub(crate) fn releases() -> Vec<(String, String, String)> {

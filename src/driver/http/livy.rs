@@ -24,6 +24,17 @@ pub enum LivyError {
     },
 }
 
+impl LivyError {
+    /// Whether Livy was not there to answer, as it is while its pod is replaced.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Http(error) => error.is_away(),
+            Self::Field { .. } => false,
+        }
+    }
+}
+
 /// Livy's version, as far as it can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LivyVersion(pub u32, pub u32, pub u32);
@@ -119,7 +130,7 @@ impl Livy {
     ///
     /// # Errors
     /// It is refused; the answer says why.
-    pub async fn submit(&self, request: &BatchRequest) -> Result<Batch, LivyError> {
+    pub async fn submit(&self, request: &BatchRequest) -> Result<u64, LivyError> {
         let body = json!({
             "name": request.name,
             "className": request.class,
@@ -127,7 +138,40 @@ impl Livy {
             "args": request.args,
             "conf": request.conf,
         });
-        batch("/batches", &self.0.json(Method::POST, "/batches", Some(&body)).await?)
+        number("/batches", &self.0.json(Method::POST, "/batches", Some(&body)).await?)
+    }
+
+    /// The number of the batch with this name, if there is one.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn batch_named(&self, name: &str) -> Result<Option<u64>, LivyError> {
+        self.named("/batches", name).await
+    }
+
+    /// The number of the session with this name, if there is one.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn session_named(&self, name: &str) -> Result<Option<u64>, LivyError> {
+        self.named("/sessions", name).await
+    }
+
+    async fn named(&self, list: &str, name: &str) -> Result<Option<u64>, LivyError> {
+        // Livy gives a hundred at a time, the oldest first.
+        let mut from = 0;
+        loop {
+            let path = format!("{list}?from={from}&size={PAGE}");
+            let answer = self.0.json(Method::GET, &path, None).await?;
+            let found = answer["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if let Some(one) = found.iter().find(|one| one["name"] == name) {
+                return number(&path, one).map(Some);
+            }
+            if found.len() < PAGE {
+                return Ok(None);
+            }
+            from += PAGE;
+        }
     }
 
     /// A batch, with the last lines of its log.
@@ -155,9 +199,9 @@ impl Livy {
     ///
     /// # Errors
     /// It is refused; the answer says why.
-    pub async fn open(&self, name: &str, kind: &str, conf: &BTreeMap<String, String>) -> Result<Session, LivyError> {
+    pub async fn open(&self, name: &str, kind: &str, conf: &BTreeMap<String, String>) -> Result<u64, LivyError> {
         let body = json!({"name": name, "kind": kind, "conf": conf});
-        session("/sessions", &self.0.json(Method::POST, "/sessions", Some(&body)).await?)
+        number("/sessions", &self.0.json(Method::POST, "/sessions", Some(&body)).await?)
     }
 
     /// A session, with the last lines of its log.
@@ -196,6 +240,9 @@ impl Livy {
         statement(&path, &self.0.json(Method::GET, &path, None).await?)
     }
 }
+
+/// How many batches or sessions are listed at once.
+const PAGE: usize = 100;
 
 fn number(path: &str, answer: &Value) -> Result<u64, LivyError> {
     answer["id"].as_u64().ok_or_else(|| LivyError::Field { path: path.to_owned(), field: "id" })

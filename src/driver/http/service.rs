@@ -66,6 +66,14 @@ pub enum HttpError {
     },
 }
 
+impl HttpError {
+    /// Whether the service was not there to answer: nothing behind it, a connection that broke, a gateway that says so.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Request { .. } | Self::Status { status: 502..=504, .. })
+    }
+}
+
 /// A service in the cluster.
 #[derive(Debug, Clone)]
 pub struct Service {

@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) layout: std::sync::Mutex<super::Layout>,
     /// The mode that a new file got for the mode that was asked for: a site may have a mask.
     pub(super) masked: std::sync::Mutex<std::collections::BTreeMap<u16, u16>>,
+    /// Temporary files that may still be there, because HDFS was away when they were to be removed.
+    pub(super) abandoned: std::sync::Mutex<std::collections::BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +131,7 @@ impl Hdfs {
             request_timeout: config.request_timeout,
             layout: std::sync::Mutex::default(),
             masked: std::sync::Mutex::default(),
+            abandoned: std::sync::Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared), progress: config.progress, deadline: config.deadline })
     }

@@ -44,6 +44,9 @@ pub struct UploadOptions {
     pub parallel: Option<usize>,
     /// Tries after the first, per file.
     pub retries: u32,
+    /// How long after its first failure a file is tried even more often, while a DataNode is away: at most the client's
+    /// deadline. A pod that is replaced takes half a minute, and more where its image must be fetched.
+    pub patience: Duration,
     /// A try ends when nothing moves for this long.
     pub stall_timeout: Duration,
     /// Temporary files of ours in the target folders are removed when older than this: older than any upload can be.
@@ -57,6 +60,7 @@ impl Default for UploadOptions {
         Self {
             parallel: None,
             retries: 3,
+            patience: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(60),
             stale_after: Duration::from_secs(24 * 3600),
             alone: false,
@@ -137,6 +141,15 @@ pub struct Compared {
     pub abandoned: Vec<String>,
 }
 
+/// Whether HDFS, or its DataNodes, were waited for in vain.
+fn is_gone(error: &Error) -> bool {
+    match error {
+        Error::GaveUp { .. } | Error::NotOperational { .. } => true,
+        Error::Tries { source, .. } => send::is_away(source),
+        _ => false,
+    }
+}
+
 /// One file on its way, checked.
 struct Job {
     local: Local,
@@ -182,7 +195,7 @@ impl Hdfs {
                 } else {
                     self.bring(&job, options, meter, pool, stop).await
                 };
-                if let Err(Error::GaveUp { .. } | Error::NotOperational { .. }) = &done {
+                if done.as_ref().is_err_and(is_gone) {
                     stop.cancel();
                 }
                 (index, job.remote, done)
@@ -191,6 +204,7 @@ impl Hdfs {
         let mut ended: Vec<_> = futures::stream::iter(work).buffer_unordered(options.width()).collect().await;
         ended.sort_by_key(|(index, ..)| *index);
         meter.finish();
+        self.clear_abandoned().await;
 
         let mut report = UploadReport::default();
         let mut failures = Vec::new();

@@ -1,13 +1,13 @@
 //! Proofs through Livy: a batch, judged by its driver pod, and a statement in a session.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::World;
 use crate::catalog::ActionKind;
-use crate::driver::http::{BatchRequest, Livy, LivyVersion};
+use crate::driver::http::{BatchRequest, Livy, LivyError, LivyVersion};
 use crate::driver::kube::WaitError;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::Progress;
@@ -20,6 +20,12 @@ const LABEL: &str = "windlass.dev/proof";
 
 /// How often pods and Livy are asked.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// What is left of the deadline when Livy is waited for no longer: for logs and for clearing up.
+const RESERVE: Duration = Duration::from_secs(15);
+
+/// How long Livy is waited for so that it forgets a proof.
+const FORGET: Duration = Duration::from_secs(90);
 
 /// How many of the driver's last lines a failure shows.
 const LOG_LINES: u32 = 40;
@@ -34,8 +40,24 @@ fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
 }
 
+fn stopped() -> Failure {
+    failure("stopped".to_owned(), Vec::new())
+}
+
 fn failure(text: String, log: Vec<String>) -> Failure {
     Failure { errors: vec![text], log, ..Failure::default() }
+}
+
+/// A proof on its way: one attempt, with pods of its own.
+struct Proof<'a> {
+    world: &'a World,
+    livy: Livy,
+    /// `name:port`.
+    service: &'a str,
+    namespace: &'a str,
+    /// The label's value on its pods.
+    label: String,
+    context: &'a Context,
 }
 
 impl World {
@@ -47,29 +69,33 @@ impl World {
         context: &Context,
     ) -> Result<Done, Failure> {
         let namespace = namespace.unwrap_or_default();
+        let (ActionKind::LivyBatch { service, .. } | ActionKind::LivySession { service, .. }) = kind else {
+            return Err(failure(format!("not an action of Livy: {kind:?}"), Vec::new()));
+        };
+        let livy = Livy::new(self.service(Some(namespace), service)?);
+        let proof = Proof { world: self, livy, service, namespace, label: self.proof(action), context };
+        let name = format!("windlass-{}", proof.label);
         match kind {
-            ActionKind::LivyBatch { service, class, file, args, conf, expect_log } => {
-                let livy = Livy::new(self.service(Some(namespace), service)?);
-                let proof = self.proof(action);
+            ActionKind::LivyBatch { class, file, args, conf, expect_log, .. } => {
                 let request = BatchRequest {
-                    name: format!("windlass-{proof}"),
+                    name,
                     class: class.clone(),
                     file: file.clone(),
                     args: args.clone(),
-                    conf: labelled(conf, &proof),
+                    conf: labelled(conf, &proof.label),
                 };
-                let batch = livy.submit(&request).await.map_err(failed)?;
+                let submit = || proof.livy.submit(&request);
+                let id = proof.made(submit, || proof.livy.batch_named(&request.name)).await?;
                 let proven = tokio::select! {
-                    proven = self.batch(&livy, batch.id, namespace, &proof, expect_log, context) => proven,
-                    () = context.cancel.cancelled() => Err(failure("stopped".to_owned(), Vec::new())),
+                    proven = proof.batch(id, expect_log) => proven,
+                    () = context.cancel.cancelled() => Err(stopped()),
                 };
-                let _ = livy.delete_batch(batch.id).await;
-                self.remove_pods(namespace, &proof, context).await;
+                proof.forget(&format!("batch {id}"), || proof.livy.delete_batch(id)).await;
+                proof.remove_pods().await;
                 proven
             }
-            ActionKind::LivySession { service, kind, code, expect, min_version, conf } => {
-                let livy = Livy::new(self.service(Some(namespace), service)?);
-                let (text, version) = livy.version().await.map_err(failed)?;
+            ActionKind::LivySession { kind, code, expect, min_version, conf, .. } => {
+                let (text, version) = proof.answered(|| proof.livy.version()).await?;
                 let oldest = min_version.as_deref().and_then(LivyVersion::parse);
                 if let (Some(version), Some(oldest)) = (version, oldest)
                     && version < oldest
@@ -77,19 +103,18 @@ impl World {
                     let why = format!("Livy {text} cannot run sessions on Kubernetes, {oldest} can");
                     return Ok(Done { not_applicable: Some(why), ..Done::default() });
                 }
-                let proof = self.proof(action);
-                let name = format!("windlass-{proof}");
-                let session = livy.open(&name, kind, &labelled(conf, &proof)).await.map_err(failed)?;
+                let conf = labelled(conf, &proof.label);
+                let open = || proof.livy.open(&name, kind, &conf);
+                let id = proof.made(open, || proof.livy.session_named(&name)).await?;
                 let proven = tokio::select! {
-                    proven = self.session(&livy, session.id, namespace, &proof, (code, expect), context) => proven,
-                    () = context.cancel.cancelled() => Err(failure("stopped".to_owned(), Vec::new())),
+                    proven = proof.session(id, code, expect) => proven,
+                    () = context.cancel.cancelled() => Err(stopped()),
                     () = tokio::time::sleep(context.left().saturating_sub(Duration::from_secs(5))) => {
-                        let log = self.driver_log(namespace, &proof).await;
-                        Err(failure("the session did not answer in time".to_owned(), log))
+                        Err(failure("the session did not answer in time".to_owned(), proof.driver_log().await))
                     }
                 };
-                let _ = livy.close(session.id).await;
-                self.remove_pods(namespace, &proof, context).await;
+                proof.forget(&format!("session {id}"), || proof.livy.close(id)).await;
+                proof.remove_pods().await;
                 proven
             }
             other => Err(failure(format!("not an action of Livy: {other:?}"), Vec::new())),
@@ -103,48 +128,120 @@ impl World {
         let run = self.run.rsplit('-').next().unwrap_or_default();
         format!("{id}-{run}-{nanos:06x}")
     }
+}
+
+impl Proof<'_> {
+    /// Asks Livy, and again while it is away: its pod may be replaced at any time, and what it started goes on.
+    async fn answered<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, LivyError>>,
+    {
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if error.is_away() && self.context.left() > RESERVE => self.wait(&error).await?,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Has Livy make something with a name of its own, and gives its number. An answer that was lost says nothing, and
+    /// two must not be made: Livy is asked for the name.
+    async fn made<M, F>(&self, make: impl Fn() -> M, find: impl Fn() -> F) -> Result<u64, Failure>
+    where
+        M: Future<Output = Result<u64, LivyError>>,
+        F: Future<Output = Result<Option<u64>, LivyError>>,
+    {
+        loop {
+            match make().await {
+                Ok(id) => return Ok(id),
+                Err(error) if error.is_away() && self.context.left() > RESERVE => self.wait(&error).await?,
+                Err(error) => return Err(failed(error)),
+            }
+            if let Some(id) = self.answered(&find).await? {
+                return Ok(id);
+            }
+        }
+    }
+
+    /// Has Livy forget what was made. While it is away it cannot, and would list it for ever: waited for, for a while.
+    async fn forget<F>(&self, what: &str, ask: impl Fn() -> F)
+    where
+        F: Future<Output = Result<(), LivyError>>,
+    {
+        let end = Instant::now() + FORGET.min(self.context.left().saturating_sub(RESERVE));
+        while let Err(error) = ask().await {
+            if !error.is_away() {
+                return;
+            }
+            if Instant::now() >= end || self.wait(&error).await.is_err() {
+                (self.context.progress)(Progress::Note(format!("{}; it may still list {what}", self.silence(&error))));
+                return;
+            }
+        }
+    }
+
+    /// A pause while Livy is away.
+    async fn wait(&self, error: &LivyError) -> Result<(), Failure> {
+        (self.context.progress)(Progress::Waiting(self.silence(error)));
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE * 2) => Ok(()),
+            () = self.context.cancel.cancelled() => Err(stopped()),
+        }
+    }
+
+    /// Why Livy did not answer: the tunnel knows better than the connection that it closed.
+    fn silence(&self, error: &LivyError) -> String {
+        let tunnels = &self.world.tunnels;
+        let socket =
+            self.service.split_once(':').map(|(name, port)| tunnels.service_socket(self.namespace, name, port));
+        let why = match socket.and_then(Result::ok).and_then(|socket| tunnels.last_error(&socket)) {
+            Some(why) => why.to_string(),
+            None => {
+                let mut cause: &dyn std::error::Error = error;
+                while let Some(source) = cause.source() {
+                    cause = source;
+                }
+                cause.to_string()
+            }
+        };
+        format!("Livy does not answer: {why}")
+    }
 
     /// Whatever came of a proof, nothing of it stays. What cannot be removed now, an uninstall removes.
-    async fn remove_pods(&self, namespace: &str, proof: &str, context: &Context) {
-        let selector = format!("{LABEL}={proof}");
-        let Ok(pods) = self.cluster.delete_by_label("Pod", namespace, &selector).await else { return };
+    async fn remove_pods(&self) {
+        let selector = format!("{LABEL}={}", self.label);
+        let cluster = &self.world.cluster;
+        let Ok(pods) = cluster.delete_by_label("Pod", self.namespace, &selector).await else { return };
         if pods.is_empty() {
             return;
         }
-        (context.progress)(Progress::Waiting("its pods are being removed".to_owned()));
+        (self.context.progress)(Progress::Waiting("its pods are being removed".to_owned()));
         tokio::select! {
-            _ = self.cluster.wait_gone(&pods, context.left()) => {}
-            () = context.cancel.cancelled() => {}
+            _ = cluster.wait_gone(&pods, self.context.left()) => {}
+            () = self.context.cancel.cancelled() => {}
         }
     }
 
     /// Follows a batch to its end.
-    async fn batch(
-        &self,
-        livy: &Livy,
-        id: u64,
-        namespace: &str,
-        proof: &str,
-        expect: &str,
-        context: &Context,
-    ) -> Result<Done, Failure> {
-        let selector = format!("{LABEL}={proof},spark-role=driver");
+    async fn batch(&self, id: u64, expect: &str) -> Result<Done, Failure> {
+        let selector = format!("{LABEL}={},spark-role=driver", self.label);
+        let (cluster, progress) = (&self.world.cluster, &self.context.progress);
         // Leaves a moment of the deadline for logs and removal.
-        let left = context.left().saturating_sub(Duration::from_secs(10));
+        let left = self.context.left().saturating_sub(Duration::from_secs(10));
         let mut executors = BTreeSet::new();
         let ended = tokio::select! {
-            ended = self.cluster.wait_pods_ended(namespace, &selector, &self.policy, left, &context.progress) => ended,
-            failure = self.never_submitted(livy, id, namespace, proof) => return Err(failure),
-            () = self.watch_executors(namespace, proof, &mut executors, context) => return Err(Failure::default()),
+            ended = cluster.wait_pods_ended(self.namespace, &selector, &self.world.policy, left, progress) => ended,
+            failure = self.never_submitted(id) => return Err(failure),
+            () = self.watch_executors(&mut executors) => return Err(Failure::default()),
         };
         let pods = match ended {
             Ok(pods) => pods,
             Err(WaitError::NotReady(not_ready)) => {
-                let log = self.driver_log(namespace, proof).await;
                 return Err(Failure {
                     errors: vec!["the Spark driver did not run".to_owned()],
                     findings: not_ready.findings,
-                    log,
+                    log: self.driver_log().await,
                     may_pass: false,
                 });
             }
@@ -153,18 +250,14 @@ impl World {
         let Some(driver) = pods.first() else {
             return Err(failure("the Spark driver is gone".to_owned(), Vec::new()));
         };
-        self.judge(driver, namespace, expect, &executors).await
+        self.judge(driver, expect, &executors).await
     }
 
     /// The driver's phase, its log, and whether executors were seen.
-    async fn judge(
-        &self,
-        driver: &PodState,
-        namespace: &str,
-        expect: &str,
-        executors: &BTreeSet<String>,
-    ) -> Result<Done, Failure> {
+    async fn judge(&self, driver: &PodState, expect: &str, executors: &BTreeSet<String>) -> Result<Done, Failure> {
+        let namespace = self.namespace;
         let log = self
+            .world
             .cluster
             .pod_logs_tail(namespace, &driver.name, Some("spark-kubernetes-driver"), SEARCHED_LINES)
             .await
@@ -192,15 +285,30 @@ impl World {
     }
 
     /// Ends when Livy gave the batch up and no driver pod was made.
-    async fn never_submitted(&self, livy: &Livy, id: u64, namespace: &str, proof: &str) -> Failure {
-        let selector = format!("{LABEL}={proof}");
+    async fn never_submitted(&self, id: u64) -> Failure {
+        let selector = format!("{LABEL}={}", self.label);
+        let mut away = false;
         loop {
             tokio::time::sleep(PAUSE * 4).await;
-            let Ok(batch) = livy.batch(id).await else { continue };
+            let batch = match self.livy.batch(id).await {
+                Ok(batch) => batch,
+                // The driver needs no Livy.
+                Err(error) => {
+                    if error.is_away() && !away {
+                        (self.context.progress)(Progress::Note(self.silence(&error)));
+                        away = true;
+                    }
+                    continue;
+                }
+            };
+            if away {
+                (self.context.progress)(Progress::Note(format!("Livy answers again: batch {id} is {}", batch.state)));
+                away = false;
+            }
             if !ENDED.contains(&batch.state.as_str()) {
                 continue;
             }
-            match self.cluster.pods(namespace, &selector).await {
+            match self.world.cluster.pods(self.namespace, &selector).await {
                 Ok(pods) if pods.is_empty() => {
                     let text = format!("Livy gave up batch {id} ({}) before a driver ran", batch.state);
                     return failure(text, redacted(batch.log));
@@ -212,64 +320,58 @@ impl World {
     }
 
     /// Notes every executor pod that ran. Never ends.
-    async fn watch_executors(&self, namespace: &str, proof: &str, seen: &mut BTreeSet<String>, context: &Context) {
-        let selector = format!("{LABEL}={proof},spark-role=executor");
+    async fn watch_executors(&self, seen: &mut BTreeSet<String>) {
+        let selector = format!("{LABEL}={},spark-role=executor", self.label);
         loop {
-            if let Ok(pods) = self.cluster.pods(namespace, &selector).await {
+            if let Ok(pods) = self.world.cluster.pods(self.namespace, &selector).await {
                 let before = seen.len();
                 let running = pods.into_iter().filter(|pod| matches!(pod.phase.as_str(), "Running" | "Succeeded"));
                 seen.extend(running.map(|pod| pod.name));
                 if seen.len() > before {
-                    (context.progress)(Progress::Note(format!("{} executors ran so far", seen.len())));
+                    (self.context.progress)(Progress::Note(format!("{} executors ran so far", seen.len())));
                 }
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn session(
-        &self,
-        livy: &Livy,
-        id: u64,
-        namespace: &str,
-        proof: &str,
-        (code, expect): (&str, &str),
-        context: &Context,
-    ) -> Result<Done, Failure> {
+    async fn session(&self, id: u64, code: &str, expect: &str) -> Result<Done, Failure> {
         loop {
-            let session = livy.session(id).await.map_err(failed)?;
+            let session = self.answered(|| self.livy.session(id)).await?;
             if session.state == "idle" {
                 break;
             }
             if ENDED.contains(&session.state.as_str()) {
-                let mut log = self.driver_log(namespace, proof).await;
+                let mut log = self.driver_log().await;
                 if log.is_empty() {
                     log = redacted(session.log);
                 }
                 return Err(failure(format!("the session ended as {}", session.state), log));
             }
-            (context.progress)(Progress::Waiting(format!("the session is {}", session.state)));
+            (self.context.progress)(Progress::Waiting(format!("the session is {}", session.state)));
             tokio::time::sleep(PAUSE).await;
         }
-        let mut statement = livy.run(id, code).await.map_err(failed)?;
+        // Run twice if an answer is lost: a proof's statement changes nothing.
+        let mut statement = self.answered(|| self.livy.run(id, code)).await?;
         while statement.output.is_none() {
-            (context.progress)(Progress::Waiting(format!("the statement is {}", statement.state)));
+            (self.context.progress)(Progress::Waiting(format!("the statement is {}", statement.state)));
             tokio::time::sleep(PAUSE).await;
-            statement = livy.statement(id, statement.id).await.map_err(failed)?;
+            statement = self.answered(|| self.livy.statement(id, statement.id)).await?;
         }
         let output = statement.output.unwrap_or_default();
         if !output.contains(expect) {
             let text = format!("`{code}` gave `{}`, expected `{expect}`", output.trim());
-            return Err(failure(text, self.driver_log(namespace, proof).await));
+            return Err(failure(text, self.driver_log().await));
         }
         Ok(Done { summary: Some(format!("{code} = {}", output.trim())), ..Done::default() })
     }
 
-    async fn driver_log(&self, namespace: &str, proof: &str) -> Vec<String> {
-        let selector = format!("{LABEL}={proof},spark-role=driver");
-        let pods = self.cluster.pods(namespace, &selector).await.unwrap_or_default();
+    async fn driver_log(&self) -> Vec<String> {
+        let selector = format!("{LABEL}={},spark-role=driver", self.label);
+        let cluster = &self.world.cluster;
+        let pods = cluster.pods(self.namespace, &selector).await.unwrap_or_default();
         match pods.first() {
-            Some(pod) => self.cluster.pod_logs_tail(namespace, &pod.name, None, LOG_LINES).await.unwrap_or_default(),
+            Some(pod) => cluster.pod_logs_tail(self.namespace, &pod.name, None, LOG_LINES).await.unwrap_or_default(),
             None => Vec::new(),
         }
     }

@@ -49,6 +49,8 @@ pub(crate) struct Faults {
     pub(crate) starting: u32,
     /// Writing requests refused as in a safe mode set by hand.
     pub(crate) safe_mode: u32,
+    /// Deletions answered as in startup mode.
+    pub(crate) failed_deletes: u32,
     /// Times /jmx says safe mode.
     pub(crate) jmx_safe: u32,
     /// /jmx is closed.

@@ -36,7 +36,7 @@ fn answer(state: &mut State, request: &Request, index: usize, datanode: SocketAd
     if path == "/jmx" {
         return Some(jmx(state, request, index));
     }
-    if state.strike(|f| &mut f.starting) {
+    if state.strike(|f| &mut f.starting) || (op == "DELETE" && state.strike(|f| &mut f.failed_deletes)) {
         return Some(Reply::exception(403, "RetriableException", "Namenode is in startup mode"));
     }
     // A standby redirects all the same.

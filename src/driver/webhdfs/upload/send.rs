@@ -16,6 +16,7 @@ use crate::model::{Progress, ProgressSink, silent};
 
 /// Between tries; doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The longest that removing an abandoned temporary file may keep the caller.
 const TIDY_TIME: Duration = Duration::from_secs(10);
 /// How long the reader of a local file may outlive the exchange it read for.
@@ -24,7 +25,8 @@ const READER_TIME: Duration = Duration::from_secs(5);
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 impl Hdfs {
-    /// Sends a file, in as many tries as it takes and is allowed.
+    /// Sends a file, in as many tries as it takes and is allowed. A node that is away, as it is while its pod is
+    /// replaced, may come back: it is tried for some time, however often that is.
     pub(super) async fn send_file(
         &self,
         job: &Job,
@@ -34,8 +36,10 @@ impl Hdfs {
         stop: &CancellationToken,
     ) -> Result<(u32, FileChecksum), Error> {
         let (folder, name) = path::split(&job.remote).ok_or_else(|| Error::IsDirectory(job.remote.clone()))?;
+        let patience = options.patience.min(self.deadline());
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
+        let mut first_failure = None;
         loop {
             let attempt = Attempt {
                 hdfs: self,
@@ -53,7 +57,9 @@ impl Hdfs {
             if !may_help(&error) {
                 return Err(error);
             }
-            if tries > options.retries {
+            let since = *first_failure.get_or_insert_with(Instant::now);
+            let may_come_back = is_away(&error) && since.elapsed() + pause < patience;
+            if tries > options.retries && !may_come_back {
                 let path = job.remote.clone();
                 return Err(Error::Tries { path, tries, source: Box::new(error) });
             }
@@ -67,7 +73,7 @@ impl Hdfs {
                 waited = again => waited?,
                 () = stop.cancelled() => return Err(Error::Cancelled),
             }
-            pause *= 2;
+            pause = (pause * 2).min(LONGEST_PAUSE);
             tries += 1;
         }
     }
@@ -86,9 +92,36 @@ impl Hdfs {
         self.shared.masked.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, got);
     }
 
+    /// Removes temporary files of this process that could not be removed when they were given up, because HDFS was away.
+    pub(super) async fn clear_abandoned(&self) {
+        let hdfs = self.with_deadline(TIDY_TIME).with_progress(silent());
+        let abandoned = std::mem::take(&mut *self.abandoned());
+        let clear = async {
+            for path in &abandoned {
+                if let Err(error) = hdfs.delete(path, false).await {
+                    tracing::warn!(path, %error, "a temporary file stays");
+                    self.abandoned().insert(path.clone());
+                }
+            }
+        };
+        if tokio::time::timeout(TIDY_TIME, clear).await.is_err() {
+            // To delete what is gone already does no harm.
+            self.abandoned().extend(abandoned);
+        }
+    }
+
+    fn abandoned(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeSet<String>> {
+        self.shared.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn learn_layout(&self, layout: Layout) {
         *self.shared.layout.lock().unwrap_or_else(PoisonError::into_inner) = layout;
     }
+}
+
+/// Whether a node was not there, or went away.
+pub(super) fn is_away(error: &Error) -> bool {
+    matches!(error, Error::Unreachable { .. } | Error::Route { .. })
 }
 
 /// Whether trying again may end otherwise.
@@ -285,18 +318,21 @@ impl Attempt<'_> {
     }
 
     /// Removes the temporary file as well as that goes. A DataNode may still be making it: asked again a few times;
-    /// what escapes is removed by a later upload.
+    /// what escapes is removed at the end, or by a later upload.
     async fn tidy(&self) {
         let hdfs = self.hdfs.with_deadline(Duration::ZERO).with_progress(silent());
         let tidy = async {
             for pause in [0, 200, 600] {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
                 if matches!(hdfs.delete(&self.temp, false).await, Ok(true)) {
-                    return;
+                    return true;
                 }
             }
+            false
         };
-        let _ = tokio::time::timeout(TIDY_TIME, tidy).await;
+        if tokio::time::timeout(TIDY_TIME, tidy).await != Ok(true) {
+            self.hdfs.abandoned().insert(self.temp.clone());
+        }
     }
 }
 
