@@ -17,6 +17,7 @@ use crate::driver::helm::Helm;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::STATE_NAMESPACE;
 use crate::model::cluster::{NamespaceState, ObjectRef};
+use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
 
 /// How long one look may take before the checks that need it are left out.
@@ -72,12 +73,14 @@ pub struct Facts {
     pub disk: Seen<Disk>,
 }
 
-/// Renders what is wanted, and looks at everything that it needs. Without Helm nothing is known of the charts.
+/// Renders what is wanted, as upgrades of what was `observed`, and looks at everything that it needs. Without Helm nothing
+/// is known of the charts.
 ///
 /// # Errors
 /// When the API does not say which kinds it serves: nothing else can be told then.
 pub async fn gather(
     wanted: &Resolved,
+    observed: &Observed,
     cluster: &Cluster,
     helm: Option<&Helm>,
     run_folder: &Path,
@@ -91,8 +94,7 @@ pub async fn gather(
     let version = cluster.info().version.clone();
     let rendered = async {
         let Some(helm) = helm else { return Ok(Vec::new()) };
-        let served = cluster.api_versions().await?;
-        Ok::<_, KubeError>(render(wanted, cluster, helm, &version, &served).await)
+        render(wanted, observed, cluster, helm, |_| true).await
     };
     let all: Vec<String> = names.iter().cloned().chain([STATE_NAMESPACE.to_owned()]).collect();
     let (

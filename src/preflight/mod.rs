@@ -15,5 +15,5 @@ pub use needs::{
     ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use, looks,
     needs,
 };
-pub use render::{Rendered, Site};
+pub use render::{Rendered, Site, render};
 pub use table::{CHECKS, Check, check, markdown};
