@@ -7,6 +7,7 @@ mod judge;
 mod needs;
 mod render;
 mod table;
+mod trials;
 
 pub use connect::{connect_finding, helm_finding};
 pub use facts::{Facts, Seen, Unseen, gather, review};
@@ -17,3 +18,4 @@ pub use needs::{
 };
 pub use render::{Rendered, Site, render};
 pub use table::{CHECKS, Check, check, markdown};
+pub use trials::{Trial, Tried, try_all};
