@@ -6,6 +6,7 @@
 mod preflight;
 mod support;
 mod trust;
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -398,6 +399,14 @@ fn c16_a_failed_upgrade_is_left_and_rolled_back() {
 #[ignore = "needs the sandbox"]
 fn c16b_the_support_bundle_has_everything_but_secrets() {
     trust::support_bundle();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c16c_an_upgrade_is_told_before_and_what_cannot_be_changed_refused() {
+    upgrade::what_would_change_is_told();
+    upgrade::what_cannot_be_changed_is_refused_with_the_way_round();
+    upgrade::what_is_wrong_in_itself_is_refused_otherwise();
 }
 
 #[test]
