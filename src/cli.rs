@@ -85,6 +85,7 @@ Ends with 11 if there are errors, and with 0 if there are none.")]
     /// Show what an install would do, and why
     #[command(after_help = "Examples:
   windlass plan --answers site.yaml
+  windlass plan --answers site.yaml --diff     with every value and field that an upgrade would change
   windlass plan --json > plan.json")]
     Plan(PlanArgs),
     /// Show what is installed, whether it is ready, and when it was last proven
@@ -176,6 +177,9 @@ pub struct InstallArgs {
     /// Leave out the proof at the end
     #[arg(long)]
     pub no_verify: bool,
+    /// Show what updates would change in values and objects, before asking to go on
+    #[arg(long)]
+    pub diff: bool,
     /// Go back to an older version of a component where the catalog has one
     #[arg(long)]
     pub allow_downgrade: bool,
@@ -193,6 +197,9 @@ pub struct PlanArgs {
     /// Leave out the proof at the end
     #[arg(long)]
     pub no_verify: bool,
+    /// Show what updates would change in values and objects, without secrets
+    #[arg(long)]
+    pub diff: bool,
 }
 
 /// `status`.

@@ -14,8 +14,9 @@ use axum::response::{IntoResponse as _, Response};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use windlass::driver::kube::{Cluster, ConnectOptions};
+use windlass::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use windlass::model::site::Right;
-use windlass::preflight::{RightNeed, Use, connect_finding, review};
+use windlass::preflight::{RightNeed, Trial, Use, connect_finding, review, try_all};
 
 /// Serves an API that says that it is this version, takes one token, and grants all but deleting and portforwarding.
 async fn serve(version: &'static str) -> String {
@@ -171,6 +172,107 @@ async fn rights_are_asked_for_one_by_one() {
         ("create pods/portforward in ns", false),
     ];
     assert_eq!(told, expected.map(|(right, held)| (right.to_owned(), held)));
+}
+
+/// An API with StatefulSets that takes no change of them: each name meets another answer.
+async fn changing(request: Request) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let status = |code: u16, reason: &str, message: &str, causes: Value| {
+        let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message,
+            "reason": reason, "code": code, "details": {"causes": causes}});
+        (StatusCode::from_u16(code).unwrap(), axum::Json(body)).into_response()
+    };
+    let forbidden = "Forbidden: updates to statefulset spec for fields other than 'replicas', 'template' are forbidden";
+    match (method.as_str(), path.as_str()) {
+        ("GET", "/version") => answer("v1.34.4", request).await,
+        ("GET", "/api" | "/apis") => {
+            let resource = json!({"resource": "statefulsets", "responseKind": {"group": "apps", "version": "v1",
+                "kind": "StatefulSet"}, "scope": "Namespaced", "singularResource": "statefulset",
+                "verbs": ["get", "patch", "create"]});
+            let group = json!({"metadata": {"name": "apps"},
+                "versions": [{"version": "v1", "resources": [resource], "freshness": "Current"}]});
+            let groups = if path == "/apis" { json!([group]) } else { json!([]) };
+            let list = json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
+                "items": groups});
+            axum::Json(list).into_response()
+        }
+        ("GET", path) if path.ends_with("/gone") => status(404, "NotFound", "gone", json!([])),
+        ("GET", path) => {
+            let name = path.rsplit('/').next().unwrap();
+            axum::Json(json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name}}))
+                .into_response()
+        }
+        ("PATCH", path) => {
+            let told = query.split('&').collect::<std::collections::BTreeSet<_>>();
+            let expected = ["dryRun=All", "force=true", "fieldManager=helm", "fieldValidation=Strict"];
+            assert!(expected.iter().all(|part| told.contains(part)), "{query}");
+            match path.rsplit('/').next().unwrap() {
+                "fixed" => status(
+                    422,
+                    "Invalid",
+                    "is invalid",
+                    json!([{"reason": "x", "message": forbidden, "field": "spec"}]),
+                ),
+                "wrong" => {
+                    let cause = json!([{"reason": "x", "message": "Required value", "field": "spec.serviceName"}]);
+                    status(422, "Invalid", "is invalid", cause)
+                }
+                "hooked" => status(403, "Forbidden", "admission webhook \"w\" denied the request: no", json!([])),
+                "mine" => status(403, "Forbidden", "x is forbidden: User \"a\" cannot patch resource \"y\"", json!([])),
+                name => axum::Json(json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name}}))
+                    .into_response(),
+            }
+        }
+        ("POST", _) => {
+            assert!(query.contains("dryRun=All"), "{query}");
+            let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            match body["metadata"]["name"].as_str().unwrap() {
+                "wrong" => status(422, "Invalid", "is invalid", json!([])),
+                _ => status(409, "AlreadyExists", "it is there", json!([])),
+            }
+        }
+        _ => panic!("{method} {path}?{query}"),
+    }
+}
+
+#[tokio::test]
+async fn changes_are_tried_by_dry_runs_and_the_answers_told_apart() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(changing)).await });
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = kubeconfig(dir.path(), &server, "good", None);
+    let cluster = Cluster::connect(&ConnectOptions { kubeconfig: Some(kubeconfig), context: None }).await.unwrap();
+    let trial = |name: &str| {
+        let body = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name, "namespace": "ns"},
+            "spec": {"serviceName": "other"}});
+        let object = ManifestObject { object: ObjectRef::namespaced("apps/v1", "StatefulSet", "ns", name), body };
+        Trial { release: ReleaseKey::new("ns", "rel"), object, changed: Vec::new() }
+    };
+    let names = ["fixed", "wrong", "hooked", "mine", "gone", "good"];
+    let tried = try_all(&cluster, names.map(trial).to_vec()).await;
+    let told: Vec<String> = tried
+        .iter()
+        .map(|tried| match &tried.refused {
+            Ok(None) => format!("{}: fine", tried.object.name),
+            Ok(Some(refusal)) => format!("{}: {} {}", tried.object.name, refusal.code, refusal.in_itself),
+            Err(unseen) => format!("{}: {} ({})", tried.object.name, unseen.what, unseen.why),
+        })
+        .collect();
+    let expected = [
+        "fixed: 422 false",
+        "wrong: 422 true",
+        "hooked: 403 false",
+        "mine: try the change of StatefulSet ns/mine (not allowed)",
+        "gone: fine",
+        "good: fine",
+    ];
+    assert_eq!(told, expected);
+    let refusal = tried[0].refused.as_ref().unwrap().as_ref().unwrap();
+    assert_eq!(refusal.fields, ["spec"]);
+    assert!(refusal.message.starts_with("spec: Forbidden: updates to statefulset spec"), "{refusal:?}");
 }
 
 #[tokio::test]

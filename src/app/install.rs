@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::diff::{self, PlanWithDiff};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::journal::{self, Journal};
 use super::output::Output;
@@ -28,7 +29,7 @@ use crate::model::cluster::ReadyPolicy;
 use crate::model::observed::Observed;
 use crate::observe::{ObserveError, observe};
 use crate::plan::{self, Downgrade, Plan, Step, downgrades, verify_only};
-use crate::render::{SummaryExtras, plan_table, summary, target};
+use crate::render::{SummaryExtras, diff_table, plan_table, summary, target};
 
 /// Everything that is known before anything is done.
 pub(super) struct Prepared {
@@ -97,11 +98,22 @@ pub(super) fn unseen(error: ObserveError) -> Failed {
 pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, Failed> {
     let begun = Begun::new(global, &args.answers, output).await?;
     let observed = begun.look().await.map_err(unseen)?;
+    let diff = match args.diff {
+        true => Some(diff::diffs(&begun.resolved, &observed, &begun.cluster, global).await?),
+        false => None,
+    };
     let prepared = begun.planned(&observed, !args.no_verify);
-    if output.json {
-        output.value(&prepared.plan)?;
-    } else {
-        output.text(&plan_table(&prepared.plan, &output.look()))?;
+    match (&diff, output.json) {
+        (None, true) => output.value(&prepared.plan)?,
+        (Some(diff), true) => output.value(&PlanWithDiff { plan: &prepared.plan, diff })?,
+        (None, false) => output.text(&plan_table(&prepared.plan, &output.look()))?,
+        (Some(diff), false) => {
+            let (plan, diff) = (plan_table(&prepared.plan, &output.look()), diff_table(diff, &output.look()));
+            output.text(&format!("{plan}\n{diff}"))?;
+        }
+    }
+    if let (None, Some(resolved)) = (&diff, &prepared.resolved) {
+        diff::hint(resolved, &observed, output);
     }
     for downgrade in &prepared.downgrades {
         output.remark(&format!("warning: {downgrade}: `windlass install` refuses that without --allow-downgrade"));
@@ -146,6 +158,13 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
     preflight::gate(&prepared, &observed, helm.as_ref(), &args.waive, output).await?;
     if !output.json {
         output.text(&plan_table(&prepared.plan, &output.look()))?;
+    }
+    if let Some(resolved) = &prepared.resolved {
+        if args.diff {
+            diff::show(&diff::diffs(resolved, &observed, &prepared.cluster, global).await?, output)?;
+        } else if !global.yes {
+            diff::hint(resolved, &observed, output);
+        }
     }
     confirm(global, &prepared.cluster, output)?;
     let turn = Turn::new("install", &prepared.cluster)?.locked(&prepared.cluster, output).await?;

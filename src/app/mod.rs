@@ -1,6 +1,7 @@
 //! The composition root: from a parsed command line to drivers, renderers and an exit code.
 
 mod catalog;
+mod diff;
 mod drift;
 mod exit;
 mod install;

@@ -144,7 +144,7 @@ async fn look(
     observed: &Observed,
 ) -> Result<Vec<Finding>, Failed> {
     let runs = journal::root().or_exit(Exit::Unexpected)?;
-    let (needs, facts) = gather(resolved, cluster, helm, &runs).await.or_exit(Exit::Unusable)?;
+    let (needs, facts) = gather(resolved, observed, cluster, helm, &runs).await.or_exit(Exit::Unusable)?;
     Ok(judge(&needs, &facts, observed))
 }
 

@@ -237,6 +237,19 @@ impl fmt::Display for Drift {
     }
 }
 
+/// Why the API would not take a change to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status: 422 for what the object says, 400 and 403 for what admission says.
+    pub code: u16,
+    /// The API's words, shortened and without secrets.
+    pub message: String,
+    /// The fields that it names, such as `spec.selector`; often only `spec`.
+    pub fields: Vec<String>,
+    /// A new object like this would be refused as well: it is not the change that is wrong.
+    pub in_itself: bool,
+}
+
 /// The cluster that is worked on, as shown and confirmed before anything changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterInfo {

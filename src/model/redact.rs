@@ -105,7 +105,11 @@ impl Redactor {
 
 /// Whether what has this name is a secret itself, and not merely the name of one (`secretName`, `tokenExpiration…`).
 fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace(['_', '-', '.'], "");
+    let name = name.to_ascii_lowercase();
+    if ["pass", "pwd"].iter().any(|word| name == *word || name.ends_with(&format!("_{word}"))) {
+        return true;
+    }
+    let name = name.replace(['_', '-', '.'], "");
     let about = ["name", "ref", "seconds", "path", "file", "audience", "mount", "policy"];
     ["password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "credentials", "auth"]
         .iter()
@@ -168,6 +172,8 @@ mod tests {
                 "containers": [{"env": [
                     {"name": "DB_PASSWORD", "value": "pw"},
                     {"name": "MODE", "value": "fast"},
+                    {"name": "DB_PASS", "value": "pw"},
+                    {"name": "BYPASS", "value": "no"},
                     {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "keep", "key": "keep"}}},
                 ]}],
             },
@@ -180,7 +186,8 @@ mod tests {
         assert_eq!(pod["registry_password"], "(redacted)");
         let env = &pod["spec"]["containers"][0]["env"];
         assert_eq!((&env[0]["value"], &env[1]["value"]), (&json!("(redacted)"), &json!("fast")));
-        assert_eq!(env[2]["valueFrom"]["secretKeyRef"]["name"], "keep");
+        assert_eq!((&env[2]["value"], &env[3]["value"]), (&json!("(redacted)"), &json!("no")));
+        assert_eq!(env[4]["valueFrom"]["secretKeyRef"]["name"], "keep");
         assert_eq!(pod["spec"]["volumes"][0]["secret"]["secretName"], "keep");
         assert_eq!(pod["spec"]["imagePullSecrets"][0]["name"], "registry");
         assert_eq!(secret, json!({"kind": "Secret", "metadata": {"name": "keep"}, "data": {"a": "(redacted)"}}));

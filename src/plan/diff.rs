@@ -1,11 +1,13 @@
 //! What differs between wanted and observed, in words.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::answers::ResolvedRelease;
+use crate::answers::{Resolved, ResolvedRelease};
 use crate::model::CHART_DIGEST;
-use crate::model::cluster::{ReleaseState, ReleaseStatus};
-use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease, ObservedUpload};
+use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
+use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease, ObservedUpload};
 
 use super::Change;
 
@@ -37,6 +39,15 @@ pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>)
     (change, why)
 }
 
+/// The releases that are there and that an install would update.
+#[must_use]
+pub fn updates(wanted: &Resolved, observed: &Observed) -> BTreeSet<ReleaseKey> {
+    let releases = wanted.components.iter().filter_map(|component| component.release.as_ref());
+    let keyed = releases.map(|wanted| (ReleaseKey::new(&wanted.namespace, &wanted.name), wanted));
+    let updated = keyed.filter(|(key, wanted)| release(wanted, observed.releases.get(key)).0 == Change::Update);
+    updated.map(|(key, _)| key).collect()
+}
+
 /// Whether a release that Helm recorded as deployed was made from this chart with these values.
 #[must_use]
 pub fn same_release(chart: &str, values: &Value, found: &ReleaseState) -> bool {
@@ -49,7 +60,7 @@ pub fn same_release(chart: &str, values: &Value, found: &ReleaseState) -> bool {
 fn differing(path: &str, wanted: &Value, found: &Value, out: &mut Vec<String>) {
     match (wanted, found) {
         (Value::Object(wanted), Value::Object(found)) => {
-            let keys: std::collections::BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
+            let keys: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
             for key in keys {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 let null = Value::Null;
@@ -62,7 +73,7 @@ fn differing(path: &str, wanted: &Value, found: &Value, out: &mut Vec<String>) {
 }
 
 /// Helm may turn 1 into 1.0 on the way through its JSON.
-fn equal(a: &Value, b: &Value) -> bool {
+pub(super) fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),

@@ -1,8 +1,10 @@
 //! What will be done: a pure function of what is wanted and what was observed.
 
 mod build;
+mod contents;
 mod diff;
 mod downgrade;
+mod fields;
 mod rollback;
 mod select;
 #[cfg(test)]
@@ -11,8 +13,10 @@ mod types;
 mod uninstall;
 
 pub use build::plan;
-pub use diff::same_release;
+pub use contents::{DIFF_SCHEMA, DiffReport, ObjectDiff, ReleaseDiff, recorded, release_diff};
+pub use diff::{same_release, updates};
 pub use downgrade::{Downgrade, downgrades};
+pub use fields::{FieldChange, LineChange, field_changes};
 pub use rollback::{RollbackError, rollback};
 pub use select::{only, verify_only};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};

@@ -11,13 +11,16 @@ use tokio::time::timeout;
 
 use super::needs::{Needs, RightNeed, SecretNeed, needs};
 use super::render::{Site, render};
+use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
 use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::STATE_NAMESPACE;
 use crate::model::cluster::{NamespaceState, ObjectRef};
+use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
+use crate::plan::updates;
 
 /// How long one look may take before the checks that need it are left out.
 const LOOK: Duration = Duration::from_secs(8);
@@ -68,16 +71,20 @@ pub struct Facts {
     pub clock: Seen<i64>,
     /// Whether we have each right that was asked about.
     pub rights: BTreeMap<Right, Seen<bool>>,
+    /// Changes to what is there, and what the API has against them.
+    pub trials: Vec<Tried>,
     /// Where runs are kept.
     pub disk: Seen<Disk>,
 }
 
-/// Renders what is wanted, and looks at everything that it needs. Without Helm nothing is known of the charts.
+/// Renders what is wanted, and looks at everything that it needs; what differs from what was `observed` is tried. Without
+/// Helm nothing is known of the charts.
 ///
 /// # Errors
 /// When the API does not say which kinds it serves: nothing else can be told then.
 pub async fn gather(
     wanted: &Resolved,
+    observed: &Observed,
     cluster: &Cluster,
     helm: Option<&Helm>,
     run_folder: &Path,
@@ -91,8 +98,7 @@ pub async fn gather(
     let version = cluster.info().version.clone();
     let rendered = async {
         let Some(helm) = helm else { return Ok(Vec::new()) };
-        let served = cluster.api_versions().await?;
-        Ok::<_, KubeError>(render(wanted, cluster, helm, &version, &served).await)
+        render(wanted, observed, cluster, helm, |_| true).await
     };
     let all: Vec<String> = names.iter().cloned().chain([STATE_NAMESPACE.to_owned()]).collect();
     let (
@@ -144,7 +150,9 @@ pub async fn gather(
         }
     }
     let needs = needs(wanted, &rendered, &site);
-    let (rights, secrets) = tokio::join!(review(cluster, &needs.rights), secrets(cluster, &needs.secrets));
+    let trials = trials(&rendered, &updates(wanted, observed), observed);
+    let (rights, secrets, trials) =
+        tokio::join!(review(cluster, &needs.rights), secrets(cluster, &needs.secrets), try_all(cluster, trials));
     let disk = disk(run_folder).map_err(|error| Unseen {
         what: format!("look at the disk of {}", run_folder.display()),
         why: error.to_string(),
@@ -164,6 +172,7 @@ pub async fn gather(
         domain,
         clock: clock.map(|ahead| ahead.as_secs()),
         rights,
+        trials,
         disk,
     };
     Ok((needs, facts))
@@ -206,7 +215,7 @@ async fn each<T, F: Future<Output = Seen<T>>>(
 }
 
 /// The answer, or why there is none, within the time that a look has.
-async fn look<T>(what: &str, ask: impl Future<Output = Result<T, KubeError>>) -> Seen<T> {
+pub(super) async fn look<T>(what: &str, ask: impl Future<Output = Result<T, KubeError>>) -> Seen<T> {
     let unseen = |why: String| Unseen { what: what.to_owned(), why };
     match timeout(LOOK, ask).await {
         Ok(Ok(seen)) => Ok(seen),

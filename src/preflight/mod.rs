@@ -7,6 +7,7 @@ mod judge;
 mod needs;
 mod render;
 mod table;
+mod trials;
 
 pub use connect::{connect_finding, helm_finding};
 pub use facts::{Facts, Seen, Unseen, gather, review};
@@ -15,5 +16,6 @@ pub use needs::{
     ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use, looks,
     needs,
 };
-pub use render::{Rendered, Site};
+pub use render::{Rendered, Site, render};
 pub use table::{CHECKS, Check, check, markdown};
+pub use trials::{Trial, Tried, try_all};

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use crate::answers::{Resolved, ResolvedRelease};
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
-use crate::driver::kube::{Cluster, parse_manifest};
+use crate::driver::kube::{Cluster, KubeError, parse_manifest};
 use crate::model::ChartFiles;
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
+use crate::model::observed::Observed;
 use crate::model::site::Resource;
 use crate::model::yaml;
 
@@ -46,28 +47,45 @@ impl Site {
     }
 }
 
-/// Renders all charts at the same time. `version` is the cluster's, `served` what it serves.
-pub(super) async fn render(
+/// Renders the charts of the releases that `which` names, at the same time: as an upgrade where there is such a release,
+/// and for the cluster's version and what it serves.
+///
+/// # Errors
+/// When the API does not say which kinds it serves. A chart that cannot be rendered says so itself.
+pub async fn render(
     wanted: &Resolved,
+    observed: &Observed,
     cluster: &Cluster,
     helm: &Helm,
-    version: &str,
-    served: &[String],
-) -> Vec<Rendered> {
+    which: impl Fn(&ReleaseKey) -> bool,
+) -> Result<Vec<Rendered>, KubeError> {
+    let served = cluster.api_versions().await?;
     let releases = wanted.components.iter().filter_map(|component| component.release.as_ref());
-    join_all(releases.map(|release| one(release, cluster, helm, version, served))).await
+    let keyed = releases.map(|release| (ReleaseKey::new(&release.namespace, &release.name), release));
+    let chosen: Vec<_> = keyed.filter(|(key, _)| which(key)).collect();
+    let rendered = chosen.into_iter().map(|(key, release)| {
+        let is_upgrade = observed.releases.contains_key(&key);
+        one(key, release, is_upgrade, cluster, helm, &served)
+    });
+    Ok(join_all(rendered).await)
 }
 
-async fn one(release: &ResolvedRelease, cluster: &Cluster, helm: &Helm, version: &str, served: &[String]) -> Rendered {
-    let key = ReleaseKey::new(&release.namespace, &release.name);
+async fn one(
+    key: ReleaseKey,
+    release: &ResolvedRelease,
+    is_upgrade: bool,
+    cluster: &Cluster,
+    helm: &Helm,
+    served: &[String],
+) -> Rendered {
     let folder = cluster.private_dir().path().join(format!("preflight-{}-{}", key.namespace, key.name));
     let template = Template {
         release: key.clone(),
         chart: folder.clone(),
         values: release.values.clone(),
-        kube_version: Some(version.to_owned()),
+        kube_version: Some(cluster.info().version.clone()),
         api_versions: served.to_vec(),
-        is_upgrade: false,
+        is_upgrade,
     };
     let mut incompatible = None;
     let objects = match write_chart(&release.chart, &folder) {

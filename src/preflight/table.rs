@@ -159,6 +159,12 @@ checks! {
     RELEASE_STUCK "release-stuck" Warning true
         "Helm was killed in the middle of this release, or is still at work on it."
         "Nothing, if no Helm is at work: windlass goes on from there. Else wait for it.";
+    FIELD_IMMUTABLE "field-immutable" Error true
+        "A release would change a field that cannot be changed once its object is there (a StatefulSet's volume templates, a Deployment's selector, a Job, an address, a volume): Helm would fail in the middle of the upgrade. Found by a dry run, which changes nothing."
+        "The command that is shown, then the same install again: it makes the object anew. `--cascade=orphan` leaves the pods running; volumes stay, with the size that they have. What holds data itself (a PersistentVolumeClaim) keeps the old value.";
+    CHANGE_REFUSED "change-refused" Error true
+        "The API refuses the change of an object that is there, for another reason: the object is wrong, or admission (a webhook, a policy, a quota) does not let it pass. Found by a dry run, which changes nothing."
+        "`windlass plan --diff` shows what would change; correct the answer or the chart, or ask whoever runs that admission.";
     DNS_DOMAIN "dns-domain" Error true
         "The cluster's DNS serves another domain than `platform.cluster_domain`: addresses between components would not resolve. Not checked where there is no ConfigMap kube-system/coredns."
         "Answer `platform.cluster_domain` with the domain that is shown.";
@@ -193,9 +199,10 @@ warnings, with the command that mends each. `windlass install` does the same fir
 end it with exit code 11 before anything is changed. `--waive ID` lets it go on in spite of a finding, and can be given
 more than once.
 
-What it asks of the cluster it only reads; the rights that the plan needs are asked of the API by access reviews. What
-may not be looked at is said, by `not-checked`, with the checks that were left out. `docs/rbac.yaml` has exactly the
-rights that windlass needs, those for looking among them.
+What it asks of the cluster it only reads; the rights that the plan needs are asked of the API by access reviews, and
+changes to objects that are there are sent as dry runs, which change nothing. What may not be looked at is said, by
+`not-checked`, with the checks that were left out. `docs/rbac.yaml` has exactly the rights that windlass needs, those for
+looking among them.
 
 What is not checked: pods that Spark makes for jobs, hooks of charts, roles that a chart binds without defining them,
 and whether the images are in the registry.

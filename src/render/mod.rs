@@ -1,6 +1,7 @@
 //! What people and machines see of a plan, a run and what is installed. Only this module formats for the terminal;
 //! it writes to what it is given, and every text passes through `text::clean` on its way out.
 
+mod diff;
 mod error;
 mod failure;
 mod footer;
@@ -17,6 +18,7 @@ mod tests;
 mod text;
 mod track;
 
+pub use diff::diff_table;
 pub use error::error;
 pub use look::{LineOptions, Look};
 pub use plan::{plan_table, target};

@@ -8,6 +8,7 @@ mod changes;
 mod preflight;
 mod support;
 mod trust;
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -424,6 +425,14 @@ fn c16d_hdfs_can_be_read_while_its_datanodes_are_upgraded() {
 #[ignore = "needs the sandbox"]
 fn c16e_nothing_that_a_run_leaves_tells_a_secret() {
     trust::nothing_tells_a_secret();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c16c_an_upgrade_is_told_before_and_what_cannot_be_changed_refused() {
+    upgrade::what_would_change_is_told();
+    upgrade::what_cannot_be_changed_is_refused_with_the_way_round();
+    upgrade::what_is_wrong_in_itself_is_refused_otherwise();
 }
 
 #[test]

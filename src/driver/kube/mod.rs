@@ -2,6 +2,7 @@
 
 mod connect;
 mod drift;
+mod dry_run;
 mod error;
 mod kubeconfig;
 mod lease;

@@ -6,6 +6,7 @@ mod room;
 mod site;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.images();
     judge.secrets();
     judge.releases();
+    judge.trials();
     judge.hdfs();
     judge.domain();
     judge.clock();

@@ -38,7 +38,7 @@ fn pod(name: &str, replicas: u64, cpu: &str, memory: &str) -> PodNeed {
     }
 }
 
-fn needs() -> Needs {
+pub(super) fn needs() -> Needs {
     Needs {
         namespaces: BTreeMap::from([("ns".to_owned(), "restricted".to_owned())]),
         pods: vec![pod("db", 1, "500m", "1Gi")],
@@ -82,7 +82,7 @@ fn namespace(labels: &[(&str, &str)]) -> NamespaceState {
     }
 }
 
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     let class = StorageClass { name: "fast".to_owned(), default: true, waits_for_pod: true, expands: true };
     Facts {
         user: Some("ann".to_owned()),
@@ -99,6 +99,7 @@ fn facts() -> Facts {
         domain: Ok(Some("cluster.local".to_owned())),
         clock: Ok(0),
         rights: BTreeMap::new(),
+        trials: Vec::new(),
         disk: Ok(Disk { path: "/state".to_owned(), free: 10 << 30, files: Some(100_000), read_only: false }),
     }
 }

@@ -6,19 +6,7 @@ use serde_json::{Map, Value};
 
 use super::quantity;
 use crate::model::cluster::FieldDrift;
-
-/// What names an element of a list, first match wins; an element without any of them is matched by its place.
-const KEYS: &[&[&str]] = &[
-    &["name"],
-    &["mountPath"],
-    &["containerPort", "protocol"],
-    &["port", "protocol"],
-    &["key"],
-    &["ip"],
-    &["topologyKey", "whenUnsatisfiable"],
-    &["type"],
-    &["uid"],
-];
+use crate::model::fields::{ListKey, join, same_scalar};
 
 /// Below these the API keeps quantities, whose text may be another than the one that was sent.
 const QUANTITIES: &[&str] =
@@ -106,15 +94,10 @@ impl Drifted {
             }
             return;
         }
-        let key = KEYS.iter().find(|key| {
-            let values: Vec<_> = wanted.iter().map(|value| value.get(key[0])).collect();
-            let unique = values.iter().enumerate().all(|(i, value)| !values[..i].contains(value));
-            // `port` and `protocol` together name a port; on their own they may repeat.
-            values.iter().all(Option::is_some) && (unique || key.len() > 1)
-        });
+        let key = ListKey::of(&[wanted]);
         for (i, element) in wanted.iter().enumerate() {
             let (path, found) = match key {
-                Some(key) => (format!("{path}[{}]", shown_key(key[0], element)), by_key(key, element, live)),
+                Some(key) => (format!("{path}[{}]", key.shown(element)), key.find(element, live).map(|at| &live[at])),
                 None => (format!("{path}[{i}]"), live.get(i)),
             };
             match found {
@@ -136,31 +119,6 @@ impl Drifted {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
-    // Names with dots (annotations) would make the path ambiguous.
-    match (path.is_empty(), name.contains(['.', '/'])) {
-        (true, _) => name.to_owned(),
-        (false, false) => format!("{path}.{name}"),
-        (false, true) => format!("{path}[{name}]"),
-    }
-}
-
-fn by_key<'a>(key: &[&str], wanted: &Value, live: &'a [Value]) -> Option<&'a Value> {
-    live.iter().find(|candidate| {
-        key.iter().all(|part| match (wanted.get(part), candidate.get(part)) {
-            (Some(wanted), Some(live)) => same_scalar(wanted, live),
-            // Left out in the manifest, defaulted by the API: TCP.
-            (None, live) => live.is_none_or(|live| live == "TCP" || *part != "protocol"),
-            (Some(wanted), None) => wanted == "TCP",
-        })
-    })
-}
-
-fn shown_key(key: &str, element: &Value) -> String {
-    let value = element.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    format!("{key}={}", value.unwrap_or_default())
-}
-
 /// What `omitempty` leaves out in an answer.
 fn is_nothing(value: &Value) -> bool {
     match value {
@@ -178,13 +136,6 @@ fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Object(fields) => fields.values().all(says_nothing),
         other => is_nothing(other),
-    }
-}
-
-fn same_scalar(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        _ => a == b,
     }
 }
 

@@ -1,0 +1,182 @@
+//! What the update of a release would change: its values, and the objects that its chart renders.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Change;
+use super::fields::{FieldChange, field_changes};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
+
+/// The version of the JSON of a [`DiffReport`].
+pub const DIFF_SCHEMA: u32 = 1;
+
+/// What all updates would change, for machines that read a run's events.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DiffReport<'a> {
+    /// [`DIFF_SCHEMA`].
+    pub schema: u32,
+    /// `diff`, so that readers of a run's events know it.
+    pub event: &'static str,
+    /// The releases that would be updated.
+    pub diff: &'a [ReleaseDiff],
+}
+
+/// What the update of a release would change. Equal inputs give equal bytes, as with a plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReleaseDiff {
+    /// Which release.
+    #[serde(flatten)]
+    pub key: ReleaseKey,
+    /// The values that differ.
+    pub values: Vec<FieldChange>,
+    /// The objects that differ, by kind and name.
+    pub objects: Vec<ObjectDiff>,
+    /// Why nothing is known of the objects: the chart cannot be rendered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unrendered: Option<String>,
+}
+
+/// An object that is added, removed or changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObjectDiff {
+    /// What becomes of it.
+    pub change: Change,
+    /// Which object.
+    #[serde(flatten)]
+    pub object: ObjectRef,
+    /// It is no longer rendered and stays all the same: `helm.sh/resource-policy: keep`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
+    /// The fields of a changed one that differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
+}
+
+/// Compares what Helm recorded of a release with its new values and with what its chart renders now.
+#[must_use]
+pub fn release_diff(found: &ReleaseState, values: &Value, rendered: Result<&[ManifestObject], &str>) -> ReleaseDiff {
+    let nothing = json!({});
+    let values = field_changes(&found.config, if values.is_null() { &nothing } else { values });
+    let (objects, unrendered) = match rendered {
+        Ok(rendered) => (objects(&found.manifest, rendered), None),
+        Err(why) => (Vec::new(), Some(why.to_owned())),
+    };
+    ReleaseDiff { key: found.key.clone(), values, objects, unrendered }
+}
+
+/// The object that Helm recorded for one that is rendered now, whatever version of its kind it is written in.
+#[must_use]
+pub fn recorded<'a>(object: &ObjectRef, manifest: &'a [ManifestObject]) -> Option<&'a ManifestObject> {
+    manifest.iter().find(|other| same(&other.object, object))
+}
+
+fn same(a: &ObjectRef, b: &ObjectRef) -> bool {
+    let group = |object: &ObjectRef| object.api_version.rsplit_once('/').map(|(group, _)| group.to_owned());
+    (&a.kind, &a.namespace, &a.name) == (&b.kind, &b.namespace, &b.name) && group(a) == group(b)
+}
+
+fn objects(before: &[ManifestObject], after: &[ManifestObject]) -> Vec<ObjectDiff> {
+    let mut found = Vec::new();
+    for new in after {
+        let object = new.object.clone();
+        match recorded(&object, before) {
+            None => found.push(ObjectDiff { change: Change::Create, object, kept: false, fields: Vec::new() }),
+            Some(old) => {
+                let fields = field_changes(&old.body, &new.body);
+                if !fields.is_empty() {
+                    found.push(ObjectDiff { change: Change::Update, object, kept: false, fields });
+                }
+            }
+        }
+    }
+    for old in before.iter().filter(|old| recorded(&old.object, after).is_none()) {
+        let policy = old.body.pointer("/metadata/annotations/helm.sh~1resource-policy");
+        let kept = policy.is_some_and(|policy| policy == "keep");
+        found.push(ObjectDiff { change: Change::Delete, object: old.object.clone(), kept, fields: Vec::new() });
+    }
+    found.sort_by(|a, b| {
+        let place =
+            |diff: &ObjectDiff| (diff.object.kind.clone(), diff.object.namespace.clone(), diff.object.name.clone());
+        place(a).cmp(&place(b))
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::CHART_DIGEST;
+    use crate::model::cluster::ReleaseStatus;
+
+    fn object(api_version: &str, kind: &str, name: &str, body: Value) -> ManifestObject {
+        ManifestObject { object: ObjectRef::namespaced(api_version, kind, "ns", name), body }
+    }
+
+    fn release(config: Value, manifest: Vec<ManifestObject>) -> ReleaseState {
+        ReleaseState {
+            key: ReleaseKey::new("ns", "rel"),
+            revision: 1,
+            status: ReleaseStatus::Deployed,
+            chart_name: "c".into(),
+            chart_version: "1".into(),
+            chart_annotations: BTreeMap::new(),
+            config,
+            manifest,
+            description: String::new(),
+            updated: String::new(),
+            history: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn objects_come_go_and_change() {
+        let annotated = |digest: &str| json!({"metadata": {"annotations": {CHART_DIGEST: digest}}});
+        let before = vec![
+            object("v1", "Service", "web", json!({"spec": {"port": 80}})),
+            object("policy/v1beta1", "PodDisruptionBudget", "pdb", json!({"apiVersion": "policy/v1beta1"})),
+            object("v1", "ConfigMap", "digest", annotated("sha256:1")),
+            object("v1", "ConfigMap", "gone", json!({})),
+            object(
+                "v1",
+                "PersistentVolumeClaim",
+                "data",
+                json!({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}}),
+            ),
+        ];
+        let after = vec![
+            object("policy/v1", "PodDisruptionBudget", "pdb", json!({"apiVersion": "policy/v1"})),
+            object("v1", "Service", "web", json!({"spec": {"port": 81}})),
+            object("v1", "ConfigMap", "digest", annotated("sha256:2")),
+            object("apps/v1", "Deployment", "new", json!({})),
+        ];
+        let found = release_diff(&release(json!({"a": 1, "b": {"c": 2}}), before), &json!({"a": 1}), Ok(&after));
+        let told: Vec<String> =
+            found.objects.iter().map(|one| format!("{} {} {}", one.change.word(), one.object, one.kept)).collect();
+        let expected = [
+            "delete ConfigMap ns/gone false",
+            "create Deployment ns/new false",
+            "delete PersistentVolumeClaim ns/data true",
+            "update PodDisruptionBudget ns/pdb false",
+            "update Service ns/web false",
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(found.objects[4].fields[0].to_string(), "spec.port: 80 becomes 81");
+        assert_eq!(found.values[0].to_string(), "b: {\"c\":2} is removed");
+        let json = serde_json::to_value(&found).unwrap();
+        assert_eq!((&json["namespace"], &json["name"]), (&json!("ns"), &json!("rel")));
+        assert_eq!(
+            json["objects"][4],
+            json!({"change": "update", "api_version": "v1", "kind": "Service", "namespace": "ns", "name": "web",
+                "fields": [{"path": "spec.port", "before": 80, "after": 81}]})
+        );
+    }
+
+    #[test]
+    fn a_chart_that_cannot_be_rendered_leaves_the_values() {
+        let found = release_diff(&release(json!({}), Vec::new()), &json!({"a": 1}), Err("no such value"));
+        assert_eq!((found.values.len(), found.unrendered.as_deref()), (1, Some("no such value")));
+        assert!(release_diff(&release(json!({}), Vec::new()), &Value::Null, Ok(&[])).values.is_empty());
+    }
+}
