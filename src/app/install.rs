@@ -281,6 +281,7 @@ pub(super) async fn execute(
         policy: ReadyPolicy::default(),
         locked: turn.is_locked(),
         succeeds_dead: turn.succeeds_dead(),
+        succeeds: turn.succeeds(),
         begun: std::sync::Mutex::default(),
         run: run.clone(),
         uploads: tokio::sync::Mutex::default(),

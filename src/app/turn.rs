@@ -45,6 +45,12 @@ impl Turn {
         self.held.is_some()
     }
 
+    /// The run whose lock was taken over.
+    pub(super) fn succeeds(&self) -> Option<String> {
+        let took_over = self.held.as_ref().and_then(|held| held.took_over.as_ref());
+        took_over.map(|(lock, _)| lock.run.clone())
+    }
+
     /// Whether the lock was a process's of this machine that is gone.
     pub(super) fn succeeds_dead(&self) -> bool {
         let took_over = self.held.as_ref().and_then(|held| held.took_over.as_ref());

@@ -46,7 +46,8 @@ pub fn embedded() -> Files {
     files
 }
 
-/// The files below a folder. Links are followed; hidden names are left out.
+/// The files below a folder. Links are followed; hidden names are left out, but for the one that Helm
+/// knows: a catalog that was exported is to be read as it was.
 ///
 /// # Errors
 /// A folder or file cannot be read.
@@ -56,7 +57,7 @@ pub fn read_dir(root: &Path) -> Result<Files, CatalogError> {
         for entry in std::fs::read_dir(folder).map_err(error)? {
             let entry = entry.map_err(error)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') {
+            if name.starts_with('.') && name != ".helmignore" {
                 continue;
             }
             let path = entry.path();
@@ -119,4 +120,20 @@ pub fn export(to: &Path) -> Result<usize, CatalogError> {
         std::fs::write(&path, bytes).map_err(io(&path))?;
     }
     Ok(files.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_exported_is_read_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("catalog");
+        let count = export(&to).unwrap();
+        std::fs::write(to.join("hdfs/.component.yaml.swp"), "an editor's").unwrap();
+        let read = read_dir(&to).unwrap();
+        assert_eq!(read.len(), count);
+        assert_eq!(read, embedded());
+    }
 }

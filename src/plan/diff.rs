@@ -9,7 +9,7 @@ use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease, ObservedUpload};
 
-use super::Change;
+use super::{Change, field_changes};
 
 /// How many differing values are named one by one.
 const NAMED: usize = 6;
@@ -27,10 +27,9 @@ pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>)
         Some(_) => why.push("the chart has changed".to_owned()),
         None => why.push("the release was not made by windlass".to_owned()),
     }
-    let mut paths = Vec::new();
-    differing("", &wanted.values, &found.state.config, &mut paths);
-    let more = paths.len().saturating_sub(NAMED);
-    why.extend(paths.into_iter().take(NAMED));
+    let changes = field_changes(&found.state.config, &wanted.values);
+    let more = changes.len().saturating_sub(NAMED);
+    why.extend(changes.iter().take(NAMED).map(|change| format!("value {change}")));
     if more > 0 {
         why.push(format!("{more} more values differ"));
     }
@@ -54,22 +53,6 @@ pub fn same_release(chart: &str, values: &Value, found: &ReleaseState) -> bool {
     found.status == ReleaseStatus::Deployed
         && found.chart_annotations.get(CHART_DIGEST).is_some_and(|digest| digest == chart)
         && equal(values, &found.config)
-}
-
-/// Paths at which two values differ, with before and after. Values hold no secrets.
-fn differing(path: &str, wanted: &Value, found: &Value, out: &mut Vec<String>) {
-    match (wanted, found) {
-        (Value::Object(wanted), Value::Object(found)) => {
-            let keys: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
-            for key in keys {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                let null = Value::Null;
-                differing(&path, wanted.get(key).unwrap_or(&null), found.get(key).unwrap_or(&null), out);
-            }
-        }
-        (wanted, found) if equal(wanted, found) => {}
-        (wanted, found) => out.push(format!("value {path}: {found} becomes {wanted}")),
-    }
 }
 
 /// Helm may turn 1 into 1.0 on the way through its JSON.

@@ -95,11 +95,18 @@ pub(crate) fn a_lock_taken_away() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{}{err}", String::from_utf8_lossy(&output.stdout));
     assert!(err.contains("the lock was lost") && err.contains("somebody unlocked it"), "{err}");
-    // One whose holder was killed is taken over at once.
+    // One whose holder was killed is taken over at once, and what it left of its proof removed.
     let mut child = begin("470Mi");
+    let proof = || kubectl(&["-n", "apache-livy", "get", "pods", "-l", "windlass.dev/proof", "-o", "name"]);
+    eventually("the proof's driver is there", 120, || !proof().is_empty());
     child.kill().unwrap();
     child.wait().unwrap();
-    install(&["--no-verify"]).exits(0).says("taking over the lock of").says("whose process on this machine is gone");
+    install(&[])
+        .exits(0)
+        .says("taking over the lock of")
+        .says("whose process on this machine is gone")
+        .says("removing the proof livy-verify-1-");
+    assert_eq!(proof(), "");
 }
 
 pub(crate) fn a_failed_upgrade_and_the_way_back() {

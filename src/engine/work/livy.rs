@@ -74,6 +74,7 @@ impl World {
         };
         let livy = Livy::new(self.service(Some(namespace), service)?);
         let proof = Proof { world: self, livy, service, namespace, label: self.proof(action), context };
+        proof.clear_after_killed().await;
         let name = format!("windlass-{}", proof.label);
         match kind {
             ActionKind::LivyBatch { class, file, args, conf, expect_log, .. } => {
@@ -125,9 +126,13 @@ impl World {
     fn proof(&self, action: &Action) -> String {
         let nanos = jiff::Timestamp::now().as_nanosecond().unsigned_abs() % 0x100_0000;
         let id: String = action.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let run = self.run.rsplit('-').next().unwrap_or_default();
-        format!("{id}-{run}-{nanos:06x}")
+        format!("{id}-{}-{nanos:06x}", of_run(&self.run))
     }
+}
+
+/// The part of a run's id that its proofs are named by.
+fn of_run(run: &str) -> &str {
+    run.rsplit('-').next().unwrap_or_default()
 }
 
 impl Proof<'_> {
@@ -208,9 +213,34 @@ impl Proof<'_> {
         format!("Livy does not answer: {why}")
     }
 
+    /// Clears up what a run that was killed left of its proofs: they would take the room that this one needs.
+    async fn clear_after_killed(&self) {
+        let Some(run) = &self.world.succeeds else { return };
+        let part = format!("-{}-", of_run(run));
+        let pods = self.world.cluster.pods(self.namespace, LABEL).await.unwrap_or_default();
+        let labels: BTreeSet<&String> =
+            pods.iter().filter_map(|pod| pod.labels.get(LABEL)).filter(|label| label.contains(&part)).collect();
+        for label in labels {
+            (self.context.progress)(Progress::Note(format!("removing the proof {label} of run {run}, which was killed")));
+            let name = format!("windlass-{label}");
+            // What Livy has forgotten, or cannot be asked for now, its pods end with.
+            if let Ok(Some(id)) = self.livy.session_named(&name).await {
+                let _ = self.livy.close(id).await;
+            }
+            if let Ok(Some(id)) = self.livy.batch_named(&name).await {
+                let _ = self.livy.delete_batch(id).await;
+            }
+            self.remove(label).await;
+        }
+    }
+
     /// Whatever came of a proof, nothing of it stays. What cannot be removed now, an uninstall removes.
     async fn remove_pods(&self) {
-        let selector = format!("{LABEL}={}", self.label);
+        self.remove(&self.label).await;
+    }
+
+    async fn remove(&self, label: &str) {
+        let selector = format!("{LABEL}={label}");
         let cluster = &self.world.cluster;
         let Ok(pods) = cluster.delete_by_label("Pod", self.namespace, &selector).await else { return };
         if pods.is_empty() {

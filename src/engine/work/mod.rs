@@ -40,6 +40,8 @@ pub struct World {
     pub locked: bool,
     /// The lock was taken over from a process of this machine that is gone: what is pending is its.
     pub succeeds_dead: bool,
+    /// The run whose lock was taken over: what its proofs left is cleared up.
+    pub succeeds: Option<String>,
     /// Releases for which this run has started a Helm.
     pub begun: std::sync::Mutex<BTreeSet<ReleaseKey>>,
     /// The run's id; goes into release descriptions and labels of proofs.
