@@ -1,5 +1,6 @@
 //! What an install survives: kills, a second operator, a lock left behind.
 
+use std::io::Write as _;
 use std::process::Stdio;
 
 use crate::support::*;
@@ -229,7 +230,6 @@ pub(crate) fn nothing_tells_a_secret() {
 
 /// A release's record: gzip in base64.
 fn unpacked(record: &str) -> String {
-    use std::io::Write as _;
     let mut child = std::process::Command::new("sh");
     let child = child.args(["-c", "base64 -d | gzip -dc"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = child.spawn().unwrap();
@@ -300,7 +300,6 @@ pub(crate) fn support_bundle() {
 }
 
 fn apply(objects: &str) {
-    use std::io::Write as _;
     let mut command = kubectl_command(&["apply", "-f", "-"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(objects.as_bytes()).unwrap();
@@ -345,6 +344,8 @@ pub(crate) fn kills() {
         assert_eq!(temporary_files(), "", "{here}");
         let again = install(&["--no-verify"]);
         assert!(again.out.contains("nothing to do"), "{here}: {}", again.out);
+        // Not captured: a soak takes an hour, and whoever waits for it wants to see it go on.
+        let _ = writeln!(std::io::stderr(), "{here}: went on and ended well");
     }
     // What HDFS has is what was sent, byte for byte.
     for entry in std::fs::read_dir(jars()).unwrap().take(6) {
