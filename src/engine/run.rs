@@ -1,7 +1,7 @@
 //! The scheduler.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -277,8 +277,17 @@ async fn abandoned(cancel: &CancellationToken) {
 
 fn sink(id: &str, events: &Channel) -> crate::model::ProgressSink {
     let (id, events) = (id.to_owned(), events.clone());
+    let waiting = Mutex::new(String::new());
     Arc::new(move |progress| {
         let id = id.clone();
+        if let Progress::Waiting(what) = &progress {
+            // Whoever polls says the same each time; that is one piece of news.
+            let mut last = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last == *what {
+                return;
+            }
+            last.clone_from(what);
+        }
         events.send(match progress {
             Progress::Bytes { done, total } => Event::Bytes { id, done, total },
             Progress::Waiting(what) => Event::Waiting { id, what },

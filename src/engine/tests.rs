@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::event::{Outcome, RunState, Status, channel};
+use crate::event::{Event, Outcome, RunState, Status, channel};
+use crate::model::Progress;
 use crate::model::cluster::ClusterInfo;
 use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
 
@@ -42,6 +43,11 @@ impl Perform for Fake {
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.running.fetch_sub(1, Ordering::SeqCst);
         let attempt = self.attempts.fetch_add(1, Ordering::SeqCst) + 1;
+        if action.id.contains("polls") {
+            for word in ["a", "a", "a", "b", "a"] {
+                (context.progress)(Progress::Waiting(word.to_owned()));
+            }
+        }
         if action.id.contains("panic") {
             panic!("on purpose");
         }
@@ -67,6 +73,22 @@ async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, 
         state.apply(&event);
     }
     (state, outcome, fake)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_waited_for_is_told_when_it_changes() {
+    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], actions: vec![action("polls", &[])] };
+    let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
+    let info = RunInfo { run: "r".into(), command: "install".into(), cluster };
+    let (events, mut listener) = channel();
+    run(&plan, info, Arc::new(Fake::default()), events, CancellationToken::new()).await;
+    let mut told = Vec::new();
+    while let Some(stamped) = listener.next().await {
+        if let Event::Waiting { what, .. } = stamped.event {
+            told.push(what);
+        }
+    }
+    assert_eq!(told, ["a", "b", "a"]);
 }
 
 #[tokio::test(start_paused = true)]
