@@ -221,7 +221,9 @@ impl Proof<'_> {
         let labels: BTreeSet<&String> =
             pods.iter().filter_map(|pod| pod.labels.get(LABEL)).filter(|label| label.contains(&part)).collect();
         for label in labels {
-            (self.context.progress)(Progress::Note(format!("removing the proof {label} of run {run}, which was killed")));
+            (self.context.progress)(Progress::Note(format!(
+                "removing the proof {label} of run {run}, which was killed"
+            )));
             let name = format!("windlass-{label}");
             // What Livy has forgotten, or cannot be asked for now, its pods end with.
             if let Ok(Some(id)) = self.livy.session_named(&name).await {
