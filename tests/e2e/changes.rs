@@ -243,7 +243,7 @@ fn smallest_jar() -> (String, Vec<u8>) {
 fn put(path: &str, bytes: &[u8]) {
     let command =
         ["-n", "apache-hdfs", "exec", "-i", "my-hdfs-namenode-0", "--", "hdfs", "dfs", "-put", "-f", "-", path];
-    let mut child = kubectl_command(&command).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = kubectl_command(&command).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(bytes).unwrap();
     assert!(child.wait().unwrap().success());
 }
