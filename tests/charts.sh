@@ -157,6 +157,9 @@ refuses "hdfs: more copies than DataNodes" "replication 3 needs at least 3 DataN
 holds "hdfs: more copies on a DaemonSet" "^kind: DaemonSet" hdfs r n --set replication=3,datanode.kind=daemonset
 lacks "hdfs: no budget for one DataNode" "^kind: PodDisruptionBudget" hdfs r n
 holds "hdfs: a budget for three" "^kind: PodDisruptionBudget" hdfs r n -f "${h[0]}/statefulset.yaml"
+holds "hdfs: a few DataNodes are not waited for long" "safemode\.extension</name><value>3000<" hdfs r n
+lacks "hdfs: many are" "safemode\.extension" hdfs r n -f "${h[0]}/daemonset.yaml"
+holds "hdfs: a DataNode starts when it is registered" "registered\.sh" hdfs r n
 lacks "hdfs: no budget for a DaemonSet" "^kind: PodDisruptionBudget" hdfs r n -f "${h[0]}/daemonset.yaml"
 holds "hdfs: label that excludes a node" "key: hdfs-datanode-exclude" hdfs r n -f "${h[0]}/daemonset.yaml"
 holds "hdfs: folder of the node" 'path: "/srv/hdfs-data"' hdfs r n -f "${h[0]}/daemonset.yaml"

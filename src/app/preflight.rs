@@ -7,7 +7,8 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::install::{Begun, Prepared, unseen};
 use super::output::Output;
 use super::{journal, session};
-use crate::answers::{Resolved, recorded};
+use crate::answers::{Answers, Resolved, recorded};
+use crate::catalog::Catalog;
 use crate::cli::{Global, PreflightArgs};
 use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
@@ -29,7 +30,9 @@ pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Ou
         return Ok(Exit::Done);
     }
     check_waivers(&args.waive)?;
-    let report = report(global, args, output).await?;
+    let catalog = session::load_catalog(global)?;
+    let answers = session::answers(global, &args.answers, &catalog, None)?;
+    let report = report(global, &catalog, &answers, &args.waive, output).await?;
     if output.json {
         output.value(&report)?;
     } else {
@@ -38,10 +41,15 @@ pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Ou
     Ok(if report.errors > 0 { Exit::Preflight } else { Exit::Done })
 }
 
-async fn report(global: &Global, args: &PreflightArgs, output: &Output) -> Result<Report, Failed> {
-    let catalog = session::load_catalog(global)?;
-    let answers = session::answers(global, &args.answers, &catalog, None)?;
-    let resolved = session::resolved(&catalog, &answers)?;
+/// All that there is to find, with these answers.
+pub(super) async fn report(
+    global: &Global,
+    catalog: &Catalog,
+    answers: &Answers,
+    waive: &[String],
+    output: &Output,
+) -> Result<Report, Failed> {
+    let resolved = session::resolved(catalog, answers)?;
     let (helm, mut findings) = match session::find_helm(global).await {
         Ok(helm) => (Some(helm), Vec::new()),
         Err(error) => (None, vec![helm_finding(&error)]),
@@ -56,7 +64,7 @@ async fn report(global: &Global, args: &PreflightArgs, output: &Output) -> Resul
         }
     };
     output.remark(&format!("looking at {} …", target(cluster.info())));
-    let begun = Begun::on(cluster, resolved, recorded(&answers).or_exit(Exit::Unexpected)?)?;
+    let begun = Begun::on(cluster, resolved, recorded(answers).or_exit(Exit::Unexpected)?)?;
     // Without HDFS: what is in it makes no difference here, and may take long to compare.
     let mut observed = match observe(&begun.resolved, &begun.cluster, None).await {
         // The rights that are missing are what preflight is about to tell.
@@ -65,7 +73,7 @@ async fn report(global: &Global, args: &PreflightArgs, output: &Output) -> Resul
     };
     observed.hdfs = hdfs(&begun, &observed).await;
     findings.extend(look(&begun.resolved, &begun.cluster, helm.as_ref(), &observed).await?);
-    Ok(Report::new(Some(begun.cluster.info().clone()), findings, &args.waive))
+    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
 }
 
 /// Whether HDFS answers, where it is installed and ready.

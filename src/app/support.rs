@@ -140,6 +140,10 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     };
     machine(&mut all, global);
     runs(&mut all);
+    match preflight(global, &state, output).await {
+        Ok(report) => all.value("preflight.json".to_owned(), "what preflight finds now", report),
+        Err(failed) => all.missing.push(format!("preflight.json: {}", failed.chain().join(": "))),
+    }
     if let Some(cluster) = &cluster {
         let known = serde_json::to_value(&state).unwrap_or_default();
         all.value("state.json".to_owned(), "what windlass remembers in the cluster", known);
@@ -164,6 +168,21 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to write {}", target.display())))
         .or_exit(Exit::Unexpected)?;
     told(&target, &all, output)
+}
+
+/// Preflight with the answers of what is installed, or of the last run from here.
+async fn preflight(global: &Global, state: &InstallState, output: &Output) -> Result<Value, Failed> {
+    let catalog = session::load_catalog(global)?;
+    let installed = (!state.components.is_empty()).then_some(state);
+    let mut args = AnswerArgs::default();
+    if installed.is_none() {
+        let (ids, root) = (journal::list().or_exit(Exit::Unexpected)?, journal::root().or_exit(Exit::Unexpected)?);
+        let files = ids.iter().rev().map(|id| root.join(id).join("answers.yaml"));
+        args.answers = files.into_iter().find(|file| file.exists());
+    }
+    let answers = session::answers(global, &args, &catalog, installed)?;
+    let report = super::preflight::report(global, &catalog, &answers, &[], output).await?;
+    serde_json::to_value(report).or_exit(Exit::Unexpected)
 }
 
 fn told(target: &Path, all: &Collection, output: &Output) -> Result<Exit, Failed> {

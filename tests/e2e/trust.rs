@@ -287,6 +287,7 @@ pub(crate) fn support_bundle() {
         "namenode.log",
         "hdfs.json",
         "state.json",
+        "preflight.json",
         "cluster/nodes.json",
     ] {
         assert!(files.iter().any(|file| file.ends_with(part)), "{part} is not in {files:?}");
