@@ -1,5 +1,6 @@
 //! End to end, in the sandbox: `tests/run` runs these one after the other, in this order.
 //! `WINDLASS_SANDBOX_DIR=… cargo test --test e2e -- --ignored --test-threads=1`
+//! Those called `long` are left to `tests/soak`, which has the time.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
@@ -273,7 +274,7 @@ fn c08_a_job_uses_a_class_from_a_shared_library() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c08b_a_batch_outlives_livys_pod() {
+fn c08b_long_a_batch_outlives_livys_pod() {
     changes::livys_pod_goes_during_a_batch();
 }
 
@@ -347,7 +348,7 @@ fn c10_a_large_file_is_uploaded_once() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c10b_an_upload_outlives_the_pods_of_hdfs() {
+fn c10b_long_an_upload_outlives_the_pods_of_hdfs() {
     changes::hdfs_pods_go_during_an_upload();
 }
 
@@ -417,7 +418,7 @@ fn c16b_the_support_bundle_has_everything_but_secrets() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c16d_hdfs_can_be_read_while_its_datanodes_are_upgraded() {
+fn c16d_long_hdfs_can_be_read_while_its_datanodes_are_upgraded() {
     trust::a_rolling_upgrade_of_hdfs();
 }
 
@@ -468,7 +469,7 @@ fn c20_an_api_that_refuses_forgets_and_is_slow() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c21_an_api_that_dies() {
+fn c21_long_an_api_that_dies() {
     api::an_api_that_dies();
 }
 
