@@ -7,7 +7,7 @@ use super::lock::{self, Held};
 use super::output::Output;
 use super::{journal, signals};
 use crate::driver::kube::Cluster;
-use crate::model::lock::Standing;
+use crate::model::lock::{Lock, Standing};
 
 /// From before the first write to after the last.
 pub(super) struct Turn {
@@ -45,16 +45,9 @@ impl Turn {
         self.held.is_some()
     }
 
-    /// The run whose lock was taken over.
-    pub(super) fn succeeds(&self) -> Option<String> {
-        let took_over = self.held.as_ref().and_then(|held| held.took_over.as_ref());
-        took_over.map(|(lock, _)| lock.run.clone())
-    }
-
-    /// Whether the lock was a process's of this machine that is gone.
-    pub(super) fn succeeds_dead(&self) -> bool {
-        let took_over = self.held.as_ref().and_then(|held| held.took_over.as_ref());
-        took_over.is_some_and(|(_, standing)| *standing == Standing::Dead)
+    /// The lock that was taken over, if there was one, and how it stood.
+    pub(super) fn took_over(&self) -> Option<(Lock, Standing)> {
+        self.held.as_ref().and_then(|held| held.took_over.clone())
     }
 
     /// Why the lock was lost, if it was.

@@ -355,10 +355,7 @@ fn c10b_long_an_upload_outlives_the_pods_of_hdfs() {
 #[test]
 #[ignore = "needs the sandbox"]
 fn c11_ctrl_c_stops_in_order_and_the_same_command_goes_on() {
-    let revision = || {
-        let found = releases().into_iter().find(|(name, _, _)| name.ends_with("history-server"));
-        found.unwrap().1.parse::<u32>().unwrap()
-    };
+    let revision = || revision("my-spark-history-server");
     let before = revision();
     let args = with_jars(&["install", "--yes", "--set", "spark-history-server.memory=410Mi"]);
     let mut command = windlass(&args.iter().map(String::as_str).collect::<Vec<_>>());
@@ -374,10 +371,7 @@ fn c11_ctrl_c_stops_in_order_and_the_same_command_goes_on() {
 #[test]
 #[ignore = "needs the sandbox"]
 fn c12_no_secret_and_no_token_is_left_anywhere() {
-    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
-    let auth: Value = serde_json::from_str(&auth).unwrap();
-    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
-    let secret = login["password"].as_str().or(login["auth"].as_str()).unwrap().to_owned();
+    let secret = registry_secrets().swap_remove(0);
     let state = scratch().join("state");
     let found = run(std::process::Command::new("grep").args(["-rlF", &secret]).arg(&state));
     assert_eq!(found.code, 1, "the registry's password is in {}", found.out);

@@ -58,14 +58,6 @@ fn manifest() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rbac.yaml")
 }
 
-#[track_caller]
-fn apply(text: &str) {
-    use std::io::Write as _;
-    let mut child = kubectl_command(&["apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success(), "{text}");
-}
-
 /// A kubeconfig as the sandbox's, changed.
 pub(crate) fn kubeconfig(name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
     let mut config = kubectl_json(&["config", "view", "--raw", "--minify", "--flatten"]);

@@ -153,6 +153,30 @@ pub(crate) fn releases() -> Vec<(String, String, String)> {
     found
 }
 
+/// The revision of the release with this name.
+#[track_caller]
+pub(crate) fn revision(name: &str) -> u32 {
+    let found = releases().into_iter().find(|(full, _, _)| full.rsplit_once('/').unwrap().1 == name);
+    found.unwrap().1.parse().unwrap()
+}
+
+#[track_caller]
+pub(crate) fn apply(objects: &str) {
+    let mut command = kubectl_command(&["apply", "-f", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(objects.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{objects}");
+}
+
+/// What opens the sandbox's registry: the password, and the login that holds it.
+#[track_caller]
+pub(crate) fn registry_secrets() -> Vec<String> {
+    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
+    let auth: Value = serde_json::from_str(&auth).unwrap();
+    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
+    ["password", "auth"].iter().filter_map(|field| login[field].as_str()).map(str::to_owned).collect()
+}
+
 /// The jars to share, out of the Spark image that the sandbox runs: 63 that pyspark ships, about 40 MB, and one of ours.
 pub(crate) fn jars() -> PathBuf {
     let folder = scratch().join("jars");

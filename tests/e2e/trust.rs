@@ -21,10 +21,7 @@ fn words(args: &[&str]) -> Vec<String> {
 
 pub(crate) fn two_operators() {
     // Acceptance 9.
-    let revision = || {
-        let found = releases().into_iter().find(|(name, _, _)| name.ends_with("my-spark-history-server"));
-        found.unwrap().1.parse::<u32>().unwrap()
-    };
+    let revision = || revision("my-spark-history-server");
     let args = with_jars(&["install", "--yes", "--no-verify"]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (mut kept_out, rounds) = (0, rounds("WINDLASS_SOAK_TWICE", 4));
@@ -112,10 +109,7 @@ pub(crate) fn a_lock_taken_away() {
 
 pub(crate) fn a_failed_upgrade_and_the_way_back() {
     install(&[]).exits(0);
-    let revision = || {
-        let found = releases().into_iter().find(|(name, _, _)| name.ends_with("my-livy"));
-        found.unwrap().1.parse::<u32>().unwrap()
-    };
+    let revision = || revision("my-livy");
     let before = revision();
     run(&mut windlass(&["rollback", "livy", "--yes"])).exits(0).says("nothing to do");
     run(&mut windlass(&["rollback", "nonesuch", "--yes"])).exits(8).says("`nonesuch` is not installed");
@@ -169,11 +163,7 @@ pub(crate) fn a_rolling_upgrade_of_hdfs() {
 
 pub(crate) fn nothing_tells_a_secret() {
     // Acceptance 6: whatever a run leaves, and what anybody on this machine sees of its processes.
-    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
-    let auth: serde_json::Value = serde_json::from_str(&auth).unwrap();
-    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
-    let secrets: Vec<String> =
-        ["password", "auth"].iter().filter_map(|field| login[field].as_str()).map(str::to_owned).collect();
+    let secrets = registry_secrets();
     assert!(!secrets.is_empty() && secrets.iter().all(|secret| secret.len() >= 8), "there is something to look for");
     // The Secret is written again, too.
     kubectl(&["-n", "apache-livy", "delete", "secret", "windlass-registry"]);
@@ -266,10 +256,7 @@ pub(crate) fn support_bundle() {
     let mut tar = std::process::Command::new("tar");
     run(tar.arg("-xzf").arg(&bundle).arg("--strip-components=1").arg("-C").arg(&folder)).exits(0);
     let mut secrets = planted;
-    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
-    let auth: serde_json::Value = serde_json::from_str(&auth).unwrap();
-    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
-    secrets.extend(["password", "auth"].iter().filter_map(|field| login[field].as_str()).map(str::to_owned));
+    secrets.extend(registry_secrets());
     for secret in &secrets {
         let mut grep = std::process::Command::new("grep");
         let found = run(grep.args(["-rlF", "--exclude=bundle.tar.gz", secret]).arg(&folder));
@@ -298,13 +285,6 @@ pub(crate) fn support_bundle() {
     run(command.env("XDG_STATE_HOME", scratch().join("state"))).exits(0).says("everything of the cluster");
     kubectl(&["-n", "apache-livy", "delete", "deployment/planted", "configmap/planted", "secret/planted"]);
     install(&["--no-verify"]).exits(0);
-}
-
-fn apply(objects: &str) {
-    let mut command = kubectl_command(&["apply", "-f", "-"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(objects.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
 }
 
 pub(crate) fn kills() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::World;
+use crate::driver::files::write_chart;
 use crate::driver::helm::{Helm, HelmError, Upgrade};
 use crate::driver::kube::WaitError;
 use crate::driver::{secrets, state_store};
@@ -149,17 +150,10 @@ impl World {
         let name = format!("chart-{}-{}", key.namespace, key.name);
         let root = self.cluster.private_dir().path().join(name);
         let io = |error: std::io::Error| failed(error);
-        for (path, bytes) in chart.iter() {
-            let file = root.join(path);
-            if let Some(parent) = file.parent() {
-                std::fs::create_dir_all(parent).map_err(io)?;
-            }
-            if path == "Chart.yaml" {
-                let text = annotated(bytes, digest).map_err(failed)?;
-                std::fs::write(&file, text).map_err(io)?;
-            } else {
-                std::fs::write(&file, bytes).map_err(io)?;
-            }
+        write_chart(chart, &root).map_err(io)?;
+        if let Some((path, bytes)) = chart.iter().find(|(path, _)| *path == "Chart.yaml") {
+            let text = annotated(bytes, digest).map_err(failed)?;
+            std::fs::write(root.join(path), text).map_err(io)?;
         }
         Ok(root)
     }

@@ -12,6 +12,7 @@ use crate::driver::kube::WaitError;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::Progress;
 use crate::model::cluster::PodState;
+use crate::model::lock::Lock;
 use crate::plan::Action;
 
 /// The label by which the pods of a proof are found again. Neither Livy's appId nor an exit code can be relied on:
@@ -215,7 +216,7 @@ impl Proof<'_> {
 
     /// Clears up what a run that was killed left of its proofs: they would take the room that this one needs.
     async fn clear_after_killed(&self) {
-        let Some(run) = &self.world.succeeds else { return };
+        let Some((Lock { run, .. }, _)) = &self.world.took_over else { return };
         let part = format!("-{}-", of_run(run));
         let pods = self.world.cluster.pods(self.namespace, LABEL).await.unwrap_or_default();
         let labels: BTreeSet<&String> =

@@ -20,6 +20,7 @@ use crate::driver::kube::{Cluster, Tunnels, telling};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::ChartFiles;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
+use crate::model::lock::{Lock, Standing};
 use crate::plan::{Action, Step};
 
 /// What the work is done with.
@@ -38,10 +39,9 @@ pub struct World {
     pub policy: ReadyPolicy,
     /// The lock is held: no other windlass writes.
     pub locked: bool,
-    /// The lock was taken over from a process of this machine that is gone: what is pending is its.
-    pub succeeds_dead: bool,
-    /// The run whose lock was taken over: what its proofs left is cleared up.
-    pub succeeds: Option<String>,
+    /// The lock that was taken over: what its run left is cleared up. If its process is known to be gone, what is pending
+    /// is its.
+    pub took_over: Option<(Lock, Standing)>,
     /// Releases for which this run has started a Helm.
     pub begun: std::sync::Mutex<BTreeSet<ReleaseKey>>,
     /// The run's id; goes into release descriptions and labels of proofs.

@@ -15,6 +15,7 @@ use crate::driver::process::running_with;
 use crate::engine::perform::{Context, Failure};
 use crate::model::Progress;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
+use crate::model::lock::Standing;
 
 /// Older than this, a Helm of ours has been stopped.
 const SURELY_DEAD: Duration = HELM_TIMEOUT.saturating_add(Duration::from_secs(60));
@@ -45,7 +46,7 @@ impl World {
                 .next();
             if let Some(pid) = helm {
                 (context.progress)(Progress::Waiting(format!("{since}: Helm is still at work on it (process {pid})")));
-            } else if self.locked && (self.succeeds_dead || self.has_begun(key) || age > SURELY_DEAD) {
+            } else if self.locked && (self.succeeds_dead() || self.has_begun(key) || age > SURELY_DEAD) {
                 let why = format!("windlass run={}: the Helm that made it was killed", self.run);
                 if self.cluster.mark_failed(&release, &why).await.map_err(|err| Failure::of(&err))? {
                     let text =
@@ -77,6 +78,10 @@ impl World {
     /// Notes that this run starts a Helm for a release.
     pub(super) fn began(&self, key: &ReleaseKey) {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+    }
+
+    fn succeeds_dead(&self) -> bool {
+        matches!(self.took_over, Some((_, Standing::Dead)))
     }
 
     fn has_begun(&self, key: &ReleaseKey) -> bool {
