@@ -272,8 +272,10 @@ pub(crate) fn livys_pod_goes_during_a_batch() {
     // Nothing of the proof stays, in Kubernetes or in Livy.
     let left = kubectl(&["-n", "apache-livy", "get", "pods", "-l", "windlass.dev/proof", "-o", "name"]);
     assert_eq!(left, "");
-    let found: Value = serde_json::from_str(&livy("get", "batches", &[]).exits(0).out).unwrap();
-    assert_eq!(found["sessions"], json!([]));
+    for list in ["batches", "sessions"] {
+        let found: Value = serde_json::from_str(&livy("get", list, &[]).exits(0).out).unwrap();
+        assert_eq!(found["sessions"], json!([]), "{list}");
+    }
     the_batch_ends_as_a_success();
 }
 

@@ -92,8 +92,7 @@ impl World {
                     proven = proof.batch(id, expect_log) => proven,
                     () = context.cancel.cancelled() => Err(stopped()),
                 };
-                proof.forget(&format!("batch {id}"), || proof.livy.delete_batch(id)).await;
-                proof.remove_pods().await;
+                proof.end(&format!("batch {id}"), || proof.livy.delete_batch(id)).await;
                 proven
             }
             ActionKind::LivySession { kind, code, expect, min_version, conf, .. } => {
@@ -115,8 +114,7 @@ impl World {
                         Err(failure("the session did not answer in time".to_owned(), proof.driver_log().await))
                     }
                 };
-                proof.forget(&format!("session {id}"), || proof.livy.close(id)).await;
-                proof.remove_pods().await;
+                proof.end(&format!("session {id}"), || proof.livy.close(id)).await;
                 proven
             }
             other => Err(failure(format!("not an action of Livy: {other:?}"), Vec::new())),
@@ -226,6 +224,8 @@ impl Proof<'_> {
                 "removing the proof {label} of run {run}, which was killed"
             )));
             let name = format!("windlass-{label}");
+            // First its pods, as in `end`.
+            self.remove(label).await;
             // What Livy has forgotten, or cannot be asked for now, its pods end with.
             if let Ok(Some(id)) = self.livy.session_named(&name).await {
                 let _ = self.livy.close(id).await;
@@ -233,12 +233,20 @@ impl Proof<'_> {
             if let Ok(Some(id)) = self.livy.batch_named(&name).await {
                 let _ = self.livy.delete_batch(id).await;
             }
-            self.remove(label).await;
         }
     }
 
     /// Whatever came of a proof, nothing of it stays. What cannot be removed now, an uninstall removes.
-    async fn remove_pods(&self) {
+    ///
+    /// The pods go first: Livy 0.9 saves a session each time it sees its driver, the one that is ending after it was
+    /// deleted, too, and such a session is back, without a driver, when Livy starts the next time.
+    async fn end<F>(&self, what: &str, forget: impl Fn() -> F)
+    where
+        F: Future<Output = Result<(), LivyError>>,
+    {
+        self.remove(&self.label).await;
+        self.forget(what, forget).await;
+        // What came in between.
         self.remove(&self.label).await;
     }
 
@@ -251,7 +259,7 @@ impl Proof<'_> {
         }
         (self.context.progress)(Progress::Waiting("its pods are being removed".to_owned()));
         tokio::select! {
-            _ = cluster.wait_gone(&pods, self.context.left()) => {}
+            _ = cluster.wait_gone(&pods, self.context.left() / 2) => {}
             () = self.context.cancel.cancelled() => {}
         }
     }
