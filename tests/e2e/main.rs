@@ -199,7 +199,7 @@ fn c06_verify_proves_it_and_sparks_pods_are_restricted_too() {
                 roles.insert(text(&pod["metadata"]["labels"]["spark-role"]));
             }
         }
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(Duration::from_secs(1));
     }
     let output = child.wait_with_output().unwrap();
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
