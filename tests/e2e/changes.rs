@@ -254,8 +254,7 @@ pub(crate) fn livys_pod_goes_during_a_batch() {
         println!("skipped: before 0.9 Livy forgets its batches on Kubernetes when it is restarted");
         return;
     }
-    // The batch is what this is about: a session would only take time.
-    let catalog = changed_catalog("batch-only", "livy/component.yaml", "  - {action: livy.session,", "#");
+    let catalog = batch_only();
     let mut verify = windlass(&["verify", "--components", "livy", "--json", "--catalog"]);
     verify.arg(&catalog);
     let mut child = verify.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

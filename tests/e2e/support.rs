@@ -225,6 +225,12 @@ pub(crate) fn changed_catalog(name: &str, file: &str, from: &str, to: &str) -> P
     folder
 }
 
+/// The catalog without the proof by a session, where it would only take time.
+#[track_caller]
+pub(crate) fn batch_only() -> PathBuf {
+    changed_catalog("batch-only", "livy/component.yaml", "  - {action: livy.session,", "#")
+}
+
 /// Replaces some text of a file, which must be in it.
 #[track_caller]
 pub(crate) fn change(path: &Path, from: &str, to: &str) {
