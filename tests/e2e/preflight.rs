@@ -210,7 +210,7 @@ pub(crate) fn exactly_the_documented_rights() {
     assert_eq!(releases(), []);
     run(&mut answered(&account, &["install", "--yes", "--no-verify"])).exits(0).says("3 releases healthy");
     run(&mut answered(&account, &["install", "--yes", "--no-verify"])).exits(0).says("nothing to do");
-    run(&mut windlass_with(&account, &["status"])).exits(0).says("healthy");
+    run(&mut windlass_with(&account, &["status"])).exits(0).says("4 ready");
     no_account();
     install(&["--no-verify"]).exits(0);
 }

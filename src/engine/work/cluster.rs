@@ -13,7 +13,7 @@ use crate::driver::helm::{Helm, HelmError, Upgrade};
 use crate::driver::kube::WaitError;
 use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseStatus};
 use crate::model::{CHART_DIGEST, Progress, SecretRef, yaml};
 use crate::plan::same_release;
 
@@ -97,9 +97,22 @@ impl World {
             let _ = tokio::time::timeout(HELM_MARGIN, self.settled(key, context)).await;
         }
         ended.map_err(helm_failed)?;
-        let found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
-        let revision = found.get(key).map(|release| format!("revision {}", release.revision));
-        Ok(Done { summary: revision, ..Done::default() })
+        let revision = self.recorded(key, context).await?;
+        Ok(Done { summary: Some(format!("revision {revision}")), ..Done::default() })
+    }
+
+    /// The revision that a Helm of ours has deployed. When the API refuses to record that, Helm logs it and exits 0: the
+    /// record stays pending for ever. It counts as failed then, and another attempt goes on from there.
+    async fn recorded(&self, key: &ReleaseKey, context: &Context) -> Result<u32, Failure> {
+        let (release, _) = self.settled(key, context).await?;
+        match release {
+            Some(release) if release.status == ReleaseStatus::Deployed => Ok(release.revision),
+            found => {
+                let status = found.map_or_else(|| "not there".to_owned(), |release| release.status.to_string());
+                let text = format!("Helm ended well, but could not record it: release {key} is {status}");
+                Err(Failure { errors: vec![text], may_pass: true, ..Failure::default() })
+            }
+        }
     }
 
     pub(super) async fn rollback(&self, key: &ReleaseKey, revision: u32, context: &Context) -> Result<Done, Failure> {
@@ -107,9 +120,8 @@ impl World {
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         self.began(key);
         self.helm()?.rollback(key, revision, timeout, &context.cancel).await.map_err(helm_failed)?;
-        let found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
-        let revision = found.get(key).map(|release| format!("revision {}, as {revision} was", release.revision));
-        Ok(Done { summary: revision, ..Done::default() })
+        let now = self.recorded(key, context).await?;
+        Ok(Done { summary: Some(format!("revision {now}, as {revision} was")), ..Done::default() })
     }
 
     pub(super) async fn ready(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {

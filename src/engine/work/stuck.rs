@@ -39,7 +39,8 @@ impl World {
             }
             waited = true;
             let age = age(&release);
-            let since = format!("{} since {} s", release.status, age.as_secs());
+            // The moment, and not how long ago it was: what is waited for is told once, not every second.
+            let since = format!("{} since {}", release.status, begun(&release).strftime("%FT%TZ"));
             let helm = ["upgrade", "uninstall", "rollback"]
                 .iter()
                 .flat_map(|verb| running_with(&[verb, &key.name, "--namespace", &key.namespace]))
@@ -50,7 +51,7 @@ impl World {
                 let why = format!("windlass run={}: the Helm that made it was killed", self.run);
                 if self.cluster.mark_failed(&release, &why).await.map_err(|err| Failure::of(&err))? {
                     let text =
-                        format!("revision {} was {since}; its Helm is gone, so it counts as failed", release.revision);
+                        format!("revision {} is {since}; its Helm is gone, so it counts as failed", release.revision);
                     (context.progress)(Progress::Note(text));
                 }
             } else if context.left() < PAUSE * 4 {
@@ -89,8 +90,12 @@ impl World {
     }
 }
 
-/// How long ago this revision was begun.
+/// When this revision was begun.
+fn begun(release: &ReleaseState) -> Timestamp {
+    release.updated.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// How long ago that was.
 fn age(release: &ReleaseState) -> Duration {
-    let begun = release.updated.parse::<Timestamp>().unwrap_or(Timestamp::UNIX_EPOCH);
-    Duration::try_from(Timestamp::now().duration_since(begun)).unwrap_or_default()
+    Duration::try_from(Timestamp::now().duration_since(begun(release))).unwrap_or_default()
 }
