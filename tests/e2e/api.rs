@@ -216,6 +216,6 @@ pub(crate) fn an_api_that_dies() {
     assert_eq!(output.status.code(), Some(0), "{out}{}", String::from_utf8_lossy(&output.stderr));
     assert!(out.contains("the API server"), "the trouble is shown: {out}");
     assert!(releases().iter().all(|(_, _, status)| status == "deployed"), "{:?}", releases());
-    run(&mut windlass(&["status"])).exits(0).says("healthy");
+    run(&mut windlass(&["status"])).exits(0);
     install(&["--no-verify"]).exits(0).says("nothing to do");
 }

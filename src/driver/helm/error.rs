@@ -99,6 +99,10 @@ impl FailureKind {
             Self::Unreachable
         } else if any(&[
             "currently unable to handle the request",
+            "has prevented the request from succeeding",
+            "unable to return a response in the time allotted",
+            "apiserver not ready",
+            "goaway",
             "service unavailable",
             "too many requests",
             "request has been received too many",
@@ -308,6 +312,11 @@ mod tests {
                 "Error: Get \"https://10.0.0.1:6443/apis/apps/v1\": read: connection reset by peer",
                 FailureKind::Unavailable,
             ),
+            (
+                "Error: an error on the server (\"\") has prevented the request from succeeding (get secrets)",
+                FailureKind::Unavailable,
+            ),
+            ("Error: http2: server sent GOAWAY and closed the connection", FailureKind::Unavailable),
             ("Error: something new", FailureKind::Unclassified),
         ] {
             assert_eq!(FailureKind::of(&[line.to_owned()]), kind, "{line}");
