@@ -160,8 +160,8 @@ impl Proxy {
     }
 }
 
-/// An uninstall, and an install with these flags.
-pub(crate) fn an_api_that_refuses_forgets_and_is_slow(more: &[&str]) {
+/// An uninstall, and an install with these flags, of which `status` then says this.
+pub(crate) fn an_api_that_refuses_forgets_and_is_slow(more: &[&str], status: &str) {
     let seed = seed();
     let proxy = Proxy::new(seed);
     let ran = run(&mut windlass_with(&proxy.kubeconfig, &["uninstall", "--yes"]));
@@ -178,7 +178,7 @@ pub(crate) fn an_api_that_refuses_forgets_and_is_slow(more: &[&str]) {
     assert!(ran.out.contains("Helm ended well, but could not record it"), "seed {seed}: {}", ran.out);
     // Whoever looks at the steps sees it, in one place or another.
     assert!(ran.out.contains("the API server"), "seed {seed}: {}", ran.out);
-    run(&mut windlass(&["status"])).exits(0);
+    run(&mut windlass(&["status"])).exits(0).says(status);
     install(more).exits(0).says("nothing to do");
 }
 
@@ -216,6 +216,6 @@ pub(crate) fn an_api_that_dies() {
     assert_eq!(output.status.code(), Some(0), "{out}{}", String::from_utf8_lossy(&output.stderr));
     assert!(out.contains("the API server"), "the trouble is shown: {out}");
     assert!(releases().iter().all(|(_, _, status)| status == "deployed"), "{:?}", releases());
-    run(&mut windlass(&["status"])).exits(0);
+    run(&mut windlass(&["status"])).exits(0).says("4 ready");
     install(&["--no-verify"]).exits(0).says("nothing to do");
 }

@@ -467,13 +467,13 @@ fn c19_preflight_finds_what_a_site_lacks() {
 #[test]
 #[ignore = "needs the sandbox"]
 fn c20_an_api_that_refuses_forgets_and_is_slow() {
-    api::an_api_that_refuses_forgets_and_is_slow(&["--no-verify"]);
+    api::an_api_that_refuses_forgets_and_is_slow(&["--no-verify"], "4 ready");
 }
 
 #[test]
 #[ignore = "needs the sandbox"]
 fn c20b_long_proofs_through_an_api_that_refuses_forgets_and_is_slow() {
-    api::an_api_that_refuses_forgets_and_is_slow(&[]);
+    api::an_api_that_refuses_forgets_and_is_slow(&[], "4 healthy");
 }
 
 #[test]

@@ -267,8 +267,8 @@ pub(crate) fn random(seed: &mut u64, below: u64) -> u64 {
 }
 
 /// Begins a windlass command, lets it run for a while, and kills it with SIGKILL, with its Helm as a power cut would, or
-/// alone. `None` if it ended before.
-pub(crate) fn killed_after(args: &[String], millis: u64, with_helm: bool) -> Option<()> {
+/// alone. Whether it was still at work.
+pub(crate) fn killed_after(args: &[String], millis: u64, with_helm: bool) -> bool {
     let mut child = windlass(&args.iter().map(String::as_str).collect::<Vec<_>>())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -283,7 +283,7 @@ pub(crate) fn killed_after(args: &[String], millis: u64, with_helm: bool) -> Opt
         // It may have ended by itself meanwhile.
         run(Command::new("kill").args(["-KILL", &pid]));
     }
-    (!ended).then_some(())
+    !ended
 }
 
 /// The processes that a process has started.

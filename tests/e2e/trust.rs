@@ -301,6 +301,8 @@ pub(crate) fn kills() {
     let mut random_state = seed();
     let seed = random_state;
     let (installs, uninstalls) = (rounds("WINDLASS_SOAK_INSTALLS", 3), rounds("WINDLASS_SOAK_UNINSTALLS", 3));
+    // Few have to do in tests/run, and one set of proofs.
+    let soak = installs > 5;
     let batch_only = batch_only();
     let mut uninstalls_killed = 0;
     for round in 0..installs.max(uninstalls) {
@@ -310,8 +312,10 @@ pub(crate) fn kills() {
         let uninstall = words(&[&["uninstall", "--yes"], purge].concat());
         let with_helm = round % 4 < 2;
         if uninstalls_killed < uninstalls {
-            let after = 200 + random(&mut random_state, 3_000);
-            let killed = killed_after(&uninstall, after, with_helm).is_some();
+            // Namespaces go last, and take their time.
+            let lasts = if purge.is_empty() { 3_000 } else { 9_000 };
+            let after = 200 + random(&mut random_state, lasts);
+            let killed = killed_after(&uninstall, after, with_helm);
             uninstalls_killed += u64::from(killed);
             let how = if killed { "killed" } else { "had ended" };
             write!(here, ", uninstall {how} after {after} ms").unwrap();
@@ -326,7 +330,7 @@ pub(crate) fn kills() {
             continue;
         }
         let mut after = 500 + random(&mut random_state, 45_000);
-        while killed_after(&with_jars(&["install", "--yes", "--no-verify"]), after, with_helm).is_none() {
+        while !killed_after(&with_jars(&["install", "--yes", "--no-verify"]), after, with_helm) {
             // This machine is faster.
             removed();
             after /= 2;
@@ -335,10 +339,10 @@ pub(crate) fn kills() {
         let here = format!("{here}, install{purged} killed after {after} ms");
         let before = releases();
         // As an operator would: the same command, and this time to the end, with all proofs or with all but the session.
-        let all = round + 1 == installs || round % 3 == 0 && installs > 5;
+        let all = round + 1 == installs || soak && round % 3 == 0;
         let ran = install(if all { &[] } else { &["--no-verify"] });
         assert_eq!(ran.code, 0, "{here}: {}{}", ran.out, ran.err);
-        if !all && installs > 5 {
+        if soak && !all {
             let ran = run(windlass(&["verify", "--catalog"]).arg(&batch_only));
             assert_eq!(ran.code, 0, "{here}: {}{}", ran.out, ran.err);
         }

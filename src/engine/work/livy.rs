@@ -226,7 +226,7 @@ impl Proof<'_> {
             let name = format!("windlass-{label}");
             // First its pods, as in `end`.
             self.remove(label).await;
-            // What Livy has forgotten, or cannot be asked for now, its pods end with.
+            // What Livy cannot be asked for now, it goes on listing, without pods.
             if let Ok(Some(id)) = self.livy.session_named(&name).await {
                 let _ = self.livy.close(id).await;
             }
@@ -258,6 +258,7 @@ impl Proof<'_> {
             return;
         }
         (self.context.progress)(Progress::Waiting("its pods are being removed".to_owned()));
+        // Half of what is left: Livy has to be asked, too.
         tokio::select! {
             _ = cluster.wait_gone(&pods, self.context.left() / 2) => {}
             () = self.context.cancel.cancelled() => {}
