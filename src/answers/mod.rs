@@ -11,7 +11,8 @@ mod value;
 pub use layer::{AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, parse_file};
 pub use resolve::{Answers, AnswersError, Missing, recorded};
 pub use resolved::{
-    ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedRelease, resolve,
+    ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedRelease, ResolvedSecret,
+    resolve,
 };
 pub use template::{TemplateError, render_results};
 pub use value::Answer;

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::layer::{Layer, LayerKind, Raw};
 use super::template::{Templates, value};
-use super::value::{Answer, from_node, from_text};
+use super::value::{Answer, from_node, from_text, ways};
 use crate::catalog::{Catalog, Component, Kind, Question, QuestionId};
+use crate::model::SecretRef;
 use crate::model::yaml::{Findings, Pos};
 
 /// Answers to every question of the chosen components and of `platform`.
@@ -159,6 +160,9 @@ impl Answers {
     }
 
     fn default(&self, component: &str, question: &Question) -> Result<Option<Answer>, String> {
+        if question.generate {
+            return Ok(Some(Answer::Secret(SecretRef::Generate)));
+        }
         let nothing = || if question.optional { Ok(Some(Answer::Empty)) } else { Ok(None) };
         let text = match &question.default {
             None | Some(serde_json::Value::Null) => return nothing(),
@@ -188,9 +192,7 @@ fn hint(component: Option<&Component>, question: &Question) -> Option<String> {
         Some((id, build)) => Some(format!(
             "there is no public image: `windlass catalog export DIR`, then build it from DIR/{id}/{build} as that file says"
         )),
-        None if question.kind == Kind::Secret => {
-            Some("give a reference: env:NAME, file:PATH or secret:NAME".to_owned())
-        }
+        None if question.kind == Kind::Secret => Some(format!("give a reference: {}", ways(question))),
         None => question.help.as_ref().map(|help| help.en().to_owned()),
     }
 }

@@ -9,11 +9,11 @@ use minijinja::Value;
 use minijinja::value::Object;
 use serde::Serialize;
 
+use super::Answers;
 use super::template::{TemplateError, Templates, value};
 use super::value::Answer;
-use super::{Answers, LayerKind};
 use crate::catalog::{
-    ActionKind, ActionSpec, Catalog, CatalogError, Component, Leftover, Reference, read_dir, references,
+    ActionKind, ActionSpec, Catalog, CatalogError, Component, Kind, Leftover, Reference, read_dir, references,
 };
 use crate::model::yaml::{self, TypeError};
 use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, SecretRef};
@@ -56,8 +56,21 @@ pub struct ResolvedComponent {
     pub endpoints: Vec<ResolvedEndpoint>,
     /// What an uninstall must remove besides the release.
     pub leftovers: Vec<Leftover>,
+    /// The Secrets that it is given.
+    pub secrets: Vec<ResolvedSecret>,
     /// Namespace of its release, or else of HDFS.
     pub namespace: Option<String>,
+}
+
+/// A Secret in a component's namespace that windlass fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedSecret {
+    /// Its name.
+    pub name: String,
+    /// The one key in it: the question's id.
+    pub key: String,
+    /// Where its content is.
+    pub from: SecretRef,
 }
 
 /// A release with its values.
@@ -247,10 +260,10 @@ impl Resolver<'_> {
         let images = component.images.iter().map(|image| {
             let names = component.image_names(image);
             let mut repository = self.name(component, &names.repository);
-            let asked = self.answers.values.get(&crate::catalog::QuestionId::new(&component.id, &names.repository));
-            // A repository that the user named is taken as it is; ours moves to the site's registry.
+            // A repository that the user named is taken as it is; the published one moves to the site's registry. Where
+            // the answer came from does not count: recorded answers name it as well.
             if let Some(registry) = registry
-                && asked.is_some_and(|(_, layer)| *layer == LayerKind::Catalog)
+                && image.split().0 == Some(repository.as_str())
                 && let Some((_, path)) = repository.split_once('/')
             {
                 repository = format!("{registry}/{path}");
@@ -263,6 +276,38 @@ impl Resolver<'_> {
         images.collect()
     }
 
+    /// For templates: question to name and key of the Secret that answers it, both empty where there is none.
+    fn secrets(&self, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+        let secrets = component.questions.iter().filter(|question| question.kind == Kind::Secret).map(|question| {
+            let (name, key) = match self.answers.get(&component.id, &question.id) {
+                Answer::Secret(SecretRef::Secret(name)) if !name.contains('/') => (name.clone(), question.id.clone()),
+                Answer::Secret(_) => (self.secret_name(component, &question.id), question.id.clone()),
+                _ => (String::new(), String::new()),
+            };
+            (question.id.clone(), BTreeMap::from([("name", name), ("key", key)]))
+        });
+        secrets.collect()
+    }
+
+    fn secret_name(&self, component: &Component, question: &str) -> String {
+        format!("{}-{}", self.name(component, "release"), question.replace('_', "-"))
+    }
+
+    /// Those that windlass fills: all but the ones that are in the component's namespace already.
+    fn filled_secrets(&self, component: &Component) -> Vec<ResolvedSecret> {
+        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let filled = questions.filter_map(|question| match self.answers.get(&component.id, &question.id) {
+            Answer::Secret(SecretRef::Secret(name)) if !name.contains('/') => None,
+            Answer::Secret(from) => Some(ResolvedSecret {
+                name: self.secret_name(component, &question.id),
+                key: question.id.clone(),
+                from: from.clone(),
+            }),
+            _ => None,
+        });
+        filled.collect()
+    }
+
     fn context(&self, component: &Component) -> Value {
         let this = value(&serde_json::json!({
             "id": component.id,
@@ -270,6 +315,7 @@ impl Resolver<'_> {
             "namespace": self.name(component, "namespace"),
             "pull_secret": self.pull_secret(),
             "images": self.images(component),
+            "secrets": self.secrets(component),
         }));
         let fixed = [
             ("answers".to_owned(), self.answers_value.clone()),
@@ -334,6 +380,7 @@ impl Resolver<'_> {
             verify: actions(&component.verify)?,
             endpoints: endpoints.collect::<Result<_, _>>()?,
             leftovers: component.leftovers.clone(),
+            secrets: self.filled_secrets(component),
         })
     }
 

@@ -83,3 +83,44 @@ fn recorded_answers_give_the_same_answers_again() {
     let second = Answers::new(&catalog, &[file.layer], file.components.as_deref()).unwrap();
     assert_eq!(first.json(), second.json());
 }
+
+#[test]
+fn recorded_answers_give_the_same_values_again() {
+    // The published images move to the site's registry, though the record names them.
+    let catalog = load(&[]).unwrap();
+    let flags: Vec<String> = [&IMAGE[..], &["platform.registry=harbor.site:5000/platform"]]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let first = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+    let file = parse_file("answers.yaml", &recorded(&first).unwrap(), LayerKind::File).unwrap();
+    let second = Answers::new(&catalog, &[file.layer], file.components.as_deref()).unwrap();
+    let values = |answers: &Answers| -> Vec<serde_json::Value> {
+        let resolved = resolve(&catalog, answers).unwrap();
+        resolved.components.into_iter().filter_map(|component| Some(component.release?.values)).collect()
+    };
+    assert_eq!(values(&first), values(&second));
+}
+
+#[test]
+fn secrets_of_a_component_reach_its_values_by_name() {
+    let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
+    let chosen = ["sample".to_owned()];
+    let values = |flags: &[&str]| {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen)).unwrap();
+        let mut resolved = resolve(&catalog, &answers).unwrap();
+        let sample = resolved.components.remove(resolved.components.len() - 1);
+        (sample.release.unwrap().values, sample.secrets)
+    };
+    let (made, secrets) = values(&[]);
+    assert_eq!(made["passwordSecret"], serde_json::json!({"name": "my-sample-db-password", "key": "db_password"}));
+    assert_eq!(made["tokenSecret"], serde_json::json!({"name": "", "key": ""}));
+    assert_eq!(secrets.len(), 1);
+    assert_eq!(secrets[0].from, crate::model::SecretRef::Generate);
+    let (named, secrets) = values(&["sample.db_password=secret:theirs", "sample.token=secret:vault/token"]);
+    assert_eq!(named["passwordSecret"]["name"], "theirs", "one of the component's namespace is used as it is");
+    let filled: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+    assert_eq!(filled, ["my-sample-token"], "one of another namespace is copied");
+}

@@ -59,12 +59,13 @@ pub(super) fn from_text(question: &Question, text: &str) -> Result<Answer, Strin
             "false" => Answer::Bool(false),
             _ => return Err(format!("expected true or false, found `{text}`")),
         },
+        Kind::Secret if text == "generate" && question.generate => Answer::Secret(SecretRef::Generate),
         Kind::Secret => Answer::Secret(match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() => SecretRef::Env(name.to_owned()),
             Some(("file", path)) if !path.is_empty() => SecretRef::File(path.into()),
             Some(("secret", name)) if !name.is_empty() => SecretRef::Secret(name.to_owned()),
             // The text is not repeated: it may well be the secret itself.
-            _ => return Err("a secret is named, not given: use env:NAME, file:PATH or secret:NAME".to_owned()),
+            _ => return Err(format!("a secret is named, not given: use {}", ways(question))),
         }),
         _ => Answer::Text(text.to_owned()),
     };
@@ -100,6 +101,15 @@ pub(super) fn from_node(question: &Question, node: &Node) -> Result<Answer, Stri
     };
     validate(question, &answer)?;
     Ok(answer)
+}
+
+/// How a secret can be named.
+pub(super) const fn ways(question: &Question) -> &'static str {
+    if question.generate {
+        "generate, env:NAME, file:PATH or secret:NAME"
+    } else {
+        "env:NAME, file:PATH or secret:NAME"
+    }
 }
 
 fn empty(question: &Question) -> Result<Answer, String> {
@@ -171,6 +181,7 @@ mod tests {
             choices: vec!["a".into(), "b".into()],
             min: Some(1),
             max: Some(9),
+            generate: false,
         }
     }
 
@@ -208,6 +219,15 @@ mod tests {
         for (kind, text) in bad {
             assert!(from_text(&question(kind), text).is_err(), "{kind:?} {text}");
         }
+    }
+
+    #[test]
+    fn only_what_can_be_generated_is() {
+        let mut secret = question(Kind::Secret);
+        assert!(from_text(&secret, "generate").unwrap_err().ends_with("use env:NAME, file:PATH or secret:NAME"));
+        secret.generate = true;
+        assert_eq!(from_text(&secret, "generate"), Ok(Answer::Secret(SecretRef::Generate)));
+        assert!(from_text(&secret, "generated").unwrap_err().contains("use generate, env:NAME"));
     }
 
     #[test]

@@ -32,7 +32,10 @@ pub(super) async fn drift(
     let (_tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
     let observed = observe(&resolved, cluster, hdfs.as_ref()).await.or_exit(Exit::Unusable)?;
     for action in plan::plan(&resolved, &observed, false).actions {
-        let looked = matches!(action.step, Step::Namespace { .. } | Step::PullSecret { .. } | Step::Act { .. });
+        let looked = matches!(
+            action.step,
+            Step::Namespace { .. } | Step::PullSecret { .. } | Step::Secret { .. } | Step::Act { .. }
+        );
         if !looked || matches!(action.change, Change::Nothing | Change::Check) {
             // HDFS that does not answer is no drift; that it is not ready is told already, or that it is gone.
             continue;

@@ -88,7 +88,7 @@ impl Begun {
 /// An observation that failed, with its exit code.
 pub(super) fn unseen(error: ObserveError) -> Failed {
     let exit = match error {
-        ObserveError::Files { .. } | ObserveError::PullSecret(_) => Exit::BadInput,
+        ObserveError::Files { .. } | ObserveError::PullSecret(_) | ObserveError::Secret { .. } => Exit::BadInput,
         ObserveError::Api { .. } | ObserveError::State(_) => Exit::Unusable,
     };
     Failed::new(exit, error)

@@ -168,6 +168,9 @@ pub struct Question {
     /// Largest integer.
     #[serde(default)]
     pub max: Option<i64>,
+    /// Whether windlass makes the secret where none is named.
+    #[serde(default)]
+    pub generate: bool,
 }
 
 /// An image of a component.
@@ -189,6 +192,17 @@ pub struct Image {
     /// The Containerfile that makes it, where none is public.
     #[serde(default)]
     pub build: Option<String>,
+}
+
+impl Image {
+    /// Repository and tag of its reference, such as `docker.io/apache/spark:3.5.6`; none where it is empty.
+    #[must_use]
+    pub fn split(&self) -> (Option<&str>, Option<&str>) {
+        match self.reference.rsplit_once(':') {
+            Some((repository, tag)) => (Some(repository), Some(tag)),
+            None => (None, None),
+        }
+    }
 }
 
 /// The ids of the questions that belong to an image.

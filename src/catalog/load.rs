@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::shapes::{COMPONENT, PLATFORM};
-use super::{ActionSpec, Component, Files, Image, Kind, Question, Reference, Text, references};
+use super::{ActionSpec, Component, Files, Kind, Question, Reference, Text, references};
 use crate::model::ChartFiles;
 use crate::model::yaml::{self, Findings, Node, Pos};
 
@@ -88,6 +88,7 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         choices: Vec::new(),
         min: None,
         max: None,
+        generate: false,
     };
     let mut questions = Vec::new();
     if let Some(release) = &component.release {
@@ -98,20 +99,12 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
     }
     for image in &component.images {
         let names = component.image_names(image);
-        let (repository, tag) = split_reference(image);
+        let (repository, tag) = image.split();
         let title = format!("Image of {}", image.name);
         questions.push(question(&names.repository, &title, Kind::String, repository, false));
         questions.push(question(&names.tag, &format!("Tag of {}", image.name), Kind::String, tag, false));
     }
     questions
-}
-
-/// Repository and tag of a reference such as `docker.io/apache/spark:3.5.6`.
-fn split_reference(image: &Image) -> (Option<&str>, Option<&str>) {
-    match image.reference.rsplit_once(':') {
-        Some((repository, tag)) => (Some(repository), Some(tag)),
-        None => (None, None),
-    }
 }
 
 fn read(files: &Files, path: &str, shape: &yaml::Shape, findings: &mut Findings) -> Option<(Node, String)> {
@@ -188,7 +181,12 @@ impl Checker<'_> {
     fn run(&mut self) {
         let platform = self.catalog.platform.clone();
         for question in &platform {
-            self.question("platform.yaml", Pos { line: 1, column: 1 }, question);
+            let pos = Pos { line: 1, column: 1 };
+            self.question("platform.yaml", pos, question);
+            if question.generate {
+                let message = format!("question `{}`: `generate` needs a component with a release", question.id);
+                self.findings.add("platform.yaml", pos, message);
+            }
         }
         let registered: BTreeSet<&str> = self
             .catalog
@@ -233,13 +231,16 @@ impl Checker<'_> {
                 self.add(id, pos, format!("question `{}` is there twice", question.id));
             }
             self.question(&file(id), pos, question);
+            if question.kind == Kind::Secret && component.release.is_none() {
+                self.add(id, pos, format!("question `{}` is a secret: that needs a `release`", question.id));
+            }
             if let Some(serde_json::Value::String(text)) = &question.default {
                 self.template(id, pos, text, &BTreeSet::new());
             }
         }
         for (index, image) in component.images.iter().enumerate() {
             let pos = self.item(id, "images", index);
-            if !image.reference.is_empty() && split_reference(image).1.is_none_or(|tag| tag.contains('/')) {
+            if !image.reference.is_empty() && image.split().1.is_none_or(|tag| tag.contains('/')) {
                 self.add(id, pos, format!("image `{}` has no tag", image.reference));
             }
             if !is_name(&image.name, '_') {
@@ -305,6 +306,12 @@ impl Checker<'_> {
         }
         if question.kind == Kind::Secret && question.default.is_some() {
             add(format!("question `{id}` is a secret: it cannot have a default"));
+        }
+        if question.generate && question.kind != Kind::Secret {
+            add(format!("question `{id}` has `generate` but is not a secret"));
+        }
+        if question.generate && question.optional {
+            add(format!("question `{id}` is generated where none is named: it cannot be optional"));
         }
         let fits = match (&question.default, question.kind) {
             (None | Some(serde_json::Value::Null), _) => true,

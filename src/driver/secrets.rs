@@ -33,6 +33,12 @@ pub enum SecretError {
         /// The key.
         key: String,
     },
+    /// What is generated can be found nowhere.
+    #[error("a generated secret is kept in the cluster only")]
+    Generated,
+    /// The machine gives no random bytes.
+    #[error("failed to get random bytes")]
+    Random(#[from] getrandom::Error),
     /// What was found cannot be what was meant.
     #[error("{from} does not hold a Docker config.json: {what}")]
     NotDockerConfig {
@@ -59,6 +65,7 @@ pub async fn read(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result
             let mut data = cluster.secret(namespace, name).await.map_err(api)?.unwrap_or_default();
             data.remove(key).ok_or_else(|| SecretError::Absent { name: full.clone(), key: key.to_owned() })
         }
+        SecretRef::Generate => Err(SecretError::Generated),
     }
 }
 
@@ -76,5 +83,50 @@ pub async fn docker_config(reference: &SecretRef, cluster: &Cluster) -> Result<S
         None => wrong("it has no `auths`"),
         Some(auths) if auths.is_empty() => wrong("its `auths` is empty"),
         Some(_) => Ok(secret),
+    }
+}
+
+/// Characters of a generated secret: safe in URLs, shells and YAML, and none that looks like another.
+const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
+
+/// How many: 32 of 57 are 186 bits.
+const LENGTH: usize = 32;
+
+/// A new secret, from the kernel's random numbers.
+///
+/// # Errors
+/// The machine gives none.
+pub fn generate() -> Result<Secret, SecretError> {
+    // Bytes beyond the last whole alphabet are left out, or its first characters would be likelier.
+    let fair = 256 - 256 % ALPHABET.len();
+    let mut text = String::with_capacity(LENGTH);
+    while text.len() < LENGTH {
+        let mut bytes = [0_u8; 2 * LENGTH];
+        getrandom::fill(&mut bytes)?;
+        let fit = bytes.into_iter().map(usize::from).filter(|byte| *byte < fair);
+        text.extend(fit.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])).take(LENGTH - text.len()));
+    }
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn generated_secrets_are_long_even_and_never_the_same() {
+        let made: Vec<Secret> = (0..500).map(|_| generate().unwrap()).collect();
+        let distinct: BTreeSet<&str> = made.iter().map(Secret::expose).collect();
+        assert_eq!(distinct.len(), made.len());
+        assert!(made.iter().all(|secret| secret.expose().len() == LENGTH));
+        let mut counts = [0_u32; 256];
+        made.iter().flat_map(|secret| secret.expose().bytes()).for_each(|byte| counts[usize::from(byte)] += 1);
+        // 16,000 characters, 281 of each on average: six deviations to either side.
+        for (byte, count) in counts.iter().enumerate() {
+            let known = ALPHABET.iter().any(|known| usize::from(*known) == byte);
+            assert_eq!(known, (180..=382).contains(count), "{byte}: {count}");
+        }
     }
 }

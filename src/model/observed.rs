@@ -12,6 +12,8 @@ pub struct Observed {
     pub namespaces: BTreeSet<String>,
     /// For each namespace that needs one: how its pull Secret compares with the credentials.
     pub pull_secrets: BTreeMap<String, Comparison>,
+    /// Namespace and name of each Secret that windlass fills: how it compares with what it should hold.
+    pub secrets: BTreeMap<(String, String), Comparison>,
     /// The releases, of those asked for, that exist.
     pub releases: BTreeMap<ReleaseKey, ObservedRelease>,
     /// HDFS.

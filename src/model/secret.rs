@@ -45,6 +45,8 @@ pub enum SecretRef {
     File(PathBuf),
     /// A Secret in the cluster: `name`, or `namespace/name`.
     Secret(String),
+    /// Made by windlass, once, and known only to the cluster.
+    Generate,
 }
 
 impl fmt::Display for SecretRef {
@@ -53,6 +55,7 @@ impl fmt::Display for SecretRef {
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Secret(name) => write!(f, "Secret {name}"),
+            Self::Generate => f.write_str("generated"),
         }
     }
 }

@@ -90,6 +90,9 @@ pub struct ComponentRecord {
     /// The pull Secret that windlass made in its namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_secret: Option<String>,
+    /// The Secrets that windlass filled in its namespace; they open its data and go with it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<String>,
     /// Addresses: title, address in the cluster, Ingress.
     #[serde(default)]
     pub endpoints: Vec<(String, Option<String>, Option<String>)>,

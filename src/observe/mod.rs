@@ -34,6 +34,16 @@ pub enum ObserveError {
     /// The registry's credentials cannot be had.
     #[error("failed to get the registry credentials that platform.pull_secret names")]
     PullSecret(#[from] SecretError),
+    /// A secret that an answer names cannot be had.
+    #[error("failed to get the secret that {component}.{question} names")]
+    Secret {
+        /// Which component.
+        component: String,
+        /// Which question.
+        question: String,
+        /// Why.
+        source: SecretError,
+    },
     /// What is remembered cannot be read.
     #[error("failed to read what is installed")]
     State(#[from] StateError),
@@ -75,14 +85,15 @@ pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) 
         .map(|release| ReleaseKey::new(&release.namespace, &release.name))
         .collect();
     let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
-    let (found, pull_secrets, releases, state) = tokio::try_join!(
+    let (found, pull_secrets, secrets, releases, state) = tokio::try_join!(
         existing(cluster, &namespaces),
         pull_secrets(wanted, cluster, &namespaces),
+        secrets(wanted, cluster),
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
     let hdfs = hdfs::look(wanted, &releases, hdfs, files).await;
-    Ok(Observed { namespaces: found, pull_secrets, releases, hdfs, state })
+    Ok(Observed { namespaces: found, pull_secrets, secrets, releases, hdfs, state })
 }
 
 async fn existing(cluster: &Cluster, names: &BTreeSet<String>) -> Result<BTreeSet<String>, ObserveError> {
@@ -118,6 +129,35 @@ async fn pull_secrets(
             };
             Ok::<_, ObserveError>((namespace.clone(), compared))
         }
+    }));
+    Ok(compared.await?.into_iter().collect())
+}
+
+/// How each Secret that windlass fills compares with what it should hold. One that is generated is right once it is there.
+async fn secrets(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<(String, String), Comparison>, ObserveError> {
+    let all = wanted.components.iter().filter_map(|component| component.release.as_ref().zip(Some(component)));
+    let all =
+        all.flat_map(|(release, component)| component.secrets.iter().map(move |secret| (release, component, secret)));
+    let compared = try_join_all(all.map(|(release, component, secret)| async move {
+        let wanted =
+            match &secret.from {
+                SecretRef::Generate => None,
+                from => Some(secrets::read(from, cluster, &secret.key).await.map_err(|source| {
+                    ObserveError::Secret { component: component.id.clone(), question: secret.key.clone(), source }
+                })?),
+            };
+        let (namespace, name) = (release.namespace.clone(), secret.name.clone());
+        let what = format!("Secret {namespace}/{name}");
+        let found = cluster.secret(&namespace, &name).await;
+        let found = found.map_err(|source| ObserveError::Api { what: what.clone(), source })?;
+        let compared = match (found.as_ref().map(|data| data.get(&secret.key)), wanted) {
+            (None, _) => Comparison::Absent,
+            (Some(Some(found)), None) if !found.expose().is_empty() => Comparison::Same,
+            (Some(Some(found)), Some(wanted)) if *found == wanted => Comparison::Same,
+            (Some(Some(_)), Some(_)) => Comparison::Differs(format!("{what} holds something else")),
+            (Some(_), _) => Comparison::Differs(format!("{what} has no key `{}`", secret.key)),
+        };
+        Ok::<_, ObserveError>(((namespace, name), compared))
     }));
     Ok(compared.await?.into_iter().collect())
 }

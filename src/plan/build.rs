@@ -132,6 +132,7 @@ impl Builder<'_> {
             chain = vec![self.act(component, act, format!("{id}/before-{}", index + 1), chain)];
         }
         if let Some(release) = &component.release {
+            self.secrets(component, release);
             chain = vec![self.release(component, release, chain)];
         }
         let changed = self.changed(id);
@@ -149,6 +150,32 @@ impl Builder<'_> {
         self.record(component, chain);
     }
 
+    fn secrets(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
+        let known = self.observed.state.as_ref().and_then(|state| {
+            let installed = state.components.get(&component.id).map(|known| &known.record);
+            installed.or_else(|| state.kept.get(&component.id))
+        });
+        for secret in &component.secrets {
+            let lost = known.is_some_and(|record| record.secrets.contains(&secret.name));
+            let place = (release.namespace.clone(), secret.name.clone());
+            let (change, why) = match self.observed.secrets.get(&place) {
+                None | Some(Comparison::Absent) if lost => (Change::Create, vec![lost_secret(&secret.from)]),
+                None | Some(Comparison::Absent) => (Change::Create, Vec::new()),
+                Some(Comparison::Same) => (Change::Nothing, Vec::new()),
+                Some(Comparison::Differs(how)) => (Change::Update, vec![how.clone()]),
+            };
+            let (namespace, name) = place;
+            let title = format!("Secret {name} in {namespace}");
+            let step = Step::Secret { namespace, name, key: secret.key.clone(), from: secret.from.clone() };
+            self.actions.push(Action {
+                change,
+                why,
+                needs: vec![format!("namespace/{}", release.namespace)],
+                ..action(&component.id, secret_id(&component.id, &secret.key), title, step)
+            });
+        }
+    }
+
     fn release(&mut self, component: &ResolvedComponent, release: &ResolvedRelease, mut needs: Vec<String>) -> String {
         let key = ReleaseKey::new(&release.namespace, &release.name);
         let found = self.observed.releases.get(&key);
@@ -157,6 +184,7 @@ impl Builder<'_> {
         if self.made_pull_secret().is_some() {
             needs.push(format!("pull-secret/{}", release.namespace));
         }
+        needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.key)));
         let step =
             Step::Release { key: key.clone(), chart: release.chart_digest.clone(), values: release.values.clone() };
         let name = format!("{}/release", component.id);
@@ -270,6 +298,7 @@ impl Builder<'_> {
                 .map(|leftover| (leftover.kind.clone(), leftover.selector.clone()))
                 .collect(),
             pull_secret: release.and(self.made_pull_secret()).map(|_| PULL_SECRET.to_owned()),
+            secrets: component.secrets.iter().map(|secret| secret.name.clone()).collect(),
             endpoints: component
                 .endpoints
                 .iter()
@@ -303,6 +332,21 @@ impl Builder<'_> {
     }
 }
 
+fn secret_id(component: &str, question: &str) -> String {
+    format!("{component}/secret-{question}")
+}
+
+/// What is said of a Secret that an earlier install filled and that is gone.
+fn lost_secret(from: &SecretRef) -> String {
+    match from {
+        SecretRef::Generate => {
+            "it is gone, and what it held cannot be restored: a new one is made, which does not open what the old one did"
+        }
+        _ => "it is gone",
+    }
+    .to_owned()
+}
+
 /// An action with the deadline and retries that its kind has by default.
 pub(super) fn action(component: &str, id: String, title: String, step: Step) -> Action {
     let (deadline, retries) = limits(&step);
@@ -324,8 +368,12 @@ pub(super) fn action(component: &str, id: String, title: String, step: Step) -> 
 /// Deadline and retries by kind of step, for those that say nothing themselves.
 const fn limits(step: &Step) -> (Duration, u32) {
     let (seconds, retries) = match step {
-        Step::Namespace { .. } | Step::PullSecret { .. } | Step::Record { .. } | Step::Forget { .. } => (60, 3),
-        Step::RemovePullSecret { .. } | Step::RemoveByLabel { .. } => (120, 3),
+        Step::Namespace { .. }
+        | Step::PullSecret { .. }
+        | Step::Secret { .. }
+        | Step::Record { .. }
+        | Step::Forget { .. } => (60, 3),
+        Step::RemoveSecret { .. } | Step::RemoveByLabel { .. } => (120, 3),
         // A release that a Helm out of sight works on is waited for that long, too.
         Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
         Step::Ready { .. } => (900, 0),

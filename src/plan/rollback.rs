@@ -134,6 +134,7 @@ mod tests {
             requires: Default::default(),
             leftovers: Vec::new(),
             pull_secret: None,
+            secrets: Default::default(),
             endpoints: Vec::new(),
         };
         let good = good.map(|revision| Good {

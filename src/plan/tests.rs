@@ -189,3 +189,43 @@ fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
         |action| matches!(&action.step, Step::PurgeClaims { key } if *key == ReleaseKey::new("apache-hdfs", "my-hdfs"))
     ));
 }
+
+/// The sample component's plan, and a cluster in which it is installed.
+fn sample() -> (Resolved, Observed) {
+    let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
+    let answers = Answers::new(&catalog, &[], Some(&["sample".to_owned()])).unwrap();
+    let wanted = resolve(&catalog, &answers).unwrap();
+    let mut observed = settled(&wanted);
+    observed.secrets.insert(("sample".to_owned(), "my-sample-db-password".to_owned()), Comparison::Same);
+    (wanted, observed)
+}
+
+#[test]
+fn a_generated_secret_is_made_once_before_its_release() {
+    let (wanted, mut observed) = sample();
+    let empty = plan(&wanted, &Observed::default(), false);
+    let secret = empty.actions.iter().find(|action| action.id == "sample/secret-db_password").unwrap();
+    assert_eq!((secret.change, secret.why.len()), (Change::Create, 0));
+    assert_eq!(secret.needs, ["namespace/sample"]);
+    let release = empty.actions.iter().find(|action| action.id == "sample/release").unwrap();
+    assert!(release.needs.contains(&secret.id), "{release:?}");
+
+    assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
+    observed.secrets.clear();
+    let lost = plan(&wanted, &observed, false);
+    assert_eq!(changed(&lost), ["sample/secret-db_password", "sample/record"]);
+    let why = &lost.actions.iter().find(|action| action.id == "sample/secret-db_password").unwrap().why;
+    assert!(why[0].contains("cannot be restored"), "{why:?}");
+}
+
+#[test]
+fn a_secret_stays_with_the_data_and_goes_with_it() {
+    let (_, observed) = sample();
+    let state = observed.state.unwrap();
+    let ids = |purge| -> Vec<String> {
+        let chosen = ["sample".to_owned()];
+        uninstall(&state, Some(&chosen), purge).unwrap().actions.into_iter().map(|action| action.id).collect()
+    };
+    assert_eq!(ids(false), ["sample/uninstall", "sample/forget"]);
+    assert_eq!(ids(true), ["sample/uninstall", "sample/purge", "sample/secret-my-sample-db-password", "sample/forget"]);
+}

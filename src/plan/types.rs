@@ -121,6 +121,17 @@ pub enum Step {
         /// Where the credentials are.
         from: SecretRef,
     },
+    /// Fills a Secret of a component.
+    Secret {
+        /// Which namespace.
+        namespace: String,
+        /// The Secret's name.
+        name: String,
+        /// The key in it.
+        key: String,
+        /// Where the content is.
+        from: SecretRef,
+    },
     /// Installs or upgrades a release.
     Release {
         /// Which release.
@@ -177,8 +188,8 @@ pub enum Step {
         /// Which ones.
         selector: String,
     },
-    /// Removes a pull Secret that windlass made.
-    RemovePullSecret {
+    /// Removes a Secret that windlass made.
+    RemoveSecret {
         /// Where.
         namespace: String,
         /// Its name.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::build::{action, sort};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use crate::model::cluster::ReleaseKey;
 use crate::model::state::{ComponentState, InstallState};
 
 /// Why nothing is uninstalled.
@@ -91,6 +92,9 @@ fn remove(
         if purge {
             let title = format!("delete the volumes of {} and their data", key.name);
             chain = push(format!("{id}/purge"), title, chain, Step::PurgeClaims { key: key.clone() });
+            for (name, title, step) in filled(key, &component.record.secrets) {
+                chain = push(format!("{id}/{name}"), title, chain, step);
+            }
         }
     }
     push(format!("{id}/forget"), format!("forget {}", component.record.title), chain, Step::Forget { kept: !purge });
@@ -101,17 +105,33 @@ fn purge_kept(state: &InstallState, everything: bool, actions: &mut Vec<Action>)
     for (id, record) in state.kept.iter().filter(|(id, _)| everything && !state.components.contains_key(*id)) {
         let Some(key) = &record.release else { continue };
         let title = format!("delete the volumes of {} and their data", key.name);
-        let name = format!("{id}/purge");
+        let mut name = format!("{id}/purge");
         actions.push(Action {
             change: Change::Delete,
             ..action(id, name.clone(), title, Step::PurgeClaims { key: key.clone() })
         });
+        for (secret, title, step) in filled(key, &record.secrets) {
+            let needs = vec![std::mem::replace(&mut name, format!("{id}/{secret}"))];
+            actions.push(Action { change: Change::Delete, needs, ..action(id, name.clone(), title, step) });
+        }
         actions.push(Action {
             change: Change::Delete,
             needs: vec![name],
             ..action(id, format!("{id}/forget"), format!("forget {}", record.title), Step::Forget { kept: false })
         });
     }
+}
+
+/// The end of the id, the title and the step by which each of a component's Secrets goes.
+fn filled<'a>(
+    key: &'a ReleaseKey,
+    names: &'a BTreeSet<String>,
+) -> impl Iterator<Item = (String, String, Step)> + use<'a> {
+    names.iter().map(|name| {
+        let title = format!("remove Secret {name} from {}", key.namespace);
+        let step = Step::RemoveSecret { namespace: key.namespace.clone(), name: name.clone() };
+        (format!("secret-{name}"), title, step)
+    })
 }
 
 /// Pull Secrets go when nobody in the namespace is left; namespaces that we made go with the data.
@@ -135,7 +155,7 @@ fn namespaces(state: &InstallState, going: &BTreeSet<String>, purge: bool, actio
         let mut chain = forgets.clone();
         if let Some(name) = secret {
             let id = format!("pull-secret/{namespace}");
-            let step = Step::RemovePullSecret { namespace: namespace.clone(), name };
+            let step = Step::RemoveSecret { namespace: namespace.clone(), name };
             let title = format!("remove registry credentials from {namespace}");
             actions.push(Action {
                 change: Change::Delete,

@@ -7,6 +7,7 @@
 mod api;
 mod changes;
 mod preflight;
+mod secrets;
 mod support;
 mod trust;
 mod upgrade;
@@ -480,6 +481,12 @@ fn c20b_long_proofs_through_an_api_that_refuses_forgets_and_is_slow() {
 #[ignore = "needs the sandbox"]
 fn c21_long_an_api_that_dies() {
     api::an_api_that_dies();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c22_a_password_is_made_once_kept_and_told_nowhere() {
+    secrets::made_once_kept_and_told_nowhere();
 }
 
 #[test]

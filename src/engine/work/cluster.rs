@@ -68,6 +68,30 @@ impl World {
         Ok(Done::default())
     }
 
+    /// Fills a Secret. One that is generated is made once: what is there stays, whatever it is.
+    pub(super) async fn secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        key: &str,
+        from: &SecretRef,
+    ) -> Result<Done, Failure> {
+        let (value, summary) = match from {
+            SecretRef::Generate => {
+                let found = self.cluster.secret(namespace, name).await.map_err(failed)?;
+                if found.and_then(|mut data| data.remove(key)).is_some_and(|value| !value.expose().is_empty()) {
+                    return Ok(Done { summary: Some("was there".to_owned()), ..Done::default() });
+                }
+                (secrets::generate(), format!("generated; kubectl -n {namespace} get secret {name} shows it"))
+            }
+            from => (secrets::read(from, &self.cluster, key).await, format!("from {from}")),
+        };
+        let value = value.map_err(|error| failed(error).for_good())?;
+        let data = BTreeMap::from([(key.to_owned(), value)]);
+        self.cluster.apply_secret(namespace, name, "Opaque", &data, &managed()).await.map_err(failed)?;
+        Ok(Done { summary: Some(summary), ..Done::default() })
+    }
+
     pub(super) async fn release(
         &self,
         key: &ReleaseKey,
@@ -205,7 +229,7 @@ impl World {
         Ok(Done { summary: Some(format!("{} removed", gone.len())), ..Done::default() })
     }
 
-    pub(super) async fn remove_pull_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
+    pub(super) async fn remove_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
         let object = ObjectRef::namespaced("v1", "Secret", namespace, name);
         self.cluster.delete(&object).await.map_err(failed)?;
         Ok(Done::default())

@@ -66,6 +66,7 @@ impl World {
         match &action.step {
             Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
             Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
+            Step::Secret { namespace, name, key, from } => self.secret(namespace, name, key, from).await,
             Step::Release { key, chart, values } => self.release(key, chart, values, &context).await,
             Step::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
             Step::Ready { key } => self.ready(key, &context).await,
@@ -73,7 +74,7 @@ impl World {
             Step::Record { record, answers } => self.record(&action.component, record, answers).await,
             Step::Uninstall { key } => self.uninstall(key, &context).await,
             Step::RemoveByLabel { namespace, kind, selector } => self.remove_by_label(namespace, kind, selector).await,
-            Step::RemovePullSecret { namespace, name } => self.remove_pull_secret(namespace, name).await,
+            Step::RemoveSecret { namespace, name } => self.remove_secret(namespace, name).await,
             Step::PurgeClaims { key } => self.purge_claims(key).await,
             Step::RemoveNamespace { name } => self.remove_namespace(name, &context).await,
             Step::Forget { kept } => self.forget(&action.component, *kept).await,

@@ -89,9 +89,21 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let made = !matches!(&wanted.pull_secret, None | Some(SecretRef::Secret(_)))
         || matches!(&wanted.pull_secret, Some(SecretRef::Secret(name)) if name.contains('/'));
     needs.secrets.retain(|secret| !(made && secret.name == PULL_SECRET));
+    // So are those of the components.
+    let filled: BTreeSet<(&str, &str)> = wanted
+        .components
+        .iter()
+        .filter_map(|component| component.release.as_ref().zip(Some(&component.secrets)))
+        .flat_map(|(release, secrets)| secrets.iter().map(|secret| (release.namespace.as_str(), secret.name.as_str())))
+        .collect();
+    needs.secrets.retain(|secret| !filled.contains(&(secret.namespace.as_str(), secret.name.as_str())));
     needs.secrets.sort();
     needs.secrets.dedup();
-    needs.rights = rights::rights(wanted, &objects, site, made);
+    let namespaces = match made {
+        true => needs.namespaces.keys().map(String::as_str).collect(),
+        false => filled.iter().map(|(namespace, _)| *namespace).collect(),
+    };
+    needs.rights = rights::rights(wanted, &objects, site, &namespaces);
     needs
 }
 

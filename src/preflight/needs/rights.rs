@@ -60,26 +60,29 @@ impl Collected {
     }
 }
 
-/// All rights, in a fixed order. `makes_pull_secrets`: windlass puts registry credentials into each namespace.
+/// All rights, in a fixed order. `filled`: the namespaces into which windlass puts Secrets.
 pub(super) fn rights(
     wanted: &Resolved,
     objects: &[&ManifestObject],
     site: &Site,
-    makes_pull_secrets: bool,
+    filled: &BTreeSet<&str>,
 ) -> Vec<RightNeed> {
     let mut all = Collected(BTreeSet::new());
     remembering(&mut all, site);
-    if let Some(SecretRef::Secret(full)) = &wanted.pull_secret
-        && let Some((namespace, name)) = full.split_once('/')
-    {
-        let right = Right::new("get", "", "secrets", Some(namespace)).on(name);
-        all.0.insert(RightNeed { right, used: Use::Must, instead: Vec::new() });
+    let copied = wanted.components.iter().flat_map(|component| &component.secrets).map(|secret| &secret.from);
+    for from in copied.chain(&wanted.pull_secret) {
+        if let SecretRef::Secret(full) = from
+            && let Some((namespace, name)) = full.split_once('/')
+        {
+            let right = Right::new("get", "", "secrets", Some(namespace)).on(name);
+            all.0.insert(RightNeed { right, used: Use::Must, instead: Vec::new() });
+        }
     }
     let releases = wanted.components.iter().filter_map(|component| component.release.as_ref());
     for namespace in releases.map(|release| release.namespace.as_str()).collect::<BTreeSet<_>>() {
         let here = objects.iter().filter(|object| object.object.namespace.as_deref() == Some(namespace));
         let kinds: BTreeSet<&str> = here.map(|object| object.object.kind.as_str()).collect();
-        working(&mut all, namespace, &kinds, site, makes_pull_secrets);
+        working(&mut all, namespace, &kinds, site, filled.contains(namespace));
     }
     for object in objects {
         let Some(resource) = site.resource(&object.object) else { continue };
@@ -100,12 +103,12 @@ fn remembering(all: &mut Collected, site: &Site) {
 }
 
 /// What windlass and Helm do in the namespace of a release, whatever the chart has.
-fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &Site, makes_pull_secrets: bool) {
+fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &Site, fills_secrets: bool) {
     let here = Some(namespace);
     all.namespace(namespace, site);
     // Helm's records.
     all.must(here, "", "secrets", &["get", "list", "create", "update", "delete"]);
-    if makes_pull_secrets {
+    if fills_secrets {
         all.must(here, "", "secrets", &["patch"]);
     }
     // Readiness, proofs, and what proofs and Spark leave behind.

@@ -31,6 +31,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
         verify: Vec::new(),
         endpoints: Vec::new(),
         leftovers: Vec::new(),
+        secrets: Vec::new(),
         namespace: Some(namespace.to_owned()),
     }
 }
