@@ -99,6 +99,10 @@ async fn through(State(chaos): State<Arc<Chaos>>, mut request: Request) -> Respo
     if last_word && chaos.once("no last word") {
         return refusal(503, "ServiceUnavailable", None);
     }
+    // Helm does not say why it could not remove something.
+    if head.method == "DELETE" && head.uri.path().contains("/deployments/") && chaos.once("no removal") {
+        return refusal(503, "ServiceUnavailable", None);
+    }
     let answer = chaos.upstream.send(Request::from_parts(head, kube::client::Body::from(body.to_vec()))).await;
     let Ok(mut answer) = answer else { return StatusCode::BAD_GATEWAY.into_response() };
     if let (Some(ours), StatusCode::SWITCHING_PROTOCOLS) = (upgrade, answer.status()) {
@@ -171,7 +175,7 @@ pub(crate) fn an_api_that_refuses_forgets_and_is_slow(more: &[&str], status: &st
     let done = proxy.done();
     proxy.runtime.shutdown_background();
     assert_eq!(ran.code, 0, "seed {seed}, {done:?}: {}{}", ran.out, ran.err);
-    for what in ["held", "429", "503", "410", "watch dropped", "no last word"] {
+    for what in ["held", "429", "503", "410", "watch dropped", "no last word", "no removal"] {
         let times = done.iter().filter(|(name, _)| name.starts_with(what)).map(|(_, times)| times).sum::<u32>();
         assert!(times > 0, "seed {seed}: {what} never happened: {done:?}");
     }

@@ -37,7 +37,7 @@ pub(crate) fn made_once_kept_and_told_nowhere() {
     let folder = crate::support::scratch();
     let bundle = folder.join("secrets-bundle.tar.gz");
     let _ = std::fs::remove_file(&bundle);
-    run(sample(&["support-bundle", "--output"]).arg(&bundle)).exits(0);
+    run(&mut sample(&["support-bundle", "--output", bundle.to_str().unwrap()])).exits(0);
     let found = run(std::process::Command::new("sh")
         .arg("-c")
         .arg(format!("gzip -dc '{}' | grep -cF '{first}'", bundle.display())));

@@ -116,6 +116,8 @@ impl FailureKind {
             "tls handshake timeout",
             "server is shutting down",
             "too old resource version",
+            // All that an uninstall says, whatever was refused; what it left is removed by the next.
+            "failed to delete release",
         ]) {
             Self::Unavailable
         } else if any(&["must be logged in to the server", "unauthorized"]) {
@@ -316,6 +318,7 @@ mod tests {
                 "Error: an error on the server (\"\") has prevented the request from succeeding (get secrets)",
                 FailureKind::Unavailable,
             ),
+            ("Error: failed to delete release: my-livy", FailureKind::Unavailable),
             ("Error: http2: server sent GOAWAY and closed the connection", FailureKind::Unavailable),
             ("Error: something new", FailureKind::Unclassified),
         ] {

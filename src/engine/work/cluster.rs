@@ -116,13 +116,18 @@ impl World {
         let ended = helm.upgrade(&upgrade, Some(lines), &context.cancel).await;
         // The next attempt writes the chart anew; what cannot be removed goes with the private folder.
         let _ = std::fs::remove_dir_all(&folder);
-        if ended.is_err() {
-            // A Helm that met trouble may have left its record pending; the next attempt looks again.
-            let _ = tokio::time::timeout(HELM_MARGIN, self.settled(key, context)).await;
-        }
-        ended.map_err(helm_failed)?;
+        self.mended(key, ended, context).await?;
         let revision = self.recorded(key, context).await?;
         Ok(Done { summary: Some(format!("revision {revision}")), ..Done::default() })
+    }
+
+    /// How a Helm of ours ended. One that met trouble may have left its record pending; that is mended at once where it
+    /// can be, and else by the next attempt.
+    async fn mended(&self, key: &ReleaseKey, ended: Result<(), HelmError>, context: &Context) -> Result<(), Failure> {
+        if ended.is_err() {
+            let _ = tokio::time::timeout(HELM_MARGIN, self.settled(key, context)).await;
+        }
+        ended.map_err(helm_failed)
     }
 
     /// The revision that a Helm of ours has deployed. When the API refuses to record that, Helm logs it and exits 0: the
@@ -143,7 +148,8 @@ impl World {
         self.settled(key, context).await?;
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         self.began(key);
-        self.helm()?.rollback(key, revision, timeout, &context.cancel).await.map_err(helm_failed)?;
+        let ended = self.helm()?.rollback(key, revision, timeout, &context.cancel).await;
+        self.mended(key, ended, context).await?;
         let now = self.recorded(key, context).await?;
         Ok(Done { summary: Some(format!("revision {now}, as {revision} was")), ..Done::default() })
     }
@@ -201,7 +207,8 @@ impl World {
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
         let objects = self.rendered(key).await.unwrap_or_default();
         self.began(key);
-        self.helm()?.uninstall(key, false, timeout, Some(lines), &context.cancel).await.map_err(helm_failed)?;
+        let ended = self.helm()?.uninstall(key, false, timeout, Some(lines), &context.cancel).await;
+        self.mended(key, ended, context).await?;
         // Helm returns before the pods have ended; whoever is next may need their volumes and their names.
         self.pods_gone(key, &objects, context).await;
         Ok(Done::default())
