@@ -9,7 +9,6 @@ use super::layer::{Layer, LayerKind, Raw};
 use super::template::{Templates, value};
 use super::value::{Answer, from_node, from_text, ways};
 use crate::catalog::{Catalog, Component, Kind, Question, QuestionId};
-use crate::model::SecretRef;
 use crate::model::yaml::{Findings, Pos};
 
 /// Answers to every question of the chosen components and of `platform`.
@@ -160,9 +159,6 @@ impl Answers {
     }
 
     fn default(&self, component: &str, question: &Question) -> Result<Option<Answer>, String> {
-        if question.generate {
-            return Ok(Some(Answer::Secret(SecretRef::Generate)));
-        }
         let nothing = || if question.optional { Ok(Some(Answer::Empty)) } else { Ok(None) };
         let text = match &question.default {
             None | Some(serde_json::Value::Null) => return nothing(),

@@ -249,7 +249,7 @@ impl Resolver<'_> {
     /// The name of the Secret that lets a namespace pull, empty where pulling needs none.
     fn pull_secret(&self) -> String {
         match self.answers.get("platform", "pull_secret") {
-            Answer::Secret(SecretRef::Secret(name)) if !name.contains('/') => name.clone(),
+            Answer::Secret(from @ SecretRef::Secret(name)) if from.is_in_place() => name.clone(),
             Answer::Secret(_) => PULL_SECRET.to_owned(),
             _ => String::new(),
         }
@@ -276,36 +276,33 @@ impl Resolver<'_> {
         images.collect()
     }
 
-    /// For templates: question to name and key of the Secret that answers it, both empty where there is none.
-    fn secrets(&self, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
-        let secrets = component.questions.iter().filter(|question| question.kind == Kind::Secret).map(|question| {
-            let (name, key) = match self.answers.get(&component.id, &question.id) {
-                Answer::Secret(SecretRef::Secret(name)) if !name.contains('/') => (name.clone(), question.id.clone()),
-                Answer::Secret(_) => (self.secret_name(component, &question.id), question.id.clone()),
-                _ => (String::new(), String::new()),
-            };
-            (question.id.clone(), BTreeMap::from([("name", name), ("key", key)]))
-        });
-        secrets.collect()
-    }
-
-    fn secret_name(&self, component: &Component, question: &str) -> String {
-        format!("{}-{}", self.name(component, "release"), question.replace('_', "-"))
-    }
-
-    /// Those that windlass fills: all but the ones that are in the component's namespace already.
-    fn filled_secrets(&self, component: &Component) -> Vec<ResolvedSecret> {
+    /// The component's secret questions that have an answer: question, where the secret is, and the name of the Secret in
+    /// the component's namespace that holds it.
+    fn secrets<'a>(&'a self, component: &'a Component) -> impl Iterator<Item = (&'a str, &'a SecretRef, String)> {
         let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        let filled = questions.filter_map(|question| match self.answers.get(&component.id, &question.id) {
-            Answer::Secret(SecretRef::Secret(name)) if !name.contains('/') => None,
-            Answer::Secret(from) => Some(ResolvedSecret {
-                name: self.secret_name(component, &question.id),
-                key: question.id.clone(),
-                from: from.clone(),
-            }),
-            _ => None,
-        });
-        filled.collect()
+        questions.filter_map(|question| {
+            let Answer::Secret(from) = self.answers.get(&component.id, &question.id) else { return None };
+            let name = match from {
+                SecretRef::Secret(name) if from.is_in_place() => name.clone(),
+                _ => format!("{}-{}", self.name(component, "release"), question.id.replace('_', "-")),
+            };
+            Some((question.id.as_str(), from, name))
+        })
+    }
+
+    /// For templates: question to name and key of the Secret that answers it, both empty where there is none.
+    fn secret_names<'a>(&'a self, component: &'a Component) -> BTreeMap<&'a str, BTreeMap<&'static str, String>> {
+        let pair = |name: &str, key: &str| BTreeMap::from([("name", name.to_owned()), ("key", key.to_owned())]);
+        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let mut names: BTreeMap<_, _> = questions.map(|question| (question.id.as_str(), pair("", ""))).collect();
+        names.extend(self.secrets(component).map(|(question, _, name)| (question, pair(&name, question))));
+        names
+    }
+
+    /// Those that windlass fills.
+    fn filled_secrets(&self, component: &Component) -> Vec<ResolvedSecret> {
+        let filled = self.secrets(component).filter(|(_, from, _)| !from.is_in_place());
+        filled.map(|(key, from, name)| ResolvedSecret { name, key: key.to_owned(), from: from.clone() }).collect()
     }
 
     fn context(&self, component: &Component) -> Value {
@@ -315,7 +312,7 @@ impl Resolver<'_> {
             "namespace": self.name(component, "namespace"),
             "pull_secret": self.pull_secret(),
             "images": self.images(component),
-            "secrets": self.secrets(component),
+            "secrets": self.secret_names(component),
         }));
         let fixed = [
             ("answers".to_owned(), self.answers_value.clone()),

@@ -59,7 +59,7 @@ pub(super) fn from_text(question: &Question, text: &str) -> Result<Answer, Strin
             "false" => Answer::Bool(false),
             _ => return Err(format!("expected true or false, found `{text}`")),
         },
-        Kind::Secret if text == "generate" && question.generate => Answer::Secret(SecretRef::Generate),
+        Kind::Secret if text == "generate" && question.generates() => Answer::Secret(SecretRef::Generate),
         Kind::Secret => Answer::Secret(match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() => SecretRef::Env(name.to_owned()),
             Some(("file", path)) if !path.is_empty() => SecretRef::File(path.into()),
@@ -104,8 +104,8 @@ pub(super) fn from_node(question: &Question, node: &Node) -> Result<Answer, Stri
 }
 
 /// How a secret can be named.
-pub(super) const fn ways(question: &Question) -> &'static str {
-    if question.generate {
+pub(super) fn ways(question: &Question) -> &'static str {
+    if question.generates() {
         "generate, env:NAME, file:PATH or secret:NAME"
     } else {
         "env:NAME, file:PATH or secret:NAME"
@@ -181,7 +181,6 @@ mod tests {
             choices: vec!["a".into(), "b".into()],
             min: Some(1),
             max: Some(9),
-            generate: false,
         }
     }
 
@@ -225,7 +224,7 @@ mod tests {
     fn only_what_can_be_generated_is() {
         let mut secret = question(Kind::Secret);
         assert!(from_text(&secret, "generate").unwrap_err().ends_with("use env:NAME, file:PATH or secret:NAME"));
-        secret.generate = true;
+        secret.default = Some("generate".into());
         assert_eq!(from_text(&secret, "generate"), Ok(Answer::Secret(SecretRef::Generate)));
         assert!(from_text(&secret, "generated").unwrap_err().contains("use generate, env:NAME"));
     }

@@ -69,3 +69,16 @@ fn describe(id: &str, question: &Question) -> String {
     let help = question.help.as_ref().map(|help| format!("    {}\n", help.en())).unwrap_or_default();
     format!("{id}.{}  ({kind}{choices}{default})\n    {}\n{help}", question.id, question.title.en())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_generated_is_not_required() {
+        let catalog = catalog::load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
+        let told: String = catalog.questions("sample").iter().map(|question| describe("sample", question)).collect();
+        assert!(told.contains("sample.db_password  (secret, default generate)\n"), "{told}");
+        assert!(told.contains("sample.token  (secret, optional)\n"), "{told}");
+    }
+}

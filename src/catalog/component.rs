@@ -168,9 +168,14 @@ pub struct Question {
     /// Largest integer.
     #[serde(default)]
     pub max: Option<i64>,
-    /// Whether windlass makes the secret where none is named.
-    #[serde(default)]
-    pub generate: bool,
+}
+
+impl Question {
+    /// Whether windlass makes the secret where none is named: `default: generate`.
+    #[must_use]
+    pub fn generates(&self) -> bool {
+        self.kind == Kind::Secret && self.default.as_ref().is_some_and(|default| default == "generate")
+    }
 }
 
 /// An image of a component.

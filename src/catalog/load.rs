@@ -88,7 +88,6 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         choices: Vec::new(),
         min: None,
         max: None,
-        generate: false,
     };
     let mut questions = Vec::new();
     if let Some(release) = &component.release {
@@ -183,8 +182,9 @@ impl Checker<'_> {
         for question in &platform {
             let pos = Pos { line: 1, column: 1 };
             self.question("platform.yaml", pos, question);
-            if question.generate {
-                let message = format!("question `{}`: `generate` needs a component with a release", question.id);
+            if question.generates() {
+                let message =
+                    format!("question `{}`: `default: generate` needs a component with a release", question.id);
                 self.findings.add("platform.yaml", pos, message);
             }
         }
@@ -304,13 +304,10 @@ impl Checker<'_> {
         if (question.min.is_some() || question.max.is_some()) && !matches!(question.kind, Kind::Integer | Kind::Port) {
             add(format!("question `{id}` has `min` or `max` but is not a number"));
         }
-        if question.kind == Kind::Secret && question.default.is_some() {
-            add(format!("question `{id}` is a secret: it cannot have a default"));
+        if question.kind == Kind::Secret && question.default.is_some() && !question.generates() {
+            add(format!("question `{id}` is a secret: its only default can be `generate`"));
         }
-        if question.generate && question.kind != Kind::Secret {
-            add(format!("question `{id}` has `generate` but is not a secret"));
-        }
-        if question.generate && question.optional {
+        if question.generates() && question.optional {
             add(format!("question `{id}` is generated where none is named: it cannot be optional"));
         }
         let fits = match (&question.default, question.kind) {

@@ -32,7 +32,6 @@ const QUESTION: Shape = Shape::Map(&[
     F::optional("choices", Shape::List(&Shape::Text)),
     F::optional("min", Shape::Int),
     F::optional("max", Shape::Int),
-    F::optional("generate", Shape::Bool),
 ]);
 
 const IMAGE: Shape = Shape::Map(&[

@@ -49,6 +49,14 @@ pub enum SecretRef {
     Generate,
 }
 
+impl SecretRef {
+    /// Whether it is a Secret of the very namespace in which it is used: nothing has to be put there.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        matches!(self, Self::Secret(name) if !name.contains('/'))
+    }
+}
+
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

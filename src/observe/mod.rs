@@ -110,10 +110,8 @@ async fn pull_secrets(
     cluster: &Cluster,
     namespaces: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Comparison>, ObserveError> {
-    let from = match &wanted.pull_secret {
-        None => return Ok(BTreeMap::new()),
-        Some(SecretRef::Secret(name)) if !name.contains('/') => return Ok(BTreeMap::new()),
-        Some(from) => from,
+    let Some(from) = wanted.pull_secret.as_ref().filter(|from| !from.is_in_place()) else {
+        return Ok(BTreeMap::new());
     };
     let config = secrets::docker_config(from, cluster).await?;
     let compared = try_join_all(namespaces.iter().map(|namespace| {

@@ -8,7 +8,7 @@ use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease};
 use crate::catalog::ActionKind;
 use crate::model::cluster::ReleaseKey;
-use crate::model::observed::{Comparison, Observed};
+use crate::model::observed::Observed;
 use crate::model::state::ComponentRecord;
 use crate::model::{PULL_SECRET, SecretRef, digest};
 
@@ -82,11 +82,7 @@ impl Builder<'_> {
                 )
             });
             if let Some(from) = self.made_pull_secret() {
-                let (change, why) = match self.observed.pull_secrets.get(name) {
-                    None | Some(Comparison::Absent) => (Change::Create, Vec::new()),
-                    Some(Comparison::Same) => (Change::Nothing, Vec::new()),
-                    Some(Comparison::Differs(how)) => (Change::Update, vec![how.clone()]),
-                };
+                let (change, why) = diff::secret(self.observed.pull_secrets.get(name));
                 let title = format!("registry credentials in {name}");
                 let step = Step::PullSecret { namespace: name.clone(), name: PULL_SECRET.to_owned(), from };
                 self.actions.push(Action {
@@ -119,10 +115,7 @@ impl Builder<'_> {
 
     /// Where the credentials are, unless the site keeps such a Secret in every namespace by itself.
     fn made_pull_secret(&self) -> Option<SecretRef> {
-        match &self.wanted.pull_secret {
-            Some(SecretRef::Secret(name)) if !name.contains('/') => None,
-            other => other.clone(),
-        }
+        self.wanted.pull_secret.clone().filter(|from| !from.is_in_place())
     }
 
     fn component(&mut self, component: &ResolvedComponent) {
@@ -158,12 +151,10 @@ impl Builder<'_> {
         for secret in &component.secrets {
             let lost = known.is_some_and(|record| record.secrets.contains(&secret.name));
             let place = (release.namespace.clone(), secret.name.clone());
-            let (change, why) = match self.observed.secrets.get(&place) {
-                None | Some(Comparison::Absent) if lost => (Change::Create, vec![lost_secret(&secret.from)]),
-                None | Some(Comparison::Absent) => (Change::Create, Vec::new()),
-                Some(Comparison::Same) => (Change::Nothing, Vec::new()),
-                Some(Comparison::Differs(how)) => (Change::Update, vec![how.clone()]),
-            };
+            let (change, mut why) = diff::secret(self.observed.secrets.get(&place));
+            if lost && change == Change::Create {
+                why.push(lost_secret(&secret.from));
+            }
             let (namespace, name) = place;
             let title = format!("Secret {name} in {namespace}");
             let step = Step::Secret { namespace, name, key: secret.key.clone(), from: secret.from.clone() };

@@ -14,6 +14,15 @@ use super::{Change, field_changes};
 /// How many differing values are named one by one.
 const NAMED: usize = 6;
 
+/// What a Secret that windlass fills needs.
+pub(super) fn secret(found: Option<&Comparison>) -> (Change, Vec<String>) {
+    match found {
+        None | Some(Comparison::Absent) => (Change::Create, Vec::new()),
+        Some(Comparison::Same) => (Change::Nothing, Vec::new()),
+        Some(Comparison::Differs(how)) => (Change::Update, vec![how.clone()]),
+    }
+}
+
 /// What a release needs.
 pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>) -> (Change, Vec<String>) {
     let Some(found) = found else { return (Change::Create, Vec::new()) };

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::render::{Rendered, Site};
 use crate::answers::Resolved;
+use crate::model::PULL_SECRET;
 use crate::model::cluster::{ManifestObject, ObjectRef};
-use crate::model::{PULL_SECRET, SecretRef};
 
 /// All that is needed.
 #[derive(Debug, Clone, Default)]
@@ -86,8 +86,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
         }
     }
     // Made by windlass itself, in every namespace: that one need not be there.
-    let made = !matches!(&wanted.pull_secret, None | Some(SecretRef::Secret(_)))
-        || matches!(&wanted.pull_secret, Some(SecretRef::Secret(name)) if name.contains('/'));
+    let made = wanted.pull_secret.as_ref().is_some_and(|from| !from.is_in_place());
     needs.secrets.retain(|secret| !(made && secret.name == PULL_SECRET));
     // So are those of the components.
     let filled: BTreeSet<(&str, &str)> = wanted
