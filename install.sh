@@ -6,10 +6,12 @@ usage() {
   cat <<'TEXT'
 usage: ./install.sh [--sandbox] [COMMAND] [OPTION]...
 
-Finds windlass (beside this script, else in target/release, else builds it with cargo) and runs `windlass install`, or
-COMMAND, with the options given. With --sandbox it first brings up a throwaway one-node Kubernetes on this machine
+Finds windlass (beside this script, else in target/release, else builds it with cargo) and runs COMMAND with the options
+given; without one the guided install on screens (`windlass guide`) at a terminal, and `windlass install` elsewhere or
+with options that only that has, such as --yes. With --sandbox it first brings up a throwaway one-node Kubernetes on this machine
 (root, Debian 12 or 13) and installs into that.
 
+  ./install.sh                               step by step, on screens
   ./install.sh --sandbox --yes               a platform to try, on this machine
   ./install.sh --answers site.yaml --yes     into the cluster of the current kubeconfig context
   ./install.sh install --help                all options
@@ -39,7 +41,20 @@ done
 case "${1:-} ${2:-}" in
 '-h '* | '--help '*) usage && exit 0 ;;
 '--sandbox '[a-z]*) ;; # windlass takes it before a command too
--* | ' '*) set -- install "$@" ;;
+-* | ' '*)
+  # At a terminal on screens, unless something was said that only `install` takes.
+  command=install
+  if [ -t 0 ] && [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then
+    command=guide
+    for word in "$@"; do
+      case $word in
+      -y | --yes | --json | --plain | --diff | --allow-downgrade | --waive* | --save-answers* | -h | --help)
+        command=install ;;
+      esac
+    done
+  fi
+  set -- "$command" "$@"
+  ;;
 esac
 
 # What is there, and what has to be made.
@@ -88,7 +103,7 @@ trap : INT TERM HUP
 code=0
 "$windlass" "$@" || code=$?
 case $code:$* in
-0:install*) say "next: $(quoted "$windlass")${sandbox:+ $sandbox} status" ;;
+0:install* | 0:guide*) say "next: $(quoted "$windlass")${sandbox:+ $sandbox} status" ;;
 0:* | 8:*) ;;
 *) say "next: mend what is said above, then again: $again" ;;
 esac

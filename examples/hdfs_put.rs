@@ -79,7 +79,7 @@ async fn windlass(args: &Args, files: Vec<PathBuf>, target: &str) -> Result<Stri
     let user = args.user.clone();
     let hdfs = match (&args.kubeconfig, &args.namespace) {
         (Some(kubeconfig), Some(namespace)) => {
-            let options = ConnectOptions { kubeconfig: Some(kubeconfig.clone()), context: None };
+            let options = ConnectOptions { kubeconfig: Some(kubeconfig.clone()), ..ConnectOptions::default() };
             let cluster = Cluster::connect(&options).await?;
             let access = HdfsAccess { component: "hdfs".into(), namespace: namespace.clone(), namenodes, user };
             reach::hdfs(&access, &Tunnels::new(&cluster)?)?.with_progress(progress)

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
     propagate_version = true,
     max_term_width = 100,
     after_help = "Examples:
+  windlass                                             step by step, on screens
   windlass --sandbox install --yes                     into the sandbox that `sandbox/up` made
   windlass preflight --answers site.yaml               what would keep an install from going well
   windlass plan --answers site.yaml                    what an install would do, and why
@@ -27,9 +28,9 @@ pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// What to do; at a terminal, and without a command: the guided install.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// Options of every command.
@@ -50,6 +51,9 @@ pub struct Global {
     /// Lay the definitions in DIR over the built-in catalog; may be repeated
     #[arg(long, global = true, value_name = "DIR", help_heading = "Input")]
     pub catalog: Vec<PathBuf>,
+    /// Nothing but the screens may ask or print: credential plugins of the kubeconfig may not.
+    #[arg(skip)]
+    pub silent: bool,
     /// Do not ask for confirmation
     #[arg(long, short = 'y', global = true, help_heading = "Output")]
     pub yes: bool,
@@ -59,6 +63,9 @@ pub struct Global {
     /// Print plain lines: no colours, nothing redrawn
     #[arg(long, global = true, conflicts_with = "json", help_heading = "Output")]
     pub plain: bool,
+    /// The language of questions and screens; else that of the locale
+    #[arg(long, global = true, value_name = "en|ru", value_parser = ["en", "ru"], help_heading = "Output")]
+    pub lang: Option<String>,
     /// Say more; twice for what the libraries say too
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
@@ -67,6 +74,12 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Install step by step on screens; the same as `windlass` alone, with options
+    #[command(after_help = "Examples:
+  windlass                              at a terminal
+  windlass guide --answers site.yaml    with answers to begin with
+  windlass --sandbox guide --lang ru")]
+    Guide(GuideArgs),
     /// Install or upgrade the platform, then prove that it works
     #[command(after_help = "Examples:
   windlass install --answers site.yaml
@@ -113,6 +126,12 @@ Example:
     Unlock,
     /// List the runs on this machine, or show one
     Runs(RunsArgs),
+    /// Play a recorded run on the screen that it was watched on
+    #[command(after_help = "Examples:
+  windlass replay last                  the newest run of this machine, at its own pace
+  windlass replay last --speed 10
+  windlass replay events.jsonl --at 12.5 --picture run.svg")]
+    Replay(ReplayArgs),
     /// Collect what helps others to see what happened: runs, releases, pods, events, logs; without secrets
     #[command(
         after_help = "Works on a broken cluster, too, and on one that cannot be reached. Nothing leaves this machine.
@@ -122,6 +141,12 @@ Examples:
   windlass support-bundle --output case-17.tar.gz --namespace ingress-nginx"
     )]
     SupportBundle(SupportArgs),
+    /// Write, check or describe an answers file
+    #[command(after_help = "Examples:
+  windlass answers init --profile small > site.yaml     every question, with help and default
+  windlass answers check site.yaml                      all mistakes at once, with line and column
+  windlass answers schema > windlass.schema.json        for editors: completion, help and checks while typing")]
+    Answers(AnswersFileArgs),
     /// Show, check or write out the component definitions
     Catalog(CatalogArgs),
     /// Print completions for a shell
@@ -149,6 +174,26 @@ pub struct AnswerArgs {
     /// Only these components, and what they require
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
+    /// Sizes that go together: small, standard or one of --catalog
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+}
+
+/// `guide`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GuideArgs {
+    /// Answers to begin with.
+    #[command(flatten)]
+    pub answers: AnswerArgs,
+    /// Leave out the proof at the end
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Use only ASCII for lines and marks
+    #[arg(long)]
+    pub ascii: bool,
+    /// Panic after the first frame: what a terminal is left like then is tested.
+    #[arg(long, hide = true)]
+    pub debug_panic: bool,
 }
 
 /// `preflight`.
@@ -161,7 +206,7 @@ pub struct PreflightArgs {
     #[arg(long, value_name = "ID")]
     pub waive: Vec<String>,
     /// Print what every finding means and what mends it, and look at nothing
-    #[arg(long, conflicts_with_all = ["answers", "set", "components", "waive", "json"])]
+    #[arg(long, conflicts_with_all = ["answers", "set", "components", "profile", "waive", "json"])]
     pub list: bool,
 }
 
@@ -203,11 +248,14 @@ pub struct PlanArgs {
 }
 
 /// `status`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct StatusArgs {
     /// Look at HDFS too, file by file, and end with code 5 if anything is otherwise than it was left
     #[arg(long)]
     pub drift: bool,
+    /// Keep looking, on a screen; q leaves
+    #[arg(long, conflicts_with_all = ["drift", "json"])]
+    pub watch: bool,
     /// Only these components
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
@@ -261,6 +309,64 @@ pub struct SupportArgs {
 pub struct RunsArgs {
     /// Show this run's events again; `last` is the newest
     pub run: Option<String>,
+}
+
+/// `answers`.
+#[derive(Debug, Args)]
+pub struct AnswersFileArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: AnswersCommand,
+}
+
+/// What to do with an answers file.
+#[derive(Debug, Subcommand)]
+pub enum AnswersCommand {
+    /// Write one to fill in: every question with its help, its type and its default
+    Init {
+        /// Write it to FILE, which must not be there yet, instead of the standard output
+        file: Option<PathBuf>,
+        /// Only these components, and what they require
+        #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+        components: Option<Vec<String>>,
+        /// Sizes that go together: small, standard or one of --catalog
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+    },
+    /// Look for every mistake in one, and for answers that are missing
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print a JSON Schema of answers files, for editors
+    Schema,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A run's id, `last` for the newest, or a file of events
+    pub run: String,
+    /// So many times as fast
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub speed: f64,
+    /// Write the screen as SVG to FILE instead of playing
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// With --picture: so many seconds after the beginning; else at the end
+    #[arg(long, value_name = "SECONDS", requires = "picture")]
+    pub at: Option<f64>,
+    /// With --picture: its size (100x30)
+    #[arg(long, value_name = "COLUMNSxROWS", requires = "picture", value_parser = size)]
+    pub size: Option<(u16, u16)>,
+    /// Use only ASCII for lines and marks
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let parsed = text.split_once('x').and_then(|(columns, rows)| Some((columns.parse().ok()?, rows.parse().ok()?)));
+    parsed.ok_or_else(|| "expected columns and rows, such as 100x30".to_owned())
 }
 
 /// `catalog`.

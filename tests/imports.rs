@@ -31,6 +31,8 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("kube", &["driver/"], "only drivers touch the world"),
     ("reqwest", &["driver/"], "only drivers touch the world"),
     ("clap", &["cli", "app", "main.rs"], "what was parsed travels on as plain types"),
+    ("ratatui", &["render/tui/"], "only screens are drawn"),
+    ("crossterm", &["render/tui/", "app/guided/"], "keys become inputs in one place, and commands in another"),
     ("minijinja", &["answers/", "catalog/"], "templates are filled in before there is a plan; results by `answers`"),
 ];
 

@@ -71,6 +71,14 @@ run() {
   OUT=$(cat "$work/out") ERR=$(cat "$work/err") LOGGED=$(paste -sd' ' "$work/log")
 }
 
+# at_terminal ARGUMENTS: install.sh where there are screens to show; sets LOGGED.
+script=$(command -v script)
+at_terminal() {
+  : >"$work/log"
+  (cd "$tree" && PATH=$bin LOG=$work/log TERM=${AS:-xterm} SHELL=/bin/sh "$script" -qec "./install.sh $1" /dev/null </dev/null >/dev/null 2>&1) || true
+  LOGGED=$(paste -sd' ' "$work/log")
+}
+
 # --- the binary beside it, and what is passed on ---
 fresh
 fake_windlass "$tree/windlass"
@@ -81,6 +89,16 @@ is "no argument: stdout is windlass's alone" out "$OUT"
 has "no argument: what to type next" "next: '$work/a b/it'\\''s windlass/windlass' status" "$ERR"
 run / "$tree/install.sh" --yes --set "a.b=c d" --answers ./x.yaml
 is "options from another folder" "[install] [--yes] [--set] [a.b=c d] [--answers] [./x.yaml]" "$LOGGED"
+at_terminal ""
+is "at a terminal: screens" "[guide]" "$LOGGED"
+at_terminal "--sandbox --answers a.yaml"
+is "at a terminal: screens for the sandbox" "up [guide] [--sandbox] [--answers] [a.yaml]" "$LOGGED"
+at_terminal "--sandbox --yes"
+is "at a terminal: no screens where nobody is to be asked" "up [install] [--sandbox] [--yes]" "$LOGGED"
+at_terminal "--waive resources"
+is "at a terminal: what only install takes" "[install] [--waive] [resources]" "$LOGGED"
+AS=dumb at_terminal ""
+is "at a terminal that shows no screens" "[install]" "$LOGGED"
 run "$tree" ./install.sh status --json
 is "a command is passed as it is" "[status] [--json]" "$LOGGED"
 is "a command: nothing more to say" "" "$ERR"

@@ -114,7 +114,7 @@ async fn connect(server: &str) -> Result<Cluster, ConnectError> {
         "contexts": [{"name": "fake", "context": {"cluster": "c", "user": "u"}}]
     });
     std::fs::write(&file, config.to_string()).unwrap();
-    Cluster::connect(&ConnectOptions { kubeconfig: Some(file), context: None }).await
+    Cluster::connect(&ConnectOptions { kubeconfig: Some(file), ..ConnectOptions::default() }).await
 }
 
 fn manifest() -> Vec<ManifestObject> {

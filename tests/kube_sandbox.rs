@@ -34,7 +34,7 @@ struct Stage {
 
 impl Stage {
     async fn new(name: &str) -> Self {
-        let options = ConnectOptions { kubeconfig: Some(sandbox().join("kubeconfig")), context: None };
+        let options = ConnectOptions { kubeconfig: Some(sandbox().join("kubeconfig")), ..ConnectOptions::default() };
         let cluster = Cluster::connect(&options).await.unwrap();
         let places = FindHelm { sandbox: Some(sandbox().join("bin/helm")), ..FindHelm::default() };
         let helm = Helm::find(&places).await.unwrap().for_target(cluster.helm_target());
@@ -496,7 +496,8 @@ async fn what_can_be_wrong_with_a_kubeconfig_is_said() {
     let connect = async |name: &str, text: &str, context: Option<&str>| {
         let file = dir.path().join(name);
         std::fs::write(&file, text).unwrap();
-        let options = ConnectOptions { kubeconfig: Some(file), context: context.map(str::to_owned) };
+        let options =
+            ConnectOptions { kubeconfig: Some(file), context: context.map(str::to_owned), ..ConnectOptions::default() };
         let err = Cluster::connect(&options).await.err().map(|err| err.to_string()).unwrap_or_default();
         println!("{name}: {err}");
         err

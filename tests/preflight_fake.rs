@@ -143,7 +143,7 @@ async fn a_certificate_for_another_name_is_a_finding() {
     let authority = dir.path().join("authority.pem");
     std::fs::write(&authority, made.cert.pem()).unwrap();
     let kubeconfig = kubeconfig(dir.path(), &server, "good", Some(&authority));
-    let options = ConnectOptions { kubeconfig: Some(kubeconfig), context: None };
+    let options = ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() };
     let error = Cluster::connect(&options).await.unwrap_err();
     let found = connect_finding(&error).unwrap();
     assert_eq!(found.id, "certificate-name", "{error:?}");
@@ -155,7 +155,8 @@ async fn rights_are_asked_for_one_by_one() {
     let dir = tempfile::tempdir().unwrap();
     let server = serve("v1.34.4").await;
     let kubeconfig = kubeconfig(dir.path(), &server, "good", None);
-    let cluster = Cluster::connect(&ConnectOptions { kubeconfig: Some(kubeconfig), context: None }).await.unwrap();
+    let cluster =
+        Cluster::connect(&ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() }).await.unwrap();
     let need = |verb: &str, resource: &str| RightNeed {
         right: Right::new(verb, "", resource, Some("ns")),
         used: Use::Must,
@@ -244,7 +245,8 @@ async fn changes_are_tried_by_dry_runs_and_the_answers_told_apart() {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(changing)).await });
     let dir = tempfile::tempdir().unwrap();
     let kubeconfig = kubeconfig(dir.path(), &server, "good", None);
-    let cluster = Cluster::connect(&ConnectOptions { kubeconfig: Some(kubeconfig), context: None }).await.unwrap();
+    let cluster =
+        Cluster::connect(&ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() }).await.unwrap();
     let trial = |name: &str| {
         let body = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name, "namespace": "ns"},
             "spec": {"serviceName": "other"}});

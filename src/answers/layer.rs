@@ -2,36 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{Catalog, QuestionId};
-use crate::model::yaml::{Findings, Node, Pos, parse};
+use crate::catalog::{Catalog, Profile, QuestionId};
+use crate::model::yaml::{Findings, Node, Pos, Scalar, Yaml, parse};
 
 /// The layers in the order in which they win, weakest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LayerKind {
     /// The default in the catalog.
     Catalog,
+    /// The profile.
+    Profile,
     /// What `sandbox/up` wrote.
     Sandbox,
+    /// What is installed.
+    Installed,
     /// An answers file.
     File,
     /// `WINDLASS_ANSWER_…`.
     Environment,
     /// `--set`.
     Flag,
-}
-
-impl LayerKind {
-    /// For tables and messages.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Catalog => "default",
-            Self::Sandbox => "sandbox",
-            Self::File => "answers file",
-            Self::Environment => "environment",
-            Self::Flag => "--set",
-        }
-    }
+    /// The guided install.
+    Screen,
 }
 
 /// A raw answer.
@@ -61,27 +53,78 @@ pub struct AnswersFile {
     pub layer: Layer,
     /// The components that it asks for, if it says so.
     pub components: Option<Vec<String>>,
+    /// The profile that it builds on, if it says so.
+    pub profile: Option<String>,
+    /// Where it names these: each component, and the profile.
+    pub names: Vec<(String, Pos)>,
+}
+
+impl AnswersFile {
+    /// Takes out components and profiles that do not exist, and says so.
+    pub fn known(&mut self, catalog: &Catalog) -> Findings {
+        let mut findings = Findings::default();
+        let place =
+            |name: &str| self.names.iter().find(|(known, _)| known == name).map_or(Pos::default(), |(_, pos)| *pos);
+        for id in self.components.iter().flatten().filter(|id| !catalog.components.contains_key(*id)) {
+            let known = catalog.components.keys().map(String::as_str);
+            findings.add_unknown(&self.layer.name, place(id), format!("unknown component `{id}`"), id, known);
+        }
+        for name in self.profile.iter().filter(|name| !catalog.profiles.contains_key(*name)) {
+            let known = catalog.profiles.keys().map(String::as_str);
+            findings.add_unknown(&self.layer.name, place(name), format!("unknown profile `{name}`"), name, known);
+        }
+        if let Some(ids) = &mut self.components {
+            ids.retain(|id| catalog.components.contains_key(id));
+        }
+        self.profile = self.profile.take().filter(|name| catalog.profiles.contains_key(name));
+        findings
+    }
 }
 
 /// Reads the text of an answers file: `component: {question: answer}`, or `component.question: answer`, and
-/// `components: [id, …]`.
+/// `components: [id, …]` and `profile: id`.
 ///
 /// # Errors
 /// Every mistake in its form; whether questions exist is checked with the catalog, later.
 pub fn parse_file(name: &str, text: &str, kind: LayerKind) -> Result<AnswersFile, Findings> {
+    let (file, findings) = scan_file(name, text, kind)?;
+    findings.into_result(file)
+}
+
+/// The same, with what is good in it beside what is not: who wants all mistakes at once looks at both.
+///
+/// # Errors
+/// It is not YAML.
+pub fn scan_file(name: &str, text: &str, kind: LayerKind) -> Result<(AnswersFile, Findings), Findings> {
     let root = parse(name, text)?;
     let mut findings = Findings::default();
     let mut answers = Vec::new();
-    let mut components = None;
+    let (mut components, mut profile, mut names) = (None, None, Vec::new());
     let Some(entries) = root.map() else {
-        findings.add(name, root.pos, "expected a mapping from component to answers");
-        return findings.into_result(AnswersFile { layer: Layer { kind, name: name.to_owned(), answers }, components });
+        // A file in which nothing is answered yet is one, too.
+        if root.yaml != Yaml::Scalar(Scalar::Null) {
+            findings.add(name, root.pos, "expected a mapping from component to answers");
+        }
+        let layer = Layer { kind, name: name.to_owned(), answers };
+        return Ok((AnswersFile { layer, components, profile, names }, findings));
     };
     for (key, pos, node) in entries {
         if key == "components" {
             match node.list().map(|items| items.iter().map(Node::text).collect::<Option<Vec<_>>>()) {
-                Some(Some(ids)) => components = Some(ids.into_iter().map(str::to_owned).collect()),
+                Some(Some(ids)) => {
+                    let places = node.list().into_iter().flatten().map(|item| item.pos);
+                    names.extend(ids.iter().map(|id| (*id).to_owned()).zip(places));
+                    components = Some(ids.into_iter().map(str::to_owned).collect());
+                }
                 _ => findings.add(name, node.pos, "expected a list of component ids"),
+            }
+        } else if key == "profile" {
+            match node.text() {
+                Some(text) => {
+                    names.push((text.to_owned(), node.pos));
+                    profile = Some(text.to_owned());
+                }
+                None => findings.add(name, node.pos, "expected the name of a profile"),
             }
         } else if let Ok(id) = key.parse::<QuestionId>() {
             answers.push((id, *pos, Raw::Node(node.clone())));
@@ -89,11 +132,19 @@ pub fn parse_file(name: &str, text: &str, kind: LayerKind) -> Result<AnswersFile
             for (question, pos, value) in inner {
                 answers.push((QuestionId::new(key, question), *pos, Raw::Node(value.clone())));
             }
-        } else {
+        } else if node.yaml != Yaml::Scalar(Scalar::Null) {
             findings.add(name, *pos, format!("expected answers below `{key}`, such as `{key}: {{question: answer}}`"));
         }
     }
-    findings.into_result(AnswersFile { layer: Layer { kind, name: name.to_owned(), answers }, components })
+    let layer = Layer { kind, name: name.to_owned(), answers };
+    Ok((AnswersFile { layer, components, profile, names }, findings))
+}
+
+/// The layer of a profile.
+#[must_use]
+pub fn from_profile(profile: &Profile) -> Layer {
+    let answers = profile.answers.iter().map(|(id, pos, node)| (id.clone(), *pos, Raw::Node(node.clone())));
+    Layer { kind: LayerKind::Profile, name: profile.file.clone(), answers: answers.collect() }
 }
 
 /// The layer of `--set component.question=answer` flags.

@@ -1,18 +1,26 @@
 //! Questions to answers: layers, validation, what is missing, and the catalog with every template filled in.
 
+mod file;
+mod given;
 mod layer;
 mod resolve;
 mod resolved;
+mod schema;
 mod template;
 #[cfg(test)]
 mod tests;
 mod value;
 
-pub use layer::{AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, parse_file};
-pub use resolve::{Answers, AnswersError, Missing, recorded};
+pub use file::{FileError, example, recorded};
+pub use given::Given;
+pub use layer::{
+    AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,
+};
+pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
     ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedRelease, ResolvedSecret,
-    resolve,
+    image_references, resolve,
 };
+pub use schema::schema;
 pub use template::{TemplateError, render_results};
 pub use value::Answer;

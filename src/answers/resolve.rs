@@ -1,15 +1,15 @@
-//! Layers to answers: the strongest layer wins, everything is checked, and what is missing is listed.
+//! Layers to answers: the strongest layer wins, everything is checked, and all that is wrong or missing is listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::json;
 
-use super::layer::{Layer, LayerKind, Raw};
+use super::layer::{Layer, LayerKind, Raw, from_profile};
 use super::template::{Templates, value};
 use super::value::{Answer, from_node, from_text, ways};
-use crate::catalog::{Catalog, Component, Kind, Question, QuestionId};
-use crate::model::yaml::{Findings, Pos};
+use crate::catalog::{Catalog, Component, Kind, Question, QuestionId, Reference, Text, references};
+use crate::model::yaml::{Finding, Findings, Pos};
 
 /// Answers to every question of the chosen components and of `platform`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,23 @@ pub struct Answers {
     pub values: BTreeMap<QuestionId, (Answer, LayerKind)>,
     /// The chosen components and all that they require, sorted.
     pub components: Vec<String>,
+    /// The profile that they build on, if any.
+    pub profile: Option<String>,
+}
+
+/// Answers as far as there are any: what screens show while they are being given.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What there is, defaults included.
+    pub answers: Answers,
+    /// The answer of each question if no layer gave one; `None` where it would be missing.
+    pub defaults: BTreeMap<QuestionId, Answer>,
+    /// What is wrong, each with the question that it is about.
+    pub problems: Vec<(QuestionId, Finding)>,
+    /// Required questions without an answer.
+    pub missing: Vec<Missing>,
+    /// What the rules say that are broken, by the question at which it is told.
+    pub broken: BTreeMap<QuestionId, Text>,
 }
 
 /// A question that has no answer and needs one.
@@ -50,6 +67,16 @@ pub enum AnswersError {
     /// Required questions without an answer.
     #[error("answers are missing\n{}", list(.0))]
     Missing(Vec<Missing>),
+    /// A profile that does not exist.
+    #[error("unknown profile `{name}`, known are {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    UnknownProfile {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+        /// The nearest of them.
+        nearest: Option<String>,
+    },
     /// A component that does not exist.
     #[error("unknown component `{name}`, known are {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     UnknownComponent {
@@ -66,45 +93,176 @@ fn list(missing: &[Missing]) -> String {
     missing.iter().map(|missing| format!("  {missing}")).collect::<Vec<_>>().join("\n")
 }
 
+impl Draft {
+    /// Puts the layers over the catalog's defaults and the profile's answers. `chosen` limits the components; what they
+    /// require comes along.
+    ///
+    /// # Errors
+    /// A component or profile that does not exist; all else is part of the draft.
+    pub fn new(
+        catalog: &Catalog,
+        layers: &[Layer],
+        chosen: Option<&[String]>,
+        profile: Option<&str>,
+    ) -> Result<Self, AnswersError> {
+        let components = closure(catalog, chosen)?;
+        let profile_layer = profile.map(|name| profile_layer(catalog, name)).transpose()?;
+        let answers = Answers { values: BTreeMap::new(), components, profile: profile.map(str::to_owned) };
+        let mut draft = Self {
+            answers,
+            defaults: BTreeMap::new(),
+            problems: Vec::new(),
+            missing: Vec::new(),
+            broken: BTreeMap::new(),
+        };
+        let mut sorted: Vec<&Layer> = profile_layer.iter().chain(layers).collect();
+        sorted.sort_by_key(|layer| layer.kind.clone());
+        let mut places = BTreeMap::new();
+        for layer in sorted {
+            draft.layer(catalog, layer, &mut places);
+        }
+        let chosen = &draft.answers.components;
+        let counts = |id: &QuestionId| id.component == "platform" || chosen.contains(&id.component);
+        draft.answers.values.retain(|id, _| counts(id));
+        draft.fill_defaults(catalog);
+        draft.rules(catalog, &places);
+        Ok(draft)
+    }
+
+    /// The answers, if they are whole.
+    ///
+    /// # Errors
+    /// All wrong answers, or else all missing ones.
+    pub fn finish(self) -> Result<Answers, AnswersError> {
+        if !self.problems.is_empty() {
+            let findings = self.problems.into_iter().map(|(_, finding)| finding).collect();
+            return Err(AnswersError::Invalid(Findings(findings)));
+        }
+        if self.missing.is_empty() { Ok(self.answers) } else { Err(AnswersError::Missing(self.missing)) }
+    }
+
+    /// What is wrong with the answer to a question, or that it is missing.
+    #[must_use]
+    pub fn problem(&self, id: &QuestionId) -> Option<&str> {
+        self.problems.iter().find(|(about, _)| about == id).map(|(_, finding)| finding.message.as_str())
+    }
+
+    fn layer(&mut self, catalog: &Catalog, layer: &Layer, places: &mut BTreeMap<QuestionId, (String, Pos)>) {
+        for (id, pos, raw) in &layer.answers {
+            let wanted = id.component == "platform" || self.answers.components.contains(&id.component);
+            if layer.kind == LayerKind::Screen && !wanted {
+                // Its component was chosen once, and is no longer: nobody's mistake.
+                continue;
+            }
+            let mut findings = Findings::default();
+            match find(catalog, id) {
+                Ok(question) => {
+                    let answer = match raw {
+                        Raw::Text(text) => from_text(&question, text),
+                        Raw::Node(node) => from_node(&question, node),
+                    };
+                    places.insert(id.clone(), (layer.name.clone(), *pos));
+                    match answer {
+                        Ok(answer) => {
+                            // On a screen a mistake of a file is mended.
+                            if layer.kind == LayerKind::Screen {
+                                self.problems.retain(|(about, _)| about != id);
+                            }
+                            self.answers.values.insert(id.clone(), (answer, layer.kind.clone()));
+                        }
+                        Err(message) => findings.add(&layer.name, *pos, format!("`{id}`: {message}")),
+                    }
+                }
+                // What a profile says of a component that was replaced may be about questions that it does not have.
+                Err(_) if layer.kind == LayerKind::Profile => {}
+                Err(known) => {
+                    let message = format!("no question is called `{id}`");
+                    let known = known.iter().map(String::as_str);
+                    findings.add_unknown(&layer.name, *pos, message, &id.to_string(), known);
+                }
+            }
+            self.problems.extend(findings.0.into_iter().map(|finding| (id.clone(), finding)));
+        }
+    }
+
+    /// Defaults, `platform` first: a default may be a template over its answers.
+    fn fill_defaults(&mut self, catalog: &Catalog) {
+        let ids: Vec<String> = std::iter::once("platform".to_owned()).chain(self.answers.components.clone()).collect();
+        for component in ids {
+            for question in catalog.questions(&component) {
+                let id = QuestionId::new(&component, &question.id);
+                let default = self.answers.default(&component, &question);
+                let answered = self.answers.values.contains_key(&id);
+                match default {
+                    Ok(Some(answer)) => {
+                        if !answered {
+                            self.answers.values.insert(id.clone(), (answer.clone(), LayerKind::Catalog));
+                        }
+                        self.defaults.insert(id, answer);
+                    }
+                    // A wrong answer is told; that there is none instead would be told twice.
+                    Ok(None) if answered || self.problem(&id).is_some() => {}
+                    Ok(None) => self.missing.push(Missing {
+                        hint: hint(catalog.components.get(&component), &question),
+                        title: question.title.en().to_owned(),
+                        id,
+                    }),
+                    Err(message) if !answered => {
+                        let mut findings = Findings::default();
+                        let file = format!("{component}/component.yaml");
+                        findings.add(&file, Pos { line: 1, column: 1 }, format!("default of `{id}`: {message}"));
+                        self.problems.extend(findings.0.into_iter().map(|finding| (id.clone(), finding)));
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    /// What must hold between answers, where all of them are there and good.
+    fn rules(&mut self, catalog: &Catalog, places: &BTreeMap<QuestionId, (String, Pos)>) {
+        let templates = Templates::new();
+        let context = value(&json!({"answers": self.answers.json()}));
+        let components: Vec<&str> =
+            std::iter::once("platform").chain(self.answers.components.iter().map(String::as_str)).collect();
+        let mut broken = Vec::new();
+        for component in components {
+            for rule in catalog.rules(component) {
+                let names = references(&rule.template()).unwrap_or_default();
+                let known = names.iter().all(|name| match name {
+                    Reference::Answer(component, question) => {
+                        let id = QuestionId::new(component, question);
+                        self.answers.values.contains_key(&id) && self.problem(&id).is_none()
+                    }
+                    _ => false,
+                });
+                let Some(id) = rule.about.first().map(|question| QuestionId::new(component, question)) else {
+                    continue;
+                };
+                let message = match known.then(|| templates.holds(component, &rule.that, &context)) {
+                    None | Some(Ok(true)) => continue,
+                    Some(Ok(false)) => format!("`{id}`: {}", rule.say.en()),
+                    Some(Err(error)) => format!("`{id}`: {error}"),
+                };
+                let said = rule.about.iter().find_map(|question| places.get(&QuestionId::new(component, question)));
+                let (file, pos) = said.cloned().unwrap_or_else(|| ("answers".to_owned(), Pos::default()));
+                self.broken.insert(id.clone(), rule.say.clone());
+                let mut findings = Findings::default();
+                findings.add(&file, pos, message);
+                broken.extend(findings.0.into_iter().map(|finding| (id.clone(), finding)));
+            }
+        }
+        self.problems.extend(broken);
+    }
+}
+
 impl Answers {
     /// Puts the layers over the catalog's defaults. `chosen` limits the components; what they require comes along.
     ///
     /// # Errors
     /// All wrong answers, or else all missing ones.
     pub fn new(catalog: &Catalog, layers: &[Layer], chosen: Option<&[String]>) -> Result<Self, AnswersError> {
-        let components = closure(catalog, chosen)?;
-        let mut findings = Findings::default();
-        let mut values = BTreeMap::new();
-        let mut sorted: Vec<&Layer> = layers.iter().collect();
-        sorted.sort_by_key(|layer| layer.kind.clone());
-        for layer in sorted {
-            for (id, pos, raw) in &layer.answers {
-                match find(catalog, id) {
-                    Ok(question) => {
-                        let answer = match raw {
-                            Raw::Text(text) => from_text(&question, text),
-                            Raw::Node(node) => from_node(&question, node),
-                        };
-                        match answer {
-                            Ok(answer) => {
-                                values.insert(id.clone(), (answer, layer.kind.clone()));
-                            }
-                            Err(message) => findings.add(&layer.name, *pos, format!("`{id}`: {message}")),
-                        }
-                    }
-                    Err(known) => {
-                        let message = format!("no question is called `{id}`");
-                        let known = known.iter().map(String::as_str);
-                        findings.add_unknown(&layer.name, *pos, message, &id.to_string(), known);
-                    }
-                }
-            }
-        }
-        findings.into_result(()).map_err(AnswersError::Invalid)?;
-        values.retain(|id, _| id.component == "platform" || components.contains(&id.component));
-        let mut answers = Self { values, components };
-        answers.fill_defaults(catalog)?;
-        Ok(answers)
+        Draft::new(catalog, layers, chosen, None)?.finish()
     }
 
     /// The answer to a question, `Empty` where there is none.
@@ -124,38 +282,6 @@ impl Answers {
             }
         }
         serde_json::Value::Object(root)
-    }
-
-    /// Defaults, `platform` first: a default may be a template over its answers.
-    fn fill_defaults(&mut self, catalog: &Catalog) -> Result<(), AnswersError> {
-        let mut findings = Findings::default();
-        let mut missing = Vec::new();
-        let ids: Vec<String> = std::iter::once("platform".to_owned()).chain(self.components.clone()).collect();
-        for component in ids {
-            for question in catalog.questions(&component) {
-                let id = QuestionId::new(&component, &question.id);
-                if self.values.contains_key(&id) {
-                    continue;
-                }
-                match self.default(&component, &question) {
-                    Ok(Some(answer)) => {
-                        self.values.insert(id, (answer, LayerKind::Catalog));
-                    }
-                    Ok(None) => missing.push(Missing {
-                        hint: hint(catalog.components.get(&component), &question),
-                        title: question.title.en().to_owned(),
-                        id,
-                    }),
-                    Err(message) => {
-                        let file = format!("{component}/component.yaml");
-                        let message = format!("default of `{id}`: {message}");
-                        findings.add(&file, Pos { line: 1, column: 1 }, message);
-                    }
-                }
-            }
-        }
-        findings.into_result(()).map_err(AnswersError::Invalid)?;
-        if missing.is_empty() { Ok(()) } else { Err(AnswersError::Missing(missing)) }
     }
 
     fn default(&self, component: &str, question: &Question) -> Result<Option<Answer>, String> {
@@ -201,9 +327,7 @@ fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, 
     while let Some(id) = open.pop() {
         let Some(component) = catalog.components.get(&id) else {
             let known: Vec<String> = catalog.components.keys().cloned().collect();
-            let mut findings = Findings::default();
-            findings.add_unknown("", Pos::default(), "", &id, known.iter().map(String::as_str));
-            let nearest = findings.0.pop().and_then(|finding| finding.suggestion);
+            let nearest = nearest(&id, &known);
             return Err(AnswersError::UnknownComponent { name: id, known, nearest });
         };
         if found.insert(id) {
@@ -211,6 +335,19 @@ fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, 
         }
     }
     Ok(found.into_iter().collect())
+}
+
+fn nearest(name: &str, known: &[String]) -> Option<String> {
+    let mut findings = Findings::default();
+    findings.add_unknown("", Pos::default(), "", name, known.iter().map(String::as_str));
+    findings.0.pop().and_then(|finding| finding.suggestion)
+}
+
+fn profile_layer(catalog: &Catalog, name: &str) -> Result<Layer, AnswersError> {
+    catalog.profiles.get(name).map(from_profile).ok_or_else(|| {
+        let known: Vec<String> = catalog.profiles.keys().cloned().collect();
+        AnswersError::UnknownProfile { name: name.to_owned(), nearest: nearest(name, &known), known }
+    })
 }
 
 /// The question, or the full names of those that there are.
@@ -223,23 +360,4 @@ fn find(catalog: &Catalog, id: &QuestionId) -> Result<Question, Vec<String>> {
         })
         .collect()
     })
-}
-
-/// The text of an answers file that replays these answers: every one of them, secrets as references.
-///
-/// # Errors
-/// The answers cannot be written as YAML.
-pub fn recorded(answers: &Answers) -> Result<String, crate::model::yaml::TypeError> {
-    let mut root = serde_json::Map::new();
-    root.insert("components".to_owned(), json!(answers.components));
-    for (id, (answer, _)) in answers.values.iter().filter(|(_, (answer, _))| *answer != Answer::Empty) {
-        let entry = root.entry(id.component.clone()).or_insert_with(|| json!({}));
-        if let Some(map) = entry.as_object_mut() {
-            map.insert(id.question.clone(), answer.json());
-        }
-    }
-    let text = crate::model::yaml::to_string(&root)?;
-    Ok(format!(
-        "# answers of one run, secrets as references only; `windlass install --answers FILE --yes` replays it\n{text}"
-    ))
 }

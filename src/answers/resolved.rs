@@ -243,7 +243,7 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn name(&self, component: &Component, question: &str) -> String {
-        self.answers.get(&component.id, question).text().unwrap_or_default().to_owned()
+        name(self.answers, component, question)
     }
 
     /// The name of the Secret that lets a namespace pull, empty where pulling needs none.
@@ -253,27 +253,6 @@ impl Resolver<'_> {
             Answer::Secret(_) => PULL_SECRET.to_owned(),
             _ => String::new(),
         }
-    }
-
-    fn images(&self, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
-        let registry = self.answers.get("platform", "registry").text().map(|text| text.trim_end_matches('/'));
-        let images = component.images.iter().map(|image| {
-            let names = component.image_names(image);
-            let mut repository = self.name(component, &names.repository);
-            // A repository that the user named is taken as it is; the published one moves to the site's registry. Where
-            // the answer came from does not count: recorded answers name it as well.
-            if let Some(registry) = registry
-                && image.split().0 == Some(repository.as_str())
-                && let Some((_, path)) = repository.split_once('/')
-            {
-                repository = format!("{registry}/{path}");
-            }
-            let tag = self.name(component, &names.tag);
-            let parts = [("ref", format!("{repository}:{tag}")), ("repository", repository), ("tag", tag)];
-            let parts = parts.into_iter().chain([("digest", String::new())]).collect();
-            (image.name.clone(), parts)
-        });
-        images.collect()
     }
 
     /// The component's secret questions that have an answer: question, where the secret is, and the name of the Secret in
@@ -311,7 +290,7 @@ impl Resolver<'_> {
             "release": self.name(component, "release"),
             "namespace": self.name(component, "namespace"),
             "pull_secret": self.pull_secret(),
-            "images": self.images(component),
+            "images": images(self.answers, component),
             "secrets": self.secret_names(component),
         }));
         let fixed = [
@@ -399,7 +378,7 @@ impl Resolver<'_> {
         let text = self.templates.render(&place, template, context)?;
         let not_yaml = |source| ResolveError::Values { component: id.clone(), source };
         let mut values: serde_json::Value = yaml::from_str(&text).map_err(not_yaml)?;
-        let images = self.images(component);
+        let images = images(self.answers, component);
         for image in &component.images {
             let parts = &images[&image.name];
             set(&mut values, &image.repository, &parts["repository"]);
@@ -423,6 +402,41 @@ impl Resolver<'_> {
             values,
         }))
     }
+}
+
+fn name(answers: &Answers, component: &Component, question: &str) -> String {
+    answers.get(&component.id, question).text().unwrap_or_default().to_owned()
+}
+
+/// The images of the chosen components, as they would be pulled; each once.
+#[must_use]
+pub fn image_references(catalog: &Catalog, answers: &Answers) -> Vec<String> {
+    let chosen = answers.components.iter().filter_map(|id| catalog.components.get(id));
+    let all = chosen.flat_map(|component| images(answers, component).into_values());
+    let found: BTreeSet<String> = all.filter_map(|mut parts| parts.remove("ref")).collect();
+    found.into_iter().collect()
+}
+
+/// Each image of a component, in parts, with `platform.registry` applied.
+fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+    let registry = answers.get("platform", "registry").text().map(|text| text.trim_end_matches('/'));
+    let images = component.images.iter().map(|image| {
+        let names = component.image_names(image);
+        let mut repository = name(answers, component, &names.repository);
+        // A repository that the user named is taken as it is; the published one moves to the site's registry. Where
+        // the answer came from does not count: recorded answers name it as well.
+        if let Some(registry) = registry
+            && image.split().0 == Some(repository.as_str())
+            && let Some((_, path)) = repository.split_once('/')
+        {
+            repository = format!("{registry}/{path}");
+        }
+        let tag = name(answers, component, &names.tag);
+        let parts = [("ref", format!("{repository}:{tag}")), ("repository", repository), ("tag", tag)];
+        let parts = parts.into_iter().chain([("digest", String::new())]).collect();
+        (image.name.clone(), parts)
+    });
+    images.collect()
 }
 
 /// Which components and results a text names.

@@ -78,7 +78,7 @@ fn recorded_answers_give_the_same_answers_again() {
     let secret = "platform.pull_secret=env:AUTH".to_owned();
     let layer = from_flags(&[flags, vec![secret]].concat()).unwrap();
     let first = Answers::new(&catalog, &[layer], None).unwrap();
-    let text = recorded(&first).unwrap();
+    let text = recorded(&catalog, &first).unwrap();
     let file = parse_file("answers.yaml", &text, LayerKind::File).unwrap();
     let second = Answers::new(&catalog, &[file.layer], file.components.as_deref()).unwrap();
     assert_eq!(first.json(), second.json());
@@ -94,7 +94,7 @@ fn recorded_answers_give_the_same_values_again() {
         .map(str::to_owned)
         .collect();
     let first = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
-    let file = parse_file("answers.yaml", &recorded(&first).unwrap(), LayerKind::File).unwrap();
+    let file = parse_file("answers.yaml", &recorded(&catalog, &first).unwrap(), LayerKind::File).unwrap();
     let second = Answers::new(&catalog, &[file.layer], file.components.as_deref()).unwrap();
     let values = |answers: &Answers| -> Vec<serde_json::Value> {
         let resolved = resolve(&catalog, answers).unwrap();

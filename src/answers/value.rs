@@ -126,6 +126,7 @@ fn validate(question: &Question, answer: &Answer) -> Result<(), String> {
         (Kind::Hostname, Answer::Text(text)) if !is_hostname(text) => {
             Err(format!("`{text}` is not a DNS name: lower case letters, digits, `-` and `.`"))
         }
+        (Kind::Labels, Answer::Text(text)) => text.split(',').try_for_each(label),
         (Kind::Choice, Answer::Text(text)) if !question.choices.contains(text) => {
             Err(format!("`{text}` is not one of {}", question.choices.join(", ")))
         }
@@ -153,6 +154,21 @@ fn is_quantity(text: &str) -> bool {
         && matches!(digits, "" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei")
 }
 
+/// `key=value`, as nodes carry them.
+fn label(pair: &str) -> Result<(), String> {
+    let name = |text: &str| {
+        let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let inner = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        text.len() <= 63 && inner && end(text.chars().next()) && end(text.chars().next_back())
+    };
+    let (key, value) = pair.trim().split_once('=').unwrap_or((pair, "="));
+    let (prefix, key) = key.rsplit_once('/').map_or((None, key), |(prefix, key)| (Some(prefix), key));
+    if name(key) && prefix.is_none_or(is_hostname) && (value.is_empty() || name(value)) {
+        return Ok(());
+    }
+    Err(format!("`{pair}` is not a label such as disk=ssd; several are separated by commas"))
+}
+
 /// A DNS-1123 name: labels of at most 63 characters, 253 in all.
 fn is_hostname(text: &str) -> bool {
     let good = |label: &str| {
@@ -178,6 +194,7 @@ mod tests {
             optional: false,
             help: None,
             group: None,
+            suggest: None,
             choices: vec!["a".into(), "b".into()],
             min: Some(1),
             max: Some(9),
@@ -196,6 +213,7 @@ mod tests {
             (Kind::Choice, "b"),
             (Kind::Boolean, "false"),
             (Kind::Secret, "env:PASSWORD"),
+            (Kind::Labels, "disk=ssd,node-role.kubernetes.io/worker=, zone=a"),
         ];
         for (kind, text) in good {
             assert!(from_text(&question(kind), text).is_ok(), "{kind:?} {text}");
@@ -214,6 +232,9 @@ mod tests {
             (Kind::Boolean, "yes"),
             (Kind::String, ""),
             (Kind::String, "a\nb"),
+            (Kind::Labels, "disk"),
+            (Kind::Labels, "disk=ssd,"),
+            (Kind::Labels, "Bad_prefix/a=b"),
         ];
         for (kind, text) in bad {
             assert!(from_text(&question(kind), text).is_err(), "{kind:?} {text}");

@@ -29,7 +29,7 @@ use crate::model::cluster::ReadyPolicy;
 use crate::model::observed::Observed;
 use crate::observe::{ObserveError, observe};
 use crate::plan::{self, Downgrade, Plan, Step, downgrades, verify_only};
-use crate::render::{SummaryExtras, diff_table, plan_table, summary, target};
+use crate::render::{SummaryExtras, diff_table, plan_table, target};
 
 /// Everything that is known before anything is done.
 pub(super) struct Prepared {
@@ -42,6 +42,8 @@ pub(super) struct Prepared {
     pub answers: Option<String>,
     /// What would go back to an older version.
     pub downgrades: Vec<Downgrade>,
+    /// The run that it goes on with, if any.
+    pub follows: Option<String>,
 }
 
 /// What is wanted, and where.
@@ -57,9 +59,9 @@ impl Begun {
     /// From definitions and answers to a cluster that answered.
     async fn new(global: &Global, args: &AnswerArgs, output: &Output) -> Result<Self, Failed> {
         let catalog = session::load_catalog(global)?;
-        let answers = session::answers(global, args, &catalog, None)?;
+        let answers = session::answers_or_ask(global, args, &catalog, output)?;
         let resolved = session::resolved(&catalog, &answers)?;
-        let answers = recorded(&answers).or_exit(Exit::Unexpected)?;
+        let answers = recorded(&catalog, &answers).or_exit(Exit::Unexpected)?;
         let begun = Self::on(session::connect(global).await?, resolved, answers)?;
         output.remark(&format!("looking at {} …", target(begun.cluster.info())));
         Ok(begun)
@@ -72,16 +74,29 @@ impl Begun {
     }
 
     /// What the cluster has of it now.
-    async fn look(&self) -> Result<Observed, ObserveError> {
+    pub(super) async fn look(&self) -> Result<Observed, ObserveError> {
         observe(&self.resolved, &self.cluster, self.hdfs.as_ref()).await
     }
 
     /// With the plan.
-    fn planned(self, observed: &Observed, verify: bool) -> Prepared {
+    pub(super) fn planned(self, observed: &Observed, verify: bool) -> Prepared {
         let Self { cluster, resolved, tunnels, hdfs, answers } = self;
         let plan = plan::plan(&resolved, observed, verify);
         let downgrades = downgrades(&resolved, observed.state.as_ref());
-        Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: Some(answers), downgrades }
+        let (resolved, answers) = (Some(resolved), Some(answers));
+        Prepared { cluster, tunnels, hdfs, plan, resolved, answers, downgrades, follows: None }
+    }
+}
+
+impl Prepared {
+    /// What begins with no answers file and follows nothing.
+    pub(super) fn bare(
+        cluster: Cluster,
+        (tunnels, hdfs): (Tunnels, Option<Hdfs>),
+        plan: Plan,
+        resolved: Option<Resolved>,
+    ) -> Self {
+        Self { cluster, tunnels, hdfs, plan, resolved, answers: None, downgrades: Vec::new(), follows: None }
     }
 }
 
@@ -130,13 +145,8 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
         Err(error) => return Err(preflight::instead(error, &begun, global, &args.waive, output).await),
     };
     let prepared = begun.planned(&observed, !args.no_verify);
-    if let (false, [_, ..]) = (args.allow_downgrade, prepared.downgrades.as_slice()) {
-        let told: Vec<String> = prepared.downgrades.iter().map(ToString::to_string).collect();
-        let text = format!(
-            "{}; nothing was changed: use the windlass or the --catalog that installed it, or add --allow-downgrade",
-            told.join("; ")
-        );
-        return Err(Failed::text(Exit::Refused, text));
+    if let (false, Some(why)) = (args.allow_downgrade, refused(&prepared.downgrades)) {
+        return Err(Failed::text(Exit::Refused, why));
     }
     if let (Some(path), Some(text)) = (&args.save_answers, &prepared.answers) {
         save(path, text)?;
@@ -149,11 +159,6 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
         output.text(&format!("nothing to do: {} is as it should be\n", target(prepared.cluster.info())))?;
         return Ok(Exit::Done);
     }
-    let sends = |plan: &Plan| {
-        plan.actions
-            .iter()
-            .any(|action| matches!(action.step, Step::Release { .. }) && action.change != plan::Change::Nothing)
-    };
     let helm = if sends(&prepared.plan) { Some(session::helm(global, &prepared.cluster).await?) } else { None };
     preflight::gate(&prepared, &observed, helm.as_ref(), &args.waive, output).await?;
     if !output.json {
@@ -196,6 +201,24 @@ pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output
     execute(Prepared { plan, ..prepared }, helm, turn, global, output).await
 }
 
+/// Why an install that would go back to an older version is refused, if it would.
+pub(super) fn refused(downgrades: &[Downgrade]) -> Option<String> {
+    let told: Vec<String> = downgrades.iter().map(ToString::to_string).collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "{}; nothing was changed: use the windlass or the --catalog that installed it, or add --allow-downgrade",
+            told.join("; ")
+        )
+    })
+}
+
+/// Whether Helm will be needed.
+pub(super) fn sends(plan: &Plan) -> bool {
+    let sends =
+        |action: &plan::Action| matches!(action.step, Step::Release { .. }) && action.change != plan::Change::Nothing;
+    plan.actions.iter().any(sends)
+}
+
 /// The plan that was made under the lock: if it is not the one that was agreed to, it is shown, and agreed to again.
 pub(super) fn accept(plan: Plan, agreed: &Prepared, global: &Global, output: &Output) -> Result<Plan, Failed> {
     if plan != agreed.plan {
@@ -219,12 +242,11 @@ pub(super) async fn verify(global: &Global, args: &VerifyArgs, output: &Output) 
     };
     let answers: Answers = session::answers(global, &args.answers, &catalog, Some(&state))?;
     let resolved = session::resolved(&catalog, &answers)?;
-    let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
+    let reach = session::reach(&cluster, resolved.hdfs.as_ref())?;
     let everything = Observed { state: None, ..Observed::default() };
     let mut plan = verify_only(&plan::plan(&resolved, &everything, true));
     plan.actions.retain(|action| state.components.contains_key(&action.component));
-    let prepared =
-        Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None, downgrades: Vec::new() };
+    let prepared = Prepared::bare(cluster, reach, plan, Some(resolved));
     let turn = Turn::new("verify", &prepared.cluster)?;
     execute(prepared, None, turn, global, output).await
 }
@@ -259,7 +281,7 @@ pub(super) async fn execute(
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
-    let Prepared { cluster, tunnels, hdfs, plan, resolved, answers, downgrades: _ } = prepared;
+    let Prepared { cluster, tunnels, hdfs, plan, resolved, answers, downgrades: _, follows } = prepared;
     let (run, command) = (turn.run.clone(), turn.command);
     let journal = match plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose() {
         Ok(journal) => journal,
@@ -282,12 +304,13 @@ pub(super) async fn execute(
         locked: turn.is_locked(),
         took_over: turn.took_over(),
         begun: std::sync::Mutex::default(),
+        records: plan.records(),
         run: run.clone(),
         uploads: tokio::sync::Mutex::default(),
         state: tokio::sync::Mutex::default(),
     });
     let (events, listener) = channel();
-    let info = RunInfo { run, command: command.to_owned(), cluster: cluster.info().clone() };
+    let info = RunInfo { run, command: command.to_owned(), follows, cluster: cluster.info().clone() };
     let shown = tokio::spawn(show(listener, output.renderer(), journal, turn.cancel.clone()));
     let outcome = engine::run(&plan, info, world.clone(), events, turn.cancel.clone()).await;
     let shown = shown.await.or_exit(Exit::Unexpected);
@@ -301,10 +324,8 @@ pub(super) async fn execute(
         Outcome::Succeeded if trouble.is_some() => Exit::Unexpected,
         other => Exit::from(other),
     };
-    if let Some(why) = lost {
-        output.remark(&format!("warning: the lock was lost in mid-run, so the run was stopped: {why}"));
-    }
-    if let Some(trouble) = &trouble {
+    let lost = lost.map(|why| format!("the lock was lost in mid-run, so the run was stopped: {why}"));
+    for trouble in lost.iter().chain(&trouble) {
         output.remark(&format!("warning: {trouble}"));
     }
     if !output.json {
@@ -317,14 +338,15 @@ pub(super) async fn execute(
             .map(|action| action.component.clone())
             .collect();
         let extras = extras(&world, global, (command, exit), &failed, run_dir.as_deref()).await;
-        output.text(&summary(&state, &extras, &output.look()))?;
+        output.ended(&state, extras, exit, lost.or(trouble))?;
     }
     Ok(exit)
 }
 
 fn open_journal(run: &str, plan: &Plan, answers: Option<&str>) -> Result<Journal, Failed> {
     let root = journal::root().or_exit(Exit::Unexpected)?;
-    let plan = serde_json::to_string_pretty(plan).or_exit(Exit::Unexpected)?;
+    // As `windlass plan --json` prints it: what was done can be compared with what would be done.
+    let plan = serde_json::to_string(plan).or_exit(Exit::Unexpected)? + "\n";
     Journal::new(run, &plan, answers)
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to keep a journal in {}", root.display())))
         .or_exit(Exit::Unexpected)
@@ -435,8 +457,23 @@ async fn extras(
     }
 }
 
-/// Writes the answers to a file of the user's choice; one that is there is never overwritten.
-fn save(path: &Path, text: &str) -> Result<(), Failed> {
+/// Writes answers over a file, whole or not at all.
+pub(super) fn save_over(path: &Path, text: &str) -> Result<(), Failed> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(".windlass-").tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)
+    };
+    write()
+        .map(drop)
+        .map_err(|error| anyhow::Error::new(error).context(format!("failed to write answers to {}", path.display())))
+        .or_exit(Exit::BadInput)
+}
+
+/// Writes answers to a file of the user's choice; one that is there is never overwritten.
+pub(super) fn save(path: &Path, text: &str) -> Result<(), Failed> {
     let file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to write answers to {}", path.display())))

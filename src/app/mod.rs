@@ -1,14 +1,17 @@
 //! The composition root: from a parsed command line to drivers, renderers and an exit code.
 
+mod answers;
 mod catalog;
 mod diff;
 mod drift;
 mod exit;
+mod guided;
 mod install;
 mod journal;
 mod lock;
 mod output;
 mod preflight;
+mod registry;
 mod rollback;
 mod runs;
 mod session;
@@ -18,17 +21,27 @@ mod support;
 mod turn;
 mod uninstall;
 
+pub use crate::render::tui::Aside;
 pub use exit::{Exit, Failed};
 
 use clap::CommandFactory as _;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, GuideArgs};
 use output::Output;
 
 /// Runs the command and says how the process is to end. Everything was printed already.
 pub async fn run(cli: Cli) -> Exit {
     let output = Output::new(&cli.global);
-    let result = match cli.command {
+    let Some(command) = cli.command else {
+        // At a terminal that is the guided install, elsewhere what there is to know.
+        let result = match guided::possible(&cli.global) {
+            true => guided::guided(&cli.global, &GuideArgs::default(), &output).await,
+            false => help(&output),
+        };
+        return ended(result, &output);
+    };
+    let result = match command {
+        Command::Guide(args) => guided::guided(&cli.global, &args, &output).await,
         Command::Install(args) => install::install(&cli.global, &args, &output).await,
         Command::Preflight(args) => preflight::preflight(&cli.global, &args, &output).await,
         Command::Plan(args) => install::plan(&cli.global, &args, &output).await,
@@ -39,17 +52,25 @@ pub async fn run(cli: Cli) -> Exit {
         Command::SupportBundle(args) => support::support(&cli.global, &args, &output).await,
         Command::Unlock => lock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),
+        Command::Replay(args) => guided::replay(&cli.global, &args, &output).await,
+        Command::Answers(args) => answers::answers(&cli.global, &args.command, &output),
         Command::Catalog(args) => catalog::catalog(&cli.global, &args.command, &output),
         Command::Completions { shell } => completions(shell, &output),
         Command::Man => man(&output),
     };
-    match result {
-        Ok(exit) => exit,
-        Err(failed) => {
-            output.error(&failed);
-            failed.exit
-        }
-    }
+    ended(result, &output)
+}
+
+fn ended(result: Result<Exit, Failed>, output: &Output) -> Exit {
+    result.unwrap_or_else(|failed| {
+        output.error(&failed);
+        failed.exit
+    })
+}
+
+fn help(output: &Output) -> Result<Exit, Failed> {
+    output.text(&Cli::command().render_help().to_string())?;
+    Ok(Exit::BadInput)
 }
 
 fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Exit, Failed> {

@@ -3,11 +3,13 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use crate::cli::Global;
 use crate::event::{Envelope, RunState};
-use crate::render::{self, LineOptions, Look, json::Json, line::Line};
+use crate::render::tui::{Ended, News};
+use crate::render::{self, LineOptions, Look, SummaryExtras, json::Json, line::Line};
 
 /// The two streams and what they can show.
 pub(super) struct Output {
@@ -15,6 +17,8 @@ pub(super) struct Output {
     pub json: bool,
     options: LineOptions,
     error_color: bool,
+    /// Where everything goes while screens are shown.
+    screens: Option<UnboundedSender<News>>,
 }
 
 /// What shows a run.
@@ -23,6 +27,8 @@ pub(super) enum Renderer {
     Line(Box<Line>),
     /// For machines.
     Json(Json),
+    /// For the screens.
+    Screens(UnboundedSender<News>),
 }
 
 impl Output {
@@ -32,7 +38,13 @@ impl Output {
             json: global.json,
             options: LineOptions::of(io::stdout(), global.plain, verbose),
             error_color: LineOptions::of(io::stderr(), global.plain, verbose).color,
+            screens: None,
         }
+    }
+
+    /// The same while screens are shown: nothing is written, events and remarks go there.
+    pub(super) const fn to_screens(&self, screens: UnboundedSender<News>) -> Self {
+        Self { json: false, options: self.options, error_color: self.error_color, screens: Some(screens) }
     }
 
     pub(super) const fn look(&self) -> Look {
@@ -41,7 +53,7 @@ impl Output {
 
     /// Whether a question can be asked.
     pub(super) fn can_ask(&self) -> bool {
-        !self.json && io::stdin().is_terminal() && io::stdout().is_terminal()
+        !self.json && self.screens.is_none() && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
     /// Prints a text on stdout. A reader that has gone away (`| head`) is no error.
@@ -50,6 +62,9 @@ impl Output {
     }
 
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failed> {
+        if self.screens.is_some() {
+            return Ok(());
+        }
         let mut out = io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failed::new(Exit::Unexpected, error)),
@@ -66,7 +81,10 @@ impl Output {
 
     /// Prints a remark for people on stderr; machines do not get it.
     pub(super) fn remark(&self, text: &str) {
-        if !self.json {
+        if let Some(screens) = &self.screens {
+            // Who has left does not read it.
+            let _ = screens.send(News::Remark(text.to_owned()));
+        } else if !self.json {
             // Nobody is left to tell if stderr is closed.
             let _ = writeln!(io::stderr(), "{text}");
         }
@@ -83,18 +101,44 @@ impl Output {
     }
 
     pub(super) fn renderer(&self) -> Renderer {
+        if let Some(screens) = &self.screens {
+            return Renderer::Screens(screens.clone());
+        }
         if self.json {
             return Renderer::Json(Json::new(Box::new(io::stdout())));
         }
         Renderer::Line(Box::new(Line::new(Box::new(io::stdout()), self.options)))
     }
 
+    /// Tells how a run ended.
+    pub(super) fn ended(
+        &self,
+        state: &RunState,
+        extras: SummaryExtras,
+        exit: Exit,
+        trouble: Option<String>,
+    ) -> Result<(), Failed> {
+        match &self.screens {
+            Some(screens) => {
+                let ended = Ended { exit: exit as u8, trouble };
+                let _ = screens.send(News::Ended(ended, Box::new(extras)));
+                Ok(())
+            }
+            None => self.text(&render::summary(state, &extras, &self.look())),
+        }
+    }
+
     /// Asks; only where [`can_ask`](Self::can_ask).
     pub(super) fn ask(&self, question: &str) -> Result<String, Failed> {
+        Ok(self.ask_or_end(question)?.unwrap_or_default())
+    }
+
+    /// The same; `None` where the answer was the end of the input.
+    pub(super) fn ask_or_end(&self, question: &str) -> Result<Option<String>, Failed> {
         self.text(question)?;
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer).or_exit(Exit::Unexpected)?;
-        Ok(answer.trim().to_owned())
+        let read = io::stdin().read_line(&mut answer).or_exit(Exit::Unexpected)?;
+        Ok((read > 0).then(|| answer.trim().to_owned()))
     }
 }
 
@@ -103,6 +147,9 @@ impl Renderer {
         match self {
             Self::Line(line) => line.event(envelope, state),
             Self::Json(json) => json.event(envelope),
+            Self::Screens(screens) => {
+                screens.send(News::Event(envelope.clone())).map_err(|_| io::ErrorKind::BrokenPipe.into())
+            }
         }
     }
 
@@ -114,7 +161,7 @@ impl Renderer {
                 line.resize(now.width, now.height);
                 line.tick(state)
             }
-            Self::Json(_) => Ok(()),
+            Self::Json(_) | Self::Screens(_) => Ok(()),
         }
     }
 

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::install::{Begun, Prepared, unseen};
 use super::output::Output;
 use super::{journal, session};
-use crate::answers::{Answers, Resolved, recorded};
+use crate::answers::{Answers, Resolved};
 use crate::catalog::Catalog;
 use crate::cli::{Global, PreflightArgs};
 use crate::driver::helm::Helm;
@@ -64,16 +64,45 @@ pub(super) async fn report(
         }
     };
     output.remark(&format!("looking at {} …", target(cluster.info())));
-    let begun = Begun::on(cluster, resolved, recorded(answers).or_exit(Exit::Unexpected)?)?;
+    let begun = Begun::on(cluster, resolved, String::new())?;
+    findings.extend(found(&begun, helm.as_ref()).await?);
+    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+}
+
+/// All that there is to find on a cluster that answered.
+pub(super) async fn on(begun: &Begun, global: &Global, waive: &[String]) -> Result<Report, Failed> {
+    let (helm, mut findings) = match session::find_helm(global).await {
+        Ok(helm) => (Some(helm), Vec::new()),
+        Err(error) => (None, vec![helm_finding(&error)]),
+    };
+    findings.extend(found(begun, helm.as_ref()).await?);
+    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+}
+
+/// The same with what was observed already.
+pub(super) async fn seen(
+    begun: &Begun,
+    observed: &Observed,
+    global: &Global,
+    waive: &[String],
+) -> Result<Report, Failed> {
+    let (helm, mut findings) = match session::find_helm(global).await {
+        Ok(helm) => (Some(helm), Vec::new()),
+        Err(error) => (None, vec![helm_finding(&error)]),
+    };
+    findings.extend(look(&begun.resolved, &begun.cluster, helm.as_ref(), observed).await?);
+    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+}
+
+async fn found(begun: &Begun, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {
     // Without HDFS: what is in it makes no difference here, and may take long to compare.
     let mut observed = match observe(&begun.resolved, &begun.cluster, None).await {
         // The rights that are missing are what preflight is about to tell.
         Err(error) if error.is_forbidden() => Observed::default(),
         other => other.map_err(unseen)?,
     };
-    observed.hdfs = hdfs(&begun, &observed).await;
-    findings.extend(look(&begun.resolved, &begun.cluster, helm.as_ref(), &observed).await?);
-    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+    observed.hdfs = hdfs(begun, &observed).await;
+    look(&begun.resolved, &begun.cluster, helm, &observed).await
 }
 
 /// Whether HDFS answers, where it is installed and ready.

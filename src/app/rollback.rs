@@ -38,9 +38,8 @@ pub(super) async fn rollback(global: &Global, args: &RollbackArgs, output: &Outp
     if !output.json {
         output.text(&plan_table(&plan, &output.look()))?;
     }
-    let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
-    let mut prepared =
-        Prepared { cluster, tunnels, hdfs, plan, resolved: Some(resolved), answers: None, downgrades: Vec::new() };
+    let reach = session::reach(&cluster, resolved.hdfs.as_ref())?;
+    let mut prepared = Prepared::bare(cluster, reach, plan, Some(resolved));
     let mut turn = Turn::new("rollback", &prepared.cluster)?;
     if prepared.plan.has_work() {
         confirm(global, &prepared.cluster, output)?;

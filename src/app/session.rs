@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failed, OrExit as _};
+use super::output::Output;
 use crate::answers::{
-    Answers, AnswersError, Layer, LayerKind, Resolved, from_environment, from_flags, parse_file, resolve,
+    Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, Resolved, from_environment, from_flags, parse_file,
+    resolve,
 };
 use crate::catalog::{self, Catalog};
 use crate::cli::{AnswerArgs, Global};
@@ -14,14 +16,20 @@ use crate::driver::reach;
 use crate::driver::webhdfs::Hdfs;
 use crate::model::HdfsAccess;
 use crate::model::state::InstallState;
+use crate::model::yaml::Pos;
 
 /// Where `sandbox/up` leaves its files.
 const SANDBOX: &str = "/var/lib/windlass/sandbox";
 
 /// The folder of the sandbox, if it is the target.
 pub(super) fn sandbox(global: &Global) -> Option<PathBuf> {
+    global.sandbox.then(sandbox_folder)
+}
+
+/// The folder of the sandbox, whether it is there or not.
+pub(super) fn sandbox_folder() -> PathBuf {
     let named = std::env::var_os("WINDLASS_SANDBOX_DIR").filter(|value| !value.is_empty());
-    global.sandbox.then(|| named.map_or_else(|| PathBuf::from(SANDBOX), PathBuf::from))
+    named.map_or_else(|| PathBuf::from(SANDBOX), PathBuf::from)
 }
 
 /// The definitions.
@@ -36,39 +44,114 @@ pub(super) fn answers(
     catalog: &Catalog,
     remembered: Option<&InstallState>,
 ) -> Result<Answers, Failed> {
-    let mut layers = Vec::new();
-    let mut chosen = args.components.clone();
-    let mut take = |path: &Path, kind: LayerKind, layers: &mut Vec<Layer>| -> Result<(), Failed> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| anyhow::Error::new(error).context(format!("failed to read answers {}", path.display())))
-            .or_exit(Exit::BadInput)?;
-        let file = parse_file(&path.display().to_string(), &text, kind).or_exit(Exit::BadInput)?;
-        chosen = chosen.take().or(file.components);
-        layers.push(file.layer);
-        Ok(())
-    };
-    if let Some(folder) = sandbox(global) {
-        take(&folder.join("answers.yaml"), LayerKind::Sandbox, &mut layers)?;
+    given(global, args, catalog, remembered)?.draft(catalog).and_then(Draft::finish).map_err(wrong)
+}
+
+/// The same for who sits at a terminal: what is missing is asked for, and nothing else.
+pub(super) fn answers_or_ask(
+    global: &Global,
+    args: &AnswerArgs,
+    catalog: &Catalog,
+    output: &Output,
+) -> Result<Answers, Failed> {
+    let mut given = given(global, args, catalog, None)?;
+    given.layers.push(Layer { kind: LayerKind::Screen, name: "your answer".to_owned(), answers: Vec::new() });
+    let lang = language(global);
+    loop {
+        let draft = given.draft(catalog).map_err(wrong)?;
+        let missing = draft.missing.first().cloned().filter(|_| draft.problems.is_empty() && output.can_ask());
+        let Some(missing) = missing else { return draft.finish().map_err(wrong) };
+        let question = catalog.questions(&missing.id.component).into_iter().find(|it| it.id == missing.id.question);
+        let title = question.map_or_else(|| missing.title.clone(), |question| question.title.of(lang).to_owned());
+        let component = catalog.title(&missing.id.component).of(lang);
+        let hint = missing.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+        let asked = format!("\n{component}: {title} ({}){hint}\n> ", missing.id);
+        let Some(text) = output.ask_or_end(&asked)?.filter(|text| !text.is_empty()) else {
+            return draft.finish().map_err(wrong);
+        };
+        let mut tried = given.clone();
+        if let Some(layer) = tried.layers.last_mut() {
+            layer.answers.push((missing.id.clone(), Pos::default(), Raw::Text(text)));
+        }
+        match tried.draft(catalog).map_err(wrong)?.problem(&missing.id) {
+            Some(problem) => output.text(&format!("  {problem}\n"))?,
+            None => given = tried,
+        }
     }
+}
+
+/// The exit code of answers that cannot be used.
+pub(super) fn wrong(error: AnswersError) -> Failed {
+    let exit = match error {
+        AnswersError::Missing(_) => Exit::Missing,
+        AnswersError::Invalid(_) | AnswersError::UnknownComponent { .. } | AnswersError::UnknownProfile { .. } => {
+            Exit::BadInput
+        }
+    };
+    Failed::new(exit, error)
+}
+
+/// All layers of a command. `remembered` are the answers of the last install, for commands that only look.
+pub(super) fn given(
+    global: &Global,
+    args: &AnswerArgs,
+    catalog: &Catalog,
+    remembered: Option<&InstallState>,
+) -> Result<Given, Failed> {
+    let mut given = Given { layers: Vec::new(), chosen: args.components.clone(), profile: args.profile.clone() };
+    // The file's word on components and profile counts before the sandbox's.
     match (&args.answers, remembered) {
-        (Some(path), _) => take(path, LayerKind::File, &mut layers)?,
+        (Some(path), _) => take_file(&mut given, path, LayerKind::File)?,
         (None, Some(state)) => {
-            let text = serde_json::to_string(&without_empty(&state.answers)).or_exit(Exit::Unexpected)?;
-            let file = parse_file("the last install", &text, LayerKind::File).or_exit(Exit::Unexpected)?;
-            layers.push(known(file.layer, catalog));
-            chosen = chosen.or_else(|| Some(state.components.keys().cloned().collect()));
+            given.layers.push(installed(state, catalog)?);
+            given.chosen = given.chosen.or_else(|| Some(state.components.keys().cloned().collect()));
         }
         (None, None) => {}
     }
-    layers.push(from_environment(catalog, std::env::vars()).or_exit(Exit::BadInput)?);
-    layers.push(from_flags(&args.set).or_exit(Exit::BadInput)?);
-    Answers::new(catalog, &layers, chosen.as_deref()).map_err(|error| {
-        let exit = match error {
-            AnswersError::Missing(_) => Exit::Missing,
-            AnswersError::Invalid(_) | AnswersError::UnknownComponent { .. } => Exit::BadInput,
-        };
-        Failed::new(exit, error)
-    })
+    if let Some(folder) = sandbox(global) {
+        sandbox_answers(&mut given, &folder)?;
+    }
+    given.layers.push(from_environment(catalog, std::env::vars()).or_exit(Exit::BadInput)?);
+    given.layers.push(from_flags(&args.set).or_exit(Exit::BadInput)?);
+    Ok(given)
+}
+
+/// The answers of what is installed.
+pub(super) fn installed(state: &InstallState, catalog: &Catalog) -> Result<Layer, Failed> {
+    let text = serde_json::to_string(&without_empty(&state.answers)).or_exit(Exit::Unexpected)?;
+    let file = parse_file("the last install", &text, LayerKind::Installed).or_exit(Exit::Unexpected)?;
+    Ok(known(file.layer, catalog))
+}
+
+/// What `sandbox/up` wrote.
+pub(super) fn sandbox_answers(given: &mut Given, folder: &Path) -> Result<(), Failed> {
+    take_file(given, &folder.join("answers.yaml"), LayerKind::Sandbox)
+}
+
+fn take_file(given: &mut Given, path: &Path, kind: LayerKind) -> Result<(), Failed> {
+    let file = parse_file(&path.display().to_string(), &read(path)?, kind).or_exit(Exit::BadInput)?;
+    given.take(file);
+    Ok(())
+}
+
+/// The text of an answers file.
+pub(super) fn read(path: &Path) -> Result<String, Failed> {
+    std::fs::read_to_string(path)
+        .map_err(|error| anyhow::Error::new(error).context(format!("failed to read answers {}", path.display())))
+        .or_exit(Exit::BadInput)
+}
+
+/// The language of questions and screens: `--lang`, else the locale's.
+pub(super) fn language(global: &Global) -> &'static str {
+    let locale = || {
+        ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    };
+    match global.lang.clone().or_else(locale) {
+        Some(name) if name == "ru" || name.starts_with("ru_") || name.starts_with("ru.") => "ru",
+        _ => "en",
+    }
 }
 
 /// Remembered answers without those that were empty: an empty one is no answer.
@@ -103,14 +186,18 @@ pub(super) async fn connect(global: &Global) -> Result<Cluster, Failed> {
 /// Which cluster is meant.
 pub(super) fn target(global: &Global) -> Result<ConnectOptions, Failed> {
     Ok(match sandbox(global) {
-        None => ConnectOptions { kubeconfig: global.kubeconfig.clone(), context: global.context.clone() },
+        None => ConnectOptions {
+            kubeconfig: global.kubeconfig.clone(),
+            context: global.context.clone(),
+            silent: global.silent,
+        },
         Some(folder) => {
             let kubeconfig = folder.join("kubeconfig");
             if !kubeconfig.exists() {
                 let text = format!("there is no sandbox in {}: run sandbox/up first", folder.display());
                 return Err(Failed::text(Exit::Unusable, text));
             }
-            ConnectOptions { kubeconfig: Some(kubeconfig), context: None }
+            ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() }
         }
     })
 }

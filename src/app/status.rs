@@ -14,10 +14,32 @@ use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
 use crate::render::{ComponentStatus, Endpoint, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
 
+/// What is said of a component whose install did not come to its end.
+const UNFINISHED: &str = "its install was not finished: `windlass install` goes on, `windlass uninstall` takes it away";
+
 /// Shows what is installed and how it is.
 pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) -> Result<Exit, Failed> {
+    let global = &Global { silent: args.watch, ..global.clone() };
     let cluster = session::connect(global).await?;
-    let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
+    if args.watch {
+        return super::guided::watch(global, args, &cluster).await;
+    }
+    let (report, healthy) = report(global, args, &cluster).await?;
+    if output.json {
+        output.value(&report)?;
+    } else {
+        output.text(&status_table(&report, &output.look()))?;
+    }
+    Ok(if healthy { Exit::Done } else { Exit::Failed })
+}
+
+/// What is installed and how it is, and whether that is well.
+pub(super) async fn report(
+    global: &Global,
+    args: &StatusArgs,
+    cluster: &Cluster,
+) -> Result<(StatusReport, bool), Failed> {
+    let state = state_store::load(cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
     if let Some(unknown) = args.components.iter().flatten().find(|id| !state.components.contains_key(*id)) {
         let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
         let text = format!("`{unknown}` is not installed; installed are: {}", known.join(", "));
@@ -25,7 +47,7 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
     }
     let wanted = |id: &String| args.components.as_ref().is_none_or(|ids| ids.contains(id));
     let keys = keys(&state);
-    let found = observe::releases(&cluster, &keys).await.or_exit(Exit::Unusable)?;
+    let found = observe::releases(cluster, &keys).await.or_exit(Exit::Unusable)?;
     let mut rows = Vec::new();
     for (id, component) in state.components.iter().filter(|(id, _)| wanted(id)) {
         let release = component.record.release.as_ref();
@@ -36,16 +58,19 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
             version: component.record.version.clone(),
             release: release.cloned(),
             revision: observed.map(|observed| observed.state.revision),
-            state: how(component, observed),
+            state: match state.begun.contains_key(id) {
+                true => ComponentStatus::NotReady(vec![UNFINISHED.to_owned()]),
+                false => how(component, observed),
+            },
             verified: component.verified.clone(),
             drift: observed
                 .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
-            endpoints: component_endpoints(&cluster, component).await,
+            endpoints: component_endpoints(cluster, component).await,
         });
     }
     if args.drift {
-        let mut more = super::drift::drift(global, &cluster, &state).await?;
+        let mut more = super::drift::drift(global, cluster, &state).await?;
         for row in &mut rows {
             row.drift.extend(more.remove(&row.id).unwrap_or_default());
         }
@@ -58,12 +83,7 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
     let healthy =
         !drifted && rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
     let report = StatusReport { schema: STATUS_SCHEMA, cluster: cluster.info().clone(), components: rows };
-    if output.json {
-        output.value(&report)?;
-    } else {
-        output.text(&status_table(&report, &output.look()))?;
-    }
-    Ok(if healthy { Exit::Done } else { Exit::Failed })
+    Ok((report, healthy))
 }
 
 fn keys(state: &InstallState) -> Vec<ReleaseKey> {

@@ -115,7 +115,7 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
         Err(failed) => (None, Some(failed.chain().join(": "))),
     };
     let state = match &cluster {
-        Some(cluster) => state_store::load(cluster).await.map(Option::unwrap_or_default),
+        Some(cluster) => state_store::load(cluster).await.map(|state| state.unwrap_or_default().with_begun()),
         None => Ok(InstallState::default()),
     };
     let (state, state_trouble) = match state {

@@ -18,7 +18,7 @@ pub(super) struct Turn {
     /// Cancelled when the user wants to stop, or the lock is lost.
     pub cancel: CancellationToken,
     held: Option<Held>,
-    _signals: signals::Guard,
+    _signals: Option<signals::Guard>,
 }
 
 impl Turn {
@@ -27,7 +27,13 @@ impl Turn {
         let run = journal::new_id().or_exit(Exit::Unexpected)?;
         let cancel = CancellationToken::new();
         let signals = signals::watch(cancel.clone(), Some(cluster.private_dir().path().to_owned()));
-        Ok(Self { command, run, cancel, held: None, _signals: signals })
+        Ok(Self { command, run, cancel, held: None, _signals: Some(signals) })
+    }
+
+    /// The same where somebody else takes care of signals, and cancels.
+    pub(super) fn watched(command: &'static str, cancel: CancellationToken) -> Result<Self, Failed> {
+        let run = journal::new_id().or_exit(Exit::Unexpected)?;
+        Ok(Self { command, run, cancel, held: None, _signals: None })
     }
 
     /// Takes the lock, and says so where it was another's.

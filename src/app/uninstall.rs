@@ -30,10 +30,10 @@ pub(super) async fn uninstall(global: &Global, args: &UninstallArgs, output: &Ou
         (true, true) => confirm_purge(global, args, &cluster, output)?,
         (true, false) => confirm(global, &cluster, output)?,
     }
-    let (tunnels, hdfs) = session::reach(&cluster, None)?;
+    let reach = session::reach(&cluster, None)?;
     let kept = !args.purge_data;
     let mut turn = Turn::new("uninstall", &cluster)?;
-    let mut prepared = Prepared { cluster, tunnels, hdfs, plan, resolved: None, answers: None, downgrades: Vec::new() };
+    let mut prepared = Prepared::bare(cluster, reach, plan, None);
     if prepared.plan.has_work() {
         turn = turn.locked(&prepared.cluster, output).await?;
         // Another run may have ended since the plan was made.

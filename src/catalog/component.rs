@@ -1,34 +1,12 @@
 //! What a component definition says, as types. Texts with `{{ … }}` stay templates until the answers are known.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::question::{Question, Rule, Text};
 use crate::model::ChartFiles;
-
-/// A text for people: one, or one per language.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Text {
-    /// The same in every language.
-    One(String),
-    /// By language; `en` is always there.
-    ByLanguage(BTreeMap<String, String>),
-}
-
-impl Text {
-    /// The English text.
-    #[must_use]
-    pub fn en(&self) -> &str {
-        match self {
-            Self::One(text) => text,
-            Self::ByLanguage(texts) => texts.get("en").map_or("", String::as_str),
-        }
-    }
-}
 
 /// One component: a folder under `bundles/`.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +30,9 @@ pub struct Component {
     /// What the user can decide, without the implicit questions.
     #[serde(default)]
     pub questions: Vec<Question>,
+    /// What must hold between answers.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
     /// File name of the values template.
     #[serde(default)]
     pub values: Option<String>,
@@ -110,72 +91,6 @@ pub struct ReleaseSpec {
 
 fn restricted() -> String {
     "restricted".to_owned()
-}
-
-/// The type of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Any text.
-    String,
-    /// A whole number.
-    Integer,
-    /// A Kubernetes quantity, such as `512Mi`.
-    Quantity,
-    /// A DNS name.
-    Hostname,
-    /// A TCP port.
-    Port,
-    /// A path in a file system or in HDFS.
-    Path,
-    /// One of `choices`.
-    Choice,
-    /// `true` or `false`.
-    Boolean,
-    /// A reference to a secret; the value itself is never an answer.
-    Secret,
-}
-
-/// Something the user can decide.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Question {
-    /// `[a-z][a-z0-9_]*`.
-    pub id: String,
-    /// The question, short.
-    pub title: Text,
-    /// The type of the answer.
-    #[serde(rename = "type")]
-    pub kind: Kind,
-    /// The answer if none is given; a text may be a template over `answers`.
-    #[serde(default)]
-    pub default: Option<serde_json::Value>,
-    /// Whether it may stay empty.
-    #[serde(default)]
-    pub optional: bool,
-    /// More words.
-    #[serde(default)]
-    pub help: Option<Text>,
-    /// Heading under which screens show it.
-    #[serde(default)]
-    pub group: Option<String>,
-    /// Allowed answers of a choice.
-    #[serde(default)]
-    pub choices: Vec<String>,
-    /// Smallest integer.
-    #[serde(default)]
-    pub min: Option<i64>,
-    /// Largest integer.
-    #[serde(default)]
-    pub max: Option<i64>,
-}
-
-impl Question {
-    /// Whether windlass makes the secret where none is named: `default: generate`.
-    #[must_use]
-    pub fn generates(&self) -> bool {
-        self.kind == Kind::Secret && self.default.as_ref().is_some_and(|default| default == "generate")
-    }
 }
 
 /// An image of a component.
@@ -495,54 +410,6 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(number.checked_mul(seconds)?))
 }
 
-/// The full name of a question: `<component>.<question>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QuestionId {
-    /// `platform` or a component's id.
-    pub component: String,
-    /// The question's id.
-    pub question: String,
-}
-
-impl QuestionId {
-    /// Puts the two together.
-    #[must_use]
-    pub fn new(component: &str, question: &str) -> Self {
-        Self { component: component.to_owned(), question: question.to_owned() }
-    }
-
-    /// The environment variable that answers it.
-    #[must_use]
-    pub fn variable(&self) -> String {
-        let part = |text: &str| text.to_uppercase().replace('-', "_");
-        format!("WINDLASS_ANSWER_{}__{}", part(&self.component), part(&self.question))
-    }
-}
-
-impl fmt::Display for QuestionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.component, self.question)
-    }
-}
-
-/// A text is not `<component>.<question>`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not of the form component.question")]
-pub struct QuestionIdError(String);
-
-impl FromStr for QuestionId {
-    type Err = QuestionIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('.') {
-            Some((component, question)) if !component.is_empty() && !question.is_empty() => {
-                Ok(Self::new(component, question))
-            }
-            _ => Err(QuestionIdError(text.to_owned())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -554,12 +421,5 @@ mod tests {
         for bad in ["", "5", "m", "5x", "-1s", "1.5m"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn variables() {
-        let id: QuestionId = "spark-history-server.memory".parse().unwrap();
-        assert_eq!(id.variable(), "WINDLASS_ANSWER_SPARK_HISTORY_SERVER__MEMORY");
-        assert!("memory".parse::<QuestionId>().is_err());
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::shapes::{COMPONENT, PLATFORM};
+use super::question::{Profile, QuestionId, Rule};
+use super::shapes::{COMPONENT, PLATFORM, PROFILE};
 use super::{ActionSpec, Component, Files, Kind, Question, Reference, Text, references};
 use crate::model::ChartFiles;
 use crate::model::yaml::{self, Findings, Node, Pos};
@@ -14,13 +15,31 @@ use crate::model::yaml::{self, Findings, Node, Pos};
 pub struct Catalog {
     /// Questions that every component may read.
     pub platform: Vec<Question>,
+    /// What they are called together.
+    pub platform_title: Text,
+    /// What must hold between their answers.
+    pub platform_rules: Vec<Rule>,
     /// Components by id.
     pub components: BTreeMap<String, Component>,
+    /// Profiles by id.
+    pub profiles: BTreeMap<String, Profile>,
+}
+
+#[derive(Default, Deserialize)]
+struct Platform {
+    #[serde(default)]
+    title: Text,
+    questions: Vec<Question>,
+    #[serde(default)]
+    rules: Vec<Rule>,
 }
 
 #[derive(Deserialize)]
-struct Platform {
-    questions: Vec<Question>,
+struct ProfileHead {
+    id: String,
+    title: Text,
+    #[serde(default)]
+    help: Option<Text>,
 }
 
 impl Catalog {
@@ -47,11 +66,20 @@ impl Catalog {
             trees.insert(component.id.clone(), tree);
             components.insert(component.id.clone(), component);
         }
-        let catalog = Self { platform: platform.map(|p| p.questions).unwrap_or_default(), components };
+        let Platform { title, questions, rules } = platform.unwrap_or_default();
+        let profiles = files.keys().filter_map(|path| profile(files, path, &mut findings));
+        let profiles = profiles.map(|profile| (profile.id.clone(), profile)).collect();
+        let catalog = Self { platform: questions, platform_title: title, platform_rules: rules, components, profiles };
         if findings.0.is_empty() {
             Checker { catalog: &catalog, trees: &trees, findings: &mut findings }.run();
         }
         findings.into_result(catalog)
+    }
+
+    /// What people call a component, or `platform`.
+    #[must_use]
+    pub fn title(&self, component: &str) -> &Text {
+        self.components.get(component).map_or(&self.platform_title, |component| &component.title)
     }
 
     /// The questions of a component, implicit ones included, or those of `platform`.
@@ -67,6 +95,28 @@ impl Catalog {
         })
     }
 
+    /// Whether a question is about where images come from.
+    #[must_use]
+    pub fn is_about_images(&self, id: &QuestionId) -> bool {
+        match self.components.get(&id.component) {
+            None => matches!(id.question.as_str(), "registry" | "pull_secret"),
+            Some(component) => component.images.iter().any(|image| {
+                let names = component.image_names(image);
+                names.repository == id.question || names.tag == id.question
+            }),
+        }
+    }
+
+    /// What must hold between the answers of a component, or of `platform`.
+    #[must_use]
+    pub fn rules(&self, component: &str) -> &[Rule] {
+        match self.components.get(component) {
+            Some(component) => &component.rules,
+            None if component == "platform" => &self.platform_rules,
+            None => &[],
+        }
+    }
+
     /// The component that exports `webhdfs`: the one that `hdfs.*` actions act on.
     #[must_use]
     pub fn hdfs_provider(&self) -> Option<&Component> {
@@ -77,31 +127,39 @@ impl Catalog {
 /// The questions that every component with a chart has without naming them.
 #[must_use]
 pub fn implicit_questions(component: &Component) -> Vec<Question> {
-    let question = |id: &str, title: &str, kind, default: Option<&str>, optional| Question {
+    let text = |en: String, ru: String| Text::ByLanguage([("en".to_owned(), en), ("ru".to_owned(), ru)].into());
+    let question = |id: &str, title: Text, kind, default: Option<&str>, optional| Question {
         id: id.to_owned(),
-        title: Text::One(title.to_owned()),
+        title,
         kind,
         default: default.map(|text| serde_json::Value::String(text.to_owned())),
         optional,
         help: None,
-        group: Some("Release".to_owned()),
+        group: Some(text("Release".to_owned(), "Релиз".to_owned())),
+        suggest: None,
         choices: Vec::new(),
         min: None,
         max: None,
     };
     let mut questions = Vec::new();
     if let Some(release) = &component.release {
-        questions.push(question("release", "Release name", Kind::Hostname, Some(&release.name), false));
-        questions.push(question("namespace", "Namespace", Kind::Hostname, Some(&release.namespace), false));
-        questions.push(question("chart", "Folder of another chart to use", Kind::Path, None, true));
-        questions.push(question("values_file", "File of values laid over ours", Kind::Path, None, true));
+        let two = |en: &str, ru: &str| text(en.to_owned(), ru.to_owned());
+        let title = two("Release name", "Имя релиза");
+        questions.push(question("release", title, Kind::Hostname, Some(&release.name), false));
+        let title = two("Namespace", "Пространство имён");
+        questions.push(question("namespace", title, Kind::Hostname, Some(&release.namespace), false));
+        let title = two("Folder of another chart to use", "Папка другого чарта");
+        questions.push(question("chart", title, Kind::Path, None, true));
+        let title = two("File of values laid over ours", "Файл значений поверх наших");
+        questions.push(question("values_file", title, Kind::Path, None, true));
     }
     for image in &component.images {
         let names = component.image_names(image);
         let (repository, tag) = image.split();
-        let title = format!("Image of {}", image.name);
-        questions.push(question(&names.repository, &title, Kind::String, repository, false));
-        questions.push(question(&names.tag, &format!("Tag of {}", image.name), Kind::String, tag, false));
+        let title = text(format!("Image of {}", image.name), format!("Образ {}", image.name));
+        questions.push(question(&names.repository, title, Kind::String, repository, false));
+        let title = text(format!("Tag of {}", image.name), format!("Тег образа {}", image.name));
+        questions.push(question(&names.tag, title, Kind::String, tag, false));
     }
     questions
 }
@@ -138,6 +196,23 @@ fn typed<T: serde::de::DeserializeOwned>(path: &str, text: &str, findings: &mut 
             None
         }
     }
+}
+
+/// The profile in a file of that name.
+fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile> {
+    let name = path.strip_prefix("profiles/")?.strip_suffix(".yaml")?;
+    let (tree, text) = read(files, path, &PROFILE, findings)?;
+    let ProfileHead { id, title, help } = typed(path, &text, findings)?;
+    if id != name {
+        let pos = tree.get("id").map_or(tree.pos, |node| node.pos);
+        findings.add(path, pos, format!("id `{id}` is not the name of its file"));
+    }
+    let components = tree.get("answers").and_then(Node::map).unwrap_or_default();
+    let answers = components.iter().flat_map(|(component, _, answers)| {
+        let answers = answers.map().unwrap_or_default().iter();
+        answers.map(move |(question, pos, node)| (QuestionId::new(component, question), *pos, node.clone()))
+    });
+    Some(Profile { id, title, help, file: path.to_owned(), answers: answers.collect() })
 }
 
 /// Puts chart and values template into the component.
@@ -186,6 +261,21 @@ impl Checker<'_> {
                 let message =
                     format!("question `{}`: `default: generate` needs a component with a release", question.id);
                 self.findings.add("platform.yaml", pos, message);
+            }
+        }
+        self.rules("platform", &self.catalog.platform_rules);
+        for profile in self.catalog.profiles.values() {
+            for (id, pos, _) in &profile.answers {
+                // A component that was laid over ours may ask something else than ours, which the profile knows.
+                if self.catalog.components.get(&id.component).is_some_and(|component| component.origin.is_some()) {
+                    continue;
+                }
+                let known = self.catalog.questions(&id.component);
+                if !known.iter().any(|question| question.id == id.question) {
+                    let message = format!("no question is called `{id}`");
+                    let known = known.iter().map(|question| question.id.as_str());
+                    self.findings.add_unknown(&profile.file, *pos, message, &id.question, known);
+                }
             }
         }
         let registered: BTreeSet<&str> = self
@@ -238,6 +328,7 @@ impl Checker<'_> {
                 self.template(id, pos, text, &BTreeSet::new());
             }
         }
+        self.rules(id, &component.rules);
         for (index, image) in component.images.iter().enumerate() {
             let pos = self.item(id, "images", index);
             if !image.reference.is_empty() && image.split().1.is_none_or(|tag| tag.contains('/')) {
@@ -275,6 +366,24 @@ impl Checker<'_> {
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
             self.template(id, pos, text, &BTreeSet::new());
+        }
+    }
+
+    fn rules(&mut self, id: &str, rules: &[Rule]) {
+        let questions = self.catalog.questions(id);
+        for (index, rule) in rules.iter().enumerate() {
+            let pos = self.item(id, "rules", index);
+            self.template(id, pos, &rule.template(), &BTreeSet::new());
+            if rule.about.is_empty() {
+                self.add(id, pos, "`about` names no question");
+            }
+            for name in &rule.about {
+                if !questions.iter().any(|question| question.id == *name) {
+                    let message = format!("no question of `{id}` is called `{name}`");
+                    let known = questions.iter().map(|question| question.id.as_str());
+                    self.findings.add_unknown(&file(id), pos, message, name, known);
+                }
+            }
         }
     }
 
@@ -409,7 +518,7 @@ impl Checker<'_> {
 }
 
 fn file(id: &str) -> String {
-    format!("{id}/component.yaml")
+    if id == "platform" { "platform.yaml".to_owned() } else { format!("{id}/component.yaml") }
 }
 
 fn find_cycle(edges: &BTreeMap<&str, BTreeSet<String>>, start: &str, path: &mut Vec<String>) -> bool {

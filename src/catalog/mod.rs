@@ -2,14 +2,13 @@
 
 mod component;
 mod load;
+mod question;
 mod refs;
 mod shapes;
 mod source;
 
-pub use component::{
-    ActionKind, ActionSpec, Component, Endpoint, Image, ImageNames, Kind, Leftover, Question, QuestionId, ReleaseSpec,
-    Text,
-};
+pub use component::{ActionKind, ActionSpec, Component, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
 pub use load::{Catalog, implicit_questions};
+pub use question::{Kind, Profile, Question, QuestionId, Rule, Suggest, Text};
 pub use refs::{Reference, references};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

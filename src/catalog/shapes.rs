@@ -9,10 +9,19 @@ use super::component::parse_duration;
 const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
 
 const KIND: Shape =
-    Shape::That("one of string, integer, quantity, hostname, port, path, choice, boolean, secret", |text| {
+    Shape::That("one of string, integer, quantity, hostname, port, path, choice, boolean, labels, secret", |text| {
         matches!(
             text,
-            "string" | "integer" | "quantity" | "hostname" | "port" | "path" | "choice" | "boolean" | "secret"
+            "string"
+                | "integer"
+                | "quantity"
+                | "hostname"
+                | "port"
+                | "path"
+                | "choice"
+                | "boolean"
+                | "labels"
+                | "secret"
         )
     });
 
@@ -21,6 +30,16 @@ const LEFTOVER_KIND: Shape = Shape::That("one of Pod, ConfigMap, Service, Persis
     matches!(text, "Pod" | "ConfigMap" | "Service" | "PersistentVolumeClaim")
 });
 
+const SUGGEST: Shape = Shape::That("one of storage-classes, ingress-classes, node-labels", |text| {
+    matches!(text, "storage-classes" | "ingress-classes" | "node-labels")
+});
+
+const RULE: Shape = Shape::Map(&[
+    F::required("that", Shape::Text),
+    F::required("about", Shape::List(&Shape::Text)),
+    F::required("say", Shape::Words),
+]);
+
 const QUESTION: Shape = Shape::Map(&[
     F::required("id", Shape::Text),
     F::required("title", Shape::Words),
@@ -28,7 +47,8 @@ const QUESTION: Shape = Shape::Map(&[
     F::optional("default", Shape::Scalar),
     F::optional("optional", Shape::Bool),
     F::optional("help", Shape::Words),
-    F::optional("group", Shape::Text),
+    F::optional("group", Shape::Words),
+    F::optional("suggest", SUGGEST),
     F::optional("choices", Shape::List(&Shape::Text)),
     F::optional("min", Shape::Int),
     F::optional("max", Shape::Int),
@@ -122,6 +142,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     ),
     F::optional("requires", Shape::List(&Shape::Text)),
     F::optional("questions", Shape::List(&QUESTION)),
+    F::optional("rules", Shape::List(&RULE)),
     F::optional("values", Shape::Text),
     F::optional("images", Shape::List(&IMAGE)),
     F::optional("before", Shape::List(&ACTION)),
@@ -147,4 +168,13 @@ pub(super) const PLATFORM: Shape = Shape::Map(&[
     F::optional("id", Shape::Text),
     F::optional("title", Shape::Words),
     F::required("questions", Shape::List(&QUESTION)),
+    F::optional("rules", Shape::List(&RULE)),
+]);
+
+/// `profiles/<id>.yaml`.
+pub(super) const PROFILE: Shape = Shape::Map(&[
+    F::required("id", Shape::Text),
+    F::required("title", Shape::Words),
+    F::optional("help", Shape::Words),
+    F::required("answers", Shape::MapOf(&Shape::MapOf(&Shape::Scalar))),
 ]);

@@ -87,7 +87,8 @@ pub fn load(overlays: &[PathBuf]) -> Result<Catalog, CatalogError> {
         let above = read_dir(overlay)?;
         let ids: Vec<String> =
             above.keys().filter_map(|path| path.strip_suffix("/component.yaml").map(str::to_owned)).collect();
-        if ids.is_empty() && !above.contains_key("platform.yaml") {
+        let others = above.keys().any(|path| path == "platform.yaml" || path.starts_with("profiles/"));
+        if ids.is_empty() && !others {
             return Err(CatalogError::Empty(overlay.clone()));
         }
         for id in ids {

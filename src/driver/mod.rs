@@ -8,6 +8,7 @@ pub mod http;
 pub mod kube;
 pub mod process;
 pub mod reach;
+pub mod registry;
 pub mod secrets;
 pub mod state_store;
 pub mod webhdfs;

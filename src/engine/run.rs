@@ -27,6 +27,8 @@ pub struct RunInfo {
     pub run: String,
     /// What was typed.
     pub command: String,
+    /// The run that it goes on with, if any.
+    pub follows: Option<String>,
     /// The target.
     pub cluster: ClusterInfo,
 }
@@ -51,6 +53,7 @@ pub async fn run<P: Perform>(
         schema: EVENT_SCHEMA,
         run: info.run,
         command: info.command,
+        follows: info.follows,
         cluster: info.cluster,
         actions: plan.actions.iter().map(Announced::from).collect(),
     });

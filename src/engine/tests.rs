@@ -64,7 +64,7 @@ impl Perform for Fake {
 async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
     let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], actions };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
-    let info = RunInfo { run: "r".into(), command: "install".into(), cluster };
+    let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let fake = Arc::new(Fake::default());
     let (events, mut listener) = channel();
     let outcome = run(&plan, info, fake.clone(), events, cancel).await;
@@ -79,7 +79,7 @@ async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, 
 async fn what_is_waited_for_is_told_when_it_changes() {
     let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], actions: vec![action("polls", &[])] };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
-    let info = RunInfo { run: "r".into(), command: "install".into(), cluster };
+    let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let (events, mut listener) = channel();
     run(&plan, info, Arc::new(Fake::default()), events, CancellationToken::new()).await;
     let mut told = Vec::new();

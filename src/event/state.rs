@@ -199,6 +199,7 @@ mod tests {
             envelope(
                 1,
                 Event::RunStarted {
+                    follows: None,
                     schema: EVENT_SCHEMA_FOR_TEST,
                     run: "r".into(),
                     command: "install".into(),

@@ -33,6 +33,9 @@ pub enum Event {
         run: String,
         /// `install`, `verify`, `uninstall`.
         command: String,
+        /// The run that it goes on with, after answers were changed or steps failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<String>,
         /// The target.
         cluster: ClusterInfo,
         /// The actions, in order.

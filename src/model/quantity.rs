@@ -27,6 +27,13 @@ impl Quantity {
         Self(i128::from(number) * NANO)
     }
 
+    /// As a number, exact up to some fifteen digits.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for comparisons of what people write")]
+    pub fn number(self) -> f64 {
+        self.0 as f64 / NANO as f64
+    }
+
     /// The sum.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {

@@ -24,6 +24,27 @@ pub struct InstallState {
     /// Components that were uninstalled and left data behind, with where it is.
     #[serde(default)]
     pub kept: BTreeMap<String, ComponentRecord>,
+    /// Components whose first install was begun and has not come to its end, with what may be there of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub begun: BTreeMap<String, ComponentRecord>,
+}
+
+impl InstallState {
+    /// The same with what was begun among what is installed: all that there is to look at, or to take away.
+    #[must_use]
+    pub fn with_begun(mut self) -> Self {
+        for (id, record) in &self.begun {
+            let component = ComponentState {
+                record: record.clone(),
+                installed: String::new(),
+                uploads: BTreeMap::new(),
+                verified: None,
+                good: None,
+            };
+            self.components.entry(id.clone()).or_insert(component);
+        }
+        self
+    }
 }
 
 /// The format's version that this build writes.

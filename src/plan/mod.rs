@@ -18,6 +18,6 @@ pub use diff::{same_release, updates};
 pub use downgrade::{Downgrade, downgrades};
 pub use fields::{FieldChange, LineChange, field_changes};
 pub use rollback::{RollbackError, rollback};
-pub use select::{only, verify_only};
+pub use select::{beyond, only, verify_only, without};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 pub use uninstall::{UninstallError, uninstall};

@@ -1,6 +1,8 @@
 //! Parts of a plan.
 
-use super::types::{Change, Plan};
+use std::collections::BTreeSet;
+
+use super::types::{Action, Change, Plan};
 
 /// The verification of a plan alone: what `windlass verify` runs.
 #[must_use]
@@ -8,9 +10,31 @@ pub fn verify_only(plan: &Plan) -> Plan {
     only(plan, |action| action.verify)
 }
 
+/// The plan without some actions, and without all that needs them.
+#[must_use]
+pub fn without(plan: &Plan, ids: &[String]) -> Plan {
+    let mut out: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    // Each comes after those that it needs.
+    for action in &plan.actions {
+        if action.needs.iter().any(|need| out.contains(need.as_str())) {
+            out.insert(&action.id);
+        }
+    }
+    only(plan, |action| !out.contains(action.id.as_str()))
+}
+
+/// The first action of a plan that would change something which another plan, made from the same answers, would not.
+#[must_use]
+pub fn beyond<'a>(plan: &'a Plan, agreed: &Plan) -> Option<&'a Action> {
+    let changes = plan.actions.iter().filter(|action| !matches!(action.change, Change::Check | Change::Nothing));
+    let mut more = changes
+        .filter(|action| !agreed.actions.iter().any(|other| (&other.id, other.change) == (&action.id, action.change)));
+    more.next()
+}
+
 /// The actions that fit, with the edges between them.
 #[must_use]
-pub fn only(plan: &Plan, keep: impl Fn(&super::Action) -> bool) -> Plan {
+pub fn only(plan: &Plan, keep: impl Fn(&Action) -> bool) -> Plan {
     let mut part = plan.clone();
     part.actions.retain(keep);
     let ids: Vec<String> = part.actions.iter().map(|action| action.id.clone()).collect();

@@ -229,3 +229,38 @@ fn a_secret_stays_with_the_data_and_goes_with_it() {
     assert_eq!(ids(false), ["sample/uninstall", "sample/forget"]);
     assert_eq!(ids(true), ["sample/uninstall", "sample/purge", "sample/secret-my-sample-db-password", "sample/forget"]);
 }
+
+#[test]
+fn what_was_agreed_to_covers_less_and_never_more() {
+    let (wanted, mut observed) = sample();
+    let everything = plan(&wanted, &Observed::default(), true);
+    let nothing = plan(&wanted, &observed, true);
+    assert_eq!(beyond(&nothing, &everything), None, "less is left to do");
+    assert_eq!(beyond(&everything, &everything), None);
+    assert_eq!(beyond(&everything, &nothing).map(|action| action.change), Some(Change::Create));
+    observed.secrets.values_mut().for_each(|found| *found = Comparison::Differs("another".into()));
+    let other = plan(&wanted, &observed, true);
+    let more = beyond(&other, &everything).map(|action| action.id.as_str());
+    assert_eq!(more, Some("sample/secret-db_password"), "an update is not the creation that was agreed to");
+}
+
+#[test]
+fn what_was_only_begun_can_be_taken_away() {
+    let (wanted, observed) = sample();
+    let record = plan(&wanted, &Observed::default(), false).records().remove("hdfs").unwrap();
+    let begun = InstallState {
+        begun: [("hdfs".to_owned(), record)].into(),
+        namespaces: ["apache-hdfs".to_owned(), "sample".to_owned()].into(),
+        ..InstallState::default()
+    };
+    let ids = |state: &InstallState, purge| -> Vec<String> {
+        uninstall(state, None, purge).unwrap().actions.into_iter().map(|action| action.id).collect()
+    };
+    assert_eq!(ids(&begun, false), ["hdfs/uninstall", "hdfs/forget"]);
+    let purged = ids(&begun, true);
+    assert!(purged.ends_with(&["namespace/apache-hdfs".to_owned(), "namespace/sample".to_owned()]), "{purged:?}");
+    // Of what is installed only the record of that counts.
+    let state = observed.state.unwrap();
+    let both = InstallState { begun: begun.begun.clone(), ..state.clone() };
+    assert_eq!(both.with_begun().components, state.components);
+}

@@ -1,5 +1,7 @@
 //! A plan and its actions. Nothing in it depends on time, run, machine or secret: equal inputs give equal bytes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,6 +33,16 @@ impl Plan {
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.actions.iter().any(|action| action.change != Change::Nothing)
+    }
+
+    /// What is to be remembered of each component that it installs.
+    #[must_use]
+    pub fn records(&self) -> BTreeMap<String, ComponentRecord> {
+        let records = self.actions.iter().filter_map(|action| match &action.step {
+            Step::Record { record, .. } => Some((action.component.clone(), record.clone())),
+            _ => None,
+        });
+        records.collect()
     }
 
     /// An action by its id.

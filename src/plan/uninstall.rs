@@ -28,6 +28,7 @@ pub enum UninstallError {
 /// # Errors
 /// A chosen component is not installed, or one that stays needs it.
 pub fn uninstall(state: &InstallState, chosen: Option<&[String]>, purge: bool) -> Result<Plan, UninstallError> {
+    let state = &state.clone().with_begun();
     let going: BTreeSet<String> = match chosen {
         None => state.components.keys().cloned().collect(),
         Some(ids) => ids.iter().cloned().collect(),
@@ -53,7 +54,7 @@ pub fn uninstall(state: &InstallState, chosen: Option<&[String]>, purge: bool) -
     if purge {
         purge_kept(state, chosen.is_none(), &mut actions);
     }
-    namespaces(state, &going, purge, &mut actions);
+    namespaces(state, &going, (purge, chosen.is_none()), &mut actions);
     sort(&mut actions);
     Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), actions })
 }
@@ -135,7 +136,12 @@ fn filled<'a>(
 }
 
 /// Pull Secrets go when nobody in the namespace is left; namespaces that we made go with the data.
-fn namespaces(state: &InstallState, going: &BTreeSet<String>, purge: bool, actions: &mut Vec<Action>) {
+fn namespaces(
+    state: &InstallState,
+    going: &BTreeSet<String>,
+    (purge, everything): (bool, bool),
+    actions: &mut Vec<Action>,
+) {
     let all = state.components.iter().map(|(id, component)| (id, &component.record));
     let places = |stays: bool| -> BTreeSet<(String, Option<String>)> {
         let kept = state.kept.iter().filter(|_| purge && !stays);
@@ -148,7 +154,12 @@ fn namespaces(state: &InstallState, going: &BTreeSet<String>, purge: bool, actio
     let staying: BTreeSet<String> = places(true).into_iter().map(|(namespace, _)| namespace).collect();
     let forgets: Vec<String> =
         actions.iter().filter(|action| action.id.ends_with("/forget")).map(|action| action.id.clone()).collect();
-    for (namespace, secret) in places(false) {
+    // Those that were made for what was never begun, too.
+    let empty = state.namespaces.iter().filter(|_| purge && everything).map(|name| (name.clone(), None));
+    let mut leaving = places(false);
+    let known: BTreeSet<String> = leaving.iter().map(|(namespace, _)| namespace.clone()).collect();
+    leaving.extend(empty.filter(|(namespace, _)| !known.contains(namespace)));
+    for (namespace, secret) in leaving {
         if staying.contains(&namespace) {
             continue;
         }

@@ -16,6 +16,11 @@ const LONGEST: usize = 600;
 /// The differences of each release that would be updated. Lines are left whole: what is cut to fit cannot be compared.
 #[must_use]
 pub fn diff_table(diffs: &[ReleaseDiff], look: &Look) -> String {
+    join(diff_lines(diffs, look), look.color)
+}
+
+/// The same as lines.
+pub(super) fn diff_lines(diffs: &[ReleaseDiff], look: &Look) -> Vec<Spans> {
     let mut lines = Vec::new();
     for diff in diffs {
         release(diff, look, &mut lines);
@@ -26,7 +31,7 @@ pub fn diff_table(diffs: &[ReleaseDiff], look: &Look) -> String {
     } else {
         lines.pop();
     }
-    join(lines, look.color)
+    lines
 }
 
 fn release(diff: &ReleaseDiff, look: &Look, lines: &mut Vec<Spans>) {

@@ -17,6 +17,7 @@ mod summary;
 mod tests;
 mod text;
 mod track;
+pub mod tui;
 
 pub use diff::diff_table;
 pub use error::error;

@@ -77,6 +77,11 @@ impl Spans {
         self
     }
 
+    /// The pieces.
+    pub(super) fn pieces(&self) -> &[(Paint, String)] {
+        &self.0
+    }
+
     /// Columns that it takes.
     pub(super) fn width(&self) -> usize {
         self.0.iter().map(|(_, text)| text::width(text)).sum()
@@ -100,6 +105,47 @@ impl Spans {
             kept.push((paint, text));
         }
         Self(kept)
+    }
+
+    /// The same in lines of at most so many columns, further ones moved in as far as the first is. A word that is longer
+    /// is broken: here everything is to be read.
+    pub(super) fn wrapped(self, columns: usize) -> Vec<Self> {
+        if self.width() <= columns || columns == 0 {
+            return vec![self];
+        }
+        let blank = |c: &char| *c == ' ';
+        let indent = self.0.iter().flat_map(|(_, text)| text.chars()).take_while(blank).count();
+        // The widest letter has two columns.
+        let indent = indent.min(columns.saturating_sub(2) / 2);
+        let mut lines = vec![Self::new()];
+        let mut used = 0;
+        for (paint, text) in self.0 {
+            for word in text.split_inclusive(' ') {
+                let wide = text::width(word.trim_end());
+                if used + wide > columns && used > indent {
+                    lines.push(Self::indent(indent));
+                    used = indent;
+                }
+                for c in word.chars() {
+                    let one = text::width(c.encode_utf8(&mut [0; 4]));
+                    if used + one > columns {
+                        if c == ' ' {
+                            continue;
+                        }
+                        lines.push(Self::indent(indent));
+                        used = indent;
+                    }
+                    used += one;
+                    if let Some(line) = lines.last_mut() {
+                        match line.0.last_mut() {
+                            Some((last, text)) if *last == paint => text.push(c),
+                            _ => line.0.push((paint, c.to_string())),
+                        }
+                    }
+                }
+            }
+        }
+        lines
     }
 
     /// As text, without trailing spaces and without a line's end.
@@ -134,4 +180,29 @@ pub(super) fn join(lines: impl IntoIterator<Item = Spans>, color: bool) -> Strin
         out.push('\n');
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_where_they_must_be() {
+        let line = Spans::indent(2)
+            .add_label(Paint::Dim, "event: ")
+            .add(Paint::Plain, "failed to pull r.site:5000/a-very-long-name");
+        let lines = |columns| -> Vec<String> {
+            line.clone().wrapped(columns).into_iter().map(|line| line.render(false)).collect()
+        };
+        assert_eq!(lines(80), ["  event: failed to pull r.site:5000/a-very-long-name"]);
+        assert_eq!(lines(24), ["  event: failed to pull", "  r.site:5000/a-very-lon", "  g-name"]);
+        assert_eq!(lines(0).len(), 1);
+        proptest::proptest!(|(text in "[a-zё世 ]{0,60}", columns in 2_usize..30)| {
+            let letters = |text: &str| text.chars().filter(|c| *c != ' ').collect::<String>();
+            let lines = Spans::new().add_label(Paint::Plain, &text).wrapped(columns);
+            let all: String = lines.iter().map(|line| line.clone().render(false)).collect();
+            assert_eq!(letters(&all), letters(&text));
+            assert!(lines.iter().all(|line| line.width() <= columns), "{lines:?}");
+        });
+    }
 }

@@ -51,7 +51,7 @@ const fn place(change: Change) -> usize {
     }
 }
 
-const fn paint(change: Change) -> Paint {
+pub(super) const fn paint(change: Change) -> Paint {
     match change {
         Change::Create => Paint::Good,
         Change::Update => Paint::Warn,

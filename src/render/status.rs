@@ -128,6 +128,11 @@ pub(super) fn verified(verified: Option<&Verified>) -> (String, Paint) {
 /// The report for people.
 #[must_use]
 pub fn status_table(report: &StatusReport, look: &Look) -> String {
+    join(status_lines(report, look), look.color)
+}
+
+/// The same as lines.
+pub(super) fn status_lines(report: &StatusReport, look: &Look) -> Vec<Spans> {
     let mut lines = vec![Spans::new().add_label(Paint::Dim, "cluster ").add(Paint::Plain, target(&report.cluster))];
     if !report.components.is_empty() {
         lines.push(Spans::new());
@@ -156,7 +161,7 @@ pub fn status_table(report: &StatusReport, look: &Look) -> String {
     }
     lines.push(Spans::new());
     lines.push(Spans::new().add(Paint::Bold, counts(report)));
-    join(lines, look.color)
+    lines
 }
 
 /// How far what belongs to a component is moved in.

@@ -44,6 +44,11 @@ pub struct ReleaseRow {
 /// How a run ended: counts, what failed and why, what is left, releases, addresses, where things are.
 #[must_use]
 pub fn summary(state: &RunState, extras: &SummaryExtras, look: &Look) -> String {
+    join(summary_lines(state, extras, look), look.color)
+}
+
+/// The same as lines.
+pub(super) fn summary_lines(state: &RunState, extras: &SummaryExtras, look: &Look) -> Vec<Spans> {
     let mut lines = failures(state, look);
     lines.extend(left(state, look));
     if !lines.is_empty() {
@@ -63,7 +68,7 @@ pub fn summary(state: &RunState, extras: &SummaryExtras, look: &Look) -> String 
             .into_iter()
             .map(|(name, place)| Spans::indent(2).column(Paint::Dim, name, 7).gap(2).add(Paint::Plain, place)),
     );
-    join(lines, look.color)
+    lines
 }
 
 fn headline(state: &RunState) -> Spans {

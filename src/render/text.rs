@@ -5,6 +5,13 @@ use unicode_width::UnicodeWidthChar;
 /// One line without anything that a terminal would act on. Log lines and messages come from containers and servers:
 /// they must not move the cursor, set titles, or reorder what stands beside them.
 pub(super) fn clean(text: &str) -> String {
+    let mut out = clean_part(text);
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// The same of a part of a line: spaces at its end stay.
+pub(super) fn clean_part(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -22,7 +29,6 @@ pub(super) fn clean(text: &str) -> String {
             }
         };
     }
-    out.truncate(out.trim_end().len());
     out
 }
 

@@ -23,7 +23,7 @@ const QUARTER_PAUSE: i64 = 1_000;
 const STALLED: i64 = 5_000;
 
 /// One action. Times are milliseconds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Track {
     samples: VecDeque<(i64, u64)>,
     total: u64,

@@ -6,7 +6,10 @@
 
 mod api;
 mod changes;
+mod guided;
 mod preflight;
+#[path = "../pty/mod.rs"]
+mod pty;
 mod secrets;
 mod support;
 mod trust;
@@ -438,6 +441,30 @@ fn c16c_an_upgrade_is_told_before_and_what_cannot_be_changed_refused() {
     upgrade::what_would_change_is_told();
     upgrade::what_cannot_be_changed_is_refused_with_the_way_round();
     upgrade::what_is_wrong_in_itself_is_refused_otherwise();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn e01_guided_by_keys_and_again_from_the_answers_it_wrote() {
+    guided::by_keys_and_again_from_the_answers();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn e02_a_wrong_tag_is_corrected_on_the_screen() {
+    guided::a_wrong_tag_is_corrected();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn e03_a_component_that_only_a_folder_describes_on_every_screen() {
+    guided::a_component_that_only_a_folder_describes();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn e04_a_terminal_that_goes_away_stops_the_run_in_order() {
+    guided::a_terminal_that_goes_away();
 }
 
 #[test]

@@ -305,7 +305,7 @@ pub(crate) fn kills() {
     // Acceptance 1.
     let mut random_state = seed();
     let seed = random_state;
-    let (installs, uninstalls) = (rounds("WINDLASS_SOAK_INSTALLS", 3), rounds("WINDLASS_SOAK_UNINSTALLS", 3));
+    let (installs, uninstalls) = (rounds("WINDLASS_SOAK_INSTALLS", 2), rounds("WINDLASS_SOAK_UNINSTALLS", 3));
     // Few have to do in tests/run, and one set of proofs.
     let soak = installs > 5;
     let batch_only = batch_only();

@@ -27,6 +27,8 @@ pub struct ConnectOptions {
     pub kubeconfig: Option<PathBuf>,
     /// This context; `None` takes the current one.
     pub context: Option<String>,
+    /// Credential plugins may not ask anybody: the terminal is not theirs.
+    pub silent: bool,
 }
 
 /// Why no cluster answered.
@@ -202,6 +204,23 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
+/// The contexts that could be meant. Asks no cluster.
+///
+/// # Errors
+/// There is no kubeconfig, or it cannot be read.
+pub fn contexts(options: &ConnectOptions) -> Result<Vec<kubeconfig::Context>, ConnectError> {
+    Ok(kubeconfig::contexts(&kubeconfig::load(&files(options))?))
+}
+
+/// The files of the kubeconfig.
+fn files(options: &ConnectOptions) -> Vec<PathBuf> {
+    kubeconfig::candidates(
+        options.kubeconfig.as_deref(),
+        std::env::var_os("KUBECONFIG").as_deref(),
+        std::env::home_dir().as_deref(),
+    )
+}
+
 impl Cluster {
     /// Resolves the context into a private kubeconfig of its own and asks the API server for its version. Nothing is
     /// changed in the cluster.
@@ -209,12 +228,10 @@ impl Cluster {
     /// # Errors
     /// Each says what is wrong and what to do about it.
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
-        let files = kubeconfig::candidates(
-            options.kubeconfig.as_deref(),
-            std::env::var_os("KUBECONFIG").as_deref(),
-            std::env::home_dir().as_deref(),
-        );
-        let minimal = kubeconfig::minimal(kubeconfig::load(&files)?, options.context.as_deref())?;
+        let mut minimal = kubeconfig::minimal(kubeconfig::load(&files(options))?, options.context.as_deref())?;
+        if options.silent {
+            kubeconfig::silence(&mut minimal.config);
+        }
         let context = minimal.context.clone();
         let dir = PrivateDir::new().map_err(ConnectError::Private)?;
         let text = serde_json::to_vec(&minimal.config)

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use kube::config::{Kubeconfig, KubeconfigError, NamedContext};
+use kube::config::{ExecInteractiveMode, Kubeconfig, KubeconfigError, NamedContext};
 
 use super::ConnectError;
 
@@ -50,6 +50,31 @@ pub(super) fn load(files: &[PathBuf]) -> Result<Kubeconfig, ConnectError> {
         });
     }
     merged.ok_or_else(|| ConnectError::NoKubeconfig { looked: files.to_vec() })
+}
+
+/// A context of the kubeconfig.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Its name.
+    pub name: String,
+    /// The API's URL; empty where its cluster is not there.
+    pub server: String,
+    /// Whether it is the current one.
+    pub current: bool,
+}
+
+/// All contexts, in the order in which they are written.
+pub(super) fn contexts(config: &Kubeconfig) -> Vec<Context> {
+    let server = |name: &str| {
+        let cluster = config.clusters.iter().find(|cluster| cluster.name == name)?;
+        cluster.cluster.as_ref()?.server.clone()
+    };
+    let all = config.contexts.iter().map(|context| Context {
+        name: context.name.clone(),
+        server: context.context.as_ref().and_then(|context| server(&context.cluster)).unwrap_or_default(),
+        current: config.current_context.as_ref() == Some(&context.name),
+    });
+    all.collect()
 }
 
 /// Keeps one context, with the cluster and the user that it names.
@@ -102,6 +127,14 @@ pub(super) fn minimal(config: Kubeconfig, wanted: Option<&str>) -> Result<Minima
         ..Kubeconfig::default()
     };
     Ok(Minimal { config, context, server, user })
+}
+
+/// Lets credential plugins ask nobody: they fail instead, and say why.
+pub(super) fn silence(config: &mut Kubeconfig) {
+    let users = config.auth_infos.iter_mut().filter_map(|user| user.auth_info.as_mut());
+    for exec in users.filter_map(|info| info.exec.as_mut()) {
+        exec.interactive_mode = Some(ExecInteractiveMode::Never);
+    }
 }
 
 #[cfg(test)]
@@ -230,5 +263,17 @@ users:
         let file = dir.path().join("broken");
         std::fs::write(&file, "clusters: [").unwrap();
         assert!(matches!(load(std::slice::from_ref(&file)), Err(ConnectError::Parse { path, .. }) if path == file));
+    }
+
+    #[test]
+    fn a_plugin_that_may_not_ask_does_not() {
+        let mut config: Kubeconfig = serde_json::from_value(serde_json::json!({"users": [
+            {"name": "a", "user": {"exec": {"command": "login", "interactiveMode": "Always"}}},
+            {"name": "b", "user": {"token": "t"}},
+        ]}))
+        .unwrap();
+        silence(&mut config);
+        let mode = config.auth_infos[0].auth_info.as_ref().unwrap().exec.as_ref().unwrap().interactive_mode.clone();
+        assert_eq!(mode, Some(ExecInteractiveMode::Never));
     }
 }

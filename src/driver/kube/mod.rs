@@ -17,9 +17,10 @@ mod review;
 mod site;
 mod tunnel;
 
-pub use connect::{Cluster, ConnectError, ConnectOptions};
+pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
 pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
+pub use kubeconfig::Context;
 pub use manifest::{ManifestError, parse_manifest};
 pub use ready::{NotReady, WaitError};
 pub use retry::telling;

@@ -21,7 +21,8 @@ use crate::driver::webhdfs::Hdfs;
 use crate::model::ChartFiles;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
 use crate::model::lock::{Lock, Standing};
-use crate::plan::{Action, Step};
+use crate::model::state::ComponentRecord;
+use crate::plan::{Action, Change, Step};
 
 /// What the work is done with.
 pub struct World {
@@ -44,6 +45,8 @@ pub struct World {
     pub took_over: Option<(Lock, Standing)>,
     /// Releases for which this run has started a Helm.
     pub begun: std::sync::Mutex<BTreeSet<ReleaseKey>>,
+    /// What is to be remembered of each component once it is installed.
+    pub records: BTreeMap<String, ComponentRecord>,
     /// The run's id; goes into release descriptions and labels of proofs.
     pub run: String,
     /// What finished uploads put where, for the record: component to folder to file to checksum.
@@ -57,7 +60,15 @@ pub type Uploads = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Perform for World {
     async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
-        telling(context.progress.clone(), self.step(action, context)).await
+        let progress = context.progress.clone();
+        let work = async {
+            if action.change == Change::Create && matches!(action.step, Step::Secret { .. } | Step::Release { .. }) {
+                // Before it is there: a run that ends now can be seen, and taken back.
+                self.begin(&action.component).await?;
+            }
+            self.step(action, context).await
+        };
+        telling(progress, work).await
     }
 }
 

@@ -9,6 +9,17 @@ use crate::model::cluster::ReleaseKey;
 use crate::model::state::{ComponentRecord, ComponentState, Good, InstallState, Verified};
 
 impl World {
+    /// Remembers that a component is about to be installed.
+    pub(super) async fn begin(&self, component: &str) -> Result<(), Failure> {
+        let Some(record) = self.records.get(component) else { return Ok(()) };
+        let change = |state: &mut InstallState| {
+            if !state.components.contains_key(component) {
+                state.begun.insert(component.to_owned(), record.clone());
+            }
+        };
+        self.change(change).await.map(drop)
+    }
+
     pub(super) async fn record(
         &self,
         component: &str,
@@ -29,6 +40,7 @@ impl World {
             };
             state.components.insert(component.to_owned(), entry);
             state.kept.remove(component);
+            state.begun.remove(component);
             remember(&mut state.answers, answers);
         };
         self.change(change).await
@@ -36,10 +48,11 @@ impl World {
 
     pub(super) async fn forget(&self, component: &str, kept: bool) -> Result<Done, Failure> {
         let change = |state: &mut InstallState| {
-            let gone = state.components.remove(component);
+            let installed = state.components.remove(component).map(|known| known.record);
+            let begun = state.begun.remove(component);
             state.kept.remove(component);
-            if let Some(gone) = gone.filter(|_| kept) {
-                state.kept.insert(component.to_owned(), gone.record);
+            if let Some(gone) = installed.or(begun).filter(|_| kept) {
+                state.kept.insert(component.to_owned(), gone);
             }
         };
         self.change(change).await

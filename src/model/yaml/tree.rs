@@ -56,6 +56,17 @@ impl Node {
         }
     }
 
+    /// A scalar as it would be read again, for people; empty for all else.
+    #[must_use]
+    pub fn written(&self) -> String {
+        match &self.yaml {
+            Yaml::Scalar(Scalar::Text(text)) => text.clone(),
+            Yaml::Scalar(Scalar::Int(number)) => number.to_string(),
+            Yaml::Scalar(Scalar::Bool(yes)) => yes.to_string(),
+            _ => String::new(),
+        }
+    }
+
     /// The entries of a mapping.
     #[must_use]
     pub fn map(&self) -> Option<&[(String, Pos, Node)]> {

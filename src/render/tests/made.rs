@@ -15,10 +15,10 @@ use crate::render::{
 
 /// Where a writer that is owned elsewhere leaves its text.
 #[derive(Clone, Default)]
-pub(super) struct Sink(Arc<Mutex<Vec<u8>>>);
+pub(in crate::render) struct Sink(Arc<Mutex<Vec<u8>>>);
 
 impl Sink {
-    pub(super) fn text(&self) -> String {
+    pub(in crate::render) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -34,37 +34,37 @@ impl Write for Sink {
     }
 }
 
-pub(super) const fn look(width: usize) -> Look {
+pub(in crate::render) const fn look(width: usize) -> Look {
     Look { width, color: false, verbose: false }
 }
 
-pub(super) const fn pipe() -> LineOptions {
+pub(in crate::render) const fn pipe() -> LineOptions {
     LineOptions { color: false, live: false, width: usize::MAX, height: 24, verbose: false }
 }
 
-pub(super) const fn terminal(width: usize, height: usize) -> LineOptions {
+pub(in crate::render) const fn terminal(width: usize, height: usize) -> LineOptions {
     LineOptions { color: false, live: true, width, height, verbose: false }
 }
 
 /// So many milliseconds after the beginning.
-pub(super) fn at(millis: i64) -> Timestamp {
+pub(in crate::render) fn at(millis: i64) -> Timestamp {
     Timestamp::from_second(1_763_719_200).unwrap() + SignedDuration::from_millis(millis)
 }
 
 /// Events in their places.
-pub(super) fn envelopes(events: Vec<(i64, Event)>) -> Vec<Envelope> {
+pub(in crate::render) fn envelopes(events: Vec<(i64, Event)>) -> Vec<Envelope> {
     let numbered = events.into_iter().zip(1..);
     numbered.map(|((millis, event), seq)| Envelope { seq, at: at(millis), event }).collect()
 }
 
 /// The state after all of the events.
-pub(super) fn reduced(events: &[Envelope]) -> RunState {
+pub(in crate::render) fn reduced(events: &[Envelope]) -> RunState {
     let mut state = RunState::default();
     events.iter().for_each(|event| state.apply(event));
     state
 }
 
-pub(super) fn cluster() -> ClusterInfo {
+pub(in crate::render) fn cluster() -> ClusterInfo {
     ClusterInfo {
         context: "windlass-sandbox".into(),
         server: "https://10.97.0.2:6443".into(),
@@ -89,7 +89,7 @@ fn action(id: &str, component: &str, title: &str, change: Change, why: &[&str]) 
     }
 }
 
-pub(super) fn plan() -> Plan {
+pub(in crate::render) fn plan() -> Plan {
     let actions = vec![
         action("namespace/hadoop", "platform", "namespace hadoop", Change::Nothing, &[]),
         action("hdfs/release", "hdfs", "release hdfs in hadoop", Change::Nothing, &[]),
@@ -134,6 +134,7 @@ pub(super) fn plan() -> Plan {
 
 fn started() -> Event {
     Event::RunStarted {
+        follows: None,
         schema: EVENT_SCHEMA,
         run: "20251121T100000Z-0a1b2c".into(),
         command: "install".into(),
@@ -158,7 +159,7 @@ fn bytes(id: &str, done: u64) -> Event {
     Event::Bytes { id: id.into(), done: done << 20, total: 40 << 20 }
 }
 
-pub(super) fn finding() -> Finding {
+pub(in crate::render) fn finding() -> Finding {
     Finding {
         object: ObjectRef::namespaced("apps/v1", "StatefulSet", "apache-livy", "livy"),
         pod: Some("livy-0".into()),
@@ -172,7 +173,7 @@ pub(super) fn finding() -> Finding {
 }
 
 /// An install in which things wait, are retried, fail and block.
-pub(super) fn failing() -> Vec<Envelope> {
+pub(in crate::render) fn failing() -> Vec<Envelope> {
     let upload = "shared-libraries/after-1";
     envelopes(vec![
         (0, started()),
@@ -252,7 +253,7 @@ pub(super) fn failing() -> Vec<Envelope> {
 }
 
 /// An install that the user stops.
-pub(super) fn stopped() -> Vec<Envelope> {
+pub(in crate::render) fn stopped() -> Vec<Envelope> {
     envelopes(vec![
         (0, started()),
         (3, start("hdfs/ready")),
@@ -270,7 +271,7 @@ pub(super) fn stopped() -> Vec<Envelope> {
 }
 
 /// An install that goes well, one action of which does not apply.
-pub(super) fn succeeding() -> Vec<Envelope> {
+pub(in crate::render) fn succeeding() -> Vec<Envelope> {
     let mut events = vec![(0, started())];
     for (index, action) in (1_i64..).zip(plan().actions) {
         let id = action.id;
@@ -299,7 +300,7 @@ fn failed() -> Option<Verified> {
     Some(Verified { at: "2025-11-21T10:02:05Z".into(), passed: false, why })
 }
 
-pub(super) fn endpoints() -> Vec<Endpoint> {
+pub(in crate::render) fn endpoints() -> Vec<Endpoint> {
     let livy = "http://livy.apache-livy.svc.cluster.local:8998";
     vec![
         ("HDFS NameNode".into(), Some("http://hdfs-namenode.hadoop.svc.cluster.local:9870".into()), None).into(),
@@ -308,7 +309,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-pub(super) fn extras() -> SummaryExtras {
+pub(in crate::render) fn extras() -> SummaryExtras {
     let release = |title: &str, namespace: &str, name: &str| ReleaseRow {
         title: title.into(),
         release: ReleaseKey::new(namespace, name),
@@ -329,7 +330,7 @@ pub(super) fn extras() -> SummaryExtras {
     }
 }
 
-pub(super) fn report() -> StatusReport {
+pub(in crate::render) fn report() -> StatusReport {
     let row = |id: &str, title: &str, version: &str, release: Option<ReleaseKey>, state| StatusRow {
         id: id.into(),
         title: title.into(),

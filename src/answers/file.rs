@@ -1,0 +1,254 @@
+//! Answers as a commented file: one to fill in, and one that replays a run. Both come from one template.
+
+use serde::Serialize;
+
+use super::resolve::Draft;
+use super::template::{TemplateError, Templates, value};
+use super::value::Answer;
+use super::{Answers, AnswersError, LayerKind};
+use crate::catalog::{Catalog, Kind, Question, QuestionId};
+use crate::model::yaml;
+
+#[derive(Serialize)]
+struct File {
+    head: Vec<String>,
+    profile: String,
+    profile_help: Option<String>,
+    components: String,
+    sections: Vec<Section>,
+}
+
+#[derive(Serialize)]
+struct Section {
+    id: String,
+    title: String,
+    questions: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    comments: Vec<String>,
+    line: String,
+}
+
+/// Why no answers file could be written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// A component or profile does not exist, or a default is wrong.
+    #[error(transparent)]
+    Answers(#[from] AnswersError),
+    /// The template failed.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+/// The text of an answers file that replays these answers: every one of them, secrets as references. Equal answers give
+/// equal bytes.
+///
+/// # Errors
+/// The template cannot be rendered.
+pub fn recorded(catalog: &Catalog, answers: &Answers) -> Result<String, TemplateError> {
+    let head = [
+        "Answers of one run; `windlass install --answers FILE --yes` gives the same plan again.",
+        "Secrets are named here, never told.",
+    ];
+    let sections = sections(catalog, &answers.components, |id, question| {
+        let (comments, answer) = (vec![question.title.en().to_owned()], answers.get(&id.component, &id.question));
+        let line = match answer {
+            // What was emptied stays empty: nothing that weighs less fills it again.
+            Answer::Empty if !matches!(answers.values.get(id), Some((_, LayerKind::Catalog)) | None) => {
+                format!("{}:", question.id)
+            }
+            Answer::Empty => format!("# {}:", question.id),
+            answer => format!("{}: {}", question.id, scalar(answer)),
+        };
+        Line { comments, line }
+    });
+    let profile = answers.profile.as_ref().map_or_else(|| "# profile:".to_owned(), |name| format!("profile: {name}"));
+    render(File {
+        head: head.map(str::to_owned).to_vec(),
+        profile,
+        profile_help: None,
+        components: components(&answers.components),
+        sections,
+    })
+}
+
+/// The text of an answers file to fill in: every question with its help, type and default, as a comment where there is a
+/// default.
+///
+/// # Errors
+/// A component or profile that does not exist, or a default that is wrong.
+pub fn example(
+    catalog: &Catalog,
+    chosen: Option<&[String]>,
+    profile: Option<&str>,
+    language: &str,
+) -> Result<String, FileError> {
+    let draft = Draft::new(catalog, &[], chosen, profile)?;
+    let sections = sections(catalog, &draft.answers.components, |id, question| {
+        let mut comments = vec![question.title.of(language).to_owned()];
+        // Of a text of several lines, each is a comment.
+        comments.extend(question.help.iter().flat_map(|help| help.of(language).lines().map(str::to_owned)));
+        comments.push(format!("({})", kind(question)));
+        let line = match draft.answers.values.get(id) {
+            None => {
+                comments.push("needed: there is no default".to_owned());
+                format!("# {}:", question.id)
+            }
+            Some((Answer::Empty, _)) => format!("# {}:", question.id),
+            // What a profile says is repeated, so that whoever reads the file sees it.
+            Some((answer, LayerKind::Profile)) => format!("{}: {}", question.id, scalar(answer)),
+            Some((answer, _)) => format!("# {}: {}", question.id, scalar(answer)),
+        };
+        Line { comments, line }
+    });
+    let names: Vec<&str> = catalog.profiles.keys().map(String::as_str).collect();
+    Ok(render(File {
+        head: [
+            "Answers for windlass. What is commented out stands for its default: remove the `#` to give another answer.",
+            "`windlass answers check FILE` looks at all of it, `windlass plan --answers FILE` shows what it would do.",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        profile: profile.map_or_else(|| "# profile:".to_owned(), |name| format!("profile: {name}")),
+        profile_help: Some(format!("sizes that go together: {}", names.join(", "))),
+        components: components(&draft.answers.components),
+        sections,
+    })?)
+}
+
+fn render(file: File) -> Result<String, TemplateError> {
+    let text = Templates::new().render("answers file", include_str!("answers.yaml.j2"), &value(&file))?;
+    Ok(format!("{}\n", text.trim_end()))
+}
+
+fn components(ids: &[String]) -> String {
+    format!("components: [{}]", ids.join(", "))
+}
+
+fn sections(catalog: &Catalog, chosen: &[String], line: impl Fn(&QuestionId, &Question) -> Line) -> Vec<Section> {
+    let ids = std::iter::once("platform").chain(chosen.iter().map(String::as_str));
+    let sections = ids.map(|id| Section {
+        id: id.to_owned(),
+        title: catalog.title(id).en().to_owned(),
+        questions: catalog
+            .questions(id)
+            .iter()
+            .map(|question| line(&QuestionId::new(id, &question.id), question))
+            .collect(),
+    });
+    // A key without anything below it would be a mistake.
+    sections.filter(|section| !section.questions.is_empty()).collect()
+}
+
+/// An answer as YAML on one line.
+fn scalar(answer: &Answer) -> String {
+    match answer.json() {
+        // JSON is YAML.
+        json @ serde_json::Value::Object(_) => json.to_string(),
+        json => yaml::to_string(&json).map_or_else(|_| json.to_string(), |text| text.trim_end().to_owned()),
+    }
+}
+
+/// What kind of answer a question wants, in words.
+pub(super) fn kind(question: &Question) -> String {
+    let optional = if question.optional { ", may stay empty" } else { "" };
+    let kind = match question.kind {
+        Kind::String => "text".to_owned(),
+        Kind::Integer => {
+            let bound =
+                |limit: Option<i64>, word: &str| limit.map(|limit| format!(", {word} {limit}")).unwrap_or_default();
+            format!("whole number{}{}", bound(question.min, "at least"), bound(question.max, "at most"))
+        }
+        Kind::Quantity => "quantity such as 512Mi, 2Gi or 500m".to_owned(),
+        Kind::Hostname => "DNS name".to_owned(),
+        Kind::Port => "port".to_owned(),
+        Kind::Path => "path".to_owned(),
+        Kind::Choice => format!("one of {}", question.choices.join(", ")),
+        Kind::Boolean => "true or false".to_owned(),
+        Kind::Labels => "labels such as disk=ssd, separated by commas".to_owned(),
+        Kind::Secret => format!(
+            "{}{{env: NAME}}, {{file: PATH}} or {{secret: NAME}}",
+            if question.generates() { "generate, " } else { "" }
+        ),
+    };
+    format!("{kind}{optional}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answers::{from_flags, parse_file};
+    use crate::catalog::load;
+
+    fn catalog() -> Catalog {
+        load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap()
+    }
+
+    const FLAGS: [&str; 5] = [
+        "livy.image=r.site/livy",
+        "livy.image_tag=007",
+        "platform.pull_secret=file:/tmp/a b#c.json",
+        "sample.greeting=yes: \"no\" # 'maybe'",
+        "sample.token=secret:vault/token",
+    ];
+
+    fn answers(profile: Option<&str>) -> Answers {
+        let layer = from_flags(&FLAGS.map(str::to_owned)).unwrap();
+        Draft::new(&catalog(), &[layer], None, profile).unwrap().finish().unwrap()
+    }
+
+    fn again(text: &str) -> Answers {
+        let file = parse_file("answers.yaml", text, LayerKind::File).unwrap();
+        let draft = Draft::new(&catalog(), &[file.layer], file.components.as_deref(), file.profile.as_deref());
+        draft.unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn a_recorded_file_gives_the_same_answers_and_the_same_file_again() {
+        for profile in [None, Some("small"), Some("standard")] {
+            let first = answers(profile);
+            let text = recorded(&catalog(), &first).unwrap();
+            let second = again(&text);
+            assert_eq!(first.json(), second.json());
+            assert_eq!((&first.components, &first.profile), (&second.components, &second.profile));
+            assert_eq!(recorded(&catalog(), &second).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn an_example_says_everything_and_changes_nothing() {
+        let catalog = catalog();
+        let ids = std::iter::once("platform").chain(catalog.components.keys().map(String::as_str));
+        let ids: Vec<String> = ids.flat_map(|id| catalog.questions(id)).map(|question| question.id).collect();
+        for language in ["en", "ru"] {
+            let text = example(&catalog, None, None, language).unwrap();
+            let file = parse_file("answers.yaml", &text, LayerKind::File).unwrap();
+            assert_eq!(file.layer.answers, [], "all is commented out");
+            // Without the marks it is as good as the defaults, needed answers apart.
+            let bare: String = text.lines().map(|line| uncommented(line, &ids) + "\n").collect();
+            let text = bare.replace("  image:\n  ", "  image: r\n  ").replace("  image_tag:\n", "  image_tag: t\n");
+            let second = again(&text);
+            let flags = from_flags(&["livy.image=r".to_owned(), "livy.image_tag=t".to_owned()]).unwrap();
+            let first = Draft::new(&catalog, &[flags], None, None).unwrap().finish().unwrap();
+            assert_eq!(first.json(), second.json(), "{text}");
+        }
+    }
+
+    /// A line whose answer is commented out, without the mark.
+    fn uncommented(line: &str, ids: &[String]) -> String {
+        let is_answer = |rest: &&str| rest.split_once(':').is_some_and(|(key, _)| ids.iter().any(|id| id == key));
+        let answer = line.strip_prefix("  # ").filter(is_answer);
+        answer.map_or_else(|| line.to_owned(), |answer| format!("  {answer}"))
+    }
+
+    #[test]
+    fn what_a_profile_says_stands_in_the_example() {
+        let text = example(&catalog(), Some(&["hdfs".to_owned()]), Some("standard"), "en").unwrap();
+        assert!(text.contains("\nprofile: standard\n") && text.contains("\n  replication: 3\n"), "{text}");
+        assert!(text.contains("\ncomponents: [hdfs]\n") && !text.contains("livy:"), "{text}");
+        let error = example(&catalog(), None, Some("smal"), "en").unwrap_err().to_string();
+        assert!(error.ends_with("did you mean `small`?"), "{error}");
+    }
+}

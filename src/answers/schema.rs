@@ -1,0 +1,112 @@
+//! The JSON Schema of an answers file, for editors.
+
+use serde_json::{Map, Value, json};
+
+use crate::catalog::{Catalog, Kind, Question};
+
+/// A schema (draft 2020-12) of the answers files that fit this catalog, texts in this language.
+#[must_use]
+pub fn schema(catalog: &Catalog, language: &str) -> Value {
+    let ids: Vec<&str> = catalog.components.keys().map(String::as_str).collect();
+    let mut properties = Map::new();
+    properties.insert(
+        "components".to_owned(),
+        json!({
+            "description": "only these components, and what they require",
+            "type": "array", "uniqueItems": true, "items": {"enum": ids},
+        }),
+    );
+    let profiles: Vec<&str> = catalog.profiles.keys().map(String::as_str).collect();
+    properties.insert("profile".to_owned(), json!({"description": "sizes that go together", "enum": profiles}));
+    let mut dotted = Map::new();
+    for id in std::iter::once("platform").chain(ids) {
+        let mut answers = Map::new();
+        for question in catalog.questions(id) {
+            let schema = answer(&question, language);
+            dotted.insert(format!("{id}.{}", question.id), schema.clone());
+            answers.insert(question.id, schema);
+        }
+        let title = catalog.components.get(id).map(|component| component.title.of(language));
+        properties.insert(
+            id.to_owned(),
+            json!({"title": title, "type": ["object", "null"], "additionalProperties": false, "properties": answers}),
+        );
+    }
+    // `livy.memory: 1Gi` is as good as `livy: {memory: 1Gi}`.
+    properties.extend(dotted);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Answers for windlass",
+        "type": ["object", "null"],
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+fn answer(question: &Question, language: &str) -> Value {
+    let mut schema = Map::new();
+    let mut set = |key: &str, value: Value| schema.insert(key.to_owned(), value);
+    let words = question.title.of(language);
+    let help = question.help.as_ref().map(|help| help.of(language));
+    set("description", json!(help.map_or_else(|| words.to_owned(), |help| format!("{words}. {help}"))));
+    // Numbers are read as the text that they are where a text is wanted, such as a tag.
+    let text = || json!(["string", "number"]);
+    match question.kind {
+        Kind::Integer | Kind::Port => {
+            let (min, max) = match question.kind {
+                Kind::Port => (Some(1), Some(65535)),
+                _ => (question.min, question.max),
+            };
+            set("type", json!("integer"));
+            min.map(|min| set("minimum", json!(min)));
+            max.map(|max| set("maximum", json!(max)));
+        }
+        Kind::Boolean => {
+            set("type", json!("boolean"));
+        }
+        Kind::Choice => {
+            set("enum", json!(question.choices));
+        }
+        Kind::Quantity => {
+            set("type", text());
+            set("pattern", json!("^[0-9]*\\.?[0-9]+(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"));
+        }
+        Kind::Hostname => {
+            set("type", text());
+            set("pattern", json!("^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"));
+        }
+        Kind::Labels => {
+            set("type", json!("string"));
+            set("pattern", json!("^[^=,]+=[^=,]*(,[^=,]+=[^=,]*)*$"));
+        }
+        Kind::String | Kind::Path => {
+            set("type", text());
+        }
+        Kind::Secret => {
+            let named = |key: &str, what: &str| {
+                let name = json!({"type": "string", "minLength": 1, "description": what});
+                json!({"type": "object", "additionalProperties": false, "required": [key], "properties": {key: name}})
+            };
+            let words =
+                if question.generates() { "^(generate|(env|file|secret):.+)$" } else { "^(env|file|secret):.+$" };
+            set(
+                "anyOf",
+                json!([
+                    named("env", "an environment variable"),
+                    named("file", "a file"),
+                    named("secret", "a Secret: name, or namespace/name"),
+                    {"type": "string", "pattern": words},
+                ]),
+            );
+        }
+    }
+    if let Some(default) =
+        question.default.as_ref().filter(|default| !default.as_str().is_some_and(|text| text.contains('{')))
+    {
+        schema.insert("default".to_owned(), default.clone());
+    }
+    if question.optional {
+        return json!({"anyOf": [Value::Object(schema), {"type": "null"}]});
+    }
+    Value::Object(schema)
+}

@@ -1,0 +1,85 @@
+//! `windlass answers`: files of answers, without a cluster.
+
+use std::path::Path;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::install::save;
+use super::output::Output;
+use super::session;
+use crate::answers::{FileError, Given, LayerKind, example, scan_file, schema};
+use crate::catalog::Catalog;
+use crate::cli::{AnswersCommand, Global};
+use crate::model::yaml::Finding;
+
+pub(super) fn answers(global: &Global, command: &AnswersCommand, output: &Output) -> Result<Exit, Failed> {
+    let catalog = session::load_catalog(global)?;
+    let language = session::language(global);
+    match command {
+        AnswersCommand::Init { file, components, profile } => {
+            let text = example(&catalog, components.as_deref(), profile.as_deref(), language);
+            let text = text.map_err(|error| match error {
+                FileError::Answers(error) => session::wrong(error),
+                FileError::Template(error) => Failed::new(Exit::Unexpected, error),
+            })?;
+            match file {
+                None => output.text(&text)?,
+                Some(path) => {
+                    save(path, &text)?;
+                    output.remark(&format!("{} is written; `windlass answers check` looks at it", path.display()));
+                }
+            }
+        }
+        AnswersCommand::Schema => {
+            let text = serde_json::to_string_pretty(&schema(&catalog, language)).or_exit(Exit::Unexpected)?;
+            output.text(&format!("{text}\n"))?;
+        }
+        AnswersCommand::Check { file } => return check(global, file, &catalog, output),
+    }
+    Ok(Exit::Done)
+}
+
+/// What `answers check` found, as `--json` has it.
+#[derive(serde::Serialize)]
+struct Checked {
+    file: String,
+    mistakes: Vec<String>,
+    missing: Vec<String>,
+}
+
+fn check(global: &Global, path: &Path, catalog: &Catalog, output: &Output) -> Result<Exit, Failed> {
+    let name = path.display().to_string();
+    let (mut file, mut form) = scan_file(&name, &session::read(path)?, LayerKind::File).or_exit(Exit::BadInput)?;
+    form.0.extend(file.known(catalog).0);
+    let mut given = Given::default();
+    given.take(file);
+    if let Some(folder) = session::sandbox(global) {
+        session::sandbox_answers(&mut given, &folder)?;
+    }
+    let draft = given.draft(catalog).map_err(session::wrong)?;
+    let mut mistakes: Vec<Finding> = draft.problems.into_iter().map(|(_, finding)| finding).chain(form.0).collect();
+    mistakes.sort_by_key(|finding| finding.pos);
+    let found = Checked {
+        file: name,
+        mistakes: mistakes.iter().map(ToString::to_string).collect(),
+        missing: draft.missing.iter().map(ToString::to_string).collect(),
+    };
+    if output.json {
+        output.value(&found)?;
+    } else {
+        for (what, lines) in [("mistakes", &found.mistakes), ("answers that are missing", &found.missing)] {
+            if !lines.is_empty() {
+                let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+                output.text(&format!("{what}:\n{lines}"))?;
+            }
+        }
+        if found.mistakes.is_empty() && found.missing.is_empty() {
+            let components = draft.answers.components.join(", ");
+            output.text(&format!("{}: all answers are good and none is missing, for {components}\n", found.file))?;
+        }
+    }
+    Ok(match (found.mistakes.is_empty(), found.missing.is_empty()) {
+        (true, true) => Exit::Done,
+        (true, false) => Exit::Missing,
+        _ => Exit::BadInput,
+    })
+}

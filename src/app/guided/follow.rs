@@ -1,0 +1,148 @@
+//! What happens in the cluster while a run goes on: its pods, and the logs and events of the step that is looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::Value;
+
+use super::world::{World, pod_row};
+use crate::driver::kube::Cluster;
+use crate::model::cluster::{PodState, ReleaseKey};
+use crate::plan::{Plan, Step};
+use crate::render::tui::News;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// How many lines of a container are looked at each time; what comes faster is not shown, but kept in the cluster.
+const LINES: u32 = 40;
+
+/// Where the pods of a plan's steps are.
+pub(super) struct Places {
+    namespaces: Vec<String>,
+    /// Step to its component's release.
+    releases: BTreeMap<String, ReleaseKey>,
+}
+
+impl Places {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut namespaces = BTreeSet::new();
+        let mut of_component: BTreeMap<&str, &ReleaseKey> = BTreeMap::new();
+        for action in &plan.actions {
+            if let Step::Release { key, .. } | Step::Ready { key } = &action.step {
+                namespaces.insert(key.namespace.clone());
+                of_component.insert(&action.component, key);
+            }
+        }
+        let releases = plan
+            .actions
+            .iter()
+            .filter_map(|action| Some((action.id.clone(), (*of_component.get(action.component.as_str())?).clone())));
+        Self { releases: releases.collect(), namespaces: namespaces.into_iter().collect() }
+    }
+}
+
+/// What was shown of a step already.
+#[derive(Default)]
+struct Seen {
+    /// Container to the end of its log, as it was looked at last.
+    tails: BTreeMap<String, Vec<String>>,
+    events: BTreeSet<String>,
+}
+
+/// Looks until it is ended.
+pub(super) async fn follow(world: World, cluster: Cluster, places: Places) {
+    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    loop {
+        let lists = places.namespaces.iter().map(|namespace| cluster.pods(namespace, ""));
+        // What cannot be seen now is looked for again.
+        let pods: Vec<PodState> = join_all(lists).await.into_iter().flatten().flatten().collect();
+        if let Some(step) = world.looked_at()
+            && let Some(key) = places.releases.get(&step)
+        {
+            let seen = seen.entry(step.clone()).or_default();
+            let ours = pods.iter().filter(|pod| belongs(pod, key));
+            let mut lines = events(&cluster, key, ours.clone(), seen).await;
+            for pod in ours {
+                lines.extend(logs(&cluster, pod, seen).await);
+            }
+            if !lines.is_empty() {
+                world.tell(News::Lines(step, lines));
+            }
+        }
+        world.tell(News::Pods(pods.into_iter().map(pod_row).collect()));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn belongs(pod: &PodState, key: &ReleaseKey) -> bool {
+    pod.namespace == key.namespace && pod.labels.get("app.kubernetes.io/instance").is_some_and(|name| *name == key.name)
+}
+
+/// The lines of a pod's containers that were not shown yet.
+async fn logs(cluster: &Cluster, pod: &PodState, seen: &mut Seen) -> Vec<String> {
+    let mut lines = Vec::new();
+    for container in &pod.containers {
+        let name = format!("{}/{}", pod.name, container.name);
+        let tail = cluster.pod_logs_tail(&pod.namespace, &pod.name, Some(&container.name), LINES).await;
+        let tail = tail.unwrap_or_default();
+        let before = seen.tails.get(&name).map(Vec::as_slice).unwrap_or_default();
+        // The end of a pod's name tells it from its brothers.
+        let short = pod.name.rsplit('-').next().unwrap_or(&pod.name);
+        lines.extend(fresh(before, &tail).iter().map(|line| format!("{}/{short}: {line}", container.name)));
+        if !tail.is_empty() {
+            seen.tails.insert(name, tail);
+        }
+    }
+    lines
+}
+
+/// What is new at the end of a log, of which the end before is known: it goes on where that ended.
+fn fresh<'a>(before: &[String], now: &'a [String]) -> &'a [String] {
+    let from = (0..=before.len()).find(|at| now.starts_with(&before[*at..])).unwrap_or(before.len());
+    &now[before.len() - from..]
+}
+
+/// Events of these pods, and of the workloads that are named like the release, that were not shown yet.
+async fn events<'a>(
+    cluster: &Cluster,
+    key: &ReleaseKey,
+    pods: impl Iterator<Item = &'a PodState>,
+    seen: &mut Seen,
+) -> Vec<String> {
+    let pods: Vec<&str> = pods.map(|pod| pod.name.as_str()).collect();
+    let found = cluster.list("Event", Some(&key.namespace)).await.unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let ours = found.into_iter().filter_map(|event| {
+        // The API has two groups of events, with other names for the same.
+        let about = if event["regarding"].is_null() { &event["involvedObject"] } else { &event["regarding"] };
+        let message = if event["note"].is_null() { &event["message"] } else { &event["note"] };
+        let name = text(&about["name"]);
+        let named = pods.contains(&name.as_str()) || name == key.name || name.starts_with(&format!("{}-", key.name));
+        let id = format!("{}{}", text(&event["metadata"]["name"]), event["count"]);
+        let told = format!("event: {} {name}: {}: {}", text(&about["kind"]), text(&event["reason"]), text(message));
+        (named && seen.events.insert(id)).then_some(told)
+    });
+    ours.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_goes_on_where_it_ended() {
+        let lines = |text: &str| -> Vec<String> { text.chars().map(String::from).collect() };
+        for (before, now, new) in [
+            ("", "ab", "ab"),
+            ("ab", "abc", "c"),
+            ("ab", "bc", "c"),
+            ("A", "ABA", "BA"),
+            ("ab", "xy", "xy"),
+            ("ab", "ab", ""),
+        ] {
+            assert_eq!(fresh(&lines(before), &lines(now)), lines(new), "{before} {now}");
+        }
+    }
+}

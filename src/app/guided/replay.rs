@@ -1,0 +1,147 @@
+//! A run that was recorded, shown again on the screen that it was, or could have been, watched on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::Event as TerminalEvent;
+use jiff::Timestamp;
+
+use super::inputs::{Heard, Inputs, Kind};
+use crate::answers::Given;
+use crate::app::exit::{Exit, Failed, OrExit as _};
+use crate::app::output::Output;
+use crate::app::{journal, session};
+use crate::cli::{Global, ReplayArgs};
+use crate::event::Envelope;
+use crate::render::tui::{Input, Intent, News, RunView, Screen, State, Tui, leaves, picture, update};
+
+/// No pause between two events is shown for longer: people wait for what comes, not for what came.
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// `windlass replay`.
+pub(in crate::app) async fn replay(global: &Global, args: &ReplayArgs, output: &Output) -> Result<Exit, Failed> {
+    let events = events(&args.run)?;
+    let size = args.size.unwrap_or((100, 30));
+    let mut state = state(global, args.ascii, size)?;
+    if let Some(file) = &args.picture {
+        let until = args.at.unwrap_or(f64::MAX);
+        for event in events.iter().take_while(|event| seconds(&events, event) <= until) {
+            state.now = event.at.as_millisecond();
+            tell(&mut state, event);
+        }
+        state.look.color = true;
+        std::fs::write(file, picture(&state, size))
+            .map_err(|error| anyhow::Error::new(error).context(format!("failed to write {}", file.display())))
+            .or_exit(Exit::BadInput)?;
+        return Ok(Exit::Done);
+    }
+    if !super::possible(global) {
+        let text = format!("there is no terminal to replay on: `windlass runs {}` tells the same in lines", args.run);
+        return Err(Failed::text(Exit::Missing, text));
+    }
+    let inputs = Inputs::new();
+    let mut tui = Tui::enter().or_exit(Exit::Unexpected)?;
+    state.size = tui.size().or_exit(Exit::Unexpected)?;
+    let exit = play(&events, state, &mut tui, inputs, args.speed.max(0.01)).await.or_exit(Exit::Unexpected)?;
+    drop(tui);
+    output.text("")?;
+    Ok(exit)
+}
+
+/// The events of a run on this machine, `last` being the newest, or of a file.
+fn events(run: &str) -> Result<Vec<Envelope>, Failed> {
+    let path = Path::new(run);
+    let events = if path.is_file() {
+        let text = std::fs::read_to_string(path);
+        text.map(|text| text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    } else if run == "last" {
+        journal::list().and_then(|ids| ids.last().map_or_else(|| Ok(Vec::new()), |id| journal::read(id)))
+    } else {
+        journal::read(run)
+    };
+    let events: Vec<Envelope> = events
+        .map_err(|error| anyhow::Error::new(error).context(format!("failed to read the events of run {run}")))
+        .or_exit(Exit::BadInput)?;
+    if events.is_empty() {
+        let text = format!("run {run} has no events; `windlass runs` lists the runs of this machine");
+        return Err(Failed::text(Exit::BadInput, text));
+    }
+    Ok(events)
+}
+
+fn state(global: &Global, ascii: bool, size: (u16, u16)) -> Result<State, Failed> {
+    let catalog = Arc::new(session::load_catalog(global)?);
+    let look = super::look(global, ascii);
+    let mut state = State::new(look, size, catalog, Given::default(), |_| false).map_err(session::wrong)?;
+    let mut run = RunView::new(Default::default(), None);
+    run.recorded = true;
+    update(&mut state, Input::News(Box::new(News::Begun(Box::new(run)))));
+    Ok(state)
+}
+
+fn tell(state: &mut State, event: &Envelope) {
+    update(state, Input::News(Box::new(News::Event(event.clone()))));
+}
+
+/// Seconds from the first event to this.
+fn seconds(events: &[Envelope], event: &Envelope) -> f64 {
+    events.first().map_or(0.0, |first| (event.at - first.at).total(jiff::Unit::Second).unwrap_or(0.0))
+}
+
+/// Plays events at their own pace, or faster; keys look around as in a run. Ends with q or Ctrl-C.
+async fn play(
+    events: &[Envelope],
+    mut state: State,
+    tui: &mut Tui,
+    mut inputs: Inputs,
+    speed: f64,
+) -> std::io::Result<Exit> {
+    let mut left = events.iter().peekable();
+    let mut last = events.first().map(|event| event.at);
+    let due = |next: Option<&&Envelope>, last: Option<Timestamp>| {
+        let real = next.zip(last).map_or(0.0, |(next, last)| (next.at - last).total(jiff::Unit::Second).unwrap_or(0.0));
+        let pause = next.map(|_| Duration::from_secs_f64((real / speed).max(0.0)).min(LONGEST));
+        tokio::time::Instant::now() + pause.unwrap_or(LONGEST)
+    };
+    let mut next = due(left.peek(), last);
+    loop {
+        tui.draw(&state)?;
+        tokio::select! {
+            () = tokio::time::sleep_until(next) => {
+                if let Some(event) = left.next() {
+                    last = Some(event.at);
+                    // The clock of the run, not that of today.
+                    state.now = event.at.as_millisecond();
+                    tell(&mut state, event);
+                }
+                next = due(left.peek(), last);
+            }
+            heard = inputs.next() => match heard {
+                Heard::Terminal(TerminalEvent::Key(key)) if leaves(&state, key) => return Ok(Exit::Done),
+                Heard::Terminal(TerminalEvent::Key(key)) => {
+                    for intent in update(&mut state, Input::Key(key)) {
+                        match intent {
+                            Intent::Suspend => tui.suspend()?,
+                            Intent::Copy(text) => tui.copy(&text)?,
+                            // There is nothing to do anything to.
+                            _ => {}
+                        }
+                    }
+                    // Nothing is asked about it, either, and there are no other screens.
+                    state.overlay = state.overlay.filter(|overlay| overlay.is_help());
+                    if !matches!(state.screen, Screen::Run | Screen::Summary) {
+                        state.screen = Screen::Run;
+                    }
+                }
+                Heard::Terminal(TerminalEvent::Resize(columns, rows)) => {
+                    update(&mut state, Input::Resize(columns, rows));
+                }
+                Heard::Terminal(_) => {}
+                Heard::Signal(Kind::Stop) => tui.suspend()?,
+                Heard::Signal(Kind::Continue) => tui.resume()?,
+                Heard::Signal(Kind::End | Kind::HungUp) | Heard::Gone => return Ok(Exit::Stopped),
+            },
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! What the screens want of the world, done in tasks of their own; news come back.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::follow::{Places, follow};
+use super::places::{Place, ask, places, site};
+use crate::answers::{Answer, Answers, Draft, Given, recorded, resolve};
+use crate::app::exit::{Exit, Failed, OrExit as _};
+use crate::app::install::{self, Begun};
+use crate::app::output::Output;
+use crate::app::turn::Turn;
+use crate::app::{diff, preflight, session, status};
+use crate::catalog::{Catalog, Kind};
+use crate::cli::{Global, GuideArgs, StatusArgs};
+use crate::driver::kube::Cluster;
+use crate::driver::state_store;
+use crate::model::cluster::PodState;
+use crate::model::preflight::Report;
+use crate::plan::{self, Plan};
+use crate::render::tui::{Connected, Intent, News, Planned, PodRow, RunView};
+
+/// The cluster that was chosen, and how it is meant.
+#[derive(Clone)]
+struct Chosen {
+    global: Global,
+    cluster: Cluster,
+}
+
+/// What the tasks share.
+#[derive(Clone)]
+pub(super) struct World {
+    global: Global,
+    args: GuideArgs,
+    catalog: Arc<Catalog>,
+    news: UnboundedSender<News>,
+    output: Arc<Output>,
+    shared: Arc<Mutex<Shared>>,
+    /// Cancelled when nobody wants to know any more.
+    closed: CancellationToken,
+}
+
+#[derive(Default)]
+struct Shared {
+    places: Vec<Place>,
+    chosen: Option<Chosen>,
+    /// Cancelled to stop the run that goes on.
+    running: Option<CancellationToken>,
+    /// How the last run ended.
+    exit: Option<Exit>,
+    /// The step whose logs are looked at.
+    looked_at: Option<String>,
+    /// How many clusters were chosen, and plans asked for: only the last is wanted.
+    connects: u64,
+    plans: u64,
+    /// How many runs were begun: the next may be wanted before the last has quite ended.
+    runs: u64,
+    /// The answers file that was written from here.
+    wrote: Option<PathBuf>,
+    /// Looks at pods and logs until the next run begins.
+    follower: Option<AbortHandle>,
+}
+
+/// What is to be run.
+struct Wish {
+    given: Given,
+    waived: Vec<String>,
+    without: Vec<String>,
+    before: Option<String>,
+    agreed: Option<Box<Plan>>,
+}
+
+impl World {
+    pub(super) fn new(
+        global: &Global,
+        args: &GuideArgs,
+        catalog: Arc<Catalog>,
+        news: UnboundedSender<News>,
+        output: &Output,
+    ) -> Self {
+        let output = Arc::new(output.to_screens(news.clone()));
+        Self {
+            global: global.clone(),
+            args: args.clone(),
+            catalog,
+            news,
+            output,
+            shared: Arc::default(),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// Whether a run goes on.
+    pub(super) fn is_running(&self) -> bool {
+        self.shared().running.is_some()
+    }
+
+    /// The step whose logs are looked at.
+    pub(super) fn looked_at(&self) -> Option<String> {
+        self.shared().looked_at.clone()
+    }
+
+    /// The answers file that was written from here.
+    pub(super) fn wrote(&self) -> Option<PathBuf> {
+        self.shared().wrote.clone()
+    }
+
+    /// How the last run ended, if there was one.
+    pub(super) fn exit(&self) -> Option<Exit> {
+        self.shared().exit
+    }
+
+    /// Removes what would stay on this machine when the process ends at once: the kubeconfig.
+    pub(super) fn sweep(&mut self) {
+        if let Some(chosen) = &self.shared().chosen {
+            // The next run sweeps what cannot be removed now.
+            let _ = std::fs::remove_dir_all(chosen.cluster.private_dir().path());
+        }
+    }
+
+    fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tell(&self, news: News) {
+        // With the screens gone there is nobody to tell.
+        let _ = self.news.send(news);
+    }
+
+    /// Ends what is asked, and does not run.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
+        if let Some(follower) = self.shared().follower.take() {
+            follower.abort();
+        }
+    }
+
+    /// Does something apart from the screens, which hear of it if it breaks off.
+    fn apart<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static) {
+        let (task, world) = (apart(&self.closed, make), self.clone());
+        tokio::spawn(async move {
+            if let Err(error) = task.await
+                && error.is_panic()
+            {
+                world.shared().running = None;
+                world.tell(News::NotBegun(vec![format!("windlass itself has failed: {error}")]));
+            }
+        });
+    }
+
+    /// Begins what is wanted.
+    pub(super) fn perform(&self, intent: Intent) {
+        let world = self.clone();
+        match intent {
+            Intent::Targets => self.apart(move || async move { world.targets().await }),
+            Intent::Connect(row) => {
+                let number = {
+                    let mut shared = self.shared();
+                    shared.connects += 1;
+                    shared.connects
+                };
+                self.apart(move || async move {
+                    let connected = world.connect(row).await;
+                    let mut shared = world.shared();
+                    // Another was chosen meanwhile, or is being installed on.
+                    if shared.connects != number || shared.running.is_some() {
+                        return;
+                    }
+                    let connected = connected.map(|(chosen, connected)| {
+                        shared.chosen = Some(chosen);
+                        Box::new(connected)
+                    });
+                    drop(shared);
+                    world.tell(News::Connected(connected.map_err(|failed| failed.chain())));
+                });
+            }
+            Intent::Preflight(given, waived) => self.apart(move || async move {
+                let report = world.preflight(&given, &waived).await.map_err(|failed| failed.chain());
+                world.tell(News::Report(report));
+            }),
+            Intent::Plan(given, waived) => {
+                let number = {
+                    let mut shared = self.shared();
+                    shared.plans += 1;
+                    shared.plans
+                };
+                self.apart(move || async move {
+                    let planned = world.plan(&given, &waived).await.map(Box::new).map_err(|failed| failed.chain());
+                    if world.shared().plans == number {
+                        world.tell(News::Planned(planned));
+                    }
+                });
+            }
+            Intent::Registry(given) => self.apart(move || async move {
+                let told = world.registry(&given).await.map_err(|failed| failed.chain());
+                world.tell(News::Registry(told));
+            }),
+            Intent::Run { given, waived, without, before, agreed } => {
+                let wish = Wish { given, waived, without, before, agreed };
+                let cancel = CancellationToken::new();
+                let number = {
+                    let mut shared = self.shared();
+                    shared.runs += 1;
+                    shared.running = Some(cancel.clone());
+                    shared.runs
+                };
+                self.apart(move || async move {
+                    let ended = world.run(wish, cancel).await;
+                    let mut shared = world.shared();
+                    if shared.runs == number {
+                        shared.running = None;
+                        shared.exit = ended.as_ref().ok().copied().or(shared.exit);
+                    }
+                    drop(shared);
+                    if let Err(failed) = ended {
+                        world.tell(News::NotBegun(failed.chain()));
+                    }
+                });
+            }
+            Intent::Stop => {
+                if let Some(cancel) = &self.shared().running {
+                    cancel.cancel();
+                }
+            }
+            Intent::LookAt(step) => self.shared().looked_at = Some(step),
+            // The loop does these itself.
+            Intent::Write(..) | Intent::Copy(_) | Intent::Suspend | Intent::Quit => {}
+        }
+    }
+
+    async fn targets(&self) {
+        let (found, wrong) = places(&self.global);
+        if let Some(wrong) = wrong {
+            self.tell(News::Remark(Failed::new(Exit::Unusable, wrong).chain().join(": ")));
+        }
+        self.shared().places.clone_from(&found);
+        self.tell(News::Targets(found.iter().map(|place| place.target.clone()).collect()));
+        let asked = found.into_iter().enumerate().map(|(row, place)| async move {
+            self.tell(News::Answered(row, ask(&place.global).await));
+        });
+        futures::future::join_all(asked).await;
+    }
+
+    async fn connect(&self, row: usize) -> Result<(Chosen, Connected), Failed> {
+        let place = self.shared().places.get(row).cloned();
+        let Some(Place { global, flags, .. }) = place else {
+            return Err(Failed::text(Exit::Unexpected, "there is no such cluster in the list"));
+        };
+        let given = session::given(&global, &self.args.answers, &self.catalog, None)?;
+        let cluster = session::connect(&global).await?;
+        // What may not be read is told by preflight, not here.
+        let state = state_store::load(&cluster).await.ok().flatten().unwrap_or_default();
+        let mut given = given;
+        // What is remembered of what is gone is no answer.
+        if !(state.components.is_empty() && state.begun.is_empty()) {
+            given.layers.push(session::installed(&state, &self.catalog)?);
+        }
+        let report =
+            status::report(&global, &StatusArgs::default(), &cluster).await.map(|(report, _)| report.components);
+        let connected = Connected {
+            info: cluster.info().clone(),
+            site: site(&cluster).await,
+            given,
+            flags,
+            installed: report.unwrap_or_default().into_iter().map(|row| (row.id, row.state)).collect(),
+        };
+        Ok((Chosen { global, cluster }, connected))
+    }
+
+    fn chosen(&self) -> Result<Chosen, Failed> {
+        self.shared().chosen.clone().ok_or_else(|| Failed::text(Exit::Unexpected, "no cluster was chosen"))
+    }
+
+    /// What an install with these answers would need. Where answers are still missing, something stands in for them:
+    /// the plan is made with the real ones, and asked about again.
+    async fn preflight(&self, given: &Given, waived: &[String]) -> Result<Report, Failed> {
+        let Chosen { global, cluster } = self.chosen()?;
+        let answers = filled(&self.catalog, given.draft(&self.catalog).map_err(session::wrong)?);
+        let resolved = resolve(&self.catalog, &answers).or_exit(Exit::BadInput)?;
+        let begun = Begun::on(cluster, resolved, String::new())?;
+        preflight::on(&begun, &global, waived).await
+    }
+
+    fn begin(&self, given: &Given) -> Result<(Global, Begun), Failed> {
+        let Chosen { global, cluster } = self.chosen()?;
+        let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
+        let resolved = session::resolved(&self.catalog, &answers)?;
+        let text = recorded(&self.catalog, &answers).or_exit(Exit::Unexpected)?;
+        Ok((global, Begun::on(cluster, resolved, text)?))
+    }
+
+    async fn plan(&self, given: &Given, waived: &[String]) -> Result<Planned, Failed> {
+        let (global, begun) = self.begin(given)?;
+        let observed = begun.look().await.map_err(install::unseen)?;
+        let diffs = diff::diffs(&begun.resolved, &observed, &begun.cluster, &global).await?;
+        let report = preflight::seen(&begun, &observed, &global, waived).await?;
+        let prepared = begun.planned(&observed, !self.args.no_verify);
+        let refused = install::refused(&prepared.downgrades);
+        Ok(Planned { plan: prepared.plan, diffs, report, refused })
+    }
+
+    async fn registry(&self, given: &Given) -> Result<String, Failed> {
+        let chosen = self.chosen()?;
+        let draft = given.draft(&self.catalog).map_err(session::wrong)?;
+        crate::app::registry::check(&self.catalog, &filled(&self.catalog, draft), &chosen.cluster).await
+    }
+
+    /// Writes the answers; what was there before, and is not from here, is kept beside them.
+    pub(super) fn write(&self, given: &Given, path: &Path) -> Result<(PathBuf, Option<PathBuf>), Vec<String>> {
+        let text = given.draft(&self.catalog).map(|draft| recorded(&self.catalog, &draft.answers));
+        let text = text.map_err(|error| vec![error.to_string()])?.map_err(|error| vec![error.to_string()])?;
+        let mut shared = self.shared();
+        let ours = shared.wrote.as_deref() == Some(path);
+        let old = match std::fs::read_to_string(path) {
+            Ok(before) if !ours && before != text => Some(PathBuf::from(format!("{}.old", path.display()))),
+            _ => None,
+        };
+        if let Some(old) = &old {
+            std::fs::rename(path, old).map_err(|error| vec![format!("failed to keep {}: {error}", old.display())])?;
+        }
+        install::save_over(path, &text).map_err(|failed| failed.chain())?;
+        shared.wrote = Some(path.to_owned());
+        Ok((path.to_owned(), old))
+    }
+
+    async fn run(&self, wish: Wish, cancel: CancellationToken) -> Result<Exit, Failed> {
+        let (global, begun) = self.begin(&wish.given)?;
+        let cluster = begun.cluster.clone();
+        let output = &*self.output;
+        let turn = Turn::watched("install", cancel)?.locked(&cluster, output).await?;
+        let prepared = async {
+            // Under the lock: another run may have ended since the plan was shown.
+            let observed = begun.look().await.map_err(install::unseen)?;
+            let report = preflight::seen(&begun, &observed, &global, &wish.waived).await?;
+            let mut prepared = begun.planned(&observed, !self.args.no_verify);
+            if let Some(why) = install::refused(&prepared.downgrades) {
+                return Err(Failed::text(Exit::Refused, why));
+            }
+            if let Some(more) = wish.agreed.as_ref().and_then(|agreed| plan::beyond(&prepared.plan, agreed)) {
+                let text = format!(
+                    "the cluster has changed since the plan was shown, which did not have {}: look at it again with r",
+                    more.title
+                );
+                return Err(Failed::text(Exit::Refused, text));
+            }
+            if report.errors > 0 {
+                let ids: Vec<&str> = report.findings.iter().filter(|one| !one.waived).map(|one| one.id).collect();
+                return Err(Failed::text(Exit::Preflight, format!("preflight found {}", ids.join(", "))));
+            }
+            if turn.cancel.is_cancelled() {
+                return Err(Failed::text(Exit::Stopped, "it was stopped before anything was done"));
+            }
+            let part = plan::without(&prepared.plan, &wish.without);
+            let whole = std::mem::replace(&mut prepared.plan, part);
+            let gone = |action: &&plan::Action| {
+                action.change != plan::Change::Nothing && prepared.plan.get(&action.id).is_none()
+            };
+            let left_out: Vec<String> = whole.actions.iter().filter(gone).map(|action| action.title.clone()).collect();
+            prepared.follows.clone_from(&wish.before);
+            let helm = match install::sends(&prepared.plan) {
+                true => Some(session::helm(&global, &prepared.cluster).await?),
+                false => None,
+            };
+            Ok((prepared, helm, left_out))
+        };
+        let (prepared, helm, left_out) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(failed) => {
+                turn.end().await;
+                return Err(failed);
+            }
+        };
+        let deadlines =
+            prepared.plan.actions.iter().map(|action| (action.id.clone(), action.deadline_seconds)).collect();
+        let mut view = RunView::new(deadlines, wish.before);
+        view.without = wish.without;
+        let whole = left_out.is_empty();
+        view.left_out = left_out;
+        self.tell(News::Begun(Box::new(view)));
+        // What failed is looked at after the run, too.
+        let follower = tokio::spawn(follow(self.clone(), cluster, Places::new(&prepared.plan))).abort_handle();
+        if let Some(last) = self.shared().follower.replace(follower) {
+            last.abort();
+        }
+        let exit = install::execute(prepared, helm, turn, &global, output).await?;
+        // What was left out is not installed.
+        Ok(if exit == Exit::Done && !whole { Exit::Failed } else { exit })
+    }
+}
+
+/// A pod as the screens show it.
+pub(super) fn pod_row(pod: PodState) -> PodRow {
+    let reason = pod.containers.iter().find_map(|container| container.reason.clone());
+    PodRow {
+        ready: (pod.containers.iter().filter(|container| container.ready).count(), pod.containers.len()),
+        restarts: pod.containers.iter().map(|container| container.restarts).sum(),
+        reason: reason.filter(|_| !pod.ready).unwrap_or_default(),
+        namespace: pod.namespace,
+        name: pod.name,
+        phase: pod.phase,
+    }
+}
+
+/// Runs a future on a thread of its own, so that nothing that takes its time keeps a frame waiting, until it is closed.
+/// What it spawns runs with everything else.
+pub(super) fn apart<F: Future<Output = ()>>(
+    closed: &CancellationToken,
+    make: impl FnOnce() -> F + Send + 'static,
+) -> JoinHandle<()> {
+    let (runtime, closed) = (tokio::runtime::Handle::current(), closed.clone());
+    tokio::task::spawn_blocking(move || runtime.block_on(closed.run_until_cancelled(make())).unwrap_or_default())
+}
+
+/// Answers in which something stands for what is still missing.
+fn filled(catalog: &Catalog, draft: Draft) -> Answers {
+    let mut answers = draft.answers;
+    for missing in draft.missing {
+        let id = missing.id;
+        let question = catalog.questions(&id.component).into_iter().find(|question| question.id == id.question);
+        let answer = match question.as_ref().map(|question| question.kind) {
+            Some(Kind::Integer | Kind::Port) => Answer::Int(question.and_then(|question| question.min).unwrap_or(1)),
+            Some(Kind::Boolean) => Answer::Bool(false),
+            Some(Kind::Secret) | None => Answer::Empty,
+            Some(_) => Answer::Text("unanswered".to_owned()),
+        };
+        answers.values.insert(id, (answer, crate::answers::LayerKind::Catalog));
+    }
+    answers
+}

@@ -1,0 +1,48 @@
+//! Whether a site's registry has the images, asked from this machine.
+
+use futures::future::join_all;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use crate::answers::{Answer, Answers, image_references};
+use crate::catalog::Catalog;
+use crate::driver::kube::Cluster;
+use crate::driver::registry::{has, login, parts};
+use crate::driver::secrets;
+
+/// Asks the registry that the answers name for every image; says that all are there, or which are not. Registries that
+/// were not named are public, and not asked: a site may have no way to them from here.
+pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluster) -> Result<String, Failed> {
+    let Some(registry) = answers.get("platform", "registry").text() else {
+        return Ok("public registries are not asked from here: each node pulls by itself".to_owned());
+    };
+    let host = registry.split('/').next().unwrap_or(registry);
+    let config = match answers.get("platform", "pull_secret") {
+        // Each namespace has one of its own, and may not have it yet: asked without.
+        Answer::Secret(reference) if reference.is_in_place() => None,
+        Answer::Secret(reference) => Some(secrets::docker_config(reference, cluster).await.or_exit(Exit::BadInput)?),
+        _ => None,
+    };
+    let known = config.as_ref().and_then(|config| login(config, host));
+    let images = image_references(catalog, answers);
+    let ours: Vec<&String> =
+        images.iter().filter(|image| parts(image).is_some_and(|(known, ..)| known == host)).collect();
+    if ours.is_empty() {
+        let text = format!("no image comes from {host}: is `{registry}` a registry, as host:port or host/path?");
+        return Err(Failed::text(Exit::BadInput, text));
+    }
+    let mut missing = Vec::new();
+    for (image, answer) in ours.iter().zip(join_all(ours.iter().map(|image| has(image, known.as_ref()))).await) {
+        if !answer.or_exit(Exit::Unusable)? {
+            missing.push(image.as_str());
+        }
+    }
+    let others: Vec<&str> = images.iter().filter(|image| !ours.contains(image)).map(String::as_str).collect();
+    let others = match others.is_empty() {
+        true => String::new(),
+        false => format!("; not from there, and not asked for: {}", others.join(", ")),
+    };
+    if missing.is_empty() {
+        return Ok(format!("{host} has all {} images{others}", ours.len()));
+    }
+    Err(Failed::text(Exit::BadInput, format!("{host} does not have {}", missing.join(", "))))
+}

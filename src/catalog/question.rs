@@ -1,0 +1,227 @@
+//! What is asked: questions, what must hold between their answers, and texts in the user's language.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A text for people: one, or one per language.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// The same in every language.
+    One(String),
+    /// By language; `en` is always there.
+    ByLanguage(BTreeMap<String, String>),
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::One(String::new())
+    }
+}
+
+impl Text {
+    /// The English text.
+    #[must_use]
+    pub fn en(&self) -> &str {
+        self.of("en")
+    }
+
+    /// The text in a language, English where it has none.
+    #[must_use]
+    pub fn of(&self, language: &str) -> &str {
+        match self {
+            Self::One(text) => text,
+            Self::ByLanguage(texts) => texts.get(language).or_else(|| texts.get("en")).map_or("", String::as_str),
+        }
+    }
+
+    /// Whether it can be read by whoever reads this language only.
+    #[must_use]
+    pub fn speaks(&self, language: &str) -> bool {
+        match self {
+            Self::One(_) => true,
+            Self::ByLanguage(texts) => texts.contains_key(language),
+        }
+    }
+}
+
+/// The type of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Any text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A Kubernetes quantity, such as `512Mi`.
+    Quantity,
+    /// A DNS name.
+    Hostname,
+    /// A TCP port.
+    Port,
+    /// A path in a file system or in HDFS.
+    Path,
+    /// One of `choices`.
+    Choice,
+    /// `true` or `false`.
+    Boolean,
+    /// Labels of nodes, such as `disk=ssd,zone=a`.
+    Labels,
+    /// A reference to a secret; the value itself is never an answer.
+    Secret,
+}
+
+/// Things of the cluster whose names are offered as answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suggest {
+    /// Its StorageClasses.
+    StorageClasses,
+    /// Its IngressClasses.
+    IngressClasses,
+    /// Labels that its nodes carry.
+    NodeLabels,
+}
+
+/// Something the user can decide.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// `[a-z][a-z0-9_]*`.
+    pub id: String,
+    /// The question, short.
+    pub title: Text,
+    /// The type of the answer.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The answer if none is given; a text may be a template over `answers`.
+    #[serde(default)]
+    pub default: Option<serde_json::Value>,
+    /// Whether it may stay empty.
+    #[serde(default)]
+    pub optional: bool,
+    /// More words.
+    #[serde(default)]
+    pub help: Option<Text>,
+    /// Heading under which screens show it.
+    #[serde(default)]
+    pub group: Option<Text>,
+    /// What the cluster has that could be the answer.
+    #[serde(default)]
+    pub suggest: Option<Suggest>,
+    /// Allowed answers of a choice.
+    #[serde(default)]
+    pub choices: Vec<String>,
+    /// Smallest integer.
+    #[serde(default)]
+    pub min: Option<i64>,
+    /// Largest integer.
+    #[serde(default)]
+    pub max: Option<i64>,
+}
+
+impl Question {
+    /// Whether windlass makes the secret where none is named: `default: generate`.
+    #[must_use]
+    pub fn generates(&self) -> bool {
+        self.kind == Kind::Secret && self.default.as_ref().is_some_and(|default| default == "generate")
+    }
+}
+
+/// Something that must hold between answers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// An expression over `answers`, true where all is well.
+    pub that: String,
+    /// The questions of the component that it is about; the first is where it is told.
+    pub about: Vec<String>,
+    /// What is wrong where it is not.
+    pub say: Text,
+}
+
+impl Rule {
+    /// The expression as a template, which says what it names.
+    #[must_use]
+    pub fn template(&self) -> String {
+        format!("{{{{ {} }}}}", self.that)
+    }
+}
+
+/// A set of answers that goes together, such as sizes for a kind of site.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name.
+    pub id: String,
+    /// Its name for people.
+    pub title: Text,
+    /// What it is for.
+    pub help: Option<Text>,
+    /// The file that it came from, for messages.
+    pub file: String,
+    /// Its answers and where each stands.
+    pub answers: Vec<(QuestionId, crate::model::yaml::Pos, crate::model::yaml::Node)>,
+}
+
+/// The full name of a question: `<component>.<question>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuestionId {
+    /// `platform` or a component's id.
+    pub component: String,
+    /// The question's id.
+    pub question: String,
+}
+
+impl QuestionId {
+    /// Puts the two together.
+    #[must_use]
+    pub fn new(component: &str, question: &str) -> Self {
+        Self { component: component.to_owned(), question: question.to_owned() }
+    }
+
+    /// The environment variable that answers it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        let part = |text: &str| text.to_uppercase().replace('-', "_");
+        format!("WINDLASS_ANSWER_{}__{}", part(&self.component), part(&self.question))
+    }
+}
+
+impl fmt::Display for QuestionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.component, self.question)
+    }
+}
+
+/// A text is not `<component>.<question>`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not of the form component.question")]
+pub struct QuestionIdError(String);
+
+impl FromStr for QuestionId {
+    type Err = QuestionIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('.') {
+            Some((component, question)) if !component.is_empty() && !question.is_empty() => {
+                Ok(Self::new(component, question))
+            }
+            _ => Err(QuestionIdError(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables() {
+        let id: QuestionId = "spark-history-server.memory".parse().unwrap();
+        assert_eq!(id.variable(), "WINDLASS_ANSWER_SPARK_HISTORY_SERVER__MEMORY");
+        assert!("memory".parse::<QuestionId>().is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! A registry as far as a question to it goes: whether an image is there. Pushing comes with bundles.
+
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use reqwest::header::{ACCEPT, WWW_AUTHENTICATE};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+
+use crate::model::Secret;
+
+/// How long a registry may take to answer.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Every form that a manifest can have; who names none gets the oldest.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+                         application/vnd.docker.distribution.manifest.list.v2+json, \
+                         application/vnd.docker.distribution.manifest.v2+json";
+
+/// Why a registry gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The name has no registry, repository and tag.
+    #[error("`{0}` is not an image as host/path:tag")]
+    Name(String),
+    /// Nothing answers there.
+    #[error("registry {host} does not answer from this machine")]
+    Unreachable {
+        /// Which.
+        host: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// It wants credentials, or others.
+    #[error("registry {host} refuses {image}: {status}; are the credentials right?")]
+    Refused {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        image: String,
+        /// Its answer.
+        status: StatusCode,
+    },
+    /// It answered something else.
+    #[error("registry {host} answers {status} when it is asked for {image}")]
+    Odd {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        image: String,
+        /// Its answer.
+        status: StatusCode,
+    },
+}
+
+/// Name and password for a registry.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// Host, repository and tag of an image.
+#[must_use]
+pub fn parts(image: &str) -> Option<(&str, &str, &str)> {
+    let (host, rest) = image.split_once('/')?;
+    let (repository, tag) = rest.rsplit_once(':')?;
+    let is_host = host.contains('.') || host.contains(':') || host == "localhost";
+    (is_host && !repository.is_empty() && !tag.is_empty() && !tag.contains('/')).then_some((host, repository, tag))
+}
+
+/// The login for a registry in a Docker config.json.
+#[must_use]
+pub fn login(config: &Secret, host: &str) -> Option<Login> {
+    let config: serde_json::Value = serde_json::from_str(config.expose()).ok()?;
+    let auths = config["auths"].as_object()?;
+    let bare = |name: &str| {
+        let name = name.trim_start_matches("https://").trim_start_matches("http://");
+        name.split('/').next().unwrap_or(name).to_owned()
+    };
+    let (_, entry) = auths.iter().find(|(name, _)| bare(name) == host)?;
+    let text = |key: &str| entry[key].as_str().map(str::to_owned);
+    if let (Some(user), Some(password)) = (text("username"), text("password")) {
+        return Some(Login { user, password: Secret::new(password) });
+    }
+    let auth = base64::engine::general_purpose::STANDARD.decode(text("auth")?).ok()?;
+    let auth = String::from_utf8(auth).ok()?;
+    let (user, password) = auth.split_once(':')?;
+    Some(Login { user: user.to_owned(), password: Secret::new(password.to_owned()) })
+}
+
+/// Whether the registry has the image.
+///
+/// # Errors
+/// It cannot be reached, refuses, or answers what no registry should.
+pub async fn has(image: &str, login: Option<&Login>) -> Result<bool, RegistryError> {
+    let Some((host, repository, tag)) = parts(image) else { return Err(RegistryError::Name(image.to_owned())) };
+    let unreachable = |source| RegistryError::Unreachable { host: host.to_owned(), source };
+    let client = Client::builder().timeout(DEADLINE).build().map_err(unreachable)?;
+    let url = |scheme: &str| format!("{scheme}://{host}/v2/{repository}/manifests/{tag}");
+    let ask = |scheme: &str| client.head(url(scheme)).header(ACCEPT, MANIFESTS);
+    // Plain HTTP only where TLS is not spoken, and only inside a site.
+    let (answer, scheme) = match ask("https").send().await {
+        Err(error) if is_inside(host) && speaks_no_tls(&error) => (ask("http").send().await, "http"),
+        answer => (answer, "https"),
+    };
+    let mut answer = answer.map_err(unreachable)?;
+    if answer.status() == StatusCode::UNAUTHORIZED
+        && let Some(request) = authorized(&client, &answer, ask(scheme), login).await.map_err(unreachable)?
+    {
+        answer = request.send().await.map_err(unreachable)?;
+    }
+    match answer.status() {
+        status if status.is_success() => Ok(true),
+        StatusCode::NOT_FOUND => Ok(false),
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            Err(RegistryError::Refused { host: host.to_owned(), image: image.to_owned(), status })
+        }
+        status => Err(RegistryError::Odd { host: host.to_owned(), image: image.to_owned(), status }),
+    }
+}
+
+/// The request once more, with what the registry asked for: a login, or a token that another server gives for it.
+async fn authorized(
+    client: &Client,
+    answer: &Response,
+    request: RequestBuilder,
+    login: Option<&Login>,
+) -> Result<Option<RequestBuilder>, reqwest::Error> {
+    let wanted = answer.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let with_login = |request: RequestBuilder| match login {
+        Some(login) => request.basic_auth(&login.user, Some(login.password.expose())),
+        None => request,
+    };
+    let Some(fields) = wanted.strip_prefix("Bearer ") else {
+        return Ok(login.is_some().then(|| with_login(request)));
+    };
+    let field = |name: &str| {
+        let rest = fields.split_once(&format!("{name}=\""))?.1;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let Some(realm) = field("realm") else { return Ok(None) };
+    let query: Vec<(&str, String)> =
+        ["service", "scope"].into_iter().filter_map(|name| Some((name, field(name)?))).collect();
+    let Ok(mut url) = reqwest::Url::parse(&realm) else { return Ok(None) };
+    url.query_pairs_mut().extend_pairs(query);
+    let told: serde_json::Value = with_login(client.get(url)).send().await?.json().await?;
+    let token = told["token"].as_str().or_else(|| told["access_token"].as_str());
+    Ok(token.map(|token| request.bearer_auth(token)))
+}
+
+/// Whether the answer to a TLS greeting was none: a certificate that is not trusted is one.
+fn speaks_no_tls(error: &reqwest::Error) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return matches!(error, rustls::Error::InvalidMessage(_));
+        }
+        // The source of such an error is that of what it holds, which is passed over.
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match held {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+/// Whether a host is named by an address that no router passes on.
+fn is_inside(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    match name.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_private() || address.is_loopback(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => name == "localhost",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_have_host_path_and_tag() {
+        assert_eq!(parts("r.site:5000/a/b:1"), Some(("r.site:5000", "a/b", "1")));
+        for bad in ["apache/spark:3", "r.site/a", "r.site/:1", "r.site:5000", "", "r.site/a:b/c"] {
+            assert_eq!(parts(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn logins_are_found_however_they_are_written() {
+        let config = |auths: &str| Secret::new(format!("{{\"auths\": {auths}}}"));
+        let plain = config(r#"{"https://r.site:5000/v2/": {"username": "u", "password": "p:1"}}"#);
+        let coded = config(r#"{"r.site:5000": {"auth": "dTpwOjE="}}"#);
+        for found in [login(&plain, "r.site:5000"), login(&coded, "r.site:5000")] {
+            let found = found.unwrap();
+            assert_eq!((found.user.as_str(), found.password.expose()), ("u", "p:1"));
+        }
+        assert!(login(&plain, "r.site").is_none());
+        assert!(login(&Secret::new("x".into()), "r.site").is_none());
+    }
+
+    #[test]
+    fn only_inside_a_site_may_plain_http_be_tried() {
+        for inside in ["10.97.0.2:5000", "127.0.0.1", "localhost:5000", "[::1]:5000", "192.168.1.1"] {
+            assert!(is_inside(inside), "{inside}");
+        }
+        for outside in ["r.site:5000", "8.8.8.8", "docker.io"] {
+            assert!(!is_inside(outside), "{outside}");
+        }
+    }
+}

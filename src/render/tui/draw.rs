@@ -1,0 +1,295 @@
+//! The state to a frame: title, screen, footer, and what covers them.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::keymap::{BINDINGS, Command, Scope, name};
+use super::look::{Glyph, Look};
+use super::screens;
+use super::state::{Ask, Overlay, Screen, State};
+use super::update::scope;
+use super::widgets::{Cursor, fill as across, frame, inner, put, put_all};
+use super::words::{Word, fill};
+use crate::event::Status;
+use crate::render::paint::{Paint, Spans};
+use crate::render::plan::target;
+use crate::render::text;
+
+/// The smallest terminal that the screens are made for.
+pub(super) const SMALLEST: (u16, u16) = (80, 24);
+
+/// Rows that an error gets at the most.
+const TROUBLE: u16 = 8;
+
+/// Draws everything.
+pub fn draw(state: &State, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    render(state, frame.buffer_mut(), area);
+}
+
+/// The same into a buffer.
+pub(super) fn render(state: &State, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    // What is asked has to be seen, however small the terminal is.
+    let asked = match &state.overlay {
+        Some(Overlay::Ask(asked)) => Some(format!("{} {}", question(state, *asked), look.say(Word::YesNo))),
+        _ => None,
+    };
+    if too_small(asked, look, buffer, area) {
+        return;
+    }
+    whole(state, buffer, area);
+    if look.ascii {
+        plain(buffer, area);
+    }
+}
+
+/// Says so where there is too little room, or what is asked; whether that is so.
+pub(super) fn too_small(asked: Option<String>, look: Look, buffer: &mut Buffer, area: Rect) -> bool {
+    if area.width >= SMALLEST.0 && area.height >= SMALLEST.1 {
+        return false;
+    }
+    let size = [area.width.to_string(), area.height.to_string()];
+    let told = fill(look.say(Word::TooSmall), &[("columns", &size[0]), ("rows", &size[1])]);
+    let lines = text::wrap(&text::clean(&asked.unwrap_or(told)), usize::from(area.width));
+    put_all(buffer, area, lines.into_iter().map(|line| Spans::new().add(Paint::Plain, line)), look);
+    true
+}
+
+/// Marks of ours that texts bring along, as ASCII. Letters of other alphabets are left: they are what is to be read.
+pub(super) fn plain(buffer: &mut Buffer, area: Rect) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let cell = &mut buffer[(x, y)];
+            let symbol = match cell.symbol() {
+                "…" => "~",
+                "│" => "|",
+                "—" | "–" => "-",
+                "‹" | "←" => "<",
+                "›" | "→" => ">",
+                "↑" => "^",
+                "↓" => "v",
+                "«" | "»" => "\"",
+                _ => continue,
+            };
+            cell.set_symbol(symbol);
+        }
+    }
+}
+
+fn whole(state: &State, buffer: &mut Buffer, area: Rect) {
+    title(state, buffer, area);
+    let body = inner(Rect { y: area.y + 2, height: area.height - 4, ..area }, 1);
+    screens::draw(state, buffer, body);
+    footer(state, buffer, Rect { y: area.bottom() - 2, height: 2, ..area });
+    match &state.overlay {
+        Some(Overlay::Help(cursor)) => help(state, *cursor, buffer, area),
+        Some(Overlay::Ask(asked)) => ask(state, *asked, buffer, area),
+        None => {}
+    }
+}
+
+/// `windlass  Cluster › Preflight › …`, the screen that is shown standing out.
+fn title(state: &State, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let mut line = Spans::indent(1).add(Paint::Bold, "windlass").gap(2);
+    for (index, screen) in Screen::ALL.into_iter().enumerate() {
+        if index > 0 {
+            line = line.add_label(Paint::Dim, if look.ascii { " > " } else { " › " });
+        }
+        let title = look.say(screen.title());
+        line = match screen == state.screen {
+            // Not by colour alone.
+            true => line.add(Paint::Bold, format!("[{title}]")),
+            false => line.add(Paint::Dim, title),
+        };
+    }
+    if line.width() > usize::from(area.width) {
+        // Where there is no room for all of them: how far it is.
+        let at = Screen::ALL.iter().position(|screen| *screen == state.screen).unwrap_or(0) + 1;
+        let told = format!("{at}/{}  {}", Screen::ALL.len(), look.say(state.screen.title()));
+        line = Spans::indent(1).add(Paint::Bold, "windlass").gap(2).add(Paint::Bold, told);
+    }
+    put(buffer, area, 0, line, look);
+    across(buffer, area, 1, look.glyph(Glyph::Across), look.style(Paint::Dim));
+}
+
+/// What was said last or is waited for, and the keys that matter here.
+fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let said = match (&state.notice, &state.busy) {
+        (Some((true, told)), _) => {
+            trouble(told, look, buffer, area);
+            Spans::new()
+        }
+        (Some((false, told)), _) => {
+            Spans::indent(1).add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Good, told)
+        }
+        (None, Some((word, since))) => {
+            let seconds = ((state.now - since).max(0) / 1000).to_string();
+            let told = fill(look.say(Word::Elapsed), &[("what", look.say(*word)), ("seconds", &seconds)]);
+            Spans::indent(1).add_label(Paint::Accent, look.glyph(Glyph::Running)).gap(1).add(Paint::Accent, told)
+        }
+        (None, None) => Spans::new(),
+    };
+    if said.width() > 0 {
+        put(buffer, area, 0, said, look);
+    }
+    if screens::is_typing(state) {
+        put(buffer, area, 1, Spans::indent(1).add(Paint::Dim, look.say(Word::TypingKeys)), look);
+        return;
+    }
+    let mut line = Spans::indent(1);
+    for (scope, command) in keys(state) {
+        let found = BINDINGS.iter().find(|binding| binding.scope == scope && binding.command == command);
+        let Some(binding) = found else { continue };
+        let Some(key) = binding.keys.first() else { continue };
+        let next = line
+            .clone()
+            .add_label(Paint::Accent, &name(*key, look.ascii))
+            .gap(1)
+            .add(Paint::Dim, short(look.say(binding.word)))
+            .gap(2);
+        if next.width() > usize::from(area.width) {
+            break;
+        }
+        line = next;
+    }
+    put(buffer, area, 1, line, look);
+}
+
+/// What went wrong, whole: over the last rows of the screen, where one row is not enough for it.
+fn trouble(told: &str, look: Look, buffer: &mut Buffer, area: Rect) {
+    let mut lines = text::wrap(&text::clean(told), usize::from(area.width.saturating_sub(4)));
+    lines.truncate(usize::from(TROUBLE));
+    let rows = u16::try_from(lines.len()).unwrap_or(TROUBLE).max(1);
+    let over = Rect { y: area.y + 1 - rows, height: rows, ..area };
+    for (row, line) in (0_u16..).zip(lines) {
+        let mark = if row == 0 { look.glyph(Glyph::Failed) } else { " " };
+        across(buffer, over, row, " ", ratatui::style::Style::reset());
+        put(buffer, over, row, Spans::indent(1).add_label(Paint::Bad, mark).gap(1).add(Paint::Bad, line), look);
+    }
+}
+
+/// The first of several meanings.
+fn short(text: &str) -> &str {
+    text.split(';').next().unwrap_or(text)
+}
+
+/// The keys that are worth a place in the footer.
+fn keys(state: &State) -> Vec<(Scope, Command)> {
+    let mut keys = vec![(Scope::Any, Command::Help)];
+    keys.extend(match scope(state) {
+        Scope::Run => run_keys(state),
+        Scope::Preflight => {
+            vec![(Scope::Any, Command::Continue), (Scope::List, Command::Again), (Scope::Preflight, Command::Waive)]
+        }
+        Scope::Review => vec![
+            (Scope::Any, Command::Enter),
+            (Scope::Any, Command::Continue),
+            (Scope::List, Command::Again),
+            (Scope::Review, Command::Write),
+            (Scope::Any, Command::Copy),
+        ],
+        _ => vec![
+            (Scope::Any, Command::Enter),
+            (Scope::List, Command::Toggle),
+            (Scope::Any, Command::Continue),
+            (Scope::List, Command::Again),
+            (Scope::List, Command::Filter),
+        ],
+    });
+    keys.retain(|(_, command)| screens::knows(state.screen, *command));
+    keys.extend([(Scope::Any, Command::Back), (Scope::Any, Command::Quit)]);
+    keys
+}
+
+/// Those of a run: what can be done about what failed, or how to stop it.
+fn run_keys(state: &State) -> Vec<(Scope, Command)> {
+    let Some(run) = &state.run else { return Vec::new() };
+    let mut keys = vec![(Scope::List, Command::Next)];
+    if run.recorded {
+        return keys;
+    }
+    if !run.failed().is_empty() || !run.is_live() {
+        keys.extend([(Scope::Run, Command::Retry), (Scope::Run, Command::Edit), (Scope::Run, Command::Skip)]);
+    }
+    match run.is_live() {
+        true => keys.push((Scope::Run, Command::Stop)),
+        false => keys.push((Scope::Any, Command::Continue)),
+    }
+    keys
+}
+
+/// An empty area in the middle with a title; gives what is inside.
+fn window(state: &State, buffer: &mut Buffer, area: Rect, size: (u16, u16), title: &str) -> Rect {
+    let (width, height) = (size.0.min(area.width), size.1.min(area.height));
+    let window = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    let (look, dim) = (state.look, state.look.style(Paint::Dim));
+    for row in 0..height {
+        across(buffer, window, row, " ", ratatui::style::Style::reset());
+        for side in [window.x, window.right() - 1] {
+            buffer.set_string(side, window.y + row, look.glyph(Glyph::Bar), dim);
+        }
+    }
+    let inside = frame(buffer, window, title, true, look);
+    across(buffer, window, height - 1, look.glyph(Glyph::Across), dim);
+    inner(Rect { height: inside.height.saturating_sub(1), ..inside }, 2)
+}
+
+fn help(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rect) {
+    let rows = u16::try_from(screens::help_rows(state)).unwrap_or(u16::MAX);
+    let size = (64, rows.saturating_add(2).min(area.height.saturating_sub(2)));
+    let inside = window(state, buffer, area, size, state.look.say(Word::HelpTitle));
+    screens::help::draw(state, cursor, buffer, inside);
+}
+
+/// The words of a question.
+fn question(state: &State, ask: Ask) -> String {
+    let look = state.look;
+    let file = state.file.display().to_string();
+    match ask {
+        Ask::Leave if !state.is_changed() => look.say(Word::AskLeaveEmpty).to_owned(),
+        Ask::Leave => fill(look.say(Word::AskLeave), &[("file", &file)]),
+        Ask::Stop => look.say(Word::AskStop).to_owned(),
+        Ask::LeaveAtOnce => fill(look.say(Word::AskLeaveAtOnce), &[("what", &running(state))]),
+        Ask::Skip => {
+            let run = state.run.as_ref();
+            let step = run.and_then(|run| Some(run.state.title(run.selected()?))).unwrap_or_default();
+            let count = run.map_or(0, |run| screens::run::skipped(run).len().saturating_sub(1)).to_string();
+            fill(look.say(Word::AskSkip), &[("step", step), ("count", &count)])
+        }
+        Ask::Install => {
+            let target = state.connected.as_ref().map(|connected| target(&connected.info)).unwrap_or_default();
+            let asked = fill(look.say(Word::AskInstall), &[("target", &target)]);
+            match &state.registry {
+                Some((false, told)) => format!("{asked} {told}"),
+                _ => asked,
+            }
+        }
+    }
+}
+
+fn ask(state: &State, ask: Ask, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let lines = text::wrap(&text::clean(&question(state, ask)), 60);
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5);
+    let inside = window(state, buffer, area, (66, height), look.say(Word::AskTitle));
+    let mut lines: Vec<Spans> = lines.into_iter().map(|line| Spans::new().add(Paint::Bold, line)).collect();
+    lines.insert(0, Spans::new());
+    lines.push(Spans::new());
+    lines.push(Spans::new().add(Paint::Accent, look.say(Word::YesNo)));
+    put_all(buffer, inside, lines, look);
+}
+
+/// What would be left behind.
+fn running(state: &State) -> String {
+    let Some(run) = &state.run else { return String::new() };
+    let running = run
+        .state
+        .order
+        .iter()
+        .filter(|action| run.state.actions.get(&action.id).is_some_and(|known| known.status == Status::Running));
+    running.map(|action| action.title.as_str()).collect::<Vec<_>>().join(", ")
+}

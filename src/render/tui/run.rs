@@ -1,0 +1,284 @@
+//! A run as it is shown: what the reducer knows, and what only a screen wants to know.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::widgets::{Cursor, LineEdit};
+use crate::event::{Envelope, Event, RunState, Status};
+use crate::render::text;
+use crate::render::track::Track;
+
+/// How many lines of each step are kept; the journal on disk has all.
+const LINES: usize = 400;
+
+/// How many steps keep lines of their own: the ones that said something last.
+const TALKERS: usize = 64;
+
+/// A pod of the platform, as the run's screen shows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PodRow {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// `Running`, `Pending`, …
+    pub phase: String,
+    /// Containers that are ready, and how many there are.
+    pub ready: (usize, usize),
+    /// How often its containers were started again.
+    pub restarts: u32,
+    /// Why it is not ready, where that is known.
+    pub reason: String,
+}
+
+/// Which pane of the run's screen keys act on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// The steps.
+    #[default]
+    Steps,
+    /// What is known of the selected step.
+    Detail,
+    /// Its lines.
+    Log,
+    /// The pods.
+    Pods,
+}
+
+impl Pane {
+    pub(super) const ALL: [Self; 4] = [Self::Steps, Self::Detail, Self::Log, Self::Pods];
+
+    pub(super) fn beside(self, after: bool) -> Self {
+        let at = Self::ALL.iter().position(|pane| *pane == self).unwrap_or(0);
+        let count = Self::ALL.len();
+        Self::ALL[(at + if after { 1 } else { count - 1 }) % count]
+    }
+}
+
+/// How the lines of a step are looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogView {
+    /// Whether the end is kept in view.
+    pub follow: bool,
+    /// Whether long lines are broken.
+    pub wrap: bool,
+    /// The row at the bottom, where the end is not kept in view.
+    pub row: Cursor,
+    /// What is searched for.
+    pub search: String,
+    /// What is being typed to search for.
+    pub typing: Option<LineEdit>,
+}
+
+impl Default for LogView {
+    fn default() -> Self {
+        Self { follow: true, wrap: false, row: Cursor::default(), search: String::new(), typing: None }
+    }
+}
+
+/// What is to be done once the steps that still run have ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// Plan and run again, without these steps.
+    Again(Vec<String>),
+    /// Make the plan for the review, with the answers as they are then.
+    Plan,
+}
+
+/// How a run that is shown has ended, besides its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The exit code that the process would have.
+    pub exit: u8,
+    /// What went wrong beside the steps, such as a lost lock.
+    pub trouble: Option<String>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Default)]
+pub struct RunView {
+    /// What its events say.
+    pub state: RunState,
+    /// The selected step.
+    pub cursor: Cursor,
+    /// The pane that keys act on.
+    pub pane: Pane,
+    /// How the lines are looked at.
+    pub log: LogView,
+    /// The first row of the detail.
+    pub detail: Cursor,
+    /// The pods.
+    pub pods: Vec<PodRow>,
+    /// The row among them.
+    pub pod: Cursor,
+    /// Once it is over.
+    pub ended: Option<Ended>,
+    /// What was asked for meanwhile.
+    pub then: Option<Then>,
+    /// The steps that were left out.
+    pub without: Vec<String>,
+    /// Titles of those that would have done something.
+    pub left_out: Vec<String>,
+    /// The run that it goes on with.
+    pub before: Option<String>,
+    /// Whether it is shown again from its record, which has no pods.
+    pub recorded: bool,
+    /// Whether the selection goes to what has just begun or failed.
+    pub chase: bool,
+    lines: BTreeMap<String, VecDeque<String>>,
+    /// Who talked, last one last.
+    talkers: VecDeque<String>,
+    pub(super) tracks: BTreeMap<String, Track>,
+    /// Deadlines of steps, in seconds.
+    pub(super) deadlines: BTreeMap<String, u64>,
+}
+
+impl RunView {
+    /// Before its first event. `deadlines` by step, in seconds; `before` is the run that it goes on with.
+    #[must_use]
+    pub fn new(deadlines: BTreeMap<String, u64>, before: Option<String>) -> Self {
+        Self { deadlines, before, chase: true, ..Self::default() }
+    }
+
+    /// Takes an event in.
+    pub fn event(&mut self, envelope: &Envelope) {
+        self.state.apply(envelope);
+        let at = envelope.at.as_millisecond();
+        match &envelope.event {
+            Event::ActionStarted { id, attempt } => {
+                self.tracks.entry(id.clone()).or_default().begin();
+                if *attempt > 1 {
+                    self.line(id, at, &format!("attempt {attempt}"));
+                }
+                self.select(id);
+            }
+            Event::Bytes { id, done, total } => self.tracks.entry(id.clone()).or_default().bytes(at, *done, *total),
+            Event::Waiting { id, what } => {
+                let track = self.tracks.entry(id.clone()).or_default();
+                if track.waiting() != Some(what.as_str()) {
+                    track.words(what);
+                    self.line(id, at, what);
+                }
+            }
+            Event::Note { id, text } => self.line(id, at, text),
+            Event::ActionRetried { id, attempt, after_seconds, errors } => {
+                let next = at + i64::try_from(*after_seconds).unwrap_or(0) * 1000;
+                self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
+                for error in errors {
+                    self.line(id, at, error);
+                }
+            }
+            Event::ActionFailed { id, errors, findings, log, .. } => {
+                for text in errors.iter().chain(log) {
+                    self.line(id, at, text);
+                }
+                for finding in findings {
+                    self.line(id, at, &format!("{}: {}: {}", finding.object, finding.reason, finding.message));
+                }
+                self.tracks.remove(id);
+                if self.chase {
+                    self.select(id);
+                    // What failed first is what matters.
+                    self.chase = false;
+                }
+            }
+            Event::ActionFinished { id, summary, .. } => {
+                if let Some(summary) = summary {
+                    self.line(id, at, summary);
+                }
+                self.tracks.remove(id);
+                self.go_with(id);
+            }
+            Event::ActionStopped { id, .. } | Event::ActionBlocked { id, .. } | Event::ActionSkipped { id, .. } => {
+                self.tracks.remove(id);
+            }
+            Event::RunStarted { follows, .. } => self.before = follows.clone().or(self.before.take()),
+            Event::Stopping | Event::RunFinished { .. } => {}
+        }
+    }
+
+    /// Adds lines that were no events, such as those of a pod's log.
+    pub(super) fn add_lines(&mut self, id: &str, at: i64, lines: &[String]) {
+        for line in lines {
+            self.line(id, at, line);
+        }
+    }
+
+    /// The lines of a step, oldest first.
+    pub fn lines_of(&self, id: &str) -> impl DoubleEndedIterator<Item = &String> + ExactSizeIterator {
+        self.lines.get(id).map(VecDeque::iter).unwrap_or_default()
+    }
+
+    /// The id of the selected step.
+    #[must_use]
+    pub fn selected(&self) -> Option<&str> {
+        self.state.order.get(self.cursor.0).map(|action| action.id.as_str())
+    }
+
+    /// Whether it goes on.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// The steps that failed.
+    #[must_use]
+    pub fn failed(&self) -> Vec<&str> {
+        let failed =
+            |id: &&str| matches!(self.state.actions.get(*id).map(|it| &it.status), Some(Status::Failed { .. }));
+        self.state.order.iter().map(|action| action.id.as_str()).filter(failed).collect()
+    }
+
+    /// Everything that would not run if a step were left out: itself, and what needs it.
+    #[must_use]
+    pub fn needing(&self, id: &str) -> Vec<String> {
+        let mut found = vec![id.to_owned()];
+        // The steps come in an order in which each follows what it needs.
+        for action in &self.state.order {
+            if action.needs.iter().any(|need| found.contains(need)) && !found.contains(&action.id) {
+                found.push(action.id.clone());
+            }
+        }
+        found
+    }
+
+    /// Where the selection follows what runs: on from a step that has ended to one that has not.
+    fn go_with(&mut self, ended: &str) {
+        let runs = |action: &&crate::event::Announced| {
+            self.state.actions.get(&action.id).is_some_and(|known| known.status == Status::Running)
+        };
+        if self.selected() == Some(ended)
+            && let Some(id) = self.state.order.iter().find(runs).map(|action| action.id.clone())
+        {
+            self.select(&id);
+        }
+    }
+
+    fn select(&mut self, id: &str) {
+        if self.chase
+            && let Some(at) = self.state.order.iter().position(|action| action.id == id)
+        {
+            self.cursor = Cursor(at);
+        }
+    }
+
+    fn line(&mut self, id: &str, at: i64, text: &str) {
+        if self.talkers.back().is_none_or(|last| last != id) {
+            self.talkers.retain(|talker| talker != id);
+            self.talkers.push_back(id.to_owned());
+            if self.talkers.len() > TALKERS
+                && let Some(silent) = self.talkers.pop_front()
+            {
+                self.lines.remove(&silent);
+            }
+        }
+        let time =
+            jiff::Timestamp::from_millisecond(at).map(|at| at.strftime("%H:%M:%SZ").to_string()).unwrap_or_default();
+        let lines = self.lines.entry(id.to_owned()).or_default();
+        for line in text::clean_lines(text) {
+            if lines.len() == LINES {
+                lines.pop_front();
+            }
+            lines.push_back(format!("{time} {line}"));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Which cluster: the contexts of the kubeconfig and the sandbox, and what each of them answers.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{back, page};
+use crate::render::paint::{Paint, Spans};
+use crate::render::text;
+use crate::render::tui::keymap::Command;
+use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::state::{Answer, State, Target};
+use crate::render::tui::update::Intent;
+use crate::render::tui::widgets::{put, put_all, rows, styled};
+use crate::render::tui::words::{Word, fill};
+
+pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let (count, page) = (state.targets.len(), page(state));
+    if state.target.moved(command, count, page) {
+        return Vec::new();
+    }
+    match command {
+        Command::Enter | Command::Continue if count > 0 => match &state.targets[state.target.0].answer {
+            Answer::Not(why) => {
+                state.notice = Some((true, why.clone()));
+                Vec::new()
+            }
+            _ => {
+                state.busy = Some((Word::Connecting, state.now));
+                vec![Intent::Connect(state.target.0)]
+            }
+        },
+        Command::Again => vec![Intent::Targets],
+        Command::Back => back(state),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    if state.targets.is_empty() {
+        let lines = text::wrap(look.say(Word::NoTargets), usize::from(area.width));
+        put_all(buffer, area, lines.into_iter().map(|line| Spans::new().add(Paint::Plain, line)), look);
+        return;
+    }
+    let used =
+        put_all(buffer, area, [Spans::new().add(Paint::Plain, look.say(Word::WhichCluster)), Spans::new()], look);
+    let area = Rect { y: area.y + used, height: area.height - used, ..area };
+    let name = state.targets.iter().map(|target| text::width(&target.context)).max().unwrap_or(0).clamp(8, 32);
+    // Two rows each: what it is called, and what it said.
+    let shown = rows(state.target.0, state.targets.len(), area.height / 3);
+    for (row, index) in shown.enumerate() {
+        let target = &state.targets[index];
+        let row = u16::try_from(row).unwrap_or(u16::MAX).saturating_mul(3);
+        let selected = index == state.target.0;
+        let cursor = if selected { look.glyph(Glyph::Cursor) } else { " " };
+        let line = Spans::new()
+            .add_label(Paint::Accent, cursor)
+            .gap(1)
+            .column(Paint::Bold, text::cut(&target.context, name), name)
+            .gap(2)
+            .add(Paint::Plain, &target.server);
+        let line = if target.sandbox { line.gap(2).add(Paint::Accent, look.say(Word::TheSandbox)) } else { line };
+        let style = if selected { look.selected() } else { Default::default() };
+        styled(buffer, area, row, line, look, style);
+        put(buffer, area, row + 1, answer(target, look, state.now), look);
+    }
+}
+
+fn answer(target: &Target, look: Look, now: i64) -> Spans {
+    let line = Spans::indent(4);
+    match &target.answer {
+        Answer::Asked => {
+            let dots = ".".repeat(usize::try_from(now / 400 % 4).unwrap_or(0));
+            line.add(Paint::Dim, format!("{}{dots}", look.say(Word::Asking)))
+        }
+        Answer::Here(version, Some(nodes)) => {
+            let told = fill(look.say(Word::HereWithNodes), &[("version", version), ("nodes", &nodes.to_string())]);
+            line.add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Plain, told)
+        }
+        Answer::Here(version, None) => {
+            let told = fill(look.say(Word::Here), &[("version", version)]);
+            line.add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Plain, told)
+        }
+        Answer::Not(why) => line.add_label(Paint::Bad, look.glyph(Glyph::Failed)).gap(1).add(Paint::Plain, why),
+    }
+}

@@ -1,0 +1,141 @@
+//! What is installed: each component, and what it pulls in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{back, page};
+use crate::render::ComponentStatus;
+use crate::render::paint::{Paint, Spans};
+use crate::render::text;
+use crate::render::tui::keymap::Command;
+use crate::render::tui::look::Glyph;
+use crate::render::tui::state::{Screen, State};
+use crate::render::tui::update::Intent;
+use crate::render::tui::widgets::{fill as across, put_all, rows, styled};
+use crate::render::tui::words::{Word, fill};
+
+/// Component to the chosen ones that need it; a chosen one that nobody needs has none.
+fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut open: Vec<String> = state.chosen.iter().cloned().collect();
+    while let Some(id) = open.pop() {
+        for required in state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires) {
+            if found.entry(required.clone()).or_default().insert(id.clone()) {
+                open.push(required.clone());
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let count = state.catalog.components.len();
+    let page = page(state);
+    if state.component.moved(command, count + 1, page) {
+        return Vec::new();
+    }
+    match command {
+        Command::Toggle | Command::Enter if state.component.0 < count => {
+            toggle(state);
+            Vec::new()
+        }
+        Command::Enter | Command::Continue => {
+            if state.chosen.is_empty() {
+                state.notice = Some((true, state.look.say(Word::ChooseOne).to_owned()));
+            } else {
+                state.screen = Screen::Profile;
+            }
+            Vec::new()
+        }
+        Command::Back => back(state),
+        _ => Vec::new(),
+    }
+}
+
+fn toggle(state: &mut State) {
+    let Some(id) = state.catalog.components.keys().nth(state.component.0).cloned() else { return };
+    if state.chosen.remove(&id) {
+        // Those that need it would bring it back.
+        if let Some(by) = needed(state).get(&id) {
+            let by: Vec<&str> = by.iter().map(|id| state.catalog.title(id).of(state.look.lang.code())).collect();
+            let told = fill(state.look.say(Word::StillNeeded), &[("by", &by.join(", "))]);
+            state.notice = Some((false, told));
+        }
+    } else {
+        state.chosen.insert(id);
+    }
+    state.again();
+}
+
+pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+    let (look, lang) = (state.look, state.look.lang.code());
+    let used =
+        put_all(buffer, area, [Spans::new().add(Paint::Plain, look.say(Word::WhichComponents)), Spans::new()], look);
+    let needed = needed(state);
+    let title = state.catalog.components.values().map(|component| text::width(component.title.of(lang))).max();
+    let title = title.unwrap_or(0).min(36);
+    let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + 4), ..area };
+    let count = state.catalog.components.len();
+    let components: Vec<_> = state.catalog.components.values().collect();
+    for (row, index) in (0_u16..).zip(rows(state.component.0, count + 1, list.height)) {
+        let selected = index == state.component.0;
+        let style = if selected { look.selected() } else { Default::default() };
+        let line = Spans::new().add_label(Paint::Accent, if selected { look.glyph(Glyph::Cursor) } else { " " }).gap(1);
+        let Some(component) = components.get(index) else {
+            styled(buffer, list, row, line.add(Paint::Bold, look.say(Word::GoOn)), look, style);
+            continue;
+        };
+        let by = needed.get(&component.id);
+        let on = state.chosen.contains(&component.id) || by.is_some();
+        let line = line
+            .add_label(Paint::Plain, look.glyph(if on { Glyph::On } else { Glyph::Off }))
+            .gap(1)
+            .column(Paint::Bold, text::cut(component.title.of(lang), title), title)
+            .gap(2)
+            .column(Paint::Dim, &component.version, 8)
+            .gap(2);
+        let line = match by.filter(|_| !state.chosen.contains(&component.id)) {
+            Some(by) => {
+                let by: Vec<&str> = by.iter().map(|id| state.catalog.title(id).of(lang)).collect();
+                line.add(Paint::Accent, fill(look.say(Word::NeededBy), &[("by", &by.join(", "))]))
+            }
+            None => match &component.origin {
+                Some(origin) => line.add(Paint::Dim, fill(look.say(Word::FromFolder), &[("folder", origin)])),
+                None => line,
+            },
+        };
+        let line = match state.connected.as_ref().and_then(|connected| connected.installed.get(&component.id)) {
+            Some(status) => {
+                let (word, paint) = installed(status);
+                line.gap(2).add(paint, look.say(word))
+            }
+            None => line,
+        };
+        styled(buffer, list, row, line, look, style);
+    }
+    let Some(component) = components.get(state.component.0) else { return };
+    let y = list.bottom();
+    across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    let requires: Vec<&str> = component.requires.iter().map(|id| state.catalog.title(id).of(lang)).collect();
+    let requires = if requires.is_empty() { look.say(Word::Nothing).to_owned() } else { requires.join(", ") };
+    let release = component.release.as_ref().map(|release| format!("{} / {}", release.namespace, release.name));
+    let lines = [
+        Spans::new().column(Paint::Dim, look.say(Word::Requires), 14).add(Paint::Plain, requires),
+        Spans::new()
+            .column(Paint::Dim, look.say(Word::Release), 14)
+            .add(Paint::Plain, release.unwrap_or_else(|| look.say(Word::ActionsOnly).to_owned())),
+    ];
+    put_all(buffer, Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area }, lines, look);
+}
+
+/// How a component is that is there already.
+pub(super) const fn installed(status: &ComponentStatus) -> (Word, Paint) {
+    match status {
+        ComponentStatus::Healthy => (Word::InstalledHealthy, Paint::Good),
+        ComponentStatus::Ready | ComponentStatus::NotInstalled => (Word::InstalledReady, Paint::Good),
+        ComponentStatus::NotReady(_) => (Word::InstalledNotReady, Paint::Warn),
+        ComponentStatus::Missing => (Word::InstalledMissing, Paint::Bad),
+    }
+}

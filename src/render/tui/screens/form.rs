@@ -1,0 +1,558 @@
+//! Questions as fields, made from the catalog: whatever it asks can be answered here.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{back, page};
+use crate::answers::{Answer, LayerKind};
+use crate::catalog::{Kind, Question, QuestionId};
+use crate::event::Status;
+use crate::model::SecretRef;
+use crate::render::paint::{Paint, Spans};
+use crate::render::text;
+use crate::render::tui::keymap::{Command, Scope, command as command_of};
+use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::state::{About, Screen, State, Typing};
+use crate::render::tui::update::Intent;
+use crate::render::tui::widgets::{Cursor, LineEdit, fill as across, put, put_all, rows, styled};
+use crate::render::tui::words::{Word, fill};
+
+/// Rows below the fields, for what is known of one of them.
+const DETAIL: u16 = 7;
+
+/// Columns of a field's title.
+const TITLE: usize = 40;
+
+/// An answer of more columns is told below as well.
+const CRAMPED: usize = 20;
+
+/// A row of a form.
+#[derive(Debug, Clone)]
+pub(super) enum Row {
+    Heading(String),
+    Field(QuestionId, Box<Question>),
+    Continue,
+}
+
+/// To the answer that is most likely at fault for the selected step: the image that its failure names, else the first
+/// question of its component.
+pub(super) fn at_failure(state: &mut State) {
+    let failure = state.run.as_ref().and_then(|run| {
+        let id = run.selected()?;
+        let action = run.state.order.iter().find(|action| action.id == id)?;
+        let Some(Status::Failed { errors, findings, .. }) = run.state.actions.get(id).map(|known| &known.status) else {
+            return None;
+        };
+        let told = findings.iter().map(|finding| format!("{} {:?}", finding.message, finding.event));
+        Some((action.component.clone(), errors.iter().cloned().chain(told).collect::<String>()))
+    });
+    for screen in [Screen::Images, Screen::Questions] {
+        state.screen = screen;
+        if let Some(form) = state.form_mut() {
+            form.filter.clear();
+        }
+        let Some((component, told)) = &failure else { continue };
+        let rows = form_rows(state);
+        let named = |id: &QuestionId| {
+            let value = raw(state, id);
+            screen == Screen::Questions
+                || (value.len() > 2 && told.contains(&format!(":{value}"))
+                    || told.contains(&value) && value.contains('/'))
+        };
+        let at =
+            rows.iter().position(|row| matches!(row, Row::Field(id, _) if id.component == *component && named(id)));
+        if let (Some(at), Some(form)) = (at, state.form_mut()) {
+            form.cursor = Cursor(at);
+            return;
+        }
+    }
+}
+
+/// The rows of the form that is shown.
+pub(super) fn form_rows(state: &State) -> Vec<Row> {
+    let Some((about, form)) = state.form() else { return Vec::new() };
+    let lang = state.look.lang.code();
+    let ids = std::iter::once("platform").chain(state.draft.answers.components.iter().map(String::as_str));
+    let mut rows = Vec::new();
+    for component in ids {
+        let mut last = None;
+        for question in state.catalog.questions(component) {
+            let title = question.title.of(lang);
+            let id = QuestionId::new(component, &question.id);
+            let text = format!("{title} {id}").to_lowercase();
+            let wanted = form.filter.to_lowercase().split_whitespace().all(|word| text.contains(word));
+            if state.catalog.is_about_images(&id) != (about == About::Images) || !wanted {
+                continue;
+            }
+            let group = question.group.as_ref().map_or("", |group| group.of(lang));
+            let of = state.catalog.title(component).of(lang);
+            let heading = if group.is_empty() || group == of { of.to_owned() } else { format!("{of}: {group}") };
+            if last.as_ref() != Some(&heading) {
+                rows.push(Row::Heading(heading.clone()));
+                last = Some(heading);
+            }
+            rows.push(Row::Field(id, Box::new(question)));
+        }
+    }
+    if form.filter.is_empty() {
+        rows.push(Row::Continue);
+    }
+    rows
+}
+
+/// The row under the cursor, which is never on a heading.
+fn here(state: &State, rows: &[Row]) -> usize {
+    let at = state.form().map_or(0, |(_, form)| form.cursor.0).min(rows.len().saturating_sub(1));
+    let is_heading = |at: usize| matches!(rows.get(at), Some(Row::Heading(_)));
+    if is_heading(at) { (at + 1).min(rows.len().saturating_sub(1)) } else { at }
+}
+
+pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let rows = form_rows(state);
+    let at = here(state, &rows);
+    let page = page(state);
+    let Some(form) = state.form_mut() else { return Vec::new() };
+    form.cursor = Cursor(at);
+    if form.cursor.moved(command, rows.len(), page) {
+        // Over a heading in the direction of the move.
+        if matches!(rows.get(form.cursor.0), Some(Row::Heading(_))) {
+            let up = matches!(command, Command::Up | Command::PageUp);
+            form.cursor.0 = if up && form.cursor.0 > 0 { form.cursor.0 - 1 } else { form.cursor.0 + 1 };
+        }
+        return Vec::new();
+    }
+    match (command, rows.get(at)) {
+        (Command::Next | Command::Previous, _) => form.cursor = Cursor(section(&rows, at, command == Command::Next)),
+        (Command::Filter, _) => form.typing = Some(Typing::Filter(LineEdit::new(&form.filter.clone()))),
+        (Command::Back, _) if !form.filter.is_empty() => form.filter.clear(),
+        (Command::Back, _) => return back(state),
+        (Command::Continue, _) | (Command::Enter, Some(Row::Continue)) => return go_on(state),
+        (Command::Left | Command::Right | Command::Toggle, Some(Row::Field(id, question))) => {
+            choose(state, id, question, command != Command::Left);
+            return changed(state);
+        }
+        (Command::Enter, Some(Row::Field(id, question))) => open(state, id, question),
+        (Command::Undo, Some(Row::Field(id, _))) if state.edits.remove(id).is_some() => {
+            state.again();
+            return changed(state);
+        }
+        (Command::Again, _) => return changed(state),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Another image is asked for again.
+fn changed(state: &mut State) -> Vec<Intent> {
+    if state.screen != Screen::Images {
+        return Vec::new();
+    }
+    state.registry = None;
+    state.busy = Some((Word::AskingRegistry, state.now));
+    vec![Intent::Registry(state.answered())]
+}
+
+/// The first field of the next heading, or of the one before.
+fn section(rows: &[Row], at: usize, after: bool) -> usize {
+    let heads: Vec<usize> =
+        rows.iter().enumerate().filter(|(_, row)| matches!(row, Row::Heading(_))).map(|(at, _)| at + 1).collect();
+    let found = match after {
+        true => heads.iter().find(|head| **head > at).copied().or(Some(rows.len().saturating_sub(1))),
+        false => heads.iter().rev().find(|head| **head < at).copied(),
+    };
+    found.unwrap_or(0)
+}
+
+/// On to the next screen, if nothing is wrong or missing here; else to the first field where something is.
+fn go_on(state: &mut State) -> Vec<Intent> {
+    if let Some(form) = state.form_mut() {
+        // What is wrong may not be among what is shown.
+        form.filter.clear();
+    }
+    let rows = form_rows(state);
+    let wrong = rows.iter().position(|row| matches!(row, Row::Field(id, _) if problem(state, id).is_some()));
+    if let Some(wrong) = wrong {
+        let told = state.look.say(Word::FirstProblem).to_owned();
+        state.notice = Some((true, told));
+        if let Some(form) = state.form_mut() {
+            form.cursor = Cursor(wrong);
+        }
+        return Vec::new();
+    }
+    // What no field is about, such as a question that nobody asks.
+    let stray = state.draft.problems.iter().find(|(id, _)| state.question(id).is_none());
+    if let Some((_, finding)) = stray {
+        state.notice = Some((true, finding.to_string()));
+        return Vec::new();
+    }
+    let next = if state.screen == Screen::Questions { Screen::Images } else { Screen::Review };
+    state.screen = next;
+    match next {
+        Screen::Review => super::review::plan(state),
+        _ => {
+            state.busy = Some((Word::AskingRegistry, state.now));
+            vec![Intent::Registry(state.answered())]
+        }
+    }
+}
+
+/// What is wrong with an answer, or that it is missing.
+fn problem(state: &State, id: &QuestionId) -> Option<String> {
+    if let Some(say) = state.draft.broken.get(id) {
+        return Some(say.of(state.look.lang.code()).to_owned());
+    }
+    if let Some(problem) = state.draft.problem(id) {
+        // The field is named already.
+        let own = format!("`{id}`: ");
+        return Some(problem.strip_prefix(&own).unwrap_or(problem).to_owned());
+    }
+    let missing = state.draft.missing.iter().find(|missing| missing.id == *id)?;
+    let hint = missing.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
+    Some(format!("{}{hint}", state.look.say(Word::Needed)))
+}
+
+/// The next or last of the options, if there are any.
+fn choose(state: &mut State, id: &QuestionId, question: &Question, next: bool) {
+    let options = state.options(question);
+    if options.is_empty() {
+        return;
+    }
+    let now = raw(state, id);
+    let at = options.iter().position(|option| *option == now);
+    let count = options.len();
+    let at = match (at, next) {
+        (None, _) => 0,
+        (Some(at), true) => (at + 1) % count,
+        (Some(at), false) => (at + count - 1) % count,
+    };
+    answer(state, id, options[at].clone());
+}
+
+/// Enter on a field: the next of a few options, a menu for secrets, else typing.
+fn open(state: &mut State, id: &QuestionId, question: &Question) {
+    let text = raw(state, id);
+    let typing = match question.kind {
+        Kind::Boolean | Kind::Choice => return choose(state, id, question, true),
+        Kind::Secret => Typing::SecretKind(Cursor::default()),
+        _ => Typing::Answer(LineEdit::new(&text)),
+    };
+    if let Some(form) = state.form_mut() {
+        form.typing = Some(typing);
+    }
+}
+
+/// The answer as it would be typed.
+fn raw(state: &State, id: &QuestionId) -> String {
+    if let Some(text) = state.edits.get(id) {
+        return text.clone();
+    }
+    match state.draft.answers.get(&id.component, &id.question) {
+        Answer::Empty => String::new(),
+        Answer::Text(text) => text.clone(),
+        Answer::Int(number) => number.to_string(),
+        Answer::Bool(yes) => yes.to_string(),
+        Answer::Secret(SecretRef::Generate) => "generate".to_owned(),
+        Answer::Secret(SecretRef::Env(name)) => format!("env:{name}"),
+        Answer::Secret(SecretRef::File(path)) => format!("file:{}", path.display()),
+        Answer::Secret(SecretRef::Secret(name)) => format!("secret:{name}"),
+    }
+}
+
+/// What the answer would be without the one that was given here, if one was.
+fn before(state: &State, id: &QuestionId) -> Option<String> {
+    let mut without = state.clone();
+    without.edits.remove(id)?;
+    without.again();
+    let text = raw(&without, id);
+    Some(if text.is_empty() { state.look.say(Word::Empty).to_owned() } else { text })
+}
+
+/// Takes an answer in. One that says what is so without it is none.
+fn answer(state: &mut State, id: &QuestionId, text: String) {
+    state.edits.remove(id);
+    state.again();
+    if raw(state, id) != text || state.draft.problem(id).is_some() {
+        state.edits.insert(id.clone(), text);
+        state.again();
+    }
+    state.registry = None;
+}
+
+/// The ways to name a secret that a question allows.
+fn ways(question: &Question) -> Vec<(&'static str, Word)> {
+    let mut ways = vec![("secret", Word::SecretInCluster), ("file", Word::SecretFile), ("env", Word::SecretVariable)];
+    if question.generates() {
+        ways.insert(0, ("generate", Word::SecretGenerate));
+    }
+    if question.optional {
+        ways.push(("", Word::SecretNone));
+    }
+    ways
+}
+
+pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+    let rows = form_rows(state);
+    let field = match rows.get(here(state, &rows)) {
+        Some(Row::Field(id, question)) => Some((id.clone(), question.clone())),
+        _ => None,
+    };
+    let Some(form) = state.form_mut() else { return Vec::new() };
+    let Some(mut typing) = form.typing.take() else { return Vec::new() };
+    match (key.code, &mut typing, field) {
+        (KeyCode::Esc, ..) => {}
+        (KeyCode::Enter, Typing::Filter(edit), _) => {
+            form.filter = edit.text();
+            form.cursor = Cursor::default();
+        }
+        (KeyCode::Enter | KeyCode::Tab, Typing::Answer(edit), Some((id, _))) => {
+            let text = edit.text();
+            answer(state, &id, text);
+            let wrong = state.draft.problem(&id).is_some() && !state.draft.broken.contains_key(&id);
+            if let Some(form) = state.form_mut() {
+                if wrong {
+                    // Esc leaves it as it is.
+                    form.typing = Some(typing);
+                } else if key.code == KeyCode::Tab {
+                    form.cursor.0 += 1;
+                }
+            }
+            return changed(state);
+        }
+        (KeyCode::Enter, Typing::SecretKind(cursor), Some((id, question))) => {
+            match ways(&question).get(cursor.0).map(|(way, _)| *way) {
+                Some(way @ ("generate" | "")) => answer(state, &id, way.to_owned()),
+                Some(way) => form.typing = Some(Typing::SecretName(way, LineEdit::default())),
+                None => {}
+            }
+        }
+        (KeyCode::Enter, Typing::SecretName(way, edit), Some((id, _))) => {
+            let text = format!("{way}:{}", edit.text());
+            answer(state, &id, text);
+        }
+        (_, Typing::SecretKind(cursor), Some((_, question))) => {
+            if let Some(command) = command_of(Scope::List, key) {
+                cursor.moved(command, ways(&question).len(), 1);
+            }
+            form.typing = Some(typing);
+        }
+        (_, Typing::Filter(edit) | Typing::Answer(edit) | Typing::SecretName(_, edit), _) => {
+            edit.key(key);
+            if let Typing::Filter(edit) = &typing {
+                form.filter = edit.text();
+            }
+            form.typing = Some(typing);
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+pub(super) fn paste(state: &mut State, text: &str) {
+    let typing = state.form_mut().and_then(|form| form.typing.as_mut());
+    if let Some(Typing::Filter(edit) | Typing::Answer(edit) | Typing::SecretName(_, edit)) = typing {
+        edit.insert(text);
+    }
+}
+
+pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let Some((about, form)) = state.form() else { return };
+    let fields = form_rows(state);
+    let at = here(state, &fields);
+    let mut head = Vec::new();
+    match &form.typing {
+        Some(Typing::Filter(edit)) => head.push(typing_line(look, look.say(Word::FilterLabel), edit, area.width)),
+        _ if !form.filter.is_empty() => {
+            let count = fields.iter().filter(|row| matches!(row, Row::Field(..))).count().to_string();
+            let told = fill(look.say(Word::Filtered), &[("text", &form.filter), ("count", &count)]);
+            head.push(Spans::new().add(Paint::Accent, told));
+        }
+        _ if about == About::Images => head.extend(source(state)),
+        _ => {
+            let wrong = state.draft.problems.len() + state.draft.missing.len();
+            let told = match wrong {
+                0 => look.say(Word::AllAnswered).to_owned(),
+                _ => fill(look.say(Word::LeftToAnswer), &[("count", &wrong.to_string())]),
+            };
+            head.push(Spans::new().add(if wrong == 0 { Paint::Good } else { Paint::Warn }, told));
+        }
+    }
+    let used = put_all(buffer, area, head, look).min(area.height);
+    let detail = DETAIL.min(area.height.saturating_sub(used) / 2);
+    let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + detail + 1), ..area };
+    for (row, index) in (0_u16..).zip(rows(at, fields.len(), list.height)) {
+        let style = if index == at { look.selected() } else { Default::default() };
+        let cursor = if index == at { look.glyph(Glyph::Cursor) } else { " " };
+        let line = match &fields[index] {
+            Row::Heading(title) => Spans::new().add(Paint::Accent, title),
+            Row::Continue => {
+                Spans::new().add_label(Paint::Accent, cursor).gap(1).add(Paint::Bold, look.say(Word::GoOn))
+            }
+            Row::Field(id, question) => field(state, id, question, cursor, list.width, index == at),
+        };
+        styled(buffer, list, row, line, look, style);
+    }
+    let y = list.bottom();
+    across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    let below = Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area };
+    if let Some(Row::Field(id, question)) = fields.get(at) {
+        match &form.typing {
+            Some(Typing::Answer(edit)) => {
+                put(buffer, below, 0, typing_line(look, look.say(Word::AnswerLabel), edit, area.width), look);
+                let rest = Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below };
+                put_all(buffer, rest, known(state, id, question, usize::from(area.width)), look);
+            }
+            Some(Typing::SecretName(way, edit)) => {
+                put(buffer, below, 0, typing_line(look, &format!("{way}:"), edit, area.width), look);
+            }
+            Some(Typing::SecretKind(cursor)) => {
+                for (row, (index, (_, word))) in (0_u16..).zip(ways(question).into_iter().enumerate()) {
+                    let style = if index == cursor.0 { look.selected() } else { Default::default() };
+                    let mark = if index == cursor.0 { look.glyph(Glyph::Cursor) } else { " " };
+                    let line = Spans::new().add_label(Paint::Accent, mark).gap(1).add(Paint::Plain, look.say(word));
+                    styled(buffer, below, row, line, look, style);
+                }
+            }
+            _ => {
+                put_all(buffer, below, known(state, id, question, usize::from(area.width)), look);
+            }
+        }
+    }
+}
+
+/// Where images come from, and what the registry says to that.
+fn source(state: &State) -> Vec<Spans> {
+    let look = state.look;
+    let registry = state.draft.answers.get("platform", "registry").text().map(str::to_owned);
+    let told = match &registry {
+        Some(registry) => fill(look.say(Word::PrivateRegistry), &[("registry", registry)]),
+        None => look.say(Word::PublicRegistries).to_owned(),
+    };
+    let mut lines = vec![Spans::new().add(Paint::Plain, told)];
+    if let Some((good, told)) = &state.registry {
+        let (glyph, paint) = if *good { (Glyph::Done, Paint::Good) } else { (Glyph::Warning, Paint::Warn) };
+        lines.push(Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, told));
+    }
+    lines
+}
+
+/// A line that is being typed; the cursor is where the next letter goes.
+pub(super) fn typing_line(look: Look, label: &str, edit: &LineEdit, width: u16) -> Spans {
+    let room = usize::from(width).saturating_sub(text::width(label) + 2);
+    let (shown, at) = edit.view(room);
+    let (before, after) = split_at_column(&shown, at);
+    Spans::new()
+        .add(Paint::Accent, label)
+        .gap(1)
+        .add_label(Paint::Plain, before)
+        .add_label(Paint::Accent, if look.ascii { "_" } else { "▏" })
+        .add_label(Paint::Plain, after)
+}
+
+fn split_at_column(text: &str, column: usize) -> (&str, &str) {
+    let at = text.char_indices().map(|(at, _)| at).find(|at| text::width(&text[..*at]) >= column);
+    text.split_at(at.unwrap_or(text.len()))
+}
+
+/// `❯ Title        value  (source)  ✗`.
+fn field(state: &State, id: &QuestionId, question: &Question, cursor: &str, width: u16, here: bool) -> Spans {
+    let look = state.look;
+    let wide = usize::from(width);
+    let title = TITLE.min(wide / 2);
+    let (value, paint) = shown(state, id, question);
+    let wrong = problem(state, id).is_some();
+    let source = if wide >= 70 { source_of(state, id) } else { "" };
+    let room = wide.saturating_sub(title + 4 + text::width(source) + 6);
+    let value = match (state.options(question).is_empty(), here) {
+        (true, _) => value,
+        (false, true) => format!("< {value} >"),
+        (false, false) => format!("‹ {value} ›"),
+    };
+    let line = Spans::new()
+        .add_label(Paint::Accent, cursor)
+        .gap(1)
+        .column(Paint::Plain, text::cut(question.title.of(look.lang.code()), title), title)
+        .gap(2)
+        .column(paint, text::cut(&value, room), room)
+        .gap(1)
+        .add(Paint::Dim, source);
+    if wrong { line.gap(1).add_label(Paint::Bad, look.glyph(Glyph::Failed)) } else { line }
+}
+
+/// An answer as it is shown. Of a secret only where it is.
+fn shown(state: &State, id: &QuestionId, question: &Question) -> (String, Paint) {
+    let look = state.look;
+    if let Some(text) =
+        state.edits.get(id).filter(|_| state.draft.problem(id).is_some() && question.kind != Kind::Secret)
+    {
+        return (text.clone(), Paint::Bad);
+    }
+    let text = match state.draft.answers.values.get(id).map(|(answer, _)| answer) {
+        None => return (look.say(Word::NeededShort).to_owned(), Paint::Bad),
+        Some(Answer::Empty) => return (look.say(Word::Empty).to_owned(), Paint::Dim),
+        Some(Answer::Secret(SecretRef::Generate)) => look.say(Word::SecretGenerated).to_owned(),
+        Some(Answer::Secret(reference)) => fill(look.say(Word::SecretSet), &[("where", &reference.to_string())]),
+        Some(Answer::Bool(yes)) => look.say(if *yes { Word::Yes } else { Word::No }).to_owned(),
+        Some(Answer::Text(text)) => text.clone(),
+        Some(Answer::Int(number)) => number.to_string(),
+    };
+    (text, Paint::Plain)
+}
+
+fn source_of(state: &State, id: &QuestionId) -> &'static str {
+    let word = match state.draft.answers.values.get(id).map(|(_, layer)| layer) {
+        _ if state.edits.contains_key(id) => Word::SourceScreen,
+        None => return "",
+        Some(LayerKind::Catalog) => Word::SourceDefault,
+        // The chosen size, which counts like an answer of one's own.
+        Some(LayerKind::Profile | LayerKind::Screen) => Word::SourceProfile,
+        Some(LayerKind::Installed) => Word::SourceInstalled,
+        Some(LayerKind::Sandbox) => Word::SourceSandbox,
+        Some(LayerKind::File) => Word::SourceFile,
+        Some(LayerKind::Environment) => Word::SourceEnvironment,
+        Some(LayerKind::Flag) => Word::SourceFlag,
+    };
+    state.look.say(word)
+}
+
+/// What is known of a field: what is wrong with it, its help, its default.
+fn known(state: &State, id: &QuestionId, question: &Question, width: usize) -> Vec<Spans> {
+    let look = state.look;
+    let mut lines = Vec::new();
+    let mut say = |paint: Paint, text: &str| {
+        lines.extend(text::wrap(&text::clean(text), width).into_iter().map(|line| Spans::new().add(paint, line)));
+    };
+    if let Some(problem) = problem(state, id) {
+        say(Paint::Bad, &problem);
+    }
+    // What has no room in its row.
+    let (value, paint) = shown(state, id, question);
+    if text::width(&value) > CRAMPED {
+        say(paint, &value);
+    }
+    if let Some(help) = &question.help {
+        say(Paint::Plain, help.of(look.lang.code()));
+    }
+    let options = state.options(question);
+    if options.len() > 1 {
+        let options: Vec<&str> =
+            options.iter().map(|option| if option.is_empty() { look.say(Word::Empty) } else { option }).collect();
+        say(Paint::Accent, &fill(look.say(Word::OptionsAre), &[("options", &options.join(", "))]));
+    }
+    if let Some(before) = before(state, id) {
+        say(Paint::Accent, &fill(look.say(Word::ItWas), &[("value", &before)]));
+    }
+    let default = match state.draft.defaults.get(id) {
+        None => look.say(Word::NoDefault).to_owned(),
+        Some(Answer::Empty) => fill(look.say(Word::DefaultIs), &[("value", look.say(Word::Empty))]),
+        Some(Answer::Secret(_)) => fill(look.say(Word::DefaultIs), &[("value", look.say(Word::SecretGenerated))]),
+        Some(default) => {
+            let value = default.json();
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            fill(look.say(Word::DefaultIs), &[("value", &value)])
+        }
+    };
+    say(Paint::Dim, &format!("{id}{}{default}", look.glyph(Glyph::Middle)));
+    lines
+}

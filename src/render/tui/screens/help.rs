@@ -1,0 +1,53 @@
+//! What keys do here, made from the keymap.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::render::paint::{Paint, Spans};
+use crate::render::tui::keymap::{BINDINGS, Scope, name};
+use crate::render::tui::state::State;
+use crate::render::tui::update::scope;
+use crate::render::tui::widgets::{Cursor, put_all};
+use crate::render::tui::words::{Word, fill};
+
+/// One line for each binding that counts on this screen.
+pub(super) fn lines(state: &State) -> Vec<Spans> {
+    let look = state.look;
+    let here = scope(state);
+    let mut shown: Vec<(bool, Spans)> = Vec::new();
+    for binding in BINDINGS.iter().filter(|binding| [here, Scope::List, Scope::Any].contains(&binding.scope)) {
+        // What a screen binds otherwise counts there.
+        let taken = |other: &&crate::render::tui::keymap::Binding| {
+            other.scope == here && binding.scope != here && other.keys.iter().any(|key| binding.keys.contains(key))
+        };
+        if BINDINGS.iter().any(|other| taken(&other)) || !super::knows(state.screen, binding.command) {
+            continue;
+        }
+        let mut keys: Vec<String> = binding.keys.iter().map(|key| name(*key, look.ascii)).collect();
+        keys.dedup();
+        let own = binding.scope == here && here != Scope::List;
+        shown.push((
+            !own,
+            Spans::new().column(Paint::Accent, keys.join(" "), 16).gap(1).add(Paint::Plain, look.say(binding.word)),
+        ));
+    }
+    // What only this screen has comes first.
+    shown.sort_by_key(|(common, _)| *common);
+    shown.into_iter().map(|(_, line)| line).collect()
+}
+
+pub(in crate::render::tui) fn draw(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rect) {
+    let lines = lines(state);
+    let (height, first) = (usize::from(area.height), cursor.0.min(lines.len().saturating_sub(1)));
+    if lines.len() <= height {
+        put_all(buffer, area, lines, state.look);
+        return;
+    }
+    // The last row says that there is more.
+    let room = height.saturating_sub(1);
+    let first = first.min(lines.len() - room);
+    let (from, to) = ((first + 1).to_string(), (first + room).to_string());
+    let more = [("from", from.as_str()), ("to", to.as_str()), ("count", &lines.len().to_string())];
+    let more = Spans::new().add(Paint::Dim, fill(state.look.say(Word::RowsOf), &more));
+    put_all(buffer, area, lines.into_iter().skip(first).take(room).chain([more]), state.look);
+}

@@ -1,0 +1,150 @@
+//! What the cluster lacks: each finding with the command that mends it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{back, page, target_line};
+use crate::model::preflight::{Finding, Severity};
+use crate::render::paint::{Paint, Spans};
+use crate::render::text;
+use crate::render::tui::keymap::Command;
+use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::state::{Screen, State};
+use crate::render::tui::update::Intent;
+use crate::render::tui::widgets::{fill as across, put_all, rows, styled};
+use crate::render::tui::words::{Word, fill};
+
+/// Asks for the findings.
+pub(in crate::render::tui) fn look(state: &mut State) -> Vec<Intent> {
+    state.busy = Some((Word::Looking, state.now));
+    vec![Intent::Preflight(state.answered(), state.waived.iter().cloned().collect())]
+}
+
+pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let findings = state.report.as_ref().map_or(0, |report| report.findings.len());
+    let page = page(state);
+    // The last row goes on.
+    if state.finding.moved(command, findings + 1, page) {
+        return Vec::new();
+    }
+    match command {
+        Command::Again => look(state),
+        Command::Waive | Command::Toggle => {
+            waive(state);
+            Vec::new()
+        }
+        Command::Enter if state.finding.0 < findings => {
+            state.finding.0 += 1;
+            Vec::new()
+        }
+        Command::Enter | Command::Continue => go_on(state),
+        Command::Back => back(state),
+        _ => Vec::new(),
+    }
+}
+
+fn go_on(state: &mut State) -> Vec<Intent> {
+    match &state.report {
+        None => {}
+        Some(report) if report.errors > 0 => {
+            let told = fill(state.look.say(Word::MendOrWaive), &[("count", &report.errors.to_string())]);
+            state.notice = Some((true, told));
+        }
+        Some(_) => state.screen = Screen::Components,
+    }
+    Vec::new()
+}
+
+/// Waives the finding under the cursor, or takes that back. What it is about is asked again when the plan is made.
+fn waive(state: &mut State) {
+    let Some(report) = &mut state.report else { return };
+    let Some(id) = report.findings.get(state.finding.0).map(|finding| finding.id) else { return };
+    if !(state.waivable)(id) {
+        state.notice = Some((true, fill(state.look.say(Word::NotWaivable), &[("id", id)])));
+        return;
+    }
+    if !state.waived.remove(id) {
+        state.waived.insert(id.to_owned());
+    }
+    let waived: Vec<String> = state.waived.iter().cloned().collect();
+    let cluster = report.cluster.clone();
+    *report = crate::model::preflight::Report::new(cluster, std::mem::take(&mut report.findings), &waived);
+    state.planned = None;
+}
+
+pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let mut head: Vec<Spans> = target_line(state).into_iter().collect();
+    if let Some(connected) = state.connected.as_ref().filter(|connected| !connected.installed.is_empty()) {
+        let bad = connected.installed.values().filter(|status| super::components::installed(status).1 != Paint::Good);
+        let told = [("count", connected.installed.len().to_string()), ("bad", bad.count().to_string())];
+        let told = fill(look.say(Word::AlreadyThere), &told.each_ref().map(|(name, value)| (*name, value.as_str())));
+        head.push(Spans::new().add(Paint::Accent, told));
+    }
+    let Some(report) = &state.report else {
+        put_all(buffer, area, head, look);
+        return;
+    };
+    let counts = fill(
+        look.say(Word::FindingCounts),
+        &[
+            ("errors", &report.errors.to_string()),
+            ("warnings", &report.warnings.to_string()),
+            ("waived", &report.waived.to_string()),
+        ],
+    );
+    let (paint, told) = match report.findings.is_empty() {
+        true => (Paint::Good, look.say(Word::NothingFound).to_owned()),
+        false => (if report.errors > 0 { Paint::Bad } else { Paint::Plain }, counts),
+    };
+    head.push(Spans::new().add(paint, told));
+    let used = put_all(buffer, area, head, look) + 1;
+    let count = report.findings.len();
+    let selected = report.findings.get(state.finding.0);
+    let detail = selected.map(|finding| detail(finding, look, usize::from(area.width))).unwrap_or_default();
+    let below = u16::try_from(detail.len()).unwrap_or(0).min(area.height / 2);
+    let list = Rect { y: area.y + used.min(area.height), height: area.height.saturating_sub(used + below + 1), ..area };
+    let shown = rows(state.finding.0, count + 1, list.height);
+    for (row, index) in (0_u16..).zip(shown) {
+        let style = if index == state.finding.0 { look.selected() } else { Default::default() };
+        let cursor = if index == state.finding.0 { look.glyph(Glyph::Cursor) } else { " " };
+        let line = Spans::new().add_label(Paint::Accent, cursor).gap(1);
+        let line = match report.findings.get(index) {
+            Some(finding) => head_of(line, finding, look),
+            None => line.add(Paint::Bold, look.say(Word::GoOn)),
+        };
+        styled(buffer, list, row, line, look, style);
+    }
+    if below > 0 {
+        let y = list.bottom();
+        across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+        put_all(buffer, Rect { y: y + 1, height: below, ..area }, detail, look);
+    }
+}
+
+fn head_of(line: Spans, finding: &Finding, look: Look) -> Spans {
+    let (glyph, word, paint) = match (finding.waived, finding.severity) {
+        (true, _) => (Glyph::Unchanged, Word::Waived, Paint::Dim),
+        (false, Severity::Error) => (Glyph::Failed, Word::Error, Paint::Bad),
+        (false, Severity::Warning) => (Glyph::Warning, Word::Warning, Paint::Warn),
+    };
+    let word = look.say(word);
+    line.add_label(paint, look.glyph(glyph))
+        .gap(1)
+        .column(paint, word, 15)
+        .column(Paint::Bold, finding.id, 22)
+        .add(Paint::Plain, &finding.place)
+}
+
+fn detail(finding: &Finding, look: Look, width: usize) -> Vec<Spans> {
+    let mut lines = Vec::new();
+    for (word, text, paint) in [(Word::Found, &finding.what, Paint::Plain), (Word::Mend, &finding.mend, Paint::Accent)]
+    {
+        let label = text::pad(look.say(word), 9);
+        for (row, part) in text::wrap(&text::clean(text), width.saturating_sub(10)).into_iter().enumerate() {
+            let start = if row == 0 { label.as_str() } else { "" };
+            lines.push(Spans::new().column(Paint::Dim, start, 10).add(paint, part));
+        }
+    }
+    lines
+}

@@ -1,0 +1,247 @@
+//! What would be done: the plan as a tree, what updates change, the command that does the same.
+
+use std::collections::BTreeSet;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{back, page, target_line};
+use crate::plan::{Change, Plan};
+use crate::render::diff::diff_lines;
+use crate::render::paint::{Paint, Spans};
+use crate::render::plan::paint;
+use crate::render::text;
+use crate::render::tui::keymap::Command;
+use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::run::Then;
+use crate::render::tui::state::{Ask, Overlay, Planned, State};
+use crate::render::tui::update::{Intent, write};
+use crate::render::tui::widgets::{fill as across, put_all, rows, styled};
+use crate::render::tui::words::{Word, fill};
+
+/// Rows below the plan.
+const BELOW: u16 = 6;
+
+/// A row of the review.
+#[derive(Debug, Clone)]
+enum Row {
+    Component(String),
+    Action(usize),
+    Line(Spans),
+    Install,
+}
+
+/// Asks for the plan; while steps of a run still change the cluster, later.
+pub(super) fn plan(state: &mut State) -> Vec<Intent> {
+    state.planned = None;
+    if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
+        run.then = Some(Then::Plan);
+        state.busy = Some((Word::PlanningLater, state.now));
+        return Vec::new();
+    }
+    state.busy = Some((Word::Planning, state.now));
+    vec![Intent::Plan(state.answered(), state.waived.iter().cloned().collect())]
+}
+
+/// The components that are shown step by step from the start: those in which something would change.
+pub(in crate::render::tui) fn opened(plan: &Plan) -> BTreeSet<String> {
+    let changes = plan.actions.iter().filter(|action| !matches!(action.change, Change::Nothing | Change::Check));
+    changes.map(|action| action.component.clone()).collect()
+}
+
+fn components(plan: &Plan) -> Vec<&str> {
+    let mut ids: Vec<&str> = Vec::new();
+    for action in &plan.actions {
+        if !ids.contains(&action.component.as_str()) {
+            ids.push(&action.component);
+        }
+    }
+    ids
+}
+
+fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if planned.plan.has_work() {
+        rows.push(Row::Install);
+    }
+    for component in components(&planned.plan) {
+        rows.push(Row::Component(component.to_owned()));
+        if state.open.contains(component) {
+            let actions = planned.plan.actions.iter().enumerate().filter(|(_, action)| action.component == component);
+            rows.extend(actions.map(|(index, _)| Row::Action(index)));
+        }
+    }
+    if !planned.diffs.is_empty() {
+        rows.push(Row::Line(Spans::new()));
+        let look = crate::render::Look { width: usize::from(state.size.0), color: false, verbose: false };
+        rows.extend(diff_lines(&planned.diffs, &look).into_iter().map(Row::Line));
+    }
+    rows
+}
+
+pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    match command {
+        Command::Back => return back(state),
+        Command::Again => return plan(state),
+        Command::Write => return vec![write(state)],
+        _ => {}
+    }
+    let Some(planned) = &state.planned else { return Vec::new() };
+    let rows = plan_rows(state, planned);
+    let page = page(state).saturating_sub(usize::from(BELOW));
+    if state.review.moved(command, rows.len(), page) {
+        return Vec::new();
+    }
+    match (command, rows.get(state.review.0)) {
+        (Command::Continue, _) | (Command::Enter, Some(Row::Install)) => return install(state),
+        (command, Some(Row::Component(id))) => {
+            let open = state.open.contains(id);
+            match (command, open) {
+                (Command::Enter | Command::Toggle | Command::Left, true) => state.open.remove(id),
+                (Command::Enter | Command::Toggle | Command::Right, false) => state.open.insert(id.clone()),
+                _ => false,
+            };
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn install(state: &mut State) -> Vec<Intent> {
+    let Some(planned) = state.planned.as_ref().filter(|_| state.busy.is_none()) else { return Vec::new() };
+    let refused = if let Some(why) = &planned.refused {
+        Some(why.clone())
+    } else if planned.report.errors > 0 {
+        Some(fill(state.look.say(Word::MendOrWaive), &[("count", &planned.report.errors.to_string())]))
+    } else if !planned.plan.has_work() {
+        Some(state.look.say(Word::NothingToDo).to_owned())
+    } else {
+        None
+    };
+    match refused {
+        Some(why) => state.notice = Some((true, why)),
+        None => state.overlay = Some(Overlay::Ask(Ask::Install)),
+    }
+    Vec::new()
+}
+
+pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let mut head: Vec<Spans> = target_line(state).into_iter().collect();
+    let Some(planned) = &state.planned else {
+        put_all(buffer, area, head, look);
+        return;
+    };
+    let totals = totals(&planned.plan, look);
+    head.push(Spans::new().add(Paint::Bold, totals));
+    let findings = planned.report.errors + planned.report.warnings;
+    if findings > 0 {
+        let paint = if planned.report.errors > 0 { Paint::Bad } else { Paint::Warn };
+        let told: Vec<&str> = planned.report.findings.iter().filter(|one| !one.waived).map(|one| one.id).collect();
+        head.push(
+            Spans::new()
+                .add_label(paint, look.glyph(Glyph::Warning))
+                .gap(1)
+                .add(paint, fill(look.say(Word::PreflightSays), &[("ids", &told.join(", "))])),
+        );
+    }
+    let used = put_all(buffer, area, head, look) + 1;
+    let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + BELOW), ..area };
+    let all = plan_rows(state, planned);
+    for (row, index) in (0_u16..).zip(rows(state.review.0, all.len(), list.height)) {
+        let selected = index == state.review.0;
+        let style = if selected { look.selected() } else { Default::default() };
+        let cursor = if selected { look.glyph(Glyph::Cursor) } else { " " };
+        let line = Spans::new().add_label(Paint::Accent, cursor).gap(1);
+        let line = match &all[index] {
+            Row::Component(id) => component(line, state, planned, id),
+            Row::Action(index) => action(line, planned, *index, look),
+            Row::Line(line) => line.clone(),
+            Row::Install => {
+                let there = state.connected.as_ref().is_some_and(|connected| !connected.installed.is_empty());
+                line.add(Paint::Bold, look.say(if there { Word::ApplyNow } else { Word::InstallNow }))
+            }
+        };
+        styled(buffer, list, row, line, look, style);
+    }
+    below(
+        state,
+        planned,
+        &all,
+        buffer,
+        Rect { y: list.bottom(), height: area.bottom().saturating_sub(list.bottom()), ..area },
+    );
+}
+
+/// Why the selected step is to run, and how to do the same without screens.
+fn below(state: &State, planned: &Planned, all: &[Row], buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    across(buffer, area, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    let width = usize::from(area.width);
+    let mut lines = Vec::new();
+    if let Some(Row::Action(index)) = all.get(state.review.0) {
+        let why = planned.plan.actions[*index].why.join("; ");
+        lines.extend(
+            text::wrap(&text::clean(&why), width).into_iter().take(2).map(|line| Spans::new().add(Paint::Plain, line)),
+        );
+    }
+    while lines.len() < 2 {
+        lines.push(Spans::new());
+    }
+    let file = state.file.display().to_string();
+    lines.push(Spans::new().add(Paint::Dim, look.say(Word::SameCommand)).gap(1).add(Paint::Accent, state.command()));
+    lines.push(Spans::new().add(Paint::Dim, fill(look.say(Word::AnswersGoTo), &[("file", &file)])));
+    put_all(buffer, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, lines, look);
+}
+
+fn component(line: Spans, state: &State, planned: &Planned, id: &str) -> Spans {
+    let look = state.look;
+    let open = state.open.contains(id);
+    let actions = planned.plan.actions.iter().filter(|action| action.component == id);
+    let mut words: Vec<(Change, usize)> = Vec::new();
+    for action in actions {
+        match words.iter_mut().find(|(change, _)| *change == action.change) {
+            Some((_, count)) => *count += 1,
+            None => words.push((action.change, 1)),
+        }
+    }
+    let told: Vec<String> =
+        words.iter().map(|(change, count)| format!("{count} {}", look.say(word(*change)))).collect();
+    line.add_label(Paint::Dim, if open { "- " } else { "+ " })
+        .add(Paint::Bold, state.catalog.title(id).of(look.lang.code()))
+        .gap(2)
+        .add(Paint::Dim, told.join(", "))
+}
+
+fn action(line: Spans, planned: &Planned, index: usize, look: Look) -> Spans {
+    let action = &planned.plan.actions[index];
+    let tone = if action.change == Change::Nothing { Paint::Dim } else { Paint::Plain };
+    line.add_label(Paint::Dim, look.glyph(Glyph::Corner))
+        .gap(1)
+        .column(paint(action.change), look.say(word(action.change)), 14)
+        .add(tone, &action.title)
+}
+
+pub(super) const fn word(change: Change) -> Word {
+    match change {
+        Change::Create => Word::Create,
+        Change::Update => Word::Update,
+        Change::Delete => Word::Delete,
+        Change::Check => Word::Check,
+        Change::Nothing => Word::Unchanged,
+    }
+}
+
+fn totals(plan: &Plan, look: Look) -> String {
+    if !plan.has_work() {
+        return look.say(Word::NothingToDo).to_owned();
+    }
+    let count = |change: Change| plan.actions.iter().filter(|action| action.change == change).count();
+    let all = [Change::Create, Change::Update, Change::Delete, Change::Check, Change::Nothing];
+    let told: Vec<String> = all
+        .into_iter()
+        .filter(|change| count(*change) > 0)
+        .map(|change| format!("{} {}", count(change), look.say(word(change))))
+        .collect();
+    told.join(", ")
+}

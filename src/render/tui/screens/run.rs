@@ -1,0 +1,328 @@
+//! What is being done, and what to do about what failed.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::run_panes::{self, log_rows};
+use super::{form, page, review};
+use crate::event::Outcome;
+use crate::render::SummaryExtras;
+use crate::render::paint::{Paint, Spans};
+use crate::render::tui::keymap::Command;
+use crate::render::tui::look::Glyph;
+use crate::render::tui::run::{Ended, Pane, RunView, Then};
+use crate::render::tui::state::{Ask, Overlay, Screen, State};
+use crate::render::tui::update::{self, Intent, begin};
+use crate::render::tui::widgets::{Cursor, LineEdit, frame, put};
+use crate::render::tui::words::{Word, fill};
+
+pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let page = page(state) / 2;
+    let width = detail_width(state.size);
+    let rows = state.run.as_ref().map_or(0, |run| run_panes::detail_rows(state, run, width));
+    let Some(run) = &mut state.run else { return Vec::new() };
+    if command.looks() && command != Command::Help {
+        // Whoever looks at something is not taken elsewhere.
+        run.chase = false;
+    }
+    match command {
+        Command::Next => run.pane = run.pane.beside(true),
+        Command::Previous => run.pane = run.pane.beside(false),
+        Command::Right | Command::Enter if run.pane == Pane::Steps => run.pane = Pane::Detail,
+        Command::Left | Command::Back if run.pane != Pane::Steps => run.pane = Pane::Steps,
+        Command::Back => return leave(state),
+        Command::Follow if run.pane == Pane::Steps => run.chase = !run.chase,
+        Command::Follow => {
+            run.log.follow = !run.log.follow;
+            run.log.row = Cursor(log_rows(run).saturating_sub(1));
+        }
+        Command::Wrap => run.log.wrap = !run.log.wrap,
+        Command::Filter => {
+            run.pane = Pane::Log;
+            run.log.typing = Some(LineEdit::default());
+        }
+        Command::NextMatch | Command::PreviousMatch => return found(state, command == Command::NextMatch),
+        Command::Stop => return leave(state),
+        Command::Retry => return again(state, Vec::new()),
+        Command::Skip => return skip(state),
+        Command::Edit => return edit(state),
+        Command::Continue if !run.is_live() => state.screen = Screen::Summary,
+        command => scroll(run, command, page, rows),
+    }
+    Vec::new()
+}
+
+/// Columns of the pane with the selected step.
+const fn detail_width((columns, rows): (u16, u16)) -> u16 {
+    // Title, headline and footer take five rows, the margins two columns.
+    let (width, height) = (columns.saturating_sub(2), rows.saturating_sub(5));
+    if is_wide(width, height) { width - left_width(width) - 2 } else { width }
+}
+
+/// Whether there is room for the steps beside everything about one of them.
+const fn is_wide(width: u16, height: u16) -> bool {
+    width >= 120 && height >= 24
+}
+
+/// Columns of the steps then.
+const fn left_width(width: u16) -> u16 {
+    width * 2 / 5
+}
+
+fn scroll(run: &mut RunView, command: Command, page: usize, detail: usize) {
+    match run.pane {
+        Pane::Steps => {
+            if run.cursor.moved(command, run.state.order.len(), page) {
+                run.chase = false;
+                run.log.follow = true;
+                run.detail = Cursor::default();
+            }
+        }
+        Pane::Detail => {
+            run.detail.moved(command, detail, page);
+        }
+        Pane::Log => {
+            let rows = log_rows(run);
+            if run.log.follow {
+                run.log.row = Cursor(rows.saturating_sub(1));
+            }
+            if run.log.row.moved(command, rows, page) {
+                // At the end it goes on with it.
+                run.log.follow = run.log.row.0 + 1 >= rows;
+            }
+        }
+        Pane::Pods => {
+            run.pod.moved(command, run.pods.len(), page);
+        }
+    }
+}
+
+/// Searches, and says what came of it.
+fn found(state: &mut State, next: bool) -> Vec<Intent> {
+    let Some(run) = &mut state.run else { return Vec::new() };
+    let count = search(run, next).to_string();
+    let told = fill(state.look.say(Word::LinesFound), &[("count", &count), ("text", &run.log.search)]);
+    state.notice = Some((false, told));
+    Vec::new()
+}
+
+/// The next line that has what is searched for, or the one before; how many there are.
+fn search(run: &mut RunView, next: bool) -> usize {
+    let Some(id) = run.selected().map(str::to_owned) else { return 0 };
+    let wanted = run.log.search.to_lowercase();
+    if wanted.is_empty() {
+        return 0;
+    }
+    let at = if run.log.follow { log_rows(run).saturating_sub(1) } else { run.log.row.0 };
+    let hits: Vec<usize> = run
+        .lines_of(&id)
+        .enumerate()
+        .filter(|(_, line)| line.to_lowercase().contains(&wanted))
+        .map(|(row, _)| row)
+        .collect();
+    let found = match next {
+        true => hits.iter().find(|row| **row > at).or(hits.first()),
+        false => hits.iter().rev().find(|row| **row < at).or(hits.last()),
+    };
+    if let Some(found) = found {
+        run.log.follow = false;
+        run.log.row = Cursor(*found);
+    }
+    hits.len()
+}
+
+/// Stopping is asked about; what has ended is left for the summary.
+fn leave(state: &mut State) -> Vec<Intent> {
+    let Some(run) = &state.run else { return Vec::new() };
+    if !run.is_live() {
+        state.screen = Screen::Summary;
+    } else {
+        return update::leave(state);
+    }
+    Vec::new()
+}
+
+/// Plans and runs again, as a run that goes on with this one: what was done is found done.
+fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
+    let Some(run) = &mut state.run else { return Vec::new() };
+    let nothing = if run.is_live() { run.failed().is_empty() } else { run.state.outcome == Some(Outcome::Succeeded) };
+    if nothing {
+        state.notice = Some((false, state.look.say(Word::NothingFailed).to_owned()));
+        return Vec::new();
+    }
+    if run.is_live() {
+        run.then = Some(Then::Again(without));
+        return Vec::new();
+    }
+    if state.busy.is_some() {
+        return Vec::new();
+    }
+    let without = [run.without.clone(), without].concat();
+    if state.ran.as_ref().is_some_and(|ran| *ran != state.answered()) {
+        // Nobody has seen yet what other answers would do.
+        state.screen = Screen::Review;
+        return review::plan(state);
+    }
+    begin(state, without, None)
+}
+
+/// Back to the answers, while the steps that still run end; the review then shows what is left to do.
+fn edit(state: &mut State) -> Vec<Intent> {
+    let Some(run) = &mut state.run else { return Vec::new() };
+    if run.is_live() && run.failed().is_empty() {
+        state.notice = Some((false, state.look.say(Word::NothingFailed).to_owned()));
+        return Vec::new();
+    }
+    run.then = None;
+    state.planned = None;
+    form::at_failure(state);
+    Vec::new()
+}
+
+/// Asks whether to go on without the selected step, if it failed.
+fn skip(state: &mut State) -> Vec<Intent> {
+    let failed = |run: &RunView| run.selected().is_some_and(|id| run.failed().contains(&id));
+    if state.run.as_ref().is_some_and(failed) {
+        state.overlay = Some(Overlay::Ask(Ask::Skip));
+    } else {
+        state.notice = Some((false, state.look.say(Word::SkipWhatFailed).to_owned()));
+    }
+    Vec::new()
+}
+
+/// What would be left out with the selected step: itself, and all that needs it.
+pub(in crate::render::tui) fn skipped(run: &RunView) -> Vec<String> {
+    run.selected().map(|id| run.needing(id)).unwrap_or_default()
+}
+
+/// Goes on without it.
+pub(in crate::render::tui) fn skip_it(state: &mut State) -> Vec<Intent> {
+    let without = state.run.as_ref().map(skipped).unwrap_or_default();
+    again(state, without)
+}
+
+/// The run is over.
+pub(in crate::render::tui) fn ended(state: &mut State, ended: Ended, extras: SummaryExtras) -> Vec<Intent> {
+    state.is_there(Word::PlanningLater);
+    state.stopping = false;
+    let Some(run) = &mut state.run else { return Vec::new() };
+    run.ended = Some(ended);
+    state.overlay = None;
+    state.notice = None;
+    state.summary = Some(extras);
+    state.summary_row = Cursor::default();
+    match run.then.take() {
+        Some(Then::Again(without)) => return again(state, without),
+        Some(Then::Plan) if state.screen == Screen::Review => return review::plan(state),
+        _ => {}
+    }
+    // Where something failed, the step that did is what to look at, and it can be tried again.
+    if state.screen == Screen::Run && run.failed().is_empty() {
+        state.screen = Screen::Summary;
+    }
+    Vec::new()
+}
+
+pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+    let Some(run) = &mut state.run else { return Vec::new() };
+    let Some(mut edit) = run.log.typing.take() else { return Vec::new() };
+    match key.code {
+        KeyCode::Esc => {}
+        KeyCode::Enter => {
+            run.log.search = edit.text();
+            return found(state, false);
+        }
+        _ => {
+            edit.key(key);
+            run.log.typing = Some(edit);
+        }
+    }
+    Vec::new()
+}
+
+pub(super) fn paste(state: &mut State, text: &str) {
+    if let Some(edit) = state.run.as_mut().and_then(|run| run.log.typing.as_mut()) {
+        edit.insert(text);
+    }
+}
+
+pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+    let Some(run) = &state.run else { return };
+    put(buffer, area, 0, headline(state, run), state.look);
+    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let look = state.look;
+    let title = |pane: Pane| look.say(run_panes::title(pane));
+    let mut pane = |pane: Pane, area: Rect| {
+        let inside = frame(buffer, area, title(pane), run.pane == pane, look);
+        run_panes::draw(state, run, pane, buffer, inside);
+    };
+    if is_wide(area.width, area.height) {
+        let left = left_width(area.width);
+        let right = Rect { x: area.x + left + 2, width: area.width - left - 2, ..area };
+        let pods = (u16::try_from(run.pods.len()).unwrap_or(u16::MAX).saturating_add(2)).clamp(3, area.height / 4);
+        let most = area.height - pods;
+        let wanted = u16::try_from(run_panes::detail_rows(state, run, right.width)).unwrap_or(u16::MAX);
+        let detail = wanted.saturating_add(1).clamp(most * 2 / 5, most * 3 / 4);
+        let log = area.height - pods - detail;
+        pane(Pane::Steps, Rect { width: left, ..area });
+        pane(Pane::Detail, Rect { height: detail, ..right });
+        pane(Pane::Log, Rect { y: right.y + detail, height: log, ..right });
+        pane(Pane::Pods, Rect { y: right.y + detail + log, height: pods, ..right });
+        return;
+    }
+    // One above the other; below is what keys are about, or what is known of the step.
+    let steps = area.height / 2;
+    let below = if run.pane == Pane::Steps { Pane::Detail } else { run.pane };
+    pane(Pane::Steps, Rect { height: steps, ..area });
+    pane(below, Rect { y: area.y + steps, height: area.height - steps, ..area });
+}
+
+/// Mark and words of how a run stands.
+pub(super) fn outcome(run: &RunView) -> (Glyph, Word, Paint) {
+    let proven = run.state.order.iter().any(|action| action.verify);
+    match (run.state.outcome, run.state.stopping) {
+        (Some(Outcome::Succeeded), _) if !run.left_out.is_empty() => (Glyph::Warning, Word::EndedPartly, Paint::Warn),
+        (Some(Outcome::Succeeded), _) if proven => (Glyph::Done, Word::EndedWell, Paint::Good),
+        (Some(Outcome::Succeeded), _) => (Glyph::Done, Word::EndedUnasked, Paint::Good),
+        (Some(Outcome::VerifyFailed), _) => (Glyph::Failed, Word::EndedUnproven, Paint::Bad),
+        (Some(Outcome::Stopped), _) => (Glyph::Stopped, Word::EndedStopped, Paint::Warn),
+        (Some(Outcome::Failed), _) => (Glyph::Failed, Word::EndedFailed, Paint::Bad),
+        (None, _) if !run.is_live() => (Glyph::Failed, Word::EndedFailed, Paint::Bad),
+        (None, true) => (Glyph::Stopped, Word::StoppingNow, Paint::Warn),
+        (None, false) => (Glyph::Running, Word::RunningNow, Paint::Accent),
+    }
+}
+
+fn headline(state: &State, run: &RunView) -> Spans {
+    let look = state.look;
+    let counts = run.state.counts();
+    let total = run.state.order.len();
+    let done = counts.done + counts.unchanged;
+    let (glyph, word, paint) = outcome(run);
+    let recorded =
+        if run.recorded { Spans::new().add(Paint::Warn, look.say(Word::Recorded)).gap(2) } else { Spans::new() };
+    let progress = fill(look.say(Word::StepsDone), &[("done", &done.to_string()), ("total", &total.to_string())]);
+    let line = recorded
+        .add_label(paint, look.glyph(glyph))
+        .gap(1)
+        .add(paint, look.say(word))
+        .gap(2)
+        .add(Paint::Plain, progress);
+    let line = match counts.failed {
+        0 => line,
+        failed => line.gap(2).add(Paint::Bad, fill(look.say(Word::CountFailed), &[("count", &failed.to_string())])),
+    };
+    let line = match counts.blocked {
+        0 => line,
+        blocked => line.gap(2).add(Paint::Warn, fill(look.say(Word::CountBlocked), &[("count", &blocked.to_string())])),
+    };
+    let line = match &run.then {
+        Some(Then::Again(_)) => line.gap(2).add(Paint::Accent, look.say(Word::ThenAgain)),
+        _ => line,
+    };
+    match &run.before {
+        Some(before) => line.gap(2).add(Paint::Dim, fill(look.say(Word::GoesOnWith), &[("run", before)])),
+        None => line,
+    }
+}

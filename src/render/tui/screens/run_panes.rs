@@ -1,0 +1,273 @@
+//! The panes of a run: its steps, what is known of one, its lines, the pods.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::form::typing_line;
+use crate::event::{ActionState, Announced, Skip, Status};
+use crate::render::failure::{Logs, failure};
+use crate::render::paint::{Paint, Spans};
+use crate::render::text;
+use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::run::{Pane, PodRow, RunView};
+use crate::render::tui::state::State;
+use crate::render::tui::widgets::{gauge, put_all, rows, styled};
+use crate::render::tui::words::{Word, fill};
+
+/// Columns of a gauge.
+const GAUGE: usize = 20;
+
+pub(super) const fn title(pane: Pane) -> Word {
+    match pane {
+        Pane::Steps => Word::PaneSteps,
+        Pane::Detail => Word::PaneDetail,
+        Pane::Log => Word::PaneLog,
+        Pane::Pods => Word::PanePods,
+    }
+}
+
+/// How many lines the selected step has.
+pub(super) fn log_rows(run: &RunView) -> usize {
+    run.selected().map_or(0, |id| run.lines_of(id).len())
+}
+
+pub(super) fn draw(state: &State, run: &RunView, pane: Pane, buffer: &mut Buffer, area: Rect) {
+    match pane {
+        Pane::Steps => steps(state, run, buffer, area),
+        Pane::Detail => {
+            let width = usize::from(area.width);
+            let (lines, next) = (detail(state, run, width), next(state, run, width));
+            // What to do stands at the bottom where there is not room for all.
+            let below = area.height.saturating_sub(u16::try_from(next.len()).unwrap_or(u16::MAX));
+            let first = run.detail.0.min(lines.len().saturating_sub(usize::from(below)));
+            let used = put_all(buffer, Rect { height: below, ..area }, lines.into_iter().skip(first), state.look);
+            let used = used.min(below);
+            put_all(buffer, Rect { y: area.y + used, height: area.height - used, ..area }, next, state.look);
+        }
+        Pane::Log => log(state, run, buffer, area),
+        Pane::Pods => pods(state, run, buffer, area),
+    }
+}
+
+/// How many rows everything about the selected step takes.
+pub(super) fn detail_rows(state: &State, run: &RunView, width: u16) -> usize {
+    let width = usize::from(width);
+    detail(state, run, width).len() + next(state, run, width).len()
+}
+
+fn steps(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let shown = rows(run.cursor.0, run.state.order.len(), area.height);
+    for (row, index) in (0_u16..).zip(shown) {
+        let action = &run.state.order[index];
+        let selected = index == run.cursor.0;
+        let style = if selected { look.selected() } else { Default::default() };
+        styled(buffer, area, row, step(state, run, action, usize::from(area.width)), look, style);
+    }
+}
+
+fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans {
+    let look = state.look;
+    let default = ActionState::default();
+    let known = run.state.actions.get(&action.id).unwrap_or(&default);
+    let retrying = run.tracks.get(&action.id).and_then(|track| track.retrying(state.now)).is_some();
+    let (glyph, word, paint) = status(&known.status, retrying);
+    let time = match &known.status {
+        Status::Running => {
+            let elapsed = known.started.map_or(0, |started| (state.now - started.as_millisecond()).max(0) / 1000);
+            let deadline = run.deadlines.get(&action.id).map(|seconds| format!(" / {}", text::whole(*seconds)));
+            format!("{}{}", text::whole(u64::try_from(elapsed).unwrap_or(0)), deadline.unwrap_or_default())
+        }
+        Status::Done | Status::Failed { .. } => text::duration(known.seconds),
+        _ => String::new(),
+    };
+    let word = text::cut(look.say(word), 11);
+    let room = width.saturating_sub(15 + text::width(&time));
+    Spans::new()
+        .add_label(paint, look.glyph(glyph))
+        .gap(1)
+        .column(paint, word, 11)
+        .gap(1)
+        .column(Paint::Plain, text::cut(&text::clean(&action.title), room), room)
+        .gap(1)
+        .add(Paint::Dim, time)
+}
+
+/// Mark and word of a step's state.
+pub(super) const fn status(status: &Status, retrying: bool) -> (Glyph, Word, Paint) {
+    match status {
+        Status::Running if retrying => (Glyph::Warning, Word::StateRetrying, Paint::Warn),
+        Status::Waiting => (Glyph::Waiting, Word::StateWaiting, Paint::Dim),
+        Status::Running => (Glyph::Running, Word::StateRunning, Paint::Accent),
+        Status::Done => (Glyph::Done, Word::StateDone, Paint::Good),
+        Status::Skipped(_) => (Glyph::Unchanged, Word::StateSkipped, Paint::Dim),
+        Status::Failed { .. } => (Glyph::Failed, Word::StateFailed, Paint::Bad),
+        Status::Blocked(_) => (Glyph::Blocked, Word::StateBlocked, Paint::Warn),
+        Status::Stopped(_) => (Glyph::Stopped, Word::StateAborted, Paint::Warn),
+    }
+}
+
+/// What can be done about a step that failed, and what it holds up.
+fn next(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
+    let look = state.look;
+    let Some(id) = run.selected().filter(|id| run.failed().contains(id)) else { return Vec::new() };
+    let blocked = (run.needing(id).len() - 1).to_string();
+    let told = format!(
+        "{}. {}",
+        fill(look.say(Word::Blocks), &[("count", &blocked)]),
+        look.say(if run.state.outcome.is_none() { Word::OthersGoOn } else { Word::TryNext })
+    );
+    text::wrap(&told, width).into_iter().map(|line| Spans::new().add(Paint::Accent, line)).collect()
+}
+
+/// What is known of the selected step, in lines that fit.
+fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
+    let look = state.look;
+    let Some(action) = run.state.order.get(run.cursor.0) else { return Vec::new() };
+    let default = ActionState::default();
+    let known = run.state.actions.get(&action.id).unwrap_or(&default);
+    let track = run.tracks.get(&action.id);
+    let retrying = track.and_then(|track| track.retrying(state.now));
+    let (glyph, word, paint) = status(&known.status, retrying.is_some());
+    let mut lines = vec![
+        Spans::new().add(Paint::Bold, &action.title).gap(2).add(Paint::Dim, &action.id),
+        Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, look.say(word)),
+    ];
+    let mut say = |paint: Paint, told: &str| {
+        lines.extend(text::wrap(&text::clean(told), width).into_iter().map(|line| Spans::new().add(paint, line)));
+    };
+    for why in &action.why {
+        say(Paint::Dim, why);
+    }
+    match &known.status {
+        Status::Blocked(by) => say(Paint::Warn, &fill(look.say(Word::BlockedBy), &[("by", run.state.title(by))])),
+        Status::Skipped(Skip::NotApplicable(why)) => say(Paint::Plain, why),
+        Status::Stopped(begun) => say(Paint::Warn, look.say(if *begun { Word::StoppedMidway } else { Word::NotBegun })),
+        _ => {}
+    }
+    if let Some(retrying) = retrying {
+        say(Paint::Warn, &retrying);
+    }
+    if let Some(track) = track {
+        if let Some(progress) = track.progress(state.now) {
+            let (done, total) = known.bytes.unwrap_or_default();
+            lines.push(gauge(done, total, GAUGE.min(width), look));
+            lines.push(Spans::new().add(Paint::Plain, progress));
+        }
+        if let Some(waiting) = track.waiting() {
+            let told = fill(look.say(Word::WaitsFor), &[("what", waiting)]);
+            lines.extend(
+                text::wrap(&text::clean(&told), width).into_iter().map(|line| Spans::new().add(Paint::Plain, line)),
+            );
+        }
+    }
+    if let Some(summary) = &known.summary {
+        lines.push(Spans::new().add(Paint::Accent, summary));
+    }
+    if let Status::Failed { errors, findings, log } = &known.status {
+        lines.extend(failure(errors, findings, log, Logs::Last, 0));
+    }
+    lines.into_iter().flat_map(|line| line.wrapped(width)).collect()
+}
+
+fn log(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    let width = usize::from(area.width);
+    let mut area = area;
+    if let Some(edit) = &run.log.typing {
+        // One row at the bottom for what is typed.
+        area.height = area.height.saturating_sub(1);
+        let line = typing_line(look, look.say(Word::SearchLabel), edit, area.width);
+        put_all(buffer, Rect { y: area.bottom(), height: 1, ..area }, [line], look);
+    }
+    let Some(id) = run.selected() else { return };
+    let count = log_rows(run);
+    if count == 0 {
+        put_all(buffer, area, [Spans::new().add(Paint::Dim, look.say(Word::NoLines))], look);
+        return;
+    }
+    let last = if run.log.follow { count - 1 } else { run.log.row.0.min(count - 1) };
+    let wanted = run.log.search.to_lowercase();
+    // From the bottom up, until the pane is full.
+    let mut shown: Vec<Spans> = Vec::new();
+    for line in run.lines_of(id).take(last + 1).rev() {
+        let hit = !wanted.is_empty() && line.to_lowercase().contains(&wanted);
+        let paint = if hit { Paint::Warn } else { Paint::Plain };
+        let mark = if hit { look.glyph(Glyph::Cursor) } else { " " };
+        let parts = if run.log.wrap { broken(line, width.saturating_sub(2)) } else { vec![line.clone()] };
+        for (index, part) in parts.into_iter().enumerate().rev() {
+            let mark = if index == 0 { mark } else { " " };
+            shown.push(Spans::new().add_label(Paint::Accent, mark).gap(1).add(paint, part));
+        }
+        if shown.len() >= usize::from(area.height) {
+            break;
+        }
+    }
+    shown.truncate(usize::from(area.height));
+    shown.reverse();
+    put_all(buffer, area, shown, look);
+}
+
+/// A line in pieces of so many columns, wherever that is: a log has no words to be kind to.
+fn broken(line: &str, columns: usize) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut used = 0;
+    for c in line.chars() {
+        let wide = text::width(c.encode_utf8(&mut [0; 4]));
+        if used + wide > columns.max(1) {
+            parts.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+    }
+    parts
+}
+
+fn pods(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
+    let look = state.look;
+    if run.recorded {
+        put_all(buffer, area, [Spans::new().add(Paint::Dim, look.say(Word::NoPodsRecorded))], look);
+        return;
+    }
+    if run.pods.is_empty() {
+        put_all(buffer, area, [Spans::new().add(Paint::Dim, look.say(Word::NoPods))], look);
+        return;
+    }
+    let selected = (run.pane == Pane::Pods).then_some(run.pod.0);
+    let lines: Vec<Spans> = pod_lines(&run.pods, usize::from(area.width), look).collect();
+    for (row, index) in (0_u16..).zip(rows(selected.unwrap_or(0), run.pods.len(), area.height)) {
+        let style = if Some(index) == selected { look.selected() } else { Default::default() };
+        styled(buffer, area, row, lines[index].clone(), look, style);
+    }
+}
+
+/// A line for each pod.
+pub(in crate::render::tui) fn pod_lines(pods: &[PodRow], width: usize, look: Look) -> impl Iterator<Item = Spans> {
+    let name = pods.iter().map(|pod| text::width(&pod.name)).max().unwrap_or(0).min(width / 2);
+    pods.iter().map(move |row| pod(row, name, look))
+}
+
+fn pod(pod: &PodRow, name: usize, look: Look) -> Spans {
+    let (ready, count) = pod.ready;
+    let good = (ready == count && count > 0) || pod.phase == "Succeeded";
+    let (glyph, paint) = match (good, pod.reason.is_empty()) {
+        (true, _) => (Glyph::Done, Paint::Good),
+        (false, true) => (Glyph::Waiting, Paint::Dim),
+        (false, false) => (Glyph::Warning, Paint::Warn),
+    };
+    let restarts = match pod.restarts {
+        0 => String::new(),
+        count => fill(look.say(Word::Restarts), &[("count", &count.to_string())]),
+    };
+    Spans::new()
+        .add_label(paint, look.glyph(glyph))
+        .gap(1)
+        .column(Paint::Plain, text::cut(&pod.name, name), name)
+        .gap(2)
+        .column(paint, format!("{} {ready}/{count}", pod.phase), 16)
+        .gap(1)
+        .add(Paint::Warn, format!("{restarts} {}", pod.reason).trim())
+}

@@ -1,0 +1,495 @@
+//! Real screens, reached by the keys that a user presses and the news that a cluster gives.
+
+mod runs;
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
+
+use super::draw::render;
+use super::state::{Ask, Overlay};
+use super::*;
+use crate::answers::{Given, from_flags};
+use crate::catalog::load;
+use crate::event::{Envelope, Event};
+use crate::model::preflight::{Finding, Report, Severity};
+use crate::model::site::Node;
+use crate::plan::{Action, plan};
+use crate::render::SummaryExtras;
+use crate::render::tests::made;
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (200, 60)];
+
+fn look(lang: Lang, color: bool) -> Look {
+    Look { lang, color, ascii: false }
+}
+
+fn catalog() -> Arc<crate::catalog::Catalog> {
+    Arc::new(load(&["tests/components".into()]).unwrap())
+}
+
+fn state(lang: Lang, size: (u16, u16)) -> State {
+    let mut state = State::new(look(lang, false), size, catalog(), Given::default(), |id| id != "helm").unwrap();
+    state.now = made::at(20_000).as_millisecond();
+    state
+}
+
+fn press(state: &mut State, keys: &str) -> Vec<Intent> {
+    let mut intents = Vec::new();
+    for word in keys.split_whitespace() {
+        let (code, modifiers) = match word {
+            "Enter" => (KeyCode::Enter, KeyModifiers::NONE),
+            "Esc" => (KeyCode::Esc, KeyModifiers::NONE),
+            "Tab" => (KeyCode::Tab, KeyModifiers::NONE),
+            "Down" => (KeyCode::Down, KeyModifiers::NONE),
+            "Up" => (KeyCode::Up, KeyModifiers::NONE),
+            "Left" => (KeyCode::Left, KeyModifiers::NONE),
+            "Right" => (KeyCode::Right, KeyModifiers::NONE),
+            "End" => (KeyCode::End, KeyModifiers::NONE),
+            "Home" => (KeyCode::Home, KeyModifiers::NONE),
+            "Space" => (KeyCode::Char(' '), KeyModifiers::NONE),
+            "^C" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
+            "^U" => (KeyCode::Char('u'), KeyModifiers::CONTROL),
+            "^Z" => (KeyCode::Char('z'), KeyModifiers::CONTROL),
+            word => {
+                for c in word.chars() {
+                    intents.extend(update(state, Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))));
+                }
+                continue;
+            }
+        };
+        intents.extend(update(state, Input::Key(KeyEvent::new(code, modifiers))));
+    }
+    intents
+}
+
+fn tell(state: &mut State, news: News) -> Vec<Intent> {
+    update(state, Input::News(Box::new(news)))
+}
+
+fn target(context: &str, sandbox: bool, answer: Answer) -> Target {
+    Target { context: context.into(), server: "https://10.97.0.2:6443".into(), sandbox, current: sandbox, answer }
+}
+
+fn connected() -> Connected {
+    let flags = ["platform.registry=10.97.0.2:5000", "livy.image=10.97.0.2:5000/windlass/livy"].map(str::to_owned);
+    let node = Node {
+        name: "node-1".into(),
+        labels: [("disk".to_owned(), "ssd".to_owned())].into(),
+        ready: true,
+        ..Node::default()
+    };
+    Connected {
+        info: made::cluster(),
+        site: Site {
+            nodes: vec![node],
+            storage_classes: vec!["local-path".into(), "fast".into()],
+            ingress_classes: vec!["nginx".into()],
+        },
+        given: Given { layers: vec![from_flags(&flags).unwrap()], ..Given::default() },
+        flags: "--sandbox ".into(),
+        installed: Default::default(),
+    }
+}
+
+fn report(errors: bool) -> Report {
+    let finding = |severity, id, place: &str, what: &str, mend: &str| Finding {
+        severity,
+        id,
+        place: place.into(),
+        what: what.into(),
+        mend: mend.into(),
+        waived: false,
+    };
+    let mut findings = vec![finding(
+        Severity::Warning,
+        "storage-expansion",
+        "StorageClass local-path",
+        "volumes of this class cannot grow later",
+        "kubectl patch storageclass local-path -p '{\"allowVolumeExpansion\": true}'",
+    )];
+    if errors {
+        findings.push(finding(
+            Severity::Error,
+            "resources",
+            "the nodes",
+            "the plan needs 6.5Gi of memory, and 5.9Gi of 12Gi is free",
+            "add a node, or choose smaller sizes: windlass answers init --profile small",
+        ));
+    }
+    Report::new(Some(made::cluster()), findings, &[])
+}
+
+fn at_components(lang: Lang, size: (u16, u16)) -> State {
+    let mut state = state(lang, size);
+    tell(&mut state, News::Targets(vec![target("windlass-sandbox", true, Answer::Here("v1.34.4".into(), Some(1)))]));
+    press(&mut state, "Enter");
+    tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+    tell(&mut state, News::Report(Ok(report(false))));
+    press(&mut state, "c");
+    state
+}
+
+fn at_questions(lang: Lang, size: (u16, u16)) -> State {
+    let mut state = at_components(lang, size);
+    press(&mut state, "c Down Enter");
+    assert_eq!((state.screen, state.profile.as_deref()), (Screen::Questions, Some("small")));
+    state
+}
+
+fn at_images(lang: Lang, size: (u16, u16)) -> State {
+    let mut state = at_questions(lang, size);
+    let intents = press(&mut state, "c");
+    assert!(matches!(intents.as_slice(), [Intent::Registry(_)]), "{intents:?}");
+    tell(&mut state, News::Registry(Ok("10.97.0.2:5000 has all 3 images".into())));
+    state
+}
+
+/// Answers the one question that has no default: the tag of Livy's image.
+fn at_review(lang: Lang, size: (u16, u16)) -> State {
+    let mut state = at_images(lang, size);
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Images, "an answer is missing");
+    press(&mut state, "Enter");
+    press(&mut state, "0.9.0 Enter");
+    let intents = press(&mut state, "c");
+    let Some(Intent::Plan(given, _)) = intents.first() else { panic!("{intents:?}") };
+    let answers = given.draft(&state.catalog).unwrap().finish().unwrap();
+    let resolved = crate::answers::resolve(&state.catalog, &answers).unwrap();
+    let plan = plan(&resolved, &crate::model::observed::Observed::default(), true);
+    tell(
+        &mut state,
+        News::Planned(Ok(Box::new(Planned { plan, diffs: Vec::new(), report: report(false), refused: None }))),
+    );
+    state
+}
+
+/// A run with the invented events, up to some moment.
+fn at_run(lang: Lang, size: (u16, u16), events: usize) -> State {
+    let mut state = at_review(lang, size);
+    let intents = press(&mut state, "c y");
+    assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { .. }]), "{intents:?}");
+    let deadlines = made::plan().actions.into_iter().map(|Action { id, deadline_seconds, .. }| (id, deadline_seconds));
+    tell(&mut state, News::Begun(Box::new(RunView::new(deadlines.collect(), None))));
+    for event in made::failing().into_iter().take(events) {
+        state.now = event.at.as_millisecond() + 500;
+        tell(&mut state, News::Event(event));
+    }
+    let pod = |name: &str, phase: &str, ready, reason: &str| PodRow {
+        namespace: "apache-livy".into(),
+        name: name.into(),
+        phase: phase.into(),
+        ready: (ready, 1),
+        restarts: 0,
+        reason: reason.into(),
+    };
+    tell(
+        &mut state,
+        News::Pods(vec![pod("hdfs-datanode-0", "Running", 1, ""), pod("livy-0", "Pending", 0, "ImagePullBackOff")]),
+    );
+    state
+}
+
+fn at_end(lang: Lang, size: (u16, u16)) -> State {
+    let mut state = at_run(lang, size, usize::MAX);
+    let extras = SummaryExtras {
+        run_dir: Some("~/.local/state/windlass/runs/20251121T100000Z-0a1b2c".into()),
+        next_command: Some("windlass --sandbox status".into()),
+        ..SummaryExtras::default()
+    };
+    tell(&mut state, News::Ended(Ended { exit: 5, trouble: None }, Box::new(extras)));
+    state
+}
+
+/// A screen as text; with colours, each piece that has a style in brackets.
+fn shown(state: &State, size: (u16, u16), color: bool) -> String {
+    let mut state = state.clone();
+    (state.look.color, state.size) = (color, size);
+    let area = Rect::new(0, 0, size.0, size.1);
+    let mut buffer = Buffer::empty(area);
+    render(&state, &mut buffer, area);
+    let mut out = String::new();
+    for y in 0..size.1 {
+        let mut row = String::new();
+        let mut style = String::new();
+        let mut skip = 0;
+        for x in 0..size.0 {
+            let cell = &buffer[(x, y)];
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            skip = crate::render::text::width(cell.symbol()).saturating_sub(1);
+            let now = if color { style_of(cell.fg, cell.modifier) } else { String::new() };
+            if now != style {
+                if !style.is_empty() {
+                    row.push('⟧');
+                }
+                if !now.is_empty() {
+                    row.push_str(&format!("⟦{now}:"));
+                }
+                style = now;
+            }
+            row.push_str(cell.symbol());
+        }
+        if !style.is_empty() {
+            row.push('⟧');
+        }
+        out.push_str(row.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn style_of(color: Color, modifier: Modifier) -> String {
+    let color = match color {
+        Color::Reset => "",
+        Color::Cyan => "c",
+        Color::Red => "r",
+        Color::Yellow => "y",
+        Color::LightBlue => "b",
+        other => panic!("{other:?} is not of the palette"),
+    };
+    let marks = [(Modifier::BOLD, "B"), (Modifier::DIM, "D"), (Modifier::REVERSED, "R")];
+    let marks: String = marks.iter().filter(|(mark, _)| modifier.contains(*mark)).map(|(_, name)| *name).collect();
+    format!("{color}{marks}")
+}
+
+/// In both sizes and languages; in colour too, at the smaller size.
+fn snapshot(name: &str, make: fn(Lang, (u16, u16)) -> State) {
+    for (columns, rows) in SIZES {
+        for (lang, code) in [(Lang::En, "en"), (Lang::Ru, "ru")] {
+            let state = make(lang, (columns, rows));
+            insta::assert_snapshot!(format!("{name}_{code}_{columns}"), shown(&state, (columns, rows), false));
+            insta::assert_snapshot!(format!("{name}_{code}_{columns}_color"), shown(&state, (columns, rows), true));
+        }
+    }
+}
+
+#[test]
+fn clusters() {
+    snapshot("cluster", |lang, size| {
+        let mut state = state(lang, size);
+        tell(
+            &mut state,
+            News::Targets(vec![
+                target("windlass-sandbox", true, Answer::Here("v1.34.4".into(), Some(1))),
+                target("production", false, Answer::Asked),
+                target(
+                    "old",
+                    false,
+                    Answer::Not("the API server of context \"old\" at https://old:6443 does not answer".into()),
+                ),
+            ]),
+        );
+        state
+    });
+    snapshot("cluster_none", state);
+}
+
+#[test]
+fn findings() {
+    snapshot("preflight", |lang, size| {
+        let mut state = state(lang, size);
+        tell(&mut state, News::Targets(vec![target("windlass-sandbox", true, Answer::Asked)]));
+        press(&mut state, "Enter");
+        tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+        tell(&mut state, News::Report(Ok(report(true))));
+        state
+    });
+}
+
+#[test]
+fn components_profile_questions_images() {
+    snapshot("components", at_components);
+    snapshot("profile", |lang, size| {
+        let mut state = at_components(lang, size);
+        press(&mut state, "c Down");
+        state
+    });
+    snapshot("questions", at_questions);
+    snapshot("questions_typing", |lang, size| {
+        let mut state = at_questions(lang, size);
+        press(&mut state, "Down Enter");
+        press(&mut state, "site.example.com");
+        state
+    });
+    snapshot("images", at_images);
+}
+
+#[test]
+fn the_plan() {
+    snapshot("review", at_review);
+    snapshot("review_ask", |lang, size| {
+        let mut state = at_review(lang, size);
+        press(&mut state, "c");
+        state
+    });
+}
+
+#[test]
+fn a_run() {
+    snapshot("run", |lang, size| at_run(lang, size, 14));
+    snapshot("run_failed", at_end);
+    snapshot("run_pods", |lang, size| {
+        let mut state = at_end(lang, size);
+        press(&mut state, "Tab Tab Tab");
+        state
+    });
+    snapshot("summary", |lang, size| {
+        let mut state = at_end(lang, size);
+        press(&mut state, "c");
+        state
+    });
+}
+
+#[test]
+fn help_is_made_from_the_keys() {
+    snapshot("help", |lang, size| {
+        let mut state = at_end(lang, size);
+        press(&mut state, "?");
+        state
+    });
+}
+
+#[test]
+fn a_small_terminal_is_told_so() {
+    for (columns, rows) in [(40, 10), (20, 5)] {
+        for (lang, code) in [(Lang::En, "en"), (Lang::Ru, "ru")] {
+            let text = shown(&at_questions(lang, (80, 24)), (columns, rows), false);
+            insta::assert_snapshot!(format!("small_{code}_{columns}"), text);
+        }
+    }
+}
+
+#[test]
+fn ascii_is_enough() {
+    for make in [at_questions, at_review, at_end] {
+        let mut state = make(Lang::En, (80, 24));
+        state.look.ascii = true;
+        let text = shown(&state, (80, 24), false);
+        assert!(text.is_ascii(), "{text}");
+    }
+}
+
+#[test]
+fn nothing_is_drawn_outside_and_no_size_panics() {
+    for make in [at_components, at_questions, at_review, at_end] {
+        let state = make(Lang::Ru, (80, 24));
+        for columns in [0, 1, 2, 10, 79, 80, 81, 119, 120, 300] {
+            for rows in [0, 1, 2, 23, 24, 25, 100] {
+                shown(&state, (columns, rows), true);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_text_of_the_catalog_is_in_both_languages() {
+    let catalog = load(&[]).unwrap();
+    let mut missing = Vec::new();
+    for id in std::iter::once("platform").chain(catalog.components.keys().map(String::as_str)) {
+        let questions = catalog.questions(id);
+        let texts = questions.iter().flat_map(|question| {
+            let more = question.help.iter().chain(&question.group);
+            std::iter::once(&question.title).chain(more).map(move |text| (question.id.as_str(), text))
+        });
+        let rules = catalog.rules(id).iter().map(|rule| ("rule", &rule.say));
+        for (place, text) in texts.chain(rules) {
+            // One text for all languages is for names, and those are short.
+            let good = match text {
+                crate::catalog::Text::One(text) => text.split_whitespace().count() <= 3,
+                crate::catalog::Text::ByLanguage(_) => text.speaks("en") && text.speaks("ru"),
+            };
+            if !good {
+                missing.push(format!("{id}.{place}: {text:?}"));
+            }
+        }
+    }
+    for profile in catalog.profiles.values() {
+        for text in std::iter::once(&profile.title).chain(&profile.help) {
+            if !(text.speaks("ru") && matches!(text, crate::catalog::Text::ByLanguage(_))) {
+                missing.push(format!("{}: {text:?}", profile.id));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn a_component_that_others_need_stays() {
+    let mut state = at_components(Lang::En, (80, 24));
+    // All are chosen; without Livy HDFS is still needed by others.
+    press(&mut state, "Home Space");
+    assert!(!state.chosen.contains("hdfs"));
+    assert!(state.draft.answers.components.contains(&"hdfs".to_owned()));
+    assert!(state.notice.as_ref().is_some_and(|(_, told)| told.contains("needed by")), "{:?}", state.notice);
+    for _ in 0..4 {
+        press(&mut state, "Down Space");
+    }
+    assert!(state.draft.answers.components.is_empty());
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Components, "nothing to install");
+}
+
+#[test]
+fn wrong_answers_are_told_at_the_field_and_kept_out() {
+    let mut state = at_questions(Lang::En, (80, 24));
+    press(&mut state, "/");
+    press(&mut state, "hdfs.replication Enter Enter");
+    press(&mut state, "^U 3 Enter");
+    let text = shown(&state, (80, 24), false);
+    assert!(text.contains("there are fewer DataNodes than copies of each block"), "{text}");
+    press(&mut state, "Esc c");
+    assert_eq!(state.screen, Screen::Questions);
+    press(&mut state, "Enter");
+    press(&mut state, "^U x Enter");
+    assert!(shown(&state, (80, 24), false).contains("expected a whole number, found `x`"));
+    press(&mut state, "Enter");
+    press(&mut state, "^U 1 Enter c");
+    assert_eq!(state.screen, Screen::Images);
+    assert!(state.edits.is_empty(), "what the profile says is no answer of one's own: {:?}", state.edits);
+}
+
+#[test]
+fn a_secret_is_named_and_never_shown() {
+    let mut state = at_questions(Lang::En, (80, 24));
+    press(&mut state, "/");
+    press(&mut state, "db_password Enter");
+    assert!(shown(&state, (80, 24), false).contains("generated"));
+    press(&mut state, "Enter Down Down Down Enter");
+    press(&mut state, "DB_PASSWORD Enter");
+    let text = shown(&state, (80, 24), false);
+    assert!(text.contains("set: environment variable DB_PASSWORD"), "{text}");
+    press(&mut state, "Enter Enter");
+    assert!(shown(&state, (80, 24), false).contains("generated"));
+    assert!(state.edits.is_empty());
+}
+
+#[test]
+fn names_that_the_cluster_has_are_offered() {
+    let mut state = at_questions(Lang::En, (80, 24));
+    press(&mut state, "/");
+    press(&mut state, "storage_class Enter Right");
+    assert_eq!(state.draft.answers.get("platform", "storage_class").text(), Some("local-path"));
+    press(&mut state, "Right Right");
+    assert_eq!(state.draft.answers.get("platform", "storage_class").text(), None);
+}
+
+#[test]
+fn control_c_asks_first_and_says_then_what_it_leaves() {
+    let mut state = at_run(Lang::En, (80, 24), 6);
+    assert_eq!(press(&mut state, "^C"), []);
+    assert!(shown(&state, (80, 24), false).contains("No new step begins"));
+    assert_eq!(press(&mut state, "n"), []);
+    assert_eq!(press(&mut state, "^C y"), [Intent::Stop]);
+    let at = made::at(9_000);
+    tell(&mut state, News::Event(crate::event::Envelope { seq: 99, at, event: Event::Stopping }));
+    assert_eq!(press(&mut state, "^C"), []);
+    assert!(shown(&state, (80, 24), false).contains("Still running: HDFS is ready"));
+    assert_eq!(press(&mut state, "^C"), [Intent::Quit]);
+    assert_eq!(press(&mut state, "Esc ^Z"), [Intent::Suspend]);
+}

@@ -1,0 +1,181 @@
+//! What is to be done about what failed, stopping, leaving, and what nobody should lose by it.
+
+use super::*;
+
+#[test]
+fn what_failed_is_tried_again_as_a_run_that_follows() {
+    let mut state = at_end(Lang::En, (80, 24));
+    assert_eq!(state.screen, Screen::Run, "what failed is what to look at");
+    let intents = press(&mut state, "r");
+    let [Intent::Write(..), Intent::Run { before, without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
+    assert_eq!((before.as_deref(), without.as_slice()), (Some("20251121T100000Z-0a1b2c"), &[][..]));
+    state.busy = None;
+    assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("They stay undone"));
+    let intents = press(&mut state, "y");
+    let [Intent::Write(..), Intent::Run { without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
+    assert_eq!(without.first().map(String::as_str), state.run.as_ref().and_then(RunView::selected));
+    press(&mut state, "e");
+    assert_eq!(state.screen, Screen::Images, "the image that the failure names is there");
+    assert!(shown(&state, (80, 24), false).contains("❯ Image of livy"), "{}", shown(&state, (80, 24), false));
+    press(&mut state, "Esc Esc");
+    assert_eq!(state.screen, Screen::Run, "back to where one came from");
+}
+
+/// A run in which something has failed while something else goes on.
+fn half_failed() -> State {
+    let events = made::failing();
+    let failed = events.iter().position(|one| matches!(one.event, Event::ActionFailed { .. }));
+    let state = at_run(Lang::En, (80, 24), failed.unwrap() + 1);
+    assert!(state.run.as_ref().is_some_and(|run| run.is_live() && !run.failed().is_empty()));
+    state
+}
+
+#[test]
+fn what_is_wanted_while_others_still_run_happens_when_they_have_ended() {
+    let end = || News::Ended(Ended { exit: 5, trouble: None }, Box::default());
+    let mut state = half_failed();
+    assert!(press(&mut state, "r").is_empty(), "nothing else is disturbed");
+    assert!(shown(&state, state.size, false).contains("then tries again"), "{}", shown(&state, state.size, false));
+    let intents = tell(&mut state, end());
+    assert!(
+        matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { without, .. }] if without.is_empty()),
+        "{intents:?}"
+    );
+
+    let mut state = half_failed();
+    press(&mut state, "s y");
+    let intents = tell(&mut state, end());
+    assert!(
+        matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { without, .. }] if !without.is_empty()),
+        "{intents:?}"
+    );
+
+    // Who stops it does not want it to be tried again.
+    let mut state = half_failed();
+    press(&mut state, "r a y");
+    let stopping = Envelope { seq: 99, at: made::at(60_000), event: Event::Stopping };
+    tell(&mut state, News::Event(stopping));
+    assert!(tell(&mut state, end()).is_empty());
+
+    // Answers can be changed meanwhile; the plan waits for what still changes the cluster.
+    let mut state = half_failed();
+    press(&mut state, "e");
+    assert_eq!(state.screen, Screen::Images);
+    assert!(press(&mut state, "c").iter().all(|intent| !matches!(intent, Intent::Plan(..))));
+    assert_eq!(state.screen, Screen::Review);
+    assert!(shown(&state, state.size, false).contains("the plan follows"), "{}", shown(&state, state.size, false));
+    let intents = tell(&mut state, end());
+    assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
+    assert_eq!(state.screen, Screen::Review, "whoever is there stays there");
+}
+
+#[test]
+fn leaving_keeps_what_was_answered() {
+    let mut state = at_questions(Lang::En, (80, 24));
+    press(&mut state, "/");
+    press(&mut state, "external_domain Enter Enter");
+    press(&mut state, "site.example.com Enter Esc q");
+    let intents = press(&mut state, "y");
+    assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Quit]), "{intents:?}");
+}
+
+#[test]
+fn other_answers_are_looked_at_before_they_are_run_with() {
+    let mut state = at_end(Lang::En, (80, 24));
+    press(&mut state, "e");
+    while state.screen != Screen::Questions {
+        press(&mut state, "Esc");
+    }
+    press(&mut state, "/");
+    press(&mut state, "livy.driver_memory Enter Enter ^U 700Mi Enter Esc Esc");
+    assert_eq!(state.screen, Screen::Run);
+    let intents = press(&mut state, "r");
+    assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
+    assert_eq!(state.screen, Screen::Review);
+    press(&mut state, "c");
+    assert_eq!(state.overlay, None, "what nobody has seen is not agreed to");
+}
+
+#[test]
+fn what_was_left_out_stays_out() {
+    let mut state = at_end(Lang::En, (80, 24));
+    let mut view = RunView::new(Default::default(), None);
+    view.without = vec!["hdfs/after-9".into()];
+    view.state = state.run.as_ref().unwrap().state.clone();
+    view.ended = Some(Ended { exit: 5, trouble: None });
+    view.cursor = state.run.as_ref().unwrap().cursor;
+    state.run = Some(view);
+    let intents = press(&mut state, "s y");
+    let [_, Intent::Run { without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
+    assert!(without.len() >= 2 && without[0] == "hdfs/after-9", "{without:?}");
+}
+
+#[test]
+fn stopping_before_the_first_step_is_stopping_in_order() {
+    let mut state = at_review(Lang::En, (80, 24));
+    press(&mut state, "c y");
+    press(&mut state, "c");
+    assert_eq!(state.overlay, None, "it is beginning already");
+    press(&mut state, "^C");
+    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Stop)));
+    assert_eq!(press(&mut state, "y"), [Intent::Stop]);
+    tell(&mut state, News::NotBegun(vec!["it was stopped before anything was done".into()]));
+    assert!(!state.runs() && !state.stopping);
+    assert!(shown(&state, (80, 24), false).contains("before anything was done"));
+}
+
+#[test]
+fn a_run_that_breaks_off_can_be_left() {
+    let mut state = at_run(Lang::En, (80, 24), 3);
+    tell(&mut state, News::NotBegun(vec!["failed to keep a journal".into(), "no space left on device".into()]));
+    assert!(shown(&state, (80, 24), false).contains("failed to keep a journal: no space left on device"));
+    assert!(!state.runs());
+    press(&mut state, "q");
+    assert_eq!(press(&mut state, "y").last(), Some(&Intent::Quit));
+}
+
+#[test]
+fn a_signal_loses_no_answers() {
+    let mut state = at_questions(Lang::En, (80, 24));
+    let intents = update(&mut state, Input::Signal);
+    assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Quit]), "the profile is one: {intents:?}");
+    tell(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+    assert_eq!(update(&mut state, Input::Signal), [Intent::Quit]);
+}
+
+#[test]
+fn another_cluster_forgets_what_was_said_of_the_last() {
+    let mut state = at_review(Lang::En, (80, 24));
+    state.waived.insert("resources".into());
+    press(&mut state, "c");
+    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
+    tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+    assert!(state.overlay.is_none() && state.waived.is_empty() && state.planned.is_none());
+    assert_eq!(state.screen, Screen::Preflight);
+}
+
+#[test]
+fn where_nothing_can_be_seen_keys_do_nothing() {
+    let mut state = at_review(Lang::En, (80, 24));
+    update(&mut state, Input::Resize(60, 20));
+    assert!(press(&mut state, "c y Enter").is_empty() && state.overlay.is_none());
+    press(&mut state, "q");
+    assert!(shown(&state, (60, 20), false).contains("Leave?"), "what is asked can be read");
+    press(&mut state, "n");
+    assert!(state.overlay.is_none());
+}
+
+#[test]
+fn an_error_is_told_whole_and_stays_while_one_looks_around() {
+    let mut state = at_review(Lang::En, (80, 24));
+    let why = "the cluster is locked by somebody@elsewhere since 10:00; wait for that run to end, or, if it is gone, \
+               `windlass unlock`";
+    tell(&mut state, News::NotBegun(vec![why.into()]));
+    for keys in ["Down", "Up"] {
+        press(&mut state, keys);
+        let text = shown(&state, (80, 24), false);
+        assert!(text.contains("locked by somebody") && text.contains("`windlass unlock`"), "{text}");
+    }
+    press(&mut state, "Esc");
+    assert!(state.notice.is_none());
+}

@@ -1,0 +1,431 @@
+//! What happens to the state: keys, and news of what was asked for. Nothing else changes it, and nothing here waits.
+
+use std::path::PathBuf;
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+
+use super::draw::SMALLEST;
+use super::keymap::{self, Command, Scope};
+use super::run::{Ended, PodRow, RunView};
+use super::screens;
+use super::state::{Ask, Connected, Overlay, Planned, Screen, State, Target};
+use super::widgets::Cursor;
+use super::words::{Word, fill};
+use crate::answers::Given;
+use crate::event::Envelope;
+use crate::model::preflight::Report;
+use crate::plan::Plan;
+use crate::render::SummaryExtras;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A key.
+    Key(KeyEvent),
+    /// A text that was pasted.
+    Paste(String),
+    /// The terminal has another size.
+    Resize(u16, u16),
+    /// Time has passed; milliseconds since 1970.
+    Tick(i64),
+    /// What was asked for is there.
+    News(Box<News>),
+    /// Somebody outside wants it to stop: SIGTERM, SIGHUP.
+    Signal,
+}
+
+/// What was asked for. An error is its chain, outermost first.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// The clusters that could be meant.
+    Targets(Vec<Target>),
+    /// What one of them answered, by its row.
+    Answered(usize, super::state::Answer),
+    /// The chosen one can be used.
+    Connected(Result<Box<Connected>, Vec<String>>),
+    /// What preflight found.
+    Report(Result<Report, Vec<String>>),
+    /// What would be done.
+    Planned(Result<Box<Planned>, Vec<String>>),
+    /// Whether the registry has the images.
+    Registry(Result<String, Vec<String>>),
+    /// The answers were written, and where those are that were there before.
+    Written(Result<(PathBuf, Option<PathBuf>), Vec<String>>),
+    /// A run begins; its first event follows.
+    Begun(Box<RunView>),
+    /// An event of the run.
+    Event(Envelope),
+    /// The pods.
+    Pods(Vec<PodRow>),
+    /// Lines of a step that were no events of the run: logs and events of its pods.
+    Lines(String, Vec<String>),
+    /// The run is over.
+    Ended(Ended, Box<SummaryExtras>),
+    /// What was to be run could not be begun, or broke off without an end.
+    NotBegun(Vec<String>),
+    /// Something that people should know.
+    Remark(String),
+}
+
+/// What is wanted of the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intent {
+    /// Look for clusters and ask each.
+    Targets,
+    /// Use this one, by its row.
+    Connect(usize),
+    /// Look at what an install would need.
+    Preflight(Given, Vec<String>),
+    /// Ask the registry for the images.
+    Registry(Given),
+    /// Make the plan.
+    Plan(Given, Vec<String>),
+    /// Write the answers. What else is there is kept beside it.
+    Write(Given, PathBuf),
+    /// Run what was agreed to. Without the steps, if any are to be left out; going on with a run, if there was one.
+    Run {
+        /// The answers.
+        given: Given,
+        /// What preflight may find.
+        waived: Vec<String>,
+        /// Steps to leave out.
+        without: Vec<String>,
+        /// The run that it goes on with.
+        before: Option<String>,
+        /// The plan that was agreed to, if one was shown.
+        agreed: Option<Box<Plan>>,
+    },
+    /// Look at what happens to this step in the cluster.
+    LookAt(String),
+    /// Stop the run in order.
+    Stop,
+    /// Put a text into the terminal's clipboard.
+    Copy(String),
+    /// Back to the shell until `fg`.
+    Suspend,
+    /// Leave; at once if a run goes on.
+    Quit,
+}
+
+/// Takes an input in.
+pub fn update(state: &mut State, input: Input) -> Vec<Intent> {
+    let before = selected(state);
+    let mut intents = taken(state, input);
+    if intents.contains(&Intent::Stop) {
+        state.stopping = true;
+        // Who stops it wants nothing more of it.
+        if let Some(run) = &mut state.run {
+            run.then = None;
+        }
+    }
+    let now = selected(state);
+    if let Some(step) = now.filter(|now| before.as_ref() != Some(now)) {
+        intents.push(Intent::LookAt(step));
+    }
+    intents
+}
+
+/// The step that is looked at.
+fn selected(state: &State) -> Option<String> {
+    state.run.as_ref().and_then(RunView::selected).map(str::to_owned)
+}
+
+fn taken(state: &mut State, input: Input) -> Vec<Intent> {
+    match input {
+        Input::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+        Input::Key(key) => press(state, key),
+        Input::Paste(text) => {
+            screens::paste(state, &text);
+            Vec::new()
+        }
+        Input::Resize(columns, rows) => {
+            state.size = (columns, rows);
+            Vec::new()
+        }
+        Input::Tick(now) => {
+            state.now = now;
+            Vec::new()
+        }
+        Input::Signal => interrupt(state, true),
+        Input::News(news) => news_of(state, *news),
+    }
+}
+
+fn press(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+    let typing = screens::is_typing(state) && state.overlay.is_none();
+    let command = keymap::command(if typing { Scope::Any } else { scope(state) }, key);
+    let small = state.size.0 < SMALLEST.0 || state.size.1 < SMALLEST.1;
+    let heard = matches!(command, Some(Command::Interrupt | Command::Suspend | Command::Quit));
+    if small && !heard && !matches!(state.overlay, Some(Overlay::Ask(_))) {
+        // Nobody sees what it would do.
+        return Vec::new();
+    }
+    // What went wrong stays while one looks around.
+    if !(state.notice.as_ref().is_some_and(|(bad, _)| *bad) && command.is_some_and(Command::looks)) {
+        state.notice = None;
+    }
+    // These two count whatever is shown.
+    match command {
+        Some(Command::Interrupt) => return interrupt(state, false),
+        Some(Command::Suspend) => return vec![Intent::Suspend],
+        _ => {}
+    }
+    if let Some(overlay) = state.overlay.clone() {
+        return over(state, overlay, key, command);
+    }
+    if typing {
+        return screens::typed(state, key);
+    }
+    command.map(|command| act(state, command)).unwrap_or_default()
+}
+
+/// Whether a key means to leave, where nothing has to be asked about that.
+#[must_use]
+pub fn leaves(state: &State, key: KeyEvent) -> bool {
+    let typing = screens::is_typing(state);
+    match keymap::command(Scope::Any, key) {
+        Some(Command::Interrupt) => true,
+        Some(Command::Quit) => !typing,
+        _ => false,
+    }
+}
+
+/// Where keys are pressed now.
+pub(super) fn scope(state: &State) -> Scope {
+    match state.screen {
+        Screen::Preflight => Scope::Preflight,
+        Screen::Review => Scope::Review,
+        Screen::Run => Scope::Run,
+        _ => Scope::List,
+    }
+}
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    match command {
+        Command::Help => {
+            state.overlay = Some(Overlay::Help(Cursor::default()));
+            Vec::new()
+        }
+        Command::Copy => {
+            let text = state.command();
+            state.notice = Some((false, fill(state.look.say(Word::Copied), &[("what", &text)])));
+            // What it names is there then.
+            let write = state.connected.is_some().then(|| write(state));
+            write.into_iter().chain([Intent::Copy(text)]).collect()
+        }
+        Command::Quit => leave(state),
+        command => screens::act(state, command),
+    }
+}
+
+/// Leaving is asked about where something would be lost, and a run is stopped in order first.
+pub(super) fn leave(state: &mut State) -> Vec<Intent> {
+    let runs = state.runs();
+    if !runs && (state.screen == Screen::Summary || (!state.is_changed() && state.screen <= Screen::Preflight)) {
+        return vec![Intent::Quit];
+    }
+    let stop = if state.stopping { Ask::LeaveAtOnce } else { Ask::Stop };
+    state.overlay = Some(Overlay::Ask(if runs { stop } else { Ask::Leave }));
+    Vec::new()
+}
+
+/// Leaves; what was answered is not lost.
+fn left(state: &State) -> Vec<Intent> {
+    let write = state.is_changed().then(|| write(state));
+    write.into_iter().chain([Intent::Quit]).collect()
+}
+
+/// Writes the answers as they are.
+pub(super) fn write(state: &State) -> Intent {
+    Intent::Write(state.answered(), state.file.clone())
+}
+
+/// Ctrl-C, or a signal. The first asks (a signal cannot), the second says what it would leave behind.
+fn interrupt(state: &mut State, outside: bool) -> Vec<Intent> {
+    match (state.runs(), outside) {
+        (false, true) => return left(state),
+        (false, false) => return leave(state),
+        (true, true) => return vec![if state.stopping { Intent::Quit } else { Intent::Stop }],
+        (true, false) => {}
+    }
+    match state.overlay {
+        // Asked and pressed again: that is an answer.
+        Some(Overlay::Ask(Ask::Stop)) => {
+            state.overlay = None;
+            vec![Intent::Stop]
+        }
+        Some(Overlay::Ask(Ask::LeaveAtOnce)) => vec![Intent::Quit],
+        _ => leave(state),
+    }
+}
+
+/// A key while something covers the screen.
+fn over(state: &mut State, overlay: Overlay, key: KeyEvent, command: Option<Command>) -> Vec<Intent> {
+    match overlay {
+        Overlay::Help(mut cursor) => {
+            let rows = screens::help_rows(state);
+            let page = usize::from(state.size.1.saturating_sub(6));
+            let moved = command.is_some_and(|command| cursor.moved(command, rows, page));
+            state.overlay = moved.then_some(Overlay::Help(cursor));
+            Vec::new()
+        }
+        Overlay::Ask(ask) => {
+            let answer = keymap::yes_or_no(key);
+            let yes = answer == Some(true);
+            if answer.is_some() || command == Some(Command::Back) {
+                state.overlay = None;
+            }
+            if yes { agreed(state, ask) } else { Vec::new() }
+        }
+    }
+}
+
+/// What follows a yes.
+fn agreed(state: &mut State, ask: Ask) -> Vec<Intent> {
+    match ask {
+        Ask::Leave => left(state),
+        Ask::LeaveAtOnce => vec![Intent::Quit],
+        Ask::Stop => vec![Intent::Stop],
+        Ask::Skip => screens::run::skip_it(state),
+        Ask::Install => {
+            // What nobody has seen is not agreed to.
+            let Some(planned) = &state.planned else { return Vec::new() };
+            let agreed = Some(Box::new(planned.plan.clone()));
+            begin(state, Vec::new(), agreed)
+        }
+    }
+}
+
+/// Writes the answers and runs with them, as a run that goes on with the one before.
+pub(super) fn begin(state: &mut State, without: Vec<String>, agreed: Option<Box<Plan>>) -> Vec<Intent> {
+    state.busy = Some((Word::Beginning, state.now));
+    state.ran = Some(state.answered());
+    let known = |run: &RunView| Some(run.state.run.clone()).filter(|id| !id.is_empty()).or_else(|| run.before.clone());
+    let run = Intent::Run {
+        given: state.answered(),
+        waived: state.waived.iter().cloned().collect(),
+        without,
+        before: state.run.as_ref().and_then(known),
+        agreed,
+    };
+    vec![write(state), run]
+}
+
+fn news_of(state: &mut State, news: News) -> Vec<Intent> {
+    match news {
+        News::Targets(targets) => {
+            let current = targets.iter().position(|target| target.current).unwrap_or(0);
+            state.target = Cursor(current);
+            state.targets = targets;
+        }
+        News::Answered(row, answer) => {
+            if let Some(target) = state.targets.get_mut(row) {
+                target.answer = answer;
+            }
+        }
+        News::Connected(connected) => {
+            state.is_there(Word::Connecting);
+            match connected {
+                Ok(connected) => return connect(state, *connected),
+                Err(errors) => complain(state, &errors),
+            }
+        }
+        News::Report(report) => {
+            state.is_there(Word::Looking);
+            match report {
+                Ok(report) => {
+                    state.finding.within(report.findings.len() + 1);
+                    state.report = Some(report);
+                }
+                Err(errors) => complain(state, &errors),
+            }
+        }
+        News::Planned(planned) => {
+            state.is_there(Word::Planning);
+            match planned {
+                Ok(planned) => {
+                    state.open = screens::review::opened(&planned.plan);
+                    state.planned = Some(*planned);
+                    state.review = Cursor::default();
+                }
+                Err(errors) => complain(state, &errors),
+            }
+        }
+        News::Registry(answer) => {
+            state.is_there(Word::AskingRegistry);
+            state.registry = Some(match answer {
+                Ok(told) => (true, told),
+                Err(errors) => (false, errors.join(": ")),
+            });
+        }
+        News::Written(Ok((path, old))) => {
+            state.saved = state.answered();
+            let (path, old) = (path.display().to_string(), old.map(|old| old.display().to_string()));
+            let word = if old.is_some() { Word::WrittenAndKept } else { Word::Written };
+            let told = fill(state.look.say(word), &[("file", &path), ("old", &old.unwrap_or_default())]);
+            state.notice = Some((false, told));
+        }
+        News::Written(Err(errors)) => complain(state, &errors),
+        News::NotBegun(errors) => {
+            state.is_there(Word::Beginning);
+            state.stopping = false;
+            if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
+                run.ended = Some(Ended { exit: 1, trouble: Some(errors.join(": ")) });
+            }
+            complain(state, &errors);
+        }
+        // They are warnings, all of them.
+        News::Remark(text) => state.notice = Some((true, text)),
+        News::Begun(run) => {
+            state.is_there(Word::Beginning);
+            state.overlay = None;
+            state.summary = None;
+            state.run = Some(*run);
+            state.screen = Screen::Run;
+        }
+        News::Event(event) => {
+            if let Some(run) = &mut state.run {
+                run.event(&event);
+            }
+        }
+        News::Lines(step, lines) => {
+            if let Some(run) = &mut state.run {
+                run.add_lines(&step, state.now, &lines);
+            }
+        }
+        News::Pods(pods) => {
+            if let Some(run) = &mut state.run {
+                run.pod.within(pods.len());
+                run.pods = pods;
+            }
+        }
+        News::Ended(ended, extras) => return screens::run::ended(state, ended, *extras),
+    }
+    Vec::new()
+}
+
+/// A cluster can be used: what it knows becomes part of the answers, and preflight looks at it.
+fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
+    let was_given = state.profile == state.given.profile;
+    state.given = connected.given.clone();
+    if was_given || state.profile.is_none() {
+        state.profile.clone_from(&connected.given.profile);
+    }
+    state.connected = Some(connected);
+    state.overlay = None;
+    // What was said of another.
+    state.waived.clear();
+    state.registry = None;
+    state.again();
+    if state.edits.is_empty() {
+        state.settle();
+    }
+    state.report = None;
+    state.screen = Screen::Preflight;
+    screens::preflight::look(state)
+}
+
+/// Says what went wrong, in the line that is always there.
+fn complain(state: &mut State, errors: &[String]) {
+    state.notice = Some((true, errors.join(": ")));
+}

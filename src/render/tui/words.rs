@@ -1,0 +1,280 @@
+//! What the screens say, in each language. A word without a translation does not compile.
+
+/// A language of the screens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Russian.
+    Ru,
+}
+
+impl Lang {
+    /// As the catalog's texts name it.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ru => "ru",
+        }
+    }
+
+    /// By that name; English where it is another.
+    #[must_use]
+    pub fn of(code: &str) -> Self {
+        if code == "ru" { Self::Ru } else { Self::En }
+    }
+}
+
+/// A text with `{name}` replaced by values.
+pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+macro_rules! words {
+    ($($name:ident: $en:literal, $ru:literal;)+) => {
+        /// A text of the screens.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Word { $($name),+ }
+
+        impl Word {
+            #[cfg(test)]
+            pub(super) const ALL: &[Self] = &[$(Self::$name),+];
+
+            pub(super) const fn of(self, lang: Lang) -> &'static str {
+                match (self, lang) { $((Self::$name, Lang::En) => $en, (Self::$name, Lang::Ru) => $ru),+ }
+            }
+        }
+    };
+}
+
+words! {
+    Cluster: "Cluster", "Кластер";
+    Preflight: "Preflight", "Проверка";
+    Components: "Components", "Компоненты";
+    Profile: "Sizes", "Размеры";
+    Questions: "Questions", "Вопросы";
+    Images: "Images", "Образы";
+    Review: "Review", "План";
+    Run: "Run", "Установка";
+    Summary: "Summary", "Итог";
+
+    TooSmall: "windlass needs 80x24, here are {columns}x{rows}: enlarge it, or q leaves", "windlass нужно 80x24, здесь {columns}x{rows}: увеличьте окно, q — выход";
+    GoOn: "Continue", "Дальше";
+    Target: "cluster", "кластер";
+    Yes: "yes", "да";
+    No: "no", "нет";
+    Empty: "(empty)", "(пусто)";
+    Nothing: "nothing", "ни от чего";
+    YesNo: "y yes   n no   Esc back", "д да   н нет   Esc назад";
+    TypingKeys: "Enter accept   Esc cancel   Ctrl-U clear", "Enter принять   Esc отменить   Ctrl-U очистить";
+    Copied: "sent to the terminal's clipboard: {what}", "отправлено в буфер обмена терминала: {what}";
+    Written: "answers written to {file}", "ответы записаны в {file}";
+    WrittenAndKept: "answers written to {file}; what was there is now {old}", "ответы записаны в {file}; прежние — в {old}";
+    Elapsed: "{what} ({seconds} s)", "{what} ({seconds} с)";
+
+    Connecting: "connecting", "подключение";
+    Looking: "looking at the cluster", "осмотр кластера";
+    AskingRegistry: "asking the registry", "запрос к реестру";
+    Planning: "making the plan", "составление плана";
+    PlanningLater: "the plan follows when the steps that still run have ended", "план будет, когда завершатся начатые шаги";
+    Beginning: "beginning", "начало";
+
+    NoTargets: "No cluster is known: there is no kubeconfig, and no sandbox on this machine. Set KUBECONFIG, or make a sandbox with ./install.sh --sandbox, then press r.", "Кластеров не видно: нет ни kubeconfig, ни песочницы на этой машине. Задайте KUBECONFIG или создайте песочницу: ./install.sh --sandbox, затем нажмите r.";
+    WhichCluster: "Which cluster is the platform to be installed on?", "В какой кластер установить платформу?";
+    TheSandbox: "the sandbox of this machine", "песочница на этой машине";
+    Asking: "asking", "запрос";
+    Here: "Kubernetes {version}", "Kubernetes {version}";
+    HereWithNodes: "Kubernetes {version}, {nodes} node(s)", "Kubernetes {version}, узлов: {nodes}";
+
+    NothingFound: "Nothing found: an install can go ahead.", "Замечаний нет: можно устанавливать.";
+    FindingCounts: "errors: {errors}, warnings: {warnings}, waived: {waived}", "ошибок: {errors}, предупреждений: {warnings}, принято: {waived}";
+    MendOrWaive: "{count} error(s): mend what is named and press r, or waive with w", "ошибок: {count}; исправьте названное и нажмите r или примите как есть клавишей w";
+    NotWaivable: "{id} cannot be waived", "{id} нельзя принять как есть";
+    Waived: "waived", "принято";
+    Error: "error", "ошибка";
+    Warning: "warning", "предупреждение";
+    Found: "found", "найдено";
+    Mend: "fix", "исправить";
+
+    WhichComponents: "What is to be installed? What a component needs comes along.", "Что установить? Нужное компонентам добавляется само.";
+    ChooseOne: "choose at least one component", "выберите хотя бы один компонент";
+    StillNeeded: "stays, because it is needed by {by}", "остаётся, нужен компонентам: {by}";
+    NeededBy: "needed by {by}", "нужен компонентам: {by}";
+    FromFolder: "from {folder}", "из {folder}";
+    Requires: "needs", "зависит от";
+    Release: "release", "релиз";
+    InstalledHealthy: "installed, healthy", "установлен, исправен";
+    InstalledReady: "installed, ready", "установлен, готов";
+    InstalledNotReady: "installed, not ready or not finished", "установлен, не готов или не до конца";
+    InstalledMissing: "was installed, and is gone", "был установлен, и исчез";
+    AlreadyThere: "installed here already: {count} component(s), not ready: {bad}; this goes on from there", "здесь уже установлено компонентов: {count}, не готовых: {bad}; продолжение оттуда";
+    ActionsOnly: "no chart, only actions", "без чарта, только действия";
+
+    WhichProfile: "How large? Each of these sizes can be changed on the next screen.", "Какого размера? Каждое значение можно изменить на следующем экране.";
+    NoProfile: "As it is", "Как есть";
+    KeepsYours: "stays {value}: your answer", "остаётся {value}: ваш ответ";
+    AndMore: "and {count} more", "и ещё {count}";
+    NoProfileHelp: "What is installed already, the answers that were given, else the defaults of each component.", "То, что уже установлено, данные ответы, иначе значения компонентов по умолчанию.";
+
+    AllAnswered: "Everything is answered. Enter changes an answer, c goes on.", "На всё есть ответы. Enter изменяет ответ, c — дальше.";
+    LeftToAnswer: "answers that are missing or wrong: {count}", "ответов не хватает или с ошибкой: {count}";
+    FirstProblem: "this answer is missing or wrong", "этого ответа нет, или в нём ошибка";
+    Needed: "needed: there is no default", "нужен ответ: значения по умолчанию нет";
+    NeededShort: "needed", "нужен ответ";
+    NoDefault: "no default", "без значения по умолчанию";
+    OptionsAre: "← → choose: {options}", "← → выбор: {options}";
+    ItWas: "it was {value}; u takes that back", "было: {value}; u — вернуть";
+    DefaultIs: "default: {value}", "по умолчанию: {value}";
+    AnswerLabel: "answer:", "ответ:";
+    FilterLabel: "show only:", "показать только:";
+    Filtered: "{count} field(s) with: {text} (Esc shows all)", "полей с: {text} — {count} (Esc — все)";
+    SourceDefault: "default", "по умолчанию";
+    SourceProfile: "sizes", "размеры";
+    SourceSandbox: "sandbox", "песочница";
+    SourceInstalled: "installed", "установлено";
+    SourceFile: "file", "файл";
+    SourceEnvironment: "environment", "окружение";
+    SourceFlag: "--set", "--set";
+    SourceScreen: "yours", "ваш ответ";
+    SecretGenerate: "generate it, and keep it in the cluster only", "создать и хранить только в кластере";
+    SecretInCluster: "in a Secret of the cluster: name, or namespace/name", "в Secret кластера: имя или пространство/имя";
+    SecretFile: "in a file of this machine", "в файле на этой машине";
+    SecretVariable: "in an environment variable of windlass", "в переменной окружения windlass";
+    SecretNone: "none", "нет";
+    SecretGenerated: "generated", "создаётся";
+    SecretSet: "set: {where}", "задан: {where}";
+    PublicRegistries: "Images come from where they are published. A site without internet names its own registry.", "Образы берутся оттуда, где опубликованы. Без интернета назовите реестр площадки.";
+    PrivateRegistry: "Images come from {registry}. r asks it again.", "Образы берутся из {registry}. r — спросить ещё раз.";
+
+    Create: "create", "создать";
+    Update: "update", "изменить";
+    Delete: "delete", "удалить";
+    Check: "check", "проверить";
+    Unchanged: "unchanged", "без изменений";
+    NothingToDo: "nothing to do: everything is as it should be", "делать нечего: всё как надо";
+    InstallNow: "Install", "Установить";
+    ApplyNow: "Do this", "Выполнить";
+    PreflightSays: "preflight: {ids}", "проверка: {ids}";
+    SameCommand: "the same:", "то же самое:";
+    AnswersGoTo: "answers go to {file} (w writes them now)", "ответы будут в {file} (w — записать сейчас)";
+
+    Recorded: "RECORDED", "ЗАПИСЬ";
+    RunningNow: "running", "выполняется";
+    StoppingNow: "stopping: what runs is given time to end", "остановка: начатое завершается";
+    EndedWell: "installed and proven", "установлено и проверено";
+    EndedPartly: "done, but not all: some steps were left out", "выполнено не всё: часть шагов пропущена";
+    EndedUnasked: "installed; the proof was left out", "установлено; проверка не проводилась";
+    EndedUnproven: "installed, but the proof failed", "установлено, но проверка не прошла";
+    EndedFailed: "failed", "не удалось";
+    EndedStopped: "stopped", "остановлено";
+    StepsDone: "{done} of {total} steps", "шагов: {done} из {total}";
+    CountFailed: "{count} failed", "с ошибкой: {count}";
+    CountBlocked: "{count} blocked", "заблокировано: {count}";
+    ThenAgain: "then tries again", "потом повтор";
+    GoesOnWith: "goes on with {run}", "продолжает {run}";
+    PaneSteps: "Steps", "Шаги";
+    PaneDetail: "Step", "Шаг";
+    PaneLog: "Log of the step", "Журнал шага";
+    PanePods: "Pods", "Поды";
+    StateWaiting: "waiting", "ждёт";
+    StateRunning: "running", "идёт";
+    StateRetrying: "retrying", "повтор";
+    StateDone: "done", "готово";
+    StateSkipped: "skipped", "пропущен";
+    StateFailed: "failed", "ошибка";
+    StateBlocked: "blocked", "заблокир.";
+    StateAborted: "aborted", "прерван";
+    BlockedBy: "blocked by: {by}", "заблокирован шагом: {by}";
+    Blocks: "steps that need it: {count}", "от него зависят шагов: {count}";
+    WaitsFor: "waits for: {what}", "ждёт: {what}";
+    StoppedMidway: "it was stopped midway", "прерван на середине";
+    NotBegun: "it was not begun", "не начат";
+    OthersGoOn: "What does not need it goes on. r tries again when that has ended, s goes on without it then; e changes answers meanwhile.", "Остальное продолжается. r — повторить, когда оно закончится, s — тогда же продолжить без него; e — пока изменить ответы.";
+    TryNext: "r plans and tries again; s goes on without it and what needs it; e changes answers first; c shows the summary.", "r — спланировать и повторить; s — продолжить без него и зависимых; e — сначала изменить ответы; c — итог.";
+    NothingFailed: "nothing has failed", "ошибок нет";
+    SkipWhatFailed: "select a step that has failed; s goes on without it", "выберите шаг с ошибкой; s продолжит без него";
+    SkipsToo: "left out, with {count} step(s) that need it", "пропущен вместе с зависимыми шагами: {count}";
+    NoLines: "nothing was said yet", "пока ничего";
+    NoPods: "no pods yet", "подов пока нет";
+    NoPodsRecorded: "pods are not recorded", "поды не записываются";
+    Restarts: "restarts: {count}", "перезапусков: {count}";
+    LinesFound: "lines with {text}: {count}", "строк с {text}: {count}";
+    SearchLabel: "search:", "поиск:";
+    LeftOut: "left out", "пропущено";
+    Proofs: "proofs", "проверки";
+    LeaveWithQ: "Enter or q leaves.", "Enter или q — выход.";
+
+    AskLeave: "Leave? The answers are written to {file}.", "Выйти? Ответы будут записаны в {file}.";
+    AskLeaveEmpty: "Leave?", "Выйти?";
+    AskStop: "Stop? No new step begins, what runs is given time to end; the same command goes on later.", "Остановить? Новые шаги не начнутся, начатые завершатся; та же команда потом продолжит.";
+    AskLeaveAtOnce: "Leave at once? Still running: {what}. Releases may be left pending and uploads with temporary names; the next install mends that.", "Выйти сразу? Ещё выполняется: {what}. Могут остаться незавершённые релизы и временные файлы; следующая установка это исправит.";
+    AskSkip: "Go on without \u{ab}{step}\u{bb} and {count} step(s) that need it? They stay undone.", "Продолжить без \u{ab}{step}\u{bb} и зависимых шагов ({count})? Они останутся невыполненными.";
+    AskInstall: "Install on {target}?", "Установить в {target}?";
+    RowsOf: "rows {from} to {to} of {count}; ↑ ↓", "строки {from}–{to} из {count}; ↑ ↓";
+    HelpTitle: "Keys", "Клавиши";
+    WatchKeys: "q leaves   r looks again   ↑ ↓ scroll", "q — выход   r — посмотреть ещё раз   ↑ ↓ — прокрутка";
+    AskTitle: "Question", "Вопрос";
+
+    KeyUp: "up", "вверх";
+    KeyDown: "down", "вниз";
+    KeyLeft: "left; the option before", "влево; предыдущий вариант";
+    KeyRight: "right; the option after", "вправо; следующий вариант";
+    KeyNext: "next; group or pane", "дальше; следующая группа или панель";
+    KeyPrevious: "group or pane before", "предыдущая группа или панель";
+    KeyPageUp: "a page up", "страница вверх";
+    KeyPageDown: "a page down", "страница вниз";
+    KeyFirst: "first row", "в начало";
+    KeyLast: "last row", "в конец";
+    KeyEnter: "choose; do what the row is for", "выбрать; выполнить строку";
+    KeyToggle: "on or off", "включить или выключить";
+    KeyContinue: "continue", "дальше";
+    KeyBack: "back", "назад";
+    KeyUndo: "undo; back to what it was", "вернуть; прежний ответ";
+    KeyFilter: "filter; search in a log", "фильтр; поиск в журнале";
+    KeyNextMatch: "next match", "следующее совпадение";
+    KeyPreviousMatch: "match before", "предыдущее совпадение";
+    KeyAgain: "again; look once more", "ещё раз; посмотреть снова";
+    KeyWaive: "waive; or take that back", "принять; или отменить это";
+    KeyWrite: "write answers; to the file that is named", "записать ответы; в названный файл";
+    KeyRetry: "retry; plan and try again", "повторить; с новым планом";
+    KeyEdit: "change answers; then try again", "изменить ответы; потом повторить";
+    KeySkip: "skip; go on without what failed", "пропустить; продолжить без шага с ошибкой";
+    KeyStop: "abort; stop in order", "прервать; остановить по порядку";
+    KeyFollow: "keep to the log's end", "следить за концом журнала";
+    KeyWrap: "break long lines", "переносить строки";
+    KeyCopy: "copy; the command that does the same", "скопировать; ту же команду";
+    KeyHelp: "help; this list", "помощь; этот список";
+    KeyQuit: "leave", "выход";
+    KeySuspend: "to the shell; fg comes back", "в оболочку; fg возвращает";
+    KeyInterrupt: "stop; again: leave at once", "остановить; ещё раз: выйти сразу";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names in braces.
+    fn names(text: &str) -> Vec<&str> {
+        let mut found: Vec<&str> =
+            text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn every_language_says_the_same() {
+        for word in Word::ALL {
+            let (en, ru) = (word.of(Lang::En), word.of(Lang::Ru));
+            assert!(!en.is_empty() && !ru.is_empty(), "{word:?}");
+            assert_eq!(names(en), names(ru), "{word:?}");
+            assert!(!en.chars().any(|c| ('а'..='я').contains(&c)), "{word:?}: {en}");
+        }
+    }
+
+    #[test]
+    fn values_take_their_places() {
+        assert_eq!(fill("{a} and {b}", &[("a", "1"), ("b", "{a}")]), "1 and {a}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Commands that need no cluster, as a user types them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+use std::path::Path;
+use std::process::Command;
+
+fn windlass(args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli");
+    command.args(args).env("XDG_STATE_HOME", home).env("LC_ALL", "C.UTF-8");
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn an_answers_file_from_nothing_to_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("site.yaml");
+    let path = file.to_str().unwrap();
+    let (code, _, said) = windlass(&["answers", "init", path, "--profile", "small"]);
+    assert_eq!(code, 0, "{said}");
+    let (code, _, said) = windlass(&["answers", "init", path]);
+    assert_eq!(code, 2, "one that is there is not written over: {said}");
+
+    // Only what has no default is missing, and how to come by it is said.
+    let (code, told, _) = windlass(&["answers", "check", path]);
+    assert_eq!(code, 3);
+    assert!(told.contains("livy.image") && told.contains("Containerfile") && !told.contains("mistakes"), "{told}");
+
+    // Every mistake at once, with its place.
+    let text = std::fs::read_to_string(&file).unwrap();
+    let wrong = text.replace("  replication: 1\n", "  replication: three\n  replicatoin: 1\n") + "nonsense: 5\n";
+    std::fs::write(&file, wrong).unwrap();
+    let (code, told, _) = windlass(&["answers", "check", path]);
+    assert_eq!(code, 2);
+    for said in [
+        "expected a whole number, found a text",
+        "did you mean `hdfs.replication`?",
+        "expected answers below `nonsense`",
+    ] {
+        assert!(told.contains(said), "{said}:\n{told}");
+    }
+    assert!(told.lines().filter(|line| line.contains(&format!("{path}:"))).count() >= 3, "{told}");
+
+    let good = text + "livy.image: registry.site/livy\nlivy.image_tag: 0.9.0\n";
+    std::fs::write(&file, good).unwrap();
+    let (code, told, said) = windlass(&["answers", "check", path]);
+    assert_eq!((code, said.as_str()), (0, ""), "{told}");
+    let (code, told, _) = windlass(&["answers", "check", path, "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["mistakes"]), (0, &serde_json::json!([])));
+}
+
+#[test]
+fn rules_between_answers_are_told_where_they_are_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("site.yaml");
+    std::fs::write(&file, "components: [hdfs]\nhdfs:\n  replication: 3\n").unwrap();
+    let (code, told, _) = windlass(&["answers", "check", file.to_str().unwrap()]);
+    assert_eq!(code, 2);
+    assert!(told.contains("site.yaml:3:3: `hdfs.replication`: there are fewer DataNodes"), "{told}");
+    // Names that nothing has do not hide the rest.
+    let text = "components: [hdfs, lvy]\nprofile: standart\nhdfs:\n  replication: 3\n";
+    std::fs::write(&file, text).unwrap();
+    let (code, told, _) = windlass(&["answers", "check", file.to_str().unwrap()]);
+    assert_eq!(code, 2);
+    for said in [
+        "site.yaml:1:20: unknown component `lvy`; did you mean `livy`?",
+        "site.yaml:2:10: unknown profile `standart`; did you mean `standard`?",
+        "site.yaml:4:3: `hdfs.replication`: there are fewer DataNodes",
+    ] {
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+#[test]
+fn the_schema_knows_every_question_that_init_writes() {
+    let (code, schema, _) = windlass(&["answers", "schema"]);
+    assert_eq!(code, 0);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let (_, text, _) = windlass(&["answers", "init"]);
+    let mut component = String::new();
+    let mut known = 0;
+    for line in text.lines() {
+        if let Some(id) = line.strip_suffix(':').filter(|id| !id.starts_with([' ', '#'])) {
+            id.clone_into(&mut component);
+        }
+        let answer = line.strip_prefix("  # ").and_then(|rest| rest.split_once(':')).map(|(key, _)| key);
+        let is_key = |key: &&str| {
+            !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        if let Some(key) = answer.filter(is_key) {
+            known += usize::from(!schema["properties"][&component]["properties"][key].is_null());
+        }
+    }
+    assert!(known > 40, "{known} questions");
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn a_recorded_run_becomes_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures/install.jsonl");
+    let svg = folder.path().join("run.svg");
+    let args = ["replay", run.to_str().unwrap(), "--at", "45", "--size", "100x30", "--picture", svg.to_str().unwrap()];
+    let (code, _, said) = windlass(&args);
+    assert_eq!(code, 0, "{said}");
+    let picture = std::fs::read_to_string(&svg).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.contains("my-livy") && picture.ends_with("</svg>\n"), "{picture}");
+    let (code, _, said) = windlass(&["replay", run.to_str().unwrap()]);
+    assert_eq!(code, 3);
+    assert!(said.contains("no terminal"), "{said}");
+    let (code, _, said) = windlass(&["replay", "20200101T000000Z-000000", "--picture", svg.to_str().unwrap()]);
+    assert_eq!(code, 2, "{said}");
+}
+
+#[test]
+fn the_pictures_of_the_docs_are_those_of_these_screens() {
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    let folder = tempfile::tempdir().unwrap();
+    let made =
+        Command::new(pictures.join("make")).args([env!("CARGO_BIN_EXE_windlass").as_ref(), folder.path()]).output();
+    let made = made.unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let guide = std::fs::read_to_string(pictures.join("../guide.md")).unwrap();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let read = |folder: &Path| std::fs::read(folder.join(&name)).unwrap_or_default();
+        assert!(read(&pictures) == read(folder.path()), "docs/pictures/{name} is old: run docs/pictures/make");
+        assert!(guide.contains(&name), "docs/guide.md does not show {name}");
+        count += 1;
+    }
+    assert_eq!(count, 6);
+    // Every word for a step's state can be seen in one of them.
+    let all: String = std::fs::read_dir(&pictures)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "svg"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    for word in ["waiting", "running", "retrying", "failed", "blocked", "skipped", "aborted", "done"] {
+        assert!(all.contains(word), "no picture of a step that is {word}");
+    }
+}
