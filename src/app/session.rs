@@ -59,7 +59,9 @@ pub(super) fn answers_or_ask(
     let lang = language(global);
     loop {
         let draft = given.draft(catalog).map_err(wrong)?;
-        let missing = draft.missing.first().cloned().filter(|_| draft.problems.is_empty() && output.can_ask());
+        // Who says yes beforehand is not there to be asked.
+        let asks = draft.problems.is_empty() && output.can_ask() && !global.yes;
+        let missing = draft.missing.first().cloned().filter(|_| asks);
         let Some(missing) = missing else { return draft.finish().map_err(wrong) };
         let question = catalog.questions(&missing.id.component).into_iter().find(|it| it.id == missing.id.question);
         let title = question.map_or_else(|| missing.title.clone(), |question| question.title.of(lang).to_owned());
@@ -118,7 +120,7 @@ pub(super) fn given(
 
 /// The answers of what is installed.
 pub(super) fn installed(state: &InstallState, catalog: &Catalog) -> Result<Layer, Failed> {
-    let text = serde_json::to_string(&without_empty(&state.answers)).or_exit(Exit::Unexpected)?;
+    let text = serde_json::to_string(&emptied(&state.answers, catalog)).or_exit(Exit::Unexpected)?;
     let file = parse_file("the last install", &text, LayerKind::Installed).or_exit(Exit::Unexpected)?;
     Ok(known(file.layer, catalog))
 }
@@ -154,12 +156,16 @@ pub(super) fn language(global: &Global) -> &'static str {
     }
 }
 
-/// Remembered answers without those that were empty: an empty one is no answer.
-fn without_empty(answers: &serde_json::Value) -> serde_json::Value {
+/// Remembered answers with empty ones as what they are, where they may be: else an empty one is no answer.
+fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value {
     let mut answers = answers.clone();
-    for component in answers.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
-        if let Some(questions) = component.as_object_mut() {
-            questions.retain(|_, answer| answer.as_str() != Some(""));
+    for (component, questions) in answers.as_object_mut().into_iter().flatten() {
+        let Some(questions) = questions.as_object_mut() else { continue };
+        let known = catalog.questions(component);
+        let optional = |id: &str| known.iter().any(|question| question.id == id && question.optional);
+        questions.retain(|id, answer| answer.as_str() != Some("") || optional(id));
+        for answer in questions.values_mut().filter(|answer| answer.as_str() == Some("")) {
+            *answer = serde_json::Value::Null;
         }
     }
     answers
@@ -218,4 +224,24 @@ pub(super) fn reach(cluster: &Cluster, access: Option<&HdfsAccess>) -> Result<(T
     let tunnels = Tunnels::new(cluster).or_exit(Exit::Unusable)?;
     let hdfs = access.map(|access| reach::hdfs(access, &tunnels)).transpose().or_exit(Exit::Unusable)?;
     Ok((tunnels, hdfs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_emptied_is_remembered_as_empty() {
+        let catalog = catalog::load(&[]).unwrap();
+        let answers = serde_json::json!({"platform": {"registry": "", "cluster_domain": ""}, "gone": {"x": ""}});
+        let known = emptied(&answers, &catalog);
+        assert_eq!(known, serde_json::json!({"platform": {"registry": null}, "gone": {}}), "a domain has to be there");
+        let state = InstallState { answers, ..InstallState::default() };
+        let layer = installed(&state, &catalog).unwrap();
+        // It outweighs what the sandbox says.
+        let sandbox = from_flags(&["platform.registry=r.site".to_owned()]).unwrap();
+        let layers = vec![Layer { kind: LayerKind::Sandbox, ..sandbox }, layer];
+        let draft = Given { layers, ..Given::default() }.draft(&catalog).unwrap();
+        assert_eq!(draft.answers.get("platform", "registry").text(), None);
+    }
 }

@@ -144,6 +144,21 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     let before = others(before);
     assert!(before.len() >= 2, "{before:?}");
     assert_eq!(others(releases()), before);
+
+    // Who starts again begins with what is installed: nothing would be taken back.
+    let mut screens = guide(&folder, &["--no-verify"]);
+    screens.shows("Kubernetes v1.", 20);
+    screens.keys("\r");
+    screens.shows("installed here already", 20);
+    screens.until("what preflight found", 30, |text| text.contains("Nothing found") || text.contains("errors: 0"));
+    screens.keys("ccc");
+    screens.shows("[Questions]", 5);
+    screens.keys("c");
+    screens.shows("[Images]", 5);
+    screens.keys("c");
+    screens.shows("nothing to do", 30);
+    screens.keys("qy");
+    screens.ends(10);
 }
 
 /// A component that only a folder describes: on every screen, and installed, onto what the test before left.

@@ -211,6 +211,11 @@ fn shown(state: &State, size: (u16, u16), color: bool) -> String {
     let area = Rect::new(0, 0, size.0, size.1);
     let mut buffer = Buffer::empty(area);
     render(&state, &mut buffer, area);
+    lines_of(&buffer, size, color)
+}
+
+/// What is in a buffer.
+fn lines_of(buffer: &Buffer, size: (u16, u16), color: bool) -> String {
     let mut out = String::new();
     for y in 0..size.1 {
         let mut row = String::new();
@@ -492,4 +497,40 @@ fn control_c_asks_first_and_says_then_what_it_leaves() {
     assert!(shown(&state, (80, 24), false).contains("Still running: HDFS is ready"));
     assert_eq!(press(&mut state, "^C"), [Intent::Quit]);
     assert_eq!(press(&mut state, "Esc ^Z"), [Intent::Suspend]);
+}
+
+#[test]
+fn what_is_watched() {
+    use crate::render::{ComponentStatus, STATUS_SCHEMA, StatusReport, StatusRow};
+    let row = |id: &str, title: &str, state: ComponentStatus| StatusRow {
+        id: id.into(),
+        title: title.into(),
+        version: "1.0".into(),
+        release: None,
+        revision: Some(2),
+        state,
+        verified: None,
+        drift: Vec::new(),
+        endpoints: Vec::new(),
+    };
+    let unready = ComponentStatus::NotReady(vec!["pod livy-0: ImagePullBackOff: image r.site/livy:nope".into()]);
+    for (lang, code) in [(Lang::En, "en"), (Lang::Ru, "ru")] {
+        for (columns, rows) in SIZES {
+            let mut watch = Watch::new(look(lang, false));
+            watch.at = "10:00:00Z".into();
+            watch.report = Some(StatusReport {
+                schema: STATUS_SCHEMA,
+                cluster: made::cluster(),
+                components: vec![
+                    row("hdfs", "Apache HDFS", ComponentStatus::Healthy),
+                    row("livy", "Apache Livy", unready.clone()),
+                ],
+            });
+            watch.pods = at_run(lang, (columns, rows), 0).run.unwrap().pods;
+            let area = Rect::new(0, 0, columns, rows);
+            let mut buffer = Buffer::empty(area);
+            super::watch::render(&watch, &mut buffer, area);
+            insta::assert_snapshot!(format!("watch_{code}_{columns}"), lines_of(&buffer, (columns, rows), false));
+        }
+    }
 }
