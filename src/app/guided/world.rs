@@ -142,13 +142,17 @@ impl World {
 
     /// Does something apart from the screens, which hear of it if it breaks off.
     fn apart<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static) {
+        self.apart_or(make, |world, why| world.tell(News::Remark(why)));
+    }
+
+    /// The same, with what is to be done then.
+    fn apart_or<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static, or: fn(&Self, String)) {
         let (task, world) = (apart(&self.closed, make), self.clone());
         tokio::spawn(async move {
             if let Err(error) = task.await
                 && error.is_panic()
             {
-                world.shared().running = None;
-                world.tell(News::NotBegun(vec![format!("windlass itself has failed: {error}")]));
+                or(&world, format!("windlass itself has failed: {error}"));
             }
         });
     }
@@ -209,7 +213,7 @@ impl World {
                     shared.running = Some(cancel.clone());
                     shared.runs
                 };
-                self.apart(move || async move {
+                let work = move || async move {
                     let ended = world.run(wish, cancel).await;
                     let mut shared = world.shared();
                     if shared.runs == number {
@@ -220,6 +224,10 @@ impl World {
                     if let Err(failed) = ended {
                         world.tell(News::NotBegun(failed.chain()));
                     }
+                };
+                self.apart_or(work, |world, why| {
+                    world.shared().running = None;
+                    world.tell(News::NotBegun(vec![why]));
                 });
             }
             Intent::Stop => {

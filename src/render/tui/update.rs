@@ -363,6 +363,11 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             let (path, old) = (path.display().to_string(), old.map(|old| old.display().to_string()));
             let word = if old.is_some() { Word::WrittenAndKept } else { Word::Written };
             let told = fill(state.look.say(word), &[("file", &path), ("old", &old.unwrap_or_default())]);
+            // Beside what was done with them.
+            let told = match state.notice.take() {
+                Some((false, before)) => format!("{before}; {told}"),
+                _ => told,
+            };
             state.notice = Some((false, told));
         }
         News::Written(Err(errors)) => complain(state, &errors),
