@@ -45,6 +45,21 @@ impl InstallState {
         }
         self
     }
+
+    /// A component is gone. Its answers belong to its data: they stay with what was kept of it, for the install that
+    /// finds that again, and go with what was not.
+    pub fn forget(&mut self, component: &str, kept: bool) {
+        let installed = self.components.remove(component).map(|known| known.record);
+        let begun = self.begun.remove(component);
+        self.kept.remove(component);
+        match installed.or(begun).filter(|_| kept) {
+            Some(gone) => drop(self.kept.insert(component.to_owned(), gone)),
+            None => drop(self.answers.as_object_mut().and_then(|answers| answers.remove(component))),
+        }
+        if self.components.is_empty() && self.begun.is_empty() && self.kept.is_empty() {
+            self.answers = Value::Null;
+        }
+    }
 }
 
 /// The format's version that this build writes.
@@ -129,4 +144,27 @@ pub struct Verified {
     /// What failed, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_stay_with_the_data_and_go_with_it() {
+        let record = |title: &str| serde_json::json!({"title": title, "version": "1", "installed": "2026-01-01T00:00:00Z", "endpoints": []});
+        let mut state: InstallState = serde_json::from_value(serde_json::json!({
+            "schema": STATE_SCHEMA,
+            "components": {"a": record("A"), "b": record("B")},
+            "answers": {"platform": {"x": 1}, "a": {"y": 2}, "b": {"z": "env:HERE_NO_MORE"}},
+        }))
+        .unwrap();
+        state.forget("b", false);
+        assert_eq!(state.answers, serde_json::json!({"platform": {"x": 1}, "a": {"y": 2}}));
+        state.forget("a", true);
+        assert_eq!(state.answers["a"]["y"], 2, "the data is still there");
+        assert!(state.kept.contains_key("a"));
+        state.forget("a", false);
+        assert_eq!(state, InstallState { schema: STATE_SCHEMA, ..InstallState::default() });
+    }
 }

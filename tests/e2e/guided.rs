@@ -39,7 +39,7 @@ fn to_questions(screens: &mut Pty) {
     screens.shows("Kubernetes v1.", 20);
     screens.keys("\r");
     screens.shows("[Preflight]", 20);
-    screens.until("what preflight found", 30, |text| text.contains("Nothing found") || text.contains("errors: 0"));
+    nothing_wrong(screens);
     screens.keys("c");
     screens.shows("What is to be installed?", 5);
     screens.keys("c");
@@ -47,6 +47,10 @@ fn to_questions(screens: &mut Pty) {
     // None, small.
     screens.keys("j\r");
     screens.shows("[Questions]", 5);
+}
+
+fn nothing_wrong(screens: &mut Pty) {
+    screens.until("what preflight found", 30, |text| text.contains("Nothing found") || text.contains("errors: 0"));
 }
 
 /// Answers one question of the form that is shown.
@@ -61,18 +65,24 @@ fn answer(screens: &mut Pty, question: &str, text: &str) {
     screens.until("all fields again", 5, |screen| !screen.contains("field(s) with:"));
 }
 
-/// From the questions to the plan, agreed to.
+/// From the questions to the run.
 fn to_run(screens: &mut Pty) {
     screens.keys("c");
     screens.shows("[Images]", 5);
     screens.until("the registry's answer", 20, |text| text.contains("has all") || text.contains("does not have"));
+    agree(screens, " create");
+    screens.shows("[Run]", 20);
+}
+
+/// From the images to the plan, which must have this, and agrees to it. Gives what the review showed.
+fn agree(screens: &mut Pty, planned: &str) -> String {
     screens.keys("c");
     screens.shows("[Review]", 5);
-    screens.until("the plan", 30, |text| text.contains(" create"));
+    let text = screens.until("the plan", 30, |text| text.contains(planned));
     screens.keys("c");
     screens.shows("Install on windlass-sandbox", 5);
     screens.keys("y");
-    screens.shows("[Run]", 20);
+    text
 }
 
 fn last_run() -> PathBuf {
@@ -123,12 +133,7 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     // Where the answer is that the failure names.
     screens.shows("[Images]", 5);
     answer(&mut screens, "livy.image_tag", &livy_tag());
-    screens.keys("c");
-    screens.shows("[Review]", 5);
-    screens.until("the plan", 30, |text| text.contains(" update"));
-    screens.keys("c");
-    screens.shows("Install on windlass-sandbox", 5);
-    screens.keys("y");
+    agree(&mut screens, " update");
     screens.shows("goes on with", 20);
     screens.shows("[Summary]", 400);
     screens.shows("installed; the proof was left out", 5);
@@ -150,7 +155,7 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     screens.shows("Kubernetes v1.", 20);
     screens.keys("\r");
     screens.shows("installed here already", 20);
-    screens.until("what preflight found", 30, |text| text.contains("Nothing found") || text.contains("errors: 0"));
+    nothing_wrong(&mut screens);
     screens.keys("ccc");
     screens.shows("[Questions]", 5);
     screens.keys("c");
@@ -168,7 +173,7 @@ pub(crate) fn a_component_that_only_a_folder_describes() {
     let mut screens = guide(&folder, &["--catalog", catalog.to_str().unwrap(), "--components", "sample"]);
     screens.shows("Kubernetes v1.", 20);
     screens.keys("\r");
-    screens.until("what preflight found", 30, |text| text.contains("Nothing found") || text.contains("errors: 0"));
+    nothing_wrong(&mut screens);
     screens.keys("c");
     let text = screens.shows("What is to be installed?", 5);
     assert!(text.contains("Sample service"), "{text}");
@@ -198,13 +203,8 @@ pub(crate) fn a_component_that_only_a_folder_describes() {
     let text = screens.shows("[Images]", 5);
     assert!(text.contains("Sample service"), "{text}");
     screens.until("the registry's answer", 20, |text| text.contains("has all"));
-    screens.keys("c");
-    screens.shows("[Review]", 5);
-    let text = screens.until("the plan", 30, |text| text.contains("Secret my-sample-db-password in sample"));
+    let text = agree(&mut screens, "Secret my-sample-db-password in sample");
     assert!(text.contains("--catalog"), "the same command needs it, too\n{text}");
-    screens.keys("c");
-    screens.shows("Install on windlass-sandbox", 5);
-    screens.keys("y");
     screens.shows("[Run]", 20);
     let text = screens.shows("[Summary]", 200);
     assert!(text.contains("it greets") && text.contains("installed and proven"), "{text}");

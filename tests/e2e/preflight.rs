@@ -251,16 +251,20 @@ fn what_the_cluster_lacks() {
     let ingress = ["--set", "platform.ingress_enabled=true", "--set", "platform.external_domain=x.example"];
     finds("no-ingress-class", 11, &ingress);
     finds("ingress-class-missing", 11, &[&ingress[..], &["--set", "platform.ingress_class=nope"]].concat());
-    let values = scratch().join("selector.yaml");
-    std::fs::write(&values, "namenode: {nodeSelector: {disk: ssd}}\n").unwrap();
-    let file = format!("hdfs.values_file={}", values.display());
-    let report = finds("node-labels", 11, &["--set", &file]);
+    let values = |name: &str, text: &str| {
+        let file = scratch().join(name);
+        std::fs::write(&file, text).unwrap();
+        format!("hdfs.values_file={}", file.display())
+    };
+    let selector = values("selector.yaml", "namenode: {nodeSelector: {disk: ssd}}\n");
+    let report = finds("node-labels", 11, &["--set", &selector]);
     assert!(report.to_string().contains("disk=ssd"), "{report}");
     let report = finds("resources", 11, &["--set", "hdfs.namenode_memory=900Gi"]);
     assert!(report.to_string().contains("of memory is left on node"), "{report}");
     finds("dns-domain", 11, &["--set", "platform.cluster_domain=site.example"]);
     finds("image-reference", 11, &["--set", "livy.image=Not An Image"]);
-    finds("chart-fails", 11, &["--set", "hdfs.replication=3"]);
+    // What no rule between answers sees, because it is in no answer.
+    finds("chart-fails", 11, &["--set", &values("copies.yaml", "replication: 3\n")]);
     let catalog =
         changed_catalog("young", "hdfs/chart/Chart.yaml", "kubeVersion: \">=1.25.0-0\"", "kubeVersion: \">=1.99.0-0\"");
     let report = finds("kubernetes-old", 11, &["--catalog", catalog.to_str().unwrap()]);

@@ -47,15 +47,7 @@ impl World {
     }
 
     pub(super) async fn forget(&self, component: &str, kept: bool) -> Result<Done, Failure> {
-        let change = |state: &mut InstallState| {
-            let installed = state.components.remove(component).map(|known| known.record);
-            let begun = state.begun.remove(component);
-            state.kept.remove(component);
-            if let Some(gone) = installed.or(begun).filter(|_| kept) {
-                state.kept.insert(component.to_owned(), gone);
-            }
-        };
-        self.change(change).await
+        self.change(|state| state.forget(component, kept)).await
     }
 
     /// Remembers how a proof went.

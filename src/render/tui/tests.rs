@@ -265,9 +265,15 @@ fn style_of(color: Color, modifier: Modifier) -> String {
 
 /// In both sizes and languages; in colour too, at the smaller size.
 fn snapshot(name: &str, make: fn(Lang, (u16, u16)) -> State) {
+    after(name, make, "");
+}
+
+/// The same after keys.
+fn after(name: &str, make: fn(Lang, (u16, u16)) -> State, keys: &str) {
     for (columns, rows) in SIZES {
         for (lang, code) in [(Lang::En, "en"), (Lang::Ru, "ru")] {
-            let state = make(lang, (columns, rows));
+            let mut state = make(lang, (columns, rows));
+            press(&mut state, keys);
             insta::assert_snapshot!(format!("{name}_{code}_{columns}"), shown(&state, (columns, rows), false));
             insta::assert_snapshot!(format!("{name}_{code}_{columns}_color"), shown(&state, (columns, rows), true));
         }
@@ -310,54 +316,29 @@ fn findings() {
 #[test]
 fn components_profile_questions_images() {
     snapshot("components", at_components);
-    snapshot("profile", |lang, size| {
-        let mut state = at_components(lang, size);
-        press(&mut state, "c Down");
-        state
-    });
+    after("profile", at_components, "c Down");
     snapshot("questions", at_questions);
-    snapshot("questions_typing", |lang, size| {
-        let mut state = at_questions(lang, size);
-        press(&mut state, "Down Enter");
-        press(&mut state, "site.example.com");
-        state
-    });
+    after("questions_typing", at_questions, "Down Enter site.example.com");
     snapshot("images", at_images);
 }
 
 #[test]
 fn the_plan() {
     snapshot("review", at_review);
-    snapshot("review_ask", |lang, size| {
-        let mut state = at_review(lang, size);
-        press(&mut state, "c");
-        state
-    });
+    after("review_ask", at_review, "c");
 }
 
 #[test]
 fn a_run() {
     snapshot("run", |lang, size| at_run(lang, size, 14));
     snapshot("run_failed", at_end);
-    snapshot("run_pods", |lang, size| {
-        let mut state = at_end(lang, size);
-        press(&mut state, "Tab Tab Tab");
-        state
-    });
-    snapshot("summary", |lang, size| {
-        let mut state = at_end(lang, size);
-        press(&mut state, "c");
-        state
-    });
+    after("run_pods", at_end, "Tab Tab Tab");
+    after("summary", at_end, "c");
 }
 
 #[test]
 fn help_is_made_from_the_keys() {
-    snapshot("help", |lang, size| {
-        let mut state = at_end(lang, size);
-        press(&mut state, "?");
-        state
-    });
+    after("help", at_end, "?");
 }
 
 #[test]
