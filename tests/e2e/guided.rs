@@ -93,6 +93,7 @@ fn last_run() -> PathBuf {
 }
 
 pub(crate) fn by_keys_and_again_from_the_answers() {
+    purge();
     let folder = folder("guided");
     let mut screens = guide(&folder, &[]);
     to_questions(&mut screens);

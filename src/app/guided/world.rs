@@ -259,15 +259,11 @@ impl World {
         let Some(Place { global, flags, .. }) = place else {
             return Err(Failed::text(Exit::Unexpected, "there is no such cluster in the list"));
         };
-        let given = session::given(&global, &self.args.answers, &self.catalog, None)?;
+        let mut given = session::given(&global, &self.args.answers, &self.catalog, None)?;
         let cluster = session::connect(&global).await?;
         // What may not be read is told by preflight, not here.
         let state = state_store::load(&cluster).await.ok().flatten().unwrap_or_default();
-        let mut given = given;
-        // What is remembered of what is gone is no answer.
-        if !(state.components.is_empty() && state.begun.is_empty()) {
-            given.layers.push(session::installed(&state, &self.catalog)?);
-        }
+        given.layers.push(session::installed(&state, &self.catalog)?);
         let report =
             status::report(&global, &StatusArgs::default(), &cluster).await.map(|(report, _)| report.components);
         let connected = Connected {
