@@ -55,8 +55,9 @@ struct Shared {
     exit: Option<Exit>,
     /// The step whose logs are looked at.
     looked_at: Option<String>,
-    /// How many clusters were chosen, and plans asked for: only the last is wanted.
+    /// How many clusters were chosen, findings and plans asked for: only the last of each is wanted.
     connects: u64,
+    looks: u64,
     plans: u64,
     /// How many runs were begun: the next may be wanted before the last has quite ended.
     runs: u64,
@@ -165,6 +166,8 @@ impl World {
             Intent::Connect(row) => {
                 let number = {
                     let mut shared = self.shared();
+                    // What was asked of the one before is no longer wanted.
+                    shared.looks += 1;
                     shared.connects += 1;
                     shared.connects
                 };
@@ -183,10 +186,19 @@ impl World {
                     world.tell(News::Connected(connected.map_err(|failed| failed.chain())));
                 });
             }
-            Intent::Preflight(given, waived) => self.apart(move || async move {
-                let report = world.preflight(&given, &waived).await.map_err(|failed| failed.chain());
-                world.tell(News::Report(report));
-            }),
+            Intent::Preflight(given, waived) => {
+                let number = {
+                    let mut shared = self.shared();
+                    shared.looks += 1;
+                    shared.looks
+                };
+                self.apart(move || async move {
+                    let report = world.preflight(&given, &waived).await.map_err(|failed| failed.chain());
+                    if world.shared().looks == number {
+                        world.tell(News::Report(report));
+                    }
+                });
+            }
             Intent::Plan(given, waived) => {
                 let number = {
                     let mut shared = self.shared();
@@ -194,7 +206,7 @@ impl World {
                     shared.plans
                 };
                 self.apart(move || async move {
-                    let planned = world.plan(&given, &waived).await.map(Box::new).map_err(|failed| failed.chain());
+                    let planned = world.plan(&given, &waived).await.map_err(|failed| failed.chain());
                     if world.shared().plans == number {
                         world.tell(News::Planned(planned));
                     }
@@ -298,14 +310,14 @@ impl World {
         Ok((global, Begun::on(cluster, resolved, text)?))
     }
 
-    async fn plan(&self, given: &Given, waived: &[String]) -> Result<Planned, Failed> {
+    async fn plan(&self, given: &Given, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
         let (global, begun) = self.begin(given)?;
         let observed = begun.look().await.map_err(install::unseen)?;
         let diffs = diff::diffs(&begun.resolved, &observed, &begun.cluster, &global).await?;
         let report = preflight::seen(&begun, &observed, &global, waived).await?;
         let prepared = begun.planned(&observed, !self.args.no_verify);
         let refused = install::refused(&prepared.downgrades);
-        Ok(Planned { plan: prepared.plan, diffs, report, refused })
+        Ok((Box::new(Planned { plan: prepared.plan, diffs, refused }), report))
     }
 
     async fn registry(&self, given: &Given) -> Result<String, Failed> {

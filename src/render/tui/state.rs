@@ -151,8 +151,6 @@ pub struct Planned {
     pub plan: Plan,
     /// What updates would change.
     pub diffs: Vec<ReleaseDiff>,
-    /// What preflight says with these answers.
-    pub report: Report,
     /// Why it may not be done: what would go back to an older version.
     pub refused: Option<String>,
 }
@@ -249,8 +247,10 @@ pub struct State {
     pub target: Cursor,
     /// The one that was chosen.
     pub connected: Option<Connected>,
-    /// What preflight found.
+    /// What preflight found, with the answers as they were when it was asked last.
     pub report: Option<Report>,
+    /// Why what was to be shown here could not be had: the findings, or the plan.
+    pub failed: Option<String>,
     /// The row among its findings.
     pub finding: Cursor,
     /// The findings that were waived.
@@ -330,6 +330,7 @@ impl State {
             target: Cursor::default(),
             connected: None,
             report: None,
+            failed: None,
             finding: Cursor::default(),
             waived: BTreeSet::new(),
             waivable,

@@ -160,10 +160,7 @@ fn at_review(lang: Lang, size: (u16, u16)) -> State {
     let answers = given.draft(&state.catalog).unwrap().finish().unwrap();
     let resolved = crate::answers::resolve(&state.catalog, &answers).unwrap();
     let plan = plan(&resolved, &crate::model::observed::Observed::default(), true);
-    tell(
-        &mut state,
-        News::Planned(Ok(Box::new(Planned { plan, diffs: Vec::new(), report: report(false), refused: None }))),
-    );
+    tell(&mut state, News::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))));
     state
 }
 
@@ -326,6 +323,13 @@ fn components_profile_questions_images() {
 fn the_plan() {
     snapshot("review", at_review);
     after("review_ask", at_review, "c");
+    snapshot("review_findings", |lang, size| {
+        let mut state = at_review(lang, size);
+        let planned = state.planned.clone().unwrap();
+        tell(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+        press(&mut state, "c");
+        state
+    });
 }
 
 #[test]

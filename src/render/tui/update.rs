@@ -45,8 +45,8 @@ pub enum News {
     Connected(Result<Box<Connected>, Vec<String>>),
     /// What preflight found.
     Report(Result<Report, Vec<String>>),
-    /// What would be done.
-    Planned(Result<Box<Planned>, Vec<String>>),
+    /// What would be done, and what preflight finds with these answers.
+    Planned(Result<(Box<Planned>, Report), Vec<String>>),
     /// Whether the registry has the images.
     Registry(Result<String, Vec<String>>),
     /// The answers were written, and where those are that were there before.
@@ -333,22 +333,23 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
         News::Report(report) => {
             state.is_there(Word::Looking);
             match report {
-                Ok(report) => {
-                    state.finding.within(report.findings.len() + 1);
-                    state.report = Some(report);
+                Ok(report) => found(state, report),
+                Err(errors) => {
+                    state.report = None;
+                    state.failed = Some(errors.join(": "));
                 }
-                Err(errors) => complain(state, &errors),
             }
         }
         News::Planned(planned) => {
             state.is_there(Word::Planning);
             match planned {
-                Ok(planned) => {
+                Ok((planned, report)) => {
                     state.open = screens::review::opened(&planned.plan);
                     state.planned = Some(*planned);
                     state.review = Cursor::default();
+                    found(state, report);
                 }
-                Err(errors) => complain(state, &errors),
+                Err(errors) => state.failed = Some(errors.join(": ")),
             }
         }
         News::Registry(answer) => {
@@ -428,6 +429,11 @@ fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     state.report = None;
     state.screen = Screen::Preflight;
     screens::preflight::look(state)
+}
+
+fn found(state: &mut State, report: Report) {
+    state.finding.within(report.findings.len() + 1);
+    state.report = Some(report);
 }
 
 /// Says what went wrong, in the line that is always there.

@@ -90,7 +90,10 @@ words! {
 
     NothingFound: "Nothing found: an install can go ahead.", "Замечаний нет: можно устанавливать.";
     FindingCounts: "errors: {errors}, warnings: {warnings}, waived: {waived}", "ошибок: {errors}, предупреждений: {warnings}, принято: {waived}";
-    MendOrWaive: "{count} error(s): mend what is named and press r, or waive with w", "ошибок: {count}; исправьте названное и нажмите r или примите как есть клавишей w";
+    MendOrWaive: "{count} error(s): mend what is named and press r, go back and answer otherwise, or waive it with Space", "ошибок: {count}; исправьте названное и нажмите r, вернитесь и ответьте иначе или примите как есть пробелом";
+    LookedAtAgain: "{count} error(s) left: other answers may mend them; nothing is done before the review has looked again", "осталось ошибок: {count}; их могут исправить другие ответы; план проверит снова, до того ничего не делается";
+    NotLooked: "The cluster could not be looked at. r tries again; c goes on to the answers, and the review looks again.", "Осмотреть кластер не удалось. r — ещё раз; c — к ответам, план проверит снова.";
+    NotPlanned: "There is no plan. r tries again; Esc goes back to the answers.", "Плана нет. r — ещё раз; Esc — назад к ответам.";
     NotWaivable: "{id} cannot be waived", "{id} нельзя принять как есть";
     Waived: "waived", "принято";
     Error: "error", "ошибка";
@@ -156,7 +159,7 @@ words! {
     NothingToDo: "nothing to do: everything is as it should be", "делать нечего: всё как надо";
     InstallNow: "Install", "Установить";
     ApplyNow: "Do this", "Выполнить";
-    PreflightSays: "preflight: {ids}", "проверка: {ids}";
+    PreflightSays: "preflight: {found}", "проверка: {found}";
     SameCommand: "the same:", "то же самое:";
     AnswersGoTo: "answers go to {file} (w writes them now)", "ответы будут в {file} (w — записать сейчас)";
 

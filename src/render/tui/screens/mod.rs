@@ -16,11 +16,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::keymap::Command;
+use super::look::Glyph;
 use super::state::{Screen, State};
 use super::update::Intent;
 use super::words::Word;
 use crate::render::paint::{Paint, Spans};
 use crate::render::plan::target;
+use crate::render::text;
 
 /// What a command does on the screen that is shown.
 pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
@@ -105,6 +107,22 @@ fn target_line(state: &State) -> Option<Spans> {
     let connected = state.connected.as_ref()?;
     let label = Spans::new().add(Paint::Dim, state.look.say(Word::Target));
     Some(label.gap(1).add(Paint::Bold, target(&connected.info)))
+}
+
+/// Why what was to be shown could not be had, and what can be done then; nothing while it is asked for.
+fn failed(state: &State, then: Word, width: usize) -> Vec<Spans> {
+    let Some(why) = &state.failed else { return Vec::new() };
+    let wrapped = |paint, told: &str| {
+        text::wrap(&text::clean(told), width).into_iter().map(move |line| Spans::new().add(paint, line))
+    };
+    let why = wrapped(Paint::Bad, &format!("{} {why}", state.look.glyph(Glyph::Failed)));
+    let then = wrapped(Paint::Plain, state.look.say(then));
+    [Spans::new()].into_iter().chain(why).chain([Spans::new()]).chain(then).collect()
+}
+
+/// How many columns a screen has between its margins.
+fn width(state: &State) -> usize {
+    usize::from(state.size.0).saturating_sub(2)
 }
 
 /// How many rows a list has beside title, footer and what stands around it.

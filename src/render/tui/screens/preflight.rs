@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, page, target_line};
-use crate::model::preflight::{Finding, Severity};
+use super::{back, failed, page, target_line};
+use crate::model::preflight::{Finding, Report, Severity};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::keymap::Command;
@@ -17,6 +17,7 @@ use crate::render::tui::words::{Word, fill};
 /// Asks for the findings.
 pub(in crate::render::tui) fn look(state: &mut State) -> Vec<Intent> {
     state.busy = Some((Word::Looking, state.now));
+    state.failed = None;
     vec![Intent::Preflight(state.answered(), state.waived.iter().cloned().collect())]
 }
 
@@ -30,7 +31,9 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match command {
         Command::Again => look(state),
         Command::Waive | Command::Toggle => {
-            waive(state);
+            waive(state, state.finding.0);
+            // What it is about is asked again when the plan is made.
+            state.planned = None;
             Vec::new()
         }
         Command::Enter if state.finding.0 < findings => {
@@ -43,22 +46,23 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     }
 }
 
+/// Errors keep nobody from the answers, which may be what is at fault: the review looks again, and stops there.
 fn go_on(state: &mut State) -> Vec<Intent> {
-    match &state.report {
-        None => {}
-        Some(report) if report.errors > 0 => {
-            let told = fill(state.look.say(Word::MendOrWaive), &[("count", &report.errors.to_string())]);
-            state.notice = Some((true, told));
-        }
-        Some(_) => state.screen = Screen::Components,
+    if state.busy.is_some() {
+        return Vec::new();
     }
+    if let Some(report) = state.report.as_ref().filter(|report| report.errors > 0) {
+        let told = fill(state.look.say(Word::LookedAtAgain), &[("count", &report.errors.to_string())]);
+        state.notice = Some((true, told));
+    }
+    state.screen = Screen::Components;
     Vec::new()
 }
 
-/// Waives the finding under the cursor, or takes that back. What it is about is asked again when the plan is made.
-fn waive(state: &mut State) {
+/// Waives a finding, or takes that back.
+pub(super) fn waive(state: &mut State, row: usize) {
     let Some(report) = &mut state.report else { return };
-    let Some(id) = report.findings.get(state.finding.0).map(|finding| finding.id) else { return };
+    let Some(id) = report.findings.get(row).map(|finding| finding.id) else { return };
     if !(state.waivable)(id) {
         state.notice = Some((true, fill(state.look.say(Word::NotWaivable), &[("id", id)])));
         return;
@@ -68,8 +72,7 @@ fn waive(state: &mut State) {
     }
     let waived: Vec<String> = state.waived.iter().cloned().collect();
     let cluster = report.cluster.clone();
-    *report = crate::model::preflight::Report::new(cluster, std::mem::take(&mut report.findings), &waived);
-    state.planned = None;
+    *report = Report::new(cluster, std::mem::take(&mut report.findings), &waived);
 }
 
 pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
@@ -82,26 +85,19 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         head.push(Spans::new().add(Paint::Accent, told));
     }
     let Some(report) = &state.report else {
+        head.extend(failed(state, Word::NotLooked, usize::from(area.width)));
         put_all(buffer, area, head, look);
         return;
     };
-    let counts = fill(
-        look.say(Word::FindingCounts),
-        &[
-            ("errors", &report.errors.to_string()),
-            ("warnings", &report.warnings.to_string()),
-            ("waived", &report.waived.to_string()),
-        ],
-    );
     let (paint, told) = match report.findings.is_empty() {
         true => (Paint::Good, look.say(Word::NothingFound).to_owned()),
-        false => (if report.errors > 0 { Paint::Bad } else { Paint::Plain }, counts),
+        false => (if report.errors > 0 { Paint::Bad } else { Paint::Plain }, counts(report, look)),
     };
     head.push(Spans::new().add(paint, told));
     let used = put_all(buffer, area, head, look) + 1;
     let count = report.findings.len();
     let selected = report.findings.get(state.finding.0);
-    let detail = selected.map(|finding| detail(finding, look, usize::from(area.width))).unwrap_or_default();
+    let detail = selected.map(|finding| detail(finding, look, 0, usize::from(area.width))).unwrap_or_default();
     let below = u16::try_from(detail.len()).unwrap_or(0).min(area.height / 2);
     let list = Rect { y: area.y + used.min(area.height), height: area.height.saturating_sub(used + below + 1), ..area };
     let shown = rows(state.finding.0, count + 1, list.height);
@@ -122,7 +118,15 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-fn head_of(line: Spans, finding: &Finding, look: Look) -> Spans {
+/// How many findings there are of each kind.
+pub(super) fn counts(report: &Report, look: Look) -> String {
+    let counts = [("errors", report.errors), ("warnings", report.warnings), ("waived", report.waived)];
+    let counts = counts.map(|(kind, count)| (kind, count.to_string()));
+    fill(look.say(Word::FindingCounts), &counts.each_ref().map(|(kind, count)| (*kind, count.as_str())))
+}
+
+/// A finding in one line.
+pub(super) fn head_of(line: Spans, finding: &Finding, look: Look) -> Spans {
     let (glyph, word, paint) = match (finding.waived, finding.severity) {
         (true, _) => (Glyph::Unchanged, Word::Waived, Paint::Dim),
         (false, Severity::Error) => (Glyph::Failed, Word::Error, Paint::Bad),
@@ -136,14 +140,15 @@ fn head_of(line: Spans, finding: &Finding, look: Look) -> Spans {
         .add(Paint::Plain, &finding.place)
 }
 
-fn detail(finding: &Finding, look: Look, width: usize) -> Vec<Spans> {
+/// What was found, and what mends it, in lines of so many columns, of which the first ones stay empty.
+pub(super) fn detail(finding: &Finding, look: Look, before: usize, width: usize) -> Vec<Spans> {
     let mut lines = Vec::new();
     for (word, text, paint) in [(Word::Found, &finding.what, Paint::Plain), (Word::Mend, &finding.mend, Paint::Accent)]
     {
         let label = text::pad(look.say(word), 9);
-        for (row, part) in text::wrap(&text::clean(text), width.saturating_sub(10)).into_iter().enumerate() {
+        for (row, part) in text::wrap(&text::clean(text), width.saturating_sub(before + 10)).into_iter().enumerate() {
             let start = if row == 0 { label.as_str() } else { "" };
-            lines.push(Spans::new().column(Paint::Dim, start, 10).add(paint, part));
+            lines.push(Spans::indent(before).column(Paint::Dim, start, 10).add(paint, part));
         }
     }
     lines

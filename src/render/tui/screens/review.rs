@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, page, target_line};
+use super::{back, failed, page, preflight, target_line, width};
 use crate::plan::{Change, Plan};
 use crate::render::diff::diff_lines;
 use crate::render::paint::{Paint, Spans};
@@ -22,9 +22,13 @@ use crate::render::tui::words::{Word, fill};
 /// Rows below the plan.
 const BELOW: u16 = 6;
 
+/// Columns before what was found.
+const FINDING: usize = 4;
+
 /// A row of the review.
 #[derive(Debug, Clone)]
 enum Row {
+    Finding(usize),
     Component(String),
     Action(usize),
     Line(Spans),
@@ -34,6 +38,7 @@ enum Row {
 /// Asks for the plan; while steps of a run still change the cluster, later.
 pub(super) fn plan(state: &mut State) -> Vec<Intent> {
     state.planned = None;
+    state.failed = None;
     if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
         run.then = Some(Then::Plan);
         state.busy = Some((Word::PlanningLater, state.now));
@@ -64,6 +69,14 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
     if planned.plan.has_work() {
         rows.push(Row::Install);
     }
+    let findings = state.report.iter().flat_map(|report| &report.findings).enumerate();
+    for (index, finding) in findings {
+        rows.push(Row::Finding(index));
+        if !finding.waived {
+            let told = preflight::detail(finding, state.look, FINDING, width(state));
+            rows.extend(told.into_iter().map(Row::Line));
+        }
+    }
     for component in components(&planned.plan) {
         rows.push(Row::Component(component.to_owned()));
         if state.open.contains(component) {
@@ -73,7 +86,7 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
     }
     if !planned.diffs.is_empty() {
         rows.push(Row::Line(Spans::new()));
-        let look = crate::render::Look { width: usize::from(state.size.0), color: false, verbose: false };
+        let look = crate::render::Look { width: width(state), color: false, verbose: false };
         rows.extend(diff_lines(&planned.diffs, &look).into_iter().map(Row::Line));
     }
     rows
@@ -94,6 +107,7 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     }
     match (command, rows.get(state.review.0)) {
         (Command::Continue, _) | (Command::Enter, Some(Row::Install)) => return install(state),
+        (Command::Toggle, Some(Row::Finding(index))) => preflight::waive(state, *index),
         (command, Some(Row::Component(id))) => {
             let open = state.open.contains(id);
             match (command, open) {
@@ -111,8 +125,8 @@ fn install(state: &mut State) -> Vec<Intent> {
     let Some(planned) = state.planned.as_ref().filter(|_| state.busy.is_none()) else { return Vec::new() };
     let refused = if let Some(why) = &planned.refused {
         Some(why.clone())
-    } else if planned.report.errors > 0 {
-        Some(fill(state.look.say(Word::MendOrWaive), &[("count", &planned.report.errors.to_string())]))
+    } else if let Some(report) = state.report.as_ref().filter(|report| report.errors > 0) {
+        Some(fill(state.look.say(Word::MendOrWaive), &[("count", &report.errors.to_string())]))
     } else if !planned.plan.has_work() {
         Some(state.look.say(Word::NothingToDo).to_owned())
     } else {
@@ -129,21 +143,16 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     let mut head: Vec<Spans> = target_line(state).into_iter().collect();
     let Some(planned) = &state.planned else {
+        head.extend(failed(state, Word::NotPlanned, usize::from(area.width)));
         put_all(buffer, area, head, look);
         return;
     };
     let totals = totals(&planned.plan, look);
     head.push(Spans::new().add(Paint::Bold, totals));
-    let findings = planned.report.errors + planned.report.warnings;
-    if findings > 0 {
-        let paint = if planned.report.errors > 0 { Paint::Bad } else { Paint::Warn };
-        let told: Vec<&str> = planned.report.findings.iter().filter(|one| !one.waived).map(|one| one.id).collect();
-        head.push(
-            Spans::new()
-                .add_label(paint, look.glyph(Glyph::Warning))
-                .gap(1)
-                .add(paint, fill(look.say(Word::PreflightSays), &[("ids", &told.join(", "))])),
-        );
+    if let Some(report) = state.report.as_ref().filter(|report| report.errors + report.warnings > 0) {
+        let paint = if report.errors > 0 { Paint::Bad } else { Paint::Warn };
+        let told = fill(look.say(Word::PreflightSays), &[("found", &preflight::counts(report, look))]);
+        head.push(Spans::new().add_label(paint, look.glyph(Glyph::Warning)).gap(1).add(paint, told));
     }
     let used = put_all(buffer, area, head, look) + 1;
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + BELOW), ..area };
@@ -154,6 +163,10 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         let cursor = if selected { look.glyph(Glyph::Cursor) } else { " " };
         let line = Spans::new().add_label(Paint::Accent, cursor).gap(1);
         let line = match &all[index] {
+            Row::Finding(index) => match state.report.as_ref().and_then(|report| report.findings.get(*index)) {
+                Some(finding) => preflight::head_of(line, finding, look),
+                None => line,
+            },
             Row::Component(id) => component(line, state, planned, id),
             Row::Action(index) => action(line, planned, *index, look),
             Row::Line(line) => line.clone(),

@@ -179,3 +179,51 @@ fn an_error_is_told_whole_and_stays_while_one_looks_around() {
     press(&mut state, "Esc");
     assert!(state.notice.is_none());
 }
+
+#[test]
+fn errors_keep_nobody_from_the_answers_and_nothing_is_done_with_them() {
+    let mut state = at_components(Lang::En, (80, 24));
+    press(&mut state, "Esc");
+    tell(&mut state, News::Report(Ok(report(true))));
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Components, "an answer may be what is at fault");
+    assert!(shown(&state, (80, 24), false).contains("1 error(s) left"));
+
+    let mut state = at_review(Lang::En, (120, 40));
+    let planned = state.planned.clone().unwrap();
+    tell(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+    press(&mut state, "c");
+    assert_eq!(state.overlay, None);
+    let text = shown(&state, (120, 40), false);
+    assert!(text.contains("the plan needs 6.5Gi of memory") && text.contains("add a node, or choose"), "{text}");
+    // The first row installs, the second is the error.
+    press(&mut state, "Home Down Space");
+    assert!(state.waived.contains("resources"));
+    press(&mut state, "c");
+    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
+    let intents = press(&mut state, "y");
+    let Some(Intent::Run { waived, .. }) = intents.last() else { panic!("{intents:?}") };
+    assert_eq!(waived, &["resources"]);
+}
+
+#[test]
+fn what_cannot_be_looked_at_says_why_and_leads_on() {
+    let why = "failed to get the secret that sample.db_password names";
+    let mut state = at_components(Lang::En, (120, 40));
+    press(&mut state, "Esc r");
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Preflight, "it is being looked at");
+    tell(&mut state, News::Report(Err(vec![why.into(), "environment variable X is not set".into()])));
+    press(&mut state, "Down");
+    let text = shown(&state, (120, 40), false);
+    assert!(text.contains(why) && text.contains("variable X is not set") && text.contains("r tries again"), "{text}");
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Components);
+
+    let mut state = at_review(Lang::En, (120, 40));
+    press(&mut state, "r");
+    tell(&mut state, News::Planned(Err(vec![why.into()])));
+    press(&mut state, "Down");
+    let text = shown(&state, (120, 40), false);
+    assert!(text.contains(why) && text.contains("There is no plan."), "{text}");
+}
