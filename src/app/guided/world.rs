@@ -55,16 +55,33 @@ struct Shared {
     exit: Option<Exit>,
     /// The step whose logs are looked at.
     looked_at: Option<String>,
-    /// How many clusters were chosen, findings and plans asked for: only the last of each is wanted.
-    connects: u64,
-    looks: u64,
-    plans: u64,
-    /// How many runs were begun: the next may be wanted before the last has quite ended.
-    runs: u64,
+    /// Clusters that were chosen, findings and plans that were asked for: only the last of each is wanted.
+    connects: Asked,
+    looks: Asked,
+    plans: Asked,
+    /// Runs that were begun: the next may be wanted before the last has quite ended.
+    runs: Asked,
     /// The answers file that was written from here.
     wrote: Option<PathBuf>,
     /// Looks at pods and logs until the next run begins.
     follower: Option<AbortHandle>,
+}
+
+/// How often something was asked for.
+#[derive(Default)]
+struct Asked(u64);
+
+impl Asked {
+    /// Once more; gives its number.
+    const fn again(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+
+    /// Whether nothing was asked for since.
+    const fn is_last(&self, number: u64) -> bool {
+        self.0 == number
+    }
 }
 
 /// What is to be run.
@@ -164,18 +181,14 @@ impl World {
         match intent {
             Intent::Targets => self.apart(move || async move { world.targets().await }),
             Intent::Connect(row) => {
-                let number = {
-                    let mut shared = self.shared();
-                    // What was asked of the one before is no longer wanted.
-                    shared.looks += 1;
-                    shared.connects += 1;
-                    shared.connects
-                };
+                // What was asked of the one before is no longer wanted.
+                self.shared().looks.again();
+                let number = self.shared().connects.again();
                 self.apart(move || async move {
                     let connected = world.connect(row).await;
                     let mut shared = world.shared();
                     // Another was chosen meanwhile, or is being installed on.
-                    if shared.connects != number || shared.running.is_some() {
+                    if !shared.connects.is_last(number) || shared.running.is_some() {
                         return;
                     }
                     let connected = connected.map(|(chosen, connected)| {
@@ -187,27 +200,19 @@ impl World {
                 });
             }
             Intent::Preflight(given, waived) => {
-                let number = {
-                    let mut shared = self.shared();
-                    shared.looks += 1;
-                    shared.looks
-                };
+                let number = self.shared().looks.again();
                 self.apart(move || async move {
                     let report = world.preflight(&given, &waived).await.map_err(|failed| failed.chain());
-                    if world.shared().looks == number {
+                    if world.shared().looks.is_last(number) {
                         world.tell(News::Report(report));
                     }
                 });
             }
             Intent::Plan(given, waived) => {
-                let number = {
-                    let mut shared = self.shared();
-                    shared.plans += 1;
-                    shared.plans
-                };
+                let number = self.shared().plans.again();
                 self.apart(move || async move {
                     let planned = world.plan(&given, &waived).await.map_err(|failed| failed.chain());
-                    if world.shared().plans == number {
+                    if world.shared().plans.is_last(number) {
                         world.tell(News::Planned(planned));
                     }
                 });
@@ -221,14 +226,13 @@ impl World {
                 let cancel = CancellationToken::new();
                 let number = {
                     let mut shared = self.shared();
-                    shared.runs += 1;
                     shared.running = Some(cancel.clone());
-                    shared.runs
+                    shared.runs.again()
                 };
                 let work = move || async move {
                     let ended = world.run(wish, cancel).await;
                     let mut shared = world.shared();
-                    if shared.runs == number {
+                    if shared.runs.is_last(number) {
                         shared.running = None;
                         shared.exit = ended.as_ref().ok().copied().or(shared.exit);
                     }

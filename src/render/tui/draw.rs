@@ -183,7 +183,11 @@ fn keys(state: &State) -> Vec<(Scope, Command)> {
     keys.extend(match scope(state) {
         Scope::Run => run_keys(state),
         Scope::Preflight => {
-            vec![(Scope::Any, Command::Continue), (Scope::List, Command::Again), (Scope::Preflight, Command::Waive)]
+            let mut keys = vec![(Scope::Any, Command::Continue), (Scope::List, Command::Again)];
+            if state.report.as_ref().is_some_and(|report| !report.findings.is_empty()) {
+                keys.push((Scope::Preflight, Command::Waive));
+            }
+            keys
         }
         Scope::Review => vec![
             (Scope::Any, Command::Enter),
