@@ -10,12 +10,12 @@ use crate::model::yaml::{Findings, Node, Pos, Scalar, Yaml, parse};
 pub enum LayerKind {
     /// The default in the catalog.
     Catalog,
-    /// The profile.
-    Profile,
     /// What `sandbox/up` wrote.
     Sandbox,
     /// What is installed.
     Installed,
+    /// The profile, which somebody has chosen.
+    Profile,
     /// An answers file.
     File,
     /// `WINDLASS_ANSWER_…`.

@@ -170,6 +170,8 @@ impl Draft {
                             }
                             self.answers.values.insert(id.clone(), (answer, layer.kind.clone()));
                         }
+                        // Nobody uses it.
+                        Err(_) if !wanted => {}
                         Err(message) => findings.add(&layer.name, *pos, format!("`{id}`: {message}")),
                     }
                 }
@@ -269,6 +271,18 @@ impl Answers {
     #[must_use]
     pub fn get(&self, component: &str, question: &str) -> &Answer {
         self.values.get(&QuestionId::new(component, question)).map_or(&Answer::Empty, |(answer, _)| answer)
+    }
+
+    /// The answers as they are remembered: what was emptied is null, what never had an answer is an empty text.
+    #[must_use]
+    pub fn remembered(&self) -> serde_json::Value {
+        let mut root = self.json();
+        for (id, (answer, kind)) in &self.values {
+            if *answer == Answer::Empty && *kind != LayerKind::Catalog {
+                root[&id.component][&id.question] = serde_json::Value::Null;
+            }
+        }
+        root
     }
 
     /// The answers as templates see them: component to question to value.

@@ -27,7 +27,7 @@ pub struct Resolved {
     pub hdfs: Option<HdfsAccess>,
     /// Where the credentials of the registry are.
     pub pull_secret: Option<SecretRef>,
-    /// The answers, for the record; secrets as references.
+    /// The answers, for the record, as [`Answers::remembered`] has them; secrets as references.
     pub answers: serde_json::Value,
 }
 
@@ -230,7 +230,7 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
         Answer::Secret(reference) => Some(reference.clone()),
         _ => None,
     };
-    Ok(Resolved { components, hdfs, pull_secret, answers: answers.json() })
+    Ok(Resolved { components, hdfs, pull_secret, answers: answers.remembered() })
 }
 
 struct Resolver<'a> {

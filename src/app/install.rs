@@ -432,16 +432,16 @@ async fn extras(
 ) -> SummaryExtras {
     let state = state_store::load(&world.cluster).await.ok().flatten().unwrap_or_default();
     let releases = if command == "uninstall" { Vec::new() } else { release_rows(&world.cluster, &state).await };
-    let flags = if global.sandbox { " --sandbox" } else { "" };
+    let flags = session::flags(global);
     // Where an earlier revision was proven, there is a way back.
     let back = failed.iter().find(|id| state.components.get(*id).is_some_and(|known| known.good.is_some()));
-    let back = back.filter(|_| command == "install").map(|id| format!("; or back: windlass{flags} rollback {id}"));
+    let back = back.filter(|_| command == "install").map(|id| format!("; or back: windlass {flags}rollback {id}"));
     let back = back.unwrap_or_default();
     let next = match (command, exit) {
-        (_, Exit::VerifyFailed) => Some(format!("windlass{flags} verify{back}")),
-        ("install", Exit::Done) => Some(format!("windlass{flags} status")),
+        (_, Exit::VerifyFailed) => Some(format!("windlass {flags}verify{back}")),
+        ("install", Exit::Done) => Some(format!("windlass {flags}status")),
         (_, Exit::Stopped | Exit::Failed) => Some(format!(
-            "mend what failed, then the same command again{back}; windlass{flags} status shows what is there"
+            "mend what failed, then the same command again{back}; windlass {flags}status shows what is there"
         )),
         _ => None,
     };

@@ -50,10 +50,7 @@ pub(super) async fn report(
     output: &Output,
 ) -> Result<Report, Failed> {
     let resolved = session::resolved(catalog, answers)?;
-    let (helm, mut findings) = match session::find_helm(global).await {
-        Ok(helm) => (Some(helm), Vec::new()),
-        Err(error) => (None, vec![helm_finding(&error)]),
-    };
+    let (helm, mut findings) = helm(global).await;
     let cluster = match Cluster::connect(&session::target(global)?).await {
         Ok(cluster) => cluster,
         Err(error) => {
@@ -71,10 +68,7 @@ pub(super) async fn report(
 
 /// All that there is to find on a cluster that answered.
 pub(super) async fn on(begun: &Begun, global: &Global, waive: &[String]) -> Result<Report, Failed> {
-    let (helm, mut findings) = match session::find_helm(global).await {
-        Ok(helm) => (Some(helm), Vec::new()),
-        Err(error) => (None, vec![helm_finding(&error)]),
-    };
+    let (helm, mut findings) = helm(global).await;
     findings.extend(found(begun, helm.as_ref()).await?);
     Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
 }
@@ -86,12 +80,17 @@ pub(super) async fn seen(
     global: &Global,
     waive: &[String],
 ) -> Result<Report, Failed> {
-    let (helm, mut findings) = match session::find_helm(global).await {
-        Ok(helm) => (Some(helm), Vec::new()),
-        Err(error) => (None, vec![helm_finding(&error)]),
-    };
+    let (helm, mut findings) = helm(global).await;
     findings.extend(look(&begun.resolved, &begun.cluster, helm.as_ref(), observed).await?);
     Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+}
+
+/// Helm, or what is wrong with it.
+async fn helm(global: &Global) -> (Option<Helm>, Vec<Finding>) {
+    match session::find_helm(global).await {
+        Ok(helm) => (Some(helm), Vec::new()),
+        Err(error) => (None, vec![helm_finding(&error)]),
+    }
 }
 
 async fn found(begun: &Begun, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {

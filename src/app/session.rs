@@ -143,6 +143,19 @@ pub(super) fn read(path: &Path) -> Result<String, Failed> {
         .or_exit(Exit::BadInput)
 }
 
+/// The options that name cluster, definitions and Helm, as they are written for another command: a space behind each.
+pub(super) fn flags(global: &Global) -> String {
+    let named = |option: &str, value: Option<&Path>| {
+        let quoted = value.map(|value| value.display().to_string().replace('\'', "'\\''"));
+        quoted.map(|value| format!("{option} '{value}' ")).unwrap_or_default()
+    };
+    let mut flags = if global.sandbox { "--sandbox ".to_owned() } else { String::new() };
+    flags += &named("--kubeconfig", global.kubeconfig.as_deref());
+    flags += &named("--context", global.context.as_ref().map(Path::new));
+    flags.extend(global.catalog.iter().map(|folder| named("--catalog", Some(folder))));
+    flags + &named("--helm", global.helm.as_deref())
+}
+
 /// The language of questions and screens: `--lang`, else the locale's.
 pub(super) fn language(global: &Global) -> &'static str {
     let locale = || {
@@ -156,17 +169,14 @@ pub(super) fn language(global: &Global) -> &'static str {
     }
 }
 
-/// Remembered answers with empty ones as what they are, where they may be: else an empty one is no answer.
+/// Remembered answers without those that never were any, and with emptied ones where they may be empty.
 fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value {
     let mut answers = answers.clone();
     for (component, questions) in answers.as_object_mut().into_iter().flatten() {
         let Some(questions) = questions.as_object_mut() else { continue };
         let known = catalog.questions(component);
         let optional = |id: &str| known.iter().any(|question| question.id == id && question.optional);
-        questions.retain(|id, answer| answer.as_str() != Some("") || optional(id));
-        for answer in questions.values_mut().filter(|answer| answer.as_str() == Some("")) {
-            *answer = serde_json::Value::Null;
-        }
+        questions.retain(|id, answer| answer.as_str() != Some("") && (!answer.is_null() || optional(id)));
     }
     answers
 }
@@ -233,7 +243,8 @@ mod tests {
     #[test]
     fn what_was_emptied_is_remembered_as_empty() {
         let catalog = catalog::load(&[]).unwrap();
-        let answers = serde_json::json!({"platform": {"registry": "", "cluster_domain": ""}, "gone": {"x": ""}});
+        let platform = serde_json::json!({"registry": null, "cluster_domain": null, "external_domain": ""});
+        let answers = serde_json::json!({"platform": platform, "gone": {"x": null}});
         let known = emptied(&answers, &catalog);
         assert_eq!(known, serde_json::json!({"platform": {"registry": null}, "gone": {}}), "a domain has to be there");
         let state = InstallState { answers, ..InstallState::default() };

@@ -24,12 +24,15 @@ pub fn without(plan: &Plan, ids: &[String]) -> Plan {
 }
 
 /// The first action of a plan that would change something which another plan, made from the same answers, would not.
+/// Once a run has gone some way what was to be created may have to be updated: `begun` says so.
 #[must_use]
-pub fn beyond<'a>(plan: &'a Plan, agreed: &Plan) -> Option<&'a Action> {
-    let changes = plan.actions.iter().filter(|action| !matches!(action.change, Change::Check | Change::Nothing));
-    let mut more = changes
-        .filter(|action| !agreed.actions.iter().any(|other| (&other.id, other.change) == (&action.id, action.change)));
-    more.next()
+pub fn beyond<'a>(plan: &'a Plan, agreed: &Plan, begun: bool) -> Option<&'a Action> {
+    let changes = |action: &Action| !matches!(action.change, Change::Check | Change::Nothing);
+    let same = |action: &Action, other: &Action| {
+        action.id == other.id && (action.change == other.change || begun && changes(other))
+    };
+    let mut more = plan.actions.iter().filter(|action| changes(action));
+    more.find(|action| !agreed.actions.iter().any(|other| same(action, other)))
 }
 
 /// The actions that fit, with the edges between them.

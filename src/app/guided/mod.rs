@@ -199,9 +199,10 @@ impl Screens {
         self.signal(Kind::HungUp)
     }
 
-    /// Whether a run has ended for which only that was waited.
-    fn ended(&self) -> Option<Left> {
-        (self.leaving && !self.state.runs() && !self.world.is_running()).then(|| Left::Done(self.exit()))
+    /// Leaves, if only the end of a run was waited for.
+    fn ended(&mut self) -> Option<Left> {
+        let over = self.leaving && !self.state.runs() && !self.world.is_running();
+        if over { self.input(Input::Signal) } else { None }
     }
 
     fn exit(&self) -> Exit {
@@ -251,7 +252,7 @@ impl Screens {
                     None
                 }
                 // What was answered would be lost, and somebody is there to be told.
-                Intent::Quit if unwritten && !self.leaving => None,
+                Intent::Quit if unwritten && !self.leaving && !self.state.runs() => None,
                 intent => self.intent(intent),
             };
             if left.is_some() {

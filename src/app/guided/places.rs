@@ -1,6 +1,6 @@
 //! Which clusters there are, and what the chosen one has.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::app::exit::Failed;
 use crate::app::session;
@@ -41,14 +41,10 @@ pub(super) fn places(global: &Global) -> (Vec<Place>, Option<ConnectError>) {
         if global.context.as_ref().is_some_and(|name| *name != context.name) {
             continue;
         }
+        let global = Global { context: Some(context.name.clone()), ..global.clone() };
         places.push(Place {
-            flags: format!(
-                "{}{}{}",
-                named("--kubeconfig", global.kubeconfig.as_deref()),
-                named("--context", Some(Path::new(&context.name))),
-                others(global)
-            ),
-            global: Global { context: Some(context.name.clone()), ..global.clone() },
+            flags: session::flags(&global),
+            global,
             target: Target {
                 context: context.name,
                 server: context.server,
@@ -66,9 +62,10 @@ pub(super) fn places(global: &Global) -> (Vec<Place>, Option<ConnectError>) {
 fn of_sandbox(global: &Global, folder: PathBuf) -> Option<Place> {
     let options = ConnectOptions { kubeconfig: Some(folder.join("kubeconfig")), ..ConnectOptions::default() };
     let context = contexts(&options).ok()?.into_iter().find(|context| context.current)?;
+    let chosen = Global { sandbox: true, ..global.clone() };
     Some(Place {
-        flags: format!("--sandbox {}", others(global)),
-        global: Global { sandbox: true, ..global.clone() },
+        flags: session::flags(&chosen),
+        global: chosen,
         target: Target {
             context: context.name,
             server: context.server,
@@ -77,17 +74,6 @@ fn of_sandbox(global: &Global, folder: PathBuf) -> Option<Place> {
             answer: Answer::Asked,
         },
     })
-}
-
-/// The options that name what is installed with what, as flags.
-fn others(global: &Global) -> String {
-    let catalogs: String = global.catalog.iter().map(|folder| named("--catalog", Some(folder))).collect();
-    catalogs + &named("--helm", global.helm.as_deref())
-}
-
-/// An option with its value as a shell takes it and a space behind, or nothing.
-fn named(option: &str, value: Option<&Path>) -> String {
-    value.map(|value| format!("{option} '{}' ", value.display().to_string().replace('\'', "'\\''"))).unwrap_or_default()
 }
 
 /// What a cluster answers when it is asked who it is.

@@ -40,7 +40,6 @@ pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs, cluster: &
                 again = true;
                 match looked {
                     Ok((report, pods)) => {
-                        watched.cursor.within(pods.len());
                         watched.at = jiff::Timestamp::now().strftime("%H:%M:%SZ").to_string();
                         (watched.report, watched.pods, watched.trouble) = (Some(report), pods, None);
                     }

@@ -55,9 +55,10 @@ struct Shared {
     exit: Option<Exit>,
     /// The step whose logs are looked at.
     looked_at: Option<String>,
-    /// Clusters that were chosen, findings and plans that were asked for: only the last of each is wanted.
+    /// Clusters that were chosen, what was asked of them and of registries: only the last of each is wanted.
     connects: Asked,
     looks: Asked,
+    registries: Asked,
     plans: Asked,
     /// Runs that were begun: the next may be wanted before the last has quite ended.
     runs: Asked,
@@ -217,10 +218,15 @@ impl World {
                     }
                 });
             }
-            Intent::Registry(given) => self.apart(move || async move {
-                let told = world.registry(&given).await.map_err(|failed| failed.chain());
-                world.tell(News::Registry(told));
-            }),
+            Intent::Registry(given) => {
+                let number = self.shared().registries.again();
+                self.apart(move || async move {
+                    let told = world.registry(&given).await.map_err(|failed| failed.chain());
+                    if world.shared().registries.is_last(number) {
+                        world.tell(News::Registry(told));
+                    }
+                });
+            }
             Intent::Run { given, waived, without, before, agreed } => {
                 let wish = Wish { given, waived, without, before, agreed };
                 let cancel = CancellationToken::new();
@@ -234,7 +240,12 @@ impl World {
                     let mut shared = world.shared();
                     if shared.runs.is_last(number) {
                         shared.running = None;
-                        shared.exit = ended.as_ref().ok().copied().or(shared.exit);
+                        shared.exit = match &ended {
+                            Ok(exit) => Some(*exit),
+                            // Nothing was done; what was before counts.
+                            Err(failed) if failed.exit == Exit::Refused => shared.exit,
+                            Err(failed) => Some(failed.exit),
+                        };
                     }
                     drop(shared);
                     if let Err(failed) = ended {
@@ -243,6 +254,7 @@ impl World {
                 };
                 self.apart_or(work, |world, why| {
                     world.shared().running = None;
+                    world.shared().exit = Some(Exit::Unexpected);
                     world.tell(News::NotBegun(vec![why]));
                 });
             }
@@ -361,11 +373,11 @@ impl World {
             if let Some(why) = install::refused(&prepared.downgrades) {
                 return Err(Failed::text(Exit::Refused, why));
             }
-            if let Some(more) = wish.agreed.as_ref().and_then(|agreed| plan::beyond(&prepared.plan, agreed)) {
-                let text = format!(
-                    "the cluster has changed since the plan was shown, which did not have {}: look at it again with r",
-                    more.title
-                );
+            let agreed = wish.agreed.as_ref();
+            if let Some(more) = agreed.and_then(|agreed| plan::beyond(&prepared.plan, agreed, wish.before.is_some())) {
+                let text =
+                    format!("the cluster has changed since the plan was shown, which did not have: {}", more.title);
+                self.tell(News::Outdated);
                 return Err(Failed::text(Exit::Refused, text));
             }
             if report.errors > 0 {

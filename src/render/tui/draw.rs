@@ -255,6 +255,7 @@ fn question(state: &State, ask: Ask) -> String {
     let file = state.file.display().to_string();
     match ask {
         Ask::Leave if !state.is_changed() => look.say(Word::AskLeaveEmpty).to_owned(),
+        Ask::Leave if state.unwritten => fill(look.say(Word::AskLeaveLost), &[("file", &file)]),
         Ask::Leave => fill(look.say(Word::AskLeave), &[("file", &file)]),
         Ask::Stop => look.say(Word::AskStop).to_owned(),
         Ask::LeaveAtOnce => fill(look.say(Word::AskLeaveAtOnce), &[("what", &running(state))]),

@@ -287,12 +287,18 @@ pub struct State {
     pub no_verify: bool,
     /// Where the answers file goes.
     pub file: PathBuf,
+    /// Whether the answers could not be written when that was tried last.
+    pub unwritten: bool,
     /// The answers that are in a file already, or were there before anybody answered here.
     pub saved: Given,
     /// What runs, or ran.
     pub run: Option<RunView>,
     /// The answers that it began with.
     pub ran: Option<Given>,
+    /// The plan that was agreed to last.
+    pub agreed: Option<Box<Plan>>,
+    /// Whether a run is about to begin.
+    pub beginning: bool,
     /// Whether it was asked to stop.
     pub stopping: bool,
     /// What the summary says besides.
@@ -349,9 +355,12 @@ impl State {
             open: BTreeSet::new(),
             no_verify: false,
             file: PathBuf::from("windlass-answers.yaml"),
+            unwritten: false,
             saved: Given::default(),
             run: None,
             ran: None,
+            agreed: None,
+            beginning: false,
             stopping: false,
             summary: None,
             summary_row: Cursor::default(),
@@ -375,10 +384,16 @@ impl State {
         self.answered() != self.saved
     }
 
+    /// Whether answers would be lost by leaving: no file takes them.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.unwritten && self.is_changed()
+    }
+
     /// Whether a run goes on, or is about to.
     #[must_use]
     pub fn runs(&self) -> bool {
-        self.is_busy(Word::Beginning) || self.run.as_ref().is_some_and(RunView::is_live)
+        self.beginning || self.run.as_ref().is_some_and(RunView::is_live)
     }
 
     /// Whether this is what is being waited for.
@@ -400,7 +415,10 @@ impl State {
         if let Some(profile) =
             self.profile.as_ref().filter(|_| self.resized).and_then(|id| self.catalog.profiles.get(id))
         {
-            given.layers.push(Layer { kind: LayerKind::Screen, ..from_profile(profile) });
+            let mut layer = Layer { kind: LayerKind::Screen, ..from_profile(profile) };
+            // What a profile says of a component that was replaced may be about questions that it does not have.
+            layer.answers.retain(|(id, ..)| self.question(id).is_some());
+            given.layers.push(layer);
         }
         let answers = self.edits.iter().map(|(id, text)| (id.clone(), Pos::default(), Raw::Text(text.clone())));
         given.layers.push(Layer { kind: LayerKind::Screen, name: "screen".to_owned(), answers: answers.collect() });

@@ -61,6 +61,8 @@ pub enum News {
     Lines(String, Vec<String>),
     /// The run is over.
     Ended(Ended, Box<SummaryExtras>),
+    /// What was agreed to is no longer what would be done.
+    Outdated,
     /// What was to be run could not be begun, or broke off without an end.
     NotBegun(Vec<String>),
     /// Something that people should know.
@@ -92,7 +94,7 @@ pub enum Intent {
         without: Vec<String>,
         /// The run that it goes on with.
         before: Option<String>,
-        /// The plan that was agreed to, if one was shown.
+        /// The plan that was agreed to, for this run or the one that it goes on with.
         agreed: Option<Box<Plan>>,
     },
     /// Look at what happens to this step in the cluster.
@@ -201,6 +203,11 @@ pub(super) fn scope(state: &State) -> Scope {
 }
 
 fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let heard = command.looks() || matches!(command, Command::Quit | Command::Stop | Command::Copy);
+    if state.beginning && !heard {
+        // What it begins with was agreed to.
+        return Vec::new();
+    }
     match command {
         Command::Help => {
             state.overlay = Some(Overlay::Help(Cursor::default()));
@@ -221,8 +228,9 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
 /// Leaving is asked about where something would be lost, and a run is stopped in order first.
 pub(super) fn leave(state: &mut State) -> Vec<Intent> {
     let runs = state.runs();
-    if !runs && (state.screen == Screen::Summary || (!state.is_changed() && state.screen <= Screen::Preflight)) {
-        return vec![Intent::Quit];
+    let nothing = !state.is_changed() && state.screen <= Screen::Preflight;
+    if !runs && !state.is_lost() && (state.screen == Screen::Summary || nothing) {
+        return left(state);
     }
     let stop = if state.stopping { Ask::LeaveAtOnce } else { Ask::Stop };
     state.overlay = Some(Overlay::Ask(if runs { stop } else { Ask::Leave }));
@@ -245,7 +253,8 @@ fn interrupt(state: &mut State, outside: bool) -> Vec<Intent> {
     match (state.runs(), outside) {
         (false, true) => return left(state),
         (false, false) => return leave(state),
-        (true, true) => return vec![if state.stopping { Intent::Quit } else { Intent::Stop }],
+        (true, true) if state.stopping => return left(state),
+        (true, true) => return vec![Intent::Stop],
         (true, false) => {}
     }
     match state.overlay {
@@ -254,7 +263,7 @@ fn interrupt(state: &mut State, outside: bool) -> Vec<Intent> {
             state.overlay = None;
             vec![Intent::Stop]
         }
-        Some(Overlay::Ask(Ask::LeaveAtOnce)) => vec![Intent::Quit],
+        Some(Overlay::Ask(Ask::LeaveAtOnce)) => left(state),
         _ => leave(state),
     }
 }
@@ -283,22 +292,24 @@ fn over(state: &mut State, overlay: Overlay, key: KeyEvent, command: Option<Comm
 /// What follows a yes.
 fn agreed(state: &mut State, ask: Ask) -> Vec<Intent> {
     match ask {
-        Ask::Leave => left(state),
-        Ask::LeaveAtOnce => vec![Intent::Quit],
+        // That they would be lost was asked.
+        Ask::Leave if state.is_lost() => vec![Intent::Quit],
+        Ask::Leave | Ask::LeaveAtOnce => left(state),
         Ask::Stop => vec![Intent::Stop],
         Ask::Skip => screens::run::skip_it(state),
         Ask::Install => {
             // What nobody has seen is not agreed to.
             let Some(planned) = &state.planned else { return Vec::new() };
-            let agreed = Some(Box::new(planned.plan.clone()));
-            begin(state, Vec::new(), agreed)
+            state.agreed = Some(Box::new(planned.plan.clone()));
+            begin(state, Vec::new())
         }
     }
 }
 
 /// Writes the answers and runs with them, as a run that goes on with the one before.
-pub(super) fn begin(state: &mut State, without: Vec<String>, agreed: Option<Box<Plan>>) -> Vec<Intent> {
+pub(super) fn begin(state: &mut State, without: Vec<String>) -> Vec<Intent> {
     state.busy = Some((Word::Beginning, state.now));
+    state.beginning = true;
     state.ran = Some(state.answered());
     let known = |run: &RunView| Some(run.state.run.clone()).filter(|id| !id.is_empty()).or_else(|| run.before.clone());
     let run = Intent::Run {
@@ -306,7 +317,7 @@ pub(super) fn begin(state: &mut State, without: Vec<String>, agreed: Option<Box<
         waived: state.waived.iter().cloned().collect(),
         without,
         before: state.run.as_ref().and_then(known),
-        agreed,
+        agreed: state.agreed.clone(),
     };
     vec![write(state), run]
 }
@@ -361,6 +372,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
         }
         News::Written(Ok((path, old))) => {
             state.saved = state.answered();
+            state.unwritten = false;
             let (path, old) = (path.display().to_string(), old.map(|old| old.display().to_string()));
             let word = if old.is_some() { Word::WrittenAndKept } else { Word::Written };
             let told = fill(state.look.say(word), &[("file", &path), ("old", &old.unwrap_or_default())]);
@@ -371,9 +383,19 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             };
             state.notice = Some((false, told));
         }
-        News::Written(Err(errors)) => complain(state, &errors),
+        News::Written(Err(errors)) => {
+            state.unwritten = true;
+            complain(state, &errors);
+        }
+        News::Outdated => {
+            state.is_there(Word::Beginning);
+            state.beginning = false;
+            state.screen = Screen::Review;
+            return screens::review::plan(state);
+        }
         News::NotBegun(errors) => {
             state.is_there(Word::Beginning);
+            state.beginning = false;
             state.stopping = false;
             if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
                 run.ended = Some(Ended { exit: 1, trouble: Some(errors.join(": ")) });
@@ -384,6 +406,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
         News::Remark(text) => state.notice = Some((true, text)),
         News::Begun(run) => {
             state.is_there(Word::Beginning);
+            state.beginning = false;
             state.overlay = None;
             state.summary = None;
             state.run = Some(*run);
@@ -412,6 +435,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
 
 /// A cluster can be used: what it knows becomes part of the answers, and preflight looks at it.
 fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
+    let untouched = !state.is_changed();
     let was_given = state.profile == state.given.profile;
     state.given = connected.given.clone();
     if was_given || state.profile.is_none() {
@@ -423,7 +447,7 @@ fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     state.waived.clear();
     state.registry = None;
     state.again();
-    if state.edits.is_empty() {
+    if untouched {
         state.settle();
     }
     state.report = None;
@@ -431,9 +455,11 @@ fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     screens::preflight::look(state)
 }
 
+/// What was waived meanwhile is waived.
 fn found(state: &mut State, report: Report) {
+    let waived: Vec<String> = state.waived.iter().cloned().collect();
     state.finding.within(report.findings.len() + 1);
-    state.report = Some(report);
+    state.report = Some(Report::new(report.cluster, report.findings, &waived));
 }
 
 /// Says what went wrong, in the line that is always there.

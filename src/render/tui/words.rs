@@ -210,6 +210,7 @@ words! {
     LeaveWithQ: "Enter or q leaves.", "Enter или q — выход.";
 
     AskLeave: "Leave? The answers are written to {file}.", "Выйти? Ответы будут записаны в {file}.";
+    AskLeaveLost: "Leave without the answers? They could not be written to {file}, and would be lost.", "Выйти без ответов? Их не удалось записать в {file}, они пропадут.";
     AskLeaveEmpty: "Leave?", "Выйти?";
     AskStop: "Stop? No new step begins, what runs is given time to end; the same command goes on later.", "Остановить? Новые шаги не начнутся, начатые завершатся; та же команда потом продолжит.";
     AskLeaveAtOnce: "Leave at once? Still running: {what}. Releases may be left pending and uploads with temporary names; the next install mends that.", "Выйти сразу? Ещё выполняется: {what}. Могут остаться незавершённые релизы и временные файлы; следующая установка это исправит.";

@@ -321,7 +321,10 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
         }
         (KeyCode::Enter, Typing::SecretKind(cursor), Some((id, question))) => {
             match ways(&question).get(cursor.0).map(|(way, _)| *way) {
-                Some(way @ ("generate" | "")) => answer(state, &id, way.to_owned()),
+                Some(way @ ("generate" | "")) => {
+                    answer(state, &id, way.to_owned());
+                    return changed(state);
+                }
                 Some(way) => form.typing = Some(Typing::SecretName(way, LineEdit::default())),
                 None => {}
             }
@@ -329,6 +332,7 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
         (KeyCode::Enter, Typing::SecretName(way, edit), Some((id, _))) => {
             let text = format!("{way}:{}", edit.text());
             answer(state, &id, text);
+            return changed(state);
         }
         (_, Typing::SecretKind(cursor), Some((_, question))) => {
             if let Some(command) = command_of(Scope::List, key) {

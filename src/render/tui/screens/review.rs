@@ -36,7 +36,7 @@ enum Row {
 }
 
 /// Asks for the plan; while steps of a run still change the cluster, later.
-pub(super) fn plan(state: &mut State) -> Vec<Intent> {
+pub(in crate::render::tui) fn plan(state: &mut State) -> Vec<Intent> {
     state.planned = None;
     state.failed = None;
     if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {

@@ -152,7 +152,11 @@ fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
         return Vec::new();
     }
     if run.is_live() {
-        run.then = Some(Then::Again(without));
+        let before = match run.then.take() {
+            Some(Then::Again(before)) => before,
+            _ => Vec::new(),
+        };
+        run.then = Some(Then::Again([before, without].concat()));
         return Vec::new();
     }
     if state.busy.is_some() {
@@ -164,7 +168,7 @@ fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
         state.screen = Screen::Review;
         return review::plan(state);
     }
-    begin(state, without, None)
+    begin(state, without)
 }
 
 /// Back to the answers, while the steps that still run end; the review then shows what is left to do.

@@ -10,7 +10,7 @@ use crate::render::summary::summary_lines;
 use crate::render::tui::keymap::Command;
 use crate::render::tui::look::Glyph;
 use crate::render::tui::state::{Screen, State};
-use crate::render::tui::update::Intent;
+use crate::render::tui::update::{Intent, leave};
 use crate::render::tui::widgets::put_all;
 use crate::render::tui::words::Word;
 
@@ -22,7 +22,7 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
         return Vec::new();
     }
     match command {
-        Command::Enter | Command::Continue => vec![Intent::Quit],
+        Command::Enter | Command::Continue => leave(state),
         Command::Back => {
             state.screen = Screen::Run;
             Vec::new()
@@ -33,7 +33,9 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
 
 fn lines(state: &State) -> Vec<Spans> {
     let look = state.look;
-    let (Some(run), Some(extras)) = (&state.run, &state.summary) else { return Vec::new() };
+    let Some(run) = &state.run else { return Vec::new() };
+    // A run that broke off has none.
+    let extras = state.summary.clone().unwrap_or_default();
     let mut lines = Vec::new();
     let (glyph, word, paint) = super::run::outcome(run);
     lines.push(Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, look.say(word)));
@@ -69,7 +71,7 @@ fn lines(state: &State) -> Vec<Spans> {
         lines.push(Spans::new());
     }
     let plain = crate::render::Look { width: usize::from(state.size.0), color: false, verbose: false };
-    lines.extend(summary_lines(&run.state, extras, &plain));
+    lines.extend(summary_lines(&run.state, &extras, &plain));
     lines.push(Spans::new());
     lines.push(Spans::new().add(Paint::Dim, look.say(Word::LeaveWithQ)));
     lines

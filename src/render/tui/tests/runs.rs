@@ -1,6 +1,7 @@
 //! What is to be done about what failed, stopping, leaving, and what nobody should lose by it.
 
 use super::*;
+use crate::render::tui::run::Then;
 
 #[test]
 fn what_failed_is_tried_again_as_a_run_that_follows() {
@@ -9,11 +10,12 @@ fn what_failed_is_tried_again_as_a_run_that_follows() {
     let intents = press(&mut state, "r");
     let [Intent::Write(..), Intent::Run { before, without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!((before.as_deref(), without.as_slice()), (Some("20251121T100000Z-0a1b2c"), &[][..]));
-    state.busy = None;
+    tell(&mut state, News::NotBegun(vec!["it is locked".into()]));
     assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("They stay undone"));
     let intents = press(&mut state, "y");
     let [Intent::Write(..), Intent::Run { without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!(without.first().map(String::as_str), state.run.as_ref().and_then(RunView::selected));
+    tell(&mut state, News::NotBegun(vec!["it is locked".into()]));
     press(&mut state, "e");
     assert_eq!(state.screen, Screen::Images, "the image that the failure names is there");
     assert!(shown(&state, (80, 24), false).contains("❯ Image of livy"), "{}", shown(&state, (80, 24), false));
@@ -56,6 +58,15 @@ fn what_is_wanted_while_others_still_run_happens_when_they_have_ended() {
     let stopping = Envelope { seq: 99, at: made::at(60_000), event: Event::Stopping };
     tell(&mut state, News::Event(stopping));
     assert!(tell(&mut state, end()).is_empty());
+
+    // Who leaves out two steps leaves out both.
+    let mut state = half_failed();
+    let run = state.run.as_mut().unwrap();
+    run.then = Some(Then::Again(vec!["hdfs/first".into()]));
+    press(&mut state, "s y");
+    let then = state.run.as_ref().and_then(|run| run.then.clone());
+    let Some(Then::Again(without)) = then else { panic!("{then:?}") };
+    assert!(without.len() > 1 && without[0] == "hdfs/first", "{without:?}");
 
     // Answers can be changed meanwhile; the plan waits for what still changes the cluster.
     let mut state = half_failed();
@@ -226,4 +237,85 @@ fn what_cannot_be_looked_at_says_why_and_leads_on() {
     press(&mut state, "Down");
     let text = shown(&state, (120, 40), false);
     assert!(text.contains(why) && text.contains("There is no plan."), "{text}");
+}
+
+/// A press of keys must write the answers, and then leave.
+fn writes_and_leaves(state: &mut State, keys: &str) {
+    let intents = press(state, keys);
+    assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Quit]), "{intents:?}");
+}
+
+#[test]
+fn where_no_file_takes_the_answers_one_can_still_leave() {
+    let mut state = at_questions(Lang::En, (120, 40));
+    press(&mut state, "q");
+    writes_and_leaves(&mut state, "y");
+    tell(&mut state, News::Written(Err(vec!["failed to write answers".into(), "permission denied".into()])));
+    assert!(shown(&state, state.size, false).contains("permission denied"));
+    press(&mut state, "q");
+    assert!(shown(&state, state.size, false).contains("Leave without the answers?"));
+    assert_eq!(press(&mut state, "y"), [Intent::Quit]);
+}
+
+#[test]
+fn answers_that_were_changed_after_a_run_are_written() {
+    let changed = || {
+        let mut state = at_end(Lang::En, (120, 40));
+        tell(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+        press(&mut state, "e");
+        press(&mut state, "/");
+        press(&mut state, "livy.image_tag Enter Enter ^U other Enter Esc Esc Esc");
+        assert_eq!((state.screen, state.is_changed()), (Screen::Run, true));
+        state
+    };
+    let mut state = changed();
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Summary);
+    writes_and_leaves(&mut state, "Enter");
+    writes_and_leaves(&mut changed(), "c q");
+    // Somebody outside wants it to end.
+    let mut state = changed();
+    let intents = update(&mut state, Input::Signal);
+    assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Quit]), "{intents:?}");
+}
+
+#[test]
+fn while_it_begins_nothing_else_is_asked_for() {
+    let mut state = at_review(Lang::En, (120, 40));
+    press(&mut state, "c y");
+    assert_eq!(press(&mut state, "r Esc w"), []);
+    assert_eq!((state.screen, state.runs()), (Screen::Review, true));
+    press(&mut state, "^C");
+    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Stop)), "there is something to stop");
+}
+
+#[test]
+fn a_run_that_follows_does_what_was_agreed_to() {
+    let mut state = at_end(Lang::En, (120, 40));
+    let intents = press(&mut state, "r");
+    let Some(Intent::Run { agreed: Some(agreed), .. }) = intents.last() else { panic!("{intents:?}") };
+    assert!(agreed.has_work());
+    // The cluster is no longer what it was.
+    let intents = tell(&mut state, News::Outdated);
+    assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
+    tell(&mut state, News::NotBegun(vec!["the cluster has changed".into()]));
+    assert_eq!(state.screen, Screen::Review);
+    assert!(!state.runs() && shown(&state, state.size, false).contains("the cluster has changed"));
+}
+
+#[test]
+fn connecting_again_keeps_what_was_chosen() {
+    let mut state = at_questions(Lang::En, (120, 40));
+    assert!(state.is_changed());
+    tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+    assert!(state.is_changed(), "the size is in no file yet");
+}
+
+#[test]
+fn what_is_waived_while_it_is_looked_at_is_waived() {
+    let mut state = at_components(Lang::En, (120, 40));
+    press(&mut state, "Esc r");
+    state.waived.insert("resources".into());
+    tell(&mut state, News::Report(Ok(report(true))));
+    assert_eq!(state.report.as_ref().map(|report| (report.errors, report.waived)), Some((0, 1)));
 }
