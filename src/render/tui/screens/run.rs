@@ -159,7 +159,7 @@ fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
         run.then = Some(Then::Again([before, without].concat()));
         return Vec::new();
     }
-    if state.busy.is_some() {
+    if state.beginning {
         return Vec::new();
     }
     let without = [run.without.clone(), without].concat();
