@@ -124,6 +124,10 @@ impl Draft {
         let chosen = &draft.answers.components;
         let counts = |id: &QuestionId| id.component == "platform" || chosen.contains(&id.component);
         draft.answers.values.retain(|id, _| counts(id));
+        if layers.iter().any(|layer| layer.kind == LayerKind::Screen) {
+            // Whoever took a component away on a screen cannot mend there what a file says of it.
+            draft.problems.retain(|(id, _)| counts(id) || find(catalog, id).is_err());
+        }
         draft.fill_defaults(catalog);
         draft.rules(catalog, &places);
         Ok(draft)
@@ -170,8 +174,6 @@ impl Draft {
                             }
                             self.answers.values.insert(id.clone(), (answer, layer.kind.clone()));
                         }
-                        // Nobody uses it.
-                        Err(_) if !wanted => {}
                         Err(message) => findings.add(&layer.name, *pos, format!("`{id}`: {message}")),
                     }
                 }

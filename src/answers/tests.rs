@@ -124,3 +124,29 @@ fn secrets_of_a_component_reach_its_values_by_name() {
     let filled: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
     assert_eq!(filled, ["my-sample-token"], "one of another namespace is copied");
 }
+
+#[test]
+fn a_chosen_profile_counts_over_what_is_there_and_less_than_a_file() {
+    let catalog = load(&[]).unwrap();
+    let layer = |kind, flag: &str| Layer { kind, ..from_flags(&[flag.to_owned()]).unwrap() };
+    let given = |layers| Given { layers, profile: Some("standard".to_owned()), ..Given::default() };
+    let copies = |given: Given| given.draft(&catalog).unwrap().answers.get("hdfs", "replication").json();
+    let there =
+        vec![layer(LayerKind::Sandbox, "hdfs.replication=1"), layer(LayerKind::Installed, "hdfs.replication=2")];
+    assert_eq!(copies(given(there)), 3);
+    assert_eq!(copies(given(vec![layer(LayerKind::File, "hdfs.replication=2")])), 2);
+}
+
+#[test]
+fn wrong_answers_of_what_is_not_wanted_count_unless_that_was_decided_on_a_screen() {
+    let catalog = load(&[]).unwrap();
+    let problems = |kind, flag: &str| {
+        let wrong = Layer { kind: LayerKind::File, ..from_flags(&[flag.to_owned()]).unwrap() };
+        let other = Layer { kind, name: String::new(), answers: Vec::new() };
+        let chosen = Some(vec!["hdfs".to_owned()]);
+        Given { layers: vec![wrong, other], chosen, ..Given::default() }.draft(&catalog).unwrap().problems.len()
+    };
+    assert_eq!(problems(LayerKind::Flag, "livy.executor_instances=many"), 1);
+    assert_eq!(problems(LayerKind::Screen, "livy.executor_instances=many"), 0);
+    assert_eq!(problems(LayerKind::Screen, "livi.executor_instances=1"), 1, "a name that does not exist is a mistake");
+}

@@ -141,6 +141,10 @@ fn a_run_that_breaks_off_can_be_left() {
     tell(&mut state, News::NotBegun(vec!["failed to keep a journal".into(), "no space left on device".into()]));
     assert!(shown(&state, (80, 24), false).contains("failed to keep a journal: no space left on device"));
     assert!(!state.runs());
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Summary);
+    assert!(shown(&state, (80, 24), false).contains("no space left on device"), "the summary says it, too");
+    press(&mut state, "Esc");
     press(&mut state, "q");
     assert_eq!(press(&mut state, "y").last(), Some(&Intent::Quit));
 }
