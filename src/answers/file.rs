@@ -56,18 +56,15 @@ pub fn recorded(catalog: &Catalog, answers: &Answers) -> Result<String, Template
         let (comments, answer) = (vec![question.title.en().to_owned()], answers.get(&id.component, &id.question));
         let line = match answer {
             // What was emptied stays empty: nothing that weighs less fills it again.
-            Answer::Empty if !matches!(answers.values.get(id), Some((_, LayerKind::Catalog)) | None) => {
-                format!("{}:", question.id)
-            }
+            Answer::Empty if answers.is_emptied(id) => format!("{}:", question.id),
             Answer::Empty => format!("# {}:", question.id),
             answer => format!("{}: {}", question.id, scalar(answer)),
         };
         Line { comments, line }
     });
-    let profile = answers.profile.as_ref().map_or_else(|| "# profile:".to_owned(), |name| format!("profile: {name}"));
     render(File {
         head: head.map(str::to_owned).to_vec(),
-        profile,
+        profile: profile_line(answers.profile.as_deref()),
         profile_help: None,
         components: components(&answers.components),
         sections,
@@ -111,7 +108,7 @@ pub fn example(
         ]
         .map(str::to_owned)
         .to_vec(),
-        profile: profile.map_or_else(|| "# profile:".to_owned(), |name| format!("profile: {name}")),
+        profile: profile_line(profile),
         profile_help: Some(format!("sizes that go together: {}", names.join(", "))),
         components: components(&draft.answers.components),
         sections,
@@ -121,6 +118,10 @@ pub fn example(
 fn render(file: File) -> Result<String, TemplateError> {
     let text = Templates::new().render("answers file", include_str!("answers.yaml.j2"), &value(&file))?;
     Ok(format!("{}\n", text.trim_end()))
+}
+
+fn profile_line(name: Option<&str>) -> String {
+    name.map_or_else(|| "# profile:".to_owned(), |name| format!("profile: {name}"))
 }
 
 fn components(ids: &[String]) -> String {

@@ -46,6 +46,16 @@ pub struct Layer {
     pub answers: Vec<(QuestionId, Pos, Raw)>,
 }
 
+impl Layer {
+    /// Without answers to questions that do not exist: what is remembered may be of an older catalog, and what a profile
+    /// says of a component may be about one that was replaced.
+    #[must_use]
+    pub fn known(mut self, catalog: &Catalog) -> Self {
+        self.answers.retain(|(id, ..)| catalog.question(id).is_some());
+        self
+    }
+}
+
 /// An answers file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnswersFile {

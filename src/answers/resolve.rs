@@ -122,7 +122,7 @@ impl Draft {
             draft.layer(catalog, layer, &mut places);
         }
         let chosen = &draft.answers.components;
-        let counts = |id: &QuestionId| id.component == "platform" || chosen.contains(&id.component);
+        let counts = |id: &QuestionId| is_wanted(chosen, id);
         draft.answers.values.retain(|id, _| counts(id));
         if layers.iter().any(|layer| layer.kind == LayerKind::Screen) {
             // Whoever took a component away on a screen cannot mend there what a file says of it.
@@ -153,8 +153,7 @@ impl Draft {
 
     fn layer(&mut self, catalog: &Catalog, layer: &Layer, places: &mut BTreeMap<QuestionId, (String, Pos)>) {
         for (id, pos, raw) in &layer.answers {
-            let wanted = id.component == "platform" || self.answers.components.contains(&id.component);
-            if layer.kind == LayerKind::Screen && !wanted {
+            if layer.kind == LayerKind::Screen && !is_wanted(&self.answers.components, id) {
                 // Its component was chosen once, and is no longer: nobody's mistake.
                 continue;
             }
@@ -177,8 +176,6 @@ impl Draft {
                         Err(message) => findings.add(&layer.name, *pos, format!("`{id}`: {message}")),
                     }
                 }
-                // What a profile says of a component that was replaced may be about questions that it does not have.
-                Err(_) if layer.kind == LayerKind::Profile => {}
                 Err(known) => {
                     let message = format!("no question is called `{id}`");
                     let known = known.iter().map(String::as_str);
@@ -279,12 +276,15 @@ impl Answers {
     #[must_use]
     pub fn remembered(&self) -> serde_json::Value {
         let mut root = self.json();
-        for (id, (answer, kind)) in &self.values {
-            if *answer == Answer::Empty && *kind != LayerKind::Catalog {
-                root[&id.component][&id.question] = serde_json::Value::Null;
-            }
+        for id in self.values.keys().filter(|id| self.is_emptied(id)) {
+            root[&id.component][&id.question] = serde_json::Value::Null;
         }
         root
+    }
+
+    /// Whether somebody said that it is to be empty.
+    pub(super) fn is_emptied(&self, id: &QuestionId) -> bool {
+        matches!(self.values.get(id), Some((Answer::Empty, kind)) if *kind != LayerKind::Catalog)
     }
 
     /// The answers as templates see them: component to question to value.
@@ -359,8 +359,12 @@ fn nearest(name: &str, known: &[String]) -> Option<String> {
     findings.0.pop().and_then(|finding| finding.suggestion)
 }
 
+fn is_wanted(components: &[String], id: &QuestionId) -> bool {
+    id.component == "platform" || components.contains(&id.component)
+}
+
 fn profile_layer(catalog: &Catalog, name: &str) -> Result<Layer, AnswersError> {
-    catalog.profiles.get(name).map(from_profile).ok_or_else(|| {
+    catalog.profiles.get(name).map(|profile| from_profile(profile).known(catalog)).ok_or_else(|| {
         let known: Vec<String> = catalog.profiles.keys().cloned().collect();
         AnswersError::UnknownProfile { name: name.to_owned(), nearest: nearest(name, &known), known }
     })
@@ -368,7 +372,7 @@ fn profile_layer(catalog: &Catalog, name: &str) -> Result<Layer, AnswersError> {
 
 /// The question, or the full names of those that there are.
 fn find(catalog: &Catalog, id: &QuestionId) -> Result<Question, Vec<String>> {
-    let found = catalog.questions(&id.component).into_iter().find(|question| question.id == id.question);
+    let found = catalog.question(id);
     found.ok_or_else(|| {
         let ids = catalog.components.keys().map(String::as_str).chain(["platform"]);
         ids.flat_map(|component| {

@@ -63,7 +63,7 @@ pub(super) fn answers_or_ask(
         let asks = draft.problems.is_empty() && output.can_ask() && !global.yes;
         let missing = draft.missing.first().cloned().filter(|_| asks);
         let Some(missing) = missing else { return draft.finish().map_err(wrong) };
-        let question = catalog.questions(&missing.id.component).into_iter().find(|it| it.id == missing.id.question);
+        let question = catalog.question(&missing.id);
         let title = question.map_or_else(|| missing.title.clone(), |question| question.title.of(lang).to_owned());
         let component = catalog.title(&missing.id.component).of(lang);
         let hint = missing.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
@@ -122,7 +122,7 @@ pub(super) fn given(
 pub(super) fn installed(state: &InstallState, catalog: &Catalog) -> Result<Layer, Failed> {
     let text = serde_json::to_string(&emptied(&state.answers, catalog)).or_exit(Exit::Unexpected)?;
     let file = parse_file("the last install", &text, LayerKind::Installed).or_exit(Exit::Unexpected)?;
-    Ok(known(file.layer, catalog))
+    Ok(file.layer.known(catalog))
 }
 
 /// What `sandbox/up` wrote.
@@ -179,14 +179,6 @@ fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value 
         questions.retain(|id, answer| answer.as_str() != Some("") && (!answer.is_null() || optional(id)));
     }
     answers
-}
-
-/// Remembered answers whose questions still exist: the catalog may be newer than the install.
-fn known(mut layer: Layer, catalog: &Catalog) -> Layer {
-    layer
-        .answers
-        .retain(|(id, _, _)| catalog.questions(&id.component).iter().any(|question| question.id == id.question));
-    layer
 }
 
 /// Fills the answers in.

@@ -95,6 +95,12 @@ impl Catalog {
         })
     }
 
+    /// A question by its full name.
+    #[must_use]
+    pub fn question(&self, id: &QuestionId) -> Option<Question> {
+        self.questions(&id.component).into_iter().find(|question| question.id == id.question)
+    }
+
     /// Whether a question is about where images come from.
     #[must_use]
     pub fn is_about_images(&self, id: &QuestionId) -> bool {

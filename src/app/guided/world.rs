@@ -453,7 +453,7 @@ fn filled(catalog: &Catalog, draft: Draft) -> Answers {
     let mut answers = draft.answers;
     for missing in draft.missing {
         let id = missing.id;
-        let question = catalog.questions(&id.component).into_iter().find(|question| question.id == id.question);
+        let question = catalog.question(&id);
         let answer = match question.as_ref().map(|question| question.kind) {
             Some(Kind::Integer | Kind::Port) => Answer::Int(question.and_then(|question| question.min).unwrap_or(1)),
             Some(Kind::Boolean) => Answer::Bool(false),

@@ -415,10 +415,7 @@ impl State {
         if let Some(profile) =
             self.profile.as_ref().filter(|_| self.resized).and_then(|id| self.catalog.profiles.get(id))
         {
-            let mut layer = Layer { kind: LayerKind::Screen, ..from_profile(profile) };
-            // What a profile says of a component that was replaced may be about questions that it does not have.
-            layer.answers.retain(|(id, ..)| self.question(id).is_some());
-            given.layers.push(layer);
+            given.layers.push(Layer { kind: LayerKind::Screen, ..from_profile(profile).known(&self.catalog) });
         }
         let answers = self.edits.iter().map(|(id, text)| (id.clone(), Pos::default(), Raw::Text(text.clone())));
         given.layers.push(Layer { kind: LayerKind::Screen, name: "screen".to_owned(), answers: answers.collect() });
@@ -452,11 +449,6 @@ impl State {
             Screen::Images => Some(&mut self.images),
             _ => None,
         }
-    }
-
-    /// A question by its full name.
-    pub(super) fn question(&self, id: &QuestionId) -> Option<Question> {
-        self.catalog.questions(&id.component).into_iter().find(|question| question.id == id.question)
     }
 
     /// What can be chosen with the arrows: choices, yes and no, names that the cluster has.

@@ -149,6 +149,10 @@ fn changed(state: &mut State) -> Vec<Intent> {
         return Vec::new();
     }
     state.registry = None;
+    ask_registry(state)
+}
+
+fn ask_registry(state: &mut State) -> Vec<Intent> {
     state.busy = Some((Word::AskingRegistry, state.now));
     vec![Intent::Registry(state.answered())]
 }
@@ -181,7 +185,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
         return Vec::new();
     }
     // What no field is about, such as a question that nobody asks.
-    let stray = state.draft.problems.iter().find(|(id, _)| state.question(id).is_none());
+    let stray = state.draft.problems.iter().find(|(id, _)| state.catalog.question(id).is_none());
     if let Some((_, finding)) = stray {
         state.notice = Some((true, finding.to_string()));
         return Vec::new();
@@ -190,10 +194,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     state.screen = next;
     match next {
         Screen::Review => super::review::plan(state),
-        _ => {
-            state.busy = Some((Word::AskingRegistry, state.now));
-            vec![Intent::Registry(state.answered())]
-        }
+        _ => ask_registry(state),
     }
 }
 
@@ -247,7 +248,11 @@ fn raw(state: &State, id: &QuestionId) -> String {
     if let Some(text) = state.edits.get(id) {
         return text.clone();
     }
-    match state.draft.answers.get(&id.component, &id.question) {
+    as_typed(state.draft.answers.get(&id.component, &id.question))
+}
+
+fn as_typed(answer: &Answer) -> String {
+    match answer {
         Answer::Empty => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Int(number) => number.to_string(),
@@ -261,10 +266,12 @@ fn raw(state: &State, id: &QuestionId) -> String {
 
 /// What the answer would be without the one that was given here, if one was.
 fn before(state: &State, id: &QuestionId) -> Option<String> {
-    let mut without = state.clone();
-    without.edits.remove(id)?;
-    without.again();
-    let text = raw(&without, id);
+    state.edits.get(id)?;
+    let mut given = state.answered();
+    // What was typed is the last layer.
+    given.layers.last_mut()?.answers.retain(|(typed, ..)| typed != id);
+    let draft = given.draft(&state.catalog).ok()?;
+    let text = as_typed(draft.answers.get(&id.component, &id.question));
     Some(if text.is_empty() { state.look.say(Word::Empty).to_owned() } else { text })
 }
 

@@ -108,6 +108,6 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
 /// `Apache HDFS: Copies of each block`.
 fn title(state: &State, id: &QuestionId, wide: usize) -> String {
     let lang = state.look.lang.code();
-    let question = state.question(id).map(|question| question.title.of(lang).to_owned()).unwrap_or_default();
+    let question = state.catalog.question(id).map(|question| question.title.of(lang).to_owned()).unwrap_or_default();
     text::cut(&format!("{}: {question}", state.catalog.title(&id.component).of(lang)), wide)
 }
