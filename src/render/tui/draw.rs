@@ -9,7 +9,7 @@ use super::look::{Glyph, Look};
 use super::screens;
 use super::state::{Ask, Overlay, Screen, State};
 use super::update::scope;
-use super::widgets::{Cursor, fill as across, frame, inner, put, put_all};
+use super::widgets::{Cursor, fill as across, frame, inner, paragraph, put, put_all};
 use super::words::{Word, fill};
 use crate::event::Status;
 use crate::render::paint::{Paint, Spans};
@@ -52,8 +52,7 @@ pub(super) fn too_small(asked: Option<String>, look: Look, buffer: &mut Buffer, 
     }
     let size = [area.width.to_string(), area.height.to_string()];
     let told = fill(look.say(Word::TooSmall), &[("columns", &size[0]), ("rows", &size[1])]);
-    let lines = text::wrap(&text::clean(&asked.unwrap_or(told)), usize::from(area.width));
-    put_all(buffer, area, lines.into_iter().map(|line| Spans::new().add(Paint::Plain, line)), look);
+    put_all(buffer, area, paragraph(Paint::Plain, &asked.unwrap_or(told), usize::from(area.width)), look);
     true
 }
 
@@ -278,10 +277,9 @@ fn question(state: &State, ask: Ask) -> String {
 
 fn ask(state: &State, ask: Ask, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
-    let lines = text::wrap(&text::clean(&question(state, ask)), 60);
+    let mut lines: Vec<Spans> = paragraph(Paint::Bold, &question(state, ask), 60).collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5);
     let inside = window(state, buffer, area, (66, height), look.say(Word::AskTitle));
-    let mut lines: Vec<Spans> = lines.into_iter().map(|line| Spans::new().add(Paint::Bold, line)).collect();
     lines.insert(0, Spans::new());
     lines.push(Spans::new());
     lines.push(Spans::new().add(Paint::Accent, look.say(Word::YesNo)));

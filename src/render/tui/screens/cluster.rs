@@ -10,7 +10,7 @@ use crate::render::tui::keymap::Command;
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::state::{Answer, State, Target};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{put, put_all, rows, styled};
+use crate::render::tui::widgets::{paragraph, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
@@ -38,8 +38,7 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
 pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     if state.targets.is_empty() {
-        let lines = text::wrap(look.say(Word::NoTargets), usize::from(area.width));
-        put_all(buffer, area, lines.into_iter().map(|line| Spans::new().add(Paint::Plain, line)), look);
+        put_all(buffer, area, paragraph(Paint::Plain, look.say(Word::NoTargets), usize::from(area.width)), look);
         return;
     }
     let used =
@@ -51,16 +50,10 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     for (row, index) in shown.enumerate() {
         let target = &state.targets[index];
         let row = u16::try_from(row).unwrap_or(u16::MAX).saturating_mul(3);
-        let selected = index == state.target.0;
-        let cursor = if selected { look.glyph(Glyph::Cursor) } else { " " };
-        let line = Spans::new()
-            .add_label(Paint::Accent, cursor)
-            .gap(1)
-            .column(Paint::Bold, text::cut(&target.context, name), name)
-            .gap(2)
-            .add(Paint::Plain, &target.server);
+        let (line, style) = row_of(index == state.target.0, look);
+        let line =
+            line.column(Paint::Bold, text::cut(&target.context, name), name).gap(2).add(Paint::Plain, &target.server);
         let line = if target.sandbox { line.gap(2).add(Paint::Accent, look.say(Word::TheSandbox)) } else { line };
-        let style = if selected { look.selected() } else { Default::default() };
         styled(buffer, area, row, line, look, style);
         put(buffer, area, row + 1, answer(target, look, state.now), look);
     }

@@ -13,7 +13,7 @@ use crate::render::tui::keymap::Command;
 use crate::render::tui::look::Glyph;
 use crate::render::tui::state::{Screen, State};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{fill as across, put_all, rows, styled};
+use crate::render::tui::widgets::{fill as across, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Component to the chosen ones that need it; a chosen one that nobody needs has none.
@@ -80,9 +80,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let count = state.catalog.components.len();
     let components: Vec<_> = state.catalog.components.values().collect();
     for (row, index) in (0_u16..).zip(rows(state.component.0, count + 1, list.height)) {
-        let selected = index == state.component.0;
-        let style = if selected { look.selected() } else { Default::default() };
-        let line = Spans::new().add_label(Paint::Accent, if selected { look.glyph(Glyph::Cursor) } else { " " }).gap(1);
+        let (line, style) = row_of(index == state.component.0, look);
         let Some(component) = components.get(index) else {
             styled(buffer, list, row, line.add(Paint::Bold, look.say(Word::GoOn)), look, style);
             continue;

@@ -15,7 +15,7 @@ use crate::render::tui::keymap::{Command, Scope, command as command_of};
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::state::{About, Screen, State, Typing};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{Cursor, LineEdit, fill as across, put, put_all, rows, styled};
+use crate::render::tui::widgets::{Cursor, LineEdit, fill as across, paragraph, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Rows below the fields, for what is known of one of them.
@@ -393,14 +393,11 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let detail = DETAIL.min(area.height.saturating_sub(used) / 2);
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + detail + 1), ..area };
     for (row, index) in (0_u16..).zip(rows(at, fields.len(), list.height)) {
-        let style = if index == at { look.selected() } else { Default::default() };
-        let cursor = if index == at { look.glyph(Glyph::Cursor) } else { " " };
+        let (line, style) = row_of(index == at, look);
         let line = match &fields[index] {
             Row::Heading(title) => Spans::new().add(Paint::Accent, title),
-            Row::Continue => {
-                Spans::new().add_label(Paint::Accent, cursor).gap(1).add(Paint::Bold, look.say(Word::GoOn))
-            }
-            Row::Field(id, question) => field(state, id, question, cursor, list.width, index == at),
+            Row::Continue => line.add(Paint::Bold, look.say(Word::GoOn)),
+            Row::Field(id, question) => field(line, state, id, question, list.width, index == at),
         };
         styled(buffer, list, row, line, look, style);
     }
@@ -419,10 +416,8 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             }
             Some(Typing::SecretKind(cursor)) => {
                 for (row, (index, (_, word))) in (0_u16..).zip(ways(question).into_iter().enumerate()) {
-                    let style = if index == cursor.0 { look.selected() } else { Default::default() };
-                    let mark = if index == cursor.0 { look.glyph(Glyph::Cursor) } else { " " };
-                    let line = Spans::new().add_label(Paint::Accent, mark).gap(1).add(Paint::Plain, look.say(word));
-                    styled(buffer, below, row, line, look, style);
+                    let (line, style) = row_of(index == cursor.0, look);
+                    styled(buffer, below, row, line.add(Paint::Plain, look.say(word)), look, style);
                 }
             }
             _ => {
@@ -467,7 +462,7 @@ fn split_at_column(text: &str, column: usize) -> (&str, &str) {
 }
 
 /// `❯ Title        value  (source)  ✗`.
-fn field(state: &State, id: &QuestionId, question: &Question, cursor: &str, width: u16, here: bool) -> Spans {
+fn field(line: Spans, state: &State, id: &QuestionId, question: &Question, width: u16, here: bool) -> Spans {
     let look = state.look;
     let wide = usize::from(width);
     let title = TITLE.min(wide / 2);
@@ -480,9 +475,7 @@ fn field(state: &State, id: &QuestionId, question: &Question, cursor: &str, widt
         (false, true) => format!("< {value} >"),
         (false, false) => format!("‹ {value} ›"),
     };
-    let line = Spans::new()
-        .add_label(Paint::Accent, cursor)
-        .gap(1)
+    let line = line
         .column(Paint::Plain, text::cut(question.title.of(look.lang.code()), title), title)
         .gap(2)
         .column(paint, text::cut(&value, room), room)
@@ -532,7 +525,7 @@ fn known(state: &State, id: &QuestionId, question: &Question, width: usize) -> V
     let look = state.look;
     let mut lines = Vec::new();
     let mut say = |paint: Paint, text: &str| {
-        lines.extend(text::wrap(&text::clean(text), width).into_iter().map(|line| Spans::new().add(paint, line)));
+        lines.extend(paragraph(paint, text, width));
     };
     if let Some(problem) = problem(state, id) {
         say(Paint::Bad, &problem);

@@ -19,10 +19,10 @@ use super::keymap::Command;
 use super::look::Glyph;
 use super::state::{Screen, State};
 use super::update::Intent;
+use super::widgets::paragraph;
 use super::words::Word;
 use crate::render::paint::{Paint, Spans};
 use crate::render::plan::target;
-use crate::render::text;
 
 /// What a command does on the screen that is shown.
 pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
@@ -112,11 +112,8 @@ fn target_line(state: &State) -> Option<Spans> {
 /// Why what was to be shown could not be had, and what can be done then; nothing while it is asked for.
 fn failed(state: &State, then: Word, width: usize) -> Vec<Spans> {
     let Some(why) = &state.failed else { return Vec::new() };
-    let wrapped = |paint, told: &str| {
-        text::wrap(&text::clean(told), width).into_iter().map(move |line| Spans::new().add(paint, line))
-    };
-    let why = wrapped(Paint::Bad, &format!("{} {why}", state.look.glyph(Glyph::Failed)));
-    let then = wrapped(Paint::Plain, state.look.say(then));
+    let why = paragraph(Paint::Bad, &format!("{} {why}", state.look.glyph(Glyph::Failed)), width);
+    let then = paragraph(Paint::Plain, state.look.say(then), width);
     [Spans::new()].into_iter().chain(why).chain([Spans::new()]).chain(then).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::render::tui::keymap::Command;
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::state::{Screen, State};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{fill as across, put_all, rows, styled};
+use crate::render::tui::widgets::{fill as across, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Asks for the findings.
@@ -102,9 +102,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let list = Rect { y: area.y + used.min(area.height), height: area.height.saturating_sub(used + below + 1), ..area };
     let shown = rows(state.finding.0, count + 1, list.height);
     for (row, index) in (0_u16..).zip(shown) {
-        let style = if index == state.finding.0 { look.selected() } else { Default::default() };
-        let cursor = if index == state.finding.0 { look.glyph(Glyph::Cursor) } else { " " };
-        let line = Spans::new().add_label(Paint::Accent, cursor).gap(1);
+        let (line, style) = row_of(index == state.finding.0, look);
         let line = match report.findings.get(index) {
             Some(finding) => head_of(line, finding, look),
             None => line.add(Paint::Bold, look.say(Word::GoOn)),

@@ -11,7 +11,7 @@ use crate::render::tui::keymap::Command;
 use crate::render::tui::look::Glyph;
 use crate::render::tui::state::{Screen, State};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{fill as across, put_all, rows, styled};
+use crate::render::tui::widgets::{fill as across, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
@@ -57,14 +57,10 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     };
     for (row, index) in (0_u16..).zip(rows(state.profile_row.0, profiles.len() + 1, list.height)) {
         let profile = index.checked_sub(1).and_then(|index| profiles.get(index));
-        let selected = index == state.profile_row.0;
         let chosen = state.profile.as_deref() == profile.map(|profile| profile.id.as_str());
-        let style = if selected { look.selected() } else { Default::default() };
-        let line = Spans::new()
-            .add_label(Paint::Accent, if selected { look.glyph(Glyph::Cursor) } else { " " })
-            .gap(1)
-            .add_label(Paint::Plain, look.glyph(if chosen { Glyph::Chosen } else { Glyph::NotChosen }))
-            .gap(1);
+        let (line, style) = row_of(index == state.profile_row.0, look);
+        let line =
+            line.add_label(Paint::Plain, look.glyph(if chosen { Glyph::Chosen } else { Glyph::NotChosen })).gap(1);
         let title = profile.map_or(look.say(Word::NoProfile), |profile| profile.title.of(lang));
         styled(buffer, list, row, line.add(Paint::Bold, title), look, style);
     }

@@ -10,13 +10,12 @@ use crate::plan::{Change, Plan};
 use crate::render::diff::diff_lines;
 use crate::render::paint::{Paint, Spans};
 use crate::render::plan::paint;
-use crate::render::text;
 use crate::render::tui::keymap::Command;
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::run::Then;
 use crate::render::tui::state::{Ask, Overlay, Planned, State};
 use crate::render::tui::update::{Intent, write};
-use crate::render::tui::widgets::{fill as across, put_all, rows, styled};
+use crate::render::tui::widgets::{fill as across, paragraph, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Rows below the plan.
@@ -158,10 +157,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + BELOW), ..area };
     let all = plan_rows(state, planned);
     for (row, index) in (0_u16..).zip(rows(state.review.0, all.len(), list.height)) {
-        let selected = index == state.review.0;
-        let style = if selected { look.selected() } else { Default::default() };
-        let cursor = if selected { look.glyph(Glyph::Cursor) } else { " " };
-        let line = Spans::new().add_label(Paint::Accent, cursor).gap(1);
+        let (line, style) = row_of(index == state.review.0, look);
         let line = match &all[index] {
             Row::Finding(index) => match state.report.as_ref().and_then(|report| report.findings.get(*index)) {
                 Some(finding) => preflight::head_of(line, finding, look),
@@ -194,9 +190,7 @@ fn below(state: &State, planned: &Planned, all: &[Row], buffer: &mut Buffer, are
     let mut lines = Vec::new();
     if let Some(Row::Action(index)) = all.get(state.review.0) {
         let why = planned.plan.actions[*index].why.join("; ");
-        lines.extend(
-            text::wrap(&text::clean(&why), width).into_iter().take(2).map(|line| Spans::new().add(Paint::Plain, line)),
-        );
+        lines.extend(paragraph(Paint::Plain, &why, width).take(2));
     }
     while lines.len() < 2 {
         lines.push(Spans::new());

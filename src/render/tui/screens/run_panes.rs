@@ -11,7 +11,7 @@ use crate::render::text;
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::run::{Pane, PodRow, RunView};
 use crate::render::tui::state::State;
-use crate::render::tui::widgets::{gauge, put_all, rows, styled};
+use crate::render::tui::widgets::{gauge, paragraph, put_all, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Columns of a gauge.
@@ -117,7 +117,7 @@ fn next(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
         fill(look.say(Word::Blocks), &[("count", &blocked)]),
         look.say(if run.state.outcome.is_none() { Word::OthersGoOn } else { Word::TryNext })
     );
-    text::wrap(&told, width).into_iter().map(|line| Spans::new().add(Paint::Accent, line)).collect()
+    paragraph(Paint::Accent, &told, width).collect()
 }
 
 /// What is known of the selected step, in lines that fit.
@@ -134,7 +134,7 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
         Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, look.say(word)),
     ];
     let mut say = |paint: Paint, told: &str| {
-        lines.extend(text::wrap(&text::clean(told), width).into_iter().map(|line| Spans::new().add(paint, line)));
+        lines.extend(paragraph(paint, told, width));
     };
     for why in &action.why {
         say(Paint::Dim, why);
@@ -156,9 +156,7 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
         }
         if let Some(waiting) = track.waiting() {
             let told = fill(look.say(Word::WaitsFor), &[("what", waiting)]);
-            lines.extend(
-                text::wrap(&text::clean(&told), width).into_iter().map(|line| Spans::new().add(Paint::Plain, line)),
-            );
+            lines.extend(paragraph(Paint::Plain, &told, width));
         }
     }
     if let Some(summary) = &known.summary {

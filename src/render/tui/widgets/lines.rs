@@ -27,6 +27,17 @@ pub(crate) fn styled(buffer: &mut Buffer, area: Rect, row: u16, line: Spans, loo
     buffer.set_style(Rect { x: area.x, y, width: area.width, height: 1 }, style);
 }
 
+/// A text in lines of so many columns.
+pub(crate) fn paragraph(paint: Paint, told: &str, columns: usize) -> impl Iterator<Item = Spans> + use<> {
+    text::wrap(&text::clean(told), columns).into_iter().map(move |line| Spans::new().add(paint, line))
+}
+
+/// Begins the line of a row in a list, and gives the style of that row: keys act on the selected one.
+pub(crate) fn row_of(selected: bool, look: Look) -> (Spans, Style) {
+    let (mark, style) = if selected { (look.glyph(Glyph::Cursor), look.selected()) } else { (" ", Style::new()) };
+    (Spans::new().add_label(Paint::Accent, mark).gap(1), style)
+}
+
 /// Puts lines into rows from the top; gives the number of rows that they took.
 pub(crate) fn put_all(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Spans>, look: Look) -> u16 {
     let mut row = 0;

@@ -5,5 +5,5 @@ mod lines;
 mod list;
 
 pub(super) use edit::LineEdit;
-pub(super) use lines::{fill, frame, gauge, inner, put, put_all, styled};
+pub(super) use lines::{fill, frame, gauge, inner, paragraph, put, put_all, row_of, styled};
 pub(super) use list::{Cursor, rows};
