@@ -27,31 +27,3 @@ maven_copy() {
       "if the pom was changed on purpose: (cd JARS && LC_ALL=C sha256sum -- *.jar) > $sums"
   fi
 }
-
-# maven_fetch TMP < lines `FOLDER GROUP:ARTIFACT:TYPE[:CLASSIFIER]:VERSION`: exactly these, without what they need, each
-# into its folder. One call of Maven for all, since it takes longer to start than to fetch.
-maven_fetch() {
-  local pom=$1/fetch.xml folder coordinate rest g a t c v
-  {
-    printf '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>\n'
-    printf '<groupId>windlass.sandbox</groupId><artifactId>list</artifactId><version>1</version><packaging>pom</packaging>\n'
-    printf '<build><plugins><plugin><groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>'
-    printf '<configuration><artifactItems>\n'
-    while read -r folder coordinate rest; do
-      IFS=: read -r g a t c v <<<"$coordinate"
-      if [ -z "$v" ]; then
-        v=$c
-        c=
-      fi
-      case $coordinate$rest in
-      *[!A-Za-z0-9._:-]* | *:*:*:*:*:*) v= ;;
-      esac
-      [ -n "$v" ] || die "\"$coordinate $rest\" is not a Maven coordinate (group:artifact:type[:classifier]:version)"
-      printf '<artifactItem><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version><type>%s</type>' "$g" "$a" "$v" "$t"
-      printf '<classifier>%s</classifier><outputDirectory>%s</outputDirectory></artifactItem>\n' "$c" "$folder"
-    done
-    printf '</artifactItems></configuration></plugin></plugins></build></project>\n'
-  } >"$pom"
-  maven "jars from Maven" -f "$pom" "$DEPENDENCY_PLUGIN:copy" ||
-    die "failed to fetch jars from Maven (log above)" "see $CACHE/logs/maven.log"
-}
