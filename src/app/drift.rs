@@ -8,6 +8,7 @@ use crate::answers::{Resolved, ResolvedAction};
 use crate::catalog::ActionKind;
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::Cluster;
+use crate::driver::state_store;
 use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
 use crate::model::observed::ObservedHdfs;
 use crate::model::state::InstallState;
@@ -45,9 +46,9 @@ pub(super) async fn drift(
     }
     if let (Some(hdfs), ObservedHdfs::Reached { .. }) = (&hdfs, &observed.hdfs) {
         for (id, component) in &state.components {
-            for (folder, recorded) in &component.uploads {
-                let mode = modes.get(folder).copied();
-                found.entry(id.clone()).or_default().extend(uploads(hdfs, folder, recorded, mode).await?);
+            for (folder, recorded) in state_store::uploads(cluster, component).await.or_exit(Exit::Unusable)? {
+                let mode = modes.get(&folder).copied();
+                found.entry(id.clone()).or_default().extend(uploads(hdfs, &folder, &recorded, mode).await?);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::driver::archive::{Entry, write_tar_gz};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
-use crate::model::state::InstallState;
+use crate::model::state::{ComponentState, InstallState};
 use crate::model::{Redactor, STATE_NAMESPACE};
 
 /// More than this of one file is cut, from its beginning: what happened last stands at the end.
@@ -206,10 +206,14 @@ fn told(target: &Path, all: &Collection, output: &Output) -> Result<Exit, Failed
 
 /// The namespaces of what is installed or was kept, and those that were named.
 fn namespaces(state: &InstallState, args: &SupportArgs) -> BTreeSet<String> {
-    let records = state.components.values().map(|component| &component.record).chain(state.kept.values());
+    let records = state
+        .components
+        .values()
+        .map(|component| &component.record)
+        .chain(state.kept.values().map(|kept| &kept.record));
     records
         .filter_map(|record| record.release.as_ref().map(|key| key.namespace.clone()))
-        .chain(state.namespaces.iter().cloned())
+        .chain(state.namespaces.keys().cloned())
         .chain(args.namespace.iter().cloned())
         .chain([STATE_NAMESPACE.to_owned()])
         .collect()
@@ -375,7 +379,7 @@ async fn hdfs_state(global: &Global, cluster: &Cluster, state: &InstallState) ->
     let Some(hdfs) = hdfs.map(|hdfs| hdfs.with_deadline(std::time::Duration::from_secs(10))) else { return Ok(None) };
     let failed = |error: crate::driver::webhdfs::Error| format!("{:#}", anyhow::Error::new(error));
     let system = hdfs.system_state().await.map_err(failed)?;
-    let folders: BTreeSet<&String> = state.components.values().flat_map(|component| component.uploads.keys()).collect();
+    let folders: BTreeSet<&String> = state.components.values().flat_map(ComponentState::upload_folders).collect();
     let mut listed = serde_json::Map::new();
     for folder in folders {
         let files = hdfs.list(folder).await.map_err(failed)?.unwrap_or_default();

@@ -23,6 +23,17 @@ pub enum FilesError {
         /// The pattern.
         pattern: String,
     },
+    /// What is to be remembered of them has no room.
+    #[error(
+        "{files} files are to be uploaded, and to remember their names and checksums would take {bytes} bytes of {}: upload fewer, or archives of them",
+        crate::model::state::UPLOADS_ROOM
+    )]
+    TooMany {
+        /// How many.
+        files: usize,
+        /// What they would take.
+        bytes: usize,
+    },
     /// A name is not UTF-8.
     #[error("the name of {} is not UTF-8", .0.display())]
     Name(PathBuf),

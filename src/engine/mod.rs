@@ -9,4 +9,4 @@ mod work;
 
 pub use perform::{Context, Done, Failure, Perform, Results};
 pub use run::{RunInfo, run};
-pub use work::{Uploads, World};
+pub use work::{Proven, Proving, World};

@@ -274,6 +274,8 @@ pub struct NamespaceState {
     pub terminating: bool,
     /// It was created by this call.
     pub created: bool,
+    /// What tells it from another that has or had its name.
+    pub uid: String,
 }
 
 /// A PersistentVolumeClaim that exists.

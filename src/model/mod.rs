@@ -2,6 +2,7 @@
 
 mod chart;
 pub mod cluster;
+pub mod data;
 pub mod fields;
 mod hdfs;
 pub mod lock;

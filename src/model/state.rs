@@ -2,10 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::cluster::ReleaseKey;
+use super::data::DataPlaces;
+
+/// The format's version that this build writes. Whoever adds or changes a field raises it: a windlass that does not know
+/// the field would drop it with the next thing that it writes, and refuses what has a higher number instead.
+pub const STATE_SCHEMA: u32 = 2;
+
+/// Why a text is no state that this build may use.
+#[derive(Debug, thiserror::Error)]
+pub enum StateTextError {
+    /// It is not JSON, or not a state.
+    #[error("it is not what windlass writes")]
+    Content(#[from] serde_json::Error),
+    /// A newer windlass wrote it.
+    #[error("a newer windlass wrote it (format {0}, this one knows {STATE_SCHEMA}): use that one")]
+    Newer(u32),
+}
 
 /// All that is remembered.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -18,43 +34,92 @@ pub struct InstallState {
     /// The answers of the last install, secrets as references.
     #[serde(default)]
     pub answers: Value,
-    /// Namespaces that windlass made and may remove with `--purge-data`.
-    #[serde(default)]
-    pub namespaces: BTreeSet<String>,
+    /// Namespaces that windlass made and may remove with `--purge-data`, each with its uid: one of the same name that
+    /// somebody makes later is another. Until format 2 the uid was not noted; it is empty then.
+    #[serde(default, rename = "made", alias = "namespaces", deserialize_with = "made")]
+    pub namespaces: BTreeMap<String, String>,
     /// Components that were uninstalled and left data behind, with where it is.
     #[serde(default)]
-    pub kept: BTreeMap<String, ComponentRecord>,
+    pub kept: BTreeMap<String, Kept>,
     /// Components whose first install was begun and has not come to its end, with what may be there of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub begun: BTreeMap<String, ComponentRecord>,
 }
 
+/// What is left of a component that was uninstalled.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Kept {
+    /// What was installed.
+    #[serde(flatten)]
+    pub record: ComponentRecord,
+    /// Where its data is; not known of what was uninstalled until format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataPlaces>,
+}
+
+/// Names alone are from format 1.
+fn made<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Made {
+        Names(BTreeSet<String>),
+        Uids(BTreeMap<String, String>),
+    }
+    Ok(match Made::deserialize(from)? {
+        Made::Names(names) => names.into_iter().map(|name| (name, String::new())).collect(),
+        Made::Uids(uids) => uids,
+    })
+}
+
 impl InstallState {
+    /// From JSON, of this format or an older one.
+    ///
+    /// # Errors
+    /// It is none, or a newer windlass wrote it.
+    pub fn from_json(text: &str) -> Result<Self, StateTextError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: u32,
+        }
+        // First: what a newer one writes may look otherwise in everything else.
+        match serde_json::from_str::<Head>(text)?.schema {
+            newer if newer > STATE_SCHEMA => Err(StateTextError::Newer(newer)),
+            _ => Ok(serde_json::from_str(text)?),
+        }
+    }
+
     /// The same with what was begun among what is installed: all that there is to look at, or to take away.
     #[must_use]
     pub fn with_begun(mut self) -> Self {
         for (id, record) in &self.begun {
-            let component = ComponentState {
-                record: record.clone(),
-                installed: String::new(),
-                uploads: BTreeMap::new(),
-                verified: None,
-                good: None,
-            };
+            let component = ComponentState { record: record.clone(), ..ComponentState::default() };
             self.components.entry(id.clone()).or_insert(component);
         }
         self
     }
 
     /// A component is gone. Its answers belong to its data: they stay with what was kept of it, for the install that
-    /// finds that again, and go with what was not.
-    pub fn forget(&mut self, component: &str, kept: bool) {
-        let installed = self.components.remove(component).map(|known| known.record);
-        let begun = self.begun.remove(component);
-        self.kept.remove(component);
-        match installed.or(begun).filter(|_| kept) {
-            Some(gone) => drop(self.kept.insert(component.to_owned(), gone)),
-            None => drop(self.answers.as_object_mut().and_then(|answers| answers.remove(component))),
+    /// finds that again, and go with what was not. `kept` says where the data is that stays. Doing it again changes
+    /// nothing: a step whose answer was lost is done again.
+    pub fn forget(&mut self, component: &str, kept: Option<&DataPlaces>) {
+        let installed = self.components.remove(component).map(|known| (known.record, known.data));
+        let begun = self.begun.remove(component).map(|record| (record, None));
+        match kept {
+            Some(data) => {
+                if let Some((mut record, known)) = installed.or(begun) {
+                    // Nobody pulls images for it any more.
+                    record.pull_secret = None;
+                    let mut all = known.unwrap_or_default();
+                    all.extend(data);
+                    let before = self.kept.remove(component).and_then(|before| before.data);
+                    all.extend(&before.unwrap_or_default());
+                    self.kept.insert(component.to_owned(), Kept { record, data: Some(all) });
+                }
+            }
+            None => {
+                self.kept.remove(component);
+                drop(self.answers.as_object_mut().and_then(|answers| answers.remove(component)));
+            }
         }
         if self.components.is_empty() && self.begun.is_empty() && self.kept.is_empty() {
             self.answers = Value::Null;
@@ -62,11 +127,8 @@ impl InstallState {
     }
 }
 
-/// The format's version that this build writes.
-pub const STATE_SCHEMA: u32 = 1;
-
 /// An installed component.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ComponentState {
     /// What was installed.
     #[serde(flatten)]
@@ -75,13 +137,62 @@ pub struct ComponentState {
     pub installed: String,
     /// What was uploaded: folder to file to HDFS checksum.
     #[serde(default)]
-    pub uploads: BTreeMap<String, BTreeMap<String, String>>,
+    pub uploads: Uploads,
+    /// The same of folders with too many files to stand here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apart: BTreeMap<String, Apart>,
+    /// Where its releases have put data so far; not known of what was installed until format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataPlaces>,
     /// How the last verify went.
     #[serde(default)]
     pub verified: Option<Verified>,
     /// The last revision whose proof passed.
     #[serde(default)]
     pub good: Option<Good>,
+}
+
+impl ComponentState {
+    /// Whether it is known what was uploaded to a folder.
+    #[must_use]
+    pub fn knows_upload(&self, folder: &str) -> bool {
+        self.uploads.contains_key(folder) || self.apart.contains_key(folder)
+    }
+
+    /// The folders that it uploaded to.
+    pub fn upload_folders(&self) -> impl Iterator<Item = &String> {
+        self.uploads.keys().chain(self.apart.keys())
+    }
+}
+
+/// Folder to file to checksum.
+pub type Uploads = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The files of a folder, written down in Secrets of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Apart {
+    /// How many files.
+    pub files: usize,
+    /// `sha256:…` of the text, from name to checksum as JSON.
+    pub digest: String,
+    /// The Secrets that hold it compressed, in order.
+    pub parts: Vec<String>,
+}
+
+/// How many bytes the names of all uploaded files may take with their checksums: enough for 200,000 of the longest names
+/// that HDFS takes. What fits is not left to how well it can be compressed: it is to be told before anything is sent.
+pub const UPLOADS_ROOM: usize = 64 * 1024 * 1024;
+
+/// What a name takes besides itself: checksum, quotes and comma.
+const UPLOAD_ENTRY: usize = 100;
+
+/// Whether so many files can be remembered; else what they would take.
+///
+/// # Errors
+/// They cannot.
+pub fn uploads_fit<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), usize> {
+    let bytes = names.into_iter().map(|name| name.len() + UPLOAD_ENTRY).sum();
+    if bytes > UPLOADS_ROOM { Err(bytes) } else { Ok(()) }
 }
 
 /// A revision to go back to.
@@ -99,7 +210,7 @@ pub struct Good {
 }
 
 /// What was installed: equal inputs give equal records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ComponentRecord {
     /// Its name for people.
     pub title: String,
@@ -148,23 +259,131 @@ pub struct Verified {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn two() -> InstallState {
+        let record =
+            |title: &str| json!({"title": title, "version": "1", "installed": "2026-01-01T00:00:00Z", "endpoints": []});
+        InstallState::from_json(
+            &json!({
+                "schema": STATE_SCHEMA,
+                "components": {"a": record("A"), "b": record("B")},
+                "answers": {"platform": {"x": 1}, "a": {"y": 2}, "b": {"z": "env:HERE_NO_MORE"}},
+            })
+            .to_string(),
+        )
+        .unwrap()
+    }
 
     #[test]
     fn answers_stay_with_the_data_and_go_with_it() {
-        let record = |title: &str| serde_json::json!({"title": title, "version": "1", "installed": "2026-01-01T00:00:00Z", "endpoints": []});
-        let mut state: InstallState = serde_json::from_value(serde_json::json!({
-            "schema": STATE_SCHEMA,
-            "components": {"a": record("A"), "b": record("B")},
-            "answers": {"platform": {"x": 1}, "a": {"y": 2}, "b": {"z": "env:HERE_NO_MORE"}},
-        }))
-        .unwrap();
-        state.forget("b", false);
-        assert_eq!(state.answers, serde_json::json!({"platform": {"x": 1}, "a": {"y": 2}}));
-        state.forget("a", true);
+        let mut state = two();
+        state.forget("b", None);
+        assert_eq!(state.answers, json!({"platform": {"x": 1}, "a": {"y": 2}}));
+        state.forget("a", Some(&DataPlaces::default()));
         assert_eq!(state.answers["a"]["y"], 2, "the data is still there");
         assert!(state.kept.contains_key("a"));
-        state.forget("a", false);
+        state.forget("a", None);
         assert_eq!(state, InstallState { schema: STATE_SCHEMA, ..InstallState::default() });
+    }
+
+    #[test]
+    fn to_forget_again_loses_nothing() {
+        let mut state = two();
+        let data = DataPlaces { claims: [("ns".to_owned(), "data".to_owned())].into(), ..DataPlaces::default() };
+        state.forget("a", Some(&data));
+        let once = state.clone();
+        state.forget("a", Some(&data));
+        assert_eq!(state, once);
+        assert_eq!(state.kept["a"].data.as_ref(), Some(&data));
+    }
+
+    #[test]
+    fn what_an_older_windlass_wrote_is_read_and_what_a_newer_one_wrote_is_not() {
+        let old = json!({
+            "schema": 1,
+            "components": {"a": {"title": "A", "version": "1", "installed": "then", "uploads": {"/f": {"x.jar": "sum"}}}},
+            "namespaces": ["one", "two"],
+            "kept": {"b": {"title": "B", "version": "2", "release": {"namespace": "one", "name": "b"}}},
+        });
+        let state = InstallState::from_json(&old.to_string()).unwrap();
+        assert_eq!(state.namespaces, [("one".to_owned(), String::new()), ("two".to_owned(), String::new())].into());
+        assert!(state.components["a"].knows_upload("/f"));
+        assert_eq!(state.kept["b"].record.release, Some(ReleaseKey::new("one", "b")));
+        let again = InstallState::from_json(&serde_json::to_string(&state).unwrap()).unwrap();
+        assert_eq!(again, state);
+
+        let newer = json!({"schema": STATE_SCHEMA + 1, "components": ["quite", "otherwise"]}).to_string();
+        let error = InstallState::from_json(&newer).unwrap_err();
+        assert!(matches!(error, StateTextError::Newer(3)), "{error}");
+    }
+
+    /// The names of all fields of a state in which every one of them is.
+    fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    // Names of components, folders and files say nothing of the format.
+                    let key = if key.starts_with('x') { "*" } else { key };
+                    let path = format!("{path}.{key}");
+                    fields(value, &path, found);
+                    found.insert(path);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| fields(item, &format!("{path}[]"), found)),
+            _ => {}
+        }
+    }
+
+    /// An older windlass drops what it does not know: a field more is a format more.
+    #[test]
+    fn a_new_field_is_a_new_format() {
+        let record = ComponentRecord {
+            origin: Some(String::new()),
+            release: Some(ReleaseKey::new("", "")),
+            chart: Some(String::new()),
+            values: Some(String::new()),
+            pull_secret: Some(String::new()),
+            secrets: [String::new()].into(),
+            ..ComponentRecord::default()
+        };
+        let names = || [(String::new(), String::new())].into();
+        let data = DataPlaces { claims: names(), series: names(), folders: [String::new()].into() };
+        let component = ComponentState {
+            record: record.clone(),
+            uploads: [("x".to_owned(), [("x".to_owned(), String::new())].into())].into(),
+            apart: [("x".to_owned(), Apart::default())].into(),
+            data: Some(data.clone()),
+            verified: Some(Verified { at: String::new(), passed: false, why: Some(String::new()) }),
+            good: Some(Good { revision: 1, at: String::new(), record: record.clone(), answers: Value::Null }),
+            ..ComponentState::default()
+        };
+        let state = InstallState {
+            schema: STATE_SCHEMA,
+            components: [("x".to_owned(), component)].into(),
+            answers: Value::Null,
+            namespaces: [("x".to_owned(), String::new())].into(),
+            kept: [("x".to_owned(), Kept { record: record.clone(), data: Some(data) })].into(),
+            begun: [("x".to_owned(), record)].into(),
+        };
+        let mut found = BTreeSet::new();
+        fields(&serde_json::to_value(&state).unwrap(), "", &mut found);
+        let text: Vec<String> = found.into_iter().collect();
+        let digest = crate::model::digest(text.join("\n").as_bytes());
+        assert_eq!(
+            (STATE_SCHEMA, &digest[..19]),
+            (2, "sha256:1931b1bfeb06"),
+            "raise STATE_SCHEMA\n{}",
+            text.join("\n")
+        );
+    }
+
+    #[test]
+    fn a_hundred_thousand_files_have_room() {
+        let name = "n".repeat(214);
+        assert_eq!(uploads_fit(std::iter::repeat_n(name.as_str(), 100_000)), Ok(()));
+        assert!(uploads_fit(std::iter::repeat_n(name.as_str(), 300_000)).is_err());
     }
 }

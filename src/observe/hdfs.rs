@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::ObserveError;
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
 use crate::catalog::ActionKind;
-use crate::driver::files::matching;
+use crate::driver::files::{FilesError, matching};
 use crate::driver::webhdfs::{self, Difference, Error, Hdfs, Upload, UploadOptions};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease, ObservedUpload};
+use crate::model::state;
 
 /// How long an HDFS that should be there may take to answer before the plan goes on without it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,13 +31,14 @@ fn actions(component: &ResolvedComponent) -> impl Iterator<Item = &ResolvedActio
 pub(super) fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, ObserveError> {
     let mut found = Vec::new();
     for component in &wanted.components {
+        let failed = |source| ObserveError::Files { component: component.id.clone(), source };
+        let begin = found.len();
         for action in actions(component) {
             let ActionKind::HdfsUpload { from, to, mode, pattern } = &action.kind else { continue };
             if from.is_empty() {
                 continue;
             }
-            let files = matching(Path::new(from), pattern)
-                .map_err(|source| ObserveError::Files { component: component.id.clone(), source })?;
+            let files = matching(Path::new(from), pattern).map_err(failed)?;
             let mode = u16::from_str_radix(mode, 8).unwrap_or(0o644);
             let upload = |(name, local): (String, PathBuf)| {
                 let remote = format!("{to}/{name}");
@@ -44,6 +46,10 @@ pub(super) fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, ObserveE
             };
             found.push(LocalFiles { key: format!("{to}/{pattern}"), uploads: files.into_iter().map(upload).collect() });
         }
+        // Told before the first byte is sent: what was uploaded and cannot be remembered would be sent for ever.
+        let names =
+            || found[begin..].iter().flat_map(|files: &LocalFiles| files.uploads.iter().map(|(name, _)| name.as_str()));
+        state::uploads_fit(names()).map_err(|bytes| failed(FilesError::TooMany { files: names().count(), bytes }))?;
     }
     Ok(found)
 }

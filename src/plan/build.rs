@@ -146,7 +146,7 @@ impl Builder<'_> {
     fn secrets(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
         let known = self.observed.state.as_ref().and_then(|state| {
             let installed = state.components.get(&component.id).map(|known| &known.record);
-            installed.or_else(|| state.kept.get(&component.id))
+            installed.or_else(|| state.kept.get(&component.id).map(|kept| &kept.record))
         });
         for secret in &component.secrets {
             let lost = known.is_some_and(|record| record.secrets.contains(&secret.name));
@@ -234,7 +234,7 @@ impl Builder<'_> {
 
     fn knows_upload(&self, component: &str, folder: &str) -> bool {
         let known = self.observed.state.as_ref().and_then(|state| state.components.get(component));
-        known.is_some_and(|known| known.uploads.contains_key(folder))
+        known.is_some_and(|known| known.knows_upload(folder))
     }
 
     /// Whether the answers that are remembered of a component are those that are wanted.

@@ -127,15 +127,8 @@ mod tests {
         let record = ComponentRecord {
             title: "Apache Livy".into(),
             version: "0.9.0".into(),
-            origin: None,
             release: Some(ReleaseKey::new("apache-livy", "my-livy")),
-            chart: None,
-            values: None,
-            requires: Default::default(),
-            leftovers: Vec::new(),
-            pull_secret: None,
-            secrets: Default::default(),
-            endpoints: Vec::new(),
+            ..ComponentRecord::default()
         };
         let good = good.map(|revision| Good {
             revision,
@@ -143,13 +136,8 @@ mod tests {
             record: record.clone(),
             answers: json!({"memory": "1Gi"}),
         });
-        let component = ComponentState {
-            record,
-            installed: "2026-11-21T09:00:00Z".into(),
-            uploads: BTreeMap::new(),
-            verified: None,
-            good,
-        };
+        let component =
+            ComponentState { record, installed: "2026-11-21T09:00:00Z".into(), good, ..ComponentState::default() };
         InstallState { components: BTreeMap::from([("livy".to_owned(), component)]), ..InstallState::default() }
     }
 

@@ -33,9 +33,8 @@ fn settled(wanted: &Resolved) -> Observed {
                 let known = ComponentState {
                     record: record.clone(),
                     installed: "now".into(),
-                    uploads: Default::default(),
                     verified,
-                    good: None,
+                    ..ComponentState::default()
                 };
                 state.components.insert(action.component.clone(), known);
             }
@@ -252,7 +251,7 @@ fn what_was_only_begun_can_be_taken_away() {
     let record = plan(&wanted, &Observed::default(), false).records().remove("hdfs").unwrap();
     let begun = InstallState {
         begun: [("hdfs".to_owned(), record)].into(),
-        namespaces: ["apache-hdfs".to_owned(), "sample".to_owned()].into(),
+        namespaces: ["apache-hdfs", "sample"].map(|name| (name.to_owned(), "uid".to_owned())).into(),
         ..InstallState::default()
     };
     let ids = |state: &InstallState, purge| -> Vec<String> {

@@ -103,7 +103,8 @@ fn remove(
 
 /// Data of components that were uninstalled earlier goes with a purge of everything.
 fn purge_kept(state: &InstallState, everything: bool, actions: &mut Vec<Action>) {
-    for (id, record) in state.kept.iter().filter(|(id, _)| everything && !state.components.contains_key(*id)) {
+    for (id, kept) in state.kept.iter().filter(|(id, _)| everything && !state.components.contains_key(*id)) {
+        let record = &kept.record;
         let Some(key) = &record.release else { continue };
         let title = format!("delete the volumes of {} and their data", key.name);
         let mut name = format!("{id}/purge");
@@ -144,7 +145,7 @@ fn namespaces(
 ) {
     let all = state.components.iter().map(|(id, component)| (id, &component.record));
     let places = |stays: bool| -> BTreeSet<(String, Option<String>)> {
-        let kept = state.kept.iter().filter(|_| purge && !stays);
+        let kept = state.kept.iter().filter(|_| purge && !stays).map(|(id, kept)| (id, &kept.record));
         all.clone()
             .filter(|(id, _)| going.contains(*id) != stays)
             .chain(kept)
@@ -155,7 +156,7 @@ fn namespaces(
     let forgets: Vec<String> =
         actions.iter().filter(|action| action.id.ends_with("/forget")).map(|action| action.id.clone()).collect();
     // Those that were made for what was never begun, too.
-    let empty = state.namespaces.iter().filter(|_| purge && everything).map(|name| (name.clone(), None));
+    let empty = state.namespaces.keys().filter(|_| purge && everything).map(|name| (name.clone(), None));
     let mut leaving = places(false);
     let known: BTreeSet<String> = leaving.iter().map(|(namespace, _)| namespace.clone()).collect();
     leaving.extend(empty.filter(|(namespace, _)| !known.contains(namespace)));
@@ -175,7 +176,7 @@ fn namespaces(
             });
             chain = vec![id];
         }
-        if purge && state.namespaces.contains(&namespace) {
+        if purge && state.namespaces.contains_key(&namespace) {
             let step = Step::RemoveNamespace { name: namespace.clone() };
             actions.push(Action {
                 change: Change::Delete,

@@ -15,6 +15,7 @@ mod releases;
 mod retry;
 mod review;
 mod site;
+mod stored;
 mod tunnel;
 
 pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
@@ -24,4 +25,5 @@ pub use kubeconfig::Context;
 pub use manifest::{ManifestError, parse_manifest};
 pub use ready::{NotReady, WaitError};
 pub use retry::telling;
+pub use stored::StoredSecret;
 pub use tunnel::{TunnelError, Tunnels};

@@ -296,6 +296,7 @@ fn namespace_state(namespace: Namespace, created: bool) -> NamespaceState {
         labels: namespace.metadata.labels.unwrap_or_default(),
         terminating: phase.as_deref() == Some("Terminating"),
         created,
+        uid: namespace.metadata.uid.unwrap_or_default(),
     }
 }
 

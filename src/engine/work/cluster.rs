@@ -50,9 +50,8 @@ impl World {
         }
         let state = self.cluster.ensure_namespace(name, &labels).await.map_err(failed)?;
         if state.created {
-            let _turn = self.state.lock().await;
-            let change = |state: &mut crate::model::state::InstallState| {
-                state.namespaces.insert(name.to_owned());
+            let change = |known: &mut crate::model::state::InstallState| {
+                known.namespaces.insert(name.to_owned(), state.uid.clone());
             };
             state_store::update(&self.cluster, change).await.map_err(failed)?;
             return Ok(Done { summary: Some(format!("pod security {pod_security}")), ..Done::default() });

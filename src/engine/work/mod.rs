@@ -20,9 +20,12 @@ use crate::driver::kube::{Cluster, Tunnels, telling};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::ChartFiles;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
+use crate::model::data::DataPlaces;
 use crate::model::lock::{Lock, Standing};
-use crate::model::state::ComponentRecord;
+use crate::model::state::{ComponentRecord, Uploads};
 use crate::plan::{Action, Change, Step};
+
+pub use self::record::{Proven, Proving};
 
 /// What the work is done with.
 pub struct World {
@@ -51,12 +54,9 @@ pub struct World {
     pub run: String,
     /// What finished uploads put where, for the record: component to folder to file to checksum.
     pub uploads: Mutex<BTreeMap<String, Uploads>>,
-    /// The state Secret is read, changed and written: one at a time.
-    pub state: Mutex<()>,
+    /// What the checks of this run are about.
+    pub state: Mutex<Proving>,
 }
-
-/// Folder to file to checksum.
-pub type Uploads = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Perform for World {
     async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
@@ -65,6 +65,9 @@ impl Perform for World {
             if action.change == Change::Create && matches!(action.step, Step::Secret { .. } | Step::Release { .. }) {
                 // Before it is there: a run that ends now can be seen, and taken back.
                 self.begin(&action.component).await?;
+            }
+            if action.verify {
+                self.proof_begins(&action.component).await?;
             }
             self.step(action, context).await
         };
@@ -88,7 +91,7 @@ impl World {
             Step::RemoveSecret { namespace, name } => self.remove_secret(namespace, name).await,
             Step::PurgeClaims { key } => self.purge_claims(key).await,
             Step::RemoveNamespace { name } => self.remove_namespace(name, &context).await,
-            Step::Forget { kept } => self.forget(&action.component, *kept).await,
+            Step::Forget { kept } => self.forget(&action.component, kept.then(DataPlaces::default).as_ref()).await,
         }
     }
 

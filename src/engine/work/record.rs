@@ -1,12 +1,28 @@
 //! What is remembered in the cluster.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::World;
 use crate::driver::state_store;
 use crate::engine::perform::{Done, Failure};
 use crate::model::cluster::ReleaseKey;
+use crate::model::data::DataPlaces;
 use crate::model::state::{ComponentRecord, ComponentState, Good, InstallState, Verified};
+
+/// What the checks of this run are about, fixed when the first of a component's checks starts: another run may install
+/// something else beside them.
+pub type Proving = BTreeMap<String, Proven>;
+
+/// What a component's checks are about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proven {
+    /// What is installed.
+    record: ComponentRecord,
+    /// Its release's revision.
+    revision: Option<u32>,
+}
 
 impl World {
     /// Remembers that a component is about to be installed.
@@ -27,59 +43,114 @@ impl World {
         answers: &Value,
     ) -> Result<Done, Failure> {
         let uploads = self.uploads.lock().await.get(component).cloned();
+        let places = self.places(record).await?;
+        let at = now();
         let change = |state: &mut InstallState| {
             let before = state.components.remove(component);
-            let (known, verified, good) =
-                before.map_or((None, None, None), |before| (Some(before.uploads), before.verified, before.good));
-            let entry = ComponentState {
-                record: record.clone(),
-                installed: now(),
-                uploads: uploads.or(known).unwrap_or_default(),
-                verified,
-                good,
-            };
+            let kept = state.kept.remove(component).and_then(|kept| kept.data);
+            let mut entry =
+                ComponentState { record: record.clone(), installed: at.clone(), ..before.unwrap_or_default() };
+            if let Some(uploads) = &uploads {
+                entry.uploads = uploads.clone();
+                entry.apart.clear();
+            }
+            // What earlier revisions made is there still.
+            if let Some(places) = &places {
+                let data = entry.data.get_or_insert_default();
+                data.extend(places);
+                data.extend(&kept.unwrap_or_default());
+            }
             state.components.insert(component.to_owned(), entry);
-            state.kept.remove(component);
             state.begun.remove(component);
             remember(&mut state.answers, answers);
         };
         self.change(change).await
     }
 
-    pub(super) async fn forget(&self, component: &str, kept: bool) -> Result<Done, Failure> {
+    /// Where the release of a component keeps data; `None` without a release that can be read.
+    async fn places(&self, record: &ComponentRecord) -> Result<Option<DataPlaces>, Failure> {
+        let Some(key) = &record.release else { return Ok(Some(DataPlaces::default())) };
+        let mut found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(|error| Failure::of(&error))?;
+        Ok(found.remove(key).map(|release| DataPlaces::of(&release.manifest)))
+    }
+
+    pub(super) async fn forget(&self, component: &str, kept: Option<&DataPlaces>) -> Result<Done, Failure> {
         self.change(|state| state.forget(component, kept)).await
     }
 
-    /// Remembers how a proof went.
+    /// Fixes what the checks of a component are about.
+    pub(super) async fn proof_begins(&self, component: &str) -> Result<(), Failure> {
+        let mut proving = self.state.lock().await;
+        if proving.contains_key(component) {
+            return Ok(());
+        }
+        let record = match self.records.get(component) {
+            Some(record) => Some(record.clone()),
+            None => {
+                let state = state_store::load(&self.cluster).await.map_err(|error| Failure::of(&error))?;
+                state.and_then(|mut state| state.components.remove(component)).map(|known| known.record)
+            }
+        };
+        let Some(record) = record else { return Ok(()) };
+        let revision = self.revisions(record.release.iter()).await?.into_values().next();
+        proving.insert(component.to_owned(), Proven { record, revision });
+        Ok(())
+    }
+
+    async fn revisions(&self, keys: impl Iterator<Item = &ReleaseKey>) -> Result<BTreeMap<ReleaseKey, u32>, Failure> {
+        let keys: Vec<ReleaseKey> = keys.cloned().collect();
+        let found = self.cluster.releases(&keys).await.map_err(|error| Failure::of(&error))?;
+        Ok(found.into_iter().map(|(key, release)| (key, release.revision)).collect())
+    }
+
+    /// Remembers how proofs went. What was proven and is not what is installed any more is left out.
     ///
     /// # Errors
     /// The state cannot be written.
     pub async fn record_proofs(&self, proofs: Vec<(String, Option<String>)>) -> Result<(), Failure> {
-        let known = state_store::load(&self.cluster).await.map_err(|error| Failure::of(&error))?.unwrap_or_default();
-        let keys = known.components.values().filter_map(|component| component.record.release.clone());
-        let keys: Vec<ReleaseKey> = keys.collect();
-        let releases = self.cluster.releases(&keys).await.map_err(|error| Failure::of(&error))?;
+        let proving = self.state.lock().await.clone();
+        let now_there = self.revisions(proving.values().filter_map(|proven| proven.record.release.as_ref())).await?;
+        let at = now();
         let change = |state: &mut InstallState| {
-            let at = now();
-            for (component, why) in proofs {
-                let answers = state.answers.get(&component).cloned().unwrap_or_default();
-                let Some(known) = state.components.get_mut(&component) else { continue };
-                let release = known.record.release.as_ref().and_then(|key| releases.get(key));
-                if let (Some(release), None) = (release, &why) {
-                    let record = known.record.clone();
-                    known.good = Some(Good { revision: release.revision, at: at.clone(), record, answers });
-                }
-                known.verified = Some(Verified { at: at.clone(), passed: why.is_none(), why });
+            for (component, why) in &proofs {
+                let still = proving.get(component).filter(|proven| {
+                    proven.revision == proven.record.release.as_ref().and_then(|key| now_there.get(key).copied())
+                });
+                proven(state, component, why.as_deref(), (proving.get(component), still), &at);
             }
         };
         self.change(change).await.map(drop)
     }
 
-    async fn change(&self, change: impl FnOnce(&mut InstallState)) -> Result<Done, Failure> {
-        let _turn = self.state.lock().await;
+    async fn change(&self, change: impl Fn(&mut InstallState)) -> Result<Done, Failure> {
         state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
         Ok(Done::default())
     }
+}
+
+/// Notes the outcome of a component's checks, `begun` being what they were about, and `still` the same if that is what
+/// runs now.
+fn proven(
+    state: &mut InstallState,
+    component: &str,
+    why: Option<&str>,
+    (begun, still): (Option<&Proven>, Option<&Proven>),
+    at: &str,
+) {
+    let answers = state.answers.get(component).cloned().unwrap_or_default();
+    let Some(known) = state.components.get_mut(component) else { return };
+    match (begun, still) {
+        // Blocked before any of them started: what is installed was not proven.
+        (None, _) if why.is_some() => {}
+        (Some(_), Some(still)) if still.record == known.record => {
+            if let (Some(revision), None) = (still.revision, why) {
+                let record = still.record.clone();
+                known.good = Some(Good { revision, at: at.to_owned(), record, answers });
+            }
+        }
+        _ => return,
+    }
+    known.verified = Some(Verified { at: at.to_owned(), passed: why.is_none(), why: why.map(str::to_owned) });
 }
 
 /// To the second: nobody reads more.
@@ -109,5 +180,35 @@ mod tests {
         let mut nothing = Value::Null;
         remember(&mut nothing, &serde_json::json!({"a": {}}));
         assert_eq!(nothing, serde_json::json!({"a": {}}));
+    }
+
+    fn installed(version: &str) -> (ComponentRecord, InstallState) {
+        let record = ComponentRecord { version: version.to_owned(), ..ComponentRecord::default() };
+        let known = ComponentState { record: record.clone(), ..ComponentState::default() };
+        (record, InstallState { components: [("a".to_owned(), known)].into(), ..InstallState::default() })
+    }
+
+    #[test]
+    fn a_check_proves_the_revision_that_it_started_with() {
+        let (record, before) = installed("1");
+        let begun = Proven { record, revision: Some(3) };
+        let run = |state: &InstallState, why, still: bool| {
+            let mut state = state.clone();
+            proven(&mut state, "a", why, (Some(&begun), still.then_some(&begun)), "now");
+            state
+        };
+        let good = run(&before, None, true).components["a"].clone();
+        assert_eq!((good.good.unwrap().revision, good.verified.unwrap().passed), (3, true));
+        let bad = run(&before, Some("no"), true).components["a"].clone();
+        assert!(bad.good.is_none() && !bad.verified.unwrap().passed);
+        // Another run upgraded it meanwhile: neither its revision nor its record was proven.
+        assert_eq!(run(&before, None, false), before);
+        let (_, upgraded) = installed("2");
+        assert_eq!(run(&upgraded, None, true), upgraded);
+        let gone = InstallState::default();
+        assert_eq!(run(&gone, None, true), gone);
+        let mut blocked = before.clone();
+        proven(&mut blocked, "a", Some("blocked by b"), (None, None), "now");
+        assert!(blocked.components["a"].verified.as_ref().is_some_and(|verified| !verified.passed));
     }
 }

@@ -79,6 +79,7 @@ fn namespace(labels: &[(&str, &str)]) -> NamespaceState {
         labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         terminating: false,
         created: false,
+        uid: String::new(),
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) fn rights(
 fn remembering(all: &mut Collected, site: &Site) {
     let system = Some(STATE_NAMESPACE);
     all.namespace(STATE_NAMESPACE, site);
-    all.must(system, "", "secrets", &["get", "create", "patch"]);
+    all.must(system, "", "secrets", &["get", "create", "update", "delete"]);
     all.must(system, "coordination.k8s.io", "leases", &["get", "create", "update", "patch", "delete"]);
 }
 
