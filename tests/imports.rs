@@ -2,7 +2,7 @@
 //! It reads the sources as text, so that a forbidden import is a failing test and not a matter of taste in review.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,13 @@ fn modules_import_only_what_they_may() {
 fn crates_are_named_only_where_they_may_be() {
     let problems: Vec<String> = sources().iter().flat_map(crate_problems).collect();
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// A circle of files can only be understood as a whole, and none of it can be used without all of it.
+#[test]
+fn the_files_of_app_import_in_no_circle() {
+    let circle = circle(&file_imports(&sources(), "app"));
+    assert!(circle.is_empty(), "files of src/app import each other in a circle: {}", circle.join(" -> "));
 }
 
 #[test]
@@ -384,7 +391,9 @@ fn imports(source: &Source) -> Vec<(usize, Vec<String>)> {
         let separated = |at: usize| {
             tokens.get(at).is_some_and(|one| one.is(':')) && tokens.get(at + 1).is_some_and(|one| one.is(':'))
         };
-        let head = at < 2 || !separated(at - 2);
+        // `pub(in crate::app)` says who may, and names nothing.
+        let visibility = at >= 2 && tokens[at - 1].word() == Some("in") && tokens[at - 2].is('(');
+        let head = (at < 2 || !separated(at - 2)) && !visibility;
         // The binary names the library by its name.
         let ours = token.word() == Some("crate") || (source.path == "main.rs" && token.word() == Some("windlass"));
         if head && ours && separated(at + 1) {
@@ -443,6 +452,51 @@ fn paths(tokens: &[Token], mut at: usize, prefix: &mut Vec<String>, found: &mut 
     };
     prefix.pop();
     end
+}
+
+/// Which files of a module each of its files names, by path or as `mod name;`.
+fn file_imports(sources: &[Source], module: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let files: BTreeMap<Vec<String>, &str> =
+        sources.iter().map(|source| (source.modules(), source.path.as_str())).collect();
+    let file = |path: &[String]| (1..=path.len()).rev().find_map(|end| files.get(&path[..end]).copied());
+    let ours = sources.iter().filter(|source| source.module() == module);
+    ours.map(|source| {
+        let mut named: Vec<Vec<String>> = imports(source).into_iter().map(|(_, path)| path).collect();
+        let tokens = tokens(&source.text);
+        let children = tokens.windows(3).filter(|three| three[0].word() == Some("mod") && three[2].is(';'));
+        named.extend(
+            children
+                .filter_map(|three| Some(source.modules().into_iter().chain([three[1].word()?.to_owned()]).collect())),
+        );
+        let named = named.iter().filter(|path| path[0] == module).filter_map(|path| file(path));
+        let others = named.filter(|path| *path != source.path).map(str::to_owned);
+        (source.path.clone(), others.collect())
+    })
+    .collect()
+}
+
+/// The first circle, if there is one.
+fn circle(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    fn walk(
+        file: &str,
+        edges: &BTreeMap<String, BTreeSet<String>>,
+        way: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+    ) -> Option<Vec<String>> {
+        if let Some(at) = way.iter().position(|one| one == file) {
+            return Some(way[at..].iter().cloned().chain([file.to_owned()]).collect());
+        }
+        if done.contains(file) {
+            return None;
+        }
+        way.push(file.to_owned());
+        let found = edges.get(file).into_iter().flatten().find_map(|next| walk(next, edges, way, done));
+        way.pop();
+        done.insert(file.to_owned());
+        found
+    }
+    let mut done = BTreeSet::new();
+    edges.keys().find_map(|file| walk(file, edges, &mut Vec::new(), &mut done)).unwrap_or_default()
 }
 
 // --- the scanner itself ---
@@ -519,4 +573,29 @@ fn finds_crates_and_ids_in_the_wrong_place() {
     assert_eq!(count(r#"let a = "hdfs.mkdir"; let b = "hdfs://x"; let c = "an hdfs action"; // "hdfs""#), 0);
     assert_eq!(count(r#"#[cfg(test)] mod tests { const A: &str = "hdfs"; } const B: &str = "hdfs";"#), 1);
     assert_eq!(count(r#"#[cfg(test)] use x::y; const B: &str = "hdfs";"#), 1);
+}
+
+#[test]
+fn finds_circles_however_they_are_closed() {
+    let find = |files: &[(&str, &str)]| {
+        let sources: Vec<Source> = files.iter().map(|(path, text)| source(path, text)).collect();
+        circle(&file_imports(&sources, "app"))
+    };
+    for files in [
+        [("app/a.rs", "use super::b::f;"), ("app/b.rs", "fn f() { super::a::g() }")],
+        [("app/a.rs", "use crate::app::{b};"), ("app/b.rs", "use crate::app::a::{self as x};")],
+        // By what the folder's own file gives on, and by what that says itself.
+        [("app/b/mod.rs", "mod c; pub(super) use c::f;"), ("app/b/c.rs", "use super::look;")],
+        [("app/b/mod.rs", "mod c;"), ("app/b/c.rs", "fn f() { super::look() }")],
+    ] {
+        assert_eq!(find(&files).len(), 3, "{files:?}");
+    }
+    let none = [
+        ("app/a.rs", "use super::b::f; mod tests { use super::*; }"),
+        ("app/b/mod.rs", "mod c; pub(super) use c::f;"),
+        ("app/b/c.rs", "use crate::app::d::x; use crate::model::Secret;"),
+        ("app/d.rs", "use crate::cli::Cli;"),
+        ("cli.rs", "use crate::app::Exit;"),
+    ];
+    assert_eq!(find(&none), Vec::<String>::new());
 }

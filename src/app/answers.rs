@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::answers_file::save;
 use super::exit::{Exit, Failed, OrExit as _};
-use super::install::save;
 use super::output::Output;
 use super::session;
 use crate::answers::{FileError, Given, LayerKind, example, scan_file, schema};

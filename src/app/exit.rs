@@ -32,13 +32,32 @@ pub enum Exit {
     Preflight = 11,
 }
 
-impl From<Outcome> for Exit {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Succeeded => Self::Done,
-            Outcome::Failed => Self::Failed,
-            Outcome::VerifyFailed => Self::VerifyFailed,
-            Outcome::Stopped => Self::Stopped,
+/// All that says how a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RunEnd {
+    /// How its steps went.
+    pub outcome: Outcome,
+    /// The lock was lost before it was given back.
+    pub lock_lost: bool,
+    /// The journal could not be kept to the end.
+    pub journal_lost: bool,
+    /// Steps were left out by the user's wish.
+    pub left_out: bool,
+}
+
+impl RunEnd {
+    /// The code of the first cause. What ended the run from outside comes before what it then did to the steps: those of
+    /// a run whose lock was lost or whose disk is full are stopped, fail, or happen to be done already.
+    pub(super) const fn exit(self) -> Exit {
+        match self {
+            Self { lock_lost: true, .. } => Exit::LockLost,
+            Self { journal_lost: true, .. } => Exit::Unexpected,
+            Self { outcome: Outcome::Failed, .. } => Exit::Failed,
+            Self { outcome: Outcome::Stopped, .. } => Exit::Stopped,
+            // What was left out is not installed.
+            Self { outcome: Outcome::Succeeded, left_out: true, .. } => Exit::Failed,
+            Self { outcome: Outcome::VerifyFailed, .. } => Exit::VerifyFailed,
+            Self { outcome: Outcome::Succeeded, .. } => Exit::Done,
         }
     }
 }
@@ -79,5 +98,32 @@ pub(super) trait OrExit<T> {
 impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     fn or_exit(self, exit: Exit) -> Result<T, Failed> {
         self.map_err(|error| Failed::new(exit, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every way in which a run can end has the code that `docs/exit-codes.md` gives its cause.
+    #[test]
+    fn each_cause_has_its_code() {
+        let outcomes = [Outcome::Succeeded, Outcome::Failed, Outcome::VerifyFailed, Outcome::Stopped];
+        for outcome in outcomes {
+            for (lock_lost, journal_lost, left_out) in (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0))
+            {
+                let end = RunEnd { outcome, lock_lost, journal_lost, left_out };
+                let expected = match (lock_lost, journal_lost, outcome, left_out) {
+                    (true, ..) => 10,
+                    (false, true, ..) => 1,
+                    (false, false, Outcome::Failed, _) => 5,
+                    (false, false, Outcome::Stopped, _) => 6,
+                    (false, false, Outcome::VerifyFailed, _) => 7,
+                    (false, false, Outcome::Succeeded, true) => 5,
+                    (false, false, Outcome::Succeeded, false) => 0,
+                };
+                assert_eq!(end.exit() as u8, expected, "{end:?}");
+            }
+        }
     }
 }

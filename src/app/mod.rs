@@ -1,25 +1,28 @@
 //! The composition root: from a parsed command line to drivers, renderers and an exit code.
 
 mod answers;
+mod answers_file;
+mod ask;
 mod catalog;
 mod diff;
 mod drift;
 mod exit;
 mod guided;
 mod install;
+mod install_target;
 mod journal;
-mod lock;
 mod output;
 mod preflight;
 mod registry;
 mod rollback;
+mod run;
 mod runs;
 mod session;
-mod signals;
 mod status;
 mod support;
-mod turn;
 mod uninstall;
+mod unlock;
+mod verify;
 
 pub use crate::render::tui::Aside;
 pub use exit::{Exit, Failed};
@@ -45,12 +48,13 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Install(args) => install::install(&cli.global, &args, &output).await,
         Command::Preflight(args) => preflight::preflight(&cli.global, &args, &output).await,
         Command::Plan(args) => install::plan(&cli.global, &args, &output).await,
-        Command::Verify(args) => install::verify(&cli.global, &args, &output).await,
+        Command::Verify(args) => verify::verify(&cli.global, &args, &output).await,
+        Command::Status(args) if args.watch => guided::watch(&cli.global, &args).await,
         Command::Status(args) => status::status(&cli.global, &args, &output).await,
         Command::Uninstall(args) => uninstall::uninstall(&cli.global, &args, &output).await,
         Command::Rollback(args) => rollback::rollback(&cli.global, &args, &output).await,
         Command::SupportBundle(args) => support::support(&cli.global, &args, &output).await,
-        Command::Unlock => lock::unlock(&cli.global, &output).await,
+        Command::Unlock => unlock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),
         Command::Replay(args) => guided::replay(&cli.global, &args, &output).await,
         Command::Answers(args) => answers::answers(&cli.global, &args.command, &output),

@@ -2,8 +2,10 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use crate::cli::Global;
@@ -131,6 +133,27 @@ impl Output {
     /// Asks; only where [`can_ask`](Self::can_ask).
     pub(super) fn ask(&self, question: &str) -> Result<String, Failed> {
         Ok(self.ask_or_end(question)?.unwrap_or_default())
+    }
+
+    /// The same, until `stop` is cancelled: a question that comes up in mid-run is no reason to go on with it.
+    pub(super) async fn ask_until(&self, question: &str, stop: &CancellationToken) -> Result<String, Failed> {
+        self.text(question)?;
+        let stopped = stop.clone();
+        // A read of the terminal cannot be ended, so none is begun before there is something to read.
+        let read = tokio::task::spawn_blocking(move || {
+            let stdin = io::stdin();
+            let pause = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+            while !stopped.is_cancelled() {
+                let mut watched = [PollFd::new(&stdin, PollFlags::IN)];
+                if poll(&mut watched, Some(&pause)).is_ok_and(|ready| ready > 0) {
+                    let mut answer = String::new();
+                    return stdin.read_line(&mut answer).map(|_| Some(answer.trim().to_owned()));
+                }
+            }
+            Ok(None)
+        });
+        let answer = read.await.or_exit(Exit::Unexpected)?.or_exit(Exit::Unexpected)?;
+        answer.ok_or_else(|| Failed::text(Exit::Stopped, "it was stopped before anything was changed"))
     }
 
     /// The same; `None` where the answer was the end of the input.

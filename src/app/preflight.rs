@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::exit::{Exit, Failed, OrExit as _};
-use super::install::{Begun, Prepared, unseen};
+use super::install_target::{InstallTarget, unobserved};
 use super::output::Output;
 use super::{journal, session};
 use crate::answers::{Answers, Resolved};
@@ -61,28 +61,28 @@ pub(super) async fn report(
         }
     };
     output.remark(&format!("looking at {} …", target(cluster.info())));
-    let begun = Begun::on(cluster, resolved, String::new())?;
-    findings.extend(found(&begun, helm.as_ref()).await?);
-    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+    let install = InstallTarget::on(cluster, resolved, String::new())?;
+    findings.extend(found(&install, helm.as_ref()).await?);
+    Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
 /// All that there is to find on a cluster that answered.
-pub(super) async fn on(begun: &Begun, global: &Global, waive: &[String]) -> Result<Report, Failed> {
+pub(super) async fn on(install: &InstallTarget, global: &Global, waive: &[String]) -> Result<Report, Failed> {
     let (helm, mut findings) = helm(global).await;
-    findings.extend(found(begun, helm.as_ref()).await?);
-    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+    findings.extend(found(install, helm.as_ref()).await?);
+    Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
 /// The same with what was observed already.
 pub(super) async fn seen(
-    begun: &Begun,
+    install: &InstallTarget,
     observed: &Observed,
     global: &Global,
     waive: &[String],
 ) -> Result<Report, Failed> {
     let (helm, mut findings) = helm(global).await;
-    findings.extend(look(&begun.resolved, &begun.cluster, helm.as_ref(), observed).await?);
-    Ok(Report::new(Some(begun.cluster.info().clone()), findings, waive))
+    findings.extend(look(&install.resolved, &install.cluster, helm.as_ref(), observed).await?);
+    Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
 /// Helm, or what is wrong with it.
@@ -93,21 +93,21 @@ async fn helm(global: &Global) -> (Option<Helm>, Vec<Finding>) {
     }
 }
 
-async fn found(begun: &Begun, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {
+async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {
     // Without HDFS: what is in it makes no difference here, and may take long to compare.
-    let mut observed = match observe(&begun.resolved, &begun.cluster, None).await {
+    let mut observed = match observe(&install.resolved, &install.cluster, None).await {
         // The rights that are missing are what preflight is about to tell.
         Err(error) if error.is_forbidden() => Observed::default(),
-        other => other.map_err(unseen)?,
+        other => other.map_err(unobserved)?,
     };
-    observed.hdfs = hdfs(begun, &observed).await;
-    look(&begun.resolved, &begun.cluster, helm, &observed).await
+    observed.hdfs = hdfs(install, &observed).await;
+    look(&install.resolved, &install.cluster, helm, &observed).await
 }
 
 /// Whether HDFS answers, where it is installed and ready.
-async fn hdfs(begun: &Begun, observed: &Observed) -> ObservedHdfs {
-    let (Some(hdfs), Some(access)) = (&begun.hdfs, &begun.resolved.hdfs) else { return ObservedHdfs::Absent };
-    let provider = begun.resolved.components.iter().find(|component| component.id == access.component);
+async fn hdfs(install: &InstallTarget, observed: &Observed) -> ObservedHdfs {
+    let (Some(hdfs), Some(access)) = (&install.hdfs, &install.resolved.hdfs) else { return ObservedHdfs::Absent };
+    let provider = install.resolved.components.iter().find(|component| component.id == access.component);
     let release = provider.and_then(|component| component.release.as_ref());
     let found = release.and_then(|it| observed.releases.get(&ReleaseKey::new(&it.namespace, &it.name)));
     let Some(found) = found.filter(|found| found.unready.is_empty() && found.drift.is_empty()) else {
@@ -120,41 +120,41 @@ async fn hdfs(begun: &Begun, observed: &Observed) -> ObservedHdfs {
     }
 }
 
-/// Before an install is confirmed: shows what was found. An error that was not waived ends it.
-pub(super) async fn gate(
-    prepared: &Prepared,
+/// Before an install is confirmed, and again under the lock: what there is to find with this plan. Without Helm what the
+/// charts render is left out.
+pub(super) async fn with(
+    install: &InstallTarget,
     observed: &Observed,
     helm: Option<&Helm>,
     waive: &[String],
-    output: &Output,
-) -> Result<(), Failed> {
-    let Some(resolved) = &prepared.resolved else { return Ok(()) };
-    let findings = look(resolved, &prepared.cluster, helm, observed).await?;
-    judged(&Report::new(Some(prepared.cluster.info().clone()), findings, waive), output)
+) -> Result<Report, Failed> {
+    let findings = look(&install.resolved, &install.cluster, helm, observed).await?;
+    Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
 /// In place of an observation that failed for want of a right: preflight tells all that are missing, not only the
 /// first that was met.
 pub(super) async fn instead(
     error: ObserveError,
-    begun: &Begun,
+    install: &InstallTarget,
     global: &Global,
     waive: &[String],
     output: &Output,
 ) -> Failed {
     if !error.is_forbidden() {
-        return unseen(error);
+        return unobserved(error);
     }
     let told = async {
         let helm = session::find_helm(global).await.or_exit(Exit::Unusable)?;
-        let findings = look(&begun.resolved, &begun.cluster, Some(&helm), &Observed::default()).await?;
-        judged(&Report::new(Some(begun.cluster.info().clone()), findings, waive), output)
+        let findings = look(&install.resolved, &install.cluster, Some(&helm), &Observed::default()).await?;
+        judged(&Report::new(Some(install.cluster.info().clone()), findings, waive), output)
     };
     // Waived or not, nothing can be planned without having looked.
-    told.await.err().unwrap_or_else(|| unseen(error))
+    told.await.err().unwrap_or_else(|| unobserved(error))
 }
 
-fn judged(report: &Report, output: &Output) -> Result<(), Failed> {
+/// Shows what was found, if anything. An error that was not waived is one.
+pub(super) fn judged(report: &Report, output: &Output) -> Result<(), Failed> {
     if report.findings.is_empty() {
         return Ok(());
     }

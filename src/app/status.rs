@@ -19,11 +19,7 @@ const UNFINISHED: &str = "its install was not finished: `windlass install` goes 
 
 /// Shows what is installed and how it is.
 pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) -> Result<Exit, Failed> {
-    let global = &Global { silent: args.watch, ..global.clone() };
     let cluster = session::connect(global).await?;
-    if args.watch {
-        return super::guided::watch(global, args, &cluster).await;
-    }
     let (report, healthy) = report(global, args, &cluster).await?;
     if output.json {
         output.value(&report)?;

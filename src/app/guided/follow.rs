@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::world::{World, pod_row};
 use crate::driver::kube::Cluster;
 use crate::model::cluster::{PodState, ReleaseKey};
 use crate::plan::{Plan, Step};
-use crate::render::tui::News;
+use crate::render::tui::{News, PodRow};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -51,14 +51,21 @@ struct Seen {
     events: BTreeSet<String>,
 }
 
-/// Looks until it is ended.
-pub(super) async fn follow(world: World, cluster: Cluster, places: Places) {
+/// Looks until it is ended. `looked_at` gives the step whose logs are wanted.
+pub(super) async fn follow(
+    cluster: Cluster,
+    places: Places,
+    looked_at: impl Fn() -> Option<String>,
+    news: UnboundedSender<News>,
+) {
+    // Who has left does not want to know.
+    let tell = |told| drop(news.send(told));
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     loop {
         let lists = places.namespaces.iter().map(|namespace| cluster.pods(namespace, ""));
         // What cannot be seen now is looked for again.
         let pods: Vec<PodState> = join_all(lists).await.into_iter().flatten().flatten().collect();
-        if let Some(step) = world.looked_at()
+        if let Some(step) = looked_at()
             && let Some(key) = places.releases.get(&step)
         {
             let seen = seen.entry(step.clone()).or_default();
@@ -68,11 +75,24 @@ pub(super) async fn follow(world: World, cluster: Cluster, places: Places) {
                 lines.extend(logs(&cluster, pod, seen).await);
             }
             if !lines.is_empty() {
-                world.tell(News::Lines(step, lines));
+                tell(News::Lines(step, lines));
             }
         }
-        world.tell(News::Pods(pods.into_iter().map(pod_row).collect()));
+        tell(News::Pods(pods.into_iter().map(pod_row).collect()));
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A pod as the screens show it.
+pub(super) fn pod_row(pod: PodState) -> PodRow {
+    let reason = pod.containers.iter().find_map(|container| container.reason.clone());
+    PodRow {
+        ready: (pod.containers.iter().filter(|container| container.ready).count(), pod.containers.len()),
+        restarts: pod.containers.iter().map(|container| container.restarts).sum(),
+        reason: reason.filter(|_| !pod.ready).unwrap_or_default(),
+        namespace: pod.namespace,
+        name: pod.name,
+        phase: pod.phase,
     }
 }
 

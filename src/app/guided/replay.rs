@@ -8,6 +8,7 @@ use crossterm::event::Event as TerminalEvent;
 use jiff::Timestamp;
 
 use super::inputs::{Heard, Inputs, Kind};
+use super::terminal::{look, possible};
 use crate::answers::Given;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
@@ -36,7 +37,7 @@ pub(in crate::app) async fn replay(global: &Global, args: &ReplayArgs, output: &
             .or_exit(Exit::BadInput)?;
         return Ok(Exit::Done);
     }
-    if !super::possible(global) {
+    if !possible(global) {
         let text = format!("there is no terminal to replay on: `windlass runs {}` tells the same in lines", args.run);
         return Err(Failed::text(Exit::Missing, text));
     }
@@ -72,7 +73,7 @@ fn events(run: &str) -> Result<Vec<Envelope>, Failed> {
 
 fn state(global: &Global, ascii: bool, size: (u16, u16)) -> Result<State, Failed> {
     let catalog = Arc::new(session::load_catalog(global)?);
-    let look = super::look(global, ascii);
+    let look = look(global, ascii);
     let mut state = State::new(look, size, catalog, Given::default(), |_| false).map_err(session::wrong)?;
     let mut run = RunView::new(Default::default(), None);
     run.recorded = true;

@@ -6,9 +6,12 @@ use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::apart::apart;
+use super::follow::pod_row;
 use super::inputs::{Heard, Inputs, Kind};
-use super::world::pod_row;
+use super::terminal::{look, possible};
 use crate::app::exit::{Exit, Failed, OrExit as _};
+use crate::app::session;
 use crate::app::status::report;
 use crate::cli::{Global, StatusArgs};
 use crate::driver::kube::Cluster;
@@ -21,18 +24,21 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What one look gave.
 type Looked = Result<(StatusReport, Vec<PodRow>), Failed>;
 
-pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs, cluster: &Cluster) -> Result<Exit, Failed> {
-    if !super::possible(global) {
+/// Shows the status again and again, until it is left.
+pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs) -> Result<Exit, Failed> {
+    let global = &Global { silent: true, ..global.clone() };
+    let cluster = &session::connect(global).await?;
+    if !possible(global) {
         let text = "there is no terminal to watch on: `windlass status` looks once";
         return Err(Failed::text(Exit::Missing, text));
     }
-    let mut watched = Watch::new(super::look(global, false));
+    let mut watched = Watch::new(look(global, false));
     let (mut inputs, mut again) = (Inputs::new(), false);
     let mut tui = Tui::enter().or_exit(Exit::Unexpected)?;
     let closed = CancellationToken::new();
     let _close = closed.clone().drop_guard();
     let (told, mut news) = mpsc::channel::<Looked>(1);
-    look(&closed, &told, global, args, cluster);
+    report_once(&closed, &told, global, args, cluster);
     loop {
         tui.draw_watch(&watched).or_exit(Exit::Unexpected)?;
         tokio::select! {
@@ -48,7 +54,7 @@ pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs, cluster: &
             }
             () = tokio::time::sleep(PAUSE), if again => {
                 again = false;
-                look(&closed, &told, global, args, cluster);
+                report_once(&closed, &told, global, args, cluster);
             }
             heard = inputs.next() => match heard {
                 Heard::Terminal(TerminalEvent::Key(key)) => match command(key) {
@@ -56,7 +62,7 @@ pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs, cluster: &
                     Some(Command::Suspend) => tui.suspend().or_exit(Exit::Unexpected)?,
                     Some(Command::Again) if again => {
                         again = false;
-                        look(&closed, &told, global, args, cluster);
+                        report_once(&closed, &told, global, args, cluster);
                     }
                     Some(command) => {
                         watched.scroll(command, tui.size().or_exit(Exit::Unexpected)?);
@@ -73,7 +79,7 @@ pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs, cluster: &
 }
 
 /// Looks once, apart from the screen.
-fn look(
+fn report_once(
     closed: &CancellationToken,
     told: &mpsc::Sender<Looked>,
     global: &Global,
@@ -81,7 +87,7 @@ fn look(
     cluster: &Cluster,
 ) {
     let (told, global, args, cluster) = (told.clone(), global.clone(), args.clone(), cluster.clone());
-    super::world::apart(closed, move || async move {
+    apart(closed, move || async move {
         let looked = async {
             let (report, _) = report(&global, &args, &cluster).await?;
             let mut namespaces: Vec<&str> =

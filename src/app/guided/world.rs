@@ -5,25 +5,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::apart::apart;
 use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
+use super::run::ScreenRequest;
 use crate::answers::{Answer, Answers, Draft, Given, recorded, resolve};
 use crate::app::exit::{Exit, Failed, OrExit as _};
-use crate::app::install::{self, Begun};
+use crate::app::install::InstallRequest;
+use crate::app::install_target::{InstallTarget, unobserved};
 use crate::app::output::Output;
-use crate::app::turn::Turn;
-use crate::app::{diff, preflight, session, status};
+use crate::app::run::{Turn, carry_out, reason_to_refuse};
+use crate::app::{answers_file, diff, preflight, session, status};
 use crate::catalog::{Catalog, Kind};
 use crate::cli::{Global, GuideArgs, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::model::cluster::PodState;
 use crate::model::preflight::Report;
-use crate::plan::{self, Plan};
-use crate::render::tui::{Connected, Intent, News, Planned, PodRow, RunView};
+use crate::plan::{self, Plan, downgrades};
+use crate::render::tui::{Connected, Intent, News, Planned};
 
 /// The cluster that was chosen, and how it is meant.
 #[derive(Clone)]
@@ -85,15 +87,6 @@ impl Asked {
     }
 }
 
-/// What is to be run.
-struct Wish {
-    given: Given,
-    waived: Vec<String>,
-    without: Vec<String>,
-    before: Option<String>,
-    agreed: Option<Box<Plan>>,
-}
-
 impl World {
     pub(super) fn new(
         global: &Global,
@@ -120,10 +113,6 @@ impl World {
     }
 
     /// The step whose logs are looked at.
-    pub(super) fn looked_at(&self) -> Option<String> {
-        self.shared().looked_at.clone()
-    }
-
     /// The answers file that was written from here.
     pub(super) fn wrote(&self) -> Option<PathBuf> {
         self.shared().wrote.clone()
@@ -228,7 +217,6 @@ impl World {
                 });
             }
             Intent::Run { given, waived, without, before, agreed } => {
-                let wish = Wish { given, waived, without, before, agreed };
                 let cancel = CancellationToken::new();
                 let number = {
                     let mut shared = self.shared();
@@ -236,7 +224,7 @@ impl World {
                     shared.runs.again()
                 };
                 let work = move || async move {
-                    let ended = world.run(wish, cancel).await;
+                    let ended = world.run(&given, &waived, (without, before, agreed), cancel).await;
                     let mut shared = world.shared();
                     if shared.runs.is_last(number) {
                         shared.running = None;
@@ -314,26 +302,60 @@ impl World {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = filled(&self.catalog, given.draft(&self.catalog).map_err(session::wrong)?);
         let resolved = resolve(&self.catalog, &answers).or_exit(Exit::BadInput)?;
-        let begun = Begun::on(cluster, resolved, String::new())?;
-        preflight::on(&begun, &global, waived).await
+        let target = InstallTarget::on(cluster, resolved, String::new())?;
+        preflight::on(&target, &global, waived).await
     }
 
-    fn begin(&self, given: &Given) -> Result<(Global, Begun), Failed> {
+    fn target(&self, given: &Given) -> Result<(Global, InstallTarget), Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
         let resolved = session::resolved(&self.catalog, &answers)?;
         let text = recorded(&self.catalog, &answers).or_exit(Exit::Unexpected)?;
-        Ok((global, Begun::on(cluster, resolved, text)?))
+        Ok((global, InstallTarget::on(cluster, resolved, text)?))
     }
 
     async fn plan(&self, given: &Given, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
-        let (global, begun) = self.begin(given)?;
-        let observed = begun.look().await.map_err(install::unseen)?;
-        let diffs = diff::diffs(&begun.resolved, &observed, &begun.cluster, &global).await?;
-        let report = preflight::seen(&begun, &observed, &global, waived).await?;
-        let prepared = begun.planned(&observed, !self.args.no_verify);
-        let refused = install::refused(&prepared.downgrades);
-        Ok((Box::new(Planned { plan: prepared.plan, diffs, refused }), report))
+        let (global, target) = self.target(given)?;
+        let observed = target.observe().await.map_err(unobserved)?;
+        let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
+        let report = preflight::seen(&target, &observed, &global, waived).await?;
+        let plan = plan::plan(&target.resolved, &observed, !self.args.no_verify);
+        let refused = reason_to_refuse(&downgrades(&target.resolved, observed.state.as_ref()));
+        Ok((Box::new(Planned { plan, diffs, refused }), report))
+    }
+
+    /// Runs an install that was agreed to; `agreed` is the plan that was shown.
+    async fn run(
+        &self,
+        given: &Given,
+        waived: &[String],
+        (without, before, agreed): (Vec<String>, Option<String>, Option<Box<Plan>>),
+        cancel: CancellationToken,
+    ) -> Result<Exit, Failed> {
+        let (global, target) = self.target(given)?;
+        let install = InstallRequest {
+            target,
+            global: &global,
+            output: &self.output,
+            verify: !self.args.no_verify,
+            waive: waived,
+            allow_downgrade: false,
+            diff: false,
+            save_answers: None,
+        };
+        let follow = |cluster, places| self.follow(cluster, places);
+        let request = ScreenRequest { install, without, before, agreed, news: self.news.clone(), follow };
+        carry_out(&request, None, &Turn::watched(cancel)?, &global, &self.output).await
+    }
+
+    /// Looks at the pods of a run. What failed is looked at after it, too, until the next begins.
+    fn follow(&self, cluster: Cluster, places: Places) {
+        let world = self.clone();
+        let follower = follow(cluster, places, move || world.shared().looked_at.clone(), self.news.clone());
+        let follower = tokio::spawn(follower).abort_handle();
+        if let Some(last) = self.shared().follower.replace(follower) {
+            last.abort();
+        }
     }
 
     async fn registry(&self, given: &Given) -> Result<String, Failed> {
@@ -355,97 +377,10 @@ impl World {
         if let Some(old) = &old {
             std::fs::rename(path, old).map_err(|error| vec![format!("failed to keep {}: {error}", old.display())])?;
         }
-        install::save_over(path, &text).map_err(|failed| failed.chain())?;
+        answers_file::save_over(path, &text).map_err(|failed| failed.chain())?;
         shared.wrote = Some(path.to_owned());
         Ok((path.to_owned(), old))
     }
-
-    async fn run(&self, wish: Wish, cancel: CancellationToken) -> Result<Exit, Failed> {
-        let (global, begun) = self.begin(&wish.given)?;
-        let cluster = begun.cluster.clone();
-        let output = &*self.output;
-        let turn = Turn::watched("install", cancel)?.locked(&cluster, output).await?;
-        let prepared = async {
-            // Under the lock: another run may have ended since the plan was shown.
-            let observed = begun.look().await.map_err(install::unseen)?;
-            let report = preflight::seen(&begun, &observed, &global, &wish.waived).await?;
-            let mut prepared = begun.planned(&observed, !self.args.no_verify);
-            if let Some(why) = install::refused(&prepared.downgrades) {
-                return Err(Failed::text(Exit::Refused, why));
-            }
-            let agreed = wish.agreed.as_ref();
-            if let Some(more) = agreed.and_then(|agreed| plan::beyond(&prepared.plan, agreed, wish.before.is_some())) {
-                let text =
-                    format!("the cluster has changed since the plan was shown, which did not have: {}", more.title);
-                self.tell(News::Outdated);
-                return Err(Failed::text(Exit::Refused, text));
-            }
-            if report.errors > 0 {
-                let ids: Vec<&str> = report.findings.iter().filter(|one| !one.waived).map(|one| one.id).collect();
-                return Err(Failed::text(Exit::Preflight, format!("preflight found {}", ids.join(", "))));
-            }
-            if turn.cancel.is_cancelled() {
-                return Err(Failed::text(Exit::Stopped, "it was stopped before anything was done"));
-            }
-            let part = plan::without(&prepared.plan, &wish.without);
-            let whole = std::mem::replace(&mut prepared.plan, part);
-            let gone = |action: &&plan::Action| {
-                action.change != plan::Change::Nothing && prepared.plan.get(&action.id).is_none()
-            };
-            let left_out: Vec<String> = whole.actions.iter().filter(gone).map(|action| action.title.clone()).collect();
-            prepared.follows.clone_from(&wish.before);
-            let helm = match install::sends(&prepared.plan) {
-                true => Some(session::helm(&global, &prepared.cluster).await?),
-                false => None,
-            };
-            Ok((prepared, helm, left_out))
-        };
-        let (prepared, helm, left_out) = match prepared.await {
-            Ok(prepared) => prepared,
-            Err(failed) => {
-                turn.end().await;
-                return Err(failed);
-            }
-        };
-        let deadlines =
-            prepared.plan.actions.iter().map(|action| (action.id.clone(), action.deadline_seconds)).collect();
-        let mut view = RunView::new(deadlines, wish.before);
-        view.without = wish.without;
-        let whole = left_out.is_empty();
-        view.left_out = left_out;
-        self.tell(News::Begun(Box::new(view)));
-        // What failed is looked at after the run, too.
-        let follower = tokio::spawn(follow(self.clone(), cluster, Places::new(&prepared.plan))).abort_handle();
-        if let Some(last) = self.shared().follower.replace(follower) {
-            last.abort();
-        }
-        let exit = install::execute(prepared, helm, turn, &global, output).await?;
-        // What was left out is not installed.
-        Ok(if exit == Exit::Done && !whole { Exit::Failed } else { exit })
-    }
-}
-
-/// A pod as the screens show it.
-pub(super) fn pod_row(pod: PodState) -> PodRow {
-    let reason = pod.containers.iter().find_map(|container| container.reason.clone());
-    PodRow {
-        ready: (pod.containers.iter().filter(|container| container.ready).count(), pod.containers.len()),
-        restarts: pod.containers.iter().map(|container| container.restarts).sum(),
-        reason: reason.filter(|_| !pod.ready).unwrap_or_default(),
-        namespace: pod.namespace,
-        name: pod.name,
-        phase: pod.phase,
-    }
-}
-
-/// Runs a future on a thread of its own, so that nothing that takes its time keeps a frame waiting, until it is closed.
-/// What it spawns runs with everything else.
-pub(super) fn apart<F: Future<Output = ()>>(
-    closed: &CancellationToken,
-    make: impl FnOnce() -> F + Send + 'static,
-) -> JoinHandle<()> {
-    let (runtime, closed) = (tokio::runtime::Handle::current(), closed.clone());
-    tokio::task::spawn_blocking(move || runtime.block_on(closed.run_until_cancelled(make())).unwrap_or_default())
 }
 
 /// Answers in which something stands for what is still missing.

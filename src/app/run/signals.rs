@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::exit::Exit;
+use crate::app::exit::Exit;
 
 /// Watches for signals until the guard is dropped. `private` is removed when a second signal ends the process: it holds
 /// the kubeconfig.

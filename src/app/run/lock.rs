@@ -1,15 +1,16 @@
 //! One operator at a time: the lock is taken before the first write, renewed while the run lasts, and given back.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::exit::{Exit, Failed, OrExit as _};
-use super::output::Output;
-use super::session;
-use crate::cli::Global;
+use super::turn::Turn;
+use crate::app::exit::{Exit, Failed, OrExit as _};
+use crate::app::output::Output;
 use crate::driver::kube::Cluster;
 use crate::driver::process::{own_process, still_runs};
 use crate::model::lock::{Holder, LOCK_LASTS, Lock, Standing};
@@ -25,29 +26,52 @@ const MARGIN: Duration = Duration::from_secs(5);
 const RENEW_AGAIN: Duration = Duration::from_secs(2);
 
 /// How often two who want it at the same time may be in each other's way, or the API server out of reach.
-const TRIES: u32 = 8;
+pub(in crate::app) const TRIES: u32 = 8;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A lock that is held.
+/// How long it may take to give it back; what takes longer expires.
+const GIVE_BACK: Duration = Duration::from_secs(10);
+
+/// A lock that is held. It is given back when this goes out of scope, whatever the reason; [`under`] waits for that.
 pub(super) struct Held {
-    cluster: Cluster,
-    keeper: tokio::task::JoinHandle<Lock>,
-    stop: CancellationToken,
+    keeper: tokio::task::JoinHandle<()>,
+    _stop: DropGuard,
     /// Why it was lost, once it was.
     lost: Arc<OnceLock<String>>,
     /// The lock that was taken over, if there was one.
     pub took_over: Option<(Lock, Standing)>,
 }
 
-/// Takes the lock for a run. `cancel` is cancelled when it is lost.
-pub(super) async fn take(
+/// Does `work` under the lock of a cluster. The lock is given back however that ends: done, failed, stopped, or by a
+/// panic. Besides what the work gives: why the lock was lost in the middle of it, if it was, and then an error of the
+/// work is told as that. A loss stops the turn.
+pub(super) async fn under<T>(
     cluster: &Cluster,
     command: &str,
-    run: &str,
-    cancel: &CancellationToken,
-) -> Result<Held, Failed> {
+    turn: &Turn,
+    output: &Output,
+    work: impl AsyncFnOnce(&Held) -> Result<T, Failed>,
+) -> Result<(T, Option<String>), Failed> {
+    let held = take(cluster, command, &turn.run, &turn.cancel).await?;
+    if let Some((old, standing)) = &held.took_over {
+        output.remark(&taken_over(old, *standing));
+    }
+    let ended = AssertUnwindSafe(work(&held)).catch_unwind().await;
+    let lost = held.give_back().await;
+    match (ended, lost) {
+        (Ok(Ok(value)), lost) => Ok((value, lost)),
+        (Ok(Err(failed)), None) => Err(failed),
+        (Ok(Err(failed)), Some(why)) => {
+            Err(Failed::new(Exit::LockLost, failed.error.context(format!("the lock was lost: {why}"))))
+        }
+        (Err(panic), _) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// Takes the lock for a run. `cancel` is cancelled when it is lost.
+async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &CancellationToken) -> Result<Held, Failed> {
     let process = own_process().or_exit(Exit::Unexpected)?;
     let holder = Holder { who: who(), command: command.to_owned(), run: run.to_owned(), process };
     let ahead = cluster.clock_ahead().await.or_exit(Exit::Unusable)?;
@@ -59,7 +83,7 @@ pub(super) async fn take(
         let ours = old.as_ref().is_some_and(|old| old.run == run);
         let standing = old.as_ref().filter(|_| !ours).map(|old| old.standing(now, still_runs));
         if let (Some(old), Some(Standing::Held)) = (&old, standing) {
-            return Err(Failed::text(Exit::Locked, locked(old, cluster, now)));
+            return Err(Failed::text(Exit::Locked, locked_by(old, cluster, now)));
         }
         if !ours {
             took_over = old.clone().zip(standing);
@@ -80,7 +104,7 @@ pub(super) async fn take(
         let (stop, lost) = (CancellationToken::new(), Arc::new(OnceLock::new()));
         let keeper = keep(cluster.clone(), lock, ahead, stop.clone(), cancel.clone(), lost.clone());
         let keeper = tokio::spawn(keeper);
-        return Ok(Held { cluster: cluster.clone(), keeper, stop, lost, took_over });
+        return Ok(Held { keeper, _stop: stop.drop_guard(), lost, took_over });
     }
     if let Some(error) = trouble {
         return Err(Failed::new(Exit::Unusable, error));
@@ -95,19 +119,18 @@ impl Held {
         self.lost.get().map(String::as_str)
     }
 
-    /// Gives it back. What cannot be given back expires.
-    pub(super) async fn give_back(self) {
-        self.stop.cancel();
-        if let Ok(lock) = self.keeper.await
-            && self.lost.get().is_none()
-        {
-            let _ = self.cluster.drop_lock(&lock).await;
-        }
+    /// Gives it back and waits for that; says why it was lost before, if it was.
+    async fn give_back(self) -> Option<String> {
+        let Self { keeper, _stop: stop, lost, .. } = self;
+        drop(stop);
+        // Of a keeper that has failed, the lock expires.
+        let _ = keeper.await;
+        lost.get().cloned()
     }
 }
 
 /// What is said of a lock that was taken over.
-pub(super) fn taken_over(old: &Lock, standing: Standing) -> String {
+fn taken_over(old: &Lock, standing: Standing) -> String {
     match standing {
         Standing::Dead => format!("taking over the lock of {old}, whose process on this machine is gone"),
         _ => {
@@ -117,7 +140,8 @@ pub(super) fn taken_over(old: &Lock, standing: Standing) -> String {
     }
 }
 
-fn locked(lock: &Lock, cluster: &Cluster, now: Timestamp) -> String {
+/// What is said of a lock that keeps us out.
+pub(in crate::app) fn locked_by(lock: &Lock, cluster: &Cluster, now: Timestamp) -> String {
     let renewed = lock.renewed.map(|time| format!(", renewed {} s ago", (now - time).get_seconds().max(0)));
     format!(
         "{} is locked by {lock}{}; wait for that run to end, or, if it is gone, `windlass unlock`",
@@ -136,7 +160,7 @@ fn who() -> String {
     format!("{}@{}", user.as_deref().unwrap_or("somebody"), host.trim())
 }
 
-/// Renews until told to stop; gives the lock as it is then.
+/// Renews until told to stop, and gives the lock back then.
 async fn keep(
     cluster: Cluster,
     mut lock: Lock,
@@ -144,12 +168,15 @@ async fn keep(
     stop: CancellationToken,
     cancel: CancellationToken,
     lost: Arc<OnceLock<String>>,
-) -> Lock {
+) {
     let (mut good, mut every) = (SystemTime::now(), RENEW_EVERY);
     let why = loop {
         let left = (LOCK_LASTS - MARGIN).saturating_sub(since(good));
         tokio::select! {
-            () = stop.cancelled() => return lock,
+            () = stop.cancelled() => {
+                let _ = tokio::time::timeout(GIVE_BACK, cluster.drop_lock(&lock)).await;
+                return;
+            }
             () = tokio::time::sleep(every.min(left)) => {}
         }
         let before = SystemTime::now();
@@ -166,54 +193,8 @@ async fn keep(
     // Nobody else sets it.
     let _ = lost.set(why);
     cancel.cancel();
-    lock
 }
 
 fn since(time: SystemTime) -> Duration {
     time.elapsed().unwrap_or_default()
-}
-
-/// `windlass unlock`: takes the lock from whoever holds it.
-pub(super) async fn unlock(global: &Global, output: &Output) -> Result<Exit, Failed> {
-    let cluster = session::connect(global).await?;
-    let Some(mut lock) = cluster.lock().await.or_exit(Exit::Unusable)? else {
-        return said(output, &format!("nothing to do: {} is not locked\n", target(cluster.info())), false);
-    };
-    let now = Timestamp::now() + cluster.clock_ahead().await.or_exit(Exit::Unusable)?;
-    let works = lock.standing(now, still_runs) == Standing::Held;
-    if !global.yes {
-        if !output.can_ask() {
-            let text = format!("{}; to take it away all the same, add --yes", locked(&lock, &cluster, now));
-            return Err(Failed::text(Exit::Missing, text));
-        }
-        let warning = if works { "\nthat run is still at work, and would stop" } else { "" };
-        let question = format!("{} is locked by {lock}{warning}\nunlock it? [y/N] ", target(cluster.info()));
-        if !super::install::is_yes(&output.ask(&question)?) {
-            return Err(Failed::text(Exit::Refused, "nothing was changed"));
-        }
-    }
-    let run = lock.run.clone();
-    for _ in 0..TRIES {
-        if cluster.drop_lock(&lock).await.or_exit(Exit::Unusable)? {
-            return said(output, &format!("unlocked; it was locked by {lock}\n"), true);
-        }
-        match cluster.lock().await.or_exit(Exit::Unusable)? {
-            None => return said(output, "the lock is gone already\n", false),
-            // It was renewed meanwhile: the run that consent was given for is at work.
-            Some(found) if found.run == run => lock = found,
-            Some(found) => {
-                return Err(Failed::text(Exit::Locked, format!("another run has taken the lock: {found}")));
-            }
-        }
-    }
-    Err(Failed::text(Exit::Locked, format!("the lock of {lock} changes faster than it can be removed; run it again")))
-}
-
-fn said(output: &Output, text: &str, unlocked: bool) -> Result<Exit, Failed> {
-    if output.json {
-        output.value(&serde_json::json!({"unlocked": unlocked}))?;
-    } else {
-        output.text(text)?;
-    }
-    Ok(Exit::Done)
 }

@@ -1,0 +1,76 @@
+//! An install that was agreed to on the screens.
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use super::follow::Places;
+use crate::app::exit::{Exit, Failed};
+use crate::app::install::InstallRequest;
+use crate::app::run::{PreparedRun, RunRequest};
+use crate::driver::kube::Cluster;
+use crate::plan::{Action, Change, Plan, beyond, without};
+use crate::render::tui::{News, RunView};
+
+/// The install, and what was agreed to.
+pub(super) struct ScreenRequest<'a, F> {
+    pub install: InstallRequest<'a>,
+    /// Steps that are left out, with what needs them.
+    pub without: Vec<String>,
+    /// The run that it follows, if any.
+    pub before: Option<String>,
+    /// The plan that was shown.
+    pub agreed: Option<Box<Plan>>,
+    pub news: UnboundedSender<News>,
+    /// Looks at the pods of the run that begins.
+    pub follow: F,
+}
+
+impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
+    const COMMAND: &'static str = InstallRequest::COMMAND;
+
+    fn cluster(&self) -> &Cluster {
+        self.install.cluster()
+    }
+
+    async fn prepare(&self) -> Result<PreparedRun, Failed> {
+        let mut prepared = self.install.prepare().await?;
+        let part = without(&prepared.plan, &self.without);
+        let whole = std::mem::replace(&mut prepared.plan, part);
+        let gone = |action: &&Action| action.change != Change::Nothing && prepared.plan.get(&action.id).is_none();
+        prepared.left_out = whole.actions.iter().filter(gone).map(|action| action.title.clone()).collect();
+        prepared.follows.clone_from(&self.before);
+        Ok(prepared)
+    }
+
+    /// It was given on the review, to the plan that was shown there. That may shrink; for more nobody was asked.
+    async fn agree(&self, prepared: &PreparedRun, _stop: &CancellationToken) -> Result<(), Failed> {
+        let agreed = self.agreed.as_ref();
+        let Some(more) = agreed.and_then(|agreed| beyond(&prepared.plan, agreed, self.before.is_some())) else {
+            return Ok(());
+        };
+        let text = format!("the cluster has changed since the plan was shown, which did not have: {}", more.title);
+        self.tell(News::Outdated);
+        Err(Failed::text(Exit::Refused, text))
+    }
+
+    fn nothing_to_do(&self) -> String {
+        self.install.nothing_to_do()
+    }
+
+    fn begins(&self, prepared: &PreparedRun) {
+        let deadlines =
+            prepared.plan.actions.iter().map(|action| (action.id.clone(), action.deadline_seconds)).collect();
+        let mut view = RunView::new(deadlines, self.before.clone());
+        view.without.clone_from(&self.without);
+        view.left_out.clone_from(&prepared.left_out);
+        self.tell(News::Begun(Box::new(view)));
+        (self.follow)(self.cluster().clone(), Places::new(&prepared.plan));
+    }
+}
+
+impl<F> ScreenRequest<'_, F> {
+    fn tell(&self, news: News) {
+        // With the screens gone there is nobody to tell.
+        let _ = self.news.send(news);
+    }
+}

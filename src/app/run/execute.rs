@@ -1,0 +1,147 @@
+//! Runs a plan, shows it, keeps its journal, remembers its proofs, and sums up.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::lock::Held;
+use super::proofs::remember_proofs;
+use super::request::{PreparedRun, RunRequest};
+use super::summary::extras;
+use super::turn::Turn;
+use crate::app::exit::{Exit, Failed, OrExit as _, RunEnd};
+use crate::app::journal::{self, Journal};
+use crate::app::output::{Output, Renderer};
+use crate::cli::Global;
+use crate::driver::kube::Cluster;
+use crate::engine::{self, RunInfo, World};
+use crate::event::{Listener, Outcome, RunState, Status, channel};
+use crate::model::cluster::ReadyPolicy;
+use crate::plan::Plan;
+
+/// A run that has come to its end.
+pub(super) struct Ended {
+    outcome: Outcome,
+    state: RunState,
+    /// Why the journal could not be kept to the end, if so.
+    trouble: Option<String>,
+    /// Components of which a step failed.
+    failed: BTreeSet<String>,
+    left_out: bool,
+    run_dir: Option<PathBuf>,
+}
+
+/// Runs what was prepared, under the lock if it changes anything.
+pub(super) async fn execute<R: RunRequest>(
+    cluster: &Cluster,
+    prepared: PreparedRun,
+    held: Option<&Held>,
+    turn: &Turn,
+    output: &Output,
+) -> Result<Ended, Failed> {
+    let PreparedRun { plan, resolved, tunnels, hdfs, helm, answers, follows, left_out, .. } = prepared;
+    let run = turn.run.clone();
+    let journal = plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose()?;
+    let run_dir = journal.as_ref().map(|journal| journal.folder.clone());
+    let charts = resolved.iter().flat_map(|resolved| &resolved.components).filter_map(|component| {
+        component.release.as_ref().map(|release| (release.chart_digest.clone(), release.chart.clone()))
+    });
+    let world = Arc::new(World {
+        cluster: cluster.clone(),
+        tunnels,
+        helm,
+        hdfs,
+        charts: charts.collect(),
+        policy: ReadyPolicy::default(),
+        locked: held.is_some(),
+        took_over: held.and_then(|held| held.took_over.clone()),
+        begun: std::sync::Mutex::default(),
+        records: plan.records(),
+        run: run.clone(),
+        uploads: tokio::sync::Mutex::default(),
+        state: tokio::sync::Mutex::default(),
+    });
+    let (events, listener) = channel();
+    let info = RunInfo { run, command: R::COMMAND.to_owned(), follows, cluster: cluster.info().clone() };
+    let shown = tokio::spawn(show(listener, output.renderer(), journal, turn.cancel.clone()));
+    let outcome = engine::run(&plan, info, world.clone(), events, turn.cancel.clone()).await;
+    let (state, trouble) = shown.await.or_exit(Exit::Unexpected)?;
+    // Under a lock that was lost another may write.
+    if held.is_none_or(|held| held.lost().is_none()) {
+        remember_proofs(&world, &plan, &state, output).await;
+    }
+    let failed = plan.actions.iter().filter(|action| {
+        matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Failed { .. }))
+    });
+    let failed = failed.map(|action| action.component.clone()).collect();
+    Ok(Ended { outcome, state, trouble, failed, left_out: !left_out.is_empty(), run_dir })
+}
+
+/// Says how a run ended, and gives its exit code. `lost` is why its lock was lost, if it was.
+pub(super) async fn finish<R: RunRequest>(
+    ended: Ended,
+    lost: Option<String>,
+    request: &R,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Failed> {
+    let Ended { outcome, state, trouble, failed, left_out, run_dir } = ended;
+    let exit = RunEnd { outcome, lock_lost: lost.is_some(), journal_lost: trouble.is_some(), left_out }.exit();
+    let lost = lost.map(|why| format!("the lock was lost in mid-run, so the run was stopped: {why}"));
+    for trouble in lost.iter().chain(&trouble) {
+        output.remark(&format!("warning: {trouble}"));
+    }
+    if !output.json {
+        let extras = extras(request.cluster(), global, (R::COMMAND, exit), &failed, run_dir.as_deref()).await;
+        output.ended(&state, extras, exit, lost.or(trouble))?;
+    }
+    if exit == Exit::Done {
+        request.done();
+    }
+    Ok(exit)
+}
+
+fn open_journal(run: &str, plan: &Plan, answers: Option<&str>) -> Result<Journal, Failed> {
+    let root = journal::root().or_exit(Exit::Unexpected)?;
+    // As `windlass plan --json` prints it: what was done can be compared with what would be done.
+    let plan = serde_json::to_string(plan).or_exit(Exit::Unexpected)? + "\n";
+    Journal::new(run, &plan, answers)
+        .map_err(|error| anyhow::Error::new(error).context(format!("failed to keep a journal in {}", root.display())))
+        .or_exit(Exit::Unexpected)
+}
+
+/// Takes in events until the last one is there: reduces, keeps and shows them. A full disk stops the run in order.
+async fn show(
+    mut listener: Listener,
+    mut renderer: Renderer,
+    mut journal: Option<Journal>,
+    cancel: CancellationToken,
+) -> (RunState, Option<String>) {
+    let mut state = RunState::default();
+    let mut trouble = None;
+    let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut heard = true;
+    loop {
+        tokio::select! {
+            event = listener.next() => {
+                let Some(event) = event else { break };
+                state.apply(&event);
+                if let Some(Err(error)) = journal.as_mut().map(|journal| journal.event(&event)) {
+                    trouble = Some(format!("the journal cannot be written any more, the run was stopped: {error}"));
+                    journal = None;
+                    cancel.cancel();
+                }
+                // A closed pipe (`| head`) ends the showing and not the run.
+                heard = heard && renderer.event(&event, &state).is_ok();
+            }
+            _ = ticks.tick() => {
+                heard = heard && renderer.tick(&state).is_ok();
+            }
+        }
+    }
+    renderer.clear();
+    (state, trouble)
+}

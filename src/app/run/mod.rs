@@ -1,0 +1,15 @@
+//! The one way in which plans are run: lock, observe, plan, preflight, downgrades, agreement, run, record.
+
+mod execute;
+mod lock;
+mod proofs;
+mod request;
+mod sequence;
+mod signals;
+mod summary;
+mod turn;
+
+pub(super) use lock::{TRIES, locked_by};
+pub(super) use request::{PreparedRun, RunRequest, needs_helm, reason_to_refuse};
+pub(super) use sequence::{carry_out, run};
+pub(super) use turn::Turn;

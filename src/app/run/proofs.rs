@@ -1,0 +1,44 @@
+//! What a run has proven, for the record.
+
+use std::collections::BTreeMap;
+
+use crate::app::output::Output;
+use crate::engine::World;
+use crate::event::{RunState, Status};
+use crate::plan::Plan;
+
+/// Writes down which components were proven, or why not.
+pub(super) async fn remember_proofs(world: &World, plan: &Plan, state: &RunState, output: &Output) {
+    let mut proofs: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for action in plan.actions.iter().filter(|action| action.verify) {
+        let entry = match state.actions.get(&action.id).map(|state| &state.status) {
+            Some(Status::Done | Status::Skipped(_)) => None,
+            Some(Status::Failed { errors, .. }) => Some(errors.first().cloned().unwrap_or_default()),
+            Some(Status::Blocked(by)) => Some(format!("blocked by {by}")),
+            // Stopped before it could be proven: what was known stays.
+            _ => {
+                proofs.remove(&action.component);
+                continue;
+            }
+        };
+        let known = proofs.entry(action.component.clone()).or_default();
+        *known = known.take().or(entry);
+    }
+    let stopped = |component: &String| {
+        plan.actions.iter().any(|action| {
+            action.verify
+                && action.component == *component
+                && matches!(
+                    state.actions.get(&action.id).map(|state| &state.status),
+                    None | Some(Status::Waiting | Status::Running | Status::Stopped(_))
+                )
+        })
+    };
+    let proofs: Vec<_> = proofs.into_iter().filter(|(component, _)| !stopped(component)).collect();
+    if proofs.is_empty() {
+        return;
+    }
+    if let Err(failure) = world.record_proofs(proofs).await {
+        output.remark(&format!("warning: the outcome of the proof was not remembered: {}", failure.errors.join(": ")));
+    }
+}

@@ -1,0 +1,112 @@
+//! What a command asks of the sequence, and what it gives it to run.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::answers::Resolved;
+use crate::app::exit::Failed;
+use crate::driver::helm::Helm;
+use crate::driver::kube::{Cluster, Tunnels};
+use crate::driver::webhdfs::Hdfs;
+use crate::model::observed::Observed;
+use crate::model::preflight::Report;
+use crate::plan::{Change, Downgrade, Plan, Step};
+
+/// Everything that is known before anything is done.
+pub(in crate::app) struct PreparedRun {
+    pub plan: Plan,
+    pub resolved: Option<Resolved>,
+    /// What the plan was made from, where answers were.
+    pub observed: Option<Observed>,
+    pub tunnels: Tunnels,
+    pub hdfs: Option<Hdfs>,
+    /// There wherever the plan needs it.
+    pub helm: Option<Helm>,
+    /// What would go back to an older version without leave: the run is refused.
+    pub downgrades: Vec<Downgrade>,
+    /// What preflight found, where it was asked.
+    pub report: Option<Report>,
+    /// The text of an answers file that replays the run.
+    pub answers: Option<String>,
+    /// The run that it goes on with, if any.
+    pub follows: Option<String>,
+    /// Titles of what was to be done and is left out, by the user's wish.
+    pub left_out: Vec<String>,
+}
+
+impl PreparedRun {
+    /// A plan, and the ways to carry it out.
+    pub(in crate::app) fn new(plan: Plan, (tunnels, hdfs): (Tunnels, Option<Hdfs>), helm: Option<Helm>) -> Self {
+        Self {
+            plan,
+            resolved: None,
+            observed: None,
+            tunnels,
+            hdfs,
+            helm,
+            downgrades: Vec::new(),
+            report: None,
+            answers: None,
+            follows: None,
+            left_out: Vec::new(),
+        }
+    }
+}
+
+/// What a command wants to be run. The sequence asks; it alone knows in which order.
+pub(in crate::app) trait RunRequest {
+    /// What was typed.
+    const COMMAND: &'static str;
+
+    /// The target.
+    fn cluster(&self) -> &Cluster;
+
+    /// Looks at the cluster, plans, and asks preflight. Asked before the agreement and again under the lock, and never
+    /// answered from memory: another run may have ended in between.
+    async fn prepare(&self) -> Result<PreparedRun, Failed>;
+
+    /// Asks for agreement to what was prepared. `stop` ends the question.
+    async fn agree(&self, prepared: &PreparedRun, stop: &CancellationToken) -> Result<(), Failed>;
+
+    /// Whether the plan is shown before that. A run that changes nothing needs no agreement, and is not.
+    fn shows_plan(&self) -> bool {
+        true
+    }
+
+    /// What is said in place of a run when there is nothing to do.
+    fn nothing_to_do(&self) -> String;
+
+    /// What may not go back to an older version was told; before anything else is.
+    fn planned(&self, _prepared: &PreparedRun) -> Result<(), Failed> {
+        Ok(())
+    }
+
+    /// What is shown between the plan and the question.
+    async fn details(&self, _prepared: &PreparedRun) -> Result<(), Failed> {
+        Ok(())
+    }
+
+    /// The run is about to begin.
+    fn begins(&self, _prepared: &PreparedRun) {}
+
+    /// All of it was done.
+    fn done(&self) {}
+}
+
+/// Whether Helm will be needed.
+pub(in crate::app) fn needs_helm(plan: &Plan) -> bool {
+    plan.actions.iter().any(|action| {
+        let steps = matches!(action.step, Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. });
+        steps && action.change != Change::Nothing
+    })
+}
+
+/// Why an install that would go back to an older version is refused, if it would.
+pub(in crate::app) fn reason_to_refuse(downgrades: &[Downgrade]) -> Option<String> {
+    let told: Vec<String> = downgrades.iter().map(ToString::to_string).collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "{}; nothing was changed: use the windlass or the --catalog that installed it, or add --allow-downgrade",
+            told.join("; ")
+        )
+    })
+}

@@ -1,0 +1,90 @@
+//! The sequence that every run goes through. What was asked before the lock was there is asked again under it.
+
+use tokio_util::sync::CancellationToken;
+
+use super::execute::{execute, finish};
+use super::lock;
+use super::request::{PreparedRun, RunRequest, reason_to_refuse};
+use super::turn::Turn;
+use crate::app::exit::{Exit, Failed};
+use crate::app::output::Output;
+use crate::app::preflight;
+use crate::cli::Global;
+use crate::plan::Plan;
+use crate::render::plan_table;
+
+/// Prepares, asks, and carries out.
+pub(in crate::app) async fn run<R: RunRequest>(request: &R, global: &Global, output: &Output) -> Result<Exit, Failed> {
+    let offered = request.prepare().await?;
+    refuse_downgrades(&offered)?;
+    request.planned(&offered)?;
+    if !offered.plan.has_work() {
+        if output.json {
+            // Machines get a run without steps, which changes nothing and needs no lock.
+            let turn = Turn::new(request.cluster())?;
+            let ended = execute::<R>(request.cluster(), offered, None, &turn, output).await?;
+            return finish(ended, None, request, global, output).await;
+        }
+        output.text(&request.nothing_to_do())?;
+        return Ok(Exit::Done);
+    }
+    refuse_findings(&offered, None, output)?;
+    show(request, &offered.plan, output)?;
+    request.details(&offered).await?;
+    request.agree(&offered, &CancellationToken::new()).await?;
+    // After the question: whoever presses Ctrl-C at it wants it to end, not a run to stop that has not begun.
+    let turn = Turn::new(request.cluster())?;
+    carry_out(request, Some(&offered), &turn, global, output).await
+}
+
+/// What comes after the agreement: all that is still to be asked, and the run, under the lock. Without an offer the
+/// agreement was to something that the request knows, and is asked of it.
+pub(in crate::app) async fn carry_out<R: RunRequest>(
+    request: &R,
+    offered: Option<&PreparedRun>,
+    turn: &Turn,
+    global: &Global,
+    output: &Output,
+) -> Result<Exit, Failed> {
+    let cluster = request.cluster();
+    let work = async |held: &lock::Held| {
+        let prepared = turn.unless_stopped(request.prepare()).await?;
+        refuse_downgrades(&prepared)?;
+        refuse_findings(&prepared, offered, output)?;
+        match offered {
+            None => request.agree(&prepared, &turn.cancel).await?,
+            Some(offered) if offered.plan == prepared.plan => {}
+            Some(_) if !request.shows_plan() => {}
+            Some(_) => {
+                output.remark("what is in the cluster has changed since the plan was made; it is now:");
+                show(request, &prepared.plan, output)?;
+                request.agree(&prepared, &turn.cancel).await?;
+            }
+        }
+        if turn.cancel.is_cancelled() {
+            return Err(turn.stopped());
+        }
+        request.begins(&prepared);
+        execute::<R>(cluster, prepared, Some(held), turn, output).await
+    };
+    let (ended, lost) = lock::under(cluster, R::COMMAND, turn, output, work).await?;
+    finish(ended, lost, request, global, output).await
+}
+
+fn show<R: RunRequest>(request: &R, plan: &Plan, output: &Output) -> Result<(), Failed> {
+    if output.json || !request.shows_plan() {
+        return Ok(());
+    }
+    output.text(&plan_table(plan, &output.look()))
+}
+
+fn refuse_downgrades(prepared: &PreparedRun) -> Result<(), Failed> {
+    reason_to_refuse(&prepared.downgrades).map_or(Ok(()), |why| Err(Failed::text(Exit::Refused, why)))
+}
+
+/// Shows what preflight found, unless the same was shown before. An error that was not waived ends the run.
+fn refuse_findings(prepared: &PreparedRun, shown: Option<&PreparedRun>, output: &Output) -> Result<(), Failed> {
+    let Some(report) = &prepared.report else { return Ok(()) };
+    let known = shown.is_some_and(|shown| shown.report.as_ref() == Some(report));
+    if known { Ok(()) } else { preflight::judged(report, output) }
+}

@@ -1,0 +1,46 @@
+//! A run's turn: its id, and the wish to stop it.
+
+use tokio_util::sync::CancellationToken;
+
+use super::signals;
+use crate::app::exit::{Exit, Failed, OrExit as _};
+use crate::app::journal;
+use crate::driver::kube::Cluster;
+
+/// From the agreement to after the last write.
+pub(in crate::app) struct Turn {
+    /// The run's id.
+    pub run: String,
+    /// Cancelled when the user wants to stop, or the lock is lost.
+    pub cancel: CancellationToken,
+    _signals: Option<signals::Guard>,
+}
+
+impl Turn {
+    /// Begins; from here on Ctrl-C ends things in order.
+    pub(in crate::app) fn new(cluster: &Cluster) -> Result<Self, Failed> {
+        let run = journal::new_id().or_exit(Exit::Unexpected)?;
+        let cancel = CancellationToken::new();
+        let signals = signals::watch(cancel.clone(), Some(cluster.private_dir().path().to_owned()));
+        Ok(Self { run, cancel, _signals: Some(signals) })
+    }
+
+    /// The same where somebody else takes care of signals, and cancels.
+    pub(in crate::app) fn watched(cancel: CancellationToken) -> Result<Self, Failed> {
+        let run = journal::new_id().or_exit(Exit::Unexpected)?;
+        Ok(Self { run, cancel, _signals: None })
+    }
+
+    /// Does what only looks, and ends it at once when the run is to stop.
+    pub(in crate::app) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failed>>,
+    ) -> Result<T, Failed> {
+        self.cancel.run_until_cancelled(work).await.unwrap_or_else(|| Err(self.stopped()))
+    }
+
+    /// What is said of a run that was stopped before its first step.
+    pub(in crate::app) fn stopped(&self) -> Failed {
+        Failed::text(Exit::Stopped, "it was stopped before anything was changed")
+    }
+}
