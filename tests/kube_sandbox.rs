@@ -481,7 +481,7 @@ async fn a_chart_renders_as_it_is_recorded() {
     assert!(template.api_versions.contains(&"apps/v1/StatefulSet".to_owned()), "{:?}", template.api_versions);
     assert!(template.api_versions.contains(&"v1".to_owned()));
     let rendered = stage.helm.template(&template, &CancellationToken::new()).await.unwrap();
-    let rendered: Vec<ManifestObject> = parse_manifest(&rendered, &stage.namespace).unwrap();
+    let rendered: Vec<ManifestObject> = parse_manifest(&rendered, &stage.namespace).objects;
     let release = stage.release("r", objects.clone()).await;
     assert_eq!(rendered, release.manifest);
     assert_eq!(rendered[0].body["data"], objects[0]["data"]);

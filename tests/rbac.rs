@@ -74,7 +74,13 @@ fn asked() -> BTreeSet<Right> {
             site.resources.insert((api_version.clone(), kind.clone()), resource);
         }
         let key = ReleaseKey::new(&release.namespace, &release.name);
-        rendered.push(Rendered { key, incompatible: None, objects: Ok(objects) });
+        rendered.push(Rendered {
+            key,
+            incompatible: None,
+            objects: Ok(objects),
+            unread: Vec::new(),
+            defines: Vec::new(),
+        });
     }
     let needs = needs(&wanted, &rendered, &site);
     let rights = needs.rights.iter().map(|need| need.right.clone());

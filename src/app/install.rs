@@ -38,6 +38,9 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
     if diff.is_none() {
         diff::hint(&target.resolved, &observed, output);
     }
+    for text in observed.releases.values().flat_map(|release| super::status::unread(&release.state)) {
+        output.remark(&format!("warning: {text}"));
+    }
     for downgrade in downgrades(&target.resolved, observed.state.as_ref()) {
         output.remark(&format!("warning: {downgrade}: `windlass install` refuses that without --allow-downgrade"));
     }

@@ -8,7 +8,7 @@ use super::session;
 use crate::cli::{Global, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::model::cluster::{ObjectRef, ReleaseKey};
+use crate::model::cluster::{ObjectRef, ReleaseKey, ReleaseState};
 use crate::model::observed::ObservedRelease;
 use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
@@ -62,6 +62,7 @@ pub(super) async fn report(
             drift: observed
                 .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
+            unread: observed.map(|observed| unread(&observed.state)).unwrap_or_default(),
             endpoints: component_endpoints(cluster, component).await,
         });
     }
@@ -102,6 +103,12 @@ fn how(component: &ComponentState, observed: Option<&ObservedRelease>) -> Compon
         Some(verified) if verified.passed => ComponentStatus::Healthy,
         _ => ComponentStatus::Ready,
     }
+}
+
+/// What of a release cannot be read, in words.
+pub(super) fn unread(release: &ReleaseState) -> Vec<String> {
+    let look = format!("`helm get manifest {} -n {}` shows it", release.key.name, release.key.namespace);
+    release.unread.iter().map(|unread| format!("{unread}, so it is neither watched nor compared: {look}")).collect()
 }
 
 fn is_gone(drift: &crate::model::cluster::Drift) -> bool {

@@ -63,6 +63,23 @@ impl fmt::Debug for ManifestObject {
     }
 }
 
+/// An object of a rendered manifest that cannot be read, so that nothing is known of it but what is told here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// What it seems to be: `ConfigMap settings`.
+    pub what: String,
+    /// The line of the manifest, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub problem: String,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be read (line {} of the manifest: {})", self.what, self.line, self.problem)
+    }
+}
+
 /// A release's place: Helm's names are unique per namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ReleaseKey {
@@ -179,6 +196,8 @@ pub struct ReleaseState {
     /// What was rendered, hooks and `crds/` apart. Namespaces are filled in with the release's own where the chart
     /// left them out, also for custom kinds that have none: only discovery knows those.
     pub manifest: Vec<ManifestObject>,
+    /// What was rendered and cannot be read; Helm's `helm get manifest` shows it.
+    pub unread: Vec<Unread>,
     /// What `--description` said.
     pub description: String,
     /// When this revision was made, as Helm wrote it (RFC 3339).

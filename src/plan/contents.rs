@@ -124,6 +124,7 @@ mod tests {
             chart_annotations: BTreeMap::new(),
             config,
             manifest,
+            unread: Vec::new(),
             description: String::new(),
             updated: String::new(),
             history: Vec::new(),

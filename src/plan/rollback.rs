@@ -114,6 +114,7 @@ mod tests {
             chart_annotations: BTreeMap::new(),
             config: json!({}),
             manifest: Vec::new(),
+            unread: Vec::new(),
             description: String::new(),
             updated: String::new(),
             history: kept

@@ -51,6 +51,7 @@ fn settled(wanted: &Resolved) -> Observed {
                     chart_annotations: [(CHART_DIGEST.to_owned(), chart.clone())].into(),
                     config: values.clone(),
                     manifest: vec![],
+                    unread: Vec::new(),
                     description: String::new(),
                     updated: String::new(),
                     history: vec![],

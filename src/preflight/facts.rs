@@ -10,7 +10,7 @@ use futures::future::join_all;
 use tokio::time::timeout;
 
 use super::needs::{Needs, RightNeed, SecretNeed, needs};
-use super::render::{Site, render};
+use super::render::{DefinedKind, Rendered, Site, defined, render};
 use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
 use crate::driver::disk::disk;
@@ -149,6 +149,7 @@ pub async fn gather(
             site.resources.insert(kind, resource);
         }
     }
+    define(&rendered, &mut site);
     let needs = needs(wanted, &rendered, &site);
     let trials = trials(&rendered, &updates(wanted, observed), observed);
     let (rights, secrets, trials) =
@@ -176,6 +177,32 @@ pub async fn gather(
         disk,
     };
     Ok((needs, facts))
+}
+
+/// What the install itself lets the cluster serve: kinds of each chart's own `crds/`, which Helm installs first, and those
+/// that another release renders. Helm looks all kinds of a release up before it sends any, so that a definition among
+/// the templates is of no use to the release that it is in.
+fn define(rendered: &[Rendered], site: &mut Site) {
+    let mut add = |defined: DefinedKind, of: Option<&Rendered>| {
+        for api_version in &defined.api_versions {
+            let kind = (api_version.clone(), defined.kind.clone());
+            let wants = |one: &&Rendered| {
+                let mut objects = one.objects.iter().flatten();
+                objects.any(|object| (&object.object.api_version, &object.object.kind) == (&kind.0, &kind.1))
+            };
+            if of.is_none_or(|of| !wants(&of)) {
+                site.resources.entry(kind).or_insert_with(|| defined.resource.clone());
+            }
+        }
+    };
+    for one in rendered {
+        one.defines.iter().for_each(|kind| add(kind.clone(), None));
+        for object in one.objects.iter().flatten() {
+            if let Some(kind) = defined(&object.body) {
+                add(kind, Some(one));
+            }
+        }
+    }
 }
 
 /// Asks the API about each right, and about those that it can do without it with.
@@ -223,5 +250,53 @@ pub(super) async fn look<T>(what: &str, ask: impl Future<Output = Result<T, Kube
         Ok(Err(error)) if error.kind() == ApiErrorKind::Forbidden => Err(unseen("not allowed".to_owned())),
         Ok(Err(error)) => Err(unseen(error.source.to_string())),
         Err(_) => Err(unseen(format!("no answer within {} s", LOOK.as_secs()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::slice;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::cluster::{ManifestObject, ReleaseKey};
+    use crate::model::site::Resource;
+
+    fn kind() -> (String, String) {
+        ("x.io/v1".to_owned(), "A".to_owned())
+    }
+
+    fn one(name: &str, bodies: &[serde_json::Value], defines: Vec<DefinedKind>) -> Rendered {
+        let object = |body: &serde_json::Value| {
+            let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+            let object = ObjectRef::namespaced(&text("apiVersion"), &text("kind"), "ns", "a");
+            ManifestObject { object, body: body.clone() }
+        };
+        let objects = Ok(bodies.iter().map(object).collect());
+        Rendered { key: ReleaseKey::new("ns", name), incompatible: None, objects, unread: Vec::new(), defines }
+    }
+
+    #[test]
+    fn a_kind_that_the_install_brings_along_counts_as_served() {
+        let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": {
+            "group": "x.io", "names": {"kind": "A", "plural": "as"}, "versions": [{"name": "v1", "served": true}]}});
+        let custom = json!({"apiVersion": "x.io/v1", "kind": "A"});
+        let served = |rendered: &[Rendered]| {
+            let mut site = Site::default();
+            define(rendered, &mut site);
+            site.resources.remove(&kind())
+        };
+        let expected = Resource { group: "x.io".into(), plural: "as".into(), namespaced: true };
+        let own = one("a", slice::from_ref(&custom), vec![defined(&crd).unwrap()]);
+        assert_eq!(served(&[own]), Some(expected.clone()), "its own crds/");
+        let operator = one("operator", slice::from_ref(&crd), Vec::new());
+        assert_eq!(
+            served(&[one("a", slice::from_ref(&custom), Vec::new()), operator]),
+            Some(expected),
+            "of another release"
+        );
+        assert_eq!(served(&[one("a", &[custom.clone(), crd], Vec::new())]), None, "Helm refuses that");
+        assert_eq!(served(&[one("a", &[custom], Vec::new())]), None);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use futures::future::join_all;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::answers::{Resolved, ResolvedRelease};
@@ -11,7 +12,7 @@ use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::kube::{Cluster, KubeError, parse_manifest};
 use crate::model::ChartFiles;
-use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, Unread};
 use crate::model::observed::Observed;
 use crate::model::site::Resource;
 use crate::model::yaml;
@@ -28,6 +29,21 @@ pub struct Rendered {
     pub incompatible: Option<String>,
     /// The objects, or why there are none.
     pub objects: Result<Vec<ManifestObject>, String>,
+    /// What it rendered besides and cannot be read here. Helm has read it.
+    pub unread: Vec<Unread>,
+    /// The kinds that the chart's own `crds/` define: Helm installs those first.
+    pub defines: Vec<DefinedKind>,
+}
+
+/// A kind that a CustomResourceDefinition defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinedKind {
+    /// Group and version, for each version that is served.
+    pub api_versions: Vec<String>,
+    /// The kind.
+    pub kind: String,
+    /// How the API will call it.
+    pub resource: Resource,
 }
 
 /// What a cluster calls things, and which namespaces are not there.
@@ -87,7 +103,7 @@ async fn one(
         api_versions: served.to_vec(),
         is_upgrade,
     };
-    let mut incompatible = None;
+    let (mut incompatible, mut unread) = (None, Vec::new());
     let objects = match write_chart(&release.chart, &folder) {
         Err(error) => Err(format!("failed to write the chart to {}: {error}", folder.display())),
         Ok(()) => {
@@ -101,13 +117,44 @@ async fn one(
                     text = helm.template(&template, &cancel).await;
                 }
             }
-            text.map_err(|error| reason(&error))
-                .and_then(|text| parse_manifest(&text, &key.namespace).map_err(|error| error.to_string()))
+            text.map_err(|error| reason(&error)).map(|text| {
+                let manifest = parse_manifest(&text, &key.namespace);
+                unread = manifest.unread;
+                manifest.objects
+            })
         }
     };
     // What cannot be removed goes with the private folder.
     let _ = std::fs::remove_dir_all(&folder);
-    Rendered { key, incompatible, objects }
+    Rendered { key, incompatible, objects, unread, defines: own_kinds(&release.chart) }
+}
+
+/// The kinds that the files under `crds/` define, those of charts within the chart included.
+fn own_kinds(chart: &ChartFiles) -> Vec<DefinedKind> {
+    let is_crd = |path: &str| {
+        let suffix = path.rsplit_once('.').is_some_and(|(_, suffix)| matches!(suffix, "yaml" | "yml" | "json"));
+        let within = path.starts_with("crds/") || (path.starts_with("charts/") && path.contains("/crds/"));
+        suffix && within
+    };
+    let files = chart.iter().filter(|(path, _)| is_crd(path));
+    let manifests = files.map(|(_, bytes)| parse_manifest(&String::from_utf8_lossy(bytes), ""));
+    manifests.flat_map(|manifest| manifest.objects).filter_map(|object| defined(&object.body)).collect()
+}
+
+/// What a CustomResourceDefinition defines; `None` of any other object.
+pub(super) fn defined(body: &Value) -> Option<DefinedKind> {
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    if text("/kind")? != "CustomResourceDefinition" {
+        return None;
+    }
+    let group = text("/spec/group")?;
+    let versions = body.pointer("/spec/versions").and_then(Value::as_array);
+    let served = versions.into_iter().flatten().filter(|version| version["served"] != Value::Bool(false));
+    let names = served.filter_map(|version| version["name"].as_str());
+    let api_versions = names.map(|name| format!("{group}/{name}")).collect();
+    let namespaced = text("/spec/scope").as_deref() != Some("Cluster");
+    let resource = Resource { plural: text("/spec/names/plural")?, group, namespaced };
+    Some(DefinedKind { api_versions, kind: text("/spec/names/kind")?, resource })
 }
 
 /// The `kubeVersion` of a chart, and its Chart.yaml without it.
@@ -132,6 +179,20 @@ fn reason(error: &HelmError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kinds_of_the_charts_own_crds_are_known() {
+        let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: as.x.io}\n\
+                   spec: {group: x.io, scope: Namespaced, names: {kind: A, plural: as},\n\
+                   versions: [{name: v1, served: true}, {name: v0, served: false}]}\n";
+        let files = ["crds/a.yaml", "charts/b/crds/a.yml", "templates/a.yaml", "crds/readme.md"];
+        let files = files.map(|path| (path.to_owned(), crd.as_bytes().to_vec()));
+        let found = own_kinds(&ChartFiles::new(files.to_vec()));
+        assert_eq!(found.len(), 2);
+        let expected = Resource { group: "x.io".into(), plural: "as".into(), namespaced: true };
+        let expected = DefinedKind { api_versions: vec!["x.io/v1".into()], kind: "A".into(), resource: expected };
+        assert_eq!(found[0], expected);
+    }
 
     #[test]
     fn a_chart_is_freed_of_its_constraint() {

@@ -81,6 +81,9 @@ checks! {
     KIND_NOT_SERVED "kind-not-served" Error true
         "A chart has an object of a kind that the cluster does not serve."
         "Install what defines it (a CustomResourceDefinition), or switch the object off in the chart's values.";
+    MANIFEST_UNREAD "manifest-unread" Warning true
+        "A chart rendered an object that Helm takes and windlass cannot read, so that nothing is checked of it, neither here nor when it is installed."
+        "`helm template` shows it at the line that is named; writing it otherwise in the chart mends it.";
     RIGHTS_MISSING "rights-missing" Error true
         "The user may not do what the plan needs. Asked of the API by access reviews, so that it holds whatever grants rights there."
         "Have somebody run the command that is shown, or apply `docs/rbac.yaml`, which has all that windlass needs.";

@@ -132,6 +132,7 @@ mod tests {
             chart_annotations: BTreeMap::new(),
             config: json!({}),
             manifest,
+            unread: Vec::new(),
             description: String::new(),
             updated: String::new(),
             history: Vec::new(),
@@ -159,7 +160,13 @@ mod tests {
             object("DaemonSet", body(1)),
             object("Job", body(1)),
         ];
-        let rendered = [Rendered { key: key.clone(), incompatible: None, objects: Ok(after) }];
+        let rendered = [Rendered {
+            key: key.clone(),
+            incompatible: None,
+            objects: Ok(after),
+            unread: Vec::new(),
+            defines: Vec::new(),
+        }];
         assert_eq!(trials(&rendered, &BTreeSet::new(), &observed), []);
         let found = trials(&rendered, &[key].into(), &observed);
         let told: Vec<String> = found

@@ -43,6 +43,9 @@ pub struct StatusRow {
     pub verified: Option<Verified>,
     /// How the cluster differs from what was installed.
     pub drift: Vec<String>,
+    /// Objects of its release that cannot be read, so that nothing is known of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// Addresses.
     pub endpoints: Vec<Endpoint>,
 }
@@ -201,7 +204,8 @@ fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
         .iter()
         .map(|reason| ("not ready: ", reason))
         .chain(failed.iter().map(|why| ("verify: ", why)))
-        .chain(row.drift.iter().map(|drift| ("drift: ", drift)));
+        .chain(row.drift.iter().map(|drift| ("drift: ", drift)))
+        .chain(row.unread.iter().map(|unread| ("warning: ", unread)));
     let mut lines: Vec<Spans> =
         told.flat_map(|(label, text)| wrapped(label, Paint::Warn, text, look, DETAIL)).collect();
     lines.extend(endpoint_lines(&row.endpoints, DETAIL));

@@ -1,14 +1,12 @@
 //! Rendered manifests as objects.
 //!
-//! Helm keeps and prints YAML only, and reads it as Go does, with YAML 1.1's scalars: `0644` is an octal number and
-//! `yes` a boolean. So the events of the YAML parser are turned into JSON here by those rules.
+//! Helm keeps and prints YAML only, and hands it to the API through Go's parser: what that takes is taken here. What
+//! cannot be read all the same is told by name and left out, so that one object does not stand in the way of all else.
 
-use std::collections::HashMap;
+use serde_json::Value;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
-use serde_json::{Map, Number, Value};
-
-use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::cluster::{ManifestObject, ObjectRef, Unread};
+use crate::model::yaml::{HelmDocument, helm_documents};
 
 /// Built-in kinds that belong to no namespace; of others only the cluster's discovery knows.
 const CLUSTER_WIDE: &[&str] = &[
@@ -30,253 +28,93 @@ const CLUSTER_WIDE: &[&str] = &[
     "ValidatingWebhookConfiguration",
 ];
 
-/// A manifest with more nodes than this (aliases counted each time) is not one that Helm could have stored.
-const NODE_CAP: usize = 1_000_000;
+/// Lists within lists go no deeper than this.
+const LISTS: usize = 8;
 
-/// A manifest that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("failed to read the manifest at line {line}: {problem}")]
-pub struct ManifestError {
-    /// Counts from 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub problem: String,
+/// What a rendered text holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Manifest {
+    /// The objects, in the order of the text.
+    pub objects: Vec<ManifestObject>,
+    /// What is in it, too, and cannot be read.
+    pub unread: Vec<Unread>,
 }
 
 /// Reads rendered YAML: what `helm template` prints, what a release's record holds. Objects without a namespace get
 /// `namespace`, if their kind has one. Lists are taken apart, empty documents left out.
-///
-/// # Errors
-/// When it is no YAML, or an object lacks `apiVersion`, `kind` or a name.
-pub fn parse_manifest(text: &str, namespace: &str) -> Result<Vec<ManifestObject>, ManifestError> {
-    let mut objects = Vec::new();
-    for (line, document) in documents(text)? {
-        collect(document, line, namespace, &mut objects)?;
+#[must_use]
+pub fn parse_manifest(text: &str, namespace: &str) -> Manifest {
+    let mut found = Manifest::default();
+    for document in helm_documents(text) {
+        let what = if document.value.is_err() { guess(&document) } else { String::new() };
+        match document.value {
+            Ok(body) => collect(body, document.line, namespace, LISTS, &mut found),
+            Err(error) => found.unread.push(Unread { what, line: error.line, problem: error.problem }),
+        }
     }
-    Ok(objects)
+    found
 }
 
-fn collect(body: Value, line: usize, namespace: &str, objects: &mut Vec<ManifestObject>) -> Result<(), ManifestError> {
+fn collect(mut body: Value, line: usize, namespace: &str, lists: usize, found: &mut Manifest) {
     if body.is_null() {
-        return Ok(());
+        return;
     }
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let missing = |what: &str| ManifestError { line, problem: format!("the object has no {what}") };
-    let api_version = text("/apiVersion").ok_or_else(|| missing("apiVersion"))?.to_owned();
-    let kind = text("/kind").ok_or_else(|| missing("kind"))?.to_owned();
-    if kind.ends_with("List")
-        && let Some(items) = body.get("items").and_then(Value::as_array)
+    let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
+    if let (Some(_), Some(kind)) = (api_version, kind)
+        && kind.ends_with("List")
+        && lists > 0
+        && body.get("items").is_some_and(Value::is_array)
     {
-        for item in items.clone() {
-            collect(item, line, namespace, objects)?;
+        if let Some(Value::Array(items)) = body.get_mut("items").map(Value::take) {
+            items.into_iter().for_each(|item| collect(item, line, namespace, lists - 1, found));
         }
-        return Ok(());
+        return;
     }
-    let name = text("/metadata/name").ok_or_else(|| missing("metadata.name"))?.to_owned();
-    let namespace =
-        (!CLUSTER_WIDE.contains(&kind.as_str())).then(|| text("/metadata/namespace").unwrap_or(namespace).to_owned());
-    objects.push(ManifestObject { object: ObjectRef { api_version, kind, namespace, name }, body });
-    Ok(())
-}
-
-/// A container that is being filled.
-enum Open {
-    Sequence { items: Vec<Value>, anchor: usize },
-    Mapping { entries: Map<String, Value>, key: Option<String>, merged: Vec<Value>, anchor: usize },
-}
-
-/// The documents with the line that each begins at.
-fn documents(text: &str) -> Result<Vec<(usize, Value)>, ManifestError> {
-    let mut found = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
-    let mut anchors: HashMap<usize, Value> = HashMap::new();
-    let mut begin = 1;
-    let mut nodes = 0;
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|err| scan_error(&err))?;
-        let line = span.start.line();
-        let problem = |problem: &str| ManifestError { line, problem: problem.to_owned() };
-        let complete = match event {
-            Event::DocumentStart(_) => {
-                begin = line;
-                anchors.clear();
-                None
-            }
-            Event::SequenceStart(anchor, _) => {
-                open.push(Open::Sequence { items: Vec::new(), anchor });
-                None
-            }
-            Event::MappingStart(anchor, _) => {
-                open.push(Open::Mapping { entries: Map::new(), key: None, merged: Vec::new(), anchor });
-                None
-            }
-            Event::SequenceEnd | Event::MappingEnd => Some(match open.pop() {
-                Some(Open::Sequence { items, anchor }) => (Value::Array(items), anchor),
-                Some(Open::Mapping { entries, merged, anchor, .. }) => (Value::Object(merge(entries, merged)), anchor),
-                None => return Err(problem("unbalanced brackets")),
-            }),
-            Event::Scalar(text, style, anchor, tag) => {
-                let is_text = style != ScalarStyle::Plain
-                    || tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
-                // Go takes the text of a key whatever it looks like, which is how `on: x` keeps its key.
-                let is_key = matches!(open.last(), Some(Open::Mapping { key: None, .. }));
-                let value = if is_text || is_key { Value::String(text.into_owned()) } else { plain(&text) };
-                Some((value, anchor))
-            }
-            Event::Alias(anchor) => {
-                let value = anchors.get(&anchor).cloned().ok_or_else(|| problem("unknown alias"))?;
-                nodes += count(&value);
-                Some((value, 0))
-            }
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => None,
+    let (Some(api_version), Some(kind), Some(name)) = (api_version, kind, name) else {
+        let missing = [("apiVersion", api_version), ("kind", kind), ("metadata.name", name)];
+        let missing: Vec<&str> = missing.iter().filter(|(_, found)| found.is_none()).map(|(what, _)| *what).collect();
+        let what = match (kind, name.or(text("/metadata/generateName"))) {
+            (Some(kind), Some(name)) => format!("{kind} {name}"),
+            (Some(kind), None) => kind.to_owned(),
+            _ => "an object".to_owned(),
         };
-        nodes += 1;
-        if nodes > NODE_CAP {
-            return Err(problem("too large"));
-        }
-        let Some((value, anchor)) = complete else { continue };
-        if anchor > 0 {
-            anchors.insert(anchor, value.clone());
-        }
-        match open.last_mut() {
-            None => found.push((begin, value)),
-            Some(Open::Sequence { items, .. }) => items.push(value),
-            Some(Open::Mapping { entries, key, merged, .. }) => match key.take() {
-                None => match value {
-                    Value::String(text) => *key = Some(text),
-                    _ => return Err(problem("a key that is no text")),
-                },
-                Some(name) if name == "<<" => merged.push(value),
-                Some(name) => {
-                    entries.insert(name, value);
-                }
-            },
-        }
-    }
-    Ok(found)
-}
-
-fn scan_error(err: &ScanError) -> ManifestError {
-    ManifestError { line: err.marker().line(), problem: err.info().to_owned() }
-}
-
-fn count(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
-        Value::Object(entries) => 1 + entries.values().map(count).sum::<usize>(),
-        _ => 1,
-    }
-}
-
-/// `<<`: what the mapping itself says wins, then the earlier of what is merged in.
-fn merge(mut entries: Map<String, Value>, merged: Vec<Value>) -> Map<String, Value> {
-    for value in merged {
-        let sources = match value {
-            Value::Array(items) => items,
-            other => vec![other],
-        };
-        for source in sources {
-            if let Value::Object(source) = source {
-                for (name, value) in source {
-                    entries.entry(name).or_insert(value);
-                }
-            }
-        }
-    }
-    entries
-}
-
-/// A plain scalar by Go's rules.
-fn plain(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Value::Bool(true),
-        "false" | "False" | "FALSE" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-            return Value::Bool(false);
-        }
-        _ => {}
-    }
-    let number = integer(text).or_else(|| float(text));
-    number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
-}
-
-fn integer(text: &str) -> Option<Number> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
+        let problem = format!("it has no {}", missing.join(", no "));
+        found.unread.push(Unread { what, line, problem });
+        return;
     };
-    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let digits = digits.replace('_', "");
-    let (digits, radix) = match digits.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (&digits[2..], 16),
-        [b'0', b'o' | b'O', ..] => (&digits[2..], 8),
-        [b'0', b'b' | b'B', ..] => (&digits[2..], 2),
-        [b'0', _, ..] => (&digits[1..], 8),
-        _ => (digits.as_str(), 10),
-    };
-    let value = u64::from_str_radix(digits, radix).ok()?;
-    if !negative {
-        return Some(value.into());
-    }
-    i64::try_from(-i128::from(value)).ok().map(Number::from)
+    let place = text("/metadata/namespace").unwrap_or(namespace);
+    let namespace = (!CLUSTER_WIDE.contains(&kind)).then(|| place.to_owned());
+    let object =
+        ObjectRef { api_version: api_version.to_owned(), kind: kind.to_owned(), namespace, name: name.to_owned() };
+    found.objects.push(ManifestObject { object, body });
 }
 
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`; infinity and "not a number" have no JSON.
-fn float(text: &str) -> Option<Number> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let begins = unsigned.starts_with(|c: char| c.is_ascii_digit())
-        || unsigned.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let allowed = unsigned.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
-    if !begins || !allowed {
-        return None;
+/// What a text that cannot be read seems to be: by its lines, or by the template that Helm says it is from.
+fn guess(document: &HelmDocument<'_>) -> String {
+    let value = |prefix: &str| {
+        let mut lines = document.text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(prefix)).map(|rest| rest.trim().trim_matches(['"', '\'']));
+        value.filter(|value| !value.is_empty())
+    };
+    let mut metadata = document.text.lines().skip_while(|line| !line.starts_with("metadata:")).skip(1);
+    let name = metadata
+        .by_ref()
+        .take_while(|line| line.starts_with([' ', '#']) || line.trim().is_empty())
+        .find_map(|line| line.trim_start().strip_prefix("name:"))
+        .map(|name| name.trim().trim_matches(['"', '\'']));
+    match (value("kind:"), name, value("# Source: ")) {
+        (Some(kind), Some(name), _) => format!("{kind} {name}"),
+        (Some(kind), None, Some(source)) => format!("{kind} of {source}"),
+        (_, _, Some(source)) => format!("an object of {source}"),
+        (Some(kind), None, None) => kind.to_owned(),
+        _ => "an object".to_owned(),
     }
-    text.parse::<f64>().ok().and_then(Number::from_f64)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    fn one(text: &str) -> Value {
-        let mut found = documents(text).unwrap();
-        assert_eq!(found.len(), 1, "{found:?}");
-        found.remove(0).1
-    }
-
-    #[test]
-    fn scalars_as_go_reads_them() {
-        let value = one(concat!(
-            "octal: 0644\nnine: 09\nhex: 0x1F\nsize: 1_000\nneg: -5\nfloat: 1.5\nexp: 1e3\nversion: 1.2.3\ndate: 2024-01-01\n",
-            "yes: yes\noff: off\nnull1: ~\nnull2:\nquoted: '0644'\nstr: !!str 12\nquantity: 500m\nmemory: 1Gi\n",
-            "sha: 1e9999\nplus: +7\nbig: 18446744073709551615\ntime: 12:30\n8080: port\n",
-        ));
-        assert_eq!(
-            value,
-            json!({
-                "octal": 420, "nine": 9.0, "hex": 31, "size": 1000, "neg": -5, "float": 1.5, "exp": 1000.0,
-                "version": "1.2.3", "date": "2024-01-01", "yes": true, "off": false, "null1": null, "null2": null,
-                "quoted": "0644", "str": "12", "quantity": "500m", "memory": "1Gi", "sha": "1e9999", "plus": 7,
-                "big": 18_446_744_073_709_551_615_u64, "time": "12:30", "8080": "port"
-            })
-        );
-    }
-
-    #[test]
-    fn anchors_aliases_and_merges() {
-        let value = one("a: &x {p: 1, q: 2}\nb: *x\nc:\n  <<: *x\n  q: 3\nd: [*x]\n");
-        let x = json!({"p": 1, "q": 2});
-        assert_eq!(value, json!({"a": x, "b": x, "c": {"p": 1, "q": 3}, "d": [x]}));
-    }
-
-    #[test]
-    fn block_texts_keep_their_newlines() {
-        assert_eq!(one("a: |\n  x\n  y\nb: |-\n  z\n"), json!({"a": "x\ny\n", "b": "z"}));
-    }
 
     #[test]
     fn objects_with_their_places() {
@@ -298,27 +136,83 @@ kind: List
 items:
 - {apiVersion: v1, kind: Secret, metadata: {name: c, namespace: other}}
 ";
-        let objects = parse_manifest(text, "ns").unwrap();
-        let refs: Vec<String> = objects.iter().map(|object| object.object.to_string()).collect();
+        let found = parse_manifest(text, "ns");
+        let refs: Vec<String> = found.objects.iter().map(|object| object.object.to_string()).collect();
         assert_eq!(refs, ["Service ns/a", "ClusterRole b", "Secret other/c"]);
-        assert!(!format!("{objects:?}").contains("metadata"), "bodies are not for logs");
-        assert!(parse_manifest("", "ns").unwrap().is_empty());
+        assert!(found.unread.is_empty());
+        assert!(!format!("{found:?}").contains("metadata"), "bodies are not for logs");
+        assert_eq!(parse_manifest("", "ns"), Manifest::default());
     }
 
-    #[test]
-    fn what_is_wrong_has_a_line() {
-        let err = parse_manifest("apiVersion: v1\nkind: Pod\nmetadata: {}\n", "ns").unwrap_err();
-        assert_eq!(err.to_string(), "failed to read the manifest at line 1: the object has no metadata.name");
-        let err = parse_manifest("a: 1\nb: [\n", "ns").unwrap_err();
-        assert!(err.line >= 2, "{err}");
-    }
-
-    #[test]
-    fn a_bomb_of_aliases_is_refused() {
-        let mut text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for (from, to) in ["ab", "bc", "cd", "de", "ef", "fg", "gh"].iter().map(|p| p.split_at(1)) {
-            text.push_str(&format!("{to}: &{to} [{}]\n", vec![format!("*{from}"); 10].join(", ")));
+    /// Go writes a float without a fraction as a whole number.
+    fn as_floats(value: &Value) -> Value {
+        match value {
+            Value::Number(number) => number.as_f64().into(),
+            Value::Array(items) => items.iter().map(as_floats).collect(),
+            Value::Object(fields) => {
+                Value::Object(fields.iter().map(|(name, value)| (name.clone(), as_floats(value))).collect())
+            }
+            other => other.clone(),
         }
-        assert_eq!(documents(&text).unwrap_err().problem, "too large");
+    }
+
+    /// `tests/corpus/manifests`: the styles of public charts, and what Go's sigs.k8s.io/yaml (which Helm and kubectl
+    /// read with) makes of each document.
+    #[test]
+    fn manifests_are_read_as_helm_reads_them() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/manifests");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|suffix| suffix != "yaml") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let expected: Value =
+                serde_json::from_str(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+            let found = helm_documents(&text).into_iter().map(|one| one.value.unwrap()).filter(|one| !one.is_null());
+            let found = Value::Array(found.collect());
+            assert_eq!(as_floats(&found), as_floats(&expected), "{}", path.display());
+            assert_eq!(parse_manifest(&text, "ns").unread, [], "{}", path.display());
+            seen += 1;
+        }
+        assert!(seen >= 9, "{seen}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_the_rest_is_there() {
+        let text = r#"
+---
+# Source: x/templates/a.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  labels: {name: no}
+  name: "broken"
+data:
+  a: [
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {generateName: j-}
+---
+# Source: x/templates/notes.yaml
+{ just text
+---
+hello
+---
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+"#;
+        let found = parse_manifest(text, "ns");
+        let refs: Vec<String> = found.objects.iter().map(|object| object.object.to_string()).collect();
+        assert_eq!(refs, ["Service ns/a"]);
+        let what: Vec<&str> = found.unread.iter().map(|one| one.what.as_str()).collect();
+        assert_eq!(what, ["ConfigMap broken", "Job j-", "an object of x/templates/notes.yaml", "an object"]);
+        let told = found.unread[0].to_string();
+        assert!(told.starts_with("ConfigMap broken cannot be read (line ") && !told.contains("at line"), "{told}");
+        assert!((10..=11).contains(&found.unread[0].line), "{told}");
+        assert_eq!(found.unread[1].problem, "it has no metadata.name");
     }
 }

@@ -22,7 +22,7 @@ pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
 pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use kubeconfig::Context;
-pub use manifest::{ManifestError, parse_manifest};
+pub use manifest::{Manifest, parse_manifest};
 pub use ready::{NotReady, WaitError};
 pub use retry::telling;
 pub use stored::StoredSecret;

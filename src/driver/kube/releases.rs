@@ -120,8 +120,6 @@ enum RecordError {
     TooLarge,
     #[error("it is not Helm's JSON: {0}")]
     Json(serde_json::Error),
-    #[error("{0}")]
-    Manifest(super::ManifestError),
 }
 
 #[derive(Deserialize)]
@@ -177,6 +175,7 @@ fn decode(key: &ReleaseKey, data: &[u8], history: Vec<RevisionState>) -> Result<
     let json = unpack(data)?;
     let record: Record = serde_json::from_slice(&json).map_err(RecordError::Json)?;
     let chart = record.chart.and_then(|chart| chart.metadata).unwrap_or_default();
+    let manifest = parse_manifest(&record.manifest, &key.namespace);
     Ok(ReleaseState {
         key: key.clone(),
         revision: record.version,
@@ -185,7 +184,8 @@ fn decode(key: &ReleaseKey, data: &[u8], history: Vec<RevisionState>) -> Result<
         chart_version: chart.version,
         chart_annotations: chart.annotations.unwrap_or_default(),
         config: if record.config.is_null() { Value::Object(serde_json::Map::new()) } else { record.config },
-        manifest: parse_manifest(&record.manifest, &key.namespace).map_err(RecordError::Manifest)?,
+        manifest: manifest.objects,
+        unread: manifest.unread,
         description: record.info.description,
         updated: record.info.last_deployed,
         history,
@@ -226,6 +226,17 @@ mod tests {
         assert_eq!(state.config, json!({"replicas": 2}));
         assert_eq!(state.manifest[0].object.to_string(), "Service apache-livy/livy");
         assert_eq!((state.description.as_str(), state.updated.as_str()), ("run=7", "2026-01-02T03:04:05Z"));
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_no_dead_end() {
+        let key = ReleaseKey::new("apache-livy", "livy");
+        let mut record = record();
+        let service = record["manifest"].as_str().unwrap();
+        record["manifest"] = format!("{service}---\nkind: ConfigMap\nmetadata:\n  name: odd\ndata: [\n").into();
+        let state = decode(&key, &packed(&record), Vec::new()).unwrap();
+        assert_eq!(state.manifest[0].object.to_string(), "Service apache-livy/livy");
+        assert_eq!(state.unread[0].what, "ConfigMap odd");
     }
 
     #[test]

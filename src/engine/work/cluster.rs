@@ -13,7 +13,7 @@ use crate::driver::helm::{Helm, HelmError, Upgrade};
 use crate::driver::kube::WaitError;
 use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseStatus};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::{CHART_DIGEST, Progress, SecretRef, yaml};
 use crate::plan::same_release;
 
@@ -154,7 +154,11 @@ impl World {
     }
 
     pub(super) async fn ready(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
-        let objects = self.rendered(key).await?;
+        let release = self.recorded_release(key).await?;
+        for unread in &release.unread {
+            (context.progress)(Progress::Note(format!("not waited for: {unread}")));
+        }
+        let objects = release.manifest;
         let left = context.left().saturating_sub(Duration::from_secs(1));
         tokio::select! {
             ended = self.cluster.wait_ready(&objects, &self.policy, left, &context.progress) => match ended {
@@ -174,11 +178,10 @@ impl World {
         }
     }
 
-    /// What a release rendered.
-    async fn rendered(&self, key: &ReleaseKey) -> Result<Vec<ManifestObject>, Failure> {
+    /// A release as Helm recorded it.
+    async fn recorded_release(&self, key: &ReleaseKey) -> Result<ReleaseState, Failure> {
         let mut found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
-        let release = found.remove(key).ok_or_else(|| internal(&format!("there is no release {key}")))?;
-        Ok(release.manifest)
+        found.remove(key).ok_or_else(|| internal(&format!("there is no release {key}")))
     }
 
     fn helm(&self) -> Result<&Helm, Failure> {
@@ -204,7 +207,7 @@ impl World {
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
-        let objects = self.rendered(key).await.unwrap_or_default();
+        let objects = self.recorded_release(key).await.map(|release| release.manifest).unwrap_or_default();
         self.began(key);
         let ended = self.helm()?.uninstall(key, false, timeout, Some(lines), &context.cancel).await;
         self.mended(key, ended, context).await?;

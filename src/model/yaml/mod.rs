@@ -2,11 +2,13 @@
 //! mistake is found at once, and only then turned into types. serde_yaml is named in this module and nowhere else.
 
 mod finding;
+mod helm;
 mod shape;
 mod tree;
 mod typed;
 
 pub use finding::{Finding, Findings};
+pub use helm::{HelmDocument, HelmYamlError, helm_documents, helm_value};
 pub use shape::{Field, Shape, check};
 pub use tree::{Node, Pos, Scalar, Yaml, parse};
 pub use typed::{TypeError, documents, from_str, to_string};

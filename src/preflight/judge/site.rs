@@ -7,8 +7,8 @@ use crate::model::preflight::Severity;
 use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
 use crate::preflight::table::{
     CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, IMAGE_REFERENCE, IMAGE_TAG, INGRESS_CLASS_MISSING,
-    KIND_NOT_SERVED, KUBERNETES_OLD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, POD_SECURITY,
-    PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
+    KIND_NOT_SERVED, KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS,
+    POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
     STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
@@ -34,6 +34,10 @@ impl Judge<'_> {
         for (release, why) in &self.needs.broken {
             let mend = "windlass catalog show COMPONENT (lists the answers); correct what is named";
             self.found.push(CHART_FAILS.found(format!("release {release}"), why, mend));
+        }
+        for (release, unread) in &self.needs.unread {
+            let what = format!("{unread}; nothing is checked of it");
+            self.found.push(MANIFEST_UNREAD.found(format!("release {release}"), what, "helm template"));
         }
         for object in &self.needs.unknown_kinds {
             let what = format!("the cluster serves no {} of {}", object.kind, object.api_version);

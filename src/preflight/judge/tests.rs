@@ -507,6 +507,7 @@ fn released(status: ReleaseStatus, ours: bool) -> (ReleaseKey, ObservedRelease) 
         chart_annotations: annotations,
         config: Value::Null,
         manifest: Vec::new(),
+        unread: Vec::new(),
         description: String::new(),
         updated: "2026-01-02T03:04:05Z".to_owned(),
         history: Vec::new(),

@@ -25,6 +25,8 @@ pub struct Needs {
     pub old: Vec<(String, String)>,
     /// Releases whose chart cannot be rendered: name and reason.
     pub broken: Vec<(String, String)>,
+    /// What charts rendered and cannot be read here: release and what, in words.
+    pub unread: Vec<(String, String)>,
     /// Objects of kinds that the cluster does not serve.
     pub unknown_kinds: Vec<ObjectRef>,
     /// Pods.
@@ -64,6 +66,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     for one in rendered {
         let name = one.key.to_string();
         needs.old.extend(one.incompatible.iter().map(|constraint| (name.clone(), constraint.clone())));
+        needs.unread.extend(one.unread.iter().map(|unread| (name.clone(), unread.to_string())));
         match &one.objects {
             Ok(found) => objects.extend(found),
             Err(why) => needs.broken.push((name, why.clone())),

@@ -71,7 +71,13 @@ fn site(absent: &[&str]) -> Site {
 }
 
 fn of(wanted: &Resolved, objects: Vec<ManifestObject>, absent: &[&str]) -> Needs {
-    let rendered = Rendered { key: ReleaseKey::new("ns", "a"), incompatible: None, objects: Ok(objects) };
+    let rendered = Rendered {
+        key: ReleaseKey::new("ns", "a"),
+        incompatible: None,
+        objects: Ok(objects),
+        unread: Vec::new(),
+        defines: Vec::new(),
+    };
     needs(wanted, &[rendered], &site(absent))
 }
 

@@ -340,6 +340,7 @@ pub(in crate::render) fn report() -> StatusReport {
         state,
         verified: None,
         drift: vec![],
+        unread: Vec::new(),
         endpoints: vec![],
     };
     let key = |namespace: &str, name: &str| Some(ReleaseKey::new(namespace, name));
@@ -356,6 +357,7 @@ pub(in crate::render) fn report() -> StatusReport {
             StatusRow {
                 verified: failed(),
                 drift: vec!["StatefulSet apache-livy/livy differs: spec.replicas is 2 instead of 1".into()],
+                unread: Vec::new(),
                 endpoints: endpoints().into_iter().skip(1).take(1).collect(),
                 ..row("livy", "Apache Livy", "0.9.0", key("apache-livy", "livy"), ComponentStatus::NotReady(reasons))
             },

@@ -496,6 +496,7 @@ fn what_is_watched() {
         state,
         verified: None,
         drift: Vec::new(),
+        unread: Vec::new(),
         endpoints: Vec::new(),
     };
     let unready = ComponentStatus::NotReady(vec!["pod livy-0: ImagePullBackOff: image r.site/livy:nope".into()]);
