@@ -1,6 +1,7 @@
 //! Where answers come from. A later layer wins over an earlier one.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use crate::catalog::{Catalog, Profile, QuestionId};
 use crate::model::yaml::{Findings, Node, Pos, Scalar, Yaml, parse};
@@ -183,7 +184,7 @@ pub fn from_flags(flags: &[String]) -> Result<Layer, Findings> {
 /// A variable with that prefix that belongs to no question.
 pub fn from_environment(
     catalog: &Catalog,
-    variables: impl IntoIterator<Item = (String, String)>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Layer, Findings> {
     const PREFIX: &str = "WINDLASS_ANSWER_";
     let mut known = BTreeMap::new();
@@ -195,12 +196,18 @@ pub fn from_environment(
     }
     let mut findings = Findings::default();
     let mut answers = Vec::new();
-    let mut given: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    // What is in other variables is none of our business, whatever bytes it is made of.
+    let ours = |name: &OsString| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+    let mut given: Vec<_> = variables.into_iter().filter(|(name, _)| ours(name)).collect();
     given.sort();
     for (name, value) in given {
         let pos = Pos::default();
+        let name = name.to_string_lossy().into_owned();
         match known.get(&name) {
-            Some(id) => answers.push((id.clone(), pos, Raw::Text(value))),
+            Some(id) => match value.into_string() {
+                Ok(value) => answers.push((id.clone(), pos, Raw::Text(value))),
+                Err(_) => findings.add("environment", pos, format!("the value of `{name}` is not UTF-8")),
+            },
             None => {
                 let message = format!("no question has the variable `{name}`");
                 findings.add_unknown("environment", pos, message, &name, known.keys().map(String::as_str));
@@ -221,6 +228,22 @@ mod tests {
         assert_eq!(file.components, Some(vec!["hdfs".to_owned()]));
         let ids: Vec<_> = file.layer.answers.iter().map(|(id, pos, _)| (id.to_string(), pos.line)).collect();
         assert_eq!(ids, [("hdfs.replication".to_owned(), 3), ("livy.memory".to_owned(), 4)]);
+    }
+
+    #[test]
+    fn bytes_of_other_variables_do_not_matter_and_ours_are_named() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let catalog = crate::catalog::load(&[]).unwrap();
+        let bad = || OsString::from_vec(vec![0xa3]);
+        let foreign = [("BAD".into(), bad()), (bad(), "x".into()), (bad(), bad())];
+        assert_eq!(from_environment(&catalog, foreign).unwrap().answers, []);
+        let ours = [("WINDLASS_ANSWER_PLATFORM__REGISTRY".into(), bad())];
+        let said = from_environment(&catalog, ours).unwrap_err().to_string();
+        assert_eq!(said, "environment: the value of `WINDLASS_ANSWER_PLATFORM__REGISTRY` is not UTF-8");
+        let mut name = b"WINDLASS_ANSWER_".to_vec();
+        name.push(0xff);
+        let said = from_environment(&catalog, [(OsString::from_vec(name), "x".into())]).unwrap_err().to_string();
+        assert!(said.contains("no question has the variable `WINDLASS_ANSWER_\u{fffd}`"), "{said}");
     }
 
     #[test]

@@ -93,6 +93,9 @@ fn list(missing: &[Missing]) -> String {
     missing.iter().map(|missing| format!("  {missing}")).collect::<Vec<_>>().join("\n")
 }
 
+/// How many misspelt names get a guess at what was meant.
+const GUESSED: usize = 100;
+
 impl Draft {
     /// Puts the layers over the catalog's defaults and the profile's answers. `chosen` limits the components; what they
     /// require comes along.
@@ -126,7 +129,7 @@ impl Draft {
         draft.answers.values.retain(|id, _| counts(id));
         if layers.iter().any(|layer| layer.kind == LayerKind::Screen) {
             // Whoever took a component away on a screen cannot mend there what a file says of it.
-            draft.problems.retain(|(id, _)| counts(id) || find(catalog, id).is_err());
+            draft.problems.retain(|(id, _)| counts(id) || catalog.question(id).is_none());
         }
         draft.fill_defaults(catalog);
         draft.rules(catalog, &places);
@@ -158,8 +161,8 @@ impl Draft {
                 continue;
             }
             let mut findings = Findings::default();
-            match find(catalog, id) {
-                Ok(question) => {
+            match catalog.question(id) {
+                Some(question) => {
                     let answer = match raw {
                         Raw::Text(text) => from_text(&question, text),
                         Raw::Node(node) => from_node(&question, node),
@@ -176,8 +179,10 @@ impl Draft {
                         Err(message) => findings.add(&layer.name, *pos, format!("`{id}`: {message}")),
                     }
                 }
-                Err(known) => {
+                None => {
                     let message = format!("no question is called `{id}`");
+                    // A guess for each of many thousands would take long, and nobody reads them.
+                    let known = if self.problems.len() < GUESSED { names(catalog) } else { Vec::new() };
                     let known = known.iter().map(String::as_str);
                     findings.add_unknown(&layer.name, *pos, message, &id.to_string(), known);
                 }
@@ -370,14 +375,11 @@ fn profile_layer(catalog: &Catalog, name: &str) -> Result<Layer, AnswersError> {
     })
 }
 
-/// The question, or the full names of those that there are.
-fn find(catalog: &Catalog, id: &QuestionId) -> Result<Question, Vec<String>> {
-    let found = catalog.question(id);
-    found.ok_or_else(|| {
-        let ids = catalog.components.keys().map(String::as_str).chain(["platform"]);
-        ids.flat_map(|component| {
-            catalog.questions(component).into_iter().map(move |question| format!("{component}.{}", question.id))
-        })
-        .collect()
+/// The full names of all questions.
+fn names(catalog: &Catalog) -> Vec<String> {
+    let ids = catalog.components.keys().map(String::as_str).chain(["platform"]);
+    ids.flat_map(|component| {
+        catalog.questions(component).into_iter().map(move |question| format!("{component}.{}", question.id))
     })
+    .collect()
 }

@@ -16,7 +16,7 @@ use crate::catalog::{
     ActionKind, ActionSpec, Catalog, CatalogError, Component, Kind, Leftover, Reference, read_dir, references,
 };
 use crate::model::yaml::{self, TypeError};
-use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, SecretRef};
+use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, SecretRef, bounded};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
 #[derive(Debug, Clone)]
@@ -386,7 +386,7 @@ impl Resolver<'_> {
         }
         if let Some(file) = self.answers.get(id, "values_file").text() {
             let path = PathBuf::from(file);
-            let text = std::fs::read_to_string(&path).map_err(|source| ResolveError::ValuesFile {
+            let text = bounded::text(&path, bounded::VALUES).map_err(|source| ResolveError::ValuesFile {
                 component: id.clone(),
                 path,
                 source,

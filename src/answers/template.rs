@@ -4,7 +4,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::model::Quantity;
+use crate::model::{Quantity, bounded};
 
 /// A template could not be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,12 @@ pub struct TemplateError {
     what: String,
 }
 
+/// Steps of one template: a thousand times what the longest of ours takes, and a second at most.
+const FUEL: u64 = 2_000_000;
+
+/// The most that one template may write: what Helm has no room for anyway.
+const MOST_OUTPUT: usize = 8 << 20;
+
 /// The environment that all templates share.
 pub(super) struct Templates(Environment<'static>);
 
@@ -23,6 +29,7 @@ impl Templates {
     pub(super) fn new() -> Self {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_fuel(Some(FUEL));
         env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         env.add_filter("quantity", quantity);
         env.add_filter("labels", labels);
@@ -37,15 +44,50 @@ impl Templates {
 
     /// Fills in one text. `place` is for the message.
     pub(super) fn render(&self, place: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
-        self.0.render_str(text, context.clone()).map_err(|error| {
+        let mut output = Output { bytes: Vec::new(), full: false };
+        let template = self.0.template_from_str(text);
+        let rendered =
+            template.and_then(|template| template.render_captured_to(context.clone(), &mut output).map(drop));
+        if output.full {
+            let what = format!("it writes more than {}", bounded::size(MOST_OUTPUT as u64));
+            return Err(TemplateError { place: place.to_owned(), line: None, what });
+        }
+        rendered.map_err(|error| {
             let line = error.line().filter(|_| text.contains('\n'));
             TemplateError::new(place, line, &error)
-        })
+        })?;
+        // It was put together from texts.
+        Ok(String::from_utf8_lossy(&output.bytes).into_owned())
+    }
+}
+
+/// What a template wrote, up to a bound.
+struct Output {
+    bytes: Vec<u8>,
+    full: bool,
+}
+
+impl std::io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.bytes.len() + bytes.len() > MOST_OUTPUT {
+            self.full = true;
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
 impl TemplateError {
     fn new(place: &str, line: Option<usize>, error: &minijinja::Error) -> Self {
+        if error.kind() == minijinja::ErrorKind::OutOfFuel {
+            let what = format!("it takes more than {FUEL} steps: does it have an end?");
+            return Self { place: place.to_owned(), line, what };
+        }
         let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
         Self { place: place.to_owned(), line, what }
     }
@@ -79,4 +121,24 @@ pub fn render_results(place: &str, text: &str, results: &impl Serialize) -> Resu
 /// Any data as a template's value.
 pub(super) fn value(data: &impl Serialize) -> Value {
     Value::from(Serde(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_template_spins_or_writes_for_ever() {
+        let render = |text: &str| Templates::new().render("c/values", text, &Value::UNDEFINED);
+        assert_eq!(render("a\n{{ 1 + 1 }}\n").unwrap(), "a\n2");
+        let spins = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+        let error = render(spins).unwrap_err().to_string();
+        assert_eq!(error, "failed to render c/values: it takes more than 2000000 steps: does it have an end?");
+        let recursive = "{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}";
+        assert!(render(recursive).is_err());
+        let writes = "{% for a in range(10000) %}{{ 'x' * 10000 }}{% endfor %}";
+        let error = render(writes).unwrap_err().to_string();
+        assert_eq!(error, "failed to render c/values: it writes more than 8 MiB");
+        assert!(Templates::new().holds("c", "range(99999)|map('string')|join|length > 1", &Value::UNDEFINED).is_ok());
+    }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::event::Envelope;
+use crate::model::bounded;
 
 /// How many runs are kept.
 const KEPT: usize = 20;
@@ -107,18 +108,42 @@ fn prune(root: &Path, current: &str) {
     }
 }
 
-/// The events of a run. A last line that was cut is left out.
+/// The events of a run of this machine.
 ///
 /// # Errors
 /// The journal cannot be read.
 pub(super) fn read(id: &str) -> io::Result<Vec<Envelope>> {
-    let text = std::fs::read_to_string(root()?.join(id).join("events.jsonl"))?;
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    read_file(&root()?.join(id).join("events.jsonl"))
+}
+
+/// The events of a journal. A line that was cut, inside a character too, is left out, and so is what is none.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<Envelope>> {
+    Ok(events(&bounded::bytes(path, bounded::JOURNAL)?))
+}
+
+fn events(bytes: &[u8]) -> Vec<Envelope> {
+    bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_journal_is_read_wherever_it_was_cut() {
+        let event = crate::event::Event::Note { id: "a".to_owned(), text: "задание готово".to_owned() };
+        let envelope = Envelope { seq: 1, at: jiff::Timestamp::UNIX_EPOCH, event };
+        let line = serde_json::to_vec(&envelope).unwrap();
+        for cut in 0..line.len() {
+            let bytes = [line.as_slice(), b"\n", &line[..cut]].concat();
+            assert_eq!(events(&bytes).len(), 1, "cut at {cut}");
+            let bytes = [&line[..cut], b"\n\xff\n", line.as_slice(), b"\n"].concat();
+            assert_eq!(events(&bytes).len(), 1, "cut at {cut}, and gone on");
+        }
+    }
 
     #[test]
     fn ids_are_recognised() {

@@ -14,9 +14,9 @@ use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
 use crate::driver::reach;
 use crate::driver::webhdfs::Hdfs;
-use crate::model::HdfsAccess;
 use crate::model::state::InstallState;
 use crate::model::yaml::Pos;
+use crate::model::{HdfsAccess, bounded};
 
 /// Where `sandbox/up` leaves its files.
 const SANDBOX: &str = "/var/lib/windlass/sandbox";
@@ -113,7 +113,7 @@ pub(super) fn given(
     if let Some(folder) = sandbox(global) {
         sandbox_answers(&mut given, &folder)?;
     }
-    given.layers.push(from_environment(catalog, std::env::vars()).or_exit(Exit::BadInput)?);
+    given.layers.push(from_environment(catalog, std::env::vars_os()).or_exit(Exit::BadInput)?);
     given.layers.push(from_flags(&args.set).or_exit(Exit::BadInput)?);
     Ok(given)
 }
@@ -138,7 +138,7 @@ fn take_file(given: &mut Given, path: &Path, kind: LayerKind) -> Result<(), Fail
 
 /// The text of an answers file.
 pub(super) fn read(path: &Path) -> Result<String, Failed> {
-    std::fs::read_to_string(path)
+    bounded::text(path, bounded::ANSWERS)
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to read answers {}", path.display())))
         .or_exit(Exit::BadInput)
 }

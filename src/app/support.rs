@@ -16,7 +16,7 @@ use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
 use crate::model::state::{ComponentState, InstallState};
-use crate::model::{Redactor, STATE_NAMESPACE};
+use crate::model::{Redactor, STATE_NAMESPACE, bounded};
 
 /// More than this of one file is cut, from its beginning: what happened last stands at the end.
 const FILE_CAP: usize = 1 << 20;
@@ -251,6 +251,11 @@ fn machine(all: &mut Collection, global: &Global) {
     all.text("machine.txt".to_owned(), "windlass and the machine that it runs on", &text);
 }
 
+/// What is no text (a journal that was cut) is shown as far as it is one.
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn runs(all: &mut Collection) {
     let (Ok(ids), Ok(root)) = (journal::list(), journal::root()) else {
         all.missing.push("the runs of this machine: their folder cannot be read".to_owned());
@@ -262,7 +267,7 @@ fn runs(all: &mut Collection) {
             ("answers.yaml", "with which answers"),
             ("events.jsonl", "what happened"),
         ] {
-            match std::fs::read_to_string(root.join(id).join(file)) {
+            match bounded::bytes(&root.join(id).join(file), bounded::JOURNAL).map(lossy) {
                 Ok(text) => all.text(format!("runs/{id}/{file}"), what, &text),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => all.missing.push(format!("runs/{id}/{file}: {error}")),

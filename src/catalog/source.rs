@@ -1,11 +1,13 @@
 //! Where definitions come from: the binary, and folders laid over it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
 use super::Catalog;
+use crate::model::bounded;
 use crate::model::yaml::Findings;
 
 static BUNDLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/bundles");
@@ -46,14 +48,47 @@ pub fn embedded() -> Files {
     files
 }
 
+/// What a folder of definitions or a chart's may hold at most. A Secret of Helm's has room for 1 MiB, packed.
+struct Bounds {
+    files: usize,
+    bytes: u64,
+    depth: usize,
+}
+
+const BOUNDS: Bounds = Bounds { files: 10_000, bytes: 64 << 20, depth: 32 };
+
 /// The files below a folder. Links are followed; hidden names are left out, but for the one that Helm
 /// knows: a catalog that was exported is to be read as it was.
 ///
 /// # Errors
-/// A folder or file cannot be read.
+/// A folder or file cannot be read, or holds more than is ever read of one: each bound is named.
 pub fn read_dir(root: &Path) -> Result<Files, CatalogError> {
-    fn walk(folder: &Path, prefix: &str, files: &mut Files) -> Result<(), CatalogError> {
+    let mut walk = Walk { bounds: &BOUNDS, files: Files::new(), bytes: 0, above: Vec::new() };
+    walk.folder(root, "")?;
+    Ok(walk.files)
+}
+
+struct Walk<'a> {
+    bounds: &'a Bounds,
+    files: Files,
+    bytes: u64,
+    /// The folders that this one is in, by device and inode: a link to one of them has no end.
+    above: Vec<(u64, u64)>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path, prefix: &str) -> Result<(), CatalogError> {
         let error = |source| CatalogError::Io { path: folder.to_owned(), source };
+        let refused = |what: String| error(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
+        let found = std::fs::metadata(folder).map_err(error)?;
+        let place = (found.dev(), found.ino());
+        if self.above.contains(&place) {
+            return Err(refused("it is a link to a folder that it is in".to_owned()));
+        }
+        if self.above.len() > self.bounds.depth {
+            return Err(refused(format!("folders are more than {} deep, the most that is read", self.bounds.depth)));
+        }
+        self.above.push(place);
         for entry in std::fs::read_dir(folder).map_err(error)? {
             let entry = entry.map_err(error)?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -63,17 +98,29 @@ pub fn read_dir(root: &Path) -> Result<Files, CatalogError> {
             let path = entry.path();
             let below = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             if path.is_dir() {
-                walk(&path, &below, files)?;
-            } else {
-                let bytes = std::fs::read(&path).map_err(|source| CatalogError::Io { path, source })?;
-                files.insert(below, bytes);
+                self.folder(&path, &below)?;
+                continue;
             }
+            let left = self.bounds.bytes.saturating_sub(self.bytes);
+            let bytes = bounded::bytes(&path, left).map_err(|source| {
+                let whole = "its folder is larger than";
+                match source.kind() {
+                    std::io::ErrorKind::FileTooLarge => refused(format!(
+                        "with {below}, {whole} {}, the most that is read",
+                        bounded::size(self.bounds.bytes)
+                    )),
+                    _ => CatalogError::Io { path, source },
+                }
+            })?;
+            self.bytes += bytes.len() as u64;
+            if self.files.len() == self.bounds.files {
+                return Err(refused(format!("there are more than {} files, the most that is read", self.bounds.files)));
+            }
+            self.files.insert(below, bytes);
         }
+        self.above.pop();
         Ok(())
     }
-    let mut files = Files::new();
-    walk(root, "", &mut files)?;
-    Ok(files)
 }
 
 /// The embedded catalog with `overlays` laid over it, in order: the same component id replaces the earlier one whole.
@@ -126,6 +173,38 @@ pub fn export(to: &Path) -> Result<usize, CatalogError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The sources of an error too, on one line.
+    fn said(root: &Path, bounds: &Bounds) -> String {
+        let mut walk = Walk { bounds, files: Files::new(), bytes: 0, above: Vec::new() };
+        let error = walk.folder(root, "").unwrap_err();
+        format!("{error}: {}", std::error::Error::source(&error).unwrap())
+    }
+
+    #[test]
+    fn a_folder_is_bounded_in_every_way_and_each_bound_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("a/b/c")).unwrap();
+        std::fs::write(at("a/x"), "12345").unwrap();
+        std::fs::write(at("a/b/y"), "12345").unwrap();
+        let tight = |files, bytes, depth| said(folder.path(), &Bounds { files, bytes, depth });
+        assert!(
+            tight(9, 9, 2).ends_with("c: folders are more than 2 deep, the most that is read"),
+            "{}",
+            tight(9, 9, 2)
+        );
+        assert!(tight(9, 9, 9).contains("is larger than 9 bytes, the most that is read"), "{}", tight(9, 9, 9));
+        assert!(tight(1, 99, 9).ends_with("there are more than 1 files, the most that is read"));
+        std::os::unix::fs::symlink(at("a"), at("a/b/c/back")).unwrap();
+        assert!(tight(9, 99, 9).ends_with("c/back: it is a link to a folder that it is in"), "{}", tight(9, 99, 9));
+        std::fs::remove_file(at("a/b/c/back")).unwrap();
+        for (target, what) in [("/dev/zero", "a device"), ("/dev/tty", "a device")] {
+            std::os::unix::fs::symlink(target, at("a/odd")).unwrap();
+            assert!(tight(9, 99, 9).ends_with(&format!("a/odd: it is {what}, not a regular file")));
+            std::fs::remove_file(at("a/odd")).unwrap();
+        }
+    }
 
     #[test]
     fn what_is_exported_is_read_as_it_was() {

@@ -1,7 +1,7 @@
 //! From a reference to the secret itself.
 
 use super::kube::{Cluster, KubeError};
-use crate::model::{Secret, SecretRef};
+use crate::model::{Secret, SecretRef, bounded};
 
 /// Why a secret could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +9,9 @@ pub enum SecretError {
     /// The environment variable is not set.
     #[error("environment variable {0} is not set")]
     Unset(String),
+    /// The environment variable holds other bytes than a text's.
+    #[error("the value of environment variable {0} is not UTF-8")]
+    NotText(String),
     /// The file cannot be read.
     #[error("failed to read {path}")]
     File {
@@ -55,8 +58,12 @@ pub enum SecretError {
 /// It is not there or cannot be read.
 pub async fn read(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result<Secret, SecretError> {
     match reference {
-        SecretRef::Env(name) => std::env::var(name).map(Secret::new).map_err(|_| SecretError::Unset(name.clone())),
-        SecretRef::File(path) => std::fs::read_to_string(path)
+        SecretRef::Env(name) => match std::env::var_os(name).map(std::ffi::OsString::into_string) {
+            Some(Ok(value)) => Ok(Secret::new(value)),
+            Some(Err(_)) => Err(SecretError::NotText(name.clone())),
+            None => Err(SecretError::Unset(name.clone())),
+        },
+        SecretRef::File(path) => bounded::text(path, bounded::SECRET)
             .map(|text| Secret::new(text.trim_end_matches('\n').to_owned()))
             .map_err(|source| SecretError::File { path: path.display().to_string(), source }),
         SecretRef::Secret(full) => {

@@ -1,5 +1,6 @@
-//! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O.
+//! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O, but for how files are read.
 
+pub mod bounded;
 mod chart;
 pub mod cluster;
 pub mod data;

@@ -53,9 +53,8 @@ pub(in crate::app) async fn replay(global: &Global, args: &ReplayArgs, output: &
 /// The events of a run on this machine, `last` being the newest, or of a file.
 fn events(run: &str) -> Result<Vec<Envelope>, Failed> {
     let path = Path::new(run);
-    let events = if path.is_file() {
-        let text = std::fs::read_to_string(path);
-        text.map(|text| text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    let events = if path.exists() && !path.is_dir() {
+        journal::read_file(path)
     } else if run == "last" {
         journal::list().and_then(|ids| ids.last().map_or_else(|| Ok(Vec::new()), |id| journal::read(id)))
     } else {

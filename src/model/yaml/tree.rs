@@ -1,5 +1,7 @@
 //! The tree with positions.
 
+use std::collections::HashMap;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::Findings;
@@ -110,17 +112,26 @@ impl Node {
 /// # Errors
 /// Syntax errors, duplicate keys, anchors, tags and a second document, each with its place.
 pub fn parse(file: &str, text: &str) -> Result<Node, Findings> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), file, findings: Findings::default() };
+    let mut reader =
+        Reader { parser: Parser::new_from_str(text), file, findings: Findings::default(), depth: 0, nodes: 0 };
     let node = reader.document();
     let empty = Node { pos: Pos { line: 1, column: 1 }, yaml: Yaml::Map(Vec::new()) };
     let node = node.unwrap_or(None).unwrap_or(empty);
     reader.findings.into_result(node)
 }
 
+/// Lists and mappings in one another: far more than any file needs, and far less than a stack holds.
+const DEEPEST: usize = 64;
+
+/// Values in one file: more than any answers file or definition holds, and no more than memory does.
+const MOST_NODES: usize = 200_000;
+
 struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     file: &'a str,
     findings: Findings,
+    depth: usize,
+    nodes: usize,
 }
 
 /// The text cannot be read on; what is wrong is in the findings.
@@ -161,6 +172,19 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self, event: Event<'a>, pos: Pos) -> Result<Node, Broken> {
+        self.depth += 1;
+        self.nodes += 1;
+        if self.depth > DEEPEST || self.nodes > MOST_NODES {
+            self.findings.add(
+                self.file,
+                pos,
+                match self.depth > DEEPEST {
+                    true => format!("lists and mappings are more than {DEEPEST} deep"),
+                    false => format!("there are more than {MOST_NODES} values"),
+                },
+            );
+            return Err(Broken);
+        }
         let yaml = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse(pos, anchor, tag.is_some());
@@ -187,11 +211,13 @@ impl<'a> Reader<'a> {
             }
             _ => Yaml::Scalar(Scalar::Null),
         };
+        self.depth -= 1;
         Ok(Node { pos, yaml })
     }
 
     fn mapping(&mut self) -> Result<Yaml, Broken> {
         let mut entries: Vec<(String, Pos, Node)> = Vec::new();
+        let mut known: HashMap<String, Pos> = HashMap::new();
         loop {
             let (event, pos) = match self.next()? {
                 None | Some((Event::MappingEnd, _)) => break,
@@ -207,10 +233,11 @@ impl<'a> Reader<'a> {
             };
             let Some((event, value_pos)) = self.next()? else { break };
             let value = self.node(event, value_pos)?;
-            if let Some((_, first, _)) = entries.iter().find(|(name, _, _)| *name == key) {
+            if let Some(first) = known.get(&key) {
                 let message = format!("key `{key}` is there twice, first in line {}", first.line);
                 self.findings.add(self.file, pos, message);
             } else {
+                known.insert(key.clone(), pos);
                 entries.push((key, pos, value));
             }
         }
@@ -258,6 +285,20 @@ mod tests {
     fn a_duplicate_key_is_found_with_its_first_place() {
         let error = parse("a.yaml", "a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!(error.to_string(), "a.yaml:3:1: key `a` is there twice, first in line 1");
+    }
+
+    #[test]
+    fn depth_and_number_are_bounded() {
+        for deep in
+            ["- ".repeat(20_000), "[".repeat(20_000), "{a: ".repeat(20_000), "a:\n ".to_owned() + &"? ".repeat(20_000)]
+        {
+            let error = parse("a.yaml", &deep).unwrap_err().to_string();
+            assert!(error.contains("more than 64 deep") || error.contains("not valid YAML"), "{error}");
+        }
+        let nested = (0..40).fold("x".to_owned(), |inner, _| format!("[{inner}]"));
+        assert!(parse("a.yaml", &nested).is_ok());
+        let many = "- a\n".repeat(MOST_NODES + 1);
+        assert!(parse("a.yaml", &many).unwrap_err().to_string().ends_with("there are more than 200000 values"));
     }
 
     #[test]
