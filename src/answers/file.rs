@@ -53,7 +53,7 @@ pub fn recorded(catalog: &Catalog, answers: &Answers) -> Result<String, Template
         "Secrets are named here, never told.",
     ];
     let sections = sections(catalog, &answers.components, |id, question| {
-        let (comments, answer) = (vec![question.title.en().to_owned()], answers.get(&id.component, &id.question));
+        let (comments, answer) = (lines(question.title.en()), answers.get(&id.component, &id.question));
         let line = match answer {
             // What was emptied stays empty: nothing that weighs less fills it again.
             Answer::Empty if answers.is_emptied(id) => format!("{}:", question.id),
@@ -84,10 +84,9 @@ pub fn example(
 ) -> Result<String, FileError> {
     let draft = Draft::new(catalog, &[], chosen, profile)?;
     let sections = sections(catalog, &draft.answers.components, |id, question| {
-        let mut comments = vec![question.title.of(language).to_owned()];
-        // Of a text of several lines, each is a comment.
-        comments.extend(question.help.iter().flat_map(|help| help.of(language).lines().map(str::to_owned)));
-        comments.push(format!("({})", kind(question)));
+        let mut comments = lines(question.title.of(language));
+        comments.extend(question.help.iter().flat_map(|help| lines(help.of(language))));
+        comments.extend(lines(&format!("({})", kind(question))));
         let line = match draft.answers.values.get(id) {
             None => {
                 comments.push("needed: there is no default".to_owned());
@@ -132,7 +131,7 @@ fn sections(catalog: &Catalog, chosen: &[String], line: impl Fn(&QuestionId, &Qu
     let ids = std::iter::once("platform").chain(chosen.iter().map(String::as_str));
     let sections = ids.map(|id| Section {
         id: id.to_owned(),
-        title: catalog.title(id).en().to_owned(),
+        title: lines(catalog.title(id).en()).join(" "),
         questions: catalog
             .questions(id)
             .iter()
@@ -143,13 +142,37 @@ fn sections(catalog: &Catalog, chosen: &[String], line: impl Fn(&QuestionId, &Qu
     sections.filter(|section| !section.questions.is_empty()).collect()
 }
 
+/// The lines of a text that somebody else wrote, each to be a comment: no line break in it, of whatever alphabet, makes
+/// YAML of what follows, and no control character reaches a terminal.
+fn lines(text: &str) -> Vec<String> {
+    let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
+    let clean = lines.map(|line| line.chars().filter(|c| !c.is_control() && !is_odd(*c)).collect::<String>());
+    clean.filter(|line| !line.trim().is_empty()).collect()
+}
+
 /// An answer as YAML on one line.
 fn scalar(answer: &Answer) -> String {
-    match answer.json() {
-        // JSON is YAML.
-        json @ serde_json::Value::Object(_) => json.to_string(),
-        json => yaml::to_string(&json).map_or_else(|_| json.to_string(), |text| text.trim_end().to_owned()),
+    let json = answer.json();
+    match (&json, yaml::to_string(&json)) {
+        (serde_json::Value::Bool(_) | serde_json::Value::Number(_), Ok(plain)) => plain.trim_end().to_owned(),
+        (serde_json::Value::String(text), Ok(plain)) if !text.chars().any(|c| c.is_control() || is_odd(c)) => {
+            plain.trim_end().to_owned()
+        }
+        // JSON is YAML, but for the breaks and marks that it leaves as they are.
+        _ => json.to_string().chars().fold(String::new(), |mut line, c| {
+            if is_odd(c) {
+                line.push_str(&format!("\\u{:04x}", u32::from(c)));
+            } else {
+                line.push(c);
+            }
+            line
+        }),
     }
+}
+
+/// What YAML may take for a line break or refuse, and JSON leaves as it is.
+fn is_odd(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// What kind of answer a question wants, in words.
@@ -222,7 +245,7 @@ mod tests {
     fn an_example_says_everything_and_changes_nothing() {
         let catalog = catalog();
         let ids = std::iter::once("platform").chain(catalog.components.keys().map(String::as_str));
-        let ids: Vec<String> = ids.flat_map(|id| catalog.questions(id)).map(|question| question.id).collect();
+        let ids: Vec<String> = ids.flat_map(|id| catalog.questions(id)).map(|question| question.id.clone()).collect();
         for language in ["en", "ru"] {
             let text = example(&catalog, None, None, language).unwrap();
             let file = parse_file("answers.yaml", &text, LayerKind::File).unwrap();
@@ -242,6 +265,50 @@ mod tests {
         let is_answer = |rest: &&str| rest.split_once(':').is_some_and(|(key, _)| ids.iter().any(|id| id == key));
         let answer = line.strip_prefix("  # ").filter(is_answer);
         answer.map_or_else(|| line.to_owned(), |answer| format!("  {answer}"))
+    }
+
+    /// A catalog of one component whose texts are of no good will.
+    fn hostile(text: &str) -> Catalog {
+        let text = scalar(&Answer::Text(text.to_owned()));
+        let component = format!(
+            "id: odd\ntitle: {{en: {text}}}\nversion: '1'\nquestions:\n  - {{id: word, title: {{en: {text}}}, help: {{en: {text}}}, \
+             type: choice, choices: [{text}], default: {text}}}\n  - {{id: needed, title: {{en: {text}}}, type: string}}\n"
+        );
+        let platform = format!(
+            "title: {{en: {text}}}\nquestions: [{{id: x, title: {{en: {text}}}, type: string, optional: true}}]\n"
+        );
+        let files = [("odd/component.yaml", component), ("platform.yaml", platform)];
+        let files = files.map(|(name, text)| (name.to_owned(), text.into_bytes())).into();
+        Catalog::from_files(&files, &Default::default()).unwrap()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn texts_of_a_catalog_are_never_more_than_comments(
+            text in "([a-z:# {}\\[\\]'\"\\\\-]|\n|\r|\u{85}|\u{2028}|\u{2029}|\u{1b}|\u{9d}|\t|\u{feff}){1,20}"
+        ) {
+            if text.trim().is_empty() || text.contains("{{") || text.contains("{#") { return Ok(()); }
+            let catalog = hostile(&text);
+            let init = example(&catalog, None, None, "en").unwrap();
+            let file = parse_file("answers.yaml", &init, LayerKind::File).unwrap();
+            proptest::prop_assert_eq!(file.layer.answers.len(), 0, "{}", init);
+            proptest::prop_assert!(!init.chars().any(|c| c.is_control() && c != '\n'), "{:?}", init);
+            let given = from_flags(&["odd.needed=x".to_owned()]).unwrap();
+            if let Ok(answers) = Draft::new(&catalog, &[given], None, None).unwrap().finish() {
+                let text = recorded(&catalog, &answers).unwrap();
+                let file = parse_file("answers.yaml", &text, LayerKind::File).unwrap();
+                let again = Draft::new(&catalog, &[file.layer], file.components.as_deref(), None).unwrap().finish().unwrap();
+                proptest::prop_assert_eq!(answers.json(), again.json(), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_title_with_a_line_break_stays_a_comment() {
+        let catalog = hostile("Title\nplatform:\n  x: evil\ncomponents: []");
+        let init = example(&catalog, None, None, "en").unwrap();
+        let file = parse_file("answers.yaml", &init, LayerKind::File).unwrap();
+        assert_eq!((file.layer.answers.len(), file.components), (0, Some(vec!["odd".to_owned()])), "{init}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Questions to answers: layers, validation, what is missing, and the catalog with every template filled in.
 
+mod acts;
 mod file;
 mod given;
 mod layer;
@@ -18,8 +19,8 @@ pub use layer::{
 };
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
-    ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedRelease, ResolvedSecret,
-    image_references, resolve,
+    LeftOut, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedRelease,
+    ResolvedSecret, image_references, resolve,
 };
 pub use schema::schema;
 pub use template::{TemplateError, render_results};

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use minijinja::Value;
 use serde_json::json;
 
 use super::layer::{Layer, LayerKind, Raw, from_profile};
-use super::template::{Templates, value};
+use super::template::{Known, Templates, value};
 use super::value::{Answer, from_node, from_text, ways};
 use crate::catalog::{Catalog, Component, Kind, Question, QuestionId, Reference, Text, references};
 use crate::model::yaml::{Finding, Findings, Pos};
@@ -164,8 +165,8 @@ impl Draft {
             match catalog.question(id) {
                 Some(question) => {
                     let answer = match raw {
-                        Raw::Text(text) => from_text(&question, text),
-                        Raw::Node(node) => from_node(&question, node),
+                        Raw::Text(text) => from_text(question, text),
+                        Raw::Node(node) => from_node(question, node),
                     };
                     places.insert(id.clone(), (layer.name.clone(), *pos));
                     match answer {
@@ -193,23 +194,30 @@ impl Draft {
 
     /// Defaults, `platform` first: a default may be a template over its answers.
     fn fill_defaults(&mut self, catalog: &Catalog) {
+        let templates = Templates::new();
+        let known = Known::default();
+        for (id, (answer, _)) in &self.answers.values {
+            known.add(&id.component, &id.question, value(&answer.json()));
+        }
+        let wrong: BTreeSet<QuestionId> = self.problems.iter().map(|(id, _)| id.clone()).collect();
         let ids: Vec<String> = std::iter::once("platform".to_owned()).chain(self.answers.components.clone()).collect();
         for component in ids {
             for question in catalog.questions(&component) {
                 let id = QuestionId::new(&component, &question.id);
-                let default = self.answers.default(&component, &question);
+                let default = default(&templates, &known, &component, question);
                 let answered = self.answers.values.contains_key(&id);
                 match default {
                     Ok(Some(answer)) => {
                         if !answered {
+                            known.add(&component, &question.id, value(&answer.json()));
                             self.answers.values.insert(id.clone(), (answer.clone(), LayerKind::Catalog));
                         }
                         self.defaults.insert(id, answer);
                     }
                     // A wrong answer is told; that there is none instead would be told twice.
-                    Ok(None) if answered || self.problem(&id).is_some() => {}
+                    Ok(None) if answered || wrong.contains(&id) => {}
                     Ok(None) => self.missing.push(Missing {
-                        hint: hint(catalog.components.get(&component), &question),
+                        hint: hint(catalog.components.get(&component), question),
                         title: question.title.en().to_owned(),
                         id,
                     }),
@@ -271,6 +279,12 @@ impl Answers {
         Draft::new(catalog, layers, chosen, None)?.finish()
     }
 
+    /// Whether a component was chosen, or is required.
+    #[must_use]
+    pub fn has(&self, component: &str) -> bool {
+        self.components.binary_search_by(|id| id.as_str().cmp(component)).is_ok()
+    }
+
     /// The answer to a question, `Empty` where there is none.
     #[must_use]
     pub fn get(&self, component: &str, question: &str) -> &Answer {
@@ -304,23 +318,29 @@ impl Answers {
         }
         serde_json::Value::Object(root)
     }
+}
 
-    fn default(&self, component: &str, question: &Question) -> Result<Option<Answer>, String> {
-        let nothing = || if question.optional { Ok(Some(Answer::Empty)) } else { Ok(None) };
-        let text = match &question.default {
-            None | Some(serde_json::Value::Null) => return nothing(),
-            Some(serde_json::Value::String(text)) if text.contains("{{") || text.contains("{%") => {
-                let context = json!({"answers": self.json()});
-                Templates::new().render(component, text, &value(&context)).map_err(|error| error.to_string())?
-            }
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        if text.is_empty() {
-            return nothing();
+/// The answer that the catalog has, of which `known` are the answers so far.
+fn default(
+    templates: &Templates,
+    known: &Known,
+    component: &str,
+    question: &Question,
+) -> Result<Option<Answer>, String> {
+    let nothing = || if question.optional { Ok(Some(Answer::Empty)) } else { Ok(None) };
+    let text = match &question.default {
+        None | Some(serde_json::Value::Null) => return nothing(),
+        Some(serde_json::Value::String(text)) if text.contains("{{") || text.contains("{%") => {
+            let context = Value::from_pairs([("answers", known.value())]);
+            templates.render(component, text, &context).map_err(|error| error.to_string())?
         }
-        from_text(question, &text).map(Some)
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    if text.is_empty() {
+        return nothing();
     }
+    from_text(question, &text).map(Some)
 }
 
 fn hint(component: Option<&Component>, question: &Question) -> Option<String> {
@@ -365,7 +385,8 @@ fn nearest(name: &str, known: &[String]) -> Option<String> {
 }
 
 fn is_wanted(components: &[String], id: &QuestionId) -> bool {
-    id.component == "platform" || components.contains(&id.component)
+    // They are sorted.
+    id.component == "platform" || components.binary_search(&id.component).is_ok()
 }
 
 fn profile_layer(catalog: &Catalog, name: &str) -> Result<Layer, AnswersError> {
@@ -379,7 +400,7 @@ fn profile_layer(catalog: &Catalog, name: &str) -> Result<Layer, AnswersError> {
 fn names(catalog: &Catalog) -> Vec<String> {
     let ids = catalog.components.keys().map(String::as_str).chain(["platform"]);
     ids.flat_map(|component| {
-        catalog.questions(component).into_iter().map(move |question| format!("{component}.{}", question.id))
+        catalog.questions(component).iter().map(move |question| format!("{component}.{}", question.id))
     })
     .collect()
 }

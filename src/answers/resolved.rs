@@ -10,16 +10,18 @@ use minijinja::value::Object;
 use serde::Serialize;
 
 use super::Answers;
-use super::template::{TemplateError, Templates, value};
+use super::acts::{check_action, describe};
+use super::template::{Known, TemplateError, Templates, value};
 use super::value::Answer;
 use crate::catalog::{
-    ActionKind, ActionSpec, Catalog, CatalogError, Component, Kind, Leftover, Reference, read_dir, references,
+    Act, ActionKind, ActionSpec, Catalog, CatalogError, Component, Graph, GraphError, Kind, Leftover, Part, graph,
+    read_dir,
 };
 use crate::model::yaml::{self, TypeError};
-use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, SecretRef, bounded};
+use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, STATE_NAMESPACE, SecretRef, bounded, is_selector};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Resolved {
     /// The components.
     pub components: Vec<ResolvedComponent>,
@@ -29,6 +31,23 @@ pub struct Resolved {
     pub pull_secret: Option<SecretRef>,
     /// The answers, for the record, as [`Answers::remembered`] has them; secrets as references.
     pub answers: serde_json::Value,
+    /// Which step waits for which.
+    pub graph: Graph,
+    /// Checks that cannot be done with the components that were chosen.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A check that is left out, since nobody gives what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The component.
+    pub component: String,
+    /// The step that it would be.
+    pub id: String,
+    /// What people read.
+    pub title: String,
+    /// What it lacks.
+    pub why: String,
 }
 
 /// A component with its templates filled in.
@@ -93,6 +112,8 @@ pub struct ResolvedRelease {
 /// An action with its templates filled in, results of earlier actions excepted.
 #[derive(Debug, Clone)]
 pub struct ResolvedAction {
+    /// Its step: `livy/before-1`.
+    pub id: String,
     /// What to do.
     pub kind: ActionKind,
     /// What people read.
@@ -160,12 +181,41 @@ pub enum ResolveError {
         /// What is wrong.
         what: String,
     },
-    /// A component needs another that is not there, through an action.
-    #[error("{component} acts on HDFS, but no chosen component provides it")]
-    NoHdfs {
+    /// An action needs a component that was not chosen.
+    #[error("{step} needs {what}: choose that too, by --components or `components:` in the answers")]
+    Absent {
+        /// The action's step.
+        step: String,
+        /// What it needs, and whose that is.
+        what: String,
+    },
+    /// Two components would share what only one can have.
+    #[error("{first} and {second} both mean {what}: answer one of them with another name")]
+    Shared {
+        /// The answer or question of the one.
+        first: String,
+        /// That of the other.
+        second: String,
+        /// What they would share.
+        what: String,
+    },
+    /// A component would be put where windlass keeps what it remembers.
+    #[error("{answer}: namespace {STATE_NAMESPACE} is windlass's own; answer with another name")]
+    OwnNamespace {
+        /// The answer.
+        answer: String,
+    },
+    /// A selector that no label fits, or every label.
+    #[error("{component}: `{selector}` selects no labels: leftovers would not be found")]
+    Selector {
         /// Which component.
         component: String,
+        /// The selector.
+        selector: String,
     },
+    /// The steps have no order.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
 }
 
 /// Stands for the results of an action at planning time: `{{ pi.app_id }}` renders to itself.
@@ -184,60 +234,81 @@ impl Object for Later {
 /// A template fails, values are not YAML, or a file that an answer names cannot be read.
 pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, ResolveError> {
     let chosen: Vec<&Component> = answers.components.iter().filter_map(|id| catalog.components.get(id)).collect();
-    let later: BTreeMap<String, Value> = chosen
-        .iter()
-        .flat_map(|component| component.actions())
-        .filter_map(|action| action.register.clone())
-        .map(|name| (name.clone(), Value::from_object(Later(name))))
-        .collect();
+    let provider = catalog.hdfs_provider().map(|component| component.id.as_str());
+    let mut parts: Vec<Part> = chosen.iter().map(|component| Part::of(component, provider)).collect();
+    let sorted = order(&parts);
     let mut resolver = Resolver {
         templates: Templates::new(),
         answers,
         answers_value: value(&answers.json()),
-        exports: BTreeMap::new(),
-        later,
+        exports: Known::default(),
+        later: parts
+            .iter()
+            .flat_map(Part::acts)
+            .filter_map(|act| act.register.clone())
+            .map(|name| (name.clone(), Value::from_object(Later(name))))
+            .collect(),
     };
-    let mut components = Vec::new();
-    for component in order(&chosen) {
-        resolver.export(component)?;
-        components.push(resolver.component(component)?);
+    for at in &sorted {
+        resolver.export(chosen[*at])?;
     }
-    let hdfs = catalog.hdfs_provider().and_then(|component| {
-        let exports = resolver.exports.get(&component.id)?;
+    let left_out = resolver.leave_out(catalog, &chosen, &mut parts)?;
+    let graph = graph(&parts)?;
+    let mut components = Vec::with_capacity(sorted.len());
+    for at in sorted {
+        components.push(resolver.component(chosen[at], &parts[at])?);
+    }
+    shared(&components, answers)?;
+    let hdfs = catalog.hdfs_provider().filter(|component| answers.has(&component.id)).and_then(|component| {
+        let export = |name: &str| resolver.exports.text(&component.id, name);
         Some(HdfsAccess {
             component: component.id.clone(),
             namespace: resolver.name(component, "namespace"),
-            namenodes: exports.get("webhdfs")?.split(',').map(|url| url.trim().to_owned()).collect(),
-            user: exports.get("hdfs_user").cloned().unwrap_or_else(|| "hdfs".to_owned()),
+            namenodes: export("webhdfs")?.split(',').map(|url| url.trim().to_owned()).collect(),
+            user: export("hdfs_user").unwrap_or_else(|| "hdfs".to_owned()),
         })
     });
-    for component in &mut components {
-        let acts = |actions: &[ResolvedAction]| actions.iter().any(|action| action.kind.uses_hdfs());
-        let Some(access) = &hdfs else {
-            if acts(&component.before) || acts(&component.after) || acts(&component.verify) {
-                return Err(ResolveError::NoHdfs { component: component.id.clone() });
-            }
-            continue;
-        };
-        let id = component.id.clone();
-        for action in component.before.iter_mut().chain(&mut component.after).chain(&mut component.verify) {
-            if action.kind.uses_hdfs() && access.component != id {
-                action.needs.insert(access.component.clone());
-            }
-        }
-    }
     let pull_secret = match answers.get("platform", "pull_secret") {
         Answer::Secret(reference) => Some(reference.clone()),
         _ => None,
     };
-    Ok(Resolved { components, hdfs, pull_secret, answers: answers.remembered() })
+    Ok(Resolved { components, hdfs, pull_secret, answers: answers.remembered(), graph, left_out })
+}
+
+/// Refuses two of what there can be one of.
+fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), ResolveError> {
+    let mut releases: BTreeMap<(&str, &str), String> = BTreeMap::new();
+    let mut secrets: BTreeMap<(&str, &str), String> = BTreeMap::new();
+    if matches!(answers.get("platform", "pull_secret"), Answer::Secret(from) if !from.is_in_place()) {
+        let namespaces = components.iter().filter_map(|component| component.namespace.as_deref());
+        secrets.extend(namespaces.map(|namespace| ((namespace, PULL_SECRET), "platform.pull_secret".to_owned())));
+    }
+    for component in components {
+        let Some(release) = &component.release else { continue };
+        let answer = format!("{}.release", component.id);
+        if release.namespace == STATE_NAMESPACE {
+            return Err(ResolveError::OwnNamespace { answer: format!("{}.namespace", component.id) });
+        }
+        if let Some(first) = releases.insert((&release.namespace, &release.name), answer.clone()) {
+            let what = format!("release {} in namespace {}", release.name, release.namespace);
+            return Err(ResolveError::Shared { first, second: answer, what });
+        }
+        for secret in &component.secrets {
+            let question = format!("{} with the question {}", answer, secret.key);
+            if let Some(first) = secrets.insert((&release.namespace, &secret.name), question.clone()) {
+                let what = format!("Secret {} in namespace {}", secret.name, release.namespace);
+                return Err(ResolveError::Shared { first, second: question, what });
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Resolver<'a> {
     templates: Templates,
     answers: &'a Answers,
     answers_value: Value,
-    exports: BTreeMap<String, BTreeMap<String, String>>,
+    exports: Known,
     later: BTreeMap<String, Value>,
 }
 
@@ -295,42 +366,109 @@ impl Resolver<'_> {
         }));
         let fixed = [
             ("answers".to_owned(), self.answers_value.clone()),
-            ("exports".to_owned(), value(&self.exports)),
+            ("exports".to_owned(), self.exports.value()),
             ("self".to_owned(), this),
         ];
         Value::from_pairs(fixed.into_iter().chain(self.later.clone()))
     }
 
-    fn export(&mut self, component: &Component) -> Result<(), TemplateError> {
-        let mut own = BTreeMap::new();
-        for (name, text) in &component.exports {
+    fn export(&self, component: &Component) -> Result<(), TemplateError> {
+        let context = self.context(component);
+        let own = component.exports.iter().map(|(name, text)| {
             let place = format!("{}/component.yaml, export {name}", component.id);
-            own.insert(name.clone(), self.templates.render(&place, text, &self.context(component))?);
-        }
-        self.exports.insert(component.id.clone(), own);
+            Ok((name.clone(), Value::from(self.templates.render(&place, text, &context)?)))
+        });
+        self.exports.insert(&component.id, own.collect::<Result<_, TemplateError>>()?);
         Ok(())
     }
 
-    fn component(&self, component: &Component) -> Result<ResolvedComponent, ResolveError> {
+    /// Takes out of the parts the checks whose input nobody gives, and of all actions what those that are left do not
+    /// need: a name behind a condition, of a component that was not chosen.
+    fn leave_out(
+        &mut self,
+        catalog: &Catalog,
+        chosen: &[&Component],
+        parts: &mut [Part],
+    ) -> Result<Vec<LeftOut>, ResolveError> {
+        let mut found = Vec::new();
+        loop {
+            let before = found.len();
+            for (component, part) in chosen.iter().zip(parts.iter_mut()) {
+                let lacking: Vec<(usize, String)> = part
+                    .verify
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(at, act)| Some((at, self.lacks(catalog, component, component.spec(&act.id)?, act)?)))
+                    .collect();
+                for (at, why) in lacking.into_iter().rev() {
+                    let act = part.verify.remove(at);
+                    let Some(spec) = component.spec(&act.id) else { continue };
+                    let title = spec.title.as_ref().map_or_else(|| describe(&spec.kind), |text| text.en().to_owned());
+                    // Who uses its results lacks them now.
+                    act.register.iter().for_each(|name| drop(self.later.remove(name)));
+                    found.push(LeftOut { component: component.id.clone(), id: act.id, title, why });
+                }
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        for (component, part) in chosen.iter().zip(parts) {
+            part.requires.retain(|id| self.answers.has(id));
+            for act in part.before.iter_mut().chain(&mut part.after).chain(&mut part.verify) {
+                if let Some(what) = component.spec(&act.id).and_then(|spec| self.lacks(catalog, component, spec, act)) {
+                    return Err(ResolveError::Absent { step: act.id.clone(), what });
+                }
+                act.needs.retain(|id| self.answers.has(id));
+                act.results.retain(|name| self.later.contains_key(name));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What an action needs and nobody gives, with who would; nothing where it can do without.
+    fn lacks(&self, catalog: &Catalog, component: &Component, spec: &ActionSpec, act: &Act) -> Option<String> {
+        let absent = act.needs.iter().find(|id| !self.answers.has(id));
+        let result = act.results.iter().find(|name| !self.later.contains_key(*name));
+        let answer = act.answers.iter().find(|id| *id != "platform" && !self.answers.has(id));
+        let what = match (result, absent, answer) {
+            (Some(name), ..) => {
+                let mut all = catalog.components.values();
+                let giver = all.find(|other| other.actions().any(|action| action.register.as_ref() == Some(name)));
+                let of = giver.map(|giver| format!(" of {}", giver.id)).unwrap_or_default();
+                format!("the result `{name}`{of}")
+            }
+            (None, Some(id), _) => format!("component {id}"),
+            (None, None, Some(id)) => format!("an answer of component {id}"),
+            (None, None, None) => return None,
+        };
+        // HDFS is needed whatever the texts say.
+        let acts =
+            spec.kind.uses_hdfs() && catalog.hdfs_provider().is_none_or(|provider| !self.answers.has(&provider.id));
+        let context = self.context(component);
+        let fails = || spec.kind.map(|text| self.templates.render(&act.id, text, &context)).is_err();
+        (acts || fails()).then_some(what)
+    }
+
+    fn component(&self, component: &Component, part: &Part) -> Result<ResolvedComponent, ResolveError> {
         let context = self.context(component);
         let place = format!("{}/component.yaml", component.id);
         let fill = |text: &str| self.templates.render(&place, text, &context);
-        let actions = |specs: &[ActionSpec]| -> Result<Vec<ResolvedAction>, ResolveError> {
-            let actions = specs.iter().map(|spec| {
-                let mut named = Uses::default();
-                for text in spec.kind.templates() {
-                    named.add(text, component);
-                }
+        let actions = |acts: &[Act]| -> Result<Vec<ResolvedAction>, ResolveError> {
+            let actions = acts.iter().filter_map(|act| Some((act, component.spec(&act.id)?)));
+            let actions = actions.map(|(act, spec)| {
                 let kind = spec.kind.map(fill)?;
-                check_action(component, &kind)?;
+                check_action(component, spec, &kind)?;
                 Ok(ResolvedAction {
+                    id: act.id.clone(),
                     title: spec.title.as_ref().map_or_else(|| describe(&kind), |text| text.en().to_owned()),
                     kind,
                     deadline: spec.deadline,
                     retries: spec.retries,
                     register: spec.register.clone(),
-                    needs: named.components,
-                    results: named.results,
+                    needs: act.needs.clone(),
+                    results: act.results.clone(),
                 })
             });
             actions.collect()
@@ -343,6 +481,13 @@ impl Resolver<'_> {
                 ingress: endpoint.ingress.as_deref().map(fill).transpose()?,
             })
         });
+        let leftovers = component.leftovers.iter().map(|leftover| {
+            let selector = fill(&leftover.selector)?;
+            if !is_selector(&selector) {
+                return Err(ResolveError::Selector { component: component.id.clone(), selector });
+            }
+            Ok(Leftover { kind: leftover.kind.clone(), selector })
+        });
         Ok(ResolvedComponent {
             id: component.id.clone(),
             title: component.title.en().to_owned(),
@@ -350,12 +495,12 @@ impl Resolver<'_> {
             origin: component.origin.clone(),
             namespace: release.as_ref().map(|release| release.namespace.clone()),
             release,
-            needs: needs(component).into_iter().filter(|id| self.answers.components.contains(id)).collect(),
-            before: actions(&component.before)?,
-            after: actions(&component.after)?,
-            verify: actions(&component.verify)?,
+            needs: part.requires.clone(),
+            before: actions(&part.before)?,
+            after: actions(&part.after)?,
+            verify: actions(&part.verify)?,
             endpoints: endpoints.collect::<Result<_, _>>()?,
-            leftovers: component.leftovers.clone(),
+            leftovers: leftovers.collect::<Result<_, ResolveError>>()?,
             secrets: self.filled_secrets(component),
         })
     }
@@ -439,107 +584,28 @@ fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap
     images.collect()
 }
 
-/// Which components and results a text names.
-#[derive(Default)]
-struct Uses {
-    components: BTreeSet<String>,
-    results: BTreeSet<String>,
-}
-
-impl Uses {
-    fn add(&mut self, text: &str, component: &Component) {
-        for name in references(text).unwrap_or_default() {
-            match name {
-                Reference::Export(id, _) if id != component.id => {
-                    self.components.insert(id);
-                }
-                Reference::Name(name) => {
-                    self.results.insert(name);
-                }
-                Reference::Export(..) | Reference::Answer(..) => {}
+/// Each component after those whose exports it uses or that it requires; of several that may come, in the order given.
+fn order(parts: &[Part]) -> Vec<usize> {
+    let index: BTreeMap<&str, usize> = parts.iter().enumerate().map(|(at, part)| (part.id.as_str(), at)).collect();
+    let needs = |at: usize| parts[at].requires.iter().filter_map(|id| index.get(id.as_str()).copied());
+    let mut left: Vec<usize> = (0..parts.len()).map(|at| needs(at).count()).collect();
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); parts.len()];
+    (0..parts.len()).for_each(|at| needs(at).for_each(|need| users[need].push(at)));
+    let mut sorted = Vec::with_capacity(parts.len());
+    let mut round: Vec<usize> = (0..parts.len()).filter(|at| left[*at] == 0).collect();
+    while !round.is_empty() {
+        let mut next = Vec::new();
+        for user in round.iter().flat_map(|at| &users[*at]) {
+            left[*user] -= 1;
+            if left[*user] == 0 {
+                next.push(*user);
             }
         }
-    }
-}
-
-/// What a component's first step needs: what it requires, and whose exports its values use.
-fn needs(component: &Component) -> BTreeSet<String> {
-    let mut uses = Uses::default();
-    for text in component.values_template.iter().chain(component.exports.values()) {
-        uses.add(text, component);
-    }
-    uses.components.extend(component.requires.iter().cloned());
-    uses.components
-}
-
-/// Each component after those that it needs. The catalog has no cycles.
-fn order<'a>(chosen: &[&'a Component]) -> Vec<&'a Component> {
-    let mut sorted: Vec<&Component> = Vec::new();
-    let mut open: Vec<&Component> = chosen.to_vec();
-    while !open.is_empty() {
-        let (ready, waiting): (Vec<&Component>, Vec<&Component>) = open.iter().partition(|component| {
-            let all: BTreeSet<String> = needs(component)
-                .into_iter()
-                .chain(component.actions().flat_map(|action| {
-                    let mut uses = Uses::default();
-                    action.kind.templates().into_iter().for_each(|text| uses.add(text, component));
-                    uses.components
-                }))
-                .collect();
-            !open.iter().any(|other| other.id != component.id && all.contains(&other.id))
-        });
-        if ready.is_empty() {
-            // Only actions form the circle: any order will do, edges are between actions.
-            sorted.extend(waiting);
-            break;
-        }
-        sorted.extend(ready);
-        open = waiting;
+        next.sort_unstable();
+        sorted.append(&mut round);
+        round = next;
     }
     sorted
-}
-
-/// What people read about an action that has no title of its own.
-fn describe(kind: &ActionKind) -> String {
-    match kind {
-        ActionKind::HdfsMkdir { path, mode } => format!("HDFS folder {path} with mode {mode}"),
-        ActionKind::HdfsWait { .. } => "HDFS is operational".to_owned(),
-        ActionKind::HdfsUpload { to, .. } => format!("upload to {to}"),
-        ActionKind::HdfsProbe { path } => format!("write, read and delete a file in {path}"),
-        ActionKind::HdfsExists { path } => format!("{path} is in HDFS"),
-        ActionKind::HttpWait { service, path, .. } => format!("{service}{path} answers"),
-        ActionKind::LivyBatch { class, .. } => format!("{class} through Livy"),
-        ActionKind::LivySession { kind, .. } => format!("one statement in a {kind} session"),
-    }
-}
-
-/// What the types of the catalog cannot say.
-fn check_action(component: &Component, kind: &ActionKind) -> Result<(), ResolveError> {
-    let wrong = |what: String| Err(ResolveError::Action { component: component.id.clone(), what });
-    let paths: &[&String] = match kind {
-        ActionKind::HdfsMkdir { path, .. }
-        | ActionKind::HdfsProbe { path }
-        | ActionKind::HdfsExists { path }
-        | ActionKind::HdfsUpload { to: path, .. } => &[path],
-        _ => &[],
-    };
-    for path in paths {
-        let bad = !path.starts_with('/') || path.split('/').any(|part| part == ".." || part == ".");
-        if bad || (path.len() > 1 && path.ends_with('/')) || path.contains("//") {
-            return wrong(format!("`{path}` is not an absolute path in HDFS"));
-        }
-    }
-    if let ActionKind::HdfsMkdir { mode, .. } | ActionKind::HdfsUpload { mode, .. } = kind
-        && u16::from_str_radix(mode, 8).map_or(true, |mode| mode > 0o1777)
-    {
-        return wrong(format!("`{mode}` is not an octal mode"));
-    }
-    if let ActionKind::HdfsWait { replication } = kind
-        && replication.parse::<u32>().is_err()
-    {
-        return wrong(format!("`{replication}` is not a number of DataNodes"));
-    }
-    Ok(())
 }
 
 /// Sets the value at a dotted path, making mappings on the way.

@@ -22,9 +22,9 @@ pub fn schema(catalog: &Catalog, language: &str) -> Value {
     for id in std::iter::once("platform").chain(ids) {
         let mut answers = Map::new();
         for question in catalog.questions(id) {
-            let schema = answer(&question, language);
+            let schema = answer(question, language);
             dotted.insert(format!("{id}.{}", question.id), schema.clone());
-            answers.insert(question.id, schema);
+            answers.insert(question.id.clone(), schema);
         }
         let title = catalog.components.get(id).map(|component| component.title.of(language));
         properties.insert(

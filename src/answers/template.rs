@@ -1,6 +1,9 @@
 //! Templates: minijinja, strict about undefined names.
 
-use minijinja::value::Serde;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
@@ -102,7 +105,7 @@ fn quantity(text: &str) -> Result<f64, minijinja::Error> {
 }
 
 /// `disk=ssd,zone=a | labels`: a mapping.
-fn labels(text: &str) -> std::collections::BTreeMap<String, String> {
+fn labels(text: &str) -> BTreeMap<String, String> {
     let pairs = text.split(',').filter_map(|pair| pair.trim().split_once('='));
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
@@ -116,6 +119,76 @@ pub fn render_results(place: &str, text: &str, results: &impl Serialize) -> Resu
         return Ok(text.to_owned());
     }
     Templates::new().render(place, text, &value(results))
+}
+
+/// Values by two names, such as exports by component: a template sees what is there when it asks, and nothing is copied
+/// for each template.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known(Arc<RwLock<BTreeMap<String, Names>>>);
+
+/// The values below a first name.
+type Names = BTreeMap<String, Value>;
+
+impl Known {
+    /// Puts all values below a first name.
+    pub(super) fn insert(&self, first: &str, values: Names) {
+        self.write().insert(first.to_owned(), values);
+    }
+
+    /// Puts one value there.
+    pub(super) fn add(&self, first: &str, second: &str, value: Value) {
+        self.write().entry(first.to_owned()).or_default().insert(second.to_owned(), value);
+    }
+
+    /// The text of a value.
+    pub(super) fn text(&self, first: &str, second: &str) -> Option<String> {
+        self.read().get(first)?.get(second).map(ToString::to_string)
+    }
+
+    /// All of it, for templates.
+    pub(super) fn value(&self) -> Value {
+        Value::from_object(self.clone())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Names>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Names>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Object for Known {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let first = key.as_str()?;
+        self.read()
+            .contains_key(first)
+            .then(|| Value::from_object(Below { known: (**self).clone(), first: first.to_owned() }))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.read().keys().map(|name| Value::from(name.as_str())).collect())
+    }
+}
+
+/// What is below a first name.
+#[derive(Debug)]
+struct Below {
+    known: Known,
+    first: String,
+}
+
+impl Object for Below {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.known.read().get(&self.first)?.get(key.as_str()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let known = self.known.read();
+        let names = known.get(&self.first).into_iter().flat_map(BTreeMap::keys);
+        Enumerator::Values(names.map(|name| Value::from(name.as_str())).collect())
+    }
 }
 
 /// Any data as a template's value.

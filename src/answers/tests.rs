@@ -150,3 +150,131 @@ fn wrong_answers_of_what_is_not_wanted_count_unless_that_was_decided_on_a_screen
     assert_eq!(problems(LayerKind::Screen, "livy.executor_instances=many"), 0);
     assert_eq!(problems(LayerKind::Screen, "livi.executor_instances=1"), 1, "a name that does not exist is a mistake");
 }
+
+/// A catalog of components written here, by id.
+fn catalog_of(components: &[(&str, &str)]) -> Result<crate::catalog::Catalog, String> {
+    let mut files: crate::catalog::Files = [(
+        "platform.yaml".to_owned(),
+        b"questions: [{id: pull_secret, title: t, type: secret, optional: true}]".to_vec(),
+    )]
+    .into();
+    for (id, rest) in components {
+        let has_chart = rest.contains("chart:");
+        files.insert(
+            format!("{id}/component.yaml"),
+            format!("id: {id}\ntitle: {id}\nversion: '1'\n{rest}\n").into_bytes(),
+        );
+        if has_chart {
+            files.insert(format!("{id}/chart/Chart.yaml"), b"name: x\nversion: 1.0.0\n".to_vec());
+            files.insert(format!("{id}/v.j2"), b"a: 1\n".to_vec());
+        }
+    }
+    crate::catalog::Catalog::from_files(&files, &Default::default()).map_err(|findings| findings.to_string())
+}
+
+fn chart(name: &str, namespace: &str) -> String {
+    format!("chart: {{path: chart}}\nvalues: v.j2\nrelease: {{name: {name}, namespace: {namespace}}}\n")
+}
+
+#[test]
+fn a_check_whose_input_nobody_gives_is_left_out_and_that_is_said() {
+    let catalog = load(&[]).unwrap();
+    let chosen = ["spark-history-server".to_owned()];
+    let answers = Answers::new(&catalog, &[], Some(&chosen)).unwrap();
+    let resolved = resolve(&catalog, &answers).unwrap();
+    let left: Vec<_> = resolved.left_out.iter().map(|check| (check.id.as_str(), check.why.as_str())).collect();
+    let why = "the result `pi` of livy";
+    assert_eq!(left, [("spark-history-server/verify-1", why), ("spark-history-server/verify-2", why)]);
+    let plan = crate::plan::plan(&resolved, &Default::default(), true);
+    assert_eq!(plan.left_out, resolved.left_out);
+    assert!(plan.get("spark-history-server/verify-1").is_none() && plan.get("hdfs/verify-1").is_some());
+    // What uses a result of a check that is left out is left out, too; what can do without stays.
+    let catalog = catalog_of(&[
+        ("a", "verify: [{action: http.wait, service: s, path: /x, register: first}]"),
+        ("b", "verify:\n  - {action: http.wait, service: s, path: \"/{{ first.id }}\", register: second}\n  - {action: http.wait, service: s, path: \"/{{ second.id }}\"}\n  - {action: http.wait, service: s, path: \"/{{ first.id if first is defined else 'x' }}\"}"),
+    ])
+    .unwrap();
+    let answers = Answers::new(&catalog, &[], Some(&["b".to_owned()])).unwrap();
+    let resolved = resolve(&catalog, &answers).unwrap();
+    let left: Vec<_> = resolved.left_out.iter().map(|check| check.id.as_str()).collect();
+    assert_eq!(left, ["b/verify-1", "b/verify-2"]);
+    assert_eq!(resolved.components[0].verify[0].id, "b/verify-3", "a step keeps its name");
+}
+
+#[test]
+fn a_step_that_cannot_do_without_what_was_not_chosen_says_whose_it_is() {
+    let catalog = catalog_of(&[
+        ("a", "exports: {x: y}"),
+        ("b", "after: [{action: http.wait, service: s, path: \"/{{ exports['a'].x }}\"}]"),
+    ])
+    .unwrap();
+    let answers = Answers::new(&catalog, &[], Some(&["b".to_owned()])).unwrap();
+    let error = resolve(&catalog, &answers).unwrap_err().to_string();
+    assert!(error.starts_with("b/after-1 needs component a: choose that too"), "{error}");
+}
+
+#[test]
+fn two_of_what_there_can_be_one_of_are_refused_by_name() {
+    let catalog = load(&[]).unwrap();
+    let told = |flags: &[&str]| {
+        let flags: Vec<String> = IMAGE.iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+        let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+        resolve(&catalog, &answers).map(drop).map_err(|error| error.to_string())
+    };
+    let error = told(&["spark-history-server.release=my-livy"]).unwrap_err();
+    assert!(error.contains("spark-history-server.release and livy.release both mean release my-livy"), "{error}");
+    assert_eq!(told(&["spark-history-server.release=my-livy", "spark-history-server.namespace=other"]), Ok(()));
+    let error = told(&["livy.namespace=windlass-system"]).unwrap_err();
+    assert!(error.starts_with("livy.namespace: namespace windlass-system is windlass's own"), "{error}");
+
+    // `a-b` with the question `c`, and `a` with `b_c`.
+    let secret = |id: &str| format!("questions: [{{id: {id}, title: t, type: secret, default: generate}}]\n");
+    let told = |first: &str, second: &str, flags: &[&str]| {
+        let catalog = catalog_of(&[("one", first), ("two", second)]).unwrap();
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+        resolve(&catalog, &answers).map(drop).map_err(|error| error.to_string())
+    };
+    let (first, second) = (chart("a-b", "n") + &secret("c"), chart("a", "n") + &secret("b_c"));
+    let error = told(&first, &second, &[]).unwrap_err();
+    assert!(error.contains("both mean Secret a-b-c in namespace n"), "{error}");
+    let registry = chart("windlass", "n") + &secret("registry");
+    assert_eq!(told(&registry, &chart("x", "n"), &[]), Ok(()));
+    let error = told(&registry, &chart("x", "n"), &["platform.pull_secret=env:AUTH"]).unwrap_err();
+    assert!(error.contains("platform.pull_secret") && error.contains("Secret windlass-registry"), "{error}");
+}
+
+#[test]
+fn an_answer_that_hdfs_would_refuse_is_named() {
+    let catalog = load(&[]).unwrap();
+    for (path, why) in
+        [("/tmp/a:b", "colon"), ("/a//b", "slash"), ("/a/.snapshot", ".snapshot"), ("tmp", "start with /")]
+    {
+        let flags: Vec<String> =
+            IMAGE.iter().map(|flag| (*flag).to_owned()).chain([format!("livy.upload_path={path}")]).collect();
+        let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+        let error = resolve(&catalog, &answers).unwrap_err().to_string();
+        assert!(error.contains("see the answer livy.upload_path") && error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn leftovers_are_selected_by_what_their_template_says() {
+    let with = |selector: &str| chart("my-a", "n") + &format!("leftovers: [{{kind: Pod, selector: \"{selector}\"}}]");
+    let catalog = catalog_of(&[("a", &with("app={{ self.release }}"))]).unwrap();
+    let answers = Answers::new(&catalog, &[], None).unwrap();
+    assert_eq!(resolve(&catalog, &answers).unwrap().components[0].leftovers[0].selector, "app=my-a");
+    let answers = Answers::new(&catalog, &[from_flags(&["a.release=x".to_owned()]).unwrap()], None).unwrap();
+    assert_eq!(resolve(&catalog, &answers).unwrap().components[0].leftovers[0].selector, "app=x");
+    for bad in ["", "a b", "{{ self.relase", "{{ nothing }}"] {
+        assert!(catalog_of(&[("a", &with(bad))]).is_err(), "{bad:?}");
+    }
+    let catalog = catalog_of(&[("a", &with("{{ '' }}"))]).unwrap();
+    let answers = Answers::new(&catalog, &[], None).unwrap();
+    let error = resolve(&catalog, &answers).unwrap_err().to_string();
+    assert!(error.contains("selects no labels"), "everything would be selected: {error}");
+    let without = catalog_of(&[("a", "leftovers: [{kind: Pod, selector: x}]")]).unwrap_err();
+    assert!(without.contains("this component has none"), "{without}");
+    let error = catalog_of(&[("a", "images: [{name: a, ref: 'x/{{ y }}:1', repository: r, tag: t}]")]).unwrap_err();
+    assert!(error.contains("holds no templates"), "{error}");
+}

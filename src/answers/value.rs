@@ -47,6 +47,8 @@ impl Answer {
 /// # Errors
 /// What is wrong with it, in words that fit behind "`livy.memory`: ".
 pub(super) fn from_text(question: &Question, text: &str) -> Result<Answer, String> {
+    // What was pasted brings the end of its line along; nobody means that.
+    let text = text.trim_matches(['\r', '\n']);
     if text.is_empty() {
         return empty(question);
     }
@@ -62,7 +64,7 @@ pub(super) fn from_text(question: &Question, text: &str) -> Result<Answer, Strin
         Kind::Secret if text == "generate" && question.generates() => Answer::Secret(SecretRef::Generate),
         Kind::Secret => Answer::Secret(match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() => SecretRef::Env(name.to_owned()),
-            Some(("file", path)) if !path.is_empty() => SecretRef::File(path.into()),
+            Some(("file", path)) if !path.is_empty() => SecretRef::File(whole(path)?.into()),
             Some(("secret", name)) if !name.is_empty() => SecretRef::Secret(name.to_owned()),
             // The text is not repeated: it may well be the secret itself.
             _ => return Err(format!("a secret is named, not given: use {}", ways(question))),
@@ -82,10 +84,11 @@ pub(super) fn from_node(question: &Question, node: &Node) -> Result<Answer, Stri
         (Yaml::Scalar(Scalar::Null), _) => return empty(question),
         (Yaml::Scalar(Scalar::Text(text)), Kind::Secret) => return from_text(question, text),
         (Yaml::Map(entries), Kind::Secret) => match entries.as_slice() {
-            [(key, _, value)] => match (key.as_str(), value.text()) {
-                ("env", Some(name)) => Answer::Secret(SecretRef::Env(name.to_owned())),
-                ("file", Some(path)) => Answer::Secret(SecretRef::File(path.into())),
-                ("secret", Some(name)) => Answer::Secret(SecretRef::Secret(name.to_owned())),
+            [(key, _, value)] => match (key.as_str(), value.written().trim_matches(['\r', '\n'])) {
+                (_, "") => return Err("a secret is one of {env: NAME}, {file: PATH}, {secret: NAME}".to_owned()),
+                ("env", name) => Answer::Secret(SecretRef::Env(name.to_owned())),
+                ("file", path) => Answer::Secret(SecretRef::File(whole(path)?.into())),
+                ("secret", name) => Answer::Secret(SecretRef::Secret(name.to_owned())),
                 _ => return Err("a secret is one of {env: NAME}, {file: PATH}, {secret: NAME}".to_owned()),
             },
             _ => return Err("a secret is one of {env: NAME}, {file: PATH}, {secret: NAME}".to_owned()),
@@ -94,9 +97,8 @@ pub(super) fn from_node(question: &Question, node: &Node) -> Result<Answer, Stri
         (Yaml::Scalar(Scalar::Bool(yes)), Kind::Boolean) => Answer::Bool(*yes),
         (_, Kind::Integer | Kind::Port) => return Err(format!("expected a whole number, found {}", node.kind())),
         (_, Kind::Boolean) => return Err(format!("expected true or false, found {}", node.kind())),
-        (Yaml::Scalar(Scalar::Text(text)), _) => return from_text(question, text),
-        // A tag such as 3 or a quantity such as 1024 reads as a number: its text is what was meant.
-        (Yaml::Scalar(Scalar::Int(number)), _) => return from_text(question, &number.to_string()),
+        // A tag such as 0012345, a quantity such as 1024 or a word such as True: its text is what was meant.
+        (Yaml::Scalar(_), _) => return from_text(question, node.written()),
         _ => return Err(format!("expected a text, found {}", node.kind())),
     };
     validate(question, &answer)?;
@@ -112,6 +114,15 @@ pub(super) fn ways(question: &Question) -> &'static str {
     }
 }
 
+/// A path as it stands, if it needs no shell to be one.
+fn whole(path: &str) -> Result<&str, String> {
+    if path.starts_with(['~', '$']) {
+        let sign = &path[..1];
+        return Err(format!("`{path}`: `{sign}` is replaced by shells only, and nobody else; write the whole path"));
+    }
+    Ok(path)
+}
+
 fn empty(question: &Question) -> Result<Answer, String> {
     if question.optional { Ok(Answer::Empty) } else { Err("must not be empty".to_owned()) }
 }
@@ -123,6 +134,10 @@ fn validate(question: &Question, answer: &Answer) -> Result<(), String> {
         (Kind::Quantity, Answer::Text(text)) if !is_quantity(text) => {
             Err(format!("`{text}` is not a quantity such as 512Mi, 2Gi or 500m"))
         }
+        (Kind::Quantity, Answer::Text(text)) => {
+            question.measures.and_then(|measure| measure.objection(text)).map_or(Ok(()), Err)
+        }
+        (Kind::Path, Answer::Text(text)) if whole(text).is_err() => whole(text).map(drop),
         (Kind::Hostname, Answer::Text(text)) if !is_hostname(text) => {
             Err(format!("`{text}` is not a DNS name: lower case letters, digits, `-` and `.`"))
         }
@@ -195,6 +210,7 @@ mod tests {
             help: None,
             group: None,
             suggest: None,
+            measures: None,
             choices: vec!["a".into(), "b".into()],
             min: Some(1),
             max: Some(9),
@@ -238,6 +254,74 @@ mod tests {
         ];
         for (kind, text) in bad {
             assert!(from_text(&question(kind), text).is_err(), "{kind:?} {text}");
+        }
+    }
+
+    #[test]
+    fn texts_of_a_file_stay_as_they_were_written() {
+        let read = |kind, text: &str| {
+            let file = crate::model::yaml::parse("a.yaml", &format!("q: {text}\n")).unwrap();
+            from_node(&question(kind), file.get("q").unwrap())
+        };
+        let text = |text: &str| Ok(Answer::Text(text.to_owned()));
+        for written in ["0012345", "+5", "-0", "1.10", "1_000", "0x1F", "0o17", "1e3", "True", "false", "12:30", "yes"]
+        {
+            assert_eq!(read(Kind::String, written), text(written));
+            assert_eq!(from_text(&question(Kind::String), written), text(written), "--set says the same");
+        }
+        assert_eq!(read(Kind::String, "'0012345'"), text("0012345"));
+        assert_eq!(read(Kind::Quantity, "0512"), text("0512"));
+        assert_eq!(read(Kind::Integer, "07"), Ok(Answer::Int(7)));
+        assert!(read(Kind::String, "~").is_err(), "nothing is no text");
+        assert_eq!(read(Kind::Secret, "{env: 007}"), Ok(Answer::Secret(SecretRef::Env("007".into()))));
+    }
+
+    #[test]
+    fn a_pasted_line_break_is_trimmed_and_a_shells_path_refused() {
+        assert_eq!(from_text(&question(Kind::String), "a b\r\n"), Ok(Answer::Text("a b".into())));
+        assert_eq!(from_text(&question(Kind::Integer), "7\n"), Ok(Answer::Int(7)));
+        assert_eq!(from_text(&question(Kind::Hostname), "\na.b\n"), Ok(Answer::Text("a.b".into())));
+        assert!(from_text(&question(Kind::String), "a\nb\n").is_err(), "one within stays wrong");
+        assert!(from_text(&question(Kind::String), "\n").unwrap_err().contains("empty"));
+        for path in ["~/jars", "~", "$HOME/jars"] {
+            assert!(from_text(&question(Kind::Path), path).unwrap_err().contains("write the whole path"), "{path}");
+            let secret = format!("file:{path}");
+            assert!(from_text(&question(Kind::Secret), &secret).unwrap_err().contains("write the whole path"));
+        }
+        assert!(from_text(&question(Kind::Path), "./~jars").is_ok());
+    }
+
+    #[test]
+    fn quantities_know_what_they_are_for() {
+        use crate::model::Measure;
+        let ask = |measure, text| from_text(&Question { measures: Some(measure), ..question(Kind::Quantity) }, text);
+        for (measure, text, hint) in [
+            (Measure::Memory, "512m", "512Mi"),
+            (Measure::Memory, "512", "512Mi"),
+            (Measure::Memory, "2k", "2Mi"),
+            (Measure::Memory, "64Ti", "16Ti"),
+            (Measure::Storage, "50", "50Gi"),
+            (Measure::Storage, "50m", "50Gi"),
+            (Measure::Cpu, "250", "250m"),
+            (Measure::Cpu, "512Mi", "cores"),
+            (Measure::Cpu, "1k", "cores"),
+            (Measure::Cpu, "0.0001", "1m"),
+        ] {
+            let error = ask(measure, text).unwrap_err();
+            assert!(error.contains(hint), "{measure:?} {text}: {error}");
+        }
+        for (measure, text) in [
+            (Measure::Memory, "512Mi"),
+            (Measure::Memory, "1.5Gi"),
+            (Measure::Memory, "2147483648"),
+            (Measure::Memory, "4G"),
+            (Measure::Storage, "1Gi"),
+            (Measure::Storage, "100Ti"),
+            (Measure::Cpu, "500m"),
+            (Measure::Cpu, "0.5"),
+            (Measure::Cpu, "64"),
+        ] {
+            assert!(ask(measure, text).is_ok(), "{measure:?} {text}");
         }
     }
 

@@ -49,7 +49,7 @@ fn show(catalog: &Catalog, id: &str, output: &Output) -> Result<(), Failed> {
         if output.json {
             output.value(&json!({"question": format!("{id}.{}", question.id), "title": question.title.en(), "type": question.kind, "default": question.default, "optional": question.optional, "choices": question.choices, "help": question.help.as_ref().map(catalog::Text::en)}))?;
         } else {
-            output.text(&describe(id, &question))?;
+            output.text(&describe(id, question))?;
         }
     }
     Ok(())

@@ -145,6 +145,19 @@ impl Component {
         ImageNames { repository: format!("{}_image", image.name), tag: format!("{}_tag", image.name) }
     }
 
+    /// The action of a step, by the step's id.
+    #[must_use]
+    pub fn spec(&self, step: &str) -> Option<&ActionSpec> {
+        let (phase, number) = step.strip_prefix(self.id.as_str())?.strip_prefix('/')?.split_once('-')?;
+        let specs = match phase {
+            "before" => &self.before,
+            "after" => &self.after,
+            "verify" => &self.verify,
+            _ => return None,
+        };
+        specs.get(number.parse::<usize>().ok()?.checked_sub(1)?)
+    }
+
     /// Every action, in the order before, after, verify.
     pub fn actions(&self) -> impl Iterator<Item = &ActionSpec> {
         self.before.iter().chain(&self.after).chain(&self.verify)
@@ -171,7 +184,7 @@ pub struct Endpoint {
 pub struct Leftover {
     /// `Pod` or `ConfigMap`, `Service`, `PersistentVolumeClaim`.
     pub kind: String,
-    /// Label selector within the component's namespace.
+    /// Label selector within the component's namespace; a template.
     pub selector: String,
 }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::graph::{Part, circle, graph};
 use super::question::{Profile, QuestionId, Rule};
 use super::shapes::{COMPONENT, PLATFORM, PROFILE};
 use super::{ActionSpec, Component, Files, Kind, Question, Reference, Text, references};
-use crate::model::ChartFiles;
 use crate::model::yaml::{self, Findings, Node, Pos};
+use crate::model::{ChartFiles, is_selector};
 
 /// All components, checked.
 #[derive(Debug, Clone)]
@@ -23,6 +24,10 @@ pub struct Catalog {
     pub components: BTreeMap<String, Component>,
     /// Profiles by id.
     pub profiles: BTreeMap<String, Profile>,
+    /// All questions of each component, implicit ones included, and of `platform`.
+    asked: BTreeMap<String, Vec<Question>>,
+    /// The component that exports `webhdfs`.
+    hdfs: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -69,7 +74,13 @@ impl Catalog {
         let Platform { title, questions, rules } = platform.unwrap_or_default();
         let profiles = files.keys().filter_map(|path| profile(files, path, &mut findings));
         let profiles = profiles.map(|profile| (profile.id.clone(), profile)).collect();
-        let catalog = Self { platform: questions, platform_title: title, platform_rules: rules, components, profiles };
+        let mut asked: BTreeMap<String, Vec<Question>> =
+            components.iter().map(|(id, component)| (id.clone(), all_questions(component))).collect();
+        asked.insert("platform".to_owned(), questions.clone());
+        let hdfs = components.values().find(|component| component.exports.contains_key("webhdfs"));
+        let hdfs = hdfs.map(|component| component.id.clone());
+        let (platform, platform_title, platform_rules) = (questions, title, rules);
+        let catalog = Self { platform, platform_title, platform_rules, components, profiles, asked, hdfs };
         if findings.0.is_empty() {
             Checker { catalog: &catalog, trees: &trees, findings: &mut findings }.run();
         }
@@ -84,21 +95,14 @@ impl Catalog {
 
     /// The questions of a component, implicit ones included, or those of `platform`.
     #[must_use]
-    pub fn questions(&self, component: &str) -> Vec<Question> {
-        if component == "platform" {
-            return self.platform.clone();
-        }
-        self.components.get(component).map_or_else(Vec::new, |component| {
-            let mut questions = component.questions.clone();
-            questions.extend(implicit_questions(component));
-            questions
-        })
+    pub fn questions(&self, component: &str) -> &[Question] {
+        self.asked.get(component).map_or(&[], Vec::as_slice)
     }
 
     /// A question by its full name.
     #[must_use]
-    pub fn question(&self, id: &QuestionId) -> Option<Question> {
-        self.questions(&id.component).into_iter().find(|question| question.id == id.question)
+    pub fn question(&self, id: &QuestionId) -> Option<&Question> {
+        self.questions(&id.component).iter().find(|question| question.id == id.question)
     }
 
     /// Whether a question is about where images come from.
@@ -126,8 +130,14 @@ impl Catalog {
     /// The component that exports `webhdfs`: the one that `hdfs.*` actions act on.
     #[must_use]
     pub fn hdfs_provider(&self) -> Option<&Component> {
-        self.components.values().find(|component| component.exports.contains_key("webhdfs"))
+        self.components.get(self.hdfs.as_ref()?)
     }
+}
+
+fn all_questions(component: &Component) -> Vec<Question> {
+    let mut questions = component.questions.clone();
+    questions.extend(implicit_questions(component));
+    questions
 }
 
 /// The questions that every component with a chart has without naming them.
@@ -143,6 +153,7 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         help: None,
         group: Some(text("Release".to_owned(), "Релиз".to_owned())),
         suggest: None,
+        measures: None,
         choices: Vec::new(),
         min: None,
         max: None,
@@ -209,9 +220,12 @@ fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile
     let name = path.strip_prefix("profiles/")?.strip_suffix(".yaml")?;
     let (tree, text) = read(files, path, &PROFILE, findings)?;
     let ProfileHead { id, title, help } = typed(path, &text, findings)?;
+    let pos = tree.get("id").map_or(tree.pos, |node| node.pos);
     if id != name {
-        let pos = tree.get("id").map_or(tree.pos, |node| node.pos);
         findings.add(path, pos, format!("id `{id}` is not the name of its file"));
+    }
+    if !is_name(&id, '-') {
+        findings.add(path, pos, format!("`{id}` cannot be a profile's id: use [a-z][a-z0-9-]*"));
     }
     let components = tree.get("answers").and_then(Node::map).unwrap_or_default();
     let answers = components.iter().flat_map(|(component, _, answers)| {
@@ -259,8 +273,8 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn run(&mut self) {
-        let platform = self.catalog.platform.clone();
-        for question in &platform {
+        let catalog = self.catalog;
+        for question in &catalog.platform {
             let pos = Pos { line: 1, column: 1 };
             self.question("platform.yaml", pos, question);
             if question.generates() {
@@ -276,10 +290,9 @@ impl Checker<'_> {
                 if self.catalog.components.get(&id.component).is_some_and(|component| component.origin.is_some()) {
                     continue;
                 }
-                let known = self.catalog.questions(&id.component);
-                if !known.iter().any(|question| question.id == id.question) {
+                if self.catalog.question(id).is_none() {
                     let message = format!("no question is called `{id}`");
-                    let known = known.iter().map(|question| question.id.as_str());
+                    let known = self.catalog.questions(&id.component).iter().map(|question| question.id.as_str());
                     self.findings.add_unknown(&profile.file, *pos, message, &id.question, known);
                 }
             }
@@ -295,7 +308,7 @@ impl Checker<'_> {
             self.component(component, &registered);
         }
         if self.findings.0.is_empty() {
-            self.cycles();
+            self.order();
         }
         let providers: Vec<_> =
             self.catalog.components.values().filter(|component| component.exports.contains_key("webhdfs")).collect();
@@ -320,8 +333,8 @@ impl Checker<'_> {
             }
         }
         let mut seen = BTreeSet::new();
-        let questions = self.catalog.questions(id);
-        for (index, question) in questions.iter().enumerate() {
+        let catalog = self.catalog;
+        for (index, question) in catalog.questions(id).iter().enumerate() {
             let pos = self.item(id, "questions", index);
             if !seen.insert(question.id.as_str()) {
                 self.add(id, pos, format!("question `{}` is there twice", question.id));
@@ -369,14 +382,47 @@ impl Checker<'_> {
             let pos = self.place(id, &["release"]);
             self.template(id, pos, &release.pod_security, &BTreeSet::new());
         }
+        for (index, leftover) in component.leftovers.iter().enumerate() {
+            let pos = self.item(id, "leftovers", index);
+            self.template(id, pos, &leftover.selector, &BTreeSet::new());
+            if !is_template(&leftover.selector) && !is_selector(&leftover.selector) {
+                self.add(id, pos, format!("`{}` selects no labels, such as spark-role or app=x", leftover.selector));
+            }
+            if component.chart.is_none() {
+                self.add(id, pos, "leftovers are removed with a release, and this component has none");
+            }
+        }
+        self.plain(component);
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
             self.template(id, pos, text, &BTreeSet::new());
         }
     }
 
+    /// Texts that are no templates: what looks like one would be taken as it stands, and fail much later.
+    fn plain(&mut self, component: &Component) {
+        let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
+        texts.extend(component.chart.iter().map(|chart| ("chart", chart.path.as_str())));
+        texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
+        texts.extend(component.requires.iter().map(|id| ("requires", id.as_str())));
+        for image in &component.images {
+            let parts = [&image.reference, &image.repository, &image.tag];
+            let parts = parts.into_iter().chain(&image.digest).chain(&image.build);
+            texts.extend(parts.map(|text| ("images", text.as_str())));
+        }
+        let choices = component.questions.iter().flat_map(|question| &question.choices);
+        texts.extend(choices.map(|choice| ("questions", choice.as_str())));
+        for (key, text) in texts {
+            if is_template(text) {
+                let pos = self.place(&component.id, &[key]);
+                self.add(&component.id, pos, format!("`{text}` is taken as it stands: `{key}` holds no templates"));
+            }
+        }
+    }
+
     fn rules(&mut self, id: &str, rules: &[Rule]) {
-        let questions = self.catalog.questions(id);
+        let catalog = self.catalog;
+        let questions = catalog.questions(id);
         for (index, rule) in rules.iter().enumerate() {
             let pos = self.item(id, "rules", index);
             self.template(id, pos, &rule.template(), &BTreeSet::new());
@@ -419,6 +465,14 @@ impl Checker<'_> {
         if (question.min.is_some() || question.max.is_some()) && !matches!(question.kind, Kind::Integer | Kind::Port) {
             add(format!("question `{id}` has `min` or `max` but is not a number"));
         }
+        if question.measures.is_some() && question.kind != Kind::Quantity {
+            add(format!("question `{id}` has `measures` but is not a quantity"));
+        }
+        if let (Some(measure), Some(serde_json::Value::String(text))) = (question.measures, &question.default)
+            && let Some(objection) = measure.objection(text)
+        {
+            add(format!("the default of question `{id}`: {objection}"));
+        }
         if question.kind == Kind::Secret && question.default.is_some() && !question.generates() {
             add(format!("question `{id}` is a secret: its only default can be `generate`"));
         }
@@ -446,10 +500,9 @@ impl Checker<'_> {
         for name in names {
             match name {
                 Reference::Answer(component, question) => {
-                    let known = self.catalog.questions(&component);
-                    if !known.iter().any(|known| known.id == question) {
+                    if self.catalog.question(&QuestionId::new(&component, &question)).is_none() {
                         let message = format!("unknown answer `{component}.{question}`");
-                        let known = known.iter().map(|question| question.id.as_str());
+                        let known = self.catalog.questions(&component).iter().map(|question| question.id.as_str());
                         self.findings.add_unknown(&file(id), pos, message, &question, known);
                     }
                 }
@@ -477,28 +530,20 @@ impl Checker<'_> {
         }
     }
 
-    /// A component that would have to wait for itself, through `requires` or the exports in its values and exports.
-    fn cycles(&mut self) {
-        let edges: BTreeMap<&str, BTreeSet<String>> = self
-            .catalog
-            .components
-            .values()
-            .map(|component| {
-                let texts = component.exports.values().chain(&component.values_template);
-                let exports = texts.filter_map(|text| references(text).ok()).flatten().filter_map(|name| match name {
-                    Reference::Export(other, _) if other != component.id => Some(other),
-                    _ => None,
-                });
-                (component.id.as_str(), component.requires.iter().cloned().chain(exports).collect())
-            })
-            .collect();
-        for start in edges.keys() {
-            let mut path = vec![(*start).to_owned()];
-            if find_cycle(&edges, start, &mut path) {
-                let pos = self.place(start, &["requires"]);
-                self.add(start, pos, format!("components wait for each other: {}", path.join(" -> ")));
-                return;
-            }
+    /// What would have to wait for itself: a component, through `requires` or the exports in its values and exports, or a
+    /// step. The graph is the one that plans are made of.
+    fn order(&mut self) {
+        let hdfs = self.catalog.hdfs_provider().map(|component| component.id.as_str());
+        let parts: Vec<Part> = self.catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
+        let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
+        let found = match circle(&edges) {
+            Some(ids) => Some((ids.first().cloned(), format!("components wait for each other: {}", ids.join(" -> ")))),
+            None => graph(&parts).err().map(|error| (Some(error.component().to_owned()), error.to_string())),
+        };
+        if let Some((id, message)) = found {
+            let id = id.unwrap_or_default();
+            let pos = self.place(&id, &["requires"]);
+            self.add(&id, pos, message);
         }
     }
 
@@ -527,23 +572,9 @@ fn file(id: &str) -> String {
     if id == "platform" { "platform.yaml".to_owned() } else { format!("{id}/component.yaml") }
 }
 
-fn find_cycle(edges: &BTreeMap<&str, BTreeSet<String>>, start: &str, path: &mut Vec<String>) -> bool {
-    let here = path.last().cloned().unwrap_or_default();
-    for next in edges.get(here.as_str()).into_iter().flatten() {
-        if next == start {
-            path.push(next.clone());
-            return true;
-        }
-        if path.contains(next) {
-            continue;
-        }
-        path.push(next.clone());
-        if find_cycle(edges, start, path) {
-            return true;
-        }
-        path.pop();
-    }
-    false
+/// Whether a text holds something that templates would replace.
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
 }
 
 /// `[a-z][a-z0-9<separator>]*`.

@@ -1,6 +1,7 @@
 //! Component definitions: `bundles/` and what is laid over it become a checked `Catalog`.
 
 mod component;
+mod graph;
 mod load;
 mod question;
 mod refs;
@@ -8,6 +9,7 @@ mod shapes;
 mod source;
 
 pub use component::{ActionKind, ActionSpec, Component, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
+pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use load::{Catalog, implicit_questions};
 pub use question::{Kind, Profile, Question, QuestionId, Rule, Suggest, Text};
 pub use refs::{Reference, references};

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Measure;
+
 /// A text for people: one, or one per language.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
@@ -112,6 +114,9 @@ pub struct Question {
     /// What the cluster has that could be the answer.
     #[serde(default)]
     pub suggest: Option<Suggest>,
+    /// What a quantity is an amount of.
+    #[serde(default)]
+    pub measures: Option<Measure>,
     /// Allowed answers of a choice.
     #[serde(default)]
     pub choices: Vec<String>,

@@ -17,6 +17,9 @@ pub enum Reference {
 /// # Errors
 /// The template's syntax error, in minijinja's words with its line.
 pub fn references(template: &str) -> Result<Vec<Reference>, String> {
+    if !["{{", "{%", "{#"].iter().any(|mark| template.contains(mark)) {
+        return Ok(Vec::new());
+    }
     let mut env = minijinja::Environment::new();
     env.add_template("template", template).map_err(|error| describe(&error))?;
     let roots = env.get_template("template").map_err(|error| describe(&error))?.undeclared_variables(false);

@@ -34,6 +34,8 @@ const SUGGEST: Shape = Shape::That("one of storage-classes, ingress-classes, nod
     matches!(text, "storage-classes" | "ingress-classes" | "node-labels")
 });
 
+const MEASURE: Shape = Shape::That("one of memory, storage, cpu", |text| matches!(text, "memory" | "storage" | "cpu"));
+
 const RULE: Shape = Shape::Map(&[
     F::required("that", Shape::Text),
     F::required("about", Shape::List(&Shape::Text)),
@@ -49,6 +51,7 @@ const QUESTION: Shape = Shape::Map(&[
     F::optional("help", Shape::Words),
     F::optional("group", Shape::Words),
     F::optional("suggest", SUGGEST),
+    F::optional("measures", MEASURE),
     F::optional("choices", Shape::List(&Shape::Text)),
     F::optional("min", Shape::Int),
     F::optional("max", Shape::Int),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::ChartFiles;
+use crate::model::{ChartFiles, name_problem};
 
 /// Why files could not be listed.
 #[derive(Debug, thiserror::Error)]
@@ -37,13 +37,50 @@ pub enum FilesError {
     /// A name is not UTF-8.
     #[error("the name of {} is not UTF-8", .0.display())]
     Name(PathBuf),
+    /// A name that HDFS does not take.
+    #[error("{} cannot be uploaded to HDFS: {why}; rename it", .path.display())]
+    HdfsName {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with its name.
+        why: &'static str,
+    },
+    /// A link to nothing.
+    #[error("{} is a link to {}, which is not there; mend or remove it", .path.display(), .to.display())]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads to.
+        to: PathBuf,
+    },
+    /// Neither a file nor a folder: a pipe, a socket, a device.
+    #[error("{} is not a file; remove it, or name another folder", .0.display())]
+    Special(PathBuf),
+    /// A file cannot be read.
+    #[error("failed to read {}", .path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Two files for one place.
+    #[error("{} and {} would both become {place}; rename one, or name other folders", .first.display(), .second.display())]
+    Clash {
+        /// The one.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// Where in HDFS.
+        place: String,
+    },
 }
 
 /// The files of a folder whose names fit a pattern with `*`, with their names, sorted. Folders and hidden names are
 /// left out; links to files count.
 ///
 /// # Errors
-/// The folder cannot be read, or nothing in it fits.
+/// The folder cannot be read, nothing in it fits, or what fits cannot be uploaded to HDFS.
 pub fn matching(folder: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, FilesError> {
     let failed = |source| FilesError::Folder { path: folder.to_owned(), source };
     let mut found = Vec::new();
@@ -52,9 +89,24 @@ pub fn matching(folder: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, 
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(FilesError::Name(path));
         };
-        if !name.starts_with('.') && fits(name, pattern) && path.is_file() {
-            found.push((name.to_owned(), path));
+        if name.starts_with('.') || !fits(name, pattern) {
+            continue;
         }
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_dir() => continue,
+            Ok(found) if found.is_file() => {}
+            Ok(_) => return Err(FilesError::Special(path)),
+            Err(source) => {
+                return Err(match std::fs::read_link(&path) {
+                    Ok(to) if source.kind() == std::io::ErrorKind::NotFound => FilesError::Dangling { path, to },
+                    _ => FilesError::Read { path, source },
+                });
+            }
+        }
+        if let Some(why) = name_problem(name) {
+            return Err(FilesError::HdfsName { path, why });
+        }
+        found.push((name.to_owned(), path));
     }
     if found.is_empty() {
         return Err(FilesError::Empty { path: folder.to_owned(), pattern: pattern.to_owned() });
@@ -121,5 +173,27 @@ mod tests {
         std::fs::write(folder.path().join("x.txt"), "").unwrap();
         let error = matching(folder.path(), "*.jar").unwrap_err().to_string();
         assert!(error.contains("*.jar"), "{error}");
+    }
+
+    #[test]
+    fn what_fits_and_cannot_be_uploaded_is_named() {
+        let told = |make: &dyn Fn(&Path)| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("good.jar"), "x").unwrap();
+            std::fs::create_dir(folder.path().join("folder.jar")).unwrap();
+            make(folder.path());
+            matching(folder.path(), "*.jar").map_err(|error| error.to_string())
+        };
+        assert_eq!(told(&|_| ()).unwrap().len(), 1, "a folder is left out");
+        let link =
+            |to: &'static str| move |folder: &Path| std::os::unix::fs::symlink(to, folder.join("l.jar")).unwrap();
+        assert_eq!(told(&link("good.jar")).unwrap().len(), 2, "a link to a file counts");
+        let error = told(&link("gone.jar")).unwrap_err();
+        assert!(error.contains("l.jar is a link to gone.jar, which is not there"), "{error}");
+        assert!(told(&link("l.jar")).unwrap_err().contains("l.jar"), "a link to itself");
+        let error = told(&|folder| drop(std::os::unix::net::UnixListener::bind(folder.join("s.jar")).unwrap()));
+        assert!(error.unwrap_err().contains("s.jar is not a file"));
+        let error = told(&|folder| std::fs::write(folder.join("a:b.jar"), "").unwrap()).unwrap_err();
+        assert!(error.contains("a:b.jar cannot be uploaded to HDFS: a name in it holds a colon"), "{error}");
     }
 }

@@ -1,5 +1,7 @@
 //! From a reference to the secret itself.
 
+use base64::Engine as _;
+
 use super::kube::{Cluster, KubeError};
 use crate::model::{Secret, SecretRef, bounded};
 
@@ -59,12 +61,12 @@ pub enum SecretError {
 pub async fn read(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result<Secret, SecretError> {
     match reference {
         SecretRef::Env(name) => match std::env::var_os(name).map(std::ffi::OsString::into_string) {
-            Some(Ok(value)) => Ok(Secret::new(value)),
+            Some(Ok(value)) => Ok(line(value)),
             Some(Err(_)) => Err(SecretError::NotText(name.clone())),
             None => Err(SecretError::Unset(name.clone())),
         },
         SecretRef::File(path) => bounded::text(path, bounded::SECRET)
-            .map(|text| Secret::new(text.trim_end_matches('\n').to_owned()))
+            .map(line)
             .map_err(|source| SecretError::File { path: path.display().to_string(), source }),
         SecretRef::Secret(full) => {
             let (namespace, name) = full.split_once('/').unwrap_or(("default", full));
@@ -76,21 +78,59 @@ pub async fn read(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result
     }
 }
 
+/// A secret without the end of its line, of whichever system: an editor or a paste puts it there.
+fn line(text: String) -> Secret {
+    Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// Reads registry credentials: a Docker config.json with at least one login.
 ///
 /// # Errors
-/// It cannot be read, or is something else.
+/// It cannot be read, or is something else; or the login is kept elsewhere, where no node of the cluster finds it.
 pub async fn docker_config(reference: &SecretRef, cluster: &Cluster) -> Result<Secret, SecretError> {
     let secret = read(reference, cluster, ".dockerconfigjson").await?;
     let wrong = |what| Err(SecretError::NotDockerConfig { from: reference.clone(), what });
     let Ok(config) = serde_json::from_str::<serde_json::Value>(secret.expose()) else {
         return wrong("it is not JSON");
     };
-    match config["auths"].as_object() {
-        None => wrong("it has no `auths`"),
-        Some(auths) if auths.is_empty() => wrong("its `auths` is empty"),
-        Some(_) => Ok(secret),
+    match login_problem(&config) {
+        Some(what) => wrong(what),
+        None => Ok(secret),
     }
+}
+
+/// Why a Docker config.json lets nobody pull.
+fn login_problem(config: &serde_json::Value) -> Option<&'static str> {
+    let auths = config["auths"].as_object();
+    if auths.into_iter().flatten().any(|(_, entry)| has_login(entry)) {
+        return None;
+    }
+    let filled = |key: &str| match &config[key] {
+        serde_json::Value::String(helper) => !helper.is_empty(),
+        serde_json::Value::Object(helpers) => !helpers.is_empty(),
+        _ => false,
+    };
+    Some(match auths {
+        _ if filled("credsStore") || filled("credHelpers") => {
+            "the login is kept by a helper of this machine (`credsStore`, `credHelpers`), which the cluster cannot ask; \
+             `kubectl create secret docker-registry x --docker-server=HOST --docker-username=USER \
+             --docker-password=PASSWORD --dry-run=client -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d` makes a file \
+             with a login"
+        }
+        None => "it has no `auths`",
+        Some(auths) if auths.is_empty() => "its `auths` is empty",
+        Some(_) => "no entry of its `auths` has a login: `auth`, or `username` and `password`",
+    })
+}
+
+/// What a kubelet takes for a login: `auth` as base64 of `user:password`, or both apart.
+fn has_login(entry: &serde_json::Value) -> bool {
+    let text = |key: &str| entry[key].as_str().filter(|text| !text.is_empty());
+    let coded = text("auth").and_then(|auth| base64::engine::general_purpose::STANDARD.decode(auth.trim()).ok());
+    let coded = coded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let is_pair =
+        |auth: &String| auth.split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
+    coded.as_ref().is_some_and(is_pair) || text("username").is_some() && text("password").is_some()
 }
 
 /// Characters of a generated secret: safe in URLs, shells and YAML, and none that looks like another.
@@ -121,6 +161,41 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn the_end_of_a_line_is_no_part_of_a_secret() {
+        for text in ["pw", "pw\n", "pw\r\n", "pw\r\n\r\n"] {
+            assert_eq!(line(text.to_owned()).expose(), "pw", "{text:?}");
+        }
+        assert_eq!(line(" a\r\nb \n".to_owned()).expose(), " a\r\nb ");
+    }
+
+    #[test]
+    fn registry_credentials_without_a_login_are_refused_by_their_reason() {
+        let problem = |text: &str| login_problem(&serde_json::from_str(text).unwrap());
+        for good in [
+            r#"{"auths": {"r.site": {"auth": "dTpw"}}}"#,
+            r#"{"auths": {"r.site": {"username": "u", "password": "p"}}, "credsStore": "desktop"}"#,
+            r#"{"auths": {"other": {}, "r.site": {"auth": "dTpw"}}}"#,
+        ] {
+            assert_eq!(problem(good), None, "{good}");
+        }
+        for (bad, why) in [
+            (r#"{"auths": {"r.site": {}}, "credsStore": "desktop"}"#, "helper"),
+            (r#"{"credHelpers": {"r.site": "ecr-login"}}"#, "helper"),
+            (r#"{"auths": {"r.site": {}}, "credsStore": ""}"#, "no entry"),
+            (r#"{"auths": {"r.site": {"auth": ""}}}"#, "no entry"),
+            (r#"{"auths": {"r.site": {"auth": "%%"}}}"#, "no entry"),
+            (r#"{"auths": {"r.site": {"auth": "dTo="}}}"#, "no entry"),
+            (r#"{"auths": {"r.site": {"username": "u"}}}"#, "no entry"),
+            (r#"{"auths": {"r.site": {"identitytoken": "t"}}}"#, "no entry"),
+            (r#"{"auths": {}}"#, "empty"),
+            ("{}", "no `auths`"),
+            ("[]", "no `auths`"),
+        ] {
+            assert!(problem(bad).is_some_and(|found| found.contains(why)), "{bad}: {:?}", problem(bad));
+        }
+    }
 
     #[test]
     fn generated_secrets_are_long_even_and_never_the_same() {

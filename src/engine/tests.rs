@@ -62,7 +62,7 @@ impl Perform for Fake {
 }
 
 async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
-    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], actions };
+    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], left_out: vec![], actions };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
     let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let fake = Arc::new(Fake::default());
@@ -77,7 +77,13 @@ async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, 
 
 #[tokio::test(start_paused = true)]
 async fn what_is_waited_for_is_told_when_it_changes() {
-    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], actions: vec![action("polls", &[])] };
+    let plan = Plan {
+        schema: PLAN_SCHEMA,
+        hdfs: None,
+        overlaid: vec![],
+        left_out: vec![],
+        actions: vec![action("polls", &[])],
+    };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
     let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let (events, mut listener) = channel();

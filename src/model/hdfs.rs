@@ -1,4 +1,4 @@
-//! Where HDFS is.
+//! Where HDFS is, and what it takes as a name.
 
 use serde::Serialize;
 
@@ -13,4 +13,59 @@ pub struct HdfsAccess {
     pub namenodes: Vec<String>,
     /// The superuser.
     pub user: String,
+}
+
+/// What is wrong with a name of a file or folder in HDFS. HDFS refuses most of it only when it is written, some of it in
+/// words that name something else, so this is the one rule for answers, plans and uploads.
+#[must_use]
+pub fn name_problem(name: &str) -> Option<&'static str> {
+    match name {
+        "" => Some("a name in it is empty"),
+        "." | ".." => Some("it must not hold . or .."),
+        ".snapshot" => Some("HDFS keeps the name .snapshot for itself"),
+        _ if name.contains(':') => Some("a name in it holds a colon"),
+        _ if name.contains('/') => Some("a name in it holds a slash"),
+        _ if name.chars().any(char::is_control) => Some("a name in it holds a control character"),
+        // `dfs.namenode.fs-limits.max-component-length`, in bytes.
+        _ if name.len() > 255 => Some("a name in it has more than 255 bytes"),
+        _ => None,
+    }
+}
+
+/// What is wrong with an absolute path in HDFS; slashes may be doubled, and one may stand at its end.
+#[must_use]
+pub fn path_problem(path: &str) -> Option<&'static str> {
+    let Some(below) = path.strip_prefix('/') else { return Some("it must start with /") };
+    let names = || below.split('/').filter(|name| !name.is_empty());
+    if names().next() == Some(".reserved") {
+        return Some("HDFS keeps /.reserved for itself");
+    }
+    // `HdfsServerConstants.MAX_PATH_LENGTH` and `MAX_PATH_DEPTH`.
+    if path.len() > 8000 || names().count() > 1000 {
+        return Some("it has more than 8000 bytes or 1000 names");
+    }
+    names().find_map(name_problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hdfs_refuses_is_told_and_all_else_is_taken() {
+        let long = "x".repeat(256);
+        for bad in ["", ".", "..", "a:b.jar", "a/b", "a\nb", "a\u{7f}", ".snapshot", &long] {
+            assert!(name_problem(bad).is_some(), "{bad:?}");
+        }
+        for good in ["a b.jar", "é+%?#&*[x]{y}.jar", "...", ".hidden", "a\\b", &long[1..]] {
+            assert_eq!(name_problem(good), None, "{good:?}");
+        }
+        let deep = "/x".repeat(1001);
+        for bad in ["", "a", "/a/../b", "/a:b/c", "/.reserved/raw", "/a/.snapshot/b", "hdfs://h/a", &deep] {
+            assert!(path_problem(bad).is_some(), "{bad:?}");
+        }
+        for good in ["/", "//a///b/", "/a/.reserved", &deep[2..]] {
+            assert_eq!(path_problem(good), None, "{good:?}");
+        }
+    }
 }

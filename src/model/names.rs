@@ -12,5 +12,70 @@ pub const STATE_LEASE: &str = "windlass";
 /// The imagePullSecret that windlass makes in each namespace where one is needed.
 pub const PULL_SECRET: &str = "windlass-registry";
 
+/// Whether a text is a label selector as Kubernetes takes it, and selects something less than everything: `a`, `a=b`,
+/// `a!=b`, `!a`, `a in (b, c)`, `a notin (b)`, several separated by commas.
+#[must_use]
+pub fn is_selector(text: &str) -> bool {
+    let word = |text: &str| {
+        let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        text.len() <= 63 && text.chars().all(inner) && end(text.chars().next()) && end(text.chars().next_back())
+    };
+    let value = |text: &str| text.is_empty() || word(text);
+    let key = |text: &str| match text.rsplit_once('/') {
+        Some((prefix, name)) => prefix.len() <= 253 && prefix.split('.').all(word) && word(name),
+        None => word(text),
+    };
+    let one = |text: &str| {
+        let text = text.trim();
+        if let Some((name, rest)) = text.split_once(char::is_whitespace)
+            && let Some(set) = rest.trim_start().strip_prefix("notin").or_else(|| rest.trim_start().strip_prefix("in"))
+        {
+            let set = set.trim().strip_prefix('(').and_then(|set| set.strip_suffix(')'));
+            return key(name) && set.is_some_and(|set| set.split(',').all(|text| value(text.trim())));
+        }
+        if let Some(name) = text.strip_prefix('!') {
+            return key(name.trim());
+        }
+        let signs = ["!=", "==", "="];
+        match signs.iter().find_map(|sign| text.split_once(sign)) {
+            Some((name, other)) => key(name.trim()) && value(other.trim()),
+            None => key(text),
+        }
+    };
+    let mut begin = 0;
+    let mut depth = 0_i32;
+    let mut parts = Vec::new();
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&text[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[begin..]);
+    parts.into_iter().all(one)
+}
+
 /// Annotation of Chart.yaml with the digest of the chart, so that a release says which chart it was made from.
 pub const CHART_DIGEST: &str = "windlass.dev/chart-digest";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_select_something() {
+        for good in ["spark-role", "a=b", "a==b", "a!=b", "!a", "a.b/c=", "a in (b, c),d", "a notin (b)", "x=1,y"] {
+            assert!(is_selector(good), "{good}");
+        }
+        for bad in ["", " ", "a,", "{{ self.release }}", "a b", "a=b=c", "=b", "a=b c", "a in b", "(a)", "-a", "a/b/c"]
+        {
+            assert!(!is_selector(bad), "{bad:?}");
+        }
+    }
+}

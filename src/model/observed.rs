@@ -56,7 +56,7 @@ pub enum ObservedHdfs {
     Reached {
         /// Folders by path: `Some(mode)` where a folder is there.
         folders: BTreeMap<String, Folder>,
-        /// Uploads by target folder and pattern.
+        /// Uploads by the step that does them.
         uploads: BTreeMap<String, ObservedUpload>,
     },
 }

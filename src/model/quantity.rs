@@ -1,5 +1,6 @@
 //! Kubernetes quantities by value: `0.5` is `500m`, `1Gi` is `1024Mi`.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 const NANO: i128 = 1_000_000_000;
@@ -71,6 +72,54 @@ impl Quantity {
         format!("{sign}{}m", amount.div_ceil(nano / 1000))
     }
 }
+
+/// What a quantity is an amount of, where that is known: an amount that no machine means is a slip of the hand then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measure {
+    /// Bytes of memory.
+    Memory,
+    /// Bytes of a volume.
+    Storage,
+    /// Cores.
+    Cpu,
+}
+
+impl Measure {
+    /// What is wrong with an amount of it, with what was probably meant; `None` where it may be right.
+    #[must_use]
+    pub fn objection(self, text: &str) -> Option<String> {
+        let amount = Quantity::parse(text)?;
+        let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let bytes = |usual: &str, (most, told): (Quantity, &str), what: &str| {
+            let meant = format!("did you mean {number}{usual}?");
+            if matches!(unit, "m" | "u" | "n") {
+                return Some(format!("`{text}` is a part of a byte of {what}; {meant}"));
+            }
+            if amount < Quantity(NANO << 20) {
+                let told = if unit.is_empty() { format!("{number} bytes") } else { "less than 1Mi".to_owned() };
+                return Some(format!("`{text}` is {told} of {what}; {meant}"));
+            }
+            (amount > most).then(|| format!("`{text}` is more {what} than there is: at most {told}"))
+        };
+        match self {
+            Self::Memory => bytes("Mi", (Quantity(NANO << 44), "16Ti"), "memory"),
+            Self::Storage => bytes("Gi", (Quantity(NANO << 54), "16Pi"), "storage"),
+            Self::Cpu if !matches!(unit, "" | "m") => {
+                Some(format!("`{text}` is no amount of cpu: it is counted in cores, such as 500m or 2"))
+            }
+            Self::Cpu if amount > Quantity::whole(MOST_CORES) => {
+                Some(format!("`{text}` is {} cores; did you mean {number}m?", amount.of("cpu")))
+            }
+            Self::Cpu if amount < Quantity(NANO / 1000) => Some(format!("`{text}` is less than 1m, the least of cpu")),
+            Self::Cpu => None,
+        }
+    }
+}
+
+/// More cores than this in one container are a forgotten `m`.
+const MOST_CORES: u64 = 128;
 
 /// A quantity's value in billionths.
 fn nanos(text: &str) -> Option<i128> {

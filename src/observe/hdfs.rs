@@ -18,9 +18,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The files of one upload.
 pub(super) struct LocalFiles {
-    /// `target/pattern`, the name that plans know it by.
-    key: String,
+    /// The step that uploads them: two may fill one folder.
+    step: String,
+    /// What tells about them.
+    origin: Origin,
     uploads: Vec<(String, Upload)>,
+}
+
+/// Whose files they are.
+#[derive(Clone)]
+struct Origin {
+    component: String,
+    answer: Option<String>,
+}
+
+impl Origin {
+    fn error(self, source: FilesError) -> ObserveError {
+        ObserveError::Files { component: self.component, answer: self.answer, source }
+    }
+}
+
+/// The answer of a component that is this text.
+fn answer(wanted: &Resolved, component: &str, text: &str) -> Option<String> {
+    let answers = wanted.answers.get(component)?.as_object()?;
+    let (question, _) = answers.iter().find(|(_, answer)| answer.as_str() == Some(text))?;
+    Some(format!("{component}.{question}"))
 }
 
 fn actions(component: &ResolvedComponent) -> impl Iterator<Item = &ResolvedAction> {
@@ -30,26 +52,35 @@ fn actions(component: &ResolvedComponent) -> impl Iterator<Item = &ResolvedActio
 /// What there is to upload. Read before anything is asked of the cluster: a wrong folder is bad input.
 pub(super) fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, ObserveError> {
     let mut found = Vec::new();
+    let mut taken: BTreeMap<String, PathBuf> = BTreeMap::new();
     for component in &wanted.components {
-        let failed = |source| ObserveError::Files { component: component.id.clone(), source };
         let begin = found.len();
         for action in actions(component) {
             let ActionKind::HdfsUpload { from, to, mode, pattern } = &action.kind else { continue };
             if from.is_empty() {
                 continue;
             }
-            let files = matching(Path::new(from), pattern).map_err(failed)?;
+            let origin = Origin { component: component.id.clone(), answer: answer(wanted, &component.id, from) };
+            let files = matching(Path::new(from), pattern).map_err(|source| origin.clone().error(source))?;
             let mode = u16::from_str_radix(mode, 8).unwrap_or(0o644);
-            let upload = |(name, local): (String, PathBuf)| {
-                let remote = format!("{to}/{name}");
-                (name, Upload { local, remote, mode })
-            };
-            found.push(LocalFiles { key: format!("{to}/{pattern}"), uploads: files.into_iter().map(upload).collect() });
+            let mut uploads = Vec::with_capacity(files.len());
+            for (name, local) in files {
+                let remote = format!("{}/{name}", to.trim_end_matches('/'));
+                if let Some(first) = taken.insert(remote.clone(), local.clone()) {
+                    return Err(origin.error(FilesError::Clash { first, second: local, place: remote }));
+                }
+                uploads.push((name, Upload { local, remote, mode }));
+            }
+            found.push(LocalFiles { step: action.id.clone(), origin, uploads });
         }
         // Told before the first byte is sent: what was uploaded and cannot be remembered would be sent for ever.
         let names =
             || found[begin..].iter().flat_map(|files: &LocalFiles| files.uploads.iter().map(|(name, _)| name.as_str()));
-        state::uploads_fit(names()).map_err(|bytes| failed(FilesError::TooMany { files: names().count(), bytes }))?;
+        let count = names().count();
+        if let Some(first) = found.get(begin) {
+            state::uploads_fit(names())
+                .map_err(|bytes| first.origin.clone().error(FilesError::TooMany { files: count, bytes }))?;
+        }
     }
     Ok(found)
 }
@@ -60,28 +91,53 @@ pub(super) async fn look(
     releases: &BTreeMap<ReleaseKey, ObservedRelease>,
     hdfs: Option<&Hdfs>,
     files: Vec<LocalFiles>,
-) -> ObservedHdfs {
-    let (Some(hdfs), Some(access)) = (hdfs, &wanted.hdfs) else { return ObservedHdfs::Absent };
+) -> Result<ObservedHdfs, ObserveError> {
+    let (Some(hdfs), Some(access)) = (hdfs, &wanted.hdfs) else { return Ok(ObservedHdfs::Absent) };
     let provider = wanted.components.iter().find(|component| component.id == access.component);
     if let Some(release) = provider.and_then(|component| component.release.as_ref()) {
         match releases.get(&ReleaseKey::new(&release.namespace, &release.name)) {
-            None => return ObservedHdfs::Absent,
+            None => return Ok(ObservedHdfs::Absent),
             Some(found) => {
                 if let Some(finding) = found.unready.first() {
-                    return ObservedHdfs::Unreachable(finding.to_string());
+                    return Ok(ObservedHdfs::Unreachable(finding.to_string()));
                 }
                 if let Some(drift) = found.drift.iter().find(|drift| drift.object.kind.ends_with("Set")) {
-                    return ObservedHdfs::Unreachable(drift.to_string());
+                    return Ok(ObservedHdfs::Unreachable(drift.to_string()));
                 }
             }
         }
     }
-    ask(wanted, &hdfs.with_deadline(PATIENCE), files)
-        .await
-        .unwrap_or_else(|error| ObservedHdfs::Unreachable(error.to_string()))
+    match ask(wanted, &hdfs.with_deadline(PATIENCE), files).await {
+        Ok(found) => Ok(found),
+        Err(Asked::Local(error)) => Err(error),
+        Err(Asked::Hdfs(error)) => Ok(ObservedHdfs::Unreachable(error.to_string())),
+    }
 }
 
-async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<ObservedHdfs, Error> {
+/// Why HDFS was not compared with what is wanted.
+enum Asked {
+    /// It did not answer as it should.
+    Hdfs(Error),
+    /// It did, but a file of this machine cannot be read.
+    Local(ObserveError),
+}
+
+impl From<Error> for Asked {
+    fn from(error: Error) -> Self {
+        Self::Hdfs(error)
+    }
+}
+
+/// A failure to compare files, told apart by whose it is.
+fn compared(error: Error, origin: Origin) -> Asked {
+    Asked::Local(origin.error(match error {
+        Error::Local { path, source } => FilesError::Read { path, source },
+        Error::NotAFile(path) => FilesError::Special(path),
+        error => return Asked::Hdfs(error),
+    }))
+}
+
+async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<ObservedHdfs, Asked> {
     let mut folders = BTreeMap::new();
     for action in wanted.components.iter().flat_map(actions) {
         if let ActionKind::HdfsMkdir { path, .. } = &action.kind
@@ -96,13 +152,13 @@ async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<O
         }
     }
     let mut uploads = BTreeMap::new();
-    for LocalFiles { key, uploads: files } in files {
+    for LocalFiles { step, origin, uploads: files } in files {
         let (names, files): (Vec<String>, Vec<Upload>) = files.into_iter().unzip();
         // Under the lock nobody else uploads, and without it nothing is planned that is not planned again under it.
         let options = UploadOptions { alone: true, ..UploadOptions::default() };
-        let compared = hdfs.compare(files, &options).await?;
-        let files = names.into_iter().zip(compared.files.into_iter().map(words)).collect();
-        uploads.insert(key, ObservedUpload { files, abandoned: compared.abandoned });
+        let found = hdfs.compare(files, &options).await.map_err(|error| compared(error, origin))?;
+        let files = names.into_iter().zip(found.files.into_iter().map(words)).collect();
+        uploads.insert(step, ObservedUpload { files, abandoned: found.abandoned });
     }
     Ok(ObservedHdfs::Reached { folders, uploads })
 }

@@ -48,10 +48,12 @@ pub enum ObserveError {
     #[error("failed to read what is installed")]
     State(#[from] StateError),
     /// A folder to upload cannot be read.
-    #[error("failed to list what {component} uploads")]
+    #[error("failed to list what {component} uploads{}", .answer.as_ref().map(|id| format!(": see the answer {id}")).unwrap_or_default())]
     Files {
         /// Which component.
         component: String,
+        /// The answer that names the folder, if it is one.
+        answer: Option<String>,
         /// Why.
         source: FilesError,
     },
@@ -92,7 +94,7 @@ pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) 
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
-    let hdfs = hdfs::look(wanted, &releases, hdfs, files).await;
+    let hdfs = hdfs::look(wanted, &releases, hdfs, files).await?;
     Ok(Observed { namespaces: found, pull_secrets, secrets, releases, hdfs, state })
 }
 

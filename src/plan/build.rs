@@ -1,6 +1,8 @@
 //! Wanted and observed to actions and edges.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::diff;
@@ -15,9 +17,8 @@ use crate::model::{PULL_SECRET, SecretRef, digest};
 /// Makes the plan. `verify` says whether proof is wanted at the end.
 #[must_use]
 pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
-    let mut builder =
-        Builder { wanted, observed, actions: Vec::new(), done: BTreeMap::new(), results: BTreeMap::new() };
-    builder.register();
+    let answers = Arc::new(wanted.answers.clone());
+    let mut builder = Builder { wanted, observed, answers, actions: Vec::new() };
     builder.namespaces();
     for component in &wanted.components {
         builder.component(component);
@@ -31,8 +32,13 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         .components
         .iter()
         .filter_map(|component| component.origin.as_ref().map(|origin| (component.id.clone(), origin.clone())));
-    let mut plan =
-        Plan { schema: PLAN_SCHEMA, hdfs: wanted.hdfs.clone(), overlaid: overlaid.collect(), actions: builder.actions };
+    let mut plan = Plan {
+        schema: PLAN_SCHEMA,
+        hdfs: wanted.hdfs.clone(),
+        overlaid: overlaid.collect(),
+        left_out: if verify { wanted.left_out.clone() } else { Vec::new() },
+        actions: builder.actions,
+    };
     sort(&mut plan.actions);
     plan
 }
@@ -40,37 +46,23 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
 struct Builder<'a> {
     wanted: &'a Resolved,
     observed: &'a Observed,
+    /// What is to be remembered: once for all records.
+    answers: Arc<serde_json::Value>,
     actions: Vec<Action>,
-    /// Component to the action after which it is ready.
-    done: BTreeMap<String, String>,
-    /// Registered name to the action that gives it.
-    results: BTreeMap<String, String>,
 }
 
 impl Builder<'_> {
-    /// Who gives which result is known before edges are drawn: a user of a result may come first in the catalog.
-    fn register(&mut self) {
-        for component in &self.wanted.components {
-            let phases = [("before", &component.before), ("after", &component.after), ("verify", &component.verify)];
-            for (phase, actions) in phases {
-                for (index, act) in actions.iter().enumerate() {
-                    if let Some(name) = &act.register {
-                        self.results.insert(name.clone(), format!("{}/{phase}-{}", component.id, index + 1));
-                    }
-                }
-            }
-        }
-    }
-
     /// Namespaces and pull secrets come first and may serve several components.
     fn namespaces(&mut self) {
         let mut seen = BTreeSet::new();
+        let levels = pod_security(self.wanted);
         let releases = self.wanted.components.iter().filter_map(|component| component.release.as_ref());
         for release in releases.collect::<Vec<_>>() {
             let name = &release.namespace;
             if !seen.insert(name.clone()) {
                 continue;
             }
+            let pod_security = levels.get(name.as_str()).copied().unwrap_or("restricted").to_owned();
             let there = self.observed.namespaces.contains(name);
             self.actions.push(Action {
                 change: if there { Change::Nothing } else { Change::Create },
@@ -78,7 +70,7 @@ impl Builder<'_> {
                     "platform",
                     format!("namespace/{name}"),
                     format!("namespace {name}"),
-                    Step::Namespace { name: name.clone(), pod_security: self.pod_security(name) },
+                    Step::Namespace { name: name.clone(), pod_security },
                 )
             });
             if let Some(from) = self.made_pull_secret() {
@@ -95,52 +87,47 @@ impl Builder<'_> {
         }
     }
 
-    /// The weakest level that a component of the namespace needs.
-    fn pod_security(&self, namespace: &str) -> String {
-        let rank = |level: &str| match level {
-            "privileged" => 2,
-            "baseline" => 1,
-            _ => 0,
-        };
-        self.releases()
-            .filter(|release| release.namespace == namespace)
-            .map(|release| release.pod_security.trim().to_owned())
-            .max_by_key(|level| rank(level))
-            .unwrap_or_else(|| "restricted".to_owned())
-    }
-
-    fn releases(&self) -> impl Iterator<Item = &ResolvedRelease> {
-        self.wanted.components.iter().filter_map(|component| component.release.as_ref())
-    }
-
     /// Where the credentials are, unless the site keeps such a Secret in every namespace by itself.
     fn made_pull_secret(&self) -> Option<SecretRef> {
         self.wanted.pull_secret.clone().filter(|from| !from.is_in_place())
     }
 
     fn component(&mut self, component: &ResolvedComponent) {
-        let id = &component.id;
-        let mut chain: Vec<String> = component.needs.iter().filter_map(|id| self.done.get(id).cloned()).collect();
-        for (index, act) in component.before.iter().enumerate() {
-            chain = vec![self.act(component, act, format!("{id}/before-{}", index + 1), chain)];
+        let begin = self.actions.len();
+        for act in &component.before {
+            self.act(component, act);
         }
         if let Some(release) = &component.release {
             self.secrets(component, release);
-            chain = vec![self.release(component, release, chain)];
+            self.release(component, release);
         }
-        let changed = self.changed(id);
-        for (index, act) in component.after.iter().enumerate() {
-            let name = self.act(component, act, format!("{id}/after-{}", index + 1), chain);
-            if let Some(last) = self.actions.last_mut().filter(|last| last.change == Change::Check && !changed) {
-                // It only looks, and what it looks at has not changed.
+        let changed = self.changed(&component.id, begin);
+        for act in &component.after {
+            self.act(component, act);
+            let last = self.actions.last_mut().filter(|_| looks_only(&act.kind) && !changed);
+            if let Some(last) = last.filter(|last| last.change == Change::Check) {
+                // What it looks at has not changed.
                 last.change = Change::Nothing;
             }
-            chain = vec![name];
         }
-        if let [last] = chain.as_slice() {
-            self.done.insert(id.clone(), last.clone());
+        self.together(begin);
+        self.record(component, begin);
+    }
+
+    /// Uploads of one component into one folder are done together: what is remembered of the folder is what they all sent.
+    fn together(&mut self, begin: usize) {
+        let folder = |action: &Action| match &action.step {
+            Step::Act { action: ActionKind::HdfsUpload { to, from, .. }, .. } if !from.is_empty() => Some(to.clone()),
+            _ => None,
+        };
+        let actions = &mut self.actions[begin..];
+        let busy = actions.iter().filter(|action| action.change != Change::Nothing).filter_map(folder);
+        let busy: BTreeSet<String> = busy.collect();
+        for action in actions.iter_mut().filter(|action| action.change == Change::Nothing) {
+            if folder(action).is_some_and(|folder| busy.contains(&folder)) {
+                action.change = Change::Check;
+            }
         }
-        self.record(component, chain);
     }
 
     fn secrets(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
@@ -167,10 +154,12 @@ impl Builder<'_> {
         }
     }
 
-    fn release(&mut self, component: &ResolvedComponent, release: &ResolvedRelease, mut needs: Vec<String>) -> String {
+    fn release(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
         let key = ReleaseKey::new(&release.namespace, &release.name);
         let found = self.observed.releases.get(&key);
         let (change, why) = diff::release(release, found);
+        let name = format!("{}/release", component.id);
+        let mut needs = self.wanted.graph.needs(&name);
         needs.push(format!("namespace/{}", release.namespace));
         if self.made_pull_secret().is_some() {
             needs.push(format!("pull-secret/{}", release.namespace));
@@ -178,29 +167,28 @@ impl Builder<'_> {
         needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.key)));
         let step =
             Step::Release { key: key.clone(), chart: release.chart_digest.clone(), values: release.values.clone() };
-        let name = format!("{}/release", component.id);
         let title = format!("release {} in {}", release.name, release.namespace);
-        self.actions.push(Action { change, why, needs, ..action(&component.id, name.clone(), title, step) });
+        self.actions.push(Action { change, why, needs, ..action(&component.id, name, title, step) });
         let unready: Vec<String> =
             found.map(|found| found.unready.iter().map(ToString::to_string).collect()).unwrap_or_default();
         let wait = change != Change::Nothing || !unready.is_empty();
         let ready = format!("{}/ready", component.id);
+        let needs = self.wanted.graph.needs(&ready);
         self.actions.push(Action {
             change: if wait { Change::Check } else { Change::Nothing },
             why: if change == Change::Nothing { unready } else { Vec::new() },
-            needs: vec![name],
-            ..action(&component.id, ready.clone(), format!("{} is ready", component.title), Step::Ready { key })
+            needs,
+            ..action(&component.id, ready, format!("{} is ready", component.title), Step::Ready { key })
         });
-        ready
     }
 
-    fn act(&mut self, component: &ResolvedComponent, act: &ResolvedAction, id: String, needs: Vec<String>) -> String {
+    fn act(&mut self, component: &ResolvedComponent, act: &ResolvedAction) {
         let (change, why) = match &act.kind {
             ActionKind::HdfsMkdir { path, mode } => diff::folder(path, mode, &self.observed.hdfs),
             ActionKind::HdfsUpload { from, .. } if from.is_empty() => {
                 (Change::Nothing, vec!["no folder to upload was named".to_owned()])
             }
-            ActionKind::HdfsUpload { to, pattern, .. } => match diff::upload(to, pattern, &self.observed.hdfs) {
+            ActionKind::HdfsUpload { to, .. } => match diff::upload(&act.id, to, &self.observed.hdfs) {
                 // They are there, but whoever looks for drift would not know of them.
                 (Change::Nothing, _) if !self.knows_upload(&component.id, to) => {
                     (Change::Update, vec![format!("what is in {to} is not recorded")])
@@ -209,18 +197,13 @@ impl Builder<'_> {
             },
             _ => (Change::Check, Vec::new()),
         };
-        let mut needs = needs;
-        needs.extend(act.needs.iter().filter_map(|id| self.done.get(id).cloned()));
-        needs.extend(act.results.iter().filter_map(|name| self.results.get(name).cloned()));
-        needs.sort();
-        needs.dedup();
         let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
         let mut made = Action {
             change,
             why,
-            needs,
+            needs: self.wanted.graph.needs(&act.id),
             register: act.register.clone(),
-            ..action(&component.id, id.clone(), act.title.clone(), step)
+            ..action(&component.id, act.id.clone(), act.title.clone(), step)
         };
         if let Some(deadline) = act.deadline {
             made.deadline_seconds = deadline.as_secs();
@@ -229,7 +212,6 @@ impl Builder<'_> {
             made.retries = retries;
         }
         self.actions.push(made);
-        id
     }
 
     fn knows_upload(&self, component: &str, folder: &str) -> bool {
@@ -246,31 +228,28 @@ impl Builder<'_> {
     }
 
     /// Whether anything of a component, HDFS folders and files apart, is about to change.
-    fn changed(&self, id: &str) -> bool {
-        let names = [format!("{id}/release"), format!("{id}/ready")];
-        self.actions.iter().any(|action| names.contains(&action.id) && action.change != Change::Nothing)
+    fn changed(&self, id: &str, begin: usize) -> bool {
+        let of_release = |action: &Action| matches!(action.step, Step::Release { .. } | Step::Ready { .. });
+        self.actions[begin..].iter().any(|action| of_release(action) && action.change != Change::Nothing)
             || !self.observed.state.as_ref().is_some_and(|state| state.components.contains_key(id))
     }
 
-    fn record(&mut self, component: &ResolvedComponent, needs: Vec<String>) {
+    fn record(&mut self, component: &ResolvedComponent, begin: usize) {
         let record = self.component_record(component);
         let known = self.observed.state.as_ref().and_then(|state| state.components.get(&component.id));
-        let touched = self.actions.iter().any(|action| {
-            action.component == component.id && !matches!(action.change, Change::Nothing | Change::Check)
-        });
+        let mut touched = self.actions[begin..].iter();
+        let touched = touched.any(|action| !matches!(action.change, Change::Nothing | Change::Check));
         let change = match known {
             None => Change::Create,
             // `verify` and `status --drift` go by what is remembered, so other answers are a change of their own.
             Some(known) if known.record == record && !touched && self.knows_answers(&component.id) => Change::Nothing,
             Some(_) => Change::Update,
         };
-        let step = Step::Record { record, answers: self.wanted.answers.clone() };
+        let step = Step::Record { record, answers: Arc::clone(&self.answers) };
         let title = format!("record {}", component.title);
-        self.actions.push(Action {
-            change,
-            needs,
-            ..action(&component.id, format!("{}/record", component.id), title, step)
-        });
+        let name = format!("{}/record", component.id);
+        let needs = self.wanted.graph.needs(&name);
+        self.actions.push(Action { change, needs, ..action(&component.id, name, title, step) });
     }
 
     fn component_record(&self, component: &ResolvedComponent) -> ComponentRecord {
@@ -313,14 +292,36 @@ impl Builder<'_> {
     }
 
     fn verify(&mut self, component: &ResolvedComponent) {
-        let mut chain: Vec<String> = self.done.get(&component.id).cloned().into_iter().collect();
-        for (index, act) in component.verify.iter().enumerate() {
-            chain = vec![self.act(component, act, format!("{}/verify-{}", component.id, index + 1), chain)];
+        for act in &component.verify {
+            self.act(component, act);
             if let Some(last) = self.actions.last_mut() {
                 last.verify = true;
             }
         }
     }
+}
+
+/// Whether an action leaves nothing behind: where nothing else changes, it need not look again.
+const fn looks_only(kind: &ActionKind) -> bool {
+    !matches!(kind, ActionKind::HdfsMkdir { .. } | ActionKind::HdfsUpload { .. })
+}
+
+/// The weakest level that a component of each namespace needs.
+fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
+    let rank = |level: &str| match level {
+        "privileged" => 2,
+        "baseline" => 1,
+        _ => 0,
+    };
+    let mut levels: BTreeMap<&str, &str> = BTreeMap::new();
+    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
+        let level = release.pod_security.trim();
+        let known = levels.entry(&release.namespace).or_insert(level);
+        if rank(level) >= rank(known) {
+            *known = level;
+        }
+    }
+    levels
 }
 
 fn secret_id(component: &str, question: &str) -> String {
@@ -382,13 +383,28 @@ const fn limits(step: &Step) -> (Duration, u32) {
 
 /// Puts each action behind those that it needs, otherwise in the order given.
 pub(super) fn sort(actions: &mut Vec<Action>) {
-    let mut sorted: Vec<Action> = Vec::with_capacity(actions.len());
-    let mut open = std::mem::take(actions);
-    while !open.is_empty() {
-        let next =
-            open.iter().position(|action| action.needs.iter().all(|need| !open.iter().any(|other| other.id == *need)));
-        // Without such an action there is a circle, which the catalog's check rules out; keep the order then.
-        sorted.push(open.remove(next.unwrap_or(0)));
+    let index: HashMap<&str, usize> = actions.iter().enumerate().map(|(at, action)| (action.id.as_str(), at)).collect();
+    let mut left = vec![0_usize; actions.len()];
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); actions.len()];
+    for (at, action) in actions.iter().enumerate() {
+        for need in action.needs.iter().filter_map(|need| index.get(need.as_str())) {
+            left[at] += 1;
+            users[*need].push(at);
+        }
     }
-    *actions = sorted;
+    let mut free: BinaryHeap<Reverse<usize>> = (0..left.len()).filter(|at| left[*at] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(left.len());
+    while let Some(Reverse(at)) = free.pop() {
+        order.push(at);
+        for user in &users[at] {
+            left[*user] -= 1;
+            if left[*user] == 0 {
+                free.push(Reverse(*user));
+            }
+        }
+    }
+    // A circle is ruled out by the graph; what waits in one stays in its order all the same.
+    order.extend((0..left.len()).filter(|at| left[*at] > 0));
+    let mut open: Vec<Option<Action>> = std::mem::take(actions).into_iter().map(Some).collect();
+    actions.extend(order.into_iter().filter_map(|at| open[at].take()));
 }

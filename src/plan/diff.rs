@@ -94,12 +94,12 @@ pub(super) fn folder(path: &str, mode: &str, hdfs: &ObservedHdfs) -> (Change, Ve
 }
 
 /// What an upload needs.
-pub(super) fn upload(to: &str, pattern: &str, hdfs: &ObservedHdfs) -> (Change, Vec<String>) {
+pub(super) fn upload(step: &str, to: &str, hdfs: &ObservedHdfs) -> (Change, Vec<String>) {
     match hdfs {
         ObservedHdfs::Absent => (Change::Create, Vec::new()),
         ObservedHdfs::Unreachable(why) => (Change::Check, vec![format!("HDFS did not answer: {why}")]),
         ObservedHdfs::Reached { uploads, .. } => {
-            let Some(found) = uploads.get(&format!("{to}/{pattern}")) else { return (Change::Create, Vec::new()) };
+            let Some(found) = uploads.get(step) else { return (Change::Create, Vec::new()) };
             let ObservedUpload { files, abandoned } = found;
             let mut why: Vec<String> = files
                 .iter()

@@ -51,7 +51,8 @@ pub fn rollback(
         return Err(RollbackError::NoRelease(id.to_owned()));
     };
     let good = component.good.as_ref().ok_or_else(|| RollbackError::NeverVerified(id.to_owned()))?;
-    let mut plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), actions: Vec::new() };
+    let mut plan =
+        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions: Vec::new() };
     if found.revision == good.revision && found.status == ReleaseStatus::Deployed {
         return Ok(plan);
     }
@@ -84,7 +85,7 @@ pub fn rollback(
             id,
             record,
             format!("record {}", component.record.title),
-            Step::Record { record: good.record.clone(), answers },
+            Step::Record { record: good.record.clone(), answers: answers.into() },
         )
     });
     plan.actions.extend(proof.into_iter().map(|mut action| {

@@ -1,6 +1,6 @@
 //! Parts of a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::types::{Action, Change, Plan};
 
@@ -28,19 +28,24 @@ pub fn without(plan: &Plan, ids: &[String]) -> Plan {
 #[must_use]
 pub fn beyond<'a>(plan: &'a Plan, agreed: &Plan, begun: bool) -> Option<&'a Action> {
     let changes = |action: &Action| !matches!(action.change, Change::Check | Change::Nothing);
-    let same = |action: &Action, other: &Action| {
-        action.id == other.id && (action.change == other.change || begun && changes(other))
-    };
+    let same = |action: &Action, other: &Action| action.change == other.change || begun && changes(other);
+    let known: HashMap<&str, &Action> = agreed.actions.iter().map(|action| (action.id.as_str(), action)).collect();
     let mut more = plan.actions.iter().filter(|action| changes(action));
-    more.find(|action| !agreed.actions.iter().any(|other| same(action, other)))
+    more.find(|action| !known.get(action.id.as_str()).is_some_and(|other| same(action, other)))
+}
+
+/// A plan without its actions.
+fn head(plan: &Plan) -> Plan {
+    let Plan { schema, hdfs, overlaid, left_out, actions: _ } = plan;
+    let (hdfs, overlaid, left_out) = (hdfs.clone(), overlaid.clone(), left_out.clone());
+    Plan { schema: *schema, hdfs, overlaid, left_out, actions: Vec::new() }
 }
 
 /// The actions that fit, with the edges between them.
 #[must_use]
 pub fn only(plan: &Plan, keep: impl Fn(&Action) -> bool) -> Plan {
-    let mut part = plan.clone();
-    part.actions.retain(keep);
-    let ids: Vec<String> = part.actions.iter().map(|action| action.id.clone()).collect();
+    let mut part = Plan { actions: plan.actions.iter().filter(|action| keep(action)).cloned().collect(), ..head(plan) };
+    let ids: HashSet<String> = part.actions.iter().map(|action| action.id.clone()).collect();
     for action in &mut part.actions {
         action.needs.retain(|need| ids.contains(need));
         if action.verify {

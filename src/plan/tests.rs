@@ -136,7 +136,7 @@ fn a_mode_and_a_missing_file_are_all_that_is_mended() {
     folders.insert("/shared/spark-logs".into(), Folder::Mode(0o755));
     let files = [("a.jar".to_owned(), Comparison::Absent), ("b.jar".to_owned(), Comparison::Same)];
     let found = ObservedUpload { files: files.into(), abandoned: Vec::new() };
-    uploads.insert("/datagram/sharedlibs/*.jar".into(), found);
+    uploads.insert("shared-libraries/after-2".into(), found);
     let plan = plan(&wanted, &observed, false);
     let ids: Vec<_> = changed(&plan).into_iter().filter(|id| !id.ends_with("/record")).collect();
     assert_eq!(ids, ["hdfs/after-3", "shared-libraries/after-2"]);
@@ -151,7 +151,7 @@ fn answers_whose_effects_are_there_are_remembered() {
     let mut observed = settled(&now);
     let ObservedHdfs::Reached { uploads, .. } = &mut observed.hdfs else { panic!() };
     let files = [("a.jar".to_owned(), Comparison::Same)].into();
-    uploads.insert("/datagram/sharedlibs/*.jar".into(), ObservedUpload { files, abandoned: Vec::new() });
+    uploads.insert("shared-libraries/after-2".into(), ObservedUpload { files, abandoned: Vec::new() });
     // The files are there, but what was uploaded last went elsewhere.
     let found = plan(&now, &observed, false);
     assert_eq!(changed(&found), ["shared-libraries/after-2", "shared-libraries/record"]);
@@ -265,4 +265,38 @@ fn what_was_only_begun_can_be_taken_away() {
     let state = observed.state.unwrap();
     let both = InstallState { begun: begun.begun.clone(), ..state.clone() };
     assert_eq!(both.with_begun().components, state.components);
+}
+
+#[test]
+fn hdfs_that_does_not_answer_never_counts_as_unchanged() {
+    let wanted = wanted(&["shared-libraries.source=/jars"]);
+    let mut observed = settled(&wanted);
+    observed.hdfs = ObservedHdfs::Unreachable("nobody there".into());
+    let found = plan(&wanted, &observed, false);
+    for id in ["hdfs/after-2", "hdfs/after-3", "livy/before-1", "shared-libraries/after-1", "shared-libraries/after-2"]
+    {
+        let step = found.get(id).unwrap();
+        assert_eq!((step.change, step.why.len()), (Change::Check, 1), "{id}");
+    }
+    assert_eq!(found.get("hdfs/after-1").unwrap().change, Change::Nothing, "it only looks at what has not changed");
+}
+
+#[test]
+fn uploads_are_told_apart_by_step_and_done_together_by_folder() {
+    let mut wanted = wanted(&["shared-libraries.source=/jars"]);
+    let libraries = wanted.components.iter_mut().find(|component| component.id == "shared-libraries").unwrap();
+    let mut second = libraries.after[1].clone();
+    second.id = "shared-libraries/after-3".to_owned();
+    libraries.after.push(second);
+    let mut observed = settled(&wanted);
+    let ObservedHdfs::Reached { uploads, .. } = &mut observed.hdfs else { panic!() };
+    let found = |name: &str, found| ObservedUpload { files: [(name.to_owned(), found)].into(), abandoned: Vec::new() };
+    uploads.insert("shared-libraries/after-2".into(), found("a.jar", Comparison::Same));
+    uploads.insert("shared-libraries/after-3".into(), found("b.jar", Comparison::Absent));
+    let known = observed.state.as_mut().unwrap().components.get_mut("shared-libraries").unwrap();
+    known.uploads.insert("/datagram/sharedlibs".to_owned(), Default::default());
+    let plan = plan(&wanted, &observed, false);
+    let change = |id: &str| plan.get(id).unwrap().change;
+    assert_eq!(change("shared-libraries/after-3"), Change::Create);
+    assert_eq!(change("shared-libraries/after-2"), Change::Check, "what is remembered of the folder is what both sent");
 }

@@ -1,10 +1,12 @@
 //! A plan and its actions. Nothing in it depends on time, run, machine or secret: equal inputs give equal bytes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::answers::LeftOut;
 use crate::catalog::ActionKind;
 use crate::model::cluster::ReleaseKey;
 use crate::model::state::ComponentRecord;
@@ -24,6 +26,9 @@ pub struct Plan {
     /// Definitions that come from a folder and not from the binary: component and folder.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overlaid: Vec<(String, String)>,
+    /// Checks that are left out, since nobody gives what they need.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Each action after those that it needs.
     pub actions: Vec<Action>,
 }
@@ -183,7 +188,7 @@ pub enum Step {
         record: ComponentRecord,
         /// The answers, secrets as references.
         #[serde(skip)]
-        answers: Value,
+        answers: Arc<Value>,
     },
     /// Uninstalls a release.
     Uninstall {

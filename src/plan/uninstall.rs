@@ -56,7 +56,7 @@ pub fn uninstall(state: &InstallState, chosen: Option<&[String]>, purge: bool) -
     }
     namespaces(state, &going, (purge, chosen.is_none()), &mut actions);
     sort(&mut actions);
-    Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), actions })
+    Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions })
 }
 
 fn remove(

@@ -94,7 +94,7 @@ async fn one(
     helm: &Helm,
     served: &[String],
 ) -> Rendered {
-    let folder = cluster.private_dir().path().join(format!("preflight-{}-{}", key.namespace, key.name));
+    let folder = cluster.private_dir().path().join(format!("preflight-{}_{}", key.namespace, key.name));
     let template = Template {
         release: key.clone(),
         chart: folder.clone(),

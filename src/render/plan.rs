@@ -72,6 +72,10 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
             wrapped("note: ", Paint::Warn, &told, look, 0)
         })
         .collect();
+    lines.extend(plan.left_out.iter().flat_map(|check| {
+        let told = format!("{}: the check `{}` is left out: it needs {}", check.component, check.title, check.why);
+        wrapped("note: ", Paint::Warn, &told, look, 0)
+    }));
     let widest = |name: fn(&Action) -> &str, least: &str| {
         plan.actions
             .iter()

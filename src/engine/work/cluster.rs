@@ -191,7 +191,7 @@ impl World {
     /// Writes the chart into a folder of ours, with its digest in an annotation.
     fn chart_folder(&self, key: &ReleaseKey, digest: &str) -> Result<PathBuf, Failure> {
         let chart = self.charts.get(digest).ok_or_else(|| internal(&format!("there is no chart {digest}")))?;
-        let name = format!("chart-{}-{}", key.namespace, key.name);
+        let name = format!("chart-{}_{}", key.namespace, key.name);
         let root = self.cluster.private_dir().path().join(name);
         let io = |error: std::io::Error| failed(error);
         write_chart(chart, &root).map_err(io)?;

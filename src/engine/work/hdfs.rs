@@ -89,8 +89,10 @@ impl World {
             let name = file.remote.rsplit_once('/').map_or(file.remote.as_str(), |(_, name)| name);
             (name.to_owned(), format!("{}:{}", file.checksum.algorithm(), file.checksum.hex()))
         });
-        let checksums = checksums.collect();
-        self.uploads.lock().await.entry(component.to_owned()).or_default().insert(to.to_owned(), checksums);
+        let mut uploads = self.uploads.lock().await;
+        // Another upload of the component may have filled the same folder.
+        uploads.entry(component.to_owned()).or_default().entry(to.to_owned()).or_default().extend(checksums);
+        drop(uploads);
         Ok(summary(format!(
             "{} sent ({:.1} MB), {} were there",
             report.sent(),

@@ -22,6 +22,8 @@ pub struct Node {
     pub pos: Pos,
     /// What it is.
     pub yaml: Yaml,
+    /// What stands there, where it was read as something else than a text: `007`, `True`, `~`.
+    plain: Option<String>,
 }
 
 /// What a node can be. Anchors, tags and several documents are refused: the files are written by hand and short.
@@ -58,14 +60,13 @@ impl Node {
         }
     }
 
-    /// A scalar as it would be read again, for people; empty for all else.
+    /// A scalar as it was written: `0012345` is not `12345` where a text is wanted. Empty for all else.
     #[must_use]
-    pub fn written(&self) -> String {
+    pub fn written(&self) -> &str {
         match &self.yaml {
-            Yaml::Scalar(Scalar::Text(text)) => text.clone(),
-            Yaml::Scalar(Scalar::Int(number)) => number.to_string(),
-            Yaml::Scalar(Scalar::Bool(yes)) => yes.to_string(),
-            _ => String::new(),
+            Yaml::Scalar(Scalar::Text(text)) => text,
+            Yaml::Scalar(Scalar::Int(_) | Scalar::Bool(_)) => self.plain.as_deref().unwrap_or_default(),
+            _ => "",
         }
     }
 
@@ -115,7 +116,7 @@ pub fn parse(file: &str, text: &str) -> Result<Node, Findings> {
     let mut reader =
         Reader { parser: Parser::new_from_str(text), file, findings: Findings::default(), depth: 0, nodes: 0 };
     let node = reader.document();
-    let empty = Node { pos: Pos { line: 1, column: 1 }, yaml: Yaml::Map(Vec::new()) };
+    let empty = Node { pos: Pos { line: 1, column: 1 }, yaml: Yaml::Map(Vec::new()), plain: None };
     let node = node.unwrap_or(None).unwrap_or(empty);
     reader.findings.into_result(node)
 }
@@ -185,10 +186,13 @@ impl<'a> Reader<'a> {
             );
             return Err(Broken);
         }
+        let mut plain = None;
         let yaml = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse(pos, anchor, tag.is_some());
-                Yaml::Scalar(if style == ScalarStyle::Plain { resolve(&text) } else { Scalar::Text(text.into_owned()) })
+                let scalar = if style == ScalarStyle::Plain { resolve(&text) } else { None };
+                plain = scalar.is_some().then(|| text.clone().into_owned());
+                Yaml::Scalar(scalar.unwrap_or_else(|| Scalar::Text(text.into_owned())))
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse(pos, anchor, tag.is_some());
@@ -212,7 +216,7 @@ impl<'a> Reader<'a> {
             _ => Yaml::Scalar(Scalar::Null),
         };
         self.depth -= 1;
-        Ok(Node { pos, yaml })
+        Ok(Node { pos, yaml, plain })
     }
 
     fn mapping(&mut self) -> Result<Yaml, Broken> {
@@ -258,12 +262,13 @@ fn place(span: Span) -> Pos {
     Pos { line: span.start.line(), column: span.start.col() + 1 }
 }
 
-fn resolve(text: &str) -> Scalar {
+/// What a plain scalar is, if not a text.
+fn resolve(text: &str) -> Option<Scalar> {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
-        "true" | "True" | "TRUE" => Scalar::Bool(true),
-        "false" | "False" | "FALSE" => Scalar::Bool(false),
-        _ => text.parse().map_or_else(|_| Scalar::Text(text.to_owned()), Scalar::Int),
+        "" | "~" | "null" | "Null" | "NULL" => Some(Scalar::Null),
+        "true" | "True" | "TRUE" => Some(Scalar::Bool(true)),
+        "false" | "False" | "FALSE" => Some(Scalar::Bool(false)),
+        _ => text.parse().ok().map(Scalar::Int),
     }
 }
 
@@ -312,6 +317,15 @@ mod tests {
         let node = parse("a.yaml", "a: '1'\nb: 1\n").unwrap();
         assert_eq!(node.get("a").unwrap().text(), Some("1"));
         assert_eq!(node.get("b").unwrap().yaml, Yaml::Scalar(Scalar::Int(1)));
+    }
+
+    #[test]
+    fn scalars_stay_as_they_were_written() {
+        for text in ["0012345", "+5", "-0", "True", "FALSE", "1.10", "1_000", "0x1F", "'007'", "\"on\"", "x"] {
+            let node = parse("a.yaml", &format!("a: {text}\n")).unwrap();
+            assert_eq!(node.get("a").unwrap().written(), text.trim_matches(['\'', '"']));
+        }
+        assert_eq!(parse("a.yaml", "a: ~\n").unwrap().get("a").unwrap().written(), "");
     }
 
     #[test]

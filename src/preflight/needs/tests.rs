@@ -42,6 +42,7 @@ fn wanted(pull_secret: Option<SecretRef>) -> Resolved {
         hdfs: None,
         pull_secret,
         answers: json!({"platform": {"cluster_domain": "site.example"}}),
+        ..Resolved::default()
     }
 }
 

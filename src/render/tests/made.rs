@@ -129,7 +129,13 @@ pub(in crate::render) fn plan() -> Plan {
         ),
         action("livy/verify-1", "livy", "SparkPi through Livy", Change::Check, &[]),
     ];
-    Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![("livy".into(), "/etc/windlass/catalog".into())], actions }
+    Plan {
+        schema: PLAN_SCHEMA,
+        hdfs: None,
+        overlaid: vec![("livy".into(), "/etc/windlass/catalog".into())],
+        left_out: vec![],
+        actions,
+    }
 }
 
 fn started() -> Event {

@@ -92,7 +92,7 @@ pub(super) fn form_rows(state: &State) -> Vec<Row> {
                 rows.push(Row::Heading(heading.clone()));
                 last = Some(heading);
             }
-            rows.push(Row::Field(id, Box::new(question)));
+            rows.push(Row::Field(id, Box::new(question.clone())));
         }
     }
     if form.filter.is_empty() {

@@ -1,0 +1,388 @@
+//! Which step waits for which: the one place that knows. `catalog check` asks it of all components, a plan of those that
+//! are wanted, so that the one says what the other does. Every step has its id before the first edge is drawn, so none
+//! is lost because of the order in which components come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ActionSpec, Component, Reference, references};
+
+/// What a component brings into the graph.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The component.
+    pub id: String,
+    /// Components that must be ready before its first step.
+    pub requires: BTreeSet<String>,
+    /// Whether it has a release, and so a step that makes it and one that waits until it is ready.
+    pub has_release: bool,
+    /// Its actions before the release.
+    pub before: Vec<Act>,
+    /// Its actions once that is ready.
+    pub after: Vec<Act>,
+    /// Its checks.
+    pub verify: Vec<Act>,
+}
+
+/// What an action brings into the graph.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Act {
+    /// Its step, by [`step_id`].
+    pub id: String,
+    /// Components that it needs ready.
+    pub needs: BTreeSet<String>,
+    /// Results of other actions that it uses.
+    pub results: BTreeSet<String>,
+    /// The name of its own results.
+    pub register: Option<String>,
+    /// Components whose answers it uses.
+    pub answers: BTreeSet<String>,
+}
+
+impl Part {
+    /// What the templates of a component name. `hdfs` is the component that actions on HDFS act on.
+    #[must_use]
+    pub fn of(component: &Component, hdfs: Option<&str>) -> Self {
+        let mut requires: BTreeSet<String> = component.requires.iter().cloned().collect();
+        for name in component.values_template.iter().chain(component.exports.values()).flat_map(|text| names(text)) {
+            if let Reference::Export(other, _) = name {
+                requires.insert(other);
+            }
+        }
+        requires.remove(&component.id);
+        let acts = |phase, specs: &[ActionSpec]| {
+            let acts = specs.iter().enumerate().map(|(index, spec)| Act::of(component, phase, index, spec, hdfs));
+            acts.collect::<Vec<_>>()
+        };
+        Self {
+            id: component.id.clone(),
+            requires,
+            has_release: component.release.is_some() && component.chart.is_some(),
+            before: acts(Phase::Before, &component.before),
+            after: acts(Phase::After, &component.after),
+            verify: acts(Phase::Verify, &component.verify),
+        }
+    }
+
+    /// Its actions, in the order before, after, verify.
+    pub fn acts(&self) -> impl Iterator<Item = &Act> {
+        self.before.iter().chain(&self.after).chain(&self.verify)
+    }
+}
+
+impl Act {
+    fn of(component: &Component, phase: Phase, index: usize, spec: &ActionSpec, hdfs: Option<&str>) -> Self {
+        let id = step_id(&component.id, phase, index);
+        let mut act = Self { id, register: spec.register.clone(), ..Self::default() };
+        for name in spec.kind.templates().into_iter().flat_map(names) {
+            match name {
+                Reference::Export(other, _) => drop(act.needs.insert(other)),
+                Reference::Answer(other, _) => drop(act.answers.insert(other)),
+                Reference::Name(name) => drop(act.results.insert(name)),
+            }
+        }
+        if spec.kind.uses_hdfs() {
+            act.needs.extend(hdfs.map(str::to_owned));
+        }
+        act.needs.remove(&component.id);
+        act
+    }
+}
+
+/// A template that cannot be read names nothing; that it cannot is told elsewhere.
+fn names(text: &str) -> Vec<Reference> {
+    references(text).unwrap_or_default()
+}
+
+/// When an action comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the release.
+    Before,
+    /// Once the release is ready.
+    After,
+    /// As a check.
+    Verify,
+}
+
+/// The id of an action's step: `livy/before-1`. `index` counts from 0.
+#[must_use]
+pub fn step_id(component: &str, phase: Phase, index: usize) -> String {
+    let phase = match phase {
+        Phase::Before => "before",
+        Phase::After => "after",
+        Phase::Verify => "verify",
+    };
+    format!("{component}/{phase}-{}", index + 1)
+}
+
+/// The steps and what each waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Graph {
+    needs: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Graph {
+    /// What a step waits for; nothing where there is no such step.
+    #[must_use]
+    pub fn needs(&self, step: &str) -> Vec<String> {
+        self.needs.get(step).into_iter().flatten().cloned().collect()
+    }
+
+    /// Every step.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        self.needs.keys().map(String::as_str)
+    }
+}
+
+/// Why there is no order in which all steps could be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// A component needs one that is not there.
+    #[error("{step} needs `{component}`, which is no component of this plan")]
+    NoComponent {
+        /// The step, or the component.
+        step: String,
+        /// What it needs.
+        component: String,
+    },
+    /// An action uses a result that nothing before it gives.
+    #[error("{step} uses the result `{name}`, which {}", if *.by_check { "only a check registers: it comes after everything else" } else { "no action registers" })]
+    NoResult {
+        /// The step.
+        step: String,
+        /// The result.
+        name: String,
+        /// Whether a check would give it.
+        by_check: bool,
+    },
+    /// Two actions give results of one name.
+    #[error("{second} registers `{name}`, and so does {first}")]
+    Twice {
+        /// The name.
+        name: String,
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Each waits for the next, and the last for the first.
+    #[error("steps wait for each other: {}", .0.join(" -> "))]
+    Circle(Vec<String>),
+}
+
+impl GraphError {
+    /// The component to look at first.
+    #[must_use]
+    pub fn component(&self) -> &str {
+        let step = match self {
+            Self::NoComponent { step, .. } | Self::NoResult { step, .. } | Self::Twice { second: step, .. } => step,
+            Self::Circle(steps) => steps.first().map_or("", String::as_str),
+        };
+        step.split('/').next().unwrap_or(step)
+    }
+}
+
+/// Draws the edges between the steps of these components.
+///
+/// # Errors
+/// A need that leads nowhere, or steps that wait for each other.
+pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
+    let ready = ready(parts)?;
+    let results = results(parts)?;
+    let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for part in parts {
+        let mut chain = BTreeSet::new();
+        for other in &part.requires {
+            chain.extend(ready_of(&ready, other, &part.id)?);
+        }
+        let edges = |act: &Act, chain: &BTreeSet<String>, is_check: bool| {
+            let mut edges = chain.clone();
+            for other in &act.needs {
+                edges.extend(ready_of(&ready, other, &act.id)?);
+            }
+            for name in &act.results {
+                match results.get(name.as_str()) {
+                    Some((giver, by_check)) if is_check || !by_check => drop(edges.insert((*giver).to_owned())),
+                    found => {
+                        let by_check = found.is_some();
+                        return Err(GraphError::NoResult { step: act.id.clone(), name: name.clone(), by_check });
+                    }
+                }
+            }
+            Ok(edges)
+        };
+        for act in &part.before {
+            needs.insert(act.id.clone(), edges(act, &chain, false)?);
+            chain = [act.id.clone()].into();
+        }
+        if part.has_release {
+            let (release, ready) = (format!("{}/release", part.id), format!("{}/ready", part.id));
+            needs.insert(release.clone(), chain);
+            needs.insert(ready.clone(), [release].into());
+            chain = [ready].into();
+        }
+        for act in &part.after {
+            needs.insert(act.id.clone(), edges(act, &chain, false)?);
+            chain = [act.id.clone()].into();
+        }
+        needs.insert(format!("{}/record", part.id), chain.clone());
+        for act in &part.verify {
+            needs.insert(act.id.clone(), edges(act, &chain, true)?);
+            chain = [act.id.clone()].into();
+        }
+    }
+    match circle(&needs) {
+        None => Ok(Graph { needs }),
+        Some(steps) => Err(GraphError::Circle(steps)),
+    }
+}
+
+fn ready_of(
+    ready: &BTreeMap<&str, BTreeSet<String>>,
+    component: &str,
+    step: &str,
+) -> Result<BTreeSet<String>, GraphError> {
+    let missing = || GraphError::NoComponent { step: step.to_owned(), component: component.to_owned() };
+    ready.get(component).cloned().ok_or_else(missing)
+}
+
+/// The steps after which each component is ready: its last, or where it has none those of what it requires.
+fn ready(parts: &[Part]) -> Result<BTreeMap<&str, BTreeSet<String>>, GraphError> {
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut stepless: Vec<&Part> = Vec::new();
+    for part in parts {
+        let last = match (part.after.last(), part.has_release, part.before.last()) {
+            (Some(act), _, _) => act.id.clone(),
+            (None, true, _) => format!("{}/ready", part.id),
+            (None, false, Some(act)) => act.id.clone(),
+            (None, false, None) => {
+                stepless.push(part);
+                continue;
+            }
+        };
+        found.insert(&part.id, [last].into());
+    }
+    let known: BTreeSet<&str> = parts.iter().map(|part| part.id.as_str()).collect();
+    while !stepless.is_empty() {
+        let before = stepless.len();
+        let mut waiting = Vec::new();
+        for part in stepless {
+            if let Some(component) = part.requires.iter().find(|id| !known.contains(id.as_str())) {
+                return Err(GraphError::NoComponent { step: part.id.clone(), component: component.clone() });
+            }
+            let all: Option<Vec<_>> = part.requires.iter().map(|id| found.get(id.as_str()).cloned()).collect();
+            match all {
+                Some(all) => drop(found.insert(&part.id, all.into_iter().flatten().collect())),
+                None => waiting.push(part),
+            }
+        }
+        if waiting.len() == before {
+            return Err(GraphError::Circle(waiting.into_iter().map(|part| part.id.clone()).collect()));
+        }
+        stepless = waiting;
+    }
+    Ok(found)
+}
+
+/// Each result with the step that gives it, and whether that is a check.
+fn results(parts: &[Part]) -> Result<BTreeMap<&str, (&str, bool)>, GraphError> {
+    let mut found: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
+    for part in parts {
+        let acts = part.before.iter().chain(&part.after).map(|act| (act, false));
+        for (act, by_check) in acts.chain(part.verify.iter().map(|act| (act, true))) {
+            let Some(name) = &act.register else { continue };
+            if let Some((first, _)) = found.insert(name, (&act.id, by_check)) {
+                let (name, first, second) = (name.clone(), first.to_owned(), act.id.clone());
+                return Err(GraphError::Twice { name, first, second });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A circle of steps, if there is one, begun and ended with the same.
+pub(super) fn circle(needs: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut left: BTreeMap<&str, usize> = needs.iter().map(|(step, needs)| (step.as_str(), needs.len())).collect();
+    let mut after: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (step, needs) in needs {
+        needs.iter().for_each(|need| after.entry(need).or_default().push(step));
+    }
+    let mut free: Vec<&str> = left.iter().filter(|(_, count)| **count == 0).map(|(step, _)| *step).collect();
+    while let Some(step) = free.pop() {
+        left.remove(step);
+        for next in after.get(step).into_iter().flatten() {
+            if let Some(count) = left.get_mut(next) {
+                *count -= 1;
+                if *count == 0 {
+                    free.push(next);
+                }
+            }
+        }
+    }
+    // What is left is a circle or waits for one: going from need to need ends in it.
+    let mut path: Vec<&str> = vec![left.keys().next()?];
+    loop {
+        let here = path.last()?;
+        let next = needs.get(*here)?.iter().find(|need| left.contains_key(need.as_str()))?;
+        if let Some(begin) = path.iter().position(|step| step == next) {
+            let mut circle: Vec<String> = path[begin..].iter().map(|step| (*step).to_owned()).collect();
+            circle.push(next.clone());
+            return Some(circle);
+        }
+        path.push(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn act(id: &str, needs: &[&str], results: &[&str], register: Option<&str>) -> Act {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let register = register.map(str::to_owned);
+        Act { id: id.into(), needs: set(needs), results: set(results), register, ..Act::default() }
+    }
+
+    fn part(id: &str, requires: &[&str]) -> Part {
+        let requires = requires.iter().map(|name| (*name).to_owned()).collect();
+        Part { id: id.into(), requires, ..Part::default() }
+    }
+
+    #[test]
+    fn a_check_that_names_what_requires_it_loses_no_edge() {
+        let aaa = Part { before: vec![act("aaa/before-1", &[], &[], None)], ..part("aaa", &["zzz"]) };
+        let zzz =
+            Part { has_release: true, verify: vec![act("zzz/verify-1", &["aaa"], &[], None)], ..part("zzz", &[]) };
+        let found = graph(&[aaa, zzz]).unwrap();
+        assert_eq!(found.needs("aaa/before-1"), ["zzz/ready"]);
+        assert_eq!(found.needs("zzz/verify-1"), ["aaa/before-1", "zzz/ready"]);
+    }
+
+    #[test]
+    fn what_has_no_step_hands_on_what_it_requires() {
+        let a = Part { has_release: true, ..part("a", &[]) };
+        let found = graph(&[Part { has_release: true, ..part("c", &["b"]) }, part("b", &["a"]), a]).unwrap();
+        assert_eq!(found.needs("c/release"), ["a/ready"]);
+        assert_eq!(found.needs("b/record"), ["a/ready"]);
+    }
+
+    #[test]
+    fn what_leads_nowhere_or_to_itself_is_an_error() {
+        let told = |parts: &[Part]| graph(parts).unwrap_err().to_string();
+        assert!(told(&[part("a", &["gone"])]).contains("`gone`, which is no component"));
+        let a = |act: Act| Part { before: vec![act], ..part("a", &[]) };
+        assert!(told(&[a(act("a/before-1", &["gone"], &[], None))]).contains("`gone`"));
+        assert!(told(&[a(act("a/before-1", &[], &["pi"], None))]).contains("no action registers"));
+        let check = Part { verify: vec![act("b/verify-1", &[], &[], Some("pi"))], ..part("b", &[]) };
+        let early = told(&[a(act("a/before-1", &[], &["pi"], None)), check.clone()]);
+        assert!(early.contains("only a check registers"), "{early}");
+        let twice = Part { verify: vec![act("c/verify-1", &[], &[], Some("pi"))], ..part("c", &[]) };
+        assert_eq!(told(&[check, twice]), "c/verify-1 registers `pi`, and so does b/verify-1");
+        let own = told(&[a(act("a/before-1", &[], &["x"], Some("x")))]);
+        assert_eq!(own, "steps wait for each other: a/before-1 -> a/before-1");
+        let b = Part { after: vec![act("b/after-1", &["a"], &[], None)], ..part("b", &[]) };
+        let told = told(&[a(act("a/before-1", &["b"], &[], None)), b]);
+        assert_eq!(told, "steps wait for each other: a/before-1 -> b/after-1 -> a/before-1");
+        assert!(graph(&[part("x", &["y"]), part("y", &["x"])]).is_err(), "without a step between them");
+    }
+}
