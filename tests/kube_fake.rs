@@ -290,3 +290,100 @@ async fn a_namespace_that_somebody_else_makes_meanwhile_is_theirs() {
     assert!(!found.created);
     assert_eq!(found.labels["of"], "others");
 }
+
+#[tokio::test]
+async fn a_list_whose_token_expired_begins_anew() {
+    let pod = |name: &str| {
+        json!({"metadata": {"name": name, "namespace": "n"}, "spec": {"nodeName": "one",
+        "containers": [{"resources": {"requests": {"cpu": "1"}}}]}})
+    };
+    let page = |items: &[Value], token: &str| {
+        let mut page = list(items, "1");
+        page["metadata"]["continue"] = json!(token);
+        Answer::Json(page)
+    };
+    let pods = vec![
+        page(&[pod("a"), pod("b")], "t1"),
+        Answer::Status(410, "Expired", 0),
+        page(&[pod("a"), pod("c")], "t2"),
+        page(&[pod("d")], ""),
+    ];
+    let endless = vec![page(&[], "t"), Answer::Status(410, "Expired", 0)];
+    let nodes = [endless.clone(), endless.clone(), endless.clone(), endless].concat();
+    let (server, fake) = serve([("/api/v1/pods", pods), ("/api/v1/nodes", nodes)]).await;
+    let cluster = connect(&server).await.unwrap();
+    let uses = cluster.pod_uses(|_, _| false).await.unwrap();
+    assert_eq!((uses.len(), uses[0].others, uses[0].node.as_deref()), (1, 2, Some("one")));
+    assert_eq!(fake.lock().unwrap().asked["/api/v1/pods"], 4);
+    let err = cluster.nodes().await.unwrap_err();
+    assert_eq!(err.kind(), ApiErrorKind::Gone);
+}
+
+/// The discovery of a cluster that serves Deployments and Secrets.
+fn kinds() -> [(&'static str, Vec<Answer>); 2] {
+    let resource = |group: &str, kind: &str, plural: &str| {
+        json!({"resource": plural, "responseKind": {"group": group, "version": "v1", "kind": kind},
+            "scope": "Namespaced", "singularResource": kind.to_lowercase(), "verbs": ["get", "list", "patch"]})
+    };
+    let groups = |name: &str, resource: Value| {
+        let group = json!({"metadata": {"name": name},
+            "versions": [{"version": "v1", "resources": [resource], "freshness": "Current"}]});
+        let list = json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
+            "items": [group]});
+        vec![Answer::Json(list)]
+    };
+    [
+        ("/api", groups("", resource("", "Service", "services"))),
+        ("/apis", groups("apps", resource("apps", "Deployment", "deployments"))),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_only_written_otherwise_is_no_drift() {
+    let deployment = |policy: &str, replicas: u32| {
+        let spec = json!({"replicas": replicas, "template": {"spec": {"containers": [
+            {"name": "a", "image": "i", "imagePullPolicy": policy}]}}});
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "ns"},
+            "spec": spec})
+    };
+    let service = |ip: &str| {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": "ns"},
+        "spec": {"clusterIP": ip, "type": "ClusterIP"}})
+    };
+    let object = |version: &str, kind: &str, name: &str, body: Value| ManifestObject {
+        object: ObjectRef::namespaced(version, kind, "ns", name),
+        body,
+    };
+    let (web, s) = ("/apis/apps/v1/namespaces/ns/deployments/web", "/api/v1/namespaces/ns/services/s");
+    let json = Answer::Json;
+    // First what is there, then what the API would make of the manifest.
+    let answers = kinds().into_iter().chain([
+        (web, vec![json(deployment("Always", 1)), json(deployment("Always", 1))]),
+        (s, vec![json(service("10.0.0.1")), json(service("10.0.0.1"))]),
+    ]);
+    let (server, fake) = serve(answers).await;
+    let manifest =
+        [object("apps/v1", "Deployment", "web", deployment("", 1)), object("v1", "Service", "s", service(""))];
+    let cluster = connect(&server).await.unwrap();
+    assert_eq!(cluster.missing_or_changed(&manifest).await.unwrap(), []);
+    assert_eq!(fake.lock().unwrap().asked[web], 2);
+    // What it would change is drift all the same; where it may not be asked, that is said.
+    let answers = kinds().into_iter().chain([
+        (web, vec![json(deployment("Always", 3)), json(deployment("Always", 1))]),
+        (s, vec![json(service("10.0.0.1")), Answer::Status(403, "Forbidden", 0)]),
+    ]);
+    let (server, _) = serve(answers).await;
+    let cluster = connect(&server).await.unwrap();
+    let mut headless = service("");
+    headless["spec"]["type"] = json!("NodePort");
+    let manifest = [manifest[0].clone(), object("v1", "Service", "s", headless)];
+    let found = cluster.missing_or_changed(&manifest).await.unwrap();
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "Deployment ns/web differs: spec.replicas is 3 instead of 1",
+            "Service ns/s seems to differ (a dry run is not allowed): spec.type is \"ClusterIP\" instead of \"NodePort\""
+        ]
+    );
+}

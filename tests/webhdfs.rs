@@ -568,6 +568,30 @@ async fn a_folder_with_several_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_log_is_found_however_spark_wrote_it() {
+    let (fake, dir) = (FakeHdfs::start().await, TempDir::new().unwrap());
+    let (hdfs, _) = client(&fake);
+    fake.faults(|f| f.page = Some(2));
+    let names = ["spark-0", "spark-1", "spark-2.zstd", "spark-3.lz4", "zzz"];
+    let files = files(&dir, &[10; 5]).into_iter().zip(names);
+    let files: Vec<Upload> = files.map(|(file, name)| Upload { remote: format!("/logs/{name}"), ..file }).collect();
+    upload(&hdfs, &files).await.unwrap();
+    hdfs.mkdirs("/logs/eventlog_v2_spark-4", 0o770).await.unwrap();
+    for (app, found) in [
+        ("spark-1", Some("spark-1")),
+        ("spark-2", Some("spark-2.zstd")),
+        ("spark-3", Some("spark-3.lz4")),
+        ("spark-4", Some("eventlog_v2_spark-4")),
+        ("spark-5", None),
+    ] {
+        assert_eq!(hdfs.find(&format!("/logs/*{app}*")).await.unwrap().as_deref(), found, "{app}");
+    }
+    assert_eq!(hdfs.find("/logs/spark-2").await.unwrap(), None, "without a star it is a name");
+    assert_eq!(hdfs.find("/logs/spark-1").await.unwrap().as_deref(), Some("spark-1"));
+    assert_eq!(hdfs.find("/none/*").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn folders_and_their_modes() {
     let fake = FakeHdfs::start().await;
     let (hdfs, _) = client(&fake);

@@ -116,7 +116,7 @@ pub fn matching(folder: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, 
 }
 
 /// Whether a name fits a pattern in which `*` stands for any text.
-fn fits(name: &str, pattern: &str) -> bool {
+pub(in crate::driver) fn fits(name: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };

@@ -224,6 +224,19 @@ pub enum DriftKind {
     KindNotServed,
     /// Fields that the manifest sets have another value.
     Changed(Vec<FieldDrift>),
+    /// The same, but only as the texts compare: why the API could not be asked what it makes of the manifest.
+    Seems(Vec<FieldDrift>, String),
+}
+
+impl DriftKind {
+    /// The fields that differ; `None` where the object is not there.
+    #[must_use]
+    pub fn fields(&self) -> Option<&[FieldDrift]> {
+        match self {
+            Self::Gone | Self::KindNotServed => None,
+            Self::Changed(fields) | Self::Seems(fields, _) => Some(fields),
+        }
+    }
 }
 
 /// A field whose live value is not the manifest's.
@@ -244,8 +257,11 @@ impl fmt::Display for Drift {
             DriftKind::KindNotServed => {
                 write!(f, "{} ({}) is of a kind that the cluster does not serve", self.object, self.object.api_version)
             }
-            DriftKind::Changed(fields) => {
-                write!(f, "{} differs: ", self.object)?;
+            DriftKind::Changed(fields) | DriftKind::Seems(fields, _) => {
+                match &self.what {
+                    DriftKind::Seems(_, why) => write!(f, "{} seems to differ ({why}): ", self.object)?,
+                    _ => write!(f, "{} differs: ", self.object)?,
+                }
                 for (i, field) in fields.iter().enumerate() {
                     let sep = if i == 0 { "" } else { ", " };
                     write!(f, "{sep}{} is {} instead of {}", field.path, field.found, field.expected)?;

@@ -131,6 +131,8 @@ pub struct PodUse {
     pub requests: Amounts,
     /// What it is limited to.
     pub limits: Amounts,
+    /// How many more pods of its node are counted in it.
+    pub others: u64,
 }
 
 /// A StorageClass.

@@ -192,7 +192,9 @@ async fn unready(
     objects: &[ManifestObject],
     state: &ReleaseState,
 ) -> Result<Vec<Finding>, ObserveError> {
-    match cluster.wait_ready(objects, &ReadyPolicy::default(), LOOK, &silent()).await {
+    // A look says what is so now, as kubectl does: whether pods without a readiness probe stay up was seen by the install.
+    let policy = ReadyPolicy { unprobed_ready_for: Duration::ZERO, ..ReadyPolicy::default() };
+    match cluster.wait_ready(objects, &policy, LOOK, &silent()).await {
         Ok(()) => Ok(Vec::new()),
         Err(WaitError::NotReady(not_ready)) => Ok(not_ready.findings),
         Err(WaitError::Watch(source)) => {

@@ -95,6 +95,13 @@ pub async fn gather(
         .filter_map(|component| component.release.as_ref())
         .map(|release| release.namespace.clone())
         .collect();
+    let releases: BTreeSet<(&str, &str)> = wanted
+        .components
+        .iter()
+        .filter_map(|component| component.release.as_ref())
+        .map(|release| (release.namespace.as_str(), release.name.as_str()))
+        .collect();
+    let ours = |namespace: &str, instance: &str| releases.contains(&(namespace, instance));
     let version = cluster.info().version.clone();
     let rendered = async {
         let Some(helm) = helm else { return Ok(Vec::new()) };
@@ -127,7 +134,7 @@ pub async fn gather(
             look(&format!("list persistentvolumeclaims in {name}"), cluster.claim_names(&name)).await
         }),
         look("list nodes", cluster.nodes()),
-        look("list pods of all namespaces", cluster.pod_uses()),
+        look("list pods of all namespaces", cluster.pod_uses(ours)),
         look("list storageclasses", cluster.storage_classes()),
         look("list ingressclasses", cluster.ingress_classes()),
         look("get ConfigMap kube-system/coredns", cluster.dns_domain()),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::facts::{Seen, look};
 use super::render::Rendered;
 use crate::driver::kube::Cluster;
-use crate::model::cluster::{DriftKind, ManifestObject, ObjectRef, Refusal, ReleaseKey};
+use crate::model::cluster::{ManifestObject, ObjectRef, Refusal, ReleaseKey};
 use crate::model::observed::{Observed, ObservedRelease};
 use crate::plan::{field_changes, recorded};
 
@@ -59,7 +59,7 @@ fn changed(object: &ManifestObject, release: &ObservedRelease) -> Option<Vec<(St
     let mut changed: Vec<(String, String)> =
         fields.into_iter().map(|field| (field.path.clone(), field.to_string())).collect();
     for drift in release.drift.iter().filter(|drift| drift.object == recorded.object) {
-        let DriftKind::Changed(fields) = &drift.what else { continue };
+        let Some(fields) = drift.what.fields() else { continue };
         for field in fields {
             if changed.iter().all(|(known, _)| *known != field.path) {
                 let told = format!("{}: {} becomes {}", field.path, field.found, field.expected);
@@ -115,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::cluster::{Drift, FieldDrift, ReleaseState, ReleaseStatus};
+    use crate::model::cluster::{Drift, DriftKind, FieldDrift, ReleaseState, ReleaseStatus};
 
     fn object(kind: &str, body: Value) -> ManifestObject {
         ManifestObject { object: ObjectRef::namespaced("apps/v1", kind, "ns", "x"), body }

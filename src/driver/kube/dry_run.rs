@@ -2,6 +2,7 @@
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::Status;
+use serde_json::Value;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::Redactor;
@@ -46,6 +47,36 @@ impl Cluster {
         };
         let in_itself = status.code == 422 && wrong_as_new(&api, &what, &body).await;
         Ok(Some(refusal(&status, in_itself)))
+    }
+}
+
+impl Cluster {
+    /// What the API makes of an object, sent by server-side apply as Helm does it: with defaults filled in and values in
+    /// the form that it keeps them in. Nothing is changed.
+    ///
+    /// # Errors
+    /// Why it cannot be known, in words: not allowed, refused, or a webhook that knows no dry runs.
+    pub(super) async fn made_of(&self, object: &ManifestObject) -> Result<Value, String> {
+        let what = format!("what the API makes of {}", object.object);
+        let api = self.api_of(&object.object).await.map_err(|error| error.source.to_string())?;
+        let api = api.ok_or("the cluster does not serve its kind")?;
+        let body: DynamicObject = serde_json::from_value(object.body.clone()).map_err(|error| error.to_string())?;
+        let params = PatchParams {
+            dry_run: true,
+            force: true,
+            field_manager: Some(HELM.to_owned()),
+            field_validation: Some(ValidationDirective::Ignore),
+        };
+        let (name, patch) = (&object.object.name, Patch::Apply(&body));
+        let made = retry::call("ask for", &what, || api.patch(name, &params, &patch)).await;
+        match made {
+            Ok(made) => serde_json::to_value(made).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == ApiErrorKind::Forbidden => Err("a dry run is not allowed".to_owned()),
+            Err(error) => {
+                let text = Redactor::default().text(&error.source.to_string());
+                Err(format!("a dry run was refused: {}", reason(&text)))
+            }
+        }
     }
 }
 
@@ -108,7 +139,7 @@ fn reason(message: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

@@ -6,6 +6,7 @@ mod dry_run;
 mod error;
 mod kubeconfig;
 mod lease;
+mod lists;
 mod manifest;
 mod objects;
 mod pods;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, parse_manifest, retry};
-use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus, RevisionState};
+use crate::model::cluster::{ManifestObject, ReleaseKey, ReleaseState, ReleaseStatus, RevisionState};
 
 /// How many releases are read at the same time.
 const AT_ONCE: usize = 8;
@@ -65,6 +65,31 @@ impl Cluster {
 }
 
 impl Cluster {
+    /// The objects of the hooks of a release that an operation is under way on; `None` while there is none.
+    ///
+    /// # Errors
+    /// When the Secrets cannot be listed or read, or the newest is no record of Helm's.
+    pub(super) async fn hooks(&self, key: &ReleaseKey) -> Result<Option<Vec<ManifestObject>>, KubeError> {
+        let api: Api<Secret> = Api::namespaced(self.client(), &key.namespace);
+        let what = format!("the record of release {key}");
+        let selector = ListParams::default().labels(&format!("owner=helm,name={}", key.name));
+        let list = retry::call("list", &what, || api.list_metadata(&selector)).await?;
+        let newest = list.items.into_iter().filter_map(|secret| {
+            let labels = secret.metadata.labels.unwrap_or_default();
+            let status = ReleaseStatus::from_helm(labels.get("status").map(String::as_str).unwrap_or_default());
+            Some((labels.get("version")?.parse::<u32>().ok()?, status, secret.metadata.name?))
+        });
+        let newest = newest.max_by_key(|(revision, _, _)| *revision);
+        let Some((_, _, name)) = newest.filter(|(_, status, _)| status.is_pending()) else { return Ok(None) };
+        let Some(secret) = retry::call("get", &what, || api.get_opt(&name)).await? else { return Ok(None) };
+        let data = secret.data.and_then(|mut data| data.remove("release")).map(|bytes| bytes.0).unwrap_or_default();
+        hooks_of(key, &data).map(Some).map_err(|problem| KubeError {
+            verb: "read",
+            what: format!("{what} ({name})"),
+            source: ApiError::new(ApiErrorKind::Protocol, problem.to_string()),
+        })
+    }
+
     /// Turns the pending record of a Helm that was killed into a failed one, which the next upgrade goes on from: the
     /// only thing that is written is what Helm itself would have written had it been told to stop. `false` if the
     /// record has changed meanwhile.
@@ -171,6 +196,24 @@ fn unpack(data: &[u8]) -> Result<Vec<u8>, RecordError> {
     Ok(json)
 }
 
+#[derive(Deserialize)]
+struct Hooks {
+    #[serde(default)]
+    hooks: Option<Vec<Hook>>,
+}
+
+#[derive(Deserialize)]
+struct Hook {
+    #[serde(default)]
+    manifest: String,
+}
+
+fn hooks_of(key: &ReleaseKey, data: &[u8]) -> Result<Vec<ManifestObject>, RecordError> {
+    let record: Hooks = serde_json::from_slice(&unpack(data)?).map_err(RecordError::Json)?;
+    let hooks = record.hooks.unwrap_or_default().into_iter();
+    Ok(hooks.flat_map(|hook| parse_manifest(&hook.manifest, &key.namespace).objects).collect())
+}
+
 fn decode(key: &ReleaseKey, data: &[u8], history: Vec<RevisionState>) -> Result<ReleaseState, RecordError> {
     let json = unpack(data)?;
     let record: Record = serde_json::from_slice(&json).map_err(RecordError::Json)?;
@@ -237,6 +280,16 @@ mod tests {
         let state = decode(&key, &packed(&record), Vec::new()).unwrap();
         assert_eq!(state.manifest[0].object.to_string(), "Service apache-livy/livy");
         assert_eq!(state.unread[0].what, "ConfigMap odd");
+    }
+
+    #[test]
+    fn hooks_are_read() {
+        let key = ReleaseKey::new("n", "r");
+        let mut with = record();
+        let job = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n";
+        with["hooks"] = json!([{"name": "migrate", "events": ["pre-upgrade"], "manifest": job}]);
+        assert_eq!(hooks_of(&key, &packed(&with)).unwrap()[0].object.to_string(), "Job n/migrate");
+        assert!(hooks_of(&key, &packed(&record())).unwrap().is_empty());
     }
 
     #[test]

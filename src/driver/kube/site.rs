@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, LimitRange, Node as KubeNode, PersistentVolumeClaim, Pod, ResourceQuota,
-};
+use k8s_openapi::api::core::v1::{ConfigMap, LimitRange, PersistentVolumeClaim, ResourceQuota};
 use k8s_openapi::api::networking::v1::IngressClass as KubeIngressClass;
 use k8s_openapi::api::storage::v1::StorageClass as KubeStorageClass;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use kube::api::{Api, GroupVersionKind, ListParams, TypeMeta};
 use kube::discovery::Scope;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::lists::SmallCondition;
 use super::{Cluster, KubeError, retry};
 use crate::model::Quantity;
 use crate::model::cluster::ObjectRef;
 use crate::model::site::{Amounts, IngressClass, Limit, Node, PodUse, Quota, Resource, StorageClass, Taint};
 
-/// How many objects one answer of the API holds: a large cluster's pods would be hundreds of megabytes at once.
+/// How many objects one answer of the API holds.
 const PAGE: u32 = 500;
 
 const DEFAULT_STORAGE: &str = "storageclass.kubernetes.io/is-default-class";
@@ -29,18 +29,20 @@ impl Cluster {
     /// # Errors
     /// When the API refuses or cannot be asked.
     pub async fn nodes(&self) -> Result<Vec<Node>, KubeError> {
-        let found = pages::<KubeNode>(&Api::all(self.client()), "nodes", &ListParams::default()).await?;
-        Ok(found.into_iter().map(node).collect())
+        let take = |found: &mut Vec<Node>, it: SmallNode| found.push(node(it));
+        self.collect("/api/v1/nodes", "nodes", &ListParams::default(), take).await
     }
 
-    /// What every pod of the cluster takes that has not ended.
+    /// What every pod of the cluster takes that has not ended: those that are `ours`, by namespace and instance, each for
+    /// itself, all others of a node as one.
     ///
     /// # Errors
     /// When the API refuses or cannot be asked.
-    pub async fn pod_uses(&self) -> Result<Vec<PodUse>, KubeError> {
+    pub async fn pod_uses(&self, ours: impl Fn(&str, &str) -> bool) -> Result<Vec<PodUse>, KubeError> {
         let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
-        let found = pages::<Pod>(&Api::all(self.client()), "the pods of the cluster", &running).await?;
-        Ok(found.into_iter().map(pod_use).collect())
+        let take = |found: &mut PodUses, pod: SmallPod| found.add(pod_use(pod), &ours);
+        let found: PodUses = self.collect("/api/v1/pods", "the pods of the cluster", &running, take).await?;
+        Ok(found.ours.into_iter().chain(found.others.into_values()).collect())
     }
 
     /// All StorageClasses.
@@ -155,7 +157,7 @@ impl Cluster {
     }
 }
 
-/// All objects of a list, page by page.
+/// All objects of a list that is short, page by page.
 async fn pages<K>(api: &Api<K>, what: &str, params: &ListParams) -> Result<Vec<K>, KubeError>
 where
     K: Clone + std::fmt::Debug + DeserializeOwned,
@@ -163,7 +165,19 @@ where
     let mut params = params.clone().limit(PAGE);
     let mut found = Vec::new();
     loop {
-        let list = retry::call("list", what, || api.list(&params)).await?;
+        let list = retry::call("list", what, || async {
+            match api.list(&params).await {
+                // The API has forgotten where it was; to ask again with the same token would help nobody.
+                Err(kube::Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => Ok(None),
+                answer => answer.map(Some),
+            }
+        })
+        .await?;
+        let Some(list) = list else {
+            found.clear();
+            params.continue_token = None;
+            continue;
+        };
         found.extend(list.items);
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
@@ -181,53 +195,161 @@ fn amounts(map: Option<&BTreeMap<String, KubeQuantity>>) -> Amounts {
     map.filter_map(|(name, amount)| Some((name.clone(), Quantity::parse(&amount.0)?))).collect()
 }
 
-fn node(node: KubeNode) -> Node {
-    let spec = node.spec.unwrap_or_default();
-    let status = node.status.unwrap_or_default();
-    let conditions = status.conditions.unwrap_or_default();
-    let up = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-    let taints = spec.taints.unwrap_or_default().into_iter();
-    Node {
-        name: node.metadata.name.unwrap_or_default(),
-        labels: node.metadata.labels.unwrap_or_default(),
-        taints: taints
-            .map(|taint| Taint { key: taint.key, value: taint.value.unwrap_or_default(), effect: taint.effect })
-            .collect(),
-        ready: up && spec.unschedulable != Some(true),
-        allocatable: amounts(status.allocatable.as_ref()),
+/// A node, as far as it matters.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct SmallNode {
+    metadata: NodeMeta,
+    spec: NodeSpec,
+    status: NodeStatus,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct NodeMeta {
+    name: String,
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct NodeSpec {
+    unschedulable: bool,
+    taints: Vec<SmallTaint>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct SmallTaint {
+    key: String,
+    value: String,
+    effect: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct NodeStatus {
+    conditions: Vec<SmallCondition>,
+    allocatable: BTreeMap<String, KubeQuantity>,
+}
+
+/// A pod, as far as it matters.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct SmallPod {
+    metadata: PodMeta,
+    spec: PodSpec,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PodMeta {
+    name: String,
+    namespace: String,
+    labels: PodLabels,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PodLabels {
+    #[serde(rename = "app.kubernetes.io/instance")]
+    instance: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct PodSpec {
+    node_name: Option<String>,
+    containers: Vec<Container>,
+    init_containers: Vec<Container>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Container {
+    restart_policy: Option<String>,
+    resources: Resources,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Resources {
+    requests: BTreeMap<String, KubeQuantity>,
+    limits: BTreeMap<String, KubeQuantity>,
+}
+
+/// What pods take.
+#[derive(Default)]
+struct PodUses {
+    ours: Vec<PodUse>,
+    others: BTreeMap<Option<String>, PodUse>,
+}
+
+impl PodUses {
+    fn add(&mut self, pod: PodUse, ours: impl Fn(&str, &str) -> bool) {
+        if pod.instance.as_deref().is_some_and(|instance| ours(&pod.namespace, instance)) {
+            self.ours.push(pod);
+            return;
+        }
+        match self.others.get_mut(&pod.node) {
+            Some(all) => {
+                all.others += 1;
+                add(&mut all.requests, pod.requests);
+                add(&mut all.limits, pod.limits);
+            }
+            None => {
+                let all = PodUse { namespace: String::new(), name: String::new(), instance: None, ..pod };
+                self.others.insert(all.node.clone(), all);
+            }
+        }
     }
 }
 
-fn pod_use(pod: Pod) -> PodUse {
-    let spec = pod.spec.unwrap_or_default();
-    let labels = pod.metadata.labels.unwrap_or_default();
-    let init = spec.init_containers.unwrap_or_default();
+fn node(node: SmallNode) -> Node {
+    let up = node.status.conditions.iter().any(|condition| condition.name == "Ready" && condition.status == "True");
+    let taints = node.spec.taints.into_iter();
+    Node {
+        name: node.metadata.name,
+        labels: node.metadata.labels,
+        taints: taints.map(|it| Taint { key: it.key, value: it.value, effect: it.effect }).collect(),
+        ready: up && !node.spec.unschedulable,
+        allocatable: amounts(Some(&node.status.allocatable)),
+    }
+}
+
+fn pod_use(pod: SmallPod) -> PodUse {
+    let spec = pod.spec;
     let take = |limits: bool| {
         let of = |container: &Container| {
-            let resources = container.resources.as_ref();
-            amounts(resources.and_then(|it| if limits { it.limits.as_ref() } else { it.requests.as_ref() }))
+            let resources = &container.resources;
+            amounts(Some(if limits { &resources.limits } else { &resources.requests }))
         };
         let stays = |container: &Container| container.restart_policy.as_deref() == Some("Always");
-        let sum = sum(spec.containers.iter().chain(init.iter().filter(|it| stays(it))).map(of));
+        let sum = sum(spec.containers.iter().chain(spec.init_containers.iter().filter(|it| stays(it))).map(of));
         // Init containers run one after the other, before the rest.
-        init.iter().filter(|it| !stays(it)).map(of).fold(sum, most)
+        spec.init_containers.iter().filter(|it| !stays(it)).map(of).fold(sum, most)
     };
     PodUse {
-        namespace: pod.metadata.namespace.unwrap_or_default(),
-        name: pod.metadata.name.unwrap_or_default(),
-        instance: labels.get("app.kubernetes.io/instance").cloned(),
+        namespace: pod.metadata.namespace,
+        name: pod.metadata.name,
+        instance: pod.metadata.labels.instance,
         requests: take(false),
         limits: take(true),
         node: spec.node_name,
+        others: 0,
+    }
+}
+
+fn add(sum: &mut Amounts, one: Amounts) {
+    for (name, amount) in one {
+        let entry = sum.entry(name).or_default();
+        *entry = entry.plus(amount);
     }
 }
 
 fn sum(all: impl Iterator<Item = Amounts>) -> Amounts {
     all.fold(Amounts::new(), |mut sum, one| {
-        for (name, amount) in one {
-            let entry = sum.entry(name).or_default();
-            *entry = entry.plus(amount);
-        }
+        add(&mut sum, one);
         sum
     })
 }
@@ -268,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_pod_takes_its_containers_or_its_largest_init_container() {
-        let pod: Pod = serde_json::from_value(json!({
+        let pod: SmallPod = serde_json::from_value(json!({
             "metadata": {"name": "p", "namespace": "n", "labels": {"app.kubernetes.io/instance": "rel"}},
             "spec": {"nodeName": "one",
                 "containers": [
@@ -284,6 +406,26 @@ mod tests {
         assert_eq!(taken.requests["cpu"], Quantity::whole(1));
         assert_eq!(taken.requests["memory"], Quantity::parse("1Gi").unwrap());
         assert_eq!(taken.limits["memory"], Quantity::parse("2Gi").unwrap());
+    }
+
+    #[test]
+    fn the_pods_of_others_are_counted_by_node() {
+        let pod = |name: &str, instance: &str, node: &str| PodUse {
+            namespace: "n".into(),
+            name: name.into(),
+            instance: Some(instance.into()),
+            node: Some(node.into()),
+            requests: [("cpu".to_owned(), Quantity::whole(1))].into(),
+            ..PodUse::default()
+        };
+        let mut found = PodUses::default();
+        for (name, instance, node) in [("a", "rel", "one"), ("b", "x", "one"), ("c", "y", "one"), ("d", "x", "two")] {
+            found.add(pod(name, instance, node), |namespace, instance| (namespace, instance) == ("n", "rel"));
+        }
+        assert_eq!(found.ours, [pod("a", "rel", "one")]);
+        let one = &found.others[&Some("one".to_owned())];
+        assert_eq!((one.others, one.requests["cpu"], one.name.as_str()), (1, Quantity::whole(2), ""));
+        assert_eq!(found.others.len(), 2);
     }
 
     #[test]

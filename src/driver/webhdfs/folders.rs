@@ -8,6 +8,7 @@ use super::client::{Answer, DataNodeUrl, Hdfs, call, created};
 use super::path::{self, normal};
 use super::wire::{BooleanAnswer, ListAnswer, PageAnswer, StatusAnswer};
 use super::{Error, FileChecksum, FileStatus};
+use crate::driver::files::fits;
 
 /// What an "ensure" did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,27 @@ impl Hdfs {
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The name of what is at `path`, in whose last part `*` stands for any text: of several the first in HDFS's order.
+    /// `None` where nothing is.
+    ///
+    /// # Errors
+    /// As for [`Hdfs::list`].
+    pub async fn find(&self, path: &str) -> Result<Option<String>, Error> {
+        let Some((folder, pattern)) = path.rsplit_once('/').filter(|(_, name)| name.contains('*')) else {
+            let found = self.status(path).await?;
+            return Ok(found.map(|_| path.rsplit('/').next().unwrap_or_default().to_owned()));
+        };
+        let mut found = None;
+        let folder = if folder.is_empty() { "/" } else { folder };
+        self.list_each(folder, |status| {
+            if found.is_none() && fits(&status.name, pattern) {
+                found = Some(status.name);
+            }
+        })
+        .await?;
+        Ok(found)
     }
 
     /// What is in the folder `path`, in HDFS's order; `None` where nothing is at that path.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::World;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{Helm, HelmError, Upgrade};
-use crate::driver::kube::WaitError;
+use crate::driver::kube::{NotReady, WaitError};
 use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
@@ -36,6 +37,11 @@ fn helm_failed(error: HelmError) -> Failure {
     let transient = error.kind().is_transient();
     let failure = failed(error);
     if transient { failure } else { failure.for_good() }
+}
+
+fn unready(what: String, not_ready: NotReady) -> Failure {
+    let log = not_ready.findings.iter().flat_map(|finding| finding.log.clone()).collect();
+    Failure { errors: vec![what], findings: not_ready.findings, log, may_pass: false }
 }
 
 fn internal(text: &str) -> Failure {
@@ -112,21 +118,51 @@ impl World {
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
         self.began(key);
-        let ended = helm.upgrade(&upgrade, Some(lines), &context.cancel).await;
+        let stop = context.cancel.child_token();
+        let (ended, trouble) =
+            self.watching_hooks(key, helm.upgrade(&upgrade, Some(lines), &stop), &stop, context).await;
         // The next attempt writes the chart anew; what cannot be removed goes with the private folder.
         let _ = std::fs::remove_dir_all(&folder);
-        self.mended(key, ended, context).await?;
+        self.mended(key, ended, trouble, context).await?;
         let revision = self.recorded(key, context).await?;
         Ok(Done { summary: Some(format!("revision {revision}")), ..Done::default() })
     }
 
+    /// Runs Helm and watches the release's hooks meanwhile. When one of them cannot succeed any more, Helm is stopped as
+    /// by hand, and what is wrong is the answer: by itself it would wait until its time is up, and then not say why.
+    async fn watching_hooks(
+        &self,
+        key: &ReleaseKey,
+        helm: impl Future<Output = Result<(), HelmError>>,
+        stop: &CancellationToken,
+        context: &Context,
+    ) -> (Result<(), HelmError>, Option<NotReady>) {
+        tokio::pin!(helm);
+        tokio::select! {
+            ended = &mut helm => (ended, None),
+            trouble = self.cluster.hooks_fail(key, &self.policy, &context.progress) => {
+                stop.cancel();
+                (helm.await, Some(trouble))
+            }
+        }
+    }
+
     /// How a Helm of ours ended. One that met trouble may have left its record pending; that is mended at once where it
     /// can be, and else by the next attempt.
-    async fn mended(&self, key: &ReleaseKey, ended: Result<(), HelmError>, context: &Context) -> Result<(), Failure> {
+    async fn mended(
+        &self,
+        key: &ReleaseKey,
+        ended: Result<(), HelmError>,
+        trouble: Option<NotReady>,
+        context: &Context,
+    ) -> Result<(), Failure> {
         if ended.is_err() {
             let _ = tokio::time::timeout(HELM_MARGIN, self.settled(key, context)).await;
         }
-        ended.map_err(helm_failed)
+        match (ended, trouble) {
+            (Err(_), Some(not_ready)) => Err(unready(format!("a hook of release {key} cannot succeed"), not_ready)),
+            (ended, _) => ended.map_err(helm_failed),
+        }
     }
 
     /// The revision that a Helm of ours has deployed. When the API refuses to record that, Helm logs it and exits 0: the
@@ -147,8 +183,10 @@ impl World {
         self.settled(key, context).await?;
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         self.began(key);
-        let ended = self.helm()?.rollback(key, revision, timeout, &context.cancel).await;
-        self.mended(key, ended, context).await?;
+        let stop = context.cancel.child_token();
+        let helm = self.helm()?.rollback(key, revision, timeout, &stop);
+        let (ended, trouble) = self.watching_hooks(key, helm, &stop, context).await;
+        self.mended(key, ended, trouble, context).await?;
         let now = self.recorded(key, context).await?;
         Ok(Done { summary: Some(format!("revision {now}, as {revision} was")), ..Done::default() })
     }
@@ -164,13 +202,7 @@ impl World {
             ended = self.cluster.wait_ready(&objects, &self.policy, left, &context.progress) => match ended {
                 Ok(()) => Ok(Done::default()),
                 Err(WaitError::NotReady(not_ready)) => {
-                    let log = not_ready.findings.iter().flat_map(|finding| finding.log.clone()).collect();
-                    Err(Failure {
-                        errors: vec![format!("release {key} did not become ready")],
-                        findings: not_ready.findings,
-                        log,
-                        may_pass: false,
-                    })
+                    Err(unready(format!("release {key} did not become ready"), not_ready))
                 }
                 Err(error) => Err(failed(error)),
             },
@@ -209,8 +241,10 @@ impl World {
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
         let objects = self.recorded_release(key).await.map(|release| release.manifest).unwrap_or_default();
         self.began(key);
-        let ended = self.helm()?.uninstall(key, false, timeout, Some(lines), &context.cancel).await;
-        self.mended(key, ended, context).await?;
+        let stop = context.cancel.child_token();
+        let helm = self.helm()?.uninstall(key, false, timeout, Some(lines), &stop);
+        let (ended, trouble) = self.watching_hooks(key, helm, &stop, context).await;
+        self.mended(key, ended, trouble, context).await?;
         // Helm returns before the pods have ended; whoever is next may need their volumes and their names.
         self.pods_gone(key, &objects, context).await;
         Ok(Done::default())

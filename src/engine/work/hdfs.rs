@@ -58,8 +58,9 @@ impl World {
                 hdfs.probe(path).await.map_err(failed)?;
                 Ok(Done::default())
             }
-            ActionKind::HdfsExists { path } => match hdfs.status(path).await.map_err(failed)? {
-                Some(_) => Ok(Done::default()),
+            ActionKind::HdfsExists { path } => match hdfs.find(path).await.map_err(failed)? {
+                Some(name) if path.ends_with(&name) => Ok(Done::default()),
+                Some(name) => Ok(summary(name)),
                 None => Err(Failure {
                     errors: vec![format!("{path} is not in HDFS")],
                     may_pass: true,

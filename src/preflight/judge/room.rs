@@ -155,7 +155,7 @@ fn left(node: &Node, pods: &[PodUse], ours: impl Fn(&PodUse) -> bool) -> Amounts
     let mut left = node.allocatable.clone();
     left.retain(|name, _| COUNTED.contains(&name.as_str()));
     for pod in pods.iter().filter(|pod| pod.node.as_ref() == Some(&node.name) && !ours(pod)) {
-        let one = ("pods".to_owned(), Quantity::whole(1));
+        let one = ("pods".to_owned(), Quantity::whole(1 + pod.others));
         for (name, amount) in pod.requests.clone().into_iter().chain([one]) {
             if let Some(left) = left.get_mut(&name) {
                 *left = left.minus(amount);

@@ -13,7 +13,7 @@ const QUANTITIES: &[&str] =
     &["limits", "requests", "hard", "capacity", "default", "defaultRequest", "max", "min", "overhead"];
 
 /// As above, for single fields.
-const QUANTITY_FIELDS: &[&str] = &["sizeLimit", "divisor", "storage"];
+const QUANTITY_FIELDS: &[&str] = &["sizeLimit", "divisor", "storage", "averageValue"];
 
 /// A text longer than this is not shown whole.
 const SHOWN: usize = 60;
@@ -30,6 +30,7 @@ pub fn differences(manifest: &Value, live: &Value) -> Vec<FieldDrift> {
             fields.remove(gone);
         }
         if drift.secret {
+            join_lines(fields);
             fold_string_data(fields);
         }
         if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
@@ -38,6 +39,16 @@ pub fn differences(manifest: &Value, live: &Value) -> Vec<FieldDrift> {
     }
     drift.compare("", "", "", &wanted, live);
     drift.found
+}
+
+/// The API takes base64 with line breaks and keeps it without.
+fn join_lines(fields: &mut Map<String, Value>) {
+    let Some(Value::Object(data)) = fields.get_mut("data") else { return };
+    for value in data.values_mut() {
+        if let Value::String(text) = value {
+            text.retain(|c| !matches!(c, '\n' | '\r'));
+        }
+    }
 }
 
 /// `stringData` is only for writing: the API answers with `data`.
@@ -253,6 +264,7 @@ mod tests {
             (found[0].path.as_str(), found[0].expected.as_str(), found[0].found.as_str()),
             ("data.c", "(set)", "(other)")
         );
+        same(json!({"kind": "Secret", "data": {"a": "YW\nJj\n"}}), json!({"kind": "Secret", "data": {"a": "YWJj"}}));
         same(
             json!({"kind": "Secret", "data": null, "stringData": {"b": "secret"}}),
             json!({"kind": "Secret", "data": {"b": "c2VjcmV0"}}),

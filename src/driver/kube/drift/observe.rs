@@ -43,10 +43,28 @@ impl Cluster {
             return Ok(drift(DriftKind::Gone));
         }
         let mut fields = differences(&wanted.body, &live);
-        if fields.iter().any(|field| field.path == REPLICAS) && self.is_autoscaled(&wanted.object).await? {
-            fields.retain(|field: &FieldDrift| field.path != REPLICAS);
+        let scaled = fields.iter().any(|field| field.path == REPLICAS) && self.is_autoscaled(&wanted.object).await?;
+        fields.retain(|field| !(scaled && field.path == REPLICAS));
+        if fields.is_empty() {
+            return Ok(None);
         }
-        Ok(if fields.is_empty() { None } else { drift(DriftKind::Changed(fields)) })
+        // What is written otherwise need not be otherwise: the API says what it would make of the manifest.
+        let unsure = match self.made_of(wanted).await {
+            Ok(made) => {
+                fields = differences(&made, &live);
+                None
+            }
+            Err(why) => {
+                fields.retain(|field| !may_be_a_default(field));
+                Some(why)
+            }
+        };
+        fields.retain(|field| !(scaled && field.path == REPLICAS));
+        Ok(match (fields.is_empty(), unsure) {
+            (true, _) => None,
+            (false, None) => drift(DriftKind::Changed(fields)),
+            (false, Some(why)) => drift(DriftKind::Seems(fields, why)),
+        })
     }
 
     async fn is_autoscaled(&self, object: &ObjectRef) -> Result<bool, KubeError> {
@@ -66,6 +84,12 @@ impl Cluster {
             .filter_map(|scaler| scaler.spec.as_ref())
             .any(|spec| spec.scale_target_ref.kind == object.kind && spec.scale_target_ref.name == object.name))
     }
+}
+
+/// An empty text in a specification is a field that is not set, which the API fills in.
+fn may_be_a_default(field: &FieldDrift) -> bool {
+    let free = ["data", "stringData", "binaryData", "metadata"].iter().any(|part| field.path.starts_with(part));
+    field.expected == "\"\"" && !free && !field.path.ends_with(".value")
 }
 
 /// A Job that goes away some time after its end.

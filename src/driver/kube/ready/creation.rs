@@ -1,7 +1,7 @@
 //! Pods that are refused before they exist: only events about their owner tell.
 
-use super::judge::{Judge, about};
-use super::snapshot::{event_count, event_message, event_text};
+use super::judge::{BEFORE, Judge, about};
+use super::snapshot::{event_message, event_text};
 use crate::model::cluster::{Finding, ObjectRef};
 
 impl Judge<'_> {
@@ -12,12 +12,16 @@ impl Judge<'_> {
             return None;
         }
         let events = self.view.events_of(owner);
-        let failures = events.iter().filter(|event| event.reason.as_deref() == Some("FailedCreate"));
-        let last = *failures.clone().next_back()?;
+        let failures = events.iter().copied().filter(|event| event.reason.as_deref() == Some("FailedCreate"));
+        let last = failures.clone().next_back()?;
         let message = event_message(last);
-        let seen: u32 = failures.map(|event| event_count(event)).sum();
+        let seen: u32 = failures.map(|event| self.memory.fresh(event)).sum();
         let mut finding = about(object, "FailedCreate", message.clone());
         finding.event = Some(event_text(last));
+        if seen == 0 {
+            finding.message.push_str(BEFORE);
+            return Some(finding);
+        }
         let lasts = self.memory.lasts(&format!("create:{owner}"), self.now);
         finding.fatal = match refusal(&message) {
             Refusal::Final => seen >= self.policy.rejected_sightings && lasts >= self.policy.rejected_grace,

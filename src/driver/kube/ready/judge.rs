@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
+
 use super::memory::Memory;
-use super::pods::is_unprobed;
+use super::pods::{is_unprobed, node_of};
 use super::snapshot::{Expected, Snapshot, View};
 use crate::model::cluster::{Finding, ObjectRef, ReadyPolicy};
+
+/// Said of what failed before waiting began and has not been tried since: it proves nothing.
+pub(super) const BEFORE: &str = " (that was before; waiting for the next try)";
 
 /// What a snapshot means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,7 @@ pub(super) fn judge(
     now: Duration,
 ) -> Verdict {
     memory.begin_round();
+    memory.uncounted.clear();
     let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
     let mut findings: Vec<Finding> = expected.iter().flat_map(|expected| judge.workload(expected)).collect();
     if findings.is_empty() {
@@ -58,10 +64,10 @@ impl Judge<'_> {
     /// its start to its crash. So that has to last a little.
     fn settling(&mut self, expected: &[Expected]) -> Option<Finding> {
         let snapshot = self.view.snapshot;
-        let unprobed = snapshot
-            .pods
-            .iter()
-            .find(|pod| pod.metadata.deletion_timestamp.is_none() && is_unprobed(pod) && self.memory.is_fresh(pod))?;
+        let counts = |pod: &Pod| node_of(pod).is_none_or(|node| !snapshot.down_nodes.contains_key(node));
+        let unprobed = snapshot.pods.iter().find(|pod| {
+            pod.metadata.deletion_timestamp.is_none() && is_unprobed(pod) && counts(pod) && self.memory.is_fresh(pod)
+        })?;
         if self.lasts("ready", self.policy.unprobed_ready_for) {
             return None;
         }

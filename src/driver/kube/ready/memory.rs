@@ -1,13 +1,15 @@
 //! What earlier snapshots showed: how long something lasts, how often it was seen.
 //!
-//! Durations are counted by our own clock from when we first saw a state, never by comparing the cluster's timestamps
-//! with ours: the clocks need not agree.
+//! Durations are counted by our own clock from when we first saw a state. What the cluster's timestamps are compared with
+//! is the API server's clock, since ours need not agree with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
+
+use super::snapshot::{event_count, event_time};
 
 /// A pod that is younger than this when waiting begins counts as started by what is waited for.
 const FRESH: SignedDuration = SignedDuration::from_secs(120);
@@ -20,6 +22,9 @@ pub(super) struct Memory {
     lasting: HashMap<String, Lasting>,
     pulls: HashMap<(String, String), Pulls>,
     exits_before: HashMap<(String, String), u32>,
+    events_before: HashMap<String, u32>,
+    /// What is not waited for, by the object that it belongs to.
+    pub(super) uncounted: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -28,16 +33,26 @@ struct Lasting {
     round: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pulls {
     failing_attempt: bool,
     sightings: u32,
+    /// What was seen first was there before us.
+    old: bool,
 }
 
 impl Memory {
-    /// `started` is when waiting began.
+    /// `started` is when waiting began, by the API server's clock.
     pub(super) fn new(started: Timestamp) -> Self {
-        Self { started, round: 0, lasting: HashMap::new(), pulls: HashMap::new(), exits_before: HashMap::new() }
+        Self {
+            started,
+            round: 0,
+            lasting: HashMap::new(),
+            pulls: HashMap::new(),
+            exits_before: HashMap::new(),
+            events_before: HashMap::new(),
+            uncounted: BTreeMap::new(),
+        }
     }
 
     /// Begins a snapshot, and ends the one before: states that were not seen in it do not last any more.
@@ -55,15 +70,46 @@ impl Memory {
         now.saturating_sub(lasting.since)
     }
 
-    /// How often a container's image failed to be pulled: by the states that we saw, or by the events if those say
-    /// more (a state between two snapshots is not seen).
-    pub(super) fn pull_failures(&mut self, uid: &str, container: &str, failing_attempt: bool, events: u32) -> u32 {
-        let pulls = self.pulls.entry((uid.to_owned(), container.to_owned())).or_default();
-        if pulls.sightings == 0 || (failing_attempt && !pulls.failing_attempt) {
+    /// How often a container's image failed to be pulled since waiting began: by the states that we saw, or by the
+    /// `events` since then if those say more (a state between two snapshots is not seen).
+    pub(super) fn pull_failures(
+        &mut self,
+        pod: &Pod,
+        uid: &str,
+        container: &str,
+        failing_attempt: bool,
+        events: u32,
+    ) -> u32 {
+        let old = self.was_there(pod);
+        let pulls = self.pulls.entry((uid.to_owned(), container.to_owned()));
+        let pulls = pulls.or_insert(Pulls { failing_attempt: old && failing_attempt, sightings: 0, old });
+        if (pulls.sightings == 0 && !pulls.old) || (failing_attempt && !pulls.failing_attempt) {
             pulls.sightings += 1;
         }
         pulls.failing_attempt = failing_attempt;
         pulls.sightings.max(events)
+    }
+
+    /// How often an event happened since waiting began. Only what is newer can say anything about what is waited for:
+    /// an image may have been pushed since, a namespace relabelled.
+    pub(super) fn fresh(&mut self, event: &Event) -> u32 {
+        let meta = &event.metadata;
+        let key = meta.uid.clone().or_else(|| meta.name.clone()).unwrap_or_default();
+        let count = event_count(event);
+        if event_time(event).is_some_and(|time| time <= self.started) {
+            self.events_before.insert(key, count);
+            return 0;
+        }
+        let first = event.first_timestamp.as_ref().is_none_or(|first| first.0 > self.started);
+        let unknown = if first { 0 } else { count.saturating_sub(1) };
+        let before = self.events_before.get(&key).copied().unwrap_or(unknown);
+        count.saturating_sub(before).max(1)
+    }
+
+    /// Whether a pod was there when waiting began. Only the first snapshot shows that.
+    fn was_there(&self, pod: &Pod) -> bool {
+        let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        self.round <= 1 && created.is_some_and(|created| created < self.started)
     }
 
     /// Whether a pod was started by what is waited for. Coarse, because this does compare clocks.
@@ -72,11 +118,10 @@ impl Memory {
         created.is_none_or(|created| self.started.duration_since(created) <= FRESH)
     }
 
-    /// How often a container exited since waiting began. Those of a pod that was there long before do not count: it
-    /// may have waited for something that has only now come back.
+    /// How often a container exited since waiting began. Exits before do not count: it may have waited for something
+    /// that has only now come back.
     pub(super) fn exits(&mut self, pod: &Pod, uid: &str, container: &str, exits: u32) -> u32 {
-        // Only the first snapshot shows what was before us.
-        let was_there = self.round <= 1 && !self.is_fresh(pod);
+        let was_there = self.was_there(pod);
         let before = self.exits_before.entry((uid.to_owned(), container.to_owned()));
         let before = before.or_insert(if was_there { exits } else { 0 });
         exits.saturating_sub(*before)

@@ -4,6 +4,7 @@
 
 mod creation;
 mod error;
+mod hooks;
 mod judge;
 mod memory;
 mod pods;

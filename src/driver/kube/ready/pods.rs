@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
 
-use super::judge::{Judge, about};
+use super::judge::{BEFORE, Judge, about};
 use super::pulls::{PullError, classify, is_pull_reason};
-use super::snapshot::{event_count, event_text, one_line, uid};
+use super::snapshot::{event_text, one_line, uid};
 use crate::model::cluster::{Finding, ObjectRef};
 
 /// Containers that wait for others to begin with are not what holds the pod up.
@@ -154,16 +154,23 @@ impl Judge<'_> {
             .filter(|event| is_about(event, &it.name) && is_pull_failure(event))
             .collect();
         let said: Vec<String> = events.iter().map(|event| event_text(event)).collect();
-        let times = events.iter().map(|event| event_count(event)).max().unwrap_or(0);
+        let times = events.iter().map(|event| self.memory.fresh(event)).max().unwrap_or(0);
         let attempt = reason != "ImagePullBackOff";
-        let seen = self.memory.pull_failures(uid(pod), &it.name, attempt, times);
-        let lasts = self.lasts(&format!("pull:{}:{}", uid(pod), it.name), self.policy.pull_error_grace);
+        let mut seen = self.memory.pull_failures(pod, uid(pod), &it.name, attempt, times);
+        if reason == "InvalidImageName" {
+            // No try is needed to know that.
+            seen = seen.max(self.policy.final_pull_sightings);
+        }
+        let lasts = seen > 0 && self.lasts(&format!("pull:{}:{}", uid(pod), it.name), self.policy.pull_error_grace);
         let words = format!("{message} {}", said.join(" "));
         finding.fatal =
             lasts || (classify(reason, &words) == PullError::Final && seen >= self.policy.final_pull_sightings);
         // The event says the same and more: a back-off has only the image's name in older versions.
         let short = message.is_empty() || !said.is_empty();
         finding.message = if short { format!("image {image}") } else { format!("image {image}: {message}") };
+        if seen == 0 {
+            finding.message.push_str(BEFORE);
+        }
         finding.event = said.last().cloned().or_else(|| last_warning(self.view.events_of(uid(pod)), Some(&it.name)));
         finding
     }
@@ -218,7 +225,8 @@ impl Judge<'_> {
         });
         if unmountable {
             finding.reason = "FailedMount".to_owned();
-            finding.fatal = self.lasts(&format!("mount:{}", uid(pod)), self.policy.config_error_grace);
+            let seen = events.last().is_some_and(|event| self.memory.fresh(event) > 0);
+            finding.fatal = seen && self.lasts(&format!("mount:{}", uid(pod)), self.policy.config_error_grace);
         }
         finding.event = warning;
         finding
@@ -242,6 +250,19 @@ fn condition(pod: &Pod, name: &str) -> Option<(bool, String, String)> {
 /// Whether the pod is ready, as Services see it.
 pub(super) fn is_ready(pod: &Pod) -> bool {
     condition(pod, "Ready").is_some_and(|(ready, _, _)| ready)
+}
+
+/// The node that a DaemonSet's pod runs on, or is bound to before it is scheduled.
+pub(super) fn node_of(pod: &Pod) -> Option<&str> {
+    let spec = pod.spec.as_ref()?;
+    if let Some(node) = spec.node_name.as_deref() {
+        return Some(node);
+    }
+    let required =
+        spec.affinity.as_ref()?.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()?;
+    let mut fields = required.node_selector_terms.iter().flat_map(|term| term.match_fields.iter().flatten());
+    let name = fields.find(|field| field.key == "metadata.name" && field.operator == "In")?;
+    name.values.as_ref()?.first().map(String::as_str)
 }
 
 /// The claims that a pod mounts.

@@ -1,6 +1,6 @@
 //! What the API showed at one moment, and how its objects belong together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,6 +24,8 @@ pub(super) struct Snapshot {
     pub(super) events: Vec<Arc<Event>>,
     /// The storage classes that provision only when a pod needs the volume; `None` if they cannot be read.
     pub(super) delayed_classes: Option<BTreeSet<String>>,
+    /// The nodes that are not ready or cordoned, and which of both.
+    pub(super) down_nodes: BTreeMap<String, String>,
 }
 
 /// What is waited for.
@@ -32,6 +34,8 @@ pub(super) struct Expected {
     pub(super) object: ObjectRef,
     /// A Job that goes away after its end.
     pub(super) cleans_up: bool,
+    /// The labels of its pods; empty if it has none.
+    pub(super) pod_labels: BTreeMap<String, String>,
 }
 
 /// The kinds that have a readiness of their own.
@@ -50,8 +54,32 @@ pub(super) fn expected(objects: &[ManifestObject]) -> Vec<Expected> {
         .map(|object| Expected {
             object: object.object.clone(),
             cleans_up: object.body.pointer("/spec/ttlSecondsAfterFinished").is_some_and(|ttl| !ttl.is_null()),
+            pod_labels: pod_labels(object),
         })
         .collect()
+}
+
+fn pod_labels(object: &ManifestObject) -> BTreeMap<String, String> {
+    let place = match object.object.kind.as_str() {
+        "Pod" => "/metadata/labels",
+        "PersistentVolumeClaim" => return BTreeMap::new(),
+        _ => "/spec/template/metadata/labels",
+    };
+    let labels = object.body.pointer(place).and_then(serde_json::Value::as_object);
+    let text = |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    labels.into_iter().flatten().filter_map(text).collect()
+}
+
+/// The labels that all pods of a namespace that matter carry, as a selector; `None` where they share none, or somebody
+/// else's pods matter.
+pub(super) fn selector(expected: &[&Expected]) -> Option<String> {
+    let mut all = expected.iter().filter(|it| it.object.kind != "PersistentVolumeClaim").map(|it| &it.pod_labels);
+    let mut shared = all.next()?.clone();
+    for labels in all {
+        shared.retain(|name, value| labels.get(name) == Some(value));
+    }
+    let pairs: Vec<String> = shared.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    (!pairs.is_empty()).then(|| pairs.join(","))
 }
 
 /// A snapshot with its relations looked up once.
@@ -82,6 +110,11 @@ impl<'a> View<'a> {
         pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
         pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
         pods
+    }
+
+    /// The pods that this object controls, those that terminate included.
+    pub(super) fn pods_and_ending_of(&self, uid: &str) -> &[&'a Pod] {
+        self.pods.get(uid).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The ReplicaSets that this Deployment controls.

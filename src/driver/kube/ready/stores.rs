@@ -1,6 +1,6 @@
 //! Watches of the kinds that matter, each kept in a store that survives dropped connections and expired versions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -17,11 +17,18 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::snapshot::{Expected, Snapshot};
+use super::snapshot::{Expected, Snapshot, selector};
 use crate::driver::kube::ApiError;
 
 /// A watch is begun anew after this long: a connection that died silently is noticed a few seconds later.
 const WATCH_SECONDS: u32 = 25;
+
+/// How many objects one answer holds when a watch begins.
+const PAGE: u32 = 200;
+
+/// Selects the events that can explain something.
+const NOT_ROUTINE: &str = "reason!=Scheduled,reason!=Created,reason!=Started,reason!=Killing,reason!=SuccessfulCreate,\
+                           reason!=SuccessfulDelete,reason!=ScalingReplicaSet";
 
 /// What a watch has to say.
 pub(super) struct Notice {
@@ -69,10 +76,9 @@ impl Stores {
         let namespaces: BTreeSet<&str> =
             expected.iter().filter_map(|expected| expected.object.namespace.as_deref()).collect();
         for namespace in namespaces {
-            let has = |kind: &str| {
-                let mut here = expected.iter().filter(|it| it.object.namespace.as_deref() == Some(namespace));
-                here.any(|it| it.object.kind == kind)
-            };
+            let here: Vec<&Expected> =
+                expected.iter().filter(|it| it.object.namespace.as_deref() == Some(namespace)).collect();
+            let has = |kind: &str| here.iter().any(|it| it.object.kind == kind);
             let mut add = Adding { client, namespace, watches: &mut stores.watches, notices: &mut stores.notices };
             if has("Deployment") {
                 stores.deployments.push(add.watch(true));
@@ -88,8 +94,8 @@ impl Stores {
                 stores.jobs.push(add.watch(true));
             }
             stores.claims.push(add.watch(has("PersistentVolumeClaim")));
-            stores.pods.push(add.watch(true));
-            stores.events.push(add.watch(false));
+            stores.pods.push(add.pods(selector(&here).as_deref()));
+            stores.events.push(add.events());
         }
         stores
     }
@@ -98,9 +104,9 @@ impl Stores {
     pub(super) fn of_pods(client: &Client, namespace: &str, selector: &str) -> Self {
         let mut stores = Self::default();
         let mut add = Adding { client, namespace, watches: &mut stores.watches, notices: &mut stores.notices };
-        stores.pods.push(add.watch_with(true, watcher::Config::default().labels(selector)));
+        stores.pods.push(add.pods(Some(selector)));
         stores.claims.push(add.watch(false));
-        stores.events.push(add.watch(false));
+        stores.events.push(add.events());
         stores
     }
 
@@ -121,6 +127,7 @@ impl Stores {
             claims: all(&self.claims),
             events: all(&self.events),
             delayed_classes,
+            down_nodes: BTreeMap::new(),
         }
     }
 }
@@ -146,10 +153,32 @@ impl Adding<'_> {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        self.watch_with(essential, watcher::Config::default())
+        self.watch_with(essential, watcher::Config::default(), |_| {})
     }
 
-    fn watch_with<K>(&mut self, essential: bool, config: watcher::Config) -> Store<K>
+    /// The pods with these labels, without what does not matter here and is large.
+    fn pods(&mut self, selector: Option<&str>) -> Store<Pod> {
+        let config = watcher::Config::default();
+        let config = match selector {
+            Some(selector) => config.labels(selector),
+            None => config,
+        };
+        self.watch_with(true, config, |pod: &mut Pod| {
+            let Some(spec) = &mut pod.spec else { return };
+            for it in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers) {
+                (it.env, it.env_from, it.args, it.command, it.volume_mounts) = Default::default();
+                (it.resources, it.lifecycle, it.security_context, it.liveness_probe) = Default::default();
+            }
+            (spec.tolerations, spec.security_context) = Default::default();
+        })
+    }
+
+    /// Events, without those of what goes well, which are most.
+    fn events(&mut self) -> Store<Event> {
+        self.watch_with(false, watcher::Config::default().fields(NOT_ROUTINE), |_| {})
+    }
+
+    fn watch_with<K>(&mut self, essential: bool, config: watcher::Config, slim: fn(&mut K)) -> Store<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -157,8 +186,12 @@ impl Adding<'_> {
         let api: Api<K> = Api::namespaced(self.client.clone(), self.namespace);
         let (store, writer) = reflector::store();
         let watch = self.watches.len();
-        let slim = |object: &mut K| object.managed_fields_mut().clear();
-        let stream = watcher(api, config.timeout(WATCH_SECONDS)).backoff(Pauses::default()).modify(slim);
+        let slim = move |object: &mut K| {
+            object.managed_fields_mut().clear();
+            slim(object);
+        };
+        let config = config.timeout(WATCH_SECONDS).page_size(PAGE);
+        let stream = watcher(api, config).backoff(Pauses::default()).modify(slim);
         let notices = reflector(writer, stream).map(move |event| Notice {
             watch,
             what: match event {

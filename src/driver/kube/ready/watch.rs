@@ -1,13 +1,13 @@
 //! Feeds the judge from watches until it decides or time is up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, ListParams};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
 
 use super::judge::{Judge, Verdict, about, judge};
 use super::memory::Memory;
@@ -33,6 +33,15 @@ const SHOWN: usize = 4;
 /// Fetching the logs of what crashed must not hold up the answer.
 const LOGS_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How often it is looked which nodes are down.
+const NODES_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long that may take.
+const NODES_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long the API may take to say what time it is.
+const CLOCK_DEADLINE: Duration = Duration::from_secs(2);
+
 /// More containers than this crash for the same reason.
 const LOGS_OF: usize = 6;
 
@@ -57,7 +66,9 @@ impl Cluster {
         let stores = Stores::new(&self.client(), &expected);
         let classes = self.delayed_classes().await;
         let decide = |snapshot: &Snapshot, memory: &mut Memory, now| judge(&expected, snapshot, memory, policy, now);
-        self.wait(stores, classes, policy, deadline, progress, decide).await.map(drop)
+        let on_nodes = expected.iter().any(|it| it.object.kind == "DaemonSet");
+        let around = Around { classes, on_nodes };
+        self.wait(stores, around, policy, deadline, progress, decide).await.map(drop)
     }
 
     /// Waits until at least one pod has these labels and all that do have ended, well or not. Fails as
@@ -77,14 +88,15 @@ impl Cluster {
         let classes = self.delayed_classes().await;
         let decide =
             |snapshot: &Snapshot, memory: &mut Memory, now| ended(namespace, selector, snapshot, memory, policy, now);
-        let last = self.wait(stores, classes, policy, deadline, progress, decide).await?;
+        let around = Around { classes, on_nodes: false };
+        let last = self.wait(stores, around, policy, deadline, progress, decide).await?;
         Ok(last.pods.iter().map(|pod| pods::pod_state(pod)).collect())
     }
 
-    async fn wait(
+    pub(super) async fn wait(
         &self,
         mut stores: Stores,
-        classes: Option<BTreeSet<String>>,
+        around: Around,
         policy: &ReadyPolicy,
         deadline: Duration,
         progress: &ProgressSink,
@@ -92,7 +104,8 @@ impl Cluster {
     ) -> Result<Snapshot, WaitError> {
         let start = Instant::now();
         let end = start + deadline;
-        let mut memory = Memory::new(Timestamp::now());
+        let mut memory = Memory::new(self.api_time().await);
+        let mut nodes = DownNodes::default();
         let mut telling = Telling { progress, last: String::new() };
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -101,10 +114,11 @@ impl Cluster {
         loop {
             let timed_out = tokio::select! {
                 Some(notice) = stores.notices.next() => {
+                    let began = stores.complete();
                     note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
-                    // What else arrives at once belongs to the same picture.
+                    // What else arrives at once belongs to the same picture; the first is whole once all is listed.
                     let burst = end.min(Instant::now() + BURST);
-                    while Instant::now() < burst
+                    while (began || !stores.complete()) && Instant::now() < burst
                         && let Ok(Some(notice)) = timeout_at(Instant::now() + SETTLE, stores.notices.next()).await
                     {
                         note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
@@ -115,9 +129,20 @@ impl Cluster {
                 () = sleep_until(end) => true,
             };
             if stores.complete() {
-                let snapshot = stores.snapshot(classes.clone());
-                let failed = match decide(&snapshot, &mut memory, start.elapsed()) {
-                    Verdict::Ready => return Ok(snapshot),
+                let mut snapshot = stores.snapshot(around.classes.clone());
+                snapshot.down_nodes.clone_from(&nodes.found);
+                let mut verdict = decide(&snapshot, &mut memory, start.elapsed());
+                if verdict != Verdict::Ready && around.on_nodes && nodes.look(self).await {
+                    snapshot.down_nodes.clone_from(&nodes.found);
+                    verdict = decide(&snapshot, &mut memory, start.elapsed());
+                }
+                let failed = match verdict {
+                    Verdict::Ready => {
+                        for (object, nodes) in &memory.uncounted {
+                            progress(Progress::Note(format!("{object}: not counted are its pods on {nodes}")));
+                        }
+                        return Ok(snapshot);
+                    }
                     Verdict::Waiting(now) => {
                         findings = now;
                         false
@@ -138,6 +163,12 @@ impl Cluster {
             }
             telling.tell(&findings, trouble.as_ref());
         }
+    }
+
+    /// What time it is by the API server's clock; by ours where it does not say.
+    pub(super) async fn api_time(&self) -> Timestamp {
+        let ahead = timeout(CLOCK_DEADLINE, self.clock_ahead()).await;
+        Timestamp::now() + ahead.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// Which storage classes wait for a pod; nothing if we may not know.
@@ -169,6 +200,36 @@ impl Cluster {
                 }
             }
         }
+    }
+}
+
+/// What else matters for a wait.
+pub(super) struct Around {
+    /// The storage classes that provision only when a pod needs the volume; `None` if they cannot be read.
+    pub(super) classes: Option<BTreeSet<String>>,
+    /// Whether nodes that are down matter.
+    pub(super) on_nodes: bool,
+}
+
+/// The nodes that are down, looked at now and then while something is not ready.
+#[derive(Default)]
+struct DownNodes {
+    found: BTreeMap<String, String>,
+    looked: Option<Instant>,
+}
+
+impl DownNodes {
+    /// Looks if it is time to; whether that changed anything. Who may not look knows of none.
+    async fn look(&mut self, cluster: &Cluster) -> bool {
+        if self.looked.is_some_and(|at| at.elapsed() < NODES_PAUSE) {
+            return false;
+        }
+        let found = timeout(NODES_DEADLINE, cluster.down_nodes()).await.ok().and_then(Result::ok);
+        self.looked = Some(Instant::now());
+        let found = found.unwrap_or_default();
+        let changed = found != self.found;
+        self.found = found;
+        changed
     }
 }
 

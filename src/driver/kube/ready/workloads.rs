@@ -5,7 +5,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
 use super::judge::{Judge, about};
-use super::pods::ended_badly;
+use super::pods::{ended_badly, node_of};
 use super::snapshot::{Expected, event_text, find, one_line, uid};
 use crate::model::cluster::{Finding, ObjectRef};
 
@@ -14,6 +14,9 @@ const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 
 /// Counts up with each revision, on a Deployment and on the ReplicaSet that is its newest.
 const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// More nodes than this are only counted.
+const NODES_SHOWN: usize = 5;
 
 /// The label that names a pod's revision, under StatefulSets and DaemonSets.
 const REVISION_HASH: &str = "controller-revision-hash";
@@ -177,6 +180,10 @@ impl Judge<'_> {
         if (on_delete || updated >= want) && available >= want && status.number_unavailable.unwrap_or(0) == 0 {
             return Vec::new();
         }
+        let down = self.on_down_nodes(object, it, want - status.current_number_scheduled);
+        if (on_delete || updated + down.old >= want) && available + down.unavailable >= want {
+            return Vec::new();
+        }
         let mut findings: Vec<Finding> =
             self.creation(object, uid(it), status.current_number_scheduled < want).into_iter().collect();
         let generation =
@@ -184,12 +191,13 @@ impl Judge<'_> {
         for pod in self.view.pods_of(uid(it)) {
             let of = pod.metadata.labels.as_ref().and_then(|labels| labels.get("pod-template-generation"));
             let old = !on_delete && matches!((of, generation), (Some(of), Some(newest)) if of != newest);
-            if !old {
+            let counts = node_of(pod).is_none_or(|node| !self.view.snapshot.down_nodes.contains_key(node));
+            if !old && counts {
                 findings.extend(self.pod(object, pod, true));
             }
         }
         if findings.is_empty() {
-            let message = if !on_delete && updated < want {
+            let message = if !on_delete && updated + down.old < want {
                 format!("{updated} of {want} pods are of the new revision")
             } else {
                 format!("{available} of {want} pods are available")
@@ -197,6 +205,39 @@ impl Judge<'_> {
             findings.push(about(object, "Progressing", message));
         }
         findings
+    }
+
+    /// What a DaemonSet lacks only because nodes are not ready or cordoned: they do not count, and are told. `lacks`:
+    /// how many of its pods are not there at all.
+    fn on_down_nodes(&mut self, object: &ObjectRef, it: &DaemonSet, lacks: i32) -> OnDownNodes {
+        let nodes = &self.view.snapshot.down_nodes;
+        if nodes.is_empty() {
+            return OnDownNodes::default();
+        }
+        let pods = self.view.pods_and_ending_of(uid(it));
+        let here: Vec<(&str, &Pod)> = pods
+            .iter()
+            .filter_map(|pod| Some((node_of(pod)?, *pod)))
+            .filter(|(node, _)| nodes.contains_key(*node))
+            .collect();
+        let without = nodes.keys().filter(|node| here.iter().all(|(taken, _)| taken != node)).count();
+        let missing = lacks.clamp(0, i32::try_from(without).unwrap_or(i32::MAX));
+        let unready = here.iter().filter(|(_, pod)| !super::pods::is_ready(pod));
+        let unready: Vec<&str> = unready.map(|(node, _)| *node).collect();
+        if missing > 0 || !unready.is_empty() {
+            let shown = |node: &str| format!("{node} ({})", nodes.get(node).map_or("not ready", String::as_str));
+            let mut names: Vec<String> = unready.iter().map(|node| shown(node)).collect();
+            if missing > 0 {
+                let free = nodes.keys().filter(|node| here.iter().all(|(taken, _)| taken != node));
+                names.extend(free.map(|node| shown(node)));
+            }
+            let more = names.len().saturating_sub(NODES_SHOWN);
+            names.truncate(NODES_SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.memory.uncounted.insert(object.to_string(), format!("{}{more}", names.join(", ")));
+        }
+        let unavailable = missing.saturating_add(i32::try_from(unready.len()).unwrap_or(i32::MAX));
+        OnDownNodes { old: unavailable, unavailable }
     }
 
     fn job(&mut self, object: &ObjectRef, it: &Job) -> Vec<Finding> {
@@ -261,7 +302,8 @@ impl Judge<'_> {
         match warning {
             Some(event) => {
                 let text = event_text(event);
-                (Some(text), self.lasts(&format!("claim:{}", uid(it)), self.policy.claim_grace))
+                let seen = self.memory.fresh(event) > 0;
+                (Some(text), seen && self.lasts(&format!("claim:{}", uid(it)), self.policy.claim_grace))
             }
             None => (events.last().map(|event| event_text(event)), false),
         }
@@ -311,6 +353,13 @@ impl Judge<'_> {
             _ => self.pod(object, it, true),
         }
     }
+}
+
+/// How many pods of a DaemonSet are not of the newest revision, and not available, because of their nodes.
+#[derive(Default)]
+struct OnDownNodes {
+    old: i32,
+    unavailable: i32,
 }
 
 /// The controller has not looked at the newest change yet, so that its status is about an older one.

@@ -211,3 +211,60 @@ fn running_without_a_probe_has_to_last() {
     assert_eq!(watching.at(0, &running(JUST_NOW, json!({"tcpSocket": {"port": 1}}))), Verdict::Ready);
     assert_eq!(watching.at(1, &running(YESTERDAY, Value::Null)), Verdict::Ready, "nothing was started");
 }
+
+#[test]
+fn only_pulls_that_failed_after_the_wait_began_count() {
+    // The image was pushed since; the kubelet tries again within five minutes.
+    let mut watching = Watching::new(vec![expect("Deployment", "web")]);
+    let failing = |reason: &str, count: u32, last: &str| {
+        let mut event = event("p", "Failed", &format!("Failed to pull image \"web:1\": {NOT_FOUND}"), count);
+        event["lastTimestamp"] = json!(last);
+        let mut old = pod("p", "web-new", waits(reason, NOT_FOUND));
+        old["metadata"]["creationTimestamp"] = json!(YESTERDAY);
+        with_pod(old, vec![event])
+    };
+    let findings = waiting(watching.over([0, 1, 60, 290], &failing("ImagePullBackOff", 40, YESTERDAY)));
+    assert!(findings[0].message.contains("that was before"), "{}", findings[0]);
+    let findings = waiting(watching.at(291, &failing("ErrImagePull", 41, JUST_NOW)));
+    assert!(!findings[0].message.contains("that was before"), "{}", findings[0]);
+    waiting(watching.at(292, &failing("ImagePullBackOff", 41, JUST_NOW)));
+    failed(watching.at(300, &failing("ErrImagePull", 42, JUST_NOW)));
+    // The state tells as much where events may not be seen, and a name that cannot be one needs no try.
+    let old = |reason: &str| {
+        let mut snapshot = failing(reason, 1, YESTERDAY);
+        snapshot.events.clear();
+        snapshot
+    };
+    let mut watching = Watching::new(vec![expect("Deployment", "web")]);
+    waiting(watching.over([0, 100], &old("ErrImagePull")));
+    waiting(watching.over([101], &old("ImagePullBackOff")));
+    waiting(watching.over([102], &old("ErrImagePull")));
+    waiting(watching.over([103], &old("ImagePullBackOff")));
+    failed(watching.over([104], &old("ErrImagePull")));
+    failed(Watching::new(vec![expect("Deployment", "web")]).at(0, &old("InvalidImageName")));
+}
+
+#[test]
+fn a_pod_of_a_minute_ago_begins_anew_as_well() {
+    let mut watching = Watching::new(vec![expect("Deployment", "web")]);
+    let at = |restarts: u32| {
+        let backoff = json!({"waiting": {"reason": "CrashLoopBackOff", "message": ""}});
+        let mut young = pod("p", "web-new", crashing(restarts, backoff, 1));
+        young["metadata"]["creationTimestamp"] = json!("2026-01-01T11:59:30Z");
+        with_pod(young, vec![])
+    };
+    waiting(watching.over([0, 20], &at(3)));
+    failed(watching.at(21, &at(6)));
+}
+
+#[test]
+fn a_mount_that_failed_before_is_waited_for() {
+    let mut watching = Watching::new(vec![expect("Deployment", "web")]);
+    let mounting = |last: &str| {
+        let mut event = event("p", "FailedMount", "MountVolume.SetUp failed: secret \"s\" not found", 3);
+        event["lastTimestamp"] = json!(last);
+        with_pod(pod("p", "web-new", waits("ContainerCreating", "")), vec![event])
+    };
+    waiting(watching.over([0, 60], &mounting(YESTERDAY)));
+    failed(watching.over([61, 92], &mounting(JUST_NOW)));
+}

@@ -4,6 +4,7 @@ mod containers;
 mod scheduling;
 mod workloads;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,11 @@ fn expect(kind: &str, name: &str) -> Expected {
         "Pod" | "PersistentVolumeClaim" => "v1",
         _ => "apps/v1",
     };
-    Expected { object: ObjectRef::namespaced(api_version, kind, "ns", name), cleans_up: false }
+    Expected {
+        object: ObjectRef::namespaced(api_version, kind, "ns", name),
+        cleans_up: false,
+        pod_labels: BTreeMap::new(),
+    }
 }
 
 /// Judges the same snapshot, or a row of them, at given seconds.

@@ -152,3 +152,22 @@ fn what_is_fatal_comes_first() {
     let findings = failed(watching.at(35, &snapshot));
     assert_eq!(findings.iter().map(|finding| finding.fatal).collect::<Vec<_>>(), [true, false]);
 }
+
+#[test]
+fn only_refusals_after_the_wait_began_count() {
+    // The namespace was relabelled since; the controller tries again in a while.
+    let security =
+        "Error creating: pods \"web-new-x\" is forbidden: violates PodSecurity \"restricted:latest\": privileged";
+    let at = |count: u32, last: &str| {
+        let mut snapshot = refused(security, count, 0);
+        let mut told = event("web-new", "FailedCreate", security, count);
+        told["lastTimestamp"] = json!(last);
+        snapshot.events = vec![object(told)];
+        snapshot
+    };
+    let mut watching = Watching::new(vec![expect("Deployment", "web")]);
+    let findings = waiting(watching.over([0, 1, 300], &at(17, YESTERDAY)));
+    assert!(findings[0].message.ends_with("waiting for the next try)"), "{}", findings[0]);
+    waiting(watching.over([301, 310], &at(18, JUST_NOW)));
+    failed(watching.at(311, &at(20, JUST_NOW)));
+}

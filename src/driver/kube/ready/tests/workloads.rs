@@ -253,3 +253,76 @@ fn pods_that_run_to_their_end() {
     at(4, &no_image);
     assert_eq!(failed(at(34, &no_image))[0].reason, "ErrImagePull");
 }
+
+#[test]
+fn nodes_that_are_down_do_not_count_and_are_told() {
+    let on = |node: &str, container: Value| {
+        let mut pod = pod(&format!("dn-{node}"), "dn", container);
+        pod["spec"]["nodeName"] = json!(node);
+        pod
+    };
+    let mut snapshot = daemon_set(3, 2, 1);
+    snapshot.pods = vec![
+        object(on("n2", waits("ImagePullBackOff", "not found"))),
+        object(on("n3", json!({"state": {"running": {}}}))),
+    ];
+    let mut watching = Watching::new(vec![expect("DaemonSet", "dn")]);
+    assert_eq!(waiting(watching.at(0, &snapshot)).len(), 2);
+    snapshot.down_nodes = [("n3".to_owned(), "not ready".to_owned()), ("n2".to_owned(), "cordoned".to_owned())].into();
+    assert_eq!(watching.at(1, &snapshot), Verdict::Ready);
+    assert_eq!(watching.memory.uncounted["DaemonSet ns/dn"], "n2 (cordoned), n3 (not ready)");
+    // A node that has no pod at all, and one that is well and whose pod is not.
+    snapshot.down_nodes = [("n4".to_owned(), "not ready".to_owned())].into();
+    let findings = waiting(watching.at(2, &snapshot));
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert!(watching.memory.uncounted.is_empty());
+}
+
+#[test]
+fn hooks_are_judged_while_helm_waits() {
+    use crate::driver::kube::ready::hooks::{hooked, since_then};
+    let since = "2026-01-01T12:00:00Z".parse::<Timestamp>().unwrap();
+    let job = |created: &str, failed: bool| {
+        let conditions = if failed { json!([{"type": "Failed", "status": "True", "reason": "X"}]) } else { json!([]) };
+        object(json!({"metadata": {"name": "migrate", "namespace": "ns", "uid": created, "creationTimestamp": created},
+            "status": {"conditions": conditions}}))
+    };
+    let expected = [expect("Job", "migrate")];
+    let (mut memory, policy) = (Memory::new(since), ReadyPolicy::default());
+    let mut judged = |snapshot: &Snapshot, second: u64| {
+        let snapshot = since_then(snapshot, since);
+        hooked(&expected, &snapshot, &mut memory, &policy, Duration::from_secs(second))
+    };
+    assert_eq!(judged(&Snapshot::default(), 0), Verdict::Waiting(Vec::new()), "Helm has not made it yet");
+    let old = Snapshot { jobs: vec![job(YESTERDAY, true)], ..Snapshot::default() };
+    assert_eq!(judged(&old, 1), Verdict::Waiting(Vec::new()), "of an earlier revision");
+    let mut new = Snapshot { jobs: vec![job(JUST_NOW, false)], ..Snapshot::default() };
+    assert_eq!(waiting(judged(&new, 2))[0].reason, "Running");
+    new.pods = vec![object(pod("migrate-x", JUST_NOW, waits("InvalidImageName", "couldn't parse image name")))];
+    let findings = failed(judged(&new, 3));
+    assert_eq!((findings[0].pod.as_deref(), findings[0].reason.as_str()), (Some("migrate-x"), "InvalidImageName"));
+}
+
+#[test]
+fn pods_are_watched_by_the_labels_that_they_share() {
+    use crate::driver::kube::ready::snapshot::{expected, selector};
+    use crate::model::cluster::ManifestObject;
+    let workload = |kind: &str, labels: Value| {
+        let (version, body) = match kind {
+            "Pod" => ("v1", json!({"metadata": {"labels": labels}})),
+            "PersistentVolumeClaim" => ("v1", json!({})),
+            _ => ("apps/v1", json!({"spec": {"template": {"metadata": {"labels": labels}}}})),
+        };
+        ManifestObject { object: ObjectRef::namespaced(version, kind, "ns", "x"), body }
+    };
+    let found = |objects: &[ManifestObject]| {
+        let expected = expected(objects);
+        selector(&expected.iter().collect::<Vec<_>>())
+    };
+    let first = workload("Deployment", json!({"app": "a", "of": "rel", "in": "x"}));
+    let second = workload("Pod", json!({"app": "b", "of": "rel", "in": "x"}));
+    let claim = workload("PersistentVolumeClaim", Value::Null);
+    assert_eq!(found(&[first.clone(), claim.clone(), second]).as_deref(), Some("in=x,of=rel"));
+    assert_eq!(found(&[first, workload("StatefulSet", json!({"app": "b"}))]), None);
+    assert_eq!(found(&[claim]), None);
+}

@@ -1,0 +1,94 @@
+//! The Jobs and pods of a chart's hooks, watched while Helm waits for them: Helm itself says nothing until its time is up.
+
+use std::time::Duration;
+
+use futures::future::pending;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Resource;
+use tokio::time::sleep;
+
+use super::judge::{Judge, Verdict};
+use super::memory::Memory;
+use super::snapshot::{Expected, Snapshot, View, expected, find};
+use super::stores::Stores;
+use super::watch::Around;
+use super::{NotReady, WaitError};
+use crate::driver::kube::Cluster;
+use crate::model::ProgressSink;
+use crate::model::cluster::{ReadyPolicy, ReleaseKey};
+
+/// How often it is asked whether Helm has recorded what it is about to do.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Helm's own deadline ends it long before.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+impl Cluster {
+    /// Watches what Helm's operation on a release, begun just now, waits for in its hooks. Ends only once one of them
+    /// cannot succeed any more; to be dropped when Helm has ended. What it may not watch it leaves to Helm.
+    pub async fn hooks_fail(&self, key: &ReleaseKey, policy: &ReadyPolicy, progress: &ProgressSink) -> NotReady {
+        // The API gives times to the second.
+        let since = self.api_time().await - SignedDuration::from_secs(1);
+        let hooks = loop {
+            if let Ok(Some(hooks)) = self.hooks(key).await {
+                break hooks;
+            }
+            sleep(PAUSE).await;
+        };
+        let mut expected = expected(&hooks);
+        expected.retain(|it| matches!(it.object.kind.as_str(), "Job" | "Pod"));
+        if expected.is_empty() {
+            return pending().await;
+        }
+        let stores = Stores::new(&self.client(), &expected);
+        let around = Around { classes: None, on_nodes: false };
+        let decide = |snapshot: &Snapshot, memory: &mut Memory, now| {
+            hooked(&expected, &since_then(snapshot, since), memory, policy, now)
+        };
+        match self.wait(stores, around, policy, FOREVER, progress, decide).await {
+            Err(WaitError::NotReady(not_ready)) if !not_ready.timed_out => not_ready,
+            _ => pending().await,
+        }
+    }
+}
+
+/// The Jobs and pods that were made since: those of earlier revisions may be there still.
+pub(super) fn since_then(snapshot: &Snapshot, since: Timestamp) -> Snapshot {
+    fn is_new<K: Resource>(object: &K, since: Timestamp) -> bool {
+        object.meta().creation_timestamp.as_ref().is_none_or(|created| created.0 >= since)
+    }
+    let mut snapshot = snapshot.clone();
+    snapshot.jobs.retain(|job| is_new::<Job>(job, since));
+    snapshot.pods.retain(|pod| is_new::<Pod>(pod, since));
+    snapshot
+}
+
+/// As the judge decides, but a hook that is not there is none: Helm makes one after the other, and removes them.
+pub(super) fn hooked(
+    expected: &[Expected],
+    snapshot: &Snapshot,
+    memory: &mut Memory,
+    policy: &ReadyPolicy,
+    now: Duration,
+) -> Verdict {
+    memory.begin_round();
+    let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
+    let mut findings = Vec::new();
+    for it in expected {
+        let (namespace, name) = (it.object.namespace.as_deref().unwrap_or_default(), it.object.name.as_str());
+        let there = match it.object.kind.as_str() {
+            "Job" => find(&snapshot.jobs, namespace, name).is_some(),
+            _ => find(&snapshot.pods, namespace, name).is_some(),
+        };
+        if there {
+            findings.extend(judge.workload(it));
+        }
+    }
+    findings.sort_by_key(|finding| !finding.fatal);
+    match findings.first() {
+        Some(first) if first.fatal => Verdict::Failed(findings),
+        _ => Verdict::Waiting(findings),
+    }
+}
