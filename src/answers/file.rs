@@ -192,6 +192,8 @@ pub(super) fn kind(question: &Question) -> String {
         Kind::Choice => format!("one of {}", question.choices.join(", ")),
         Kind::Boolean => "true or false".to_owned(),
         Kind::Labels => "labels such as disk=ssd, separated by commas".to_owned(),
+        Kind::Peers => "namespaces and networks such as airflow,10.0.0.0/8, separated by commas".to_owned(),
+        Kind::Digest => "digest, sha256: and 64 hexadecimal digits".to_owned(),
         Kind::Secret => format!(
             "{}{{env: NAME}}, {{file: PATH}} or {{secret: NAME}}",
             if question.generates() { "generate, " } else { "" }

@@ -21,6 +21,8 @@ pub struct Answers {
     pub components: Vec<String>,
     /// The profile that they build on, if any.
     pub profile: Option<String>,
+    /// What was answered about components that were not chosen: where they are is of use to those that were.
+    pub others: BTreeMap<QuestionId, Answer>,
 }
 
 /// Answers as far as there are any: what screens show while they are being given.
@@ -111,7 +113,12 @@ impl Draft {
     ) -> Result<Self, AnswersError> {
         let components = closure(catalog, chosen)?;
         let profile_layer = profile.map(|name| profile_layer(catalog, name)).transpose()?;
-        let answers = Answers { values: BTreeMap::new(), components, profile: profile.map(str::to_owned) };
+        let answers = Answers {
+            values: BTreeMap::new(),
+            components,
+            profile: profile.map(str::to_owned),
+            others: BTreeMap::new(),
+        };
         let mut draft = Self {
             answers,
             defaults: BTreeMap::new(),
@@ -127,7 +134,9 @@ impl Draft {
         }
         let chosen = &draft.answers.components;
         let counts = |id: &QuestionId| is_wanted(chosen, id);
-        draft.answers.values.retain(|id, _| counts(id));
+        let (values, others) = std::mem::take(&mut draft.answers.values).into_iter().partition(|(id, _)| counts(id));
+        draft.answers.values = values;
+        draft.answers.others = BTreeMap::into_iter(others).map(|(id, (answer, _))| (id, answer)).collect();
         if layers.iter().any(|layer| layer.kind == LayerKind::Screen) {
             // Whoever took a component away on a screen cannot mend there what a file says of it.
             draft.problems.retain(|(id, _)| counts(id) || catalog.question(id).is_none());
@@ -347,7 +356,7 @@ fn hint(component: Option<&Component>, question: &Question) -> Option<String> {
     let image = component.and_then(|component| {
         component.images.iter().find_map(|image| {
             let names = component.image_names(image);
-            let ours = names.repository == question.id || names.tag == question.id;
+            let ours = [names.repository, names.tag].contains(&question.id);
             ours.then(|| image.build.clone()).flatten().map(|build| (component.id.clone(), build))
         })
     });

@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::Answers;
 use super::acts::{check_action, describe};
-use super::template::{Known, TemplateError, Templates, value};
+use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::value::Answer;
 use crate::catalog::{
-    Act, ActionKind, ActionSpec, Catalog, CatalogError, Component, Graph, GraphError, Kind, Leftover, Part, graph,
-    read_dir,
+    Act, ActionKind, ActionSpec, Catalog, CatalogError, Component, Graph, GraphError, Kind, Leftover, Part, QuestionId,
+    graph, read_dir,
 };
 use crate::model::yaml::{self, TypeError};
 use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, STATE_NAMESPACE, SecretRef, bounded, is_selector};
@@ -29,6 +29,8 @@ pub struct Resolved {
     pub hdfs: Option<HdfsAccess>,
     /// Where the credentials of the registry are.
     pub pull_secret: Option<SecretRef>,
+    /// Images without a digest: the question that would give one, and the image.
+    pub unpinned: Vec<(String, String)>,
     /// The answers, for the record, as [`Answers::remembered`] has them; secrets as references.
     pub answers: serde_json::Value,
     /// Which step waits for which.
@@ -248,7 +250,9 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
             .filter_map(|act| act.register.clone())
             .map(|name| (name.clone(), Value::from_object(Later(name))))
             .collect(),
+        clients: BTreeMap::new(),
     };
+    resolver.clients = resolver.clients(catalog)?;
     for at in &sorted {
         resolver.export(chosen[*at])?;
     }
@@ -272,7 +276,8 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
         Answer::Secret(reference) => Some(reference.clone()),
         _ => None,
     };
-    Ok(Resolved { components, hdfs, pull_secret, answers: answers.remembered(), graph, left_out })
+    let unpinned = unpinned(catalog, answers, &components);
+    Ok(Resolved { components, hdfs, pull_secret, unpinned, answers: answers.remembered(), graph, left_out })
 }
 
 /// Refuses two of what there can be one of.
@@ -310,6 +315,8 @@ struct Resolver<'a> {
     answers_value: Value,
     exports: Known,
     later: BTreeMap<String, Value>,
+    /// Who connects to a component, as peers of its network policies.
+    clients: BTreeMap<String, Vec<serde_json::Value>>,
 }
 
 impl Resolver<'_> {
@@ -355,6 +362,34 @@ impl Resolver<'_> {
         filled.map(|(key, from, name)| ResolvedSecret { name, key: key.to_owned(), from: from.clone() }).collect()
     }
 
+    /// Who connects to whom, as components declare it. All components of the catalog count, chosen or not: one that is
+    /// installed stays let in when another is installed without it.
+    fn clients(&self, catalog: &Catalog) -> Result<BTreeMap<String, Vec<serde_json::Value>>, TemplateError> {
+        let mut clients: BTreeMap<String, Vec<_>> = catalog.components.keys().map(|id| (id.clone(), vec![])).collect();
+        for component in catalog.components.values() {
+            let (Some(release), place) = (&component.release, format!("{}/component.yaml", component.id)) else {
+                continue;
+            };
+            let name = |question: &str, default: &str| {
+                let id = QuestionId::new(&component.id, question);
+                let given = self.answers.get(&component.id, question).text();
+                given.or_else(|| self.answers.others.get(&id)?.text()).unwrap_or(default).to_owned()
+            };
+            let (release, namespace) = (name("release", &release.name), name("namespace", &release.namespace));
+            let context = value(&serde_json::json!({"self": {"release": release, "namespace": namespace}}));
+            for connects in &component.connects {
+                let labels = connects.pods.iter().map(|(label, text)| {
+                    self.templates.render(&place, text, &context).map(|text| (label.as_str(), text))
+                });
+                let mut peer = namespace_peer(&namespace);
+                peer["podSelector"] =
+                    serde_json::json!({"matchLabels": labels.collect::<Result<BTreeMap<_, _>, _>>()?});
+                clients.entry(connects.to.clone()).or_default().push(peer);
+            }
+        }
+        Ok(clients)
+    }
+
     fn context(&self, component: &Component) -> Value {
         let this = value(&serde_json::json!({
             "id": component.id,
@@ -363,6 +398,7 @@ impl Resolver<'_> {
             "pull_secret": self.pull_secret(),
             "images": images(self.answers, component),
             "secrets": self.secret_names(component),
+            "clients": self.clients.get(&component.id),
         }));
         let fixed = [
             ("answers".to_owned(), self.answers_value.clone()),
@@ -528,6 +564,9 @@ impl Resolver<'_> {
             let parts = &images[&image.name];
             set(&mut values, &image.repository, &parts["repository"]);
             set(&mut values, &image.tag, &parts["tag"]);
+            if let Some(path) = &image.digest {
+                set(&mut values, path, &parts["digest"]);
+            }
         }
         if let Some(file) = self.answers.get(id, "values_file").text() {
             let path = PathBuf::from(file);
@@ -562,6 +601,26 @@ pub fn image_references(catalog: &Catalog, answers: &Answers) -> Vec<String> {
     found.into_iter().collect()
 }
 
+/// Images whose chart takes a digest and was given none, by an answer or in a values file.
+fn unpinned(catalog: &Catalog, answers: &Answers, components: &[ResolvedComponent]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for resolved in components {
+        let (Some(component), Some(release)) = (catalog.components.get(&resolved.id), &resolved.release) else {
+            continue;
+        };
+        let references = images(answers, component);
+        for image in &component.images {
+            let Some(path) = &image.digest else { continue };
+            let digest = release.values.pointer(&format!("/{}", path.replace('.', "/")));
+            if digest.and_then(serde_json::Value::as_str).unwrap_or_default().is_empty() {
+                let question = QuestionId::new(&component.id, &component.image_names(image).digest);
+                found.push((question.to_string(), references[&image.name]["ref"].clone()));
+            }
+        }
+    }
+    found
+}
+
 /// Each image of a component, in parts, with `platform.registry` applied.
 fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
     let registry = answers.get("platform", "registry").text().map(|text| text.trim_end_matches('/'));
@@ -577,8 +636,10 @@ fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap
             repository = format!("{registry}/{path}");
         }
         let tag = name(answers, component, &names.tag);
-        let parts = [("ref", format!("{repository}:{tag}")), ("repository", repository), ("tag", tag)];
-        let parts = parts.into_iter().chain([("digest", String::new())]).collect();
+        let digest = name(answers, component, &names.digest);
+        let pinned = if digest.is_empty() { String::new() } else { format!("@{digest}") };
+        let reference = format!("{repository}:{tag}{pinned}");
+        let parts = [("ref", reference), ("repository", repository), ("tag", tag), ("digest", digest)].into();
         (image.name.clone(), parts)
     });
     images.collect()

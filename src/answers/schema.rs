@@ -79,6 +79,14 @@ fn answer(question: &Question, language: &str) -> Value {
             set("type", json!("string"));
             set("pattern", json!("^[^=,]+=[^=,]*(,[^=,]+=[^=,]*)*$"));
         }
+        Kind::Peers => {
+            set("type", json!("string"));
+            set("pattern", json!("^[a-z0-9.:/ -]+(,[a-z0-9.:/ -]+)*$"));
+        }
+        Kind::Digest => {
+            set("type", json!("string"));
+            set("pattern", json!("^sha256:[0-9a-f]{64}$"));
+        }
         Kind::String | Kind::Path => {
             set("type", text());
         }

@@ -7,6 +7,7 @@ use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use super::value::{Peer, peer};
 use crate::model::{Quantity, bounded};
 
 /// A template could not be rendered.
@@ -36,6 +37,7 @@ impl Templates {
         env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         env.add_filter("quantity", quantity);
         env.add_filter("labels", labels);
+        env.add_filter("peers", peers);
         Self(env)
     }
 
@@ -108,6 +110,22 @@ fn quantity(text: &str) -> Result<f64, minijinja::Error> {
 fn labels(text: &str) -> BTreeMap<String, String> {
     let pairs = text.split(',').filter_map(|pair| pair.trim().split_once('='));
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// `airflow,10.0.0.0/8 | peers`: the peers of a NetworkPolicy.
+fn peers(text: &str) -> Result<Value, minijinja::Error> {
+    let given = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+    let peers = given.map(|one| match peer(one) {
+        Ok(Peer::Namespace(name)) => Ok(namespace_peer(&name)),
+        Ok(Peer::Network(cidr)) => Ok(serde_json::json!({"ipBlock": {"cidr": cidr}})),
+        Err(what) => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, what)),
+    });
+    peers.collect::<Result<Vec<_>, _>>().map(|peers| value(&peers))
+}
+
+/// All pods of a namespace, as a peer of a NetworkPolicy.
+pub(super) fn namespace_peer(name: &str) -> serde_json::Value {
+    serde_json::json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}})
 }
 
 /// Fills in what only a run knows: the registered results of earlier actions. Planning left those names in place.

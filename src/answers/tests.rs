@@ -49,6 +49,54 @@ fn images_move_to_the_sites_registry_unless_they_were_named() {
 }
 
 #[test]
+fn a_digest_is_an_answer_that_reaches_the_values_and_the_references() {
+    let digest = format!("sha256:{}", "a1".repeat(32));
+    let resolved = resolved(&[&IMAGE[..], &[&format!("livy.spark_digest={digest}")]].concat());
+    let find = |id: &str| resolved.components.iter().find(|component| component.id == id).unwrap();
+    let livy = &find("livy").release.as_ref().unwrap().values;
+    assert_eq!((&livy["spark"]["image"]["digest"], &livy["image"]["digest"]), (&digest.as_str().into(), &"".into()));
+    let unpinned: Vec<_> = resolved.unpinned.iter().map(|(question, _)| question.as_str()).collect();
+    assert_eq!(unpinned, ["hdfs.image_digest", "spark-history-server.image_digest", "livy.image_digest"]);
+    let catalog = load(&[]).unwrap();
+    let flags = [IMAGE[0].to_owned(), IMAGE[1].to_owned(), format!("livy.spark_digest={digest}")];
+    let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+    assert!(image_references(&catalog, &answers).contains(&format!("docker.io/apache/spark:3.5.6@{digest}")));
+    let wrong = from_flags(&["livy.image_digest=sha256:12".to_owned()]).unwrap();
+    let error = Answers::new(&catalog, &[wrong], None).unwrap_err().to_string();
+    assert!(error.contains("livy.image_digest") && error.contains("is not a digest"), "{error}");
+}
+
+#[test]
+fn who_connects_is_known_to_whom_they_connect_wherever_they_are_and_whether_they_were_chosen() {
+    let catalog = load(&[]).unwrap();
+    let flags =
+        [&IMAGE[..], &["livy.namespace=jobs", "livy.release=l", "platform.allow_from=airflow,10.1.0.0/16"]].concat();
+    let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    let layer = from_flags(&flags).unwrap();
+    let policy = |chosen: Option<&[String]>| {
+        let answers = Answers::new(&catalog, std::slice::from_ref(&layer), chosen).unwrap();
+        let resolved = resolve(&catalog, &answers).unwrap();
+        let hdfs = resolved.components.into_iter().find(|component| component.id == "hdfs").unwrap();
+        hdfs.release.unwrap().values["networkPolicy"].clone()
+    };
+    let all = policy(None);
+    let peers = all["clients"].as_array().unwrap();
+    let is_in = |peer: &serde_json::Value, name: &str| {
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] == name
+    };
+    assert!(
+        peers
+            .iter()
+            .any(|peer| is_in(peer, "jobs") && peer["podSelector"]["matchLabels"]["app.kubernetes.io/instance"] == "l"),
+        "{all}"
+    );
+    assert!(peers.iter().all(|peer| !peer["podSelector"]["matchLabels"].as_object().unwrap().is_empty()), "{all}");
+    assert_eq!(policy(Some(&["hdfs".to_owned()])), all);
+    let given = all["allowFrom"].as_array().unwrap();
+    assert!(is_in(&given[0], "airflow") && given[1]["ipBlock"]["cidr"] == "10.1.0.0/16", "{all}");
+}
+
+#[test]
 fn results_of_later_actions_stay_in_place() {
     let resolved = resolved(&IMAGE);
     let uses: Vec<_> = resolved

@@ -142,6 +142,10 @@ fn validate(question: &Question, answer: &Answer) -> Result<(), String> {
             Err(format!("`{text}` is not a DNS name: lower case letters, digits, `-` and `.`"))
         }
         (Kind::Labels, Answer::Text(text)) => text.split(',').try_for_each(label),
+        (Kind::Peers, Answer::Text(text)) => text.split(',').try_for_each(|one| peer(one.trim()).map(|_| ())),
+        (Kind::Digest, Answer::Text(text)) if !is_digest(text) => {
+            Err(format!("`{text}` is not a digest: sha256: and 64 hexadecimal digits in lower case"))
+        }
         (Kind::Choice, Answer::Text(text)) if !question.choices.contains(text) => {
             Err(format!("`{text}` is not one of {}", question.choices.join(", ")))
         }
@@ -182,6 +186,36 @@ fn label(pair: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("`{pair}` is not a label such as disk=ssd; several are separated by commas"))
+}
+
+/// Who is let in by a network policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// All pods of a namespace.
+    Namespace(String),
+    /// Addresses, as `10.0.0.0/8`.
+    Network(String),
+}
+
+/// Reads a namespace, a network or an address.
+pub(super) fn peer(text: &str) -> Result<Peer, String> {
+    let wrong = || format!("`{text}` is neither a namespace nor a network such as 10.0.0.0/8");
+    let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+    if let Ok(address) = address.parse::<std::net::IpAddr>() {
+        let most: u8 = if address.is_ipv4() { 32 } else { 128 };
+        return match length.map_or(Some(most), |length| length.parse().ok()) {
+            Some(length) if length <= most => Ok(Peer::Network(format!("{address}/{length}"))),
+            _ => Err(wrong()),
+        };
+    }
+    let is_namespace = length.is_none() && !text.contains('.') && text.len() <= 63 && is_hostname(text);
+    if is_namespace { Ok(Peer::Namespace(text.to_owned())) } else { Err(wrong()) }
+}
+
+/// `sha256:` and 64 hexadecimal digits.
+fn is_digest(text: &str) -> bool {
+    let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(is_hex))
 }
 
 /// A DNS-1123 name: labels of at most 63 characters, 253 in all.
@@ -230,6 +264,8 @@ mod tests {
             (Kind::Boolean, "false"),
             (Kind::Secret, "env:PASSWORD"),
             (Kind::Labels, "disk=ssd,node-role.kubernetes.io/worker=, zone=a"),
+            (Kind::Peers, "airflow, 10.0.0.0/8,fd00::/8,192.168.1.7"),
+            (Kind::Digest, "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
         ];
         for (kind, text) in good {
             assert!(from_text(&question(kind), text).is_ok(), "{kind:?} {text}");
@@ -249,6 +285,17 @@ mod tests {
             (Kind::String, ""),
             (Kind::String, "a\nb"),
             (Kind::Labels, "disk"),
+            (Kind::Peers, "airflow,"),
+            (Kind::Peers, "10.0.0.0/33"),
+            (Kind::Peers, "10.0.0.0/-1"),
+            (Kind::Peers, "10.0.0.0/"),
+            (Kind::Peers, "10.0.0"),
+            (Kind::Peers, "Airflow"),
+            (Kind::Peers, "*"),
+            (Kind::Peers, "a.b"),
+            (Kind::Digest, "sha256:0123456789abcdef"),
+            (Kind::Digest, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+            (Kind::Digest, "sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef"),
             (Kind::Labels, "disk=ssd,"),
             (Kind::Labels, "Bad_prefix/a=b"),
         ];

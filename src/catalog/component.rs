@@ -33,6 +33,9 @@ pub struct Component {
     /// What must hold between answers.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Which of its pods open connections to which other components; network policies let in nobody else.
+    #[serde(default)]
+    pub connects: Vec<Connects>,
     /// File name of the values template.
     #[serde(default)]
     pub values: Option<String>,
@@ -132,17 +135,21 @@ pub struct ImageNames {
     pub repository: String,
     /// Question for the tag.
     pub tag: String,
+    /// Question for the digest, which only an image has whose chart takes one.
+    pub digest: String,
 }
 
 impl Component {
-    /// The names of an image's questions: `image` and `image_tag` for the main one (the only one, or the one that is
-    /// named like the component), else `<name>_image` and `<name>_tag`.
+    /// The names of an image's questions: `image`, `image_tag` and `image_digest` for the main one (the only one, or the
+    /// one that is named like the component), else `<name>_image`, `<name>_tag` and `<name>_digest`.
     #[must_use]
     pub fn image_names(&self, image: &Image) -> ImageNames {
         if self.images.len() == 1 || image.name == self.id.replace('-', "_") {
-            return ImageNames { repository: "image".to_owned(), tag: "image_tag".to_owned() };
+            let [repository, tag, digest] = ["image", "image_tag", "image_digest"].map(str::to_owned);
+            return ImageNames { repository, tag, digest };
         }
-        ImageNames { repository: format!("{}_image", image.name), tag: format!("{}_tag", image.name) }
+        let [repository, tag, digest] = ["image", "tag", "digest"].map(|part| format!("{}_{part}", image.name));
+        ImageNames { repository, tag, digest }
     }
 
     /// The action of a step, by the step's id.
@@ -176,6 +183,16 @@ pub struct Endpoint {
     /// Name of the Ingress that leads to it from outside, if there is one; a template.
     #[serde(default)]
     pub ingress: Option<String>,
+}
+
+/// Pods of a component that open connections to another one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connects {
+    /// Id of the component that they connect to.
+    pub to: String,
+    /// Labels that tell these pods from others of the component's namespace; their values are templates.
+    pub pods: BTreeMap<String, String>,
 }
 
 /// Objects that the software makes by itself.

@@ -112,7 +112,7 @@ impl Catalog {
             None => matches!(id.question.as_str(), "registry" | "pull_secret"),
             Some(component) => component.images.iter().any(|image| {
                 let names = component.image_names(image);
-                names.repository == id.question || names.tag == id.question
+                [names.repository, names.tag, names.digest].contains(&id.question)
             }),
         }
     }
@@ -177,6 +177,17 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         questions.push(question(&names.repository, title, Kind::String, repository, false));
         let title = text(format!("Tag of {}", image.name), format!("Тег образа {}", image.name));
         questions.push(question(&names.tag, title, Kind::String, tag, false));
+        if image.digest.is_some() {
+            let title =
+                text(format!("Digest of the image of {}", image.name), format!("Дайджест образа {}", image.name));
+            let mut digest = question(&names.digest, title, Kind::Digest, None, true);
+            digest.help = Some(text(
+                "sha256:… of the image under that tag; then exactly this image is pulled, whatever becomes of the tag."
+                    .to_owned(),
+                "sha256:… образа с этим тегом; тогда загружается именно он, что бы ни стало с тегом.".to_owned(),
+            ));
+            questions.push(digest);
+        }
     }
     questions
 }
@@ -371,6 +382,27 @@ impl Checker<'_> {
                 self.add(id, pos, format!("`{name}` cannot be an export's name: use [a-z][a-z0-9_]*"));
             }
             self.template(id, pos, text, &BTreeSet::new());
+        }
+        for (index, connects) in component.connects.iter().enumerate() {
+            let pos = self.item(id, "connects", index);
+            if !self.catalog.components.contains_key(&connects.to) {
+                let known = self.catalog.components.keys().map(String::as_str);
+                let message = format!("unknown component `{}`", connects.to);
+                self.findings.add_unknown(&file(id), pos, message, &connects.to, known);
+            }
+            if connects.pods.is_empty() {
+                self.add(id, pos, "`pods` has no label: all pods of the namespace would be let in");
+            }
+            for (label, text) in &connects.pods {
+                // Others are filled in before this component is chosen, or without it.
+                match references(text) {
+                    Ok(names) if names.is_empty() => {}
+                    Ok(_) => {
+                        self.add(id, pos, format!("label `{label}` may only use `self.release` and `self.namespace`"))
+                    }
+                    Err(message) => self.add(id, pos, format!("template: {message}")),
+                }
+            }
         }
         for (index, endpoint) in component.endpoints.iter().enumerate() {
             let pos = self.item(id, "endpoints", index);

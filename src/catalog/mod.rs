@@ -8,7 +8,7 @@ mod refs;
 mod shapes;
 mod source;
 
-pub use component::{ActionKind, ActionSpec, Component, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
+pub use component::{ActionKind, ActionSpec, Component, Connects, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use load::{Catalog, implicit_questions};
 pub use question::{Kind, Profile, Question, QuestionId, Rule, Suggest, Text};

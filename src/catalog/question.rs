@@ -72,6 +72,10 @@ pub enum Kind {
     Boolean,
     /// Labels of nodes, such as `disk=ssd,zone=a`.
     Labels,
+    /// Who may connect: namespaces and networks, such as `airflow,10.0.0.0/8`.
+    Peers,
+    /// An image's digest, `sha256:` and 64 hexadecimal digits.
+    Digest,
     /// A reference to a secret; the value itself is never an answer.
     Secret,
 }

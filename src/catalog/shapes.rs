@@ -8,8 +8,9 @@ use super::component::parse_duration;
 
 const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
 
-const KIND: Shape =
-    Shape::That("one of string, integer, quantity, hostname, port, path, choice, boolean, labels, secret", |text| {
+const KIND: Shape = Shape::That(
+    "one of string, integer, quantity, hostname, port, path, choice, boolean, labels, peers, digest, secret",
+    |text| {
         matches!(
             text,
             "string"
@@ -21,9 +22,12 @@ const KIND: Shape =
                 | "choice"
                 | "boolean"
                 | "labels"
+                | "peers"
+                | "digest"
                 | "secret"
         )
-    });
+    },
+);
 
 /// What an uninstall may remove by label; `driver::kube` knows how.
 const LEFTOVER_KIND: Shape = Shape::That("one of Pod, ConfigMap, Service, PersistentVolumeClaim", |text| {
@@ -146,6 +150,10 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::optional("requires", Shape::List(&Shape::Text)),
     F::optional("questions", Shape::List(&QUESTION)),
     F::optional("rules", Shape::List(&RULE)),
+    F::optional(
+        "connects",
+        Shape::List(&Shape::Map(&[F::required("to", Shape::Text), F::required("pods", Shape::MapOf(&Shape::Text))])),
+    ),
     F::optional("values", Shape::Text),
     F::optional("images", Shape::List(&IMAGE)),
     F::optional("before", Shape::List(&ACTION)),

@@ -64,13 +64,15 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// Host, repository and tag of an image.
+/// Host, repository and tag of an image; in place of the tag the digest, if it has one.
 #[must_use]
 pub fn parts(image: &str) -> Option<(&str, &str, &str)> {
     let (host, rest) = image.split_once('/')?;
+    let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
     let (repository, tag) = rest.rsplit_once(':')?;
     let is_host = host.contains('.') || host.contains(':') || host == "localhost";
-    (is_host && !repository.is_empty() && !tag.is_empty() && !tag.contains('/')).then_some((host, repository, tag))
+    let is_whole = is_host && !repository.is_empty() && !tag.is_empty() && !tag.contains('/');
+    is_whole.then_some((host, repository, digest.unwrap_or(tag)))
 }
 
 /// The login for a registry in a Docker config.json.

@@ -17,6 +17,8 @@ pub enum Severity {
     Error,
     /// It may go well, and somebody should know.
     Warning,
+    /// It goes well, and could be better.
+    Hint,
 }
 
 impl fmt::Display for Severity {
@@ -24,6 +26,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Hint => "hint",
         })
     }
 }
@@ -59,6 +62,8 @@ pub struct Report {
     pub errors: usize,
     /// Warnings that were not waived.
     pub warnings: usize,
+    /// Hints that were not waived.
+    pub hints: usize,
     /// Findings that were waived.
     pub waived: usize,
     /// The findings.
@@ -81,6 +86,7 @@ impl Report {
             cluster,
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
+            hints: count(Severity::Hint),
             waived: findings.iter().filter(|one| one.waived).count(),
             findings,
         }
@@ -102,13 +108,14 @@ mod tests {
             waived: false,
         };
         let findings = vec![
+            finding(Severity::Hint, "a"),
             finding(Severity::Warning, "b"),
             finding(Severity::Error, "z"),
             finding(Severity::Error, "c"),
             finding(Severity::Error, "c"),
         ];
         let report = Report::new(None, findings, &["z".to_owned()]);
-        assert_eq!(report.findings.iter().map(|one| one.id).collect::<Vec<_>>(), ["c", "z", "b"]);
-        assert_eq!((report.errors, report.warnings, report.waived), (1, 1, 1));
+        assert_eq!(report.findings.iter().map(|one| one.id).collect::<Vec<_>>(), ["c", "z", "b", "a"]);
+        assert_eq!((report.errors, report.warnings, report.hints, report.waived), (1, 1, 1, 1));
     }
 }

@@ -153,6 +153,9 @@ checks! {
     IMAGE_TAG "image-tag" Warning true
         "An image has neither a tag nor a digest, or the tag `latest`: what runs would change by itself."
         "Answer with a version's tag.";
+    IMAGE_DIGEST "image-digest" Hint true
+        "Images are pulled by their tags alone: whoever may push to the registry can put another image under the same tag."
+        "Answer with the digest of what was tried: `crane digest IMAGE`, or `docker buildx imagetools inspect IMAGE`.";
     PULL_SECRET_MISSING "pull-secret-missing" Error true
         "Pods name a Secret with registry credentials that is not in their namespace and that windlass does not make."
         "`kubectl -n NAMESPACE create secret docker-registry NAME …`, or let windlass make it: `platform.pull_secret: {file: …}`.";
@@ -198,7 +201,7 @@ pub fn markdown() -> String {
         "# Preflight
 
 `windlass preflight` looks at everything that an install will need and tells all that is wrong at once, errors before
-warnings, with the command that mends each. `windlass install` does the same first, if there is anything to do; errors
+warnings and hints, with the command that mends each. `windlass install` does the same first, if there is anything to do; errors
 end it with exit code 11 before anything is changed. `--waive ID` lets it go on in spite of a finding, and can be given
 more than once.
 
@@ -210,12 +213,12 @@ looking among them.
 What is not checked: pods that Spark makes for jobs, hooks of charts, roles that a chart binds without defining them,
 and whether the images are in the registry.
 
-With `--json` it prints one object: `schema` (1), `event` (`preflight`), `cluster`, the numbers of `errors`, `warnings`
-and `waived`, and `findings`, each with `severity`, `id`, `where`, `what`, `mend` and `waived`.
+With `--json` it prints one object: `schema` (1), `event` (`preflight`), `cluster`, the numbers of `errors`, `warnings`,
+`hints` and `waived`, and `findings`, each with `severity`, `id`, `where`, `what`, `mend` and `waived`.
 
 ",
     );
-    for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings")] {
+    for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings"), (Severity::Hint, "Hints")] {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "## {title}\n");
         for check in CHECKS.iter().filter(|check| check.severity == severity) {

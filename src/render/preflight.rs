@@ -38,6 +38,7 @@ const fn word(finding: &Finding) -> (&'static str, Paint) {
         (true, _) => ("waived", Paint::Dim),
         (false, Severity::Error) => ("error", Paint::Bad),
         (false, Severity::Warning) => ("warning", Paint::Warn),
+        (false, Severity::Hint) => ("hint", Paint::Accent),
     }
 }
 
@@ -50,6 +51,7 @@ fn counts(report: &Report) -> String {
     let told = [
         (report.errors, text::count(report.errors, "error")),
         (report.warnings, text::count(report.warnings, "warning")),
+        (report.hints, text::count(report.hints, "hint")),
         (report.waived, format!("{} waived", report.waived)),
     ];
     let told: Vec<String> = told.into_iter().filter(|(count, _)| *count > 0).map(|(_, told)| told).collect();

@@ -29,6 +29,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.ingresses();
     judge.room();
     judge.images();
+    judge.digests();
     judge.secrets();
     judge.releases();
     judge.trials();

@@ -6,10 +6,10 @@ use crate::model::observed::{ObservedHdfs, ObservedRelease};
 use crate::model::preflight::Severity;
 use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
 use crate::preflight::table::{
-    CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, IMAGE_REFERENCE, IMAGE_TAG, INGRESS_CLASS_MISSING,
-    KIND_NOT_SERVED, KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS,
-    POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
-    STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
+    CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, IMAGE_DIGEST, IMAGE_REFERENCE, IMAGE_TAG,
+    INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS,
+    NO_STORAGE_CLASS, POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING,
+    STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
 /// A clock that is off by more than this is told. The API says what time it is to the second only.
@@ -185,6 +185,17 @@ impl Judge<'_> {
                 }
             }
         }
+    }
+
+    pub(super) fn digests(&mut self) {
+        let unpinned = &self.needs.unpinned;
+        if unpinned.is_empty() {
+            return;
+        }
+        let images: Vec<&str> = unpinned.iter().map(|(_, image)| image.as_str()).collect();
+        let what = format!("pulled by tag, whatever is behind it then: {}", images.join(", "));
+        let answers: Vec<String> = unpinned.iter().map(|(answer, _)| format!("--set {answer}=sha256:…")).collect();
+        self.found.push(IMAGE_DIGEST.found("the answers", what, answers.join(" ")));
     }
 
     pub(super) fn secrets(&mut self) {

@@ -487,6 +487,11 @@ fn images_and_secrets() {
     assert_eq!(only(&needs, &facts()).id, "image-reference");
     needs.pods[0].containers[0].image = "reg.example/x".to_owned();
     assert_eq!(only(&needs, &facts()).id, "image-tag");
+    let mut unpinned = self::needs();
+    unpinned.unpinned = vec![("x.image_digest".to_owned(), "reg.example/x:1".to_owned())];
+    let finding = only(&unpinned, &facts());
+    assert_eq!((finding.severity, finding.id), (Severity::Hint, "image-digest"));
+    assert!(finding.what.contains("reg.example/x:1") && finding.mend.contains("--set x.image_digest="), "{finding:?}");
     let mut facts = facts();
     for used in [SecretUse::Pull, SecretUse::Tls] {
         facts.secrets.insert(SecretNeed { namespace: "ns".to_owned(), name: "s".to_owned(), used }, Ok(false));

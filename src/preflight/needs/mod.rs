@@ -43,6 +43,8 @@ pub struct Needs {
     pub releases: BTreeSet<(String, String)>,
     /// What must be allowed.
     pub rights: Vec<RightNeed>,
+    /// Images without a digest: the answer that would give one, and the image.
+    pub unpinned: Vec<(String, String)>,
     /// The DNS domain that addresses are made with.
     pub domain: String,
 }
@@ -53,6 +55,7 @@ pub struct Needs {
 pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let mut needs = Needs {
         domain: pointer_text(&wanted.answers, "/platform/cluster_domain").unwrap_or_default().to_owned(),
+        unpinned: wanted.unpinned.clone(),
         ..Needs::default()
     };
     for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {

@@ -38,6 +38,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
 
 fn wanted(pull_secret: Option<SecretRef>) -> Resolved {
     Resolved {
+        unpinned: Vec::new(),
         components: vec![component("ns", "a", "restricted"), component("ns", "b", "baseline")],
         hdfs: None,
         pull_secret,

@@ -89,7 +89,7 @@ words! {
     HereWithNodes: "Kubernetes {version}, {nodes} node(s)", "Kubernetes {version}, узлов: {nodes}";
 
     NothingFound: "Nothing found: an install can go ahead.", "Замечаний нет: можно устанавливать.";
-    FindingCounts: "errors: {errors}, warnings: {warnings}, waived: {waived}", "ошибок: {errors}, предупреждений: {warnings}, принято: {waived}";
+    FindingCounts: "errors: {errors}, warnings: {warnings}, hints: {hints}, waived: {waived}", "ошибок: {errors}, предупреждений: {warnings}, советов: {hints}, принято: {waived}";
     MendOrWaive: "{count} error(s): mend what is named and press r, go back and answer otherwise, or waive it with Space", "ошибок: {count}; исправьте названное и нажмите r, вернитесь и ответьте иначе или примите как есть пробелом";
     LookedAtAgain: "{count} error(s) left: other answers may mend them; nothing is done before the review has looked again", "осталось ошибок: {count}; их могут исправить другие ответы; план проверит снова, до того ничего не делается";
     NotLooked: "The cluster could not be looked at. r tries again; c goes on to the answers, and the review looks again.", "Осмотреть кластер не удалось. r — ещё раз; c — к ответам, план проверит снова.";
@@ -98,6 +98,7 @@ words! {
     Waived: "waived", "принято";
     Error: "error", "ошибка";
     Warning: "warning", "предупреждение";
+    Hint: "hint", "совет";
     Found: "found", "найдено";
     Mend: "fix", "исправить";
 

@@ -118,7 +118,8 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
 
 /// How many findings there are of each kind.
 pub(super) fn counts(report: &Report, look: Look) -> String {
-    let counts = [("errors", report.errors), ("warnings", report.warnings), ("waived", report.waived)];
+    let counts =
+        [("errors", report.errors), ("warnings", report.warnings), ("hints", report.hints), ("waived", report.waived)];
     let counts = counts.map(|(kind, count)| (kind, count.to_string()));
     fill(look.say(Word::FindingCounts), &counts.each_ref().map(|(kind, count)| (*kind, count.as_str())))
 }
@@ -129,6 +130,7 @@ pub(super) fn head_of(line: Spans, finding: &Finding, look: Look) -> Spans {
         (true, _) => (Glyph::Unchanged, Word::Waived, Paint::Dim),
         (false, Severity::Error) => (Glyph::Failed, Word::Error, Paint::Bad),
         (false, Severity::Warning) => (Glyph::Warning, Word::Warning, Paint::Warn),
+        (false, Severity::Hint) => (Glyph::Unchanged, Word::Hint, Paint::Accent),
     };
     let word = look.say(word);
     line.add_label(paint, look.glyph(glyph))
