@@ -120,11 +120,16 @@ for dir in "$root"/bundles/*/chart; do
     if [ "$(render "$id" r n -f "$values" | sha256sum)" = "$(render "$id" r n -f "$values" | sha256sum)" ]; then ok; else not_ok "$name: renders differently each time"; fi
   done
   one=$(find "$dir/ci" -name '*.yaml' | sort | head -1)
+  refuses "$id: misspelt key below networkPolicy" "additional properties|Additional property" "$id" r n -f "$one" --set networkPolicy.enable=false
   refuses "$id: unknown key" "additional properties|Additional property" "$id" r n -f "$one" --set nosuchkey=1
   refuses "$id: misspelt key below image" "additional properties|Additional property" "$id" r n -f "$one" --set image.tagg=1
   refuses "$id: wrong type" "ingress.enabled|/ingress/enabled|got string" "$id" r n -f "$one" --set-string ingress.enabled=yes
   refuses "$id: ingress without host" "host|minLength" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=
   refuses "$id: a name no Service can have" "cannot be the name of a Service" "$id" 1abc n -f "$one"
+  lacks "$id: no policies by order" "NetworkPolicy" "$id" r n -f "$one" --set networkPolicy.enabled=false
+  lacks "$id: no ingress controller is let in without an Ingress" "my-ingress" "$id" r n -f "$one" --set ingress.enabled=false,networkPolicy.ingressNamespace=my-ingress
+  holds "$id: one is with an Ingress" "kubernetes.io/metadata.name: \"?my-ingress" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,networkPolicy.ingressNamespace=my-ingress
+  holds "$id: who is named is let in" "cidr: 10.0.0.0/8" "$id" r n -f "$one" --set 'networkPolicy.allowFrom[0].ipBlock.cidr=10.0.0.0/8'
   holds "$id: ingress" "^kind: Ingress" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com
   holds "$id: ingress class" "ingressClassName: \"nginx\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.className=nginx
   holds "$id: ingress TLS" "secretName: \"wild\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.tlsSecretName=wild
@@ -147,6 +152,8 @@ spoilt "token" "token that it does not need" 's/automountServiceAccountToken: fa
 spoilt "hook" "Helm hook" 's#^  labels:#  annotations: {helm.sh/hook: pre-install}\n  labels:#'
 spoilt "long name" "more than 52" "s/^  name: r-namenode$/  name: $(printf 'x%.0s' {1..60})/"
 spoilt "budget of one" "single replica" 's/replicas: 3/replicas: 1/'
+spoilt "no policy" "StatefulSet/r-namenode: no network policy closes its pods" 's/policyTypes: \[Ingress\]/policyTypes: [Egress]/'
+spoilt "open policy" "lets everybody in" 's/^  - from:$/  - to:/'
 spoilt "selector" "its selector fits 0" 's/^    app.kubernetes.io\/component: datanode/    app.kubernetes.io\/component: dtanode/'
 
 # --- HDFS ---

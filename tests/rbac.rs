@@ -54,7 +54,11 @@ fn objects(templates: &str, namespace: &str) -> Vec<ManifestObject> {
 
 fn plural(kind: &str) -> String {
     let word = kind.to_lowercase();
-    if word.ends_with('s') { format!("{word}es") } else { format!("{word}s") }
+    match word.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if word.ends_with('s') => format!("{word}es"),
+        None => format!("{word}s"),
+    }
 }
 
 /// Everything that preflight asks for, and looks at, where the namespaces are there.

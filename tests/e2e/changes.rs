@@ -142,7 +142,7 @@ fn all_changes() -> Vec<Change> {
         Change::in_hdfs(
             || drop(hdfs(&["dfs", "-chmod", "0700", SHARED])),
             || in_hdfs(SHARED),
-            format!("mode of {SHARED}: 0700 becomes 0777"),
+            format!("mode of {SHARED}: 0700 becomes 0755"),
             ("shared-libraries/after-1", "update"),
         ),
         Change::in_hdfs(

@@ -314,7 +314,7 @@ fn c09_what_was_changed_by_hand_is_named_and_restored() {
     run(&mut windlass(&["status", "--drift"]))
         .exits(5)
         .says(&format!("/datagram/sharedlibs/{name} is gone"))
-        .says("mode of /shared/spark-logs: 0755 becomes 0777");
+        .says("mode of /shared/spark-logs: 0755 becomes 1777");
     let found = plan(&[]);
     let mut wanted = changes(&found);
     wanted.retain(|(id, _)| !id.ends_with("/record"));
@@ -326,7 +326,7 @@ fn c09_what_was_changed_by_hand_is_named_and_restored() {
         ]
     );
     let before = releases();
-    install(&["--no-verify"]).exits(0).says(&name).says("mode of /shared/spark-logs: 0755 becomes 0777").says("1 sent");
+    install(&["--no-verify"]).exits(0).says(&name).says("mode of /shared/spark-logs: 0755 becomes 1777").says("1 sent");
     assert_eq!(releases(), before, "no release was touched");
     assert!(hdfs(&["dfs", "-ls", "/shared"]).contains("drwxrwxrwx"));
     run(&mut windlass(&["status", "--drift"])).exits(0);
