@@ -1,5 +1,6 @@
 //! `windlass status`.
 
+use futures::future::join_all;
 use serde_json::Value;
 
 use super::exit::{Exit, Failed, OrExit as _};
@@ -43,9 +44,14 @@ pub(super) async fn report(
     }
     let wanted = |id: &String| args.components.as_ref().is_none_or(|ids| ids.contains(id));
     let keys = keys(&state);
-    let found = observe::releases(cluster, &keys).await.or_exit(Exit::Unusable)?;
+    let shown: Vec<_> = state.components.iter().filter(|(id, _)| wanted(id)).collect();
+    let (found, endpoints) = tokio::join!(
+        observe::releases(cluster, &keys),
+        join_all(shown.iter().map(|(_, component)| component_endpoints(cluster, component)))
+    );
+    let found = found.or_exit(Exit::Unusable)?;
     let mut rows = Vec::new();
-    for (id, component) in state.components.iter().filter(|(id, _)| wanted(id)) {
+    for ((id, component), endpoints) in shown.into_iter().zip(endpoints) {
         let release = component.record.release.as_ref();
         let observed = release.and_then(|key| found.get(key));
         rows.push(StatusRow {
@@ -63,7 +69,7 @@ pub(super) async fn report(
                 .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
             unread: observed.map(|observed| unread(&observed.state)).unwrap_or_default(),
-            endpoints: component_endpoints(cluster, component).await,
+            endpoints,
         });
     }
     if args.drift {

@@ -228,6 +228,14 @@ pub enum DriftKind {
     Seems(Vec<FieldDrift>, String),
 }
 
+impl Drift {
+    /// Whether the object is not there at all.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.what.fields().is_none()
+    }
+}
+
 impl DriftKind {
     /// The fields that differ; `None` where the object is not there.
     #[must_use]

@@ -174,14 +174,20 @@ pub async fn releases(
         let what = what.to_owned();
         move |source| ObserveError::Api { what, source }
     };
-    let found = cluster.releases(keys).await.map_err(api("Helm's releases"))?;
+    // Everything that does not need the other's answer is asked at the same time: `status` is what people wait for.
+    let (found, ()) = tokio::join!(cluster.releases(keys), async {
+        if !keys.is_empty() {
+            cluster.look_up_kinds().await;
+        }
+    });
+    let found = found.map_err(api("Helm's releases"))?;
     let looked = try_join_all(found.into_iter().map(|(key, state)| async move {
         let what = format!("the objects of release {key}");
-        let drift = cluster.missing_or_changed(&state.manifest).await.map_err(api(&what))?;
-        let gone: BTreeSet<_> = drift.iter().map(|drift| &drift.object).collect();
-        let present: Vec<ManifestObject> =
-            state.manifest.iter().filter(|object| !gone.contains(&object.object)).cloned().collect();
-        let unready = unready(cluster, &present, &state).await?;
+        let (drift, unready) =
+            tokio::join!(cluster.missing_or_changed(&state.manifest), unready(cluster, &state.manifest, &state));
+        let (drift, mut unready) = (drift.map_err(api(&what))?, unready?);
+        // Of what is gone that is all there is to say.
+        unready.retain(|finding| drift.iter().all(|drift| !drift.is_gone() || drift.object != finding.object));
         Ok::<_, ObserveError>((key, ObservedRelease { state, drift, unready }))
     }));
     Ok(looked.await?.into_iter().collect())

@@ -135,6 +135,9 @@ checks! {
     NO_NODES "no-nodes" Error true
         "No node is ready to take pods."
         "`kubectl get nodes` shows why: not ready, or cordoned.";
+    NODES_DOWN "nodes-down" Warning true
+        "A DaemonSet is to run on every node, and some are not ready or cordoned. Its pods there are not waited for."
+        "`kubectl get nodes` shows them; a node that comes back gets its pod by itself.";
     NODE_LABELS "node-labels" Error true
         "No ready node carries the labels that a pod asks for."
         "`kubectl label node NAME KEY=VALUE`, or change the selector in the chart's values.";

@@ -244,6 +244,11 @@ impl Cluster {
         Ok(versions)
     }
 
+    /// Asks what the cluster serves, so that whoever needs it later need not wait; who cannot do without says why.
+    pub async fn look_up_kinds(&self) {
+        let _ = self.discovery().await;
+    }
+
     /// What the cluster serves, asked for once per connection.
     pub(super) async fn discovery(&self) -> Result<&kube::Discovery, KubeError> {
         let discover = || {

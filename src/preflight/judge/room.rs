@@ -9,10 +9,13 @@ use super::limits::{limits_of, pod_takes};
 use crate::model::Quantity;
 use crate::model::site::{Amounts, Node, PodUse, Taint};
 use crate::preflight::needs::{PodNeed, Replicas};
-use crate::preflight::table::{NO_NODES, NODE_LABELS, NODE_TAINTS, RESOURCES, RESOURCES_TIGHT};
+use crate::preflight::table::{NO_NODES, NODE_LABELS, NODE_TAINTS, NODES_DOWN, RESOURCES, RESOURCES_TIGHT};
 
 /// What pods compete for. Volumes and what else a node has is not counted by requests alone.
 const COUNTED: [&str; 3] = ["cpu", "memory", "pods"];
+
+/// More nodes than this are only counted.
+const NODES_SHOWN: usize = 5;
 
 /// A pod, what it takes, and the places in `free` of the nodes that it may go to.
 type Wish<'a> = (&'a PodNeed, Amounts, Vec<usize>);
@@ -26,6 +29,14 @@ impl Judge<'_> {
             let what = format!("none of {} nodes is ready to take pods", nodes.len());
             self.found.push(NO_NODES.found("the cluster", what, "kubectl get nodes"));
             return;
+        }
+        let down: Vec<&str> = nodes.iter().filter(|node| !node.ready).map(|node| node.name.as_str()).collect();
+        if !down.is_empty() && self.needs.pods.iter().any(|pod| pod.replicas == Replicas::EveryNode) {
+            let more = down.len().saturating_sub(NODES_SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let names = down.iter().take(NODES_SHOWN).copied().collect::<Vec<_>>().join(", ");
+            let what = format!("{} of {} are not ready or cordoned: {names}{more}", down.len(), nodes.len());
+            self.found.push(NODES_DOWN.found("the nodes", what, "kubectl get nodes"));
         }
         let mut placeable: Vec<(&PodNeed, Vec<usize>)> = Vec::new();
         for pod in &self.needs.pods {

@@ -334,6 +334,17 @@ fn nodes_that_take_no_pods() {
 }
 
 #[test]
+fn nodes_that_a_daemon_set_does_without() {
+    let mut facts = facts();
+    facts.nodes = Ok(vec![node("one", "4", "8Gi"), Node { ready: false, ..node("two", "4", "8Gi") }]);
+    assert_eq!(found(&needs(), &facts), [], "others are put elsewhere");
+    let mut needs = needs();
+    needs.pods[0].replicas = Replicas::EveryNode;
+    let finding = only(&needs, &facts);
+    assert_eq!((finding.id, finding.what.as_str()), ("nodes-down", "1 of 2 are not ready or cordoned: two"));
+}
+
+#[test]
 fn a_pod_that_fits_on_no_node() {
     let mut facts = facts();
     facts.nodes = Ok(vec![node("one", "4", "2Gi"), node("two", "4", "3Gi")]);

@@ -30,7 +30,8 @@ impl Cluster {
     /// cannot succeed any more; to be dropped when Helm has ended. What it may not watch it leaves to Helm.
     pub async fn hooks_fail(&self, key: &ReleaseKey, policy: &ReadyPolicy, progress: &ProgressSink) -> NotReady {
         // The API gives times to the second.
-        let since = self.api_time().await - SignedDuration::from_secs(1);
+        let started = self.api_time().await;
+        let since = started - SignedDuration::from_secs(1);
         let hooks = loop {
             if let Ok(Some(hooks)) = self.hooks(key).await {
                 break hooks;
@@ -43,7 +44,7 @@ impl Cluster {
             return pending().await;
         }
         let stores = Stores::new(&self.client(), &expected);
-        let around = Around { classes: None, on_nodes: false };
+        let around = Around { classes: None, on_nodes: false, started };
         let decide = |snapshot: &Snapshot, memory: &mut Memory, now| {
             hooked(&expected, &since_then(snapshot, since), memory, policy, now)
         };

@@ -64,10 +64,10 @@ impl Cluster {
             return Ok(());
         }
         let stores = Stores::new(&self.client(), &expected);
-        let classes = self.delayed_classes().await;
+        let (classes, started) = tokio::join!(self.delayed_classes(), self.api_time());
         let decide = |snapshot: &Snapshot, memory: &mut Memory, now| judge(&expected, snapshot, memory, policy, now);
         let on_nodes = expected.iter().any(|it| it.object.kind == "DaemonSet");
-        let around = Around { classes, on_nodes };
+        let around = Around { classes, on_nodes, started };
         self.wait(stores, around, policy, deadline, progress, decide).await.map(drop)
     }
 
@@ -85,10 +85,10 @@ impl Cluster {
         progress: &ProgressSink,
     ) -> Result<Vec<PodState>, WaitError> {
         let stores = Stores::of_pods(&self.client(), namespace, selector);
-        let classes = self.delayed_classes().await;
+        let (classes, started) = tokio::join!(self.delayed_classes(), self.api_time());
         let decide =
             |snapshot: &Snapshot, memory: &mut Memory, now| ended(namespace, selector, snapshot, memory, policy, now);
-        let around = Around { classes, on_nodes: false };
+        let around = Around { classes, on_nodes: false, started };
         let last = self.wait(stores, around, policy, deadline, progress, decide).await?;
         Ok(last.pods.iter().map(|pod| pods::pod_state(pod)).collect())
     }
@@ -104,7 +104,7 @@ impl Cluster {
     ) -> Result<Snapshot, WaitError> {
         let start = Instant::now();
         let end = start + deadline;
-        let mut memory = Memory::new(self.api_time().await);
+        let mut memory = Memory::new(around.started);
         let mut nodes = DownNodes::default();
         let mut telling = Telling { progress, last: String::new() };
         let mut tick = interval(TICK);
@@ -209,6 +209,8 @@ pub(super) struct Around {
     pub(super) classes: Option<BTreeSet<String>>,
     /// Whether nodes that are down matter.
     pub(super) on_nodes: bool,
+    /// When it began, by the API server's clock.
+    pub(super) started: Timestamp,
 }
 
 /// The nodes that are down, looked at now and then while something is not ready.
