@@ -113,7 +113,8 @@ Ends with 11 if there are errors, and with 0 if there are none.")]
     #[command(after_help = "Examples:
   windlass uninstall                        everything but volumes, their namespaces and the record of both
   windlass uninstall --components livy,spark-history-server --yes
-  windlass uninstall --purge-data           asks for the context's name")]
+  windlass uninstall --purge-data           asks for the context's name
+  windlass uninstall --components hdfs --purge-data   also what an earlier uninstall kept of it")]
     Uninstall(UninstallArgs),
     /// Remove the lock that keeps a second operator out
     #[command(
@@ -285,9 +286,13 @@ pub struct UninstallArgs {
     /// Only these components
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
-    /// Delete the volumes, and with them all data, and the namespaces that windlass made
+    /// Delete the claims, and with them all data, and the namespaces that windlass made and in which nothing else is
     #[arg(long)]
     pub purge_data: bool,
+    /// With --purge-data: also what others may use or have put there: kinds (CRDs) and namespaces of charts, and
+    /// namespaces that windlass made and in which others have put something; the plan names it
+    #[arg(long, requires = "purge_data")]
+    pub purge_shared: bool,
     /// With --purge-data and without a terminal: the name of the context, as confirmation
     #[arg(long, value_name = "CONTEXT", requires = "purge_data")]
     pub confirm: Option<String>,

@@ -10,11 +10,11 @@ use super::diff::{self, PlanWithDiff};
 use super::exit::{Exit, Failed};
 use super::install_target::{InstallTarget, unobserved};
 use super::output::Output;
-use super::run::{self, PreparedRun, RunRequest, needs_helm};
+use super::run::{self, PreparedRun, RunRequest, needs_helm, reason_not_to_move};
 use super::{preflight, session};
 use crate::cli::{Global, InstallArgs, PlanArgs};
 use crate::driver::kube::Cluster;
-use crate::plan::{self, downgrades};
+use crate::plan::{self, downgrades, moved};
 use crate::render::{diff_table, plan_table, target};
 
 /// `windlass plan`.
@@ -40,6 +40,9 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
     }
     for text in observed.releases.values().flat_map(|release| super::status::unread(&release.state)) {
         output.remark(&format!("warning: {text}"));
+    }
+    for moved in moved(&target.resolved, observed.state.as_ref()) {
+        output.remark(&format!("warning: `windlass install` refuses this: {moved}"));
     }
     for downgrade in downgrades(&target.resolved, observed.state.as_ref()) {
         output.remark(&format!("warning: {downgrade}: `windlass install` refuses that without --allow-downgrade"));
@@ -92,6 +95,9 @@ impl RunRequest for InstallRequest<'_> {
             Ok(observed) => observed,
             Err(error) => return Err(preflight::instead(error, target, self.global, self.waive, self.output).await),
         };
+        if let Some(why) = reason_not_to_move(&moved(&target.resolved, observed.state.as_ref())) {
+            return Err(Failed::text(Exit::Refused, why));
+        }
         let plan = plan::plan(&target.resolved, &observed, self.verify);
         let mut prepared = PreparedRun::new(plan, (target.tunnels.clone(), target.hdfs.clone()), None);
         if !self.allow_downgrade {

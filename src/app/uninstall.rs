@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::ask::confirm;
+use super::ask::{confirm, is_yes};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
@@ -10,13 +10,18 @@ use super::session;
 use crate::cli::{Global, UninstallArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::plan;
+use crate::observe::remains;
+use crate::plan::{self, Plan, Removal, left_for_others};
 use crate::render::target;
 
 /// Removes what is installed, in reverse.
 pub(super) async fn uninstall(global: &Global, args: &UninstallArgs, output: &Output) -> Result<Exit, Failed> {
     let cluster = session::connect(global).await?;
-    run::run(&UninstallRequest { cluster, global, args, output }, global, output).await
+    let mut request = UninstallRequest { cluster, global, args, output, shared: args.purge_shared };
+    if args.purge_data && !args.purge_shared && !output.json {
+        request.shared = request.ask_for_others().await?;
+    }
+    run::run(&request, global, output).await
 }
 
 /// What is to go.
@@ -25,6 +30,8 @@ struct UninstallRequest<'a> {
     global: &'a Global,
     args: &'a UninstallArgs,
     output: &'a Output,
+    /// What others may use or have put into namespaces of ours goes, too.
+    shared: bool,
 }
 
 impl RunRequest for UninstallRequest<'_> {
@@ -35,9 +42,7 @@ impl RunRequest for UninstallRequest<'_> {
     }
 
     async fn prepare(&self) -> Result<PreparedRun, Failed> {
-        let state = state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
-        let (chosen, purge) = (self.args.components.as_deref(), self.args.purge_data);
-        let plan = plan::uninstall(&state, chosen, purge).or_exit(Exit::Refused)?;
+        let plan = self.plan().await?;
         let helm = match plan.has_work() {
             true => Some(session::helm(self.global, &self.cluster).await?),
             false => None,
@@ -58,13 +63,42 @@ impl RunRequest for UninstallRequest<'_> {
 
     fn done(&self) {
         if !self.args.purge_data {
-            let text = "volumes, their namespaces and the record of both were kept; installing again finds the data";
+            let text = "data, its namespaces and the record of both were kept; installing again finds the data";
             self.output.remark(text);
         }
     }
 }
 
 impl UninstallRequest<'_> {
+    /// What there is to remove, and how.
+    async fn plan(&self) -> Result<Plan, Failed> {
+        let state = state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
+        let remains = remains(&self.cluster, &state, self.args.purge_data).await.or_exit(Exit::Unusable)?;
+        let chosen = self.args.components.as_deref();
+        let removal = Removal { chosen, purge: self.args.purge_data, shared: self.shared };
+        plan::uninstall(&state, &remains, removal).or_exit(Exit::Refused)
+    }
+
+    /// Says what a purge leaves because of others, and asks at a terminal whether that is to go as well.
+    async fn ask_for_others(&self) -> Result<bool, Failed> {
+        let left = left_for_others(&self.plan().await?);
+        if left.is_empty() {
+            return Ok(false);
+        }
+        if !self.output.can_ask() || self.global.yes {
+            for left in left {
+                self.output.remark(&format!("{left} (--purge-shared deletes it)"));
+            }
+            return Ok(false);
+        }
+        let question = format!(
+            "\nothers have a part in this, so it stays:\n  {}\ndelete it in {} as well? [y/N] ",
+            left.join("\n  "),
+            target(self.cluster.info())
+        );
+        Ok(is_yes(&self.output.ask(&question)?))
+    }
+
     /// Deleting data wants more than a yes: the context's name, typed or given by --confirm.
     async fn confirm_purge(&self, stop: &CancellationToken) -> Result<(), Failed> {
         let context = &self.cluster.info().context;

@@ -24,7 +24,7 @@ fn action(id: &str, needs: &[&str]) -> Action {
         retries: 0,
         register: None,
         verify: false,
-        step: Step::RemoveNamespace { name: id.into() },
+        step: Step::RemoveSecret { namespace: id.into(), name: id.into() },
     }
 }
 

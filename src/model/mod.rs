@@ -20,7 +20,9 @@ pub mod yaml;
 
 pub use chart::{ChartFiles, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
-pub use names::{CHART_DIGEST, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, is_selector};
+pub use names::{
+    CHART_DIGEST, MANAGED_BY, MANAGER, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, is_selector,
+};
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};
 pub use redact::{Redactor, redact};

@@ -64,6 +64,12 @@ pub fn is_selector(text: &str) -> bool {
 /// Annotation of Chart.yaml with the digest of the chart, so that a release says which chart it was made from.
 pub const CHART_DIGEST: &str = "windlass.dev/chart-digest";
 
+/// The label of what somebody looks after ...
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// ... and who looks after what is ours.
+pub const MANAGER: &str = "windlass";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::{Drift, Finding, ReleaseKey, ReleaseState};
+use super::cluster::{Drift, Finding, ObjectRef, ReleaseKey, ReleaseState};
+use super::data::DataPlaces;
 use super::state::InstallState;
 
 /// The answers to all that was asked.
@@ -79,4 +80,147 @@ pub enum Folder {
     Mode(u16),
     /// A file is in its place.
     IsFile,
+}
+
+/// What an uninstall has to know of what is there.
+#[derive(Debug, Clone, Default)]
+pub struct Remains {
+    /// The releases that Helm knows.
+    pub releases: BTreeMap<ReleaseKey, ReleaseRemains>,
+    /// The claims of the namespaces that are looked at.
+    pub claims: BTreeSet<(String, String)>,
+    /// Of each release the claims that carry its label: all that tells whose they are where nothing else was noted.
+    pub labelled: BTreeMap<ReleaseKey, BTreeSet<String>>,
+    /// What a component's software made by itself: kind, namespace and selector to names.
+    pub selected: BTreeMap<(String, String, String), BTreeSet<String>>,
+    /// Those of the namespaces that windlass made that are there still, and are the same ones.
+    pub namespaces: BTreeMap<String, NamespaceRemains>,
+}
+
+/// What a release has.
+#[derive(Debug, Clone, Default)]
+pub struct ReleaseRemains {
+    /// Where it keeps data.
+    pub data: DataPlaces,
+    /// What `helm uninstall` would take along although it holds more than itself.
+    pub taken: Vec<ObjectRef>,
+    /// What of it cannot be read, in words.
+    pub unread: Vec<String>,
+}
+
+/// What a namespace of ours has.
+#[derive(Debug, Clone, Default)]
+pub struct NamespaceRemains {
+    /// What others put there.
+    pub others: Vec<String>,
+}
+
+/// An object of a namespace, by what its metadata says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Which.
+    pub object: ObjectRef,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Another object owns it, and it goes with that.
+    pub owned: bool,
+    /// It is being deleted.
+    pub deleting: bool,
+}
+
+impl Content {
+    /// Whether it is neither the platform's nor made by the cluster itself. `releases` are the names of our releases in
+    /// its namespace, and `ours` knows the claims and leftovers of our components.
+    #[must_use]
+    pub fn is_of_others(&self, releases: &BTreeSet<String>, ours: impl Fn(&ObjectRef) -> bool) -> bool {
+        let label = |name: &str| self.labels.get(name).map(String::as_str);
+        let release = |name: Option<&String>| name.is_some_and(|name| releases.contains(name));
+        let of_release = release(self.annotations.get("meta.helm.sh/release-name"))
+            || release(self.labels.get("app.kubernetes.io/instance"))
+            || (label("owner") == Some("helm") && release(self.labels.get("name")));
+        // A claim's label is anybody's word: it counts only where nothing better is known, which `ours` decides.
+        let of_release = of_release && self.object.kind != "PersistentVolumeClaim";
+        let of_cluster = self.annotations.contains_key("kubernetes.io/service-account.name")
+            || (self.object.kind == "ConfigMap"
+                && matches!(
+                    self.object.name.as_str(),
+                    "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert"
+                ));
+        let of_windlass = label("app.kubernetes.io/managed-by") == Some("windlass");
+        !(self.owned || self.deleting || of_release || of_cluster || of_windlass || ours(&self.object))
+    }
+}
+
+/// What was found in a namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The objects.
+    pub objects: Vec<Content>,
+    /// What could not be listed, in words.
+    pub unseen: Vec<String>,
+}
+
+impl Contents {
+    /// What others put there, in words; what could not be seen counts. For `releases` and `ours` see
+    /// [`Content::is_of_others`].
+    #[must_use]
+    pub fn others(&self, releases: &BTreeSet<String>, ours: impl Fn(&ObjectRef) -> bool) -> Vec<String> {
+        let others = self.objects.iter().filter(|content| content.is_of_others(releases, &ours));
+        let mut others: Vec<String> = others.map(|content| content.object.to_string()).collect();
+        others.sort();
+        others.dedup();
+        others.extend(self.unseen.iter().cloned());
+        others
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(kind: &str, name: &str, labels: &[(&str, &str)]) -> Content {
+        Content {
+            object: ObjectRef::namespaced("v1", kind, "ns", name),
+            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            annotations: BTreeMap::new(),
+            owned: false,
+            deleting: false,
+        }
+    }
+
+    #[test]
+    fn what_others_put_into_a_namespace_is_told_from_ours() {
+        let ours = [("app.kubernetes.io/instance", "my-livy")];
+        let mut annotated = content("Service", "annotated", &[]);
+        annotated.annotations.insert("meta.helm.sh/release-name".into(), "my-livy".into());
+        let objects = vec![
+            content("Deployment", "my-livy", &ours),
+            annotated,
+            content("Secret", "sh.helm.release.v1.my-livy.v1", &[("owner", "helm"), ("name", "my-livy")]),
+            content("Secret", "sh.helm.release.v1.theirs.v1", &[("owner", "helm"), ("name", "theirs")]),
+            content("Secret", "registry", &[("app.kubernetes.io/managed-by", "windlass")]),
+            content("ConfigMap", "kube-root-ca.crt", &[]),
+            content("ConfigMap", "theirs", &[("app.kubernetes.io/instance", "another")]),
+            Content { owned: true, ..content("Pod", "of-something", &[]) },
+            Content { deleting: true, ..content("Pod", "going", &[]) },
+            content("Pod", "driver", &[("spark-role", "driver")]),
+            // A claim that carries our label, but is none that our charts make.
+            content("PersistentVolumeClaim", "backup", &ours),
+            content("PersistentVolumeClaim", "data-0", &[]),
+        ];
+        let contents = Contents { objects, unseen: vec!["Things, which may not be listed".into()] };
+        let known = |object: &ObjectRef| matches!(object.name.as_str(), "driver" | "data-0");
+        let others = contents.others(&["my-livy".to_owned()].into(), known);
+        assert_eq!(
+            others,
+            [
+                "ConfigMap ns/theirs",
+                "PersistentVolumeClaim ns/backup",
+                "Secret ns/sh.helm.release.v1.theirs.v1",
+                "Things, which may not be listed"
+            ]
+        );
+    }
 }

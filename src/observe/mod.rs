@@ -1,6 +1,7 @@
 //! Asks the drivers what is there, as far as the plan must know. Changes nothing.
 
 mod hdfs;
+mod remains;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::driver::webhdfs::Hdfs;
 use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
 use crate::model::{PULL_SECRET, SecretRef, silent};
+
+pub use self::remains::remains;
 
 /// How long a release that is not ready may take to show it. One that is ready shows it at once.
 const LOOK: Duration = Duration::from_secs(3);

@@ -369,7 +369,7 @@ const fn limits(step: &Step) -> (Duration, u32) {
         // A release that a Helm out of sight works on is waited for that long, too.
         Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
         Step::Ready { .. } => (900, 0),
-        Step::PurgeClaims { .. } | Step::RemoveNamespace { .. } => (300, 3),
+        Step::PurgeClaim { .. } | Step::RemoveNamespace { .. } => (300, 3),
         Step::Act { action, .. } => match action {
             ActionKind::HdfsUpload { .. } => (3600, 2),
             ActionKind::HdfsMkdir { .. } | ActionKind::HdfsExists { .. } => (120, 3),

@@ -5,6 +5,7 @@ mod contents;
 mod diff;
 mod downgrade;
 mod fields;
+mod moved;
 mod rollback;
 mod select;
 #[cfg(test)]
@@ -17,7 +18,8 @@ pub use contents::{DIFF_SCHEMA, DiffReport, ObjectDiff, ReleaseDiff, recorded, r
 pub use diff::{same_release, updates};
 pub use downgrade::{Downgrade, downgrades};
 pub use fields::{FieldChange, LineChange, field_changes};
+pub use moved::{Moved, There, moved};
 pub use rollback::{RollbackError, rollback};
 pub use select::{beyond, only, verify_only, without};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
-pub use uninstall::{UninstallError, uninstall};
+pub use uninstall::{Removal, UninstallError, left_for_others, uninstall};

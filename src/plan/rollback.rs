@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn it_goes_back_to_what_was_verified_and_proves_it_again() {
-        let proof = action("livy", "livy/verify-1".into(), "proof".into(), Step::Forget { kept: false });
+        let proof = action("livy", "livy/verify-1".into(), "proof".into(), Step::Forget { kept: None });
         let found = release(4, ReleaseStatus::Deployed, &[2, 3, 4]);
         let plan = rollback("livy", &state(Some(2)), Some(&found), vec![proof]).unwrap();
         let ids: Vec<&str> = plan.actions.iter().map(|action| action.id.as_str()).collect();

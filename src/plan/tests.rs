@@ -5,7 +5,11 @@ use crate::answers::{Answers, Resolved, from_flags, resolve};
 use crate::catalog::load;
 use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
-use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease, ObservedUpload};
+use crate::model::data::DataPlaces;
+use crate::model::observed::{
+    Comparison, Folder, NamespaceRemains, Observed, ObservedHdfs, ObservedRelease, ObservedUpload, ReleaseRemains,
+    Remains,
+};
 use crate::model::state::{ComponentState, InstallState, STATE_SCHEMA, Verified};
 
 fn wanted(flags: &[&str]) -> Resolved {
@@ -175,19 +179,32 @@ fn a_proof_that_failed_is_wanted_again() {
     assert_eq!(changed(&plan(&wanted, &observed, false)), Vec::<&str>::new());
 }
 
+/// A NameNode's claim, and namespaces with nothing else in them.
+fn remains() -> Remains {
+    let mut remains = Remains::default();
+    let series = [("apache-hdfs".to_owned(), "data-my-hdfs-namenode".to_owned())].into();
+    let release = ReleaseRemains { data: DataPlaces { series, ..DataPlaces::default() }, ..ReleaseRemains::default() };
+    remains.releases.insert(ReleaseKey::new("apache-hdfs", "my-hdfs"), release);
+    remains.claims.insert(("apache-hdfs".to_owned(), "data-my-hdfs-namenode-0".to_owned()));
+    remains.namespaces = ["apache-hdfs", "sample"].map(|name| (name.to_owned(), NamespaceRemains::default())).into();
+    remains
+}
+
+fn removal(chosen: Option<&[String]>, purge: bool) -> Removal<'_> {
+    Removal { chosen, purge, shared: false }
+}
+
 #[test]
 fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
     let state = settled(&wanted(&[])).state.unwrap();
-    let error = uninstall(&state, Some(&["hdfs".to_owned()]), false).unwrap_err().to_string();
+    let error = uninstall(&state, &remains(), removal(Some(&["hdfs".to_owned()]), false)).unwrap_err().to_string();
     assert!(error.contains("livy") && error.contains("--components hdfs,"), "{error}");
-    let plan = uninstall(&state, None, false).unwrap();
+    let plan = uninstall(&state, &remains(), removal(None, false)).unwrap();
     let at = |id: &str| plan.actions.iter().position(|action| action.id == id).unwrap();
     assert!(at("livy/uninstall") < at("hdfs/uninstall"));
-    assert!(!plan.actions.iter().any(|action| matches!(action.step, Step::PurgeClaims { .. })));
-    let purge = uninstall(&state, None, true).unwrap();
-    assert!(purge.actions.iter().any(
-        |action| matches!(&action.step, Step::PurgeClaims { key } if *key == ReleaseKey::new("apache-hdfs", "my-hdfs"))
-    ));
+    assert!(!plan.actions.iter().any(|action| matches!(action.step, Step::PurgeClaim { .. })));
+    let purge = uninstall(&state, &remains(), removal(None, true)).unwrap();
+    assert!(purge.get("hdfs/claim-apache-hdfs.data-my-hdfs-namenode-0").is_some());
 }
 
 /// The sample component's plan, and a cluster in which it is installed.
@@ -224,10 +241,15 @@ fn a_secret_stays_with_the_data_and_goes_with_it() {
     let state = observed.state.unwrap();
     let ids = |purge| -> Vec<String> {
         let chosen = ["sample".to_owned()];
-        uninstall(&state, Some(&chosen), purge).unwrap().actions.into_iter().map(|action| action.id).collect()
+        uninstall(&state, &remains(), removal(Some(&chosen), purge))
+            .unwrap()
+            .actions
+            .into_iter()
+            .map(|action| action.id)
+            .collect()
     };
     assert_eq!(ids(false), ["sample/uninstall", "sample/forget"]);
-    assert_eq!(ids(true), ["sample/uninstall", "sample/purge", "sample/secret-my-sample-db-password", "sample/forget"]);
+    assert_eq!(ids(true), ["sample/uninstall", "sample/secret-my-sample-db-password", "sample/forget"]);
 }
 
 #[test]
@@ -256,7 +278,12 @@ fn what_was_only_begun_can_be_taken_away() {
         ..InstallState::default()
     };
     let ids = |state: &InstallState, purge| -> Vec<String> {
-        uninstall(state, None, purge).unwrap().actions.into_iter().map(|action| action.id).collect()
+        uninstall(state, &remains(), removal(None, purge))
+            .unwrap()
+            .actions
+            .into_iter()
+            .map(|action| action.id)
+            .collect()
     };
     assert_eq!(ids(&begun, false), ["hdfs/uninstall", "hdfs/forget"]);
     let purged = ids(&begun, true);
@@ -299,4 +326,36 @@ fn uploads_are_told_apart_by_step_and_done_together_by_folder() {
     let change = |id: &str| plan.get(id).unwrap().change;
     assert_eq!(change("shared-libraries/after-3"), Change::Create);
     assert_eq!(change("shared-libraries/after-2"), Change::Check, "what is remembered of the folder is what both sent");
+}
+
+#[test]
+fn another_place_for_a_release_is_found() {
+    let now = wanted(&["livy.namespace=elsewhere", "spark-history-server.release=my-livy-history"]);
+    let mut state = settled(&wanted(&[])).state.unwrap();
+    assert_eq!(moved(&wanted(&[]), Some(&state)), []);
+    assert_eq!(moved(&now, None), []);
+    let claim = ("apache-livy".to_owned(), "my-livy-state".to_owned());
+    let data = DataPlaces { claims: [claim].into(), ..DataPlaces::default() };
+    state.components.get_mut("livy").unwrap().data = Some(data.clone());
+    let mut found = moved(&now, Some(&state));
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    let ids: Vec<&str> = found.iter().map(|moved| moved.id.as_str()).collect();
+    assert_eq!(ids, ["livy", "spark-history-server"]);
+    let text = found[0].to_string();
+    for part in
+        ["apache-livy/my-livy", "elsewhere/my-livy", "claim apache-livy/my-livy-state", "uninstall --components"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+    // Its data alone is as bad to lose, and so is an install that was only begun.
+    state.forget("livy", Some(&data));
+    let of_livy = |state: &InstallState| moved(&now, Some(state)).into_iter().find(|moved| moved.id == "livy");
+    let kept = of_livy(&state).unwrap();
+    assert_eq!(kept.there, There::Kept);
+    assert!(kept.to_string().contains("my-livy-state"));
+    state.kept.get_mut("livy").unwrap().data = Some(DataPlaces::default());
+    assert_eq!(of_livy(&state), None, "nothing of Livy is left anywhere");
+    let record = state.kept.remove("livy").unwrap().record;
+    state.begun.insert("livy".to_owned(), record);
+    assert_eq!(of_livy(&state).unwrap().there, There::Begun);
 }

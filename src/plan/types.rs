@@ -1,6 +1,6 @@
 //! A plan and its actions. Nothing in it depends on time, run, machine or secret: equal inputs give equal bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::answers::LeftOut;
 use crate::catalog::ActionKind;
-use crate::model::cluster::ReleaseKey;
+use crate::model::cluster::{ObjectRef, ReleaseKey};
+use crate::model::data::DataPlaces;
 use crate::model::state::ComponentRecord;
 use crate::model::{HdfsAccess, SecretRef};
 
@@ -195,6 +196,9 @@ pub enum Step {
         /// Which release.
         #[serde(flatten)]
         key: ReleaseKey,
+        /// What of it Helm is to leave, although the chart would let it go.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        keep: Vec<ObjectRef>,
     },
     /// Removes objects by label.
     RemoveByLabel {
@@ -212,20 +216,28 @@ pub enum Step {
         /// Its name.
         name: String,
     },
-    /// Removes the volumes of a release, and with them its data.
-    PurgeClaims {
-        /// Which release.
-        #[serde(flatten)]
-        key: ReleaseKey,
-    },
-    /// Removes a namespace that windlass made.
-    RemoveNamespace {
+    /// Removes a claim, and with it its data.
+    PurgeClaim {
+        /// Where.
+        namespace: String,
         /// Its name.
         name: String,
     },
+    /// Removes a namespace that windlass made, and forgets it.
+    RemoveNamespace {
+        /// Its name.
+        name: String,
+        /// The releases of ours that are or were in it.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+        releases: BTreeSet<String>,
+        /// What others put there and was agreed to go with it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        others: Vec<String>,
+    },
     /// Forgets a component, or moves it to what was kept.
     Forget {
-        /// Whether its data stays.
-        kept: bool,
+        /// Where its data is that stays.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept: Option<DataPlaces>,
     },
 }

@@ -1,11 +1,23 @@
 //! How to take away what is installed, in reverse, and what stays.
+//!
+//! Two rules hold whatever is chosen: data goes only with a purge, claim by claim, each by its name; and nothing that
+//! belongs to what stays is touched, be that installed or only kept.
 
-use std::collections::BTreeSet;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{action, sort};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
-use crate::model::cluster::ReleaseKey;
-use crate::model::state::{ComponentState, InstallState};
+use crate::model::STATE_NAMESPACE;
+use crate::model::cluster::{ObjectRef, ReleaseKey};
+use crate::model::data::DataPlaces;
+use crate::model::observed::Remains;
+use crate::model::state::{ComponentRecord, InstallState};
+
+/// How many things that stay are named one by one.
+const NAMED: usize = 8;
 
 /// Why nothing is uninstalled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +25,9 @@ pub enum UninstallError {
     /// A component is not installed.
     #[error("`{0}` is not installed; `windlass status` shows what is")]
     NotInstalled(String),
+    /// Only its data is there.
+    #[error("`{0}` is not installed; its data was kept, and --purge-data deletes that")]
+    OnlyKept(String),
     /// Others need it.
     #[error("{id} is required by {}; uninstall those too: --components {id},{}", .by.join(", "), .by.join(","))]
     Required {
@@ -23,166 +38,478 @@ pub enum UninstallError {
     },
 }
 
-/// The plan that removes `chosen`, or everything. With `purge` the data goes too.
+/// What is to be taken away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Removal<'a> {
+    /// The components; all of them without.
+    pub chosen: Option<&'a [String]>,
+    /// Their data, too.
+    pub purge: bool,
+    /// With the data also what others may use or have put there: kinds and namespaces.
+    pub shared: bool,
+}
+
+/// The plan that removes what is chosen, or everything.
 ///
 /// # Errors
 /// A chosen component is not installed, or one that stays needs it.
-pub fn uninstall(state: &InstallState, chosen: Option<&[String]>, purge: bool) -> Result<Plan, UninstallError> {
+pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) -> Result<Plan, UninstallError> {
     let state = &state.clone().with_begun();
-    let going: BTreeSet<String> = match chosen {
-        None => state.components.keys().cloned().collect(),
-        Some(ids) => ids.iter().cloned().collect(),
+    let going = going(state, removal)?;
+    let purged =
+        state.kept.keys().filter(|id| removal.purge && removal.chosen.is_none_or(|chosen| chosen.contains(id)));
+    let purged: BTreeSet<String> = purged.cloned().collect();
+    let mut builder = Builder {
+        stays: Stays::new(state, remains, &going, &purged, removal.purge),
+        state,
+        remains,
+        going,
+        removal,
+        actions: Vec::new(),
+        forgets: Vec::new(),
+        planned: BTreeSet::new(),
     };
-    for id in &going {
-        if !state.components.contains_key(id) {
-            return Err(UninstallError::NotInstalled(id.clone()));
-        }
-        let by: Vec<String> = state
-            .components
-            .iter()
-            .filter(|(other, component)| !going.contains(*other) && component.record.requires.contains(id))
-            .map(|(other, _)| other.clone())
-            .collect();
-        if !by.is_empty() {
-            return Err(UninstallError::Required { id: id.clone(), by });
-        }
+    for id in builder.going.clone() {
+        builder.component(&id);
     }
-    let mut actions = Vec::new();
-    for (id, component) in state.components.iter().filter(|(id, _)| going.contains(*id)) {
-        remove(state, &going, id, component, purge, &mut actions);
+    for id in purged.difference(&builder.going.clone()) {
+        builder.kept(id);
     }
-    if purge {
-        purge_kept(state, chosen.is_none(), &mut actions);
-    }
-    namespaces(state, &going, (purge, chosen.is_none()), &mut actions);
+    builder.namespaces(&purged);
+    let mut actions = builder.actions;
     sort(&mut actions);
     Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions })
 }
 
-fn remove(
-    state: &InstallState,
-    going: &BTreeSet<String>,
-    id: &str,
-    component: &ComponentState,
-    purge: bool,
-    actions: &mut Vec<Action>,
-) {
-    // Whoever needs this component goes first.
-    let mut chain: Vec<String> = state
-        .components
-        .iter()
-        .filter(|(other, component)| going.contains(*other) && component.record.requires.contains(id))
-        .map(|(other, _)| format!("{other}/forget"))
-        .collect();
-    let mut push = |name: String, title: String, needs: Vec<String>, step: Step| {
-        actions.push(Action { change: Change::Delete, needs, ..action(id, name.clone(), title, step) });
-        vec![name]
-    };
-    if let Some(key) = &component.record.release {
-        let title = format!("uninstall release {} in {}", key.name, key.namespace);
-        chain = push(format!("{id}/uninstall"), title, chain, Step::Uninstall { key: key.clone() });
-        for (index, (kind, selector)) in component.record.leftovers.iter().enumerate() {
-            let title = format!("remove {kind}s with {selector} in {}", key.namespace);
-            let step = Step::RemoveByLabel {
-                namespace: key.namespace.clone(),
-                kind: kind.clone(),
-                selector: selector.clone(),
-            };
-            chain = push(format!("{id}/leftover-{}", index + 1), title, chain, step);
-        }
-        if purge {
-            let title = format!("delete the volumes of {} and their data", key.name);
-            chain = push(format!("{id}/purge"), title, chain, Step::PurgeClaims { key: key.clone() });
-            for (name, title, step) in filled(key, &component.record.secrets) {
-                chain = push(format!("{id}/{name}"), title, chain, step);
+fn going(state: &InstallState, removal: Removal<'_>) -> Result<BTreeSet<String>, UninstallError> {
+    let mut going = BTreeSet::new();
+    match removal.chosen {
+        None => going.extend(state.components.keys().cloned()),
+        Some(ids) => {
+            for id in ids {
+                match (state.components.contains_key(id), state.kept.contains_key(id)) {
+                    (true, _) => drop(going.insert(id.clone())),
+                    (false, true) if removal.purge => {}
+                    (false, true) => return Err(UninstallError::OnlyKept(id.clone())),
+                    (false, false) => return Err(UninstallError::NotInstalled(id.clone())),
+                }
             }
         }
     }
-    push(format!("{id}/forget"), format!("forget {}", component.record.title), chain, Step::Forget { kept: !purge });
+    for id in &going {
+        let needs = state.components.iter().filter(|(_, component)| component.record.requires.contains(id));
+        let by: Vec<String> = needs.map(|(other, _)| other.clone()).filter(|other| !going.contains(other)).collect();
+        if !by.is_empty() {
+            return Err(UninstallError::Required { id: id.clone(), by });
+        }
+    }
+    Ok(going)
 }
 
-/// Data of components that were uninstalled earlier goes with a purge of everything.
-fn purge_kept(state: &InstallState, everything: bool, actions: &mut Vec<Action>) {
-    for (id, kept) in state.kept.iter().filter(|(id, _)| everything && !state.components.contains_key(*id)) {
-        let record = &kept.record;
-        let Some(key) = &record.release else { continue };
-        let title = format!("delete the volumes of {} and their data", key.name);
-        let mut name = format!("{id}/purge");
-        actions.push(Action {
-            change: Change::Delete,
-            ..action(id, name.clone(), title, Step::PurgeClaims { key: key.clone() })
-        });
-        for (secret, title, step) in filled(key, &record.secrets) {
-            let needs = vec![std::mem::replace(&mut name, format!("{id}/{secret}"))];
-            actions.push(Action { change: Change::Delete, needs, ..action(id, name.clone(), title, step) });
+/// What a purge leaves since others have a part in it, in words.
+#[must_use]
+pub fn left_for_others(plan: &Plan) -> Vec<String> {
+    let mut left = Vec::new();
+    for action in &plan.actions {
+        match &action.step {
+            Step::RemoveNamespace { name, others, .. } if action.change == Change::Nothing => {
+                left.push(format!("namespace {name} with {}", others.join(", ")));
+            }
+            Step::Uninstall { keep, .. } => {
+                let shared = keep.iter().filter(|object| is_shared(object));
+                left.extend(shared.map(|object| format!("{object} with all that is of it or in it")));
+            }
+            _ => {}
         }
-        actions.push(Action {
-            change: Change::Delete,
-            needs: vec![name],
-            ..action(id, format!("{id}/forget"), format!("forget {}", record.title), Step::Forget { kept: false })
-        });
+    }
+    left
+}
+
+/// Whether others may have made things of it, or in it.
+fn is_shared(object: &ObjectRef) -> bool {
+    matches!(object.kind.as_str(), "CustomResourceDefinition" | "Namespace")
+}
+
+/// A thing of a namespace: the namespace and its name.
+type Place = (String, String);
+
+/// What must not be touched.
+#[derive(Default)]
+struct Stays {
+    /// Where anything that stays is, or its data.
+    namespaces: BTreeSet<String>,
+    /// Where anything is installed that stays.
+    inhabited: BTreeSet<String>,
+    secrets: BTreeSet<Place>,
+    data: DataPlaces,
+    claims: BTreeSet<Place>,
+}
+
+impl Stays {
+    fn new(
+        state: &InstallState,
+        remains: &Remains,
+        going: &BTreeSet<String>,
+        purged: &BTreeSet<String>,
+        purge: bool,
+    ) -> Self {
+        let mut stays = Self::default();
+        for (id, component) in &state.components {
+            let goes = going.contains(id);
+            if goes && purge {
+                continue;
+            }
+            stays.take(&component.record, component.data.as_ref(), remains);
+            if let (Some(key), false) = (&component.record.release, goes) {
+                stays.inhabited.insert(key.namespace.clone());
+                let pull = component.record.pull_secret.iter();
+                stays.secrets.extend(pull.map(|name| (key.namespace.clone(), name.clone())));
+            }
+        }
+        for (_, kept) in state.kept.iter().filter(|(id, _)| !purged.contains(*id)) {
+            stays.take(&kept.record, kept.data.as_ref(), remains);
+            if let Some(key) = &kept.record.release {
+                let pull = kept.record.pull_secret.iter();
+                stays.secrets.extend(pull.map(|name| (key.namespace.clone(), name.clone())));
+            }
+        }
+        stays
+    }
+
+    /// A record's namespace, Secrets and claims.
+    fn take(&mut self, record: &ComponentRecord, data: Option<&DataPlaces>, remains: &Remains) {
+        let (places, claims) = places(record, &[data], remains);
+        self.namespaces.extend(places.namespaces().cloned());
+        self.data.extend(&places);
+        self.claims.extend(claims);
+        let Some(key) = &record.release else { return };
+        self.namespaces.insert(key.namespace.clone());
+        self.secrets.extend(record.secrets.iter().map(|name| (key.namespace.clone(), name.clone())));
+        for (kind, selector) in &record.leftovers {
+            let selected = remains.selected.get(&(kind.clone(), key.namespace.clone(), selector.clone()));
+            let selected = selected.into_iter().flatten().map(|name| (key.namespace.clone(), name.clone()));
+            match kind.as_str() {
+                "PersistentVolumeClaim" => self.claims.extend(selected),
+                "Secret" => self.secrets.extend(selected),
+                _ => {}
+            }
+        }
+    }
+
+    fn holds_claim(&self, claim: &Place) -> bool {
+        self.claims.contains(claim) || self.data.holds(claim)
     }
 }
 
-/// The end of the id, the title and the step by which each of a component's Secrets goes.
-fn filled<'a>(
-    key: &'a ReleaseKey,
-    names: &'a BTreeSet<String>,
-) -> impl Iterator<Item = (String, String, Step)> + use<'a> {
-    names.iter().map(|name| {
-        let title = format!("remove Secret {name} from {}", key.namespace);
-        let step = Step::RemoveSecret { namespace: key.namespace.clone(), name: name.clone() };
-        (format!("secret-{name}"), title, step)
-    })
+/// Where a component's data is, as far as that is known, and claims that only a label tells of.
+fn places(record: &ComponentRecord, known: &[Option<&DataPlaces>], remains: &Remains) -> (DataPlaces, BTreeSet<Place>) {
+    let mut places = DataPlaces::default();
+    for data in known.iter().flatten() {
+        places.extend(data);
+    }
+    let Some(key) = &record.release else { return (places, BTreeSet::new()) };
+    let rendered = remains.releases.get(key);
+    if let Some(rendered) = rendered {
+        places.extend(&rendered.data);
+    }
+    // Until format 2 nothing was noted, and Helm has forgotten what was uninstalled.
+    let labelled =
+        if rendered.is_none() && known.iter().any(Option::is_none) { remains.labelled.get(key) } else { None };
+    let labelled = labelled.into_iter().flatten().map(|name| (key.namespace.clone(), name.clone()));
+    (places, labelled.collect())
 }
 
-/// Pull Secrets go when nobody in the namespace is left; namespaces that we made go with the data.
-fn namespaces(
-    state: &InstallState,
-    going: &BTreeSet<String>,
-    (purge, everything): (bool, bool),
-    actions: &mut Vec<Action>,
-) {
-    let all = state.components.iter().map(|(id, component)| (id, &component.record));
-    let places = |stays: bool| -> BTreeSet<(String, Option<String>)> {
-        let kept = state.kept.iter().filter(|_| purge && !stays).map(|(id, kept)| (id, &kept.record));
-        all.clone()
-            .filter(|(id, _)| going.contains(*id) != stays)
-            .chain(kept)
-            .filter_map(|(_, record)| Some((record.release.as_ref()?.namespace.clone(), record.pull_secret.clone())))
-            .collect()
-    };
-    let staying: BTreeSet<String> = places(true).into_iter().map(|(namespace, _)| namespace).collect();
-    let forgets: Vec<String> =
-        actions.iter().filter(|action| action.id.ends_with("/forget")).map(|action| action.id.clone()).collect();
-    // Those that were made for what was never begun, too.
-    let empty = state.namespaces.keys().filter(|_| purge && everything).map(|name| (name.clone(), None));
-    let mut leaving = places(false);
-    let known: BTreeSet<String> = leaving.iter().map(|(namespace, _)| namespace.clone()).collect();
-    leaving.extend(empty.filter(|(namespace, _)| !known.contains(namespace)));
-    for (namespace, secret) in leaving {
-        if staying.contains(&namespace) {
-            continue;
+struct Builder<'a> {
+    state: &'a InstallState,
+    remains: &'a Remains,
+    removal: Removal<'a>,
+    going: BTreeSet<String>,
+    stays: Stays,
+    actions: Vec<Action>,
+    /// The last step of each component.
+    forgets: Vec<String>,
+    /// Claims and Secrets that a step removes already.
+    planned: BTreeSet<(&'static str, Place)>,
+}
+
+impl Builder<'_> {
+    /// A step that deletes; gives what the next one needs.
+    fn push(
+        &mut self,
+        component: &str,
+        id: String,
+        title: String,
+        why: Vec<String>,
+        needs: Vec<String>,
+        step: Step,
+    ) -> Vec<String> {
+        self.actions.push(Action { change: Change::Delete, why, needs, ..action(component, id.clone(), title, step) });
+        vec![id]
+    }
+
+    fn component(&mut self, id: &str) {
+        let (state, remains) = (self.state, self.remains);
+        let Some(component) = state.components.get(id) else { return };
+        let record = &component.record;
+        // Whoever needs this component goes first.
+        let needing = state
+            .components
+            .iter()
+            .filter(|(other, component)| self.going.contains(*other) && component.record.requires.contains(id));
+        let mut chain: Vec<String> = needing.map(|(other, _)| format!("{other}/forget")).collect();
+        let kept = state.kept.get(id);
+        let mut known = vec![component.data.as_ref()];
+        known.extend(kept.map(|kept| kept.data.as_ref()));
+        let (mut places, labelled) = places(record, &known, remains);
+        if let Some(key) = &record.release {
+            let title = format!("uninstall release {} in {}", key.name, key.namespace);
+            let (keep, why) = self.left_by_helm(key);
+            let step = Step::Uninstall { key: key.clone(), keep };
+            chain = self.push(id, format!("{id}/uninstall"), title, why, chain, step);
+            chain = self.leftovers(id, record, key, chain);
         }
-        let mut chain = forgets.clone();
-        if let Some(name) = secret {
-            let id = format!("pull-secret/{namespace}");
-            let step = Step::RemoveSecret { namespace: namespace.clone(), name };
-            let title = format!("remove registry credentials from {namespace}");
-            actions.push(Action {
-                change: Change::Delete,
-                needs: chain,
-                ..action("platform", id.clone(), title, step)
-            });
-            chain = vec![id];
+        if self.removal.purge {
+            let claims = self.claims(&places, &labelled, [record].into_iter().chain(kept.map(|kept| &kept.record)));
+            chain = self.purge(id, claims, chain);
+            for record in [Some(record), kept.map(|kept| &kept.record)].into_iter().flatten() {
+                chain = self.secrets(id, record, chain);
+            }
         }
-        if purge && state.namespaces.contains_key(&namespace) {
-            let step = Step::RemoveNamespace { name: namespace.clone() };
-            actions.push(Action {
-                change: Change::Delete,
-                needs: chain,
-                ..action("platform", format!("namespace/{namespace}"), format!("remove namespace {namespace}"), step)
-            });
+        places.claims.extend(labelled);
+        self.forget(id, record, places, chain);
+    }
+
+    /// Data of a component that was uninstalled earlier.
+    fn kept(&mut self, id: &str) {
+        let Some(kept) = self.state.kept.get(id) else { return };
+        let (places, labelled) = places(&kept.record, &[kept.data.as_ref()], self.remains);
+        let claims = self.claims(&places, &labelled, [&kept.record]);
+        let chain = self.purge(id, claims, Vec::new());
+        let chain = self.secrets(id, &kept.record, chain);
+        self.forget(id, &kept.record, places, chain);
+    }
+
+    /// What Helm is to leave of a release, and what is said of it.
+    fn left_by_helm(&self, key: &ReleaseKey) -> (Vec<ObjectRef>, Vec<String>) {
+        let (mut keep, mut why) = (Vec::new(), Vec::new());
+        let shared = self.removal.purge && self.removal.shared;
+        for object in self.remains.releases.get(key).into_iter().flat_map(|release| &release.taken) {
+            let leave = match object.kind.as_str() {
+                "CustomResourceDefinition" => !shared,
+                "Namespace" => {
+                    !shared || self.stays.namespaces.contains(&object.name) || object.name == STATE_NAMESPACE
+                }
+                "PersistentVolume" => !self.removal.purge,
+                // With a purge each claim has a step of its own.
+                _ => true,
+            };
+            if !leave {
+                continue;
+            }
+            keep.push(object.clone());
+            match object.kind.as_str() {
+                _ if is_shared(object) => {
+                    why.push(format!(
+                        "{object} stays, with what others made of it or in it (--purge-shared deletes it)"
+                    ));
+                }
+                _ if self.removal.purge => {}
+                "StatefulSet" => why.push(format!("{object} is told to leave its claims: the chart would delete them")),
+                _ => why.push(format!("{object} stays: the chart would delete it")),
+            }
         }
+        let unread = self.remains.releases.get(key).into_iter().flat_map(|release| &release.unread);
+        why.extend(unread.map(|unread| format!("{unread}: Helm deletes it, if Helm can")));
+        (keep, why)
+    }
+
+    /// What the software made by itself. Claims hold data: they go with that, by name. So do Secrets, of which another
+    /// component may have one that is selected, too.
+    fn leftovers(
+        &mut self,
+        id: &str,
+        record: &ComponentRecord,
+        key: &ReleaseKey,
+        mut chain: Vec<String>,
+    ) -> Vec<String> {
+        for (index, (kind, selector)) in record.leftovers.iter().enumerate() {
+            match kind.as_str() {
+                "PersistentVolumeClaim" => {}
+                "Secret" => {
+                    let selected = self.remains.selected.get(&(kind.clone(), key.namespace.clone(), selector.clone()));
+                    let names: Vec<String> = selected.into_iter().flatten().cloned().collect();
+                    for name in names {
+                        chain = self.secret(id, key, (key.namespace.clone(), name), chain);
+                    }
+                }
+                _ => {
+                    let title = format!("remove {kind}s with {selector} in {}", key.namespace);
+                    let (namespace, kind, selector) = (key.namespace.clone(), kind.clone(), selector.clone());
+                    let step = Step::RemoveByLabel { namespace, kind, selector };
+                    chain = self.push(id, format!("{id}/leftover-{}", index + 1), title, Vec::new(), chain, step);
+                }
+            }
+        }
+        chain
+    }
+
+    /// The claims that are there and hold a component's data, and nobody else's.
+    fn claims<'r>(
+        &self,
+        places: &DataPlaces,
+        labelled: &BTreeSet<Place>,
+        records: impl IntoIterator<Item = &'r ComponentRecord>,
+    ) -> Vec<Place> {
+        let mut found: BTreeSet<Place> =
+            self.remains.claims.iter().filter(|claim| places.holds(claim)).cloned().collect();
+        found.extend(labelled.iter().cloned());
+        for record in records {
+            let Some(key) = &record.release else { continue };
+            for (kind, selector) in record.leftovers.iter().filter(|(kind, _)| kind == "PersistentVolumeClaim") {
+                let selected = self.remains.selected.get(&(kind.clone(), key.namespace.clone(), selector.clone()));
+                found.extend(selected.into_iter().flatten().map(|name| (key.namespace.clone(), name.clone())));
+            }
+        }
+        found.into_iter().filter(|claim| !self.stays.holds_claim(claim)).collect()
+    }
+
+    fn purge(&mut self, id: &str, claims: Vec<Place>, mut chain: Vec<String>) -> Vec<String> {
+        for claim in claims {
+            if !self.planned.insert(("claim", claim.clone())) {
+                continue;
+            }
+            let (namespace, name) = claim;
+            let title = format!("delete claim {name} in {namespace} and its data");
+            let step = Step::PurgeClaim { namespace: namespace.clone(), name: name.clone() };
+            // Which no namespace's name contains.
+            chain = self.push(id, format!("{id}/claim-{namespace}.{name}"), title, Vec::new(), chain, step);
+        }
+        chain
+    }
+
+    fn secrets(&mut self, id: &str, record: &ComponentRecord, mut chain: Vec<String>) -> Vec<String> {
+        let Some(key) = &record.release else { return chain };
+        for name in &record.secrets {
+            chain = self.secret(id, key, (key.namespace.clone(), name.clone()), chain);
+        }
+        chain
+    }
+
+    fn secret(&mut self, id: &str, home: &ReleaseKey, secret: Place, chain: Vec<String>) -> Vec<String> {
+        if self.stays.secrets.contains(&secret) || !self.planned.insert(("secret", secret.clone())) {
+            return chain;
+        }
+        let (namespace, name) = secret;
+        let own = self.state.components.get(id).and_then(|component| component.record.release.as_ref());
+        let named = match own.is_none_or(|own| own.namespace == home.namespace) {
+            true => format!("{id}/secret-{name}"),
+            false => format!("{id}/secret-{namespace}.{name}"),
+        };
+        let title = format!("remove Secret {name} from {namespace}");
+        self.push(id, named, title, Vec::new(), chain, Step::RemoveSecret { namespace, name })
+    }
+
+    fn forget(&mut self, id: &str, record: &ComponentRecord, places: DataPlaces, chain: Vec<String>) {
+        let purge = self.removal.purge;
+        let folders = places.folders.iter();
+        let mut why: Vec<String> = folders
+            .map(|folder| {
+                format!("folder {folder} stays on the nodes with what is in it; only there can it be removed")
+            })
+            .collect();
+        if !purge {
+            let held = self.remains.claims.iter().filter(|claim| places.holds(claim));
+            let claims = held.map(|(namespace, name)| format!("claim {namespace}/{name} stays"));
+            let own = record.release.iter().flat_map(|key| record.secrets.iter().map(move |name| (key, name)));
+            why.extend(claims.chain(own.map(|(key, name)| format!("Secret {}/{name} stays", key.namespace))));
+        }
+        let more = why.len().saturating_sub(NAMED);
+        why.truncate(NAMED);
+        if more > 0 {
+            why.push(format!("{more} more stay"));
+        }
+        let step = Step::Forget { kept: (!purge).then_some(places) };
+        let forgot = self.push(id, format!("{id}/forget"), format!("forget {}", record.title), why, chain, step);
+        self.forgets.extend(forgot);
+    }
+
+    /// Pull Secrets go when nobody in the namespace is left; namespaces that we made go with the data.
+    fn namespaces(&mut self, purged: &BTreeSet<String>) {
+        let installed = self.state.components.iter().filter(|(id, _)| self.going.contains(*id));
+        let records = installed.map(|(_, component)| &component.record);
+        let kept = self.state.kept.iter().filter(|(id, _)| purged.contains(*id)).map(|(_, kept)| &kept.record);
+        let mut leaving: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for record in records.chain(kept) {
+            if let Some(key) = &record.release {
+                leaving.entry(key.namespace.clone()).or_default().extend(record.pull_secret.iter().cloned());
+            }
+        }
+        // Those that were made for what was never begun, too.
+        let made = self.state.namespaces.keys().filter(|_| self.removal.purge && self.removal.chosen.is_none());
+        for namespace in made {
+            leaving.entry(namespace.clone()).or_default();
+        }
+        for (namespace, pull_secrets) in leaving {
+            let mut chain = self.forgets.clone();
+            for (index, name) in pull_secrets.into_iter().enumerate() {
+                let secret = (namespace.clone(), name.clone());
+                if self.stays.inhabited.contains(&namespace)
+                    || self.stays.secrets.contains(&secret)
+                    || !self.planned.insert(("secret", secret))
+                {
+                    continue;
+                }
+                let id = if index == 0 {
+                    format!("pull-secret/{namespace}")
+                } else {
+                    format!("pull-secret/{namespace}.{name}")
+                };
+                let title = format!("remove registry credentials from {namespace}");
+                let step = Step::RemoveSecret { namespace: namespace.clone(), name };
+                chain = self.push("platform", id, title, Vec::new(), chain, step);
+            }
+            self.namespace(namespace, chain);
+        }
+    }
+
+    fn namespace(&mut self, name: String, needs: Vec<String>) {
+        let ours = self.removal.purge && self.state.namespaces.contains_key(&name) && name != STATE_NAMESPACE;
+        // One that is gone, or was made anew by somebody else, is not there for us.
+        let Some(found) = self.remains.namespaces.get(&name).filter(|_| ours) else { return };
+        if self.stays.namespaces.contains(&name) {
+            return;
+        }
+        let leave = !found.others.is_empty() && !self.removal.shared;
+        let mut why: Vec<String> = found
+            .others
+            .iter()
+            .take(NAMED)
+            .map(|other| match leave {
+                true => format!("{other} is not of the platform"),
+                false => format!("{other} is not of the platform and goes with it"),
+            })
+            .collect();
+        if found.others.len() > NAMED {
+            why.push(format!("{} more", found.others.len() - NAMED));
+        }
+        if leave {
+            why.push("so the namespace stays; --purge-shared deletes it with all that is in it".to_owned());
+        }
+        let releases = self.state.components.values().map(|component| &component.record);
+        let releases = releases.chain(self.state.kept.values().map(|kept| &kept.record));
+        let releases = releases.filter_map(|record| record.release.as_ref()).filter(|key| key.namespace == name);
+        let step = Step::RemoveNamespace {
+            releases: releases.map(|key| key.name.clone()).collect(),
+            others: found.others.clone(),
+            name: name.clone(),
+        };
+        let (change, needs) = if leave { (Change::Nothing, Vec::new()) } else { (Change::Delete, needs) };
+        let title = format!("remove namespace {name}");
+        self.actions.push(Action {
+            change,
+            why,
+            needs,
+            ..action("platform", format!("namespace/{name}"), title, step)
+        });
     }
 }

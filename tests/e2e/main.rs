@@ -7,6 +7,7 @@
 mod api;
 mod changes;
 mod guided;
+mod keeps;
 mod preflight;
 #[path = "../pty/mod.rs"]
 mod pty;
@@ -521,6 +522,12 @@ fn c21_long_an_api_that_dies() {
 #[ignore = "needs the sandbox"]
 fn c22_a_password_is_made_once_kept_and_told_nowhere() {
     secrets::made_once_kept_and_told_nowhere();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c23_what_a_chart_would_let_go_stays_and_so_does_what_is_of_others() {
+    keeps::what_a_chart_would_let_go();
 }
 
 #[test]

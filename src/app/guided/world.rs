@@ -17,14 +17,14 @@ use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::install::InstallRequest;
 use crate::app::install_target::{InstallTarget, unobserved};
 use crate::app::output::Output;
-use crate::app::run::{Turn, carry_out, reason_to_refuse};
+use crate::app::run::{Turn, carry_out, reason_not_to_move, reason_to_refuse};
 use crate::app::{answers_file, diff, preflight, session, status};
 use crate::catalog::{Catalog, Kind};
 use crate::cli::{Global, GuideArgs, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::preflight::Report;
-use crate::plan::{self, Plan, downgrades};
+use crate::plan::{self, Plan, downgrades, moved};
 use crate::render::tui::{Connected, Intent, News, Planned};
 
 /// The cluster that was chosen, and how it is meant.
@@ -320,7 +320,9 @@ impl World {
         let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
         let report = preflight::seen(&target, &observed, &global, waived).await?;
         let plan = plan::plan(&target.resolved, &observed, !self.args.no_verify);
-        let refused = reason_to_refuse(&downgrades(&target.resolved, observed.state.as_ref()));
+        let state = observed.state.as_ref();
+        let refused = reason_not_to_move(&moved(&target.resolved, state));
+        let refused = refused.or_else(|| reason_to_refuse(&downgrades(&target.resolved, state)));
         Ok((Box::new(Planned { plan, diffs, refused }), report))
     }
 

@@ -9,7 +9,7 @@ use crate::driver::kube::{Cluster, Tunnels};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::observed::Observed;
 use crate::model::preflight::Report;
-use crate::plan::{Change, Downgrade, Plan, Step};
+use crate::plan::{Change, Downgrade, Moved, Plan, Step};
 
 /// Everything that is known before anything is done.
 pub(in crate::app) struct PreparedRun {
@@ -98,6 +98,12 @@ pub(in crate::app) fn needs_helm(plan: &Plan) -> bool {
         let steps = matches!(action.step, Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. });
         steps && action.change != Change::Nothing
     })
+}
+
+/// Why an install that would leave releases and their data behind is refused, if it would.
+pub(in crate::app) fn reason_not_to_move(moved: &[Moved]) -> Option<String> {
+    let told: Vec<String> = moved.iter().map(ToString::to_string).collect();
+    (!told.is_empty()).then(|| format!("{}; nothing was changed", told.join("\n")))
 }
 
 /// Why an install that would go back to an older version is refused, if it would.

@@ -1,9 +1,11 @@
 //! The Kubernetes API: connecting, observing, waiting for readiness, Secrets, logs, port-forwards.
 
 mod connect;
+mod contents;
 mod drift;
 mod dry_run;
 mod error;
+mod keep;
 mod kubeconfig;
 mod lease;
 mod lists;

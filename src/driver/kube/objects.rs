@@ -272,7 +272,10 @@ impl Cluster {
         }))
     }
 
-    async fn resource_by_kind(&self, kind: &str) -> Result<Option<(ApiResource, ApiCapabilities)>, KubeError> {
+    pub(super) async fn resource_by_kind(
+        &self,
+        kind: &str,
+    ) -> Result<Option<(ApiResource, ApiCapabilities)>, KubeError> {
         let discovery = self.discovery().await?;
         let first = FIRST_GROUPS.iter().filter_map(|group| discovery.get(group));
         Ok(first.chain(discovery.groups_alphabetical()).find_map(|group| group.recommended_kind(kind)))

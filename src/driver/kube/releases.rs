@@ -125,10 +125,20 @@ impl Cluster {
 }
 
 /// The same record with the status `failed`.
-fn failed_record(packed: &[u8], why: &str) -> Result<Vec<u8>, RecordError> {
-    let mut record: Value = serde_json::from_slice(&unpack(packed)?).map_err(RecordError::Json)?;
+fn failed_record(bytes: &[u8], why: &str) -> Result<Vec<u8>, RecordError> {
+    let mut record = unpacked(bytes)?;
     record["info"]["status"] = "failed".into();
     record["info"]["description"] = why.into();
+    packed(&record)
+}
+
+/// A record as JSON, from the Secret's bytes.
+pub(super) fn unpacked(bytes: &[u8]) -> Result<Value, RecordError> {
+    serde_json::from_slice(&unpack(bytes)?).map_err(RecordError::Json)
+}
+
+/// The reverse.
+pub(super) fn packed(record: &Value) -> Result<Vec<u8>, RecordError> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(record.to_string().as_bytes()).map_err(RecordError::Gzip)?;
     Ok(STANDARD.encode(gzip.finish().map_err(RecordError::Gzip)?).into_bytes())
@@ -136,7 +146,7 @@ fn failed_record(packed: &[u8], why: &str) -> Result<Vec<u8>, RecordError> {
 
 /// What is wrong with a record.
 #[derive(Debug, thiserror::Error)]
-enum RecordError {
+pub(super) enum RecordError {
     #[error("it is not base64: {0}")]
     Base64(base64::DecodeError),
     #[error("it is not gzip: {0}")]
@@ -242,9 +252,7 @@ mod tests {
     use super::*;
 
     fn packed(json: &Value) -> Vec<u8> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        gzip.write_all(json.to_string().as_bytes()).unwrap();
-        STANDARD.encode(gzip.finish().unwrap()).into_bytes()
+        super::packed(json).unwrap()
     }
 
     fn record() -> Value {

@@ -6,7 +6,7 @@
 
 mod packing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

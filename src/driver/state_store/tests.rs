@@ -24,7 +24,13 @@ const MEBIBYTE: usize = 1024 * 1024;
 type Other = Box<dyn FnOnce(&mut Value) + Send>;
 
 #[derive(Default)]
-struct Api {
+pub(crate) struct Api {
+    /// Name to namespace.
+    pub(crate) namespaces: BTreeMap<String, Value>,
+    /// The metadata of the pods of all namespaces.
+    pub(crate) pods: Vec<Value>,
+    /// What somebody makes of a namespace right before it is deleted.
+    pub(crate) remade: Option<Value>,
     /// Name to Secret.
     secrets: BTreeMap<String, Value>,
     version: u64,
@@ -35,7 +41,7 @@ struct Api {
     writes: usize,
 }
 
-type Shared = Arc<Mutex<Api>>;
+pub(crate) type Shared = Arc<Mutex<Api>>;
 
 fn refused(code: u16, reason: &str) -> Response {
     let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": reason, "reason": reason, "code": code});
@@ -45,6 +51,48 @@ fn refused(code: u16, reason: &str) -> Response {
 fn size(secret: &Value) -> usize {
     let values = secret["data"].as_object().into_iter().flat_map(serde_json::Map::values);
     values.map(|value| STANDARD.decode(value.as_str().unwrap()).unwrap().len()).sum()
+}
+
+/// The kinds that are served, namespaces, and what is in them.
+fn elsewhere(api: &mut Api, method: &Method, path: &str, body: &[u8]) -> Response {
+    let found = match path.trim_start_matches("/api/v1/namespaces/") {
+        "/api" => {
+            let kind = json!({"group": "", "version": "v1", "kind": "Pod"});
+            let pods = json!({"resource": "pods", "responseKind": kind, "scope": "Namespaced", "singularResource": "pod",
+                "verbs": ["list", "delete"]});
+            let versions = json!([{"version": "v1", "resources": [pods]}]);
+            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
+                "items": [{"metadata": {"name": ""}, "versions": versions}]})
+        }
+        "/apis" => {
+            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": []})
+        }
+        STATE_NAMESPACE => {
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": STATE_NAMESPACE, "uid": "u"}})
+        }
+        name if name.ends_with("/pods") => {
+            let items: Vec<Value> = api.pods.iter().map(|metadata| json!({"metadata": metadata})).collect();
+            json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": items})
+        }
+        name if *method == Method::DELETE => {
+            if let Some(remade) = api.remade.take() {
+                api.namespaces.insert(name.to_owned(), remade);
+            }
+            let options: Value = serde_json::from_slice(body).unwrap_or_default();
+            match api.namespaces.get(name) {
+                None => return refused(404, "NotFound"),
+                Some(there) if options["preconditions"]["uid"] != there["metadata"]["uid"] => {
+                    return refused(409, "Conflict");
+                }
+                Some(_) => api.namespaces.remove(name).unwrap(),
+            }
+        }
+        name => match api.namespaces.get(name) {
+            None => return refused(404, "NotFound"),
+            Some(there) => there.clone(),
+        },
+    };
+    axum::Json(found).into_response()
 }
 
 async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes) -> Response {
@@ -59,9 +107,7 @@ async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes
         .into_response();
     }
     let Some(name) = path.strip_prefix(SECRETS).map(|name| name.trim_start_matches('/').to_owned()) else {
-        let namespace =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "windlass-system", "uid": "u"}});
-        return axum::Json(namespace).into_response();
+        return elsewhere(api, &method, path, &body);
     };
     let mut sent: Value = serde_json::from_slice(&body).unwrap_or_default();
     let name = if name.is_empty() { sent["metadata"]["name"].as_str().unwrap_or_default().to_owned() } else { name };
@@ -110,7 +156,7 @@ async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes
     axum::Json(sent).into_response()
 }
 
-async fn serve() -> (Cluster, Shared) {
+pub(crate) async fn serve() -> (Cluster, Shared) {
     let api = Shared::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());

@@ -19,7 +19,7 @@ use crate::model::{CHART_DIGEST, Progress, SecretRef, yaml};
 use crate::plan::same_release;
 
 /// Helm stops a little before the engine gives up, so that it can record its failure.
-const HELM_MARGIN: Duration = Duration::from_secs(10);
+pub(super) const HELM_MARGIN: Duration = Duration::from_secs(10);
 
 /// How long a Helm of ours may run at most.
 pub(super) const HELM_TIMEOUT: Duration = Duration::from_secs(300);
@@ -28,7 +28,7 @@ fn managed() -> BTreeMap<String, String> {
     BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "windlass".to_owned())])
 }
 
-fn failed(error: impl std::error::Error + 'static) -> Failure {
+pub(super) fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
 }
 
@@ -44,7 +44,7 @@ fn unready(what: String, not_ready: NotReady) -> Failure {
     Failure { errors: vec![what], findings: not_ready.findings, log, may_pass: false }
 }
 
-fn internal(text: &str) -> Failure {
+pub(super) fn internal(text: &str) -> Failure {
     Failure { errors: vec![text.to_owned()], ..Failure::default() }
 }
 
@@ -234,8 +234,16 @@ impl World {
         Ok(root)
     }
 
-    pub(super) async fn uninstall(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
-        self.settled(key, context).await?;
+    pub(super) async fn uninstall(
+        &self,
+        key: &ReleaseKey,
+        keep: &[ObjectRef],
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let (found, _) = self.settled(key, context).await?;
+        if let (Some(release), false) = (&found, keep.is_empty()) {
+            self.keep(release, keep).await?;
+        }
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
@@ -265,37 +273,6 @@ impl World {
             (context.progress)(Progress::Waiting(format!("pods that end: {}", names.join(", "))));
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-    }
-
-    pub(super) async fn remove_by_label(&self, namespace: &str, kind: &str, selector: &str) -> Result<Done, Failure> {
-        let gone = self.cluster.delete_by_label(kind, namespace, selector).await.map_err(failed)?;
-        Ok(Done { summary: Some(format!("{} removed", gone.len())), ..Done::default() })
-    }
-
-    pub(super) async fn remove_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
-        let object = ObjectRef::namespaced("v1", "Secret", namespace, name);
-        self.cluster.delete(&object).await.map_err(failed)?;
-        Ok(Done::default())
-    }
-
-    pub(super) async fn purge_claims(&self, key: &ReleaseKey) -> Result<Done, Failure> {
-        let selector = format!("app.kubernetes.io/instance={}", key.name);
-        let gone =
-            self.cluster.delete_by_label("PersistentVolumeClaim", &key.namespace, &selector).await.map_err(failed)?;
-        Ok(Done { summary: Some(format!("{} volumes", gone.len())), ..Done::default() })
-    }
-
-    pub(super) async fn remove_namespace(&self, name: &str, context: &Context) -> Result<Done, Failure> {
-        let object = ObjectRef::cluster_wide("v1", "Namespace", name);
-        self.cluster.delete(&object).await.map_err(failed)?;
-        while self.cluster.namespace(name).await.map_err(failed)?.is_some() {
-            if context.left() < HELM_MARGIN {
-                return Err(internal(&format!("namespace {name} is still being removed")));
-            }
-            (context.progress)(Progress::Waiting(format!("namespace {name} is being removed")));
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        Ok(Done::default())
     }
 }
 

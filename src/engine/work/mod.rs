@@ -4,6 +4,7 @@ mod cluster;
 mod hdfs;
 mod livy;
 mod record;
+mod remove;
 mod stuck;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,6 @@ use crate::driver::kube::{Cluster, Tunnels, telling};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::ChartFiles;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
-use crate::model::data::DataPlaces;
 use crate::model::lock::{Lock, Standing};
 use crate::model::state::{ComponentRecord, Uploads};
 use crate::plan::{Action, Change, Step};
@@ -86,12 +86,14 @@ impl World {
             Step::Ready { key } => self.ready(key, &context).await,
             Step::Act { namespace, action: kind } => self.act(action, namespace.as_deref(), kind, &context).await,
             Step::Record { record, answers } => self.record(&action.component, record, answers).await,
-            Step::Uninstall { key } => self.uninstall(key, &context).await,
+            Step::Uninstall { key, keep } => self.uninstall(key, keep, &context).await,
             Step::RemoveByLabel { namespace, kind, selector } => self.remove_by_label(namespace, kind, selector).await,
             Step::RemoveSecret { namespace, name } => self.remove_secret(namespace, name).await,
-            Step::PurgeClaims { key } => self.purge_claims(key).await,
-            Step::RemoveNamespace { name } => self.remove_namespace(name, &context).await,
-            Step::Forget { kept } => self.forget(&action.component, kept.then(DataPlaces::default).as_ref()).await,
+            Step::PurgeClaim { namespace, name } => self.purge_claim(namespace, name).await,
+            Step::RemoveNamespace { name, releases, others } => {
+                self.remove_namespace(name, releases, others, &context).await
+            }
+            Step::Forget { kept } => self.forget(&action.component, kept.as_ref()).await,
         }
     }
 

@@ -85,7 +85,7 @@ fn action(id: &str, component: &str, title: &str, change: Change, why: &[&str]) 
         retries: 0,
         register: None,
         verify: false,
-        step: Step::RemoveNamespace { name: "unused".into() },
+        step: Step::RemoveSecret { namespace: "unused".into(), name: "unused".into() },
     }
 }
 

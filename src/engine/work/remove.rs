@@ -1,0 +1,104 @@
+//! How things are removed, and what is left where it is.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::World;
+use super::cluster::{HELM_MARGIN, failed, internal};
+use crate::driver::state_store;
+use crate::engine::perform::{Context, Done, Failure};
+use crate::model::cluster::{ObjectRef, ReleaseState};
+use crate::model::state::InstallState;
+use crate::model::{MANAGED_BY, MANAGER, Progress, STATE_NAMESPACE};
+
+fn summary(text: impl Into<String>) -> Done {
+    Done { summary: Some(text.into()), ..Done::default() }
+}
+
+impl World {
+    /// Makes Helm leave these objects of a release.
+    pub(super) async fn keep(&self, release: &ReleaseState, keep: &[ObjectRef]) -> Result<(), Failure> {
+        let (sets, objects): (Vec<ObjectRef>, Vec<ObjectRef>) =
+            keep.iter().cloned().partition(|object| object.kind == "StatefulSet");
+        for set in &sets {
+            self.cluster.leave_claims(set).await.map_err(failed)?;
+        }
+        self.cluster.keep_objects(release, &objects).await.map_err(failed)
+    }
+
+    pub(super) async fn remove_by_label(&self, namespace: &str, kind: &str, selector: &str) -> Result<Done, Failure> {
+        let gone = self.cluster.delete_by_label(kind, namespace, selector).await.map_err(failed)?;
+        Ok(summary(format!("{} removed", gone.len())))
+    }
+
+    pub(super) async fn remove_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
+        let object = ObjectRef::namespaced("v1", "Secret", namespace, name);
+        self.cluster.delete(&object).await.map_err(failed)?;
+        Ok(Done::default())
+    }
+
+    pub(super) async fn purge_claim(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
+        let object = ObjectRef::namespaced("v1", "PersistentVolumeClaim", namespace, name);
+        let there = self.cluster.delete(&object).await.map_err(failed)?;
+        Ok(if there { Done::default() } else { summary("was gone") })
+    }
+
+    /// Removes a namespace if it is the one that windlass made and holds nothing of others but what was agreed to, and
+    /// forgets it: one that somebody makes later is theirs.
+    pub(super) async fn remove_namespace(
+        &self,
+        name: &str,
+        releases: &BTreeSet<String>,
+        agreed: &[String],
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let state = state_store::load(&self.cluster).await.map_err(failed)?.unwrap_or_default();
+        let Some(made) = state.namespaces.get(name).filter(|_| name != STATE_NAMESPACE) else {
+            return Ok(summary("is not known as one that windlass made: it stays"));
+        };
+        let found = self.cluster.namespace(name).await.map_err(failed)?;
+        let ours = found.filter(|found| match made.is_empty() {
+            false => found.uid == *made,
+            // Until format 2 of the state no uid was noted.
+            true => found.labels.get(MANAGED_BY).is_some_and(|by| by == MANAGER),
+        });
+        let Some(ours) = ours else {
+            self.forget_namespace(name).await?;
+            return Ok(summary("is gone, or another one of that name, which stays"));
+        };
+        if !ours.terminating {
+            let contents = self.cluster.contents(name).await.map_err(failed)?;
+            let others = contents.others(releases, |_| false);
+            let new: Vec<String> = others.into_iter().filter(|other| !agreed.contains(other)).collect();
+            if !new.is_empty() {
+                let text = format!(
+                    "namespace {name} holds what was not there when this was agreed to, so it stays: {}; the same command again asks about it",
+                    new.join(", ")
+                );
+                return Err(internal(&text));
+            }
+            self.cluster.delete_namespace(name, &ours.uid).await.map_err(failed)?;
+        }
+        loop {
+            match self.cluster.namespace(name).await.map_err(failed)? {
+                Some(still) if still.uid == ours.uid => {}
+                _ => break,
+            }
+            if context.left() < HELM_MARGIN {
+                return Err(internal(&format!("namespace {name} is still being removed")));
+            }
+            (context.progress)(Progress::Waiting(format!("namespace {name} is being removed")));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        self.forget_namespace(name).await?;
+        Ok(Done::default())
+    }
+
+    async fn forget_namespace(&self, name: &str) -> Result<(), Failure> {
+        let change = |state: &mut InstallState| drop(state.namespaces.remove(name));
+        state_store::update(&self.cluster, change).await.map_err(failed)
+    }
+}

@@ -1,0 +1,98 @@
+//! Removing namespaces, against a made-up API that takes preconditions as the real one does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::World;
+use crate::driver::kube::Tunnels;
+use crate::driver::state_store::tests::{Shared, serve};
+use crate::driver::state_store::{load, update};
+use crate::engine::perform::{Context, Done, Failure};
+use crate::model::cluster::ReadyPolicy;
+use crate::model::silent;
+
+fn namespace(uid: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ours", "uid": uid}})
+}
+
+/// A cluster with a namespace of this uid, of which `known` is remembered.
+async fn begin(uid: &str, known: &str) -> (World, Shared) {
+    let (cluster, api) = serve().await;
+    update(&cluster, |state| drop(state.namespaces.insert("ours".to_owned(), known.to_owned()))).await.unwrap();
+    api.lock().unwrap().namespaces.insert("ours".to_owned(), namespace(uid));
+    let world = World {
+        tunnels: Tunnels::new(&cluster).unwrap(),
+        cluster,
+        helm: None,
+        hdfs: None,
+        charts: BTreeMap::new(),
+        policy: ReadyPolicy::default(),
+        locked: true,
+        took_over: None,
+        begun: std::sync::Mutex::default(),
+        records: BTreeMap::new(),
+        run: "run".to_owned(),
+        uploads: tokio::sync::Mutex::default(),
+        state: tokio::sync::Mutex::default(),
+    };
+    (world, api)
+}
+
+async fn remove(world: &World, agreed: &[&str]) -> Result<Done, Failure> {
+    let context = Context {
+        results: Arc::default(),
+        progress: silent(),
+        cancel: tokio_util::sync::CancellationToken::new(),
+        deadline: Instant::now() + Duration::from_secs(60),
+    };
+    let agreed: Vec<String> = agreed.iter().map(|agreed| (*agreed).to_owned()).collect();
+    world.remove_namespace("ours", &BTreeSet::from(["my-livy".to_owned()]), &agreed, &context).await
+}
+
+async fn is_known(world: &World) -> bool {
+    load(&world.cluster).await.unwrap().unwrap().namespaces.contains_key("ours")
+}
+
+#[tokio::test]
+async fn the_one_that_was_made_goes_and_is_forgotten() {
+    let (world, api) = begin("1", "1").await;
+    let pod = |name: &str, labels: Value| json!({"name": name, "namespace": "ours", "labels": labels});
+    api.lock().unwrap().pods = vec![pod("ending", json!({"app.kubernetes.io/instance": "my-livy"}))];
+    remove(&world, &[]).await.unwrap();
+    assert!(api.lock().unwrap().namespaces.is_empty() && !is_known(&world).await);
+}
+
+#[tokio::test]
+async fn one_that_somebody_made_since_stays_and_ours_is_forgotten() {
+    let (world, api) = begin("2", "1").await;
+    remove(&world, &[]).await.unwrap();
+    assert_eq!(api.lock().unwrap().namespaces["ours"], namespace("2"));
+    assert!(!is_known(&world).await);
+    // Until format 2 no uid was noted: it has to say itself whose it is.
+    let (world, api) = begin("2", "").await;
+    remove(&world, &[]).await.unwrap();
+    assert_eq!(api.lock().unwrap().namespaces["ours"], namespace("2"));
+}
+
+#[tokio::test]
+async fn one_that_somebody_makes_right_before_it_is_deleted_stays() {
+    let (world, api) = begin("1", "1").await;
+    api.lock().unwrap().remade = Some(namespace("2"));
+    remove(&world, &[]).await.unwrap();
+    assert_eq!(api.lock().unwrap().namespaces["ours"], namespace("2"));
+    assert!(!is_known(&world).await);
+}
+
+#[tokio::test]
+async fn what_was_put_there_since_it_was_agreed_to_keeps_it() {
+    let (world, api) = begin("1", "1").await;
+    api.lock().unwrap().pods = vec![json!({"name": "theirs", "namespace": "ours"})];
+    let failure = remove(&world, &["Pod ours/other"]).await.unwrap_err();
+    assert!(failure.errors[0].contains("Pod ours/theirs") && !failure.may_pass, "{failure:?}");
+    assert!(api.lock().unwrap().namespaces.contains_key("ours") && is_known(&world).await);
+    remove(&world, &["Pod ours/theirs"]).await.unwrap();
+    assert!(api.lock().unwrap().namespaces.is_empty() && !is_known(&world).await);
+}

@@ -1,0 +1,117 @@
+//! Releases that the answers would put elsewhere: Helm cannot move one, and what was there would be left behind.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::answers::Resolved;
+use crate::model::cluster::ReleaseKey;
+use crate::model::data::DataPlaces;
+use crate::model::state::{ComponentRecord, InstallState};
+
+/// How many places of data are named one by one.
+const NAMED: usize = 6;
+
+/// A component that is, or has data, in another place than the answers say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The component.
+    pub id: String,
+    /// Where it is.
+    pub from: ReleaseKey,
+    /// Where it would be; nowhere if its definition has no release any more.
+    pub to: Option<ReleaseKey>,
+    /// What there is of it.
+    pub there: There,
+    /// Where its data is, in words.
+    pub data: Vec<String>,
+    /// The components that have to go with it, itself among them.
+    pub with: BTreeSet<String>,
+}
+
+/// What there is of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum There {
+    /// It is installed.
+    Installed,
+    /// Its install was begun.
+    Begun,
+    /// It was uninstalled, and its data was kept.
+    Kept,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, from, to, there, data, with } = self;
+        match there {
+            There::Installed => write!(f, "{id} is installed as {from}")?,
+            There::Begun => write!(f, "an install of {id} as {from} was begun")?,
+            There::Kept => write!(f, "the data of {id} was kept of {from}")?,
+        }
+        match to {
+            Some(to) => {
+                write!(f, ", and the answers name {to}: Helm cannot move a release, so that one would be left behind")?
+            }
+            None => write!(f, ", and its definition has no release any more: that one would be left behind")?,
+        }
+        let named: Vec<&str> = data.iter().take(NAMED).map(String::as_str).collect();
+        if !named.is_empty() {
+            let more = if data.len() > NAMED { format!(" and {} more", data.len() - NAMED) } else { String::new() };
+            write!(f, " with its data ({}{more})", named.join(", "))?;
+        }
+        let with: Vec<&str> = with.iter().map(String::as_str).collect();
+        let with = with.join(",");
+        write!(f, "; name {}.release and {}.namespace as they were, or first ", id, id)?;
+        match there {
+            There::Kept => write!(f, "delete that data: `windlass uninstall --components {with} --purge-data`"),
+            _ => write!(
+                f,
+                "`windlass uninstall --components {with} --purge-data`, which deletes that data, and then install anew"
+            ),
+        }
+    }
+}
+
+/// The components that this install would put in another place than they, or their data, are.
+#[must_use]
+pub fn moved(wanted: &Resolved, state: Option<&InstallState>) -> Vec<Moved> {
+    let Some(state) = state else { return Vec::new() };
+    let mut found = Vec::new();
+    for component in &wanted.components {
+        let id = &component.id;
+        let to = component.release.as_ref().map(|release| ReleaseKey::new(&release.namespace, &release.name));
+        let mut tell = |record: &ComponentRecord, data: Option<&DataPlaces>, there| {
+            let Some(from) = record.release.clone().filter(|from| Some(from) != to.as_ref()) else { return };
+            let secrets = record.secrets.iter().map(|name| format!("Secret {}/{name}", from.namespace));
+            let data: Vec<String> =
+                data.map(DataPlaces::words).unwrap_or_default().into_iter().chain(secrets).collect();
+            found.push(Moved { id: id.clone(), from, to: to.clone(), there, data, with: needing(state, id) });
+        };
+        if let Some(known) = state.components.get(id) {
+            tell(&known.record, known.data.as_ref(), There::Installed);
+        } else if let Some(record) = state.begun.get(id) {
+            tell(record, None, There::Begun);
+        }
+        if let Some(kept) = state.kept.get(id) {
+            // What keeps nothing can be installed anywhere.
+            let holds = kept.data.as_ref().is_none_or(|data| !data.is_empty()) || !kept.record.secrets.is_empty();
+            if holds {
+                tell(&kept.record, kept.data.as_ref(), There::Kept);
+            }
+        }
+    }
+    found
+}
+
+/// A component with all that are installed and need it.
+fn needing(state: &InstallState, id: &str) -> BTreeSet<String> {
+    let mut all = BTreeSet::from([id.to_owned()]);
+    loop {
+        let needs = |record: &ComponentRecord| record.requires.iter().any(|needed| all.contains(needed));
+        let more = state.components.iter().filter(|(other, known)| !all.contains(*other) && needs(&known.record));
+        let more: Vec<String> = more.map(|(other, _)| other.clone()).collect();
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
+    }
+}

@@ -1,0 +1,326 @@
+//! What an uninstall touches, and never touches.
+
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::observed::{NamespaceRemains, ReleaseRemains};
+use crate::model::state::{ComponentState, Kept};
+
+fn place(namespace: &str, name: &str) -> Place {
+    (namespace.to_owned(), name.to_owned())
+}
+
+fn record(namespace: &str, release: &str) -> ComponentRecord {
+    let release = Some(ReleaseKey::new(namespace, release));
+    ComponentRecord { title: "X".into(), release, ..ComponentRecord::default() }
+}
+
+fn installed(record: ComponentRecord, data: Option<DataPlaces>) -> ComponentState {
+    ComponentState { record, data, ..ComponentState::default() }
+}
+
+fn claims(of: &[(&str, &str)]) -> BTreeSet<Place> {
+    of.iter().map(|(namespace, name)| place(namespace, name)).collect()
+}
+
+fn data(of: &[(&str, &str)]) -> DataPlaces {
+    DataPlaces { claims: claims(of), ..DataPlaces::default() }
+}
+
+fn made(names: &[&str]) -> BTreeMap<String, String> {
+    names.iter().map(|name| ((*name).to_owned(), format!("uid-{name}"))).collect()
+}
+
+fn there(names: &[&str]) -> BTreeMap<String, NamespaceRemains> {
+    names.iter().map(|name| ((*name).to_owned(), NamespaceRemains::default())).collect()
+}
+
+fn ids(plan: &Plan) -> Vec<&str> {
+    plan.actions.iter().map(|action| action.id.as_str()).collect()
+}
+
+fn purge<'a>(chosen: Option<&'a [String]>) -> Removal<'a> {
+    Removal { chosen, purge: true, shared: false }
+}
+
+/// Livy was kept, and the history server shares its namespace.
+#[test]
+fn a_partial_purge_leaves_the_namespace_of_what_was_kept() {
+    let kept = Kept { record: record("apache-livy", "my-livy"), data: Some(data(&[("apache-livy", "my-livy-state")])) };
+    let mut state = InstallState {
+        components: [("shs".to_owned(), installed(record("apache-livy", "my-shs"), Some(DataPlaces::default())))]
+            .into(),
+        namespaces: made(&["apache-livy"]),
+        kept: [("livy".to_owned(), kept)].into(),
+        ..InstallState::default()
+    };
+    let remains = Remains {
+        claims: claims(&[("apache-livy", "my-livy-state")]),
+        namespaces: there(&["apache-livy"]),
+        ..Remains::default()
+    };
+    let chosen = ["shs".to_owned()];
+    let plan = uninstall(&state, &remains, purge(Some(&chosen))).unwrap();
+    assert_eq!(ids(&plan), ["shs/uninstall", "shs/forget"]);
+    // Without a note of where the data is the label tells.
+    state.kept.get_mut("livy").unwrap().data = None;
+    let labelled =
+        BTreeMap::from([(ReleaseKey::new("apache-livy", "my-livy"), BTreeSet::from(["my-livy-state".to_owned()]))]);
+    let remains = Remains { labelled, ..remains };
+    assert_eq!(ids(&uninstall(&state, &remains, purge(Some(&chosen))).unwrap()), ["shs/uninstall", "shs/forget"]);
+    let all = uninstall(&state, &remains, purge(None)).unwrap();
+    let expected =
+        ["shs/uninstall", "shs/forget", "livy/claim-apache-livy.my-livy-state", "livy/forget", "namespace/apache-livy"];
+    assert_eq!(ids(&all), expected);
+    // What was kept can be purged by its name.
+    let kept = ["livy".to_owned()];
+    let plan = uninstall(&state, &remains, purge(Some(&kept))).unwrap();
+    assert_eq!(ids(&plan), ["livy/claim-apache-livy.my-livy-state", "livy/forget"]);
+    let error = uninstall(&state, &remains, Removal { chosen: Some(&kept), ..Removal::default() });
+    assert_eq!(error, Err(UninstallError::OnlyKept("livy".into())));
+}
+
+#[test]
+fn a_namespace_that_is_not_the_one_that_was_made_is_left_alone() {
+    let state = InstallState { namespaces: made(&["old", "system", "windlass-system"]), ..InstallState::default() };
+    // `remains` knows those only that are the same still: with nothing left there is nothing to do.
+    assert!(!uninstall(&state, &Remains::default(), purge(None)).unwrap().has_work());
+    let remains = Remains { namespaces: there(&["old", "windlass-system"]), ..Remains::default() };
+    assert_eq!(ids(&uninstall(&state, &remains, purge(None)).unwrap()), ["namespace/old"]);
+}
+
+#[test]
+fn what_others_put_into_ours_keeps_it_unless_that_is_agreed_to() {
+    let state = InstallState { namespaces: made(&["ours"]), ..InstallState::default() };
+    let others = vec!["Deployment ours/theirs".to_owned(), "PersistentVolumeClaim ours/theirs".to_owned()];
+    let namespaces = [("ours".to_owned(), NamespaceRemains { others: others.clone() })].into();
+    let remains = Remains { namespaces, ..Remains::default() };
+    let plan = uninstall(&state, &remains, purge(None)).unwrap();
+    assert!(!plan.has_work());
+    let why = plan.actions[0].why.join("\n");
+    assert!(others.iter().all(|other| why.contains(other)) && why.contains("--purge-shared"), "{why}");
+    let plan = uninstall(&state, &remains, Removal { shared: true, ..purge(None) }).unwrap();
+    assert_eq!(plan.actions[0].change, Change::Delete);
+    assert!(plan.actions[0].why[0].contains("goes with it"), "{:?}", plan.actions[0].why);
+    let Step::RemoveNamespace { others: agreed, .. } = &plan.actions[0].step else { panic!() };
+    assert_eq!(*agreed, others);
+}
+
+#[test]
+fn claims_go_one_by_one_and_only_with_a_purge() {
+    let key = ReleaseKey::new("ns", "db");
+    let series = DataPlaces { series: claims(&[("ns", "data-db")]), ..DataPlaces::default() };
+    let claim = ObjectRef::namespaced("v1", "PersistentVolumeClaim", "ns", "own");
+    let crd = ObjectRef::cluster_wide("apiextensions.k8s.io/v1", "CustomResourceDefinition", "things.x");
+    let rendered = DataPlaces {
+        claims: claims(&[("ns", "own")]),
+        folders: ["/hdfs-data".to_owned()].into(),
+        ..DataPlaces::default()
+    };
+    let taken = vec![claim.clone(), crd.clone()];
+    let with = ComponentRecord {
+        leftovers: vec![("PersistentVolumeClaim".into(), "job".into()), ("Pod".into(), "job".into())],
+        ..record("ns", "db")
+    };
+    let state = InstallState {
+        components: [("db".to_owned(), installed(with, Some(series)))].into(),
+        ..InstallState::default()
+    };
+    let selected =
+        (("PersistentVolumeClaim".to_owned(), "ns".to_owned(), "job".to_owned()), ["made".to_owned()].into());
+    let remains = Remains {
+        releases: [(key, ReleaseRemains { data: rendered, taken, ..ReleaseRemains::default() })].into(),
+        claims: claims(&[("ns", "data-db-0"), ("ns", "data-db-7"), ("ns", "made"), ("ns", "other"), ("ns", "own")]),
+        selected: [selected].into(),
+        ..Remains::default()
+    };
+    let plan = uninstall(&state, &remains, Removal::default()).unwrap();
+    assert_eq!(ids(&plan), ["db/uninstall", "db/leftover-2", "db/forget"]);
+    let Step::Uninstall { keep, .. } = &plan.actions[0].step else { panic!() };
+    assert_eq!(*keep, [claim, crd.clone()]);
+    let why = plan.actions[0].why.join("\n");
+    assert!(why.contains("PersistentVolumeClaim ns/own stays") && why.contains("things.x stays"), "{why}");
+    let why = plan.get("db/forget").unwrap().why.join("\n");
+    assert!(why.contains("claim ns/data-db-7 stays") && why.contains("folder /hdfs-data stays on the nodes"), "{why}");
+
+    let plan = uninstall(&state, &remains, purge(None)).unwrap();
+    let expected = ["db/claim-ns.data-db-0", "db/claim-ns.data-db-7", "db/claim-ns.made", "db/claim-ns.own"];
+    let found: Vec<&str> = ids(&plan).into_iter().filter(|id| id.contains("claim")).collect();
+    assert_eq!(found, expected);
+    let why = plan.get("db/forget").unwrap().why.join("\n");
+    assert!(why.contains("folder /hdfs-data stays on the nodes"), "{why}");
+    let keeps = |plan: &Plan| {
+        let Step::Uninstall { keep, .. } = &plan.actions[0].step else { panic!() };
+        keep.contains(&crd)
+    };
+    assert!(keeps(&plan), "others may have made things of that kind");
+    assert!(!keeps(&uninstall(&state, &remains, Removal { shared: true, ..purge(None) }).unwrap()));
+}
+
+const NAMESPACES: [&str; 3] = ["n1", "n2", "n3"];
+const CLAIMS: [&str; 5] = ["c1", "c2", "set-0", "set-12", "set-x"];
+const SECRETS: [&str; 3] = ["s1", "s2", "pull"];
+
+fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = String> {
+    proptest::sample::select(names).prop_map(str::to_owned)
+}
+
+fn places() -> impl Strategy<Value = BTreeSet<Place>> {
+    btree_set((one_of(&NAMESPACES), one_of(&CLAIMS)), 0..4)
+}
+
+fn data_places() -> impl Strategy<Value = DataPlaces> {
+    let series = btree_set((one_of(&NAMESPACES), Just("set".to_owned())), 0..2);
+    (places(), series).prop_map(|(claims, series)| DataPlaces { claims, series, ..DataPlaces::default() })
+}
+
+prop_compose! {
+    fn records()(
+        namespace in one_of(&NAMESPACES),
+        secrets in btree_set(one_of(&SECRETS[..2]), 0..3),
+        pull in proptest::option::of(one_of(&SECRETS)),
+        leftovers in btree_set(proptest::sample::select(&["PersistentVolumeClaim", "Secret", "Pod"][..]), 0..4),
+        data in proptest::option::of(data_places()),
+        requires in btree_set(one_of(&["c0", "c1", "c2", "c3"]), 0..2),
+        release in proptest::bool::weighted(0.9),
+    ) -> (ComponentRecord, Option<DataPlaces>) {
+        let leftovers = leftovers.into_iter().map(|kind| (kind.to_owned(), "x".to_owned())).collect();
+        let release = release.then(|| ReleaseKey::new(&namespace, "r"));
+        (ComponentRecord { release, secrets, pull_secret: pull, leftovers, requires, ..ComponentRecord::default() }, data)
+    }
+}
+
+prop_compose! {
+    fn states()(
+        components in vec(proptest::option::of(records()), 4),
+        begun in vec(proptest::option::weighted(0.2, records()), 4),
+        kept in vec(proptest::option::of(records()), 4),
+        made in btree_set(one_of(&NAMESPACES), 0..4),
+    ) -> InstallState {
+        let mut state = InstallState::default();
+        for (index, ((installed, begun), kept)) in components.into_iter().zip(begun).zip(kept).enumerate() {
+            let id = format!("c{index}");
+            let own = |(mut record, data): (ComponentRecord, Option<DataPlaces>), of: &str| {
+                // Releases are unique.
+                if let Some(key) = &mut record.release { key.name = format!("{of}{index}"); }
+                record.requires.remove(&format!("c{index}"));
+                (record, data)
+            };
+            if let Some((record, data)) = installed.map(|known| own(known, "r")) {
+                state.components.insert(id.clone(), ComponentState { record, data, ..ComponentState::default() });
+            }
+            if let Some((record, _)) = begun.map(|known| own(known, "b")) {
+                state.begun.insert(id.clone(), record);
+            }
+            if let Some((record, data)) = kept.map(|known| own(known, "k")) {
+                state.kept.insert(id, Kept { record, data });
+            }
+        }
+        state.namespaces = made.into_iter().map(|name| (name, "uid".to_owned())).collect();
+        state
+    }
+}
+
+prop_compose! {
+    fn cluster()(
+        claims in places(),
+        rendered in vec(proptest::option::of(data_places()), 12),
+        labelled in vec(btree_set(one_of(&CLAIMS), 0..3), 12),
+        selected in vec(btree_set(one_of(&["c1", "set-0", "s1", "s2", "pull"]), 0..3), 9),
+        there in btree_set(one_of(&NAMESPACES), 0..4),
+        others in proptest::bool::ANY,
+    ) -> Remains {
+        let mut remains = Remains { claims, ..Remains::default() };
+        let names = ["r", "b", "k"].into_iter().flat_map(|of| (0..4).map(move |index| format!("{of}{index}")));
+        for ((release, rendered), labelled) in names.zip(rendered).zip(labelled) {
+            for namespace in NAMESPACES {
+                let key = ReleaseKey::new(namespace, &release);
+                if let Some(data) = &rendered {
+                    remains.releases.insert(key.clone(), ReleaseRemains { data: data.clone(), ..ReleaseRemains::default() });
+                }
+                remains.labelled.insert(key, labelled.clone());
+            }
+        }
+        let kinds = ["PersistentVolumeClaim", "Secret", "Pod"].into_iter().flat_map(|kind| NAMESPACES.map(|name| (kind, name)));
+        for ((kind, namespace), names) in kinds.zip(selected) {
+            remains.selected.insert((kind.to_owned(), namespace.to_owned(), "x".to_owned()), names);
+        }
+        let others = if others { vec!["Pod theirs".to_owned()] } else { Vec::new() };
+        remains.namespaces = there.into_iter().map(|name| (name, NamespaceRemains { others: others.clone() })).collect();
+        remains
+    }
+}
+
+/// The claims that a record's data is known to be in.
+fn known(record: &ComponentRecord, data: Option<&DataPlaces>, remains: &Remains) -> impl Fn(&Place) -> bool {
+    let key = record.release.clone();
+    let rendered = key.as_ref().and_then(|key| remains.releases.get(key)).map(|release| release.data.clone());
+    let labelled =
+        key.as_ref().filter(|_| data.is_none() && rendered.is_none()).and_then(|key| remains.labelled.get(key));
+    let labelled = labelled.cloned().unwrap_or_default();
+    let data = data.cloned();
+    move |claim| {
+        data.as_ref().is_some_and(|data| data.holds(claim))
+            || rendered.as_ref().is_some_and(|data| data.holds(claim))
+            || key.as_ref().is_some_and(|key| key.namespace == claim.0 && labelled.contains(&claim.1))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    /// Whatever is installed, begun and kept, and whatever of it is to go: no step touches a namespace, claim or Secret of
+    /// anything that stays.
+    #[test]
+    fn what_stays_is_not_touched(
+        state in states(),
+        remains in cluster(),
+        chosen in proptest::option::of(btree_set(one_of(&["c0", "c1", "c2", "c3"]), 1..4)),
+        purge in proptest::bool::ANY,
+        shared in proptest::bool::ANY,
+    ) {
+        let chosen: Option<Vec<String>> = chosen.map(|chosen| chosen.into_iter().collect());
+        let removal = Removal { chosen: chosen.as_deref(), purge, shared };
+        let Ok(plan) = uninstall(&state, &remains, removal) else { return Ok(()) };
+        let goes = |id: &String| chosen.as_ref().is_none_or(|chosen| chosen.contains(id));
+        let with_begun = state.clone().with_begun();
+        let installed = with_begun.components.iter().map(|(id, known)| (id, &known.record, known.data.as_ref(), false));
+        let kept = state.kept.iter().map(|(id, kept)| (id, &kept.record, kept.data.as_ref(), true));
+        let all: Vec<_> = installed.chain(kept).collect();
+        let mut seen = BTreeSet::new();
+        for action in &plan.actions {
+            prop_assert!(seen.insert(&action.id), "{} twice", action.id);
+            prop_assert!(action.needs.iter().all(|need| plan.get(need).is_some()), "{:?}", action);
+        }
+        for action in plan.actions.iter().filter(|action| action.change != Change::Nothing) {
+            for (id, record, data, is_kept) in &all {
+                let data_stays = !purge || !goes(id);
+                let component_stays = !goes(id) && !is_kept;
+                let home = record.release.as_ref().map(|key| key.namespace.as_str());
+                match &action.step {
+                    Step::RemoveNamespace { name, others, .. } => {
+                        prop_assert!(purge && state.namespaces.contains_key(name) && remains.namespaces.contains_key(name));
+                        prop_assert!(shared || others.is_empty());
+                        prop_assert!(!data_stays || home != Some(name.as_str()), "{name} holds {id}");
+                        let holds = data.is_some_and(|data| data.namespaces().any(|place| place == name));
+                        prop_assert!(!data_stays || !holds, "{name} holds data of {id}");
+                    }
+                    Step::PurgeClaim { namespace, name } => {
+                        let claim = place(namespace, name);
+                        prop_assert!(purge);
+                        prop_assert!(!data_stays || !known(record, *data, &remains)(&claim), "{claim:?} is of {id}");
+                    }
+                    Step::RemoveSecret { namespace, name } => {
+                        let here = home == Some(namespace.as_str());
+                        prop_assert!(!(data_stays && here && record.secrets.contains(name)), "{name} is of {id}");
+                        let pull = record.pull_secret.as_ref() == Some(name);
+                        prop_assert!(!(component_stays && here && pull), "{name} is pulled with by {id}");
+                        prop_assert!(!(*is_kept && data_stays && here && pull), "{name} is of {id}");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The scripts of HDFS's chart, as the pods run them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A script by its key in the chart's ConfigMap.
+fn script(key: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/templates/config.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().skip_while(|line| *line != format!("  {key}: |")).skip(1);
+    let lines = lines.take_while(|line| line.starts_with("    ") || line.is_empty());
+    lines.map(|line| format!("{}\n", line.trim_start_matches("    "))).collect()
+}
+
+/// A NameNode of this cluster id, for one question; gives its port.
+fn namenode(id: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        let body = format!(
+            "{{\n  \"beans\" : [ {{\n    \"Total\" : 1,\n    \"ClusterId\" : \"{id}\",\n    \"x\" : 2\n  }} ]\n}}"
+        );
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+        let _ = stream.write_all(format!("{head}{body}").as_bytes());
+    });
+    port
+}
+
+fn check(data: &Path, port: u16) -> Output {
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(script("check-cluster.sh")).env("DATA", data).env("NAMENODE", "127.0.0.1");
+    command.env("PORT", port.to_string()).env("TRIES", "1").env("PLACE", "folder /hdfs-data on node n1");
+    command.env("MOVE", "run on that node: mv /hdfs-data/data /hdfs-data/data.old").output().unwrap()
+}
+
+#[test]
+fn blocks_of_another_hdfs_are_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = check(folder.path(), 1);
+    assert!(empty.status.success(), "{empty:?}");
+    std::fs::create_dir_all(folder.path().join("data/current")).unwrap();
+    let version = "#Sat Nov 28\nstorageID=DS-1\nclusterID=CID-old\ncTime=0\nstorageType=DATA_NODE\n";
+    std::fs::write(folder.path().join("data/current/VERSION"), version).unwrap();
+    assert!(check(folder.path(), namenode("CID-old")).status.success());
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let silent = check(folder.path(), nobody);
+    assert!(silent.status.success(), "the DataNode compares itself: {silent:?}");
+    let other = check(folder.path(), namenode("CID-new"));
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(other.status.code(), Some(1), "{said}");
+    for part in ["folder /hdfs-data on node n1", "CID-old", "CID-new", "mv /hdfs-data/data /hdfs-data/data.old"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
