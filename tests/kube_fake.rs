@@ -387,3 +387,48 @@ async fn what_is_only_written_otherwise_is_no_drift() {
         ]
     );
 }
+
+/// A look takes no time to see whether what runs stays up, and a document that nobody can read is not in its way.
+#[tokio::test]
+async fn a_look_calls_ready_what_is_ready_now() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n";
+    let record = json!({"version": 1, "info": {"status": "deployed"}, "chart": null,
+        "manifest": format!("---\n{web}---\nkind: ConfigMap\nmetadata:\n  name: odd\ndata: [\n")});
+    // The API takes one base64 off, and Helm's own has no gzip where it is old.
+    let data = STANDARD.encode(STANDARD.encode(record.to_string()));
+    let name = "sh.helm.release.v1.rel.v1";
+    let labels = json!({"owner": "helm", "name": "rel", "version": "1", "status": "deployed"});
+    let metadata = json!({"name": name, "namespace": "ns", "labels": labels});
+    let owner = |uid: &str| json!([{"apiVersion": "x", "kind": "X", "name": uid, "uid": uid, "controller": true}]);
+    let now = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
+    // It was started just now and has no readiness probe.
+    let pod = json!({
+        "metadata": {"name": "web-x", "namespace": "ns", "uid": "p", "creationTimestamp": now, "ownerReferences": owner("rs")},
+        "spec": {"containers": [{"name": "a", "image": "i"}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    });
+    let answers = kinds().into_iter().chain([
+        ("/api/v1/namespaces/ns/secrets", vec![Answer::Json(list(&[json!({"metadata": metadata})], "1"))]),
+        (
+            "/api/v1/namespaces/ns/secrets/sh.helm.release.v1.rel.v1",
+            vec![Answer::Json(
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"release": data}}),
+            )],
+        ),
+        ("/apis/apps/v1/namespaces/ns/deployments/web", vec![Answer::Json(deployment(1, "1"))]),
+        ("/apis/apps/v1/namespaces/ns/deployments", vec![Answer::Json(list(&[deployment(1, "1")], "1"))]),
+        ("/api/v1/namespaces/ns/pods", vec![Answer::Json(list(&[pod], "1"))]),
+    ]);
+    let (server, _) = serve(answers).await;
+    let cluster = connect(&server).await.unwrap();
+    let key = windlass::model::cluster::ReleaseKey::new("ns", "rel");
+    let begun = Instant::now();
+    let found = windlass::observe::releases(&cluster, std::slice::from_ref(&key)).await.unwrap();
+    let found = &found[&key];
+    assert_eq!(found.unready, []);
+    assert_eq!(found.drift, []);
+    assert_eq!(found.state.unread[0].what, "ConfigMap odd");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
