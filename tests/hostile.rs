@@ -142,6 +142,18 @@ fn in_a_catalog() {
 }
 
 #[test]
+fn as_a_kubeconfig() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, words) in corpus(folder.path()) {
+        let path = path.to_str().unwrap();
+        let (code, said) = windlass(&["status", "--kubeconfig", path]);
+        assert_eq!(code, 4, "{path}: {said}");
+        let bounds = words.ends_with("not a regular file") || words.ends_with("most that is read");
+        assert!(said.contains(if bounds { words } else { "" }), "{path}: {said}");
+    }
+}
+
+#[test]
 fn as_a_journal() {
     let folder = tempfile::tempdir().unwrap();
     for (path, words) in corpus(folder.path()) {

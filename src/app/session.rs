@@ -198,6 +198,7 @@ pub(super) fn target(global: &Global) -> Result<ConnectOptions, Failed> {
             kubeconfig: global.kubeconfig.clone(),
             context: global.context.clone(),
             silent: global.silent,
+            ..ConnectOptions::default()
         },
         Some(folder) => {
             let kubeconfig = folder.join("kubeconfig");

@@ -28,7 +28,10 @@ pub fn connect_finding(error: &ConnectError) -> Option<Finding> {
         ConnectError::Incomplete { context, .. } => {
             CONTEXT_MISSING.found(format!("context {context}"), what, "kubectl config view")
         }
-        ConnectError::Credentials { context, .. } | ConnectError::Login { context, .. } => {
+        ConnectError::Credentials { context, .. }
+        | ConnectError::Unusable { context, .. }
+        | ConnectError::Plugin { context, .. }
+        | ConnectError::Login { context, .. } => {
             CREDENTIALS.found(format!("context {context}"), what, format!("kubectl --context {context} version"))
         }
         ConnectError::Unreachable { context, server, .. } => {

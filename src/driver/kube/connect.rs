@@ -4,14 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, KubeconfigError};
+use base64::Engine as _;
 use kube::{Client, Config};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::credentials::{Credentials, Identity, LoginError, Plugin};
 use super::error::Layers;
+use super::guard::Guard;
+use super::kubeconfig::{KubeconfigError, set};
 use super::{ApiError, ApiErrorKind, kubeconfig, proxy, retry};
 use crate::driver::helm::KubeTarget;
 use crate::driver::process::{PrivateDir, PrivateDirError};
+use crate::model::bounded;
 use crate::model::cluster::ClusterInfo;
 
 /// The oldest version that the charts and this driver are made for.
@@ -29,6 +36,8 @@ pub struct ConnectOptions {
     pub context: Option<String>,
     /// Credential plugins may not ask anybody: the terminal is not theirs.
     pub silent: bool,
+    /// How long a credential plugin may take; `None` is long enough for people.
+    pub plugin_within: Option<Duration>,
 }
 
 /// Why no cluster answered.
@@ -49,12 +58,12 @@ pub enum ConnectError {
         source: std::io::Error,
     },
     /// A kubeconfig is none.
-    #[error("failed to understand kubeconfig {}", path.display())]
+    #[error("failed to parse kubeconfig {}", path.display())]
     Parse {
         /// Which.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<KubeconfigError>,
+        source: KubeconfigError,
     },
     /// No context was named, and the kubeconfig has no current one.
     #[error("the kubeconfig has no current context; name one by --context{}", one_of(available))]
@@ -77,6 +86,24 @@ pub enum ConnectError {
         context: String,
         /// What is missing.
         missing: String,
+    },
+    /// What the kubeconfig says of the context's cluster or user contradicts itself, or names files that are not there.
+    #[error("context {context:?} cannot be used: {}", problems.join("; "))]
+    Unusable {
+        /// Which context.
+        context: String,
+        /// All that is wrong.
+        problems: Vec<String>,
+    },
+    /// The kubeconfig's credential plugin, or the file of its token, gave nothing to log in with.
+    #[error("failed to log in as user {user:?}")]
+    Plugin {
+        /// The kubeconfig user's name.
+        user: String,
+        /// The context.
+        context: String,
+        /// Why not.
+        source: Box<LoginError>,
     },
     /// Certificates or keys that the kubeconfig names cannot be used.
     #[error("failed to use the credentials of context {context:?}")]
@@ -228,9 +255,9 @@ impl Cluster {
     /// # Errors
     /// Each says what is wrong and what to do about it.
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
-        let mut minimal = kubeconfig::minimal(kubeconfig::load(&files(options))?, options.context.as_deref())?;
+        let mut minimal = kubeconfig::minimal(&kubeconfig::load(&files(options))?, options.context.as_deref())?;
         if options.silent {
-            kubeconfig::silence(&mut minimal.config);
+            kubeconfig::silence(&mut minimal);
         }
         let context = minimal.context.clone();
         let dir = PrivateDir::new().map_err(ConnectError::Private)?;
@@ -240,10 +267,7 @@ impl Cluster {
 
         // TLS needs a process-wide provider, and it is set already if anything used TLS before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = client(&minimal).await.map_err(|source| match source.kind {
-            ApiErrorKind::Login => ConnectError::Login { user: minimal.user.clone(), context, source },
-            _ => ConnectError::Credentials { context, source },
-        })?;
+        let client = client(&minimal, options.plugin_within).await?;
         let version = version(&client, &minimal).await?;
         let info = ClusterInfo { context: minimal.context, server: minimal.server, user: minimal.user, version };
         Ok(Self { inner: Arc::new(Inner { client, info, discovery: OnceCell::new(), kubeconfig, dir }) })
@@ -274,26 +298,170 @@ impl Cluster {
     }
 }
 
-async fn client(minimal: &kubeconfig::Minimal) -> Result<Client, ApiError> {
-    let invalid = |err: KubeconfigError| ApiError::new(ApiErrorKind::Invalid, super::error::deepest(&err));
-    let config = minimal.config.clone();
-    let own_proxy = config.clusters.first().and_then(|c| c.cluster.as_ref()).and_then(|c| c.proxy_url.clone());
-    let mut config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.map_err(invalid)?;
-    // kube reads HTTPS_PROXY but compares NO_PROXY with the proxy's name instead of the server's.
-    if own_proxy.is_none_or(|url| url.is_empty()) {
-        let host = config.cluster_url.host().unwrap_or_default().to_owned();
-        if proxy::bypassed(&host, |name| std::env::var(name).ok()) {
-            config.proxy_url = None;
-        }
-    }
+/// The client of one context, logged in.
+async fn client(minimal: &kubeconfig::Minimal, within: Option<Duration>) -> Result<Client, ConnectError> {
+    let refused = |source| ConnectError::Credentials { context: minimal.context.clone(), source };
+    let invalid = |what: String| refused(ApiError::new(ApiErrorKind::Invalid, what));
+    let url = server_url(&minimal.server).map_err(invalid)?;
+    let tls = url.scheme_str() == Some("https");
+    let host = url.host().unwrap_or_default().to_owned();
+    let port = url.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let (cluster, auth) = (&minimal.cluster, &minimal.auth);
+    let mut config = Config::new(url);
+    config.default_namespace.clone_from(&minimal.namespace);
+    config.disable_compression = cluster.disable_compression.unwrap_or_default();
     config.connect_timeout = Some(Duration::from_secs(5));
     // Retrying is ours: kube's own repeats a request up to fifteen times without a deadline.
     config.default_retry = false;
-    // This runs the credential plugin, and waits for it without letting go of the thread.
-    match tokio::task::spawn_blocking(move || Client::try_from(config)).await {
-        Ok(client) => client.map_err(|err| ApiError::from(&err)),
-        Err(lost) => Err(ApiError::new(ApiErrorKind::Login, lost.to_string())),
+    let proxied = match set(cluster.proxy_url.as_ref()) {
+        Some(url) => Some(url.to_owned()),
+        None => proxy::from_environment(tls, &host, port, |name| std::env::var(name).ok()),
+    };
+    config.proxy_url = proxied.map(|url| proxy_url(&url)).transpose().map_err(invalid)?;
+    let impersonated = json!({
+        "as": set(auth.impersonate.as_ref()),
+        "as-uid": set(auth.impersonate_uid.as_ref()),
+        "as-groups": auth.impersonate_groups.as_ref().map(|all| all.iter().flatten().collect::<Vec<_>>()),
+        "as-user-extra": auth.impersonate_extra.as_ref().map(|all| {
+            let values = |list: &Option<Vec<Option<String>>>| list.iter().flatten().flatten().cloned().collect::<Vec<_>>();
+            all.iter().map(|(key, list)| (key.clone(), values(list))).collect::<std::collections::BTreeMap<_, _>>()
+        }),
+    });
+    if !tls {
+        // As kubectl: who has no secure way is not told who we are.
+        config.root_cert = Some(Vec::new());
+        config.auth_info = auth_info(impersonated).map_err(invalid)?;
+        return guarded(config, Credentials::None).await.map_err(refused);
     }
+    config.tls_server_name = set(cluster.tls_server_name.as_ref()).map(str::to_owned);
+    config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or_default();
+    let authority = pem(cluster.ca_data(), cluster.certificate_authority.as_ref()).map_err(invalid)?;
+    config.root_cert = match &authority {
+        Some(pem) => Some(certificates(pem).map_err(invalid)?),
+        None if config.accept_invalid_certs => Some(Vec::new()),
+        None => None,
+    };
+    let mut identity = match pem(auth.certificate_data(), auth.client_certificate.as_ref()).map_err(invalid)? {
+        Some(certificate) => {
+            let key = pem(auth.key_data(), auth.client_key.as_ref()).map_err(invalid)?.unwrap_or_default();
+            Some((certificate, key))
+        }
+        None => None,
+    };
+    let basic = set(auth.username.as_ref()).or(set(auth.password.as_ref())).is_some();
+    let (fixed, file) = (set(auth.token.as_ref()), set(auth.token_file.as_ref()));
+    let login = |source| ConnectError::Plugin {
+        user: minimal.user.clone(),
+        context: minimal.context.clone(),
+        source: Box::new(source),
+    };
+    let mut bearer = None;
+    let credentials = match (&auth.exec, &auth.auth_provider) {
+        _ if fixed.is_some() || file.is_some() => Credentials::token_of(fixed, file).await.map_err(login)?,
+        // A plugin is not asked where there is something to log in with.
+        (Some(exec), _) if identity.is_none() && !basic => {
+            let plugin = Plugin::new(exec, minimal, authority.as_deref(), within);
+            identity = plugin
+                .login()
+                .await
+                .map_err(login)?
+                .map(|(certificate, key): Identity| (certificate, key.expose().as_bytes().to_vec()));
+            Credentials::Plugin(Box::new(plugin))
+        }
+        (_, Some(provider)) => {
+            let name = provider.name.clone().unwrap_or_default();
+            let token = provider.config.as_ref().and_then(|config| config.get("id-token").cloned().flatten());
+            match token.filter(|_| name == "oidc") {
+                Some(token) => bearer = Some(token),
+                None => {
+                    let what = format!("auth-provider {name:?} is no longer known to kubectl; use a credential plugin");
+                    return Err(invalid(what));
+                }
+            }
+            Credentials::None
+        }
+        _ => Credentials::None,
+    };
+    let encoded = |bytes: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let mut info = impersonated;
+    info["client-certificate-data"] = json!(identity.as_ref().map(|(certificate, _)| encoded(certificate)));
+    info["client-key-data"] = json!(identity.as_ref().map(|(_, key)| encoded(key)));
+    info["token"] = json!(bearer);
+    if basic {
+        info["username"] = json!(auth.username.clone().unwrap_or_default());
+        info["password"] = json!(auth.password.clone().unwrap_or_default());
+    }
+    config.auth_info = auth_info(info).map_err(invalid)?;
+    guarded(config, credentials).await.map_err(refused)
+}
+
+async fn guarded(config: Config, credentials: Credentials) -> Result<Client, ApiError> {
+    // Reads the machine's certificates, which may take a moment.
+    match tokio::task::spawn_blocking(move || Client::try_from(config)).await {
+        Ok(Ok(client)) => Ok(Guard::client(client, credentials)),
+        Ok(Err(err)) => Err(ApiError::from(&err)),
+        Err(lost) => Err(ApiError::new(ApiErrorKind::Invalid, lost.to_string())),
+    }
+}
+
+fn auth_info(mut value: Value) -> Result<kube::config::AuthInfo, String> {
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// The API's address as Go makes it of `server`: a bare host is one of HTTP.
+fn server_url(server: &str) -> Result<http::Uri, String> {
+    let wrong = || format!("server {server:?} is no URL, nor host:port");
+    let bare = server.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match bare.split_once("://") {
+        Some((scheme, rest)) => (scheme.to_lowercase(), rest),
+        None if bare.trim_end_matches('/').contains('/') => return Err(wrong()),
+        None => ("http".to_owned(), bare),
+    };
+    if !["http", "https"].contains(&scheme.as_str()) {
+        return Err(wrong());
+    }
+    format!("{scheme}://{rest}").parse().map_err(|_| wrong())
+}
+
+/// A proxy's address; one that says no port has its scheme's.
+fn proxy_url(url: &str) -> Result<http::Uri, String> {
+    let wrong = || "the proxy's address is no URL of http, https or socks5".to_owned();
+    let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+    let (scheme, default) = match scheme.to_lowercase().as_str() {
+        "http" => ("http", 80),
+        "https" => ("https", 443),
+        // Names are resolved by the proxy either way, as Go has it.
+        "socks5" | "socks5h" => ("socks5", 1080),
+        _ => return Err(wrong()),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let parsed: http::Uri = format!("{scheme}://{authority}").parse().map_err(|_| wrong())?;
+    match parsed.port_u16() {
+        Some(_) => Ok(parsed),
+        None => format!("{scheme}://{}:{default}", authority.trim_end_matches(':')).parse().map_err(|_| wrong()),
+    }
+}
+
+/// What is written in the kubeconfig, else what is in the file that it names.
+fn pem(data: Option<&[u8]>, file: Option<&String>) -> Result<Option<Vec<u8>>, String> {
+    match (data, set(file)) {
+        (Some(data), _) => Ok(Some(data.to_vec())),
+        (None, Some(file)) => match bounded::bytes(std::path::Path::new(file), bounded::KUBECONFIG) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) => Err(format!("failed to read {file}: {error}")),
+        },
+        (None, None) => Ok(None),
+    }
+}
+
+/// The certificates of an authority. What else is in the file is passed over, as kubectl does.
+fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let found: Vec<Vec<u8>> =
+        CertificateDer::pem_slice_iter(pem).filter_map(|found| Some(found.ok()?.as_ref().to_vec())).collect();
+    if found.is_empty() { Err("the certificate authority holds no certificate".to_owned()) } else { Ok(found) }
 }
 
 async fn version(client: &Client, minimal: &kubeconfig::Minimal) -> Result<String, ConnectError> {

@@ -143,8 +143,10 @@ fn transport(err: &kube::Error) -> ApiError {
     for layer in Layers(Some(err)) {
         if layer.downcast_ref::<rustls::Error>().is_some() {
             kind = ApiErrorKind::Tls;
-        } else if layer.downcast_ref::<kube::client::AuthError>().is_some() {
+        } else if layer.is::<kube::client::AuthError>() || layer.is::<super::credentials::LoginError>() {
             kind = ApiErrorKind::Login;
+        } else if layer.is::<super::guard::TooLong>() {
+            kind = ApiErrorKind::Protocol;
         } else if layer.downcast_ref::<tokio::time::error::Elapsed>().is_some()
             || layer.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
         {

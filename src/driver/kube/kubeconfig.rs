@@ -1,55 +1,199 @@
-//! From the user's kubeconfig files to the one small file that Helm and this process share.
+//! From the user's kubeconfig files to the one context that Helm and this process share, as kubectl takes them.
+//!
+//! kubectl is lenient in one way and strict in another, and so is this: names and whole entries may be missing where
+//! the context in use does not need them, but a value of the wrong type anywhere, or a name that is there twice, makes
+//! the whole file unusable. `tests/as_kubectl.rs` holds a corpus of both against kubectl itself.
 
+mod shape;
+
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use kube::config::{ExecInteractiveMode, Kubeconfig, KubeconfigError, NamedContext};
+use serde_json::{Map, Value, json};
 
 use super::ConnectError;
+use crate::model::bounded;
+use crate::model::yaml::helm_value;
+
+pub(super) use shape::{AuthInfo, Cluster, Exec, Mode, set};
+use shape::{Context as ContextShape, File};
 
 /// The only extension that means something to others: credential plugins get it with the cluster.
 const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";
 
+/// A kubeconfig that cannot be read as one.
+#[derive(Debug, thiserror::Error)]
+pub enum KubeconfigError {
+    /// It is no YAML.
+    #[error("{0}")]
+    Yaml(String),
+    /// A value is of another type than it has to be, anywhere in the file.
+    #[error("{0}")]
+    Type(#[from] serde_json::Error),
+    /// It is of another kind or version.
+    #[error("it is a {0}, not a Config of v1")]
+    Kind(String),
+    /// A name is there twice.
+    #[error("{list} has the name {name:?} twice")]
+    Twice {
+        /// `clusters`, `users` or `contexts`.
+        list: &'static str,
+        /// Which name.
+        name: String,
+    },
+}
+
+/// All files, merged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Merged {
+    clusters: BTreeMap<String, (Cluster, Value)>,
+    users: BTreeMap<String, (AuthInfo, Value)>,
+    contexts: BTreeMap<String, ContextShape>,
+    /// The contexts' names in the order in which they are written.
+    order: Vec<String>,
+    current: String,
+}
+
 /// One context with its cluster and user, and nothing else.
 #[derive(Debug, Clone)]
 pub(super) struct Minimal {
-    pub(super) config: Kubeconfig,
+    /// The kubeconfig that holds just this.
+    pub(super) config: Value,
     pub(super) context: String,
     pub(super) server: String,
     pub(super) user: String,
+    pub(super) namespace: String,
+    pub(super) cluster: Cluster,
+    pub(super) auth: AuthInfo,
+    /// What the cluster says to credential plugins.
+    pub(super) exec_extension: Option<Value>,
 }
 
 /// Where kubectl would look: the named file alone, else `KUBECONFIG`, else `~/.kube/config`.
 pub(super) fn candidates(explicit: Option<&Path>, env: Option<&OsStr>, home: Option<&Path>) -> Vec<PathBuf> {
-    if let Some(path) = explicit {
+    if let Some(path) = explicit.filter(|path| !path.as_os_str().is_empty()) {
         return vec![path.to_owned()];
     }
-    let listed: Vec<PathBuf> = env
-        .map(|env| std::env::split_paths(env).filter(|path| !path.as_os_str().is_empty()).collect())
-        .unwrap_or_default();
-    if listed.is_empty() { home.map(|home| home.join(".kube/config")).into_iter().collect() } else { listed }
+    match env.filter(|env| !env.is_empty()) {
+        // A list of nothing is a list: the home is not looked at.
+        Some(env) => std::env::split_paths(env).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => home.map(|home| home.join(".kube/config")).into_iter().collect(),
+    }
 }
 
 /// Reads and merges the files. As with kubectl, files of a list may be missing; the first to say something wins.
-pub(super) fn load(files: &[PathBuf]) -> Result<Kubeconfig, ConnectError> {
-    let mut merged: Option<Kubeconfig> = None;
-    for file in files {
-        // kube makes what a file names relative to itself absolute, but only if the file's own path is absolute.
-        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        let config = match Kubeconfig::read_from(&file) {
-            Ok(config) => config,
-            Err(KubeconfigError::ReadConfig(err, _)) if err.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(KubeconfigError::ReadConfig(source, path)) => return Err(ConnectError::Read { path, source }),
-            Err(source) => return Err(ConnectError::Parse { path: file, source: Box::new(source) }),
+pub(super) fn load(files: &[PathBuf]) -> Result<Merged, ConnectError> {
+    let mut merged: Option<Merged> = None;
+    for path in files {
+        let bytes = match bounded::bytes(path, bounded::KUBECONFIG) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(ConnectError::Read { path: path.clone(), source }),
         };
-        merged = Some(match merged {
-            None => config,
-            Some(first) => {
-                first.merge(config).map_err(|source| ConnectError::Parse { path: file, source: Box::new(source) })?
-            }
-        });
+        // What a file names relative to itself is made absolute, whatever folder this runs in.
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let folder = absolute.parent().unwrap_or(Path::new("/"));
+        let broken = |source| ConnectError::Parse { path: path.clone(), source };
+        let file = parse(bytes).map_err(broken)?;
+        merged.get_or_insert_default().add(file, folder).map_err(broken)?;
     }
     merged.ok_or_else(|| ConnectError::NoKubeconfig { looked: files.to_vec() })
+}
+
+/// The text of a file, whatever Windows wrote it in: kubectl's reader takes UTF-16 as well.
+fn decoded(bytes: Vec<u8>) -> Result<String, KubeconfigError> {
+    let wide = |join: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| join([pair[0], pair[1]])).collect();
+        String::from_utf16(&units).map_err(|_| KubeconfigError::Yaml("it is not UTF-16".to_owned()))
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => {
+            let text = bounded::utf8(bytes).map_err(|error| KubeconfigError::Yaml(error.to_string()))?;
+            Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+        }
+    }
+}
+
+fn parse(bytes: Vec<u8>) -> Result<Value, KubeconfigError> {
+    let text = decoded(bytes)?;
+    let value = helm_value(&text).map_err(|error| KubeconfigError::Yaml(error.to_string()))?;
+    Ok(if value.is_null() { Value::Object(Map::new()) } else { value })
+}
+
+impl Merged {
+    fn add(&mut self, raw: Value, folder: &Path) -> Result<(), KubeconfigError> {
+        let file: File = serde_json::from_value(raw.clone())?;
+        let (kind, version) = (file.kind.unwrap_or_default(), file.api_version.unwrap_or_default());
+        if !matches!(kind.as_str(), "" | "Config") || !matches!(version.as_str(), "" | "v1") {
+            return Err(KubeconfigError::Kind(format!("{kind} of {version}")));
+        }
+        let raw_of = |list: &str, index: usize, what: &str| {
+            let found = raw.get(list).and_then(|list| list.get(index)).and_then(|entry| entry.get(what)).cloned();
+            found.filter(Value::is_object).unwrap_or_else(|| json!({}))
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        let mut twice = |list: &'static str, name: &str| match seen.insert((list, name.to_owned())) {
+            true => Ok(()),
+            false => Err(KubeconfigError::Twice { list, name: name.to_owned() }),
+        };
+        for (index, entry) in file.clusters.unwrap_or_default().into_iter().enumerate() {
+            let entry = entry.unwrap_or_default();
+            let name = entry.name.unwrap_or_default();
+            twice("clusters", &name)?;
+            let mut cluster = entry.cluster.unwrap_or_default();
+            let mut raw = raw_of("clusters", index, "cluster");
+            beside(folder, &mut cluster.certificate_authority, &mut raw, &["certificate-authority"]);
+            self.clusters.entry(name).or_insert((cluster, raw));
+        }
+        for (index, entry) in file.users.unwrap_or_default().into_iter().enumerate() {
+            let entry = entry.unwrap_or_default();
+            let name = entry.name.unwrap_or_default();
+            twice("users", &name)?;
+            let mut auth = entry.user.unwrap_or_default();
+            let mut raw = raw_of("users", index, "user");
+            beside(folder, &mut auth.client_certificate, &mut raw, &["client-certificate"]);
+            beside(folder, &mut auth.client_key, &mut raw, &["client-key"]);
+            beside(folder, &mut auth.token_file, &mut raw, &["tokenFile"]);
+            // A bare name is looked up in PATH.
+            if let Some(exec) = &mut auth.exec
+                && exec.command.as_ref().is_some_and(|command| command.contains('/'))
+            {
+                beside(folder, &mut exec.command, &mut raw, &["exec", "command"]);
+            }
+            self.users.entry(name).or_insert((auth, raw));
+        }
+        for entry in file.contexts.unwrap_or_default() {
+            let entry = entry.unwrap_or_default();
+            let name = entry.name.unwrap_or_default();
+            twice("contexts", &name)?;
+            if !self.contexts.contains_key(&name) {
+                self.order.push(name.clone());
+                self.contexts.insert(name, entry.context.unwrap_or_default());
+            }
+        }
+        if self.current.is_empty() {
+            self.current = file.current_context.unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+/// Makes a path that a file names absolute, in the shape and in the text that is handed on.
+fn beside(folder: &Path, path: &mut Option<String>, raw: &mut Value, place: &[&str]) {
+    let Some(named) = path.as_ref().filter(|path| !path.is_empty()) else { return };
+    let absolute = folder.join(named).display().to_string();
+    let mut at = raw;
+    for key in place {
+        match at.get_mut(*key) {
+            Some(next) => at = next,
+            None => return,
+        }
+    }
+    *at = Value::String(absolute.clone());
+    *path = Some(absolute);
 }
 
 /// A context of the kubeconfig.
@@ -63,217 +207,83 @@ pub struct Context {
     pub current: bool,
 }
 
-/// All contexts, in the order in which they are written.
-pub(super) fn contexts(config: &Kubeconfig) -> Vec<Context> {
+/// All contexts that can be named, in the order in which they are written.
+pub(super) fn contexts(config: &Merged) -> Vec<Context> {
     let server = |name: &str| {
-        let cluster = config.clusters.iter().find(|cluster| cluster.name == name)?;
-        cluster.cluster.as_ref()?.server.clone()
+        let cluster = config.contexts.get(name)?.cluster.clone().unwrap_or_default();
+        config.clusters.get(&cluster)?.0.server.clone()
     };
-    let all = config.contexts.iter().map(|context| Context {
-        name: context.name.clone(),
-        server: context.context.as_ref().and_then(|context| server(&context.cluster)).unwrap_or_default(),
-        current: config.current_context.as_ref() == Some(&context.name),
+    let named = config.order.iter().filter(|name| !name.is_empty());
+    let all = named.map(|name| Context {
+        name: name.clone(),
+        server: server(name).unwrap_or_default(),
+        current: config.current == *name,
     });
     all.collect()
 }
 
 /// Keeps one context, with the cluster and the user that it names.
-pub(super) fn minimal(config: Kubeconfig, wanted: Option<&str>) -> Result<Minimal, ConnectError> {
-    let available = || config.contexts.iter().map(|context| context.name.clone()).collect::<Vec<_>>();
-    let current = config.current_context.as_deref().filter(|name| !name.is_empty());
+pub(super) fn minimal(config: &Merged, wanted: Option<&str>) -> Result<Minimal, ConnectError> {
+    let available = || contexts(config).into_iter().map(|context| context.name).collect::<Vec<_>>();
+    let wanted = wanted.filter(|name| !name.is_empty());
+    let current = Some(config.current.as_str()).filter(|name| !name.is_empty());
     let Some(name) = wanted.or(current) else {
         return Err(ConnectError::NoCurrentContext { available: available() });
     };
-    let Some(context) = config.contexts.iter().find(|context| context.name == name).and_then(|c| c.context.clone())
-    else {
+    let Some(context) = config.contexts.get(name) else {
         return Err(ConnectError::NoContext { wanted: name.to_owned(), available: available() });
     };
     let incomplete = |missing: String| ConnectError::Incomplete { context: name.to_owned(), missing };
-
-    let mut cluster = config
-        .clusters
-        .iter()
-        .find(|cluster| cluster.name == context.cluster)
-        .cloned()
-        .ok_or_else(|| incomplete(format!("cluster {:?}", context.cluster)))?;
-    let Some(server) = cluster.cluster.as_ref().and_then(|cluster| cluster.server.clone()) else {
-        return Err(incomplete(format!("the server of cluster {:?}", context.cluster)));
+    let cluster_name = context.cluster.clone().unwrap_or_default();
+    let Some((cluster, raw_cluster)) = config.clusters.get(&cluster_name) else {
+        return Err(incomplete(format!("cluster {cluster_name:?}")));
     };
-    if let Some(cluster) = &mut cluster.cluster
-        && let Some(extensions) = &mut cluster.extensions
-    {
-        extensions.retain(|extension| extension.name == EXEC_EXTENSION);
+    let server = cluster.server.clone().unwrap_or_default();
+    if server.is_empty() {
+        return Err(incomplete(format!("the server of cluster {cluster_name:?}")));
     }
-
+    // A user that is not there is nobody: kubectl asks without a login, too.
     let user = context.user.clone().unwrap_or_default();
-    let mut users: Vec<_> = config.auth_infos.iter().filter(|info| info.name == user).cloned().collect();
-    if users.is_empty() && !user.is_empty() {
-        return Err(incomplete(format!("user {user:?}")));
+    let (auth, raw_user) = config.users.get(&user).cloned().unwrap_or_else(|| (AuthInfo::default(), json!({})));
+    let problems: Vec<String> = [cluster.problems(), auth.problems()].concat();
+    if !problems.is_empty() {
+        return Err(ConnectError::Unusable { context: name.to_owned(), problems });
     }
-    for info in users.iter_mut().filter_map(|user| user.auth_info.as_mut()) {
-        info.extensions = None;
+    let mut raw_cluster = raw_cluster.clone();
+    let mut exec_extension = None;
+    if let Some(extensions) = raw_cluster.get_mut("extensions").and_then(Value::as_array_mut) {
+        extensions.retain(|extension| extension["name"] == EXEC_EXTENSION);
+        exec_extension = extensions.first().map(|extension| extension["extension"].clone());
     }
-
-    let mut kept = context;
-    kept.extensions = None;
-    let context = name.to_owned();
-    let config = Kubeconfig {
-        clusters: vec![cluster],
-        auth_infos: users,
-        contexts: vec![NamedContext { name: context.clone(), context: Some(kept), ..NamedContext::default() }],
-        current_context: Some(context.clone()),
-        kind: Some("Config".to_owned()),
-        api_version: Some("v1".to_owned()),
-        ..Kubeconfig::default()
-    };
-    Ok(Minimal { config, context, server, user })
+    let mut raw_user = raw_user;
+    if let Some(user) = raw_user.as_object_mut() {
+        user.remove("extensions");
+    }
+    let namespace = context.namespace.clone().filter(|name| !name.is_empty());
+    let mut kept = Map::from_iter([("cluster".to_owned(), json!(cluster_name)), ("user".to_owned(), json!(user))]);
+    if let Some(namespace) = &namespace {
+        kept.insert("namespace".to_owned(), json!(namespace));
+    }
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": name,
+        "clusters": [{"name": cluster_name, "cluster": raw_cluster}],
+        "users": [{"name": user, "user": raw_user}],
+        "contexts": [{"name": name, "context": kept}],
+    });
+    let (context, cluster) = (name.to_owned(), cluster.clone());
+    let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+    Ok(Minimal { config, context, server, user, namespace, cluster, auth, exec_extension })
 }
 
 /// Lets credential plugins ask nobody: they fail instead, and say why.
-pub(super) fn silence(config: &mut Kubeconfig) {
-    let users = config.auth_infos.iter_mut().filter_map(|user| user.auth_info.as_mut());
-    for exec in users.filter_map(|info| info.exec.as_mut()) {
-        exec.interactive_mode = Some(ExecInteractiveMode::Never);
+pub(super) fn silence(minimal: &mut Minimal) {
+    if let Some(exec) = &mut minimal.auth.exec {
+        exec.interactive_mode = Some("Never".to_owned());
+        if let Some(raw) = minimal.config.pointer_mut("/users/0/user/exec").and_then(Value::as_object_mut) {
+            raw.insert("interactiveMode".to_owned(), json!("Never"));
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ONE: &str = r"
-apiVersion: v1
-kind: Config
-current-context: dev
-preferences: {colors: true}
-clusters:
-- name: dev
-  cluster:
-    server: https://dev:6443
-    certificate-authority: ca.crt
-    extensions:
-    - {name: minikube, extension: {x: 1}}
-    - {name: client.authentication.k8s.io/exec, extension: {audience: a}}
-contexts:
-- {name: dev, context: {cluster: dev, user: alice, namespace: team}}
-- {name: broken, context: {cluster: nowhere, user: alice}}
-users:
-- name: alice
-  user:
-    client-certificate: certs/alice.crt
-    client-key: /etc/alice.key
-";
-    const TWO: &str = r"
-apiVersion: v1
-kind: Config
-current-context: prod
-clusters:
-- {name: prod, cluster: {server: 'https://prod:6443'}}
-- {name: dev, cluster: {server: 'https://evil:6443'}}
-contexts:
-- {name: prod, context: {cluster: prod, user: bob}}
-users:
-- name: bob
-  user:
-    exec:
-      apiVersion: client.authentication.k8s.io/v1
-      command: ./login
-      args: [--region, eu]
-      env: [{name: A, value: b}]
-      interactiveMode: Never
-      provideClusterInfo: true
-      futureField: kept
-";
-
-    fn files(dir: &Path) -> Vec<PathBuf> {
-        let (one, two) = (dir.join("one"), dir.join("two"));
-        std::fs::write(&one, ONE).unwrap();
-        std::fs::write(&two, TWO).unwrap();
-        vec![one, dir.join("missing"), two]
-    }
-
-    #[test]
-    fn looks_where_kubectl_looks() {
-        let (file, home) = (Path::new("/f"), Path::new("/home/u"));
-        let env = OsStr::new("/a::/b");
-        assert_eq!(candidates(Some(file), Some(env), Some(home)), [file]);
-        assert_eq!(candidates(None, Some(env), Some(home)), [Path::new("/a"), Path::new("/b")]);
-        assert_eq!(candidates(None, Some(OsStr::new("")), Some(home)), [Path::new("/home/u/.kube/config")]);
-        assert!(candidates(None, None, None).is_empty());
-    }
-
-    #[test]
-    fn merges_files_first_wins_and_keeps_one_context() {
-        let dir = tempfile::tempdir().unwrap();
-        let merged = load(&files(dir.path())).unwrap();
-        let dev = minimal(merged.clone(), None).unwrap();
-        assert_eq!(
-            (dev.context.as_str(), dev.server.as_str(), dev.user.as_str()),
-            ("dev", "https://dev:6443", "alice")
-        );
-        let json = serde_json::to_value(&dev.config).unwrap();
-        let at = |pointer: &str| json.pointer(pointer).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        assert_eq!(at("/clusters/0/cluster/certificate-authority"), dir.path().join("ca.crt").display().to_string());
-        assert_eq!(at("/users/0/user/client-certificate"), dir.path().join("certs/alice.crt").display().to_string());
-        assert_eq!(at("/users/0/user/client-key"), "/etc/alice.key");
-        assert_eq!(at("/current-context"), "dev");
-        assert_eq!(at("/contexts/0/context/namespace"), "team");
-        for list in ["clusters", "users", "contexts"] {
-            assert_eq!(json[list].as_array().unwrap().len(), 1, "{list}");
-        }
-        let extensions = json.pointer("/clusters/0/cluster/extensions").unwrap().as_array().unwrap();
-        assert_eq!(extensions.len(), 1);
-        assert!(json.get("preferences").is_none());
-    }
-
-    #[test]
-    fn credential_plugins_are_kept_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let prod = minimal(load(&files(dir.path())).unwrap(), Some("prod")).unwrap();
-        // Written as JSON, which every YAML reader takes, and read back as Helm would.
-        let text = serde_json::to_string(&prod.config).unwrap();
-        let back = serde_json::to_value(Kubeconfig::from_yaml(&text).unwrap()).unwrap();
-        let exec = back.pointer("/users/0/user/exec").unwrap();
-        assert_eq!(exec["command"], dir.path().join("./login").display().to_string());
-        assert_eq!(exec["args"][1], "eu");
-        assert_eq!(exec["env"][0]["value"], "b");
-        assert_eq!(exec["provideClusterInfo"], true);
-        assert_eq!(exec["interactiveMode"], "Never");
-        assert_eq!(exec["futureField"], "kept");
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let merged = load(&files(dir.path())).unwrap();
-        let err = minimal(merged.clone(), Some("nope")).unwrap_err();
-        assert!(matches!(&err, ConnectError::NoContext { available, .. } if available == &["dev", "broken", "prod"]));
-        let err = minimal(merged.clone(), Some("broken")).unwrap_err().to_string();
-        assert_eq!(err, r#"context "broken" is incomplete: cluster "nowhere" is missing from the kubeconfig"#);
-        let mut none = merged;
-        none.current_context = None;
-        assert!(matches!(minimal(none, None), Err(ConnectError::NoCurrentContext { .. })));
-        let err = load(&[dir.path().join("missing")]).unwrap_err();
-        assert!(matches!(err, ConnectError::NoKubeconfig { .. }), "{err}");
-    }
-
-    #[test]
-    fn a_broken_file_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("broken");
-        std::fs::write(&file, "clusters: [").unwrap();
-        assert!(matches!(load(std::slice::from_ref(&file)), Err(ConnectError::Parse { path, .. }) if path == file));
-    }
-
-    #[test]
-    fn a_plugin_that_may_not_ask_does_not() {
-        let mut config: Kubeconfig = serde_json::from_value(serde_json::json!({"users": [
-            {"name": "a", "user": {"exec": {"command": "login", "interactiveMode": "Always"}}},
-            {"name": "b", "user": {"token": "t"}},
-        ]}))
-        .unwrap();
-        silence(&mut config);
-        let mode = config.auth_infos[0].auth_info.as_ref().unwrap().exec.as_ref().unwrap().interactive_mode.clone();
-        assert_eq!(mode, Some(ExecInteractiveMode::Never));
-    }
-}
+mod tests;

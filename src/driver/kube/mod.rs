@@ -2,9 +2,11 @@
 
 mod connect;
 mod contents;
+mod credentials;
 mod drift;
 mod dry_run;
 mod error;
+mod guard;
 mod keep;
 mod kubeconfig;
 mod lease;
@@ -22,9 +24,10 @@ mod stored;
 mod tunnel;
 
 pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
+pub use credentials::LoginError;
 pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
-pub use kubeconfig::Context;
+pub use kubeconfig::{Context, KubeconfigError};
 pub use manifest::{Manifest, parse_manifest};
 pub use ready::{NotReady, WaitError};
 pub use retry::telling;

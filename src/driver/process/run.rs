@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -35,6 +35,9 @@ pub struct Spec {
     pub env: Environment,
     /// What it reads from stdin; `None` closes stdin.
     pub stdin: Option<Vec<u8>>,
+    /// Whether it may ask somebody: our stdin and stderr are its own then, and it stays in our process group, since a
+    /// terminal stops whoever reads from it out of another.
+    pub terminal: bool,
     /// How long it may take in all.
     pub deadline: Duration,
     /// How long it gets between SIGTERM and SIGKILL.
@@ -57,6 +60,7 @@ impl Spec {
             args: Vec::new(),
             env: Environment::empty(),
             stdin: None,
+            terminal: false,
             deadline: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             stdout_cap: 16 * 1024 * 1024,
@@ -114,25 +118,38 @@ fn spawn(spec: &Spec) -> std::io::Result<(Child, Group)> {
         .args(&spec.args)
         .env_clear()
         .envs(spec.env.iter())
-        .process_group(0)
-        .kill_on_drop(false)
-        .stdin(if spec.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+        .kill_on_drop(spec.terminal)
+        .stdin(match &spec.stdin {
+            Some(_) => Stdio::piped(),
+            None if spec.terminal => Stdio::inherit(),
+            None => Stdio::null(),
+        })
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(if spec.terminal { Stdio::inherit() } else { Stdio::piped() });
+    if !spec.terminal {
+        command.process_group(0);
+    }
     let child = command.spawn()?;
-    let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let group = Group { pid, alone: spec.terminal };
     Ok((child, group))
 }
 
 /// The child's process group, until the child was waited for: from then on its number may belong to others.
-struct Group(Option<Pid>);
+struct Group {
+    pid: Option<Pid>,
+    /// It is in our group, and only the child itself is told to end.
+    alone: bool,
+}
 
 impl Group {
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.0 {
-            // The only error that can happen to our own child is that it is gone, which is what we want.
-            let _ = kill_process_group(pid, signal);
-        }
+        // The only error that can happen to our own child is that it is gone, which is what we want.
+        let _ = match self.pid {
+            Some(pid) if self.alone => kill_process(pid, signal),
+            Some(pid) => kill_process_group(pid, signal),
+            None => Ok(()),
+        };
     }
 }
 
@@ -189,7 +206,7 @@ async fn supervise(
             (status, Some(why))
         }
     };
-    group.0 = None;
+    group.pid = None;
     if let Some(feeding) = feeding {
         feeding.abort();
     }

@@ -1,0 +1,119 @@
+//! What stands between kube's client and everybody who uses it: our credentials go out, and bounded answers come in.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use kube::Client;
+use kube::client::Body;
+
+use super::credentials::Credentials;
+use crate::model::bounded;
+
+/// The most of one answer of the API: a list of ten thousand pods fits.
+const ANSWER: usize = 128 << 20;
+
+/// The most of one event of a watch: ten times what an object may have.
+const EVENT: usize = 16 << 20;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An answer that does not end.
+#[derive(Debug, thiserror::Error)]
+#[error("the API server sent {what} of more than {}, the most that is read", bounded::size(*.limit as u64))]
+pub(super) struct TooLong {
+    what: &'static str,
+    limit: usize,
+}
+
+/// The client with our credentials and bounds around it.
+pub(super) struct Guard {
+    inner: Client,
+    credentials: Arc<Credentials>,
+}
+
+impl Guard {
+    pub(super) fn client(inner: Client, credentials: Credentials) -> Client {
+        let namespace = inner.default_namespace().to_owned();
+        Client::new(Self { inner, credentials: Arc::new(credentials) }, namespace)
+    }
+}
+
+impl tower_service::Service<Request<Body>> for Guard {
+    type Response = Response<Bounded>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        // The client within has a queue of its own.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let (inner, credentials) = (self.inner.clone(), self.credentials.clone());
+        Box::pin(async move {
+            let query = request.uri().query().unwrap_or_default();
+            let watches = query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1"));
+            let token = credentials.token().await?;
+            if let Some(token) = &token {
+                let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+                value.set_sensitive(true);
+                request.headers_mut().insert(header::AUTHORIZATION, value);
+            }
+            let response = inner.send(request).await.map_err(|error| match error {
+                // What is inside says it all.
+                kube::Error::Service(inner) => inner,
+                other => Box::new(other),
+            })?;
+            if response.status() == StatusCode::UNAUTHORIZED {
+                credentials.refused(token.as_ref()).await;
+            }
+            let limit = if watches { EVENT } else { ANSWER };
+            Ok(response.map(|inner| Bounded { inner, watches, limit, read: 0 }))
+        })
+    }
+}
+
+/// A body that ends with an error where it would become too long: as a whole, or of a watch between two line breaks.
+pub(super) struct Bounded {
+    inner: Body,
+    watches: bool,
+    limit: usize,
+    read: usize,
+}
+
+impl HttpBody for Bounded {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => return Poll::Pending,
+        };
+        if let Some(data) = frame.data_ref() {
+            let begun = data.iter().rev().position(|byte| *byte == b'\n').filter(|_| self.watches);
+            let whole = self.read + data.len();
+            if whole > self.limit && begun.is_none() {
+                let what = if self.watches { "an event" } else { "an answer" };
+                return Poll::Ready(Some(Err(Box::new(TooLong { what, limit: self.limit }))));
+            }
+            self.read = begun.unwrap_or(whole);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
