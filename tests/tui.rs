@@ -52,6 +52,17 @@ fn leaving_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_terminal_of_no_size_counts_as_80x24() {
+    let home = tempfile::tempdir().unwrap();
+    let mut shell = pty::shell(home.path(), &[("WINDLASS_SANDBOX_DIR", "/nonexistent")]);
+    shell.keys("stty cols 0 rows 0; $WINDLASS; echo code-$?\r");
+    let text = shell.shows(NOTHING, 10);
+    assert!(text.contains("Cluster"), "{text}");
+    shell.keys("q");
+    shell.shows("code-8", 10);
+}
+
+#[test]
 fn a_terminal_that_is_made_small_is_told_so_and_comes_back() {
     let (home, mut shell) = begun("--lang ru");
     shell.shows("Кластеров не видно", 10);

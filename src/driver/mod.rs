@@ -1,6 +1,7 @@
 //! The only code that touches the world.
 
 pub mod archive;
+mod body;
 pub mod disk;
 pub mod files;
 pub mod helm;

@@ -1,5 +1,6 @@
 //! HDFS as the cluster has it: directly where that works, through the API's port-forward where not.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,14 @@ impl Tunnel for HdfsTunnel {
         port: u16,
     ) -> BoxFuture<'a, Result<PathBuf, Box<dyn std::error::Error + Send + Sync>>> {
         async move { Ok(self.tunnels.hdfs_socket(&self.namespace, host, port).await?) }.boxed()
+    }
+
+    fn addresses<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, Result<Option<Vec<IpAddr>>, Box<dyn std::error::Error + Send + Sync>>> {
+        async move { Ok(Some(self.tunnels.hdfs_addresses(&self.namespace, host, port).await?)) }.boxed()
     }
 }
 

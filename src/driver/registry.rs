@@ -9,10 +9,14 @@ use base64::Engine as _;
 use reqwest::header::{ACCEPT, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
+use super::body::{self, BodyError};
 use crate::model::Secret;
 
 /// How long a registry may take to answer.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The most of an answer with a token.
+const TOKEN: usize = 1 << 20;
 
 /// Every form that a manifest can have; who names none gets the oldest.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -32,6 +36,30 @@ pub enum RegistryError {
         host: String,
         /// Why.
         source: reqwest::Error,
+    },
+    /// It does not speak TLS, and there is a login that everybody on the way could read.
+    #[error(
+        "registry {host} does not speak TLS, and the login is not sent in plain text; give the registry a certificate"
+    )]
+    Plain {
+        /// Which.
+        host: String,
+    },
+    /// It wants the login to be sent to somebody else.
+    #[error("registry {host} wants the login to be sent to {realm}, and it is sent to https://{host} alone")]
+    Elsewhere {
+        /// Which.
+        host: String,
+        /// Where to.
+        realm: String,
+    },
+    /// Its answer to a login does not end, or makes no sense.
+    #[error("registry {host} gives no token")]
+    Token {
+        /// Which.
+        host: String,
+        /// Why.
+        source: BodyError,
     },
     /// It wants credentials, or others.
     #[error("registry {host} refuses {image}: {status}; are the credentials right?")]
@@ -102,17 +130,28 @@ pub fn login(config: &Secret, host: &str) -> Option<Login> {
 pub async fn has(image: &str, login: Option<&Login>) -> Result<bool, RegistryError> {
     let Some((host, repository, tag)) = parts(image) else { return Err(RegistryError::Name(image.to_owned())) };
     let unreachable = |source| RegistryError::Unreachable { host: host.to_owned(), source };
-    let client = Client::builder().timeout(DEADLINE).build().map_err(unreachable)?;
+    // Nobody is led from TLS to plain text, or around for ever.
+    let follow =
+        reqwest::redirect::Policy::custom(|attempt| match attempt.previous().first().map(|url| url.scheme()) {
+            Some(scheme) if scheme == attempt.url().scheme() && attempt.previous().len() < 5 => attempt.follow(),
+            _ => attempt.stop(),
+        });
+    let client = Client::builder().timeout(DEADLINE).redirect(follow).build().map_err(unreachable)?;
     let url = |scheme: &str| format!("{scheme}://{host}/v2/{repository}/manifests/{tag}");
     let ask = |scheme: &str| client.head(url(scheme)).header(ACCEPT, MANIFESTS);
     // Plain HTTP only where TLS is not spoken, and only inside a site.
     let (answer, scheme) = match ask("https").send().await {
-        Err(error) if is_inside(host) && speaks_no_tls(&error) => (ask("http").send().await, "http"),
+        Err(error) if is_inside(host) && speaks_no_tls(&error) => {
+            if login.is_some() {
+                return Err(RegistryError::Plain { host: host.to_owned() });
+            }
+            (ask("http").send().await, "http")
+        }
         answer => (answer, "https"),
     };
     let mut answer = answer.map_err(unreachable)?;
     if answer.status() == StatusCode::UNAUTHORIZED
-        && let Some(request) = authorized(&client, &answer, ask(scheme), login).await.map_err(unreachable)?
+        && let Some(request) = authorized(host, &client, &answer, ask(scheme), login).await?
     {
         answer = request.send().await.map_err(unreachable)?;
     }
@@ -128,11 +167,12 @@ pub async fn has(image: &str, login: Option<&Login>) -> Result<bool, RegistryErr
 
 /// The request once more, with what the registry asked for: a login, or a token that another server gives for it.
 async fn authorized(
+    host: &str,
     client: &Client,
     answer: &Response,
     request: RequestBuilder,
     login: Option<&Login>,
-) -> Result<Option<RequestBuilder>, reqwest::Error> {
+) -> Result<Option<RequestBuilder>, RegistryError> {
     let wanted = answer.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let with_login = |request: RequestBuilder| match login {
         Some(login) => request.basic_auth(&login.user, Some(login.password.expose())),
@@ -149,10 +189,29 @@ async fn authorized(
     let query: Vec<(&str, String)> =
         ["service", "scope"].into_iter().filter_map(|name| Some((name, field(name)?))).collect();
     let Ok(mut url) = reqwest::Url::parse(&realm) else { return Ok(None) };
+    if login.is_some() && !is_of(host, &url) {
+        return Err(RegistryError::Elsewhere { host: host.to_owned(), realm: shown(&url) });
+    }
     url.query_pairs_mut().extend_pairs(query);
-    let told: serde_json::Value = with_login(client.get(url)).send().await?.json().await?;
+    let unreachable = |source| RegistryError::Unreachable { host: host.to_owned(), source };
+    let answer = with_login(client.get(url)).send().await.map_err(unreachable)?;
+    let token = |source| RegistryError::Token { host: host.to_owned(), source };
+    let body = body::read(answer, TOKEN).await.map_err(token)?;
+    let Ok(told) = serde_json::from_slice::<serde_json::Value>(&body) else { return Ok(None) };
     let token = told["token"].as_str().or_else(|| told["access_token"].as_str());
     Ok(token.map(|token| request.bearer_auth(token)))
+}
+
+/// Whether a realm is the registry's own: TLS, and the same host, at whatever port.
+fn is_of(host: &str, realm: &reqwest::Url) -> bool {
+    let own = reqwest::Url::parse(&format!("https://{host}"));
+    realm.scheme() == "https" && own.is_ok_and(|own| own.host() == realm.host())
+}
+
+/// A realm as far as it is nobody's secret.
+fn shown(realm: &reqwest::Url) -> String {
+    let port = realm.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", realm.scheme(), realm.host_str().unwrap_or_default())
 }
 
 /// Whether the answer to a TLS greeting was none: a certificate that is not trusted is one.
@@ -205,6 +264,60 @@ mod tests {
         }
         assert!(login(&plain, "r.site").is_none());
         assert!(login(&Secret::new("x".into()), "r.site").is_none());
+    }
+
+    /// Answers each request in turn on loopback, in plain text; gives where, and what was asked.
+    async fn plain(answers: Vec<String>) -> (String, std::sync::Arc<std::sync::Mutex<String>>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let asked = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let log = asked.clone();
+        tokio::spawn(async move {
+            let mut answers = answers.into_iter();
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut bytes = vec![0; 4096];
+                let read = stream.read(&mut bytes).await.unwrap();
+                let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+                let is_http = text.starts_with("HEAD ") || text.starts_with("GET ");
+                log.lock().unwrap().push_str(&text);
+                let answer =
+                    if is_http { answers.next().unwrap() } else { "HTTP/1.1 400 Bad Request\r\n\r\n".to_owned() };
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (host, asked)
+    }
+
+    #[tokio::test]
+    async fn a_login_never_goes_over_plain_http() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let wants = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let there = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let (host, asked) = plain(vec![wants.to_owned(), there.to_owned()]).await;
+        let login = Login { user: "u".to_owned(), password: Secret::new("p".to_owned()) };
+        let error = has(&format!("{host}/a:1"), Some(&login)).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Plain { .. }), "{error}");
+        assert!(!asked.lock().unwrap().to_lowercase().contains("authorization"));
+        let (host, _) = plain(vec![there.to_owned()]).await;
+        assert!(has(&format!("{host}/a:1"), None).await.unwrap(), "whoever has no login tells none");
+    }
+
+    #[test]
+    fn a_login_goes_to_the_registry_itself_and_to_nobody_else() {
+        let is = |realm: &str| is_of("r.site:5000", &reqwest::Url::parse(realm).unwrap());
+        assert!(is("https://r.site:5000/token") && is("https://r.site/token") && is("https://R.site:5001/t"));
+        for other in [
+            "http://r.site:5000/token",
+            "https://auth.r.site/token",
+            "https://r.site.evil/token",
+            "https://r.site@evil/token",
+            "https://evil/r.site",
+        ] {
+            assert!(!is(other), "{other}");
+        }
+        assert_eq!(shown(&reqwest::Url::parse("https://u:p@evil:1/x?y=z").unwrap()), "https://evil:1");
     }
 
     #[test]

@@ -68,6 +68,11 @@ pub(super) fn size(stream: impl AsFd) -> Option<(usize, usize)> {
     (size.ws_col > 0 && size.ws_row > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
 }
 
+/// The size of the screens: what the terminal says, or the usual one where it says 0.
+pub(super) const fn screen_size(told: (u16, u16)) -> (u16, u16) {
+    if told.0 == 0 || told.1 == 0 { (80, 24) } else { told }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +81,14 @@ mod tests {
         LineOptions::detect(terminal, Some((100, 30)), plain, false, |name| {
             env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    #[test]
+    fn a_terminal_that_says_nothing_of_its_size_has_the_usual_one() {
+        assert_eq!(screen_size((0, 0)), (80, 24));
+        assert_eq!(screen_size((0, 50)), (80, 24));
+        assert_eq!(screen_size((132, 0)), (80, 24));
+        assert_eq!(screen_size((40, 10)), (40, 10));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
+use crate::driver::body::{self, BodyError};
 use crate::model::{Progress, ProgressSink};
 
 /// How long one request may take. The services answer in milliseconds once they run.
@@ -13,6 +14,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a service that is not as wanted is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The most of one answer: a page of batches with their logs is a hundredth of it.
+const ANSWER: usize = 8 << 20;
 
 /// How much of an answer is kept for a message.
 const SHOWN: usize = 300;
@@ -37,6 +41,16 @@ pub enum HttpError {
         path: String,
         /// Why.
         source: reqwest::Error,
+    },
+    /// It answers without an end.
+    #[error("failed to read {service}{path}")]
+    TooLong {
+        /// Which service.
+        service: String,
+        /// Path and query.
+        path: String,
+        /// How long an answer may be.
+        source: BodyError,
     },
     /// It answered with another status.
     #[error("{service}{path} answered {status}, wanted {wanted}: {body}")]
@@ -166,8 +180,11 @@ impl Service {
         }
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
-        let text = response.text().await.map_err(failed)?;
-        Ok((status, text))
+        let body = body::read(response, ANSWER).await.map_err(|error| match error {
+            BodyError::Broken(source) => failed(source),
+            source => HttpError::TooLong { service: self.name.clone(), path: path.to_owned(), source },
+        })?;
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
     fn unexpected(&self, path: &str, status: StatusCode, wanted: &str, body: &str) -> HttpError {

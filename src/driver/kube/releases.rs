@@ -1,7 +1,7 @@
 //! What Helm recorded, read from its Secrets: no subprocess, and a release of another `HELM_DRIVER` is not ours.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,13 +12,17 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, parse_manifest, retry};
+use crate::model::bounded;
 use crate::model::cluster::{ManifestObject, ReleaseKey, ReleaseState, ReleaseStatus, RevisionState};
 
 /// How many releases are read at the same time.
 const AT_ONCE: usize = 8;
 
 /// Helm's Secret holds 1 MiB at most; unpacked it is never this large unless somebody means harm.
-const RECORD_CAP: u64 = 256 * 1024 * 1024;
+const RECORD_CAP: u64 = 32 * 1024 * 1024;
+
+/// The values of a record, of which each takes memory of its own: a thousand times those of a large chart.
+const RECORD_VALUES: usize = 200_000;
 
 impl Cluster {
     /// The newest revision of each of these releases. Those that do not exist are absent from the answer.
@@ -151,8 +155,10 @@ pub(super) enum RecordError {
     Base64(base64::DecodeError),
     #[error("it is not gzip: {0}")]
     Gzip(std::io::Error),
-    #[error("it unpacks to more than {RECORD_CAP} bytes")]
+    #[error("it unpacks to more than {}, the most that is read", bounded::size(RECORD_CAP))]
     TooLarge,
+    #[error("it holds more than {RECORD_VALUES} values, the most that are read")]
+    TooMany,
     #[error("it is not Helm's JSON: {0}")]
     Json(serde_json::Error),
 }
@@ -197,13 +203,31 @@ fn unpack(data: &[u8]) -> Result<Vec<u8>, RecordError> {
     if !packed.starts_with(&[0x1f, 0x8b]) {
         return Ok(packed);
     }
-    let mut json = Vec::new();
-    let mut gzip = flate2::read::GzDecoder::new(packed.as_slice()).take(RECORD_CAP + 1);
-    gzip.read_to_end(&mut json).map_err(RecordError::Gzip)?;
-    if json.len() as u64 > RECORD_CAP {
-        return Err(RecordError::TooLarge);
+    let json = bounded::capped(flate2::read::GzDecoder::new(packed.as_slice()), RECORD_CAP);
+    let json = json.map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => RecordError::TooLarge,
+        _ => RecordError::Gzip(error),
+    })?;
+    if values(&json) > RECORD_VALUES {
+        return Err(RecordError::TooMany);
     }
     Ok(json)
+}
+
+/// How many values a JSON text holds at most, counted before any of them is made: what stands before each but the first
+/// is a comma, a colon or a bracket outside of texts.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if text => escaped = true,
+            b'"' => text = !text,
+            b',' | b':' | b'[' | b'{' if !text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 #[derive(Deserialize)]
@@ -320,6 +344,26 @@ mod tests {
         assert_eq!((&after.status, after.description.as_str()), (&ReleaseStatus::Failed, "killed"));
         let same = ReleaseState { status: before.status.clone(), description: before.description.clone(), ..after };
         assert_eq!(same, before);
+    }
+
+    #[test]
+    fn a_small_record_never_becomes_a_large_one() {
+        let key = ReleaseKey::new("n", "r");
+        let packed = |json: &[u8]| {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            gzip.write_all(json).unwrap();
+            STANDARD.encode(gzip.finish().unwrap()).into_bytes()
+        };
+        let zeros = vec![b' '; 40 << 20];
+        let error = decode(&key, &packed(&zeros), Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "it unpacks to more than 32 MiB, the most that is read");
+        let many =
+            format!(r#"{{"version": 1, "info": {{"status": "x"}}, "config": {{"a": [{}0]}}}}"#, "{},".repeat(100_000));
+        let error = decode(&key, &packed(many.as_bytes()), Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "it holds more than 200000 values, the most that are read");
+        let text =
+            json!({"version": 1, "info": {"status": "x"}, "manifest": format!("# {}", "{[,:\\\"".repeat(200_000))});
+        assert!(decode(&key, &packed(text.to_string().as_bytes()), Vec::new()).is_ok(), "texts do not count");
     }
 
     #[test]

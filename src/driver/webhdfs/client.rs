@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
 use reqwest::{Method, Response, Url};
 
 use super::error::lacks_datanode;
@@ -12,6 +11,7 @@ use super::path::encode;
 use super::route::{Route, root_cause};
 use super::wire::{LocationAnswer, RemoteException};
 use super::{Error, path};
+use crate::driver::body::{self, BodyError};
 use crate::model::{Progress, ProgressSink};
 
 /// Where HDFS is and how to speak to it.
@@ -362,16 +362,10 @@ async fn read_answer(response: Response, call: &Call<'_>, node: String) -> Resul
 }
 
 async fn read_body(response: Response, what: &str, node: &str) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    let mut stream = response.bytes_stream();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|e| Error::unreachable(what.to_owned(), node.to_owned(), e))?;
-        if body.len() + chunk.len() > ANSWER_LIMIT {
-            return Err(Error::TooLong { what: what.to_owned(), node: node.to_owned(), limit: ANSWER_LIMIT });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    body::read(response, ANSWER_LIMIT).await.map_err(|error| match error {
+        BodyError::Broken(source) => Error::unreachable(what.to_owned(), node.to_owned(), source),
+        BodyError::TooLong(limit) => Error::TooLong { what: what.to_owned(), node: node.to_owned(), limit },
+    })
 }
 
 /// Reads the response to a PUT at a DataNode: 201, or why not.

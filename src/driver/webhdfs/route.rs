@@ -5,15 +5,17 @@
 //! found.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use reqwest::Client;
 use tokio::sync::OnceCell;
 
 use super::wire::RemoteException;
+use crate::driver::body::{self, BodyError};
 
 /// Any error, for what a [`Tunnel`] reports.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -22,6 +24,12 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A direct way shows itself within this time, name resolution included, or another way is taken.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a direct way is taken without another look.
+const DIRECT_KEPT: Duration = Duration::from_secs(10);
+
+/// The most that is read of what a probe finds: the root of a file system.
+const PROBED: usize = 4 << 20;
 
 /// A way to HDFS's HTTP servers.
 pub trait Route: Send + Sync {
@@ -42,6 +50,15 @@ pub trait Tunnel: Send + Sync {
     /// # Errors
     /// Whatever keeps it from being made, such as no pod of that name.
     fn socket<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<PathBuf, BoxError>>;
+
+    /// The addresses that the cluster has for that host; `None` where it is not asked. A name that leads elsewhere from
+    /// this machine, by a hosts entry or a DNS of others, is not followed.
+    ///
+    /// # Errors
+    /// The cluster knows no such host, or cannot be asked.
+    fn addresses<'a>(&'a self, _host: &'a str, _port: u16) -> BoxFuture<'a, Result<Option<Vec<IpAddr>>, BoxError>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// Why there is no way to a node.
@@ -87,7 +104,7 @@ impl Direct {
     /// # Errors
     /// [`RouteError::Client`].
     pub fn new() -> Result<Self, RouteError> {
-        Ok(Self { client: client(None)? })
+        Ok(Self { client: client(None, None)? })
     }
 }
 
@@ -117,7 +134,7 @@ impl Sockets {
         if let Some(client) = clients.get(&socket) {
             return Ok(client.clone());
         }
-        let made = client(Some(&socket)).map_err(Through::Client)?;
+        let made = client(Some(&socket), None).map_err(Through::Client)?;
         clients.insert(socket, made.clone());
         Ok(made)
     }
@@ -154,7 +171,8 @@ type Target = (String, u16);
 /// What was found out about a target.
 #[derive(Debug, Clone)]
 enum Way {
-    Direct,
+    /// By this client, found out at that time: a pod that comes back has another address.
+    Direct(Client, Instant),
     /// Not directly, for this reason.
     Tunnel(String),
 }
@@ -173,6 +191,28 @@ impl Auto {
         Arc::clone(ways.entry((host.to_owned(), port)).or_default())
     }
 
+    /// A client that reaches the host without a tunnel, at an address that the cluster has for it.
+    async fn directly(&self, host: &str, port: u16) -> Result<Client, String> {
+        let looked = tokio::time::timeout(PROBE_TIMEOUT, tokio::net::lookup_host((host, port))).await;
+        let here: Vec<SocketAddr> = match looked {
+            Err(_) => return Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
+            Ok(found) => found.map_err(|error| error.to_string())?.collect(),
+        };
+        let known = self.sockets.tunnel.addresses(host, port).await.map_err(|error| root_cause(error.as_ref()))?;
+        let client = match known {
+            None => self.direct.client.clone(),
+            Some(known) => {
+                let same: Vec<SocketAddr> = here.into_iter().filter(|found| known.contains(&found.ip())).collect();
+                if same.is_empty() {
+                    return Err("this machine has another address for it than the cluster".to_owned());
+                }
+                client(None, Some((host, &same))).map_err(|error| root_cause(&error))?
+            }
+        };
+        probe(&client, host, port).await?;
+        Ok(client)
+    }
+
     fn forget(&self, host: &str, port: u16) {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).remove(&(host.to_owned(), port));
     }
@@ -181,17 +221,23 @@ impl Auto {
 impl Route for Auto {
     fn client<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Client, RouteError>> {
         Box::pin(async move {
-            let cell = self.cell(host, port);
+            let mut cell = self.cell(host, port);
+            if let Some(Way::Direct(_, found)) = cell.get()
+                && found.elapsed() > DIRECT_KEPT
+            {
+                self.forget(host, port);
+                cell = self.cell(host, port);
+            }
             let way = cell.get_or_init(|| async {
-                let way = match probe(&self.direct.client, host, port).await {
-                    Ok(()) => Way::Direct,
+                let way = match self.directly(host, port).await {
+                    Ok(client) => Way::Direct(client, Instant::now()),
                     Err(reason) => Way::Tunnel(reason),
                 };
                 tracing::debug!(host, port, ?way, "chose the way to a node of HDFS");
                 way
             });
             match way.await {
-                Way::Direct => Ok(self.direct.client.clone()),
+                Way::Direct(client, _) => Ok(client.clone()),
                 Way::Tunnel(direct) => self.sockets.through(host, port).await.map_err(|e| match e {
                     Through::Tunnel(source) => {
                         // Perhaps nothing was up yet: the next call looks at both ways again.
@@ -223,7 +269,7 @@ async fn probe(client: &Client, host: &str, port: u16) -> Result<(), String> {
     let answer = async {
         let response = client.get(url).send().await?;
         let status = response.status().as_u16();
-        Ok::<_, reqwest::Error>((status, response.bytes().await?))
+        Ok::<_, BodyError>((status, body::read(response, PROBED).await?))
     };
     match tokio::time::timeout(PROBE_TIMEOUT, answer).await {
         Err(_) => Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
@@ -246,7 +292,7 @@ pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
 
 /// A client for HDFS. No proxy: cluster addresses are none of its business, and one that answers for them would be
 /// taken for a broken HDFS. No redirects: the second step of CREATE carries the body, the first must not.
-fn client(socket: Option<&Path>) -> Result<Client, RouteError> {
+fn client(socket: Option<&Path>, only: Option<(&str, &[SocketAddr])>) -> Result<Client, RouteError> {
     // reqwest wants a TLS provider even where only http is spoken; installing it twice is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
@@ -261,5 +307,51 @@ fn client(socket: Option<&Path>) -> Result<Client, RouteError> {
         Some(path) => builder.unix_socket(path),
         None => builder,
     };
+    let builder = match only {
+        Some((host, addresses)) => builder.resolve_to_addrs(host, addresses),
+        None => builder,
+    };
     builder.build().map_err(RouteError::Client)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// A cluster that has this address for every host, and no tunnel.
+    struct Cluster(&'static str);
+
+    impl Tunnel for Cluster {
+        fn socket<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, Result<PathBuf, BoxError>> {
+            Box::pin(async { Err("no such pod".into()) })
+        }
+
+        fn addresses<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, Result<Option<Vec<IpAddr>>, BoxError>> {
+            Box::pin(async { Ok(Some(vec![self.0.parse()?])) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_than_the_cluster_says_is_not_followed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let body = r#"{"FileStatuses":{"FileStatus":[]}}"#;
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+            }
+        });
+        let auto = |address| Auto::new(Arc::new(Cluster(address))).unwrap();
+        for host in ["localhost", "127.0.0.1"] {
+            assert!(auto("127.0.0.1").client(host, port).await.is_ok(), "{host}");
+            let error = auto("10.9.9.9").client(host, port).await.unwrap_err();
+            let RouteError::Neither { direct, .. } = &error else { panic!("{error:?}") };
+            assert_eq!(direct, "this machine has another address for it than the cluster", "{host}");
+        }
+    }
 }

@@ -11,12 +11,14 @@ use crossterm::execute;
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::draw::draw;
 use super::state::State;
 use super::watch::{Watch, draw_watch};
+use crate::render::look::screen_size;
 
 /// Whether the terminal is ours now. One process has one terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -33,6 +35,8 @@ const HOLDS: usize = 256 * 1024;
 /// The terminal while screens are shown.
 pub struct Tui {
     terminal: Terminal<CrosstermBackend<Out>>,
+    /// Whether the terminal does not tell its size.
+    blind: bool,
 }
 
 /// Standard output. A terminal that is lost is remembered rather than an error: ratatui would tell of it on stderr while
@@ -93,8 +97,8 @@ impl Tui {
     pub fn enter() -> io::Result<Self> {
         on_panic();
         take()?;
-        let terminal = Terminal::new(CrosstermBackend::new(Out)).inspect_err(|_| give_back())?;
-        Ok(Self { terminal })
+        let (terminal, blind) = sized().inspect_err(|_| give_back())?;
+        Ok(Self { terminal, blind })
     }
 
     /// Draws the state. Only what has changed is written.
@@ -102,6 +106,7 @@ impl Tui {
     /// # Errors
     /// The terminal is gone.
     pub fn draw(&mut self, state: &State) -> io::Result<()> {
+        self.fit()?;
         self.terminal.draw(|frame| draw(state, frame))?;
         still_there()
     }
@@ -111,6 +116,7 @@ impl Tui {
     /// # Errors
     /// The terminal is gone.
     pub fn draw_watch(&mut self, watch: &Watch) -> io::Result<()> {
+        self.fit()?;
         self.terminal.draw(|frame| draw_watch(watch, frame))?;
         still_there()
     }
@@ -120,7 +126,7 @@ impl Tui {
     /// # Errors
     /// The terminal does not tell.
     pub fn size(&self) -> io::Result<(u16, u16)> {
-        self.terminal.size().map(|size| (size.width, size.height))
+        self.terminal.size().map(|size| screen_size((size.width, size.height)))
     }
 
     /// Gives the terminal back and stops the process, as a shell's user expects of Ctrl-Z; takes it again after `fg`.
@@ -143,7 +149,16 @@ impl Tui {
         take()?;
         // Not ratatui's own `clear`: it asks the terminal where the cursor is, and others read the answer.
         execute!(io::stdout(), Clear(ClearType::All))?;
-        self.terminal = Terminal::new(CrosstermBackend::new(Out))?;
+        (self.terminal, self.blind) = sized()?;
+        Ok(())
+    }
+
+    /// Goes by the terminal's size from when it tells it.
+    fn fit(&mut self) -> io::Result<()> {
+        if tells_size() == self.blind {
+            execute!(io::stdout(), Clear(ClearType::All))?;
+            (self.terminal, self.blind) = sized()?;
+        }
         Ok(())
     }
 
@@ -163,6 +178,21 @@ impl Drop for Tui {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+fn tells_size() -> bool {
+    crossterm::terminal::size().is_ok_and(|told| screen_size(told) == told)
+}
+
+/// The terminal at its size, and whether it does not tell it: a serial console says 0 x 0, and shows 80 x 24.
+fn sized() -> io::Result<(Terminal<CrosstermBackend<Out>>, bool)> {
+    let backend = CrosstermBackend::new(Out);
+    if tells_size() {
+        return Ok((Terminal::new(backend)?, false));
+    }
+    let (columns, rows) = screen_size((0, 0));
+    let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
+    Ok((Terminal::with_options(backend, TerminalOptions { viewport })?, true))
 }
 
 fn still_there() -> io::Result<()> {

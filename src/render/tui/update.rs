@@ -16,6 +16,7 @@ use crate::event::Envelope;
 use crate::model::preflight::Report;
 use crate::plan::Plan;
 use crate::render::SummaryExtras;
+use crate::render::look::screen_size;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -141,7 +142,7 @@ fn taken(state: &mut State, input: Input) -> Vec<Intent> {
             Vec::new()
         }
         Input::Resize(columns, rows) => {
-            state.size = (columns, rows);
+            state.size = screen_size((columns, rows));
             Vec::new()
         }
         Input::Tick(now) => {

@@ -112,7 +112,7 @@ async fn behind_host(client: &Client, namespace: &str, host: &str, port: u16) ->
         Target { namespace, pod, port }
     };
     let unknown = || TunnelError::NoPod { host: host.to_owned() };
-    match parse(host) {
+    let found = match parse(host) {
         Host::Pod { namespace, pod } => Ok(Target { namespace, pod, port }),
         Host::Service { namespace, service } => behind_service(client, &namespace, &service, &port.to_string()).await,
         Host::Address { namespace: given, address } => {
@@ -135,7 +135,9 @@ async fn behind_host(client: &Client, namespace: &str, host: &str, port: u16) ->
             let pods = list(&pods, &ListParams::default(), host).await.map_err(|(err, _)| err)?;
             by_name(&pods, &name, port).map(target).ok_or_else(unknown)
         }
-    }
+    }?;
+    // Whoever names a node of HDFS may name anything: only what is in the release's namespace is meant.
+    if found.namespace == namespace { Ok(found) } else { Err(unknown()) }
 }
 
 async fn list(api: &Api<Pod>, params: &ListParams, host: &str) -> Result<Vec<Pod>, (TunnelError, ApiErrorKind)> {

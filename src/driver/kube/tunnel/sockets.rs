@@ -1,17 +1,20 @@
 //! The listening ends.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
+use kube::api::Api;
 use tokio::net::UnixListener;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::TunnelError;
 use super::forward::forward;
 use super::resolve::Address;
-use crate::driver::kube::Cluster;
+use crate::driver::kube::{Cluster, retry};
 
 /// Unix sockets in a private folder, each leading into a pod: every connection to one becomes a port-forward of its
 /// own. A connection that cannot be forwarded is closed at once, and [`Tunnels::last_error`] says why.
@@ -104,6 +107,23 @@ impl Tunnels {
         // Told at once rather than by a closed connection: the caller may have another way.
         address.resolve(&self.inner.cluster.client()).await?;
         self.open(address)
+    }
+
+    /// The addresses that the API gives for the pod that a node of HDFS is, by the name that HDFS has for it.
+    ///
+    /// # Errors
+    /// No pod of that namespace is known by that name, or the API cannot be asked.
+    pub async fn hdfs_addresses(&self, namespace: &str, host: &str, port: u16) -> Result<Vec<IpAddr>, TunnelError> {
+        let address = Address::Host { namespace: namespace.to_owned(), host: host.to_owned(), port };
+        let client = self.inner.cluster.client();
+        let target = address.resolve(&client).await?;
+        let api: Api<Pod> = Api::namespaced(client, &target.namespace);
+        let what = format!("pod {}/{}", target.namespace, target.pod);
+        let found = retry::call("get", &what, || api.get_opt(&target.pod)).await;
+        let found = found.map_err(|error| TunnelError::Ask { target: host.to_owned(), source: Arc::new(error) })?;
+        let status = found.and_then(|pod| pod.status).ok_or_else(|| TunnelError::NoPod { host: host.to_owned() })?;
+        let more = status.pod_ips.into_iter().flatten().map(|given| given.ip);
+        Ok(status.pod_ip.into_iter().chain(more).filter_map(|ip| ip.parse().ok()).collect())
     }
 
     /// Why the last connection through this socket that failed did so.
