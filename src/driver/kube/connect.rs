@@ -431,11 +431,11 @@ fn proxy_url(url: &str) -> Result<http::Uri, String> {
     let wrong = || "the proxy's address is no URL of http, https or socks5".to_owned();
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
     let (scheme, default) = match scheme.to_lowercase().as_str() {
-        "http" => ("http", 80),
         "https" => ("https", 443),
         // Names are resolved by the proxy either way, as Go has it.
         "socks5" | "socks5h" => ("socks5", 1080),
-        _ => return Err(wrong()),
+        // Go asks any other as it asks one of HTTP.
+        _ => ("http", 80),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let parsed: http::Uri = format!("{scheme}://{authority}").parse().map_err(|_| wrong())?;

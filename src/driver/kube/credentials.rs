@@ -280,7 +280,7 @@ fn given(stdout: &[u8], version: &str) -> Result<Given, String> {
     let no_credential = || "did not write an ExecCredential".to_owned();
     let value = helm_value(text).map_err(|_| no_credential())?;
     let found: ExecCredential = serde_json::from_value(value).map_err(|_| no_credential())?;
-    if found.kind.as_deref() != Some("ExecCredential") {
+    if !matches!(found.kind.as_deref(), None | Some("" | "ExecCredential")) {
         return Err(no_credential());
     }
     let spoken = found.api_version.unwrap_or_default();

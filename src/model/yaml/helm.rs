@@ -15,6 +15,26 @@ use serde_json::{Map, Number, Value};
 /// A document with more nodes than this (aliases counted each time) is not one that Helm could have stored.
 const NODE_CAP: usize = 1_000_000;
 
+/// How many more brackets may be opened than closed, those of texts counted too.
+const BRACKETS: usize = 5_000;
+
+/// The line where there are too many.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut open, mut line) = (0_usize, 1);
+    for byte in text.bytes() {
+        match byte {
+            b'\n' => line += 1,
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > BRACKETS {
+            return Some(line);
+        }
+    }
+    None
+}
+
 /// A document that Go could not read either.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
@@ -44,6 +64,10 @@ pub fn helm_value(text: &str) -> Result<Value, HelmYamlError> {
     // Nothing but comments, which serde_yaml takes for a text that ended too early.
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Value::Null);
+    }
+    // The parser's time grows with the square of open brackets: more than these are nobody's.
+    if let Some(line) = too_deep(text) {
+        return Err(HelmYamlError { line, problem: format!("more than {BRACKETS} brackets are open") });
     }
     let nodes = Cell::new(0);
     let any = Any { text, nodes: &nodes, tagged: false };
