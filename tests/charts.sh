@@ -139,6 +139,17 @@ for dir in "$root"/bundles/*/chart; do
   if [ -s "$dir/templates/NOTES.txt" ]; then ok; else not_ok "$id: no NOTES.txt"; fi
 done
 
+# --- docs/rbac.yaml names what the charts make ---
+for pair in hdfs:my-hdfs:apache-hdfs livy:my-livy:apache-livy spark-history-server:my-spark-history-server:apache-livy; do
+  IFS=: read -r id release namespace <<< "$pair"
+  for values in "$root/bundles/$id"/chart/ci/*.yaml; do
+    while read -r name; do
+      if grep -Eq "resourceNames: \[([^]]*, )?$name(, [^]]*)?\]" "$root/docs/rbac.yaml"; then ok; else not_ok "docs/rbac.yaml does not name $name of $id"; fi
+    done < <(render "$id" "$release" "$namespace" -f "$values" --set ingress.enabled=true,ingress.host=x.example.com |
+      awk '/^[a-z]/ {meta = ($1 == "metadata:")} meta && /^  name: / {gsub(/"/, "", $2); print $2}' | sort -u)
+  done
+done
+
 # --- the check itself: a manifest that was spoilt is not let through ---
 spoilt() {
   local name=$1 want=$2 edit=$3
@@ -236,7 +247,7 @@ holds "livy: event logs" "spark.eventLog.dir hdfs://nn:8020/shared/spark-logs" l
 holds "livy: shared libraries" "SPARK_DIST_CLASSPATH" livy r n -f "${l[0]}/full.yaml"
 lacks "livy: no shared libraries unasked" "SPARK_DIST_CLASSPATH|shared-libraries" livy r n -f "${l[0]}/no-recovery.yaml"
 refuses "livy: no quote in the libraries' address" "sharedLibraries" livy r n -f "${l[0]}/full.yaml" --set "spark.sharedLibraries=hdfs://nn/a'b"
-lacks "livy: no wildcard in roles" "verbs: .*['\"]\*|resources: .*['\"]\*|secrets" livy r n -f "${l[0]}/full.yaml"
+lacks "livy: no wildcard in roles" "verbs: .*['\"]\*|resources: .*['\"]\*|resources: .*secrets" livy r n -f "${l[0]}/full.yaml"
 if [ "$(render livy r one -f "${l[0]}/full.yaml" | grep -A2 '^kind: ClusterRole$' | grep name:)" != "$(render livy r two -f "${l[0]}/full.yaml" | grep -A2 '^kind: ClusterRole$' | grep name:)" ]; then ok; else not_ok "livy: two namespaces share a ClusterRole"; fi
 
 # --- history server ---

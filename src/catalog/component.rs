@@ -348,6 +348,17 @@ impl ActionKind {
         )
     }
 
+    /// The Service that it asks, as `name:port`.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::HttpWait { service, .. } | Self::LivyBatch { service, .. } | Self::LivySession { service, .. } => {
+                Some(service)
+            }
+            _ => None,
+        }
+    }
+
     /// Every template in it, in a fixed order.
     pub fn templates(&self) -> Vec<&str> {
         let mut copy = Vec::new();

@@ -6,6 +6,7 @@
 
 mod api;
 mod changes;
+mod doors;
 mod guided;
 mod keeps;
 mod preflight;
@@ -528,6 +529,18 @@ fn c22_a_password_is_made_once_kept_and_told_nowhere() {
 #[ignore = "needs the sandbox"]
 fn c23_what_a_chart_would_let_go_stays_and_so_does_what_is_of_others() {
     keeps::what_a_chart_would_let_go();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c24_a_pod_of_another_namespace_reaches_nothing() {
+    doors::nobody_else_gets_in();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn c25_a_driver_becomes_nobody_else_and_reads_no_secret() {
+    doors::a_driver_is_a_driver();
 }
 
 #[test]

@@ -33,19 +33,15 @@ const MISSING: [&[Rights]; 10] = [
     &[("apache-hdfs", "pods/portforward", &["create", "get"])],
     &[
         ("windlass-system", "leases.coordination.k8s.io", &["create", "update"]),
-        ("windlass-system", "secrets", &["patch"]),
+        ("windlass-system", "secrets", &["update"]),
     ],
     &[("apache-livy", "persistentvolumeclaims", &["create"]), ("apache-livy", "services", &["create"])],
     &[
-        ("", "clusterroles.rbac.authorization.k8s.io", &["create", "delete", "get", "patch"]),
-        ("", "clusterrolebindings.rbac.authorization.k8s.io", &["create", "delete", "get", "patch"]),
+        ("", "validatingadmissionpolicies.admissionregistration.k8s.io", &["create", "delete", "get", "patch"]),
+        ("", "validatingadmissionpolicybindings.admissionregistration.k8s.io", &["create", "delete", "get", "patch"]),
     ],
     // Only what a role of the chart gives away.
-    &[
-        ("apache-livy", "services", &["deletecollection"]),
-        ("apache-livy", "configmaps", &["deletecollection"]),
-        ("", "pods", &["list"]),
-    ],
+    &[("apache-livy", "pods", &["deletecollection"]), ("apache-livy", "configmaps", &["deletecollection"])],
     &[
         ("apache-livy", "namespaces", &["get"]),
         ("apache-livy", "serviceaccounts", &["create", "patch"]),

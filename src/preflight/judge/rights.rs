@@ -7,13 +7,13 @@ use crate::model::site::Right;
 use crate::preflight::needs::{RightNeed, Use};
 use crate::preflight::table::{RIGHTS_EXPLAIN, RIGHTS_MISSING};
 
-/// Namespace, resource, name, and what for: verbs that share these are told together.
-type Scope = (Option<String>, String, Option<String>, Use);
+/// Namespace, resource, and what for: verbs and names that share these are told together.
+type Scope = (Option<String>, String, Use);
 
 impl Judge<'_> {
     pub(super) fn rights(&mut self) {
         // What an install must have is told once, even if a role gives it away, too.
-        let mut missing: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
+        let mut missing: BTreeMap<Scope, BTreeMap<Option<String>, Vec<String>>> = BTreeMap::new();
         let mut told: Vec<&Right> = Vec::new();
         let mut needs: Vec<&RightNeed> = self.needs.rights.iter().collect();
         needs.sort_by_key(|need| &need.used);
@@ -25,15 +25,17 @@ impl Judge<'_> {
             }
             told.push(&need.right);
             let right = &need.right;
-            let key = (right.namespace.clone(), right.full_resource(), right.name.clone(), need.used.clone());
-            missing.entry(key).or_default().push(right.verb.clone());
+            let key = (right.namespace.clone(), right.full_resource(), need.used.clone());
+            missing.entry(key).or_default().entry(right.name.clone()).or_default().push(right.verb.clone());
         }
-        for ((namespace, resource, name, used), verbs) in missing {
-            let named = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        for ((namespace, resource, used), verbs, names) in missing.into_iter().flat_map(|(scope, by_name)| {
+            alike(by_name).into_iter().map(move |((_, verbs), names)| (scope.clone(), verbs, names))
+        }) {
+            let named = if names.is_empty() { String::new() } else { format!(" {}", names.join(", ")) };
             let may_not = format!("may not {} {resource}{named}", verbs.join(", "));
             let who = self.facts.user.as_deref().unwrap_or("the user");
             let place = namespace.as_ref().map_or_else(|| "the cluster".to_owned(), |name| format!("namespace {name}"));
-            let mend = grant(namespace.as_deref(), &resource, name.as_deref(), &verbs, self.facts.user.as_deref());
+            let mend = grant(namespace.as_deref(), &resource, &names, &verbs, self.facts.user.as_deref());
             self.found.push(match used {
                 Use::Must => RIGHTS_MISSING.found(place, format!("{who} {may_not}"), mend),
                 Use::Gives(role) => {
@@ -51,10 +53,21 @@ impl Judge<'_> {
     }
 }
 
+/// Names that lack the same verbs, together; none stands for all objects.
+fn alike(by_name: BTreeMap<Option<String>, Vec<String>>) -> BTreeMap<(bool, Vec<String>), Vec<String>> {
+    let mut found: BTreeMap<(bool, Vec<String>), Vec<String>> = BTreeMap::new();
+    for (name, mut verbs) in by_name {
+        verbs.sort();
+        found.entry((name.is_some(), verbs)).or_default().extend(name);
+    }
+    found
+}
+
 /// The commands that grant it: a role of its own, and its binding.
-fn grant(namespace: Option<&str>, resource: &str, name: Option<&str>, verbs: &[String], user: Option<&str>) -> String {
-    let role = format!("windlass-{}", resource.replace(['/', '.'], "-"));
-    let names = name.map(|name| format!(" --resource-name={name}")).unwrap_or_default();
+fn grant(namespace: Option<&str>, resource: &str, names: &[String], verbs: &[String], user: Option<&str>) -> String {
+    let named = if names.is_empty() { "" } else { "-named" };
+    let role = format!("windlass-{}{named}", resource.replace(['/', '.'], "-"));
+    let names: String = names.iter().map(|name| format!(" --resource-name={name}")).collect();
     let rule = format!("--verb={} --resource={resource}{names}", verbs.join(","));
     let user = user.unwrap_or("USER");
     match namespace {

@@ -159,6 +159,30 @@ fn missing_rights_are_told_by_resource_with_the_command_that_grants_them() {
 }
 
 #[test]
+fn rights_on_named_objects_are_told_together_and_granted_by_name() {
+    let mut needs = needs();
+    let mut facts = facts();
+    for (verb, name) in
+        [("patch", Some("a")), ("get", Some("a")), ("get", Some("b")), ("patch", Some("b")), ("create", None)]
+    {
+        let mut need = right(verb, "", "services");
+        need.right.name = name.map(str::to_owned);
+        facts.rights.insert(need.right.clone(), Ok(false));
+        needs.rights.push(need);
+    }
+    let mut told = found(&needs, &facts);
+    told.sort();
+    let whats: Vec<&str> = told.iter().map(|finding| finding.what.as_str()).collect();
+    assert_eq!(whats, ["ann may not create services", "ann may not get, patch services a, b"]);
+    assert!(
+        told[1].mend.contains(
+            "role windlass-services-named --verb=get,patch --resource=services --resource-name=a --resource-name=b"
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn what_a_role_gives_away_must_be_held_unless_one_may_escalate_and_bind() {
     let mut needs = needs();
     let mut facts = facts();

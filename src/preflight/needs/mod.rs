@@ -104,11 +104,13 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     needs.secrets.retain(|secret| !filled.contains(&(secret.namespace.as_str(), secret.name.as_str())));
     needs.secrets.sort();
     needs.secrets.dedup();
-    let namespaces = match made {
-        true => needs.namespaces.keys().map(String::as_str).collect(),
-        false => filled.iter().map(|(namespace, _)| *namespace).collect(),
-    };
-    needs.rights = rights::rights(wanted, &objects, site, &namespaces);
+    let mut secrets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let pulled = needs.namespaces.keys().filter(|_| made).map(|namespace| (namespace.as_str(), PULL_SECRET));
+    for (namespace, name) in filled.iter().copied().chain(pulled) {
+        secrets.entry(namespace).or_default().insert(name);
+    }
+    let rights = rights::rights(wanted, &objects, site, &secrets);
+    needs.rights = rights;
     needs
 }
 

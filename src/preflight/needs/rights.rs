@@ -1,14 +1,14 @@
 //! The rights that an install uses: windlass's own, Helm's for what the charts render, and those that the charts'
 //! roles give away. `docs/rbac.yaml` is made from these.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::answers::Resolved;
 use crate::model::cluster::{ManifestObject, ObjectRef};
 use crate::model::site::Right;
-use crate::model::{STATE_NAMESPACE, SecretRef};
+use crate::model::{STATE_LEASE, STATE_NAMESPACE, SecretRef};
 use crate::preflight::render::Site;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -50,6 +50,14 @@ impl Collected {
         self.add(namespace, group, resource, verbs, &Use::Must);
     }
 
+    /// The same on one object: whoever grants it need not grant it on all others.
+    fn named(&mut self, namespace: Option<&str>, group: &str, resource: &str, name: &str, verbs: &[&str]) {
+        for verb in verbs {
+            let right = Right::new(verb, group, resource, namespace).on(name);
+            self.0.insert(RightNeed { right, used: Use::Must, instead: Vec::new() });
+        }
+    }
+
     /// A namespace may be looked at by whoever has that right in it.
     fn namespace(&mut self, name: &str, site: &Site) {
         let right = Right::new("get", "", "namespaces", Some(name)).on(name);
@@ -60,12 +68,15 @@ impl Collected {
     }
 }
 
-/// All rights, in a fixed order. `filled`: the namespaces into which windlass puts Secrets.
+/// All rights, in a fixed order. `filled`: the Secrets that windlass fills, by namespace.
+///
+/// What has a name that is known is asked for by that name. What is made cannot be: the API does not know the name of
+/// what is not there yet, and neither do lists.
 pub(super) fn rights(
     wanted: &Resolved,
     objects: &[&ManifestObject],
     site: &Site,
-    filled: &BTreeSet<&str>,
+    filled: &BTreeMap<&str, BTreeSet<&str>>,
 ) -> Vec<RightNeed> {
     let mut all = Collected(BTreeSet::new());
     remembering(&mut all, site);
@@ -82,13 +93,21 @@ pub(super) fn rights(
     for namespace in releases.map(|release| release.namespace.as_str()).collect::<BTreeSet<_>>() {
         let here = objects.iter().filter(|object| object.object.namespace.as_deref() == Some(namespace));
         let kinds: BTreeSet<&str> = here.map(|object| object.object.kind.as_str()).collect();
-        working(&mut all, namespace, &kinds, site, filled.contains(namespace));
+        working(&mut all, namespace, &kinds, site);
+        for secret in filled.get(namespace).into_iter().flatten() {
+            all.named(Some(namespace), "", "secrets", secret, &["patch"]);
+        }
+    }
+    for (namespace, service) in services(wanted) {
+        all.named(Some(namespace), "", "services", service, &["get"]);
     }
     for object in objects {
         let Some(resource) = site.resource(&object.object) else { continue };
         let namespace = object.object.namespace.as_deref().filter(|_| resource.namespaced);
         // Helm looks, creates and changes by server-side apply (a patch), and removes what a chart has no more.
-        all.must(namespace, &resource.group, &resource.plural, &["get", "create", "patch", "delete"]);
+        let (group, plural, name) = (&resource.group, &resource.plural, &object.object.name);
+        all.must(namespace, group, plural, &["create"]);
+        all.named(namespace, group, plural, name, &["get", "patch", "delete"]);
         gives(&mut all, object, namespace);
     }
     all.0.into_iter().collect()
@@ -98,25 +117,37 @@ pub(super) fn rights(
 fn remembering(all: &mut Collected, site: &Site) {
     let system = Some(STATE_NAMESPACE);
     all.namespace(STATE_NAMESPACE, site);
+    // Beside the state's own there are those with long lists, named by their content.
     all.must(system, "", "secrets", &["get", "create", "update", "delete"]);
-    all.must(system, "coordination.k8s.io", "leases", &["get", "create", "update", "patch", "delete"]);
+    all.must(system, "coordination.k8s.io", "leases", &["create"]);
+    all.named(system, "coordination.k8s.io", "leases", STATE_LEASE, &["get", "update", "patch", "delete"]);
+}
+
+/// The Services that actions ask, each with its namespace.
+fn services(wanted: &Resolved) -> BTreeSet<(&str, &str)> {
+    let mut found = BTreeSet::new();
+    for component in &wanted.components {
+        let Some(namespace) = component.namespace.as_deref() else { continue };
+        for action in component.before.iter().chain(&component.after).chain(&component.verify) {
+            if let Some(service) = action.kind.service() {
+                found.insert((namespace, service.split(':').next().unwrap_or(service)));
+            }
+        }
+    }
+    found
 }
 
 /// What windlass and Helm do in the namespace of a release, whatever the chart has.
-fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &Site, fills_secrets: bool) {
+fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &Site) {
     let here = Some(namespace);
     all.namespace(namespace, site);
-    // Helm's records.
+    // Helm's records, one more for each revision.
     all.must(here, "", "secrets", &["get", "list", "create", "update", "delete"]);
-    if fills_secrets {
-        all.must(here, "", "secrets", &["patch"]);
-    }
     // Readiness, proofs, and what proofs and Spark leave behind.
     all.must(here, "", "pods", &["get", "list", "watch", "delete"]);
     all.must(here, "", "pods/log", &["get"]);
     // Port-forwards: a websocket is opened by GET, and clusters from 1.35 on ask for create as well.
     all.must(here, "", "pods/portforward", &["get", "create"]);
-    all.must(here, "", "services", &["get"]);
     all.must(here, "discovery.k8s.io", "endpointslices", &["list"]);
     let followed = ["list", "watch"];
     for (kind, group, resource) in [

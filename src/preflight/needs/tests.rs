@@ -103,6 +103,11 @@ fn what_is_rendered_is_looked_at_made_changed_and_removed() {
     for verb in ["get", "create", "patch", "delete", "list", "watch"] {
         assert_eq!(find(&needs, verb, "deployments", Some("ns")).unwrap().used, Use::Must, "{verb}");
     }
+    // What is not made yet has no name for the API, and neither have lists; all else is asked for by name.
+    for (verb, name) in [("get", true), ("patch", true), ("delete", true), ("create", false), ("list", false)] {
+        let right = &find(&needs, verb, "deployments", Some("ns")).unwrap().right;
+        assert_eq!(right.name.is_some(), name, "{right}");
+    }
     assert!(matches!(find(&needs, "watch", "replicasets", Some("ns")).unwrap().used, Use::Explains(_)));
     assert_eq!(needs.counts[&("ns".to_owned(), "count/deployments.apps".to_owned())], 1);
     assert!(find(&needs, "list", "statefulsets", Some("ns")).is_none());

@@ -15,6 +15,10 @@
 {{ include "livy.fullname" . | trunc 48 | trimAll "-" }}-watch-{{ printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 8 }}
 {{- end }}
 
+{{- define "livy.guard" -}}
+{{ include "livy.fullname" . | trunc 48 | trimAll "-" }}-guard-{{ printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 8 }}
+{{- end }}
+
 {{- define "livy.selector" -}}
 app.kubernetes.io/name: livy
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -39,10 +43,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ .repository }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}
 {{- end }}
 
+{{/* By the image's tag: whether this is a version before 0.9, which knows Kubernetes only through spark-submit. */}}
+{{- define "livy.before09" -}}
+{{- ternary "true" "" (regexMatch "^v?0\\.[0-8]([.-]|$)" .Values.image.tag) -}}
+{{- end }}
+
 {{/* Versions before 0.9 know recovery on YARN only, and refuse to start with it. */}}
 {{- define "livy.recovery" -}}
 {{- if eq .Values.recovery "auto" -}}
-{{- ternary "" "true" (regexMatch "^v?0\\.[0-8]([.-]|$)" .Values.image.tag) -}}
+{{- ternary "" "true" (not (empty (include "livy.before09" .))) -}}
 {{- else -}}
 {{- ternary "true" "" (eq .Values.recovery "on") -}}
 {{- end -}}
@@ -132,6 +141,7 @@ imagePullSecrets:
   "spark.eventLog.enabled" "true"
   "spark.eventLog.dir" (printf "%s%s" $v.hdfs.defaultFs $v.spark.eventLogDir)
   "spark.jars.ivy" "/tmp/.ivy2"
+  "spark.kubernetes.driver.service.deleteOnTermination" "false"
 -}}
 {{- if $v.imagePullSecrets -}}
 {{- $names := list -}}
