@@ -318,7 +318,7 @@ async fn a_datanode_whose_name_does_not_resolve_is_reached_through_the_tunnel() 
     let files = files(&dir, &[1_000_000, 2_000_000, 10]);
     assert_eq!(upload(&hdfs, &files).await.unwrap().sent(), 3);
     assert_never_truncated(&fake, &files, &[]);
-    hdfs.probe("/libs").await.unwrap();
+    hdfs.probe("/libs", &CancellationToken::new()).await.unwrap();
     // Three uploads, three checksums, the probe's write and read; the NameNode was reached directly.
     assert_eq!(connections.load(Ordering::Relaxed), 8);
 }
@@ -506,7 +506,7 @@ async fn hadoop_2_7_without_noredirect_pages_and_access_checks() {
     files[0].mode = 0o600;
     assert_eq!(upload(&hdfs, &files).await.unwrap().sent(), 2);
     assert_eq!(fake.get("/libs/0.jar").unwrap().mode, 0o600);
-    hdfs.probe("/libs").await.unwrap();
+    hdfs.probe("/libs", &CancellationToken::new()).await.unwrap();
     fake.faults(|f| (f.denied, f.denied_silently) = (true, true));
     files[0].remote = "/libs/new.jar".into();
     let options = UploadOptions { retries: 0, ..options() };
@@ -622,11 +622,14 @@ async fn names_that_a_url_would_misread_arrive_as_they_are() {
 async fn the_probe_cleans_up_whether_it_succeeds_or_not() {
     let fake = FakeHdfs::start().await;
     let (hdfs, _) = client(&fake);
-    hdfs.probe("/").await.unwrap();
+    hdfs.probe("/", &CancellationToken::new()).await.unwrap();
     assert_eq!(fake.leftovers(), Vec::<String>::new());
     fake.faults(|f| f.reads_differ = true);
-    assert!(matches!(hdfs.probe("/").await, Err(Error::ProbeDiffers(_))));
+    assert!(matches!(hdfs.probe("/", &CancellationToken::new()).await, Err(Error::ProbeDiffers(_))));
     assert_eq!(fake.leftovers(), Vec::<String>::new());
     fake.faults(|f| f.denied = true);
-    assert_eq!(hdfs.probe("/").await.unwrap_err().exception(), Some("AccessControlException"));
+    assert_eq!(
+        hdfs.probe("/", &CancellationToken::new()).await.unwrap_err().exception(),
+        Some("AccessControlException")
+    );
 }

@@ -1,7 +1,5 @@
 //! `windlass unlock`: takes the lock from whoever holds it.
 
-use jiff::Timestamp;
-
 use super::ask::is_yes;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
@@ -18,7 +16,7 @@ pub(super) async fn unlock(global: &Global, output: &Output) -> Result<Exit, Fai
     let Some(mut lock) = cluster.lock().await.or_exit(Exit::Unusable)? else {
         return said(output, &format!("nothing to do: {} is not locked\n", target(cluster.info())), false);
     };
-    let now = Timestamp::now() + cluster.clock_ahead().await.or_exit(Exit::Unusable)?;
+    let now = cluster.now().await.or_exit(Exit::Unusable)?;
     let works = lock.standing(now, still_runs) == Standing::Held;
     if !global.yes {
         if !output.can_ask() {

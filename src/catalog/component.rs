@@ -335,6 +335,17 @@ const fn ok() -> u16 {
 }
 
 impl ActionKind {
+    /// Whether it makes something that it takes away again, also when it is stopped in the middle.
+    #[must_use]
+    pub const fn cleans_up(&self) -> bool {
+        match self {
+            Self::HdfsUpload { .. } | Self::HdfsProbe { .. } | Self::LivyBatch { .. } | Self::LivySession { .. } => {
+                true
+            }
+            Self::HdfsMkdir { .. } | Self::HdfsWait { .. } | Self::HdfsExists { .. } | Self::HttpWait { .. } => false,
+        }
+    }
+
     /// Whether it talks to HDFS.
     #[must_use]
     pub const fn uses_hdfs(&self) -> bool {

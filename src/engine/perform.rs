@@ -82,6 +82,11 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
 
 /// Does one action once.
 pub trait Perform: Send + Sync + 'static {
+    /// Whether the run may still begin something. Asked before each attempt; it may take a moment.
+    fn may_begin(&self) -> impl Future<Output = bool> + Send {
+        async { true }
+    }
+
     /// Tries the action.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::plan::{Action, Change, Plan};
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long a stopped attempt may take to clean up before it is abandoned.
+/// How long a stopped attempt of a step that cleans up may take to do so before it is abandoned.
 const GRACE: Duration = Duration::from_secs(45);
 
 /// What a run is called.
@@ -37,7 +37,8 @@ pub struct RunInfo {
 enum End {
     Done(Done, f64),
     Failed(Failure, f64),
-    Stopped,
+    /// Whether an attempt was begun.
+    Stopped(bool),
 }
 
 /// Runs the plan to its end and says how it went. Events tell the rest; the last one is always `RunFinished`.
@@ -68,12 +69,12 @@ pub async fn run<P: Perform>(
         names: BTreeMap::new(),
         performer,
         events: events.clone(),
-        cancel: cancel.clone(),
+        cancel,
     };
     scheduler.run().await;
     let outcome = if scheduler.install_failed {
         Outcome::Failed
-    } else if cancel.is_cancelled() && scheduler.stopped_something() {
+    } else if scheduler.stopped_something() {
         Outcome::Stopped
     } else if scheduler.verify_failed {
         Outcome::VerifyFailed
@@ -211,7 +212,7 @@ impl<P: Perform> Scheduler<P> {
                     log: failure.log,
                 });
             }
-            End::Stopped => self.stop(id, true),
+            End::Stopped(begun) => self.stop(id, begun),
         }
     }
 
@@ -235,7 +236,13 @@ async fn attempts<P: Perform>(
     let deadline = begun + Duration::from_secs(action.deadline_seconds);
     let mut pause = FIRST_PAUSE;
     let mut attempt = 1;
+    // What has something to clean up hears of the wish to stop; everything else is dropped at once, wherever it is.
+    let grace = if action.step.cleans_up() { GRACE } else { Duration::ZERO };
     loop {
+        // However long ago the last step began: the machine may have slept since.
+        if cancel.run_until_cancelled(performer.may_begin()).await != Some(true) {
+            return End::Stopped(attempt > 1);
+        }
         events.send(Event::ActionStarted { id: action.id.clone(), attempt });
         let context =
             Context { results: results.clone(), progress: sink(&action.id, events), cancel: cancel.clone(), deadline };
@@ -248,10 +255,10 @@ async fn attempts<P: Perform>(
                 errors: vec![format!("not done within {} s", action.deadline_seconds)],
                 ..Failure::default()
             },
-            () = abandoned(&cancel) => return End::Stopped,
+            () = abandoned(&cancel, grace) => return End::Stopped(true),
         };
         if cancel.is_cancelled() {
-            return End::Stopped;
+            return End::Stopped(true);
         }
         let last = attempt > action.retries || !failure.may_pass || Instant::now() + pause >= deadline;
         if last {
@@ -265,7 +272,7 @@ async fn attempts<P: Perform>(
         });
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = cancel.cancelled() => return End::Stopped,
+            () = cancel.cancelled() => return End::Stopped(true),
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
         attempt += 1;
@@ -273,9 +280,9 @@ async fn attempts<P: Perform>(
 }
 
 /// Ends when the user wants to stop and the attempt has had its time to clean up.
-async fn abandoned(cancel: &CancellationToken) {
+async fn abandoned(cancel: &CancellationToken, grace: Duration) {
     cancel.cancelled().await;
-    tokio::time::sleep(GRACE).await;
+    tokio::time::sleep(grace).await;
 }
 
 fn sink(id: &str, events: &Channel) -> crate::model::ProgressSink {

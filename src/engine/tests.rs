@@ -1,5 +1,6 @@
 //! The scheduler against invented actions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,9 +8,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::catalog::ActionKind;
 use crate::event::{Event, Outcome, RunState, Status, channel};
-use crate::model::Progress;
-use crate::model::cluster::ClusterInfo;
+use crate::model::cluster::{ClusterInfo, ReleaseKey};
+use crate::model::state::ComponentRecord;
+use crate::model::{Progress, SecretRef};
 use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
 
 fn action(id: &str, needs: &[&str]) -> Action {
@@ -34,9 +37,17 @@ struct Fake {
     running: AtomicUsize,
     most: AtomicUsize,
     attempts: AtomicUsize,
+    /// So many may begin; then the lock is too old, and is found to be lost.
+    may_begin: Option<AtomicUsize>,
 }
 
 impl Perform for Fake {
+    async fn may_begin(&self) -> bool {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let Some(left) = &self.may_begin else { return true };
+        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+
     async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
@@ -54,6 +65,9 @@ impl Perform for Fake {
         if action.id.contains("hang") {
             context.cancel.cancelled().await;
         }
+        if action.id.contains("deaf") {
+            std::future::pending::<()>().await;
+        }
         if action.id.contains("bad") || (action.id.contains("flaky") && attempt < 3) {
             return Err(Failure { errors: vec!["bad".into()], may_pass: true, ..Failure::default() });
         }
@@ -62,10 +76,14 @@ impl Perform for Fake {
 }
 
 async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
+    run_with(Fake::default(), actions, cancel).await
+}
+
+async fn run_with(fake: Fake, actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
     let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], left_out: vec![], actions };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
     let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
-    let fake = Arc::new(Fake::default());
+    let fake = Arc::new(fake);
     let (events, mut listener) = channel();
     let outcome = run(&plan, info, fake.clone(), events, cancel).await;
     let mut state = RunState::default();
@@ -144,6 +162,69 @@ async fn a_stop_lets_nothing_begin_and_ends() {
     assert_eq!(outcome, Outcome::Stopped);
     assert!(state.stopping);
     assert_eq!(state.actions["b"].status, Status::Stopped(false));
+}
+
+/// One step of each kind, with what it is.
+fn steps() -> Vec<Step> {
+    let key = || ReleaseKey::new("ns", "name");
+    let text = || "x".to_owned();
+    let act = |action| Step::Act { namespace: Some("ns".to_owned()), action };
+    let from = || SecretRef::Env("X".to_owned());
+    let record: ComponentRecord = serde_json::from_value(serde_json::json!({"title": "x", "version": "1"})).unwrap();
+    vec![
+        Step::Namespace { name: text(), pod_security: text() },
+        Step::PullSecret { namespace: text(), name: text(), from: from() },
+        Step::Secret { namespace: text(), name: text(), key: text(), from: from() },
+        Step::Release { key: key(), chart: text(), values: serde_json::json!({}) },
+        Step::Rollback { key: key(), revision: 1 },
+        Step::Ready { key: key() },
+        Step::Record { record, answers: serde_json::json!({}).into() },
+        Step::Uninstall { key: key(), keep: vec![] },
+        Step::PurgeClaim { namespace: text(), name: text() },
+        Step::RemoveNamespace { name: text(), releases: BTreeSet::new(), others: vec![] },
+        Step::Forget { kept: None },
+        act(ActionKind::HdfsMkdir { path: text(), mode: text() }),
+        act(ActionKind::HdfsWait { replication: text() }),
+        act(ActionKind::HdfsUpload { from: text(), to: text(), mode: text(), pattern: text() }),
+        act(ActionKind::HdfsProbe { path: text() }),
+        act(ActionKind::HdfsExists { path: text() }),
+        act(ActionKind::HttpWait { service: text(), path: text(), status: 200, contains: None }),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_does_not_clean_up_ends_at_once_when_the_run_stops() {
+    for step in steps() {
+        let cleans_up = step.cleans_up();
+        let begun = tokio::time::Instant::now();
+        let cancel = CancellationToken::new();
+        let stop = cancel.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            stop.cancel();
+        });
+        let deaf = Action { step: step.clone(), deadline_seconds: 600, ..action("deaf", &[]) };
+        let (state, outcome, _) = run_all(vec![deaf], cancel).await;
+        assert_eq!((outcome, &state.actions["deaf"].status), (Outcome::Stopped, &Status::Stopped(true)), "{step:?}");
+        let took = begun.elapsed().as_secs();
+        assert_eq!(took, if cleans_up { 46 } else { 1 }, "{step:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_begins_once_the_lock_does_not_count() {
+    let fake = Fake { may_begin: Some(AtomicUsize::new(1)), ..Fake::default() };
+    let actions = vec![action("a", &[]), action("b", &["a"]), action("c", &["b"])];
+    let (state, outcome, _) = run_with(fake, actions, CancellationToken::new()).await;
+    assert_eq!(state.actions["a"].status, Status::Done);
+    assert_eq!(state.actions["b"].status, Status::Stopped(false));
+    assert_eq!(outcome, Outcome::Stopped);
+    // Between two attempts, too.
+    let fake = Fake { may_begin: Some(AtomicUsize::new(1)), ..Fake::default() };
+    let flaky = Action { retries: 3, ..action("flaky", &[]) };
+    let (state, outcome, fake) = run_with(fake, vec![flaky], CancellationToken::new()).await;
+    assert_eq!((outcome, fake.attempts.load(Ordering::SeqCst)), (Outcome::Stopped, 1));
+    assert_eq!(state.actions["flaky"].status, Status::Stopped(true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,50 @@ use jiff::Timestamp;
 /// How long a lock counts after it was last renewed.
 pub const LOCK_LASTS: Duration = Duration::from_secs(30);
 
+/// How often it is renewed: a lock survives two renewals that fail.
+const RENEW_EVERY: Duration = Duration::from_secs(8);
+
+/// After a renewal that failed, how soon it is tried again.
+const RENEW_AGAIN: Duration = Duration::from_secs(2);
+
+/// This long before it expires its holder gives up, so that the last write has ended by then.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// How old a lock is to its holder. All times are of a clock that never goes back and goes on while the machine sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockAge {
+    /// When the last renewal that succeeded was begun.
+    renewed: Duration,
+    /// When the next is due.
+    due: Duration,
+}
+
+impl LockAge {
+    /// Taken or renewed by a call that was begun at `at`.
+    #[must_use]
+    pub const fn renewed(at: Duration) -> Self {
+        Self { renewed: at, due: at.saturating_add(RENEW_EVERY) }
+    }
+
+    /// A renewal failed at `now`.
+    #[must_use]
+    pub const fn missed(self, now: Duration) -> Self {
+        Self { due: now.saturating_add(RENEW_AGAIN), ..self }
+    }
+
+    /// Whether it still keeps others out for sure. Where it does not, nothing may be begun before it was renewed.
+    #[must_use]
+    pub fn counts(self, now: Duration) -> bool {
+        now.saturating_sub(self.renewed) < LOCK_LASTS.saturating_sub(MARGIN)
+    }
+
+    /// Whether it is to be renewed.
+    #[must_use]
+    pub fn is_due(self, now: Duration) -> bool {
+        now >= self.due || !self.counts(now)
+    }
+}
+
 /// The process that holds a lock, or wants to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
@@ -146,6 +190,23 @@ mod tests {
         ] {
             assert_eq!(lock(renewed).standing(now, |_| None), expected, "{renewed:?}");
         }
+    }
+
+    #[test]
+    fn a_holder_does_not_count_on_a_lock_that_grew_old_while_the_machine_slept() {
+        let at = |seconds: u64| Duration::from_secs(1000 + seconds);
+        let age = LockAge::renewed(at(0));
+        for (now, counts, due) in [(0, true, false), (7, true, false), (8, true, true), (24, true, true)] {
+            assert_eq!((age.counts(at(now)), age.is_due(at(now))), (counts, due), "{now}");
+        }
+        // It closes before the lock does for others, and is renewed at once after a sleep of any length.
+        for now in [25, 31, 100_000] {
+            assert_eq!((age.counts(at(now)), age.is_due(at(now))), (false, true), "{now}");
+        }
+        let missed = age.missed(at(8));
+        assert_eq!((missed.is_due(at(9)), missed.is_due(at(10)), missed.counts(at(24))), (false, true, true));
+        assert!(!missed.counts(at(25)), "a renewal that failed makes it no younger");
+        assert!(LockAge::renewed(at(25)).counts(at(49)));
     }
 
     #[test]

@@ -119,6 +119,30 @@ impl Change {
     }
 }
 
+impl Step {
+    /// Whether it leaves something half done when it is dropped in the middle, so that a run that stops gives it time to
+    /// clean up. Everything else is dropped at once: a single call to the API has been taken, or has not, and what waits
+    /// leaves nothing.
+    #[must_use]
+    pub const fn cleans_up(&self) -> bool {
+        match self {
+            // Helm has a record of its own to bring to an end.
+            Self::Release { .. } | Self::Rollback { .. } | Self::Uninstall { .. } => true,
+            Self::Act { action, .. } => action.cleans_up(),
+            Self::Namespace { .. }
+            | Self::PullSecret { .. }
+            | Self::Secret { .. }
+            | Self::Ready { .. }
+            | Self::Record { .. }
+            | Self::RemoveByLabel { .. }
+            | Self::RemoveSecret { .. }
+            | Self::PurgeClaim { .. }
+            | Self::RemoveNamespace { .. }
+            | Self::Forget { .. } => false,
+        }
+    }
+}
+
 /// The kinds of step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]

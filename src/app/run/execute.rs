@@ -56,6 +56,7 @@ pub(super) async fn execute<R: RunRequest>(
         charts: charts.collect(),
         policy: ReadyPolicy::default(),
         locked: held.is_some(),
+        gate: held.map(Held::gate),
         took_over: held.and_then(|held| held.took_over.clone()),
         begun: std::sync::Mutex::default(),
         records: plan.records(),

@@ -1,29 +1,26 @@
 //! One operator at a time: the lock is taken before the first write, renewed while the run lasts, and given back.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::turn::Turn;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
+use crate::driver::clock::since_boot;
 use crate::driver::kube::Cluster;
 use crate::driver::process::{own_process, still_runs};
-use crate::model::lock::{Holder, LOCK_LASTS, Lock, Standing};
+use crate::engine::Gate;
+use crate::model::lock::{Holder, Lock, LockAge, Standing};
 use crate::render::target;
 
-/// How often it is renewed: a lock survives two renewals that fail.
-const RENEW_EVERY: Duration = Duration::from_secs(8);
-
-/// This long before it expires the run gives up, so that its last write has ended by then.
-const MARGIN: Duration = Duration::from_secs(5);
-
-/// After a renewal that failed, how soon it is tried again.
-const RENEW_AGAIN: Duration = Duration::from_secs(2);
+/// Between two looks at the clock: after a sleep of the machine this is how long it takes to see it.
+const TICK: Duration = Duration::from_secs(1);
 
 /// How often two who want it at the same time may be in each other's way, or the API server out of reach.
 pub(in crate::app) const TRIES: u32 = 8;
@@ -38,10 +35,19 @@ const GIVE_BACK: Duration = Duration::from_secs(10);
 pub(super) struct Held {
     keeper: tokio::task::JoinHandle<()>,
     _stop: DropGuard,
-    /// Why it was lost, once it was.
-    lost: Arc<OnceLock<String>>,
+    standing: watch::Receiver<Keeping>,
+    /// Wakes the keeper.
+    hurry: Arc<Notify>,
     /// The lock that was taken over, if there was one.
     pub took_over: Option<(Lock, Standing)>,
+}
+
+/// What the keeper knows.
+#[derive(Debug, Clone)]
+struct Keeping {
+    age: LockAge,
+    /// Why it was lost, once it was.
+    lost: Option<String>,
 }
 
 /// Does `work` under the lock of a cluster. The lock is given back however that ends: done, failed, stopped, or by a
@@ -74,10 +80,9 @@ pub(super) async fn under<T>(
 async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &CancellationToken) -> Result<Held, Failed> {
     let process = own_process().or_exit(Exit::Unexpected)?;
     let holder = Holder { who: who(), command: command.to_owned(), run: run.to_owned(), process };
-    let ahead = cluster.clock_ahead().await.or_exit(Exit::Unusable)?;
     let (mut took_over, mut trouble) = (None, None);
     for _ in 0..TRIES {
-        let now = Timestamp::now() + ahead;
+        let now = cluster.now().await.or_exit(Exit::Unusable)?;
         let old = cluster.lock().await.or_exit(Exit::Unusable)?;
         // Ours: it was taken by a try whose answer did not come.
         let ours = old.as_ref().is_some_and(|old| old.run == run);
@@ -88,6 +93,7 @@ async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &Cancellation
         if !ours {
             took_over = old.clone().zip(standing);
         }
+        let before = since_boot();
         let lock = match cluster.take_lock(&holder, old.as_ref(), now).await {
             Ok(Some(lock)) => lock,
             Ok(None) => {
@@ -101,10 +107,11 @@ async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &Cancellation
             }
             Err(error) => return Err(Failed::new(Exit::Unusable, error)),
         };
-        let (stop, lost) = (CancellationToken::new(), Arc::new(OnceLock::new()));
-        let keeper = keep(cluster.clone(), lock, ahead, stop.clone(), cancel.clone(), lost.clone());
+        let (sender, standing) = watch::channel(Keeping { age: LockAge::renewed(before), lost: None });
+        let (stop, hurry) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let keeper = keep(cluster.clone(), lock, sender, (stop.clone(), hurry.clone()), cancel.clone());
         let keeper = tokio::spawn(keeper);
-        return Ok(Held { keeper, _stop: stop.drop_guard(), lost, took_over });
+        return Ok(Held { keeper, _stop: stop.drop_guard(), standing, hurry, took_over });
     }
     if let Some(error) = trouble {
         return Err(Failed::new(Exit::Unusable, error));
@@ -115,17 +122,33 @@ async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &Cancellation
 
 impl Held {
     /// Why it was lost, if it was.
-    pub(super) fn lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+    pub(super) fn lost(&self) -> Option<String> {
+        self.standing.borrow().lost.clone()
+    }
+
+    /// Asked before each step: a lock that has grown old, as it does while the machine sleeps, is renewed first, and the
+    /// step waits for what comes of that.
+    pub(super) fn gate(&self) -> Gate {
+        let (standing, hurry) = (self.standing.clone(), self.hurry.clone());
+        Arc::new(move || {
+            let (mut standing, hurry) = (standing.clone(), hurry.clone());
+            Box::pin(async move {
+                if !standing.borrow().age.counts(since_boot()) {
+                    hurry.notify_one();
+                }
+                let known = |keeping: &Keeping| keeping.lost.is_some() || keeping.age.counts(since_boot());
+                standing.wait_for(known).await.is_ok_and(|keeping| keeping.lost.is_none())
+            })
+        })
     }
 
     /// Gives it back and waits for that; says why it was lost before, if it was.
     async fn give_back(self) -> Option<String> {
-        let Self { keeper, _stop: stop, lost, .. } = self;
+        let Self { keeper, _stop: stop, standing, .. } = self;
         drop(stop);
         // Of a keeper that has failed, the lock expires.
         let _ = keeper.await;
-        lost.get().cloned()
+        standing.borrow().lost.clone()
     }
 }
 
@@ -164,37 +187,46 @@ fn who() -> String {
 async fn keep(
     cluster: Cluster,
     mut lock: Lock,
-    ahead: SignedDuration,
-    stop: CancellationToken,
+    standing: watch::Sender<Keeping>,
+    (stop, hurry): (CancellationToken, Arc<Notify>),
     cancel: CancellationToken,
-    lost: Arc<OnceLock<String>>,
 ) {
-    let (mut good, mut every) = (SystemTime::now(), RENEW_EVERY);
+    let mut age = standing.borrow().age;
     let why = loop {
-        let left = (LOCK_LASTS - MARGIN).saturating_sub(since(good));
         tokio::select! {
-            () = stop.cancelled() => {
-                let _ = tokio::time::timeout(GIVE_BACK, cluster.drop_lock(&lock)).await;
-                return;
-            }
-            () = tokio::time::sleep(every.min(left)) => {}
+            () = stop.cancelled() => return give_back(&cluster, lock).await,
+            () = hurry.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
         }
-        let before = SystemTime::now();
-        match cluster.renew_lock(&lock, Timestamp::now() + ahead).await {
-            Ok(Some(renewed)) => (lock, good, every) = (renewed, before, RENEW_EVERY),
-            Ok(None) => break "somebody unlocked it".to_owned(),
-            // A machine that slept finds its lock expired, whatever a monotonic clock says.
-            Err(error) if since(good) >= LOCK_LASTS - MARGIN => {
-                break format!("{:#}", anyhow::Error::new(error));
+        let before = since_boot();
+        if !age.is_due(before) {
+            continue;
+        }
+        match cluster.renew_lock(&lock).await {
+            Ok(Some(renewed)) => {
+                lock = renewed;
+                age = LockAge::renewed(before);
+                standing.send_modify(|keeping| keeping.age = age);
             }
-            Err(_) => every = RENEW_AGAIN,
+            Ok(None) => break "somebody unlocked it".to_owned(),
+            Err(error) if !age.counts(since_boot()) => break format!("{:#}", anyhow::Error::new(error)),
+            Err(_) => age = age.missed(since_boot()),
         }
     };
-    // Nobody else sets it.
-    let _ = lost.set(why);
+    standing.send_modify(|keeping| keeping.lost = Some(why));
     cancel.cancel();
 }
 
-fn since(time: SystemTime) -> Duration {
-    time.elapsed().unwrap_or_default()
+/// Gives it back. What cannot be given back in time expires.
+async fn give_back(cluster: &Cluster, mut lock: Lock) {
+    let give = async {
+        // As long as it is ours, whatever was changed about it.
+        while let Ok(false) = cluster.drop_lock(&lock).await {
+            match cluster.lock().await {
+                Ok(Some(found)) if found.run == lock.run => lock = found,
+                _ => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(GIVE_BACK, give).await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Api;
@@ -75,14 +75,16 @@ impl Cluster {
         }
     }
 
-    /// Says that the holder is still at work. `None` if the lock is not its any more.
+    /// Says that the holder is still at work, at the API server's own time. `None` if the lock is not its any more.
     ///
     /// # Errors
     /// When the API cannot be asked, or not in time; then nothing is known.
-    pub async fn renew_lock(&self, lock: &Lock, now: Timestamp) -> Result<Option<Lock>, KubeError> {
+    pub async fn renew_lock(&self, lock: &Lock) -> Result<Option<Lock>, KubeError> {
         let failed = |source| KubeError { verb: "renew", what: what(), source };
         let mut version = lock.version.clone();
         let attempt = async {
+            // Asked each time: a clock that was set since, here or there, would let the lock expire, or outlast its run.
+            let now = self.date().await.map_err(|err| ApiError::from(&err))?.0.ok_or_else(no_date)?;
             // A write of ours whose answer was lost, or somebody's label: ours it is as long as the run is.
             for _ in 0..3 {
                 // A patch and no replacement: the API would make the Lease anew that somebody removed.
@@ -125,34 +127,48 @@ impl Cluster {
         }
     }
 
+    /// What time it is by the API server's clock, to the second.
+    ///
+    /// # Errors
+    /// When the API cannot be asked, or does not say what time it is.
+    pub async fn now(&self) -> Result<Timestamp, KubeError> {
+        Ok(self.clock().await?.0)
+    }
+
     /// How far the API server's clock is ahead of this machine's, to the second.
     ///
     /// # Errors
     /// When the API cannot be asked, or does not say what time it is.
-    pub async fn clock_ahead(&self) -> Result<jiff::SignedDuration, KubeError> {
+    pub async fn clock_ahead(&self) -> Result<SignedDuration, KubeError> {
+        let (there, here) = self.clock().await?;
+        Ok(there.duration_since(here))
+    }
+
+    async fn clock(&self) -> Result<(Timestamp, Timestamp), KubeError> {
         let what = "the API server's clock";
-        let asked = || async {
-            let request = http::Request::get("/version").body(kube::client::Body::empty());
-            let request = request.map_err(kube::Error::HttpError)?;
-            let begun = Timestamp::now();
-            let response = self.client().send(request).await?;
-            Ok((response.headers().get(http::header::DATE).cloned(), begun))
-        };
-        let (date, begun) = retry::call("ask for", what, asked).await?;
-        let date = date.as_ref().and_then(|date| date.to_str().ok());
-        let read = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-        match read {
-            Some(read) => Ok(read.timestamp().duration_since(begun)),
-            None => {
-                let source = ApiError::new(ApiErrorKind::Protocol, "the answer has no Date header");
-                Err(KubeError { verb: "ask for", what: what.to_owned(), source })
-            }
-        }
+        let (there, here) = retry::call("ask for", what, || self.date()).await?;
+        let failed = |source| KubeError { verb: "ask for", what: what.to_owned(), source };
+        Ok((there.ok_or_else(no_date).map_err(failed)?, here))
+    }
+
+    /// The Date of an answer, and when it was asked for by this machine's clock.
+    async fn date(&self) -> Result<(Option<Timestamp>, Timestamp), kube::Error> {
+        let request = http::Request::get("/version").body(kube::client::Body::empty());
+        let request = request.map_err(kube::Error::HttpError)?;
+        let here = Timestamp::now();
+        let response = self.client().send(request).await?;
+        let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let there = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        Ok((there.map(|there| there.timestamp()), here))
     }
 
     fn leases(&self) -> Api<Lease> {
         Api::namespaced(self.client(), STATE_NAMESPACE)
     }
+}
+
+fn no_date() -> ApiError {
+    ApiError::new(ApiErrorKind::Protocol, "the answer has no Date header")
 }
 
 fn what() -> String {

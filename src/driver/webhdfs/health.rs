@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::client::Hdfs;
 use super::path::{join, normal};
 use super::wire::JmxAnswer;
@@ -10,6 +12,9 @@ use super::{Error, temp};
 const STATUS_PAGE: &str = "/jmx?qry=Hadoop:service=NameNode,name=NameNodeStatus";
 const SYSTEM_PAGE: &str = "/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState";
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a probe that was stopped may take to remove its file.
+const CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// What the active NameNode says of its file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,20 +105,24 @@ impl Hdfs {
         .await
     }
 
-    /// Writes a small file into the folder `dir`, reads it back, compares and deletes it: also on failure.
+    /// Writes a small file into the folder `dir`, reads it back, compares and deletes it: also on failure,
+    /// and when `stop` is cancelled.
     ///
     /// # Errors
-    /// [`Error::ProbeDiffers`], or what failed.
-    pub async fn probe(&self, dir: &str) -> Result<(), Error> {
+    /// [`Error::ProbeDiffers`], [`Error::Cancelled`], or what failed.
+    pub async fn probe(&self, dir: &str, stop: &CancellationToken) -> Result<(), Error> {
         let name = temp::name("probe");
         let path = join(&normal(dir)?, &name);
         let content = format!("written by windlass to see whether HDFS works\n{name}\n").into_bytes();
-        let outcome = async {
+        let work = async {
             self.write_small(&path, content.clone()).await?;
             let read = self.read(&path).await?;
             if read == content { Ok(()) } else { Err(Error::ProbeDiffers(path.clone())) }
-        }
-        .await;
+        };
+        let Some(outcome) = stop.run_until_cancelled(work).await else {
+            let _ = self.with_deadline(CLEAN_UP).delete(&path, false).await;
+            return Err(Error::Cancelled);
+        };
         let deleted = self.delete(&path, false).await;
         // What went wrong first is what explains.
         outcome.and(deleted.map(drop))

@@ -198,15 +198,12 @@ impl World {
         }
         let objects = release.manifest;
         let left = context.left().saturating_sub(Duration::from_secs(1));
-        tokio::select! {
-            ended = self.cluster.wait_ready(&objects, &self.policy, left, &context.progress) => match ended {
-                Ok(()) => Ok(Done::default()),
-                Err(WaitError::NotReady(not_ready)) => {
-                    Err(unready(format!("release {key} did not become ready"), not_ready))
-                }
-                Err(error) => Err(failed(error)),
-            },
-            () = context.cancel.cancelled() => Err(internal("stopped")),
+        match self.cluster.wait_ready(&objects, &self.policy, left, &context.progress).await {
+            Ok(()) => Ok(Done::default()),
+            Err(WaitError::NotReady(not_ready)) => {
+                Err(unready(format!("release {key} did not become ready"), not_ready))
+            }
+            Err(error) => Err(failed(error)),
         }
     }
 

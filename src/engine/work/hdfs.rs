@@ -28,10 +28,7 @@ impl World {
             ..Failure::default()
         })?;
         let hdfs = hdfs.with_progress(context.progress.clone()).with_deadline(context.left());
-        tokio::select! {
-            ended = self.hdfs_action(&hdfs, component, kind, context) => ended,
-            () = stopped(kind, context) => Err(Failure { errors: vec!["stopped".to_owned()], ..Failure::default() }),
-        }
+        self.hdfs_action(&hdfs, component, kind, context).await
     }
 
     async fn hdfs_action(
@@ -55,7 +52,7 @@ impl World {
                 Ok(summary(format!("{} DataNodes", state.live_datanodes)))
             }
             ActionKind::HdfsProbe { path } => {
-                hdfs.probe(path).await.map_err(failed)?;
+                hdfs.probe(path, &context.cancel).await.map_err(failed)?;
                 Ok(Done::default())
             }
             ActionKind::HdfsExists { path } => match hdfs.find(path).await.map_err(failed)? {
@@ -102,12 +99,4 @@ impl World {
             report.skipped()
         )))
     }
-}
-
-/// An upload stops by itself and removes what it has begun; everything else is simply dropped.
-async fn stopped(kind: &ActionKind, context: &Context) {
-    if matches!(kind, ActionKind::HdfsUpload { .. }) {
-        std::future::pending::<()>().await;
-    }
-    context.cancel.cancelled().await;
 }

@@ -8,8 +8,10 @@ mod remove;
 mod stuck;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::perform::{Context, Done, Failure, Perform};
@@ -43,6 +45,8 @@ pub struct World {
     pub policy: ReadyPolicy,
     /// The lock is held: no other windlass writes.
     pub locked: bool,
+    /// Whether that still counts; a run without a lock has none.
+    pub gate: Option<Gate>,
     /// The lock that was taken over: what its run left is cleared up. If its process is known to be gone, what is pending
     /// is its.
     pub took_over: Option<(Lock, Standing)>,
@@ -58,7 +62,17 @@ pub struct World {
     pub state: Mutex<Proving>,
 }
 
+/// Says whether a step may begin, once that is known.
+pub type Gate = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
 impl Perform for World {
+    async fn may_begin(&self) -> bool {
+        match &self.gate {
+            Some(gate) => gate().await,
+            None => true,
+        }
+    }
+
     async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
         let progress = context.progress.clone();
         let work = async {

@@ -31,6 +31,7 @@ async fn begin(uid: &str, known: &str) -> (World, Shared) {
         charts: BTreeMap::new(),
         policy: ReadyPolicy::default(),
         locked: true,
+        gate: None,
         took_over: None,
         begun: std::sync::Mutex::default(),
         records: BTreeMap::new(),

@@ -1,0 +1,235 @@
+//! The one sequence of every run, by the binary, against an API server that changes between two looks at it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+
+#[path = "fakes/api/mod.rs"]
+mod api;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use api::{Api, LEASE, Objects};
+use axum::http::Method;
+use serde_json::{Value, json};
+
+/// A component that is there as soon as it is recorded.
+const IS_THERE: &str = r#"
+id: gate
+title: Gate
+version: "1.0.0"
+"#;
+
+/// A component whose check asks a service that is not there.
+const ASKS: &str = r#"
+id: gate
+title: Gate
+version: "1.0.0"
+chart: {path: chart}
+release: {name: my-gate, namespace: far}
+values: values.yaml.j2
+verify:
+  - {action: http.wait, title: the gate answers, service: "my-gate:80", path: /, deadline: 10m}
+"#;
+
+/// A folder of this machine in which a test runs.
+struct Place {
+    dir: tempfile::TempDir,
+    config: PathBuf,
+}
+
+impl Place {
+    fn new(api: &Api, component: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("catalog/gate");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("component.yaml"), component).unwrap();
+        if component.contains("chart:") {
+            std::fs::create_dir_all(folder.join("chart/templates")).unwrap();
+            std::fs::write(folder.join("chart/Chart.yaml"), "apiVersion: v2\nname: gate\nversion: 1.0.0\n").unwrap();
+            std::fs::write(folder.join("chart/values.yaml"), "{}\n").unwrap();
+            std::fs::write(folder.join("values.yaml.j2"), "{}\n").unwrap();
+        }
+        let config = api.kubeconfig(dir.path());
+        Self { dir, config }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn windlass(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command.args(args).arg("--kubeconfig").arg(&self.config).arg("--catalog").arg(self.path().join("catalog"));
+        command.arg("--helm").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/helm"));
+        command.env("XDG_STATE_HOME", self.path().join("state")).env_remove("KUBECONFIG");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn install(&self, more: &[&str]) -> Command {
+        let mut command = self.windlass(&["install", "--components", "gate", "--yes"]);
+        // What preflight makes of such a server is not what this is about.
+        command.args(["--waive", "webhdfs-unreachable"]).args(more);
+        command
+    }
+}
+
+async fn ended(child: Child) -> Output {
+    tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap()
+}
+
+async fn ran(mut command: Command) -> Output {
+    ended(command.spawn().unwrap()).await
+}
+
+/// Both streams, for messages.
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+async fn until(api: &Api, what: &str, test: impl Fn(&Objects) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !test(&api.objects()) {
+        assert!(Instant::now() < deadline, "{what}: {:#?}", api.objects().asked);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn interrupt(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
+fn installed(version: &str) -> Value {
+    json!({"schema": 1, "answers": {}, "components": {"gate": {
+        "title": "Gate", "version": version, "installed": "2026-01-01T00:00:00Z",
+        "release": {"namespace": "far", "name": "my-gate"}}}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_install_records_and_gives_its_lock_back() {
+    let api = Api::serve(|_, _, _| ()).await;
+    let place = Place::new(&api, IS_THERE);
+    let output = ran(place.install(&[])).await;
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let objects = api.objects();
+    assert_eq!(objects.remembered()["components"]["gate"]["version"], "1.0.0");
+    assert!(!objects.leases.is_empty() && !objects.kept.contains_key(LEASE), "{:?}", objects.asked);
+}
+
+/// Another run upgraded it between the plan and the lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn downgrades_are_asked_again_under_the_lock() {
+    let api = Api::serve(|objects, method, path| {
+        if *method == Method::POST && path.ends_with("/leases") {
+            objects.remember(&installed("2.0.0"));
+        }
+    })
+    .await;
+    let place = Place::new(&api, IS_THERE);
+    let output = ran(place.install(&[])).await;
+    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
+    assert!(told(&output).contains("gate 2.0.0 is installed, and the catalog has 1.0.0"), "{}", told(&output));
+    let objects = api.objects();
+    assert_eq!(objects.remembered(), installed("2.0.0"), "nothing was changed");
+    assert!(!objects.kept.contains_key(LEASE), "the lock was given back");
+}
+
+/// Nor is what preflight finds remembered from before the lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn preflight_is_asked_again_under_the_lock() {
+    let api = Api::serve(|objects, method, path| {
+        if *method == Method::POST && path.ends_with("/leases") {
+            objects.kept.remove("/api/v1/nodes/worker");
+        }
+    })
+    .await;
+    let place = Place::new(&api, IS_THERE);
+    let output = ran(place.install(&[])).await;
+    assert_eq!(output.status.code(), Some(11), "{}", told(&output));
+    let objects = api.objects();
+    assert_eq!(objects.remembered(), Value::Null, "nothing was changed");
+    assert!(!objects.kept.contains_key(LEASE), "the lock was given back");
+}
+
+/// `verify` beside an install would prove what is just being replaced.
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_takes_the_lock_and_stops_at_once() {
+    let api = Api::serve(|_, _, _| ()).await;
+    api.objects().remember(&installed("1.0.0"));
+    let place = Place::new(&api, ASKS);
+    let first = place.windlass(&["verify"]).spawn().unwrap();
+    until(&api, "the first asks", |objects| objects.asked.iter().any(|asked| asked.contains("services/my-gate"))).await;
+    let second = ran(place.windlass(&["verify"])).await;
+    assert_eq!(second.status.code(), Some(9), "{}", told(&second));
+    assert!(told(&second).contains("is locked by"), "{}", told(&second));
+    let begun = Instant::now();
+    interrupt(&first);
+    let first = ended(first).await;
+    assert_eq!(first.status.code(), Some(6), "{}", told(&first));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(!api.objects().kept.contains_key(LEASE), "the lock was given back");
+}
+
+/// Setting the machine's clock back by 31 seconds is the same as the API server's going ahead by as much: a lock that is
+/// renewed by the clock that there was would count as expired.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_is_renewed_at_the_api_servers_own_time() {
+    let api = Api::serve(|_, _, _| ()).await;
+    api.objects().remember(&installed("1.0.0"));
+    let place = Place::new(&api, ASKS);
+    let run = place.windlass(&["verify"]).spawn().unwrap();
+    until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
+    api.objects().ahead = jiff::SignedDuration::from_secs(31);
+    until(&api, "a renewal", |objects| objects.leases.len() > 1).await;
+    let (at, lease) = api.objects().leases.last().unwrap().clone();
+    let renewed: jiff::Timestamp = lease["spec"]["renewTime"].as_str().unwrap().parse().unwrap();
+    let age = at.duration_since(renewed).as_secs();
+    assert!((0..=2).contains(&age), "renewed {age} s ago: a second operator gets in after 30");
+    let other = ran(place.windlass(&["verify"])).await;
+    assert_eq!(other.status.code(), Some(9), "{}", told(&other));
+    interrupt(&run);
+    assert_eq!(ended(run).await.status.code(), Some(6));
+}
+
+/// Whoever loses the lock ends with 10, whatever that does to its steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_lock_ends_the_run_at_once_with_a_code_of_its_own() {
+    let api = Api::serve(|_, _, _| ()).await;
+    api.objects().remember(&installed("1.0.0"));
+    let place = Place::new(&api, ASKS);
+    let run = place.windlass(&["verify"]).spawn().unwrap();
+    until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
+    api.objects().kept.remove(LEASE);
+    let begun = Instant::now();
+    let output = ended(run).await;
+    assert_eq!(output.status.code(), Some(10), "{}", told(&output));
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(told(&output).contains("somebody unlocked it"), "{}", told(&output));
+    assert!(api.objects().remembered()["components"]["gate"]["verified"].is_null(), "nothing is written without it");
+}
+
+/// The kernel's limit on the size of a file is a disk that is full, and needs no disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_an_error_of_this_machine() {
+    let api = Api::serve(|_, _, _| ()).await;
+    api.objects().remember(&installed("1.0.0"));
+    let place = Place::new(&api, ASKS);
+    let run = place.windlass(&["verify"]);
+    let mut limited = Command::new("bash");
+    // Room for the plan and the first event.
+    limited
+        .args(["-c", "trap '' XFSZ; exec prlimit --fsize=400 \"$0\" \"$@\""])
+        .arg(run.get_program())
+        .args(run.get_args());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = ran(limited).await;
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(told(&output).contains("the journal cannot be written any more"), "{}", told(&output));
+}
