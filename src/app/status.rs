@@ -9,7 +9,7 @@ use super::session;
 use crate::cli::{Global, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::model::cluster::{ObjectRef, ReleaseKey, ReleaseState};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
 use crate::model::observed::ObservedRelease;
 use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
@@ -58,6 +58,7 @@ pub(super) async fn report(
             id: id.clone(),
             title: component.record.title.clone(),
             version: component.record.version.clone(),
+            runs: observed.and_then(|observed| runs(&component.record.version, &observed.state.manifest)),
             release: release.cloned(),
             revision: observed.map(|observed| observed.state.revision),
             state: match state.begun.contains_key(id) {
@@ -87,6 +88,38 @@ pub(super) async fn report(
         !drifted && rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
     let report = StatusReport { schema: STATUS_SCHEMA, cluster: cluster.info().clone(), components: rows };
     Ok((report, healthy))
+}
+
+/// The version that the workloads of a release run, by the tags of their images, where it is another than was meant to.
+/// A tag that tells none (`latest`) is no evidence.
+fn runs(meant: &str, objects: &[ManifestObject]) -> Option<String> {
+    let containers = objects.iter().flat_map(|object| {
+        let containers = &object.body["spec"]["template"]["spec"]["containers"];
+        containers.as_array().map(Vec::as_slice).unwrap_or_default()
+    });
+    let tags: Vec<&str> = containers.filter_map(|container| tag(container["image"].as_str()?)).collect();
+    if tags.iter().any(|tag| tells(tag, meant)) {
+        return None;
+    }
+    let version = |tag: &&&str| tag.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit());
+    tags.iter().find(version).map(|tag| (*tag).to_owned())
+}
+
+/// The tag of an image, if it has one.
+fn tag(image: &str) -> Option<&str> {
+    let name = image.split('@').next()?;
+    name.rsplit('/').next()?.split_once(':').map(|(_, tag)| tag)
+}
+
+/// Whether a tag can be of this version: `3.5.6-scala2.12` and `spark-3.5.6` are of 3.5.6 and of 3.5.
+fn tells(tag: &str, version: &str) -> bool {
+    let within =
+        |short: &str, long: &str| long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let version = version.trim_start_matches('v');
+    let version = version.split(['-', '_', '+']).next().unwrap_or(version);
+    let parts = tag.split(['-', '_', '+']).map(|part| part.trim_start_matches('v'));
+    let digits = |part: &&str| part.starts_with(|first: char| first.is_ascii_digit());
+    parts.filter(digits).any(|part| within(part, version) || within(version, part))
 }
 
 fn keys(state: &InstallState) -> Vec<ReleaseKey> {
@@ -168,4 +201,32 @@ async fn outside(cluster: &Cluster, namespace: &str, name: &str) -> Option<Strin
     let host = ingress["spec"]["rules"][0]["host"].as_str()?;
     let scheme = if ingress["spec"]["tls"].as_array().is_some_and(|tls| !tls.is_empty()) { "https" } else { "http" };
     Some(format!("{scheme}://{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_told_where_it_is_not_what_was_meant() {
+        let object = |images: &[&str]| {
+            let containers: Vec<Value> = images.iter().map(|image| serde_json::json!({"image": image})).collect();
+            let body = serde_json::json!({"spec": {"template": {"spec": {"containers": containers}}}});
+            ManifestObject { object: ObjectRef::namespaced("apps/v1", "Deployment", "ns", "x"), body }
+        };
+        for (meant, images, told) in [
+            ("0.9.0", &["r.site:5000/livy:0.7.1-incubating"][..], Some("0.7.1-incubating")),
+            ("0.9.0", &["r.site:5000/livy:0.9.0-incubating@sha256:00"], None),
+            ("0.9.0", &["r.site:5000/livy"], None),
+            ("0.9.0", &["livy:latest"], None),
+            ("3.5.6", &["spark:3.5.6-scala2.12-java17"], None),
+            ("3.5.6", &["proxy:1.2", "spark:spark-3.5.6"], None),
+            ("3.5.6", &["spark:3.5.60"], Some("3.5.60")),
+            ("3.4", &["hadoop:v3.4.1"], None),
+            ("3.4.1", &["hadoop:v3.3.6"], Some("v3.3.6")),
+            ("1", &[], None),
+        ] {
+            assert_eq!(runs(meant, &[object(images)]).as_deref(), told, "{meant} {images:?}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! `windlass verify`.
 
+use std::cell::Cell;
+use std::path::Path;
+
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failed, OrExit as _};
@@ -11,6 +14,7 @@ use crate::cli::{Global, VerifyArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::observed::Observed;
+use crate::model::state::InstallState;
 use crate::plan::{self, verify_only};
 use crate::render::target;
 
@@ -18,7 +22,8 @@ use crate::render::target;
 pub(super) async fn verify(global: &Global, args: &VerifyArgs, output: &Output) -> Result<Exit, Failed> {
     let catalog = session::load_catalog(global)?;
     let cluster = session::connect(global).await?;
-    run::run(&VerifyRequest { cluster, catalog, global, args }, global, output).await
+    let request = VerifyRequest { cluster, catalog, global, args, output, told: Cell::new(false) };
+    run::run(&request, global, output).await
 }
 
 /// The checks of what is installed.
@@ -27,6 +32,52 @@ struct VerifyRequest<'a> {
     catalog: Catalog,
     global: &'a Global,
     args: &'a VerifyArgs,
+    output: &'a Output,
+    told: Cell<bool>,
+}
+
+impl VerifyRequest<'_> {
+    /// Says what was installed by other definitions than those that check it now; what has none here is refused.
+    fn other_definitions(&self, state: &InstallState) -> Result<(), Failed> {
+        let (unknown, other) =
+            other_definitions(state, |id| self.catalog.components.get(id).map(|component| component.origin.clone()));
+        if !unknown.is_empty() {
+            let text = format!("{}: `verify` needs the same --catalog", unknown.join("; "));
+            return Err(Failed::text(Exit::BadInput, text));
+        }
+        // It is prepared twice, and told once.
+        if !self.told.replace(true) {
+            for text in other {
+                self.output.remark(&format!("warning: {text}: its checks are not those that it was installed with"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is installed and has no definition now, and what has another than that it was installed with, in words.
+/// `defined` gives the folder that a definition comes from, which is none for what is built in.
+fn other_definitions(
+    state: &InstallState,
+    defined: impl Fn(&str) -> Option<Option<String>>,
+) -> (Vec<String>, Vec<String>) {
+    let from = |origin: Option<&str>| match origin {
+        Some(folder) => format!("--catalog {folder}"),
+        None => "the built-in catalog".to_owned(),
+    };
+    let (mut unknown, mut other) = (Vec::new(), Vec::new());
+    for (id, component) in &state.components {
+        let installed = component.record.origin.as_deref();
+        match defined(id) {
+            None => unknown.push(format!("{id} was installed from {} and is in no catalog here", from(installed))),
+            Some(found) if found.as_deref().map(Path::new) != installed.map(Path::new) => {
+                let (installed, found) = (from(installed), from(found.as_deref()));
+                other.push(format!("{id} was installed from {installed}, and this is {found}"));
+            }
+            Some(_) => {}
+        }
+    }
+    (unknown, other)
 }
 
 impl RunRequest for VerifyRequest<'_> {
@@ -42,6 +93,7 @@ impl RunRequest for VerifyRequest<'_> {
             let text = format!("nothing is installed in {}; `windlass install` does that", target(self.cluster.info()));
             return Err(Failed::text(Exit::Refused, text));
         };
+        self.other_definitions(&state)?;
         let answers = session::answers(self.global, &self.args.answers, &self.catalog, Some(&state))?;
         let resolved = session::resolved(&self.catalog, &answers)?;
         let reach = session::reach(&self.cluster, resolved.hdfs.as_ref())?;
@@ -62,5 +114,35 @@ impl RunRequest for VerifyRequest<'_> {
 
     fn nothing_to_do(&self) -> String {
         format!("nothing to do: nothing that is installed in {} has a check\n", target(self.cluster.info()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::state::{ComponentRecord, ComponentState};
+
+    #[test]
+    fn what_was_installed_by_another_catalog_is_told() {
+        let component = |id: &str, origin: Option<&str>| {
+            let record = ComponentRecord { origin: origin.map(str::to_owned), ..ComponentRecord::default() };
+            (id.to_owned(), ComponentState { record, ..ComponentState::default() })
+        };
+        let site = Some("/site");
+        let components =
+            [("gone", site), ("laid-over", site), ("same", Some("/site/")), ("plain", None), ("covered", None)];
+        let components = components.map(|(id, origin)| component(id, origin)).into();
+        let state = InstallState { components, ..InstallState::default() };
+        let (unknown, other) = other_definitions(&state, |id| match id {
+            "gone" => None,
+            "same" | "covered" => Some(Some("/site".to_owned())),
+            _ => Some(None),
+        });
+        assert_eq!(unknown, ["gone was installed from --catalog /site and is in no catalog here"]);
+        let told = [
+            "covered was installed from the built-in catalog, and this is --catalog /site",
+            "laid-over was installed from --catalog /site, and this is the built-in catalog",
+        ];
+        assert_eq!(other, told);
     }
 }

@@ -30,8 +30,11 @@ pub struct StatusRow {
     pub id: String,
     /// Its name for people.
     pub title: String,
-    /// Version of the software.
+    /// Version of the software, by the catalog that installed it.
     pub version: String,
+    /// The version that runs, where an image of the site's has another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<String>,
     /// Its release, if it has one.
     pub release: Option<ReleaseKey>,
     /// The release's revision, if it is there.
@@ -187,11 +190,19 @@ fn cells(row: &StatusRow) -> [(Paint, String); 6] {
     [
         (paint, word.to_owned()),
         (Paint::Bold, row.title.clone()),
-        (Paint::Plain, row.version.clone()),
+        (Paint::Plain, version(row)),
         (Paint::Plain, release.unwrap_or_default()),
         (Paint::Plain, revision.unwrap_or_default()),
         (tone, verified),
     ]
+}
+
+/// What runs, and the catalog's version beside it where that is another.
+fn version(row: &StatusRow) -> String {
+    match &row.runs {
+        Some(runs) => format!("{runs} (catalog {})", row.version),
+        None => row.version.clone(),
+    }
 }
 
 fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {

@@ -15,7 +15,7 @@ use super::run::ScreenRequest;
 use crate::answers::{Answer, Answers, Draft, Given, recorded, resolve};
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::install::InstallRequest;
-use crate::app::install_target::{InstallTarget, unobserved};
+use crate::app::install_target::{InstallTarget, replayable, unobserved};
 use crate::app::output::Output;
 use crate::app::run::{Turn, carry_out, reason_not_to_move, reason_to_refuse};
 use crate::app::{answers_file, diff, preflight, session, status};
@@ -310,7 +310,7 @@ impl World {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
         let resolved = session::resolved(&self.catalog, &answers)?;
-        let text = recorded(&self.catalog, &answers).or_exit(Exit::Unexpected)?;
+        let text = replayable(&self.catalog, &answers)?;
         Ok((global, InstallTarget::on(cluster, resolved, text)?))
     }
 

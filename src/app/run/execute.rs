@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::lock::Held;
-use super::proofs::remember_proofs;
+use super::proofs::{remember_proofs, remember_ready};
 use super::request::{PreparedRun, RunRequest};
 use super::summary::extras;
 use super::turn::Turn;
@@ -64,6 +64,9 @@ pub(super) async fn execute<R: RunRequest>(
         uploads: tokio::sync::Mutex::default(),
         state: tokio::sync::Mutex::default(),
     });
+    let components = resolved.iter().flat_map(|resolved| &resolved.components);
+    let unchecked = components.filter(|component| component.verify.is_empty());
+    let unchecked = unchecked.map(|component| component.id.clone()).collect();
     let (events, listener) = channel();
     let info = RunInfo { run, command: R::COMMAND.to_owned(), follows, cluster: cluster.info().clone() };
     let shown = tokio::spawn(show(listener, output.renderer(), journal, turn.cancel.clone()));
@@ -72,6 +75,7 @@ pub(super) async fn execute<R: RunRequest>(
     // Under a lock that was lost another may write.
     if held.is_none_or(|held| held.lost().is_none()) {
         remember_proofs(&world, &plan, &state, output).await;
+        remember_ready(&world, &plan, &state, &unchecked, output).await;
     }
     let failed = plan.actions.iter().filter(|action| {
         matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Failed { .. }))

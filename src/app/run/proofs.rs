@@ -1,11 +1,33 @@
 //! What a run has proven, for the record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::output::Output;
 use crate::engine::World;
 use crate::event::{RunState, Status};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
+
+/// Remembers which components without checks became ready. `unchecked` are those that have none.
+pub(super) async fn remember_ready(
+    world: &World,
+    plan: &Plan,
+    state: &RunState,
+    unchecked: &BTreeSet<String>,
+    output: &Output,
+) {
+    let recorded = plan.actions.iter().filter(|action| {
+        let done = matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Done));
+        done && matches!(action.step, Step::Record { .. }) && unchecked.contains(&action.component)
+    });
+    let components: Vec<String> = recorded.map(|action| action.component.clone()).collect();
+    if components.is_empty() {
+        return;
+    }
+    if let Err(failure) = world.record_ready(&components).await {
+        let why = failure.errors.join(": ");
+        output.remark(&format!("warning: what became ready was not remembered as a way back: {why}"));
+    }
+}
 
 /// Writes down which components were proven, or why not.
 pub(super) async fn remember_proofs(world: &World, plan: &Plan, state: &RunState, output: &Output) {

@@ -122,6 +122,23 @@ impl World {
         self.change(change).await.map(drop)
     }
 
+    /// Remembers that components without checks became ready: that is all that there is to prove of them, and a revision
+    /// to go back to.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn record_ready(&self, components: &[String]) -> Result<(), Failure> {
+        let keys = components.iter().filter_map(|component| self.records.get(component)?.release.as_ref());
+        let there = self.revisions(keys).await?;
+        let at = now();
+        let change = |state: &mut InstallState| {
+            for component in components {
+                ready(state, component, &there, &at);
+            }
+        };
+        self.change(change).await.map(drop)
+    }
+
     async fn change(&self, change: impl Fn(&mut InstallState)) -> Result<Done, Failure> {
         state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
         Ok(Done::default())
@@ -151,6 +168,14 @@ fn proven(
         _ => return,
     }
     known.verified = Some(Verified { at: at.to_owned(), passed: why.is_none(), why: why.map(str::to_owned) });
+}
+
+/// A component became ready.
+fn ready(state: &mut InstallState, component: &str, there: &BTreeMap<ReleaseKey, u32>, at: &str) {
+    let answers = state.answers.get(component).cloned().unwrap_or_default();
+    let Some(known) = state.components.get_mut(component) else { return };
+    let Some(revision) = known.record.release.as_ref().and_then(|key| there.get(key)) else { return };
+    known.good = Some(Good { revision: *revision, at: at.to_owned(), record: known.record.clone(), answers });
 }
 
 /// To the second: nobody reads more.
@@ -186,6 +211,21 @@ mod tests {
         let record = ComponentRecord { version: version.to_owned(), ..ComponentRecord::default() };
         let known = ComponentState { record: record.clone(), ..ComponentState::default() };
         (record, InstallState { components: [("a".to_owned(), known)].into(), ..InstallState::default() })
+    }
+
+    #[test]
+    fn what_has_no_checks_can_go_back_to_what_was_ready() {
+        let (_, mut state) = installed("1");
+        let key = ReleaseKey::new("ns", "a");
+        if let Some(known) = state.components.get_mut("a") {
+            known.record.release = Some(key.clone());
+        }
+        ready(&mut state, "a", &BTreeMap::new(), "now");
+        assert!(state.components["a"].good.is_none(), "its release is gone");
+        ready(&mut state, "a", &BTreeMap::from([(key, 4)]), "now");
+        let known = &state.components["a"];
+        assert_eq!(known.good.as_ref().map(|good| (good.revision, &good.record)), Some((4, &known.record)));
+        assert!(known.verified.is_none(), "nothing was verified");
     }
 
     #[test]

@@ -341,6 +341,7 @@ pub(in crate::render) fn report() -> StatusReport {
         id: id.into(),
         title: title.into(),
         version: version.into(),
+        runs: None,
         revision: release.as_ref().map(|_| 3),
         release,
         state,

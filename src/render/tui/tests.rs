@@ -491,6 +491,7 @@ fn what_is_watched() {
         id: id.into(),
         title: title.into(),
         version: "1.0".into(),
+        runs: None,
         release: None,
         revision: Some(2),
         state,
