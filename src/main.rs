@@ -12,7 +12,10 @@ fn main() -> ExitCode {
     log(cli.global.verbose);
     // TLS needs one provider for the whole process; that it is set already would be no mistake.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let exit = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // A run is one future through all its parts, which two megabytes do not hold in a build without optimisation. What is
+    // not used is not taken.
+    let stack = 16 << 20;
+    let exit = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(stack).enable_all().build() {
         Ok(runtime) => {
             let exit = runtime.block_on(app::run(cli));
             // A read that hangs in the background must not keep the process alive.

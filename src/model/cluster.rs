@@ -334,6 +334,8 @@ pub struct ClaimState {
     pub storage_class: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// The release that Helm made it for, also by a revision that has it no more.
+    pub release: Option<ReleaseKey>,
 }
 
 /// When waiting for readiness gives up before its deadline. Numbers are data; the defaults are design.md's.

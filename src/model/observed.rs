@@ -89,6 +89,8 @@ pub struct Remains {
     pub releases: BTreeMap<ReleaseKey, ReleaseRemains>,
     /// The claims of the namespaces that are looked at.
     pub claims: BTreeSet<(String, String)>,
+    /// Of each release the claims that Helm made for it, also those that its chart no longer has.
+    pub made: BTreeMap<ReleaseKey, BTreeSet<(String, String)>>,
     /// Of each release the claims that carry its label: all that tells whose they are where nothing else was noted.
     pub labelled: BTreeMap<ReleaseKey, BTreeSet<String>>,
     /// What a component's software made by itself: kind, namespace and selector to names.

@@ -50,6 +50,9 @@ pub async fn remains(cluster: &Cluster, state: &InstallState, purge: bool) -> Re
             let key = ReleaseKey::new(&namespace, release);
             remains.labelled.entry(key).or_default().insert(name.clone());
         }
+        if let Some(key) = claim.release {
+            remains.made.entry(key).or_default().insert((namespace.clone(), name.clone()));
+        }
         remains.claims.insert((namespace, name));
     }
     remains.selected = selected(cluster, &known).await?;
@@ -96,7 +99,16 @@ async fn namespaces(
     let rendered = remains.releases.values().map(|release| &release.data);
     let mut data = DataPlaces::default();
     known.chain(kept).chain(rendered).for_each(|places| data.extend(places));
+    data.claims.extend(keys.iter().filter_map(|key| remains.made.get(key)).flatten().cloned());
     let data = &data;
+    // The label alone counts where nothing else tells, as in the plan: what is planned and what is told must agree.
+    let noted: BTreeSet<&ReleaseKey> = {
+        let installed = state.components.values().map(|known| (&known.record, &known.data));
+        let kept = state.kept.values().map(|kept| (&kept.record, &kept.data));
+        let noted = installed.chain(kept).filter(|(_, data)| data.is_some());
+        noted.filter_map(|(record, _)| record.release.as_ref()).chain(remains.releases.keys()).collect()
+    };
+    let noted = &noted;
     let found = try_join_all(state.namespaces.iter().map(|(name, uid)| async move {
         let live = cluster.namespace(name).await.map_err(api(&format!("namespace {name}")))?;
         let same = live.filter(|live| match uid.is_empty() {
@@ -111,8 +123,8 @@ async fn namespaces(
         let ours = |object: &ObjectRef| {
             let place = (name.clone(), object.name.clone());
             let labelled = || {
-                releases.iter().any(|release| {
-                    let names = remains.labelled.get(&ReleaseKey::new(name, release));
+                releases.iter().map(|release| ReleaseKey::new(name, release)).any(|key| {
+                    let names = remains.labelled.get(&key).filter(|_| !noted.contains(&key));
                     names.is_some_and(|names| names.contains(&object.name))
                 })
             };

@@ -208,6 +208,7 @@ fn places(record: &ComponentRecord, known: &[Option<&DataPlaces>], remains: &Rem
         places.extend(data);
     }
     let Some(key) = &record.release else { return (places, BTreeSet::new()) };
+    places.claims.extend(remains.made.get(key).into_iter().flatten().cloned());
     let rendered = remains.releases.get(key);
     if let Some(rendered) = rendered {
         places.extend(&rendered.data);

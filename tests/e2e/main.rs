@@ -330,7 +330,7 @@ fn c09_what_was_changed_by_hand_is_named_and_restored() {
     let before = releases();
     install(&["--no-verify"]).exits(0).says(&name).says("mode of /shared/spark-logs: 0755 becomes 1777").says("1 sent");
     assert_eq!(releases(), before, "no release was touched");
-    assert!(hdfs(&["dfs", "-ls", "/shared"]).contains("drwxrwxrwx"));
+    assert!(hdfs(&["dfs", "-ls", "/shared"]).contains("drwxrwxrwt"));
     run(&mut windlass(&["status", "--drift"])).exits(0);
     install(&[]).exits(0).says("nothing to do");
     // A workload that is gone is found and comes back.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::Secret;
-use crate::model::cluster::{ClaimState, NamespaceState, ObjectRef};
+use crate::model::cluster::{ClaimState, NamespaceState, ObjectRef, ReleaseKey};
 
 /// Who we are in `managedFields`.
 const FIELD_MANAGER: &str = "windlass";
@@ -308,6 +308,8 @@ fn namespace_state(namespace: Namespace, created: bool) -> NamespaceState {
 
 fn claim_state(namespace: &str, claim: PersistentVolumeClaim) -> ClaimState {
     let name = claim.metadata.name.unwrap_or_default();
+    let notes = claim.metadata.annotations.unwrap_or_default();
+    let release = notes.get("meta.helm.sh/release-namespace").zip(notes.get("meta.helm.sh/release-name"));
     let spec = claim.spec.unwrap_or_default();
     let requested = spec.resources.and_then(|resources| resources.requests).and_then(|mut r| r.remove("storage"));
     ClaimState {
@@ -316,5 +318,6 @@ fn claim_state(namespace: &str, claim: PersistentVolumeClaim) -> ClaimState {
         requested: requested.map(|quantity| quantity.0).unwrap_or_default(),
         storage_class: spec.storage_class_name,
         labels: claim.metadata.labels.unwrap_or_default(),
+        release: release.map(|(namespace, name)| ReleaseKey::new(namespace, name)),
     }
 }

@@ -44,6 +44,34 @@ fn purge<'a>(chosen: Option<&'a [String]>) -> Removal<'a> {
     Removal { chosen, purge: true, shared: false }
 }
 
+/// Livy's chart had a claim while its tag was another one; the revision that is installed does not have it.
+#[test]
+fn a_claim_that_an_earlier_revision_made_goes_with_a_purge() {
+    let of_livy = claims(&[("apache-livy", "my-livy-state")]);
+    let key = ReleaseKey::new("apache-livy", "my-livy");
+    for data in [None, Some(DataPlaces::default())] {
+        let state = InstallState {
+            components: [("livy".to_owned(), installed(record("apache-livy", "my-livy"), data))].into(),
+            namespaces: made(&["apache-livy"]),
+            ..InstallState::default()
+        };
+        let remains = Remains {
+            releases: [(key.clone(), ReleaseRemains::default())].into(),
+            claims: of_livy.clone(),
+            made: [(key.clone(), of_livy.clone())].into(),
+            namespaces: there(&["apache-livy"]),
+            ..Remains::default()
+        };
+        let expected =
+            ["livy/uninstall", "livy/claim-apache-livy.my-livy-state", "livy/forget", "namespace/apache-livy"];
+        assert_eq!(ids(&uninstall(&state, &remains, purge(None)).unwrap()), expected);
+        let plan = uninstall(&state, &remains, Removal::default()).unwrap();
+        assert_eq!(ids(&plan), ["livy/uninstall", "livy/forget"]);
+        let kept = Some(DataPlaces { claims: of_livy.clone(), ..DataPlaces::default() });
+        assert_eq!(plan.actions[1].step, Step::Forget { kept }, "what is kept is remembered");
+    }
+}
+
 /// Livy was kept, and the history server shares its namespace.
 #[test]
 fn a_partial_purge_leaves_the_namespace_of_what_was_kept() {
