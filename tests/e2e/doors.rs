@@ -165,9 +165,19 @@ pub(crate) fn a_driver_is_a_driver() {
     for what in ["pods", "configmaps"] {
         assert!(remove(what, "&labelSelector=spark-role%3Dexecutor"), "a driver may not remove {what} of executors");
     }
-    let policy = |verb: &str, what: &str| {
-        run(&mut kubectl_command(&["--as", DRIVER, "-n", "apache-livy", "auth", "can-i", verb, what])).code == 0
+    let may = |verb: &str, what: &str, sub: &str| {
+        let sub = format!("--subresource={sub}");
+        run(&mut kubectl_command(&["--as", DRIVER, "-n", "apache-livy", "auth", "can-i", verb, what, &sub])).code == 0
     };
-    assert!(policy("create", "pods") && !policy("create", "serviceaccounts/token") && !policy("get", "secrets"));
-    assert!(!policy("patch", "pods") && !policy("create", "pods/exec") && !policy("create", "rolebindings"));
+    assert!(may("create", "pods", ""), "a driver makes pods");
+    for (verb, what, sub) in [
+        ("create", "pods", "exec"),
+        ("patch", "pods", ""),
+        ("patch", "pods", "ephemeralcontainers"),
+        ("create", "serviceaccounts", "token"),
+        ("get", "secrets", ""),
+        ("create", "rolebindings", ""),
+    ] {
+        assert!(!may(verb, what, sub), "a driver may {verb} {what}/{sub}");
+    }
 }
