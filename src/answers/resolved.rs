@@ -17,7 +17,7 @@ use crate::catalog::{
     Act, ActionKind, ActionSpec, Catalog, CatalogError, Component, Graph, GraphError, Kind, Leftover, Part, QuestionId,
     graph, read_dir,
 };
-use crate::model::yaml::{self, TypeError};
+use crate::model::yaml::{self, HelmYamlError, lay_over};
 use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, STATE_NAMESPACE, SecretRef, bounded, is_selector};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
@@ -155,7 +155,17 @@ pub enum ResolveError {
         /// Which component.
         component: String,
         /// Why.
-        source: TypeError,
+        source: HelmYamlError,
+    },
+    /// `values_file` is not what Helm would take.
+    #[error("{} is no file of values, and the answer to {component}.values_file", .path.display())]
+    ValuesText {
+        /// Which component.
+        component: String,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: HelmYamlError,
     },
     /// `values_file` cannot be read.
     #[error("failed to read {path}, the answer to {component}.values_file")]
@@ -558,7 +568,7 @@ impl Resolver<'_> {
         let place = format!("{id}/{}", component.values.as_deref().unwrap_or("values"));
         let text = self.templates.render(&place, template, context)?;
         let not_yaml = |source| ResolveError::Values { component: id.clone(), source };
-        let mut values: serde_json::Value = yaml::from_str(&text).map_err(not_yaml)?;
+        let mut values = serde_json::Value::Object(yaml::helm_values(&text).map_err(not_yaml)?);
         let images = images(self.answers, component);
         for image in &component.images {
             let parts = &images[&image.name];
@@ -570,12 +580,16 @@ impl Resolver<'_> {
         }
         if let Some(file) = self.answers.get(id, "values_file").text() {
             let path = PathBuf::from(file);
-            let text = bounded::text(&path, bounded::VALUES).map_err(|source| ResolveError::ValuesFile {
+            let named = |source| ResolveError::ValuesFile { component: id.clone(), path: path.clone(), source };
+            let text = bounded::text(&path, bounded::VALUES).map_err(named)?;
+            let above = yaml::helm_values(&text).map_err(|source| ResolveError::ValuesText {
                 component: id.clone(),
-                path,
+                path: path.clone(),
                 source,
             })?;
-            merge(&mut values, yaml::from_str(&text).map_err(not_yaml)?);
+            if let serde_json::Value::Object(below) = &mut values {
+                lay_over(below, above);
+            }
         }
         Ok(Some(ResolvedRelease {
             name: self.name(component, "release"),
@@ -682,18 +696,6 @@ fn set(values: &mut serde_json::Value, path: &str, text: &str) {
     *here = serde_json::Value::String(text.to_owned());
 }
 
-/// Lays `above` over `below`: mappings merge, everything else is replaced.
-fn merge(below: &mut serde_json::Value, above: serde_json::Value) {
-    match (below, above) {
-        (serde_json::Value::Object(below), serde_json::Value::Object(above)) => {
-            for (key, value) in above {
-                merge(below.entry(key).or_insert(serde_json::Value::Null), value);
-            }
-        }
-        (below, above) => *below = above,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -702,7 +704,8 @@ mod tests {
     fn values_are_set_and_merged_by_path() {
         let mut values = serde_json::json!({"a": {"b": 1}});
         set(&mut values, "a.c.d", "x");
-        merge(&mut values, serde_json::json!({"a": {"b": 2}, "e": [1]}));
+        let above = yaml::helm_values("a: {b: 2}\ne: [1]\n").unwrap();
+        lay_over(values.as_object_mut().unwrap(), above);
         assert_eq!(values, serde_json::json!({"a": {"b": 2, "c": {"d": "x"}}, "e": [1]}));
     }
 }

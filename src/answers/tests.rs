@@ -326,3 +326,36 @@ fn leftovers_are_selected_by_what_their_template_says() {
     let error = catalog_of(&[("a", "images: [{name: a, ref: 'x/{{ y }}:1', repository: r, tag: t}]")]).unwrap_err();
     assert!(error.contains("holds no templates"), "{error}");
 }
+
+#[test]
+fn a_values_file_of_nothing_changes_nothing_and_what_is_no_mapping_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("values.yaml");
+    let catalog = load(&[]).unwrap();
+    let values = |text: Option<&str>| {
+        let mut flags: Vec<String> = IMAGE.iter().map(|flag| (*flag).to_owned()).collect();
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+            flags.push(format!("hdfs.values_file={}", file.display()));
+        }
+        let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+        let mut resolved = resolve(&catalog, &answers).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            format!("{error}: {cause}")
+        })?;
+        Ok::<_, String>(resolved.components.remove(0).release.unwrap().values)
+    };
+    let ours = values(None).unwrap();
+    for nothing in ["", "# nothing yet\n", "---\n", "{}", "~", "null\n", "\n\n", "---\n# a\n---\n"] {
+        assert_eq!(values(Some(nothing)).unwrap(), ours, "{nothing:?}");
+    }
+    for wrong in ["- a\n", "text", "12", "true", "a: 1\n---\n- b\n", "a: [\n"] {
+        let error = values(Some(wrong)).unwrap_err();
+        assert!(error.contains("the answer to hdfs.values_file") && error.contains("line "), "{wrong:?}: {error}");
+    }
+    let found =
+        values(Some("base: &b {memory: 2Gi}\nnamenode: {<<: *b, on: yes, mode: 0644}\n---\nreplication: 3\n")).unwrap();
+    assert_eq!((&found["namenode"]["memory"], &found["namenode"]["true"]), (&"2Gi".into(), &true.into()));
+    assert_eq!((&found["namenode"]["mode"], &found["replication"]), (&420.into(), &3.into()));
+    assert_eq!(found["datanode"], ours["datanode"]);
+}

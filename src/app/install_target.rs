@@ -80,7 +80,10 @@ fn anchored(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
 /// An observation that failed, with its exit code.
 pub(super) fn unobserved(error: ObserveError) -> Failed {
     let exit = match error {
-        ObserveError::Files { .. } | ObserveError::PullSecret(_) | ObserveError::Secret { .. } => Exit::BadInput,
+        ObserveError::Files { .. }
+        | ObserveError::PullSecret(_)
+        | ObserveError::Secret { .. }
+        | ObserveError::Foreign { .. } => Exit::BadInput,
         ObserveError::Api { .. } | ObserveError::State(_) => Exit::Unusable,
     };
     Failed::new(exit, error)

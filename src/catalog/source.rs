@@ -57,15 +57,47 @@ struct Bounds {
 
 const BOUNDS: Bounds = Bounds { files: 10_000, bytes: 64 << 20, depth: 32 };
 
-/// The files below a folder. Links are followed; hidden names are left out, but for the one that Helm
-/// knows: a catalog that was exported is to be read as it was.
+/// The files below a folder. Links are followed where they stay within the chart or the component; hidden names are left
+/// out, but for the one that Helm knows: a catalog that was exported is to be read as it was.
 ///
 /// # Errors
-/// A folder or file cannot be read, or holds more than is ever read of one: each bound is named.
+/// A folder or file cannot be read, a link leads elsewhere, or a folder holds more than is ever read of one: each bound is named.
 pub fn read_dir(root: &Path) -> Result<Files, CatalogError> {
     let mut walk = Walk { bounds: &BOUNDS, files: Files::new(), bytes: 0, above: Vec::new() };
-    walk.folder(root, "")?;
+    let within = whole(root)?;
+    let in_chart = root.join(CHART_FILE).is_file();
+    walk.folder(root, "", &Within { folder: within, in_chart })?;
     Ok(walk.files)
+}
+
+/// What makes a folder a chart.
+const CHART_FILE: &str = "Chart.yaml";
+
+/// The folder that links may lead to: a chart's own, else a component's, else all.
+struct Within {
+    folder: PathBuf,
+    in_chart: bool,
+}
+
+/// A path without links.
+fn whole(path: &Path) -> Result<PathBuf, CatalogError> {
+    path.canonicalize().map_err(|source| CatalogError::Io { path: path.to_owned(), source })
+}
+
+/// Where an entry of a folder leads to, if it is a link that stays within. What lies beside a chart is none of it: it
+/// would be sent into the cluster, and into what Helm keeps of the release.
+fn stays(entry: &std::fs::DirEntry, within: &Within) -> Result<(), CatalogError> {
+    let path = entry.path();
+    let kind = entry.file_type().map_err(|source| CatalogError::Io { path: path.clone(), source })?;
+    if !kind.is_symlink() {
+        return Ok(());
+    }
+    let to = whole(&path)?;
+    if to.starts_with(&within.folder) {
+        return Ok(());
+    }
+    let what = format!("it is a link to {}, out of {}; put a copy there", to.display(), within.folder.display());
+    Err(CatalogError::Io { path, source: std::io::Error::new(std::io::ErrorKind::InvalidInput, what) })
 }
 
 struct Walk<'a> {
@@ -77,7 +109,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, folder: &Path, prefix: &str) -> Result<(), CatalogError> {
+    fn folder(&mut self, folder: &Path, prefix: &str, within: &Within) -> Result<(), CatalogError> {
         let error = |source| CatalogError::Io { path: folder.to_owned(), source };
         let refused = |what: String| error(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
         let found = std::fs::metadata(folder).map_err(error)?;
@@ -97,8 +129,17 @@ impl Walk<'_> {
             }
             let path = entry.path();
             let below = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-            if path.is_dir() {
-                self.folder(&path, &below)?;
+            let is_dir = path.is_dir();
+            // The folder of a component may be a link: who names a catalog puts it together as they like.
+            let is_component = prefix.is_empty() && !within.in_chart && is_dir;
+            if !is_component {
+                stays(&entry, within)?;
+            }
+            if is_dir {
+                let in_chart = within.in_chart || path.join(CHART_FILE).is_file();
+                let own = is_component || in_chart && !within.in_chart;
+                let folder = if own { whole(&path)? } else { within.folder.clone() };
+                self.folder(&path, &below, &Within { folder, in_chart })?;
                 continue;
             }
             let left = self.bounds.bytes.saturating_sub(self.bytes);
@@ -177,7 +218,7 @@ mod tests {
     /// The sources of an error too, on one line.
     fn said(root: &Path, bounds: &Bounds) -> String {
         let mut walk = Walk { bounds, files: Files::new(), bytes: 0, above: Vec::new() };
-        let error = walk.folder(root, "").unwrap_err();
+        let error = walk.folder(root, "", &Within { folder: whole(root).unwrap(), in_chart: false }).unwrap_err();
         format!("{error}: {}", std::error::Error::source(&error).unwrap())
     }
 
@@ -204,6 +245,54 @@ mod tests {
             assert!(tight(9, 99, 9).ends_with(&format!("a/odd: it is {what}, not a regular file")));
             std::fs::remove_file(at("a/odd")).unwrap();
         }
+    }
+
+    #[test]
+    fn links_that_leave_a_chart_or_a_component_are_refused() {
+        use std::os::unix::fs::symlink;
+        let read = |links: &[(&str, &str)]| {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().join("catalog");
+            for path in ["own/chart/files", "own/chart/charts/sub", "other"] {
+                std::fs::create_dir_all(root.join(path)).unwrap();
+            }
+            for path in ["own/component.yaml", "own/chart/Chart.yaml", "own/chart/charts/sub/Chart.yaml", "own/chart/a"]
+            {
+                std::fs::write(root.join(path), "x").unwrap();
+            }
+            for path in ["own/id_rsa", "id_rsa", "other/x"] {
+                std::fs::write(root.join(path), "secret").unwrap();
+            }
+            for (link, to) in links {
+                symlink(to, root.join(link)).unwrap();
+            }
+            let whole = read_dir(&root).map(|files| files.len());
+            let told = |error: CatalogError| {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                format!("{error}: {cause}")
+            };
+            (whole.map_err(told), read_dir(&root.join("own/chart")).map(|files| files.len()).map_err(told))
+        };
+        assert_eq!(read(&[]), (Ok(7), Ok(3)));
+        let inside =
+            [("own/chart/files/b", "../a"), ("own/chart/charts/sub/c", "../../a"), ("own/chart/files/d", "./b")];
+        assert_eq!(read(&inside), (Ok(10), Ok(6)));
+        for (link, to) in [
+            ("own/chart/files/x", "../../id_rsa"),
+            ("own/chart/files/x", "/etc/hostname"),
+            ("own/chart/files/x", "../../../other"),
+            ("own/chart/charts/sub/x", "../../../id_rsa"),
+            ("own/chart/charts/x", "../../../other"),
+        ] {
+            let (whole, chart) = read(&[(link, to)]);
+            assert!(whole.as_ref().is_err_and(|told| told.contains("out of")), "{link} -> {to}: {whole:?}");
+            assert!(chart.as_ref().is_err_and(|told| told.contains("out of")), "{link} -> {to}: {chart:?}");
+        }
+        let (whole, _) = read(&[("own/values.j2", "../other/x")]);
+        assert!(whole.unwrap_err().contains("own/values.j2"));
+        assert_eq!(read(&[("linked", "other")]).0, Ok(8), "a component's folder may be a link");
+        let (whole, _) = read(&[("own/chart/files/gone", "nowhere")]);
+        assert!(whole.unwrap_err().contains("gone"));
     }
 
     #[test]

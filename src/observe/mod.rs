@@ -16,6 +16,7 @@ use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
+use crate::model::state::InstallState;
 use crate::model::{PULL_SECRET, SecretRef, silent};
 
 pub use self::remains::remains;
@@ -46,6 +47,14 @@ pub enum ObserveError {
         question: String,
         /// Why.
         source: SecretError,
+    },
+    /// A Secret of somebody else has the name of one that would be filled.
+    #[error(
+        "Secret {place} is there and windlass did not make it: answer the component's `release` or `namespace` with another name, or name that Secret as the answer (secret:NAME); the label app.kubernetes.io/managed-by=windlass hands it over"
+    )]
+    Foreign {
+        /// Which, `namespace/name`.
+        place: String,
     },
     /// What is remembered cannot be read.
     #[error("failed to read what is installed")]
@@ -97,8 +106,42 @@ pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) 
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
+    foreign(cluster, state.as_ref(), &secrets, &pull_secrets).await?;
     let hdfs = hdfs::look(wanted, &releases, hdfs, files).await?;
     Ok(Observed { namespaces: found, pull_secrets, secrets, releases, hdfs, state })
+}
+
+/// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take
+/// from somebody what is theirs.
+async fn foreign(
+    cluster: &Cluster,
+    state: Option<&InstallState>,
+    secrets: &BTreeMap<(String, String), Comparison>,
+    pull_secrets: &BTreeMap<String, Comparison>,
+) -> Result<(), ObserveError> {
+    let mut ours: BTreeSet<(&str, &str)> = BTreeSet::new();
+    if let Some(state) = state {
+        let installed = state.components.values().map(|component| &component.record);
+        for record in installed.chain(state.kept.values().map(|kept| &kept.record)).chain(state.begun.values()) {
+            let Some(release) = &record.release else { continue };
+            let names = record.secrets.iter().chain(&record.pull_secret);
+            ours.extend(names.map(|name| (release.namespace.as_str(), name.as_str())));
+        }
+    }
+    let filled = secrets.iter().map(|((namespace, name), found)| (namespace.as_str(), name.as_str(), found));
+    let pull = pull_secrets.iter().map(|(namespace, found)| (namespace.as_str(), PULL_SECRET, found));
+    for (namespace, name, found) in filled.chain(pull) {
+        if *found == Comparison::Absent || ours.contains(&(namespace, name)) {
+            continue;
+        }
+        let place = format!("{namespace}/{name}");
+        let is_foreign = cluster.is_foreign_secret(namespace, name).await;
+        let api = |source| ObserveError::Api { what: format!("Secret {place}"), source };
+        if is_foreign.map_err(api)? {
+            return Err(ObserveError::Foreign { place });
+        }
+    }
+    Ok(())
 }
 
 async fn existing(cluster: &Cluster, names: &BTreeSet<String>) -> Result<BTreeSet<String>, ObserveError> {

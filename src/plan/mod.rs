@@ -1,6 +1,8 @@
 //! What will be done: a pure function of what is wanted and what was observed.
 
 mod build;
+#[cfg(test)]
+mod catalogs;
 mod contents;
 mod diff;
 mod downgrade;

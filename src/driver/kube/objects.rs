@@ -191,6 +191,20 @@ impl Cluster {
         Ok(Some(found.data.unwrap_or_default().into_iter().filter_map(text).collect()))
     }
 
+    /// Whether a Secret is there that windlass did not make.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn is_foreign_secret(&self, namespace: &str, name: &str) -> Result<bool, KubeError> {
+        let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
+        let found = retry::call("get", &format!("Secret {namespace}/{name}"), || api.get_opt(name)).await?;
+        let labels = found.map(|found| found.metadata.labels.unwrap_or_default());
+        let made = |labels: BTreeMap<String, String>| {
+            labels.get("app.kubernetes.io/managed-by").is_some_and(|by| by == "windlass")
+        };
+        Ok(labels.is_some_and(|labels| !made(labels)))
+    }
+
     /// The PersistentVolumeClaims with these labels.
     ///
     /// # Errors

@@ -35,6 +35,10 @@ impl World {
     }
 
     pub(super) async fn remove_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
+        // Another of that name may have taken its place: what is not ours is not ours to remove.
+        if self.cluster.is_foreign_secret(namespace, name).await.map_err(failed)? {
+            return Ok(Done { summary: Some("left: windlass did not make it".to_owned()), ..Done::default() });
+        }
         let object = ObjectRef::namespaced("v1", "Secret", namespace, name);
         self.cluster.delete(&object).await.map_err(failed)?;
         Ok(Done::default())

@@ -61,6 +61,11 @@ pub struct HelmDocument<'a> {
 /// # Errors
 /// When Go could not read it, or it is nested more than some hundred levels deep.
 pub fn helm_value(text: &str) -> Result<Value, HelmYamlError> {
+    // The mark of byte order says nothing in UTF-8, and some editors write it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Ok(Value::Null);
+    }
     // Nothing but comments, which serde_yaml takes for a text that ended too early.
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Value::Null);
@@ -77,6 +82,46 @@ pub fn helm_value(text: &str) -> Result<Value, HelmYamlError> {
         line: error.location().map_or(1, |place| place.line()),
         problem: without_place(&error),
     })
+}
+
+/// Reads a text of values as `helm -f` does: of several documents each is laid over those before it, and one of nothing
+/// but comments has no effect.
+///
+/// # Errors
+/// When Go could not read it, or it holds something else than mappings.
+pub fn helm_values(text: &str) -> Result<Map<String, Value>, HelmYamlError> {
+    let mut values = Map::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with("---") && !separates(line) {
+            let problem = "nothing but a comment may stand behind the dashes between documents".to_owned();
+            return Err(HelmYamlError { line: number + 1, problem });
+        }
+    }
+    for HelmDocument { line, value, .. } in helm_documents(text) {
+        match value? {
+            Value::Null => {}
+            Value::Object(more) => lay_over(&mut values, more),
+            Value::Array(_) => return Err(not_a_mapping(line, "a list")),
+            Value::String(_) => return Err(not_a_mapping(line, "a text")),
+            Value::Bool(_) | Value::Number(_) => return Err(not_a_mapping(line, "a single value")),
+        }
+    }
+    Ok(values)
+}
+
+fn not_a_mapping(line: usize, found: &str) -> HelmYamlError {
+    HelmYamlError { line, problem: format!("values are a mapping, and this is {found}") }
+}
+
+/// Lays values over others as Helm does: mappings merge, all else is replaced, by nothing too (`null`), which takes a
+/// chart's default away.
+pub fn lay_over(below: &mut Map<String, Value>, above: Map<String, Value>) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Object(below)), Value::Object(above)) => lay_over(below, above),
+            (_, value) => drop(below.insert(key, value)),
+        }
+    }
 }
 
 /// Reads a text of several documents as kubectl does: taken apart at lines that begin with `---`, each read for itself,
@@ -291,14 +336,26 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
         match value {
             Value::String(name) => Ok(Name::Key(name)),
             Value::Bool(_) => Ok(Name::Key(value.to_string())),
-            Value::Number(number) => Ok(Name::Key(match number.as_f64().filter(|_| number.is_f64()) {
-                Some(float) => float.to_string(),
-                None => number.to_string(),
-            })),
+            Value::Number(number) if number.is_f64() => Ok(Name::Key(float_key(number.as_f64().unwrap_or_default()))),
+            Value::Number(number) if number.as_i64().is_none() => Err(D::Error::custom("a key is too large a number")),
+            Value::Number(number) => Ok(Name::Key(number.to_string())),
             Value::Null => Err(D::Error::custom("a key is null")),
             Value::Array(_) | Value::Object(_) => Err(D::Error::custom("a key is no text")),
         }
     }
+}
+
+/// A fraction as a key, as Go writes it: the shortest text of half the precision, with an exponent from a million on.
+#[expect(clippy::cast_possible_truncation, reason = "that is how Go does it")]
+fn float_key(float: f64) -> String {
+    let shortest = format!("{:e}", float as f32);
+    let Some((digits, exponent)) = shortest.split_once('e') else { return shortest };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        return (float as f32).to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 /// As [`Any`], but a plain `<<` is told apart.
@@ -364,8 +421,8 @@ fn resolve(text: &str) -> Value {
     if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
         return Value::String(text.to_owned());
     }
-    // Go leaves underlines out wherever they stand, but not behind a leading point.
-    let digits = if text.starts_with('.') { text.to_owned() } else { text.replace('_', "") };
+    // Go leaves underlines out wherever they stand.
+    let digits = text.replace('_', "");
     let number = integer(&digits).or_else(|| float(&digits));
     number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
 }

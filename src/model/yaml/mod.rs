@@ -8,7 +8,7 @@ mod tree;
 mod typed;
 
 pub use finding::{Finding, Findings};
-pub use helm::{HelmDocument, HelmYamlError, helm_documents, helm_value};
+pub use helm::{HelmDocument, HelmYamlError, helm_documents, helm_value, helm_values, lay_over};
 pub use shape::{Field, Shape, check};
 pub use tree::{Node, Pos, Scalar, Yaml, parse};
 pub use typed::{TypeError, documents, from_str, to_string};
