@@ -136,6 +136,9 @@ Example:
     /// Collect what helps others to see what happened: runs, releases, pods, events, logs; without secrets
     #[command(
         after_help = "Works on a broken cluster, too, and on one that cannot be reached. Nothing leaves this machine.
+Data of ConfigMaps, values of environment variables, arguments and commands are left out: their keys are there, and
+digests that tell which are equal. The rest goes without what looks like a secret, and without what a Secret of these
+namespaces holds, however it is spelt. Where Secrets may not be read, that is said first.
 
 Examples:
   windlass support-bundle
@@ -307,6 +310,9 @@ pub struct SupportArgs {
     /// This namespace too, besides those of the platform; may be repeated
     #[arg(long, value_name = "NAME")]
     pub namespace: Vec<String>,
+    /// Leave in what ConfigMaps, environment variables and arguments hold, without what looks like a secret
+    #[arg(long)]
+    pub with_config: bool,
 }
 
 /// `runs`.

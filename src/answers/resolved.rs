@@ -18,7 +18,9 @@ use crate::catalog::{
     graph, read_dir,
 };
 use crate::model::yaml::{self, HelmYamlError, lay_over};
-use crate::model::{ChartFiles, HdfsAccess, PULL_SECRET, STATE_NAMESPACE, SecretRef, bounded, is_selector};
+use crate::model::{
+    ChartFiles, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
+};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
 #[derive(Debug, Clone, Default)]
@@ -108,7 +110,7 @@ pub struct ResolvedRelease {
     /// Its digest.
     pub chart_digest: String,
     /// The values.
-    pub values: serde_json::Value,
+    pub values: ReleaseValues,
 }
 
 /// An action with its templates filled in, results of earlier actions excepted.
@@ -578,6 +580,7 @@ impl Resolver<'_> {
                 set(&mut values, path, &parts["digest"]);
             }
         }
+        let mut given = serde_json::Value::Null;
         if let Some(file) = self.answers.get(id, "values_file").text() {
             let path = PathBuf::from(file);
             let named = |source| ResolveError::ValuesFile { component: id.clone(), path: path.clone(), source };
@@ -587,6 +590,7 @@ impl Resolver<'_> {
                 path: path.clone(),
                 source,
             })?;
+            given = serde_json::Value::Object(above.clone());
             if let serde_json::Value::Object(below) = &mut values {
                 lay_over(below, above);
             }
@@ -597,7 +601,7 @@ impl Resolver<'_> {
             pod_security: self.templates.render(&format!("{id}/component.yaml"), &spec.pod_security, context)?,
             chart_digest: chart.digest(),
             chart,
-            values,
+            values: ReleaseValues::new(values, given),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalog::load;
+use crate::model::ReleaseValues;
 
 fn resolved(flags: &[&str]) -> Resolved {
     let catalog = load(&[]).unwrap();
@@ -144,7 +145,7 @@ fn recorded_answers_give_the_same_values_again() {
     let first = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
     let file = parse_file("answers.yaml", &recorded(&catalog, &first).unwrap(), LayerKind::File).unwrap();
     let second = Answers::new(&catalog, &[file.layer], file.components.as_deref()).unwrap();
-    let values = |answers: &Answers| -> Vec<serde_json::Value> {
+    let values = |answers: &Answers| -> Vec<ReleaseValues> {
         let resolved = resolve(&catalog, answers).unwrap();
         resolved.components.into_iter().filter_map(|component| Some(component.release?.values)).collect()
     };

@@ -16,7 +16,7 @@ use crate::driver::reach;
 use crate::driver::webhdfs::Hdfs;
 use crate::model::state::InstallState;
 use crate::model::yaml::Pos;
-use crate::model::{HdfsAccess, bounded};
+use crate::model::{HdfsAccess, bounded, remember};
 
 /// Where `sandbox/up` leaves its files.
 const SANDBOX: &str = "/var/lib/windlass/sandbox";
@@ -183,7 +183,11 @@ fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value 
 
 /// Fills the answers in.
 pub(super) fn resolved(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Failed> {
-    resolve(catalog, answers).or_exit(Exit::BadInput)
+    let resolved = resolve(catalog, answers).or_exit(Exit::BadInput)?;
+    // Whatever others say of these later goes without them.
+    let releases = resolved.components.iter().filter_map(|component| component.release.as_ref());
+    releases.flat_map(|release| release.values.secrets()).for_each(|secret| remember(&secret));
+    Ok(resolved)
 }
 
 /// The cluster, once it has answered.

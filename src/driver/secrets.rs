@@ -3,7 +3,7 @@
 use base64::Engine as _;
 
 use super::kube::{Cluster, KubeError};
-use crate::model::{Secret, SecretRef, bounded};
+use crate::model::{Secret, SecretRef, bounded, remember};
 
 /// Why a secret could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,12 @@ pub enum SecretError {
 /// # Errors
 /// It is not there or cannot be read.
 pub async fn read(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result<Secret, SecretError> {
+    let secret = look_up(reference, cluster, key).await?;
+    remember(secret.expose());
+    Ok(secret)
+}
+
+async fn look_up(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result<Secret, SecretError> {
     match reference {
         SecretRef::Env(name) => match std::env::var_os(name).map(std::ffi::OsString::into_string) {
             Some(Ok(value)) => Ok(line(value)),
@@ -153,6 +159,7 @@ pub fn generate() -> Result<Secret, SecretError> {
         let fit = bytes.into_iter().map(usize::from).filter(|byte| *byte < fair);
         text.extend(fit.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])).take(LENGTH - text.len()));
     }
+    remember(&text);
     Ok(Secret::new(text))
 }
 

@@ -175,7 +175,7 @@ fn steps() -> Vec<Step> {
         Step::Namespace { name: text(), pod_security: text() },
         Step::PullSecret { namespace: text(), name: text(), from: from() },
         Step::Secret { namespace: text(), name: text(), key: text(), from: from() },
-        Step::Release { key: key(), chart: text(), values: serde_json::json!({}) },
+        Step::Release { key: key(), chart: text(), values: serde_json::json!({}).into() },
         Step::Rollback { key: key(), revision: 1 },
         Step::Ready { key: key() },
         Step::Record { record, answers: serde_json::json!({}).into() },

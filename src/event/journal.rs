@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::{Envelope, Event};
+use crate::model::known;
 
 /// How many events may wait before progress is dropped.
 const ROOM: usize = 1024;
@@ -36,11 +37,13 @@ pub fn channel() -> (Channel, Listener) {
 impl Channel {
     /// Sends an event. Progress is dropped while the reader is far behind; everything else always goes through, so
     /// memory is bounded by the number of actions.
-    pub fn send(&self, event: Event) {
+    pub fn send(&self, mut event: Event) {
         use std::sync::atomic::Ordering::Relaxed;
         if event.is_progress() && self.waiting.load(Relaxed) > ROOM {
             return;
         }
+        // Screens, lines, JSON and the journal all read from here: what is a secret does not come this far.
+        event.redact(&known());
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         *count += 1;
         self.waiting.fetch_add(1, Relaxed);
@@ -57,5 +60,50 @@ impl Listener {
             self.waiting.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         }
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::cluster::{Finding, ObjectRef};
+    use crate::model::remember;
+
+    #[tokio::test]
+    async fn no_secret_goes_through() {
+        remember("correct horse battery");
+        let said = || vec!["login with correct%20horse%20battery".to_owned(), "db.password=planted1".to_owned()];
+        let finding = Finding {
+            object: ObjectRef::namespaced("v1", "Pod", "ns", "p"),
+            pod: None,
+            container: None,
+            reason: "Failed".to_owned(),
+            message: "redis://:planted2@h".to_owned(),
+            event: Some("Failed: --token planted3".to_owned()),
+            log: ["-----BEGIN PRIVATE KEY-----", "planted4", "-----END PRIVATE KEY-----"].map(str::to_owned).into(),
+            fatal: true,
+        };
+        let (channel, mut listener) = channel();
+        let id = || "a".to_owned();
+        channel.send(Event::Note { id: id(), text: "pwd=planted5".to_owned() });
+        channel.send(Event::Waiting { id: id(), what: "Authorization: Basic dTpwbGFudGVk".to_owned() });
+        channel.send(Event::ActionRetried { id: id(), attempt: 1, after_seconds: 1, errors: said() });
+        channel.send(Event::ActionFailed {
+            id: id(),
+            seconds: 1.0,
+            errors: said(),
+            findings: vec![finding],
+            log: said(),
+        });
+        channel.send(Event::ActionFinished {
+            id: id(),
+            seconds: 1.0,
+            summary: Some("ghp_planted6planted6planted6".to_owned()),
+        });
+        drop(channel);
+        while let Some(envelope) = listener.next().await {
+            let text = serde_json::to_string(&envelope).unwrap();
+            assert!(!text.contains("planted") && !text.contains("horse") && !text.contains("dTpw"), "{text}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Redactor;
 use crate::model::cluster::{ClusterInfo, Finding};
 use crate::plan::{Action, Change};
 
@@ -199,6 +200,36 @@ pub enum Outcome {
 }
 
 impl Event {
+    /// Takes secrets out of what others said: errors, findings, logs, notes. What windlass announces are its own words.
+    pub fn redact(&mut self, redactor: &Redactor) {
+        let clean = |text: &mut String| *text = redactor.text(text);
+        match self {
+            Self::Waiting { what: text, .. }
+            | Self::Note { text, .. }
+            | Self::ActionFinished { summary: Some(text), .. }
+            | Self::ActionSkipped { why: Skip::NotApplicable(text), .. } => clean(text),
+            Self::ActionRetried { errors, .. } => errors.iter_mut().for_each(clean),
+            Self::ActionFailed { errors, findings, log, .. } => {
+                errors.iter_mut().for_each(clean);
+                *log = redactor.lines(log);
+                for finding in findings {
+                    clean(&mut finding.message);
+                    finding.event.iter_mut().for_each(clean);
+                    finding.log = redactor.lines(&finding.log);
+                }
+            }
+            Self::RunStarted { .. }
+            | Self::ActionStarted { .. }
+            | Self::Bytes { .. }
+            | Self::ActionFinished { summary: None, .. }
+            | Self::ActionSkipped { why: Skip::Unchanged, .. }
+            | Self::ActionBlocked { .. }
+            | Self::ActionStopped { .. }
+            | Self::Stopping
+            | Self::RunFinished { .. } => {}
+        }
+    }
+
     /// Whether it may be dropped when a reader is slow.
     #[must_use]
     pub const fn is_progress(&self) -> bool {

@@ -16,6 +16,7 @@ mod redact;
 mod secret;
 pub mod site;
 pub mod state;
+mod values;
 pub mod yaml;
 
 pub use chart::{ChartFiles, digest};
@@ -25,5 +26,6 @@ pub use names::{
 };
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};
-pub use redact::{Redactor, redact};
+pub use redact::{Redactor, known, redact, remember};
 pub use secret::{Secret, SecretRef};
+pub use values::ReleaseValues;

@@ -1,11 +1,12 @@
 //! What the update of a release would change: its values, and the objects that its chart renders.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Change;
-use super::fields::{FieldChange, field_changes};
+use super::fields::{FieldChange, changes_without, value_changes};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
+use crate::model::{Redactor, ReleaseValues};
 
 /// The version of the JSON of a [`DiffReport`].
 pub const DIFF_SCHEMA: u32 = 1;
@@ -54,12 +55,18 @@ pub struct ObjectDiff {
 
 /// Compares what Helm recorded of a release with its new values and with what its chart renders now.
 #[must_use]
-pub fn release_diff(found: &ReleaseState, values: &Value, rendered: Result<&[ManifestObject], &str>) -> ReleaseDiff {
-    let nothing = json!({});
-    let values = field_changes(&found.config, if values.is_null() { &nothing } else { values });
+pub fn release_diff(
+    found: &ReleaseState,
+    values: &ReleaseValues,
+    rendered: Result<&[ManifestObject], &str>,
+) -> ReleaseDiff {
+    // What a file gave stands in what the chart makes of it.
+    let redactor = values.redactor(&found.config);
+    let nothing = ReleaseValues::from(json!({}));
+    let values = value_changes(&found.config, if values.is_null() { &nothing } else { values });
     let (objects, unrendered) = match rendered {
-        Ok(rendered) => (objects(&found.manifest, rendered), None),
-        Err(why) => (Vec::new(), Some(why.to_owned())),
+        Ok(rendered) => (objects(&redactor, &found.manifest, rendered), None),
+        Err(why) => (Vec::new(), Some(redactor.text(why))),
     };
     ReleaseDiff { key: found.key.clone(), values, objects, unrendered }
 }
@@ -75,14 +82,14 @@ fn same(a: &ObjectRef, b: &ObjectRef) -> bool {
     (&a.kind, &a.namespace, &a.name) == (&b.kind, &b.namespace, &b.name) && group(a) == group(b)
 }
 
-fn objects(before: &[ManifestObject], after: &[ManifestObject]) -> Vec<ObjectDiff> {
+fn objects(redactor: &Redactor, before: &[ManifestObject], after: &[ManifestObject]) -> Vec<ObjectDiff> {
     let mut found = Vec::new();
     for new in after {
         let object = new.object.clone();
         match recorded(&object, before) {
             None => found.push(ObjectDiff { change: Change::Create, object, kept: false, fields: Vec::new() }),
             Some(old) => {
-                let fields = field_changes(&old.body, &new.body);
+                let fields = changes_without(redactor, &old.body, &new.body);
                 if !fields.is_empty() {
                     found.push(ObjectDiff { change: Change::Update, object, kept: false, fields });
                 }
@@ -105,6 +112,8 @@ fn objects(before: &[ManifestObject], after: &[ManifestObject]) -> Vec<ObjectDif
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::model::CHART_DIGEST;
@@ -152,7 +161,7 @@ mod tests {
             object("v1", "ConfigMap", "digest", annotated("sha256:2")),
             object("apps/v1", "Deployment", "new", json!({})),
         ];
-        let found = release_diff(&release(json!({"a": 1, "b": {"c": 2}}), before), &json!({"a": 1}), Ok(&after));
+        let found = release_diff(&release(json!({"a": 1, "b": {"c": 2}}), before), &json!({"a": 1}).into(), Ok(&after));
         let told: Vec<String> =
             found.objects.iter().map(|one| format!("{} {} {}", one.change.word(), one.object, one.kept)).collect();
         let expected = [
@@ -175,9 +184,46 @@ mod tests {
     }
 
     #[test]
+    fn what_an_operators_file_gives_is_shown_nowhere() {
+        let given =
+            |login: &str| json!({"extra": {"conf": format!("x = {login}")}, "login": login, "image": {"tag": "2"}});
+        let values = |login: &str| ReleaseValues::new(given(login), given(login));
+        let rendered = |login: &str| {
+            let data = json!({"a.conf": format!("x = {login}"), "b": format!("k%3D{login}")});
+            let env = json!([{"name": "A", "value": login}, {"name": "M", "value": "fast"}]);
+            vec![object("v1", "ConfigMap", "c", json!({"data": data})), object("v1", "Pod", "p", json!({"env": env}))]
+        };
+        let found = release(given("planted-one"), rendered("planted-one"));
+        let diff = release_diff(&found, &values("planted-two"), Ok(&rendered("planted-two")));
+        let text = serde_json::to_string(&diff).unwrap();
+        assert!(!text.contains("planted") && text.contains("extra.conf") && text.contains("(not shown: #"), "{text}");
+        assert_eq!(diff.objects.len(), 2, "{text}");
+        let tag = release_diff(
+            &found,
+            &ReleaseValues::new(json!({"image": {"tag": "3"}}), json!({"image": {"tag": "3"}})),
+            Ok(&[]),
+        );
+        let told: Vec<String> = tag.values.iter().map(ToString::to_string).collect();
+        assert!(
+            told.contains(&"image.tag: \"2\" becomes \"3\"".to_owned()) && !told.concat().contains("planted"),
+            "{told:?}"
+        );
+        let step = crate::plan::Step::Release {
+            key: ReleaseKey::new("ns", "r"),
+            chart: String::new(),
+            values: values("planted-two"),
+        };
+        let step = serde_json::to_string(&step).unwrap();
+        assert!(!step.contains("planted") && step.contains("\"tag\":\"2\""), "{step}");
+        // What a chart says when it cannot be rendered.
+        let refused = release_diff(&found, &values("planted-two"), Err("no login planted-two"));
+        assert!(!refused.unrendered.unwrap_or_default().contains("planted"));
+    }
+
+    #[test]
     fn a_chart_that_cannot_be_rendered_leaves_the_values() {
-        let found = release_diff(&release(json!({}), Vec::new()), &json!({"a": 1}), Err("no such value"));
+        let found = release_diff(&release(json!({}), Vec::new()), &json!({"a": 1}).into(), Err("no such value"));
         assert_eq!((found.values.len(), found.unrendered.as_deref()), (1, Some("no such value")));
-        assert!(release_diff(&release(json!({}), Vec::new()), &Value::Null, Ok(&[])).values.is_empty());
+        assert!(release_diff(&release(json!({}), Vec::new()), &Value::Null.into(), Ok(&[])).values.is_empty());
     }
 }

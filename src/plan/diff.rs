@@ -9,7 +9,7 @@ use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease, ObservedUpload};
 
-use super::{Change, field_changes};
+use super::{Change, value_changes};
 
 /// How many differing values are named one by one.
 const NAMED: usize = 6;
@@ -36,7 +36,7 @@ pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>)
         Some(_) => why.push("the chart has changed".to_owned()),
         None => why.push("the release was not made by windlass".to_owned()),
     }
-    let changes = field_changes(&found.state.config, &wanted.values);
+    let changes = value_changes(&found.state.config, &wanted.values);
     let more = changes.len().saturating_sub(NAMED);
     why.extend(changes.iter().take(NAMED).map(|change| format!("value {change}")));
     if more > 0 {

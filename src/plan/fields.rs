@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use super::Change;
 use super::diff::equal;
 use crate::model::fields::{ListKey, join};
-use crate::model::{CHART_DIGEST, Redactor};
+use crate::model::{CHART_DIGEST, Redactor, ReleaseValues};
 
 /// A text longer than this many characters is cut.
 const LONGEST: usize = 400;
@@ -80,12 +80,27 @@ impl fmt::Display for FieldChange {
 /// Every field that differs between two objects or two sets of values, in the order of their names.
 #[must_use]
 pub fn field_changes(before: &Value, after: &Value) -> Vec<FieldChange> {
-    let redactor = Redactor::default();
+    changes_without(&Redactor::default(), before, after)
+}
+
+/// Every value that differs between what Helm recorded and what is wanted. Of what an operator's file gave, or may have
+/// given, only keys and digests are shown.
+#[must_use]
+pub fn value_changes(before: &Value, after: &ReleaseValues) -> Vec<FieldChange> {
+    compared(Pair { is: before, shown: &after.shown_before(before) }, Pair { is: after, shown: &after.shown() })
+}
+
+/// The same as [`field_changes`] without what a redactor knows.
+pub(super) fn changes_without(redactor: &Redactor, before: &Value, after: &Value) -> Vec<FieldChange> {
     let (mut shown_before, mut shown_after) = (before.clone(), after.clone());
     redactor.value(&mut shown_before);
     redactor.value(&mut shown_after);
+    compared(Pair { is: before, shown: &shown_before }, Pair { is: after, shown: &shown_after })
+}
+
+fn compared(before: Pair<'_>, after: Pair<'_>) -> Vec<FieldChange> {
     let mut walk = Walk(Vec::new());
-    walk.compare("", Pair { is: before, shown: &shown_before }, Pair { is: after, shown: &shown_after });
+    walk.compare("", before, after);
     walk.0
 }
 

@@ -19,7 +19,7 @@ pub use build::plan;
 pub use contents::{DIFF_SCHEMA, DiffReport, ObjectDiff, ReleaseDiff, recorded, release_diff};
 pub use diff::{same_release, updates};
 pub use downgrade::{Downgrade, downgrades};
-pub use fields::{FieldChange, LineChange, field_changes};
+pub use fields::{FieldChange, LineChange, field_changes, value_changes};
 pub use moved::{Moved, There, moved};
 pub use rollback::{RollbackError, rollback};
 pub use select::{beyond, only, verify_only, without};

@@ -53,7 +53,7 @@ fn settled(wanted: &Resolved) -> Observed {
                     chart_name: "x".into(),
                     chart_version: "1".into(),
                     chart_annotations: [(CHART_DIGEST.to_owned(), chart.clone())].into(),
-                    config: values.clone(),
+                    config: (**values).clone(),
                     manifest: vec![],
                     unread: Vec::new(),
                     description: String::new(),

@@ -11,7 +11,7 @@ use crate::catalog::ActionKind;
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
 use crate::model::state::ComponentRecord;
-use crate::model::{HdfsAccess, SecretRef};
+use crate::model::{HdfsAccess, ReleaseValues, SecretRef};
 
 /// The version of a plan's JSON.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -181,8 +181,8 @@ pub enum Step {
         key: ReleaseKey,
         /// Digest of the chart; the content is handed to the engine apart.
         chart: String,
-        /// The values.
-        values: Value,
+        /// The values; what a file of the operator's gave is serialised as keys and digests.
+        values: ReleaseValues,
     },
     /// Brings a release back to an earlier revision.
     Rollback {

@@ -98,7 +98,7 @@ async fn one(
     let template = Template {
         release: key.clone(),
         chart: folder.clone(),
-        values: release.values.clone(),
+        values: (*release.values).clone(),
         kube_version: Some(cluster.info().version.clone()),
         api_versions: served.to_vec(),
         is_upgrade,

@@ -5,8 +5,8 @@ use kube::core::Status;
 use serde_json::Value;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
-use crate::model::Redactor;
 use crate::model::cluster::{ManifestObject, Refusal};
+use crate::model::redact;
 
 /// Who Helm 4 is in `managedFields`, whatever its binary is called.
 const HELM: &str = "helm";
@@ -73,7 +73,7 @@ impl Cluster {
             Ok(made) => serde_json::to_value(made).map_err(|error| error.to_string()),
             Err(error) if error.kind() == ApiErrorKind::Forbidden => Err("a dry run is not allowed".to_owned()),
             Err(error) => {
-                let text = Redactor::default().text(&error.source.to_string());
+                let text = redact(&error.source.to_string());
                 Err(format!("a dry run was refused: {}", reason(&text)))
             }
         }
@@ -119,7 +119,7 @@ fn refusal(status: &Status, in_itself: bool) -> Refusal {
         }
     }
     let message = if told.is_empty() { reason(&status.message).to_owned() } else { told.join("; ") };
-    let message = Redactor::default().text(&message);
+    let message = redact(&message);
     let message = match message.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message,

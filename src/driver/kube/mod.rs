@@ -29,6 +29,7 @@ pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use kubeconfig::{Context, KubeconfigError};
 pub use manifest::{Manifest, parse_manifest};
+pub use objects::HeldValue;
 pub use ready::{NotReady, WaitError};
 pub use retry::telling;
 pub use stored::StoredSecret;

@@ -24,6 +24,17 @@ const GONE_PAUSE: Duration = Duration::from_millis(500);
 /// Where a kind named without its group is looked for first.
 const FIRST_GROUPS: [&str; 4] = ["", "apps", "batch", "networking.k8s.io"];
 
+/// What a Secret holds under one key, be it text or not. It can be printed as little as a [`Secret`].
+pub struct HeldValue(Vec<u8>);
+
+impl HeldValue {
+    /// The value itself: only to look for it.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Cluster {
     /// An object as JSON; `None` if it is not there, or the cluster does not serve its kind.
     ///
@@ -61,18 +72,21 @@ impl Cluster {
         list.items.into_iter().map(value).collect()
     }
 
-    /// Every value that a Secret of the namespace holds, those of the types that `skip` names apart. Values that are no
-    /// text are left out.
+    /// Every value that a Secret of the namespace holds, those of the types that `skip` names apart.
     ///
     /// # Errors
     /// When the API refuses or cannot be asked.
-    pub async fn secret_values(&self, namespace: &str, skip: impl Fn(&str) -> bool) -> Result<Vec<Secret>, KubeError> {
+    pub async fn secret_values(
+        &self,
+        namespace: &str,
+        skip: impl Fn(&str) -> bool,
+    ) -> Result<Vec<HeldValue>, KubeError> {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let params = ListParams::default();
         let list = retry::call("list", &format!("Secrets in {namespace}"), || api.list(&params)).await?;
         let wanted = list.items.into_iter().filter(|secret| !skip(secret.type_.as_deref().unwrap_or_default()));
         let values = wanted.flat_map(|secret| secret.data.unwrap_or_default().into_values());
-        Ok(values.filter_map(|bytes| String::from_utf8(bytes.0).ok()).map(Secret::new).collect())
+        Ok(values.map(|bytes| HeldValue(bytes.0)).collect())
     }
 
     /// Deletes an object in the background; its dependents follow. `false` if it was not there.

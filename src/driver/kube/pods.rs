@@ -74,7 +74,13 @@ impl Cluster {
             ..LogParams::default()
         };
         match retry::call("read", &format!("the log of pod {namespace}/{pod}"), || api.logs(pod, &params)).await {
-            Ok(text) => Ok(text.lines().map(|line| redact(line.trim_end())).filter(|line| !line.is_empty()).collect()),
+            // All lines at once: a key in a log goes over many.
+            Ok(text) => Ok(redact(&text)
+                .lines()
+                .map(str::trim_end)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect()),
             // Gone, or its container waits to start.
             Err(err) if matches!(err.kind(), ApiErrorKind::NotFound | ApiErrorKind::Invalid) => Ok(Vec::new()),
             Err(err) => Err(err),

@@ -428,7 +428,7 @@ fn labelled(conf: &BTreeMap<String, String>, proof: &str) -> BTreeMap<String, St
     conf
 }
 
-/// Livy's own log without anything that looks like a token.
+/// Livy's own log without anything that looks like a secret.
 fn redacted(log: Vec<String>) -> Vec<String> {
-    log.into_iter().map(|line| crate::model::redact(&line)).collect()
+    crate::model::known().lines(&log)
 }

@@ -23,7 +23,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
             pod_security: level.to_owned(),
             chart: ChartFiles::new(Vec::new()),
             chart_digest: String::new(),
-            values: Value::Null,
+            values: Value::Null.into(),
         }),
         needs: BTreeSet::new(),
         before: Vec::new(),

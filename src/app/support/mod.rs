@@ -1,28 +1,25 @@
 //! `windlass support-bundle`: everything that helps somebody else to see what happened, and no secrets.
 
+mod collection;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::journal;
 use super::output::Output;
 use super::session;
+use crate::answers::Resolved;
 use crate::cli::{AnswerArgs, Global, SupportArgs};
-use crate::driver::archive::{Entry, write_tar_gz};
-use crate::driver::kube::Cluster;
+use crate::driver::archive::write_tar_gz;
+use crate::driver::kube::{Cluster, HeldValue};
 use crate::driver::state_store;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
 use crate::model::state::{ComponentState, InstallState};
-use crate::model::{Redactor, STATE_NAMESPACE, bounded};
-
-/// More than this of one file is cut, from its beginning: what happened last stands at the end.
-const FILE_CAP: usize = 1 << 20;
-
-/// More than this in all is left out, file by file, and the index says so.
-const TOTAL_CAP: usize = 32 << 20;
+use crate::model::{Redactor, ReleaseValues, STATE_NAMESPACE, bounded};
+use collection::Collection;
 
 /// The last lines of each container's log.
 const LOG_LINES: u32 = 1000;
@@ -51,63 +48,11 @@ const KINDS: [&str; 14] = [
 /// What is asked of the cluster.
 const CLUSTER_KINDS: [&str; 5] = ["Node", "StorageClass", "IngressClass", "PersistentVolume", "Namespace"];
 
-/// What is collected, with what could not be.
-struct Collection {
-    redactor: Redactor,
-    entries: Vec<Entry>,
-    index: Vec<Indexed>,
-    missing: Vec<String>,
-    total: usize,
-}
-
-#[derive(Serialize)]
-struct Indexed {
-    path: String,
-    bytes: usize,
-    what: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    cut: bool,
-}
-
-impl Collection {
-    fn text(&mut self, path: String, what: &str, text: &str) {
-        let clean = self.redactor.text(text);
-        self.add(path, what, clean);
-    }
-
-    fn value(&mut self, path: String, what: &str, mut value: Value) {
-        self.redactor.value(&mut value);
-        match serde_json::to_string_pretty(&value) {
-            Ok(text) => self.add(path, what, text),
-            Err(error) => self.missing.push(format!("{path}: {error}")),
-        }
-    }
-
-    fn add(&mut self, path: String, what: &str, text: String) {
-        let cut = text.len() > FILE_CAP;
-        let mut begin = text.len().saturating_sub(FILE_CAP);
-        while !text.is_char_boundary(begin) {
-            begin += 1;
-        }
-        let bytes = text.as_bytes()[begin..].to_vec();
-        if self.total + bytes.len() > TOTAL_CAP {
-            self.missing.push(format!("{path}: left out, the bundle would be larger than {} MiB", TOTAL_CAP >> 20));
-            return;
-        }
-        self.total += bytes.len();
-        self.index.push(Indexed { path: path.clone(), bytes: bytes.len(), what: what.to_owned(), cut });
-        self.entries.push(Entry { path, bytes });
-    }
-}
-
 /// Makes the archive.
 pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output) -> Result<Exit, Failed> {
     let id = journal::new_id().or_exit(Exit::Unexpected)?;
     let name = format!("windlass-support-{id}");
     let target = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
-    output.remark(
-        "collecting what this machine and the cluster know; secrets are taken out, nothing leaves this machine",
-    );
     let connected = session::connect(global).await;
     let (cluster, trouble) = match connected {
         Ok(cluster) => (Some(cluster), None),
@@ -123,21 +68,32 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
         Err(error) => (InstallState::default(), Some(format!("what is installed: {:#}", anyhow::Error::new(error)))),
     };
     let namespaces = namespaces(&state, args);
-    let secrets = match &cluster {
-        Some(cluster) => known_secrets(cluster, &namespaces).await,
-        None => BTreeSet::new(),
+    let held = match &cluster {
+        Some(cluster) => held(cluster, &namespaces).await,
+        None => Held { values: Vec::new(), unread: vec!["the cluster, which cannot be reached".to_owned()] },
     };
-    let mut all = Collection {
-        redactor: Redactor::new(secrets),
-        entries: Vec::new(),
-        index: Vec::new(),
-        missing: trouble
-            .map(|why| format!("everything of the cluster: {why}"))
-            .into_iter()
-            .chain(state_trouble)
-            .collect(),
-        total: 0,
+    let (releases, release_trouble) = match &cluster {
+        Some(cluster) => releases(cluster, &state).await,
+        None => (Vec::new(), None),
     };
+    let wanted = session::load_catalog(global).and_then(|catalog| {
+        let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(&state))?;
+        session::resolved(&catalog, &answers)
+    });
+    let mut salt = vec![0; 16];
+    getrandom::fill(&mut salt).map_err(anyhow::Error::new).or_exit(Exit::Unexpected)?;
+    // What is not known can only be left out.
+    let with_config = args.with_config && held.unread.is_empty();
+    let values = known(&held.values, &namespaces, &releases, wanted.as_ref().ok());
+    let redactor = Redactor::of_bytes(values.iter().map(Vec::as_slice));
+    let mut all = Collection::new(if with_config { redactor } else { redactor.leave_out(salt) });
+    all.warnings = warnings(&held.unread, args.with_config);
+    all.warnings.iter().for_each(|warning| output.remark(&format!("warning: {warning}")));
+    output.remark(
+        "collecting what this machine and the cluster know; secrets are taken out, nothing leaves this machine",
+    );
+    let trouble = trouble.map(|why| format!("everything of the cluster: {why}"));
+    all.missing.extend(trouble.into_iter().chain(state_trouble).chain(release_trouble));
     machine(&mut all, global);
     runs(&mut all);
     match preflight(global, &state, output).await {
@@ -147,27 +103,21 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     if let Some(cluster) = &cluster {
         let known = serde_json::to_value(&state).unwrap_or_default();
         all.value("state.json".to_owned(), "what windlass remembers in the cluster", known);
-        of_cluster(&mut all, cluster, &state).await;
+        of_cluster(&mut all, cluster).await;
+        for release in &releases {
+            of_release(&mut all, release, wanted.as_ref().ok());
+        }
         for namespace in &namespaces {
             of_namespace(&mut all, cluster, namespace).await;
         }
         of_hdfs(&mut all, global, cluster, &state).await;
     }
-    let index = json!({
-        "schema": 1,
-        "made": jiff::Timestamp::now().to_string(),
-        "windlass": env!("CARGO_PKG_VERSION"),
-        "files": all.index,
-        "left_out": all.missing,
-        "never_in_it": ["the content of Secrets", "kubeconfig", "files that were uploaded"],
-    });
-    let text = serde_json::to_string_pretty(&index).or_exit(Exit::Unexpected)?;
-    all.entries.insert(0, Entry { path: "index.json".to_owned(), bytes: all.redactor.text(&text).into_bytes() });
+    let entries = all.finish(with_config).or_exit(Exit::Unexpected)?;
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
-    write_tar_gz(&target, &name, &all.entries, now)
+    write_tar_gz(&target, &name, &entries, now)
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to write {}", target.display())))
         .or_exit(Exit::Unexpected)?;
-    told(&target, &all, output)
+    told(&target, entries.len(), &all, output)
 }
 
 /// Preflight with the answers of what is installed, or of the last run from here.
@@ -185,18 +135,20 @@ async fn preflight(global: &Global, state: &InstallState, output: &Output) -> Re
     serde_json::to_value(report).or_exit(Exit::Unexpected)
 }
 
-fn told(target: &Path, all: &Collection, output: &Output) -> Result<Exit, Failed> {
+fn told(target: &Path, files: usize, all: &Collection, output: &Output) -> Result<Exit, Failed> {
     let size = std::fs::metadata(target).map(|file| file.len()).unwrap_or_default();
     if output.json {
-        output.value(&json!({"bundle": target, "bytes": size, "files": all.entries.len(), "left_out": all.missing}))?;
+        output.value(&json!({
+            "warnings": all.warnings, "bundle": target, "bytes": size, "files": files, "left_out": all.missing,
+        }))?;
         return Ok(Exit::Done);
     }
-    let mut text = format!(
-        "{}: {} files, {:.1} MB; index.json says what each is\n",
+    let mut text: String = all.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    text.push_str(&format!(
+        "{}: {files} files, {:.1} MB; index.json says what each is\n",
         target.display(),
-        all.entries.len(),
         size as f64 / 1e6
-    );
+    ));
     for missing in &all.missing {
         text.push_str(&format!("left out: {missing}\n"));
     }
@@ -219,29 +171,75 @@ fn namespaces(state: &InstallState, args: &SupportArgs) -> BTreeSet<String> {
         .collect()
 }
 
+/// What Secrets hold, and where they could not be read.
+struct Held {
+    values: Vec<HeldValue>,
+    unread: Vec<String>,
+}
+
 /// Every value that a Secret of these namespaces holds, so that it is found wherever else it stands.
-async fn known_secrets(cluster: &Cluster, namespaces: &BTreeSet<String>) -> BTreeSet<String> {
-    let mut values = BTreeSet::new();
+async fn held(cluster: &Cluster, namespaces: &BTreeSet<String>) -> Held {
+    let mut held = Held { values: Vec::new(), unread: Vec::new() };
     for namespace in namespaces {
-        // Helm's records and our own state hold no secrets, and are large.
+        // Helm's records and our own state are read apart, and are large.
         let own = |kind: &str| kind.starts_with("helm.sh/");
-        for secret in cluster.secret_values(namespace, own).await.unwrap_or_default() {
-            values.extend(parts(secret.expose()));
+        match cluster.secret_values(namespace, own).await {
+            Ok(values) => held.values.extend(values),
+            Err(error) => held.unread.push(format!("namespace {namespace} ({:#})", anyhow::Error::new(error))),
         }
     }
+    held
+}
+
+/// What whoever passes the bundle on must know first.
+fn warnings(unread: &[String], with_config: bool) -> Vec<String> {
+    if unread.is_empty() {
+        return Vec::new();
+    }
+    let mut warnings = vec![format!(
+        "Secrets may not be read in {}: what they hold is taken out of this bundle only where it looks like a secret, not \
+         wherever it stands; read it before you pass it on",
+        unread.join(", ")
+    )];
+    if with_config {
+        warnings.push(
+            "--with-config does nothing here: what ConfigMaps and environment variables hold is left out".to_owned(),
+        );
+    }
+    warnings
+}
+
+/// Everything that is known to be secret. Names that everybody may see are not, even where a Secret holds them.
+fn known(
+    held: &[HeldValue],
+    namespaces: &BTreeSet<String>,
+    releases: &[ReleaseState],
+    wanted: Option<&Resolved>,
+) -> Vec<Vec<u8>> {
+    let public = |value: &HeldValue| {
+        let text = std::str::from_utf8(value.expose()).unwrap_or_default().trim();
+        let certificate = text.contains("BEGIN CERTIFICATE") && !text.contains("PRIVATE KEY");
+        certificate || namespaces.contains(text) || releases.iter().any(|release| release.key.name == text)
+    };
+    let mut values: Vec<Vec<u8>> =
+        held.iter().filter(|value| !public(value)).map(|value| value.expose().to_vec()).collect();
+    for release in releases {
+        let before = ReleaseValues::new(release.config.clone(), release.config.clone());
+        values.extend(before.secrets().into_iter().map(String::into_bytes));
+    }
+    let wanted = wanted.into_iter().flat_map(|wanted| &wanted.components).filter_map(|one| one.release.as_ref());
+    values.extend(wanted.flat_map(|release| release.values.secrets()).map(String::into_bytes));
     values
 }
 
-/// A value, and where it is a Docker login the logins in it.
-fn parts(text: &str) -> Vec<String> {
-    let mut parts = vec![text.to_owned()];
-    if let Ok(config) = serde_json::from_str::<Value>(text) {
-        let logins = config["auths"].as_object().into_iter().flat_map(serde_json::Map::values);
-        for login in logins {
-            parts.extend(["auth", "password"].iter().filter_map(|field| login[field].as_str()).map(str::to_owned));
-        }
+/// Helm's releases of what is installed.
+async fn releases(cluster: &Cluster, state: &InstallState) -> (Vec<ReleaseState>, Option<String>) {
+    let keys: Vec<ReleaseKey> =
+        state.components.values().filter_map(|component| component.record.release.clone()).collect();
+    match cluster.releases(&keys).await {
+        Ok(found) => (found.into_values().collect(), None),
+        Err(error) => (Vec::new(), Some(format!("Helm's releases: {:#}", anyhow::Error::new(error)))),
     }
-    parts
 }
 
 fn machine(all: &mut Collection, global: &Global) {
@@ -268,7 +266,7 @@ fn runs(all: &mut Collection) {
             ("events.jsonl", "what happened"),
         ] {
             match bounded::bytes(&root.join(id).join(file), bounded::JOURNAL).map(lossy) {
-                Ok(text) => all.text(format!("runs/{id}/{file}"), what, &text),
+                Ok(text) => all.lines(format!("runs/{id}/{file}"), what, &text),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => all.missing.push(format!("runs/{id}/{file}: {error}")),
             }
@@ -276,7 +274,7 @@ fn runs(all: &mut Collection) {
     }
 }
 
-async fn of_cluster(all: &mut Collection, cluster: &Cluster, state: &InstallState) {
+async fn of_cluster(all: &mut Collection, cluster: &Cluster) {
     let info = serde_json::to_value(cluster.info()).unwrap_or_default();
     all.value("cluster/target.json".to_owned(), "the cluster", info);
     for kind in CLUSTER_KINDS {
@@ -289,23 +287,22 @@ async fn of_cluster(all: &mut Collection, cluster: &Cluster, state: &InstallStat
         }
         Err(error) => all.missing.push(format!("the lock: {:#}", anyhow::Error::new(error))),
     }
-    let keys: Vec<ReleaseKey> =
-        state.components.values().filter_map(|component| component.record.release.clone()).collect();
-    match cluster.releases(&keys).await {
-        Ok(found) => found.into_values().for_each(|release| of_release(all, &release)),
-        Err(error) => all.missing.push(format!("Helm's releases: {:#}", anyhow::Error::new(error))),
-    }
 }
 
-fn of_release(all: &mut Collection, release: &ReleaseState) {
+fn of_release(all: &mut Collection, release: &ReleaseState, wanted: Option<&Resolved>) {
+    let wanted = wanted.into_iter().flat_map(|wanted| &wanted.components).filter_map(|one| one.release.as_ref());
+    let mut wanted = wanted.filter(|one| (&one.namespace, &one.name) == (&release.key.namespace, &release.key.name));
+    let values = wanted.next().map(|wanted| wanted.values.clone()).unwrap_or_default();
     let history: BTreeMap<String, String> =
         release.history.iter().map(|known| (known.revision.to_string(), known.status.to_string())).collect();
-    let objects: Vec<Value> = release.manifest.iter().map(|object| object.body.clone()).collect();
+    let mut objects: Value = release.manifest.iter().map(|object| object.body.clone()).collect();
+    // What an operator's file gave is taken out of what the chart made of it.
+    values.redactor(&release.config).value(&mut objects);
     let value = json!({
         "release": release.key, "revision": release.revision, "status": release.status.to_string(),
         "chart": release.chart_name, "version": release.chart_version, "annotations": release.chart_annotations,
         "description": release.description, "updated": release.updated, "history": history,
-        "values": release.config, "objects": objects,
+        "values": values.shown_before(&release.config), "objects": objects,
     });
     let path = format!("releases/{}-{}.json", release.key.namespace, release.key.name);
     all.value(path, "a release as Helm recorded it", value);
@@ -395,38 +392,4 @@ async fn hdfs_state(global: &Global, cluster: &Cluster, state: &InstallState) ->
         listed.insert(folder.clone(), Value::Array(files));
     }
     Ok(Some(json!({"operational": system.operational, "live_datanodes": system.live_datanodes, "folders": listed})))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn collection() -> Collection {
-        let redactor = Redactor::new(["planted-value".to_owned()]);
-        Collection { redactor, entries: Vec::new(), index: Vec::new(), missing: Vec::new(), total: 0 }
-    }
-
-    #[test]
-    fn what_is_too_long_is_cut_at_its_beginning() {
-        let mut all = collection();
-        all.text("log".to_owned(), "a log", &format!("{}é end", "x".repeat(FILE_CAP - 5)));
-        assert!(all.index[0].cut && all.entries[0].bytes.len() <= FILE_CAP);
-        assert!(all.entries[0].bytes.ends_with("é end".as_bytes()));
-    }
-
-    #[test]
-    fn what_is_too_much_is_left_out_and_said() {
-        let mut all = collection();
-        for name in 0..40 {
-            all.text(name.to_string(), "a log", &"x".repeat(FILE_CAP));
-        }
-        assert_eq!((all.entries.len(), all.missing.len()), (32, 8));
-        assert!(all.missing[0].contains("left out"), "{}", all.missing[0]);
-    }
-
-    #[test]
-    fn a_docker_login_is_known_by_its_parts() {
-        let config = r#"{"auths": {"r:5000": {"username": "u", "password": "planted", "auth": "dTpw"}}}"#;
-        assert_eq!(parts(config), [config, "dTpw", "planted"]);
-    }
 }

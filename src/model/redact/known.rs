@@ -1,0 +1,35 @@
+//! What this process has read or made and knows to be secret: whatever it says of others' words later goes without it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Redactor;
+
+#[derive(Default)]
+struct Known {
+    values: BTreeSet<String>,
+    /// Made when it is needed, since all values are in one automaton.
+    redactor: Option<Arc<Redactor>>,
+}
+
+static KNOWN: RwLock<Known> = RwLock::new(Known { values: BTreeSet::new(), redactor: None });
+
+/// From now on this is a secret wherever it stands in what others say.
+pub fn remember(value: &str) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.values.insert(value.to_owned()) {
+        known.redactor = None;
+    }
+}
+
+/// What takes out all that is known until now, and what looks like a secret.
+#[must_use]
+pub fn known() -> Arc<Redactor> {
+    if let Some(made) = &KNOWN.read().unwrap_or_else(PoisonError::into_inner).redactor {
+        return made.clone();
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let made = Arc::new(Redactor::new(known.values.iter().cloned()));
+    known.redactor = Some(made.clone());
+    made
+}
