@@ -8,7 +8,10 @@ use windlass::app::{self, Aside, Exit};
 use windlass::cli::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => return app::refused(&refused),
+    };
     log(cli.global.verbose);
     // TLS needs one provider for the whole process; that it is set already would be no mistake.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -144,3 +144,31 @@ fn the_pictures_of_the_docs_are_those_of_these_screens() {
         assert!(all.contains(word), "no picture of a step that is {word}");
     }
 }
+
+/// A catalog of strangers must not drive the terminal: not by a title, a help text or what it is called.
+#[test]
+fn nothing_from_a_catalog_drives_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, err) = windlass(&["catalog", "export", folder.path().join("c").to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+    let file = folder.path().join("c/livy/component.yaml");
+    let evil = r#""\e]52;c;ZXZpbA==\aevil\e[2J\x9b31m\n\u2028evil: live\r""#;
+    let text = std::fs::read_to_string(&file).unwrap().replace("title: Apache Livy", &format!("title: {evil}"));
+    let text = text.replace("title: {en: Heap of the Livy server,", &format!("help: {evil}, title: {{en: {evil},"));
+    std::fs::write(&file, text).unwrap();
+    let catalog = folder.path().join("c");
+    for args in
+        [&["catalog", "list"][..], &["catalog", "show", "livy"], &["answers", "init"], &["catalog", "list", "--json"]]
+    {
+        let args = [args, &["--catalog", catalog.to_str().unwrap()]].concat();
+        let (code, out, err) = windlass(&args);
+        assert_eq!(code, 0, "{args:?}: {err}");
+        let acts = |c: char| c.is_control() && c != '\n';
+        assert!(!out.contains(acts) && out.contains("evil"), "{args:?}: {out:?}");
+        assert!(!out.lines().any(|line| line.trim_start().starts_with("evil: live")), "{args:?}: {out}");
+    }
+    let (code, _, err) = windlass(&["answers", "check", "\u{1b}]0;evil\u{7}no-such-file"]);
+    assert!(code != 0 && !err.contains('\u{1b}') && !err.contains('\u{7}'), "{err:?}");
+    let (code, _, err) = windlass(&["plan", "\u{1b}]0;evil\u{7}"]);
+    assert!(code != 0 && !err.contains('\u{1b}') && !err.contains('\u{7}'), "{err:?}");
+}

@@ -76,6 +76,59 @@ fn no_file_is_too_long() {
     assert!(long.is_empty(), "\n{}\n", long.join("\n"));
 }
 
+/// Where the terminal is written to, and why: all else goes through these, where it is cleaned.
+const MAY_WRITE: &[(&str, &str)] = &[
+    ("app/output.rs", "every text passes `render::fit` there"),
+    ("render/tui/terminal.rs", "what ratatui draws, and diagnostics, which pass `render::fit`"),
+];
+
+/// What comes from outside must not drive the terminal, so only those write to it that clean.
+#[test]
+fn only_what_cleans_writes_to_the_terminal() {
+    let problems: Vec<String> = sources().iter().flat_map(terminal_problems).collect();
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+    let all = sources();
+    for (path, _) in MAY_WRITE {
+        let source = all.iter().find(|source| source.path == *path).unwrap();
+        assert!(source.text.contains("fit("), "src/{path} writes and does not clean");
+    }
+}
+
+fn terminal_problems(source: &Source) -> Vec<String> {
+    if MAY_WRITE.iter().any(|(path, _)| *path == source.path) {
+        return Vec::new();
+    }
+    let tokens = without_tests(&tokens(&source.text));
+    let mut found = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let next = |at: usize, sign: char| tokens.get(index + at).is_some_and(|token| token.is(sign));
+        let method = index > 0 && (tokens[index - 1].is('.') || tokens[index - 1].word() == Some("fn"));
+        let what = match &token.kind {
+            Kind::Word(word) if matches!(word.as_str(), "stdout" | "stderr") => {
+                // Asking whether it is a terminal writes nothing.
+                let asks = tokens.get(index + 4).and_then(Token::word) == Some("is_terminal");
+                (next(1, '(') && !method && !asks).then_some(word)
+            }
+            Kind::Word(word) => {
+                let macros = ["print", "println", "eprint", "eprintln", "dbg", "execute", "queue"];
+                (next(1, '!') && macros.contains(&word.as_str())).then_some(word)
+            }
+            Kind::Text(text) => {
+                let devices = ["/dev/tty", "/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/proc/self/fd/2"];
+                devices.iter().any(|device| text.starts_with(device)).then_some(text)
+            }
+            Kind::Sign(_) => None,
+        };
+        found.extend(what.map(|what| {
+            format!(
+                "src/{}:{}: `{what}` writes to the terminal past app::output, which cleans",
+                source.path, token.line
+            )
+        }));
+    }
+    found
+}
+
 /// Adding a component must touch only data, so no code may know one by name.
 #[test]
 fn no_code_knows_a_component_by_name() {

@@ -114,7 +114,20 @@ pub fn example(
     })?)
 }
 
-fn render(file: File) -> Result<String, TemplateError> {
+/// A comment stays one, and a name on its line: what YAML takes for the end of a line, or a terminal for an order, goes.
+fn one_line(text: &mut String) {
+    let ends = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    if text.contains(ends) {
+        *text = text.replace(ends, " ");
+    }
+}
+
+fn render(mut file: File) -> Result<String, TemplateError> {
+    file.head.iter_mut().chain(&mut file.profile_help).for_each(one_line);
+    for section in &mut file.sections {
+        one_line(&mut section.title);
+        section.questions.iter_mut().flat_map(|question| &mut question.comments).for_each(one_line);
+    }
     let text = Templates::new().render("answers file", include_str!("answers.yaml.j2"), &value(&file))?;
     Ok(format!("{}\n", text.trim_end()))
 }

@@ -63,7 +63,7 @@ pub(super) fn from_text(question: &Question, text: &str) -> Result<Answer, Strin
         },
         Kind::Secret if text == "generate" && question.generates() => Answer::Secret(SecretRef::Generate),
         Kind::Secret => Answer::Secret(match text.split_once(':') {
-            Some(("env", name)) if !name.is_empty() => SecretRef::Env(name.to_owned()),
+            Some(("env", name)) if !name.is_empty() => SecretRef::env(name),
             Some(("file", path)) if !path.is_empty() => SecretRef::File(whole(path)?.into()),
             Some(("secret", name)) if !name.is_empty() => SecretRef::Secret(name.to_owned()),
             // The text is not repeated: it may well be the secret itself.
@@ -86,7 +86,7 @@ pub(super) fn from_node(question: &Question, node: &Node) -> Result<Answer, Stri
         (Yaml::Map(entries), Kind::Secret) => match entries.as_slice() {
             [(key, _, value)] => match (key.as_str(), value.written().trim_matches(['\r', '\n'])) {
                 (_, "") => return Err("a secret is one of {env: NAME}, {file: PATH}, {secret: NAME}".to_owned()),
-                ("env", name) => Answer::Secret(SecretRef::Env(name.to_owned())),
+                ("env", name) => Answer::Secret(SecretRef::env(name)),
                 ("file", path) => Answer::Secret(SecretRef::File(whole(path)?.into())),
                 ("secret", name) => Answer::Secret(SecretRef::Secret(name.to_owned())),
                 _ => return Err("a secret is one of {env: NAME}, {file: PATH}, {secret: NAME}".to_owned()),

@@ -7,6 +7,7 @@ use super::output::Output;
 use super::session::load_catalog;
 use crate::catalog::{self, Catalog, Question};
 use crate::cli::{CatalogCommand, Global};
+use crate::render::clean;
 
 /// Shows, checks or writes out the definitions.
 pub(super) fn catalog(global: &Global, command: &CatalogCommand, output: &Output) -> Result<Exit, Failed> {
@@ -31,8 +32,14 @@ fn list(catalog: &Catalog, output: &Output) -> Result<(), Failed> {
         if output.json {
             output.value(&json!({"id": component.id, "title": component.title.en(), "version": component.version, "requires": component.requires, "origin": component.origin}))?;
         } else {
-            let origin = component.origin.as_ref().map(|origin| format!("  from {origin}")).unwrap_or_default();
-            let line = format!("{:<22} {:<10} {}{origin}\n", component.id, component.version, component.title.en());
+            let origin =
+                component.origin.as_ref().map(|origin| format!("  from {}", clean(origin))).unwrap_or_default();
+            let line = format!(
+                "{:<22} {:<10} {}{origin}\n",
+                component.id,
+                clean(&component.version),
+                clean(component.title.en())
+            );
             output.text(&line)?;
         }
     }
@@ -66,8 +73,8 @@ fn describe(id: &str, question: &Question) -> String {
     };
     let choices =
         if question.choices.is_empty() { String::new() } else { format!(": {}", question.choices.join(", ")) };
-    let help = question.help.as_ref().map(|help| format!("    {}\n", help.en())).unwrap_or_default();
-    format!("{id}.{}  ({kind}{choices}{default})\n    {}\n{help}", question.id, question.title.en())
+    let help = question.help.as_ref().map(|help| format!("    {}\n", clean(help.en()))).unwrap_or_default();
+    format!("{id}.{}  ({kind}{choices}{default})\n    {}\n{help}", question.id, clean(question.title.en()))
 }
 
 #[cfg(test)]

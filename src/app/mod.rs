@@ -27,6 +27,8 @@ mod verify;
 pub use crate::render::tui::Aside;
 pub use exit::{Exit, Failed};
 
+use std::process::ExitCode;
+
 use clap::CommandFactory as _;
 
 use crate::cli::{Cli, Command, GuideArgs};
@@ -65,6 +67,19 @@ pub async fn run(cli: Cli) -> Exit {
     ended(result, &output)
 }
 
+/// Says why a command line cannot be understood, or what was asked of it: help and version.
+#[must_use]
+pub fn refused(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        // It repeats what was given, which may be anything.
+        output::aside(error.render().to_string().trim_end());
+    } else {
+        // Our own words; a closed pipe is no error.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::BadInput as u8))
+}
+
 fn ended(result: Result<Exit, Failed>, output: &Output) -> Exit {
     result.unwrap_or_else(|failed| {
         output.error(&failed);
@@ -80,7 +95,7 @@ fn help(output: &Output) -> Result<Exit, Failed> {
 fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Exit, Failed> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut text);
-    output.bytes(&text)?;
+    output.text(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }
 
@@ -88,6 +103,6 @@ fn man(output: &Output) -> Result<Exit, Failed> {
     let mut text = Vec::new();
     let render = clap_mangen::Man::new(Cli::command()).render(&mut text);
     render.map_err(|error| Failed::new(Exit::Unexpected, error))?;
-    output.bytes(&text)?;
+    output.text(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{Exit, Failed, OrExit as _};
 use crate::cli::Global;
 use crate::event::{Envelope, RunState};
+use crate::model::known;
 use crate::render::tui::{Ended, News};
 use crate::render::{self, LineOptions, Look, SummaryExtras, json::Json, line::Line};
 
@@ -31,6 +32,12 @@ pub(super) enum Renderer {
     Json(Json),
     /// For the screens.
     Screens(UnboundedSender<News>),
+}
+
+/// Says something on stderr beside all else, without anything that the terminal would act on.
+pub(super) fn aside(text: &str) {
+    // Nobody is left to tell if stderr is closed.
+    let _ = writeln!(io::stderr(), "{}", render::fit(text, false));
 }
 
 impl Output {
@@ -58,17 +65,15 @@ impl Output {
         !self.json && self.screens.is_none() && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
-    /// Prints a text on stdout. A reader that has gone away (`| head`) is no error.
+    /// Prints a text on stdout, without anything that the terminal would act on. A reader that has gone away (`| head`) is
+    /// no error.
     pub(super) fn text(&self, text: &str) -> Result<(), Failed> {
-        self.bytes(text.as_bytes())
-    }
-
-    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failed> {
         if self.screens.is_some() {
             return Ok(());
         }
+        let text = render::fit(text, self.options.color);
         let mut out = io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failed::new(Exit::Unexpected, error)),
             _ => Ok(()),
         }
@@ -78,7 +83,7 @@ impl Output {
     pub(super) fn value(&self, value: &impl Serialize) -> Result<(), Failed> {
         let mut text = serde_json::to_string(value).or_exit(Exit::Unexpected)?;
         text.push('\n');
-        self.text(&text)
+        self.text(&render::fit_json(&text))
     }
 
     /// Prints a remark for people on stderr; machines do not get it.
@@ -87,14 +92,14 @@ impl Output {
             // Who has left does not read it.
             let _ = screens.send(News::Remark(text.to_owned()));
         } else if !self.json {
-            // Nobody is left to tell if stderr is closed.
-            let _ = writeln!(io::stderr(), "{text}");
+            aside(text);
         }
     }
 
     /// Prints why a command ended.
     pub(super) fn error(&self, failed: &Failed) {
-        let chain = failed.chain();
+        let known = known();
+        let chain: Vec<String> = failed.chain().iter().map(|text| known.known_out_of(text)).collect();
         if self.json {
             let value = serde_json::json!({"error": chain, "exit": failed.exit as u8});
             let _ = self.value(&value);

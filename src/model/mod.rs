@@ -27,5 +27,5 @@ pub use names::{
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};
 pub use redact::{Redactor, known, redact, remember};
-pub use secret::{Secret, SecretRef};
+pub use secret::{Secret, SecretRef, withheld};
 pub use values::ReleaseValues;

@@ -1,7 +1,9 @@
 //! A value that cannot be printed or serialised by accident.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
 
 use serde::Serialize;
 
@@ -49,7 +51,23 @@ pub enum SecretRef {
     Generate,
 }
 
+/// Variables that hold secrets of ours: no program that we start inherits them.
+static WITHHELD: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
+
+/// The variables that answers have named as secrets until now.
+#[must_use]
+pub fn withheld() -> Vec<String> {
+    WITHHELD.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+}
+
 impl SecretRef {
+    /// A variable. From now on no program that we start inherits it.
+    #[must_use]
+    pub fn env(name: &str) -> Self {
+        WITHHELD.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        Self::Env(name.to_owned())
+    }
+
     /// Whether it is a Secret of the very namespace in which it is used: nothing has to be put there.
     #[must_use]
     pub fn is_in_place(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::text::fit_json;
 use crate::event::Envelope;
 
 /// Writes events as JSON lines. The first carries the schema's version.
@@ -27,9 +28,9 @@ impl Json {
     /// # Errors
     /// What the writer says, such as a closed pipe or a full disk.
     pub fn event(&mut self, envelope: &Envelope) -> io::Result<()> {
-        let mut line = serde_json::to_vec(envelope)?;
-        line.push(b'\n');
-        self.out.write_all(&line)?;
+        let mut line = fit_json(&serde_json::to_string(envelope)?);
+        line.push('\n');
+        self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
 }

@@ -4,7 +4,8 @@ use unicode_width::UnicodeWidthChar;
 
 /// One line without anything that a terminal would act on. Log lines and messages come from containers and servers:
 /// they must not move the cursor, set titles, or reorder what stands beside them.
-pub(super) fn clean(text: &str) -> String {
+#[must_use]
+pub fn clean(text: &str) -> String {
     let mut out = clean_part(text);
     out.truncate(out.trim_end().len());
     out
@@ -30,6 +31,48 @@ pub(super) fn clean_part(text: &str) -> String {
         };
     }
     out
+}
+
+/// Our own colours; nothing else that begins with an escape reaches the terminal.
+const COLORS: [&str; 7] =
+    ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[32m", "\u{1b}[1;31m", "\u{1b}[33m", "\u{1b}[36m"];
+
+/// A whole text as it may go out: lines, tabs and, with `color`, our own colours stay, all else that a terminal acts on
+/// goes. Every text passes through here on its way to the terminal, whoever wrote it.
+#[must_use]
+pub fn fit(text: &str, color: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut part = 0;
+    while let Some(c) = rest[part..].chars().next() {
+        let ours = COLORS.iter().find(|ours| color && c == '\u{1b}' && rest[part..].starts_with(**ours));
+        let kept = match (c, ours) {
+            ('\n' | '\t', _) => 1,
+            (_, Some(ours)) => ours.len(),
+            _ => {
+                part += c.len_utf8();
+                continue;
+            }
+        };
+        out.push_str(&clean_part(&rest[..part]));
+        out.push_str(&rest[part..part + kept]);
+        rest = &rest[part + kept..];
+        part = 0;
+    }
+    out.push_str(&clean_part(rest));
+    out
+}
+
+/// JSON with everything escaped that a terminal would act on and JSON itself lets through. Such characters stand in
+/// strings only.
+#[must_use]
+pub fn fit_json(json: &str) -> String {
+    let acts = |c: char| c != '\n' && (c.is_control() || reorders(c) || matches!(c, '\u{2028}' | '\u{2029}'));
+    if !json.contains(acts) {
+        return json.to_owned();
+    }
+    let escaped = |c: char| if acts(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    json.chars().map(escaped).collect()
 }
 
 /// The lines of a text, each [`clean`], empty ones left out.
@@ -207,6 +250,24 @@ mod tests {
         proptest::proptest!(|(text in "(\u{1b}|\u{9b}|\u{9d}|[\\[\\]\\x00-\\x7f]|\\PC|\u{7}|\u{202e}){0,40}")| {
             let cleaned = clean(&text);
             assert!(!cleaned.chars().any(|c| c.is_control() || reorders(c)), "{text:?} gave {cleaned:?}");
+        });
+    }
+
+    #[test]
+    fn whatever_goes_out_is_fit() {
+        assert_eq!(fit("a\n\u{1b}[2Jb\tc\r\n", false), "a\nb\tc \n");
+        assert_eq!(fit("\u{1b}[1;31mred\u{1b}[0m \u{1b}[31mother\u{1b}[5m", true), "\u{1b}[1;31mred\u{1b}[0m other");
+        assert_eq!(fit("\u{1b}[1;31mred\u{1b}[0m", false), "red");
+        assert_eq!(fit("\u{1b}]52;c;ZXZpbA==\u{7}x", true), "x");
+        assert_eq!(fit("\u{1b}]52;c;ZXZp\nbA==\u{7}x", true), "52;c;ZXZp\nbA==x", "a sequence does not go over lines");
+        proptest::proptest!(|(text in "(\u{1b}|\u{9b}|\u{9d}|[\\[\\]\\x00-\\x7f]|\\PC|\u{7}|\u{202e}){0,40}")| {
+            let out = fit(&text, false);
+            let acts = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || reorders(c);
+            assert!(!out.contains(acts), "{text:?} gave {out:?}");
+            let json = serde_json::to_string(&text).unwrap();
+            let out = fit_json(&json);
+            assert!(!out.contains(|c: char| c.is_control() || reorders(c)), "{out:?}");
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
         });
     }
 

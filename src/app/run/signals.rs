@@ -1,12 +1,12 @@
 //! Ctrl-C and its relatives: the first asks for an orderly end, the second ends at once.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::exit::Exit;
+use crate::app::output::aside;
 
 /// Watches for signals until the guard is dropped. `private` is removed when a second signal ends the process: it holds
 /// the kubeconfig.
@@ -34,8 +34,7 @@ pub(super) fn watch(cancel: CancellationToken, private: Option<PathBuf>) -> Guar
 }
 
 fn say(text: &str) {
-    // With stderr gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "\n{text}");
+    aside(&format!("\n{text}"));
 }
 
 async fn any(signals: &mut [Signal]) {

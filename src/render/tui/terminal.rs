@@ -18,7 +18,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 use super::draw::draw;
 use super::state::State;
 use super::watch::{Watch, draw_watch};
-use crate::render::look::screen_size;
+use crate::render::{fit, look::screen_size};
 
 /// Whether the terminal is ours now. One process has one terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -68,11 +68,13 @@ pub struct Aside;
 
 impl Write for Aside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What libraries say of servers may be anything.
+        let text = fit(&String::from_utf8_lossy(bytes), false);
         if !TAKEN.load(Ordering::SeqCst) {
-            return io::stderr().write(bytes);
+            return io::stderr().write_all(text.as_bytes()).map(|()| bytes.len());
         }
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        held.extend_from_slice(bytes);
+        held.extend_from_slice(text.as_bytes());
         let over = held.len().saturating_sub(HOLDS);
         held.drain(..over);
         Ok(bytes.len())
