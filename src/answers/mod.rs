@@ -19,8 +19,8 @@ pub use layer::{
 };
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
-    LeftOut, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedRelease,
-    ResolvedSecret, image_references, resolve,
+    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
+    ResolvedRelease, ResolvedSecret, image_references, resolve,
 };
 pub use schema::schema;
 pub use template::{TemplateError, render_results};

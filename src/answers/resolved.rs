@@ -15,7 +15,7 @@ use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::value::Answer;
 use crate::catalog::{
     Act, ActionKind, ActionSpec, Catalog, CatalogError, Component, Graph, GraphError, Kind, Leftover, Part, QuestionId,
-    graph, read_dir,
+    Text, graph, read_dir,
 };
 use crate::model::yaml::{self, HelmYamlError, lay_over};
 use crate::model::{
@@ -31,6 +31,8 @@ pub struct Resolved {
     pub hdfs: Option<HdfsAccess>,
     /// Where the credentials of the registry are.
     pub pull_secret: Option<SecretRef>,
+    /// Components that ask for no login.
+    pub open: Vec<OpenComponent>,
     /// Images without a digest: the question that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
     /// The answers, for the record, as [`Answers::remembered`] has them; secrets as references.
@@ -39,6 +41,17 @@ pub struct Resolved {
     pub graph: Graph,
     /// Checks that cannot be done with the components that were chosen.
     pub left_out: Vec<LeftOut>,
+}
+
+/// A component that asks for no login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenComponent {
+    /// Its name for people.
+    pub title: Text,
+    /// Namespace and name of its release.
+    pub release: (String, String),
+    /// What whoever reaches it can do.
+    pub said: Text,
 }
 
 /// A check that is left out, since nobody gives what it needs.
@@ -289,7 +302,18 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
         _ => None,
     };
     let unpinned = unpinned(catalog, answers, &components);
-    Ok(Resolved { components, hdfs, pull_secret, unpinned, answers: answers.remembered(), graph, left_out })
+    let open = open(catalog, &components);
+    Ok(Resolved { components, hdfs, pull_secret, open, unpinned, answers: answers.remembered(), graph, left_out })
+}
+
+/// The components that ask for no login.
+fn open(catalog: &Catalog, components: &[ResolvedComponent]) -> Vec<OpenComponent> {
+    let all = components.iter().filter_map(|component| {
+        let (release, known) = (component.release.as_ref()?, catalog.components.get(&component.id)?);
+        let release = (release.namespace.clone(), release.name.clone());
+        Some(OpenComponent { title: known.title.clone(), release, said: known.open.clone()? })
+    });
+    all.collect()
 }
 
 /// Refuses two of what there can be one of.

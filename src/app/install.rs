@@ -38,6 +38,10 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
     if diff.is_none() {
         diff::hint(&target.resolved, &observed, output);
     }
+    let lang = session::language(global);
+    for open in &target.resolved.open {
+        output.remark(&format!("note: {}: {}", open.title.of(lang), open.said.of(lang)));
+    }
     for text in observed.releases.values().flat_map(|release| super::status::unread(&release.state)) {
         output.remark(&format!("warning: {text}"));
     }

@@ -26,6 +26,12 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
         output.value(&report)?;
     } else {
         output.text(&status_table(&report, &output.look()))?;
+        let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
+        for known in report.components.iter().filter_map(|row| catalog.components.get(&row.id)) {
+            if let Some(open) = &known.open {
+                output.remark(&format!("note: {}: {}", known.title.of(lang), open.of(lang)));
+            }
+        }
     }
     Ok(if healthy { Exit::Done } else { Exit::Failed })
 }

@@ -24,6 +24,9 @@ pub struct Component {
     /// Defaults of release name and namespace.
     #[serde(default)]
     pub release: Option<ReleaseSpec>,
+    /// What whoever reaches it can do, since it asks for no login; `None` where it does.
+    #[serde(default)]
+    pub open: Option<Text>,
     /// Ids of components that must be ready before this one's first action.
     #[serde(default)]
     pub requires: Vec<String>,

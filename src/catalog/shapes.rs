@@ -158,6 +158,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::optional("images", Shape::List(&IMAGE)),
     F::optional("before", Shape::List(&ACTION)),
     F::optional("after", Shape::List(&ACTION)),
+    F::optional("open", Shape::Words),
     F::optional("exports", Shape::MapOf(&Shape::Text)),
     F::optional(
         "endpoints",

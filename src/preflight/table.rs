@@ -123,6 +123,9 @@ checks! {
     STORAGE_EXPANSION "storage-expansion" Warning true
         "Volumes of the StorageClass cannot grow later."
         "Choose sizes that last, or a class with `allowVolumeExpansion: true`.";
+    OPEN_DOOR "ingress-without-login" Error true
+        "An Ingress, a route or a Service of type NodePort or LoadBalancer leads to a component that asks for no login, and asks for none itself."
+        "Answer `platform.ingress_auth_secret` (nginx) or `platform.ingress_middleware` (Traefik), give it annotations of its own in a `values_file`, or answer `platform.ingress_enabled=false`.";
     NO_INGRESS_CLASS "no-ingress-class" Error true
         "An Ingress names no class, and the cluster has no default one: no controller would serve it."
         "Name one by `platform.ingress_class`, or answer `platform.ingress_enabled=false`.";

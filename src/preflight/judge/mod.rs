@@ -26,6 +26,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.quotas();
     judge.limit_ranges();
     judge.storage();
+    judge.doors();
     judge.ingresses();
     judge.room();
     judge.images();

@@ -8,7 +8,7 @@ use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
 use crate::preflight::table::{
     CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, IMAGE_DIGEST, IMAGE_REFERENCE, IMAGE_TAG,
     INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS,
-    NO_STORAGE_CLASS, POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING,
+    NO_STORAGE_CLASS, OPEN_DOOR, POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING,
     STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
@@ -135,6 +135,18 @@ impl Judge<'_> {
                 );
                 self.found.push(STORAGE_EXPANSION.found(place, "its volumes cannot grow later", mend));
             }
+        }
+    }
+
+    pub(super) fn doors(&mut self) {
+        for (object, said) in &self.needs.doors {
+            let mend = "--set platform.ingress_auth_secret=NAME (nginx) or --set platform.ingress_middleware=NAME (Traefik), or \
+                        --set platform.ingress_enabled=false";
+            self.found.push(OPEN_DOOR.found(
+                object.to_string(),
+                format!("it asks for no login, and neither does {said}"),
+                mend,
+            ));
         }
     }
 

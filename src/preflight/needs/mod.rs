@@ -12,7 +12,7 @@ pub use rights::{RightNeed, Use, looks};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::render::{Rendered, Site};
-use crate::answers::Resolved;
+use crate::answers::{OpenComponent, Resolved};
 use crate::model::PULL_SECRET;
 use crate::model::cluster::{ManifestObject, ObjectRef};
 
@@ -27,6 +27,8 @@ pub struct Needs {
     pub broken: Vec<(String, String)>,
     /// What charts rendered and cannot be read here: release and what, in words.
     pub unread: Vec<(String, String)>,
+    /// Ways in from outside to what asks for no login, and what whoever comes that way can do.
+    pub doors: Vec<(ObjectRef, String)>,
     /// Objects of kinds that the cluster does not serve.
     pub unknown_kinds: Vec<ObjectRef>,
     /// Pods.
@@ -70,8 +72,16 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
         let name = one.key.to_string();
         needs.old.extend(one.incompatible.iter().map(|constraint| (name.clone(), constraint.clone())));
         needs.unread.extend(one.unread.iter().map(|unread| (name.clone(), unread.to_string())));
+        let open = wanted.open.iter().find(|open| {
+            (open.release.0.as_str(), open.release.1.as_str()) == (one.key.namespace.as_str(), one.key.name.as_str())
+        });
         match &one.objects {
-            Ok(found) => objects.extend(found),
+            Ok(found) => {
+                let doors = found.iter().filter(|object| objects::is_open_door(object));
+                let said = |open: &OpenComponent| format!("{}: {}", open.title.en(), open.said.en());
+                needs.doors.extend(doors.filter_map(|object| Some((object.object.clone(), said(open?)))));
+                objects.extend(found);
+            }
             Err(why) => needs.broken.push((name, why.clone())),
         }
     }

@@ -139,6 +139,35 @@ pub(super) fn collect(object: &ManifestObject, needs: &mut Needs) {
     }
 }
 
+/// Annotations by which ingress controllers ask for a login, by what follows the slash.
+const LOGINS: [&str; 8] = [
+    "auth-type",
+    "auth-url",
+    "auth-secret",
+    "auth-tls-secret",
+    "basic-auth-secret",
+    "auth-signin",
+    "router.middlewares",
+    "plugins",
+];
+
+/// Whether an object lets in who comes from outside, and asks for no login itself.
+pub(super) fn is_open_door(object: &ManifestObject) -> bool {
+    let body = &object.body;
+    let way = match object.object.kind.as_str() {
+        "Ingress" | "HTTPRoute" | "TCPRoute" | "TLSRoute" | "GRPCRoute" | "Route" | "IngressRoute"
+        | "VirtualService" => true,
+        "Service" => matches!(pointer_text(body, "/spec/type"), Some("LoadBalancer" | "NodePort")),
+        _ => false,
+    };
+    let annotations = body.pointer("/metadata/annotations").and_then(Value::as_object);
+    let asks = annotations.into_iter().flatten().any(|(name, value)| {
+        let name = name.rsplit('/').next().unwrap_or_default();
+        LOGINS.contains(&name) && value.as_str().is_some_and(|value| !value.trim().is_empty() && value != "none")
+    });
+    way && !(asks && object.object.kind == "Ingress")
+}
+
 fn pods(object: &ManifestObject, template: &str, replicas: Replicas, needs: &mut Needs) {
     let Some(template) = object.body.pointer(template) else { return };
     let Some(spec) = template.get("spec") else { return };
@@ -264,5 +293,24 @@ mod tests {
         let needs = collected(json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "d"},
             "spec": {"template": {"spec": {"containers": []}}}}));
         assert_eq!(needs.pods[0].replicas, Replicas::EveryNode);
+    }
+
+    #[test]
+    fn a_way_in_without_a_login_is_an_open_door() {
+        let door = |kind: &str, body: Value| {
+            is_open_door(&ManifestObject { object: ObjectRef::namespaced("x/v1", kind, "ns", "a"), body })
+        };
+        let annotated = |name: &str, value: &str| json!({"metadata": {"annotations": {name: value}}});
+        assert!(door("Ingress", json!({})));
+        assert!(door("Ingress", annotated("nginx.ingress.kubernetes.io/rewrite-target", "/")));
+        assert!(door("Ingress", annotated("alb.ingress.kubernetes.io/auth-type", "none")));
+        assert!(door("Ingress", annotated("nginx.ingress.kubernetes.io/auth-url", "")));
+        assert!(!door("Ingress", annotated("nginx.ingress.kubernetes.io/auth-url", "https://login")));
+        assert!(!door(
+            "Ingress",
+            annotated("traefik.ingress.kubernetes.io/router.middlewares", "ns-login@kubernetescrd")
+        ));
+        assert!(door("HTTPRoute", json!({})) && door("Service", json!({"spec": {"type": "NodePort"}})));
+        assert!(!door("Service", json!({"spec": {"type": "ClusterIP"}})) && !door("Pod", json!({})));
     }
 }
