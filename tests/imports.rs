@@ -41,7 +41,7 @@ const MOST_LINES: usize = 600;
 
 /// Strings that equal a component's id and mean something else: file, string, what it means there.
 const OTHER_MEANING: &[(&str, &str, &str)] =
-    &[("answers/resolved.rs", "hdfs", "the superuser's name where a component exports none, Hadoop's own default")];
+    &[("answers/resolver.rs", "hdfs", "the superuser's name where a component exports none, Hadoop's own default")];
 
 /// Files whose strings may name components, since nothing is decided by them: the examples in `--help`.
 const MAY_NAME_COMPONENTS: &[&str] = &["cli.rs"];

@@ -6,6 +6,7 @@ mod given;
 mod layer;
 mod resolve;
 mod resolved;
+mod resolver;
 mod schema;
 mod template;
 #[cfg(test)]
@@ -20,8 +21,9 @@ pub use layer::{
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
     LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
-    ResolvedRelease, ResolvedSecret, image_references, resolve,
+    ResolvedRelease, ResolvedSecret,
 };
+pub use resolver::{image_references, resolve};
 pub use schema::schema;
 pub use template::{TemplateError, render_results};
 pub use value::Answer;

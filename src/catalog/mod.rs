@@ -1,5 +1,6 @@
 //! Component definitions: `bundles/` and what is laid over it become a checked `Catalog`.
 
+mod check;
 mod component;
 mod graph;
 mod load;

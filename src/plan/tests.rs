@@ -20,6 +20,17 @@ fn wanted(flags: &[&str]) -> Resolved {
     resolve(&catalog, &answers).unwrap()
 }
 
+#[test]
+fn checks_that_are_left_out_are_in_no_step_and_are_told() {
+    let catalog = load(&[]).unwrap();
+    let answers = Answers::new(&catalog, &[], Some(&["spark-history-server".to_owned()])).unwrap();
+    let resolved = resolve(&catalog, &answers).unwrap();
+    let plan = plan(&resolved, &Observed::default(), true);
+    assert!(!plan.left_out.is_empty());
+    assert_eq!(plan.left_out, resolved.left_out);
+    assert!(plan.get("spark-history-server/verify-1").is_none() && plan.get("hdfs/verify-1").is_some());
+}
+
 /// A cluster in which everything is as wanted.
 fn settled(wanted: &Resolved) -> Observed {
     let empty = plan(wanted, &Observed::default(), false);

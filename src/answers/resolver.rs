@@ -1,0 +1,517 @@
+//! Fills in every template of the catalog.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::value::Object;
+
+use super::Answers;
+use super::acts::{check_action, describe};
+use super::template::{Known, TemplateError, Templates, namespace_peer, value};
+use super::value::Answer;
+use super::{
+    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
+    ResolvedRelease, ResolvedSecret,
+};
+use crate::catalog::{Act, ActionSpec, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir};
+use crate::model::yaml::{self, lay_over};
+use crate::model::{
+    ChartFiles, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
+};
+
+/// Stands for the results of an action at planning time: `{{ pi.app_id }}` renders to itself.
+#[derive(Debug)]
+struct Later(String);
+
+impl Object for Later {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        Some(Value::from(format!("{{{{ {}.{key} }}}}", self.0)))
+    }
+}
+
+/// Fills in the catalog. Reads only what the answers name: `chart` folders and `values_file`s.
+///
+/// # Errors
+/// A template fails, values are not YAML, or a file that an answer names cannot be read.
+pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, ResolveError> {
+    let chosen: Vec<&Component> = answers.components.iter().filter_map(|id| catalog.components.get(id)).collect();
+    let provider = catalog.hdfs_provider().map(|component| component.id.as_str());
+    let mut parts: Vec<Part> = chosen.iter().map(|component| Part::of(component, provider)).collect();
+    let sorted = order(&parts);
+    let mut resolver = Resolver {
+        templates: Templates::new(),
+        answers,
+        answers_value: value(&answers.json()),
+        exports: Known::default(),
+        later: parts
+            .iter()
+            .flat_map(Part::acts)
+            .filter_map(|act| act.register.clone())
+            .map(|name| (name.clone(), Value::from_object(Later(name))))
+            .collect(),
+        clients: BTreeMap::new(),
+    };
+    resolver.clients = resolver.clients(catalog)?;
+    for at in &sorted {
+        resolver.export(chosen[*at])?;
+    }
+    let left_out = resolver.leave_out(catalog, &chosen, &mut parts)?;
+    let graph = graph(&parts)?;
+    let mut components = Vec::with_capacity(sorted.len());
+    for at in sorted {
+        components.push(resolver.component(chosen[at], &parts[at])?);
+    }
+    shared(&components, answers)?;
+    let hdfs = catalog.hdfs_provider().filter(|component| answers.has(&component.id)).and_then(|component| {
+        let export = |name: &str| resolver.exports.text(&component.id, name);
+        Some(HdfsAccess {
+            component: component.id.clone(),
+            namespace: resolver.name(component, "namespace"),
+            namenodes: export("webhdfs")?.split(',').map(|url| url.trim().to_owned()).collect(),
+            user: export("hdfs_user").unwrap_or_else(|| "hdfs".to_owned()),
+        })
+    });
+    let pull_secret = match answers.get("platform", "pull_secret") {
+        Answer::Secret(reference) => Some(reference.clone()),
+        _ => None,
+    };
+    let unpinned = unpinned(catalog, answers, &components);
+    let open = open(catalog, &components);
+    Ok(Resolved { components, hdfs, pull_secret, open, unpinned, answers: answers.remembered(), graph, left_out })
+}
+
+/// The components that ask for no login.
+fn open(catalog: &Catalog, components: &[ResolvedComponent]) -> Vec<OpenComponent> {
+    let all = components.iter().filter_map(|component| {
+        let (release, known) = (component.release.as_ref()?, catalog.components.get(&component.id)?);
+        let release = (release.namespace.clone(), release.name.clone());
+        Some(OpenComponent { title: known.title.clone(), release, said: known.open.clone()? })
+    });
+    all.collect()
+}
+
+/// Refuses two of what there can be one of.
+fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), ResolveError> {
+    let mut releases: BTreeMap<(&str, &str), String> = BTreeMap::new();
+    let mut secrets: BTreeMap<(&str, &str), String> = BTreeMap::new();
+    if matches!(answers.get("platform", "pull_secret"), Answer::Secret(from) if !from.is_in_place()) {
+        let namespaces = components.iter().filter_map(|component| component.namespace.as_deref());
+        secrets.extend(namespaces.map(|namespace| ((namespace, PULL_SECRET), "platform.pull_secret".to_owned())));
+    }
+    for component in components {
+        let Some(release) = &component.release else { continue };
+        let answer = format!("{}.release", component.id);
+        if release.namespace == STATE_NAMESPACE {
+            return Err(ResolveError::OwnNamespace { answer: format!("{}.namespace", component.id) });
+        }
+        if let Some(first) = releases.insert((&release.namespace, &release.name), answer.clone()) {
+            let what = format!("release {} in namespace {}", release.name, release.namespace);
+            return Err(ResolveError::Shared { first, second: answer, what });
+        }
+        for secret in &component.secrets {
+            let question = format!("{} with the question {}", answer, secret.key);
+            if let Some(first) = secrets.insert((&release.namespace, &secret.name), question.clone()) {
+                let what = format!("Secret {} in namespace {}", secret.name, release.namespace);
+                return Err(ResolveError::Shared { first, second: question, what });
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Resolver<'a> {
+    templates: Templates,
+    answers: &'a Answers,
+    answers_value: Value,
+    exports: Known,
+    later: BTreeMap<String, Value>,
+    /// Who connects to a component, as peers of its network policies.
+    clients: BTreeMap<String, Vec<serde_json::Value>>,
+}
+
+impl Resolver<'_> {
+    fn name(&self, component: &Component, question: &str) -> String {
+        name(self.answers, component, question)
+    }
+
+    /// The name of the Secret that lets a namespace pull, empty where pulling needs none.
+    fn pull_secret(&self) -> String {
+        match self.answers.get("platform", "pull_secret") {
+            Answer::Secret(from @ SecretRef::Secret(name)) if from.is_in_place() => name.clone(),
+            Answer::Secret(_) => PULL_SECRET.to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The component's secret questions that have an answer: question, where the secret is, and the name of the Secret in
+    /// the component's namespace that holds it.
+    fn secrets<'a>(&'a self, component: &'a Component) -> impl Iterator<Item = (&'a str, &'a SecretRef, String)> {
+        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+        questions.filter_map(|question| {
+            let Answer::Secret(from) = self.answers.get(&component.id, &question.id) else { return None };
+            let name = match from {
+                SecretRef::Secret(name) if from.is_in_place() => name.clone(),
+                _ => format!("{}-{}", self.name(component, "release"), question.id.replace('_', "-")),
+            };
+            Some((question.id.as_str(), from, name))
+        })
+    }
+
+    /// For templates: question to name and key of the Secret that answers it, both empty where there is none.
+    fn secret_names<'a>(&'a self, component: &'a Component) -> BTreeMap<&'a str, BTreeMap<&'static str, String>> {
+        let pair = |name: &str, key: &str| BTreeMap::from([("name", name.to_owned()), ("key", key.to_owned())]);
+        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let mut names: BTreeMap<_, _> = questions.map(|question| (question.id.as_str(), pair("", ""))).collect();
+        names.extend(self.secrets(component).map(|(question, _, name)| (question, pair(&name, question))));
+        names
+    }
+
+    /// Those that windlass fills.
+    fn filled_secrets(&self, component: &Component) -> Vec<ResolvedSecret> {
+        let filled = self.secrets(component).filter(|(_, from, _)| !from.is_in_place());
+        filled.map(|(key, from, name)| ResolvedSecret { name, key: key.to_owned(), from: from.clone() }).collect()
+    }
+
+    /// Who connects to whom, as components declare it. All components of the catalog count, chosen or not: one that is
+    /// installed stays let in when another is installed without it.
+    fn clients(&self, catalog: &Catalog) -> Result<BTreeMap<String, Vec<serde_json::Value>>, TemplateError> {
+        let mut clients: BTreeMap<String, Vec<_>> = catalog.components.keys().map(|id| (id.clone(), vec![])).collect();
+        for component in catalog.components.values() {
+            let (Some(release), place) = (&component.release, format!("{}/component.yaml", component.id)) else {
+                continue;
+            };
+            let name = |question: &str, default: &str| {
+                let id = QuestionId::new(&component.id, question);
+                let given = self.answers.get(&component.id, question).text();
+                given.or_else(|| self.answers.others.get(&id)?.text()).unwrap_or(default).to_owned()
+            };
+            let (release, namespace) = (name("release", &release.name), name("namespace", &release.namespace));
+            let context = value(&serde_json::json!({"self": {"release": release, "namespace": namespace}}));
+            for connects in &component.connects {
+                let labels = connects.pods.iter().map(|(label, text)| {
+                    self.templates.render(&place, text, &context).map(|text| (label.as_str(), text))
+                });
+                let mut peer = namespace_peer(&namespace);
+                peer["podSelector"] =
+                    serde_json::json!({"matchLabels": labels.collect::<Result<BTreeMap<_, _>, _>>()?});
+                clients.entry(connects.to.clone()).or_default().push(peer);
+            }
+        }
+        Ok(clients)
+    }
+
+    fn context(&self, component: &Component) -> Value {
+        let this = value(&serde_json::json!({
+            "id": component.id,
+            "release": self.name(component, "release"),
+            "namespace": self.name(component, "namespace"),
+            "pull_secret": self.pull_secret(),
+            "images": images(self.answers, component),
+            "secrets": self.secret_names(component),
+            "clients": self.clients.get(&component.id),
+        }));
+        let fixed = [
+            ("answers".to_owned(), self.answers_value.clone()),
+            ("exports".to_owned(), self.exports.value()),
+            ("self".to_owned(), this),
+        ];
+        Value::from_pairs(fixed.into_iter().chain(self.later.clone()))
+    }
+
+    fn export(&self, component: &Component) -> Result<(), TemplateError> {
+        let context = self.context(component);
+        let own = component.exports.iter().map(|(name, text)| {
+            let place = format!("{}/component.yaml, export {name}", component.id);
+            Ok((name.clone(), Value::from(self.templates.render(&place, text, &context)?)))
+        });
+        self.exports.insert(&component.id, own.collect::<Result<_, TemplateError>>()?);
+        Ok(())
+    }
+
+    /// Takes out of the parts the checks whose input nobody gives, and of all actions what those that are left do not
+    /// need: a name behind a condition, of a component that was not chosen.
+    fn leave_out(
+        &mut self,
+        catalog: &Catalog,
+        chosen: &[&Component],
+        parts: &mut [Part],
+    ) -> Result<Vec<LeftOut>, ResolveError> {
+        let mut found = Vec::new();
+        loop {
+            let before = found.len();
+            for (component, part) in chosen.iter().zip(parts.iter_mut()) {
+                let lacking: Vec<(usize, String)> = part
+                    .verify
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(at, act)| Some((at, self.lacks(catalog, component, component.spec(&act.id)?, act)?)))
+                    .collect();
+                for (at, why) in lacking.into_iter().rev() {
+                    let act = part.verify.remove(at);
+                    let Some(spec) = component.spec(&act.id) else { continue };
+                    let title = spec.title.as_ref().map_or_else(|| describe(&spec.kind), |text| text.en().to_owned());
+                    // Who uses its results lacks them now.
+                    act.register.iter().for_each(|name| drop(self.later.remove(name)));
+                    found.push(LeftOut { component: component.id.clone(), id: act.id, title, why });
+                }
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        for (component, part) in chosen.iter().zip(parts) {
+            part.requires.retain(|id| self.answers.has(id));
+            for act in part.before.iter_mut().chain(&mut part.after).chain(&mut part.verify) {
+                if let Some(what) = component.spec(&act.id).and_then(|spec| self.lacks(catalog, component, spec, act)) {
+                    return Err(ResolveError::Absent { step: act.id.clone(), what });
+                }
+                act.needs.retain(|id| self.answers.has(id));
+                act.results.retain(|name| self.later.contains_key(name));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What an action needs and nobody gives, with who would; nothing where it can do without.
+    fn lacks(&self, catalog: &Catalog, component: &Component, spec: &ActionSpec, act: &Act) -> Option<String> {
+        let absent = act.needs.iter().find(|id| !self.answers.has(id));
+        let result = act.results.iter().find(|name| !self.later.contains_key(*name));
+        let answer = act.answers.iter().find(|id| *id != "platform" && !self.answers.has(id));
+        let what = match (result, absent, answer) {
+            (Some(name), ..) => {
+                let mut all = catalog.components.values();
+                let giver = all.find(|other| other.actions().any(|action| action.register.as_ref() == Some(name)));
+                let of = giver.map(|giver| format!(" of {}", giver.id)).unwrap_or_default();
+                format!("the result `{name}`{of}")
+            }
+            (None, Some(id), _) => format!("component {id}"),
+            (None, None, Some(id)) => format!("an answer of component {id}"),
+            (None, None, None) => return None,
+        };
+        // HDFS is needed whatever the texts say.
+        let acts =
+            spec.kind.uses_hdfs() && catalog.hdfs_provider().is_none_or(|provider| !self.answers.has(&provider.id));
+        let context = self.context(component);
+        let fails = || spec.kind.map(|text| self.templates.render(&act.id, text, &context)).is_err();
+        (acts || fails()).then_some(what)
+    }
+
+    fn component(&self, component: &Component, part: &Part) -> Result<ResolvedComponent, ResolveError> {
+        let context = self.context(component);
+        let place = format!("{}/component.yaml", component.id);
+        let fill = |text: &str| self.templates.render(&place, text, &context);
+        let actions = |acts: &[Act]| -> Result<Vec<ResolvedAction>, ResolveError> {
+            let actions = acts.iter().filter_map(|act| Some((act, component.spec(&act.id)?)));
+            let actions = actions.map(|(act, spec)| {
+                let kind = spec.kind.map(fill)?;
+                check_action(component, spec, &kind)?;
+                Ok(ResolvedAction {
+                    id: act.id.clone(),
+                    title: spec.title.as_ref().map_or_else(|| describe(&kind), |text| text.en().to_owned()),
+                    kind,
+                    deadline: spec.deadline,
+                    retries: spec.retries,
+                    register: spec.register.clone(),
+                    needs: act.needs.clone(),
+                    results: act.results.clone(),
+                })
+            });
+            actions.collect()
+        };
+        let release = self.release(component, &context)?;
+        let endpoints = component.endpoints.iter().map(|endpoint| {
+            Ok::<_, TemplateError>(ResolvedEndpoint {
+                title: endpoint.title.en().to_owned(),
+                url: endpoint.url.as_deref().map(fill).transpose()?,
+                ingress: endpoint.ingress.as_deref().map(fill).transpose()?,
+            })
+        });
+        let leftovers = component.leftovers.iter().map(|leftover| {
+            let selector = fill(&leftover.selector)?;
+            if !is_selector(&selector) {
+                return Err(ResolveError::Selector { component: component.id.clone(), selector });
+            }
+            Ok(Leftover { kind: leftover.kind.clone(), selector })
+        });
+        Ok(ResolvedComponent {
+            id: component.id.clone(),
+            title: component.title.en().to_owned(),
+            version: component.version.clone(),
+            origin: component.origin.clone(),
+            namespace: release.as_ref().map(|release| release.namespace.clone()),
+            release,
+            needs: part.requires.clone(),
+            before: actions(&part.before)?,
+            after: actions(&part.after)?,
+            verify: actions(&part.verify)?,
+            endpoints: endpoints.collect::<Result<_, _>>()?,
+            leftovers: leftovers.collect::<Result<_, ResolveError>>()?,
+            secrets: self.filled_secrets(component),
+        })
+    }
+
+    fn release(&self, component: &Component, context: &Value) -> Result<Option<ResolvedRelease>, ResolveError> {
+        let (Some(spec), Some(files), Some(template)) =
+            (&component.release, &component.chart_files, &component.values_template)
+        else {
+            return Ok(None);
+        };
+        let id = &component.id;
+        let chart = match self.answers.get(id, "chart").text() {
+            None => files.clone(),
+            Some(folder) => {
+                let error = |source| ResolveError::Chart { component: id.clone(), source };
+                ChartFiles::new(read_dir(Path::new(folder)).map_err(error)?.into_iter().collect())
+            }
+        };
+        let place = format!("{id}/{}", component.values.as_deref().unwrap_or("values"));
+        let text = self.templates.render(&place, template, context)?;
+        let not_yaml = |source| ResolveError::Values { component: id.clone(), source };
+        let mut values = serde_json::Value::Object(yaml::helm_values(&text).map_err(not_yaml)?);
+        let images = images(self.answers, component);
+        for image in &component.images {
+            let parts = &images[&image.name];
+            set(&mut values, &image.repository, &parts["repository"]);
+            set(&mut values, &image.tag, &parts["tag"]);
+            if let Some(path) = &image.digest {
+                set(&mut values, path, &parts["digest"]);
+            }
+        }
+        let mut given = serde_json::Value::Null;
+        if let Some(file) = self.answers.get(id, "values_file").text() {
+            let path = PathBuf::from(file);
+            let named = |source| ResolveError::ValuesFile { component: id.clone(), path: path.clone(), source };
+            let text = bounded::text(&path, bounded::VALUES).map_err(named)?;
+            let above = yaml::helm_values(&text).map_err(|source| ResolveError::ValuesText {
+                component: id.clone(),
+                path: path.clone(),
+                source,
+            })?;
+            if !above.is_empty() {
+                given = serde_json::Value::Object(above.clone());
+            }
+            if let serde_json::Value::Object(below) = &mut values {
+                lay_over(below, above);
+            }
+        }
+        Ok(Some(ResolvedRelease {
+            name: self.name(component, "release"),
+            namespace: self.name(component, "namespace"),
+            pod_security: self.templates.render(&format!("{id}/component.yaml"), &spec.pod_security, context)?,
+            chart_digest: chart.digest(),
+            chart,
+            values: ReleaseValues::new(values, given),
+        }))
+    }
+}
+
+fn name(answers: &Answers, component: &Component, question: &str) -> String {
+    answers.get(&component.id, question).text().unwrap_or_default().to_owned()
+}
+
+/// The images of the chosen components, as they would be pulled; each once.
+#[must_use]
+pub fn image_references(catalog: &Catalog, answers: &Answers) -> Vec<String> {
+    let chosen = answers.components.iter().filter_map(|id| catalog.components.get(id));
+    let all = chosen.flat_map(|component| images(answers, component).into_values());
+    let found: BTreeSet<String> = all.filter_map(|mut parts| parts.remove("ref")).collect();
+    found.into_iter().collect()
+}
+
+/// Images whose chart takes a digest and was given none, by an answer or in a values file.
+fn unpinned(catalog: &Catalog, answers: &Answers, components: &[ResolvedComponent]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for resolved in components {
+        let (Some(component), Some(release)) = (catalog.components.get(&resolved.id), &resolved.release) else {
+            continue;
+        };
+        let references = images(answers, component);
+        for image in &component.images {
+            let Some(path) = &image.digest else { continue };
+            let digest = release.values.pointer(&format!("/{}", path.replace('.', "/")));
+            if digest.and_then(serde_json::Value::as_str).unwrap_or_default().is_empty() {
+                let question = QuestionId::new(&component.id, &component.image_names(image).digest);
+                found.push((question.to_string(), references[&image.name]["ref"].clone()));
+            }
+        }
+    }
+    found
+}
+
+/// Each image of a component, in parts, with `platform.registry` applied.
+fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+    let registry = answers.get("platform", "registry").text().map(|text| text.trim_end_matches('/'));
+    let images = component.images.iter().map(|image| {
+        let names = component.image_names(image);
+        let mut repository = name(answers, component, &names.repository);
+        // A repository that the user named is taken as it is; the published one moves to the site's registry. Where
+        // the answer came from does not count: recorded answers name it as well.
+        if let Some(registry) = registry
+            && image.split().0 == Some(repository.as_str())
+            && let Some((_, path)) = repository.split_once('/')
+        {
+            repository = format!("{registry}/{path}");
+        }
+        let tag = name(answers, component, &names.tag);
+        let digest = name(answers, component, &names.digest);
+        let pinned = if digest.is_empty() { String::new() } else { format!("@{digest}") };
+        let reference = format!("{repository}:{tag}{pinned}");
+        let parts = [("ref", reference), ("repository", repository), ("tag", tag), ("digest", digest)].into();
+        (image.name.clone(), parts)
+    });
+    images.collect()
+}
+
+/// Each component after those whose exports it uses or that it requires; of several that may come, in the order given.
+fn order(parts: &[Part]) -> Vec<usize> {
+    let index: BTreeMap<&str, usize> = parts.iter().enumerate().map(|(at, part)| (part.id.as_str(), at)).collect();
+    let needs = |at: usize| parts[at].requires.iter().filter_map(|id| index.get(id.as_str()).copied());
+    let mut left: Vec<usize> = (0..parts.len()).map(|at| needs(at).count()).collect();
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); parts.len()];
+    (0..parts.len()).for_each(|at| needs(at).for_each(|need| users[need].push(at)));
+    let mut sorted = Vec::with_capacity(parts.len());
+    let mut round: Vec<usize> = (0..parts.len()).filter(|at| left[*at] == 0).collect();
+    while !round.is_empty() {
+        let mut next = Vec::new();
+        for user in round.iter().flat_map(|at| &users[*at]) {
+            left[*user] -= 1;
+            if left[*user] == 0 {
+                next.push(*user);
+            }
+        }
+        next.sort_unstable();
+        sorted.append(&mut round);
+        round = next;
+    }
+    sorted
+}
+
+/// Sets the value at a dotted path, making mappings on the way.
+fn set(values: &mut serde_json::Value, path: &str, text: &str) {
+    let mut here = values;
+    for part in path.split('.') {
+        if !here.is_object() {
+            *here = serde_json::json!({});
+        }
+        let Some(map) = here.as_object_mut() else { return };
+        here = map.entry(part).or_insert(serde_json::Value::Null);
+    }
+    *here = serde_json::Value::String(text.to_owned());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_set_and_merged_by_path() {
+        let mut values = serde_json::json!({"a": {"b": 1}});
+        set(&mut values, "a.c.d", "x");
+        let above = yaml::helm_values("a: {b: 2}\ne: [1]\n").unwrap();
+        lay_over(values.as_object_mut().unwrap(), above);
+        assert_eq!(values, serde_json::json!({"a": {"b": 2, "c": {"d": "x"}}, "e": [1]}));
+    }
+}

@@ -1,0 +1,349 @@
+//! The checks across components: names, references, templates, order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graph::{Part, circle, graph};
+use super::question::{QuestionId, Rule};
+use super::{ActionSpec, Catalog, Component, Kind, Question, Reference, references};
+use crate::model::is_selector;
+use crate::model::yaml::{Findings, Node, Pos};
+
+/// The checks across components.
+pub(super) struct Checker<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) trees: &'a BTreeMap<String, Node>,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Checker<'_> {
+    pub(super) fn run(&mut self) {
+        let catalog = self.catalog;
+        for question in &catalog.platform {
+            let pos = Pos { line: 1, column: 1 };
+            self.question("platform.yaml", pos, question);
+            if question.generates() {
+                let message =
+                    format!("question `{}`: `default: generate` needs a component with a release", question.id);
+                self.findings.add("platform.yaml", pos, message);
+            }
+        }
+        self.rules("platform", &self.catalog.platform_rules);
+        for profile in self.catalog.profiles.values() {
+            for (id, pos, _) in &profile.answers {
+                // A component that was laid over ours may ask something else than ours, which the profile knows.
+                if self.catalog.components.get(&id.component).is_some_and(|component| component.origin.is_some()) {
+                    continue;
+                }
+                if self.catalog.question(id).is_none() {
+                    let message = format!("no question is called `{id}`");
+                    let known = self.catalog.questions(&id.component).iter().map(|question| question.id.as_str());
+                    self.findings.add_unknown(&profile.file, *pos, message, &id.question, known);
+                }
+            }
+        }
+        let registered: BTreeSet<&str> = self
+            .catalog
+            .components
+            .values()
+            .flat_map(Component::actions)
+            .filter_map(|action| action.register.as_deref())
+            .collect();
+        for component in self.catalog.components.values() {
+            self.component(component, &registered);
+        }
+        if self.findings.0.is_empty() {
+            self.order();
+        }
+        let providers: Vec<_> =
+            self.catalog.components.values().filter(|component| component.exports.contains_key("webhdfs")).collect();
+        if let [_, second, ..] = providers.as_slice() {
+            let pos = self.place(&second.id, &["exports"]);
+            self.add(&second.id, pos, "two components export `webhdfs`: hdfs actions would not know which to use");
+        }
+    }
+
+    fn component(&mut self, component: &Component, registered: &BTreeSet<&str>) {
+        let id = &component.id;
+        let pos = self.place(id, &["id"]);
+        if !is_name(id, '-') || matches!(id.as_str(), "platform" | "components" | "profile") {
+            self.add(id, pos, format!("`{id}` cannot be a component's id: use [a-z][a-z0-9-]*, not a reserved word"));
+        }
+        for (index, required) in component.requires.iter().enumerate() {
+            if !self.catalog.components.contains_key(required) {
+                let pos = self.item(id, "requires", index);
+                let known = self.catalog.components.keys().map(String::as_str);
+                let message = format!("unknown component `{required}`");
+                self.findings.add_unknown(&file(id), pos, message, required, known);
+            }
+        }
+        let mut seen = BTreeSet::new();
+        let catalog = self.catalog;
+        for (index, question) in catalog.questions(id).iter().enumerate() {
+            let pos = self.item(id, "questions", index);
+            if !seen.insert(question.id.as_str()) {
+                self.add(id, pos, format!("question `{}` is there twice", question.id));
+            }
+            self.question(&file(id), pos, question);
+            if question.kind == Kind::Secret && component.release.is_none() {
+                self.add(id, pos, format!("question `{}` is a secret: that needs a `release`", question.id));
+            }
+            if let Some(serde_json::Value::String(text)) = &question.default {
+                self.template(id, pos, text, &BTreeSet::new());
+            }
+        }
+        self.rules(id, &component.rules);
+        for (index, image) in component.images.iter().enumerate() {
+            let pos = self.item(id, "images", index);
+            if !image.reference.is_empty() && image.split().1.is_none_or(|tag| tag.contains('/')) {
+                self.add(id, pos, format!("image `{}` has no tag", image.reference));
+            }
+            if !is_name(&image.name, '_') {
+                self.add(id, pos, format!("`{}` cannot be an image's name: use [a-z][a-z0-9_]*", image.name));
+            }
+        }
+        for (phase, actions) in
+            [("before", &component.before), ("after", &component.after), ("verify", &component.verify)]
+        {
+            for (index, action) in actions.iter().enumerate() {
+                let pos = self.item(id, phase, index);
+                self.action(id, pos, action, registered);
+            }
+        }
+        for (name, text) in &component.exports {
+            let pos = self.place(id, &["exports", name]);
+            if !is_name(name, '_') {
+                self.add(id, pos, format!("`{name}` cannot be an export's name: use [a-z][a-z0-9_]*"));
+            }
+            self.template(id, pos, text, &BTreeSet::new());
+        }
+        for (index, connects) in component.connects.iter().enumerate() {
+            let pos = self.item(id, "connects", index);
+            if !self.catalog.components.contains_key(&connects.to) {
+                let known = self.catalog.components.keys().map(String::as_str);
+                let message = format!("unknown component `{}`", connects.to);
+                self.findings.add_unknown(&file(id), pos, message, &connects.to, known);
+            }
+            if connects.pods.is_empty() {
+                self.add(id, pos, "`pods` has no label: all pods of the namespace would be let in");
+            }
+            for (label, text) in &connects.pods {
+                // Others are filled in before this component is chosen, or without it.
+                match references(text) {
+                    Ok(names) if names.is_empty() => {}
+                    Ok(_) => {
+                        self.add(id, pos, format!("label `{label}` may only use `self.release` and `self.namespace`"))
+                    }
+                    Err(message) => self.add(id, pos, format!("template: {message}")),
+                }
+            }
+        }
+        for (index, endpoint) in component.endpoints.iter().enumerate() {
+            let pos = self.item(id, "endpoints", index);
+            for text in endpoint.url.iter().chain(&endpoint.ingress) {
+                self.template(id, pos, text, &BTreeSet::new());
+            }
+        }
+        if let Some(release) = &component.release {
+            let pos = self.place(id, &["release"]);
+            self.template(id, pos, &release.pod_security, &BTreeSet::new());
+        }
+        for (index, leftover) in component.leftovers.iter().enumerate() {
+            let pos = self.item(id, "leftovers", index);
+            self.template(id, pos, &leftover.selector, &BTreeSet::new());
+            if !is_template(&leftover.selector) && !is_selector(&leftover.selector) {
+                self.add(id, pos, format!("`{}` selects no labels, such as spark-role or app=x", leftover.selector));
+            }
+            if component.chart.is_none() {
+                self.add(id, pos, "leftovers are removed with a release, and this component has none");
+            }
+        }
+        self.plain(component);
+        if let Some(text) = &component.values_template {
+            let pos = self.place(id, &["values"]);
+            self.template(id, pos, text, &BTreeSet::new());
+        }
+    }
+
+    /// Texts that are no templates: what looks like one would be taken as it stands, and fail much later.
+    fn plain(&mut self, component: &Component) {
+        let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
+        texts.extend(component.chart.iter().map(|chart| ("chart", chart.path.as_str())));
+        texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
+        texts.extend(component.requires.iter().map(|id| ("requires", id.as_str())));
+        for image in &component.images {
+            let parts = [&image.reference, &image.repository, &image.tag];
+            let parts = parts.into_iter().chain(&image.digest).chain(&image.build);
+            texts.extend(parts.map(|text| ("images", text.as_str())));
+        }
+        let choices = component.questions.iter().flat_map(|question| &question.choices);
+        texts.extend(choices.map(|choice| ("questions", choice.as_str())));
+        for (key, text) in texts {
+            if is_template(text) {
+                let pos = self.place(&component.id, &[key]);
+                self.add(&component.id, pos, format!("`{text}` is taken as it stands: `{key}` holds no templates"));
+            }
+        }
+    }
+
+    fn rules(&mut self, id: &str, rules: &[Rule]) {
+        let catalog = self.catalog;
+        let questions = catalog.questions(id);
+        for (index, rule) in rules.iter().enumerate() {
+            let pos = self.item(id, "rules", index);
+            self.template(id, pos, &rule.template(), &BTreeSet::new());
+            if rule.about.is_empty() {
+                self.add(id, pos, "`about` names no question");
+            }
+            for name in &rule.about {
+                if !questions.iter().any(|question| question.id == *name) {
+                    let message = format!("no question of `{id}` is called `{name}`");
+                    let known = questions.iter().map(|question| question.id.as_str());
+                    self.findings.add_unknown(&file(id), pos, message, name, known);
+                }
+            }
+        }
+    }
+
+    fn action(&mut self, id: &str, pos: Pos, action: &ActionSpec, registered: &BTreeSet<&str>) {
+        for text in action.kind.templates() {
+            self.template(id, pos, text, registered);
+        }
+        if action.kind.uses_hdfs() && self.catalog.hdfs_provider().is_none() {
+            self.add(id, pos, "no component exports `webhdfs`, which this action needs");
+        }
+        if action.register.as_deref().is_some_and(|name| !is_name(name, '_')) {
+            self.add(id, pos, "`register` must be [a-z][a-z0-9_]*");
+        }
+    }
+
+    fn question(&mut self, file: &str, pos: Pos, question: &Question) {
+        let id = &question.id;
+        let mut add = |message: String| self.findings.add(file, pos, message);
+        if !is_name(id, '_') {
+            add(format!("`{id}` cannot be a question's id: use [a-z][a-z0-9_]*"));
+        }
+        match (question.kind, question.choices.is_empty()) {
+            (Kind::Choice, true) => add(format!("question `{id}` is a choice without `choices`")),
+            (Kind::Choice, false) | (_, true) => {}
+            (_, false) => add(format!("question `{id}` has `choices` but is not a choice")),
+        }
+        if (question.min.is_some() || question.max.is_some()) && !matches!(question.kind, Kind::Integer | Kind::Port) {
+            add(format!("question `{id}` has `min` or `max` but is not a number"));
+        }
+        if question.measures.is_some() && question.kind != Kind::Quantity {
+            add(format!("question `{id}` has `measures` but is not a quantity"));
+        }
+        if let (Some(measure), Some(serde_json::Value::String(text))) = (question.measures, &question.default)
+            && let Some(objection) = measure.objection(text)
+        {
+            add(format!("the default of question `{id}`: {objection}"));
+        }
+        if question.kind == Kind::Secret && question.default.is_some() && !question.generates() {
+            add(format!("question `{id}` is a secret: its only default can be `generate`"));
+        }
+        if question.generates() && question.optional {
+            add(format!("question `{id}` is generated where none is named: it cannot be optional"));
+        }
+        let fits = match (&question.default, question.kind) {
+            (None | Some(serde_json::Value::Null), _) => true,
+            (Some(serde_json::Value::Bool(_)), kind) => kind == Kind::Boolean,
+            (Some(serde_json::Value::Number(_)), kind) => matches!(kind, Kind::Integer | Kind::Port),
+            (Some(serde_json::Value::String(text)), Kind::Choice) => question.choices.contains(text),
+            (Some(serde_json::Value::String(_)), kind) => !matches!(kind, Kind::Integer | Kind::Port | Kind::Boolean),
+            (Some(_), _) => false,
+        };
+        if !fits {
+            add(format!("the default of question `{id}` does not fit its type"));
+        }
+    }
+
+    fn template(&mut self, id: &str, pos: Pos, text: &str, registered: &BTreeSet<&str>) {
+        let names = match references(text) {
+            Ok(names) => names,
+            Err(message) => return self.add(id, pos, format!("template: {message}")),
+        };
+        for name in names {
+            match name {
+                Reference::Answer(component, question) => {
+                    if self.catalog.question(&QuestionId::new(&component, &question)).is_none() {
+                        let message = format!("unknown answer `{component}.{question}`");
+                        let known = self.catalog.questions(&component).iter().map(|question| question.id.as_str());
+                        self.findings.add_unknown(&file(id), pos, message, &question, known);
+                    }
+                }
+                Reference::Export(component, export) => match self.catalog.components.get(&component) {
+                    None => {
+                        let known = self.catalog.components.keys().map(String::as_str);
+                        let message = format!("unknown component `{component}` in exports");
+                        self.findings.add_unknown(&file(id), pos, message, &component, known);
+                    }
+                    Some(other) if !other.exports.contains_key(&export) => {
+                        let message = format!("component `{component}` does not export `{export}`");
+                        let known = other.exports.keys().map(String::as_str);
+                        self.findings.add_unknown(&file(id), pos, message, &export, known);
+                    }
+                    Some(_) => {}
+                },
+                Reference::Name(name) => {
+                    if !registered.contains(name.as_str()) {
+                        let known = registered.iter().copied().chain(["answers", "exports", "self"]);
+                        let message = format!("unknown name `{name}` in a template");
+                        self.findings.add_unknown(&file(id), pos, message, &name, known);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What would have to wait for itself: a component, through `requires` or the exports in its values and exports, or a
+    /// step. The graph is the one that plans are made of.
+    fn order(&mut self) {
+        let hdfs = self.catalog.hdfs_provider().map(|component| component.id.as_str());
+        let parts: Vec<Part> = self.catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
+        let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
+        let found = match circle(&edges) {
+            Some(ids) => Some((ids.first().cloned(), format!("components wait for each other: {}", ids.join(" -> ")))),
+            None => graph(&parts).err().map(|error| (Some(error.component().to_owned()), error.to_string())),
+        };
+        if let Some((id, message)) = found {
+            let id = id.unwrap_or_default();
+            let pos = self.place(&id, &["requires"]);
+            self.add(&id, pos, message);
+        }
+    }
+
+    fn add(&mut self, id: &str, pos: Pos, message: impl Into<String>) {
+        self.findings.add(&file(id), pos, message);
+    }
+
+    fn place(&self, id: &str, keys: &[&str]) -> Pos {
+        let Some(mut node) = self.trees.get(id) else { return Pos { line: 1, column: 1 } };
+        for key in keys {
+            match node.get(key) {
+                Some(inner) => node = inner,
+                None => break,
+            }
+        }
+        node.pos
+    }
+
+    fn item(&self, id: &str, key: &str, index: usize) -> Pos {
+        let items = self.trees.get(id).and_then(|tree| tree.get(key)).and_then(Node::list);
+        items.and_then(|items| items.get(index)).map_or_else(|| self.place(id, &[key]), |node| node.pos)
+    }
+}
+
+fn file(id: &str) -> String {
+    if id == "platform" { "platform.yaml".to_owned() } else { format!("{id}/component.yaml") }
+}
+
+/// Whether a text holds something that templates would replace.
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
+}
+
+/// `[a-z][a-z0-9<separator>]*`.
+pub(super) fn is_name(text: &str, separator: char) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == separator)
+}
