@@ -127,15 +127,17 @@ fn in_a_catalog() {
         if !said.contains("no component in") {
             // The bytes of a catalog's file are looked at before its text.
             let moved = ["it is a folder, not a file", "symbolic links"].contains(&words);
-            let words = if moved { "" } else { words };
+            // A link out of the component is refused before anybody asks what it leads to.
+            let leaves = said.contains("it is a link to /dev/");
+            let words = if moved || leaves { "" } else { words };
             assert!(said.contains(words), "{path:?}: {said}");
         }
     }
     // A link to a folder that it is in.
     let catalog = folder.path().join("loop");
-    std::fs::create_dir_all(catalog.join("x")).unwrap();
+    std::fs::create_dir_all(catalog.join("x/y")).unwrap();
     std::fs::write(catalog.join("x/component.yaml"), "id: x\n").unwrap();
-    symlink("..", catalog.join("x/back")).unwrap();
+    symlink("..", catalog.join("x/y/back")).unwrap();
     let (code, said) = windlass(&["catalog", "list", "--catalog", catalog.to_str().unwrap()]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("a link to a folder that it is in"), "{said}");

@@ -18,7 +18,11 @@ use windlass::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use windlass::model::site::Right;
 use windlass::preflight::{RightNeed, Trial, Use, connect_finding, review, try_all};
 
-/// Serves an API that says that it is this version, takes one token, and grants all but deleting and portforwarding.
+/// Takes nobody's login, whatever version it would be.
+const REFUSES: &str = "refuses";
+
+/// Serves an API that says that it is this version, and grants all but deleting and portforwarding. A token is not sent to
+/// it, since it speaks plain HTTP.
 async fn serve(version: &'static str) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
@@ -28,7 +32,8 @@ async fn serve(version: &'static str) -> String {
 }
 
 async fn answer(version: &str, request: Request) -> Response {
-    if request.headers().get("authorization").is_none_or(|token| token != "Bearer good") {
+    assert!(request.headers().get("authorization").is_none(), "a login went over plain HTTP");
+    if version == REFUSES {
         let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "Unauthorized",
             "reason": "Unauthorized", "code": 401});
         return (StatusCode::UNAUTHORIZED, axum::Json(body)).into_response();
@@ -90,12 +95,13 @@ fn findings(output: &Output) -> Vec<Value> {
 async fn an_old_cluster_an_expired_token_and_a_wrong_context_are_findings() {
     let dir = tempfile::tempdir().unwrap();
     let old = serve("v1.27.16").await;
-    for (token, context, id, word) in [
-        ("good", "fake", "kubernetes-old", "v1.27.16"),
-        ("expired", "fake", "token-rejected", "\"ann\""),
-        ("good", "other", "context-missing", "fake"),
+    let refuses = serve(REFUSES).await;
+    for (server, context, id, word) in [
+        (&old, "fake", "kubernetes-old", "v1.27.16"),
+        (&refuses, "fake", "token-rejected", "\"ann\""),
+        (&old, "other", "context-missing", "fake"),
     ] {
-        let config = kubeconfig(dir.path(), &old, token, None);
+        let config = kubeconfig(dir.path(), server, "expired", None);
         let output = preflight(dir.path(), &config, &["--json", "--context", context]).await;
         let found = findings(&output);
         assert_eq!(found.len(), 1, "{found:?}");
