@@ -24,7 +24,7 @@ pub struct Resolved {
     pub open: Vec<OpenComponent>,
     /// Images without a digest: the question that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
-    /// The answers, for the record, as [`Answers::remembered`] has them; secrets as references.
+    /// The answers, for the record, as [`super::Answers::remembered`] has them; secrets as references.
     pub answers: serde_json::Value,
     /// Which step waits for which.
     pub graph: Graph,
