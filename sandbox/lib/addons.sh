@@ -137,6 +137,7 @@ write_answers() {
 platform:
   registry: "$REGISTRY"
   pull_secret: {file: "$DIR/registry-auth.json"}
+  registry_plain_http: true
   storage_class: local-path
 hdfs:
   replication: 1

@@ -39,14 +39,16 @@ pub enum RegistryError {
     },
     /// It does not speak TLS, and there is a login that everybody on the way could read.
     #[error(
-        "registry {host} does not speak TLS, and the login is not sent in plain text; give the registry a certificate"
+        "registry {host} does not speak TLS, and the login is not sent in plain text; give the registry a certificate, or answer platform.registry_plain_http with true"
     )]
     Plain {
         /// Which.
         host: String,
     },
     /// It wants the login to be sent to somebody else.
-    #[error("registry {host} wants the login to be sent to {realm}, and it is sent to https://{host} alone")]
+    #[error(
+        "registry {host} wants the login to be sent to {realm}, and it is sent to https://{host} alone; if that is right, name its host as platform.registry_token_host"
+    )]
     Elsewhere {
         /// Which.
         host: String,
@@ -123,11 +125,33 @@ pub fn login(config: &Secret, host: &str) -> Option<Login> {
     Some(Login { user: user.to_owned(), password: Secret::new(password.to_owned()) })
 }
 
+/// Where a login may go beside the registry itself under TLS, because an answer says so.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// To the registry in plain text.
+    pub plain_http: bool,
+    /// To this host, which gives out the registry's tokens.
+    pub token_host: Option<String>,
+}
+
+impl Trust {
+    /// Whether a realm that the registry names may get the login.
+    fn takes(&self, host: &str, realm: &reqwest::Url) -> bool {
+        let own = reqwest::Url::parse(&format!("https://{host}"));
+        let known = own.is_ok_and(|own| own.host() == realm.host())
+            || self
+                .token_host
+                .as_deref()
+                .is_some_and(|known| realm.host_str().is_some_and(|host| host.eq_ignore_ascii_case(known)));
+        known && (realm.scheme() == "https" || (self.plain_http && realm.scheme() == "http"))
+    }
+}
+
 /// Whether the registry has the image.
 ///
 /// # Errors
 /// It cannot be reached, refuses, or answers what no registry should.
-pub async fn has(image: &str, login: Option<&Login>) -> Result<bool, RegistryError> {
+pub async fn has(image: &str, login: Option<&Login>, trust: &Trust) -> Result<bool, RegistryError> {
     let Some((host, repository, tag)) = parts(image) else { return Err(RegistryError::Name(image.to_owned())) };
     let unreachable = |source| RegistryError::Unreachable { host: host.to_owned(), source };
     // Nobody is led from TLS to plain text, or around for ever.
@@ -142,7 +166,7 @@ pub async fn has(image: &str, login: Option<&Login>) -> Result<bool, RegistryErr
     // Plain HTTP only where TLS is not spoken, and only inside a site.
     let (answer, scheme) = match ask("https").send().await {
         Err(error) if is_inside(host) && speaks_no_tls(&error) => {
-            if login.is_some() {
+            if login.is_some() && !trust.plain_http {
                 return Err(RegistryError::Plain { host: host.to_owned() });
             }
             (ask("http").send().await, "http")
@@ -151,7 +175,7 @@ pub async fn has(image: &str, login: Option<&Login>) -> Result<bool, RegistryErr
     };
     let mut answer = answer.map_err(unreachable)?;
     if answer.status() == StatusCode::UNAUTHORIZED
-        && let Some(request) = authorized(host, &client, &answer, ask(scheme), login).await?
+        && let Some(request) = authorized(host, &client, &answer, ask(scheme), (login, trust)).await?
     {
         answer = request.send().await.map_err(unreachable)?;
     }
@@ -171,7 +195,7 @@ async fn authorized(
     client: &Client,
     answer: &Response,
     request: RequestBuilder,
-    login: Option<&Login>,
+    (login, trust): (Option<&Login>, &Trust),
 ) -> Result<Option<RequestBuilder>, RegistryError> {
     let wanted = answer.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let with_login = |request: RequestBuilder| match login {
@@ -189,7 +213,7 @@ async fn authorized(
     let query: Vec<(&str, String)> =
         ["service", "scope"].into_iter().filter_map(|name| Some((name, field(name)?))).collect();
     let Ok(mut url) = reqwest::Url::parse(&realm) else { return Ok(None) };
-    if login.is_some() && !is_of(host, &url) {
+    if login.is_some() && !trust.takes(host, &url) {
         return Err(RegistryError::Elsewhere { host: host.to_owned(), realm: shown(&url) });
     }
     url.query_pairs_mut().extend_pairs(query);
@@ -200,12 +224,6 @@ async fn authorized(
     let Ok(told) = serde_json::from_slice::<serde_json::Value>(&body) else { return Ok(None) };
     let token = told["token"].as_str().or_else(|| told["access_token"].as_str());
     Ok(token.map(|token| request.bearer_auth(token)))
-}
-
-/// Whether a realm is the registry's own: TLS, and the same host, at whatever port.
-fn is_of(host: &str, realm: &reqwest::Url) -> bool {
-    let own = reqwest::Url::parse(&format!("https://{host}"));
-    realm.scheme() == "https" && own.is_ok_and(|own| own.host() == realm.host())
 }
 
 /// A realm as far as it is nobody's secret.
@@ -297,16 +315,21 @@ mod tests {
         let there = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         let (host, asked) = plain(vec![wants.to_owned(), there.to_owned()]).await;
         let login = Login { user: "u".to_owned(), password: Secret::new("p".to_owned()) };
-        let error = has(&format!("{host}/a:1"), Some(&login)).await.unwrap_err();
+        let error = has(&format!("{host}/a:1"), Some(&login), &Trust::default()).await.unwrap_err();
         assert!(matches!(error, RegistryError::Plain { .. }), "{error}");
         assert!(!asked.lock().unwrap().to_lowercase().contains("authorization"));
+        let told = Trust { plain_http: true, token_host: None };
+        assert!(has(&format!("{host}/a:1"), Some(&login), &told).await.unwrap(), "an answer says so");
+        assert!(asked.lock().unwrap().to_lowercase().contains("authorization: basic"));
         let (host, _) = plain(vec![there.to_owned()]).await;
-        assert!(has(&format!("{host}/a:1"), None).await.unwrap(), "whoever has no login tells none");
+        let none = has(&format!("{host}/a:1"), None, &Trust::default()).await;
+        assert!(none.unwrap(), "whoever has no login tells none");
     }
 
     #[test]
     fn a_login_goes_to_the_registry_itself_and_to_nobody_else() {
-        let is = |realm: &str| is_of("r.site:5000", &reqwest::Url::parse(realm).unwrap());
+        let takes = |trust: &Trust, realm: &str| trust.takes("r.site:5000", &reqwest::Url::parse(realm).unwrap());
+        let is = |realm: &str| takes(&Trust::default(), realm);
         assert!(is("https://r.site:5000/token") && is("https://r.site/token") && is("https://R.site:5001/t"));
         for other in [
             "http://r.site:5000/token",
@@ -317,6 +340,11 @@ mod tests {
         ] {
             assert!(!is(other), "{other}");
         }
+        let told = Trust { plain_http: false, token_host: Some("auth.r.site".to_owned()) };
+        assert!(takes(&told, "https://auth.r.site/token") && takes(&told, "https://r.site/token"));
+        assert!(!takes(&told, "http://auth.r.site/token") && !takes(&told, "https://auth.r.site.evil/token"));
+        let told = Trust { plain_http: true, token_host: None };
+        assert!(takes(&told, "http://r.site:5000/token") && !takes(&told, "http://auth.r.site/token"));
         assert_eq!(shown(&reqwest::Url::parse("https://u:p@evil:1/x?y=z").unwrap()), "https://evil:1");
     }
 
