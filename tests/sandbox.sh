@@ -288,8 +288,10 @@ forwarded() {
   local pid
   kubectl -n "$1" port-forward "pod/$2" 18080:8080 >/dev/null 2>&1 &
   pid=$!
-  eventually 10 bash -c '(exec 3<>/dev/tcp/127.0.0.1/18080) 2>/dev/null' || true
-  timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/18080 && head -n 1 <&3' || true
+  # The server takes one connection at a time, and is away for a moment after each.
+  # shellcheck disable=SC2016 # the inner shells' own
+  eventually 20 bash -c 'timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/18080 && head -n 1 <&3" | grep . >"$1"' _ "$TMP/forwarded" || true
+  cat "$TMP/forwarded"
   kill "$pid" 2>/dev/null || true
 }
 
