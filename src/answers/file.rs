@@ -171,16 +171,20 @@ fn scalar(answer: &Answer) -> String {
         (serde_json::Value::String(text), Ok(plain)) if !text.chars().any(|c| c.is_control() || is_odd(c)) => {
             plain.trim_end().to_owned()
         }
-        // JSON is YAML, but for the breaks and marks that it leaves as they are.
-        _ => json.to_string().chars().fold(String::new(), |mut line, c| {
-            if is_odd(c) {
-                line.push_str(&format!("\\u{:04x}", u32::from(c)));
-            } else {
-                line.push(c);
-            }
-            line
-        }),
+        _ => quoted(&json),
     }
+}
+
+/// A value as JSON, which is YAML anywhere on a line, but for the breaks and marks that it leaves as they are.
+fn quoted(json: &serde_json::Value) -> String {
+    json.to_string().chars().fold(String::new(), |mut line, c| {
+        if is_odd(c) {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+        line
+    })
 }
 
 /// What YAML may take for a line break or refuse, and JSON leaves as it is.
@@ -284,7 +288,7 @@ mod tests {
 
     /// A catalog of one component whose texts are of no good will.
     fn hostile(text: &str) -> Catalog {
-        let text = scalar(&Answer::Text(text.to_owned()));
+        let text = quoted(&text.into());
         let component = format!(
             "id: odd\ntitle: {{en: {text}}}\nversion: '1'\nquestions:\n  - {{id: word, title: {{en: {text}}}, help: {{en: {text}}}, \
              type: choice, choices: [{text}], default: {text}}}\n  - {{id: needed, title: {{en: {text}}}, type: string}}\n"
@@ -315,6 +319,26 @@ mod tests {
                 let again = Draft::new(&catalog, &[file.layer], file.components.as_deref(), None).unwrap().finish().unwrap();
                 proptest::prop_assert_eq!(answers.json(), again.json(), "{}", text);
             }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_again_as_it_was_written() {
+        for text in [
+            ":\"", ": ", "- a", "?", "#", "&a", "*a", "!a", "%a", "@a", "`a", "~", "null", "", " a ", "a: b", "a #b",
+            "0x1", "1_0", "on", "---", "...",
+        ] {
+            let catalog = hostile(text);
+            let given = from_flags(&[format!("odd.needed={text}")]).unwrap();
+            let Ok(answers) = Draft::new(&catalog, &[given], None, None).unwrap().finish() else {
+                assert!(text.trim().is_empty(), "{text}");
+                continue;
+            };
+            let file = recorded(&catalog, &answers).unwrap();
+            let file = parse_file("answers.yaml", &file, LayerKind::File).unwrap();
+            let again =
+                Draft::new(&catalog, &[file.layer], file.components.as_deref(), None).unwrap().finish().unwrap();
+            assert_eq!(answers.json(), again.json(), "{text}");
         }
     }
 
