@@ -15,3 +15,10 @@ pub mod observe;
 pub mod plan;
 pub mod preflight;
 pub mod render;
+
+/// Seconds of processor that this thread has had, for tests of what grows how.
+#[cfg(test)]
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}

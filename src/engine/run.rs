@@ -59,8 +59,7 @@ pub async fn run<P: Perform>(
         actions: plan.actions.iter().map(Announced::from).collect(),
     });
     let mut scheduler = Scheduler {
-        open: plan.actions.clone(),
-        succeeded: BTreeSet::new(),
+        open: Open::new(&plan.actions),
         failed: BTreeMap::new(),
         verify_failed: false,
         install_failed: false,
@@ -85,10 +84,62 @@ pub async fn run<P: Perform>(
     outcome
 }
 
+/// The actions that were not begun yet. To find what is due costs what the ended action was needed by, not a look at all.
+struct Open {
+    /// By their place in the plan; `None` once taken.
+    actions: Vec<Option<Action>>,
+    /// How many of an action's needs have not succeeded.
+    unmet: Vec<usize>,
+    /// Which actions need one, by its id.
+    needed_by: BTreeMap<String, Vec<usize>>,
+    /// What can be decided about now.
+    due: BTreeSet<usize>,
+}
+
+impl Open {
+    fn new(actions: &[Action]) -> Self {
+        let mut needed_by: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, action) in actions.iter().enumerate() {
+            for need in &action.needs {
+                needed_by.entry(need.clone()).or_default().push(at);
+            }
+        }
+        let unmet: Vec<usize> = actions.iter().map(|action| action.needs.len()).collect();
+        let due = (0..actions.len()).filter(|at| unmet[*at] == 0).collect();
+        Self { actions: actions.iter().cloned().map(Some).collect(), unmet, needed_by, due }
+    }
+
+    fn succeeded(&mut self, id: &str) {
+        for at in self.needed_by.remove(id).unwrap_or_default() {
+            self.unmet[at] -= 1;
+            if self.unmet[at] == 0 {
+                self.due.insert(at);
+            }
+        }
+    }
+
+    fn failed(&mut self, id: &str) {
+        self.due.extend(self.needed_by.remove(id).unwrap_or_default());
+    }
+
+    /// All that is left can be decided about.
+    fn cancel(&mut self) {
+        self.due.extend(0..self.actions.len());
+    }
+
+    /// The first action in the plan's order that is due.
+    fn next(&mut self) -> Option<Action> {
+        while let Some(at) = self.due.pop_first() {
+            if let Some(action) = self.actions[at].take() {
+                return Some(action);
+            }
+        }
+        None
+    }
+}
+
 struct Scheduler<P> {
-    /// Not begun yet, in order.
-    open: Vec<Action>,
-    succeeded: BTreeSet<String>,
+    open: Open,
     /// What will not succeed any more, and the failure that is to blame.
     failed: BTreeMap<String, Blame>,
     verify_failed: bool,
@@ -138,32 +189,34 @@ impl<P: Perform> Scheduler<P> {
     /// Starts, skips, blocks or stops all open actions whose fate is known, until no more is.
     fn settle(&mut self) {
         loop {
-            let fate = self.open.iter().enumerate().find_map(|(index, action)| {
-                let blame = action.needs.iter().find_map(|need| self.failed.get(need).cloned());
-                let ready = action.needs.iter().all(|need| self.succeeded.contains(need));
-                (blame.is_some() || ready || self.cancel.is_cancelled()).then_some((index, blame))
-            });
-            let Some((index, blame)) = fate else { return };
-            let action = self.open.remove(index);
+            if self.cancel.is_cancelled() {
+                self.open.cancel();
+            }
+            let Some(action) = self.open.next() else { return };
             let id = action.id.clone();
-            match blame {
+            match action.needs.iter().find_map(|need| self.failed.get(need).cloned()) {
                 Some(Blame::Action(by)) => {
-                    self.failed.insert(id.clone(), Blame::Action(by.clone()));
+                    self.fail(&id, Blame::Action(by.clone()));
                     self.events.send(Event::ActionBlocked { id, by });
                 }
-                _ if action.change == Change::Nothing && blame.is_none() => {
-                    self.succeeded.insert(id.clone());
+                Some(Blame::User) => self.stop(id, false),
+                None if action.change == Change::Nothing => {
+                    self.open.succeeded(&id);
                     self.events.send(Event::ActionSkipped { id, why: Skip::Unchanged });
                 }
-                Some(Blame::User) => self.stop(id, false),
                 None if self.cancel.is_cancelled() => self.stop(id, false),
                 None => self.start(action),
             }
         }
     }
 
+    fn fail(&mut self, id: &str, blame: Blame) {
+        self.open.failed(id);
+        self.failed.insert(id.to_owned(), blame);
+    }
+
     fn stop(&mut self, id: String, begun: bool) {
-        self.failed.insert(id.clone(), Blame::User);
+        self.fail(&id, Blame::User);
         self.events.send(Event::ActionStopped { id, begun });
     }
 
@@ -191,7 +244,7 @@ impl<P: Perform> Scheduler<P> {
                 if let (Some(name), Some(results)) = (action.register, done.results) {
                     Arc::make_mut(&mut self.results).insert(name, results);
                 }
-                self.succeeded.insert(id.clone());
+                self.open.succeeded(&id);
                 self.events.send(match done.not_applicable {
                     Some(why) => Event::ActionSkipped { id, why: Skip::NotApplicable(why) },
                     None => Event::ActionFinished { id, seconds, summary: done.summary },
@@ -203,7 +256,7 @@ impl<P: Perform> Scheduler<P> {
                 } else {
                     self.install_failed = true;
                 }
-                self.failed.insert(id.clone(), Blame::Action(id.clone()));
+                self.fail(&id, Blame::Action(id.clone()));
                 self.events.send(Event::ActionFailed {
                     id,
                     seconds,

@@ -14,6 +14,7 @@ use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::ComponentRecord;
 use crate::model::{Progress, SecretRef};
 use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use crate::processor_seconds;
 
 fn action(id: &str, needs: &[&str]) -> Action {
     Action {
@@ -251,4 +252,28 @@ async fn nothing_to_do_is_skipped() {
     let (state, outcome, _) = run_all(vec![idle, action("b", &["bad"])], CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Succeeded);
     assert_eq!(state.counts().unchanged, 1);
+}
+
+/// Steps that follow each other, as those of a large catalog do.
+fn long(count: usize) -> Vec<Action> {
+    (0..count)
+        .map(|at| {
+            let before = at.checked_sub(1).map(|before| format!("s{before:06}"));
+            // The clock of these tests runs ahead of that which deadlines begin by.
+            Action { deadline_seconds: 86_400, ..action(&format!("s{at:06}"), before.as_deref().as_slice()) }
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "measures the processor's time: for a quiet machine"]
+async fn a_run_grows_with_its_steps_and_not_with_their_square() {
+    let mut spent = vec![];
+    for count in [400, 2400] {
+        let begin = processor_seconds();
+        let (state, outcome, _) = run_all(long(count), CancellationToken::new()).await;
+        spent.push(processor_seconds() - begin);
+        assert_eq!((state.counts().done, outcome), (count, Outcome::Succeeded));
+    }
+    assert!(spent[1] / spent[0] < 15.0, "{spent:?} s for 400 and 2,400 steps");
 }

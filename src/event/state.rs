@@ -1,9 +1,10 @@
 //! Events to the state of a run: the only place where events are interpreted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Announced, Envelope, Event, Outcome, Skip};
 use crate::model::cluster::{ClusterInfo, Finding};
+use crate::plan::Change;
 
 /// A run as far as its events tell. Unknown ids, repeated events and gaps are tolerated: a journal may be cut.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,6 +27,13 @@ pub struct RunState {
     pub seconds: f64,
     /// When it began.
     pub started: Option<jiff::Timestamp>,
+    /// Where each action stands in `order`.
+    places: BTreeMap<String, usize>,
+    /// What runs, by its place; what a cut journal never announced comes last.
+    running: BTreeSet<(usize, String)>,
+    counts: Counts,
+    /// Announced actions with something to do: how many have ended, and how many there are.
+    work: (usize, usize),
 }
 
 /// The state of an action.
@@ -89,6 +97,18 @@ pub struct Counts {
     pub stopped: usize,
 }
 
+impl Counts {
+    fn of(&mut self, status: &Status) -> &mut usize {
+        match status {
+            Status::Done => &mut self.done,
+            Status::Skipped(_) => &mut self.unchanged,
+            Status::Failed { .. } => &mut self.failed,
+            Status::Blocked(_) => &mut self.blocked,
+            Status::Stopped(_) | Status::Waiting | Status::Running => &mut self.stopped,
+        }
+    }
+}
+
 impl RunState {
     /// Takes in one event.
     pub fn apply(&mut self, envelope: &Envelope) {
@@ -103,10 +123,10 @@ impl RunState {
                 for action in actions {
                     self.actions.entry(action.id.clone()).or_default();
                 }
+                self.count();
             }
             Event::ActionStarted { id, attempt } => {
-                let state = self.actions.entry(id.clone()).or_default();
-                state.status = Status::Running;
+                let state = self.turn(id, Status::Running);
                 state.attempts = *attempt;
                 state.started.get_or_insert(at);
             }
@@ -141,36 +161,99 @@ impl RunState {
 
     /// How many actions ended how.
     #[must_use]
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for state in self.actions.values() {
-            match state.status {
-                Status::Done => counts.done += 1,
-                Status::Skipped(_) => counts.unchanged += 1,
-                Status::Failed { .. } => counts.failed += 1,
-                Status::Blocked(_) => counts.blocked += 1,
-                Status::Stopped(_) | Status::Waiting | Status::Running => counts.stopped += 1,
-            }
-        }
-        counts
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How many actions have ended, and how many there are, those apart that had nothing to do from the outset.
+    #[must_use]
+    pub const fn ended(&self) -> (usize, usize) {
+        self.work
+    }
+
+    /// Ids of what runs, in the order announced; what a cut journal never announced comes last.
+    pub fn running(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.running.iter().map(|(_, id)| id.as_str())
+    }
+
+    /// Where an action stands in [`order`](Self::order).
+    #[must_use]
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    /// What was announced of an action.
+    #[must_use]
+    pub fn announced(&self, id: &str) -> Option<&Announced> {
+        self.order.get(self.place(id)?)
     }
 
     /// The title of an action, or its id.
     #[must_use]
     pub fn title<'a>(&'a self, id: &'a str) -> &'a str {
-        self.order.iter().find(|action| action.id == id).map_or(id, |action| &action.title)
+        self.announced(id).map_or(id, |action| &action.title)
+    }
+
+    /// The actions in the order announced; what was never announced comes last.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let announced = self.order.iter().map(|action| action.id.as_str());
+        announced.chain(self.actions.keys().map(String::as_str).filter(|id| !self.places.contains_key(*id)))
+    }
+
+    /// Counts anew, once the order is known.
+    fn count(&mut self) {
+        self.places = self.order.iter().enumerate().map(|(at, action)| (action.id.clone(), at)).collect();
+        (self.counts, self.work) = (Counts::default(), (0, 0));
+        self.work.1 = self.order.iter().filter(|action| action.change != Change::Nothing).count();
+        let statuses: Vec<(String, Status)> =
+            self.actions.iter_mut().map(|(id, state)| (id.clone(), std::mem::take(&mut state.status))).collect();
+        self.running.clear();
+        *self.counts.of(&Status::Waiting) = statuses.len();
+        for (id, status) in statuses {
+            self.turn(&id, status);
+        }
     }
 
     fn entry(&mut self, id: &str) -> &mut ActionState {
-        self.actions.entry(id.to_owned()).or_default()
+        let counts = &mut self.counts;
+        self.actions.entry(id.to_owned()).or_insert_with(|| {
+            *counts.of(&Status::Waiting) += 1;
+            ActionState::default()
+        })
     }
 
     /// An action ends once; what a journal repeats is the same end.
     fn end(&mut self, id: &str, status: Status) -> &mut ActionState {
-        let state = self.actions.entry(id.to_owned()).or_default();
-        state.status = status;
+        let state = self.turn(id, status);
         state.waiting = None;
         state
+    }
+
+    /// Gives an action another status, and counts it.
+    fn turn(&mut self, id: &str, status: Status) -> &mut ActionState {
+        let before = std::mem::take(&mut self.entry(id).status);
+        *self.counts.of(&before) -= 1;
+        *self.counts.of(&status) += 1;
+        let place = self.place(id);
+        let at = (place.unwrap_or(usize::MAX), id.to_owned());
+        if status == Status::Running {
+            self.running.insert(at);
+        } else {
+            self.running.remove(&at);
+        }
+        if place.is_some_and(|place| self.order[place].change != Change::Nothing) {
+            self.work.0 = self.work.0 + usize::from(status.is_end()) - usize::from(before.is_end());
+        }
+        let state = self.entry(id);
+        state.status = status;
+        state
+    }
+}
+
+impl Status {
+    /// Whether it was begun, or will not be, and is over.
+    const fn is_end(&self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running | Self::Stopped(false))
     }
 }
 

@@ -9,6 +9,7 @@ use super::plan;
 use crate::answers::{Answers, ResolveError, resolve};
 use crate::catalog::Catalog;
 use crate::model::observed::Observed;
+use crate::processor_seconds;
 
 /// An action: the component whose export it uses, the result that it uses, and the one that it registers.
 type Action = (Option<usize>, Option<usize>, Option<usize>);
@@ -257,26 +258,20 @@ fn large(count: usize) -> Catalog {
     Catalog::from_files(&files, &BTreeMap::new()).unwrap()
 }
 
-/// Seconds of processor that this thread has had.
-fn spent() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
-}
-
 #[test]
 #[ignore = "measures the processor's time: for a quiet machine"]
 fn a_plan_grows_with_the_catalog_and_not_with_its_square() {
     let cost = |count: usize| {
-        let begin = spent();
+        let begin = processor_seconds();
         let catalog = large(count);
-        let checked = spent();
+        let checked = processor_seconds();
         crate::answers::example(&catalog, None, None, "en").unwrap();
-        let written = spent();
+        let written = processor_seconds();
         let answers = Answers::new(&catalog, &[], None).unwrap();
         let resolved = resolve(&catalog, &answers).unwrap();
         let plan = plan(&resolved, &Observed::default(), true);
         assert_eq!(plan.actions.len(), count * 11);
-        [checked - begin, written - checked, spent() - written]
+        [checked - begin, written - checked, processor_seconds() - written]
     };
     cost(5);
     let (few, many) = (cost(40), cost(240));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::paint::{Paint, Spans};
 use super::text;
 use super::track::Track;
-use crate::event::{RunState, Status};
+use crate::event::RunState;
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
@@ -30,7 +30,7 @@ impl Footer<'_> {
         if self.state.outcome.is_some() || self.state.started.is_none() {
             return Vec::new();
         }
-        let running: Vec<&str> = running(self.state);
+        let running: Vec<&str> = self.state.running().collect::<Vec<_>>();
         // One row for the totals, one for what has no room.
         let room = self.size.1.saturating_sub(2).clamp(1, MOST_ROWS) - 1;
         let mut lines = Vec::new();
@@ -58,7 +58,7 @@ impl Footer<'_> {
     fn action(&self, id: &str) -> Vec<Spans> {
         let state = &self.state.actions[id];
         let elapsed = state.started.map_or(0, |started| self.now - started.as_millisecond());
-        let announced = self.state.order.iter().find(|action| action.id == id);
+        let announced = self.state.announced(id);
         let component = announced.map_or("", |action| &action.component);
         let head = Spans::new()
             .column(Paint::Accent, self.spinner(), 8)
@@ -78,7 +78,7 @@ impl Footer<'_> {
     }
 
     fn totals(&self, running: usize) -> Spans {
-        let (ended, all) = ended(self.state);
+        let (ended, all) = self.state.ended();
         let counts = self.state.counts();
         let elapsed = self.state.started.map_or(0, |started| self.now - started.as_millisecond());
         let mut line = Spans::new().add(Paint::Bold, format!("{ended} of {all} ended, {running} running"));
@@ -97,27 +97,6 @@ impl Footer<'_> {
         let frame = usize::try_from(self.now.rem_euclid(1000) / 100).unwrap_or_default();
         SPINNER[frame % SPINNER.len()]
     }
-}
-
-/// Ids of what runs, in the order announced; what a cut journal never announced comes last.
-pub(super) fn running(state: &RunState) -> Vec<&str> {
-    let runs = |id: &&str| state.actions.get(*id).is_some_and(|action| action.status == Status::Running);
-    let announced = state.order.iter().map(|action| action.id.as_str());
-    let unannounced =
-        state.actions.keys().map(String::as_str).filter(|id| !state.order.iter().any(|action| action.id == *id));
-    announced.chain(unannounced).filter(runs).collect()
-}
-
-/// How many actions have ended, and how many there are, those apart that had nothing to do from the outset.
-pub(super) fn ended(state: &RunState) -> (usize, usize) {
-    let work = state.order.iter().filter(|action| action.change != crate::plan::Change::Nothing);
-    work.fold((0, 0), |(ended, all), action| {
-        let open = state
-            .actions
-            .get(&action.id)
-            .is_none_or(|action| matches!(action.status, Status::Waiting | Status::Running | Status::Stopped(false)));
-        (ended + usize::from(!open), all + 1)
-    })
 }
 
 /// Milliseconds as seconds; never negative, whatever a clock does.

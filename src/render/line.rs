@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::LineOptions;
 use super::failure::{Logs, failure};
-use super::footer::{Footer, ended, running, seconds};
+use super::footer::{Footer, seconds};
 use super::paint::{Paint, Spans};
 use super::plan::{target, totals};
 use super::text;
@@ -109,7 +109,7 @@ impl Line {
             }
             return self.write(Vec::new(), now, state);
         }
-        let due: Vec<Spans> = running(state).into_iter().flat_map(|id| self.due(id, now, state)).collect();
+        let due: Vec<Spans> = state.running().flat_map(|id| self.due(id, now, state)).collect();
         if due.is_empty() { Ok(()) } else { self.write(due, now, state) }
     }
 
@@ -187,7 +187,7 @@ impl Line {
                 if *attempt > 1 {
                     line = line.add_label(Paint::Plain, ", ").add(Paint::Plain, format!("attempt {attempt}"));
                 }
-                let why = state.order.iter().find(|action| action.id == *id).map(|action| action.why.join("; "));
+                let why = state.announced(id).map(|action| action.why.join("; "));
                 if let Some(why) = why.filter(|why| verbose && !why.is_empty()) {
                     line = line.add_label(Paint::Plain, ": ").add(Paint::Dim, why);
                 }
@@ -256,7 +256,7 @@ impl Line {
                 vec![self.fit(if *begun { line } else { line.add_label(Paint::Dim, ": not begun") })]
             }
             Event::Stopping => {
-                let names: Vec<&str> = running(state).into_iter().map(|id| state.title(id)).collect();
+                let names: Vec<&str> = state.running().map(|id| state.title(id)).collect();
                 let rest = match names.len() {
                     0 => String::new(),
                     count => format!(", {} still to end: {}", text::count(count, "action"), names.join(", ")),
@@ -288,7 +288,7 @@ impl Line {
     fn head(&self, word: &str, paint: Paint, took: Option<f64>, id: &str, state: &RunState) -> Spans {
         let mut line = Spans::new();
         if !self.options.live {
-            let (ended, all) = ended(state);
+            let (ended, all) = state.ended();
             let digits = all.to_string().len();
             if all > 0 {
                 line = line.add(Paint::Dim, format!("[{ended:>digits$}/{all}]")).gap(1);
@@ -297,7 +297,7 @@ impl Line {
         let took = took.map(text::duration).unwrap_or_default();
         line = line.column(paint, word, 8).right(Paint::Plain, took, 8).gap(2);
         if self.component > 0 {
-            let component = state.order.iter().find(|action| action.id == id).map_or("", |action| &action.component);
+            let component = state.announced(id).map_or("", |action| &action.component);
             line = line.column(Paint::Dim, component, self.component).gap(2);
         }
         line.add(Paint::Plain, state.title(id))

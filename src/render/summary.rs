@@ -89,7 +89,7 @@ fn headline(state: &RunState) -> Spans {
     let unreached = |id: &&str| {
         idle(state, id) && matches!(state.actions[*id].status, Status::Stopped(_) | Status::Waiting | Status::Running)
     };
-    let unreached = ids(state).filter(unreached).count();
+    let unreached = state.ids().filter(unreached).count();
     let counts = [
         (done, "done"),
         (unchanged + unreached, "unchanged"),
@@ -106,7 +106,7 @@ fn headline(state: &RunState) -> Spans {
 /// Each failure once more, with what it holds up; its log stands further up.
 fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
     let mut lines = Vec::new();
-    for id in ids(state) {
+    for id in state.ids() {
         let action = &state.actions[id];
         if let Status::Failed { errors, findings, .. } = &action.status {
             let took = text::duration(action.seconds);
@@ -117,7 +117,8 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
                     .add(Paint::Dim, format!(" ({id}) after {took}")),
             );
             lines.extend(failure(errors, findings, &[], Logs::None, 2));
-            let blocked: Vec<&str> = ids(state)
+            let blocked: Vec<&str> = state
+                .ids()
                 .filter(|other| matches!(&state.actions[*other].status, Status::Blocked(by) if by == id))
                 .map(|other| state.title(other))
                 .collect();
@@ -138,7 +139,7 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
 /// What is left to do, and what a journal that was cut says of blocked actions.
 fn left(state: &RunState, look: &Look) -> Vec<Spans> {
     let mut lines = Vec::new();
-    for id in ids(state) {
+    for id in state.ids() {
         if let Status::Blocked(by) = &state.actions[id].status {
             let known = matches!(state.actions.get(by).map(|action| &action.status), Some(Status::Failed { .. }));
             if !known {
@@ -148,7 +149,8 @@ fn left(state: &RunState, look: &Look) -> Vec<Spans> {
         }
     }
     for (label, begun) in [("stopped: ", true), ("not begun: ", false)] {
-        let titles: Vec<&str> = ids(state)
+        let titles: Vec<&str> = state
+            .ids()
             .filter(|id| match state.actions[*id].status {
                 Status::Stopped(was) => was == begun && (begun || !idle(state, id)),
                 Status::Running => begun,
@@ -211,13 +213,5 @@ fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
 
 /// Whether an action was announced to have nothing to do.
 fn idle(state: &RunState, id: &str) -> bool {
-    state.order.iter().any(|action| action.id == id && action.change == Change::Nothing)
-}
-
-/// The actions in the order announced; what was never announced comes last.
-fn ids(state: &RunState) -> impl Iterator<Item = &str> {
-    let announced = state.order.iter().map(|action| action.id.as_str());
-    let unannounced =
-        state.actions.keys().map(String::as_str).filter(|id| !state.order.iter().any(|action| action.id == *id));
-    announced.filter(|id| state.actions.contains_key(*id)).chain(unannounced)
+    state.announced(id).is_some_and(|action| action.change == Change::Nothing)
 }

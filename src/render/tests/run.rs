@@ -2,9 +2,11 @@
 
 use insta::assert_snapshot;
 
-use super::made::{Sink, at, envelopes, failing, finding, pipe, reduced, stopped, succeeding, terminal};
+use super::made::{Sink, at, cluster, envelopes, failing, finding, pipe, reduced, stopped, succeeding, terminal};
 use super::screen::Screen;
-use crate::event::{Envelope, Event, RunState};
+use crate::event::{Announced, EVENT_SCHEMA, Envelope, Event, Outcome, RunState, Status};
+use crate::plan::Change;
+use crate::processor_seconds;
 use crate::render::LineOptions;
 use crate::render::json::Json;
 use crate::render::line::Line;
@@ -287,4 +289,77 @@ fn any_order_of_events_is_survived() {
             assert!(!screen.text().contains(" running"), "the footer is gone in the end");
         }
     });
+}
+
+/// All that is counted as events come, counted anew.
+fn assert_counted(state: &RunState) {
+    let status = |id: &str| state.actions.get(id).map_or(&Status::Waiting, |action| &action.status);
+    let with = |wanted: fn(&Status) -> bool| state.actions.values().filter(|action| wanted(&action.status)).count();
+    let counts = state.counts();
+    assert_eq!(counts.done, with(|status| *status == Status::Done));
+    assert_eq!(counts.unchanged, with(|status| matches!(status, Status::Skipped(_))));
+    assert_eq!(counts.failed, with(|status| matches!(status, Status::Failed { .. })));
+    assert_eq!(counts.blocked, with(|status| matches!(status, Status::Blocked(_))));
+    let all = counts.done + counts.unchanged + counts.failed + counts.blocked + counts.stopped;
+    assert_eq!(all, state.actions.len());
+    let running: Vec<&str> = state.ids().filter(|id| *status(id) == Status::Running).collect();
+    assert_eq!(state.running().collect::<Vec<_>>(), running);
+    let work: Vec<&str> =
+        state.order.iter().filter(|it| it.change != Change::Nothing).map(|it| it.id.as_str()).collect();
+    let open = |id: &&&str| matches!(status(id), Status::Waiting | Status::Running | Status::Stopped(false));
+    assert_eq!(state.ended(), (work.len() - work.iter().filter(open).count(), work.len()));
+}
+
+#[test]
+fn what_is_counted_on_the_way_is_what_is_there() {
+    let known: Vec<Envelope> = failing().into_iter().chain(stopped()).chain(succeeding()).collect();
+    proptest::proptest!(|(places in proptest::collection::vec(0..known.len(), 0..80))| {
+        let mut state = RunState::default();
+        for place in places {
+            state.apply(&known[place]);
+            assert_counted(&state);
+        }
+    });
+}
+
+#[test]
+#[ignore = "measures the processor's time: for a quiet machine"]
+fn what_is_shown_grows_with_the_steps_and_not_with_their_square() {
+    let cost = |count: usize| {
+        let ids: Vec<String> = (0..count).map(|at| format!("c{}/s{at}", at / 10)).collect();
+        let announced = |id: &String| Announced {
+            id: id.clone(),
+            component: "c".into(),
+            title: "t".into(),
+            change: Change::Create,
+            why: vec![],
+            needs: vec![],
+            verify: false,
+        };
+        let mut events = vec![Event::RunStarted {
+            schema: EVENT_SCHEMA,
+            run: "r".into(),
+            command: "install".into(),
+            follows: None,
+            cluster: cluster(),
+            actions: ids.iter().map(announced).collect(),
+        }];
+        for id in &ids {
+            events.push(Event::ActionStarted { id: id.clone(), attempt: 1 });
+            events.push(Event::ActionFinished { id: id.clone(), seconds: 1.0, summary: None });
+        }
+        events.push(Event::RunFinished { outcome: Outcome::Succeeded, seconds: 1.0 });
+        let events = envelopes(events.into_iter().map(|event| (0, event)).collect());
+        let begin = processor_seconds();
+        replay(&events, pipe());
+        replay(&events, terminal(100, 30));
+        let lines = processor_seconds();
+        let mut view = crate::render::tui::RunView::default();
+        events.iter().for_each(|event| view.event(event));
+        [lines - begin, processor_seconds() - lines]
+    };
+    let (few, many) = (cost(400), cost(2400));
+    for (what, (few, many)) in ["lines", "screens"].iter().zip(few.into_iter().zip(many)) {
+        assert!(many / few < 15.0, "{what}: {few:.3} s for 400 steps, {many:.3} s for 2,400");
+    }
 }

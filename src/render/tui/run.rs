@@ -243,19 +243,15 @@ impl RunView {
 
     /// Where the selection follows what runs: on from a step that has ended to one that has not.
     fn go_with(&mut self, ended: &str) {
-        let runs = |action: &&crate::event::Announced| {
-            self.state.actions.get(&action.id).is_some_and(|known| known.status == Status::Running)
-        };
-        if self.selected() == Some(ended)
-            && let Some(id) = self.state.order.iter().find(runs).map(|action| action.id.clone())
-        {
+        let next = self.state.running().next().map(str::to_owned);
+        if let Some(id) = next.filter(|_| self.selected() == Some(ended)) {
             self.select(&id);
         }
     }
 
     fn select(&mut self, id: &str) {
         if self.chase
-            && let Some(at) = self.state.order.iter().position(|action| action.id == id)
+            && let Some(at) = self.state.place(id)
         {
             self.cursor = Cursor(at);
         }

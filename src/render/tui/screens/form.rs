@@ -40,7 +40,7 @@ pub(super) enum Row {
 pub(super) fn at_failure(state: &mut State) {
     let failure = state.run.as_ref().and_then(|run| {
         let id = run.selected()?;
-        let action = run.state.order.iter().find(|action| action.id == id)?;
+        let action = run.state.announced(id)?;
         let Some(Status::Failed { errors, findings, .. }) = run.state.actions.get(id).map(|known| &known.status) else {
             return None;
         };
