@@ -266,6 +266,19 @@ async fn an_api_that_goes_away_is_part_of_the_answer() {
     assert!(said.lock().unwrap().iter().any(|it| it.contains("does not answer")), "{:?}", said.lock().unwrap());
 }
 
+/// What is not ready when all has been listed is told then: nobody waits for `status` to see whether it becomes so.
+#[tokio::test]
+async fn a_look_waits_for_nothing() {
+    let watches = vec![Answer::Open(vec![])];
+    let lists = vec![Answer::Json(list(&[deployment(0, "1")], "1"))];
+    let (server, _) = serve([(DEPLOYMENTS, lists), (WATCH, watches)]).await;
+    let cluster = connect(&server).await.unwrap();
+    let (policy, hour) = (ReadyPolicy::default(), Duration::from_secs(3600));
+    let look = tokio::time::timeout(Duration::from_secs(60), cluster.look_ready(&manifest(), &policy, hour)).await;
+    let Err(WaitError::NotReady(not_ready)) = look.expect("it waits") else { panic!("it is not ready") };
+    assert_eq!(not_ready.findings[0].message, "0 of 1 pods are available");
+}
+
 #[tokio::test]
 async fn nothing_to_wait_for_is_ready() {
     let (server, _) = serve([]).await;

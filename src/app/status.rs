@@ -26,10 +26,9 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
         output.value(&report)?;
     } else {
         output.text(&status_table(&report, &output.look()))?;
-        let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
-        for known in report.components.iter().filter_map(|row| catalog.components.get(&row.id)) {
-            if let Some(open) = &known.open {
-                output.remark(&format!("note: {}: {}", known.title.of(lang), open.of(lang)));
+        for row in &report.components {
+            if let Some(open) = &row.open {
+                output.remark(&format!("note: {}: {open}", row.title));
             }
         }
     }
@@ -56,6 +55,8 @@ pub(super) async fn report(
         join_all(shown.iter().map(|(_, component)| component_endpoints(cluster, component)))
     );
     let found = found.or_exit(Exit::Unusable)?;
+    let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
+    let open = |id: &String| Some(catalog.components.get(id)?.open.as_ref()?.of(lang).to_owned());
     let mut rows = Vec::new();
     for ((id, component), endpoints) in shown.into_iter().zip(endpoints) {
         let release = component.record.release.as_ref();
@@ -72,6 +73,7 @@ pub(super) async fn report(
                 false => how(component, observed),
             },
             verified: component.verified.clone(),
+            open: open(id),
             drift: observed
                 .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),

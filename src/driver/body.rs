@@ -32,3 +32,30 @@ pub(super) async fn read(response: Response, limit: usize) -> Result<Vec<u8>, Bo
     }
     Ok(body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(pieces: impl Iterator<Item = std::io::Result<Vec<u8>>> + Send + 'static) -> Response {
+        http::Response::new(reqwest::Body::wrap_stream(futures::stream::iter(pieces))).into()
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_bound() {
+        let pieces = |count: usize| std::iter::repeat_with(|| Ok(vec![b'x'; 4])).take(count);
+        assert_eq!(read(response(pieces(3)), 12).await.unwrap().len(), 12);
+        assert_eq!(read(response(pieces(0)), 12).await.unwrap(), b"");
+        let error = read(response(pieces(4)), 12).await.unwrap_err();
+        assert_eq!(error.to_string(), "the answer is longer than 12 bytes, the most that is read");
+        // One that never ends is left where it is.
+        assert!(matches!(read(response(pieces(usize::MAX)), 1 << 20).await, Err(BodyError::TooLong(_))));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_no_body() {
+        let broken = || Err(std::io::Error::other("reset"));
+        let error = read(response([Ok(b"half".to_vec()), broken()].into_iter()), 100).await.unwrap_err();
+        assert!(matches!(error, BodyError::Broken(_)), "{error:?}");
+    }
+}

@@ -17,11 +17,11 @@ use crate::driver::webhdfs::Hdfs;
 use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
 use crate::model::state::InstallState;
-use crate::model::{PULL_SECRET, SecretRef, silent};
+use crate::model::{PULL_SECRET, SecretRef};
 
 pub use self::remains::remains;
 
-/// How long a release that is not ready may take to show it. One that is ready shows it at once.
+/// How long the API may take to list what decides whether a release is ready.
 const LOOK: Duration = Duration::from_secs(3);
 
 /// Why the cluster could not be observed.
@@ -246,7 +246,7 @@ async fn unready(
 ) -> Result<Vec<Finding>, ObserveError> {
     // A look says what is so now, as kubectl does: whether pods without a readiness probe stay up was seen by the install.
     let policy = ReadyPolicy { unprobed_ready_for: Duration::ZERO, ..ReadyPolicy::default() };
-    match cluster.wait_ready(objects, &policy, LOOK, &silent()).await {
+    match cluster.look_ready(objects, &policy, LOOK).await {
         Ok(()) => Ok(Vec::new()),
         Err(WaitError::NotReady(not_ready)) => Ok(not_ready.findings),
         Err(WaitError::Watch(source)) => {

@@ -63,6 +63,8 @@ pub struct Facts {
     pub limits: BTreeMap<String, Seen<Vec<Limit>>>,
     /// Names of volumes by namespace.
     pub claims: BTreeMap<String, Seen<Vec<String>>>,
+    /// Whether each namespace is there that a NetworkPolicy lets in.
+    pub peers: BTreeMap<String, Seen<bool>>,
     /// Whether each Secret that is asked for is there.
     pub secrets: BTreeMap<SecretNeed, Seen<bool>>,
     /// The domain of the cluster's DNS, where that is known.
@@ -159,8 +161,15 @@ pub async fn gather(
     define(&rendered, &mut site);
     let needs = needs(wanted, &rendered, &site);
     let trials = trials(&rendered, &updates(wanted, observed), observed);
-    let (rights, secrets, trials) =
-        tokio::join!(review(cluster, &needs.rights), secrets(cluster, &needs.secrets), try_all(cluster, trials));
+    let peers: Vec<String> = needs.peers.keys().cloned().collect();
+    let (rights, secrets, trials, peers) = tokio::join!(
+        review(cluster, &needs.rights),
+        secrets(cluster, &needs.secrets),
+        try_all(cluster, trials),
+        each(&peers, |name| async move {
+            look(&format!("get namespace {name}"), cluster.namespace(&name)).await.map(|found| found.is_some())
+        }),
+    );
     let disk = disk(run_folder).map_err(|error| Unseen {
         what: format!("look at the disk of {}", run_folder.display()),
         why: error.to_string(),
@@ -176,6 +185,7 @@ pub async fn gather(
         quotas,
         limits,
         claims,
+        peers,
         secrets,
         domain,
         clock: clock.map(|ahead| ahead.as_secs()),

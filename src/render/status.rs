@@ -44,6 +44,9 @@ pub struct StatusRow {
     pub state: ComponentStatus,
     /// How the last verify went.
     pub verified: Option<Verified>,
+    /// What whoever reaches it can do, since it asks for no login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
     /// How the cluster differs from what was installed.
     pub drift: Vec<String>,
     /// Objects of its release that cannot be read, so that nothing is known of them.

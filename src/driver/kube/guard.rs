@@ -44,7 +44,7 @@ impl Guard {
 }
 
 impl tower_service::Service<Request<Body>> for Guard {
-    type Response = Response<Bounded>;
+    type Response = Response<Bounded<Body>>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -79,14 +79,17 @@ impl tower_service::Service<Request<Body>> for Guard {
 }
 
 /// A body that ends with an error where it would become too long: as a whole, or of a watch between two line breaks.
-pub(super) struct Bounded {
-    inner: Body,
+pub(super) struct Bounded<B> {
+    inner: B,
     watches: bool,
     limit: usize,
     read: usize,
 }
 
-impl HttpBody for Bounded {
+impl<B> HttpBody for Bounded<B>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
     type Data = Bytes;
     type Error = BoxError;
 
@@ -115,5 +118,62 @@ impl HttpBody for Bounded {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use futures::future::poll_fn;
+
+    use super::*;
+
+    /// What a server sends, piece by piece.
+    struct Pieces(VecDeque<Bytes>);
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+
+    /// How many bytes come through, and what ends them.
+    async fn read(pieces: &[&str], watches: bool, limit: usize) -> (usize, Option<String>) {
+        let pieces = pieces.iter().map(|piece| Bytes::copy_from_slice(piece.as_bytes())).collect();
+        let mut body = Bounded { inner: Pieces(pieces), watches, limit, read: 0 };
+        let mut bytes = 0;
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            match frame {
+                Ok(frame) => bytes += frame.data_ref().map_or(0, Bytes::len),
+                Err(error) => return (bytes, Some(error.to_string())),
+            }
+        }
+        (bytes, None)
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_bounded_as_a_whole() {
+        assert_eq!(read(&["1234", "567\n9", "0"], false, 10).await, (10, None));
+        let (bytes, error) = read(&["1234\n", "5678\n", "9"], false, 10).await;
+        assert_eq!(bytes, 10);
+        assert_eq!(error.unwrap(), "the API server sent an answer of more than 10 bytes, the most that is read");
+    }
+
+    #[tokio::test]
+    async fn a_watch_goes_on_for_ever_and_each_of_its_events_is_bounded() {
+        let events = ["12345678\n"; 1000];
+        assert_eq!(read(&events, true, 10).await, (9000, None));
+        // Two events in one piece, the second of which goes on.
+        assert_eq!(read(&["1234567\n89", "01234567", "\n"], true, 10).await, (19, None));
+        let (bytes, error) = read(&["1234567\n89", "01234567", "8"], true, 10).await;
+        assert_eq!(bytes, 18);
+        assert_eq!(error.unwrap(), "the API server sent an event of more than 10 bytes, the most that is read");
     }
 }

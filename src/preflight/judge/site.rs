@@ -8,8 +8,9 @@ use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
 use crate::preflight::table::{
     CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, IMAGE_DIGEST, IMAGE_REFERENCE, IMAGE_TAG,
     INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS,
-    NO_STORAGE_CLASS, OPEN_DOOR, POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING,
-    STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
+    NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK,
+    STORAGE_BINDING, STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING,
+    WEBHDFS_UNREACHABLE,
 };
 
 /// A clock that is off by more than this is told. The API says what time it is to the second only.
@@ -147,6 +148,16 @@ impl Judge<'_> {
                 format!("it asks for no login, and neither does {said}"),
                 mend,
             ));
+        }
+    }
+
+    pub(super) fn peers(&mut self) {
+        for (name, policy) in &self.needs.peers {
+            if let Some(Ok(false)) = self.facts.peers.get(name) {
+                let what = format!("it lets in the namespace {name}, which is not there");
+                let mend = "--set platform.ingress_namespace=NAME, or platform.allow_from, with one of `kubectl get namespaces`";
+                self.found.push(PEER_MISSING.found(policy.to_string(), what, mend));
+            }
         }
     }
 

@@ -98,6 +98,7 @@ pub(super) fn facts() -> Facts {
         quotas: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
         limits: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
         claims: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
+        peers: BTreeMap::new(),
         secrets: BTreeMap::new(),
         domain: Ok(Some("cluster.local".to_owned())),
         clock: Ok(0),
@@ -265,6 +266,23 @@ fn what_a_storage_class_can_do() {
     );
     facts.nodes = Ok(vec![node("one", "4", "8Gi"), node("two", "4", "8Gi")]);
     assert_eq!(ids(&needs(), &facts), ["storage-binding", "storage-class-defaults", "storage-expansion"]);
+}
+
+#[test]
+fn who_is_let_in_and_is_not_there_is_told() {
+    let mut needs = needs();
+    let policy = ObjectRef::namespaced("networking.k8s.io/v1", "NetworkPolicy", "ns", "web");
+    needs.peers = ["there", "gone", "hidden"].map(|name| (name.to_owned(), policy.clone())).into();
+    let mut facts = facts();
+    let hidden = Unseen { what: "get namespace hidden".to_owned(), why: "not allowed".to_owned() };
+    facts.peers = [("there", Ok(true)), ("gone", Ok(false)), ("hidden", Err(hidden))]
+        .map(|(name, seen)| (name.to_owned(), seen))
+        .into();
+    let finding = only(&needs, &facts);
+    assert_eq!(
+        (finding.id, finding.what.as_str()),
+        ("peer-namespace-missing", "it lets in the namespace gone, which is not there")
+    );
 }
 
 #[test]

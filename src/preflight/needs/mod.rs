@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::render::{Rendered, Site};
 use crate::answers::{OpenComponent, Resolved};
-use crate::model::PULL_SECRET;
 use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::{PULL_SECRET, STATE_NAMESPACE};
 
 /// All that is needed.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub struct Needs {
     pub claims: Vec<ClaimNeed>,
     /// Ingresses.
     pub ingresses: Vec<IngressNeed>,
+    /// Namespaces that NetworkPolicies let in by name, those of the releases apart, each with one that does.
+    pub peers: BTreeMap<String, ObjectRef>,
     /// Secrets that must be there.
     pub secrets: Vec<SecretNeed>,
     /// How many objects of a resource a namespace gets, such as `services`, `count/deployments.apps`.
@@ -101,6 +103,8 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
             None => needs.unknown_kinds.push(object.object.clone()),
         }
     }
+    let own = &needs.namespaces;
+    needs.peers.retain(|name, _| !own.contains_key(name) && name != STATE_NAMESPACE);
     // Made by windlass itself, in every namespace: that one need not be there.
     let made = wanted.pull_secret.as_ref().is_some_and(|from| !from.is_in_place());
     needs.secrets.retain(|secret| !(made && secret.name == PULL_SECRET));

@@ -135,6 +135,14 @@ pub(super) fn collect(object: &ManifestObject, needs: &mut Needs) {
                 secret(needs, namespace, tls["secretName"].as_str(), SecretUse::Tls);
             }
         }
+        "NetworkPolicy" => {
+            for peer in array(body, "/spec/ingress").flat_map(|rule| array(rule, "/from")) {
+                let labels = &peer["namespaceSelector"]["matchLabels"];
+                if let Some(name) = labels["kubernetes.io/metadata.name"].as_str() {
+                    needs.peers.entry(name.to_owned()).or_insert_with(|| object.object.clone());
+                }
+            }
+        }
         _ => {}
     }
 }
@@ -272,6 +280,19 @@ mod tests {
             (Some("fast"), "5Gi".to_owned())
         );
         assert_eq!((needs.secrets.len(), needs.secrets[0].name.as_str()), (1, "reg"));
+    }
+
+    #[test]
+    fn a_policy_names_whom_it_lets_in() {
+        let named = |name: &str| json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}});
+        let needs = collected(json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "p"},
+            "spec": {"ingress": [
+                {"from": [named("ingress"), {"podSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]},
+                {}, {"from": null}, {"from": [{"namespaceSelector": {}}, named("airflow"), named("ingress")]}
+            ]}
+        }));
+        assert_eq!(needs.peers.keys().collect::<Vec<_>>(), ["airflow", "ingress"]);
     }
 
     #[test]

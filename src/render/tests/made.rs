@@ -346,6 +346,7 @@ pub(in crate::render) fn report() -> StatusReport {
         release,
         state,
         verified: None,
+        open: None,
         drift: vec![],
         unread: Vec::new(),
         endpoints: vec![],
@@ -363,6 +364,7 @@ pub(in crate::render) fn report() -> StatusReport {
             },
             StatusRow {
                 verified: failed(),
+                open: None,
                 drift: vec!["StatefulSet apache-livy/livy differs: spec.replicas is 2 instead of 1".into()],
                 unread: Vec::new(),
                 endpoints: endpoints().into_iter().skip(1).take(1).collect(),

@@ -496,6 +496,7 @@ fn what_is_watched() {
         revision: Some(2),
         state,
         verified: None,
+        open: None,
         drift: Vec::new(),
         unread: Vec::new(),
         endpoints: Vec::new(),

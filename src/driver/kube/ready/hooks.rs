@@ -44,7 +44,7 @@ impl Cluster {
             return pending().await;
         }
         let stores = Stores::new(&self.client(), &expected);
-        let around = Around { classes: None, on_nodes: false, started };
+        let around = Around { classes: None, on_nodes: false, started, once: false };
         let decide = |snapshot: &Snapshot, memory: &mut Memory, now| {
             hooked(&expected, &since_then(snapshot, since), memory, policy, now)
         };

@@ -16,7 +16,7 @@ use super::stores::{Said, Stores};
 use super::{NotReady, WaitError};
 use crate::driver::kube::{ApiError, ApiErrorKind, Cluster, KubeError, pods, retry};
 use crate::model::cluster::{Finding, ManifestObject, ObjectRef, PodState, ReadyPolicy};
-use crate::model::{Progress, ProgressSink};
+use crate::model::{Progress, ProgressSink, silent};
 
 /// Changes come in bursts; they are judged together.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -59,6 +59,31 @@ impl Cluster {
         deadline: Duration,
         progress: &ProgressSink,
     ) -> Result<(), WaitError> {
+        self.ready(objects, policy, deadline, progress, false).await
+    }
+
+    /// Whether all that a release rendered is ready now: as [`Cluster::wait_ready`], but what is not ready when all has
+    /// been listed is not waited for. `deadline` is for the lists.
+    ///
+    /// # Errors
+    /// Something is not ready, with why; when the API refuses to be watched.
+    pub async fn look_ready(
+        &self,
+        objects: &[ManifestObject],
+        policy: &ReadyPolicy,
+        deadline: Duration,
+    ) -> Result<(), WaitError> {
+        self.ready(objects, policy, deadline, &silent(), true).await
+    }
+
+    async fn ready(
+        &self,
+        objects: &[ManifestObject],
+        policy: &ReadyPolicy,
+        deadline: Duration,
+        progress: &ProgressSink,
+        once: bool,
+    ) -> Result<(), WaitError> {
         let expected = expected(objects);
         if expected.is_empty() {
             return Ok(());
@@ -67,7 +92,7 @@ impl Cluster {
         let (classes, started) = tokio::join!(self.delayed_classes(), self.api_time());
         let decide = |snapshot: &Snapshot, memory: &mut Memory, now| judge(&expected, snapshot, memory, policy, now);
         let on_nodes = expected.iter().any(|it| it.object.kind == "DaemonSet");
-        let around = Around { classes, on_nodes, started };
+        let around = Around { classes, on_nodes, started, once };
         self.wait(stores, around, policy, deadline, progress, decide).await.map(drop)
     }
 
@@ -88,7 +113,7 @@ impl Cluster {
         let (classes, started) = tokio::join!(self.delayed_classes(), self.api_time());
         let decide =
             |snapshot: &Snapshot, memory: &mut Memory, now| ended(namespace, selector, snapshot, memory, policy, now);
-        let around = Around { classes, on_nodes: false, started };
+        let around = Around { classes, on_nodes: false, started, once: false };
         let last = self.wait(stores, around, policy, deadline, progress, decide).await?;
         Ok(last.pods.iter().map(|pod| pods::pod_state(pod)).collect())
     }
@@ -152,6 +177,7 @@ impl Cluster {
                         true
                     }
                 };
+                let timed_out = timed_out || around.once;
                 if failed || timed_out {
                     self.add_logs(&snapshot, &mut findings, policy).await;
                     let (waited, timed_out) = (start.elapsed(), !failed);
@@ -211,6 +237,8 @@ pub(super) struct Around {
     pub(super) on_nodes: bool,
     /// When it began, by the API server's clock.
     pub(super) started: Timestamp,
+    /// Whether the first whole picture decides.
+    pub(super) once: bool,
 }
 
 /// The nodes that are down, looked at now and then while something is not ready.
