@@ -304,6 +304,46 @@ async fn a_namespace_that_somebody_else_makes_meanwhile_is_theirs() {
     assert_eq!(found.labels["of"], "others");
 }
 
+/// Secrets are filled by name. One that is there and that windlass did not make is somebody else's: it is refused by its
+/// name, before anything changes. One of ours is ours, also with a key in it that is no text.
+#[tokio::test]
+async fn a_secret_of_somebody_else_is_refused_by_its_name() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use windlass::model::observed::Comparison;
+    const SECRET: &str = "/api/v1/namespaces/sample/secrets/my-sample-db-password";
+    let catalog = windlass::catalog::load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
+    let chosen = ["hdfs".to_owned(), "sample".to_owned()];
+    let answers = windlass::answers::Answers::new(&catalog, &[], Some(&chosen)).unwrap();
+    let wanted = windlass::answers::resolve(&catalog, &answers).unwrap();
+    let sample = wanted.components.iter().find(|component| component.id == "sample").unwrap();
+    let key = sample.secrets[0].key.clone();
+    let found = async |labels: Value| {
+        let data = json!({key.as_str(): STANDARD.encode("pw"), "store.jks": STANDARD.encode([0xfe, 0xed, 0xff])});
+        let metadata = json!({"name": "my-sample-db-password", "namespace": "sample", "labels": labels});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data});
+        let absent = || vec![Answer::Status(404, "NotFound", 0)];
+        let (server, _) = serve([
+            (SECRET, vec![Answer::Json(secret)]),
+            ("/api/v1/namespaces/windlass-system/secrets/windlass-state", absent()),
+            ("/api/v1/namespaces/sample", absent()),
+            ("/api/v1/namespaces/apache-hdfs", absent()),
+        ])
+        .await;
+        windlass::observe::observe(&wanted, &connect(&server).await.unwrap(), None).await
+    };
+    for labels in [json!({}), json!({"app.kubernetes.io/managed-by": "Helm"}), Value::Null] {
+        let error = found(labels).await.unwrap_err().to_string();
+        assert!(
+            error.starts_with("Secret sample/my-sample-db-password is there and windlass did not make it"),
+            "{error}"
+        );
+    }
+    let ours = found(json!({"app.kubernetes.io/managed-by": "windlass"})).await.unwrap();
+    let place = ("sample".to_owned(), "my-sample-db-password".to_owned());
+    assert_eq!(ours.secrets[&place], Comparison::Same);
+}
+
 #[tokio::test]
 async fn a_list_whose_token_expired_begins_anew() {
     let pod = |name: &str| {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret as KubeSecret};
-use kube::api::{Api, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams, Preconditions,
+};
 use kube::core::{ObjectMeta, TypeMeta};
 use kube::discovery::{ApiCapabilities, ApiResource, Scope};
 use serde_json::Value;
@@ -212,11 +214,29 @@ impl Cluster {
     pub async fn is_foreign_secret(&self, namespace: &str, name: &str) -> Result<bool, KubeError> {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let found = retry::call("get", &format!("Secret {namespace}/{name}"), || api.get_opt(name)).await?;
-        let labels = found.map(|found| found.metadata.labels.unwrap_or_default());
-        let made = |labels: BTreeMap<String, String>| {
-            labels.get("app.kubernetes.io/managed-by").is_some_and(|by| by == "windlass")
-        };
-        Ok(labels.is_some_and(|labels| !made(labels)))
+        Ok(found.is_some_and(|found| !is_ours(&found.metadata)))
+    }
+
+    /// Deletes a Secret that windlass made. `false` if another of that name is there, which stays.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn delete_own_secret(&self, namespace: &str, name: &str) -> Result<bool, KubeError> {
+        let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
+        let what = format!("Secret {namespace}/{name}");
+        let Some(found) = retry::call("get", &what, || api.get_opt(name)).await? else { return Ok(true) };
+        if !is_ours(&found.metadata) {
+            return Ok(false);
+        }
+        let only = Preconditions { uid: found.metadata.uid, resource_version: None };
+        let params = DeleteParams::background().preconditions(only);
+        match retry::call("delete", &what, || api.delete(name, &params)).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ApiErrorKind::NotFound => Ok(true),
+            // Somebody made another one meanwhile.
+            Err(error) if error.kind() == ApiErrorKind::Conflict => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The PersistentVolumeClaims with these labels.
@@ -308,6 +328,12 @@ impl Cluster {
         let first = FIRST_GROUPS.iter().filter_map(|group| discovery.get(group));
         Ok(first.chain(discovery.groups_alphabetical()).find_map(|group| group.recommended_kind(kind)))
     }
+}
+
+/// Whether an object bears our mark.
+fn is_ours(metadata: &ObjectMeta) -> bool {
+    let by = metadata.labels.as_ref().and_then(|labels| labels.get("app.kubernetes.io/managed-by"));
+    by.is_some_and(|by| by == "windlass")
 }
 
 async fn delete_one(api: &Api<DynamicObject>, object: &ObjectRef) -> Result<bool, KubeError> {

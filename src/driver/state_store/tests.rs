@@ -29,10 +29,10 @@ pub(crate) struct Api {
     pub(crate) namespaces: BTreeMap<String, Value>,
     /// The metadata of the pods of all namespaces.
     pub(crate) pods: Vec<Value>,
-    /// What somebody makes of a namespace right before it is deleted.
+    /// What somebody makes of a namespace or Secret right before it is deleted.
     pub(crate) remade: Option<Value>,
     /// Name to Secret.
-    secrets: BTreeMap<String, Value>,
+    pub(crate) secrets: BTreeMap<String, Value>,
     version: u64,
     /// What somebody else does right before the next write of the state.
     meanwhile: Vec<Other>,
@@ -131,6 +131,13 @@ async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes
     let there = api.secrets.get(&name);
     match method {
         Method::DELETE => {
+            if let Some(remade) = api.remade.take() {
+                api.secrets.insert(name.clone(), remade);
+            }
+            let only = &sent["preconditions"]["uid"];
+            if !only.is_null() && api.secrets.get(&name).is_some_and(|there| there["metadata"]["uid"] != *only) {
+                return refused(409, "Conflict");
+            }
             let gone = api.secrets.remove(&name);
             return gone.map_or_else(|| refused(404, "NotFound"), |gone| axum::Json(gone).into_response());
         }

@@ -36,12 +36,10 @@ impl World {
 
     pub(super) async fn remove_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
         // Another of that name may have taken its place: what is not ours is not ours to remove.
-        if self.cluster.is_foreign_secret(namespace, name).await.map_err(failed)? {
-            return Ok(Done { summary: Some("left: windlass did not make it".to_owned()), ..Done::default() });
+        match self.cluster.delete_own_secret(namespace, name).await.map_err(failed)? {
+            true => Ok(Done::default()),
+            false => Ok(summary("left: windlass did not make it")),
         }
-        let object = ObjectRef::namespaced("v1", "Secret", namespace, name);
-        self.cluster.delete(&object).await.map_err(failed)?;
-        Ok(Done::default())
     }
 
     pub(super) async fn purge_claim(&self, namespace: &str, name: &str) -> Result<Done, Failure> {

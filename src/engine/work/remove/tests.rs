@@ -97,3 +97,29 @@ async fn what_was_put_there_since_it_was_agreed_to_keeps_it() {
     remove(&world, &["Pod ours/theirs"]).await.unwrap();
     assert!(api.lock().unwrap().namespaces.is_empty() && !is_known(&world).await);
 }
+
+fn secret(uid: &str, by: &str) -> Value {
+    let labels = json!({"app.kubernetes.io/managed-by": by});
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pw", "uid": uid, "labels": labels}})
+}
+
+#[tokio::test]
+async fn a_secret_of_somebody_else_stays() {
+    const OURS: &str = "windlass";
+    for (there, remade, stays) in [
+        (Some(secret("1", OURS)), None, None),
+        (None, None, None),
+        (Some(secret("1", "Helm")), None, Some(secret("1", "Helm"))),
+        // Somebody puts another in its place between the look and the order.
+        (Some(secret("1", OURS)), Some(secret("2", "Helm")), Some(secret("2", "Helm"))),
+    ] {
+        let (world, api) = begin("1", "1").await;
+        if let Some(there) = there {
+            api.lock().unwrap().secrets.insert("pw".to_owned(), there);
+        }
+        api.lock().unwrap().remade = remade;
+        let done = world.remove_secret("windlass-system", "pw").await.unwrap();
+        assert_eq!(done.summary.is_some(), stays.is_some());
+        assert_eq!(api.lock().unwrap().secrets.get("pw"), stays.as_ref());
+    }
+}
