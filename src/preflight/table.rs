@@ -127,7 +127,7 @@ checks! {
         "An Ingress, a route or a Service of type NodePort or LoadBalancer leads to a component that asks for no login, and asks for none itself."
         "Answer `platform.ingress_auth_secret` (nginx) or `platform.ingress_middleware` (Traefik), give it annotations of its own in a `values_file`, or answer `platform.ingress_enabled=false`.";
     PEER_MISSING "peer-namespace-missing" Warning true
-        "A NetworkPolicy lets in a namespace that is not there: whoever was meant is shut out. Not told where the namespace may not be looked at."
+        "A NetworkPolicy lets in all of a namespace that is not there: whoever was meant is shut out. Not told where the namespace may not be looked at."
         "`kubectl get namespaces` lists those that are; answer `platform.ingress_namespace` or `platform.allow_from` with the one that was meant.";
     NO_INGRESS_CLASS "no-ingress-class" Error true
         "An Ingress names no class, and the cluster has no default one: no controller would serve it."

@@ -154,7 +154,7 @@ impl Judge<'_> {
     pub(super) fn peers(&mut self) {
         for (name, policy) in &self.needs.peers {
             if let Some(Ok(false)) = self.facts.peers.get(name) {
-                let what = format!("it lets in the namespace {name}, which is not there");
+                let what = format!("it lets in all of namespace {name}, which is not there");
                 let mend = "--set platform.ingress_namespace=NAME, or platform.allow_from, with one of `kubectl get namespaces`";
                 self.found.push(PEER_MISSING.found(policy.to_string(), what, mend));
             }

@@ -281,7 +281,7 @@ fn who_is_let_in_and_is_not_there_is_told() {
     let finding = only(&needs, &facts);
     assert_eq!(
         (finding.id, finding.what.as_str()),
-        ("peer-namespace-missing", "it lets in the namespace gone, which is not there")
+        ("peer-namespace-missing", "it lets in all of namespace gone, which is not there")
     );
 }
 

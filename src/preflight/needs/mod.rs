@@ -37,7 +37,7 @@ pub struct Needs {
     pub claims: Vec<ClaimNeed>,
     /// Ingresses.
     pub ingresses: Vec<IngressNeed>,
-    /// Namespaces that NetworkPolicies let in by name, those of the releases apart, each with one that does.
+    /// Namespaces that NetworkPolicies let in as a whole, those of the releases apart, each with one that does.
     pub peers: BTreeMap<String, ObjectRef>,
     /// Secrets that must be there.
     pub secrets: Vec<SecretNeed>,

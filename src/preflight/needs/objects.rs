@@ -137,7 +137,11 @@ pub(super) fn collect(object: &ManifestObject, needs: &mut Needs) {
         }
         "NetworkPolicy" => {
             for peer in array(body, "/spec/ingress").flat_map(|rule| array(rule, "/from")) {
+                // Some pods of a namespace are a component's that may come later; a whole one is what somebody answered.
                 let labels = &peer["namespaceSelector"]["matchLabels"];
+                if !peer["podSelector"].is_null() {
+                    continue;
+                }
                 if let Some(name) = labels["kubernetes.io/metadata.name"].as_str() {
                     needs.peers.entry(name.to_owned()).or_insert_with(|| object.object.clone());
                 }
@@ -285,11 +289,13 @@ mod tests {
     #[test]
     fn a_policy_names_whom_it_lets_in() {
         let named = |name: &str| json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}});
+        let mut of_pods = named("later");
+        of_pods["podSelector"] = json!({"matchLabels": {"app": "later"}});
         let needs = collected(json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "p"},
             "spec": {"ingress": [
                 {"from": [named("ingress"), {"podSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]},
-                {}, {"from": null}, {"from": [{"namespaceSelector": {}}, named("airflow"), named("ingress")]}
+                {}, {"from": null}, {"from": [{"namespaceSelector": {}}, named("airflow"), named("ingress"), of_pods]}
             ]}
         }));
         assert_eq!(needs.peers.keys().collect::<Vec<_>>(), ["airflow", "ingress"]);

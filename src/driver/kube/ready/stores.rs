@@ -9,12 +9,12 @@ use futures::stream::{BoxStream, SelectAll};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Container, Event, PersistentVolumeClaim, Pod, PodSpec, Probe};
 use kube::api::Api;
 use kube::runtime::reflector::{self, Store, reflector};
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Client, Resource, ResourceExt as _};
+use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
 use super::snapshot::{Expected, Snapshot, selector};
@@ -163,14 +163,7 @@ impl Adding<'_> {
             Some(selector) => config.labels(selector),
             None => config,
         };
-        self.watch_with(true, config, |pod: &mut Pod| {
-            let Some(spec) = &mut pod.spec else { return };
-            for it in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers) {
-                (it.env, it.env_from, it.args, it.command, it.volume_mounts) = Default::default();
-                (it.resources, it.lifecycle, it.security_context, it.liveness_probe) = Default::default();
-            }
-            (spec.tolerations, spec.security_context) = Default::default();
-        })
+        self.watch_with(true, config, slim)
     }
 
     /// Events, without those of what goes well, which are most.
@@ -187,7 +180,7 @@ impl Adding<'_> {
         let (store, writer) = reflector::store();
         let watch = self.watches.len();
         let slim = move |object: &mut K| {
-            object.managed_fields_mut().clear();
+            object.meta_mut().managed_fields = None;
             slim(object);
         };
         let config = config.timeout(WATCH_SECONDS).page_size(PAGE);
@@ -204,6 +197,41 @@ impl Adding<'_> {
         let what = format!("{} in {}", K::plural(&()), self.namespace);
         self.watches.push(Watch { what, essential, complete: false });
         store
+    }
+}
+
+/// Leaves of a pod what decides and explains: a thousand of them are kept, and a volume alone takes kilobytes.
+fn slim(pod: &mut Pod) {
+    pod.metadata.annotations = None;
+    if let Some(spec) = &mut pod.spec {
+        for it in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers) {
+            *it = Container {
+                name: std::mem::take(&mut it.name),
+                image: it.image.take(),
+                readiness_probe: it.readiness_probe.take().map(|_| Probe::default()),
+                ..Container::default()
+            };
+        }
+        let mut volumes = spec.volumes.take().unwrap_or_default();
+        volumes.retain(|volume| volume.persistent_volume_claim.is_some());
+        volumes.shrink_to_fit();
+        *spec = PodSpec {
+            node_name: spec.node_name.take(),
+            affinity: spec.affinity.take(),
+            init_containers: spec.init_containers.take(),
+            containers: std::mem::take(&mut spec.containers),
+            volumes: Some(volumes),
+            ..PodSpec::default()
+        };
+        if spec.node_name.is_some() {
+            spec.affinity = None;
+        }
+    }
+    if let Some(status) = &mut pod.status {
+        for it in status.init_container_statuses.iter_mut().chain(&mut status.container_statuses).flatten() {
+            (it.resources, it.allocated_resources, it.allocated_resources_status) = Default::default();
+            (it.volume_mounts, it.user) = Default::default();
+        }
     }
 }
 
