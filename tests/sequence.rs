@@ -216,6 +216,35 @@ async fn a_lost_lock_ends_the_run_at_once_with_a_code_of_its_own() {
     assert!(api.objects().remembered()["components"]["gate"]["verified"].is_null(), "nothing is written without it");
 }
 
+/// Whoever may write the Lease can put anything into it: the question shows it and does not obey it. `script` gives the
+/// command a terminal, and what it writes there as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lock_says_of_itself_is_shown_and_not_obeyed() {
+    const EVIL: &str = "ann\u{1b}]52;c;QUFB\u{7}\u{1b}]0;title\u{9c}\u{9b}2J\r\u{202e}@far";
+    let api = Api::serve(|_, _, _| ()).await;
+    let annotations = json!({"windlass.dev/command": EVIL, "windlass.dev/run": EVIL});
+    let spec = json!({"holderIdentity": EVIL, "leaseDurationSeconds": 30});
+    let metadata = json!({"name": "windlass", "namespace": "windlass-system", "annotations": annotations});
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec});
+    api.objects().put(LEASE, lease);
+    let place = Place::new(&api, IS_THERE);
+    let unlock = place.windlass(&["unlock"]);
+    let words = std::iter::once(unlock.get_program()).chain(unlock.get_args());
+    let line = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect::<Vec<_>>().join(" ");
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).env("XDG_STATE_HOME", place.path()).env_remove("KUBECONFIG");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"n\n").unwrap();
+    let output = ended(child).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("is locked by ann") && text.contains("unlock it?"), "{text:?}");
+    assert!(!text.contains("]52;c;QUFB\u{7}") && !text.contains(['\u{9b}', '\u{9c}', '\u{202e}']), "{text:?}");
+    assert!(!text.contains("\u{1b}]"), "{text:?}");
+    assert!(text.contains("nothing was changed"), "{text:?}");
+    assert!(api.objects().leases.is_empty(), "the lock is as it was");
+}
+
 /// The kernel's limit on the size of a file is a disk that is full, and needs no disk.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_an_error_of_this_machine() {

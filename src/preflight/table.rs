@@ -123,6 +123,9 @@ checks! {
     STORAGE_EXPANSION "storage-expansion" Warning true
         "Volumes of the StorageClass cannot grow later."
         "Choose sizes that last, or a class with `allowVolumeExpansion: true`.";
+    HELM_DELETES "helm-deletes-data" Hint true
+        "`helm uninstall` of the release would delete an object that holds more than itself: a claim or volume with its data, a kind or namespace with all that others made of or in it, or a StatefulSet that takes its claims along. `windlass uninstall` names it and keeps it."
+        "Give it the annotation `helm.sh/resource-policy: keep` in the chart (a StatefulSet: `persistentVolumeClaimRetentionPolicy.whenDeleted: Retain`), or leave uninstalling to windlass.";
     OPEN_DOOR "ingress-without-login" Error true
         "An Ingress, a route or a Service of type NodePort or LoadBalancer leads to a component that asks for no login, and asks for none itself."
         "Answer `platform.ingress_auth_secret` (nginx) or `platform.ingress_middleware` (Traefik), give it annotations of its own in a `values_file`, or answer `platform.ingress_enabled=false`.";

@@ -27,6 +27,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.limit_ranges();
     judge.storage();
     judge.doors();
+    judge.taken_along();
     judge.peers();
     judge.ingresses();
     judge.room();

@@ -6,7 +6,7 @@ use crate::model::observed::{ObservedHdfs, ObservedRelease};
 use crate::model::preflight::Severity;
 use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
 use crate::preflight::table::{
-    CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, IMAGE_DIGEST, IMAGE_REFERENCE, IMAGE_TAG,
+    CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, HELM_DELETES, IMAGE_DIGEST, IMAGE_REFERENCE, IMAGE_TAG,
     INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS,
     NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK,
     STORAGE_BINDING, STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING,
@@ -148,6 +148,14 @@ impl Judge<'_> {
                 format!("it asks for no login, and neither does {said}"),
                 mend,
             ));
+        }
+    }
+
+    pub(super) fn taken_along(&mut self) {
+        for (release, object) in &self.needs.taken_along {
+            let what = format!("`helm uninstall` of {release} would delete it with all that it holds");
+            let mend = "windlass uninstall (keeps it); in the chart: helm.sh/resource-policy: keep";
+            self.found.push(HELM_DELETES.found(object.to_string(), what, mend));
         }
     }
 

@@ -269,6 +269,16 @@ fn what_a_storage_class_can_do() {
 }
 
 #[test]
+fn what_helm_would_delete_is_a_hint() {
+    let mut needs = needs();
+    let claim = ObjectRef::namespaced("v1", "PersistentVolumeClaim", "ns", "data");
+    needs.taken_along = vec![("ns/db".to_owned(), claim)];
+    let finding = only(&needs, &facts());
+    assert_eq!((finding.id, finding.severity), ("helm-deletes-data", Severity::Hint));
+    assert_eq!(finding.what, "`helm uninstall` of ns/db would delete it with all that it holds");
+}
+
+#[test]
 fn who_is_let_in_and_is_not_there_is_told() {
     let mut needs = needs();
     let policy = ObjectRef::namespaced("networking.k8s.io/v1", "NetworkPolicy", "ns", "web");

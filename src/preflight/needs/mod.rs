@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::render::{Rendered, Site};
 use crate::answers::{OpenComponent, Resolved};
 use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::data::taken_along;
 use crate::model::{PULL_SECRET, STATE_NAMESPACE};
 
 /// All that is needed.
@@ -29,6 +30,8 @@ pub struct Needs {
     pub unread: Vec<(String, String)>,
     /// Ways in from outside to what asks for no login, and what whoever comes that way can do.
     pub doors: Vec<(ObjectRef, String)>,
+    /// What `helm uninstall` of a release would delete although it holds more than itself.
+    pub taken_along: Vec<(String, ObjectRef)>,
     /// Objects of kinds that the cluster does not serve.
     pub unknown_kinds: Vec<ObjectRef>,
     /// Pods.
@@ -82,6 +85,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
                 let doors = found.iter().filter(|object| objects::is_open_door(object));
                 let said = |open: &OpenComponent| format!("{}: {}", open.title.en(), open.said.en());
                 needs.doors.extend(doors.filter_map(|object| Some((object.object.clone(), said(open?)))));
+                needs.taken_along.extend(taken_along(found).into_iter().map(|object| (name.clone(), object)));
                 objects.extend(found);
             }
             Err(why) => needs.broken.push((name, why.clone())),
