@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use crate::answers::{
-    Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, Resolved, from_environment, from_flags, parse_file,
-    resolve,
+    Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, Resolved, from_environment, from_flags,
+    parse_file, resolve,
 };
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, Kind};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
@@ -16,7 +16,7 @@ use crate::driver::reach;
 use crate::driver::webhdfs::Hdfs;
 use crate::model::state::InstallState;
 use crate::model::yaml::Pos;
-use crate::model::{HdfsAccess, bounded, remember};
+use crate::model::{HdfsAccess, SecretRef, bounded, remember};
 
 /// Where `sandbox/up` leaves its files.
 const SANDBOX: &str = "/var/lib/windlass/sandbox";
@@ -181,9 +181,37 @@ fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value 
     answers
 }
 
+/// Answers whose paths on this machine do not depend on the folder that a command is given in: they are remembered, and
+/// the next command may be given in another.
+pub(super) fn anchored(catalog: &Catalog, answers: &Answers) -> Result<Answers, Failed> {
+    let here = std::env::current_dir().or_exit(Exit::Unexpected)?;
+    Ok(anchored_at(catalog, answers, &here))
+}
+
+fn anchored_at(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
+    // Without `.` in it.
+    let whole = |path: &Path| here.join(path).components().collect::<PathBuf>();
+    let mut answers = answers.clone();
+    for (id, (answer, _)) in &mut answers.values {
+        match answer {
+            Answer::Secret(SecretRef::File(path)) if path.is_relative() => *path = whole(path),
+            // What is a path elsewhere, in HDFS or on nodes, has to be whole anyway.
+            Answer::Text(text)
+                if !text.is_empty()
+                    && Path::new(&*text).is_relative()
+                    && catalog.question(id).is_some_and(|question| question.kind == Kind::Path) =>
+            {
+                *text = whole(Path::new(&*text)).display().to_string();
+            }
+            _ => {}
+        }
+    }
+    answers
+}
+
 /// Fills the answers in.
 pub(super) fn resolved(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Failed> {
-    let resolved = resolve(catalog, answers).or_exit(Exit::BadInput)?;
+    let resolved = resolve(catalog, &anchored(catalog, answers)?).or_exit(Exit::BadInput)?;
     // Whatever others say of these later goes without them.
     let releases = resolved.components.iter().filter_map(|component| component.release.as_ref());
     releases.flat_map(|release| release.values.secrets()).for_each(|secret| remember(&secret));
@@ -236,6 +264,7 @@ pub(super) fn reach(cluster: &Cluster, access: Option<&HdfsAccess>) -> Result<(T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answers::recorded;
 
     #[test]
     fn what_was_emptied_is_remembered_as_empty() {
@@ -251,5 +280,38 @@ mod tests {
         let layers = vec![Layer { kind: LayerKind::Sandbox, ..sandbox }, layer];
         let draft = Given { layers, ..Given::default() }.draft(&catalog).unwrap();
         assert_eq!(draft.answers.get("platform", "registry").text(), None);
+    }
+
+    #[test]
+    fn recorded_answers_mean_the_same_from_any_folder() {
+        let catalog = catalog::load(&[]).unwrap();
+        let mut text = "platform:\n  registry: r.site\n  pull_secret: {file: ./registry.json}\n".to_owned();
+        let all = catalog.components.keys().filter(|id| {
+            catalog.questions(id).iter().any(|question| question.id == "values_file" && question.kind == Kind::Path)
+        });
+        let mut files = 0;
+        for id in all {
+            text += &format!("{id}:\n  values_file: ./some/{id}.yaml\n");
+            files += 1;
+        }
+        let mut given = Given::default();
+        given.take(parse_file("site.yaml", &text, LayerKind::File).unwrap());
+        let answers = given.draft(&catalog).unwrap().answers;
+        let text = recorded(&catalog, &anchored_at(&catalog, &answers, Path::new("/site/a"))).unwrap();
+        assert!(text.contains("/site/a/registry.json") && !text.contains("./"), "{text}");
+        assert_eq!((text.matches("/site/a/some/").count(), files > 1), (files, true), "{text}");
+    }
+
+    #[test]
+    fn what_is_remembered_means_the_same_from_any_folder() {
+        let catalog = catalog::load(&[]).unwrap();
+        let mut given = Given::default();
+        // A file that every folder of this test's has.
+        given.take(parse_file("site.yaml", "platform:\n  registry: r.site\nlivy:\n  image: r.site/livy\n  image_tag: x\nhdfs:\n  values_file: Cargo.toml\n", LayerKind::File).unwrap());
+        let answers = given.draft(&catalog).unwrap().answers;
+        let whole = anchored(&catalog, &answers).unwrap();
+        let here = std::env::current_dir().unwrap().join("Cargo.toml");
+        assert_eq!(whole.remembered()["hdfs"]["values_file"], here.display().to_string());
+        assert_eq!(anchored_at(&catalog, &whole, Path::new("/elsewhere")).remembered(), whole.remembered());
     }
 }
