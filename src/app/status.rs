@@ -51,10 +51,10 @@ pub(super) async fn report(
     let keys = keys(&state);
     let shown: Vec<_> = state.components.iter().filter(|(id, _)| wanted(id)).collect();
     let (found, endpoints) = tokio::join!(
-        observe::releases(cluster, &keys),
+        observe::readable_releases(cluster, &keys),
         join_all(shown.iter().map(|(_, component)| component_endpoints(cluster, component)))
     );
-    let found = found.or_exit(Exit::Unusable)?;
+    let (found, unreadable) = found.or_exit(Exit::Unusable)?;
     let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
     let open = |id: &String| Some(catalog.components.get(id)?.open.as_ref()?.of(lang).to_owned());
     let mut rows = Vec::new();
@@ -68,9 +68,13 @@ pub(super) async fn report(
             runs: observed.and_then(|observed| runs(&component.record.version, &observed.state.manifest)),
             release: release.cloned(),
             revision: observed.map(|observed| observed.state.revision),
-            state: match state.begun.contains_key(id) {
-                true => ComponentStatus::NotReady(vec![UNFINISHED.to_owned()]),
-                false => how(component, observed),
+            state: match release.and_then(|key| Some((key, unreadable.get(key)?))) {
+                _ if state.begun.contains_key(id) => ComponentStatus::NotReady(vec![UNFINISHED.to_owned()]),
+                Some((key, why)) => ComponentStatus::NotReady(vec![format!(
+                    "{why}; `helm history {} -n {}` shows the revisions that are left, and deleting the Secret has Helm go on from them",
+                    key.name, key.namespace
+                )]),
+                None => how(component, observed),
             },
             verified: component.verified.clone(),
             open: open(id),
@@ -165,7 +169,7 @@ fn is_gone(drift: &crate::model::cluster::Drift) -> bool {
 /// The releases that are installed, and whether they are ready.
 pub(super) async fn release_rows(cluster: &Cluster, state: &InstallState) -> Vec<ReleaseRow> {
     // The run has ended; what cannot be asked now is left out of its summary.
-    let found = observe::releases(cluster, &keys(state)).await.unwrap_or_default();
+    let (found, _) = observe::readable_releases(cluster, &keys(state)).await.unwrap_or_default();
     let rows = state.components.values().filter_map(|component| {
         let key = component.record.release.as_ref()?;
         let observed = found.get(key)?;

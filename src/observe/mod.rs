@@ -72,6 +72,11 @@ pub enum ObserveError {
 }
 
 impl ObserveError {
+    /// Whether it is something in the cluster that is not what it should be.
+    fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if source.kind() == ApiErrorKind::Protocol)
+    }
+
     /// Whether it is a right that is missing.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
@@ -208,10 +213,35 @@ async fn secrets(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<(Strin
     Ok(compared.await?.into_iter().collect())
 }
 
-/// Releases with the state of their objects.
+/// Releases with the state of their objects, as far as their records can be read; of the others, why not.
 ///
 /// # Errors
 /// The API fails.
+pub async fn readable_releases(
+    cluster: &Cluster,
+    keys: &[ReleaseKey],
+) -> Result<(BTreeMap<ReleaseKey, ObservedRelease>, BTreeMap<ReleaseKey, String>), ObserveError> {
+    match releases(cluster, keys).await {
+        Err(error) if error.is_unreadable() => {}
+        found => return Ok((found?, BTreeMap::new())),
+    }
+    let (mut found, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+    for key in keys {
+        match releases(cluster, std::slice::from_ref(key)).await {
+            Ok(one) => found.extend(one),
+            Err(ObserveError::Api { source, .. }) if source.kind() == ApiErrorKind::Protocol => {
+                unreadable.insert(key.clone(), format!("{source}: {}", source.source));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((found, unreadable))
+}
+
+/// Releases with the state of their objects.
+///
+/// # Errors
+/// The API fails, or a record cannot be read.
 pub async fn releases(
     cluster: &Cluster,
     keys: &[ReleaseKey],
