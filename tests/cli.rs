@@ -172,3 +172,16 @@ fn nothing_from_a_catalog_drives_the_terminal() {
     let (code, _, err) = windlass(&["plan", "\u{1b}]0;evil\u{7}"]);
     assert!(code != 0 && !err.contains('\u{1b}') && !err.contains('\u{7}'), "{err:?}");
 }
+
+#[test]
+fn a_folder_of_runs_that_cannot_be_read_is_named() {
+    for args in [&["runs"][..], &["runs", "last"], &["replay", "last"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        let output = command.args(args).env("XDG_STATE_HOME", "/dev/null").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && said.contains("failed to read /dev/null/windlass/runs"),
+            "{args:?}: {said}"
+        );
+    }
+}

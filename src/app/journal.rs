@@ -46,7 +46,8 @@ impl Journal {
     pub(super) fn new(id: &str, plan: &str, answers: Option<&str>) -> io::Result<Self> {
         let root = root()?;
         let folder = root.join(id);
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|error| io::Error::new(error.kind(), format!("failed to make {}: {error}", folder.display())))?;
         write(&folder.join("plan.json"), plan)?;
         if let Some(answers) = answers {
             write(&folder.join("answers.yaml"), answers)?;
@@ -77,13 +78,14 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// The folder cannot be read; that it is not there is no error.
 pub(super) fn list() -> io::Result<Vec<String>> {
-    let entries = match std::fs::read_dir(root()?) {
+    let root = root()?;
+    let entries = match std::fs::read_dir(&root) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
+        other => other.map_err(|error| named(&root, error))?,
     };
     let mut ids = Vec::new();
     for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+        let name = entry.map_err(|error| named(&root, error))?.file_name().to_string_lossy().into_owned();
         if is_id(&name) {
             ids.push(name);
         }
@@ -121,7 +123,11 @@ pub(super) fn read(id: &str) -> io::Result<Vec<Envelope>> {
 /// # Errors
 /// The journal cannot be read.
 pub(super) fn read_file(path: &Path) -> io::Result<Vec<Envelope>> {
-    Ok(events(&bounded::bytes(path, bounded::JOURNAL)?))
+    Ok(events(&bounded::bytes(path, bounded::JOURNAL).map_err(|error| named(path, error))?))
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("failed to read {}: {error}", path.display()))
 }
 
 fn events(bytes: &[u8]) -> Vec<Envelope> {
