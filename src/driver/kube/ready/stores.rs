@@ -24,7 +24,7 @@ use crate::driver::kube::ApiError;
 const WATCH_SECONDS: u32 = 25;
 
 /// How many objects one answer holds when a watch begins.
-const PAGE: u32 = 200;
+const PAGE: u32 = 100;
 
 /// Selects the events that can explain something.
 const NOT_ROUTINE: &str = "reason!=Scheduled,reason!=Created,reason!=Started,reason!=Killing,reason!=SuccessfulCreate,\
