@@ -18,11 +18,11 @@ impl Cluster {
     /// # Errors
     /// When the API cannot be asked.
     pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> {
-        let api: Api<Pod> = Api::namespaced(self.client(), namespace);
         let params = ListParams::default().labels(selector);
-        let what = format!("pods with {selector} in {namespace}");
-        let list = retry::call("list", &what, || api.list(&params)).await?;
-        let mut pods: Vec<PodState> = list.items.iter().map(pod_state).collect();
+        let (path, what) =
+            (format!("/api/v1/namespaces/{namespace}/pods"), format!("pods with {selector} in {namespace}"));
+        let take = |found: &mut Vec<PodState>, pod: Pod| found.push(pod_state(&pod));
+        let mut pods = self.collect(&path, &what, &params, take).await?;
         pods.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(pods)
     }

@@ -48,6 +48,9 @@ pub(super) fn internal(text: &str) -> Failure {
     Failure { errors: vec![text.to_owned()], ..Failure::default() }
 }
 
+/// How many of many pods are named.
+const NAMED: usize = 4;
+
 impl World {
     pub(super) async fn namespace(&self, name: &str, pod_security: &str) -> Result<Done, Failure> {
         let mut labels = managed();
@@ -267,10 +270,17 @@ impl World {
             if names.is_empty() {
                 return;
             }
-            (context.progress)(Progress::Waiting(format!("pods that end: {}", names.join(", "))));
+            (context.progress)(Progress::Waiting(format!("pods that end: {}", few(&names))));
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
+}
+
+/// The first of many names, and how many more there are.
+fn few(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 /// Chart.yaml with the chart's digest among its annotations.
@@ -296,6 +306,13 @@ fn selector(object: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_thousand_pods_a_few_are_named() {
+        let names: Vec<String> = (0..1000).map(|at| format!("p{at}")).collect();
+        assert_eq!(few(&names[..4]), "p0, p1, p2, p3");
+        assert_eq!(few(&names), "p0, p1, p2, p3 and 996 more");
+    }
 
     #[test]
     fn the_digest_joins_other_annotations() {
