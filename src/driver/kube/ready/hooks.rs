@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::judge::{Judge, Verdict};
 use super::memory::Memory;
-use super::snapshot::{Expected, Snapshot, View, expected, find};
+use super::snapshot::{Expected, Snapshot, expected, find};
 use super::stores::Stores;
 use super::watch::Around;
 use super::{NotReady, WaitError};
@@ -74,8 +74,7 @@ pub(super) fn hooked(
     policy: &ReadyPolicy,
     now: Duration,
 ) -> Verdict {
-    memory.begin_round();
-    let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
+    let mut judge = Judge::begin(snapshot, memory, policy, now);
     let mut findings = Vec::new();
     for it in expected {
         let (namespace, name) = (it.object.namespace.as_deref().unwrap_or_default(), it.object.name.as_str());
@@ -87,9 +86,9 @@ pub(super) fn hooked(
             findings.extend(judge.workload(it));
         }
     }
-    findings.sort_by_key(|finding| !finding.fatal);
-    match findings.first() {
-        Some(first) if first.fatal => Verdict::Failed(findings),
-        _ => Verdict::Waiting(findings),
+    match Verdict::of(findings) {
+        // The next hook may not be there yet.
+        Verdict::Ready => Verdict::Waiting(Vec::new()),
+        verdict => verdict,
     }
 }

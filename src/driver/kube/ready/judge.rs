@@ -23,6 +23,18 @@ pub(super) enum Verdict {
     Failed(Vec<Finding>),
 }
 
+impl Verdict {
+    /// What these findings come to, the fatal ones first.
+    pub(super) fn of(mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|finding| !finding.fatal);
+        match findings.first() {
+            None => Self::Ready,
+            Some(first) if first.fatal => Self::Failed(findings),
+            Some(_) => Self::Waiting(findings),
+        }
+    }
+}
+
 /// Judges all that is expected. `now` counts from when waiting began and never goes back.
 pub(super) fn judge(
     expected: &[Expected],
@@ -31,19 +43,13 @@ pub(super) fn judge(
     policy: &ReadyPolicy,
     now: Duration,
 ) -> Verdict {
-    memory.begin_round();
     memory.uncounted.clear();
-    let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
+    let mut judge = Judge::begin(snapshot, memory, policy, now);
     let mut findings: Vec<Finding> = expected.iter().flat_map(|expected| judge.workload(expected)).collect();
     if findings.is_empty() {
         findings.extend(judge.settling(expected));
     }
-    findings.sort_by_key(|finding| !finding.fatal);
-    match findings.first() {
-        None => Verdict::Ready,
-        Some(first) if first.fatal => Verdict::Failed(findings),
-        Some(_) => Verdict::Waiting(findings),
-    }
+    Verdict::of(findings)
 }
 
 /// The state of judging one snapshot.
@@ -54,7 +60,18 @@ pub(super) struct Judge<'a> {
     pub(super) now: Duration,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// Begins a round over a snapshot.
+    pub(super) fn begin(
+        snapshot: &'a Snapshot,
+        memory: &'a mut Memory,
+        policy: &'a ReadyPolicy,
+        now: Duration,
+    ) -> Self {
+        memory.begin_round();
+        Self { view: View::new(snapshot), memory, policy, now }
+    }
+
     /// Whether a state has lasted for this long, now that it is seen again.
     pub(super) fn lasts(&mut self, what: &str, grace: Duration) -> bool {
         self.memory.lasts(what, self.now) >= grace

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, t
 
 use super::judge::{Judge, Verdict, about, judge};
 use super::memory::Memory;
-use super::snapshot::{Snapshot, View, expected};
+use super::snapshot::{Snapshot, expected};
 use super::stores::{Said, Stores};
 use super::{NotReady, WaitError};
 use crate::driver::kube::{ApiError, ApiErrorKind, Cluster, KubeError, pods, retry};
@@ -328,8 +328,7 @@ pub(super) fn ended(
     policy: &ReadyPolicy,
     now: Duration,
 ) -> Verdict {
-    memory.begin_round();
-    let mut judge = Judge { view: View::new(snapshot), memory, policy, now };
+    let mut judge = Judge::begin(snapshot, memory, policy, now);
     let mut findings = Vec::new();
     for pod in &snapshot.pods {
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
@@ -351,10 +350,5 @@ pub(super) fn ended(
         let none = ObjectRef::namespaced("v1", "Pod", namespace, selector);
         findings.push(about(&none, "Missing", "there is no pod with these labels yet"));
     }
-    findings.sort_by_key(|finding| !finding.fatal);
-    match findings.first() {
-        None => Verdict::Ready,
-        Some(first) if first.fatal => Verdict::Failed(findings),
-        Some(_) => Verdict::Waiting(findings),
-    }
+    Verdict::of(findings)
 }
