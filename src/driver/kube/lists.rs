@@ -1,8 +1,6 @@
 //! Lists of many objects, page by page, into types that hold only what is needed of them: a large cluster's pods would
 //! be hundreds of megabytes otherwise.
 
-use std::collections::BTreeMap;
-
 use kube::api::ListParams;
 use kube::core::Request;
 use serde::Deserialize;
@@ -29,13 +27,6 @@ struct Page<T> {
 struct PageMeta {
     #[serde(rename = "continue")]
     token: Option<String>,
-}
-
-/// What matters of an object's metadata.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct SmallMeta {
-    name: String,
 }
 
 impl Cluster {
@@ -81,59 +72,6 @@ impl Cluster {
                 Some(token) => params = params.continue_token(&token),
                 None => return Ok(found),
             }
-        }
-    }
-
-    /// The nodes that take no new pods, and why: `not ready` or `cordoned`.
-    ///
-    /// # Errors
-    /// When the API refuses or cannot be asked.
-    pub(super) async fn down_nodes(&self) -> Result<BTreeMap<String, String>, KubeError> {
-        let take = |found: &mut BTreeMap<String, String>, node: SmallNode| {
-            if let Some(why) = node.down() {
-                found.insert(node.metadata.name, why.to_owned());
-            }
-        };
-        self.collect("/api/v1/nodes", "nodes", &ListParams::default(), take).await
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct SmallNode {
-    metadata: SmallMeta,
-    spec: SmallNodeSpec,
-    status: SmallNodeStatus,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct SmallNodeSpec {
-    unschedulable: bool,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct SmallNodeStatus {
-    conditions: Vec<SmallCondition>,
-}
-
-/// A condition of any object.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct SmallCondition {
-    #[serde(rename = "type")]
-    pub(super) name: String,
-    pub(super) status: String,
-}
-
-impl SmallNode {
-    fn down(&self) -> Option<&'static str> {
-        let ready = self.status.conditions.iter().any(|it| it.name == "Ready" && it.status == "True");
-        match (ready, self.spec.unschedulable) {
-            (false, _) => Some("not ready"),
-            (true, true) => Some("cordoned"),
-            (true, false) => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::Resource as _;
 use kube::api::{Api, ListParams, LogParams};
 
 use super::{ApiErrorKind, Cluster, KubeError, retry};
@@ -19,8 +20,7 @@ impl Cluster {
     /// When the API cannot be asked.
     pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> {
         let params = ListParams::default().labels(selector);
-        let (path, what) =
-            (format!("/api/v1/namespaces/{namespace}/pods"), format!("pods with {selector} in {namespace}"));
+        let (path, what) = (Pod::url_path(&(), Some(namespace)), format!("pods with {selector} in {namespace}"));
         let take = |found: &mut Vec<PodState>, pod: Pod| found.push(pod_state(&pod));
         let mut pods = self.collect(&path, &what, &params, take).await?;
         pods.sort_by(|a, b| a.name.cmp(&b.name));

@@ -11,14 +11,10 @@ use kube::discovery::Scope;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::lists::SmallCondition;
 use super::{Cluster, KubeError, retry};
 use crate::model::Quantity;
 use crate::model::cluster::ObjectRef;
 use crate::model::site::{Amounts, IngressClass, Limit, Node, PodUse, Quota, Resource, StorageClass, Taint};
-
-/// How many objects one answer of the API holds.
-const PAGE: u32 = 500;
 
 const DEFAULT_STORAGE: &str = "storageclass.kubernetes.io/is-default-class";
 const DEFAULT_INGRESS: &str = "ingressclass.kubernetes.io/is-default-class";
@@ -45,13 +41,34 @@ impl Cluster {
         Ok(found.ours.into_iter().chain(found.others.into_values()).collect())
     }
 
+    /// The nodes that take no new pods, and why: `not ready` or `cordoned`.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub(super) async fn down_nodes(&self) -> Result<BTreeMap<String, String>, KubeError> {
+        let take = |found: &mut BTreeMap<String, String>, node: SmallNode| {
+            if let Some(why) = node.down() {
+                found.insert(node.metadata.name, why.to_owned());
+            }
+        };
+        self.collect("/api/v1/nodes", "nodes", &ListParams::default(), take).await
+    }
+
+    /// All objects of a kind, whole: for those of which there are few.
+    async fn all<K>(&self, namespace: Option<&str>, what: &str) -> Result<Vec<K>, KubeError>
+    where
+        K: kube::Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        let take = |found: &mut Vec<K>, object: K| found.push(object);
+        self.collect(&K::url_path(&(), namespace), what, &ListParams::default(), take).await
+    }
+
     /// All StorageClasses.
     ///
     /// # Errors
     /// When the API refuses or cannot be asked.
     pub async fn storage_classes(&self) -> Result<Vec<StorageClass>, KubeError> {
-        let all = ListParams::default();
-        let found = pages::<KubeStorageClass>(&Api::all(self.client()), "storage classes", &all).await?;
+        let found: Vec<KubeStorageClass> = self.all(None, "storage classes").await?;
         let class = |class: KubeStorageClass| StorageClass {
             default: is_true(class.metadata.annotations.as_ref(), DEFAULT_STORAGE),
             name: class.metadata.name.unwrap_or_default(),
@@ -66,8 +83,7 @@ impl Cluster {
     /// # Errors
     /// When the API refuses or cannot be asked.
     pub async fn ingress_classes(&self) -> Result<Vec<IngressClass>, KubeError> {
-        let all = ListParams::default();
-        let found = pages::<KubeIngressClass>(&Api::all(self.client()), "ingress classes", &all).await?;
+        let found: Vec<KubeIngressClass> = self.all(None, "ingress classes").await?;
         let class = |class: KubeIngressClass| IngressClass {
             default: is_true(class.metadata.annotations.as_ref(), DEFAULT_INGRESS),
             name: class.metadata.name.unwrap_or_default(),
@@ -80,8 +96,7 @@ impl Cluster {
     /// # Errors
     /// When the API refuses or cannot be asked.
     pub async fn quotas(&self, namespace: &str) -> Result<Vec<Quota>, KubeError> {
-        let api: Api<ResourceQuota> = Api::namespaced(self.client(), namespace);
-        let found = pages(&api, &format!("resource quotas in {namespace}"), &ListParams::default()).await?;
+        let found: Vec<ResourceQuota> = self.all(Some(namespace), &format!("resource quotas in {namespace}")).await?;
         let quota = |quota: ResourceQuota| {
             let spec = quota.spec.unwrap_or_default();
             let status = quota.status.unwrap_or_default();
@@ -100,8 +115,7 @@ impl Cluster {
     /// # Errors
     /// When the API refuses or cannot be asked.
     pub async fn limits(&self, namespace: &str) -> Result<Vec<Limit>, KubeError> {
-        let api: Api<LimitRange> = Api::namespaced(self.client(), namespace);
-        let found = pages(&api, &format!("limit ranges in {namespace}"), &ListParams::default()).await?;
+        let found: Vec<LimitRange> = self.all(Some(namespace), &format!("limit ranges in {namespace}")).await?;
         let mut limits = Vec::new();
         for range in found {
             let name = range.metadata.name.unwrap_or_default();
@@ -124,8 +138,7 @@ impl Cluster {
     /// # Errors
     /// When the API refuses or cannot be asked.
     pub async fn claim_names(&self, namespace: &str) -> Result<Vec<String>, KubeError> {
-        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client(), namespace);
-        let found = pages(&api, &format!("claims in {namespace}"), &ListParams::default()).await?;
+        let found: Vec<PersistentVolumeClaim> = self.all(Some(namespace), &format!("claims in {namespace}")).await?;
         Ok(found.into_iter().filter_map(|claim| claim.metadata.name).collect())
     }
 
@@ -154,35 +167,6 @@ impl Cluster {
             plural: resource.plural,
             namespaced: capabilities.scope == Scope::Namespaced,
         }))
-    }
-}
-
-/// All objects of a list that is short, page by page.
-async fn pages<K>(api: &Api<K>, what: &str, params: &ListParams) -> Result<Vec<K>, KubeError>
-where
-    K: Clone + std::fmt::Debug + DeserializeOwned,
-{
-    let mut params = params.clone().limit(PAGE);
-    let mut found = Vec::new();
-    loop {
-        let list = retry::call("list", what, || async {
-            match api.list(&params).await {
-                // The API has forgotten where it was; to ask again with the same token would help nobody.
-                Err(kube::Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => Ok(None),
-                answer => answer.map(Some),
-            }
-        })
-        .await?;
-        let Some(list) = list else {
-            found.clear();
-            params.continue_token = None;
-            continue;
-        };
-        found.extend(list.items);
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
-        }
     }
 }
 
@@ -224,6 +208,14 @@ struct SmallTaint {
     key: String,
     value: String,
     effect: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct SmallCondition {
+    #[serde(rename = "type")]
+    name: String,
+    status: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -305,14 +297,25 @@ impl PodUses {
     }
 }
 
+impl SmallNode {
+    fn down(&self) -> Option<&'static str> {
+        let ready = self.status.conditions.iter().any(|it| it.name == "Ready" && it.status == "True");
+        match (ready, self.spec.unschedulable) {
+            (false, _) => Some("not ready"),
+            (true, true) => Some("cordoned"),
+            (true, false) => None,
+        }
+    }
+}
+
 fn node(node: SmallNode) -> Node {
-    let up = node.status.conditions.iter().any(|condition| condition.name == "Ready" && condition.status == "True");
+    let ready = node.down().is_none();
     let taints = node.spec.taints.into_iter();
     Node {
         name: node.metadata.name,
         labels: node.metadata.labels,
         taints: taints.map(|it| Taint { key: it.key, value: it.value, effect: it.effect }).collect(),
-        ready: up && !node.spec.unschedulable,
+        ready,
         allocatable: amounts(Some(&node.status.allocatable)),
     }
 }
