@@ -188,11 +188,10 @@ impl<P: Perform> Scheduler<P> {
 
     /// Starts, skips, blocks or stops all open actions whose fate is known, until no more is.
     fn settle(&mut self) {
-        loop {
-            if self.cancel.is_cancelled() {
-                self.open.cancel();
-            }
-            let Some(action) = self.open.next() else { return };
+        if self.cancel.is_cancelled() {
+            self.open.cancel();
+        }
+        while let Some(action) = self.open.next() {
             let id = action.id.clone();
             match action.needs.iter().find_map(|need| self.failed.get(need).cloned()) {
                 Some(Blame::Action(by)) => {
