@@ -159,13 +159,20 @@ async fn preflight_is_asked_again_under_the_lock() {
     assert!(!objects.kept.contains_key(LEASE), "the lock was given back");
 }
 
-/// `verify` beside an install would prove what is just being replaced.
-#[tokio::test(flavor = "multi_thread")]
-async fn verify_takes_the_lock_and_stops_at_once() {
+/// A `verify` that has the lock and asks a service that is not there.
+async fn asking() -> (Api, Place, Child) {
     let api = Api::serve(|_, _, _| ()).await;
     api.objects().remember(&installed("1.0.0"));
     let place = Place::new(&api, ASKS);
-    let first = place.windlass(&["verify"]).spawn().unwrap();
+    let run = place.windlass(&["verify"]).spawn().unwrap();
+    until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
+    (api, place, run)
+}
+
+/// `verify` beside an install would prove what is just being replaced.
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_takes_the_lock_and_stops_at_once() {
+    let (api, place, first) = asking().await;
     until(&api, "the first asks", |objects| objects.asked.iter().any(|asked| asked.contains("services/my-gate"))).await;
     let second = ran(place.windlass(&["verify"])).await;
     assert_eq!(second.status.code(), Some(9), "{}", told(&second));
@@ -182,11 +189,7 @@ async fn verify_takes_the_lock_and_stops_at_once() {
 /// renewed by the clock that there was would count as expired.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_is_renewed_at_the_api_servers_own_time() {
-    let api = Api::serve(|_, _, _| ()).await;
-    api.objects().remember(&installed("1.0.0"));
-    let place = Place::new(&api, ASKS);
-    let run = place.windlass(&["verify"]).spawn().unwrap();
-    until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
+    let (api, place, run) = asking().await;
     api.objects().ahead = jiff::SignedDuration::from_secs(31);
     until(&api, "a renewal", |objects| objects.leases.len() > 1).await;
     let (at, lease) = api.objects().leases.last().unwrap().clone();
@@ -202,11 +205,7 @@ async fn a_lock_is_renewed_at_the_api_servers_own_time() {
 /// Whoever loses the lock ends with 10, whatever that does to its steps.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_lock_ends_the_run_at_once_with_a_code_of_its_own() {
-    let api = Api::serve(|_, _, _| ()).await;
-    api.objects().remember(&installed("1.0.0"));
-    let place = Place::new(&api, ASKS);
-    let run = place.windlass(&["verify"]).spawn().unwrap();
-    until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
+    let (api, _place, run) = asking().await;
     api.objects().kept.remove(LEASE);
     let begun = Instant::now();
     let output = ended(run).await;
