@@ -1,4 +1,6 @@
-//! Names that windlass gives to objects of its own in the cluster.
+//! Names that windlass gives to objects of its own in the cluster, and how names are told.
+
+use std::collections::BTreeMap;
 
 /// Namespace of what windlass remembers.
 pub const STATE_NAMESPACE: &str = "windlass-system";
@@ -65,14 +67,44 @@ pub fn is_selector(text: &str) -> bool {
 pub const CHART_DIGEST: &str = "windlass.dev/chart-digest";
 
 /// The label of what somebody looks after ...
-pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// ... and who looks after what is ours.
-pub const MANAGER: &str = "windlass";
+const MANAGER: &str = "windlass";
+
+/// The labels of what windlass makes.
+#[must_use]
+pub fn mark() -> BTreeMap<String, String> {
+    BTreeMap::from([(MANAGED_BY.to_owned(), MANAGER.to_owned())])
+}
+
+/// Whether these are the labels of something that windlass made.
+#[must_use]
+pub fn is_marked(labels: &BTreeMap<String, String>) -> bool {
+    labels.get(MANAGED_BY).is_some_and(|by| by == MANAGER)
+}
+
+/// The first of many names, and how many more there are: `a, b and 998 more`.
+#[must_use]
+pub fn few<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_thousand_pods_a_few_are_named() {
+        let names: Vec<String> = (0..1000).map(|at| format!("p{at}")).collect();
+        assert_eq!(few(&names[..4], 4), "p0, p1, p2, p3");
+        assert_eq!(few(&names, 4), "p0, p1, p2, p3 and 996 more");
+    }
 
     #[test]
     fn selectors_select_something() {

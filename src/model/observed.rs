@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Drift, Finding, ObjectRef, ReleaseKey, ReleaseState};
 use super::data::DataPlaces;
+use super::is_marked;
 use super::state::InstallState;
 
 /// The answers to all that was asked.
@@ -150,7 +151,7 @@ impl Content {
                     self.object.name.as_str(),
                     "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert"
                 ));
-        let of_windlass = label("app.kubernetes.io/managed-by") == Some("windlass");
+        let of_windlass = is_marked(&self.labels);
         !(self.owned || self.deleting || of_release || of_cluster || of_windlass || ours(&self.object))
     }
 }

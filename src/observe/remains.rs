@@ -8,9 +8,9 @@ use super::ObserveError;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::{DataPlaces, taken_along};
+use crate::model::is_marked;
 use crate::model::observed::{NamespaceRemains, ReleaseRemains, Remains};
 use crate::model::state::{ComponentRecord, InstallState};
-use crate::model::{MANAGED_BY, MANAGER};
 
 /// Looks at what is left of everything that is installed, was begun or was kept. With `purge` also at what else is in
 /// the namespaces that windlass made.
@@ -113,7 +113,7 @@ async fn namespaces(
         let live = cluster.namespace(name).await.map_err(api(&format!("namespace {name}")))?;
         let same = live.filter(|live| match uid.is_empty() {
             false => live.uid == *uid,
-            true => live.labels.get(MANAGED_BY).is_some_and(|by| by == MANAGER),
+            true => is_marked(&live.labels),
         });
         if same.is_none() {
             return Ok::<_, ObserveError>(None);

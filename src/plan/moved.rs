@@ -6,6 +6,7 @@ use std::fmt;
 use crate::answers::Resolved;
 use crate::model::cluster::ReleaseKey;
 use crate::model::data::DataPlaces;
+use crate::model::few;
 use crate::model::state::{ComponentRecord, InstallState};
 
 /// How many places of data are named one by one.
@@ -53,10 +54,8 @@ impl fmt::Display for Moved {
             }
             None => write!(f, ", and its definition has no release any more: that one would be left behind")?,
         }
-        let named: Vec<&str> = data.iter().take(NAMED).map(String::as_str).collect();
-        if !named.is_empty() {
-            let more = if data.len() > NAMED { format!(" and {} more", data.len() - NAMED) } else { String::new() };
-            write!(f, " with its data ({}{more})", named.join(", "))?;
+        if !data.is_empty() {
+            write!(f, " with its data ({})", few(data, NAMED))?;
         }
         let with: Vec<&str> = with.iter().map(String::as_str).collect();
         let with = with.join(",");

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::lock::{Holder, LOCK_LASTS, Lock, Process};
-use crate::model::{STATE_LEASE, STATE_NAMESPACE};
+use crate::model::{STATE_LEASE, STATE_NAMESPACE, mark};
 
 /// How long a renewal may take: it is tried again soon, and must not outlive the lock.
 const RENEWAL: Duration = Duration::from_secs(5);
@@ -43,8 +43,7 @@ impl Cluster {
         old: Option<&Lock>,
         now: Timestamp,
     ) -> Result<Option<Lock>, KubeError> {
-        let managed = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "windlass".to_owned())]);
-        self.ensure_namespace(STATE_NAMESPACE, &managed).await?;
+        self.ensure_namespace(STATE_NAMESPACE, &mark()).await?;
         let lock = Lock {
             who: holder.who.clone(),
             command: holder.command.clone(),

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
-use crate::model::Secret;
 use crate::model::cluster::{ClaimState, NamespaceState, ObjectRef, ReleaseKey};
+use crate::model::{Secret, is_marked};
 
 /// Who we are in `managedFields`.
 const FIELD_MANAGER: &str = "windlass";
@@ -332,8 +332,7 @@ impl Cluster {
 
 /// Whether an object bears our mark.
 fn is_ours(metadata: &ObjectMeta) -> bool {
-    let by = metadata.labels.as_ref().and_then(|labels| labels.get("app.kubernetes.io/managed-by"));
-    by.is_some_and(|by| by == "windlass")
+    metadata.labels.as_ref().is_some_and(is_marked)
 }
 
 async fn delete_one(api: &Api<DynamicObject>, object: &ObjectRef) -> Result<bool, KubeError> {

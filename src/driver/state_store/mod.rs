@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use self::packing::{Packed, PackingError, pack, unpack_head, unpack_part};
 use super::kube::{ApiErrorKind, Cluster, KubeError, StoredSecret};
 use crate::model::state::{Apart, ComponentState, InstallState, STATE_SCHEMA, StateTextError, Uploads};
-use crate::model::{STATE_NAMESPACE, STATE_SECRET};
+use crate::model::{STATE_NAMESPACE, STATE_SECRET, mark};
 
 /// The key in each of the Secrets that hold a part of a list.
 const PART: &str = "part";
@@ -89,7 +89,7 @@ async fn files(cluster: &Cluster, apart: &Apart) -> Result<BTreeMap<String, Stri
 /// # Errors
 /// The API fails, or the content cannot be understood.
 pub async fn update(cluster: &Cluster, change: impl Fn(&mut InstallState)) -> Result<(), StateError> {
-    let labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "windlass".to_owned())]);
+    let labels = mark();
     let give_up = Instant::now() + PATIENCE;
     let mut tries = 0;
     loop {

@@ -15,7 +15,7 @@ use crate::driver::kube::{NotReady, WaitError};
 use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
-use crate::model::{CHART_DIGEST, Progress, SecretRef, yaml};
+use crate::model::{CHART_DIGEST, Progress, SecretRef, few, mark, yaml};
 use crate::plan::same_release;
 
 /// Helm stops a little before the engine gives up, so that it can record its failure.
@@ -23,10 +23,6 @@ pub(super) const HELM_MARGIN: Duration = Duration::from_secs(10);
 
 /// How long a Helm of ours may run at most.
 pub(super) const HELM_TIMEOUT: Duration = Duration::from_secs(300);
-
-fn managed() -> BTreeMap<String, String> {
-    BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "windlass".to_owned())])
-}
 
 pub(super) fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
@@ -53,7 +49,7 @@ const NAMED: usize = 4;
 
 impl World {
     pub(super) async fn namespace(&self, name: &str, pod_security: &str) -> Result<Done, Failure> {
-        let mut labels = managed();
+        let mut labels = mark();
         for mode in ["enforce", "warn", "audit"] {
             labels.insert(format!("pod-security.kubernetes.io/{mode}"), pod_security.to_owned());
         }
@@ -72,7 +68,7 @@ impl World {
         let config = secrets::docker_config(from, &self.cluster).await.map_err(|error| failed(error).for_good())?;
         let data = BTreeMap::from([(".dockerconfigjson".to_owned(), config)]);
         let kind = "kubernetes.io/dockerconfigjson";
-        self.cluster.apply_secret(namespace, name, kind, &data, &managed()).await.map_err(failed)?;
+        self.cluster.apply_secret(namespace, name, kind, &data, &mark()).await.map_err(failed)?;
         Ok(Done::default())
     }
 
@@ -96,7 +92,7 @@ impl World {
         };
         let value = value.map_err(|error| failed(error).for_good())?;
         let data = BTreeMap::from([(key.to_owned(), value)]);
-        self.cluster.apply_secret(namespace, name, "Opaque", &data, &managed()).await.map_err(failed)?;
+        self.cluster.apply_secret(namespace, name, "Opaque", &data, &mark()).await.map_err(failed)?;
         Ok(Done { summary: Some(summary), ..Done::default() })
     }
 
@@ -270,17 +266,10 @@ impl World {
             if names.is_empty() {
                 return;
             }
-            (context.progress)(Progress::Waiting(format!("pods that end: {}", few(&names))));
+            (context.progress)(Progress::Waiting(format!("pods that end: {}", few(&names, NAMED))));
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
-}
-
-/// The first of many names, and how many more there are.
-fn few(names: &[String]) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 /// Chart.yaml with the chart's digest among its annotations.
@@ -306,13 +295,6 @@ fn selector(object: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn of_a_thousand_pods_a_few_are_named() {
-        let names: Vec<String> = (0..1000).map(|at| format!("p{at}")).collect();
-        assert_eq!(few(&names[..4]), "p0, p1, p2, p3");
-        assert_eq!(few(&names), "p0, p1, p2, p3 and 996 more");
-    }
 
     #[test]
     fn the_digest_joins_other_annotations() {

@@ -12,7 +12,7 @@ use crate::driver::state_store;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ObjectRef, ReleaseState};
 use crate::model::state::InstallState;
-use crate::model::{MANAGED_BY, MANAGER, Progress, STATE_NAMESPACE};
+use crate::model::{Progress, STATE_NAMESPACE, is_marked};
 
 fn summary(text: impl Into<String>) -> Done {
     Done { summary: Some(text.into()), ..Done::default() }
@@ -65,7 +65,7 @@ impl World {
         let ours = found.filter(|found| match made.is_empty() {
             false => found.uid == *made,
             // Until format 2 of the state no uid was noted.
-            true => found.labels.get(MANAGED_BY).is_some_and(|by| by == MANAGER),
+            true => is_marked(&found.labels),
         });
         let Some(ours) = ours else {
             self.forget_namespace(name).await?;

@@ -8,6 +8,7 @@ use super::judge::{Judge, about};
 use super::pods::{ended_badly, node_of};
 use super::snapshot::{Expected, event_text, find, one_line, uid};
 use crate::model::cluster::{Finding, ObjectRef};
+use crate::model::few;
 
 /// Set by the scheduler on a claim whose volume is now being made.
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
@@ -231,10 +232,7 @@ impl Judge<'_> {
                 let free = nodes.keys().filter(|node| here.iter().all(|(taken, _)| taken != node));
                 names.extend(free.map(|node| shown(node)));
             }
-            let more = names.len().saturating_sub(NODES_SHOWN);
-            names.truncate(NODES_SHOWN);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            self.memory.uncounted.insert(object.to_string(), format!("{}{more}", names.join(", ")));
+            self.memory.uncounted.insert(object.to_string(), few(&names, NODES_SHOWN));
         }
         let unavailable = missing.saturating_add(i32::try_from(unready.len()).unwrap_or(i32::MAX));
         OnDownNodes { old: unavailable, unavailable }
