@@ -1,38 +1,42 @@
 """Runs a command and measures it: `measure.py FILE COMMAND...` appends to FILE its seconds, its own peak memory and that of
 its largest child in KiB, and its own seconds of processor; `measure.py --screen FILE COMMAND...` presses the keys of a
-guided install in a terminal of 200x60 meanwhile. Ends with the command's exit code."""
+guided install in a terminal of 200x60 meanwhile, which needs pyte. Ends with the command's exit code."""
 
 import fcntl, os, pty, re, resource, struct, subprocess, sys, termios, threading, time
 
 screen = sys.argv[1] == "--screen"
 out, command = sys.argv[1 + screen], sys.argv[2 + screen:]
 stdin = subprocess.DEVNULL
-shown = bytearray()
 if screen:
+    import pyte
+
+    # What is drawn is only what differs, so that words are to be found on a terminal, not in its bytes.
+    terminal = pyte.Screen(200, 60)
+    stream = pyte.ByteStream(terminal)
     ours, stdin = pty.openpty()
     fcntl.ioctl(stdin, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
 
     def read():
         try:
             while part := os.read(ours, 65536):
-                shown.extend(part)
+                stream.feed(part)
         except OSError:
             pass
 
     def keys():
         # What is waited for, and what is pressed then.
-        for text, press in [(rb"Kubernetes v1\.", b"\r"), (rb"Nothing found|errors: 0", b"c"), (rb"to be installed", b"c"),
-                            (rb"How large", b"j\r"), (rb"\[Questions\]", b"c"), (rb"\[Images\]", b"c"),
-                            (rb" create", b"c"), (rb"Install on", b"y"), (rb"\[Summary\]", b"q")]:
+        for text, press in [(r"Kubernetes v1\.", b"\r"), (r"(?s)\[Preflight\].*(Nothing found|errors: 0)", b"c"),
+                            (r"\[Components\]", b"c"), (r"\[Sizes\]", b"j\r"), (r"\[Questions\]", b"c"),
+                            (r"\[Images\]", b"c"), (r"(?s)\[Review\].* create", b"c"), (r"Install on", b"y"),
+                            (r"\[Summary\]", b"q")]:
             until = time.monotonic() + 900
-            while not re.search(text, shown):
+            while not re.search(text, "\n".join(terminal.display)):
                 if time.monotonic() > until:
-                    print("the screen never showed", text.decode(), file=sys.stderr)
+                    print("the screen never showed", text, file=sys.stderr)
                     child.kill()
                     return
                 time.sleep(0.1)
             time.sleep(2)
-            del shown[:]
             os.write(ours, press)
 
     os.environ["TERM"] = "xterm-256color"

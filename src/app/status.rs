@@ -44,7 +44,9 @@ pub(super) async fn report(
     let state = state_store::load(cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
     if let Some(unknown) = args.components.iter().flatten().find(|id| !state.components.contains_key(*id)) {
         let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
-        let text = format!("`{unknown}` is not installed; installed are: {}", known.join(", "));
+        let known =
+            if known.is_empty() { "nothing is".to_owned() } else { format!("installed are: {}", known.join(", ")) };
+        let text = format!("`{unknown}` is not installed; {known}");
         return Err(Failed::text(Exit::BadInput, text));
     }
     let wanted = |id: &String| args.components.as_ref().is_none_or(|ids| ids.contains(id));

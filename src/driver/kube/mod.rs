@@ -20,6 +20,7 @@ mod releases;
 mod retry;
 mod review;
 mod site;
+mod small;
 mod stored;
 mod tunnel;
 

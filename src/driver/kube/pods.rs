@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::Resource as _;
 use kube::api::{Api, ListParams, LogParams};
 
+use super::small::{ContainerStatus, Pod};
 use super::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::cluster::{ContainerState, PodState};
 use crate::model::redact;

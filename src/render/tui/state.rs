@@ -243,6 +243,8 @@ pub struct State {
     pub given: Given,
     /// The clusters that could be meant.
     pub targets: Vec<Target>,
+    /// Whether they have been looked for.
+    pub targets_known: bool,
     /// The row among them.
     pub target: Cursor,
     /// The one that was chosen.
@@ -333,6 +335,7 @@ impl State {
             notice: None,
             busy: None,
             targets: Vec::new(),
+            targets_known: false,
             target: Cursor::default(),
             connected: None,
             report: None,

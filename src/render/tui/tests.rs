@@ -295,7 +295,12 @@ fn clusters() {
         );
         state
     });
-    snapshot("cluster_none", state);
+    snapshot("cluster_looking", state);
+    snapshot("cluster_none", |lang, size| {
+        let mut state = state(lang, size);
+        tell(&mut state, News::Targets(Vec::new()));
+        state
+    });
 }
 
 #[test]

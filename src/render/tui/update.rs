@@ -328,7 +328,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
         News::Targets(targets) => {
             let current = targets.iter().position(|target| target.current).unwrap_or(0);
             state.target = Cursor(current);
-            state.targets = targets;
+            (state.targets, state.targets_known) = (targets, true);
         }
         News::Answered(row, answer) => {
             if let Some(target) = state.targets.get_mut(row) {

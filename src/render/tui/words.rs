@@ -81,6 +81,7 @@ words! {
     PlanningLater: "the plan follows when the steps that still run have ended", "план будет, когда завершатся начатые шаги";
     Beginning: "beginning", "начало";
 
+    LookingForClusters: "looking for clusters", "поиск кластеров";
     NoTargets: "No cluster is known: there is no kubeconfig, and no sandbox on this machine. Set KUBECONFIG, or make a sandbox with ./install.sh --sandbox, then press r.", "Кластеров не видно: нет ни kubeconfig, ни песочницы на этой машине. Задайте KUBECONFIG или создайте песочницу: ./install.sh --sandbox, затем нажмите r.";
     WhichCluster: "Which cluster is the platform to be installed on?", "В какой кластер установить платформу?";
     TheSandbox: "the sandbox of this machine", "песочница на этой машине";

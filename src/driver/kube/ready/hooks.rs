@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures::future::pending;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
 use kube::Resource;
 use tokio::time::sleep;
 
@@ -16,6 +15,7 @@ use super::stores::Stores;
 use super::watch::Around;
 use super::{NotReady, WaitError};
 use crate::driver::kube::Cluster;
+use crate::driver::kube::small::Pod;
 use crate::model::ProgressSink;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::memory::Memory;
 use super::pods::{is_unprobed, node_of};
 use super::snapshot::{Expected, Snapshot, View};
+use crate::driver::kube::small::Pod;
 use crate::model::cluster::{Finding, ObjectRef, ReadyPolicy};
 
 /// Said of what failed before waiting began and has not been tried since: it proves nothing.

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::Event;
 
 use super::snapshot::{event_count, event_time};
+use crate::driver::kube::small::Pod;
 
 /// A pod that is younger than this when waiting begins counts as started by what is waited for.
 const FRESH: SignedDuration = SignedDuration::from_secs(120);

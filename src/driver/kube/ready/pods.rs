@@ -1,10 +1,11 @@
 //! What keeps a pod from being ready.
 
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Event, Pod};
+use k8s_openapi::api::core::v1::Event;
 
 use super::judge::{BEFORE, Judge, about};
 use super::pulls::{PullError, classify, is_pull_reason};
 use super::snapshot::{event_text, one_line, uid};
+use crate::driver::kube::small::{ContainerStatus, Pod, Terminated};
 use crate::model::cluster::{Finding, ObjectRef};
 
 /// Containers that wait for others to begin with are not what holds the pod up.
@@ -114,7 +115,7 @@ impl Judge<'_> {
                 return Some(finding);
             }
             let last = it.last_state.clone().unwrap_or_default().terminated;
-            return Some(self.crash(finding(&reason, message), pod, it, last.as_ref(), crashes_count));
+            return Some(self.crash(finding(&reason, message), pod, it, last.as_deref(), crashes_count));
         }
         if let Some(ended) = state.terminated {
             if is_init && ended.exit_code == 0 {
@@ -180,7 +181,7 @@ impl Judge<'_> {
         mut finding: Finding,
         pod: &Pod,
         it: &ContainerStatus,
-        last: Option<&ContainerStateTerminated>,
+        last: Option<&Terminated>,
         counts: bool,
     ) -> Finding {
         let exits = exits_of(it);
@@ -284,7 +285,7 @@ fn exits_of(it: &ContainerStatus) -> u32 {
     if running { restarts } else { restarts + 1 }
 }
 
-fn exits_text(exits: u32, last: &ContainerStateTerminated) -> String {
+fn exits_text(exits: u32, last: &Terminated) -> String {
     let times = if exits == 1 { "exited once, with".to_owned() } else { format!("exited {exits} times, last with") };
     let how = match (last.reason.as_deref(), last.exit_code) {
         (Some("OOMKilled"), code) => format!("code {code} (OOMKilled: it needs more memory than its limit)"),

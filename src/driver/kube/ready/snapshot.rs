@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim};
 use kube::Resource;
 
+use crate::driver::kube::small::Pod;
 use crate::model::cluster::{ManifestObject, ObjectRef};
 
 /// All that was seen, of all namespaces that matter.

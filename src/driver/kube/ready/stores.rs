@@ -9,7 +9,7 @@ use futures::stream::{BoxStream, SelectAll};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Container, Event, PersistentVolumeClaim, Pod, PodSpec, Probe};
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim};
 use kube::api::Api;
 use kube::runtime::reflector::{self, Store, reflector};
 use kube::runtime::utils::Backoff;
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::snapshot::{Expected, Snapshot, selector};
 use crate::driver::kube::ApiError;
+use crate::driver::kube::small::Pod;
 
 /// A watch is begun anew after this long: a connection that died silently is noticed a few seconds later.
 const WATCH_SECONDS: u32 = 25;
@@ -156,14 +157,14 @@ impl Adding<'_> {
         self.watch_with(essential, watcher::Config::default(), |_| {})
     }
 
-    /// The pods with these labels, without what does not matter here and is large.
+    /// The pods with these labels.
     fn pods(&mut self, selector: Option<&str>) -> Store<Pod> {
         let config = watcher::Config::default();
         let config = match selector {
             Some(selector) => config.labels(selector),
             None => config,
         };
-        self.watch_with(true, config, slim)
+        self.watch_with(true, config, Pod::shrink)
     }
 
     /// Events, without those of what goes well, which are most.
@@ -171,7 +172,7 @@ impl Adding<'_> {
         self.watch_with(false, watcher::Config::default().fields(NOT_ROUTINE), |_| {})
     }
 
-    fn watch_with<K>(&mut self, essential: bool, config: watcher::Config, slim: fn(&mut K)) -> Store<K>
+    fn watch_with<K>(&mut self, essential: bool, config: watcher::Config, shrink: fn(&mut K)) -> Store<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -179,12 +180,12 @@ impl Adding<'_> {
         let api: Api<K> = Api::namespaced(self.client.clone(), self.namespace);
         let (store, writer) = reflector::store();
         let watch = self.watches.len();
-        let slim = move |object: &mut K| {
+        let shrink = move |object: &mut K| {
             object.meta_mut().managed_fields = None;
-            slim(object);
+            shrink(object);
         };
         let config = config.timeout(WATCH_SECONDS).page_size(PAGE);
-        let stream = watcher(api, config).backoff(Pauses::default()).modify(slim);
+        let stream = watcher(api, config).backoff(Pauses::default()).modify(shrink);
         let notices = reflector(writer, stream).map(move |event| Notice {
             watch,
             what: match event {
@@ -197,41 +198,6 @@ impl Adding<'_> {
         let what = format!("{} in {}", K::plural(&()), self.namespace);
         self.watches.push(Watch { what, essential, complete: false });
         store
-    }
-}
-
-/// Leaves of a pod what decides and explains: a thousand of them are kept, and a volume alone takes kilobytes.
-fn slim(pod: &mut Pod) {
-    pod.metadata.annotations = None;
-    if let Some(spec) = &mut pod.spec {
-        for it in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers) {
-            *it = Container {
-                name: std::mem::take(&mut it.name),
-                image: it.image.take(),
-                readiness_probe: it.readiness_probe.take().map(|_| Probe::default()),
-                ..Container::default()
-            };
-        }
-        let mut volumes = spec.volumes.take().unwrap_or_default();
-        volumes.retain(|volume| volume.persistent_volume_claim.is_some());
-        volumes.shrink_to_fit();
-        *spec = PodSpec {
-            node_name: spec.node_name.take(),
-            affinity: spec.affinity.take(),
-            init_containers: spec.init_containers.take(),
-            containers: std::mem::take(&mut spec.containers),
-            volumes: Some(volumes),
-            ..PodSpec::default()
-        };
-        if spec.node_name.is_some() {
-            spec.affinity = None;
-        }
-    }
-    if let Some(status) = &mut pod.status {
-        for it in status.init_container_statuses.iter_mut().chain(&mut status.container_statuses).flatten() {
-            (it.resources, it.allocated_resources, it.allocated_resources_status) = Default::default();
-            (it.volume_mounts, it.user) = Default::default();
-        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
 use super::judge::{Judge, about};
 use super::pods::{ended_badly, node_of};
 use super::snapshot::{Expected, event_text, find, one_line, uid};
+use crate::driver::kube::small::Pod;
 use crate::model::cluster::{Finding, ObjectRef};
 use crate::model::few;
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use k8s_openapi::api::core::v1::Pod;
+use crate::driver::kube::small::Pod;
 
 /// What a host name looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Client;
@@ -11,6 +11,7 @@ use kube::api::{Api, ListParams};
 use super::TunnelError;
 use super::forward::Target;
 use super::host::{Host, by_address, by_name, parse};
+use crate::driver::kube::small::Pod;
 use crate::driver::kube::{ApiErrorKind, KubeError, retry};
 
 /// What a socket stands for.

@@ -38,7 +38,8 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
 pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     if state.targets.is_empty() {
-        put_all(buffer, area, paragraph(Paint::Plain, look.say(Word::NoTargets), usize::from(area.width)), look);
+        let word = if state.targets_known { Word::NoTargets } else { Word::LookingForClusters };
+        put_all(buffer, area, paragraph(Paint::Plain, look.say(word), usize::from(area.width)), look);
         return;
     }
     let used =

@@ -137,9 +137,9 @@ fn pods_that_admission_refuses() {
 fn a_gate_is_not_a_lack_of_room() {
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let mut snapshot = unschedulable(vec![]);
-    let mut body = serde_json::to_value(snapshot.pods[0].as_ref()).unwrap();
-    body["status"]["conditions"][0]["reason"] = json!("SchedulingGated");
-    snapshot.pods = vec![object(body)];
+    let mut pod = snapshot.pods[0].as_ref().clone();
+    pod.status.as_mut().unwrap().conditions.as_mut().unwrap()[0].reason = Some("SchedulingGated".to_owned());
+    snapshot.pods = vec![pod.into()];
     waiting(watching.over([0, 100], &snapshot));
 }
 
