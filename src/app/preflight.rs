@@ -1,6 +1,7 @@
 //! `windlass preflight`, and the same before an install.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::time::Duration;
 
 use super::exit::{Exit, Failed, OrExit as _};
@@ -17,7 +18,7 @@ use crate::model::observed::{Observed, ObservedHdfs};
 use crate::model::preflight::{Finding, Report};
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
-use crate::preflight::{CHECKS, check, connect_finding, gather, helm_finding, judge, markdown};
+use crate::preflight::{CHECKS, Facts, check, connect_finding, gather, helm_finding, judge, markdown, surroundings};
 use crate::render::{preflight_table, target};
 
 /// How long HDFS may take to answer. A direct way that leads nowhere takes two seconds of it.
@@ -50,8 +51,9 @@ pub(super) async fn report(
     output: &Output,
 ) -> Result<Report, Failed> {
     let resolved = session::resolved(catalog, answers)?;
-    let (helm, mut findings) = helm(global).await;
-    let cluster = match Cluster::connect(&session::target(global)?).await {
+    let target_of = session::target(global)?;
+    let ((helm, mut findings), cluster) = tokio::join!(helm(global), Cluster::connect(&target_of));
+    let cluster = match cluster {
         Ok(cluster) => cluster,
         Err(error) => {
             let Some(finding) = connect_finding(&error) else { return Err(Failed::new(Exit::Unusable, error)) };
@@ -95,13 +97,19 @@ async fn helm(global: &Global) -> (Option<Helm>, Vec<Finding>) {
 
 async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {
     // Without HDFS: what is in it makes no difference here, and may take long to compare.
-    let mut observed = match observe(&install.resolved, &install.cluster, None).await {
-        // The rights that are missing are what preflight is about to tell.
-        Err(error) if error.is_forbidden() => Observed::default(),
-        other => other.map_err(unobserved)?,
+    let observed = async {
+        let mut observed = match observe(&install.resolved, &install.cluster, None).await {
+            // The rights that are missing are what preflight is about to tell.
+            Err(error) if error.is_forbidden() => Observed::default(),
+            other => other.map_err(unobserved)?,
+        };
+        observed.hdfs = hdfs(install, &observed).await;
+        Ok(observed)
     };
-    observed.hdfs = hdfs(install, &observed).await;
-    look(&install.resolved, &install.cluster, helm, &observed).await
+    let runs = journal::root().or_exit(Exit::Unexpected)?;
+    let around = async { Ok(surroundings(&install.resolved, &install.cluster, &runs).await) };
+    let (observed, around) = tokio::try_join!(observed, around)?;
+    compare(&install.resolved, &install.cluster, helm, &observed, ready(around)).await
 }
 
 /// Whether HDFS answers, where it is installed and ready.
@@ -180,7 +188,17 @@ async fn look(
     observed: &Observed,
 ) -> Result<Vec<Finding>, Failed> {
     let runs = journal::root().or_exit(Exit::Unexpected)?;
-    let (needs, facts) = gather(resolved, observed, cluster, helm, &runs).await.or_exit(Exit::Unusable)?;
+    compare(resolved, cluster, helm, observed, surroundings(resolved, cluster, &runs)).await
+}
+
+async fn compare(
+    resolved: &Resolved,
+    cluster: &Cluster,
+    helm: Option<&Helm>,
+    observed: &Observed,
+    around: impl Future<Output = Facts>,
+) -> Result<Vec<Finding>, Failed> {
+    let (needs, facts) = gather(resolved, observed, cluster, helm, around).await.or_exit(Exit::Unusable)?;
     Ok(judge(&needs, &facts, observed))
 }
 

@@ -79,60 +79,26 @@ pub struct Facts {
     pub disk: Seen<Disk>,
 }
 
-/// Renders what is wanted, and looks at everything that it needs; what differs from what was `observed` is tried. Without
-/// Helm nothing is known of the charts.
-///
-/// # Errors
-/// When the API does not say which kinds it serves: nothing else can be told then.
-pub async fn gather(
-    wanted: &Resolved,
-    observed: &Observed,
-    cluster: &Cluster,
-    helm: Option<&Helm>,
-    run_folder: &Path,
-) -> Result<(Needs, Facts), KubeError> {
-    let names: BTreeSet<String> = wanted
-        .components
-        .iter()
-        .filter_map(|component| component.release.as_ref())
-        .map(|release| release.namespace.clone())
-        .collect();
+/// Looks at what is around, whatever is installed: all facts but those that the charts ask for, which [`gather`] adds.
+pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Path) -> Facts {
     let releases: BTreeSet<(&str, &str)> = wanted
         .components
         .iter()
         .filter_map(|component| component.release.as_ref())
         .map(|release| (release.namespace.as_str(), release.name.as_str()))
         .collect();
+    let names: BTreeSet<String> = releases.iter().map(|(namespace, _)| (*namespace).to_owned()).collect();
     let ours = |namespace: &str, instance: &str| releases.contains(&(namespace, instance));
-    let version = cluster.info().version.clone();
-    let rendered = async {
-        let Some(helm) = helm else { return Ok(Vec::new()) };
-        render(wanted, observed, cluster, helm, |_| true).await
-    };
-    let all: Vec<String> = names.iter().cloned().chain([STATE_NAMESPACE.to_owned()]).collect();
-    let (
-        rendered,
-        namespaces,
-        quotas,
-        limits,
-        claims,
-        nodes,
-        pods,
-        storage_classes,
-        ingress_classes,
-        domain,
-        clock,
-        user,
-    ) = tokio::join!(
-        rendered,
+    let all: Vec<String> = names.into_iter().chain([STATE_NAMESPACE.to_owned()]).collect();
+    let theirs = &all[..all.len() - 1];
+    let (namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user) = tokio::join!(
         each(&all, |name| async move { look(&format!("get namespace {name}"), cluster.namespace(&name)).await }),
-        each(&all[..names.len()], |name| async move {
-            look(&format!("list resourcequotas in {name}"), cluster.quotas(&name)).await
-        }),
-        each(&all[..names.len()], |name| async move {
-            look(&format!("list limitranges in {name}"), cluster.limits(&name)).await
-        }),
-        each(&all[..names.len()], |name| async move {
+        each(
+            theirs,
+            |name| async move { look(&format!("list resourcequotas in {name}"), cluster.quotas(&name)).await }
+        ),
+        each(theirs, |name| async move { look(&format!("list limitranges in {name}"), cluster.limits(&name)).await }),
+        each(theirs, |name| async move {
             look(&format!("list persistentvolumeclaims in {name}"), cluster.claim_names(&name)).await
         }),
         look("list nodes", cluster.nodes()),
@@ -143,15 +109,50 @@ pub async fn gather(
         look("ask for the API server's clock", cluster.clock_ahead()),
         look("ask for our own name", cluster.user_name()),
     );
-    let rendered = rendered?;
-    let mut site = Site {
-        absent: namespaces
-            .iter()
-            .filter(|(_, found)| matches!(found, Ok(None)))
-            .map(|(name, _)| name.clone())
-            .collect(),
-        ..Site::default()
+    Facts {
+        user: user.ok().flatten(),
+        version: cluster.info().version.clone(),
+        namespaces,
+        nodes,
+        pods,
+        storage_classes,
+        ingress_classes,
+        quotas,
+        limits,
+        claims,
+        peers: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        domain,
+        clock: clock.map(|ahead| ahead.as_secs()),
+        rights: BTreeMap::new(),
+        trials: Vec::new(),
+        disk: disk(run_folder).map_err(|error| Unseen {
+            what: format!("look at the disk of {}", run_folder.display()),
+            why: error.to_string(),
+        }),
+    }
+}
+
+/// Renders what is wanted, and adds to what is `around` all that it needs; what differs from what was `observed` is tried.
+/// Without Helm nothing is known of the charts.
+///
+/// # Errors
+/// When the API does not say which kinds it serves: nothing else can be told then.
+pub async fn gather(
+    wanted: &Resolved,
+    observed: &Observed,
+    cluster: &Cluster,
+    helm: Option<&Helm>,
+    around: impl Future<Output = Facts>,
+) -> Result<(Needs, Facts), KubeError> {
+    let rendered = async {
+        let Some(helm) = helm else { return Ok(Vec::new()) };
+        render(wanted, observed, cluster, helm, |_| true).await
     };
+    let (rendered, mut facts) = tokio::join!(rendered, around);
+    let rendered = rendered?;
+    let absent = facts.namespaces.iter().filter(|(_, found)| matches!(found, Ok(None)));
+    let mut site = Site { absent: absent.map(|(name, _)| name.clone()).collect(), ..Site::default() };
     for object in rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten() {
         let kind = (object.object.api_version.clone(), object.object.kind.clone());
         if let Some(resource) = cluster.resource(&object.object).await? {
@@ -162,7 +163,7 @@ pub async fn gather(
     let needs = needs(wanted, &rendered, &site);
     let trials = trials(&rendered, &updates(wanted, observed), observed);
     let peers: Vec<String> = needs.peers.keys().cloned().collect();
-    let (rights, secrets, trials, peers) = tokio::join!(
+    (facts.rights, facts.secrets, facts.trials, facts.peers) = tokio::join!(
         review(cluster, &needs.rights),
         secrets(cluster, &needs.secrets),
         try_all(cluster, trials),
@@ -170,29 +171,6 @@ pub async fn gather(
             look(&format!("get namespace {name}"), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
     );
-    let disk = disk(run_folder).map_err(|error| Unseen {
-        what: format!("look at the disk of {}", run_folder.display()),
-        why: error.to_string(),
-    });
-    let facts = Facts {
-        user: user.ok().flatten(),
-        version,
-        namespaces,
-        nodes,
-        pods,
-        storage_classes,
-        ingress_classes,
-        quotas,
-        limits,
-        claims,
-        peers,
-        secrets,
-        domain,
-        clock: clock.map(|ahead| ahead.as_secs()),
-        rights,
-        trials,
-        disk,
-    };
     Ok((needs, facts))
 }
 

@@ -10,7 +10,7 @@ mod table;
 mod trials;
 
 pub use connect::{connect_finding, helm_finding};
-pub use facts::{Facts, Seen, Unseen, gather, review};
+pub use facts::{Facts, Seen, Unseen, gather, review, surroundings};
 pub use judge::judge;
 pub use needs::{
     ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use, looks,

@@ -1,10 +1,13 @@
 //! Lists of many objects, page by page, into types that hold only what is needed of them: a large cluster's pods would
 //! be hundreds of megabytes otherwise.
 
+use std::panic::resume_unwind;
+
 use kube::api::ListParams;
 use kube::core::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
 
@@ -43,7 +46,7 @@ impl Cluster {
         take: impl Fn(&mut A, T),
     ) -> Result<A, KubeError>
     where
-        T: DeserializeOwned,
+        T: DeserializeOwned + Send + 'static,
         A: Default,
     {
         let first = params.clone().limit(PAGE);
@@ -51,7 +54,10 @@ impl Cluster {
         loop {
             let page = retry::call("list", what, || async {
                 let request = Request::new(path).list(&params).map_err(kube::Error::BuildRequest)?;
-                match self.client().request::<Page<T>>(request).await {
+                let client = self.client();
+                // As a task it reads beside its connection, and not on a thread that each part of the answer wakes.
+                let asked = tokio::spawn(async move { client.request::<Page<T>>(request).await });
+                match AbortOnDropHandle::new(asked).await.unwrap_or_else(|ended| resume_unwind(ended.into_panic())) {
                     // To ask again with the same token would help nobody.
                     Err(kube::Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => Ok(None),
                     answer => answer.map(Some),

@@ -57,7 +57,7 @@ impl Cluster {
     /// All objects of a kind, whole: for those of which there are few.
     async fn all<K>(&self, namespace: Option<&str>, what: &str) -> Result<Vec<K>, KubeError>
     where
-        K: kube::Resource<DynamicType = ()> + DeserializeOwned,
+        K: kube::Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
     {
         let take = |found: &mut Vec<K>, object: K| found.push(object);
         self.collect(&K::url_path(&(), namespace), what, &ListParams::default(), take).await
