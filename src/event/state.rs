@@ -89,6 +89,8 @@ pub struct Counts {
     pub done: usize,
     /// Nothing to do.
     pub unchanged: usize,
+    /// Does not apply here.
+    pub skipped: usize,
     /// Failed.
     pub failed: usize,
     /// Blocked.
@@ -101,7 +103,8 @@ impl Counts {
     fn of(&mut self, status: &Status) -> &mut usize {
         match status {
             Status::Done => &mut self.done,
-            Status::Skipped(_) => &mut self.unchanged,
+            Status::Skipped(Skip::Unchanged) => &mut self.unchanged,
+            Status::Skipped(Skip::NotApplicable(_)) => &mut self.skipped,
             Status::Failed { .. } => &mut self.failed,
             Status::Blocked(_) => &mut self.blocked,
             Status::Stopped(_) | Status::Waiting | Status::Running => &mut self.stopped,

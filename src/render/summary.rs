@@ -84,7 +84,7 @@ fn headline(state: &RunState) -> Spans {
         Some(Outcome::Stopped) => (format!("{command} stopped after {took}"), Paint::Warn),
         None => (format!("{command} did not come to an end"), Paint::Warn),
     };
-    let Counts { done, unchanged, failed, blocked, stopped } = state.counts();
+    let Counts { done, unchanged, skipped, failed, blocked, stopped } = state.counts();
     // What was found as wanted when planning is not left to do, even if the run did not come to it.
     let unreached = |id: &&str| {
         idle(state, id) && matches!(state.actions[*id].status, Status::Stopped(_) | Status::Waiting | Status::Running)
@@ -93,6 +93,7 @@ fn headline(state: &RunState) -> Spans {
     let counts = [
         (done, "done"),
         (unchanged + unreached, "unchanged"),
+        (skipped, "skipped"),
         (failed, "failed"),
         (blocked, "blocked"),
         (stopped - unreached, "left to do"),

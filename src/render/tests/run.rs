@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::made::{Sink, at, cluster, envelopes, failing, finding, pipe, reduced, stopped, succeeding, terminal};
 use super::screen::Screen;
-use crate::event::{Announced, EVENT_SCHEMA, Envelope, Event, Outcome, RunState, Status};
+use crate::event::{Announced, EVENT_SCHEMA, Envelope, Event, Outcome, RunState, Skip, Status};
 use crate::plan::Change;
 use crate::processor_seconds;
 use crate::render::LineOptions;
@@ -297,10 +297,11 @@ fn assert_counted(state: &RunState) {
     let with = |wanted: fn(&Status) -> bool| state.actions.values().filter(|action| wanted(&action.status)).count();
     let counts = state.counts();
     assert_eq!(counts.done, with(|status| *status == Status::Done));
-    assert_eq!(counts.unchanged, with(|status| matches!(status, Status::Skipped(_))));
+    assert_eq!(counts.unchanged, with(|status| matches!(status, Status::Skipped(Skip::Unchanged))));
+    assert_eq!(counts.skipped, with(|status| matches!(status, Status::Skipped(Skip::NotApplicable(_)))));
     assert_eq!(counts.failed, with(|status| matches!(status, Status::Failed { .. })));
     assert_eq!(counts.blocked, with(|status| matches!(status, Status::Blocked(_))));
-    let all = counts.done + counts.unchanged + counts.failed + counts.blocked + counts.stopped;
+    let all = counts.done + counts.unchanged + counts.skipped + counts.failed + counts.blocked + counts.stopped;
     assert_eq!(all, state.actions.len());
     let running: Vec<&str> = state.ids().filter(|id| *status(id) == Status::Running).collect();
     assert_eq!(state.running().collect::<Vec<_>>(), running);

@@ -302,7 +302,7 @@ fn headline(state: &State, run: &RunView) -> Spans {
     let look = state.look;
     let counts = run.state.counts();
     let total = run.state.order.len();
-    let done = counts.done + counts.unchanged;
+    let done = counts.done + counts.unchanged + counts.skipped;
     let (glyph, word, paint) = outcome(run);
     let recorded =
         if run.recorded { Spans::new().add(Paint::Warn, look.say(Word::Recorded)).gap(2) } else { Spans::new() };
