@@ -3,13 +3,17 @@
 
 #[path = "fakes/api/mod.rs"]
 mod api;
+mod pty;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use api::{Api, LEASE, Objects};
 use axum::http::Method;
+use portable_pty::CommandBuilder;
+use pty::Pty;
 use serde_json::{Value, json};
 
 /// A component that is there as soon as it is recorded.
@@ -35,6 +39,7 @@ verify:
 struct Place {
     dir: tempfile::TempDir,
     config: PathBuf,
+    helm: PathBuf,
 }
 
 impl Place {
@@ -50,7 +55,8 @@ impl Place {
             std::fs::write(folder.join("values.yaml.j2"), "{}\n").unwrap();
         }
         let config = api.kubeconfig(dir.path());
-        Self { dir, config }
+        let helm = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/helm");
+        Self { dir, config, helm }
     }
 
     fn path(&self) -> &Path {
@@ -60,7 +66,7 @@ impl Place {
     fn windlass(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
         command.args(args).arg("--kubeconfig").arg(&self.config).arg("--catalog").arg(self.path().join("catalog"));
-        command.arg("--helm").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/helm"));
+        command.arg("--helm").arg(&self.helm);
         command.env("XDG_STATE_HOME", self.path().join("state")).env_remove("KUBECONFIG");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -72,6 +78,19 @@ impl Place {
         command.args(["--waive", "webhdfs-unreachable"]).args(more);
         command
     }
+}
+
+/// The same in a terminal.
+fn in_terminal(command: &Command) -> Pty {
+    let mut builder = CommandBuilder::new(command.get_program());
+    builder.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => builder.env(name, value),
+            None => builder.env_remove(name),
+        }
+    }
+    Pty::new(builder, 150, 50)
 }
 
 async fn ended(child: Child) -> Output {
@@ -242,6 +261,35 @@ async fn what_a_lock_says_of_itself_is_shown_and_not_obeyed() {
     assert!(!text.contains("\u{1b}]"), "{text:?}");
     assert!(text.contains("nothing was changed"), "{text:?}");
     assert!(api.objects().leases.is_empty(), "the lock is as it was");
+}
+
+/// Until it is answered, Ctrl-C ends the command as it ends any other; after it, the run is stopped in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_at_the_question_and_after_it() {
+    let api = Api::serve(|_, _, _| ()).await;
+    let mut place = Place::new(&api, ASKS);
+    place.helm = place.path().join("helm");
+    std::fs::write(&place.helm, "#!/bin/sh\ncase $1 in version) echo v4.2.4 ;; template) ;; *) sleep 60 ;; esac\n")
+        .unwrap();
+    std::fs::set_permissions(&place.helm, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let install = place.windlass(&["install", "--components", "gate"]);
+    for (keys, code, written) in [("\u{3}", 6, false), ("y\r", 6, true)] {
+        let mut run = in_terminal(&install);
+        run.shows("go on? [y/N]", 20);
+        assert!(api.objects().remembered().is_null(), "{:?}", api.objects().asked);
+        run.keys(keys);
+        if written {
+            run.shows("release my-gate in far", 20);
+            until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
+            std::thread::sleep(Duration::from_millis(500));
+            run.keys("\u{3}");
+        }
+        let begun = Instant::now();
+        assert_eq!(run.ends(10), code, "{}", run.text());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {}", begun.elapsed(), run.text());
+        assert!(!api.objects().kept.contains_key(LEASE), "the lock was given back: {}", run.text());
+        pty::no_process_of(run.pid(), 5);
+    }
 }
 
 /// The kernel's limit on the size of a file is a disk that is full, and needs no disk.

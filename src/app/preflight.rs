@@ -1,8 +1,9 @@
 //! `windlass preflight`, and the same before an install.
 
 use std::collections::BTreeMap;
-use std::future::ready;
 use std::time::Duration;
+
+use futures::FutureExt as _;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::install_target::{InstallTarget, unobserved};
@@ -97,19 +98,20 @@ async fn helm(global: &Global) -> (Option<Helm>, Vec<Finding>) {
 
 async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {
     // Without HDFS: what is in it makes no difference here, and may take long to compare.
-    let observed = async {
+    let runs = journal::root().or_exit(Exit::Unexpected)?;
+    // A large cluster takes seconds to list: what is installed is looked at and rendered meanwhile.
+    let around = surroundings(&install.resolved, &install.cluster, &runs).shared();
+    let found = async {
         let mut observed = match observe(&install.resolved, &install.cluster, None).await {
             // The rights that are missing are what preflight is about to tell.
             Err(error) if error.is_forbidden() => Observed::default(),
             other => other.map_err(unobserved)?,
         };
         observed.hdfs = hdfs(install, &observed).await;
-        Ok(observed)
+        compare(&install.resolved, &install.cluster, helm, &observed, around.clone()).await
     };
-    let runs = journal::root().or_exit(Exit::Unexpected)?;
-    let around = async { Ok(surroundings(&install.resolved, &install.cluster, &runs).await) };
-    let (observed, around) = tokio::try_join!(observed, around)?;
-    compare(&install.resolved, &install.cluster, helm, &observed, ready(around)).await
+    let (found, _) = tokio::try_join!(found, around.clone().map(Ok))?;
+    Ok(found)
 }
 
 /// Whether HDFS answers, where it is installed and ready.
