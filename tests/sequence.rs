@@ -272,14 +272,15 @@ async fn signals_at_the_question_and_after_it() {
     std::fs::write(&place.helm, "#!/bin/sh\ncase $1 in version) echo v4.2.4 ;; template) ;; *) sleep 60 ;; esac\n")
         .unwrap();
     std::fs::set_permissions(&place.helm, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let install = place.windlass(&["install", "--components", "gate"]);
-    for (keys, code, written) in [("\u{3}", 6, false), ("y\r", 6, true)] {
-        let mut run = in_terminal(&install);
+    api.objects().remember(&installed("1.0.0"));
+    let uninstall = place.windlass(&["uninstall"]);
+    // The library of terminals calls an end by a signal 1.
+    for (keys, code, begins) in [("\u{3}", 1, false), ("y\r", 6, true)] {
+        let mut run = in_terminal(&uninstall);
         run.shows("go on? [y/N]", 20);
-        assert!(api.objects().remembered().is_null(), "{:?}", api.objects().asked);
         run.keys(keys);
-        if written {
-            run.shows("release my-gate in far", 20);
+        if begins {
+            run.shows("0 of 2 ended, 1 running", 20);
             until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
             std::thread::sleep(Duration::from_millis(500));
             run.keys("\u{3}");
@@ -289,6 +290,7 @@ async fn signals_at_the_question_and_after_it() {
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {}", begun.elapsed(), run.text());
         assert!(!api.objects().kept.contains_key(LEASE), "the lock was given back: {}", run.text());
         pty::no_process_of(run.pid(), 5);
+        assert!(!api.objects().remembered()["components"]["gate"].is_null(), "it is as it was");
     }
 }
 
