@@ -15,6 +15,10 @@ use crate::driver::kube::small::Pod;
 /// A pod that is younger than this when waiting begins counts as started by what is waited for.
 const FRESH: SignedDuration = SignedDuration::from_secs(120);
 
+/// A pod that is younger than this when waiting begins was made by the step before, such as Helm's: all that happened to
+/// it counts.
+const JUST_MADE: SignedDuration = SignedDuration::from_secs(10);
+
 /// What is remembered from one snapshot to the next.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -110,7 +114,7 @@ impl Memory {
     /// Whether a pod was there when waiting began. Only the first snapshot shows that.
     fn was_there(&self, pod: &Pod) -> bool {
         let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-        self.round <= 1 && created.is_some_and(|created| created < self.started)
+        self.round <= 1 && created.is_some_and(|created| self.started.duration_since(created) > JUST_MADE)
     }
 
     /// Whether a pod was started by what is waited for. Coarse, because this does compare clocks.

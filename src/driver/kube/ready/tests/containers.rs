@@ -124,6 +124,23 @@ fn what_a_pod_exited_before_the_wait_does_not_count() {
 }
 
 #[test]
+fn what_the_step_before_has_just_made_is_counted_whole() {
+    // Helm made it, and it exited once before the wait began.
+    let mut watching = Watching::new(vec![expect("Deployment", "web")]);
+    let at = |restarts: u32| {
+        let mut made = pod(
+            "p",
+            "web-new",
+            crashing(restarts, json!({"waiting": {"reason": "CrashLoopBackOff", "message": ""}}), 1),
+        );
+        made["metadata"]["creationTimestamp"] = json!("2026-01-01T11:59:57Z");
+        with_pod(made, vec![])
+    };
+    waiting(watching.over([0, 10], &at(1)));
+    failed(watching.at(11, &at(3)));
+}
+
+#[test]
 fn out_of_memory_is_said() {
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let killed = json!({"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}});
