@@ -52,8 +52,8 @@ pub(super) async fn report(
     output: &Output,
 ) -> Result<Report, Failed> {
     let resolved = session::resolved(catalog, answers)?;
-    let target_of = session::target(global)?;
-    let ((helm, mut findings), cluster) = tokio::join!(helm(global), Cluster::connect(&target_of));
+    let options = session::target(global)?;
+    let ((helm, mut findings), cluster) = tokio::join!(helm(global), Cluster::connect(&options));
     let cluster = match cluster {
         Ok(cluster) => cluster,
         Err(error) => {
@@ -97,11 +97,11 @@ async fn helm(global: &Global) -> (Option<Helm>, Vec<Finding>) {
 }
 
 async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {
-    // Without HDFS: what is in it makes no difference here, and may take long to compare.
     let runs = journal::root().or_exit(Exit::Unexpected)?;
     // A large cluster takes seconds to list: what is installed is looked at and rendered meanwhile.
     let around = surroundings(&install.resolved, &install.cluster, &runs).shared();
     let found = async {
+        // Without HDFS: what is in it makes no difference here, and may take long to compare.
         let mut observed = match observe(&install.resolved, &install.cluster, None).await {
             // The rights that are missing are what preflight is about to tell.
             Err(error) if error.is_forbidden() => Observed::default(),
