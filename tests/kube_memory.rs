@@ -151,4 +151,5 @@ async fn memory_does_not_grow_with_the_cluster() {
     let peaks = [before, preflight, ready].map(|bytes| bytes >> 20);
     assert!(preflight - before < 24 << 20, "{peaks:?} MiB");
     assert!(ready - preflight < 16 << 20, "{peaks:?} MiB");
+    assert!(ready < 64 << 20, "{peaks:?} MiB");
 }

@@ -11,6 +11,7 @@ use kube::discovery::Scope;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::small::Condition;
 use super::{Cluster, KubeError, retry};
 use crate::model::Quantity;
 use crate::model::cluster::ObjectRef;
@@ -212,16 +213,8 @@ struct SmallTaint {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct SmallCondition {
-    #[serde(rename = "type")]
-    name: String,
-    status: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
 struct NodeStatus {
-    conditions: Vec<SmallCondition>,
+    conditions: Vec<Condition>,
     allocatable: BTreeMap<String, KubeQuantity>,
 }
 
@@ -299,7 +292,7 @@ impl PodUses {
 
 impl SmallNode {
     fn down(&self) -> Option<&'static str> {
-        let ready = self.status.conditions.iter().any(|it| it.name == "Ready" && it.status == "True");
+        let ready = self.status.conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True");
         match (ready, self.spec.unschedulable) {
             (false, _) => Some("not ready"),
             (true, true) => Some("cordoned"),

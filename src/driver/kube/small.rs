@@ -91,6 +91,7 @@ pub(super) struct PodIp {
     pub(super) ip: String,
 }
 
+/// Of a pod or a node.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Condition {
