@@ -19,6 +19,9 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("tags of booleans", "with a tag only true and false are booleans to us"),
     ("tags of nothing", "with a tag only ~ and null are nothing to us"),
     ("a timestamp that is none", "we make a text of it, as of those that are"),
+    ("a key in two spellings", "Go takes one of the two by chance, a different one each time; we refuse it"),
+    ("a word in two spellings", "by chance, as above"),
+    ("two spellings by a merge", "by chance, as above"),
     ("an escaped slash", "JSON's `\\/`: Go refuses it"),
 ];
 
@@ -88,7 +91,11 @@ fn corpus() -> Vec<(String, String)> {
         ("keys with blanks", "a b: 1\n'c d': 2\n"),
         ("twice the same key", "a: 1\na: 2\n"),
         ("twice the same mapping", "a: {x: 1}\na: {y: 2}\n"),
-        ("a key and its other spelling", "10: a\n'10': b\n"),
+        ("a key in two spellings", "10: a\n'10': b\n"),
+        ("a word in two spellings", "a: {yes: 1, 'true': 2}\n"),
+        ("two spellings by a merge", "<<: {10: a}\n'10': b\n"),
+        ("one number in two bases", "10: a\n0xA: b\n"),
+        ("two spellings in two documents", "10: a\n---\n'10': b\n"),
         ("a dotted key", "a.b: 1\na: {b: 2}\n"),
         ("no blank behind the colon", "a:1\n"),
         ("no blank in braces", "a: {b:1}\n"),

@@ -5,12 +5,16 @@
 //! serde_yaml does not say whether a scalar was quoted, but hands out what needs no unescaping as a slice of the text,
 //! and before a slice that was quoted stands its quote.
 
+mod scalar;
+
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use base64::Engine as _;
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+use self::scalar::{binary, float_key, resolve};
 
 /// A document with more nodes than this (aliases counted each time) is not one that Helm could have stored.
 const NODE_CAP: usize = 1_000_000;
@@ -207,12 +211,6 @@ impl Any<'_> {
     }
 }
 
-fn binary(text: &str) -> Result<String, &'static str> {
-    let packed: String = text.split_whitespace().collect();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(packed).map_err(|_| "!!binary value is no base64")?;
-    String::from_utf8(bytes).map_err(|_| "!!binary value is no text")
-}
-
 impl<'de> DeserializeSeed<'de> for Any<'_> {
     type Value = Value;
 
@@ -279,19 +277,9 @@ impl<'de> Visitor<'de> for Any<'_> {
         Ok(Value::Array(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Value, A::Error> {
         self.count()?;
-        let inner = Self { tagged: false, ..self };
-        let mut found = Map::new();
-        while let Some(key) = entries.next_key_seed(Key(inner))? {
-            let value = entries.next_value_seed(inner)?;
-            match key {
-                // Of two of one name the last counts, and so does what is merged in behind.
-                Name::Key(name) => drop(found.insert(name, value)),
-                Name::Merge => merge(&mut found, value).map_err(A::Error::custom)?,
-            }
-        }
-        Ok(Value::Object(found))
+        Entries::read(self, entries).map(|found| Value::Object(found.values))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Value, A::Error> {
@@ -300,24 +288,90 @@ impl<'de> Visitor<'de> for Any<'_> {
     }
 }
 
-/// Of several mappings in a list the earlier win.
-fn merge(into: &mut Map<String, Value>, value: Value) -> Result<(), &'static str> {
-    const WRONG: &str = "a merge wants a mapping or a list of mappings";
-    match value {
-        Value::Object(more) => into.extend(more),
-        Value::Array(items) => {
-            for item in items.into_iter().rev() {
-                let Value::Object(more) = item else { return Err(WRONG) };
-                into.extend(more);
+/// A mapping on its way: of two keys that are the same the last counts, and so does what is merged in behind.
+#[derive(Default)]
+struct Entries {
+    values: Map<String, Value>,
+    /// What the keys are that are no texts: `10` and `'10'` are two keys to Go, one of which JSON takes by chance.
+    spelled: BTreeMap<String, Value>,
+}
+
+impl Entries {
+    fn read<'de, A: MapAccess<'de>>(any: Any<'_>, mut entries: A) -> Result<Self, A::Error> {
+        let inner = Any { tagged: false, ..any };
+        let mut found = Self::default();
+        while let Some(key) = entries.next_key_seed(Key(inner))? {
+            match key {
+                Name::Key(name, spelled) => {
+                    let value = entries.next_value_seed(inner)?;
+                    found.put(name, spelled, value).map_err(A::Error::custom)?;
+                }
+                Name::Merge => {
+                    // Of several mappings in a list the earlier win.
+                    for mut more in entries.next_value_seed(Merged { any: inner, listed: false })?.into_iter().rev() {
+                        for (name, value) in more.values {
+                            let spelled = more.spelled.remove(&name);
+                            found.put(name, spelled, value).map_err(A::Error::custom)?;
+                        }
+                    }
+                }
             }
         }
-        _ => return Err(WRONG),
+        Ok(found)
     }
-    Ok(())
+
+    fn put(&mut self, name: String, spelled: Option<Value>, value: Value) -> Result<(), String> {
+        if self.values.contains_key(&name) && self.spelled.get(&name) != spelled.as_ref() {
+            return Err(format!("the key `{name}` stands here in two spellings, and Helm takes one of them by chance"));
+        }
+        self.spelled.extend(spelled.map(|spelled| (name.clone(), spelled)));
+        self.values.insert(name, value);
+        Ok(())
+    }
+}
+
+/// Reads what is merged in: a mapping or a list of mappings.
+struct Merged<'a> {
+    any: Any<'a>,
+    /// It is one of a list.
+    listed: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Merged<'_> {
+    type Value = Vec<Entries>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Entries>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Merged<'_> {
+    type Value = Vec<Entries>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.listed { "a mapping to merge" } else { "a mapping or a list of mappings to merge" })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Vec<Entries>, A::Error> {
+        self.any.count()?;
+        Ok(vec![Entries::read(self.any, entries)?])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Entries>, A::Error> {
+        if self.listed {
+            return Err(A::Error::invalid_type(serde::de::Unexpected::Seq, &self));
+        }
+        let mut found = Vec::new();
+        while let Some(more) = items.next_element_seed(Merged { any: self.any, listed: true })? {
+            found.extend(more);
+        }
+        Ok(found)
+    }
 }
 
 enum Name {
-    Key(String),
+    /// Its text, and what it is where it is no text.
+    Key(String, Option<Value>),
     Merge,
 }
 
@@ -333,29 +387,19 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
         if merges.get() {
             return Ok(Name::Merge);
         }
-        match value {
-            Value::String(name) => Ok(Name::Key(name)),
-            Value::Bool(_) => Ok(Name::Key(value.to_string())),
-            Value::Number(number) if number.is_f64() => Ok(Name::Key(float_key(number.as_f64().unwrap_or_default()))),
-            Value::Number(number) if number.as_i64().is_none() => Err(D::Error::custom("a key is too large a number")),
-            Value::Number(number) => Ok(Name::Key(number.to_string())),
-            Value::Null => Err(D::Error::custom("a key is null")),
-            Value::Array(_) | Value::Object(_) => Err(D::Error::custom("a key is no text")),
-        }
+        let name = match &value {
+            Value::String(name) => return Ok(Name::Key(name.clone(), None)),
+            Value::Bool(_) => value.to_string(),
+            Value::Number(number) if number.is_f64() => float_key(number.as_f64().unwrap_or_default()),
+            Value::Number(number) if number.as_i64().is_none() => {
+                return Err(D::Error::custom("a key is too large a number"));
+            }
+            Value::Number(number) => number.to_string(),
+            Value::Null => return Err(D::Error::custom("a key is null")),
+            Value::Array(_) | Value::Object(_) => return Err(D::Error::custom("a key is no text")),
+        };
+        Ok(Name::Key(name, Some(value)))
     }
-}
-
-/// A fraction as a key, as Go writes it: the shortest text of half the precision, with an exponent from a million on.
-#[expect(clippy::cast_possible_truncation, reason = "that is how Go does it")]
-fn float_key(float: f64) -> String {
-    let shortest = format!("{:e}", float as f32);
-    let Some((digits, exponent)) = shortest.split_once('e') else { return shortest };
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    if (-4..6).contains(&exponent) {
-        return (float as f32).to_string();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 /// As [`Any`], but a plain `<<` is told apart.
@@ -408,63 +452,6 @@ impl<'de> Visitor<'de> for KeyValue<'_> {
     }
 }
 
-/// A plain scalar by Go's rules.
-fn resolve(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Value::Bool(true),
-        "false" | "False" | "FALSE" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-            return Value::Bool(false);
-        }
-        _ => {}
-    }
-    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
-        return Value::String(text.to_owned());
-    }
-    // Go leaves underlines out wherever they stand.
-    let digits = text.replace('_', "");
-    let number = integer(&digits).or_else(|| float(&digits));
-    number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
-}
-
-fn integer(digits: &str) -> Option<Number> {
-    let (negative, digits) = match digits.as_bytes().first()? {
-        b'-' => (true, &digits[1..]),
-        b'+' => (false, &digits[1..]),
-        _ => (false, digits),
-    };
-    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let (digits, radix) = match digits.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (&digits[2..], 16),
-        [b'0', b'o' | b'O', ..] => (&digits[2..], 8),
-        [b'0', b'b' | b'B', ..] => (&digits[2..], 2),
-        [b'0', _, ..] => (&digits[1..], 8),
-        _ => (digits, 10),
-    };
-    if !digits.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let value = u64::from_str_radix(digits, radix).ok()?;
-    if !negative {
-        return Some(value.into());
-    }
-    i64::try_from(-i128::from(value)).ok().map(Number::from)
-}
-
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`; infinity and "not a number" have no JSON.
-fn float(digits: &str) -> Option<Number> {
-    let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
-    let begins = unsigned.starts_with(|c: char| c.is_ascii_digit())
-        || unsigned.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let allowed = unsigned.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
-    if !begins || !allowed {
-        return None;
-    }
-    digits.parse::<f64>().ok().and_then(Number::from_f64)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -501,6 +488,29 @@ mod tests {
         assert_eq!(helm_value("<<: [{a: 2}, {a: 3, b: 4}]").unwrap(), json!({"a": 2, "b": 4}));
         assert_eq!(helm_value("'<<': {a: 2}").unwrap(), json!({"<<": {"a": 2}}));
         assert!(helm_value("<<: 1").is_err());
+    }
+
+    #[test]
+    fn what_helm_takes_by_chance_is_refused() {
+        for text in [
+            "10: a\n'10': b\n",
+            "'10': a\n10: b\n",
+            "10: a\n10.0: b\n",
+            "16777217.5: a\n16777218.0: b\n",
+            "yes: a\n'true': b\n",
+            "a: {on: 1, \"true\": 2}\n",
+            "<<: {10: a}\n'10': b\n",
+            "10: a\n<<: [{x: y}, {'10': b}]\n",
+            "<<: [{10: a}, {'10': b}]\n",
+            "010: a\n!!str 8: b\n",
+        ] {
+            let err = helm_values(text).unwrap_err();
+            assert!(err.problem.contains("two spellings"), "{text:?}: {err}");
+        }
+        for text in ["10: a\n0xA: b\n", "yes: a\non: b\n", "a: 1\n'a': 2\n", "x: &x {10: a}\ny: {<<: *x, 10: b}\n"] {
+            assert!(helm_values(text).is_ok(), "{text:?}: the same key to Go, too");
+        }
+        assert!(helm_values("10: a\n---\n'10': b\n").is_ok(), "documents are laid over each other as JSON");
     }
 
     #[test]
