@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::template::TemplateError;
-use crate::catalog::{ActionKind, CatalogError, Graph, GraphError, Leftover, Text};
+use crate::catalog::action::ActionKind;
+use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
 use crate::model::yaml::HelmYamlError;
 use crate::model::{ChartFiles, HdfsAccess, ReleaseValues, STATE_NAMESPACE, SecretRef};
 

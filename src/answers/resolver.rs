@@ -8,14 +8,15 @@ use minijinja::Value;
 use minijinja::value::Object;
 
 use super::Answers;
-use super::acts::{check_action, describe};
+use super::acts::check_action;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::value::Answer;
 use super::{
     LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
     ResolvedRelease, ResolvedSecret,
 };
-use crate::catalog::{Act, ActionSpec, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir};
+use crate::catalog::action::ActionSpec;
+use crate::catalog::{Act, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     ChartFiles, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
@@ -251,7 +252,8 @@ impl Resolver<'_> {
                 for (at, why) in lacking.into_iter().rev() {
                     let act = part.verify.remove(at);
                     let Some(spec) = component.spec(&act.id) else { continue };
-                    let title = spec.title.as_ref().map_or_else(|| describe(&spec.kind), |text| text.en().to_owned());
+                    let title =
+                        spec.title.as_ref().map_or_else(|| spec.kind.kind().title(), |text| text.en().to_owned());
                     // Who uses its results lacks them now.
                     act.register.iter().for_each(|name| drop(self.later.remove(name)));
                     found.push(LeftOut { component: component.id.clone(), id: act.id, title, why });
@@ -310,7 +312,7 @@ impl Resolver<'_> {
                 check_action(component, spec, &kind)?;
                 Ok(ResolvedAction {
                     id: act.id.clone(),
-                    title: spec.title.as_ref().map_or_else(|| describe(&kind), |text| text.en().to_owned()),
+                    title: spec.title.as_ref().map_or_else(|| kind.kind().title(), |text| text.en().to_owned()),
                     kind,
                     deadline: spec.deadline,
                     retries: spec.retries,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::session;
 use crate::answers::{Resolved, ResolvedAction};
-use crate::catalog::ActionKind;
+use crate::catalog::action::{ActionKind, HdfsAction};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
@@ -60,9 +60,9 @@ pub(super) async fn drift(
 fn without_sources(resolved: &mut Resolved) -> BTreeMap<String, u16> {
     let mut modes = BTreeMap::new();
     let actions = |action: &mut ResolvedAction| {
-        if let ActionKind::HdfsUpload { from, to, mode, .. } = &mut action.kind {
-            from.clear();
-            modes.extend(u16::from_str_radix(mode, 8).ok().map(|mode| (to.clone(), mode)));
+        if let ActionKind::Hdfs(HdfsAction::Upload(upload)) = &mut action.kind {
+            upload.from.clear();
+            modes.extend(u16::from_str_radix(&upload.mode, 8).ok().map(|mode| (upload.to.clone(), mode)));
         }
     };
     resolved

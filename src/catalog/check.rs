@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::action::ActionSpec;
 use super::graph::{Part, circle, graph};
 use super::question::{QuestionId, Rule};
-use super::{ActionSpec, Catalog, Component, Kind, Question, Reference, references};
+use super::{Catalog, Component, Kind, Question, Reference, references};
 use crate::model::is_selector;
 use crate::model::yaml::{Findings, Node, Pos};
 

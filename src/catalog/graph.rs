@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ActionSpec, Component, Reference, references};
+use super::action::ActionSpec;
+use super::{Component, Reference, references};
 
 /// What a component brings into the graph.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,9 +4,7 @@ use crate::model::yaml::{Field, Shape};
 
 use Field as F;
 
-use super::component::parse_duration;
-
-const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
+use super::action::ACTION;
 
 const KIND: Shape = Shape::That(
     "one of string, integer, quantity, hostname, port, path, choice, boolean, labels, peers, digest, secret",
@@ -69,69 +67,6 @@ const IMAGE: Shape = Shape::Map(&[
     F::optional("digest", Shape::Text),
     F::optional("build", Shape::Text),
 ]);
-
-/// Fields of one kind of action, with those that every action may have.
-macro_rules! action {
-    ($($field:expr),* $(,)?) => {
-        &[
-            $($field,)*
-            F::optional("title", Shape::Words),
-            F::optional("deadline", DURATION),
-            F::optional("retries", Shape::Int),
-            F::optional("register", Shape::Text),
-        ]
-    };
-}
-
-const ACTION: Shape = Shape::Tagged(
-    "action",
-    &[
-        ("hdfs.mkdir", action![F::required("path", Shape::Text), F::required("mode", Shape::Text)]),
-        ("hdfs.wait", action![F::required("replication", Shape::Text)]),
-        (
-            "hdfs.upload",
-            action![
-                F::required("from", Shape::Text),
-                F::required("to", Shape::Text),
-                F::optional("mode", Shape::Text),
-                F::optional("pattern", Shape::Text),
-            ],
-        ),
-        ("hdfs.probe", action![F::required("path", Shape::Text)]),
-        ("hdfs.exists", action![F::required("path", Shape::Text)]),
-        (
-            "http.wait",
-            action![
-                F::required("service", Shape::Text),
-                F::required("path", Shape::Text),
-                F::optional("status", Shape::Int),
-                F::optional("contains", Shape::Text),
-            ],
-        ),
-        (
-            "livy.batch",
-            action![
-                F::required("service", Shape::Text),
-                F::required("class", Shape::Text),
-                F::required("file", Shape::Text),
-                F::optional("args", Shape::List(&Shape::Text)),
-                F::optional("conf", Shape::MapOf(&Shape::Text)),
-                F::required("expect_log", Shape::Text),
-            ],
-        ),
-        (
-            "livy.session",
-            action![
-                F::required("service", Shape::Text),
-                F::required("kind", Shape::Text),
-                F::required("code", Shape::Text),
-                F::required("expect", Shape::Text),
-                F::optional("min_version", Shape::Text),
-                F::optional("conf", Shape::MapOf(&Shape::Text)),
-            ],
-        ),
-    ],
-);
 
 /// `component.yaml`.
 pub(super) const COMPONENT: Shape = Shape::Map(&[

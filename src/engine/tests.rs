@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::catalog::ActionKind;
+use crate::catalog::action::{
+    ActionKind, Answers, Exists, HdfsAction, HttpAction, Mkdir, Probe, Upload, WaitOperational,
+};
 use crate::event::{Event, Outcome, RunState, Status, channel};
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::ComponentRecord;
@@ -170,6 +172,7 @@ fn steps() -> Vec<Step> {
     let key = || ReleaseKey::new("ns", "name");
     let text = || "x".to_owned();
     let act = |action| Step::Act { namespace: Some("ns".to_owned()), action };
+    let hdfs = |action| act(ActionKind::Hdfs(action));
     let from = || SecretRef::Env("X".to_owned());
     let record: ComponentRecord = serde_json::from_value(serde_json::json!({"title": "x", "version": "1"})).unwrap();
     vec![
@@ -184,12 +187,17 @@ fn steps() -> Vec<Step> {
         Step::PurgeClaim { namespace: text(), name: text() },
         Step::RemoveNamespace { name: text(), releases: BTreeSet::new(), others: vec![] },
         Step::Forget { kept: None },
-        act(ActionKind::HdfsMkdir { path: text(), mode: text() }),
-        act(ActionKind::HdfsWait { replication: text() }),
-        act(ActionKind::HdfsUpload { from: text(), to: text(), mode: text(), pattern: text() }),
-        act(ActionKind::HdfsProbe { path: text() }),
-        act(ActionKind::HdfsExists { path: text() }),
-        act(ActionKind::HttpWait { service: text(), path: text(), status: 200, contains: None }),
+        hdfs(HdfsAction::Mkdir(Mkdir { path: text(), mode: text() })),
+        hdfs(HdfsAction::WaitOperational(WaitOperational { replication: text() })),
+        hdfs(HdfsAction::Upload(Upload { from: text(), to: text(), mode: text(), pattern: text() })),
+        hdfs(HdfsAction::Probe(Probe { path: text() })),
+        hdfs(HdfsAction::Exists(Exists { path: text() })),
+        act(ActionKind::Http(HttpAction::Answers(Answers {
+            service: text(),
+            path: text(),
+            status: 200,
+            contains: None,
+        }))),
     ]
 }
 

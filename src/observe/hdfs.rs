@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ObserveError;
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
-use crate::catalog::ActionKind;
+use crate::catalog::action::{self, Leaves, Mkdir};
 use crate::driver::files::{FilesError, matching};
 use crate::driver::webhdfs::{self, Difference, Error, Hdfs, Upload, UploadOptions};
 use crate::model::cluster::ReleaseKey;
@@ -56,7 +56,8 @@ pub(super) fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, ObserveE
     for component in &wanted.components {
         let begin = found.len();
         for action in actions(component) {
-            let ActionKind::HdfsUpload { from, to, mode, pattern } = &action.kind else { continue };
+            let Some(Leaves::Files(upload)) = action.kind.kind().leaves() else { continue };
+            let action::Upload { from, to, mode, pattern } = upload;
             if from.is_empty() {
                 continue;
             }
@@ -140,7 +141,7 @@ fn compared(error: Error, origin: Origin) -> Asked {
 async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<ObservedHdfs, Asked> {
     let mut folders = BTreeMap::new();
     for action in wanted.components.iter().flat_map(actions) {
-        if let ActionKind::HdfsMkdir { path, .. } = &action.kind
+        if let Some(Leaves::Folder(Mkdir { path, .. })) = action.kind.kind().leaves()
             && !folders.contains_key(path)
         {
             let folder = match hdfs.status(path).await? {

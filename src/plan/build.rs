@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::diff;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease};
-use crate::catalog::ActionKind;
+use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::Observed;
 use crate::model::state::ComponentRecord;
@@ -104,7 +104,7 @@ impl Builder<'_> {
         let changed = self.changed(&component.id, begin);
         for act in &component.after {
             self.act(component, act);
-            let last = self.actions.last_mut().filter(|_| looks_only(&act.kind) && !changed);
+            let last = self.actions.last_mut().filter(|_| act.kind.kind().leaves().is_none() && !changed);
             if let Some(last) = last.filter(|last| last.change == Change::Check) {
                 // What it looks at has not changed.
                 last.change = Change::Nothing;
@@ -117,7 +117,10 @@ impl Builder<'_> {
     /// Uploads of one component into one folder are done together: what is remembered of the folder is what they all sent.
     fn together(&mut self, begin: usize) {
         let folder = |action: &Action| match &action.step {
-            Step::Act { action: ActionKind::HdfsUpload { to, from, .. }, .. } if !from.is_empty() => Some(to.clone()),
+            Step::Act { action, .. } => match action.kind().leaves() {
+                Some(Leaves::Files(Upload { to, from, .. })) if !from.is_empty() => Some(to.clone()),
+                _ => None,
+            },
             _ => None,
         };
         let actions = &mut self.actions[begin..];
@@ -183,19 +186,19 @@ impl Builder<'_> {
     }
 
     fn act(&mut self, component: &ResolvedComponent, act: &ResolvedAction) {
-        let (change, why) = match &act.kind {
-            ActionKind::HdfsMkdir { path, mode } => diff::folder(path, mode, &self.observed.hdfs),
-            ActionKind::HdfsUpload { from, .. } if from.is_empty() => {
+        let (change, why) = match act.kind.kind().leaves() {
+            Some(Leaves::Folder(Mkdir { path, mode })) => diff::folder(path, mode, &self.observed.hdfs),
+            Some(Leaves::Files(Upload { from, .. })) if from.is_empty() => {
                 (Change::Nothing, vec!["no folder to upload was named".to_owned()])
             }
-            ActionKind::HdfsUpload { to, .. } => match diff::upload(&act.id, to, &self.observed.hdfs) {
+            Some(Leaves::Files(Upload { to, .. })) => match diff::upload(&act.id, to, &self.observed.hdfs) {
                 // They are there, but whoever looks for drift would not know of them.
                 (Change::Nothing, _) if !self.knows_upload(&component.id, to) => {
                     (Change::Update, vec![format!("what is in {to} is not recorded")])
                 }
                 found => found,
             },
-            _ => (Change::Check, Vec::new()),
+            None => (Change::Check, Vec::new()),
         };
         let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
         let mut made = Action {
@@ -301,11 +304,6 @@ impl Builder<'_> {
     }
 }
 
-/// Whether an action leaves nothing behind: where nothing else changes, it need not look again.
-const fn looks_only(kind: &ActionKind) -> bool {
-    !matches!(kind, ActionKind::HdfsMkdir { .. } | ActionKind::HdfsUpload { .. })
-}
-
 /// The weakest level that a component of each namespace needs.
 fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
     let rank = |level: &str| match level {
@@ -358,7 +356,7 @@ pub(super) fn action(component: &str, id: String, title: String, step: Step) -> 
 }
 
 /// Deadline and retries by kind of step, for those that say nothing themselves.
-const fn limits(step: &Step) -> (Duration, u32) {
+fn limits(step: &Step) -> (Duration, u32) {
     let (seconds, retries) = match step {
         Step::Namespace { .. }
         | Step::PullSecret { .. }
@@ -370,13 +368,10 @@ const fn limits(step: &Step) -> (Duration, u32) {
         Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
         Step::Ready { .. } => (900, 0),
         Step::PurgeClaim { .. } | Step::RemoveNamespace { .. } => (300, 3),
-        Step::Act { action, .. } => match action {
-            ActionKind::HdfsUpload { .. } => (3600, 2),
-            ActionKind::HdfsMkdir { .. } | ActionKind::HdfsExists { .. } => (120, 3),
-            ActionKind::HdfsProbe { .. } => (120, 1),
-            ActionKind::HdfsWait { .. } | ActionKind::HttpWait { .. } => (300, 0),
-            ActionKind::LivyBatch { .. } | ActionKind::LivySession { .. } => (600, 0),
-        },
+        Step::Act { action, .. } => {
+            let Limits { seconds, retries } = action.kind().limits();
+            (seconds, retries)
+        }
     };
     (Duration::from_secs(seconds), retries)
 }

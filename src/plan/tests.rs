@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::answers::{Answers, Resolved, from_flags, resolve};
+use crate::catalog::action::{ActionKind, HdfsAction, Mkdir};
 use crate::catalog::load;
 use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
@@ -53,7 +54,7 @@ fn settled(wanted: &Resolved) -> Observed {
                 };
                 state.components.insert(action.component.clone(), known);
             }
-            Step::Act { action: crate::catalog::ActionKind::HdfsMkdir { path, mode }, .. } => {
+            Step::Act { action: ActionKind::Hdfs(HdfsAction::Mkdir(Mkdir { path, mode })), .. } => {
                 folders.insert(path.clone(), Folder::Mode(u16::from_str_radix(mode, 8).unwrap()));
             }
             Step::Release { key, chart, values } => {

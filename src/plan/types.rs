@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::answers::LeftOut;
-use crate::catalog::ActionKind;
+use crate::catalog::action::ActionKind;
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
 use crate::model::state::ComponentRecord;
@@ -124,11 +124,11 @@ impl Step {
     /// clean up. Everything else is dropped at once: a single call to the API has been taken, or has not, and what waits
     /// leaves nothing.
     #[must_use]
-    pub const fn cleans_up(&self) -> bool {
+    pub fn cleans_up(&self) -> bool {
         match self {
             // Helm has a record of its own to bring to an end.
             Self::Release { .. } | Self::Rollback { .. } | Self::Uninstall { .. } => true,
-            Self::Act { action, .. } => action.cleans_up(),
+            Self::Act { action, .. } => action.kind().cleans_up(),
             Self::Namespace { .. }
             | Self::PullSecret { .. }
             | Self::Secret { .. }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::World;
-use crate::catalog::ActionKind;
+use crate::catalog::action::{self, Exists, HdfsAction, Mkdir, Probe, WaitOperational};
 use crate::driver::files::matching;
 use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
 use crate::engine::perform::{Context, Done, Failure};
@@ -22,7 +22,7 @@ fn summary(text: impl Into<String>) -> Done {
 }
 
 impl World {
-    pub(super) async fn hdfs(&self, component: &str, kind: &ActionKind, context: &Context) -> Result<Done, Failure> {
+    pub(super) async fn hdfs(&self, component: &str, kind: &HdfsAction, context: &Context) -> Result<Done, Failure> {
         let hdfs = self.hdfs.as_ref().ok_or_else(|| Failure {
             errors: vec!["no installed component provides HDFS".to_owned()],
             ..Failure::default()
@@ -35,27 +35,27 @@ impl World {
         &self,
         hdfs: &Hdfs,
         component: &str,
-        kind: &ActionKind,
+        kind: &HdfsAction,
         context: &Context,
     ) -> Result<Done, Failure> {
         match kind {
-            ActionKind::HdfsMkdir { path, mode } => {
+            HdfsAction::Mkdir(Mkdir { path, mode }) => {
                 Ok(summary(match hdfs.mkdirs(path, octal(mode)?).await.map_err(failed)? {
                     Ensured::Unchanged => "was there".to_owned(),
                     Ensured::Created => "made".to_owned(),
                     Ensured::ModeChanged { from } => format!("mode was {from:04o}"),
                 }))
             }
-            ActionKind::HdfsWait { replication } => {
+            HdfsAction::WaitOperational(WaitOperational { replication }) => {
                 let wanted = replication.parse().unwrap_or(1);
                 let state = hdfs.wait_operational(wanted).await.map_err(failed)?;
                 Ok(summary(format!("{} DataNodes", state.live_datanodes)))
             }
-            ActionKind::HdfsProbe { path } => {
+            HdfsAction::Probe(Probe { path }) => {
                 hdfs.probe(path, &context.cancel).await.map_err(failed)?;
                 Ok(Done::default())
             }
-            ActionKind::HdfsExists { path } => match hdfs.find(path).await.map_err(failed)? {
+            HdfsAction::Exists(Exists { path }) => match hdfs.find(path).await.map_err(failed)? {
                 Some(name) if path.ends_with(&name) => Ok(Done::default()),
                 Some(name) => Ok(summary(name)),
                 None => Err(Failure {
@@ -64,10 +64,7 @@ impl World {
                     ..Failure::default()
                 }),
             },
-            ActionKind::HdfsUpload { from, to, mode, pattern } => {
-                self.upload(hdfs, component, (from, to, octal(mode)?, pattern), context).await
-            }
-            other => Err(Failure { errors: vec![format!("not an action on HDFS: {other:?}")], ..Failure::default() }),
+            HdfsAction::Upload(upload) => self.upload(hdfs, component, upload, context).await,
         }
     }
 
@@ -75,9 +72,10 @@ impl World {
         &self,
         hdfs: &Hdfs,
         component: &str,
-        (from, to, mode, pattern): (&str, &str, u16, &str),
+        action::Upload { from, to, mode, pattern }: &action::Upload,
         context: &Context,
     ) -> Result<Done, Failure> {
+        let mode = octal(mode)?;
         let files = matching(Path::new(from), pattern).map_err(|error| failed(error).for_good())?;
         let uploads =
             files.into_iter().map(|(name, local)| Upload { local, remote: format!("{to}/{name}"), mode }).collect();

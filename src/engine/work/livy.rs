@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::World;
-use crate::catalog::ActionKind;
+use crate::catalog::action::{Batch, LivyAction, Session};
 use crate::driver::http::{BatchRequest, Livy, LivyError, LivyVersion};
 use crate::driver::kube::WaitError;
 use crate::engine::perform::{Context, Done, Failure};
@@ -65,20 +65,17 @@ impl World {
     pub(super) async fn livy(
         &self,
         action: &Action,
-        namespace: Option<&str>,
-        kind: &ActionKind,
+        namespace: &str,
+        kind: &LivyAction,
         context: &Context,
     ) -> Result<Done, Failure> {
-        let namespace = namespace.unwrap_or_default();
-        let (ActionKind::LivyBatch { service, .. } | ActionKind::LivySession { service, .. }) = kind else {
-            return Err(failure(format!("not an action of Livy: {kind:?}"), Vec::new()));
-        };
+        let (LivyAction::Batch(Batch { service, .. }) | LivyAction::Session(Session { service, .. })) = kind;
         let livy = Livy::new(self.service(Some(namespace), service)?);
         let proof = Proof { world: self, livy, service, namespace, label: self.proof(action), context };
         proof.clear_after_killed().await;
         let name = format!("windlass-{}", proof.label);
         match kind {
-            ActionKind::LivyBatch { class, file, args, conf, expect_log, .. } => {
+            LivyAction::Batch(Batch { class, file, args, conf, expect_log, .. }) => {
                 let request = BatchRequest {
                     name,
                     class: class.clone(),
@@ -95,7 +92,7 @@ impl World {
                 proof.end(&format!("batch {id}"), || proof.livy.delete_batch(id)).await;
                 proven
             }
-            ActionKind::LivySession { kind, code, expect, min_version, conf, .. } => {
+            LivyAction::Session(Session { kind, code, expect, min_version, conf, .. }) => {
                 let (text, version) = proof.answered(|| proof.livy.version()).await?;
                 let oldest = min_version.as_deref().and_then(LivyVersion::parse);
                 if let (Some(version), Some(oldest)) = (version, oldest)
@@ -117,7 +114,6 @@ impl World {
                 proof.end(&format!("session {id}"), || proof.livy.close(id)).await;
                 proven
             }
-            other => Err(failure(format!("not an action of Livy: {other:?}"), Vec::new())),
         }
     }
 

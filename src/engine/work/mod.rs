@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::perform::{Context, Done, Failure, Perform};
 use crate::answers::render_results;
-use crate::catalog::ActionKind;
+use crate::catalog::action::{ActionKind, Answers, HttpAction};
 use crate::driver::helm::Helm;
 use crate::driver::http::Service;
 use crate::driver::kube::{Cluster, Tunnels, telling};
@@ -121,7 +121,7 @@ impl World {
         let fill = |text: &str| render_results(&action.id, text, &*context.results);
         let kind = kind.map(fill).map_err(|error| Failure::of(&error).for_good())?;
         match &kind {
-            ActionKind::HttpWait { service, path, status, contains } => {
+            ActionKind::Http(HttpAction::Answers(Answers { service, path, status, contains })) => {
                 let service = self.service(namespace, service)?;
                 service
                     .wait(path, *status, contains.as_deref(), context.deadline, &context.progress)
@@ -129,14 +129,8 @@ impl World {
                     .map_err(|error| Failure::of(&error))?;
                 Ok(Done::default())
             }
-            ActionKind::LivyBatch { .. } | ActionKind::LivySession { .. } => {
-                self.livy(action, namespace, &kind, context).await
-            }
-            ActionKind::HdfsMkdir { .. }
-            | ActionKind::HdfsWait { .. }
-            | ActionKind::HdfsUpload { .. }
-            | ActionKind::HdfsProbe { .. }
-            | ActionKind::HdfsExists { .. } => self.hdfs(&action.component, &kind, context).await,
+            ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::Hdfs(kind) => self.hdfs(&action.component, kind, context).await,
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Shape {
     Bool,
     /// Any scalar.
     Scalar,
+    /// Anything.
+    Any,
     /// A text that fits: what is wanted in words, and the test.
     That(&'static str, fn(&str) -> bool),
     /// A text, or a mapping from language to text.
@@ -23,8 +25,8 @@ pub enum Shape {
     MapOf(&'static Shape),
     /// A mapping with these keys and no others.
     Map(&'static [Field]),
-    /// A mapping whose keys depend on what the entry `tag` says.
-    Tagged(&'static str, &'static [(&'static str, &'static [Field])]),
+    /// A mapping whose keys depend on what the entry `tag` says: names and mappings, in groups, and what all may have.
+    Tagged(&'static str, &'static [&'static [(&'static str, Self)]], &'static [Field]),
 }
 
 /// A key of a mapping.
@@ -58,6 +60,7 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
         findings.add(file, node.pos, format!("expected {wanted}, found {}", node.kind()));
     };
     match (shape, &node.yaml) {
+        (Shape::Any, _) => {}
         (Shape::Text | Shape::Scalar, Yaml::Scalar(scalar)) if *scalar != Scalar::Null => {}
         (Shape::Int, Yaml::Scalar(Scalar::Int(_))) | (Shape::Bool, Yaml::Scalar(Scalar::Bool(_))) => {}
         (Shape::That(_, fits), Yaml::Scalar(Scalar::Text(text))) if fits(text) => {}
@@ -86,8 +89,11 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
                 check(file, value, inner, findings);
             }
         }
-        (Shape::Map(fields), Yaml::Map(_)) => check_fields(file, node, fields, None, findings),
-        (Shape::Tagged(tag, kinds), Yaml::Map(_)) => check_tagged(file, node, tag, kinds, findings),
+        (Shape::Map(fields), Yaml::Map(_)) => check_fields(file, node, fields, &[], findings),
+        (Shape::Tagged(tag, kinds, common), Yaml::Map(_)) => {
+            let kinds: Vec<_> = kinds.iter().copied().flatten().collect();
+            check_tagged(file, node, tag, &kinds, common, findings);
+        }
         (Shape::Text, _) => wrong(findings, "a text"),
         (Shape::That(wanted, _), _) => wrong(findings, wanted),
         (Shape::Scalar, _) => wrong(findings, "a value"),
@@ -103,7 +109,8 @@ fn check_tagged(
     file: &str,
     node: &Node,
     tag: &'static str,
-    kinds: &'static [(&'static str, &'static [Field])],
+    kinds: &[&(&'static str, Shape)],
+    common: &'static [Field],
     findings: &mut Findings,
 ) {
     let names = || kinds.iter().map(|(name, _)| *name);
@@ -113,7 +120,11 @@ fn check_tagged(
     };
     let found = kind.text().and_then(|name| kinds.iter().find(|(known, _)| *known == name));
     match found {
-        Some((_, fields)) => check_fields(file, node, fields, Some(tag), findings),
+        Some((_, shape)) => {
+            let own = if let Shape::Map(fields) = shape { *fields } else { &[] };
+            let tag = Field::required(tag, Shape::Text);
+            check_fields(file, node, own, &[&[tag], common].concat(), findings);
+        }
         None => {
             let name = kind.text().unwrap_or_default();
             let message = format!("unknown {tag} `{name}`, known are {}", names().collect::<Vec<_>>().join(", "));
@@ -122,20 +133,19 @@ fn check_tagged(
     }
 }
 
-fn check_fields(file: &str, node: &Node, fields: &'static [Field], tag: Option<&'static str>, findings: &mut Findings) {
+/// Against the fields of a mapping, and those that it has in common with others.
+fn check_fields(file: &str, node: &Node, own: &[Field], common: &[Field], findings: &mut Findings) {
+    let fields = || own.iter().chain(common);
     for (key, pos, value) in node.map().unwrap_or_default() {
-        if Some(key.as_str()) == tag {
-            continue;
-        }
-        match fields.iter().find(|field| field.name == key) {
+        match fields().find(|field| field.name == key) {
             Some(field) => check(file, value, &field.shape, findings),
             None => {
-                let known = fields.iter().map(|field| field.name);
+                let known = fields().map(|field| field.name);
                 findings.add_unknown(file, *pos, format!("unknown key `{key}`"), key, known);
             }
         }
     }
-    for field in fields.iter().filter(|field| field.required && node.get(field.name).is_none()) {
+    for field in fields().filter(|field| field.required && node.get(field.name).is_none()) {
         findings.add(file, node.pos, format!("key `{}` is missing", field.name));
     }
 }

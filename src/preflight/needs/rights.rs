@@ -129,7 +129,7 @@ fn services(wanted: &Resolved) -> BTreeSet<(&str, &str)> {
     for component in &wanted.components {
         let Some(namespace) = component.namespace.as_deref() else { continue };
         for action in component.before.iter().chain(&component.after).chain(&component.verify) {
-            if let Some(service) = action.kind.service() {
+            if let Some(service) = action.kind.kind().service() {
                 found.insert((namespace, service.split(':').next().unwrap_or(service)));
             }
         }

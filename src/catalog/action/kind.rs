@@ -1,0 +1,221 @@
+//! The kinds of action, by family. A new kind is a type in its family's file and what the compiler then asks for.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::hdfs::{HdfsAction, Mkdir, Upload};
+use super::http::HttpAction;
+use super::livy::LivyAction;
+use crate::catalog::question::Text;
+use crate::model::yaml::{Field, Shape};
+
+/// What a kind of action says of itself.
+pub trait Kind {
+    /// When to give up on one that says nothing itself.
+    fn limits(&self) -> Limits;
+
+    /// What people read about one that has no title of its own.
+    fn title(&self) -> String;
+
+    /// What is wrong with its texts, once they are filled in.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether it makes something that it takes away again, also when it is stopped in the middle.
+    fn cleans_up(&self) -> bool {
+        false
+    }
+
+    /// The Service that it asks, as `name:port`.
+    fn service(&self) -> Option<&str> {
+        None
+    }
+
+    /// What it leaves behind. It is observed, is part of plan and drift, and nothing is done where it is there; an action
+    /// that leaves nothing looks again when something else has changed.
+    fn leaves(&self) -> Option<Leaves<'_>> {
+        None
+    }
+}
+
+/// What an action leaves behind.
+#[derive(Debug, Clone, Copy)]
+pub enum Leaves<'a> {
+    /// A folder in HDFS with a mode.
+    Folder(&'a Mkdir),
+    /// Files in a folder of HDFS.
+    Files(&'a Upload),
+}
+
+/// When to give up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long it may take in all.
+    pub seconds: u64,
+    /// How often it is tried again.
+    pub retries: u32,
+}
+
+/// The kinds of action. Texts are templates until they are filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ActionKind {
+    /// On HDFS.
+    Hdfs(HdfsAction),
+    /// On a service that speaks HTTP.
+    Http(HttpAction),
+    /// Through Livy.
+    Livy(LivyAction),
+}
+
+/// Does the same with whichever family it is.
+macro_rules! each {
+    ($self:ident, $action:ident => $do:expr) => {
+        match $self {
+            ActionKind::Hdfs($action) => $do,
+            ActionKind::Http($action) => $do,
+            ActionKind::Livy($action) => $do,
+        }
+    };
+}
+
+impl<'de> Deserialize<'de> for ActionKind {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let fields = serde_json::Map::deserialize(deserializer)?;
+        let name = fields.get("action").and_then(|name| name.as_str()).unwrap_or_default().to_owned();
+        let has = |kinds: &[(&str, Shape)]| kinds.iter().any(|(kind, _)| *kind == name);
+        let value = serde_json::Value::Object(fields);
+        let read = if has(HdfsAction::KINDS) {
+            serde_json::from_value(value).map(Self::Hdfs)
+        } else if has(HttpAction::KINDS) {
+            serde_json::from_value(value).map(Self::Http)
+        } else if has(LivyAction::KINDS) {
+            serde_json::from_value(value).map(Self::Livy)
+        } else {
+            return Err(D::Error::custom(format!("unknown action `{name}`")));
+        };
+        read.map_err(|error| D::Error::custom(format!("{name}: {error}")))
+    }
+}
+
+impl ActionKind {
+    /// Names and shapes of all kinds, by family.
+    pub(in crate::catalog) const FAMILIES: &'static [&'static [(&'static str, Shape)]] =
+        &[HdfsAction::KINDS, HttpAction::KINDS, LivyAction::KINDS];
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn kind(&self) -> &dyn Kind {
+        each!(self, action => action.kind())
+    }
+
+    /// Every template in it, in a fixed order.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        each!(self, action => action.texts(&mut found));
+        found
+    }
+
+    /// The same action with every template replaced.
+    ///
+    /// # Errors
+    /// The first error of `fill`.
+    pub fn map<E>(&self, mut fill: impl FnMut(&str) -> Result<String, E>) -> Result<Self, E> {
+        let fill = &mut fill;
+        Ok(match self {
+            Self::Hdfs(action) => Self::Hdfs(action.fill(fill)?),
+            Self::Http(action) => Self::Http(action.fill(fill)?),
+            Self::Livy(action) => Self::Livy(action.fill(fill)?),
+        })
+    }
+
+    /// Whether it talks to HDFS.
+    #[must_use]
+    pub const fn uses_hdfs(&self) -> bool {
+        matches!(self, Self::Hdfs(_))
+    }
+}
+
+/// An action and when to give up on it.
+#[derive(Debug, Clone)]
+pub struct ActionSpec {
+    /// What to do.
+    pub kind: ActionKind,
+    /// What people read; made from the kind where absent.
+    pub title: Option<Text>,
+    /// How long it may take in all.
+    pub deadline: Option<Duration>,
+    /// How often it is tried again.
+    pub retries: Option<u32>,
+    /// The name under which its results can be used by later actions.
+    pub register: Option<String>,
+}
+
+/// What every kind of action may have besides its own.
+#[derive(Deserialize)]
+struct Common {
+    #[serde(default)]
+    title: Option<Text>,
+    #[serde(default)]
+    deadline: Option<String>,
+    #[serde(default)]
+    retries: Option<u32>,
+    #[serde(default)]
+    register: Option<String>,
+}
+
+const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
+
+/// The keys of [`Common`].
+const COMMON: &[Field] = &[
+    Field::optional("title", Shape::Words),
+    Field::optional("deadline", DURATION),
+    Field::optional("retries", Shape::Int),
+    Field::optional("register", Shape::Text),
+];
+
+/// The shape of an action.
+pub(in crate::catalog) const ACTION: Shape = Shape::Tagged("action", ActionKind::FAMILIES, COMMON);
+
+impl<'de> Deserialize<'de> for ActionSpec {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let mut own = serde_json::Map::deserialize(deserializer)?;
+        let common: serde_json::Map<_, _> = COMMON.iter().filter_map(|field| own.remove_entry(field.name)).collect();
+        let common: Common = serde_json::from_value(common.into()).map_err(D::Error::custom)?;
+        let kind = serde_json::from_value(own.into()).map_err(D::Error::custom)?;
+        let deadline = common.deadline.as_deref().and_then(parse_duration);
+        Ok(Self { kind, title: common.title, deadline, retries: common.retries, register: common.register })
+    }
+}
+
+/// Reads `30s`, `5m`, `1h`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok()?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("5m"), Some(Duration::from_secs(300)));
+        for bad in ["", "5", "m", "5x", "-1s", "1.5m"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+}

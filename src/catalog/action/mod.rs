@@ -1,0 +1,14 @@
+//! The kinds of action, each declared once.
+
+mod hdfs;
+mod http;
+mod kind;
+mod livy;
+mod part;
+
+pub use hdfs::{Exists, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
+pub use http::{Answers, HttpAction};
+pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits};
+pub use livy::{Batch, LivyAction, Session};
+
+pub(super) use kind::ACTION;
