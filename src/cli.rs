@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::model::LANGUAGES;
+
 /// Installs a data platform on Kubernetes, shows what happens, checks that it works, and can be run again.
 #[derive(Debug, Parser)]
 #[command(
@@ -64,7 +66,7 @@ pub struct Global {
     #[arg(long, global = true, conflicts_with = "json", help_heading = "Output")]
     pub plain: bool,
     /// The language of questions and screens; else that of the locale
-    #[arg(long, global = true, value_name = "en|ru", value_parser = ["en", "ru"], help_heading = "Output")]
+    #[arg(long, global = true, value_name = "en|ru", value_parser = LANGUAGES, help_heading = "Output")]
     pub lang: Option<String>,
     /// Say more; twice for what the libraries say too
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Output")]

@@ -4,9 +4,8 @@ use serde::Serialize;
 
 use super::resolve::Draft;
 use super::template::{TemplateError, Templates, value};
-use super::value::Answer;
 use super::{Answers, AnswersError, LayerKind};
-use crate::catalog::{Catalog, Kind, Question, QuestionId};
+use crate::catalog::{Answer, Catalog, Question, QuestionId};
 use crate::model::yaml;
 
 #[derive(Serialize)]
@@ -195,28 +194,7 @@ fn is_odd(c: char) -> bool {
 /// What kind of answer a question wants, in words.
 pub(super) fn kind(question: &Question) -> String {
     let optional = if question.optional { ", may stay empty" } else { "" };
-    let kind = match question.kind {
-        Kind::String => "text".to_owned(),
-        Kind::Integer => {
-            let bound =
-                |limit: Option<i64>, word: &str| limit.map(|limit| format!(", {word} {limit}")).unwrap_or_default();
-            format!("whole number{}{}", bound(question.min, "at least"), bound(question.max, "at most"))
-        }
-        Kind::Quantity => "quantity such as 512Mi, 2Gi or 500m".to_owned(),
-        Kind::Hostname => "DNS name".to_owned(),
-        Kind::Port => "port".to_owned(),
-        Kind::Path => "path".to_owned(),
-        Kind::Choice => format!("one of {}", question.choices.join(", ")),
-        Kind::Boolean => "true or false".to_owned(),
-        Kind::Labels => "labels such as disk=ssd, separated by commas".to_owned(),
-        Kind::Peers => "namespaces and networks such as airflow,10.0.0.0/8, separated by commas".to_owned(),
-        Kind::Digest => "digest, sha256: and 64 hexadecimal digits".to_owned(),
-        Kind::Secret => format!(
-            "{}{{env: NAME}}, {{file: PATH}} or {{secret: NAME}}",
-            if question.generates() { "generate, " } else { "" }
-        ),
-    };
-    format!("{kind}{optional}")
+    format!("{}{optional}", question.kind.rules().words(question))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ mod schema;
 mod template;
 #[cfg(test)]
 mod tests;
-mod value;
 
+pub use crate::catalog::Answer;
 pub use file::{FileError, example, recorded};
 pub use given::Given;
 pub use layer::{
@@ -26,4 +26,3 @@ pub use resolved::{
 pub use resolver::{image_references, resolve};
 pub use schema::schema;
 pub use template::{TemplateError, render_results};
-pub use value::Answer;

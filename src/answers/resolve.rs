@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::layer::{Layer, LayerKind, Raw, from_profile};
 use super::template::{Known, Templates, value};
-use super::value::{Answer, from_node, from_text, ways};
-use crate::catalog::{Catalog, Component, Kind, Question, QuestionId, Reference, Text, references};
+use crate::catalog::{
+    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Text, from_node, from_text, references, ways,
+};
 use crate::model::yaml::{Finding, Findings, Pos};
 
 /// Answers to every question of the chosen components and of `platform`.

@@ -10,13 +10,12 @@ use minijinja::value::Object;
 use super::Answers;
 use super::acts::check_action;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
-use super::value::Answer;
 use super::{
     LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
     ResolvedRelease, ResolvedSecret,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir};
+use crate::catalog::{Act, Answer, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     ChartFiles, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{Catalog, Kind, Question};
+use crate::catalog::{Catalog, Question};
 
 /// A schema (draft 2020-12) of the answers files that fit this catalog, texts in this language.
 #[must_use]
@@ -49,65 +49,7 @@ fn answer(question: &Question, language: &str) -> Value {
     let words = question.title.of(language);
     let help = question.help.as_ref().map(|help| help.of(language));
     set("description", json!(help.map_or_else(|| words.to_owned(), |help| format!("{words}. {help}"))));
-    // Numbers are read as the text that they are where a text is wanted, such as a tag.
-    let text = || json!(["string", "number"]);
-    match question.kind {
-        Kind::Integer | Kind::Port => {
-            let (min, max) = match question.kind {
-                Kind::Port => (Some(1), Some(65535)),
-                _ => (question.min, question.max),
-            };
-            set("type", json!("integer"));
-            min.map(|min| set("minimum", json!(min)));
-            max.map(|max| set("maximum", json!(max)));
-        }
-        Kind::Boolean => {
-            set("type", json!("boolean"));
-        }
-        Kind::Choice => {
-            set("enum", json!(question.choices));
-        }
-        Kind::Quantity => {
-            set("type", text());
-            set("pattern", json!("^[0-9]*\\.?[0-9]+(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"));
-        }
-        Kind::Hostname => {
-            set("type", text());
-            set("pattern", json!("^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"));
-        }
-        Kind::Labels => {
-            set("type", json!("string"));
-            set("pattern", json!("^[^=,]+=[^=,]*(,[^=,]+=[^=,]*)*$"));
-        }
-        Kind::Peers => {
-            set("type", json!("string"));
-            set("pattern", json!("^[a-z0-9.:/ -]+(,[a-z0-9.:/ -]+)*$"));
-        }
-        Kind::Digest => {
-            set("type", json!("string"));
-            set("pattern", json!("^sha256:[0-9a-f]{64}$"));
-        }
-        Kind::String | Kind::Path => {
-            set("type", text());
-        }
-        Kind::Secret => {
-            let named = |key: &str, what: &str| {
-                let name = json!({"type": "string", "minLength": 1, "description": what});
-                json!({"type": "object", "additionalProperties": false, "required": [key], "properties": {key: name}})
-            };
-            let words =
-                if question.generates() { "^(generate|(env|file|secret):.+)$" } else { "^(env|file|secret):.+$" };
-            set(
-                "anyOf",
-                json!([
-                    named("env", "an environment variable"),
-                    named("file", "a file"),
-                    named("secret", "a Secret: name, or namespace/name"),
-                    {"type": "string", "pattern": words},
-                ]),
-            );
-        }
-    }
+    question.kind.rules().schema(question, &mut schema);
     if let Some(default) =
         question.default.as_ref().filter(|default| !default.as_str().is_some_and(|text| text.contains('{')))
     {

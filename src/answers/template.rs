@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::value::{Peer, peer};
+use crate::catalog::{Peer, peer};
 use crate::model::{Quantity, bounded};
 
 /// A template could not be rendered.

@@ -8,7 +8,7 @@ use crate::answers::{
     Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, Resolved, from_environment, from_flags,
     parse_file, resolve,
 };
-use crate::catalog::{self, Catalog, Kind};
+use crate::catalog::{self, BUNDLED, Catalog};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
@@ -16,7 +16,7 @@ use crate::driver::reach;
 use crate::driver::webhdfs::Hdfs;
 use crate::model::state::InstallState;
 use crate::model::yaml::Pos;
-use crate::model::{HdfsAccess, SecretRef, bounded, remember};
+use crate::model::{HdfsAccess, LANGUAGES, SecretRef, bounded, remember};
 
 /// Where `sandbox/up` leaves its files.
 const SANDBOX: &str = "/var/lib/windlass/sandbox";
@@ -163,10 +163,10 @@ pub(super) fn language(global: &Global) -> &'static str {
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     };
-    match global.lang.clone().or_else(locale) {
-        Some(name) if name == "ru" || name.starts_with("ru_") || name.starts_with("ru.") => "ru",
-        _ => "en",
-    }
+    // `ru`, `ru_RU.UTF-8`, `ru.UTF-8`.
+    let wanted = global.lang.clone().or_else(locale).unwrap_or_default();
+    let wanted = wanted.split(['_', '.']).next().unwrap_or_default();
+    LANGUAGES.into_iter().find(|language| *language == wanted).unwrap_or(LANGUAGES[0])
 }
 
 /// Remembered answers without those that never were any, and with emptied ones where they may be empty.
@@ -195,11 +195,11 @@ fn anchored_at(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
     for (id, (answer, _)) in &mut answers.values {
         match answer {
             Answer::Secret(SecretRef::File(path)) if path.is_relative() => *path = whole(path),
-            // What is a path elsewhere, in HDFS or on nodes, has to be whole anyway.
             Answer::Text(text)
                 if !text.is_empty()
                     && Path::new(&*text).is_relative()
-                    && catalog.question(id).is_some_and(|question| question.kind == Kind::Path) =>
+                    && !text.starts_with(BUNDLED)
+                    && catalog.question(id).is_some_and(|question| question.kind.rules().is_local()) =>
             {
                 *text = whole(Path::new(&*text)).display().to_string();
             }
@@ -287,7 +287,10 @@ mod tests {
         let catalog = catalog::load(&[]).unwrap();
         let mut text = "platform:\n  registry: r.site\n  pull_secret: {file: ./registry.json}\n".to_owned();
         let all = catalog.components.keys().filter(|id| {
-            catalog.questions(id).iter().any(|question| question.id == "values_file" && question.kind == Kind::Path)
+            catalog
+                .questions(id)
+                .iter()
+                .any(|question| question.id == "values_file" && question.kind == catalog::Kind::Path)
         });
         let mut files = 0;
         for id in all {

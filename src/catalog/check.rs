@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::ActionSpec;
 use super::graph::{Part, circle, graph};
+use super::kind::objections;
 use super::question::{QuestionId, Rule};
 use super::{Catalog, Component, Kind, Question, Reference, references};
 use crate::model::is_selector;
@@ -223,38 +224,8 @@ impl Checker<'_> {
         if !is_name(id, '_') {
             add(format!("`{id}` cannot be a question's id: use [a-z][a-z0-9_]*"));
         }
-        match (question.kind, question.choices.is_empty()) {
-            (Kind::Choice, true) => add(format!("question `{id}` is a choice without `choices`")),
-            (Kind::Choice, false) | (_, true) => {}
-            (_, false) => add(format!("question `{id}` has `choices` but is not a choice")),
-        }
-        if (question.min.is_some() || question.max.is_some()) && !matches!(question.kind, Kind::Integer | Kind::Port) {
-            add(format!("question `{id}` has `min` or `max` but is not a number"));
-        }
-        if question.measures.is_some() && question.kind != Kind::Quantity {
-            add(format!("question `{id}` has `measures` but is not a quantity"));
-        }
-        if let (Some(measure), Some(serde_json::Value::String(text))) = (question.measures, &question.default)
-            && let Some(objection) = measure.objection(text)
-        {
-            add(format!("the default of question `{id}`: {objection}"));
-        }
-        if question.kind == Kind::Secret && question.default.is_some() && !question.generates() {
-            add(format!("question `{id}` is a secret: its only default can be `generate`"));
-        }
-        if question.generates() && question.optional {
-            add(format!("question `{id}` is generated where none is named: it cannot be optional"));
-        }
-        let fits = match (&question.default, question.kind) {
-            (None | Some(serde_json::Value::Null), _) => true,
-            (Some(serde_json::Value::Bool(_)), kind) => kind == Kind::Boolean,
-            (Some(serde_json::Value::Number(_)), kind) => matches!(kind, Kind::Integer | Kind::Port),
-            (Some(serde_json::Value::String(text)), Kind::Choice) => question.choices.contains(text),
-            (Some(serde_json::Value::String(_)), kind) => !matches!(kind, Kind::Integer | Kind::Port | Kind::Boolean),
-            (Some(_), _) => false,
-        };
-        if !fits {
-            add(format!("the default of question `{id}` does not fit its type"));
+        for objection in objections(question) {
+            add(format!("question `{id}` {objection}"));
         }
     }
 

@@ -4,6 +4,7 @@ pub mod action;
 mod check;
 mod component;
 mod graph;
+mod kind;
 mod load;
 mod question;
 mod refs;
@@ -12,7 +13,8 @@ mod source;
 
 pub use component::{Component, Connects, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
+pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
 pub use load::{Catalog, implicit_questions};
-pub use question::{Kind, Profile, Question, QuestionId, Rule, Suggest, Text};
+pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
 pub use refs::{Reference, references};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::model::Measure;
+use super::kind::Kind;
+use crate::model::yaml::Shape;
+use crate::model::{LANGUAGES, Measure};
 
 /// A text for people: one, or one per language.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -14,9 +16,12 @@ use crate::model::Measure;
 pub enum Text {
     /// The same in every language.
     One(String),
-    /// By language; `en` is always there.
+    /// By language; the first of [`LANGUAGES`] is always there.
     ByLanguage(BTreeMap<String, String>),
 }
+
+/// Its shape.
+pub(super) const WORDS: Shape = Shape::Words(&LANGUAGES);
 
 impl Default for Text {
     fn default() -> Self {
@@ -28,7 +33,7 @@ impl Text {
     /// The English text.
     #[must_use]
     pub fn en(&self) -> &str {
-        self.of("en")
+        self.of(LANGUAGES[0])
     }
 
     /// The text in a language, English where it has none.
@@ -36,7 +41,9 @@ impl Text {
     pub fn of(&self, language: &str) -> &str {
         match self {
             Self::One(text) => text,
-            Self::ByLanguage(texts) => texts.get(language).or_else(|| texts.get("en")).map_or("", String::as_str),
+            Self::ByLanguage(texts) => {
+                texts.get(language).or_else(|| texts.get(LANGUAGES[0])).map_or("", String::as_str)
+            }
         }
     }
 
@@ -48,36 +55,6 @@ impl Text {
             Self::ByLanguage(texts) => texts.contains_key(language),
         }
     }
-}
-
-/// The type of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Any text.
-    String,
-    /// A whole number.
-    Integer,
-    /// A Kubernetes quantity, such as `512Mi`.
-    Quantity,
-    /// A DNS name.
-    Hostname,
-    /// A TCP port.
-    Port,
-    /// A path in a file system or in HDFS.
-    Path,
-    /// One of `choices`.
-    Choice,
-    /// `true` or `false`.
-    Boolean,
-    /// Labels of nodes, such as `disk=ssd,zone=a`.
-    Labels,
-    /// Who may connect: namespaces and networks, such as `airflow,10.0.0.0/8`.
-    Peers,
-    /// An image's digest, `sha256:` and 64 hexadecimal digits.
-    Digest,
-    /// A reference to a secret; the value itself is never an answer.
-    Secret,
 }
 
 /// Things of the cluster whose names are offered as answers.

@@ -5,53 +5,32 @@ use crate::model::yaml::{Field, Shape};
 use Field as F;
 
 use super::action::ACTION;
+use super::kind::Kind;
+use super::question::WORDS;
 
-const KIND: Shape = Shape::That(
-    "one of string, integer, quantity, hostname, port, path, choice, boolean, labels, peers, digest, secret",
-    |text| {
-        matches!(
-            text,
-            "string"
-                | "integer"
-                | "quantity"
-                | "hostname"
-                | "port"
-                | "path"
-                | "choice"
-                | "boolean"
-                | "labels"
-                | "peers"
-                | "digest"
-                | "secret"
-        )
-    },
-);
+const KIND: Shape = Shape::OneOf(Kind::NAMES);
 
 /// What an uninstall may remove by label; `driver::kube` knows how.
-const LEFTOVER_KIND: Shape = Shape::That("one of Pod, ConfigMap, Service, PersistentVolumeClaim", |text| {
-    matches!(text, "Pod" | "ConfigMap" | "Service" | "PersistentVolumeClaim")
-});
+const LEFTOVER_KIND: Shape = Shape::OneOf(&["Pod", "ConfigMap", "Service", "PersistentVolumeClaim"]);
 
-const SUGGEST: Shape = Shape::That("one of storage-classes, ingress-classes, node-labels", |text| {
-    matches!(text, "storage-classes" | "ingress-classes" | "node-labels")
-});
+const SUGGEST: Shape = Shape::OneOf(&["storage-classes", "ingress-classes", "node-labels"]);
 
-const MEASURE: Shape = Shape::That("one of memory, storage, cpu", |text| matches!(text, "memory" | "storage" | "cpu"));
+const MEASURE: Shape = Shape::OneOf(&["memory", "storage", "cpu"]);
 
 const RULE: Shape = Shape::Map(&[
     F::required("that", Shape::Text),
     F::required("about", Shape::List(&Shape::Text)),
-    F::required("say", Shape::Words),
+    F::required("say", WORDS),
 ]);
 
 const QUESTION: Shape = Shape::Map(&[
     F::required("id", Shape::Text),
-    F::required("title", Shape::Words),
+    F::required("title", WORDS),
     F::required("type", KIND),
-    F::optional("default", Shape::Scalar),
+    F::optional("default", Shape::Any),
     F::optional("optional", Shape::Bool),
-    F::optional("help", Shape::Words),
-    F::optional("group", Shape::Words),
+    F::optional("help", WORDS),
+    F::optional("group", WORDS),
     F::optional("suggest", SUGGEST),
     F::optional("measures", MEASURE),
     F::optional("choices", Shape::List(&Shape::Text)),
@@ -71,7 +50,7 @@ const IMAGE: Shape = Shape::Map(&[
 /// `component.yaml`.
 pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::required("id", Shape::Text),
-    F::required("title", Shape::Words),
+    F::required("title", WORDS),
     F::required("version", Shape::Text),
     F::optional("chart", Shape::Map(&[F::required("path", Shape::Text)])),
     F::optional(
@@ -93,12 +72,12 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::optional("images", Shape::List(&IMAGE)),
     F::optional("before", Shape::List(&ACTION)),
     F::optional("after", Shape::List(&ACTION)),
-    F::optional("open", Shape::Words),
+    F::optional("open", WORDS),
     F::optional("exports", Shape::MapOf(&Shape::Text)),
     F::optional(
         "endpoints",
         Shape::List(&Shape::Map(&[
-            F::required("title", Shape::Words),
+            F::required("title", WORDS),
             F::optional("url", Shape::Text),
             F::optional("ingress", Shape::Text),
         ])),
@@ -113,7 +92,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
 /// `platform.yaml`.
 pub(super) const PLATFORM: Shape = Shape::Map(&[
     F::optional("id", Shape::Text),
-    F::optional("title", Shape::Words),
+    F::optional("title", WORDS),
     F::required("questions", Shape::List(&QUESTION)),
     F::optional("rules", Shape::List(&RULE)),
 ]);
@@ -121,7 +100,7 @@ pub(super) const PLATFORM: Shape = Shape::Map(&[
 /// `profiles/<id>.yaml`.
 pub(super) const PROFILE: Shape = Shape::Map(&[
     F::required("id", Shape::Text),
-    F::required("title", Shape::Words),
-    F::optional("help", Shape::Words),
-    F::required("answers", Shape::MapOf(&Shape::MapOf(&Shape::Scalar))),
+    F::required("title", WORDS),
+    F::optional("help", WORDS),
+    F::required("answers", Shape::MapOf(&Shape::MapOf(&Shape::Any))),
 ]);

@@ -19,7 +19,7 @@ use crate::app::install_target::{InstallTarget, replayable, unobserved};
 use crate::app::output::Output;
 use crate::app::run::{Turn, carry_out, reason_not_to_move, reason_to_refuse};
 use crate::app::{answers_file, diff, preflight, session, status};
-use crate::catalog::{Catalog, Kind};
+use crate::catalog::Catalog;
 use crate::cli::{Global, GuideArgs, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
@@ -391,12 +391,7 @@ fn filled(catalog: &Catalog, draft: Draft) -> Answers {
     for missing in draft.missing {
         let id = missing.id;
         let question = catalog.question(&id);
-        let answer = match question.as_ref().map(|question| question.kind) {
-            Some(Kind::Integer | Kind::Port) => Answer::Int(question.and_then(|question| question.min).unwrap_or(1)),
-            Some(Kind::Boolean) => Answer::Bool(false),
-            Some(Kind::Secret) | None => Answer::Empty,
-            Some(_) => Answer::Text("unanswered".to_owned()),
-        };
+        let answer = question.map_or(Answer::Empty, |question| question.kind.rules().stand_in(question));
         answers.values.insert(id, (answer, crate::answers::LayerKind::Catalog));
     }
     answers

@@ -152,7 +152,7 @@ impl Kind for Exists {
 
 fn path(path: &str) -> Option<String> {
     let slashes = (path.len() > 1 && path.ends_with('/')) || path.contains("//");
-    let why = path_problem(path).or_else(|| slashes.then(|| "it has a slash too many".into()))?;
+    let why = path_problem(path).or_else(|| slashes.then(|| "it has a slash too many"))?;
     Some(format!("`{path}` is not an absolute path in HDFS: {why}"))
 }
 

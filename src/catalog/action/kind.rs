@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hdfs::{HdfsAction, Mkdir, Upload};
 use super::http::HttpAction;
 use super::livy::LivyAction;
-use crate::catalog::question::Text;
+use crate::catalog::question::{Text, WORDS};
 use crate::model::yaml::{Field, Shape};
 
 /// What a kind of action says of itself.
@@ -172,7 +172,7 @@ const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| p
 
 /// The keys of [`Common`].
 const COMMON: &[Field] = &[
-    Field::optional("title", Shape::Words),
+    Field::optional("title", WORDS),
     Field::optional("deadline", DURATION),
     Field::optional("retries", Shape::Int),
     Field::optional("register", Shape::Text),

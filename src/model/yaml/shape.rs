@@ -17,8 +17,10 @@ pub enum Shape {
     Any,
     /// A text that fits: what is wanted in words, and the test.
     That(&'static str, fn(&str) -> bool),
-    /// A text, or a mapping from language to text.
-    Words,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A text, or a mapping from one of these names to text, the first of which has to be there.
+    Words(&'static [&'static str]),
     /// A list of such values.
     List(&'static Shape),
     /// A mapping with free keys.
@@ -67,16 +69,22 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
         (Shape::That(wanted, _), Yaml::Scalar(Scalar::Text(text))) => {
             findings.add(file, node.pos, format!("expected {wanted}, found `{text}`"));
         }
-        (Shape::Words, Yaml::Scalar(Scalar::Text(_))) => {}
-        (Shape::Words, Yaml::Map(entries)) => {
+        (Shape::OneOf(known), Yaml::Scalar(Scalar::Text(text))) if known.contains(&text.as_str()) => {}
+        (Shape::OneOf(known), Yaml::Scalar(Scalar::Text(text))) => {
+            let message = format!("expected one of {}, found `{text}`", known.join(", "));
+            findings.add_unknown(file, node.pos, message, text, known.iter().copied());
+        }
+        (Shape::Words(_), Yaml::Scalar(Scalar::Text(_))) => {}
+        (Shape::Words(languages), Yaml::Map(entries)) => {
             for (language, pos, value) in entries {
-                if !matches!(language.as_str(), "en" | "ru") {
-                    findings.add_unknown(file, *pos, format!("unknown language `{language}`"), language, ["en", "ru"]);
+                if !languages.contains(&language.as_str()) {
+                    let message = format!("unknown language `{language}`");
+                    findings.add_unknown(file, *pos, message, language, languages.iter().copied());
                 }
                 check(file, value, &Shape::Text, findings);
             }
-            if node.get("en").is_none() {
-                findings.add(file, node.pos, "the text in `en` is missing");
+            if let Some(first) = languages.first().filter(|first| node.get(first).is_none()) {
+                findings.add(file, node.pos, format!("the text in `{first}` is missing"));
             }
         }
         (Shape::List(inner), Yaml::List(items)) => {
@@ -96,10 +104,11 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
         }
         (Shape::Text, _) => wrong(findings, "a text"),
         (Shape::That(wanted, _), _) => wrong(findings, wanted),
+        (Shape::OneOf(known), _) => wrong(findings, &format!("one of {}", known.join(", "))),
         (Shape::Scalar, _) => wrong(findings, "a value"),
         (Shape::Int, _) => wrong(findings, "a whole number"),
         (Shape::Bool, _) => wrong(findings, "true or false"),
-        (Shape::Words, _) => wrong(findings, "a text, or texts by language"),
+        (Shape::Words(_), _) => wrong(findings, "a text, or texts by language"),
         (Shape::List(_), _) => wrong(findings, "a list"),
         (Shape::MapOf(_) | Shape::Map(_) | Shape::Tagged(..), _) => wrong(findings, "a mapping"),
     }
@@ -158,7 +167,7 @@ mod tests {
     const SHAPE: Shape = Shape::Map(&[
         Field::required("id", Shape::Text),
         Field::optional("count", Shape::Int),
-        Field::optional("title", Shape::Words),
+        Field::optional("title", Shape::Words(&["en", "ru"])),
     ]);
 
     fn findings(text: &str) -> Vec<String> {

@@ -9,7 +9,7 @@ use super::run::RunView;
 use super::widgets::{Cursor, LineEdit};
 use super::words::Word;
 use crate::answers::{AnswersError, Draft, Given, Layer, LayerKind, Raw, from_profile};
-use crate::catalog::{Catalog, Kind, Question, QuestionId, Suggest};
+use crate::catalog::{Catalog, Question, QuestionId, Suggest, Widget};
 use crate::model::cluster::ClusterInfo;
 use crate::model::preflight::Report;
 use crate::model::site::Node;
@@ -456,9 +456,9 @@ impl State {
 
     /// What can be chosen with the arrows: choices, yes and no, names that the cluster has.
     pub(super) fn options(&self, question: &Question) -> Vec<String> {
-        let mut options: Vec<String> = match question.kind {
-            Kind::Choice => question.choices.clone(),
-            Kind::Boolean => vec!["false".to_owned(), "true".to_owned()],
+        let mut options: Vec<String> = match question.kind.rules().widget() {
+            Widget::Choices => question.choices.clone(),
+            Widget::Switch => vec!["false".to_owned(), "true".to_owned()],
             _ => {
                 let site = self.connected.as_ref().map(|connected| &connected.site);
                 site.zip(question.suggest).map(|(site, suggest)| site.names(suggest)).unwrap_or_default()

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{back, page};
 use crate::answers::{Answer, LayerKind};
-use crate::catalog::{Kind, Question, QuestionId};
+use crate::catalog::{Kind, Question, QuestionId, Widget};
 use crate::event::Status;
 use crate::model::SecretRef;
 use crate::render::paint::{Paint, Spans};
@@ -233,14 +233,37 @@ fn choose(state: &mut State, id: &QuestionId, question: &Question, next: bool) {
 /// Enter on a field: the next of a few options, a menu for secrets, else typing.
 fn open(state: &mut State, id: &QuestionId, question: &Question) {
     let text = raw(state, id);
-    let typing = match question.kind {
-        Kind::Boolean | Kind::Choice => return choose(state, id, question, true),
-        Kind::Secret => Typing::SecretKind(Cursor::default()),
-        _ => Typing::Answer(LineEdit::new(&text)),
+    let typing = match question.kind.rules().widget() {
+        Widget::Switch | Widget::Choices => return choose(state, id, question, true),
+        Widget::Secret => Typing::SecretKind(Cursor::default()),
+        Widget::Line => Typing::Answer(LineEdit::new(&text)),
+        Widget::Lines => Typing::Answer(LineEdit::new(&escaped(&text))),
     };
     if let Some(form) = state.form_mut() {
         form.typing = Some(typing);
     }
+}
+
+/// A text of several lines on one: `\n` for a break.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\n', r"\n").replace('\t', r"\t")
+}
+
+fn unescaped(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut found = String::with_capacity(text.len());
+    while let Some(letter) = letters.next() {
+        match (letter, letter == '\\') {
+            (_, true) => match letters.next() {
+                Some('n') => found.push('\n'),
+                Some('t') => found.push('\t'),
+                Some('\\') | None => found.push('\\'),
+                Some(other) => found.extend(['\\', other]),
+            },
+            (letter, false) => found.push(letter),
+        }
+    }
+    found
 }
 
 /// The answer as it would be typed.
@@ -248,20 +271,7 @@ fn raw(state: &State, id: &QuestionId) -> String {
     if let Some(text) = state.edits.get(id) {
         return text.clone();
     }
-    as_typed(state.draft.answers.get(&id.component, &id.question))
-}
-
-fn as_typed(answer: &Answer) -> String {
-    match answer {
-        Answer::Empty => String::new(),
-        Answer::Text(text) => text.clone(),
-        Answer::Int(number) => number.to_string(),
-        Answer::Bool(yes) => yes.to_string(),
-        Answer::Secret(SecretRef::Generate) => "generate".to_owned(),
-        Answer::Secret(SecretRef::Env(name)) => format!("env:{name}"),
-        Answer::Secret(SecretRef::File(path)) => format!("file:{}", path.display()),
-        Answer::Secret(SecretRef::Secret(name)) => format!("secret:{name}"),
-    }
+    state.draft.answers.get(&id.component, &id.question).typed()
 }
 
 /// What the answer would be without the one that was given here, if one was.
@@ -271,7 +281,7 @@ fn before(state: &State, id: &QuestionId) -> Option<String> {
     // What was typed is the last layer.
     given.layers.last_mut()?.answers.retain(|(typed, ..)| typed != id);
     let draft = given.draft(&state.catalog).ok()?;
-    let text = as_typed(draft.answers.get(&id.component, &id.question));
+    let text = draft.answers.get(&id.component, &id.question).typed();
     Some(if text.is_empty() { state.look.say(Word::Empty).to_owned() } else { text })
 }
 
@@ -312,8 +322,9 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
             form.filter = edit.text();
             form.cursor = Cursor::default();
         }
-        (KeyCode::Enter | KeyCode::Tab, Typing::Answer(edit), Some((id, _))) => {
-            let text = edit.text();
+        (KeyCode::Enter | KeyCode::Tab, Typing::Answer(edit), Some((id, question))) => {
+            let lines = question.kind.rules().widget() == Widget::Lines;
+            let text = if lines { unescaped(&edit.text()) } else { edit.text() };
             answer(state, &id, text);
             let wrong = state.draft.problem(&id).is_some() && !state.draft.broken.contains_key(&id);
             if let Some(form) = state.form_mut() {
@@ -360,9 +371,13 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
 }
 
 pub(super) fn paste(state: &mut State, text: &str) {
+    let rows = form_rows(state);
+    let field = rows.get(here(state, &rows));
+    let lines = matches!(field, Some(Row::Field(_, question)) if question.kind.rules().widget() == Widget::Lines);
+    let text = if lines { escaped(text) } else { text.to_owned() };
     let typing = state.form_mut().and_then(|form| form.typing.as_mut());
     if let Some(Typing::Filter(edit) | Typing::Answer(edit) | Typing::SecretName(_, edit)) = typing {
-        edit.insert(text);
+        edit.insert(&text);
     }
 }
 
@@ -490,7 +505,7 @@ fn shown(state: &State, id: &QuestionId, question: &Question) -> (String, Paint)
     if let Some(text) =
         state.edits.get(id).filter(|_| state.draft.problem(id).is_some() && question.kind != Kind::Secret)
     {
-        return (text.clone(), Paint::Bad);
+        return (escaped(text), Paint::Bad);
     }
     let text = match state.draft.answers.values.get(id).map(|(answer, _)| answer) {
         None => return (look.say(Word::NeededShort).to_owned(), Paint::Bad),
@@ -498,8 +513,8 @@ fn shown(state: &State, id: &QuestionId, question: &Question) -> (String, Paint)
         Some(Answer::Secret(SecretRef::Generate)) => look.say(Word::SecretGenerated).to_owned(),
         Some(Answer::Secret(reference)) => fill(look.say(Word::SecretSet), &[("where", &reference.to_string())]),
         Some(Answer::Bool(yes)) => look.say(if *yes { Word::Yes } else { Word::No }).to_owned(),
-        Some(Answer::Text(text)) => text.clone(),
-        Some(Answer::Int(number)) => number.to_string(),
+        Some(Answer::Text(text)) if question.kind.rules().widget() == Widget::Lines => escaped(text),
+        Some(answer) => answer.typed(),
     };
     (text, Paint::Plain)
 }
