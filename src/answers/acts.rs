@@ -1,10 +1,13 @@
 //! Whether an action can be what its texts make of it.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::resolved::ResolveError;
-use crate::catalog::action::{ActionKind, ActionSpec};
+use super::resolver::{Resolver, images};
+use crate::catalog::action::{ActionKind, ActionSpec, Names};
 use crate::catalog::{Component, Reference, references};
+use crate::model::FileTree;
 
 /// Whether the texts that were filled in can be what the action wants.
 pub(super) fn check_action(component: &Component, spec: &ActionSpec, kind: &ActionKind) -> Result<(), ResolveError> {
@@ -12,6 +15,50 @@ pub(super) fn check_action(component: &Component, spec: &ActionSpec, kind: &Acti
     let answers = answers(spec);
     let hint = if answers.is_empty() { String::new() } else { format!("; see the answer {}", answers.join(", ")) };
     Err(ResolveError::Action { component: component.id.clone(), what: format!("{what}{hint}") })
+}
+
+/// What the names in a component's actions mean, for these answers.
+pub(super) struct Bound<'a> {
+    resolver: &'a Resolver<'a>,
+    component: &'a Component,
+    release: String,
+    /// The files that were named, by digest.
+    pub(super) files: RefCell<BTreeMap<String, FileTree>>,
+}
+
+impl<'a> Bound<'a> {
+    pub(super) fn new(resolver: &'a Resolver<'a>, component: &'a Component) -> Self {
+        let release = resolver.name(component, "release");
+        let release = if release.is_empty() { component.id.clone() } else { release };
+        Self { resolver, component, release, files: RefCell::default() }
+    }
+
+    pub(super) fn bind(&self, kind: &mut ActionKind) -> Result<(), ResolveError> {
+        kind.bind(self).map_err(|what| ResolveError::Action { component: self.component.id.clone(), what })
+    }
+}
+
+impl Names for Bound<'_> {
+    fn release(&self) -> &str {
+        &self.release
+    }
+
+    fn image(&self, name: &str) -> Result<String, String> {
+        let parts = images(self.resolver.answers, self.component).remove(name);
+        parts.and_then(|mut parts| parts.remove("ref")).ok_or_else(|| format!("it has no image called `{name}`"))
+    }
+
+    fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {
+        let mut secrets = self.resolver.secrets(self.component);
+        Ok(secrets.find(|(asked, ..)| *asked == question).map(|(_, _, name)| (name, question.to_owned())))
+    }
+
+    fn files(&self, path: &str) -> Result<String, String> {
+        let files = self.component.files.below(path).ok_or_else(|| format!("it has no file or folder `{path}`"))?;
+        let digest = files.digest();
+        self.files.borrow_mut().insert(digest.clone(), files);
+        Ok(digest)
+    }
 }
 
 /// The answers that an action's texts name.

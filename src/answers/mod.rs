@@ -4,6 +4,7 @@ mod acts;
 mod file;
 mod given;
 mod layer;
+mod local_files;
 mod resolve;
 mod resolved;
 mod resolver;
@@ -20,7 +21,7 @@ pub use layer::{
 };
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
-    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
+    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedFiles,
     ResolvedRelease, ResolvedSecret,
 };
 pub use resolver::{image_references, resolve};

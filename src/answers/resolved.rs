@@ -1,6 +1,6 @@
 //! What is wanted, in full, before anything is known of the cluster.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::template::TemplateError;
 use crate::catalog::action::ActionKind;
 use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
 use crate::model::yaml::HelmYamlError;
-use crate::model::{ChartFiles, HdfsAccess, ReleaseValues, STATE_NAMESPACE, SecretRef};
+use crate::model::{FileTree, HdfsAccess, ReleaseValues, STATE_NAMESPACE, SecretRef};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub struct Resolved {
     pub hdfs: Option<HdfsAccess>,
     /// Where the credentials of the registry are.
     pub pull_secret: Option<SecretRef>,
+    /// The Secret that lets namespaces pull; empty where none is needed.
+    pub pull_secret_name: String,
     /// Components that ask for no login.
     pub open: Vec<OpenComponent>,
     /// Images without a digest: the question that would give one, and the image.
@@ -82,6 +84,10 @@ pub struct ResolvedComponent {
     pub endpoints: Vec<ResolvedEndpoint>,
     /// What an uninstall must remove besides the release.
     pub leftovers: Vec<Leftover>,
+    /// ConfigMaps of files that answers name.
+    pub config_maps: Vec<ResolvedFiles>,
+    /// Files that its actions and answers name, by digest.
+    pub files: BTreeMap<String, FileTree>,
     /// The Secrets that it is given.
     pub secrets: Vec<ResolvedSecret>,
     /// Namespace of its release, or else of HDFS.
@@ -99,6 +105,19 @@ pub struct ResolvedSecret {
     pub from: SecretRef,
 }
 
+/// A ConfigMap in a component's namespace that windlass fills with files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedFiles {
+    /// Its name.
+    pub name: String,
+    /// The question that names the files.
+    pub question: String,
+    /// Digest of its content.
+    pub digest: String,
+    /// Its one key is a tar.
+    pub tree: bool,
+}
+
 /// A release with its values.
 #[derive(Debug, Clone)]
 pub struct ResolvedRelease {
@@ -109,7 +128,7 @@ pub struct ResolvedRelease {
     /// Pod Security level for a namespace that windlass makes.
     pub pod_security: String,
     /// The chart.
-    pub chart: ChartFiles,
+    pub chart: FileTree,
     /// Its digest.
     pub chart_digest: String,
     /// The values.
@@ -189,6 +208,32 @@ pub enum ResolveError {
         component: String,
         /// Why.
         source: CatalogError,
+    },
+    /// A file that an answer names cannot be read.
+    #[error("failed to read {}, the answer to {answer}", .path.display())]
+    File {
+        /// The question.
+        answer: String,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder that an answer names cannot be read.
+    #[error("failed to read the folder that {answer} names")]
+    Folder {
+        /// The question.
+        answer: String,
+        /// Why.
+        source: CatalogError,
+    },
+    /// Files that an answer names cannot become a ConfigMap.
+    #[error("{answer}: {what}")]
+    Files {
+        /// The question.
+        answer: String,
+        /// What is wrong with them.
+        what: String,
     },
     /// An action got a value that it cannot use.
     #[error("{component}: {what}")]

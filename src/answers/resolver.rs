@@ -8,17 +8,18 @@ use minijinja::Value;
 use minijinja::value::Object;
 
 use super::Answers;
-use super::acts::check_action;
+use super::acts::{Bound, check_action};
+use super::local_files::{self, AnsweredFiles};
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
-    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
+    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedFiles,
     ResolvedRelease, ResolvedSecret,
 };
 use crate::catalog::action::ActionSpec;
 use crate::catalog::{Act, Answer, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
-    ChartFiles, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
+    FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
 };
 
 /// Stands for the results of an action at planning time: `{{ pi.app_id }}` renders to itself.
@@ -40,10 +41,12 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
     let provider = catalog.hdfs_provider().map(|component| component.id.as_str());
     let mut parts: Vec<Part> = chosen.iter().map(|component| Part::of(component, provider)).collect();
     let sorted = order(&parts);
+    let (files, answers_value) = answered_files(answers, &chosen)?;
     let mut resolver = Resolver {
         templates: Templates::new(),
         answers,
-        answers_value: value(&answers.json()),
+        answers_value: value(&answers_value),
+        files,
         exports: Known::default(),
         later: parts
             .iter()
@@ -77,9 +80,20 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
         Answer::Secret(reference) => Some(reference.clone()),
         _ => None,
     };
+    let pull_secret_name = resolver.pull_secret();
     let unpinned = unpinned(catalog, answers, &components);
     let open = open(catalog, &components);
-    Ok(Resolved { components, hdfs, pull_secret, open, unpinned, answers: answers.remembered(), graph, left_out })
+    Ok(Resolved {
+        components,
+        hdfs,
+        pull_secret,
+        pull_secret_name,
+        open,
+        unpinned,
+        answers: answers.remembered(),
+        graph,
+        left_out,
+    })
 }
 
 /// The components that ask for no login.
@@ -121,10 +135,34 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
     Ok(())
 }
 
-struct Resolver<'a> {
+/// Reads the files that answers name, and puts what becomes of them where templates see the answers.
+#[expect(clippy::type_complexity, reason = "files by component, and the answers")]
+fn answered_files(
+    answers: &Answers,
+    chosen: &[&Component],
+) -> Result<(BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>, serde_json::Value), ResolveError> {
+    let mut json = answers.json();
+    let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for component in chosen {
+        for question in component.questions.iter().filter(|question| question.kind == Kind::Files) {
+            let Some(text) = answers.get(&component.id, &question.id).text() else { continue };
+            let AnsweredFiles { content, tree } = local_files::read(component, &question.id, text)?;
+            let name = format!("{}-{}", name(answers, component, "release"), question.id.replace('_', "-"));
+            let (question, digest) = (question.id.clone(), content.digest());
+            json[&component.id][&question] = serde_json::json!({"config_map": name, "digest": digest, "tree": tree});
+            let files = ResolvedFiles { name, question, digest, tree };
+            all.entry(component.id.clone()).or_default().push((files, content));
+        }
+    }
+    Ok((all, json))
+}
+
+pub(super) struct Resolver<'a> {
     templates: Templates,
-    answers: &'a Answers,
+    pub(super) answers: &'a Answers,
     answers_value: Value,
+    /// What answers to questions for files became, by component.
+    pub(super) files: BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>,
     exports: Known,
     later: BTreeMap<String, Value>,
     /// Who connects to a component, as peers of its network policies.
@@ -132,7 +170,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn name(&self, component: &Component, question: &str) -> String {
+    pub(super) fn name(&self, component: &Component, question: &str) -> String {
         name(self.answers, component, question)
     }
 
@@ -147,7 +185,10 @@ impl Resolver<'_> {
 
     /// The component's secret questions that have an answer: question, where the secret is, and the name of the Secret in
     /// the component's namespace that holds it.
-    fn secrets<'a>(&'a self, component: &'a Component) -> impl Iterator<Item = (&'a str, &'a SecretRef, String)> {
+    pub(super) fn secrets<'a>(
+        &'a self,
+        component: &'a Component,
+    ) -> impl Iterator<Item = (&'a str, &'a SecretRef, String)> {
         let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
         questions.filter_map(|question| {
             let Answer::Secret(from) = self.answers.get(&component.id, &question.id) else { return None };
@@ -304,14 +345,17 @@ impl Resolver<'_> {
         let context = self.context(component);
         let place = format!("{}/component.yaml", component.id);
         let fill = |text: &str| self.templates.render(&place, text, &context);
+        let names = Bound::new(self, component);
         let actions = |acts: &[Act]| -> Result<Vec<ResolvedAction>, ResolveError> {
             let actions = acts.iter().filter_map(|act| Some((act, component.spec(&act.id)?)));
             let actions = actions.map(|(act, spec)| {
-                let kind = spec.kind.map(fill)?;
+                let mut kind = spec.kind.map(fill)?;
                 check_action(component, spec, &kind)?;
+                let title = spec.title.as_ref().map_or_else(|| kind.kind().title(), |text| text.en().to_owned());
+                names.bind(&mut kind)?;
                 Ok(ResolvedAction {
                     id: act.id.clone(),
-                    title: spec.title.as_ref().map_or_else(|| kind.kind().title(), |text| text.en().to_owned()),
+                    title,
                     kind,
                     deadline: spec.deadline,
                     retries: spec.retries,
@@ -322,6 +366,8 @@ impl Resolver<'_> {
             });
             actions.collect()
         };
+        let own_files = || self.files.get(&component.id).into_iter().flatten();
+        let (before, after, verify) = (actions(&part.before)?, actions(&part.after)?, actions(&part.verify)?);
         let release = self.release(component, &context)?;
         let endpoints = component.endpoints.iter().map(|endpoint| {
             Ok::<_, TemplateError>(ResolvedEndpoint {
@@ -345,12 +391,17 @@ impl Resolver<'_> {
             namespace: release.as_ref().map(|release| release.namespace.clone()),
             release,
             needs: part.requires.clone(),
-            before: actions(&part.before)?,
-            after: actions(&part.after)?,
-            verify: actions(&part.verify)?,
+            before,
+            after,
+            verify,
             endpoints: endpoints.collect::<Result<_, _>>()?,
             leftovers: leftovers.collect::<Result<_, ResolveError>>()?,
             secrets: self.filled_secrets(component),
+            config_maps: own_files().map(|(files, _)| files.clone()).collect(),
+            files: own_files()
+                .map(|(files, content)| (files.digest.clone(), content.clone()))
+                .chain(names.files.into_inner())
+                .collect(),
         })
     }
 
@@ -365,7 +416,7 @@ impl Resolver<'_> {
             None => files.clone(),
             Some(folder) => {
                 let error = |source| ResolveError::Chart { component: id.clone(), source };
-                ChartFiles::new(read_dir(Path::new(folder)).map_err(error)?.into_iter().collect())
+                FileTree::new(read_dir(Path::new(folder)).map_err(error)?.into_iter().collect())
             }
         };
         let place = format!("{id}/{}", component.values.as_deref().unwrap_or("values"));
@@ -443,7 +494,7 @@ fn unpinned(catalog: &Catalog, answers: &Answers, components: &[ResolvedComponen
 }
 
 /// Each image of a component, in parts, with `platform.registry` applied.
-fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+pub(super) fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
     let registry = answers.get("platform", "registry").text().map(|text| text.trim_end_matches('/'));
     let images = component.images.iter().map(|image| {
         let names = component.image_names(image);

@@ -57,7 +57,8 @@ pub(super) fn unobserved(error: ObserveError) -> Failed {
         ObserveError::Files { .. }
         | ObserveError::PullSecret(_)
         | ObserveError::Secret { .. }
-        | ObserveError::Foreign { .. } => Exit::BadInput,
+        | ObserveError::Foreign { .. }
+        | ObserveError::ForeignFiles { .. } => Exit::BadInput,
         ObserveError::Api { .. } | ObserveError::State(_) => Exit::Unusable,
     };
     Failed::new(exit, error)

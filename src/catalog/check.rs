@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::ActionSpec;
+use super::action::{ActionSpec, Names};
 use super::graph::{Part, circle, graph};
 use super::kind::objections;
 use super::question::{QuestionId, Rule};
-use super::{Catalog, Component, Kind, Question, Reference, references};
+use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, references};
 use crate::model::is_selector;
 use crate::model::yaml::{Findings, Node, Pos};
 
@@ -89,6 +89,16 @@ impl Checker<'_> {
             if question.kind == Kind::Secret && component.release.is_none() {
                 self.add(id, pos, format!("question `{}` is a secret: that needs a `release`", question.id));
             }
+            let default = question.default.as_ref().and_then(|default| default.as_str());
+            if let Some(path) = default.and_then(|text| text.strip_prefix(BUNDLED))
+                && question.kind == Kind::Files
+                && component.files.below(path).is_none()
+            {
+                self.add(id, pos, format!("question `{}`: there is no `{path}` beside component.yaml", question.id));
+            }
+            if question.kind == Kind::Files && component.release.is_none() {
+                self.add(id, pos, format!("question `{}` is for files: that needs a `release`", question.id));
+            }
             if let Some(serde_json::Value::String(text)) = &question.default {
                 self.template(id, pos, text, &BTreeSet::new());
             }
@@ -103,12 +113,25 @@ impl Checker<'_> {
                 self.add(id, pos, format!("`{}` cannot be an image's name: use [a-z][a-z0-9_]*", image.name));
             }
         }
+        let mut jobs = BTreeSet::new();
         for (phase, actions) in
             [("before", &component.before), ("after", &component.after), ("verify", &component.verify)]
         {
             for (index, action) in actions.iter().enumerate() {
                 let pos = self.item(id, phase, index);
                 self.action(id, pos, action, registered);
+                let Some(run) = action.kind.kind().jobs() else { continue };
+                if phase == "before" && run.unless.is_none() {
+                    self.add(id, pos, "without `unless` a Job in `before` would run at every install");
+                }
+                if !is_name(&run.name, '-') || run.name.len() > 20 || run.name.ends_with('-') {
+                    let message =
+                        format!("`{}` cannot be a Job's name: use [a-z][a-z0-9-]*, at most 20 letters", run.name);
+                    self.add(id, pos, message);
+                }
+                if !jobs.insert(run.name.as_str()) {
+                    self.add(id, pos, format!("two Jobs of this component are called `{}`", run.name));
+                }
             }
         }
         for (name, text) in &component.exports {
@@ -213,6 +236,14 @@ impl Checker<'_> {
         if action.kind.uses_hdfs() && self.catalog.hdfs_provider().is_none() {
             self.add(id, pos, "no component exports `webhdfs`, which this action needs");
         }
+        if let Some(component) = self.catalog.components.get(id) {
+            if let Err(message) = action.kind.clone().bind(&Own(component)) {
+                self.add(id, pos, message);
+            }
+            if action.kind.kind().jobs().is_some() && component.release.is_none() {
+                self.add(id, pos, "a Job runs in the namespace of a `release`, and this component has none");
+            }
+        }
         if action.register.as_deref().is_some_and(|name| !is_name(name, '_')) {
             self.add(id, pos, "`register` must be [a-z][a-z0-9_]*");
         }
@@ -302,6 +333,31 @@ impl Checker<'_> {
     fn item(&self, id: &str, key: &str, index: usize) -> Pos {
         let items = self.trees.get(id).and_then(|tree| tree.get(key)).and_then(Node::list);
         items.and_then(|items| items.get(index)).map_or_else(|| self.place(id, &[key]), |node| node.pos)
+    }
+}
+
+/// What the names in a component's actions mean before there are answers.
+struct Own<'a>(&'a Component);
+
+impl Names for Own<'_> {
+    fn release(&self) -> &str {
+        &self.0.id
+    }
+
+    fn image(&self, name: &str) -> Result<String, String> {
+        let known = self.0.images.iter().find(|image| image.name == name);
+        known.map(|image| image.reference.clone()).ok_or_else(|| format!("`{name}` is no image of this component"))
+    }
+
+    fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {
+        let mut secrets = self.0.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let known = secrets.any(|known| known.id == question);
+        known.then_some(None).ok_or_else(|| format!("`{question}` is no question of this component for a secret"))
+    }
+
+    fn files(&self, path: &str) -> Result<String, String> {
+        let found = is_template(path) || self.0.files.below(path).is_some();
+        found.then(String::new).ok_or_else(|| format!("there is no file or folder `{path}` beside component.yaml"))
     }
 }
 

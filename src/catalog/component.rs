@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionSpec;
 use super::question::{Question, Rule, Text};
-use crate::model::ChartFiles;
+use crate::model::FileTree;
 
 /// One component: a folder under `bundles/`.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,7 +68,10 @@ pub struct Component {
     pub values_template: Option<String>,
     /// The chart's files.
     #[serde(skip)]
-    pub chart_files: Option<ChartFiles>,
+    pub chart_files: Option<FileTree>,
+    /// The other files of its folder: what its actions and answers name.
+    #[serde(skip)]
+    pub files: FileTree,
     /// Where the definition came from, if not from the binary.
     #[serde(skip)]
     pub origin: Option<String>,

@@ -8,7 +8,7 @@ use super::check::{Checker, is_name};
 use super::question::{Profile, QuestionId, Rule};
 use super::shapes::{COMPONENT, PLATFORM, PROFILE};
 use super::{Component, Files, Kind, Question, Text};
-use crate::model::ChartFiles;
+use crate::model::FileTree;
 use crate::model::yaml::{self, Findings, Node, Pos};
 
 /// All components, checked.
@@ -67,6 +67,7 @@ impl Catalog {
                 findings.add(path, pos, format!("id `{}` is not the name of its folder", component.id));
             }
             attach(files, folder, path, &tree, &mut component, &mut findings);
+            component.files = others(files, folder, &component);
             component.origin = origins.get(folder).cloned();
             trees.insert(component.id.clone(), tree);
             components.insert(component.id.clone(), component);
@@ -246,6 +247,20 @@ fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile
     Some(Profile { id, title, help, file: path.to_owned(), answers: answers.collect() })
 }
 
+/// The files of a component's folder that are neither its definition nor its chart.
+fn others(files: &Files, folder: &str, component: &Component) -> FileTree {
+    let below = format!("{folder}/");
+    let chart = component.chart.as_ref().map(|chart| format!("{}/", chart.path.trim_matches('/')));
+    let found = files.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
+    let found = found.filter_map(|(path, bytes)| {
+        let name = path.strip_prefix(&below)?;
+        let own = name == "component.yaml" || Some(name) == component.values.as_deref();
+        let in_chart = chart.as_ref().is_some_and(|chart| name.starts_with(chart.as_str()));
+        (!own && !in_chart).then(|| (name.to_owned(), bytes.clone()))
+    });
+    FileTree::new(found.collect())
+}
+
 /// Puts chart and values template into the component.
 fn attach(files: &Files, folder: &str, path: &str, tree: &Node, component: &mut Component, findings: &mut Findings) {
     if let Some(chart) = &component.chart {
@@ -258,7 +273,7 @@ fn attach(files: &Files, folder: &str, path: &str, tree: &Node, component: &mut 
         if !found.iter().any(|(name, _)| name == "Chart.yaml") {
             findings.add(path, pos, format!("no Chart.yaml in `{}`", chart.path));
         }
-        component.chart_files = Some(ChartFiles::new(found));
+        component.chart_files = Some(FileTree::new(found));
         for (key, there) in [("release", component.release.is_some()), ("values", component.values.is_some())] {
             if !there {
                 findings.add(path, tree.pos, format!("key `{key}` is missing: a component with a chart has it"));

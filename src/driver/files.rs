@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{ChartFiles, name_problem};
+use crate::model::{FileTree, name_problem};
 
 /// Why files could not be listed.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +136,7 @@ pub(in crate::driver) fn fits(name: &str, pattern: &str) -> bool {
 ///
 /// # Errors
 /// A file or folder cannot be written.
-pub fn write_chart(chart: &ChartFiles, folder: &Path) -> std::io::Result<()> {
+pub fn write_chart(chart: &FileTree, folder: &Path) -> std::io::Result<()> {
     for (path, bytes) in chart.iter() {
         let file = folder.join(path);
         if let Some(parent) = file.parent() {

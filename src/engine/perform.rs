@@ -34,6 +34,8 @@ pub struct Done {
     pub summary: Option<String>,
     /// Results for later actions.
     pub results: Option<Value>,
+    /// The last lines of a log that belongs to it, for the journal.
+    pub log: Vec<String>,
     /// It does not apply here, for this reason.
     pub not_applicable: Option<String>,
 }

@@ -246,7 +246,7 @@ impl<P: Perform> Scheduler<P> {
                 self.open.succeeded(&id);
                 self.events.send(match done.not_applicable {
                     Some(why) => Event::ActionSkipped { id, why: Skip::NotApplicable(why) },
-                    None => Event::ActionFinished { id, seconds, summary: done.summary },
+                    None => Event::ActionFinished { id, seconds, summary: done.summary, log: done.log },
                 });
             }
             End::Failed(failure, seconds) => {

@@ -96,6 +96,7 @@ mod tests {
             log: said(),
         });
         channel.send(Event::ActionFinished {
+            log: vec![],
             id: id(),
             seconds: 1.0,
             summary: Some("ghp_planted6planted6planted6".to_owned()),

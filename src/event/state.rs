@@ -135,7 +135,7 @@ impl RunState {
             }
             Event::Bytes { id, done, total } => self.entry(id).bytes = Some((*done, *total)),
             Event::Waiting { id, what } => self.entry(id).waiting = Some(what.clone()),
-            Event::ActionFinished { id, seconds, summary } => {
+            Event::ActionFinished { id, seconds, summary, .. } => {
                 let state = self.end(id, Status::Done);
                 state.seconds = *seconds;
                 state.summary.clone_from(summary);

@@ -91,6 +91,9 @@ pub enum Event {
         seconds: f64,
         /// What it did, in a few words.
         summary: Option<String>,
+        /// The last lines of a log that belongs to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        log: Vec<String>,
     },
     /// An action had nothing to do.
     ActionSkipped {
@@ -206,8 +209,11 @@ impl Event {
         match self {
             Self::Waiting { what: text, .. }
             | Self::Note { text, .. }
-            | Self::ActionFinished { summary: Some(text), .. }
             | Self::ActionSkipped { why: Skip::NotApplicable(text), .. } => clean(text),
+            Self::ActionFinished { summary, log, .. } => {
+                summary.iter_mut().for_each(clean);
+                *log = redactor.lines(log);
+            }
             Self::ActionRetried { errors, .. } => errors.iter_mut().for_each(clean),
             Self::ActionFailed { errors, findings, log, .. } => {
                 errors.iter_mut().for_each(clean);
@@ -221,7 +227,6 @@ impl Event {
             Self::RunStarted { .. }
             | Self::ActionStarted { .. }
             | Self::Bytes { .. }
-            | Self::ActionFinished { summary: None, .. }
             | Self::ActionSkipped { why: Skip::Unchanged, .. }
             | Self::ActionBlocked { .. }
             | Self::ActionStopped { .. }

@@ -1,10 +1,10 @@
 //! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O, but for how files are read.
 
 pub mod bounded;
-mod chart;
 pub mod cluster;
 pub mod data;
 pub mod fields;
+mod file_tree;
 mod hdfs;
 pub mod lock;
 mod names;
@@ -19,7 +19,7 @@ pub mod state;
 mod values;
 pub mod yaml;
 
-pub use chart::{ChartFiles, digest};
+pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
 pub use names::{
     CHART_DIGEST, LANGUAGES, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked, is_selector, mark,

@@ -16,6 +16,8 @@ pub struct Observed {
     pub pull_secrets: BTreeMap<String, Comparison>,
     /// Namespace and name of each Secret that windlass fills: how it compares with what it should hold.
     pub secrets: BTreeMap<(String, String), Comparison>,
+    /// ConfigMaps of files that windlass fills, by namespace and name.
+    pub config_maps: BTreeMap<(String, String), Comparison>,
     /// The releases, of those asked for, that exist.
     pub releases: BTreeMap<ReleaseKey, ObservedRelease>,
     /// HDFS.

@@ -10,7 +10,7 @@ use super::data::DataPlaces;
 
 /// The format's version that this build writes. Whoever adds or changes a field raises it: a windlass that does not know
 /// the field would drop it with the next thing that it writes, and refuses what has a higher number instead.
-pub const STATE_SCHEMA: u32 = 2;
+pub const STATE_SCHEMA: u32 = 3;
 
 /// Why a text is no state that this build may use.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,9 @@ pub struct InstallState {
     /// Components whose first install was begun and has not come to its end, with what may be there of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub begun: BTreeMap<String, ComponentRecord>,
+    /// What was done that cannot be seen: component to step to what it was done for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub done: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What is left of a component that was uninstalled.
@@ -118,6 +121,8 @@ impl InstallState {
             }
             None => {
                 self.kept.remove(component);
+                // With its data gone, it is to be done again.
+                self.done.remove(component);
                 drop(self.answers.as_object_mut().and_then(|answers| answers.remove(component)));
             }
         }
@@ -240,6 +245,9 @@ pub struct ComponentRecord {
     /// The Secrets that windlass filled in its namespace; they open its data and go with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
+    /// The ConfigMaps of files in its namespace; they go with the release.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub config_maps: BTreeSet<String>,
     /// Addresses: title, address in the cluster, Ingress.
     #[serde(default)]
     pub endpoints: Vec<(String, Option<String>, Option<String>)>,
@@ -317,7 +325,7 @@ mod tests {
 
         let newer = json!({"schema": STATE_SCHEMA + 1, "components": ["quite", "otherwise"]}).to_string();
         let error = InstallState::from_json(&newer).unwrap_err();
-        assert!(matches!(error, StateTextError::Newer(3)), "{error}");
+        assert!(matches!(error, StateTextError::Newer(4)), "{error}");
     }
 
     /// The names of all fields of a state in which every one of them is.
@@ -347,6 +355,7 @@ mod tests {
             values: Some(String::new()),
             pull_secret: Some(String::new()),
             secrets: [String::new()].into(),
+            config_maps: [String::new()].into(),
             ..ComponentRecord::default()
         };
         let names = || [(String::new(), String::new())].into();
@@ -361,6 +370,7 @@ mod tests {
             ..ComponentState::default()
         };
         let state = InstallState {
+            done: [("x".to_owned(), [("x".to_owned(), String::new())].into())].into(),
             schema: STATE_SCHEMA,
             components: [("x".to_owned(), component)].into(),
             answers: Value::Null,
@@ -374,7 +384,7 @@ mod tests {
         let digest = crate::model::digest(text.join("\n").as_bytes());
         assert_eq!(
             (STATE_SCHEMA, &digest[..19]),
-            (2, "sha256:1931b1bfeb06"),
+            (3, "sha256:b1d19630fe53"),
             "raise STATE_SCHEMA\n{}",
             text.join("\n")
         );

@@ -56,6 +56,14 @@ pub enum ObserveError {
         /// Which, `namespace/name`.
         place: String,
     },
+    /// A ConfigMap is somebody else's.
+    #[error(
+        "ConfigMap {place} is there and windlass did not make it: answer the component's `release` or `namespace` with another name; the label app.kubernetes.io/managed-by=windlass hands it over"
+    )]
+    ForeignFiles {
+        /// Which, `namespace/name`.
+        place: String,
+    },
     /// What is remembered cannot be read.
     #[error("failed to read what is installed")]
     State(#[from] StateError),
@@ -104,16 +112,17 @@ pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) 
         .map(|release| ReleaseKey::new(&release.namespace, &release.name))
         .collect();
     let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
-    let (found, pull_secrets, secrets, releases, state) = tokio::try_join!(
+    let (found, pull_secrets, secrets, config_maps, releases, state) = tokio::try_join!(
         existing(cluster, &namespaces),
         pull_secrets(wanted, cluster, &namespaces),
         secrets(wanted, cluster),
+        config_maps(wanted, cluster),
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
     foreign(cluster, state.as_ref(), &secrets, &pull_secrets).await?;
     let hdfs = hdfs::look(wanted, &releases, hdfs, files).await?;
-    Ok(Observed { namespaces: found, pull_secrets, secrets, releases, hdfs, state })
+    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, releases, hdfs, state })
 }
 
 /// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take
@@ -180,6 +189,31 @@ async fn pull_secrets(
             };
             Ok::<_, ObserveError>((namespace.clone(), compared))
         }
+    }));
+    Ok(compared.await?.into_iter().collect())
+}
+
+/// How each ConfigMap that windlass fills with files compares with what it should hold.
+async fn config_maps(
+    wanted: &Resolved,
+    cluster: &Cluster,
+) -> Result<BTreeMap<(String, String), Comparison>, ObserveError> {
+    let all = wanted.components.iter().filter_map(|component| component.release.as_ref().zip(Some(component)));
+    let all = all.flat_map(|(release, component)| component.config_maps.iter().map(move |files| (release, files)));
+    let compared = try_join_all(all.map(|(release, files)| async move {
+        let (namespace, name) = (release.namespace.clone(), files.name.clone());
+        let what = format!("ConfigMap {namespace}/{name}");
+        let found = cluster.files(&namespace, &name).await;
+        let found = found.map_err(|source| ObserveError::Api { what: what.clone(), source })?;
+        let compared = match found {
+            None => Comparison::Absent,
+            Some(found) if !found.ours => {
+                return Err(ObserveError::ForeignFiles { place: format!("{namespace}/{name}") });
+            }
+            Some(found) if found.files.digest() == files.digest => Comparison::Same,
+            Some(_) => Comparison::Differs(format!("{what} holds other files")),
+        };
+        Ok::<_, ObserveError>(((namespace, name), compared))
     }));
     Ok(compared.await?.into_iter().collect())
 }

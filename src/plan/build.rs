@@ -99,7 +99,9 @@ impl Builder<'_> {
         }
         if let Some(release) = &component.release {
             self.secrets(component, release);
+            self.files(component, release);
             self.release(component, release);
+            self.old_files(component, release);
         }
         let changed = self.changed(&component.id, begin);
         for act in &component.after {
@@ -157,17 +159,61 @@ impl Builder<'_> {
         }
     }
 
+    /// The steps without which no pod of a component can start.
+    fn around(&self, component: &ResolvedComponent, release: &ResolvedRelease) -> Vec<String> {
+        let mut needs = vec![format!("namespace/{}", release.namespace)];
+        needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{}", release.namespace)));
+        needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.key)));
+        needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
+        needs
+    }
+
+    fn files(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
+        for files in &component.config_maps {
+            let (namespace, name) = (release.namespace.clone(), files.name.clone());
+            let (change, why) = diff::secret(self.observed.config_maps.get(&(namespace.clone(), name.clone())));
+            let title = format!("ConfigMap {name} in {namespace}");
+            self.actions.push(Action {
+                change,
+                why,
+                needs: vec![format!("namespace/{namespace}")],
+                ..action(
+                    &component.id,
+                    files_id(&component.id, &files.question),
+                    title,
+                    Step::Files { namespace, name, digest: files.digest.clone() },
+                )
+            });
+        }
+    }
+
+    /// ConfigMaps of files that an earlier install filled and nothing names any more.
+    fn old_files(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
+        let known = self.observed.state.as_ref().and_then(|state| state.components.get(&component.id));
+        let Some(record) = known.map(|known| &known.record) else { return };
+        // In another namespace it goes when its release goes.
+        if record.release.as_ref() != Some(&ReleaseKey::new(&release.namespace, &release.name)) {
+            return;
+        }
+        let wanted: BTreeSet<&str> = component.config_maps.iter().map(|files| files.name.as_str()).collect();
+        for name in record.config_maps.iter().filter(|name| !wanted.contains(name.as_str())) {
+            let step = Step::RemoveFiles { namespace: release.namespace.clone(), name: name.clone() };
+            let title = format!("remove ConfigMap {name} from {}", release.namespace);
+            self.actions.push(Action {
+                change: Change::Delete,
+                needs: vec![format!("{}/ready", component.id)],
+                ..action(&component.id, format!("{}/old-files-{name}", component.id), title, step)
+            });
+        }
+    }
+
     fn release(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
         let key = ReleaseKey::new(&release.namespace, &release.name);
         let found = self.observed.releases.get(&key);
         let (change, why) = diff::release(release, found);
         let name = format!("{}/release", component.id);
         let mut needs = self.wanted.graph.needs(&name);
-        needs.push(format!("namespace/{}", release.namespace));
-        if self.made_pull_secret().is_some() {
-            needs.push(format!("pull-secret/{}", release.namespace));
-        }
-        needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.key)));
+        needs.extend(self.around(component, release));
         let step =
             Step::Release { key: key.clone(), chart: release.chart_digest.clone(), values: release.values.clone() };
         let title = format!("release {} in {}", release.name, release.namespace);
@@ -198,6 +244,10 @@ impl Builder<'_> {
                 }
                 found => found,
             },
+            Some(Leaves::Done(text)) => {
+                let done = self.observed.state.as_ref().and_then(|state| state.done.get(&component.id)?.get(&act.id));
+                diff::done(text, done.map(String::as_str))
+            }
             None => (Change::Check, Vec::new()),
         };
         let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
@@ -208,6 +258,9 @@ impl Builder<'_> {
             register: act.register.clone(),
             ..action(&component.id, act.id.clone(), act.title.clone(), step)
         };
+        if let (Some(_), Some(release)) = (act.kind.kind().jobs(), &component.release) {
+            made.needs.extend(self.around(component, release));
+        }
         if let Some(deadline) = act.deadline {
             made.deadline_seconds = deadline.as_secs();
         }
@@ -272,6 +325,7 @@ impl Builder<'_> {
                 .collect(),
             pull_secret: release.and(self.made_pull_secret()).map(|_| PULL_SECRET.to_owned()),
             secrets: component.secrets.iter().map(|secret| secret.name.clone()).collect(),
+            config_maps: component.config_maps.iter().map(|files| files.name.clone()).collect(),
             endpoints: component
                 .endpoints
                 .iter()
@@ -322,6 +376,10 @@ fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
     levels
 }
 
+fn files_id(component: &str, question: &str) -> String {
+    format!("{component}/files-{question}")
+}
+
 fn secret_id(component: &str, question: &str) -> String {
     format!("{component}/secret-{question}")
 }
@@ -361,9 +419,10 @@ fn limits(step: &Step) -> (Duration, u32) {
         Step::Namespace { .. }
         | Step::PullSecret { .. }
         | Step::Secret { .. }
+        | Step::Files { .. }
         | Step::Record { .. }
         | Step::Forget { .. } => (60, 3),
-        Step::RemoveSecret { .. } | Step::RemoveByLabel { .. } => (120, 3),
+        Step::RemoveSecret { .. } | Step::RemoveFiles { .. } | Step::RemoveByLabel { .. } => (120, 3),
         // A release that a Helm out of sight works on is waited for that long, too.
         Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
         Step::Ready { .. } => (900, 0),

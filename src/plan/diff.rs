@@ -76,6 +76,15 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// What is done once for what a text says needs.
+pub(super) fn done(text: &str, before: Option<&str>) -> (Change, Vec<String>) {
+    match before {
+        None => (Change::Create, Vec::new()),
+        Some(before) if before == text => (Change::Nothing, Vec::new()),
+        Some(before) => (Change::Update, vec![format!("it was done for `{before}`, and now it is `{text}`")]),
+    }
+}
+
 /// What an HDFS folder needs.
 pub(super) fn folder(path: &str, mode: &str, hdfs: &ObservedHdfs) -> (Change, Vec<String>) {
     let wanted = u16::from_str_radix(mode, 8).unwrap_or_default();

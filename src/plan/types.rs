@@ -132,6 +132,8 @@ impl Step {
             Self::Namespace { .. }
             | Self::PullSecret { .. }
             | Self::Secret { .. }
+            | Self::Files { .. }
+            | Self::RemoveFiles { .. }
             | Self::Ready { .. }
             | Self::Record { .. }
             | Self::RemoveByLabel { .. }
@@ -173,6 +175,15 @@ pub enum Step {
         key: String,
         /// Where the content is.
         from: SecretRef,
+    },
+    /// Fills a ConfigMap of a component with files.
+    Files {
+        /// Which namespace.
+        namespace: String,
+        /// The ConfigMap's name.
+        name: String,
+        /// Digest of the files; the content is handed to the engine apart.
+        digest: String,
     },
     /// Installs or upgrades a release.
     Release {
@@ -235,6 +246,13 @@ pub enum Step {
     },
     /// Removes a Secret that windlass made.
     RemoveSecret {
+        /// Where.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Removes a ConfigMap that windlass made.
+    RemoveFiles {
         /// Where.
         namespace: String,
         /// Its name.

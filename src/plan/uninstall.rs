@@ -268,6 +268,12 @@ impl Builder<'_> {
             let step = Step::Uninstall { key: key.clone(), keep };
             chain = self.push(id, format!("{id}/uninstall"), title, why, chain, step);
             chain = self.leftovers(id, record, key, chain);
+            for name in &record.config_maps {
+                let (namespace, name) = (key.namespace.clone(), name.clone());
+                let title = format!("remove ConfigMap {name} from {namespace}");
+                let step = Step::RemoveFiles { namespace, name: name.clone() };
+                chain = self.push(id, format!("{id}/files-{name}"), title, Vec::new(), chain, step);
+            }
         }
         if self.removal.purge {
             let claims = self.claims(&places, &labelled, [record].into_iter().chain(kept.map(|kept| &kept.record)));

@@ -11,7 +11,7 @@ use crate::answers::{Resolved, ResolvedRelease};
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::kube::{Cluster, KubeError, parse_manifest};
-use crate::model::ChartFiles;
+use crate::model::FileTree;
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, Unread};
 use crate::model::observed::Observed;
 use crate::model::site::Resource;
@@ -130,7 +130,7 @@ async fn one(
 }
 
 /// The kinds that the files under `crds/` define, those of charts within the chart included.
-fn own_kinds(chart: &ChartFiles) -> Vec<DefinedKind> {
+fn own_kinds(chart: &FileTree) -> Vec<DefinedKind> {
     let is_crd = |path: &str| {
         let suffix = path.rsplit_once('.').is_some_and(|(_, suffix)| matches!(suffix, "yaml" | "yml" | "json"));
         let within = path.starts_with("crds/") || (path.starts_with("charts/") && path.contains("/crds/"));
@@ -158,7 +158,7 @@ pub(super) fn defined(body: &Value) -> Option<DefinedKind> {
 }
 
 /// The `kubeVersion` of a chart, and its Chart.yaml without it.
-fn constraint(chart: &ChartFiles) -> Option<(String, String)> {
+fn constraint(chart: &FileTree) -> Option<(String, String)> {
     let (_, bytes) = chart.iter().find(|(path, _)| *path == CHART_FILE)?;
     let mut chart: serde_json::Value = yaml::from_str(&String::from_utf8_lossy(bytes)).ok()?;
     let constraint = chart.as_object_mut()?.remove("kubeVersion")?;
@@ -187,7 +187,7 @@ mod tests {
                    versions: [{name: v1, served: true}, {name: v0, served: false}]}\n";
         let files = ["crds/a.yaml", "charts/b/crds/a.yml", "templates/a.yaml", "crds/readme.md"];
         let files = files.map(|path| (path.to_owned(), crd.as_bytes().to_vec()));
-        let found = own_kinds(&ChartFiles::new(files.to_vec()));
+        let found = own_kinds(&FileTree::new(files.to_vec()));
         assert_eq!(found.len(), 2);
         let expected = Resource { group: "x.io".into(), plural: "as".into(), namespaced: true };
         let expected = DefinedKind { api_versions: vec!["x.io/v1".into()], kind: "A".into(), resource: expected };
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_chart_is_freed_of_its_constraint() {
         let file = (CHART_FILE.to_owned(), b"name: x\nkubeVersion: \">=1.99.0-0\"\nversion: 1.0.0\n".to_vec());
-        let (constraint, without) = constraint(&ChartFiles::new(vec![file])).unwrap();
+        let (constraint, without) = constraint(&FileTree::new(vec![file])).unwrap();
         assert_eq!(constraint, ">=1.99.0-0");
         assert!(without.contains("name: x") && !without.contains("kubeVersion"), "{without}");
     }

@@ -215,7 +215,7 @@ impl Line {
                 lines.extend(failure(errors, &[], &[], Logs::None, 4));
                 lines
             }
-            Event::ActionFinished { id, seconds, summary } => {
+            Event::ActionFinished { id, seconds, summary, .. } => {
                 self.tracks.remove(id);
                 let line = self.head("done", Paint::Good, Some(*seconds), id, state);
                 let line = match summary {

@@ -48,7 +48,11 @@ pub(super) async fn execute<R: RunRequest>(
     let charts = resolved.iter().flat_map(|resolved| &resolved.components).filter_map(|component| {
         component.release.as_ref().map(|release| (release.chart_digest.clone(), release.chart.clone()))
     });
+    let components = || resolved.iter().flat_map(|resolved| &resolved.components);
+    let files = components().flat_map(|component| &component.files);
     let world = Arc::new(World {
+        files: files.map(|(digest, files)| (digest.clone(), files.clone())).collect(),
+        pull_secret: resolved.as_ref().map(|resolved| resolved.pull_secret_name.clone()).unwrap_or_default(),
         cluster: cluster.clone(),
         tunnels,
         helm,
@@ -64,8 +68,7 @@ pub(super) async fn execute<R: RunRequest>(
         uploads: tokio::sync::Mutex::default(),
         state: tokio::sync::Mutex::default(),
     });
-    let components = resolved.iter().flat_map(|resolved| &resolved.components);
-    let unchecked = components.filter(|component| component.verify.is_empty());
+    let unchecked = components().filter(|component| component.verify.is_empty());
     let unchecked = unchecked.map(|component| component.id.clone()).collect();
     let (events, listener) = channel();
     let info = RunInfo { run, command: R::COMMAND.to_owned(), follows, cluster: cluster.info().clone() };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hdfs::{HdfsAction, Mkdir, Upload};
 use super::http::HttpAction;
+use super::job::{JobAction, Run};
 use super::livy::LivyAction;
 use crate::catalog::question::{Text, WORDS};
 use crate::model::yaml::{Field, Shape};
@@ -23,6 +24,14 @@ pub trait Kind {
         None
     }
 
+    /// Puts what its names mean in their places.
+    ///
+    /// # Errors
+    /// A name that means nothing.
+    fn bind(&mut self, _: &dyn Names) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether it makes something that it takes away again, also when it is stopped in the middle.
     fn cleans_up(&self) -> bool {
         false
@@ -38,6 +47,35 @@ pub trait Kind {
     fn leaves(&self) -> Option<Leaves<'_>> {
         None
     }
+
+    /// The Job that it runs.
+    fn jobs(&self) -> Option<&Run> {
+        None
+    }
+}
+
+/// What the names in a component's actions mean.
+pub trait Names {
+    /// The name of its release, or else its own.
+    fn release(&self) -> &str;
+
+    /// One of its images, as it is pulled.
+    ///
+    /// # Errors
+    /// It has none of that name.
+    fn image(&self, name: &str) -> Result<String, String>;
+
+    /// Name and key of the Secret that answers one of its questions; none where the question has no answer.
+    ///
+    /// # Errors
+    /// It has no such question.
+    fn secret(&self, question: &str) -> Result<Option<(String, String)>, String>;
+
+    /// The digest of a file or folder beside its definition.
+    ///
+    /// # Errors
+    /// There is none.
+    fn files(&self, path: &str) -> Result<String, String>;
 }
 
 /// What an action leaves behind.
@@ -47,6 +85,8 @@ pub enum Leaves<'a> {
     Folder(&'a Mkdir),
     /// Files in a folder of HDFS.
     Files(&'a Upload),
+    /// Something that was done for what this text says; it cannot be seen, and is remembered.
+    Done(&'a str),
 }
 
 /// When to give up.
@@ -68,6 +108,8 @@ pub enum ActionKind {
     Http(HttpAction),
     /// Through Livy.
     Livy(LivyAction),
+    /// In the cluster.
+    Job(JobAction),
 }
 
 /// Does the same with whichever family it is.
@@ -77,6 +119,7 @@ macro_rules! each {
             ActionKind::Hdfs($action) => $do,
             ActionKind::Http($action) => $do,
             ActionKind::Livy($action) => $do,
+            ActionKind::Job($action) => $do,
         }
     };
 }
@@ -87,13 +130,17 @@ impl<'de> Deserialize<'de> for ActionKind {
         let fields = serde_json::Map::deserialize(deserializer)?;
         let name = fields.get("action").and_then(|name| name.as_str()).unwrap_or_default().to_owned();
         let has = |kinds: &[(&str, Shape)]| kinds.iter().any(|(kind, _)| *kind == name);
-        let value = serde_json::Value::Object(fields);
+        let mut value = serde_json::Value::Object(fields);
+        let shape = Self::FAMILIES.iter().copied().flatten().find(|(kind, _)| *kind == name);
+        as_texts(&mut value, shape.map(|(_, shape)| shape));
         let read = if has(HdfsAction::KINDS) {
             serde_json::from_value(value).map(Self::Hdfs)
         } else if has(HttpAction::KINDS) {
             serde_json::from_value(value).map(Self::Http)
         } else if has(LivyAction::KINDS) {
             serde_json::from_value(value).map(Self::Livy)
+        } else if has(JobAction::KINDS) {
+            serde_json::from_value(value).map(Self::Job)
         } else {
             return Err(D::Error::custom(format!("unknown action `{name}`")));
         };
@@ -104,7 +151,7 @@ impl<'de> Deserialize<'de> for ActionKind {
 impl ActionKind {
     /// Names and shapes of all kinds, by family.
     pub(in crate::catalog) const FAMILIES: &'static [&'static [(&'static str, Shape)]] =
-        &[HdfsAction::KINDS, HttpAction::KINDS, LivyAction::KINDS];
+        &[HdfsAction::KINDS, HttpAction::KINDS, LivyAction::KINDS, JobAction::KINDS];
 
     /// What it says of itself.
     #[must_use]
@@ -130,13 +177,42 @@ impl ActionKind {
             Self::Hdfs(action) => Self::Hdfs(action.fill(fill)?),
             Self::Http(action) => Self::Http(action.fill(fill)?),
             Self::Livy(action) => Self::Livy(action.fill(fill)?),
+            Self::Job(action) => Self::Job(action.fill(fill)?),
         })
+    }
+
+    /// Puts what its names mean in their places.
+    ///
+    /// # Errors
+    /// A name that means nothing.
+    pub fn bind(&mut self, names: &dyn Names) -> Result<(), String> {
+        each!(self, action => action.kind_mut().bind(names))
     }
 
     /// Whether it talks to HDFS.
     #[must_use]
     pub const fn uses_hdfs(&self) -> bool {
         matches!(self, Self::Hdfs(_))
+    }
+}
+
+/// Makes texts of numbers and booleans where a text is wanted, such as `processes: 3`.
+fn as_texts(value: &mut serde_json::Value, shape: Option<&Shape>) {
+    use serde_json::Value;
+    match (value, shape) {
+        (value @ (Value::Number(_) | Value::Bool(_)), Some(Shape::Text)) => *value = Value::String(value.to_string()),
+        (Value::Array(items), Some(Shape::List(shape))) => {
+            items.iter_mut().for_each(|item| as_texts(item, Some(shape)))
+        }
+        (Value::Object(entries), Some(Shape::MapOf(shape))) => {
+            entries.values_mut().for_each(|value| as_texts(value, Some(shape)));
+        }
+        (Value::Object(entries), Some(Shape::Map(fields))) => {
+            for (key, value) in entries {
+                as_texts(value, fields.iter().find(|field| field.name == key).map(|field| &field.shape));
+            }
+        }
+        _ => {}
     }
 }
 

@@ -2,13 +2,15 @@
 
 mod hdfs;
 mod http;
+mod job;
 mod kind;
 mod livy;
 mod part;
 
 pub use hdfs::{Exists, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
 pub use http::{Answers, HttpAction};
-pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits};
+pub use job::{JOB_LABEL, JobAction, JobParts, Run, Unique};
+pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits, Names};
 pub use livy::{Batch, LivyAction, Session};
 
 pub(super) use kind::ACTION;

@@ -168,6 +168,10 @@ macro_rules! family {
                 match self { $( Self::$kind(kind) => kind, )+ }
             }
 
+            pub(super) fn kind_mut(&mut self) -> &mut dyn $crate::catalog::action::kind::Kind {
+                match self { $( Self::$kind(kind) => kind, )+ }
+            }
+
             pub(super) fn texts<'a>(&'a self, found: &mut Vec<&'a str>) {
                 match self { $( Self::$kind(kind) => $crate::catalog::action::part::Part::texts(kind, found), )+ }
             }

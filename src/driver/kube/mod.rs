@@ -1,5 +1,6 @@
 //! The Kubernetes API: connecting, observing, waiting for readiness, Secrets, logs, port-forwards.
 
+mod config_maps;
 mod connect;
 mod contents;
 mod credentials;
@@ -7,6 +8,7 @@ mod drift;
 mod dry_run;
 mod error;
 mod guard;
+mod jobs;
 mod keep;
 mod kubeconfig;
 mod lease;
@@ -28,6 +30,7 @@ pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
 pub use credentials::LoginError;
 pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
+pub use jobs::{JobEnd, WholeLog};
 pub use kubeconfig::{Context, KubeconfigError};
 pub use manifest::{Manifest, parse_manifest};
 pub use objects::HeldValue;

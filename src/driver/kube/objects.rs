@@ -344,7 +344,7 @@ async fn delete_one(api: &Api<DynamicObject>, object: &ObjectRef) -> Result<bool
     }
 }
 
-fn protocol(verb: &'static str, what: &str, problem: &str) -> KubeError {
+pub(super) fn protocol(verb: &'static str, what: &str, problem: &str) -> KubeError {
     KubeError { verb, what: what.to_owned(), source: ApiError::new(ApiErrorKind::Protocol, problem) }
 }
 

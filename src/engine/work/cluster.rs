@@ -96,6 +96,15 @@ impl World {
         Ok(Done { summary: Some(summary), ..Done::default() })
     }
 
+    pub(super) async fn put_files(&self, namespace: &str, name: &str, digest: &str) -> Result<Done, Failure> {
+        let files = self.files.get(digest).ok_or_else(|| Failure {
+            errors: vec![format!("the files {digest} of ConfigMap {namespace}/{name} are not at hand")],
+            ..Failure::default()
+        })?;
+        self.cluster.put_files(namespace, name, files, &mark()).await.map_err(failed)?;
+        Ok(Done { summary: Some(format!("{} bytes", files.bytes())), ..Done::default() })
+    }
+
     pub(super) async fn release(
         &self,
         key: &ReleaseKey,

@@ -318,7 +318,7 @@ impl Proof<'_> {
         Ok(Done {
             summary: Some(format!("{}, {} executors", line.trim(), executors.len())),
             results: Some(json!({"app_id": app, "driver_pod": driver.name, "executors": executors})),
-            not_applicable: None,
+            ..Done::default()
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod hdfs;
+mod job;
 mod livy;
 mod record;
 mod remove;
@@ -21,7 +22,7 @@ use crate::driver::helm::Helm;
 use crate::driver::http::Service;
 use crate::driver::kube::{Cluster, Tunnels, telling};
 use crate::driver::webhdfs::Hdfs;
-use crate::model::ChartFiles;
+use crate::model::FileTree;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
 use crate::model::lock::{Lock, Standing};
 use crate::model::state::{ComponentRecord, Uploads};
@@ -40,7 +41,11 @@ pub struct World {
     /// HDFS in it, if the plan knows one.
     pub hdfs: Option<Hdfs>,
     /// Charts by digest.
-    pub charts: BTreeMap<String, ChartFiles>,
+    pub charts: BTreeMap<String, FileTree>,
+    /// Files of actions and of answers, by digest.
+    pub files: BTreeMap<String, FileTree>,
+    /// The Secret that lets namespaces pull; empty where none is needed.
+    pub pull_secret: String,
     /// When waiting for readiness is given up early.
     pub policy: ReadyPolicy,
     /// The lock is held: no other windlass writes.
@@ -76,7 +81,9 @@ impl Perform for World {
     async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
         let progress = context.progress.clone();
         let work = async {
-            if action.change == Change::Create && matches!(action.step, Step::Secret { .. } | Step::Release { .. }) {
+            if action.change == Change::Create
+                && matches!(action.step, Step::Secret { .. } | Step::Files { .. } | Step::Release { .. })
+            {
                 // Before it is there: a run that ends now can be seen, and taken back.
                 self.begin(&action.component).await?;
             }
@@ -95,6 +102,7 @@ impl World {
             Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
             Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
             Step::Secret { namespace, name, key, from } => self.secret(namespace, name, key, from).await,
+            Step::Files { namespace, name, digest } => self.put_files(namespace, name, digest).await,
             Step::Release { key, chart, values } => self.release(key, chart, values, &context).await,
             Step::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
             Step::Ready { key } => self.ready(key, &context).await,
@@ -103,6 +111,7 @@ impl World {
             Step::Uninstall { key, keep } => self.uninstall(key, keep, &context).await,
             Step::RemoveByLabel { namespace, kind, selector } => self.remove_by_label(namespace, kind, selector).await,
             Step::RemoveSecret { namespace, name } => self.remove_secret(namespace, name).await,
+            Step::RemoveFiles { namespace, name } => self.remove_files(namespace, name).await,
             Step::PurgeClaim { namespace, name } => self.purge_claim(namespace, name).await,
             Step::RemoveNamespace { name, releases, others } => {
                 self.remove_namespace(name, releases, others, &context).await
@@ -130,6 +139,7 @@ impl World {
                 Ok(Done::default())
             }
             ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::Job(kind) => self.job(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Hdfs(kind) => self.hdfs(&action.component, kind, context).await,
         }
     }

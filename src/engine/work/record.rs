@@ -139,6 +139,15 @@ impl World {
         self.change(change).await.map(drop)
     }
 
+    /// Remembers that something was done that cannot be seen.
+    pub(super) async fn done(&self, component: &str, step: &str, text: &str) -> Result<(), Failure> {
+        let change = |state: &mut InstallState| {
+            let steps = state.done.entry(component.to_owned()).or_default();
+            steps.insert(step.to_owned(), text.to_owned());
+        };
+        self.change(change).await.map(drop)
+    }
+
     async fn change(&self, change: impl Fn(&mut InstallState)) -> Result<Done, Failure> {
         state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
         Ok(Done::default())

@@ -42,6 +42,13 @@ impl World {
         }
     }
 
+    pub(super) async fn remove_files(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
+        match self.cluster.remove_own_files(namespace, name).await.map_err(failed)? {
+            true => Ok(Done::default()),
+            false => Ok(summary("was gone, or another's")),
+        }
+    }
+
     pub(super) async fn purge_claim(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
         let object = ObjectRef::namespaced("v1", "PersistentVolumeClaim", namespace, name);
         let there = self.cluster.delete(&object).await.map_err(failed)?;

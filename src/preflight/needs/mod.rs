@@ -13,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::render::{Rendered, Site};
 use crate::answers::{OpenComponent, Resolved};
+use crate::catalog::action::{JobParts, Run};
 use crate::model::cluster::{ManifestObject, ObjectRef};
 use crate::model::data::taken_along;
-use crate::model::{PULL_SECRET, STATE_NAMESPACE};
+use crate::model::{PULL_SECRET, Quantity, STATE_NAMESPACE};
 
 /// All that is needed.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +108,9 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
             None => needs.unknown_kinds.push(object.object.clone()),
         }
     }
+    if let Some(job) = largest_job(wanted) {
+        objects::collect(&job, &mut needs);
+    }
     let own = &needs.namespaces;
     needs.peers.retain(|name, _| !own.contains_key(name) && name != STATE_NAMESPACE);
     // Made by windlass itself, in every namespace: that one need not be there.
@@ -130,6 +134,21 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let rights = rights::rights(wanted, &objects, site, &secrets);
     needs.rights = rights;
     needs
+}
+
+/// The Job of an action that asks for the most memory. Jobs of actions come and go, mostly one after the other: there must
+/// be room for one of them beside what stays.
+fn largest_job(wanted: &Resolved) -> Option<ManifestObject> {
+    let jobs = wanted.components.iter().flat_map(|component| {
+        let actions = component.before.iter().chain(&component.after).chain(&component.verify);
+        let namespace = component.namespace.as_deref().unwrap_or_default();
+        actions.filter_map(move |action| Some((namespace, &component.files, action.kind.kind().jobs()?)))
+    });
+    let memory = |run: &Run| Quantity::parse(&run.memory).map_or(0.0, |each| each.number() * f64::from(run.count()));
+    let (namespace, files, run) = jobs.max_by(|(.., a), (.., b)| memory(a).total_cmp(&memory(b)))?;
+    let parts = JobParts { namespace, pull_secret: &wanted.pull_secret_name, seconds: 1, files };
+    let body = run.objects(&parts).pop()?;
+    Some(ManifestObject { object: ObjectRef::namespaced("batch/v1", "Job", namespace, &run.name), body })
 }
 
 /// How much a Pod Security level admits.

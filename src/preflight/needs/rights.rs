@@ -101,6 +101,21 @@ pub(super) fn rights(
     for (namespace, service) in services(wanted) {
         all.named(Some(namespace), "", "services", service, &["get"]);
     }
+    for component in &wanted.components {
+        let Some(namespace) = component.namespace.as_deref() else { continue };
+        let actions = || component.before.iter().chain(&component.after).chain(&component.verify);
+        if actions().any(|action| action.kind.kind().jobs().is_some()) {
+            // Found again by label, whatever their names were.
+            all.must(Some(namespace), "batch", "jobs", &["get", "list", "create", "delete"]);
+            for resource in ["services", "configmaps"] {
+                all.must(Some(namespace), "", resource, &["list", "create", "delete"]);
+            }
+        }
+        for files in &component.config_maps {
+            all.must(Some(namespace), "", "configmaps", &["create"]);
+            all.named(Some(namespace), "", "configmaps", &files.name, &["get", "update", "delete"]);
+        }
+    }
     for object in objects {
         let Some(resource) = site.resource(&object.object) else { continue };
         let namespace = object.object.namespace.as_deref().filter(|_| resource.namespaced);

@@ -8,11 +8,13 @@ use super::{Needs, RightNeed, Use, needs};
 use crate::answers::{Resolved, ResolvedComponent, ResolvedRelease};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::site::{Resource, Right};
-use crate::model::{ChartFiles, SecretRef};
+use crate::model::{FileTree, SecretRef};
 use crate::preflight::render::{Rendered, Site};
 
 fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
     ResolvedComponent {
+        files: BTreeMap::new(),
+        config_maps: vec![],
         id: release.to_owned(),
         title: release.to_owned(),
         version: "1".to_owned(),
@@ -21,7 +23,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
             name: release.to_owned(),
             namespace: namespace.to_owned(),
             pod_security: level.to_owned(),
-            chart: ChartFiles::new(Vec::new()),
+            chart: FileTree::new(Vec::new()),
             chart_digest: String::new(),
             values: Value::Null.into(),
         }),

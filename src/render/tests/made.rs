@@ -154,7 +154,7 @@ fn start(id: &str) -> Event {
 }
 
 fn done(id: &str, seconds: f64, summary: Option<&str>) -> Event {
-    Event::ActionFinished { id: id.into(), seconds, summary: summary.map(Into::into) }
+    Event::ActionFinished { id: id.into(), seconds, summary: summary.map(Into::into), log: vec![] }
 }
 
 fn waiting(id: &str, what: &str) -> Event {

@@ -199,7 +199,7 @@ fn what_a_container_writes_cannot_reach_the_terminal() {
         (2, Event::Note { id: id.clone(), text: dirty("") }),
         (3, Event::ActionRetried { id: id.clone(), attempt: 1, after_seconds: 1, errors: vec![dirty("")] }),
         (4, Event::Stopping),
-        (5, Event::ActionFinished { id: id.clone(), seconds: 1.0, summary: Some(dirty("")) }),
+        (5, Event::ActionFinished { id: id.clone(), seconds: 1.0, summary: Some(dirty("")), log: vec![dirty("")] }),
         (
             6,
             Event::ActionFailed {
@@ -347,7 +347,7 @@ fn what_is_shown_grows_with_the_steps_and_not_with_their_square() {
         }];
         for id in &ids {
             events.push(Event::ActionStarted { id: id.clone(), attempt: 1 });
-            events.push(Event::ActionFinished { id: id.clone(), seconds: 1.0, summary: None });
+            events.push(Event::ActionFinished { id: id.clone(), seconds: 1.0, summary: None, log: vec![] });
         }
         events.push(Event::RunFinished { outcome: Outcome::Succeeded, seconds: 1.0 });
         let events = envelopes(events.into_iter().map(|event| (0, event)).collect());

@@ -29,6 +29,8 @@ async fn begin(uid: &str, known: &str) -> (World, Shared) {
         helm: None,
         hdfs: None,
         charts: BTreeMap::new(),
+        files: BTreeMap::new(),
+        pull_secret: String::new(),
         policy: ReadyPolicy::default(),
         locked: true,
         gate: None,

@@ -1,0 +1,157 @@
+//! Answers to questions for files: what the operator named becomes the content of a ConfigMap.
+
+use std::path::{Path, PathBuf};
+
+use super::resolved::ResolveError;
+use crate::catalog::{BUNDLED, Component, read_dir};
+use crate::model::{FileTree, bounded, redact};
+
+/// The most that goes into a ConfigMap: etcd takes 1 MiB of an object, of which some is not ours.
+const MOST_BYTES: usize = 1_000_000;
+
+/// The one key of a ConfigMap that holds a folder with folders.
+const TAR: &str = "files.tar";
+
+/// What becomes of an answer.
+pub(super) struct AnsweredFiles {
+    /// The keys of the ConfigMap.
+    pub(super) content: FileTree,
+    /// The one key is a tar of the folder.
+    pub(super) tree: bool,
+}
+
+/// Reads the files that a text names, which answers a question of a component.
+pub(super) fn read(component: &Component, question: &str, text: &str) -> Result<AnsweredFiles, ResolveError> {
+    let answer = format!("{}.{question}", component.id);
+    let wrong = |what: String| ResolveError::Files { answer: answer.clone(), what };
+    let found = match text.strip_prefix(BUNDLED) {
+        Some(path) => component.files.below(path).ok_or_else(|| wrong(format!("the component brings no `{path}`")))?,
+        None => local(Path::new(text), &answer)?,
+    };
+    for (path, bytes) in found.iter() {
+        if let Some(line) = std::str::from_utf8(bytes).ok().and_then(secret_line) {
+            return Err(wrong(format!(
+                "line {line} of {path} looks like a secret, which a ConfigMap does not keep: put it into a Secret, and let \
+                 the program read it from the environment (a question of type `secret`)"
+            )));
+        }
+    }
+    let is_key = |path: &str| {
+        path.len() <= 253 && path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    let tree = found.iter().any(|(path, _)| !is_key(path));
+    let content = if tree { packed(&found).map_err(|error| wrong(error.to_string()))? } else { found };
+    let bytes = content.bytes();
+    if bytes > MOST_BYTES {
+        return Err(wrong(format!("{text} has {bytes} bytes, and a ConfigMap takes {MOST_BYTES}")));
+    }
+    Ok(AnsweredFiles { content, tree })
+}
+
+fn local(path: &Path, answer: &str) -> Result<FileTree, ResolveError> {
+    let failed = |source| ResolveError::File { answer: answer.to_owned(), path: path.to_owned(), source };
+    if std::fs::metadata(path).map_err(failed)?.is_dir() {
+        let error = |source| ResolveError::Folder { answer: answer.to_owned(), source };
+        let files: Vec<_> = read_dir(path).map_err(error)?.into_iter().collect();
+        if files.is_empty() {
+            let what = format!("{} has no files", path.display());
+            return Err(ResolveError::Files { answer: answer.to_owned(), what });
+        }
+        return Ok(FileTree::new(files));
+    }
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    if bytes > MOST_BYTES as u64 {
+        let what = format!("{} has {bytes} bytes, and a ConfigMap takes {MOST_BYTES}", path.display());
+        return Err(ResolveError::Files { answer: answer.to_owned(), what });
+    }
+    let name = path.file_name().map(PathBuf::from).unwrap_or_default().display().to_string();
+    let bytes = bounded::bytes(path, MOST_BYTES as u64).map_err(failed)?;
+    Ok(FileTree::new(vec![(name, bytes)]))
+}
+
+/// The first line in which something looks like a secret.
+fn secret_line(text: &str) -> Option<usize> {
+    let clean = redact(text);
+    if clean == text {
+        return None;
+    }
+    let same = text.lines().zip(clean.lines()).take_while(|(line, clean)| line == clean).count();
+    Some(same + 1)
+}
+
+/// A tar of files in which nothing tells when, where and by whom it was made: equal files give equal bytes.
+fn packed(files: &FileTree) -> std::io::Result<FileTree> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, bytes) in files.iter() {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        tar.append_data(&mut header, path, bytes)?;
+    }
+    Ok(FileTree::new(vec![(TAR.to_owned(), tar.into_inner()?)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn component() -> Component {
+        crate::catalog::load(&[]).unwrap().components["shared-libraries"].clone()
+    }
+
+    fn keys(found: &AnsweredFiles) -> BTreeMap<String, usize> {
+        found.content.iter().map(|(key, bytes)| (key.to_owned(), bytes.len())).collect()
+    }
+
+    fn told(path: &Path) -> String {
+        read(&component(), "source", &path.display().to_string()).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_file_and_a_flat_folder_have_keys_and_a_tree_is_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.py"), "x = 1\n").unwrap();
+        let at = |path: &Path| read(&component(), "source", &path.display().to_string()).unwrap();
+        let one = at(&folder.path().join("a.py"));
+        assert_eq!((keys(&one), one.tree), (BTreeMap::from([("a.py".to_owned(), 6)]), false));
+        assert_eq!(keys(&at(folder.path())), keys(&one));
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        std::fs::write(folder.path().join("data/a.txt"), "1\n").unwrap();
+        let tree = at(folder.path());
+        assert!(tree.tree && keys(&tree).contains_key(TAR));
+        let mut tar = tar::Archive::new(tree.content.iter().next().unwrap().1);
+        let names: Vec<_> = tar.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned()).collect();
+        assert_eq!(names, [Path::new("a.py"), Path::new("data/a.txt")]);
+        let again = std::fs::read(folder.path().join("a.py")).unwrap();
+        std::fs::write(folder.path().join("a.py"), again).unwrap();
+        assert_eq!(at(folder.path()).content.digest(), tree.content.digest(), "times do not matter");
+    }
+
+    #[test]
+    fn a_name_that_is_no_key_makes_a_tar() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a b.py"), "x = 1\n").unwrap();
+        assert!(read(&component(), "source", &folder.path().display().to_string()).unwrap().tree);
+    }
+
+    #[test]
+    fn what_is_too_large_missing_or_a_secret_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.py");
+        assert!(told(&file).contains("a.py"), "it is missing");
+        assert!(told(folder.path()).contains("has no files"));
+        std::fs::write(&file, vec![b'x'; MOST_BYTES]).unwrap();
+        assert!(read(&component(), "source", &file.display().to_string()).is_ok());
+        std::fs::write(folder.path().join("b"), "x").unwrap();
+        assert!(told(folder.path()).contains("1000001 bytes"), "{}", told(folder.path()));
+        std::fs::write(&file, vec![b'x'; MOST_BYTES + 1]).unwrap();
+        assert!(told(&file).contains("1000001 bytes"));
+        let secret = folder.path().join("b");
+        std::fs::write(&secret, "a = 1\npassword = 'hunter2hunter2'\n").unwrap();
+        let text = told(&secret);
+        assert!(text.contains("line 2 of b") && text.contains("type `secret`") && !text.contains("hunter2"), "{text}");
+    }
+}
