@@ -113,6 +113,15 @@ for dir in "$root"/tests/components/*/chart; do
   if out=$("$helm" lint --strict "$dir" -f "$dir/ci/default.yaml" 2>&1); then ok; else not_ok "$dir: lint" "$out"; fi
 done
 
+# The library has no values of its own to be rendered with. What it offers is told in the heads of its files.
+if out=$("$helm" lint --strict "$bundles/library" 2>&1); then ok; else not_ok "library: lint" "$out"; fi
+for file in "$bundles"/library/templates/*; do
+  head=$(sed '/\*\/}}/q' "$file")
+  while read -r name; do
+    if grep -q "^$name " <<< "$head"; then ok; else not_ok "library: the head of $(basename "$file") does not name $name"; fi
+  done < <(sed -n 's/^{{- define "\(.*\)" -}}$/\1/p' "$file")
+done
+
 for dir in "$bundles"/*/chart; do
   id=$(basename "$(dirname "$dir")")
   for values in "$dir"/ci/*.yaml; do
