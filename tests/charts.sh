@@ -39,7 +39,16 @@ not_ok() {
   if [ -n "${2:-}" ]; then printf '%s\n' "$2" | sed 's/^/    /' >&2; fi
 }
 
-chart_of() { echo "$root/bundles/$1/chart"; }
+# Charts are read from a copy of the catalog, where those that depend on a library beside them get it into their charts/:
+# nothing is written into the tree.
+bundles=$work/bundles
+cp -r "$root/bundles" "$bundles"
+for dir in "$bundles"/*/chart; do
+  if ! grep -q 'file://' "$dir/Chart.yaml"; then continue; fi
+  if ! out=$("$helm" dependency build "$dir" 2>&1); then not_ok "$(basename "$(dirname "$dir")"): its dependencies" "$out"; fi
+done
+
+chart_of() { echo "$bundles/$1/chart"; }
 
 # render ID RELEASE NAMESPACE [helm's options] > manifests
 render() {
@@ -104,7 +113,16 @@ for dir in "$root"/tests/components/*/chart; do
   if out=$("$helm" lint --strict "$dir" -f "$dir/ci/default.yaml" 2>&1); then ok; else not_ok "$dir: lint" "$out"; fi
 done
 
-for dir in "$root"/bundles/*/chart; do
+# The library has no values of its own to be rendered with. What it offers is told in the heads of its files.
+if out=$("$helm" lint --strict "$bundles/library" 2>&1); then ok; else not_ok "library: lint" "$out"; fi
+for file in "$bundles"/library/templates/*; do
+  head=$(sed '/\*\/}}/q' "$file")
+  while read -r name; do
+    if grep -q "^$name " <<< "$head"; then ok; else not_ok "library: the head of $(basename "$file") does not name $name"; fi
+  done < <(sed -n 's/^{{- define "\(.*\)" -}}$/\1/p' "$file")
+done
+
+for dir in "$bundles"/*/chart; do
   id=$(basename "$(dirname "$dir")")
   for values in "$dir"/ci/*.yaml; do
     name="$id with $(basename "$values")"
@@ -142,7 +160,7 @@ done
 # --- docs/rbac.yaml names what the charts make ---
 for pair in hdfs:my-hdfs:apache-hdfs livy:my-livy:apache-livy spark-history-server:my-spark-history-server:apache-livy; do
   IFS=: read -r id release namespace <<< "$pair"
-  for values in "$root/bundles/$id"/chart/ci/*.yaml; do
+  for values in "$bundles/$id"/chart/ci/*.yaml; do
     while read -r name; do
       if grep -Eq "resourceNames: \[([^]]*, )?$name(, [^]]*)?\]" "$root/docs/rbac.yaml"; then ok; else not_ok "docs/rbac.yaml does not name $name of $id"; fi
     done < <(render "$id" "$release" "$namespace" -f "$values" --set ingress.enabled=true,ingress.host=x.example.com |
@@ -153,7 +171,7 @@ done
 # --- the check itself: a manifest that was spoilt is not let through ---
 spoilt() {
   local name=$1 want=$2 edit=$3
-  if render hdfs r n -f "$root/bundles/hdfs/chart/ci/statefulset.yaml" | sed "$edit" | findings n | grep -Eq "^# problem: .*$want"; then ok; else not_ok "the check misses: $name"; fi
+  if render hdfs r n -f "$bundles/hdfs/chart/ci/statefulset.yaml" | sed "$edit" | findings n | grep -Eq "^# problem: .*$want"; then ok; else not_ok "the check misses: $name"; fi
 }
 spoilt "capabilities" "keeps capabilities" 's/drop: \[ALL\]/drop: []/'
 spoilt "root" "may run as root" 's/runAsNonRoot: true/runAsNonRoot: false/'
@@ -168,7 +186,7 @@ spoilt "open policy" "lets everybody in" 's/^  - from:$/  - to:/'
 spoilt "selector" "its selector fits 0" 's/^    app.kubernetes.io\/component: datanode/    app.kubernetes.io\/component: dtanode/'
 
 # --- HDFS ---
-h=("$root/bundles/hdfs/chart/ci")
+h=("$bundles/hdfs/chart/ci")
 holds "hdfs: full name of the NameNode" 'hdfs://my-hdfs-namenode-0\.my-hdfs-namenode\.apache-hdfs\.svc\.k8s\.example\.com:8020<' hdfs my-hdfs apache-hdfs --set clusterDomain=k8s.example.com
 holds "hdfs: long name is cut to 43" 'hdfs://a{43}-namenode-0\.a{43}-namenode\.' hdfs "$(printf 'a%.0s' {1..53})" n
 holds "hdfs: 1Gi of heap" '-Xmx1024m ' hdfs r n --set namenode.memory=1Gi
@@ -225,7 +243,7 @@ if WRITABLE=1 HOST_PATH=/hdfs-data NODE_NAME=n1 bash "$work/check-path.sh" > "$w
 if ! HOST_PATH=/hdfs-data NODE_NAME=n1 bash "$work/check-path.sh" > "$work/out" 2>&1 && grep -Eq 'on node n1 .*run: chown [0-9]+:[0-9]+ /hdfs-data' "$work/out"; then ok; else not_ok "check-path.sh: does not say which command helps" "$(cat "$work/out")"; fi
 
 # --- Livy ---
-l=("$root/bundles/livy/chart/ci")
+l=("$bundles/livy/chart/ci")
 refuses "livy: no image" "bundles/livy/image" livy r n --set hdfs.defaultFs=hdfs://nn:8020
 refuses "livy: no HDFS" "hdfs.defaultFs is needed" livy r n --set image.repository=a,image.tag=b
 holds "livy: recovery on 0.9" "livy.server.recovery.mode = recovery" livy r n -f "${l[0]}/full.yaml"
@@ -251,7 +269,7 @@ lacks "livy: no wildcard in roles" "verbs: .*['\"]\*|resources: .*['\"]\*|resour
 if [ "$(render livy r one -f "${l[0]}/full.yaml" | grep -A2 '^kind: ClusterRole$' | grep name:)" != "$(render livy r two -f "${l[0]}/full.yaml" | grep -A2 '^kind: ClusterRole$' | grep name:)" ]; then ok; else not_ok "livy: two namespaces share a ClusterRole"; fi
 
 # --- history server ---
-s=("$root/bundles/spark-history-server/chart/ci")
+s=("$bundles/spark-history-server/chart/ci")
 refuses "history server: no HDFS" "hdfs.defaultFs is needed" spark-history-server r n
 holds "history server: log folder" "spark.history.fs.logDirectory hdfs://nn:8020/shared/spark-logs" spark-history-server r n -f "${s[0]}/full.yaml"
 holds "history server: port 80" "port: 80, targetPort: 18080" spark-history-server r n -f "${s[0]}/full.yaml"

@@ -45,14 +45,33 @@ fn helper(name: &str, release: &str, namespace: &str) -> Option<String> {
     Some(made)
 }
 
-/// The name of an object: `{{ include "livy.fullname" . | quote }}-config`.
+/// Templates of the library that make whole objects.
+const MADE: [(&str, &str, &str); 7] = [
+    ("service", "v1", "Service"),
+    ("headless", "v1", "Service"),
+    ("ingress", "networking.k8s.io/v1", "Ingress"),
+    ("policy", "networking.k8s.io/v1", "NetworkPolicy"),
+    ("networkPolicy", "networking.k8s.io/v1", "NetworkPolicy"),
+    ("roleBinding", RBAC, "RoleBinding"),
+    ("clusterRoleBinding", RBAC, "ClusterRoleBinding"),
+];
+
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
+
+/// What stands behind the call of one of the library's templates in a document.
+fn call<'a>(document: &'a str, template: &str) -> Option<&'a str> {
+    let called = format!("include \"windlass.{template}\" (");
+    document.lines().find_map(|line| line.split_once(called.as_str()).map(|(_, rest)| rest))
+}
+
+/// The name of an object: `… (list . (print (include "livy.fullname" .) "-config"))`.
 fn name_of(document: &str, release: &str, namespace: &str) -> String {
-    let mut lines = document.lines().skip_while(|line| *line != "metadata:");
-    let text = lines.find_map(|line| line.strip_prefix("  name: ")).unwrap();
-    let (before, rest) = text.split_once("{{ include \"").unwrap();
+    let calls = ["metadata", "clusterMetadata"].into_iter().chain(MADE.map(|(template, ..)| template));
+    let text = calls.filter_map(|template| call(document, template)).next().unwrap();
+    let (before, rest) = text.split_once("(include \"").unwrap();
     let (called, rest) = rest.split_once('"').unwrap();
-    let (_, after) = rest.split_once("}}").unwrap();
-    format!("{before}{}{after}", helper(called, release, namespace).unwrap())
+    let suffix = if before.ends_with("(print ") { rest.split('"').nth(1).unwrap() } else { "" };
+    format!("{}{suffix}", helper(called, release, namespace).unwrap())
 }
 
 /// The lines that Helm's language leaves of a list: those that are its own begin with `{{`.
@@ -65,7 +84,9 @@ fn objects(templates: &str, release: &str, namespace: &str) -> Vec<ManifestObjec
     let mut found = Vec::new();
     for document in templates.split("\n---\n") {
         let line = |key: &str| document.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
-        let (Some(api), Some(kind)) = (line("apiVersion:"), line("kind:")) else { continue };
+        let made = MADE.iter().find(|(template, ..)| call(document, template).is_some());
+        let written = line("apiVersion:").zip(line("kind:"));
+        let Some((api, kind)) = written.or(made.map(|(_, api, kind)| (*api, *kind))) else { continue };
         // kind: {{ ternary "DaemonSet" "StatefulSet" $daemonset }}
         let kinds: Vec<&str> =
             if kind.contains('"') { kind.split('"').skip(1).step_by(2).collect() } else { vec![kind] };

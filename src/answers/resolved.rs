@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::template::TemplateError;
 use crate::catalog::action::ActionKind;
-use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
+use crate::catalog::{CatalogError, ChartError, Graph, GraphError, Leftover, Text};
 use crate::model::yaml::HelmYamlError;
 use crate::model::{FileTree, HdfsAccess, ReleaseValues, STATE_NAMESPACE, SecretRef};
 
@@ -234,6 +234,14 @@ pub enum ResolveError {
         answer: String,
         /// What is wrong with them.
         what: String,
+    },
+    /// A chart that `chart` names lacks another.
+    #[error("the chart that {component}.chart names cannot be put together")]
+    Dependency {
+        /// Which component.
+        component: String,
+        /// Why.
+        source: ChartError,
     },
     /// An action got a value that it cannot use.
     #[error("{component}: {what}")]

@@ -16,7 +16,9 @@ use super::{
     ResolvedRelease, ResolvedSecret,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Answer, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir};
+use crate::catalog::{
+    Act, Answer, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir, with_dependencies,
+};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
@@ -147,8 +149,11 @@ fn answered_files(
         for question in component.questions.iter().filter(|question| question.kind == Kind::Files) {
             let Some(text) = answers.get(&component.id, &question.id).text() else { continue };
             let AnsweredFiles { content, tree } = local_files::read(component, &question.id, text)?;
-            let name = format!("{}-{}", name(answers, component, "release"), question.id.replace('_', "-"));
-            let (question, digest) = (question.id.clone(), content.digest());
+            let (release, digest) = (name(answers, component, "release"), content.digest());
+            // Named by what is in it: whoever goes back to earlier files finds them as they were.
+            let short = digest.trim_start_matches("sha256:").chars().take(10).collect::<String>();
+            let (name, question) =
+                (format!("{release}-{}-{short}", question.id.replace('_', "-")), question.id.clone());
             json[&component.id][&question] = serde_json::json!({"config_map": name, "digest": digest, "tree": tree});
             let files = ResolvedFiles { name, question, digest, tree };
             all.entry(component.id.clone()).or_default().push((files, content));
@@ -416,7 +421,14 @@ impl Resolver<'_> {
             None => files.clone(),
             Some(folder) => {
                 let error = |source| ResolveError::Chart { component: id.clone(), source };
-                FileTree::new(read_dir(Path::new(folder)).map_err(error)?.into_iter().collect())
+                let found = read_dir(Path::new(folder)).map_err(error)?.into_iter().collect();
+                // What is not there is told as the dependency that is missing.
+                let read = |path: &str| {
+                    let found = read_dir(&Path::new(folder).join(path)).unwrap_or_default();
+                    found.into_iter().collect()
+                };
+                let error = |source| ResolveError::Dependency { component: id.clone(), source };
+                with_dependencies(found, &read).map_err(error)?
             }
         };
         let place = format!("{id}/{}", component.values.as_deref().unwrap_or("values"));

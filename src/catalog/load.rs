@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::check::{Checker, is_name};
 use super::question::{Profile, QuestionId, Rule};
 use super::shapes::{COMPONENT, PLATFORM, PROFILE};
-use super::{Component, Files, Kind, Question, Text};
+use super::{Component, Files, Kind, Question, Text, with_dependencies};
 use crate::model::FileTree;
 use crate::model::yaml::{self, Findings, Node, Pos};
 
@@ -247,6 +247,20 @@ fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile
     Some(Profile { id, title, help, file: path.to_owned(), answers: answers.collect() })
 }
 
+/// The files of a folder, by its path from another.
+fn below(files: &Files, folder: &str, path: &str) -> Vec<(String, Vec<u8>)> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let prefix = format!("{}/", parts.join("/"));
+    let found = files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+    found.map(|(path, bytes)| (path[prefix.len()..].to_owned(), bytes.clone())).collect()
+}
+
 /// The files of a component's folder that are neither its definition nor its chart.
 fn others(files: &Files, folder: &str, component: &Component) -> FileTree {
     let below = format!("{folder}/");
@@ -273,7 +287,13 @@ fn attach(files: &Files, folder: &str, path: &str, tree: &Node, component: &mut 
         if !found.iter().any(|(name, _)| name == "Chart.yaml") {
             findings.add(path, pos, format!("no Chart.yaml in `{}`", chart.path));
         }
-        component.chart_files = Some(FileTree::new(found));
+        // What a chart names by `file://` is another folder of the catalog.
+        let folder = format!("{folder}/{}", chart.path.trim_matches('/'));
+        let read = |path: &str| below(files, &folder, path);
+        match with_dependencies(found, &read) {
+            Ok(files) => component.chart_files = Some(files),
+            Err(error) => findings.add(path, pos, error.to_string()),
+        }
         for (key, there) in [("release", component.release.is_some()), ("values", component.values.is_some())] {
             if !there {
                 findings.add(path, tree.pos, format!("key `{key}` is missing: a component with a chart has it"));

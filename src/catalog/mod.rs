@@ -1,6 +1,7 @@
 //! Component definitions: `bundles/` and what is laid over it become a checked `Catalog`.
 
 pub mod action;
+mod chart;
 mod check;
 mod component;
 mod graph;
@@ -11,6 +12,7 @@ mod refs;
 mod shapes;
 mod source;
 
+pub use chart::{ChartError, with_dependencies};
 pub use component::{Component, Connects, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};

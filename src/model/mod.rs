@@ -22,7 +22,8 @@ pub mod yaml;
 pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
 pub use names::{
-    CHART_DIGEST, LANGUAGES, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked, is_selector, mark,
+    CHART_DIGEST, FILES_LABEL, LANGUAGES, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked,
+    is_selector, mark,
 };
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};

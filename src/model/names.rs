@@ -17,6 +17,9 @@ pub const STATE_LEASE: &str = "windlass";
 /// The imagePullSecret that windlass makes in each namespace where one is needed.
 pub const PULL_SECRET: &str = "windlass-registry";
 
+/// The label of ConfigMaps of files: the release whose they are.
+pub const FILES_LABEL: &str = "windlass.dev/files";
+
 /// Whether a text is a label selector as Kubernetes takes it, and selects something less than everything: `a`, `a=b`,
 /// `a!=b`, `!a`, `a in (b, c)`, `a notin (b)`, several separated by commas.
 #[must_use]

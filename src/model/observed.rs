@@ -18,6 +18,8 @@ pub struct Observed {
     pub secrets: BTreeMap<(String, String), Comparison>,
     /// ConfigMaps of files that windlass fills, by namespace and name.
     pub config_maps: BTreeMap<(String, String), Comparison>,
+    /// All that there are of a release, by its namespace and name: earlier files are there for those who go back to them.
+    pub files: BTreeMap<ReleaseKey, BTreeSet<String>>,
     /// The releases, of those asked for, that exist.
     pub releases: BTreeMap<ReleaseKey, ObservedRelease>,
     /// HDFS.

@@ -17,7 +17,7 @@ use crate::driver::webhdfs::Hdfs;
 use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
 use crate::model::state::InstallState;
-use crate::model::{PULL_SECRET, SecretRef};
+use crate::model::{FILES_LABEL, PULL_SECRET, SecretRef};
 
 pub use self::remains::remains;
 
@@ -104,7 +104,7 @@ impl ObserveError {
 /// # Errors
 /// The API or a file fails. HDFS that does not answer is an observation, not an error.
 pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) -> Result<Observed, ObserveError> {
-    let files = hdfs::local_files(wanted)?;
+    let uploads = hdfs::local_files(wanted)?;
     let keys: Vec<ReleaseKey> = wanted
         .components
         .iter()
@@ -112,17 +112,18 @@ pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) 
         .map(|release| ReleaseKey::new(&release.namespace, &release.name))
         .collect();
     let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
-    let (found, pull_secrets, secrets, config_maps, releases, state) = tokio::try_join!(
+    let (found, pull_secrets, secrets, config_maps, files, releases, state) = tokio::try_join!(
         existing(cluster, &namespaces),
         pull_secrets(wanted, cluster, &namespaces),
         secrets(wanted, cluster),
         config_maps(wanted, cluster),
+        all_files(wanted, cluster),
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
     foreign(cluster, state.as_ref(), &secrets, &pull_secrets).await?;
-    let hdfs = hdfs::look(wanted, &releases, hdfs, files).await?;
-    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, releases, hdfs, state })
+    let hdfs = hdfs::look(wanted, &releases, hdfs, uploads).await?;
+    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, files, releases, hdfs, state })
 }
 
 /// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take
@@ -216,6 +217,23 @@ async fn config_maps(
         Ok::<_, ObserveError>(((namespace, name), compared))
     }));
     Ok(compared.await?.into_iter().collect())
+}
+
+/// The ConfigMaps of files that releases have.
+async fn all_files(
+    wanted: &Resolved,
+    cluster: &Cluster,
+) -> Result<BTreeMap<ReleaseKey, BTreeSet<String>>, ObserveError> {
+    let with_files = wanted.components.iter().filter(|component| !component.config_maps.is_empty());
+    let releases = with_files.filter_map(|component| component.release.as_ref());
+    let found = try_join_all(releases.map(|release| async move {
+        let selector = format!("{FILES_LABEL}={}", release.name);
+        let names = cluster.files_by_label(&release.namespace, &selector).await;
+        let what = || format!("the ConfigMaps with {selector} in {}", release.namespace);
+        let names = names.map_err(|source| ObserveError::Api { what: what(), source })?;
+        Ok::<_, ObserveError>((ReleaseKey::new(&release.namespace, &release.name), names.into_iter().collect()))
+    }));
+    Ok(found.await?.into_iter().collect())
 }
 
 /// How each Secret that windlass fills compares with what it should hold. One that is generated is right once it is there.

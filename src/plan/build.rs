@@ -101,7 +101,8 @@ impl Builder<'_> {
             self.secrets(component, release);
             self.files(component, release);
             self.release(component, release);
-            self.old_files(component, release);
+            let changed = self.changed(&component.id, begin);
+            self.old_files(component, release, changed);
         }
         let changed = self.changed(&component.id, begin);
         for act in &component.after {
@@ -181,22 +182,23 @@ impl Builder<'_> {
                     &component.id,
                     files_id(&component.id, &files.question),
                     title,
-                    Step::Files { namespace, name, digest: files.digest.clone() },
+                    Step::Files { namespace, name, digest: files.digest.clone(), release: release.name.clone() },
                 )
             });
         }
     }
 
-    /// ConfigMaps of files that an earlier install filled and nothing names any more.
-    fn old_files(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
+    /// ConfigMaps of files that neither this install nor the last one that was verified uses. Looked for only when
+    /// something else changes: that they are there is no harm.
+    fn old_files(&mut self, component: &ResolvedComponent, release: &ResolvedRelease, changed: bool) {
+        let key = ReleaseKey::new(&release.namespace, &release.name);
+        let Some(found) = self.observed.files.get(&key).filter(|_| changed) else { return };
         let known = self.observed.state.as_ref().and_then(|state| state.components.get(&component.id));
-        let Some(record) = known.map(|known| &known.record) else { return };
-        // In another namespace it goes when its release goes.
-        if record.release.as_ref() != Some(&ReleaseKey::new(&release.namespace, &release.name)) {
-            return;
-        }
-        let wanted: BTreeSet<&str> = component.config_maps.iter().map(|files| files.name.as_str()).collect();
-        for name in record.config_maps.iter().filter(|name| !wanted.contains(name.as_str())) {
+        let good = known.and_then(|known| known.good.as_ref()).map(|good| &good.record);
+        let records = known.map(|known| &known.record).into_iter().chain(good);
+        let mut used: BTreeSet<&str> = records.flat_map(|record| &record.config_maps).map(String::as_str).collect();
+        used.extend(component.config_maps.iter().map(|files| files.name.as_str()));
+        for name in found.iter().filter(|name| !used.contains(name.as_str())) {
             let step = Step::RemoveFiles { namespace: release.namespace.clone(), name: name.clone() };
             let title = format!("remove ConfigMap {name} from {}", release.namespace);
             self.actions.push(Action {

@@ -184,6 +184,8 @@ pub enum Step {
         name: String,
         /// Digest of the files; the content is handed to the engine apart.
         digest: String,
+        /// The release whose they are.
+        release: String,
     },
     /// Installs or upgrades a release.
     Release {

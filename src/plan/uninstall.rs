@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{action, sort};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
-use crate::model::STATE_NAMESPACE;
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
 use crate::model::observed::Remains;
 use crate::model::state::{ComponentRecord, InstallState};
+use crate::model::{FILES_LABEL, STATE_NAMESPACE};
 
 /// How many things that stay are named one by one.
 const NAMED: usize = 8;
@@ -268,11 +268,12 @@ impl Builder<'_> {
             let step = Step::Uninstall { key: key.clone(), keep };
             chain = self.push(id, format!("{id}/uninstall"), title, why, chain, step);
             chain = self.leftovers(id, record, key, chain);
-            for name in &record.config_maps {
-                let (namespace, name) = (key.namespace.clone(), name.clone());
-                let title = format!("remove ConfigMap {name} from {namespace}");
-                let step = Step::RemoveFiles { namespace, name: name.clone() };
-                chain = self.push(id, format!("{id}/files-{name}"), title, Vec::new(), chain, step);
+            if !record.config_maps.is_empty() {
+                // Earlier ones, too.
+                let (namespace, selector) = (key.namespace.clone(), format!("{FILES_LABEL}={}", key.name));
+                let title = format!("remove the files of {} from {namespace}", key.name);
+                let step = Step::RemoveByLabel { namespace, kind: "ConfigMap".to_owned(), selector };
+                chain = self.push(id, format!("{id}/files"), title, Vec::new(), chain, step);
             }
         }
         if self.removal.purge {

@@ -152,7 +152,7 @@ impl Kind for Exists {
 
 fn path(path: &str) -> Option<String> {
     let slashes = (path.len() > 1 && path.ends_with('/')) || path.contains("//");
-    let why = path_problem(path).or_else(|| slashes.then(|| "it has a slash too many"))?;
+    let why = path_problem(path).or(if slashes { Some("it has a slash too many") } else { None })?;
     Some(format!("`{path}` is not an absolute path in HDFS: {why}"))
 }
 

@@ -129,9 +129,9 @@ impl Kind for Run {
                 return Some(format!("`{pattern}` is no regular expression: {why}"));
             }
         }
-        let folders = self.files.keys().chain(self.config_maps.keys()).chain(&self.writable);
+        let mut folders = self.files.keys().chain(self.config_maps.keys()).chain(&self.writable);
         let whole = |path: &&String| path.starts_with('/') && path.len() > 1 && !path.contains([':', '\n']);
-        if let Some(path) = folders.filter(|path| !whole(path)).next() {
+        if let Some(path) = folders.find(|path| !whole(path)) {
             return Some(format!("`{path}` is not an absolute path of a folder in a container"));
         }
         None

@@ -109,7 +109,7 @@ pub enum ActionKind {
     /// Through Livy.
     Livy(LivyAction),
     /// In the cluster.
-    Job(JobAction),
+    Job(Box<JobAction>),
 }
 
 /// Does the same with whichever family it is.
@@ -177,7 +177,7 @@ impl ActionKind {
             Self::Hdfs(action) => Self::Hdfs(action.fill(fill)?),
             Self::Http(action) => Self::Http(action.fill(fill)?),
             Self::Livy(action) => Self::Livy(action.fill(fill)?),
-            Self::Job(action) => Self::Job(action.fill(fill)?),
+            Self::Job(action) => Self::Job(Box::new(action.fill(fill)?)),
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
 use kube::core::ObjectMeta;
 
 use super::{ApiErrorKind, Cluster, KubeError, retry};
@@ -39,10 +39,11 @@ impl Cluster {
         }))
     }
 
-    /// Makes a ConfigMap hold these files and no others.
+    /// Makes a ConfigMap of these files that nobody can change. One of that name that is ours and holds others, as
+    /// somebody may have put there, gives way.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When it is somebody else's, or the API refuses or cannot be asked.
     pub async fn put_files(
         &self,
         namespace: &str,
@@ -59,20 +60,36 @@ impl Cluster {
                 Err(_) => drop(binary.insert(key.to_owned(), ByteString(bytes.to_vec()))),
             }
         }
-        let metadata =
-            ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() };
-        let object = ConfigMap { metadata, data: Some(data), binary_data: Some(binary), ..ConfigMap::default() };
+        let object = ConfigMap {
+            metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() },
+            data: Some(data),
+            binary_data: Some(binary),
+            immutable: Some(true),
+        };
         let params = PostParams::default();
-        // Whole: what somebody added by hand goes, which an apply would leave.
-        match retry::call("replace", &what, || api.replace(name, &params, &object)).await {
-            Err(err) if err.kind() == ApiErrorKind::NotFound => {}
+        let create = || retry::call("create", &what, || api.create(&params, &object));
+        match create().await {
+            Err(err) if err.kind() == ApiErrorKind::Conflict => {}
             done => return done.map(drop),
         }
-        match retry::call("create", &what, || api.create(&params, &object)).await {
-            // An earlier attempt whose answer was lost made it.
-            Err(err) if err.kind() == ApiErrorKind::Conflict => Ok(()),
-            done => done.map(drop),
+        // Made by an earlier attempt whose answer was lost, or by somebody's hand.
+        if self.files(namespace, name).await?.is_some_and(|found| found.ours && found.files == *files) {
+            return Ok(());
         }
+        self.remove_own_files(namespace, name).await?;
+        create().await.map(drop)
+    }
+
+    /// The names of ConfigMaps of files with these labels.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn files_by_label(&self, namespace: &str, selector: &str) -> Result<Vec<String>, KubeError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client(), namespace);
+        let params = ListParams::default().labels(selector);
+        let what = format!("ConfigMaps with {selector} in {namespace}");
+        let found = retry::call("list", &what, || api.list_metadata(&params)).await?;
+        Ok(found.items.into_iter().filter_map(|item| item.metadata.name).collect())
     }
 
     /// Removes a ConfigMap that bears our mark. `false` if it is not there, or is somebody else's.

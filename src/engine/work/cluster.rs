@@ -15,7 +15,7 @@ use crate::driver::kube::{NotReady, WaitError};
 use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
-use crate::model::{CHART_DIGEST, Progress, SecretRef, few, mark, yaml};
+use crate::model::{CHART_DIGEST, FILES_LABEL, Progress, SecretRef, few, mark, yaml};
 use crate::plan::same_release;
 
 /// Helm stops a little before the engine gives up, so that it can record its failure.
@@ -96,12 +96,20 @@ impl World {
         Ok(Done { summary: Some(summary), ..Done::default() })
     }
 
-    pub(super) async fn put_files(&self, namespace: &str, name: &str, digest: &str) -> Result<Done, Failure> {
+    pub(super) async fn put_files(
+        &self,
+        namespace: &str,
+        name: &str,
+        digest: &str,
+        release: &str,
+    ) -> Result<Done, Failure> {
         let files = self.files.get(digest).ok_or_else(|| Failure {
             errors: vec![format!("the files {digest} of ConfigMap {namespace}/{name} are not at hand")],
             ..Failure::default()
         })?;
-        self.cluster.put_files(namespace, name, files, &mark()).await.map_err(failed)?;
+        let mut labels = mark();
+        labels.insert(FILES_LABEL.to_owned(), release.to_owned());
+        self.cluster.put_files(namespace, name, files, &labels).await.map_err(failed)?;
         Ok(Done { summary: Some(format!("{} bytes", files.bytes())), ..Done::default() })
     }
 

@@ -102,7 +102,7 @@ impl World {
             Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
             Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
             Step::Secret { namespace, name, key, from } => self.secret(namespace, name, key, from).await,
-            Step::Files { namespace, name, digest } => self.put_files(namespace, name, digest).await,
+            Step::Files { namespace, name, digest, release } => self.put_files(namespace, name, digest, release).await,
             Step::Release { key, chart, values } => self.release(key, chart, values, &context).await,
             Step::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
             Step::Ready { key } => self.ready(key, &context).await,

@@ -11,7 +11,7 @@ use super::names::{is_about, is_header, names_a_secret};
 /// A name and what assigns: `key=`, `"key": `, `<key> => `. The value is read by [`value`].
 static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r#"(?P<name>[A-Za-z_][A-Za-z0-9_.$-]*)(?:\[[^\]\n]{0,40}\])?\\*["'`]?\]?\s{0,20}?(?:=>|->|:=|==|=|:|\()[ \t]*"#,
+        r#"(?P<name>[A-Za-z_][A-Za-z0-9_.$-]*)(?:\[[^\]\n]{0,40}\])?\\*["'`]?\]?(?:\s{0,20}?(?:=>|->|:=|==|=|:)|\()[ \t]*"#,
     )
     .ok()
 });

@@ -1,9 +1,6 @@
 {{/* The release's name is the Service's: at most 53 characters, so nothing is cut off. */}}
 {{- define "livy.fullname" -}}
-{{- if not (regexMatch "^[a-z][a-z0-9-]*$" .Release.Name) -}}
-{{- fail (printf "release name %q cannot be the name of a Service: use lower-case letters, digits and '-', and begin with a letter" .Release.Name) -}}
-{{- end -}}
-{{- .Release.Name | trunc 53 | trimAll "-" -}}
+{{ include "windlass.fullname" (list . 53) }}
 {{- end }}
 
 {{- define "livy.sparkAccount" -}}
@@ -12,35 +9,11 @@
 
 {{/* Roles of the cluster have no namespace, so the name tells two releases apart. */}}
 {{- define "livy.clusterRole" -}}
-{{ include "livy.fullname" . | trunc 48 | trimAll "-" }}-watch-{{ printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 8 }}
+{{ include "windlass.clusterName" (list . (include "livy.fullname" .) "watch") }}
 {{- end }}
 
 {{- define "livy.guard" -}}
-{{ include "livy.fullname" . | trunc 48 | trimAll "-" }}-guard-{{ printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 8 }}
-{{- end }}
-
-{{- define "livy.selector" -}}
-app.kubernetes.io/name: livy
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-{{- end }}
-
-{{- define "livy.labels" -}}
-{{ include "livy.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: windlass
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
-{{- end }}
-
-{{/* On pods: without the chart's version, which would restart them for nothing. */}}
-{{- define "livy.podLabels" -}}
-{{ include "livy.selector" . }}
-app.kubernetes.io/part-of: windlass
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- end }}
-
-{{- define "livy.image" -}}
-{{ .repository }}:{{ .tag }}{{ with .digest }}@{{ . }}{{ end }}
+{{ include "windlass.clusterName" (list . (include "livy.fullname" .) "guard") }}
 {{- end }}
 
 {{/* By the image's tag: whether this is a version before 0.9, which knows Kubernetes only through spark-submit. */}}
@@ -57,21 +30,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end }}
 
-{{/* A quantity of memory in whole MiB. */}}
-{{- define "livy.mib" -}}
-{{- $number := float64 (regexFind "^[0-9]+(\\.[0-9]+)?" .) -}}
-{{- $unit := regexReplaceAll "^[0-9.]+" . "" -}}
-{{- $factor := get (dict "" 1.0 "k" 1000.0 "M" 1000000.0 "G" 1000000000.0 "T" 1000000000000.0 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0) $unit -}}
-{{- $mib := divf (mulf $number $factor) 1048576.0 | floor | int64 -}}
-{{- if lt $mib 64 -}}
-{{- fail (printf "%s of memory is too little for a JVM: give at least 64Mi" .) -}}
-{{- end -}}
-{{- $mib -}}
-{{- end }}
-
 {{/* Spark refuses less, with a message that only its driver's log shows. */}}
 {{- define "livy.sparkMib" -}}
-{{- $mib := include "livy.mib" . | int64 -}}
+{{- $mib := include "windlass.mib" . | int64 -}}
 {{- if lt $mib 450 -}}
 {{- fail (printf "%s of memory is too little for Spark: give at least 450Mi" .) -}}
 {{- end -}}
@@ -85,45 +46,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- max 1 (ceil $cores | int64) -}}
 {{- end }}
 
-{{- define "livy.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: {{ int64 .Values.spark.uid }}
-runAsGroup: {{ int64 .Values.spark.uid }}
-fsGroup: {{ int64 .Values.spark.uid }}
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile:
-  type: RuntimeDefault
-{{- end }}
-
-{{- define "livy.containerSecurity" -}}
-runAsNonRoot: true
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end }}
-
-{{- define "livy.pullSecrets" -}}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
-{{- define "livy.xml" -}}
-<?xml version="1.0"?>
-<configuration>
-{{- range $name, $value := . }}
-  <property><name>{{ $name }}</name><value>{{ include "livy.scalar" $value | replace "&" "&amp;" | replace "<" "&lt;" }}</value></property>
-{{- end }}
-</configuration>
-{{- end }}
-
 {{- define "livy.sparkDefaults" -}}
 {{- $v := .Values -}}
 {{- $conf := dict
   "spark.kubernetes.namespace" .Release.Namespace
-  "spark.kubernetes.container.image" (include "livy.image" $v.spark.image)
+  "spark.kubernetes.container.image" (include "windlass.image" (list . $v.spark.image))
   "spark.kubernetes.container.image.pullPolicy" $v.spark.image.pullPolicy
   "spark.kubernetes.authenticate.driver.serviceAccountName" (include "livy.sparkAccount" .)
   "spark.kubernetes.driver.podTemplateFile" "/etc/spark-pods/driver.yaml"
@@ -148,9 +75,7 @@ imagePullSecrets:
 {{- range $v.imagePullSecrets }}{{ $names = append $names .name }}{{ end -}}
 {{- $_ := set $conf "spark.kubernetes.container.image.pullSecrets" (join "," $names) -}}
 {{- end -}}
-{{- range $name, $value := mergeOverwrite $conf $v.spark.conf }}
-{{ $name }} {{ include "livy.scalar" $value }}
-{{- end }}
+{{- include "windlass.properties" (list (mergeOverwrite $conf $v.spark.conf) " ") }}
 {{- end }}
 
 {{- define "livy.livyConf" -}}
@@ -170,9 +95,7 @@ imagePullSecrets:
 {{- with $v.historyServerUrl -}}
 {{- $_ := set $conf "livy.ui.history-server-url" . -}}
 {{- end -}}
-{{- range $name, $value := mergeOverwrite $conf $v.conf }}
-{{ $name }} = {{ include "livy.scalar" $value }}
-{{- end }}
+{{- include "windlass.properties" (list (mergeOverwrite $conf $v.conf) " = ") }}
 {{- end }}
 
 {{/*
@@ -196,11 +119,11 @@ spec:
   automountServiceAccountToken: false
   {{- end }}
   securityContext:
-    {{- include "livy.podSecurity" .root | nindent 4 }}
+    {{- include "windlass.podSecurity" (list $v.spark.uid) | nindent 4 }}
   {{- if $v.spark.sharedLibraries }}
   initContainers:
   - name: shared-libraries
-    image: {{ include "livy.image" $v.spark.image | quote }}
+    image: {{ include "windlass.image" (list .root $v.spark.image) | quote }}
     imagePullPolicy: {{ $v.spark.image.pullPolicy }}
     command: [bash, -c]
     args:
@@ -223,7 +146,7 @@ spec:
     - {name: HADOOP_USER_NAME, value: {{ $v.hdfs.user | quote }}}
     terminationMessagePolicy: FallbackToLogsOnError
     securityContext:
-      {{- include "livy.containerSecurity" .root | nindent 6 }}
+      {{- include "windlass.containerSecurity" .root | nindent 6 }}
     resources:
       requests: {cpu: 50m, memory: 128Mi}
       limits: {memory: 384Mi}
@@ -235,7 +158,7 @@ spec:
   - name: spark-kubernetes-{{ .role }}
     terminationMessagePolicy: FallbackToLogsOnError
     securityContext:
-      {{- include "livy.containerSecurity" .root | nindent 6 }}
+      {{- include "windlass.containerSecurity" .root | nindent 6 }}
     {{- if $v.spark.sharedLibraries }}
     # Comes last on the class path of both, whatever jars a job brings: spark.jars of a job would
     # take the place of a default, and Spark's own versions of a library must win.
@@ -254,9 +177,4 @@ spec:
   {{- if $v.spark.sharedLibraries }}
   - {name: shared-libraries, emptyDir: {}}
   {{- end }}
-{{- end }}
-
-{{/* Numbers of a values file are floats, and would print as 2.68435456e+08. */}}
-{{- define "livy.scalar" -}}
-{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end }}
