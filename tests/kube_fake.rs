@@ -330,7 +330,7 @@ async fn a_secret_of_somebody_else_is_refused_by_its_name() {
             ("/api/v1/namespaces/apache-hdfs", absent()),
         ])
         .await;
-        windlass::observe::observe(&wanted, &connect(&server).await.unwrap(), None).await
+        windlass::observe::observe(&wanted, &connect(&server).await.unwrap(), None, None).await
     };
     for labels in [json!({}), json!({"app.kubernetes.io/managed-by": "Helm"}), Value::Null] {
         let error = found(labels).await.unwrap_err().to_string();

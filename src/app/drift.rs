@@ -30,12 +30,16 @@ pub(super) async fn drift(
     let mut resolved = session::resolved(&catalog, &answers)?;
     // What counts is what was uploaded, not what is in a folder of this machine now.
     let modes = without_sources(&mut resolved);
-    let (_tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
-    let observed = observe(&resolved, cluster, hdfs.as_ref()).await.or_exit(Exit::Unusable)?;
+    let (tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
+    let observed = observe(&resolved, cluster, Some(&tunnels), hdfs.as_ref()).await.or_exit(Exit::Unusable)?;
     for action in plan::plan(&resolved, &observed, false).actions {
         let looked = matches!(
             action.step,
-            Step::Namespace { .. } | Step::PullSecret { .. } | Step::Secret { .. } | Step::Act { .. }
+            Step::Namespace { .. }
+                | Step::PullSecret { .. }
+                | Step::Secret { .. }
+                | Step::Files { .. }
+                | Step::Act { .. }
         );
         if !looked || matches!(action.change, Change::Nothing | Change::Check) {
             // HDFS that does not answer is no drift; that it is not ready is told already, or that it is gone.

@@ -42,7 +42,7 @@ impl InstallTarget {
 
     /// What the cluster has of it now.
     pub(super) async fn observe(&self) -> Result<Observed, ObserveError> {
-        observe(&self.resolved, &self.cluster, self.hdfs.as_ref()).await
+        observe(&self.resolved, &self.cluster, Some(&self.tunnels), self.hdfs.as_ref()).await
     }
 }
 

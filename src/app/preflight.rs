@@ -102,7 +102,7 @@ async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Findi
     let around = surroundings(&install.resolved, &install.cluster, &runs).shared();
     let found = async {
         // Without HDFS: what is in it makes no difference here, and may take long to compare.
-        let mut observed = match observe(&install.resolved, &install.cluster, None).await {
+        let mut observed = match observe(&install.resolved, &install.cluster, None, None).await {
             // The rights that are missing are what preflight is about to tell.
             Err(error) if error.is_forbidden() => Observed::default(),
             other => other.map_err(unobserved)?,

@@ -8,9 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::catalog::action::{
-    ActionKind, Answers, Exists, HdfsAction, HttpAction, Mkdir, Probe, Upload, WaitOperational,
-};
+use crate::catalog::action::{ActionKind, Exists, HdfsAction, HttpAction, Mkdir, Probe, Upload, Wait, WaitOperational};
 use crate::event::{Event, Outcome, RunState, Status, channel};
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::ComponentRecord;
@@ -192,11 +190,12 @@ fn steps() -> Vec<Step> {
         hdfs(HdfsAction::Upload(Upload { from: text(), to: text(), mode: text(), pattern: text() })),
         hdfs(HdfsAction::Probe(Probe { path: text() })),
         hdfs(HdfsAction::Exists(Exists { path: text() })),
-        act(ActionKind::Http(HttpAction::Answers(Answers {
+        act(ActionKind::Http(HttpAction::Wait(Wait {
             service: text(),
             path: text(),
-            status: 200,
+            status: text(),
             contains: None,
+            tls: None,
         }))),
     ]
 }

@@ -24,6 +24,8 @@ pub struct Observed {
     pub releases: BTreeMap<ReleaseKey, ObservedRelease>,
     /// HDFS.
     pub hdfs: ObservedHdfs,
+    /// What services hold, by step; why it is not known, where it could not be asked for.
+    pub entries: BTreeMap<String, Result<Comparison, String>>,
     /// What windlass remembers.
     pub state: Option<InstallState>,
 }

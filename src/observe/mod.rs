@@ -1,6 +1,7 @@
 //! Asks the drivers what is there, as far as the plan must know. Changes nothing.
 
 mod hdfs;
+mod http;
 mod remains;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use futures::future::try_join_all;
 
 use crate::answers::Resolved;
 use crate::driver::files::FilesError;
-use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, WaitError};
+use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, Tunnels, WaitError};
 use crate::driver::secrets::{self, SecretError};
 use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
@@ -102,8 +103,13 @@ impl ObserveError {
 /// Looks at everything that the wanted components touch.
 ///
 /// # Errors
-/// The API or a file fails. HDFS that does not answer is an observation, not an error.
-pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) -> Result<Observed, ObserveError> {
+/// The API or a file fails. HDFS or a service that does not answer is an observation, not an error.
+pub async fn observe(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    tunnels: Option<&Tunnels>,
+    hdfs: Option<&Hdfs>,
+) -> Result<Observed, ObserveError> {
     let uploads = hdfs::local_files(wanted)?;
     let keys: Vec<ReleaseKey> = wanted
         .components
@@ -122,8 +128,15 @@ pub async fn observe(wanted: &Resolved, cluster: &Cluster, hdfs: Option<&Hdfs>) 
         async { Ok(state_store::load(cluster).await?) },
     )?;
     foreign(cluster, state.as_ref(), &secrets, &pull_secrets).await?;
-    let hdfs = hdfs::look(wanted, &releases, hdfs, uploads).await?;
-    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, files, releases, hdfs, state })
+    let entries = async {
+        match tunnels {
+            Some(tunnels) => http::look(wanted, cluster, tunnels, &releases).await,
+            None => BTreeMap::new(),
+        }
+    };
+    let (hdfs, entries) = tokio::join!(hdfs::look(wanted, &releases, hdfs, uploads), entries);
+    let hdfs = hdfs?;
+    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, files, releases, hdfs, entries, state })
 }
 
 /// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take

@@ -76,6 +76,18 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// What something in a service needs.
+pub(super) fn entry(found: Option<&Result<Comparison, String>>) -> (Change, Vec<String>) {
+    match found {
+        // Its service is not there yet.
+        None => (Change::Create, Vec::new()),
+        Some(Ok(Comparison::Absent)) => (Change::Create, vec!["it is not there".to_owned()]),
+        Some(Ok(Comparison::Same)) => (Change::Nothing, Vec::new()),
+        Some(Ok(Comparison::Differs(why))) => (Change::Update, vec![why.clone()]),
+        Some(Err(why)) => (Change::Check, vec![why.clone()]),
+    }
+}
+
 /// What is done once for what a text says needs.
 pub(super) fn done(text: &str, before: Option<&str>) -> (Change, Vec<String>) {
     match before {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::hdfs::{HdfsAction, Mkdir, Upload};
-use super::http::HttpAction;
+use super::http::{Ensure, HttpAction};
 use super::job::{JobAction, Run};
 use super::livy::LivyAction;
 use crate::catalog::question::{Text, WORDS};
@@ -85,6 +85,8 @@ pub enum Leaves<'a> {
     Folder(&'a Mkdir),
     /// Files in a folder of HDFS.
     Files(&'a Upload),
+    /// Something in a service.
+    Entry(&'a Ensure),
     /// Something that was done for what this text says; it cannot be seen, and is remembered.
     Done(&'a str),
 }

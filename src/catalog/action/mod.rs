@@ -8,7 +8,7 @@ mod livy;
 mod part;
 
 pub use hdfs::{Exists, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
-pub use http::{Answers, HttpAction};
+pub use http::{Ensure, HttpAction, Login, Quiet, Request, Tls, Wait, Write, is_wanted};
 pub use job::{JOB_LABEL, JobAction, JobParts, Run, Unique};
 pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits, Names};
 pub use livy::{Batch, LivyAction, Session};

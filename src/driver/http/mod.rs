@@ -1,7 +1,11 @@
 //! HTTP services of the platform, reached through a Unix socket that leads into the cluster.
 
+mod entry;
 mod livy;
 mod service;
+mod way;
 
+pub use entry::{Lookup, differences, is_text};
 pub use livy::{Batch, BatchRequest, Livy, LivyError, LivyVersion, Session, Statement};
-pub use service::{HttpError, Service};
+pub use service::{Answered, Ask, Body, Credentials, HttpError, Service, shown};
+pub use way::{Opened, Way, WayError};

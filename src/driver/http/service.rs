@@ -1,19 +1,21 @@
 //! One service: its socket, and how to ask it.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::header::LOCATION;
+use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::{Certificate, Client, Method, StatusCode};
 use serde_json::Value;
 
 use crate::driver::body::{self, BodyError};
-use crate::model::{Progress, ProgressSink};
+use crate::model::Secret;
 
 /// How long one request may take. The services answer in milliseconds once they run.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a service that is not as wanted is asked again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often a redirect is followed.
+const REDIRECTS: usize = 10;
 
 /// The most of one answer: a page of batches with their logs is a hundredth of it.
 const ANSWER: usize = 8 << 20;
@@ -66,6 +68,14 @@ pub enum HttpError {
         /// The beginning of the answer.
         body: String,
     },
+    /// What it should be reached with is no certificate.
+    #[error("the certificate authority for {service} is no PEM")]
+    Authority {
+        /// Which service.
+        service: String,
+        /// Why.
+        source: reqwest::Error,
+    },
     /// It answered, but not with what was expected.
     #[error("{service}{path} answered without `{wanted}`: {body}")]
     Content {
@@ -88,12 +98,71 @@ impl HttpError {
     }
 }
 
+/// What TLS is spoken with.
+#[derive(Debug, Clone, Default)]
+pub struct TlsOptions {
+    /// The name in the certificate.
+    pub name: String,
+    /// The certificate authorities, as PEM; those of the system where absent.
+    pub ca: Option<Vec<u8>>,
+    /// Whether the certificate is looked at.
+    pub verify: bool,
+}
+
+/// How to get in.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A user's password.
+    Password(String, Secret),
+    /// A token.
+    Token(Secret),
+}
+
+/// A request.
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    /// How.
+    pub method: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    /// Headers.
+    pub headers: Vec<(String, String)>,
+    /// What is sent.
+    pub body: Body<'a>,
+    /// Who asks.
+    pub login: Option<&'a Credentials>,
+}
+
+/// What a request sends.
+#[derive(Debug, Clone)]
+pub enum Body<'a> {
+    /// Nothing.
+    None,
+    /// JSON.
+    Json(&'a Value),
+    /// The fields of a form.
+    Form(Vec<(String, String)>),
+}
+
+/// An answer.
+#[derive(Clone)]
+pub struct Answered {
+    /// Its status.
+    pub status: u16,
+    /// Its body, as text.
+    pub body: String,
+    /// The host that it sends to, where that is another than the one that was asked.
+    pub elsewhere: Option<String>,
+}
+
 /// A service in the cluster.
 #[derive(Debug, Clone)]
 pub struct Service {
     client: Client,
     /// `name:port`, for messages and the Host header.
     name: String,
+    /// Scheme and host of its addresses.
+    base: String,
 }
 
 impl Service {
@@ -101,14 +170,21 @@ impl Service {
     ///
     /// # Errors
     /// The client cannot be made.
-    pub fn new(name: &str, socket: &Path) -> Result<Self, HttpError> {
-        let client = Client::builder()
-            .no_proxy()
-            .timeout(REQUEST_TIMEOUT)
-            .unix_socket(socket)
-            .build()
-            .map_err(|source| HttpError::Client { service: name.to_owned(), source })?;
-        Ok(Self { client, name: name.to_owned() })
+    pub fn new(name: &str, socket: &Path, tls: Option<&TlsOptions>) -> Result<Self, HttpError> {
+        let failed = |source| HttpError::Client { service: name.to_owned(), source };
+        let mut builder =
+            Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).redirect(Policy::custom(at_home)).unix_socket(socket);
+        let mut base = format!("http://{name}");
+        if let Some(tls) = tls {
+            let port = name.rsplit_once(':').map_or("443", |(_, port)| port);
+            base = format!("https://{}:{port}", tls.name);
+            if let Some(pem) = &tls.ca {
+                let bad = |source| HttpError::Authority { service: name.to_owned(), source };
+                builder = builder.tls_certs_only(Certificate::from_pem_bundle(pem).map_err(bad)?);
+            }
+            builder = builder.tls_danger_accept_invalid_certs(!tls.verify);
+        }
+        Ok(Self { client: builder.build().map_err(failed)?, name: name.to_owned(), base })
     }
 
     /// Its name, `name:port`.
@@ -117,40 +193,45 @@ impl Service {
         &self.name
     }
 
-    /// Asks until the status is as wanted and the body contains the text, or the deadline has passed.
+    /// Sends a request and gives the answer, whatever its status is. Redirects are followed where they stay: there is no
+    /// way to another host from here, and nothing is sent to it, a login least of all.
     ///
     /// # Errors
-    /// The last answer, once the deadline has passed.
-    pub async fn wait(
-        &self,
-        path: &str,
-        status: u16,
-        contains: Option<&str>,
-        deadline: Instant,
-        progress: &ProgressSink,
-    ) -> Result<(), HttpError> {
-        loop {
-            let error = match self.send(Method::GET, path, None).await {
-                Ok((found, body)) if found.as_u16() != status => {
-                    self.unexpected(path, found, &status.to_string(), &body)
-                }
-                Ok((_, body)) => match contains {
-                    Some(wanted) if !body.contains(wanted) => HttpError::Content {
-                        service: self.name.clone(),
-                        path: path.to_owned(),
-                        wanted: wanted.to_owned(),
-                        body: shown(&body),
-                    },
-                    _ => return Ok(()),
-                },
-                Err(error) => error,
-            };
-            if Instant::now() + PAUSE >= deadline {
-                return Err(error);
-            }
-            progress(Progress::Waiting(error.to_string()));
-            tokio::time::sleep(PAUSE).await;
+    /// There is no answer, or it has no end.
+    pub async fn ask(&self, ask: &Ask<'_>) -> Result<Answered, HttpError> {
+        let path = ask.path;
+        let failed = |source: reqwest::Error| {
+            // The address says nothing that the path does not, and may hold what is not to be told.
+            HttpError::Request { service: self.name.clone(), path: path.to_owned(), source: source.without_url() }
+        };
+        let method = Method::from_bytes(ask.method.as_bytes()).unwrap_or(Method::GET);
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        for (name, value) in &ask.headers {
+            request = request.header(name, value);
         }
+        request = match &ask.body {
+            Body::None => request,
+            Body::Json(value) => request.json(value),
+            Body::Form(fields) => request.form(fields),
+        };
+        request = match ask.login {
+            None => request,
+            Some(Credentials::Password(user, password)) => request.basic_auth(user, Some(password.expose())),
+            Some(Credentials::Token(token)) => request.bearer_auth(token.expose()),
+        };
+        let response = request.send().await.map_err(failed)?;
+        let elsewhere = response
+            .headers()
+            .get(LOCATION)
+            .filter(|_| response.status().is_redirection())
+            .and_then(|to| response.url().join(to.to_str().ok()?).ok())
+            .and_then(|to| to.host_str().map(str::to_owned));
+        let status = response.status().as_u16();
+        let body = body::read(response, ANSWER).await.map_err(|error| match error {
+            BodyError::Broken(source) => failed(source),
+            source => HttpError::TooLong { service: self.name.clone(), path: path.to_owned(), source },
+        })?;
+        Ok(Answered { status, body: String::from_utf8_lossy(&body).into_owned(), elsewhere })
     }
 
     /// Sends a request and reads a JSON answer.
@@ -172,7 +253,7 @@ impl Service {
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, String), HttpError> {
         let failed = |source| HttpError::Request { service: self.name.clone(), path: path.to_owned(), source };
-        let url = format!("http://{}{path}", self.name);
+        let url = format!("{}{path}", self.base);
         // Livy wants X-Requested-By on everything that changes something when its CSRF protection is on.
         let mut request = self.client.request(method, url).header("X-Requested-By", "windlass");
         if let Some(body) = body {
@@ -187,6 +268,25 @@ impl Service {
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
+    /// That an answer has another status; what it says is told where it is public.
+    #[must_use]
+    pub fn refused(&self, path: &str, answered: &Answered, wanted: &str, public: bool) -> HttpError {
+        let body = match &answered.elsewhere {
+            Some(host) => format!("it sends to {host}, which is not followed from here"),
+            None if public => shown(&answered.body),
+            None => "(what it said is not shown)".to_owned(),
+        };
+        let (service, path) = (self.name.clone(), path.to_owned());
+        HttpError::Status { service, path, status: answered.status, wanted: wanted.to_owned(), body }
+    }
+
+    /// That an answer lacks something.
+    #[must_use]
+    pub fn without(&self, path: &str, wanted: &str, answered: &Answered, public: bool) -> HttpError {
+        let body = if public { shown(&answered.body) } else { "(what it said is not shown)".to_owned() };
+        HttpError::Content { service: self.name.clone(), path: path.to_owned(), wanted: wanted.to_owned(), body }
+    }
+
     fn unexpected(&self, path: &str, status: StatusCode, wanted: &str, body: &str) -> HttpError {
         HttpError::Status {
             service: self.name.clone(),
@@ -198,11 +298,164 @@ impl Service {
     }
 }
 
+/// Follows a redirect to the host that was asked, some times.
+fn at_home(attempt: Attempt<'_>) -> Action {
+    let same = attempt.previous().last().is_some_and(|before| before.origin() == attempt.url().origin());
+    if same && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
+}
+
 /// The beginning of an answer, on one line.
-fn shown(body: &str) -> String {
+#[must_use]
+pub fn shown(body: &str) -> String {
     let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixListener;
+
+    use super::super::Lookup;
+    use super::*;
+
+    /// Answers each request by what this says of its first line; gives all requests as they came.
+    fn serve(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (tempfile::TempDir, Arc<Mutex<Vec<String>>>) {
+        // reqwest wants a TLS provider even where only http is spoken; installing it twice is refused, which is fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("s")).unwrap();
+        let (seen, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(answer));
+        let all = seen.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (all, answer) = (all.clone(), answer.clone());
+                tokio::spawn(async move {
+                    let (mut got, mut buffer) = (Vec::new(), [0; 4096]);
+                    loop {
+                        let read = stream.read(&mut buffer).await.unwrap_or(0);
+                        got.extend_from_slice(&buffer[..read]);
+                        let text = String::from_utf8_lossy(&got).into_owned();
+                        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+                            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                            body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0)
+                        });
+                        if read == 0 || whole {
+                            let first = text.lines().next().unwrap_or_default().to_owned();
+                            all.lock().unwrap().push(text);
+                            let _ = stream.write_all(answer(&first).as_bytes()).await;
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        (folder, seen)
+    }
+
+    fn said(status: &str, headers: &str, body: &str) -> String {
+        format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+    }
+
+    fn service(folder: &tempfile::TempDir) -> Service {
+        Service::new("app:80", &folder.path().join("s"), None).unwrap()
+    }
+
+    fn get<'a>(path: &'a str, login: Option<&'a Credentials>) -> Ask<'a> {
+        Ask { method: "GET", path, headers: vec![("X-A".into(), "b".into())], body: Body::None, login }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_stays_at_home_and_takes_no_login_elsewhere() {
+        let (folder, seen) = serve(|first| match first {
+            "GET /home HTTP/1.1" => said("302 Found", "location: /there\r\n", ""),
+            "GET /away HTTP/1.1" => said("302 Found", "location: http://other.example/x\r\n", ""),
+            "GET /port HTTP/1.1" => said("307 Temporary Redirect", "location: http://app:81/x\r\n", ""),
+            "GET /round HTTP/1.1" => said("302 Found", "location: /round\r\n", ""),
+            _ => said("200 OK", "", "here"),
+        });
+        let login = Credentials::Password("u".into(), Secret::new("p:@/% $'x".into()));
+        let service = service(&folder);
+        let home = service.ask(&get("/home", Some(&login))).await.unwrap();
+        assert_eq!((home.status, home.body.as_str(), home.elsewhere), (200, "here", None));
+        for path in ["/away", "/port"] {
+            let away = service.ask(&get(path, Some(&login))).await.unwrap();
+            assert!(matches!(away.status, 302 | 307) && away.elsewhere.is_some(), "{path}");
+            let told = service.refused(path, &away, "2xx", false).to_string();
+            assert!(told.contains("is not followed from here"), "{told}");
+        }
+        assert_eq!(service.ask(&get("/round", None)).await.unwrap().status, 302, "ends some time");
+        let seen = seen.lock().unwrap().clone();
+        let basic = "authorization: Basic dTpwOkAvJSAkJ3g=";
+        assert!(seen.iter().filter(|request| request.contains(basic)).count() == 4, "{seen:?}");
+        assert!(!seen.iter().any(|request| request.contains("host: other") || request.contains("host: app:81")));
+        assert!(seen.iter().all(|request| request.contains("x-a: b")));
+    }
+
+    #[tokio::test]
+    async fn tokens_forms_and_json_are_sent() {
+        let (folder, seen) = serve(|_| said("201 Created", "", "{}"));
+        let service = service(&folder);
+        let token = Credentials::Token(Secret::new("t0ken".into()));
+        let body = json!({"a": [1]});
+        let ask = Ask { method: "PUT", body: Body::Json(&body), ..get("/j?x=1", Some(&token)) };
+        assert_eq!(service.ask(&ask).await.unwrap().status, 201);
+        let form = Body::Form(vec![("a b".into(), "c&d=é".into())]);
+        service.ask(&Ask { method: "POST", body: form, ..get("/f", None) }).await.unwrap();
+        let seen = seen.lock().unwrap().clone();
+        assert!(seen[0].starts_with("PUT /j?x=1 ") && seen[0].contains("authorization: Bearer t0ken"), "{}", seen[0]);
+        assert!(seen[0].ends_with("{\"a\":[1]}"));
+        assert!(
+            seen[1].contains("application/x-www-form-urlencoded") && seen[1].ends_with("a+b=c%26d%3D%C3%A9"),
+            "{}",
+            seen[1]
+        );
+    }
+
+    #[tokio::test]
+    async fn things_are_looked_up_by_their_path_or_in_a_list() {
+        let list = r#"{"data": {"items": [{"name": "a", "id": 1}, {"name": "b", "id": 2}]}}"#;
+        let (folder, _) = serve(move |first| match first {
+            "GET /list HTTP/1.1" => said("200 OK", "", list),
+            "GET /one HTTP/1.1" => said("200 OK", "", r#"{"x": 1}"#),
+            "GET /text HTTP/1.1" => said("200 OK", "", "hello s3cret"),
+            "GET /no HTTP/1.1" => said("401 Unauthorized", "", "who are you, s3cret?"),
+            _ => said("404 Not Found", "", "not here"),
+        });
+        let service = service(&folder);
+        let matching = BTreeMap::from([("/name".to_owned(), "b".to_owned())]);
+        let none = BTreeMap::new();
+        let in_list = |path, items| Lookup { get: None, list: Some(path), items, matching: &matching };
+        let at = |path| Lookup { get: Some(path), list: None, items: "", matching: &none };
+        let found = service.look_up(&in_list("/list", "/data/items"), None, false).await.unwrap();
+        assert_eq!(found, Some(json!({"name": "b", "id": 2})));
+        let other = BTreeMap::from([("/name".to_owned(), "c".to_owned())]);
+        let missing = Lookup { matching: &other, ..in_list("/list", "/data/items") };
+        assert_eq!(service.look_up(&missing, None, false).await.unwrap(), None);
+        assert_eq!(service.look_up(&at("/one"), None, false).await.unwrap(), Some(json!({"x": 1})));
+        assert_eq!(service.look_up(&at("/gone"), None, false).await.unwrap(), None);
+        for lookup in [in_list("/gone", ""), in_list("/list", "/data"), at("/text"), at("/no")] {
+            let told = service.look_up(&lookup, None, false).await.unwrap_err().to_string();
+            assert!(!told.contains("s3cret") && told.contains("not shown"), "{told}");
+            assert!(!service.look_up(&lookup, None, true).await.unwrap_err().to_string().contains("not shown"));
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let login = Credentials::Token(Secret::new("t0ken".into()));
+        let error = service(&folder).ask(&get("/x?key=s3cret", Some(&login))).await.err().unwrap();
+        assert!(error.is_away());
+        let chain = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(!chain.contains("s3cret"), "{chain}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod hdfs;
+mod http;
 mod job;
 mod livy;
 mod record;
@@ -17,7 +18,7 @@ use tokio::sync::Mutex;
 
 use super::perform::{Context, Done, Failure, Perform};
 use crate::answers::render_results;
-use crate::catalog::action::{ActionKind, Answers, HttpAction};
+use crate::catalog::action::ActionKind;
 use crate::driver::helm::Helm;
 use crate::driver::http::Service;
 use crate::driver::kube::{Cluster, Tunnels, telling};
@@ -130,14 +131,7 @@ impl World {
         let fill = |text: &str| render_results(&action.id, text, &*context.results);
         let kind = kind.map(fill).map_err(|error| Failure::of(&error).for_good())?;
         match &kind {
-            ActionKind::Http(HttpAction::Answers(Answers { service, path, status, contains })) => {
-                let service = self.service(namespace, service)?;
-                service
-                    .wait(path, *status, contains.as_deref(), context.deadline, &context.progress)
-                    .await
-                    .map_err(|error| Failure::of(&error))?;
-                Ok(Done::default())
-            }
+            ActionKind::Http(kind) => self.http(namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Job(kind) => self.job(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Hdfs(kind) => self.hdfs(&action.component, kind, context).await,
@@ -152,7 +146,7 @@ impl World {
         };
         let (Some(namespace), Some((name, port))) = (namespace, service.split_once(':')) else { return Err(bad()) };
         let socket = self.tunnels.service_socket(namespace, name, port).map_err(|error| Failure::of(&error))?;
-        Service::new(service, &socket).map_err(|error| Failure::of(&error))
+        Service::new(service, &socket, None).map_err(|error| Failure::of(&error))
     }
 }
 

@@ -1,0 +1,133 @@
+//! The way to a service for one action: its socket, its certificate, its login.
+
+use std::collections::BTreeMap;
+
+use super::service::{Credentials, HttpError, Service, TlsOptions};
+use crate::driver::kube::{Cluster, KubeError, TunnelError, Tunnels};
+use crate::model::{Secret, remember};
+
+/// What is known of the way. Secrets are `<Secret>/<key>` in the namespace.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// The namespace of the service and of the Secrets.
+    pub namespace: &'a str,
+    /// `name:port`.
+    pub service: &'a str,
+    /// The user whose password it is.
+    pub user: Option<&'a str>,
+    /// Their password.
+    pub password: Option<&'a str>,
+    /// A token.
+    pub token: Option<&'a str>,
+    /// With TLS: the Secret of the authority, the name in the certificate, and whether it is looked at.
+    pub tls: Option<(Option<&'a str>, Option<&'a str>, bool)>,
+    /// Other secrets that are sent.
+    pub secrets: &'a BTreeMap<String, String>,
+}
+
+/// A service that can be asked.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The service.
+    pub service: Service,
+    /// Who asks.
+    pub login: Option<Credentials>,
+    /// What stands for secrets in what is sent, and what they are.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+/// Why there is no way to a service.
+#[derive(Debug, thiserror::Error)]
+pub enum WayError {
+    /// It is not named as it should be.
+    #[error("`{0}` is not name:port of a service in the component's namespace")]
+    Name(String),
+    /// There is no way into the cluster.
+    #[error("failed to reach {service}")]
+    Tunnel {
+        /// Which service.
+        service: String,
+        /// Why.
+        source: TunnelError,
+    },
+    /// The API failed.
+    #[error("failed to read Secret {place}")]
+    Api {
+        /// Which, `namespace/name`.
+        place: String,
+        /// Why.
+        source: KubeError,
+    },
+    /// A Secret is not there, or lacks the key.
+    #[error("there is no Secret {place} with the key `{key}`")]
+    Absent {
+        /// Which, `namespace/name`.
+        place: String,
+        /// The key.
+        key: String,
+    },
+    /// No client could be made.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+}
+
+impl Way<'_> {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// A Secret is missing, or there is no way into the cluster.
+    pub async fn open(&self, cluster: &Cluster, tunnels: &Tunnels) -> Result<Opened, WayError> {
+        let Some((name, port)) = self.service.split_once(':') else {
+            return Err(WayError::Name(self.service.to_owned()));
+        };
+        let socket = tunnels.service_socket(self.namespace, name, port);
+        let socket = socket.map_err(|source| WayError::Tunnel { service: self.service.to_owned(), source })?;
+        let tls = match self.tls {
+            None => None,
+            Some((ca, certified, verify)) => {
+                let ca = match ca {
+                    Some(secret) => Some(self.secret(cluster, secret).await?.expose().as_bytes().to_vec()),
+                    None => None,
+                };
+                let certified = certified.map_or_else(|| format!("{name}.{}.svc", self.namespace), str::to_owned);
+                Some(TlsOptions { name: certified, ca, verify })
+            }
+        };
+        let login = match (self.user, self.password, self.token) {
+            (Some(user), Some(password), _) => {
+                Some(Credentials::Password(user.to_owned(), self.told(cluster, password).await?))
+            }
+            (_, _, Some(token)) => Some(Credentials::Token(self.told(cluster, token).await?)),
+            _ => None,
+        };
+        let mut secrets = BTreeMap::new();
+        for (name, secret) in self.secrets {
+            secrets.insert(name.clone(), self.told(cluster, secret).await?);
+        }
+        Ok(Opened { service: Service::new(self.service, &socket, tls.as_ref())?, login, secrets })
+    }
+
+    /// A secret that is sent: whoever answers with it is not repeated.
+    async fn told(&self, cluster: &Cluster, secret: &str) -> Result<Secret, WayError> {
+        let secret = self.secret(cluster, secret).await?;
+        remember(secret.expose());
+        Ok(secret)
+    }
+
+    async fn secret(&self, cluster: &Cluster, secret: &str) -> Result<Secret, WayError> {
+        let (name, key) = secret.split_once('/').unwrap_or((secret, ""));
+        let place = format!("{}/{name}", self.namespace);
+        let found = cluster.secret(self.namespace, name).await;
+        let found = found.map_err(|source| WayError::Api { place: place.clone(), source })?;
+        let value = found.and_then(|mut data| data.remove(key));
+        value.ok_or_else(|| WayError::Absent { place, key: key.to_owned() })
+    }
+
+    /// The Secret of the login, for messages.
+    #[must_use]
+    pub fn login_place(&self) -> Option<String> {
+        let secret = self.password.or(self.token)?;
+        let (name, key) = secret.split_once('/').unwrap_or((secret, ""));
+        Some(format!("Secret {}/{name} (key `{key}`)", self.namespace))
+    }
+}

@@ -1,0 +1,209 @@
+//! Requests to services, and what they are to hold.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::World;
+use crate::catalog::action::{Ensure, HttpAction, Login, Quiet, Request, Tls, Write, is_wanted};
+use crate::driver::http::{Answered, Ask, Body, HttpError, Lookup, Opened, Way, differences, is_text};
+use crate::engine::perform::{Context, Done, Failure};
+use crate::model::Progress;
+
+/// How often a service that is not as wanted is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How much of an answer a summary shows.
+const SHOWN: usize = 80;
+
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::of(&error)
+}
+
+/// The way of an action.
+fn way<'a>(
+    namespace: &'a str,
+    service: &'a str,
+    login: Option<&'a Login>,
+    tls: Option<&'a Tls>,
+    secrets: &'a std::collections::BTreeMap<String, String>,
+) -> Way<'a> {
+    Way {
+        namespace,
+        service,
+        user: login.and_then(|login| login.user.as_deref()),
+        password: login.and_then(|login| login.password.as_deref()),
+        token: login.and_then(|login| login.token.as_deref()),
+        tls: tls.map(|tls| (tls.ca.as_deref(), tls.name.as_deref(), tls.verify)),
+        secrets,
+    }
+}
+
+/// A value with its secrets in their places.
+fn sent(quiet: &Quiet, opened: &Opened) -> Value {
+    quiet.with(&|name| opened.secrets.get(name).map(|secret| secret.expose().to_owned()))
+}
+
+/// The same as a text: of a header, or a field of a form.
+fn sent_text(quiet: &Quiet, opened: &Opened) -> String {
+    match sent(quiet, opened) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+impl World {
+    pub(super) async fn http(&self, namespace: &str, action: &HttpAction, context: &Context) -> Result<Done, Failure> {
+        match action {
+            HttpAction::Wait(wait) => self.request(namespace, &wait.request(), context).await,
+            HttpAction::Request(request) => self.request(namespace, request, context).await,
+            HttpAction::Ensure(ensure) => self.ensure(namespace, ensure).await,
+        }
+    }
+
+    async fn request(&self, namespace: &str, request: &Request, context: &Context) -> Result<Done, Failure> {
+        let way = way(namespace, &request.service, request.login.as_ref(), request.tls.as_ref(), &request.secrets);
+        let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
+        let json = request.json.as_ref().map(|json| sent(json, &opened));
+        let form = request.form.iter().map(|(name, value)| (name.clone(), sent_text(value, &opened)));
+        let ask = Ask {
+            method: &request.method,
+            path: &request.path,
+            headers: request.headers.iter().map(|(name, value)| (name.clone(), sent_text(value, &opened))).collect(),
+            body: match &json {
+                Some(json) => Body::Json(json),
+                None if request.form.is_empty() => Body::None,
+                None => Body::Form(form.collect()),
+            },
+            login: opened.login.as_ref(),
+        };
+        loop {
+            let error = match opened.service.ask(&ask).await {
+                Ok(answered) => match judged(request, &opened, &answered) {
+                    Ok(done) => return Ok(done),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            if !request.until || Instant::now() + PAUSE >= context.deadline {
+                return Err(told(error, &way));
+            }
+            (context.progress)(Progress::Waiting(error.to_string()));
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn ensure(&self, namespace: &str, ensure: &Ensure) -> Result<Done, Failure> {
+        let way = way(namespace, &ensure.service, ensure.login.as_ref(), ensure.tls.as_ref(), &ensure.secrets);
+        let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
+        let lookup = Lookup {
+            get: ensure.get.as_deref(),
+            list: ensure.list.as_deref(),
+            items: &ensure.items,
+            matching: &ensure.matching,
+        };
+        let login = opened.login.as_ref();
+        let look = || opened.service.look_up(&lookup, login, ensure.public);
+        let want = sent(&ensure.want, &opened);
+        let found = look().await.map_err(|error| told(error, &way))?;
+        let (write, said) = match &found {
+            None => (ensure.creates(), "created".to_owned()),
+            Some(found) => {
+                let differ = differences(&want, found, &ensure.untold);
+                if differ.is_empty() {
+                    return Ok(Done { summary: Some("was so".to_owned()), ..Done::default() });
+                }
+                (ensure.updates(), format!("updated {}", differ.join(", ")))
+            }
+        };
+        self.write(&opened, &write, &want, (ensure, found.as_ref())).await.map_err(|error| told(error, &way))?;
+        // A service that took it and did not do it would be written to at every install.
+        let now = look().await.map_err(|error| told(error, &way))?;
+        let left = now.as_ref().map(|now| differences(&want, now, &ensure.untold));
+        match left {
+            Some(left) if left.is_empty() => Ok(Done { summary: Some(said), ..Done::default() }),
+            Some(left) => Err(Failure {
+                errors: vec![format!(
+                    "{}{} took what is wanted and does not tell it: {}; name what it keeps to itself in `untold`",
+                    ensure.service,
+                    write.path,
+                    left.join(", ")
+                )],
+                ..Failure::default()
+            }),
+            None => Err(Failure {
+                errors: vec![format!("{}{} took what is wanted, and it is not there", ensure.service, write.path)],
+                may_pass: true,
+                ..Failure::default()
+            }),
+        }
+    }
+
+    async fn write(
+        &self,
+        opened: &Opened,
+        write: &Write,
+        want: &Value,
+        (ensure, found): (&Ensure, Option<&Value>),
+    ) -> Result<(), HttpError> {
+        let id = ensure.id.as_ref().zip(found).and_then(|(pointer, found)| found.pointer(pointer));
+        let id = id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).unwrap_or_default();
+        let path = write.path.replace("{id}", &id);
+        let own = write.json.as_ref().map(|json| sent(json, opened));
+        let body = Body::Json(own.as_ref().unwrap_or(want));
+        let ask = Ask { method: &write.method, path: &path, headers: Vec::new(), body, login: opened.login.as_ref() };
+        let answered = opened.service.ask(&ask).await?;
+        match (200..300).contains(&answered.status) {
+            true => Ok(()),
+            false => Err(opened.service.refused(&path, &answered, "2xx", ensure.public)),
+        }
+    }
+}
+
+/// Whether an answer is as wanted, and what it gives.
+fn judged(request: &Request, opened: &Opened, answered: &Answered) -> Result<Done, HttpError> {
+    let (service, path) = (&opened.service, &request.path);
+    if !is_wanted(&request.status, answered.status) {
+        return Err(service.refused(path, answered, &request.status, request.public));
+    }
+    if let Some(wanted) = request.contains.as_ref().filter(|wanted| !answered.body.contains(*wanted)) {
+        return Err(service.without(path, wanted, answered, request.public));
+    }
+    let mut done = Done::default();
+    if request.expect.is_empty() && request.results.is_empty() {
+        return Ok(done);
+    }
+    let json: Value =
+        serde_json::from_str(&answered.body).map_err(|_| service.without(path, "JSON", answered, request.public))?;
+    for (pointer, text) in &request.expect {
+        if !json.pointer(pointer).is_some_and(|found| is_text(found, text)) {
+            return Err(service.without(path, &format!("{pointer}: {text}"), answered, request.public));
+        }
+    }
+    let mut results = serde_json::Map::new();
+    for (name, pointer) in &request.results {
+        let Some(found) = json.pointer(pointer) else {
+            return Err(service.without(path, pointer, answered, request.public));
+        };
+        results.insert(name.clone(), found.clone());
+    }
+    if request.public && !results.is_empty() {
+        let text = Value::Object(results.clone()).to_string();
+        done.summary = Some(text.chars().take(SHOWN).collect());
+    }
+    done.results = Some(Value::Object(results));
+    Ok(done)
+}
+
+/// An error with the Secret whose login was refused, if it was.
+fn told(error: HttpError, way: &Way<'_>) -> Failure {
+    let refused = matches!(error, HttpError::Status { status: 401 | 403, .. });
+    let mut failure = failed(error);
+    match way.login_place().filter(|_| refused) {
+        Some(place) => {
+            failure.errors.push(format!("the login is from {place}"));
+            failure.for_good()
+        }
+        None => failure,
+    }
+}

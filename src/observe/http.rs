@@ -1,0 +1,96 @@
+//! What services hold of what actions want them to hold.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
+use crate::catalog::action::{Ensure, Leaves, Login, Tls};
+use crate::driver::http::{Lookup, Way, differences};
+use crate::driver::kube::{Cluster, Tunnels};
+use crate::model::cluster::ReleaseKey;
+use crate::model::observed::{Comparison, ObservedRelease};
+
+/// How long a service may take before the plan goes on without its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Step to what was found, or why nothing was. Services of releases that are not there, or not ready, are not asked.
+pub(super) async fn look(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    tunnels: &Tunnels,
+    releases: &BTreeMap<ReleaseKey, ObservedRelease>,
+) -> BTreeMap<String, Result<Comparison, String>> {
+    let ready = |component: &&ResolvedComponent| {
+        let release = component.release.as_ref();
+        let found = release.and_then(|release| releases.get(&ReleaseKey::new(&release.namespace, &release.name)));
+        found.is_some_and(|found| found.unready.is_empty())
+    };
+    let all = wanted.components.iter().filter(ready).flat_map(|component| {
+        let actions = component.before.iter().chain(&component.after);
+        actions.map(move |action| (component.namespace.as_deref().unwrap_or_default(), action))
+    });
+    let entries = all.filter_map(|(namespace, action)| match action.kind.kind().leaves() {
+        Some(Leaves::Entry(ensure)) => Some((namespace, action, ensure)),
+        _ => None,
+    });
+    let looked = entries.map(|(namespace, action, ensure)| async move {
+        let found = tokio::time::timeout(PATIENCE, one(cluster, tunnels, namespace, action, ensure)).await;
+        let found =
+            found.unwrap_or_else(|_| Err(format!("{} did not answer in {} s", ensure.service, PATIENCE.as_secs())));
+        (action.id.clone(), found)
+    });
+    join_all(looked).await.into_iter().collect()
+}
+
+async fn one(
+    cluster: &Cluster,
+    tunnels: &Tunnels,
+    namespace: &str,
+    action: &ResolvedAction,
+    ensure: &Ensure,
+) -> Result<Comparison, String> {
+    if action.kind.templates().iter().any(|text| text.contains("{{")) {
+        return Err("it is made of results that only a run gives".to_owned());
+    }
+    let login = |of: fn(&Login) -> Option<&str>| ensure.login.as_ref().and_then(of);
+    let tls = |tls: &Tls| (tls.ca.clone(), tls.name.clone(), tls.verify);
+    let tls = ensure.tls.as_ref().map(tls);
+    let way = Way {
+        namespace,
+        service: &ensure.service,
+        user: login(|login| login.user.as_deref()),
+        password: login(|login| login.password.as_deref()),
+        token: login(|login| login.token.as_deref()),
+        tls: tls.as_ref().map(|(ca, name, verify)| (ca.as_deref(), name.as_deref(), *verify)),
+        secrets: &ensure.secrets,
+    };
+    let opened = way.open(cluster, tunnels).await.map_err(|error| chain(&error))?;
+    let lookup = Lookup {
+        get: ensure.get.as_deref(),
+        list: ensure.list.as_deref(),
+        items: &ensure.items,
+        matching: &ensure.matching,
+    };
+    let found = opened.service.look_up(&lookup, opened.login.as_ref(), ensure.public).await;
+    let secret = |name: &str| opened.secrets.get(name).map(|secret| secret.expose().to_owned());
+    let want = ensure.want.with(&secret);
+    Ok(match found.map_err(|error| chain(&error))? {
+        None => Comparison::Absent,
+        Some(found) => match differences(&want, &found, &ensure.untold) {
+            differ if differ.is_empty() => Comparison::Same,
+            differ => Comparison::Differs(format!("{} of {} differs", differ.join(", "), action.title)),
+        },
+    })
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
