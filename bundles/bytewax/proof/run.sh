@@ -3,9 +3,15 @@
 set -eu
 index=0
 while [ "$index" -lt "$WINDLASS_PROCESSES" ]; do
-  echo "$WINDLASS_JOB-$index.$WINDLASS_JOB:9999"
+  host=$WINDLASS_JOB-$index.$WINDLASS_JOB
+  # Bytewax gives up where its own name is not known, and a pod may be faster than DNS.
+  until getent hosts "$host" >/dev/null; do
+    echo "waiting for the name $host"
+    sleep 1
+  done
+  echo "$host:9999" >>/tmp/hosts
   index=$((index + 1))
-done >/tmp/hosts
+done
 export PYTHONUNBUFFERED=1 BYTEWAX_PROCESS_ID="${JOB_COMPLETION_INDEX:-0}" BYTEWAX_HOSTFILE_PATH=/tmp/hosts
 cd /tmp
 code=0

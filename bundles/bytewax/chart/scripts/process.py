@@ -27,9 +27,11 @@ SETTLED = 5
 PEERS_EVERY = 1
 WATCH_EVERY = 5
 SAY_EVERY = 30
+GOES_WITHIN = 2
 
 env = os.environ
 CODE = "/code"
+FLOW = os.path.join(os.path.dirname(os.path.abspath(__file__)), "flow.py")
 SECRET = "/secret/env"
 
 
@@ -178,12 +180,20 @@ def ask(host):
     return (revision, life, state) if name == host.partition(".")[0] else None
 
 
+def has_name(host):
+    try:
+        return bool(socket.getaddrinfo(host, WORKER_PORT))
+    except OSError:
+        return False
+
+
 class Process:
     def __init__(self):
         everyone = hosts()
         if number() >= len(everyone):
             fail(f"this is process {number()} of {len(everyone)}: the number of processes is changed in the release, not by scaling")
         self.peers = everyone[: number()] + everyone[number() + 1 :]
+        self.own = everyone[number()]
         self.pool = concurrent.futures.ThreadPoolExecutor(max_workers=16)
         self.gate = Gate()
         self.child = None
@@ -197,7 +207,7 @@ class Process:
         if self.child and self.child.poll() is None:
             self.child.send_signal(signum)
         else:
-            os._exit(128 + signum)
+            os._exit(0 if self.gate and self.gate.state == "ended" else 128 + signum)
 
     def ask_peers(self):
         return dict(zip(self.peers, self.pool.map(ask, self.peers)))
@@ -208,6 +218,9 @@ class Process:
         while True:
             peers = self.ask_peers()
             missing = {host.partition(".")[0]: peer for host, peer in peers.items() if not peer or peer[0] != self.gate.revision}
+            # Bytewax gives up where its own name is not known, and a pod may be faster than DNS.
+            if not has_name(self.own):
+                missing[self.gate.name] = None
             # It ends for all at once: a pod that comes later has nothing to do.
             if not missing and self.keeps_alive and any(peer[2] == "ended" for peer in peers.values()):
                 return None
@@ -228,7 +241,7 @@ class Process:
     def run_once(self, met):
         """Runs the dataflow to its end. Returns its exit code, or None where it has to start again with its peers."""
         self.gate.become("starting")
-        self.child = subprocess.Popen([sys.executable, "-m", "bytewax.run", target()], cwd=env["BYTEWAX_WORKDIR"], env=environment())
+        self.child = subprocess.Popen([sys.executable, FLOW, target()], cwd=env["BYTEWAX_WORKDIR"], env=environment())
         while True:
             try:
                 code = self.child.wait(timeout=WATCH_EVERY)
@@ -246,8 +259,10 @@ class Process:
         if self.stopped:
             sys.exit(128 + self.stopped)
         code = code if code >= 0 else 128 - code
-        if code and not self.is_job:
-            # Where a peer has gone, this one has died of that, and its pod is not what failed.
+        if code not in (0, 1) and not self.is_job:
+            # Not the dataflow's own code failed here. Where a peer has gone, this one has died of that, and its pod is
+            # not what failed; a peer that failed by itself takes a moment to go.
+            time.sleep(GOES_WITHIN)
             lost = self.lost(met)
             if lost:
                 say(f"Process failed with exit code {code}: lost {', '.join(lost)}")

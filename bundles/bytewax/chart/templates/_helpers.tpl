@@ -37,7 +37,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "bytewax.podAnnotations" -}}
-checksum/script: {{ .Files.Get "scripts/process.py" | sha256sum }}
+checksum/scripts: {{ (.Files.Glob "scripts/*.py").AsConfig | sha256sum }}
 checksum/files: {{ .Values.files.digest | quote }}
 {{- end }}
 
@@ -235,7 +235,7 @@ containers:
 volumes:
 - name: scripts
   configMap:
-    name: {{ include "bytewax.fullname" . }}-script
+    name: {{ include "bytewax.fullname" . }}-scripts
 - name: python-files
   configMap:
     name: {{ .Values.files.configMap | quote }}
