@@ -28,6 +28,7 @@ PEERS_EVERY = 1
 WATCH_EVERY = 5
 SAY_EVERY = 30
 GOES_WITHIN = 2
+JOB_GOES_WITHIN = 15
 
 env = os.environ
 CODE = "/code"
@@ -97,9 +98,9 @@ def unpack(path, to):
 
 
 def make_partitions(folder, count):
-    """Partitions are made once. All pods try; each makes its own beside their place, and the first to rename wins."""
+    """Partitions are made once. All pods try; each makes some beside their place, and the first to rename them wins."""
     if not os.path.isdir(folder):
-        new = f"{folder}.{env['BYTEWAX_POD_NAME']}.new"
+        new = f"{folder}.{number()}.new"
         shutil.rmtree(new, ignore_errors=True)
         os.makedirs(new)
         subprocess.run([sys.executable, "-m", "bytewax.recovery", new, count], check=True)
@@ -132,21 +133,16 @@ class Gate:
     def become(self, state):
         self.state, self.since = state, time.monotonic()
 
-    def now(self):
-        if self.state == "starting" and time.monotonic() - self.since >= SETTLED:
-            self.become("running")
-        return self.state
-
     def ready(self):
         # Waiting counts too: an update goes on to the next pod only when this one is ready, and it waits for that pod.
-        return self.now() in ("waiting", "running", "ended")
+        return self.state in ("waiting", "running", "ended")
 
     def listen(self):
         gate = self
 
         class Answer(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                text = f"{gate.name} {gate.revision} {gate.life} {gate.now()}\n".encode()
+                text = f"{gate.name} {gate.revision} {gate.life} {gate.state}\n".encode()
                 self.send_response(503 if self.path == "/ready" and not gate.ready() else 200)
                 self.send_header("Content-Type", "text/plain")
                 self.send_header("Content-Length", str(len(text)))
@@ -244,12 +240,16 @@ class Process:
         self.child = subprocess.Popen([sys.executable, FLOW, target()], cwd=env["BYTEWAX_WORKDIR"], env=environment())
         while True:
             try:
-                code = self.child.wait(timeout=WATCH_EVERY)
+                code = self.child.wait(timeout=PEERS_EVERY if self.gate.state == "starting" else WATCH_EVERY)
                 break
             except subprocess.TimeoutExpired:
                 pass
-            # A connection to a node that is gone may hang for ever. The old peer's successor says so.
             now = self.ask_peers()
+            # A peer may find the others late, and Bytewax does nothing before the last one is there.
+            at_work = all(peer and peer[0] == self.gate.revision and peer[2] not in ("beginning", "waiting") for peer in now.values())
+            if self.gate.state == "starting" and at_work and time.monotonic() - self.gate.since >= SETTLED:
+                self.gate.become("running")
+            # A connection to a node that is gone may hang for ever. The old peer's successor says so.
             anew = [host.partition(".")[0] for host, peer in now.items() if peer and peer[0] == self.gate.revision and peer[1] != met[host][1]]
             if anew and not self.stopped:
                 say(f"{', '.join(anew)} started anew, so this process does too")
@@ -259,9 +259,15 @@ class Process:
         if self.stopped:
             sys.exit(128 + self.stopped)
         code = code if code >= 0 else 128 - code
-        if code not in (0, 1) and not self.is_job:
-            # Not the dataflow's own code failed here. Where a peer has gone, this one has died of that, and its pod is
-            # not what failed; a peer that failed by itself takes a moment to go.
+        if code in (0, 1):
+            return code
+        # Not the dataflow's own code failed here. Where a peer has gone, this one has died of that, and its pod is not
+        # what failed; a peer that failed by itself takes a moment to go.
+        if self.is_job:
+            # A Job that has failed for good removes the pods that have not ended, so what is left to see is the cause.
+            say(f"Process failed with exit code {code}: most likely a peer has failed, which its log tells")
+            time.sleep(JOB_GOES_WITHIN)
+        else:
             time.sleep(GOES_WITHIN)
             lost = self.lost(met)
             if lost:
