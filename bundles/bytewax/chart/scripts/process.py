@@ -99,9 +99,9 @@ def unpack(path, to):
 
 def make_partitions(folder, count):
     """Partitions are made once. All pods try; each makes some beside their place, and the first to rename them wins."""
+    new = f"{folder}.{number()}.new"
+    shutil.rmtree(new, ignore_errors=True)
     if not os.path.isdir(folder):
-        new = f"{folder}.{number()}.new"
-        shutil.rmtree(new, ignore_errors=True)
         os.makedirs(new)
         subprocess.run([sys.executable, "-m", "bytewax.recovery", new, count], check=True)
         try:
