@@ -27,6 +27,8 @@ SETTLED = 5
 PEERS_EVERY = 1
 WATCH_EVERY = 5
 SAY_EVERY = 30
+# Longer than a name's absence stays in the caches of DNS.
+PATIENCE = 40
 GOES_WITHIN = 2
 JOB_GOES_WITHIN = 15
 
@@ -134,8 +136,9 @@ class Gate:
         self.state, self.since = state, time.monotonic()
 
     def ready(self):
-        # Waiting counts too: an update goes on to the next pod only when this one is ready, and it waits for that pod.
-        return self.state in ("waiting", "running", "ended")
+        # An update goes on to the next pod only when this one is ready, and this one waits for that pod: so it is ready
+        # where it waits for pods of another revision, and where it has waited for long, as those may never answer.
+        return self.state in ("updating", "overdue", "running", "ended")
 
     def listen(self):
         gate = self
@@ -210,7 +213,7 @@ class Process:
 
     def meet(self):
         """Returns the peers once all are there with this revision, or None where the dataflow has ended meanwhile."""
-        said = 0
+        said = begun = 0
         while True:
             peers = self.ask_peers()
             missing = {host.partition(".")[0]: peer for host, peer in peers.items() if not peer or peer[0] != self.gate.revision}
@@ -222,8 +225,10 @@ class Process:
                 return None
             if not missing:
                 return peers
-            if self.gate.state != "waiting":
-                self.gate.become("waiting")
+            begun = begun or time.monotonic()
+            others = [peer for peer in missing.values() if peer]
+            late = time.monotonic() - begun > PATIENCE or any(peer and peer[2] == "overdue" for peer in peers.values())
+            self.gate.become("updating" if others else "overdue" if late else "waiting")
             if not said or time.monotonic() - said >= SAY_EVERY:
                 said = time.monotonic()
                 say("waiting for " + ", ".join(f"{name} ({'of another revision' if peer else 'no answer'})" for name, peer in missing.items()))
@@ -246,7 +251,7 @@ class Process:
                 pass
             now = self.ask_peers()
             # A peer may find the others late, and Bytewax does nothing before the last one is there.
-            at_work = all(peer and peer[0] == self.gate.revision and peer[2] not in ("beginning", "waiting") for peer in now.values())
+            at_work = all(peer and peer[0] == self.gate.revision and peer[2] in ("starting", "running", "ended") for peer in now.values())
             if self.gate.state == "starting" and at_work and time.monotonic() - self.gate.since >= SETTLED:
                 self.gate.become("running")
             # A connection to a node that is gone may hang for ever. The old peer's successor says so.

@@ -104,7 +104,7 @@ limits:
 {{- else -}}
 {{- $_ := set $own "WINDLASS_REVISION" $name -}}
 {{- end -}}
-{{- range $key, $value := .Values.env }}
+{{- range $key, $value := merge (deepCopy .Values.env) (dict "RUST_BACKTRACE" "full") }}
 {{- if or (hasKey $own $key) (hasPrefix "WINDLASS_" $key) (has $key (list "BYTEWAX_POD_NAME" "BYTEWAX_PROCESS_ID" "BYTEWAX_ADDRESSES" "BYTEWAX_RECOVERY_DIRECTORY" "POD_NAMESPACE" "JOB_COMPLETION_INDEX")) }}
 {{- fail (printf "env: %s is set by the chart" $key) }}
 {{- end }}
