@@ -274,5 +274,28 @@ refuses "history server: no HDFS" "hdfs.defaultFs is needed" spark-history-serve
 holds "history server: log folder" "spark.history.fs.logDirectory hdfs://nn:8020/shared/spark-logs" spark-history-server r n -f "${s[0]}/full.yaml"
 holds "history server: port 80" "port: 80, targetPort: 18080" spark-history-server r n -f "${s[0]}/full.yaml"
 
+# --- Bytewax ---
+b=$(chart_of bytewax)/ci
+refuses "bytewax: no code" "files.configMap is needed" bytewax r n
+refuses "bytewax: a variable of the chart's own" "env: BYTEWAX_REPLICAS is set by the chart" bytewax r n -f "$b/default.yaml" --set env.BYTEWAX_REPLICAS=5
+refuses "bytewax: a name that no variable has" "a-b" bytewax r n -f "$b/default.yaml" --set env.a-b=5
+refuses "bytewax: an Ingress to nothing" "set api.enabled too" bytewax r n -f "$b/full.yaml" --set api.enabled=false
+holds "bytewax: pods start together" "podManagementPolicy: Parallel" bytewax r n -f "$b/default.yaml"
+holds "bytewax: other code, other pods" 'checksum/files: "other"' bytewax r n -f "$b/default.yaml" --set files.digest=other
+holds "bytewax: the entry as a file" 'name: BYTEWAX_PYTHON_FILE_PATH, value: "/var/bytewax/shop/orders.py:build"' bytewax r n -f "$b/full.yaml"
+holds "bytewax: and as a module" 'name: BYTEWAX_IMPORT_STR, value: "shop.orders:build"' bytewax r n -f "$b/full.yaml"
+holds "bytewax: a module" 'name: BYTEWAX_IMPORT_STR, value: "shop.orders:flow"' bytewax r n -f "$b/job.yaml"
+lacks "bytewax: is no file" "name: BYTEWAX_PYTHON_FILE_PATH" bytewax r n -f "$b/job.yaml"
+lacks "bytewax: logs of its libraries are quiet" "RUST_LOG" bytewax r n -f "$b/default.yaml"
+lacks "bytewax: no volume unasked" "PersistentVolumeClaim|podAffinity" bytewax r n -f "$b/default.yaml"
+holds "bytewax: on a volume of one node the processes stay together" "topologyKey: kubernetes.io/hostname" bytewax r n -f "$b/job.yaml"
+lacks "bytewax: on one of many they need not" "podAffinity" bytewax r n -f "$b/full.yaml"
+job() { render bytewax "${release:-r}" n -f "$b/job.yaml" "$@" | awk '/^kind: Job/ {on = 1} on && /^  name:/ {gsub(/"/, "", $2); print $2; exit}'; }
+if [ "$(job)" = "$(job --set networkPolicy.enabled=false)" ]; then ok; else not_ok "bytewax: a Job runs again for what it is not"; fi
+for change in files.digest=x processes=4 entry=a.py job.run=again env.A=b image.tag=x; do
+  if [ "$(job)" != "$(job --set "$change")" ]; then ok; else not_ok "bytewax: a Job does not run again with $change"; fi
+done
+if [ "$(release=$(printf 'a%.0s' {1..53}) job | tr -d '\n' | wc -c)" = 52 ]; then ok; else not_ok "bytewax: the name of a Job leaves no room for its pods"; fi
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

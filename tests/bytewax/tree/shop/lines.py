@@ -1,0 +1,2 @@
+def loud(line):
+    return line.upper()
