@@ -372,9 +372,9 @@ fn hint(component: Option<&Component>, question: &Question) -> Option<String> {
 
 /// The chosen components and what they require.
 fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, AnswersError> {
-    let Some(chosen) = chosen else { return Ok(catalog.components.keys().cloned().collect()) };
+    let chosen = chosen.map_or_else(|| catalog.usual().map(str::to_owned).collect(), <[String]>::to_vec);
     let mut found = BTreeSet::new();
-    let mut open: Vec<String> = chosen.to_vec();
+    let mut open = chosen;
     while let Some(id) = open.pop() {
         let Some(component) = catalog.components.get(&id) else {
             let known: Vec<String> = catalog.components.keys().cloned().collect();

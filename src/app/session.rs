@@ -299,6 +299,7 @@ mod tests {
         }
         let mut given = Given::default();
         given.take(parse_file("site.yaml", &text, LayerKind::File).unwrap());
+        given.chosen = Some(catalog.components.keys().cloned().collect());
         let answers = given.draft(&catalog).unwrap().answers;
         let text = recorded(&catalog, &anchored_at(&catalog, &answers, Path::new("/site/a"))).unwrap();
         assert!(text.contains("/site/a/registry.json") && !text.contains("./"), "{text}");

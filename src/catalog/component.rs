@@ -27,6 +27,9 @@ pub struct Component {
     /// What whoever reaches it can do, since it asks for no login; `None` where it does.
     #[serde(default)]
     pub open: Option<Text>,
+    /// Whether it is installed only where it is asked for by name, or required.
+    #[serde(default)]
+    pub on_request: bool,
     /// Ids of components that must be ready before this one's first action.
     #[serde(default)]
     pub requires: Vec<String>,

@@ -88,6 +88,11 @@ impl Catalog {
         findings.into_result(catalog)
     }
 
+    /// The components that are installed where nobody chooses.
+    pub fn usual(&self) -> impl Iterator<Item = &str> {
+        self.components.values().filter(|component| !component.on_request).map(|component| component.id.as_str())
+    }
+
     /// What people call a component, or `platform`.
     #[must_use]
     pub fn title(&self, component: &str) -> &Text {

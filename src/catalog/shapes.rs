@@ -61,6 +61,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
             F::optional("pod_security", Shape::Text),
         ]),
     ),
+    F::optional("on_request", Shape::Bool),
     F::optional("requires", Shape::List(&Shape::Text)),
     F::optional("questions", Shape::List(&QUESTION)),
     F::optional("rules", Shape::List(&RULE)),

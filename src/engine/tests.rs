@@ -190,13 +190,13 @@ fn steps() -> Vec<Step> {
         hdfs(HdfsAction::Upload(Upload { from: text(), to: text(), mode: text(), pattern: text() })),
         hdfs(HdfsAction::Probe(Probe { path: text() })),
         hdfs(HdfsAction::Exists(Exists { path: text() })),
-        act(ActionKind::Http(HttpAction::Wait(Wait {
+        act(ActionKind::Http(Box::new(HttpAction::Wait(Wait {
             service: text(),
             path: text(),
             status: text(),
             contains: None,
             tls: None,
-        }))),
+        })))),
     ]
 }
 

@@ -107,7 +107,7 @@ pub enum ActionKind {
     /// On HDFS.
     Hdfs(HdfsAction),
     /// On a service that speaks HTTP.
-    Http(HttpAction),
+    Http(Box<HttpAction>),
     /// Through Livy.
     Livy(LivyAction),
     /// In the cluster.
@@ -177,7 +177,7 @@ impl ActionKind {
         let fill = &mut fill;
         Ok(match self {
             Self::Hdfs(action) => Self::Hdfs(action.fill(fill)?),
-            Self::Http(action) => Self::Http(action.fill(fill)?),
+            Self::Http(action) => Self::Http(Box::new(action.fill(fill)?)),
             Self::Livy(action) => Self::Livy(action.fill(fill)?),
             Self::Job(action) => Self::Job(Box::new(action.fill(fill)?)),
         })

@@ -63,7 +63,10 @@ pub fn is_text(value: &Value, text: &str) -> bool {
     match value {
         Value::String(found) => found == text,
         Value::Null => text.is_empty() || text == "null",
-        other => other.to_string() == text,
+        other => {
+            let written = other.to_string();
+            written == text
+        }
     }
 }
 

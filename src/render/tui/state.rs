@@ -324,7 +324,7 @@ impl State {
         let draft = given.draft(&catalog)?;
         let chosen = match &given.chosen {
             Some(ids) => ids.iter().cloned().collect(),
-            None => catalog.components.keys().cloned().collect(),
+            None => catalog.usual().map(str::to_owned).collect(),
         };
         let mut state = Self {
             look,
