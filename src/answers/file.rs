@@ -47,6 +47,7 @@ pub enum FileError {
 /// # Errors
 /// The template cannot be rendered.
 pub fn recorded(catalog: &Catalog, answers: &Answers) -> Result<String, TemplateError> {
+    let catalog = &*answers.catalog(catalog);
     let head = [
         "Answers of one run; `windlass install --answers FILE --yes` gives the same plan again.",
         "Secrets are named here, never told.",
@@ -81,6 +82,7 @@ pub fn example(
     profile: Option<&str>,
     language: &str,
 ) -> Result<String, FileError> {
+    let catalog = &*catalog.with_instances(chosen.into_iter().flatten().map(String::as_str));
     let draft = Draft::new(catalog, &[], chosen, profile)?;
     let sections = sections(catalog, &draft.answers.components, |id, question| {
         let mut comments = lines(question.title.of(language));

@@ -22,6 +22,12 @@ impl Given {
         self.layers.push(file.layer);
     }
 
+    /// The components that it names.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        let answered = self.layers.iter().flat_map(Layer::components);
+        self.chosen.iter().flatten().map(String::as_str).chain(answered)
+    }
+
     /// The answers, as far as there are any.
     ///
     /// # Errors

@@ -48,6 +48,11 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The components that its answers are about.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.answers.iter().map(|(id, ..)| id.component.as_str())
+    }
+
     /// Without answers to questions that do not exist: what is remembered may be of an older catalog, and what a profile
     /// says of a component may be about one that was replaced.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Layers to answers: the strongest layer wins, everything is checked, and all that is wrong or missing is listed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -112,6 +113,8 @@ impl Draft {
         chosen: Option<&[String]>,
         profile: Option<&str>,
     ) -> Result<Self, AnswersError> {
+        let named = layers.iter().flat_map(Layer::components);
+        let catalog = &*catalog.with_instances(chosen.into_iter().flatten().map(String::as_str).chain(named));
         let components = closure(catalog, chosen)?;
         let profile_layer = profile.map(|name| profile_layer(catalog, name)).transpose()?;
         let answers = Answers {
@@ -214,7 +217,7 @@ impl Draft {
         for component in ids {
             for question in catalog.questions(&component) {
                 let id = QuestionId::new(&component, &question.id);
-                let default = default(&templates, &known, &component, question);
+                let default = default(&templates, &known, catalog, &component, question);
                 let answered = self.answers.values.contains_key(&id);
                 match default {
                     Ok(Some(answer)) => {
@@ -246,16 +249,21 @@ impl Draft {
     /// What must hold between answers, where all of them are there and good.
     fn rules(&mut self, catalog: &Catalog, places: &BTreeMap<QuestionId, (String, Pos)>) {
         let templates = Templates::new();
-        let context = value(&json!({"answers": self.answers.json()}));
+        let known = Known::default();
+        for (id, (answer, _)) in &self.answers.values {
+            known.add(&id.component, &id.question, value(&answer.json()));
+        }
         let components: Vec<&str> =
             std::iter::once("platform").chain(self.answers.components.iter().map(String::as_str)).collect();
         let mut broken = Vec::new();
         for component in components {
+            let base = catalog.components.get(component).map_or(component, |of| of.base.as_str());
+            let context = Value::from_pairs([("answers", known.seen_by(component, base))]);
             for rule in catalog.rules(component) {
                 let names = references(&rule.template()).unwrap_or_default();
-                let known = names.iter().all(|name| match name {
-                    Reference::Answer(component, question) => {
-                        let id = QuestionId::new(component, question);
+                let all_known = names.iter().all(|name| match name {
+                    Reference::Answer(named, question) => {
+                        let id = QuestionId::new(if named == base { component } else { named }, question);
                         self.answers.values.contains_key(&id) && self.problem(&id).is_none()
                     }
                     _ => false,
@@ -263,7 +271,7 @@ impl Draft {
                 let Some(id) = rule.about.first().map(|question| QuestionId::new(component, question)) else {
                     continue;
                 };
-                let message = match known.then(|| templates.holds(component, &rule.that, &context)) {
+                let message = match all_known.then(|| templates.holds(component, &rule.that, &context)) {
                     None | Some(Ok(true)) => continue,
                     Some(Ok(false)) => format!("`{id}`: {}", rule.say.en()),
                     Some(Err(error)) => format!("`{id}`: {error}"),
@@ -287,6 +295,13 @@ impl Answers {
     /// All wrong answers, or else all missing ones.
     pub fn new(catalog: &Catalog, layers: &[Layer], chosen: Option<&[String]>) -> Result<Self, AnswersError> {
         Draft::new(catalog, layers, chosen, None)?.finish()
+    }
+
+    /// A catalog with the instances that these are about.
+    #[must_use]
+    pub fn catalog<'a>(&self, catalog: &'a Catalog) -> Cow<'a, Catalog> {
+        let others = self.others.keys().map(|id| id.component.as_str());
+        catalog.with_instances(self.components.iter().map(String::as_str).chain(others))
     }
 
     /// Whether a component was chosen, or is required.
@@ -334,6 +349,7 @@ impl Answers {
 fn default(
     templates: &Templates,
     known: &Known,
+    catalog: &Catalog,
     component: &str,
     question: &Question,
 ) -> Result<Option<Answer>, String> {
@@ -341,7 +357,10 @@ fn default(
     let text = match &question.default {
         None | Some(serde_json::Value::Null) => return nothing(),
         Some(serde_json::Value::String(text)) if text.contains("{{") || text.contains("{%") => {
-            let context = Value::from_pairs([("answers", known.value())]);
+            let of = catalog.components.get(component);
+            let (base, instance) = of.map_or((component, ""), |of| (of.base.as_str(), of.instance()));
+            let this = value(&json!({"instance": instance}));
+            let context = Value::from_pairs([("answers", known.seen_by(component, base)), ("self", this)]);
             templates.render(component, text, &context).map_err(|error| error.to_string())?
         }
         Some(serde_json::Value::String(text)) => text.clone(),

@@ -39,6 +39,7 @@ impl Object for Later {
 /// # Errors
 /// A template fails, values are not YAML, or a file that an answer names cannot be read.
 pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, ResolveError> {
+    let catalog = &*answers.catalog(catalog);
     let chosen: Vec<&Component> = answers.components.iter().filter_map(|id| catalog.components.get(id)).collect();
     let provider = catalog.hdfs_provider().map(|component| component.id.as_str());
     let mut parts: Vec<Part> = chosen.iter().map(|component| Part::of(component, provider)).collect();
@@ -47,7 +48,7 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
     let mut resolver = Resolver {
         templates: Templates::new(),
         answers,
-        answers_value: value(&answers_value),
+        answers_value: known(&answers_value),
         files,
         exports: Known::default(),
         later: parts
@@ -165,7 +166,7 @@ fn answered_files(
 pub(super) struct Resolver<'a> {
     templates: Templates,
     pub(super) answers: &'a Answers,
-    answers_value: Value,
+    answers_value: Known,
     /// What answers to questions for files became, by component.
     pub(super) files: BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>,
     exports: Known,
@@ -251,6 +252,7 @@ impl Resolver<'_> {
     fn context(&self, component: &Component) -> Value {
         let this = value(&serde_json::json!({
             "id": component.id,
+            "instance": component.instance(),
             "release": self.name(component, "release"),
             "namespace": self.name(component, "namespace"),
             "pull_secret": self.pull_secret(),
@@ -259,11 +261,13 @@ impl Resolver<'_> {
             "clients": self.clients.get(&component.id),
         }));
         let fixed = [
-            ("answers".to_owned(), self.answers_value.clone()),
-            ("exports".to_owned(), self.exports.value()),
+            ("answers".to_owned(), self.answers_value.seen_by(&component.id, &component.base)),
+            ("exports".to_owned(), self.exports.seen_by(&component.id, &component.base)),
             ("self".to_owned(), this),
         ];
-        Value::from_pairs(fixed.into_iter().chain(self.later.clone()))
+        // What an instance calls a result is one of its own.
+        let own = component.results.iter().filter_map(|(name, of)| Some((name.clone(), self.later.get(of)?.clone())));
+        Value::from_pairs(fixed.into_iter().chain(self.later.clone()).chain(own))
     }
 
     fn export(&self, component: &Component) -> Result<(), TemplateError> {
@@ -472,6 +476,16 @@ impl Resolver<'_> {
     }
 }
 
+/// Answers by component and question, as templates see them.
+fn known(answers: &serde_json::Value) -> Known {
+    let known = Known::default();
+    for (component, answers) in answers.as_object().into_iter().flatten() {
+        let answers = answers.as_object().into_iter().flatten();
+        known.insert(component, answers.map(|(question, answer)| (question.clone(), value(answer))).collect());
+    }
+    known
+}
+
 fn name(answers: &Answers, component: &Component, question: &str) -> String {
     answers.get(&component.id, question).text().unwrap_or_default().to_owned()
 }
@@ -479,6 +493,7 @@ fn name(answers: &Answers, component: &Component, question: &str) -> String {
 /// The images of the chosen components, as they would be pulled; each once.
 #[must_use]
 pub fn image_references(catalog: &Catalog, answers: &Answers) -> Vec<String> {
+    let catalog = &*answers.catalog(catalog);
     let chosen = answers.components.iter().filter_map(|id| catalog.components.get(id));
     let all = chosen.flat_map(|component| images(answers, component).into_values());
     let found: BTreeSet<String> = all.filter_map(|mut parts| parts.remove("ref")).collect();

@@ -4,6 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::{Catalog, Question};
 
+/// The name of an instance, as in `bytewax@orders`.
+const INSTANCE: &str = "[a-z][a-z0-9-]*";
+
 /// A schema (draft 2020-12) of the answers files that fit this catalog, texts in this language.
 #[must_use]
 pub fn schema(catalog: &Catalog, language: &str) -> Value {
@@ -13,24 +16,29 @@ pub fn schema(catalog: &Catalog, language: &str) -> Value {
         "components".to_owned(),
         json!({
             "description": "only these components, and what they require",
-            "type": "array", "uniqueItems": true, "items": {"enum": ids},
+            "type": "array", "uniqueItems": true, "items": {"anyOf": [{"enum": ids}, {"type": "string", "pattern": format!("^({})@{INSTANCE}$", ids.join("|"))}]},
         }),
     );
     let profiles: Vec<&str> = catalog.profiles.keys().map(String::as_str).collect();
     properties.insert("profile".to_owned(), json!({"description": "sizes that go together", "enum": profiles}));
-    let mut dotted = Map::new();
+    let (mut dotted, mut instances) = (Map::new(), Map::new());
     for id in std::iter::once("platform").chain(ids) {
         let mut answers = Map::new();
         for question in catalog.questions(id) {
             let schema = answer(question, language);
             dotted.insert(format!("{id}.{}", question.id), schema.clone());
+            if id != "platform" {
+                instances.insert(format!("^{id}@{INSTANCE}\\.{}$", question.id), schema.clone());
+            }
             answers.insert(question.id.clone(), schema);
         }
         let title = catalog.components.get(id).map(|component| component.title.of(language));
-        properties.insert(
-            id.to_owned(),
-            json!({"title": title, "type": ["object", "null"], "additionalProperties": false, "properties": answers}),
-        );
+        let section =
+            json!({"title": title, "type": ["object", "null"], "additionalProperties": false, "properties": answers});
+        if id != "platform" {
+            instances.insert(format!("^{id}@{INSTANCE}$"), section.clone());
+        }
+        properties.insert(id.to_owned(), section);
     }
     // `livy.memory: 1Gi` is as good as `livy: {memory: 1Gi}`.
     properties.extend(dotted);
@@ -40,6 +48,7 @@ pub fn schema(catalog: &Catalog, language: &str) -> Value {
         "type": ["object", "null"],
         "additionalProperties": false,
         "properties": properties,
+        "patternProperties": instances,
     })
 }
 

@@ -190,6 +190,39 @@ impl Object for Known {
     }
 }
 
+/// The same, in which one first name means another: to an instance its definition's name means itself.
+#[derive(Debug)]
+pub(super) struct Renamed {
+    known: Known,
+    name: String,
+    means: String,
+}
+
+impl Known {
+    /// What a component sees, whose definition is called `base`.
+    pub(super) fn seen_by(&self, id: &str, base: &str) -> Value {
+        if id == base {
+            return self.value();
+        }
+        Value::from_object(Renamed { known: self.clone(), name: base.to_owned(), means: id.to_owned() })
+    }
+}
+
+impl Object for Renamed {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let known = Arc::new(self.known.clone());
+        if key.as_str()? == self.name {
+            known.get_value(&Value::from(self.means.as_str()))
+        } else {
+            known.get_value(key)
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Arc::new(self.known.clone()).enumerate()
+    }
+}
+
 /// What is below a first name.
 #[derive(Debug)]
 struct Below {

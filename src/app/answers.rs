@@ -49,6 +49,8 @@ struct Checked {
 fn check(global: &Global, path: &Path, catalog: &Catalog, output: &Output) -> Result<Exit, Failed> {
     let name = path.display().to_string();
     let (mut file, mut form) = scan_file(&name, &session::read(path)?, LayerKind::File).or_exit(Exit::BadInput)?;
+    let named = file.layer.components().chain(file.components.iter().flatten().map(String::as_str));
+    let catalog = &*catalog.with_instances(named);
     form.0.extend(file.known(catalog).0);
     let mut given = Given::default();
     given.take(file);

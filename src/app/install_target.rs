@@ -28,8 +28,13 @@ impl InstallTarget {
         let catalog = session::load_catalog(global)?;
         let answers = session::answers_or_ask(global, args, &catalog, output)?;
         let resolved = session::resolved(&catalog, &answers)?;
-        let answers = replayable(&catalog, &answers)?;
-        let found = Self::on(session::connect(global).await?, resolved, answers)?;
+        let text = replayable(&catalog, &answers)?;
+        let cluster = session::connect(global).await?;
+        let resolved = match session::with_installed(&catalog, &answers, &cluster).await? {
+            Some(answers) => session::resolved(&catalog, &answers)?,
+            None => resolved,
+        };
+        let found = Self::on(cluster, resolved, text)?;
         output.remark(&format!("looking at {} …", target(found.cluster.info())));
         Ok(found)
     }

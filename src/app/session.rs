@@ -8,12 +8,12 @@ use crate::answers::{
     Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, Resolved, from_environment, from_flags,
     parse_file, resolve,
 };
-use crate::catalog::{self, BUNDLED, Catalog};
+use crate::catalog::{self, BUNDLED, Catalog, QuestionId};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
-use crate::driver::reach;
 use crate::driver::webhdfs::Hdfs;
+use crate::driver::{reach, state_store};
 use crate::model::state::InstallState;
 use crate::model::yaml::Pos;
 use crate::model::{HdfsAccess, LANGUAGES, SecretRef, bounded, remember};
@@ -55,6 +55,7 @@ pub(super) fn answers_or_ask(
     output: &Output,
 ) -> Result<Answers, Failed> {
     let mut given = given(global, args, catalog, None)?;
+    let catalog = &*catalog.with_instances(given.components());
     given.layers.push(Layer { kind: LayerKind::Screen, name: "your answer".to_owned(), answers: Vec::new() });
     let lang = language(global);
     loop {
@@ -113,13 +114,16 @@ pub(super) fn given(
     if let Some(folder) = sandbox(global) {
         sandbox_answers(&mut given, &folder)?;
     }
-    given.layers.push(from_environment(catalog, std::env::vars_os()).or_exit(Exit::BadInput)?);
     given.layers.push(from_flags(&args.set).or_exit(Exit::BadInput)?);
+    let catalog = catalog.with_instances(given.components());
+    let environment = from_environment(&catalog, std::env::vars_os()).or_exit(Exit::BadInput)?;
+    given.layers.push(environment);
     Ok(given)
 }
 
 /// The answers of what is installed.
 pub(super) fn installed(state: &InstallState, catalog: &Catalog) -> Result<Layer, Failed> {
+    let catalog = &*catalog.with_instances(state.components.keys().map(String::as_str));
     let text = serde_json::to_string(&emptied(&state.answers, catalog)).or_exit(Exit::Unexpected)?;
     let file = parse_file("the last install", &text, LayerKind::Installed).or_exit(Exit::Unexpected)?;
     Ok(file.layer.known(catalog))
@@ -181,6 +185,28 @@ fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value 
     answers
 }
 
+/// The same answers with where the instances are that are installed and that they do not name: those that are connected to
+/// by them stay open to them. None where there are no such.
+pub(super) async fn with_installed(
+    catalog: &Catalog,
+    answers: &Answers,
+    cluster: &Cluster,
+) -> Result<Option<Answers>, Failed> {
+    // What may not be read is told by who needs it.
+    let Some(state) = state_store::load(cluster).await.ok().flatten() else { return Ok(None) };
+    let more = |id: &&String| id.contains('@') && !answers.has(id);
+    if !state.components.keys().any(|id| more(&id)) {
+        return Ok(None);
+    }
+    let layer = installed(&state, catalog)?;
+    let draft = Given { layers: vec![layer], ..Given::default() }.draft(catalog).map_err(wrong)?;
+    let mut answers = answers.clone();
+    let place = |id: &QuestionId| matches!(id.question.as_str(), "release" | "namespace");
+    let known = draft.answers.values.into_iter().map(|(id, (answer, _))| (id, answer)).chain(draft.answers.others);
+    answers.others.extend(known.filter(|(id, _)| place(id) && more(&&id.component)));
+    Ok(Some(answers))
+}
+
 /// Answers whose paths on this machine do not depend on the folder that a command is given in: they are remembered, and
 /// the next command may be given in another.
 pub(super) fn anchored(catalog: &Catalog, answers: &Answers) -> Result<Answers, Failed> {
@@ -191,6 +217,7 @@ pub(super) fn anchored(catalog: &Catalog, answers: &Answers) -> Result<Answers, 
 fn anchored_at(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
     // Without `.` in it.
     let whole = |path: &Path| here.join(path).components().collect::<PathBuf>();
+    let catalog = &*answers.catalog(catalog);
     let mut answers = answers.clone();
     for (id, (answer, _)) in &mut answers.values {
         match answer {

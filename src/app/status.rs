@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session;
+use crate::catalog::instance_of;
 use crate::cli::{Global, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
@@ -58,7 +59,8 @@ pub(super) async fn report(
     );
     let (found, unreadable) = found.or_exit(Exit::Unusable)?;
     let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
-    let open = |id: &String| Some(catalog.components.get(id)?.open.as_ref()?.of(lang).to_owned());
+    let base = |id: &str| instance_of(id).map_or(id, |(base, _)| base).to_owned();
+    let open = |id: &String| Some(catalog.components.get(&base(id))?.open.as_ref()?.of(lang).to_owned());
     let mut rows = Vec::new();
     for ((id, component), endpoints) in shown.into_iter().zip(endpoints) {
         let release = component.record.release.as_ref();

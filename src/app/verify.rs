@@ -39,8 +39,9 @@ struct VerifyRequest<'a> {
 impl VerifyRequest<'_> {
     /// Says what was installed by other definitions than those that check it now; what has none here is refused.
     fn other_definitions(&self, state: &InstallState) -> Result<(), Failed> {
+        let catalog = self.catalog.with_instances(state.components.keys().map(String::as_str));
         let (unknown, other) =
-            other_definitions(state, |id| self.catalog.components.get(id).map(|component| component.origin.clone()));
+            other_definitions(state, |id| catalog.components.get(id).map(|component| component.origin.clone()));
         if !unknown.is_empty() {
             let text = format!("{}: `verify` needs the same --catalog", unknown.join("; "));
             return Err(Failed::text(Exit::BadInput, text));

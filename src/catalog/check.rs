@@ -6,7 +6,7 @@ use super::action::{ActionSpec, Names};
 use super::graph::{Part, circle, graph};
 use super::kind::objections;
 use super::question::{QuestionId, Rule};
-use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, references};
+use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, instance_of, references};
 use crate::model::is_selector;
 use crate::model::yaml::{Findings, Node, Pos};
 
@@ -67,11 +67,13 @@ impl Checker<'_> {
     fn component(&mut self, component: &Component, registered: &BTreeSet<&str>) {
         let id = &component.id;
         let pos = self.place(id, &["id"]);
+        // Instances are what their definitions are.
         if !is_name(id, '-') || matches!(id.as_str(), "platform" | "components" | "profile") {
             self.add(id, pos, format!("`{id}` cannot be a component's id: use [a-z][a-z0-9-]*, not a reserved word"));
         }
         for (index, required) in component.requires.iter().enumerate() {
-            if !self.catalog.components.contains_key(required) {
+            let known = instance_of(required).map_or(required.as_str(), |(base, _)| base);
+            if !self.catalog.components.contains_key(known) {
                 let pos = self.item(id, "requires", index);
                 let known = self.catalog.components.keys().map(String::as_str);
                 let message = format!("unknown component `{required}`");

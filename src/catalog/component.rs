@@ -75,6 +75,12 @@ pub struct Component {
     /// The other files of its folder: what its actions and answers name.
     #[serde(skip)]
     pub files: FileTree,
+    /// The id of its definition: its own, but for an instance.
+    #[serde(skip)]
+    pub base: String,
+    /// Of an instance: what its templates call a result, and what that is among those of all components.
+    #[serde(skip)]
+    pub results: BTreeMap<String, String>,
     /// Where the definition came from, if not from the binary.
     #[serde(skip)]
     pub origin: Option<String>,
@@ -153,7 +159,7 @@ impl Component {
     /// one that is named like the component), else `<name>_image`, `<name>_tag` and `<name>_digest`.
     #[must_use]
     pub fn image_names(&self, image: &Image) -> ImageNames {
-        if self.images.len() == 1 || image.name == self.id.replace('-', "_") {
+        if self.images.len() == 1 || image.name == self.base.replace('-', "_") {
             let [repository, tag, digest] = ["image", "image_tag", "image_digest"].map(str::to_owned);
             return ImageNames { repository, tag, digest };
         }

@@ -46,7 +46,7 @@ impl Part {
         let mut requires: BTreeSet<String> = component.requires.iter().cloned().collect();
         for name in component.values_template.iter().chain(component.exports.values()).flat_map(|text| names(text)) {
             if let Reference::Export(other, _) = name {
-                requires.insert(other);
+                requires.insert(component.means(&other).to_owned());
             }
         }
         requires.remove(&component.id);
@@ -76,9 +76,12 @@ impl Act {
         let mut act = Self { id, register: spec.register.clone(), ..Self::default() };
         for name in spec.kind.templates().into_iter().flat_map(names) {
             match name {
-                Reference::Export(other, _) => drop(act.needs.insert(other)),
-                Reference::Answer(other, _) => drop(act.answers.insert(other)),
-                Reference::Name(name) => drop(act.results.insert(name)),
+                Reference::Export(other, _) => drop(act.needs.insert(component.means(&other).to_owned())),
+                Reference::Answer(other, _) => drop(act.answers.insert(component.means(&other).to_owned())),
+                Reference::Name(name) => {
+                    let of = component.results.get(&name).cloned();
+                    act.results.insert(of.unwrap_or(name));
+                }
             }
         }
         if spec.kind.uses_hdfs() {

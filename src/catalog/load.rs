@@ -25,7 +25,7 @@ pub struct Catalog {
     /// Profiles by id.
     pub profiles: BTreeMap<String, Profile>,
     /// All questions of each component, implicit ones included, and of `platform`.
-    asked: BTreeMap<String, Vec<Question>>,
+    pub(super) asked: BTreeMap<String, Vec<Question>>,
     /// The component that exports `webhdfs`.
     hdfs: Option<String>,
 }
@@ -68,6 +68,7 @@ impl Catalog {
             }
             attach(files, folder, path, &tree, &mut component, &mut findings);
             component.files = others(files, folder, &component);
+            component.base.clone_from(&component.id);
             component.origin = origins.get(folder).cloned();
             trees.insert(component.id.clone(), tree);
             components.insert(component.id.clone(), component);
@@ -140,7 +141,7 @@ impl Catalog {
     }
 }
 
-fn all_questions(component: &Component) -> Vec<Question> {
+pub(super) fn all_questions(component: &Component) -> Vec<Question> {
     let mut questions = component.questions.clone();
     questions.extend(implicit_questions(component));
     questions

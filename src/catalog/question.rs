@@ -171,7 +171,7 @@ impl QuestionId {
     /// The environment variable that answers it.
     #[must_use]
     pub fn variable(&self) -> String {
-        let part = |text: &str| text.to_uppercase().replace('-', "_");
+        let part = |text: &str| text.to_uppercase().replace('@', "_AT_").replace('-', "_");
         format!("WINDLASS_ANSWER_{}__{}", part(&self.component), part(&self.question))
     }
 }
@@ -208,6 +208,8 @@ mod tests {
     fn variables() {
         let id: QuestionId = "spark-history-server.memory".parse().unwrap();
         assert_eq!(id.variable(), "WINDLASS_ANSWER_SPARK_HISTORY_SERVER__MEMORY");
+        let id: QuestionId = "bytewax@new-orders.source".parse().unwrap();
+        assert_eq!(id.variable(), "WINDLASS_ANSWER_BYTEWAX_AT_NEW_ORDERS__SOURCE");
         assert!("memory".parse::<QuestionId>().is_err());
     }
 }

@@ -387,6 +387,7 @@ impl World {
 
 /// Answers in which something stands for what is still missing.
 fn filled(catalog: &Catalog, draft: Draft) -> Answers {
+    let catalog = &*draft.answers.catalog(catalog);
     let mut answers = draft.answers;
     for missing in draft.missing {
         let id = missing.id;

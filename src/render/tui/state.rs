@@ -1,5 +1,6 @@
 //! What the screens show. It changes in `update` only, and `draw` reads nothing else.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -321,6 +322,10 @@ impl State {
         given: Given,
         waivable: fn(&str) -> bool,
     ) -> Result<Self, AnswersError> {
+        let catalog = match catalog.with_instances(given.components()) {
+            Cow::Owned(more) => Arc::new(more),
+            Cow::Borrowed(_) => catalog,
+        };
         let draft = given.draft(&catalog)?;
         let chosen = match &given.chosen {
             Some(ids) => ids.iter().cloned().collect(),
@@ -429,7 +434,12 @@ impl State {
 
     /// Makes the draft anew; what was planned with other answers is no longer true.
     pub(super) fn again(&mut self) {
-        match self.answered().draft(&self.catalog) {
+        let answered = self.answered();
+        let installed = self.connected.iter().flat_map(|connected| connected.installed.keys().map(String::as_str));
+        if let Cow::Owned(more) = self.catalog.with_instances(answered.components().chain(installed)) {
+            self.catalog = Arc::new(more);
+        }
+        match answered.draft(&self.catalog) {
             Ok(draft) => self.draft = draft,
             Err(error) => self.notice = Some((true, error.to_string())),
         }
