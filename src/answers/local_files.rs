@@ -20,6 +20,14 @@ pub(super) struct AnsweredFiles {
     pub(super) tree: bool,
 }
 
+impl AnsweredFiles {
+    /// As they are in the cluster.
+    pub(super) fn held(content: &FileTree) -> Self {
+        let tree = content.iter().map(|(key, _)| key).eq([TAR]);
+        Self { content: content.clone(), tree }
+    }
+}
+
 /// Reads the files that a text names, which answers a question of a component.
 pub(super) fn read(component: &Component, question: &str, text: &str) -> Result<AnsweredFiles, ResolveError> {
     let answer = format!("{}.{question}", component.id);

@@ -24,6 +24,6 @@ pub use resolved::{
     LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedFiles,
     ResolvedRelease, ResolvedSecret,
 };
-pub use resolver::{image_references, resolve};
+pub use resolver::{files_prefix, image_references, resolve};
 pub use schema::schema;
 pub use template::{TemplateError, render_results};

@@ -12,6 +12,7 @@ use super::template::{Known, Templates, value};
 use crate::catalog::{
     Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Text, from_node, from_text, references, ways,
 };
+use crate::model::FileTree;
 use crate::model::yaml::{Finding, Findings, Pos};
 
 /// Answers to every question of the chosen components and of `platform`.
@@ -25,6 +26,8 @@ pub struct Answers {
     pub profile: Option<String>,
     /// What was answered about components that were not chosen: where they are is of use to those that were.
     pub others: BTreeMap<QuestionId, Answer>,
+    /// Files that answers named when they were installed: they count instead of what is on this machine now.
+    pub held: BTreeMap<QuestionId, FileTree>,
 }
 
 /// Answers as far as there are any: what screens show while they are being given.
@@ -122,6 +125,7 @@ impl Draft {
             components,
             profile: profile.map(str::to_owned),
             others: BTreeMap::new(),
+            held: BTreeMap::new(),
         };
         let mut draft = Self {
             answers,

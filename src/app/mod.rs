@@ -8,6 +8,7 @@ mod diff;
 mod drift;
 mod exit;
 mod guided;
+mod held;
 mod install;
 mod install_target;
 mod journal;

@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::confirm;
 use super::exit::{Exit, Failed, OrExit as _};
+use super::held::holding;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
 use super::session;
@@ -46,6 +47,7 @@ impl RunRequest for RollbackRequest<'_> {
         // What proves it is what is installed, with the answers that it had when it was last proven.
         let verified = as_verified(&state, &self.args.component);
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&verified))?;
+        let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;
         let resolved = session::resolved(&self.catalog, &answers)?;
         let mut proof = verify_only(&plan::plan(&resolved, &Observed::default(), true)).actions;
         proof.retain(|action| action.component == self.args.component && !self.args.no_verify);

@@ -6,6 +6,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failed, OrExit as _};
+use super::held::holding;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
 use super::session;
@@ -96,6 +97,7 @@ impl RunRequest for VerifyRequest<'_> {
         };
         self.other_definitions(&state)?;
         let answers = session::answers(self.global, &self.args.answers, &self.catalog, Some(&state))?;
+        let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
         let resolved = session::resolved(&self.catalog, &answers)?;
         let reach = session::reach(&self.cluster, resolved.hdfs.as_ref())?;
         let everything = Observed { state: None, ..Observed::default() };

@@ -339,6 +339,8 @@ pub(super) fn ended(
         let object = ObjectRef::namespaced("v1", "Pod", namespace, name);
         // A pod that runs once is not restarted, so that its exits are no crash loop.
         let mut of_pod = judge.pod(&object, pod, false);
+        // A container that ended well, while the pod's phase does not say so yet.
+        of_pod.retain(|finding| finding.reason != "Completed");
         if of_pod.is_empty() {
             let mut finding = about(&object, "Running", "it has not ended yet");
             finding.pod = Some(name.to_owned());
