@@ -1,9 +1,11 @@
 //! Answers to questions for files: what the operator named becomes the content of a ConfigMap.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::resolved::ResolveError;
-use crate::catalog::{BUNDLED, Component, read_dir};
+use super::resolve::Answers;
+use super::resolved::{ResolveError, ResolvedFiles};
+use crate::catalog::{BUNDLED, Component, Kind, QuestionId, read_dir};
 use crate::model::{FileTree, bounded, redact};
 
 /// The most that goes into a ConfigMap: etcd takes 1 MiB of an object, of which some is not ours.
@@ -11,6 +13,41 @@ const MOST_BYTES: usize = 1_000_000;
 
 /// The one key of a ConfigMap that holds a folder with folders.
 const TAR: &str = "files.tar";
+
+/// How the names of the ConfigMaps of a question for files begin.
+#[must_use]
+pub fn files_prefix(release: &str, question: &str) -> String {
+    format!("{release}-{}-", question.replace('_', "-"))
+}
+
+/// Reads the files that answers name, and puts what becomes of them where templates see the answers.
+#[expect(clippy::type_complexity, reason = "files by component, and the answers")]
+pub(super) fn answered_files(
+    answers: &Answers,
+    chosen: &[&Component],
+) -> Result<(BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>, serde_json::Value), ResolveError> {
+    let mut json = answers.json();
+    let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for component in chosen {
+        for question in component.questions.iter().filter(|question| question.kind == Kind::Files) {
+            let Some(text) = answers.get(&component.id, &question.id).text() else { continue };
+            let id = QuestionId::new(&component.id, &question.id);
+            let AnsweredFiles { content, tree } = match answers.held.get(&id) {
+                Some(held) => AnsweredFiles::held(held),
+                None => read(component, &question.id, text)?,
+            };
+            let (release, digest) =
+                (answers.get(&component.id, "release").text().unwrap_or_default().to_owned(), content.digest());
+            // Named by what is in it: whoever goes back to earlier files finds them as they were.
+            let short = digest.trim_start_matches("sha256:").chars().take(10).collect::<String>();
+            let (name, question) = (format!("{}{short}", files_prefix(&release, &question.id)), question.id.clone());
+            json[&component.id][&question] = serde_json::json!({"config_map": name, "digest": digest, "tree": tree});
+            let files = ResolvedFiles { name, question, digest, tree };
+            all.entry(component.id.clone()).or_default().push((files, content));
+        }
+    }
+    Ok((all, json))
+}
 
 /// What becomes of an answer.
 pub(super) struct AnsweredFiles {
@@ -102,8 +139,6 @@ fn packed(files: &FileTree) -> std::io::Result<FileTree> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn component() -> Component {

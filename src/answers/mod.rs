@@ -19,11 +19,12 @@ pub use given::Given;
 pub use layer::{
     AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,
 };
+pub use local_files::files_prefix;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
     LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedFiles,
     ResolvedRelease, ResolvedSecret,
 };
-pub use resolver::{files_prefix, image_references, resolve};
+pub use resolver::{image_references, resolve};
 pub use schema::schema;
 pub use template::{TemplateError, render_results};

@@ -9,7 +9,7 @@ use minijinja::value::Object;
 
 use super::Answers;
 use super::acts::{Bound, check_action};
-use super::local_files::{self, AnsweredFiles};
+use super::local_files::answered_files;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
     LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedFiles,
@@ -136,40 +136,6 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
         }
     }
     Ok(())
-}
-
-/// How the names of the ConfigMaps of a question for files begin.
-#[must_use]
-pub fn files_prefix(release: &str, question: &str) -> String {
-    format!("{release}-{}-", question.replace('_', "-"))
-}
-
-/// Reads the files that answers name, and puts what becomes of them where templates see the answers.
-#[expect(clippy::type_complexity, reason = "files by component, and the answers")]
-fn answered_files(
-    answers: &Answers,
-    chosen: &[&Component],
-) -> Result<(BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>, serde_json::Value), ResolveError> {
-    let mut json = answers.json();
-    let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for component in chosen {
-        for question in component.questions.iter().filter(|question| question.kind == Kind::Files) {
-            let Some(text) = answers.get(&component.id, &question.id).text() else { continue };
-            let id = QuestionId::new(&component.id, &question.id);
-            let AnsweredFiles { content, tree } = match answers.held.get(&id) {
-                Some(held) => AnsweredFiles::held(held),
-                None => local_files::read(component, &question.id, text)?,
-            };
-            let (release, digest) = (name(answers, component, "release"), content.digest());
-            // Named by what is in it: whoever goes back to earlier files finds them as they were.
-            let short = digest.trim_start_matches("sha256:").chars().take(10).collect::<String>();
-            let (name, question) = (format!("{}{short}", files_prefix(&release, &question.id)), question.id.clone());
-            json[&component.id][&question] = serde_json::json!({"config_map": name, "digest": digest, "tree": tree});
-            let files = ResolvedFiles { name, question, digest, tree };
-            all.entry(component.id.clone()).or_default().push((files, content));
-        }
-    }
-    Ok((all, json))
 }
 
 pub(super) struct Resolver<'a> {
