@@ -12,7 +12,6 @@ family! {
         Upload = "hdfs.upload",
         Probe = "hdfs.probe",
         Exists = "hdfs.exists",
-        Touch = "hdfs.touch",
     }
 }
 
@@ -46,12 +45,6 @@ parts! {
     /// Writes, reads and deletes a small file.
     Probe {
         /// Folder for the file.
-        path: String,
-    }
-
-    /// Makes an empty file.
-    Touch {
-        /// Absolute path.
         path: String,
     }
 
@@ -140,20 +133,6 @@ impl Kind for Probe {
 
     fn cleans_up(&self) -> bool {
         true
-    }
-}
-
-impl Kind for Touch {
-    fn limits(&self) -> Limits {
-        Limits { seconds: 120, retries: 3 }
-    }
-
-    fn title(&self) -> String {
-        format!("an empty file {}", self.path)
-    }
-
-    fn problem(&self) -> Option<String> {
-        path(&self.path)
     }
 }
 

@@ -8,7 +8,7 @@ use super::files::Files;
 use super::list::{Labels, List, Mapping, Peers};
 use super::number::{Boolean, Integer, Port, Quantity};
 use super::secret::Secret;
-use super::text::{Choice, Colour, Digest, Hostname, Line, Path, Text};
+use super::text::{Choice, Digest, Hostname, Line, Path, Text};
 use crate::catalog::Question;
 use crate::model::yaml::{Node, Scalar, Yaml};
 
@@ -150,8 +150,6 @@ kinds! {
     Digest(Digest) = "digest",
     /// A reference to a secret; the value itself is never an answer.
     Secret(Secret) = "secret",
-    /// A colour, such as `#ff0000`.
-    Colour(Colour) = "colour",
     /// A file or folder that becomes a ConfigMap.
     Files(Files) = "files",
 }

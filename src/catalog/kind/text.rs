@@ -87,23 +87,6 @@ impl QuestionType for Path {
     }
 }
 
-/// A colour, such as `#ff0000`.
-pub(super) struct Colour;
-
-impl QuestionType for Colour {
-    fn read(&self, _: &Question, text: &str) -> Result<Answer, String> {
-        let good = text.strip_prefix('#').is_some_and(|hex| hex.len() == 6 && u32::from_str_radix(hex, 16).is_ok());
-        if !good {
-            return Err(format!("`{text}` is not a colour such as #ff0000"));
-        }
-        Ok(Answer::Text(text.to_owned()))
-    }
-
-    fn words(&self, _: &Question) -> String {
-        "colour such as #ff0000".to_owned()
-    }
-}
-
 /// One of `choices`.
 pub(super) struct Choice;
 

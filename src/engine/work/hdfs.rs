@@ -64,10 +64,6 @@ impl World {
                     ..Failure::default()
                 }),
             },
-            HdfsAction::Touch(touch) => {
-                hdfs.probe(&touch.path, &context.cancel).await.map_err(failed)?;
-                Ok(Done::default())
-            }
             HdfsAction::Upload(upload) => self.upload(hdfs, component, upload, context).await,
         }
     }
