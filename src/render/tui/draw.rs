@@ -195,6 +195,14 @@ fn keys(state: &State) -> Vec<(Scope, Command)> {
             (Scope::Review, Command::Write),
             (Scope::Any, Command::Copy),
         ],
+        Scope::Components => vec![
+            (Scope::Any, Command::Enter),
+            (Scope::List, Command::Toggle),
+            (Scope::Components, Command::Another),
+            (Scope::Any, Command::Continue),
+            (Scope::List, Command::Again),
+            (Scope::List, Command::Filter),
+        ],
         _ => vec![
             (Scope::Any, Command::Enter),
             (Scope::List, Command::Toggle),

@@ -51,6 +51,8 @@ pub enum Command {
     Again,
     /// Waive the finding.
     Waive,
+    /// Have a component once more.
+    Another,
     /// Write the answers file.
     Write,
     /// Keep to the end of a log, or not.
@@ -90,6 +92,8 @@ pub(super) enum Scope {
     List,
     /// Where findings are shown.
     Preflight,
+    /// Where components are chosen.
+    Components,
     /// Where the plan is shown.
     Review,
     /// Where a run is shown.
@@ -144,6 +148,7 @@ pub(super) const BINDINGS: &[Binding] = bindings! {
     Run PreviousMatch KeyPreviousMatch [c('N')];
     List Again KeyAgain [c('r')];
     Preflight Waive KeyWaive [c('w')];
+    Components Another KeyAnother [c('n')];
     Review Write KeyWrite [c('w')];
     Run Retry KeyRetry [c('r')];
     Run Edit KeyEdit [c('e')];
@@ -228,7 +233,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for scope in [Scope::Any, Scope::List, Scope::Preflight, Scope::Review, Scope::Run] {
+        for scope in [Scope::Any, Scope::List, Scope::Preflight, Scope::Components, Scope::Review, Scope::Run] {
             let mut seen: Vec<(KeyCode, KeyModifiers)> = Vec::new();
             for binding in BINDINGS.iter().filter(|binding| binding.scope == scope) {
                 for key in binding.keys {

@@ -264,6 +264,8 @@ pub struct State {
     pub chosen: BTreeSet<String>,
     /// The row among the components.
     pub component: Cursor,
+    /// The name of one more of the component at that row, while it is typed.
+    pub naming: Option<LineEdit>,
     /// The profile.
     pub profile: Option<String>,
     /// Whether it was chosen here: then its sizes count more than what was there before.
@@ -350,6 +352,7 @@ impl State {
             waivable,
             chosen,
             component: Cursor::default(),
+            naming: None,
             profile: given.profile.clone(),
             resized: false,
             profile_row: Cursor::default(),

@@ -431,6 +431,29 @@ fn a_component_that_others_need_stays() {
 }
 
 #[test]
+fn a_component_can_be_there_once_more() {
+    for lang in [Lang::En, Lang::Ru] {
+        let mut state = at_components(lang, (80, 24));
+        let before = state.catalog.components.len();
+        press(&mut state, "Home n");
+        press(&mut state, "O r d e r s");
+        press(&mut state, "Enter");
+        assert!(state.notice.as_ref().is_some_and(|(bad, _)| *bad) && state.naming.is_some(), "{:?}", state.notice);
+        insta::assert_snapshot!(format!("another_{}", lang.code()), shown(&state, (80, 24), false));
+        press(&mut state, "Esc n");
+        press(&mut state, "o r d e r s");
+        press(&mut state, "Enter");
+        assert_eq!(state.catalog.components.len(), before + 1);
+        let id = state.chosen.iter().find(|id| id.ends_with("@orders")).cloned().unwrap();
+        assert!(state.draft.answers.components.contains(&id));
+        press(&mut state, "c c");
+        assert_eq!(state.screen, Screen::Questions);
+        let rows = shown(&state, (120, 200), false);
+        assert!(rows.contains("(orders)"), "{rows}");
+    }
+}
+
+#[test]
 fn wrong_answers_are_told_at_the_field_and_kept_out() {
     let mut state = at_questions(Lang::En, (80, 24));
     press(&mut state, "/");

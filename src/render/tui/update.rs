@@ -197,6 +197,7 @@ pub fn leaves(state: &State, key: KeyEvent) -> bool {
 pub(super) fn scope(state: &State) -> Scope {
     match state.screen {
         Screen::Preflight => Scope::Preflight,
+        Screen::Components => Scope::Components,
         Screen::Review => Scope::Review,
         Screen::Run => Scope::Run,
         _ => Scope::List,

@@ -243,6 +243,9 @@ words! {
     KeyPreviousMatch: "match before", "предыдущее совпадение";
     KeyAgain: "again; look once more", "ещё раз; посмотреть снова";
     KeyWaive: "waive; or take that back", "принять; или отменить это";
+    KeyAnother: "another; one more of it, with a name of its own", "ещё один; под своим именем";
+    NameLabel: "name of the new one", "имя нового";
+    WrongName: "a name is of a to z, 0 to 9 and dashes, begins with a letter and has at most 20 of them", "имя: буквы a–z, цифры и дефисы, начинается с буквы, не больше 20 знаков";
     KeyWrite: "write answers; to the file that is named", "записать ответы; в названный файл";
     KeyRetry: "retry; plan and try again", "повторить; с новым планом";
     KeyEdit: "change answers; then try again", "изменить ответы; потом повторить";

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::form::typing_line;
 use super::{back, page};
+use crate::catalog::instance_of;
 use crate::render::ComponentStatus;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
@@ -13,7 +16,7 @@ use crate::render::tui::keymap::Command;
 use crate::render::tui::look::Glyph;
 use crate::render::tui::state::{Screen, State};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{fill as across, put_all, row_of, rows, styled};
+use crate::render::tui::widgets::{LineEdit, fill as across, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Component to the chosen ones that need it; a chosen one that nobody needs has none.
@@ -49,9 +52,39 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
             }
             Vec::new()
         }
+        Command::Another if state.component.0 < count => {
+            state.naming = Some(LineEdit::new(""));
+            Vec::new()
+        }
         Command::Back => back(state),
         _ => Vec::new(),
     }
+}
+
+/// A key while the name of one more is typed.
+pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+    let Some(mut edit) = state.naming.take() else { return Vec::new() };
+    match key.code {
+        KeyCode::Esc => {}
+        KeyCode::Enter => {
+            let row = state.catalog.components.values().nth(state.component.0);
+            let id = row.map(|component| format!("{}@{}", component.base, edit.text())).unwrap_or_default();
+            if instance_of(&id).is_none() {
+                state.notice = Some((true, state.look.say(Word::WrongName).to_owned()));
+                state.naming = Some(edit);
+                return Vec::new();
+            }
+            state.chosen.insert(id.clone());
+            state.again();
+            let at = state.catalog.components.keys().position(|known| *known == id);
+            state.component.0 = at.unwrap_or(state.component.0);
+        }
+        _ => {
+            edit.key(key);
+            state.naming = Some(edit);
+        }
+    }
+    Vec::new()
 }
 
 fn toggle(state: &mut State) {
@@ -76,6 +109,10 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let needed = needed(state);
     let title = state.catalog.components.values().map(|component| text::width(component.title.of(lang))).max();
     let title = title.unwrap_or(0).min(36);
+    if let Some(edit) = &state.naming {
+        let line = typing_line(look, look.say(Word::NameLabel), edit, area.width);
+        put_all(buffer, Rect { y: area.y + 1, height: 1, ..area }, [line], look);
+    }
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + 4), ..area };
     let count = state.catalog.components.len();
     let components: Vec<_> = state.catalog.components.values().collect();

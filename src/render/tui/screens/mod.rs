@@ -69,20 +69,25 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
 /// Whether keys are letters now.
 pub(super) fn is_typing(state: &State) -> bool {
     let form = state.form().is_some_and(|(_, form)| form.typing.is_some());
-    form || (state.screen == Screen::Run && state.run.as_ref().is_some_and(|run| run.log.typing.is_some()))
+    form || (state.screen == Screen::Components && state.naming.is_some())
+        || (state.screen == Screen::Run && state.run.as_ref().is_some_and(|run| run.log.typing.is_some()))
 }
 
 /// A key while something is being typed.
 pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
-    if state.screen == Screen::Run { run::typed(state, key) } else { form::typed(state, key) }
+    match state.screen {
+        Screen::Run => run::typed(state, key),
+        Screen::Components => components::typed(state, key),
+        _ => form::typed(state, key),
+    }
 }
 
 /// A text that was pasted, if something is being typed.
 pub(super) fn paste(state: &mut State, text: &str) {
-    if state.screen == Screen::Run {
-        run::paste(state, text);
-    } else {
-        form::paste(state, text);
+    match state.screen {
+        Screen::Run => run::paste(state, text),
+        Screen::Components => state.naming.iter_mut().for_each(|edit| edit.insert(text)),
+        _ => form::paste(state, text),
     }
 }
 
