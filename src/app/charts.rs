@@ -58,9 +58,9 @@ impl FetchError {
 
     const fn exit(&self) -> Exit {
         match self {
-            Self::Pull(PullError::Helm { what: PullFailure::Absent, .. } | PullError::Manifest { .. }) => {
-                Exit::BadInput
-            }
+            Self::Pull(
+                PullError::Helm { what: PullFailure::Absent | PullFailure::Another, .. } | PullError::Manifest { .. },
+            ) => Exit::BadInput,
             Self::NoHelm(_) | Self::Pull(_) => Exit::Unusable,
             _ => Exit::BadInput,
         }

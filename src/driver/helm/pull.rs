@@ -60,6 +60,8 @@ pub enum PullError {
 pub enum PullFailure {
     /// The repository or registry is there and has no such chart.
     Absent,
+    /// What is there is another than its digest says.
+    Another,
     /// It wants a login, or another.
     Refused,
     /// It speaks plain HTTP, and TLS was asked for.
@@ -77,7 +79,9 @@ impl PullFailure {
         }
         let text = error.stderr().join("\n").to_lowercase();
         let any = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
-        if any(&["gave http response to https client"]) {
+        if any(&["digest mismatch"]) {
+            Self::Another
+        } else if any(&["gave http response to https client"]) {
             Self::Plain
         } else if any(&["401", "403", "unauthorized", "credential not found", "forbidden", "denied"]) {
             Self::Refused
@@ -105,6 +109,7 @@ impl PullFailure {
     const fn said(self) -> &'static str {
         match self {
             Self::Absent => "it is not there",
+            Self::Another => "what is there is not what its digest says",
             Self::Refused => "it asks for a login, or another; `helm registry login` or `helm repo add` keeps one",
             Self::Plain => {
                 "the registry does not speak TLS; give it a certificate, or answer platform.registry_plain_http with true where it is platform.registry"
