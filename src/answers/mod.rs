@@ -22,9 +22,9 @@ pub use layer::{
 pub use local_files::files_prefix;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
-    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedFiles,
-    ResolvedRelease, ResolvedSecret,
+    Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
+    ResolvedFiles, ResolvedRelease, ResolvedSecret,
 };
-pub use resolver::{image_references, resolve};
+pub use resolver::{image_references, resolve, resolve_with};
 pub use schema::schema;
-pub use template::{TemplateError, render_results};
+pub use template::{TemplateError, render_results, unknown_in};

@@ -105,6 +105,19 @@ fn list(missing: &[Missing]) -> String {
 const GUESSED: usize = 100;
 
 impl Draft {
+    /// Answers in which something stands for what is still missing.
+    #[must_use]
+    pub fn filled(self, catalog: &Catalog) -> Answers {
+        let mut answers = self.answers.clone();
+        let catalog = &*self.answers.catalog(catalog);
+        for Missing { id, .. } in self.missing {
+            let question = catalog.question(&id);
+            let answer = question.map_or(Answer::Empty, |question| question.kind.rules().stand_in(question));
+            answers.values.insert(id, (answer, LayerKind::Catalog));
+        }
+        answers
+    }
+
     /// Puts the layers over the catalog's defaults and the profile's answers. `chosen` limits the components; what they
     /// require comes along.
     ///

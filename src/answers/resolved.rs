@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::template::TemplateError;
 use crate::catalog::action::ActionKind;
-use crate::catalog::{CatalogError, ChartError, Graph, GraphError, Leftover, Text};
+use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
 use crate::model::yaml::HelmYamlError;
 use crate::model::{FileTree, HdfsAccess, ReleaseValues, STATE_NAMESPACE, SecretRef};
 
@@ -33,6 +33,15 @@ pub struct Resolved {
     pub graph: Graph,
     /// Checks that cannot be done with the components that were chosen.
     pub left_out: Vec<LeftOut>,
+}
+
+/// The charts that do not lie in the catalog, fetched beforehand.
+#[derive(Debug, Clone, Default)]
+pub struct Charts {
+    /// Their files, by the component that uses them.
+    pub found: BTreeMap<String, FileTree>,
+    /// Nobody will install them: where one is not there, an empty one does.
+    pub unneeded: bool,
 }
 
 /// A component that asks for no login.
@@ -201,13 +210,11 @@ pub enum ResolveError {
         /// Why.
         source: std::io::Error,
     },
-    /// `chart` cannot be read.
-    #[error("failed to read the chart that {component}.chart names")]
+    /// Nobody fetched it: a program error.
+    #[error("the chart of {component} was not fetched")]
     Chart {
         /// Which component.
         component: String,
-        /// Why.
-        source: CatalogError,
     },
     /// A file that an answer names cannot be read.
     #[error("failed to read {}, the answer to {answer}", .path.display())]
@@ -234,14 +241,6 @@ pub enum ResolveError {
         answer: String,
         /// What is wrong with them.
         what: String,
-    },
-    /// A chart that `chart` names lacks another.
-    #[error("the chart that {component}.chart names cannot be put together")]
-    Dependency {
-        /// Which component.
-        component: String,
-        /// Why.
-        source: ChartError,
     },
     /// An action got a value that it cannot use.
     #[error("{component}: {what}")]

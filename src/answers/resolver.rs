@@ -1,7 +1,7 @@
 //! Fills in every template of the catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -12,13 +12,11 @@ use super::acts::{Bound, check_action};
 use super::local_files::answered_files;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
-    LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint, ResolvedFiles,
-    ResolvedRelease, ResolvedSecret,
+    Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
+    ResolvedFiles, ResolvedRelease, ResolvedSecret,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{
-    Act, Answer, Catalog, Component, Kind, Leftover, Part, QuestionId, graph, read_dir, with_dependencies,
-};
+use crate::catalog::{Act, Answer, Catalog, Component, Kind, Leftover, Part, QuestionId, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
@@ -34,11 +32,19 @@ impl Object for Later {
     }
 }
 
-/// Fills in the catalog. Reads only what the answers name: `chart` folders and `values_file`s.
+/// Fills in the catalog, where all charts lie in it. Reads only the files that answers name, such as `values_file`s.
 ///
 /// # Errors
-/// A template fails, values are not YAML, or a file that an answer names cannot be read.
+/// As [`resolve_with`].
 pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, ResolveError> {
+    resolve_with(catalog, answers, &Charts::default())
+}
+
+/// Fills in the catalog, with charts from elsewhere.
+///
+/// # Errors
+/// A template fails, values are not YAML, a file that an answer names cannot be read, or a chart was not fetched.
+pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Resolved, ResolveError> {
     let catalog = &*answers.catalog(catalog);
     let chosen: Vec<&Component> = answers.components.iter().filter_map(|id| catalog.components.get(id)).collect();
     let provider = catalog.hdfs_provider().map(|component| component.id.as_str());
@@ -48,6 +54,7 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
     let mut resolver = Resolver {
         templates: Templates::new(),
         answers,
+        charts,
         answers_value: known(&answers_value),
         files,
         exports: Known::default(),
@@ -141,6 +148,7 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
 pub(super) struct Resolver<'a> {
     templates: Templates,
     pub(super) answers: &'a Answers,
+    charts: &'a Charts,
     answers_value: Known,
     /// What answers to questions for files became, by component.
     pub(super) files: BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>,
@@ -390,25 +398,16 @@ impl Resolver<'_> {
     }
 
     fn release(&self, component: &Component, context: &Value) -> Result<Option<ResolvedRelease>, ResolveError> {
-        let (Some(spec), Some(files), Some(template)) =
-            (&component.release, &component.chart_files, &component.values_template)
+        let (Some(spec), Some(_), Some(template)) = (&component.release, &component.chart, &component.values_template)
         else {
             return Ok(None);
         };
         let id = &component.id;
-        let chart = match self.answers.get(id, "chart").text() {
-            None => files.clone(),
-            Some(folder) => {
-                let error = |source| ResolveError::Chart { component: id.clone(), source };
-                let found = read_dir(Path::new(folder)).map_err(error)?.into_iter().collect();
-                // What is not there is told as the dependency that is missing.
-                let read = |path: &str| {
-                    let found = read_dir(&Path::new(folder).join(path)).unwrap_or_default();
-                    found.into_iter().collect()
-                };
-                let error = |source| ResolveError::Dependency { component: id.clone(), source };
-                with_dependencies(found, &read).map_err(error)?
-            }
+        let own = component.chart_files.as_ref().filter(|_| self.answers.get(id, "chart").text().is_none());
+        let chart = match self.charts.found.get(id).or(own) {
+            Some(chart) => chart.clone(),
+            None if self.charts.unneeded => FileTree::default(),
+            None => return Err(ResolveError::Chart { component: id.clone() }),
         };
         let place = format!("{id}/{}", component.values.as_deref().unwrap_or("values"));
         let text = self.templates.render(&place, template, context)?;

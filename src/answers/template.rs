@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::catalog::{Peer, peer};
+use crate::catalog::{Peer, code_lines, members, peer};
 use crate::model::{Quantity, bounded};
 
 /// A template could not be rendered.
@@ -88,6 +88,22 @@ impl std::io::Write for Output {
 }
 
 impl TemplateError {
+    /// What is wrong, without the place.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The file in the catalog, and the line where it is known; `component` is whose text it is if nothing says so.
+    #[must_use]
+    pub fn file(&self, component: &str) -> (String, Option<usize>) {
+        let file = self.place.split(", ").next().unwrap_or_default();
+        let folder = file.split('/').next().unwrap_or(component);
+        // A step is told by its id.
+        let is_file = file.rsplit('/').next().is_some_and(|name| name.contains('.'));
+        if is_file { (file.to_owned(), self.line) } else { (format!("{folder}/component.yaml"), None) }
+    }
+
     fn new(place: &str, line: Option<usize>, error: &minijinja::Error) -> Self {
         if error.kind() == minijinja::ErrorKind::OutOfFuel {
             let what = format!("it takes more than {FUEL} steps: does it have an end?");
@@ -96,6 +112,57 @@ impl TemplateError {
         let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
         Self { place: place.to_owned(), line, what }
     }
+}
+
+/// What a template names that there is not, in whatever branch: images and secrets of its component, and filters. Line,
+/// what is wrong, the name, and those that it could be.
+#[must_use]
+pub fn unknown_in<'a>(
+    text: &str,
+    images: &[&'a str],
+    secrets: &[&'a str],
+) -> Vec<(usize, String, String, Vec<&'a str>)> {
+    let templates = Templates::new();
+    let mut found = Vec::new();
+    for (line, code) in code_lines(text) {
+        for (of, name) in members(code, "self") {
+            let (what, known) = match of.as_str() {
+                "images" => ("image", images),
+                "secrets" => ("question for a secret", secrets),
+                _ => continue,
+            };
+            if !known.contains(&name.as_str()) {
+                let what = format!("`self.{of}.{name}` is no {what} of this component");
+                found.push((line, what, name, known.to_vec()));
+            }
+        }
+        for name in filters(code) {
+            let asked = templates.0.render_str(&format!("{{{{ '' | {name} }}}}"), ());
+            if asked.is_err_and(|error| error.kind() == minijinja::ErrorKind::UnknownFilter) {
+                found.push((line, format!("unknown filter `{name}`"), name, Vec::new()));
+            }
+        }
+    }
+    found
+}
+
+/// The names behind each `|`, outside of texts in quotes.
+fn filters(code: &str) -> Vec<String> {
+    let (mut found, mut quote, mut rest) = (Vec::new(), None, code.char_indices());
+    while let Some((at, c)) = rest.next() {
+        match (quote, c) {
+            (Some(_), '\\') => drop(rest.next()),
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '|') => {
+                let name = code[at + 1..].trim_start();
+                let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+                found.extend((end > 0).then(|| name[..end].to_owned()));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// `512Mi | quantity`: a number to compare with others, in bytes or cores.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::catalog_check;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::load_catalog;
@@ -10,17 +11,14 @@ use crate::cli::{CatalogCommand, Global};
 use crate::render::clean;
 
 /// Shows, checks or writes out the definitions.
-pub(super) fn catalog(global: &Global, command: &CatalogCommand, output: &Output) -> Result<Exit, Failed> {
+pub(super) async fn catalog(global: &Global, command: &CatalogCommand, output: &Output) -> Result<Exit, Failed> {
     match command {
         CatalogCommand::Export { dir } => {
             let count = catalog::export(dir).or_exit(Exit::BadInput)?;
             output.remark(&format!("{count} files in {}; use them with --catalog {0}", dir.display()));
             return Ok(Exit::Done);
         }
-        CatalogCommand::Check => {
-            let catalog = load_catalog(global)?;
-            output.text(&format!("{} components, no mistakes\n", catalog.components.len()))?;
-        }
+        CatalogCommand::Check => return catalog_check::check(global, output).await,
         CatalogCommand::List => list(&load_catalog(global)?, output)?,
         CatalogCommand::Show { component } => show(&load_catalog(global)?, component, output)?,
     }

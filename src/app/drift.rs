@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::held::holding;
-use super::session;
+use super::{charts, session};
 use crate::answers::{Resolved, ResolvedAction};
 use crate::catalog::action::{ActionKind, HdfsAction};
 use crate::cli::{AnswerArgs, Global};
@@ -29,7 +29,7 @@ pub(super) async fn drift(
     let catalog = session::load_catalog(global)?;
     let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(state))?;
     let answers = holding(answers, &catalog, cluster, state).await?;
-    let mut resolved = session::resolved(&catalog, &answers)?;
+    let mut resolved = charts::resolved_as_installed(&catalog, &answers)?;
     // What counts is what was uploaded, not what is in a folder of this machine now.
     let modes = without_sources(&mut resolved);
     let (tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;

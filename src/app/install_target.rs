@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
-use super::session;
+use super::{charts, session};
 use crate::answers::{Answers, Resolved, recorded};
 use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global};
@@ -27,11 +27,11 @@ impl InstallTarget {
     pub(super) async fn new(global: &Global, args: &AnswerArgs, output: &Output) -> Result<Self, Failed> {
         let catalog = session::load_catalog(global)?;
         let answers = session::answers_or_ask(global, args, &catalog, output)?;
-        let resolved = session::resolved(&catalog, &answers)?;
+        let resolved = charts::resolved(global, &catalog, &answers).await?;
         let text = replayable(&catalog, &answers)?;
         let cluster = session::connect(global).await?;
         let resolved = match session::with_installed(&catalog, &answers, &cluster).await? {
-            Some(answers) => session::resolved(&catalog, &answers)?,
+            Some(answers) => charts::resolved(global, &catalog, &answers).await?,
             None => resolved,
         };
         let found = Self::on(cluster, resolved, text)?;

@@ -4,6 +4,8 @@ mod answers;
 mod answers_file;
 mod ask;
 mod catalog;
+mod catalog_check;
+mod charts;
 mod diff;
 mod drift;
 mod exit;
@@ -61,7 +63,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Runs(args) => runs::runs(&args, &output),
         Command::Replay(args) => guided::replay(&cli.global, &args, &output).await,
         Command::Answers(args) => answers::answers(&cli.global, &args.command, &output),
-        Command::Catalog(args) => catalog::catalog(&cli.global, &args.command, &output),
+        Command::Catalog(args) => catalog::catalog(&cli.global, &args.command, &output).await,
         Command::Completions { shell } => completions(shell, &output),
         Command::Man => man(&output),
     };

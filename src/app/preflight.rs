@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::install_target::{InstallTarget, unobserved};
 use super::output::Output;
-use super::{journal, session};
+use super::{charts, journal, session};
 use crate::answers::{Answers, Resolved};
 use crate::catalog::Catalog;
 use crate::cli::{Global, PreflightArgs};
@@ -51,7 +51,7 @@ pub(super) async fn report(
     waive: &[String],
     output: &Output,
 ) -> Result<Report, Failed> {
-    let resolved = session::resolved(catalog, answers)?;
+    let resolved = charts::resolved(global, catalog, answers).await?;
     let options = session::target(global)?;
     let ((helm, mut findings), cluster) = tokio::join!(helm(global), Cluster::connect(&options));
     let cluster = match cluster {

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::held::holding;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
-use super::session;
+use super::{charts, session};
 use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global, RollbackArgs};
 use crate::driver::kube::Cluster;
@@ -48,7 +48,7 @@ impl RunRequest for RollbackRequest<'_> {
         let verified = as_verified(&state, &self.args.component);
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&verified))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;
-        let resolved = session::resolved(&self.catalog, &answers)?;
+        let resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
         let mut proof = verify_only(&plan::plan(&resolved, &Observed::default(), true)).actions;
         proof.retain(|action| action.component == self.args.component && !self.args.no_verify);
         let ids: Vec<String> = proof.iter().map(|action| action.id.clone()).collect();

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use crate::answers::{
-    Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, Resolved, from_environment, from_flags,
-    parse_file, resolve,
+    Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, from_environment, from_flags, parse_file,
 };
 use crate::catalog::{self, BUNDLED, Catalog, QuestionId};
 use crate::cli::{AnswerArgs, Global};
@@ -16,7 +15,7 @@ use crate::driver::webhdfs::Hdfs;
 use crate::driver::{reach, state_store};
 use crate::model::state::InstallState;
 use crate::model::yaml::Pos;
-use crate::model::{HdfsAccess, LANGUAGES, SecretRef, bounded, remember};
+use crate::model::{ChartRef, HdfsAccess, LANGUAGES, SecretRef, bounded};
 
 /// Where `sandbox/up` leaves its files.
 const SANDBOX: &str = "/var/lib/windlass/sandbox";
@@ -226,6 +225,7 @@ fn anchored_at(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
                 if !text.is_empty()
                     && Path::new(&*text).is_relative()
                     && !text.starts_with(BUNDLED)
+                    && !ChartRef::is_remote(text)
                     && catalog.question(id).is_some_and(|question| question.kind.rules().is_local()) =>
             {
                 *text = whole(Path::new(&*text)).display().to_string();
@@ -234,15 +234,6 @@ fn anchored_at(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
         }
     }
     answers
-}
-
-/// Fills the answers in.
-pub(super) fn resolved(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Failed> {
-    let resolved = resolve(catalog, &anchored(catalog, answers)?).or_exit(Exit::BadInput)?;
-    // Whatever others say of these later goes without them.
-    let releases = resolved.components.iter().filter_map(|component| component.release.as_ref());
-    releases.flat_map(|release| release.values.secrets()).for_each(|secret| remember(&secret));
-    Ok(resolved)
 }
 
 /// The cluster, once it has answered.

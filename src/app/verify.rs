@@ -9,7 +9,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::held::holding;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
-use super::session;
+use super::{charts, session};
 use crate::catalog::Catalog;
 use crate::cli::{Global, VerifyArgs};
 use crate::driver::kube::Cluster;
@@ -98,7 +98,7 @@ impl RunRequest for VerifyRequest<'_> {
         self.other_definitions(&state)?;
         let answers = session::answers(self.global, &self.args.answers, &self.catalog, Some(&state))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
-        let resolved = session::resolved(&self.catalog, &answers)?;
+        let resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
         let reach = session::reach(&self.cluster, resolved.hdfs.as_ref())?;
         let everything = Observed { state: None, ..Observed::default() };
         let mut plan = verify_only(&plan::plan(&resolved, &everything, true));

@@ -1,9 +1,10 @@
 //! Charts that name others in folders beside them, put together as `helm dependency build` does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::archive::unpack;
 use crate::model::FileTree;
 use crate::model::yaml::helm_value;
 
@@ -49,6 +50,9 @@ pub enum ChartError {
         /// And its version.
         version: String,
     },
+    /// Charts of others that are not in its `charts/` folder: Helm would refuse it, and fetches nothing by itself.
+    #[error("it needs charts that are not in its charts/ folder: {}", .0.join(", "))]
+    Unvendored(Vec<String>),
     /// Charts that need each other.
     #[error("charts need each other, or are more than {DEEPEST} deep: {0}")]
     Circle(String),
@@ -60,7 +64,54 @@ pub enum ChartError {
 /// # Errors
 /// A dependency is missing or another.
 pub fn with_dependencies(files: Files, read: &dyn Fn(&str) -> Files) -> Result<FileTree, ChartError> {
+    vendored(&files)?;
     put_together(files, read, "", 0).map(FileTree::new)
+}
+
+/// Name and version of a chart; empty where its Chart.yaml says none.
+///
+/// # Errors
+/// Its Chart.yaml cannot be read.
+pub fn chart_identity(files: &[(String, Vec<u8>)]) -> Result<(String, String), ChartError> {
+    let own = metadata(files, "")?;
+    let text = |key: &str| own[key].as_str().unwrap_or_default().to_owned();
+    Ok((text("name"), text("version")))
+}
+
+/// Refuses a chart whose dependencies lie elsewhere. As Helm does, which goes by names, whatever conditions say, and asks
+/// nothing of charts within the chart.
+fn vendored(files: &Files) -> Result<(), ChartError> {
+    let own = metadata(files, "")?;
+    let text = |dependency: &Value, key: &str| dependency[key].as_str().unwrap_or_default().to_owned();
+    let all = own["dependencies"].as_array().into_iter().flatten();
+    let elsewhere: Vec<&Value> = all.filter(|one| !text(one, "repository").starts_with(FOLDER)).collect();
+    if elsewhere.is_empty() {
+        return Ok(());
+    }
+    let known = subcharts(files);
+    let missing = elsewhere.into_iter().filter(|one| !known.contains(&text(one, "name")));
+    let missing: Vec<String> = missing
+        .map(|one| {
+            let repository = text(one, "repository");
+            let from = if repository.is_empty() { String::new() } else { format!(" of {repository}") };
+            format!("`{}` {}{from}", text(one, "name"), text(one, "version"))
+        })
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(ChartError::Unvendored(missing)) }
+}
+
+/// The names of the charts in `charts/`, folders and archives.
+fn subcharts(files: &Files) -> BTreeSet<String> {
+    let named = |files: &[(String, Vec<u8>)]| chart_identity(files).ok().map(|(name, _)| name);
+    let found = files.iter().filter_map(|(path, bytes)| {
+        let below = path.strip_prefix("charts/").filter(|below| !below.starts_with(['_', '.']))?;
+        match below.split_once('/') {
+            Some((_, "Chart.yaml")) => named(&[("Chart.yaml".to_owned(), bytes.clone())]),
+            None if below.ends_with(".tgz") => named(&unpack(bytes).ok()?),
+            _ => None,
+        }
+    });
+    found.collect()
 }
 
 fn put_together(files: Files, read: &dyn Fn(&str) -> Files, at: &str, depth: usize) -> Result<Files, ChartError> {
@@ -151,6 +202,12 @@ mod tests {
             ("far", "1.0.0", "https://charts.example.com"),
         ];
         let mut files = chart("a", "1.0.0", &asked);
+        let told = with_dependencies(files.clone(), &read).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "it needs charts that are not in its charts/ folder: `far` 1.0.0 of https://charts.example.com"
+        );
+        files.push(("charts/far-away/Chart.yaml".to_owned(), b"name: far\nversion: 7.0.0\n".to_vec()));
         let tree = with_dependencies(files.clone(), &|path| match path {
             // From b's folder it is another way.
             "../../../library" | "../../library" => read("../../library"),

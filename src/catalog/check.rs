@@ -194,7 +194,7 @@ impl Checker<'_> {
     /// Texts that are no templates: what looks like one would be taken as it stands, and fail much later.
     fn plain(&mut self, component: &Component) {
         let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
-        texts.extend(component.chart.iter().map(|chart| ("chart", chart.path.as_str())));
+        texts.extend(component.chart.iter().flat_map(|chart| chart.texts()).map(|text| ("chart", text)));
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
         texts.extend(component.requires.iter().map(|id| ("requires", id.as_str())));
         for image in &component.images {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionSpec;
 use super::question::{Question, Rule, Text};
-use crate::model::FileTree;
+use crate::model::{ChartRef, ChartSource, FileTree, is_digest};
 
 /// One component: a folder under `bundles/`.
 #[derive(Debug, Clone, Deserialize)]
@@ -69,7 +69,7 @@ pub struct Component {
     /// The text of the values template.
     #[serde(skip)]
     pub values_template: Option<String>,
-    /// The chart's files.
+    /// The chart's files; `None` where they have to be fetched.
     #[serde(skip)]
     pub chart_files: Option<FileTree>,
     /// The other files of its folder: what its actions and answers name.
@@ -86,12 +86,69 @@ pub struct Component {
     pub origin: Option<String>,
 }
 
-/// Where a chart is.
-#[derive(Debug, Clone, Deserialize)]
+/// Where a chart is: beside component.yaml, in a repository, or in a registry.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChartSpec {
-    /// A folder beside component.yaml.
-    pub path: String,
+    /// A folder or an archive beside component.yaml.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Address of a repository.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// The chart's name in the repository.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// `oci://host/path`.
+    #[serde(default)]
+    pub oci: Option<String>,
+    /// One version, of a chart in a repository or registry.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Digest of the archive: 64 hexadecimal digits, `sha256:` before them or not.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
+impl ChartSpec {
+    /// The chart that it means; a path as it stands, below the component's folder.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn source(&self) -> Result<ChartRef, String> {
+        let Self { path, repository, name, oci, version, sha256 } = self;
+        let source = match (path, repository, name, oci, version) {
+            (Some(path), None, None, None, None) => ChartSource::Path(path.into()),
+            (None, Some(repository), Some(name), None, Some(version)) => {
+                ChartSource::repository(repository, name, version)?
+            }
+            (None, None, None, Some(oci), Some(version)) => {
+                let path = oci.strip_prefix("oci://").ok_or_else(|| format!("`{oci}` does not begin with oci://"))?;
+                ChartSource::registry(path, version, None)?
+            }
+            _ => {
+                let ways = "`path`, or `repository`, `name` and `version`, or `oci` and `version`";
+                return Err(format!("a chart has {ways}"));
+            }
+        };
+        let sha256 = sha256.as_ref().map(|hex| format!("sha256:{}", hex.strip_prefix("sha256:").unwrap_or(hex)));
+        if sha256.as_ref().is_some_and(|digest| !is_digest(digest)) {
+            return Err("`sha256` is not 64 hexadecimal digits in lower case".to_owned());
+        }
+        Ok(ChartRef { source, sha256 })
+    }
+
+    /// Whether the path is an archive's.
+    #[must_use]
+    pub fn is_archive(path: &str) -> bool {
+        path.ends_with(".tgz") || path.ends_with(".tar.gz")
+    }
+
+    /// All its texts.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let Self { path, repository, name, oci, version, sha256 } = self;
+        [path, repository, name, oci, version, sha256].into_iter().flatten().map(String::as_str)
+    }
 }
 
 /// Defaults of a release.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use super::check::{Checker, is_name};
 use super::question::{Profile, QuestionId, Rule};
 use super::shapes::{COMPONENT, PLATFORM, PROFILE};
-use super::{Component, Files, Kind, Question, Text, with_dependencies};
-use crate::model::FileTree;
+use super::{ChartError, ChartSpec, Component, Files, Kind, Question, Text, unpack, with_dependencies};
 use crate::model::yaml::{self, Findings, Node, Pos};
+use crate::model::{ChartRef, FileTree, digest};
 
 /// All components, checked.
 #[derive(Debug, Clone)]
@@ -172,8 +172,15 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         questions.push(question("release", title, Kind::Hostname, Some(&release.name), false));
         let title = two("Namespace", "Пространство имён");
         questions.push(question("namespace", title, Kind::Hostname, Some(&release.namespace), false));
-        let title = two("Folder of another chart to use", "Папка другого чарта");
-        questions.push(question("chart", title, Kind::Path, None, true));
+        let title = two("Another chart to use", "Другой чарт");
+        let mut chart = question("chart", title, Kind::Chart, None, true);
+        chart.help = Some(two(
+            "A folder, an archive (chart.tgz), oci://host/path:version or https://repository#name:version; @sha256:… \
+             behind it pins it.",
+            "Папка, архив (chart.tgz), oci://хост/путь:версия или https://репозиторий#имя:версия; @sha256:… в конце \
+             закрепляет содержимое.",
+        ));
+        questions.push(chart);
         let title = two("File of values laid over ours", "Файл значений поверх наших");
         questions.push(question("values_file", title, Kind::Path, None, true));
     }
@@ -270,35 +277,55 @@ fn below(files: &Files, folder: &str, path: &str) -> Vec<(String, Vec<u8>)> {
 /// The files of a component's folder that are neither its definition nor its chart.
 fn others(files: &Files, folder: &str, component: &Component) -> FileTree {
     let below = format!("{folder}/");
-    let chart = component.chart.as_ref().map(|chart| format!("{}/", chart.path.trim_matches('/')));
+    let chart = component.chart.as_ref().and_then(|chart| chart.path.as_deref()).map(|path| path.trim_matches('/'));
+    let below_chart = chart.map(|path| format!("{path}/"));
     let found = files.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
     let found = found.filter_map(|(path, bytes)| {
         let name = path.strip_prefix(&below)?;
-        let own = name == "component.yaml" || Some(name) == component.values.as_deref();
-        let in_chart = chart.as_ref().is_some_and(|chart| name.starts_with(chart.as_str()));
+        let own = name == "component.yaml" || Some(name) == component.values.as_deref() || Some(name) == chart;
+        let in_chart = below_chart.as_ref().is_some_and(|chart| name.starts_with(chart.as_str()));
         (!own && !in_chart).then(|| (name.to_owned(), bytes.clone()))
     });
     FileTree::new(found.collect())
 }
 
+/// The files of a chart that lies in the catalog; `None` where it has to be fetched.
+fn chart_files(files: &Files, folder: &str, chart: &ChartSpec) -> Result<Option<FileTree>, String> {
+    let ChartRef { sha256, .. } = chart.source()?;
+    let Some(path) = chart.path.as_deref().map(|path| path.trim_matches('/')) else { return Ok(None) };
+    let at = format!("{folder}/{path}");
+    let found = if ChartSpec::is_archive(path) {
+        let packed = files.get(&at).ok_or_else(|| format!("there is no file `{path}`"))?;
+        let found = digest(packed);
+        if let Some(wanted) = sha256.filter(|wanted| *wanted != found) {
+            return Err(format!("`{path}` is {found}, and `sha256` says {wanted}"));
+        }
+        unpack(packed).map_err(|error| format!("`{path}` is not used: {error}"))?
+    } else if sha256.is_some() {
+        return Err("`sha256` is that of an archive, and the chart is a folder".to_owned());
+    } else {
+        below(files, &at, "")
+    };
+    if !found.iter().any(|(name, _)| name == "Chart.yaml") {
+        return Err(format!("no Chart.yaml in `{path}`"));
+    }
+    // What a chart names by `file://` is another folder of the catalog.
+    with_dependencies(found, &|path| below(files, &at, path)).map(Some).map_err(|error| match error {
+        ChartError::Unvendored(_) => format!("{error}; `helm dependency build` puts them there"),
+        error => error.to_string(),
+    })
+}
+
 /// Puts chart and values template into the component.
 fn attach(files: &Files, folder: &str, path: &str, tree: &Node, component: &mut Component, findings: &mut Findings) {
     if let Some(chart) = &component.chart {
-        let prefix = format!("{folder}/{}/", chart.path.trim_matches('/'));
-        let found: Vec<_> = files
-            .iter()
-            .filter_map(|(name, bytes)| Some((name.strip_prefix(&prefix)?.to_owned(), bytes.clone())))
-            .collect();
-        let pos = tree.get("chart").and_then(|node| node.get("path")).map_or(tree.pos, |node| node.pos);
-        if !found.iter().any(|(name, _)| name == "Chart.yaml") {
-            findings.add(path, pos, format!("no Chart.yaml in `{}`", chart.path));
-        }
-        // What a chart names by `file://` is another folder of the catalog.
-        let folder = format!("{folder}/{}", chart.path.trim_matches('/'));
-        let read = |path: &str| below(files, &folder, path);
-        match with_dependencies(found, &read) {
-            Ok(files) => component.chart_files = Some(files),
-            Err(error) => findings.add(path, pos, error.to_string()),
+        let keys = ["path", "oci", "repository"];
+        let node = tree.get("chart");
+        let pos = node.and_then(|node| keys.iter().find_map(|key| node.get(key)).or(Some(node)));
+        let pos = pos.map_or(tree.pos, |node| node.pos);
+        match chart_files(files, folder, chart) {
+            Ok(found) => component.chart_files = found,
+            Err(message) => findings.add(path, pos, message),
         }
         for (key, there) in [("release", component.release.is_some()), ("values", component.values.is_some())] {
             if !there {

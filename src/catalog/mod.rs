@@ -1,6 +1,7 @@
 //! Component definitions: `bundles/` and what is laid over it become a checked `Catalog`.
 
 pub mod action;
+mod archive;
 mod chart;
 mod check;
 mod component;
@@ -13,12 +14,13 @@ mod refs;
 mod shapes;
 mod source;
 
-pub use chart::{ChartError, with_dependencies};
-pub use component::{Component, Connects, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
+pub use archive::{ArchiveError, unpack};
+pub use chart::{ChartError, chart_identity, with_dependencies};
+pub use component::{ChartSpec, Component, Connects, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use instance::instance_of;
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
 pub use load::{Catalog, implicit_questions};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
-pub use refs::{Reference, references};
+pub use refs::{Reference, code_lines, members, references};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

@@ -62,8 +62,20 @@ fn code_spans(template: &str) -> Vec<&str> {
     spans
 }
 
+/// The parts of a template that are code, each with the line in which it begins.
+#[must_use]
+pub fn code_lines(template: &str) -> Vec<(usize, &str)> {
+    let line = |code: &str| {
+        // A span is a slice of the template.
+        let at = code.as_ptr() as usize - template.as_ptr() as usize;
+        template[..at].matches('\n').count() + 1
+    };
+    code_spans(template).into_iter().map(|code| (line(code), code)).collect()
+}
+
 /// `root.a.b`, `root['a'].b` and `root["a"].b` in a piece of code.
-fn members(code: &str, root: &str) -> Vec<(String, String)> {
+#[must_use]
+pub fn members(code: &str, root: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices(root) {
         let before = code[..at].chars().next_back();

@@ -52,7 +52,17 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::required("id", Shape::Text),
     F::required("title", WORDS),
     F::required("version", Shape::Text),
-    F::optional("chart", Shape::Map(&[F::required("path", Shape::Text)])),
+    F::optional(
+        "chart",
+        Shape::Map(&[
+            F::optional("path", Shape::Text),
+            F::optional("repository", Shape::Text),
+            F::optional("name", Shape::Text),
+            F::optional("oci", Shape::Text),
+            F::optional("version", Shape::Text),
+            F::optional("sha256", Shape::Text),
+        ]),
+    ),
     F::optional(
         "release",
         Shape::Map(&[

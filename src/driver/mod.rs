@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod body;
+pub mod charts;
 pub mod clock;
 pub mod disk;
 pub mod files;

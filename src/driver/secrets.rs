@@ -64,8 +64,16 @@ pub async fn read(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result
     Ok(secret)
 }
 
-async fn look_up(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result<Secret, SecretError> {
-    match reference {
+/// Reads what a reference names on this machine; `None` for what is in a cluster.
+#[must_use]
+pub fn here(reference: &SecretRef) -> Option<Result<Secret, SecretError>> {
+    let found = on_this_machine(reference)?;
+    found.iter().for_each(|secret| remember(secret.expose()));
+    Some(found)
+}
+
+fn on_this_machine(reference: &SecretRef) -> Option<Result<Secret, SecretError>> {
+    Some(match reference {
         SecretRef::Env(name) => match std::env::var_os(name).map(std::ffi::OsString::into_string) {
             Some(Ok(value)) => Ok(line(value)),
             Some(Err(_)) => Err(SecretError::NotText(name.clone())),
@@ -74,13 +82,22 @@ async fn look_up(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result<
         SecretRef::File(path) => bounded::text(path, bounded::SECRET)
             .map(line)
             .map_err(|source| SecretError::File { path: path.display().to_string(), source }),
+        SecretRef::Secret(_) | SecretRef::Generate => return None,
+    })
+}
+
+async fn look_up(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result<Secret, SecretError> {
+    if let Some(found) = on_this_machine(reference) {
+        return found;
+    }
+    match reference {
         SecretRef::Secret(full) => {
             let (namespace, name) = full.split_once('/').unwrap_or(("default", full));
             let api = |source| SecretError::Api { name: full.clone(), source };
             let mut data = cluster.secret(namespace, name).await.map_err(api)?.unwrap_or_default();
             data.remove(key).ok_or_else(|| SecretError::Absent { name: full.clone(), key: key.to_owned() })
         }
-        SecretRef::Generate => Err(SecretError::Generated),
+        _ => Err(SecretError::Generated),
     }
 }
 

@@ -16,6 +16,9 @@ pub const ANSWERS: u64 = 4 << 20;
 /// The most of a file of values for a chart.
 pub const VALUES: u64 = 4 << 20;
 
+/// The most of a packed chart: Helm keeps a release in 1 MiB, and a chart may bring much that is not rendered.
+pub const CHART: u64 = 32 << 20;
+
 /// The most of a kubeconfig, a certificate, a key or a token. kubectl has no limit; thousands of contexts fit.
 pub const KUBECONFIG: u64 = 16 << 20;
 

@@ -1,6 +1,7 @@
 //! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O, but for how files are read.
 
 pub mod bounded;
+mod chart;
 pub mod cluster;
 pub mod data;
 pub mod fields;
@@ -19,6 +20,7 @@ pub mod state;
 mod values;
 pub mod yaml;
 
+pub use chart::{CHART_WAYS, ChartRef, ChartSource, is_digest};
 pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
 pub use names::{

@@ -12,13 +12,13 @@ use super::apart::apart;
 use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
-use crate::answers::{Answer, Answers, Draft, Given, recorded, resolve};
-use crate::app::exit::{Exit, Failed, OrExit as _};
+use crate::answers::{Draft, Given, recorded};
+use crate::app::exit::{Exit, Failed};
 use crate::app::install::InstallRequest;
 use crate::app::install_target::{InstallTarget, replayable, unobserved};
 use crate::app::output::Output;
 use crate::app::run::{Turn, carry_out, reason_not_to_move, reason_to_refuse};
-use crate::app::{answers_file, diff, preflight, session, status};
+use crate::app::{answers_file, charts, diff, preflight, session, status};
 use crate::catalog::Catalog;
 use crate::cli::{Global, GuideArgs, StatusArgs};
 use crate::driver::kube::Cluster;
@@ -300,22 +300,22 @@ impl World {
     /// the plan is made with the real ones, and asked about again.
     async fn preflight(&self, given: &Given, waived: &[String]) -> Result<Report, Failed> {
         let Chosen { global, cluster } = self.chosen()?;
-        let answers = filled(&self.catalog, given.draft(&self.catalog).map_err(session::wrong)?);
-        let resolved = resolve(&self.catalog, &answers).or_exit(Exit::BadInput)?;
+        let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
+        let resolved = charts::resolved(&global, &self.catalog, &answers).await?;
         let target = InstallTarget::on(cluster, resolved, String::new())?;
         preflight::on(&target, &global, waived).await
     }
 
-    fn target(&self, given: &Given) -> Result<(Global, InstallTarget), Failed> {
+    async fn target(&self, given: &Given) -> Result<(Global, InstallTarget), Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
-        let resolved = session::resolved(&self.catalog, &answers)?;
+        let resolved = charts::resolved(&global, &self.catalog, &answers).await?;
         let text = replayable(&self.catalog, &answers)?;
         Ok((global, InstallTarget::on(cluster, resolved, text)?))
     }
 
     async fn plan(&self, given: &Given, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
-        let (global, target) = self.target(given)?;
+        let (global, target) = self.target(given).await?;
         let observed = target.observe().await.map_err(unobserved)?;
         let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
         let report = preflight::seen(&target, &observed, &global, waived).await?;
@@ -334,7 +334,7 @@ impl World {
         (without, before, agreed): (Vec<String>, Option<String>, Option<Box<Plan>>),
         cancel: CancellationToken,
     ) -> Result<Exit, Failed> {
-        let (global, target) = self.target(given)?;
+        let (global, target) = self.target(given).await?;
         let install = InstallRequest {
             target,
             global: &global,
@@ -363,7 +363,7 @@ impl World {
     async fn registry(&self, given: &Given) -> Result<String, Failed> {
         let chosen = self.chosen()?;
         let draft = given.draft(&self.catalog).map_err(session::wrong)?;
-        crate::app::registry::check(&self.catalog, &filled(&self.catalog, draft), &chosen.cluster).await
+        crate::app::registry::check(&self.catalog, &draft.filled(&self.catalog), &chosen.cluster).await
     }
 
     /// Writes the answers; what was there before, and is not from here, is kept beside them.
@@ -383,17 +383,4 @@ impl World {
         shared.wrote = Some(path.to_owned());
         Ok((path.to_owned(), old))
     }
-}
-
-/// Answers in which something stands for what is still missing.
-fn filled(catalog: &Catalog, draft: Draft) -> Answers {
-    let catalog = &*draft.answers.catalog(catalog);
-    let mut answers = draft.answers;
-    for missing in draft.missing {
-        let id = missing.id;
-        let question = catalog.question(&id);
-        let answer = question.map_or(Answer::Empty, |question| question.kind.rules().stand_in(question));
-        answers.values.insert(id, (answer, crate::answers::LayerKind::Catalog));
-    }
-    answers
 }

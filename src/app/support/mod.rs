@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::journal;
 use super::output::Output;
-use super::session;
+use super::{charts, session};
 use crate::answers::Resolved;
 use crate::cli::{AnswerArgs, Global, SupportArgs};
 use crate::driver::archive::write_tar_gz;
@@ -78,7 +78,7 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     };
     let wanted = session::load_catalog(global).and_then(|catalog| {
         let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(&state))?;
-        session::resolved(&catalog, &answers)
+        charts::resolved_as_installed(&catalog, &answers)
     });
     let mut salt = vec![0; 16];
     getrandom::fill(&mut salt).map_err(anyhow::Error::new).or_exit(Exit::Unexpected)?;
@@ -376,7 +376,7 @@ async fn hdfs_state(global: &Global, cluster: &Cluster, state: &InstallState) ->
     let said = |failed: Failed| failed.chain().join(": ");
     let catalog = session::load_catalog(global).map_err(said)?;
     let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(state)).map_err(said)?;
-    let resolved = session::resolved(&catalog, &answers).map_err(said)?;
+    let resolved = charts::resolved_as_installed(&catalog, &answers).map_err(said)?;
     let (_tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref()).map_err(said)?;
     let Some(hdfs) = hdfs.map(|hdfs| hdfs.with_deadline(std::time::Duration::from_secs(10))) else { return Ok(None) };
     let failed = |error: crate::driver::webhdfs::Error| format!("{:#}", anyhow::Error::new(error));

@@ -8,7 +8,7 @@ use super::files::Files;
 use super::list::{Labels, List, Mapping, Peers};
 use super::number::{Boolean, Integer, Port, Quantity};
 use super::secret::Secret;
-use super::text::{Choice, Digest, Hostname, Line, Path, Text};
+use super::text::{Chart, Choice, Digest, Hostname, Line, Path, Text};
 use crate::catalog::Question;
 use crate::model::yaml::{Node, Scalar, Yaml};
 
@@ -134,6 +134,8 @@ kinds! {
     Port(Port) = "port",
     /// A path in a file system or in HDFS.
     Path(Path) = "path",
+    /// Where a chart is: a folder, an archive, a repository or a registry.
+    Chart(Chart) = "chart",
     /// One of `choices`.
     Choice(Choice) = "choice",
     /// `true` or `false`.

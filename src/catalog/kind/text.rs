@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Answer;
 use super::rules::{Extra, QuestionType, Widget, line, pattern, whole};
 use crate::catalog::Question;
+use crate::model::{CHART_WAYS, ChartRef};
 
 /// Any text on one line.
 pub(super) struct Line;
@@ -84,6 +85,28 @@ impl QuestionType for Path {
     fn is_local(&self) -> bool {
         // What is a path elsewhere, in HDFS or on nodes, has to be whole anyway.
         true
+    }
+}
+
+/// Where a chart is.
+pub(super) struct Chart;
+
+impl QuestionType for Chart {
+    fn read(&self, _: &Question, text: &str) -> Result<Answer, String> {
+        ChartRef::parse(whole(text)?).map_err(|what| format!("the chart {what}"))?;
+        line(text)
+    }
+
+    fn words(&self, _: &Question) -> String {
+        CHART_WAYS.to_owned()
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    fn objection(&self, question: &Question) -> Option<String> {
+        (question.id != "chart").then(|| "is a chart, which only the question that every release has is".to_owned())
     }
 }
 

@@ -269,7 +269,7 @@ impl Helm {
 /// Helm starts the user's credential plugins, which may be configured by any variable, so it inherits ours. Not the
 /// `HELM_*` ones, which silently redirect it, nor `KUBECONFIG`, nor our own, which may hold answers. Its folders are
 /// private: a shared cache races, and the user's plugins and registry logins are no part of an install.
-fn environment(home: &Path) -> Environment {
+pub(super) fn environment(home: &Path) -> Environment {
     Environment::inherited_without(&["HELM_", "KUBECONFIG", "WINDLASS_"])
         .set("HELM_CACHE_HOME", home.join("cache"))
         .set("HELM_CONFIG_HOME", home.join("config"))
@@ -280,7 +280,7 @@ fn environment(home: &Path) -> Environment {
         .set("NO_COLOR", "1")
 }
 
-fn words<const N: usize>(words: [&str; N]) -> Vec<OsString> {
+pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<OsString> {
     words.into_iter().map(OsString::from).collect()
 }
 

@@ -3,9 +3,11 @@
 mod command;
 mod error;
 mod find;
+mod pull;
 mod version;
 
 pub use command::{Helm, KubeTarget, Recorded, Template, Upgrade};
 pub use error::{FailureKind, FindError, HelmError};
 pub use find::FindHelm;
+pub use pull::{PullError, PullFailure, PullOptions};
 pub use version::{HelmVersion, VersionError};

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -42,6 +42,8 @@ pub struct Spec {
     pub deadline: Duration,
     /// How long it gets between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// How many bytes of memory it may have of its own; `None` is as many as it likes.
+    pub memory: Option<u64>,
     /// How many bytes of stdout are kept; more is an error.
     pub stdout_cap: usize,
     /// How many bytes of stderr are kept, the last ones.
@@ -63,6 +65,7 @@ impl Spec {
             terminal: false,
             deadline: Duration::from_secs(60),
             grace: Duration::from_secs(10),
+            memory: None,
             stdout_cap: 16 * 1024 * 1024,
             stderr_cap: 64 * 1024,
             on_stderr_line: None,
@@ -132,6 +135,11 @@ fn spawn(spec: &Spec) -> std::io::Result<(Child, Group)> {
     let child = command.spawn()?;
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let group = Group { pid, alone: spec.terminal };
+    if let (Some(pid), Some(memory)) = (pid, spec.memory) {
+        let limit = Rlimit { current: Some(memory), maximum: Some(memory) };
+        // One that has ended already needs none.
+        let _ = prlimit(Some(pid), Resource::Data, limit);
+    }
     Ok((child, group))
 }
 

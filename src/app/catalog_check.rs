@@ -1,0 +1,351 @@
+//! `windlass catalog check`: what the definitions say is rendered, as far as that goes without a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use futures::StreamExt as _;
+use regex::Regex;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::charts::Fetcher;
+use super::exit::{Exit, Failed, OrExit as _};
+use super::output::Output;
+use super::session::find_helm;
+use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
+use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId};
+use crate::cli::Global;
+use crate::driver::files::write_chart;
+use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
+use crate::driver::process::PrivateDir;
+use crate::model::cluster::ReleaseKey;
+use crate::model::yaml::{Findings, Pos};
+
+/// How many charts are rendered at the same time.
+const AT_ONCE: usize = 4;
+
+/// What was found, as `--json` has it.
+#[derive(Serialize)]
+struct Checked {
+    components: usize,
+    mistakes: Vec<String>,
+    left_out: Vec<String>,
+}
+
+/// Checks the definitions; renders values with default answers, and charts where a Helm is found.
+pub(super) async fn check(global: &Global, output: &Output) -> Result<Exit, Failed> {
+    let catalog = match catalog::load(&global.catalog) {
+        Err(CatalogError::Invalid(found)) if output.json => {
+            return told(Checked { components: 0, mistakes: said(&found), left_out: Vec::new() }, output);
+        }
+        loaded => loaded.or_exit(Exit::BadInput)?,
+    };
+    let stand_in = PrivateDir::new().or_exit(Exit::Unexpected)?;
+    let file = stand_in.path().join("stand-in");
+    std::fs::write(&file, "stands in for an answer\n").or_exit(Exit::Unexpected)?;
+    let mut run = Check { global, catalog: &catalog, findings: Findings::default(), left_out: Vec::new() };
+    run.templates();
+    let rendered = run.values(&file.display().to_string()).await?;
+    run.charts(rendered, &stand_in).await;
+    let Check { findings, mut left_out, .. } = run;
+    left_out.sort();
+    let components = catalog.components.len();
+    if output.json {
+        let mistakes = findings.into_result(()).err().map(|found| said(&found)).unwrap_or_default();
+        return told(Checked { components, mistakes, left_out }, output);
+    }
+    findings.into_result(()).map_err(CatalogError::Invalid).or_exit(Exit::BadInput)?;
+    let left_out: String = left_out.iter().map(|what| format!("left out: {what}\n")).collect();
+    output.text(&format!("{components} components, no mistakes\n{left_out}"))?;
+    Ok(Exit::Done)
+}
+
+fn said(found: &Findings) -> Vec<String> {
+    found.0.iter().map(ToString::to_string).collect()
+}
+
+fn told(checked: Checked, output: &Output) -> Result<Exit, Failed> {
+    output.value(&checked)?;
+    Ok(if checked.mistakes.is_empty() { Exit::Done } else { Exit::BadInput })
+}
+
+struct Check<'a> {
+    global: &'a Global,
+    catalog: &'a Catalog,
+    findings: Findings,
+    left_out: Vec<String>,
+}
+
+impl Check<'_> {
+    /// What values templates name and nobody has, in whatever branch.
+    fn templates(&mut self) {
+        for component in self.catalog.components.values() {
+            let (Some(name), Some(text)) = (&component.values, &component.values_template) else { continue };
+            let images: Vec<&str> = component.images.iter().map(|image| image.name.as_str()).collect();
+            let secrets = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+            let secrets: Vec<&str> = secrets.map(|question| question.id.as_str()).collect();
+            for (line, what, name_of, known) in unknown_in(text, &images, &secrets) {
+                let file = format!("{}/{name}", component.id);
+                self.findings.add_unknown(&file, Pos { line, column: 1 }, what, &name_of, known);
+            }
+        }
+    }
+
+    /// Fills in each component by itself, with what it requires.
+    async fn values(&mut self, file: &str) -> Result<Vec<(String, ResolvedRelease)>, Failed> {
+        let (mut rendered, mut failed) = (Vec::new(), BTreeMap::new());
+        let all: Vec<&Component> = self.catalog.components.values().collect();
+        let global = self.global;
+        let catalog = self.catalog;
+        let mut answered = Vec::new();
+        for component in all {
+            let given = Given { chosen: Some(vec![component.id.clone()]), ..Given::default() };
+            let draft = given.draft(catalog).or_exit(Exit::Unexpected)?;
+            self.findings.0.extend(draft.problems.iter().map(|(_, finding)| finding.clone()));
+            let files = draft.missing.iter().filter(|missing| is_files(catalog, &missing.id));
+            let files: Vec<QuestionId> = files.map(|missing| missing.id.clone()).collect();
+            let mut answers = draft.filled(catalog);
+            for id in files {
+                if let Some((answer, _)) = answers.values.get_mut(&id) {
+                    *answer = Answer::Text(file.to_owned());
+                }
+            }
+            answered.push((component, answers));
+        }
+        let fetched = futures::stream::iter(&answered)
+            .map(async |(component, answers)| Fetcher::new(global, answers).component(component).await)
+            .buffered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
+        for ((component, answers), fetched) in answered.iter().zip(fetched) {
+            let id = &component.id;
+            let mut charts = Charts { unneeded: true, ..Charts::default() };
+            let mut is_there = true;
+            match fetched {
+                Ok(None) => {}
+                Ok(Some(files)) => drop(charts.found.insert(id.clone(), files)),
+                Err((chart, error)) => {
+                    is_there = false;
+                    let beyond = error.is_out_of_reach();
+                    let text = format!("the chart {chart} cannot be used: {:#}", anyhow::Error::new(error));
+                    match beyond {
+                        true => self.left_out.push(format!("{id}: {text}")),
+                        false => self.findings.add(&format!("{id}/component.yaml"), START, text),
+                    }
+                }
+            }
+            match resolve_with(catalog, answers, &charts) {
+                Err(error) => drop(failed.insert(id.clone(), (error, answers))),
+                Ok(resolved) => {
+                    let own = resolved.components.into_iter().find(|resolved| resolved.id == *id);
+                    let release = own.and_then(|own| own.release).filter(|_| is_there);
+                    rendered.extend(release.map(|release| (id.clone(), release)));
+                }
+            }
+        }
+        self.unresolved(&failed);
+        Ok(rendered)
+    }
+
+    /// Each mistake once, at the component whose it is, and not at all that require it.
+    fn unresolved(&mut self, failed: &BTreeMap<String, (ResolveError, &Answers)>) {
+        for (id, (error, answers)) in failed {
+            if let ResolveError::Template(error) = error {
+                let (file, line) = error.file(id);
+                let pos = Pos { line: line.unwrap_or(1), column: 1 };
+                let own = self
+                    .catalog
+                    .components
+                    .get(id)
+                    .filter(|own| own.values.as_ref().is_some_and(|values| file == format!("{id}/{values}")));
+                let text = own.and_then(|own| own.values_template.as_deref());
+                let at = text.zip(line).and_then(|(text, line)| text.lines().nth(line - 1)).map(str::trim);
+                let at = at.map(|at| format!(" in `{at}`")).unwrap_or_default();
+                // Told already, with what was meant.
+                if !self.findings.0.iter().any(|known| known.file == file && known.pos == pos) {
+                    self.findings.add(&file, pos, format!("{}{at}", error.what()));
+                }
+                continue;
+            }
+            let others: BTreeSet<&String> = answers.components.iter().filter(|other| *other != id).collect();
+            if others.into_iter().any(|other| failed.contains_key(other)) {
+                continue;
+            }
+            let mut text = error.to_string();
+            let mut source = std::error::Error::source(error);
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            let values = self.catalog.components.get(id).and_then(|own| own.values.as_deref());
+            let file = match error {
+                ResolveError::Values { .. } => values.unwrap_or("component.yaml"),
+                _ => "component.yaml",
+            };
+            self.findings.add(&format!("{id}/{file}"), START, text);
+        }
+    }
+
+    /// Renders the charts with these values, where there is a Helm.
+    async fn charts(&mut self, rendered: Vec<(String, ResolvedRelease)>, dir: &PrivateDir) {
+        if rendered.is_empty() {
+            return;
+        }
+        let helm = match find_helm(self.global).await {
+            Ok(helm) => helm,
+            Err(error) => {
+                self.left_out.push(format!("helm template: {:#}", anyhow::Error::new(error)));
+                return;
+            }
+        };
+        let outcomes = futures::stream::iter(rendered)
+            .map(async |(id, release)| (template(&helm, &release, &dir.path().join(&id)).await, id))
+            .buffered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
+        for (outcome, id) in outcomes {
+            let (Err(error), Some(component)) = (outcome, self.catalog.components.get(&id)) else { continue };
+            match error {
+                Unrendered::Written(error) => self.left_out.push(format!("{id}: {error}")),
+                Unrendered::Helm(error) if error.kind() == FailureKind::KubeVersion => {
+                    self.left_out
+                        .push(format!("{id}: its chart is not for the Kubernetes that helm takes for granted"));
+                }
+                Unrendered::Helm(error) => place(component, &lines(&error), &mut self.findings),
+            }
+        }
+    }
+}
+
+const START: Pos = Pos { line: 1, column: 1 };
+
+fn is_files(catalog: &Catalog, id: &QuestionId) -> bool {
+    catalog.question(id).is_some_and(|question| question.kind == Kind::Files)
+}
+
+enum Unrendered {
+    Written(std::io::Error),
+    Helm(HelmError),
+}
+
+async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Path) -> Result<(), Unrendered> {
+    write_chart(&release.chart, folder).map_err(Unrendered::Written)?;
+    let template = Template {
+        release: ReleaseKey::new(&release.namespace, &release.name),
+        chart: folder.to_owned(),
+        values: (*release.values).clone(),
+        kube_version: None,
+        api_versions: Vec::new(),
+        is_upgrade: false,
+    };
+    helm.template(&template, &CancellationToken::new()).await.map(drop).map_err(Unrendered::Helm)
+}
+
+/// What Helm said, or the error where it said nothing.
+fn lines(error: &HelmError) -> Vec<String> {
+    let source = std::error::Error::source(error);
+    let process = source.and_then(|source| source.downcast_ref::<Box<crate::driver::process::ProcessError>>());
+    let said = process.map(|error| error.stderr().to_vec()).unwrap_or_default();
+    match said.is_empty() {
+        true => vec![source.map_or_else(|| error.to_string(), ToString::to_string)],
+        false => said,
+    }
+}
+
+/// `chart/templates/file.yaml:3:4`, as Helm's errors have it.
+static IN_CHART: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"[\w.-]+/((?:charts/[\w.-]+/)*templates/[\w./-]+):(\d+)(?::(\d+))?").ok());
+
+/// `- at '/image': additional properties 'tyop' not allowed`.
+static IN_VALUES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\s*-? ?at '([^']*)': (.*)$").ok());
+
+/// The names in such a line.
+static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"'([^']+)'").ok());
+
+/// Puts what Helm said where it belongs: at the line of a value that the schema refuses, of a template that fails, or at
+/// the component.
+fn place(component: &Component, said: &[String], findings: &mut Findings) {
+    let id = &component.id;
+    let before = findings.0.len();
+    let values = format!("{id}/{}", component.values.as_deref().unwrap_or("component.yaml"));
+    let text = component.values_template.as_deref().unwrap_or_default();
+    for line in said {
+        let Some(found) = IN_VALUES.as_ref().and_then(|regex| regex.captures(line)) else { continue };
+        let (pointer, what) = (&found[1], &found[2]);
+        let last = pointer.rsplit('/').next().unwrap_or_default().to_owned();
+        let names = QUOTED.as_ref().into_iter().flat_map(|regex| regex.captures_iter(what));
+        let names: Vec<String> =
+            names.map(|found| found[1].to_owned()).filter(|_| what.contains("additional")).collect();
+        for key in if names.is_empty() { vec![last] } else { names } {
+            let pos = Pos { line: key_line(text, &key).unwrap_or(1), column: 1 };
+            let of = if pointer.is_empty() { "the chart's schema" } else { pointer };
+            findings.add(&values, pos, format!("the chart refuses `{key}`: {of}: {what}"));
+        }
+    }
+    if findings.0.len() > before {
+        return;
+    }
+    let message: Vec<&str> = said.iter().map(|line| line.trim().trim_start_matches("Error: ")).collect();
+    let message = message.join(" ");
+    let message = message.strip_suffix("Use --debug flag to render out invalid YAML").unwrap_or(&message).trim();
+    let inside = IN_CHART.as_ref().and_then(|regex| regex.captures_iter(message).last());
+    let folder = component.chart.as_ref().and_then(|chart| chart.path.as_deref()).unwrap_or("chart");
+    let number = |at: usize| inside.as_ref().and_then(|found| found.get(at)?.as_str().parse::<usize>().ok());
+    let (file, pos) = match &inside {
+        Some(found) => {
+            let pos = Pos { line: number(2).unwrap_or(1), column: number(3).unwrap_or(1) };
+            (format!("{id}/{}/{}", folder.trim_matches('/'), &found[1]), pos)
+        }
+        None => (format!("{id}/component.yaml"), START),
+    };
+    findings.add(&file, pos, format!("helm template: {message}"));
+}
+
+/// The line of a template that sets a key.
+fn key_line(text: &str, key: &str) -> Option<usize> {
+    let sets = |line: &str| {
+        let rest = line.trim_start().trim_start_matches(['-', '{', ' ', '"']);
+        rest.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches('"').trim_start().starts_with(':'))
+    };
+    let within = |line: &str| {
+        let marks = [format!("{{{key}:"), format!(" {key}:"), format!("\"{key}\":")];
+        marks.iter().any(|mark| line.contains(mark.as_str()))
+    };
+    let found = text.lines().position(sets).or_else(|| text.lines().position(within));
+    found.map(|at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(said: &[&str]) -> Vec<String> {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        let text =
+            "id: a\ntitle: t\nversion: '1'\nchart: {path: chart}\nrelease: {name: a, namespace: a}\nvalues: v.j2\n";
+        files.insert("a/component.yaml".to_owned(), text.into());
+        files.insert("a/v.j2".to_owned(), b"image:\n  tag: x\n  tyop: y\nreplicas: {count: 2}\n".to_vec());
+        files.insert("a/chart/Chart.yaml".to_owned(), b"name: a\nversion: 1.0.0\n".to_vec());
+        let catalog = Catalog::from_files(&files, &BTreeMap::new()).unwrap();
+        let mut findings = Findings::default();
+        let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
+        place(&catalog.components["a"], &said, &mut findings);
+        super::said(&findings)
+    }
+
+    #[test]
+    fn what_helm_says_is_put_where_it_belongs() {
+        let schema = "Error: values don't meet the specifications of the schema(s) in the following chart(s):";
+        let found = placed(&[schema, "a:", "- at '/image': additional properties 'tyop' not allowed"]);
+        assert_eq!(found, ["a/v.j2:3:1: the chart refuses `tyop`: /image: additional properties 'tyop' not allowed"]);
+        let found = placed(&[schema, "a:", "- at '/replicas/count': got string, want integer"]);
+        assert!(found[0].starts_with("a/v.j2:4:1: the chart refuses `count`"), "{found:?}");
+        let found = placed(&["Error: execution error at (a/templates/cm.yaml:3:4): image is required"]);
+        assert!(found[0].starts_with("a/chart/templates/cm.yaml:3:4: helm template: execution error"), "{found:?}");
+        let found = placed(&["Error: YAML parse error on a/charts/b/templates/x.yaml: error converting YAML"]);
+        assert!(found[0].starts_with("a/component.yaml:1:1: helm template: YAML parse error"), "{found:?}");
+        let found = placed(&["Error: parse error at (a/charts/b/templates/x.yaml:7): function \"no\" not defined"]);
+        assert!(found[0].starts_with("a/chart/charts/b/templates/x.yaml:7:1: helm template: parse error"), "{found:?}");
+    }
+}

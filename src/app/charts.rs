@@ -1,0 +1,253 @@
+//! Answers to what is wanted: fetches the charts that do not lie in the catalog, and fills everything in.
+
+use std::path::Path;
+
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::output::aside;
+use super::session::{anchored, find_helm};
+use crate::answers::{Answer, Answers, Charts, Resolved, resolve_with};
+use crate::catalog::{Catalog, ChartError, Component, chart_identity, read_dir, unpack, with_dependencies};
+use crate::cli::Global;
+use crate::driver::charts::ChartCache;
+use crate::driver::helm::{FindError, Helm, PullError, PullFailure, PullOptions};
+use crate::driver::registry::login;
+use crate::driver::secrets;
+use crate::model::{ChartRef, ChartSource, FileTree, bounded, digest, remember};
+
+/// How many are pulled at the same time.
+const AT_ONCE: usize = 4;
+
+/// Why a chart cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    /// It is written in a way that means nothing.
+    #[error("the chart {0}")]
+    Written(String),
+    /// The folder or file cannot be read.
+    #[error("failed to read it")]
+    Read(#[source] anyhow::Error),
+    /// It cannot be used as it is.
+    #[error("{0}")]
+    Unusable(String),
+    /// It is another than was asked for.
+    #[error("it is not what was asked for: {0}")]
+    Other(String),
+    /// No Helm to pull it with.
+    #[error("it has to be pulled, and there is no helm for that")]
+    NoHelm(#[source] FindError),
+    /// It was not pulled.
+    #[error("failed to pull it")]
+    Pull(#[source] PullError),
+    /// The site's login for the registry cannot be read.
+    #[error("failed to read the login for the registry, platform.pull_secret")]
+    Login(#[source] secrets::SecretError),
+}
+
+impl FetchError {
+    /// Whether nobody can say anything about the chart from here.
+    pub(super) const fn is_out_of_reach(&self) -> bool {
+        use PullFailure::{Plain, Refused, Unreachable};
+        matches!(
+            self,
+            Self::NoHelm(_) | Self::Login(_) | Self::Pull(PullError::Helm { what: Plain | Refused | Unreachable, .. })
+        )
+    }
+
+    const fn exit(&self) -> Exit {
+        match self {
+            Self::Pull(
+                PullError::Helm { what: PullFailure::Absent | PullFailure::Another, .. } | PullError::Manifest { .. },
+            ) => Exit::BadInput,
+            Self::NoHelm(_) | Self::Pull(_) => Exit::Unusable,
+            _ => Exit::BadInput,
+        }
+    }
+}
+
+/// Fills the answers in, with the charts that they and the catalog name.
+pub(super) async fn resolved(global: &Global, catalog: &Catalog, answers: &Answers) -> Result<Resolved, Failed> {
+    let answers = anchored(catalog, answers)?;
+    let charts = fetch(global, catalog, &answers).await?;
+    filled_in(catalog, &answers, &charts)
+}
+
+/// The same for who installs nothing: what is installed is looked at and proven without its chart, which may be gone.
+pub(super) fn resolved_as_installed(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Failed> {
+    let charts = Charts { unneeded: true, ..Charts::default() };
+    filled_in(catalog, &anchored(catalog, answers)?, &charts)
+}
+
+fn filled_in(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Resolved, Failed> {
+    let resolved = resolve_with(catalog, answers, charts).or_exit(Exit::BadInput)?;
+    // Whatever others say of these later goes without them.
+    let releases = resolved.components.iter().filter_map(|component| component.release.as_ref());
+    releases.flat_map(|release| release.values.secrets()).for_each(|secret| remember(&secret));
+    Ok(resolved)
+}
+
+async fn fetch(global: &Global, catalog: &Catalog, answers: &Answers) -> Result<Charts, Failed> {
+    let fetcher = Fetcher::new(global, answers);
+    let catalog = &*answers.catalog(catalog);
+    let chosen = answers.components.iter().filter_map(|id| catalog.components.get(id));
+    let all: Vec<&Component> = chosen.filter(|component| component.chart.is_some()).collect();
+    let fetched: Vec<_> = futures::stream::iter(all)
+        .map(async |component| (component, fetcher.component(component).await))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut charts = Charts::default();
+    for (component, found) in fetched {
+        match found {
+            Ok(None) => {}
+            Ok(Some(files)) => drop(charts.found.insert(component.id.clone(), files)),
+            Err((chart, error)) => return Err(failed(component, &chart, error)),
+        }
+    }
+    Ok(charts)
+}
+
+/// What failed, and the way round.
+fn failed(component: &Component, chart: &str, error: FetchError) -> Failed {
+    let id = &component.id;
+    let way = match &error {
+        FetchError::Pull(_) | FetchError::NoHelm(_) | FetchError::Login(_) => {
+            format!(
+                "; the way round is to download the archive where it can be had, and to name it: --set {id}.chart=FILE"
+            )
+        }
+        _ => String::new(),
+    };
+    let text = format!("the chart of {id}, {chart}, cannot be used{way}");
+    Failed { exit: error.exit(), error: anyhow::Error::new(error).context(text) }
+}
+
+/// Gets charts from wherever they are.
+pub(super) struct Fetcher<'a> {
+    global: &'a Global,
+    answers: &'a Answers,
+    cache: ChartCache,
+    helm: tokio::sync::OnceCell<Helm>,
+}
+
+impl<'a> Fetcher<'a> {
+    pub(super) fn new(global: &'a Global, answers: &'a Answers) -> Self {
+        Self { global, answers, cache: ChartCache::of_user(), helm: tokio::sync::OnceCell::new() }
+    }
+
+    /// The chart of a component, if it does not lie in the catalog; an error comes with what was asked for.
+    pub(super) async fn component(&self, component: &Component) -> Result<Option<FileTree>, (String, FetchError)> {
+        let answer = self.answers.get(&component.id, "chart").text();
+        let chart = match (answer, &component.chart) {
+            (Some(text), _) => ChartRef::parse(text).map_err(|what| (text.to_owned(), what)),
+            (None, Some(spec)) if component.chart_files.is_none() => {
+                spec.source().map_err(|what| ("its `chart`".to_owned(), what))
+            }
+            _ => return Ok(None),
+        };
+        let chart = chart.map_err(|(text, what)| (text, FetchError::Written(what)))?;
+        let found = match &chart.source {
+            ChartSource::Path(path) => local(path, chart.sha256.as_deref()),
+            _ => self.remote(&chart).await,
+        };
+        found.map(Some).map_err(|error| (chart.to_string(), error))
+    }
+
+    async fn remote(&self, chart: &ChartRef) -> Result<FileTree, FetchError> {
+        let key = chart.to_string();
+        let kept = || self.cache.get(&key).or_else(|| self.cache.by_digest(chart.sha256.as_deref()?));
+        // What was kept by its digest alone may be another chart of the same bytes: asked for by a wrong name.
+        if let Some(files) = kept().and_then(|packed| self.checked(chart, &packed).ok()) {
+            return Ok(files);
+        }
+        if !self.global.silent && !self.global.json {
+            aside(&format!("pulling {chart} …"));
+        }
+        let packed = self.pull(chart).await?;
+        let files = self.checked(chart, &packed)?;
+        if let Err(error) = self.cache.put(&key, &packed) {
+            tracing::warn!("{chart} is not kept for the next time: {error}");
+        }
+        Ok(files)
+    }
+
+    /// The files of an archive that is the one that was asked for.
+    fn checked(&self, chart: &ChartRef, packed: &[u8]) -> Result<FileTree, FetchError> {
+        whole(packed, chart.sha256.as_deref())?;
+        let files = unpack(packed).map_err(|error| FetchError::Unusable(error.to_string()))?;
+        let (name, version) = chart_identity(&files).map_err(|error| FetchError::Unusable(error.to_string()))?;
+        if let Some((wanted, of)) = chart.source.wanted()
+            && (name != wanted || version.trim_start_matches('v') != of.trim_start_matches('v'))
+        {
+            return Err(FetchError::Other(format!("what came is `{name}` {version}, and not `{wanted}` {of}")));
+        }
+        with_dependencies(files, &|_| Vec::new()).map_err(|error| unusable(error, None))
+    }
+
+    async fn pull(&self, chart: &ChartRef) -> Result<Vec<u8>, FetchError> {
+        let options = self.options(chart)?;
+        let helm = self.helm.get_or_try_init(|| find_helm(self.global)).await.map_err(FetchError::NoHelm)?;
+        helm.pull(chart, &options, &CancellationToken::new()).await.map_err(FetchError::Pull)
+    }
+
+    /// The site's registry is asked as the site says.
+    fn options(&self, chart: &ChartRef) -> Result<PullOptions, FetchError> {
+        let platform = |question: &str| self.answers.get("platform", question);
+        let registry = platform("registry").text().and_then(|registry| registry.split('/').next());
+        let Some(host) = chart.source.registry_host().filter(|host| registry == Some(host)) else {
+            return Ok(PullOptions::default());
+        };
+        let config = match platform("pull_secret") {
+            Answer::Secret(from) => secrets::here(from).transpose().map_err(FetchError::Login)?,
+            _ => None,
+        };
+        let login = config.filter(|config| login(config, host).is_some());
+        let plain_http = platform("registry_plain_http").json() == serde_json::Value::Bool(true);
+        Ok(PullOptions { plain_http, login, ..PullOptions::default() })
+    }
+}
+
+/// A chart on this machine.
+fn local(path: &Path, sha256: Option<&str>) -> Result<FileTree, FetchError> {
+    let cannot = |error: anyhow::Error| FetchError::Read(error);
+    if path.is_dir() {
+        if sha256.is_some() {
+            return Err(FetchError::Written("is a folder, and a digest is that of an archive".to_owned()));
+        }
+        let found: Vec<_> = read_dir(path).map_err(|error| cannot(error.into()))?.into_iter().collect();
+        if !found.iter().any(|(name, _)| name == "Chart.yaml") {
+            return Err(FetchError::Unusable("there is no Chart.yaml in that folder".to_owned()));
+        }
+        // What is not there is told as the dependency that is missing.
+        let read = |below: &str| read_dir(&path.join(below)).unwrap_or_default().into_iter().collect();
+        return with_dependencies(found, &read).map_err(|error| unusable(error, Some(path)));
+    }
+    let packed = bounded::bytes(path, bounded::CHART).map_err(|error| cannot(error.into()))?;
+    whole(&packed, sha256)?;
+    let files = unpack(&packed).map_err(|error| FetchError::Unusable(error.to_string()))?;
+    with_dependencies(files, &|_| Vec::new()).map_err(|error| unusable(error, None))
+}
+
+fn whole(packed: &[u8], sha256: Option<&str>) -> Result<(), FetchError> {
+    let found = digest(packed);
+    match sha256.filter(|wanted| *wanted != found) {
+        Some(wanted) => Err(FetchError::Other(format!("the archive is {found}, and not {wanted}"))),
+        None => Ok(()),
+    }
+}
+
+/// A chart that Helm would refuse, with the way round.
+fn unusable(error: ChartError, folder: Option<&Path>) -> FetchError {
+    let way = match (&error, folder) {
+        (ChartError::Unvendored(_), Some(folder)) => {
+            format!("; run `helm dependency build {}`, or name an archive that holds them", folder.display())
+        }
+        (ChartError::Unvendored(_) | ChartError::Missing { .. }, None) => {
+            "; unpack the archive, run `helm dependency build` in its folder, and name that folder".to_owned()
+        }
+        _ => String::new(),
+    };
+    FetchError::Unusable(format!("{error}{way}"))
+}

@@ -1,0 +1,220 @@
+//! Packed charts: a `.tgz` as `helm package` writes it, read within bounds. No I/O.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::model::bounded;
+
+/// What an archive may hold: as much as a folder.
+const FILES: usize = 10_000;
+const BYTES: u64 = 64 << 20;
+const DEPTH: usize = 32;
+
+/// Headers and padding of so many files.
+const STREAM: u64 = BYTES + FILES as u64 * 2048;
+
+/// Why an archive is not read as a chart.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// It is no gzip, no tar, or ends too early.
+    #[error("it is no .tgz of a chart that can be read: {0}")]
+    Broken(std::io::Error),
+    /// It holds more than is ever read.
+    #[error("it holds more than {0}, the most that is unpacked")]
+    Large(String),
+    /// A file would lie outside of the chart.
+    #[error("`{0}` in it leads out of the chart")]
+    Outside(String),
+    /// A link, a device or the like.
+    #[error("`{0}` in it is no regular file: `helm package` writes none other")]
+    Special(String),
+    /// A name is there twice.
+    #[error("`{0}` is in it twice")]
+    Twice(String),
+    /// No Chart.yaml below its one folder.
+    #[error("there is no Chart.yaml in its top folder: is it a chart?")]
+    NoChart,
+}
+
+/// The files of a packed chart, without the folder that all are in.
+///
+/// # Errors
+/// It is no chart, holds more than is unpacked, or something that leads out of it.
+pub fn unpack(packed: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ArchiveError> {
+    if packed.len() as u64 > bounded::CHART {
+        return Err(ArchiveError::Large(bounded::size(bounded::CHART)));
+    }
+    let mut stream = MultiGzDecoder::new(packed).take(STREAM);
+    let files = entries(&mut stream);
+    // What was cut off reads as an archive that ends too early.
+    if stream.limit() == 0 {
+        return Err(ArchiveError::Large(bounded::size(BYTES)));
+    }
+    let files = files?;
+    if !files.contains_key("Chart.yaml") {
+        return Err(ArchiveError::NoChart);
+    }
+    Ok(files.into_iter().collect())
+}
+
+fn entries(stream: &mut impl Read) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
+    let mut archive = tar::Archive::new(stream);
+    let (mut files, mut bytes) = (BTreeMap::new(), 0);
+    for (count, entry) in archive.entries().map_err(ArchiveError::Broken)?.enumerate() {
+        let mut entry = entry.map_err(ArchiveError::Broken)?;
+        if count >= FILES {
+            return Err(ArchiveError::Large(format!("{FILES} files")));
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let kind = entry.header().entry_type();
+        if kind.is_pax_global_extensions() {
+            continue;
+        }
+        let Some(path) = within(&name) else { return Err(ArchiveError::Outside(shown(&name))) };
+        if kind.is_dir() {
+            continue;
+        }
+        if !kind.is_file() && !kind.is_contiguous() {
+            return Err(ArchiveError::Special(shown(&name)));
+        }
+        // Beside the chart's folder is nothing of the chart.
+        let Some(path) = path else { continue };
+        if path.split('/').count() > DEPTH {
+            return Err(ArchiveError::Large(format!("{DEPTH} folders in each other")));
+        }
+        let content = bounded::capped(&mut entry, BYTES - bytes).map_err(|error| match error.kind() {
+            std::io::ErrorKind::FileTooLarge => ArchiveError::Large(bounded::size(BYTES)),
+            _ => ArchiveError::Broken(error),
+        })?;
+        bytes += content.len() as u64;
+        if files.insert(path.clone(), content).is_some() {
+            return Err(ArchiveError::Twice(shown(&path)));
+        }
+    }
+    Ok(files)
+}
+
+/// The path within the chart's folder; `Some(None)` for what is not in any folder, `None` for what leads out.
+fn within(name: &str) -> Option<Option<String>> {
+    if name.starts_with('/') || name.contains('\\') || name.chars().any(char::is_control) {
+        return None;
+    }
+    let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if parts.contains(&"..") {
+        return None;
+    }
+    Some((parts.len() > 1).then(|| parts[1..].join("/")))
+}
+
+/// A name for messages.
+fn shown(name: &str) -> String {
+    name.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An entry as it stands, whatever its name.
+    fn entry(archive: &mut Vec<u8>, name: &str, kind: tar::EntryType, size: u64, content: &[u8]) {
+        let mut header = tar::Header::new_gnu();
+        let field = &mut header.as_old_mut().name;
+        field[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(kind);
+        if kind.is_symlink() || kind.is_hard_link() {
+            header.set_link_name_literal("../../etc/passwd").unwrap();
+        }
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_cksum();
+        archive.extend_from_slice(header.as_bytes());
+        archive.extend_from_slice(content);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+
+    fn packed(tar: &[u8]) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(tar).unwrap();
+        gzip.write_all(&[0; 1024]).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    fn with(name: &str, kind: tar::EntryType) -> Result<Vec<(String, Vec<u8>)>, String> {
+        let mut tar = Vec::new();
+        entry(&mut tar, "x/Chart.yaml", tar::EntryType::Regular, 8, b"name: x\n");
+        entry(&mut tar, name, kind, 1, b"1");
+        unpack(&packed(&tar)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn files_come_without_their_folder() {
+        use tar::EntryType::{Directory, Regular};
+        let names = |name: &str, kind| {
+            with(name, kind).map(|files| files.into_iter().map(|(path, _)| path).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(names("x/templates/a.yaml", Regular), Ok("Chart.yaml templates/a.yaml".to_owned()));
+        assert_eq!(names("./x/values.yaml", Regular), Ok("Chart.yaml values.yaml".to_owned()));
+        assert_eq!(names("x/templates/", Directory), Ok("Chart.yaml".to_owned()));
+        assert_eq!(names("beside", Regular), Ok("Chart.yaml".to_owned()));
+    }
+
+    #[test]
+    fn what_leads_out_or_is_no_file_is_refused() {
+        use tar::EntryType::{Block, Fifo, Link, Regular, Symlink};
+        for (name, kind, what) in [
+            ("../Chart.yaml", Regular, "leads out"),
+            ("x/../../etc/cron.d/x", Regular, "leads out"),
+            ("/etc/passwd", Regular, "leads out"),
+            ("x\\..\\y", Regular, "leads out"),
+            ("x/a\nb", Regular, "leads out"),
+            ("x/templates/l", Symlink, "no regular file"),
+            ("x/templates/h", Link, "no regular file"),
+            ("x/p", Fifo, "no regular file"),
+            ("x/b", Block, "no regular file"),
+            ("y/Chart.yaml", Regular, "twice"),
+        ] {
+            let told = with(name, kind).unwrap_err();
+            assert!(told.contains(what), "{name}: {told}");
+        }
+    }
+
+    #[test]
+    fn bombs_are_not_unpacked() {
+        let told = |tar: &[u8]| unpack(&packed(tar)).unwrap_err().to_string();
+        let mut tar = Vec::new();
+        entry(&mut tar, "x/Chart.yaml", tar::EntryType::Regular, STREAM + 1, &vec![0; (STREAM + 1) as usize]);
+        assert!(told(&tar).contains("more than 64 MiB"), "{}", told(&tar));
+        let mut tar = Vec::new();
+        (0..=FILES).for_each(|at| entry(&mut tar, &format!("x/{at}"), tar::EntryType::Regular, 0, b""));
+        assert!(told(&tar).contains("more than 10000 files"));
+        // A long name that never ends.
+        let mut tar = Vec::new();
+        entry(&mut tar, "././@LongLink", tar::EntryType::GNULongName, STREAM + 1, &vec![b'a'; (STREAM + 1) as usize]);
+        assert!(told(&tar).contains("more than 64 MiB"), "{}", told(&tar));
+        let mut tar = Vec::new();
+        entry(&mut tar, "x/Chart.yaml", tar::EntryType::Regular, 1 << 40, b"name: x\n");
+        assert!(told(&tar).contains("no .tgz of a chart"), "{}", told(&tar));
+        assert!(unpack(b"<html>").unwrap_err().to_string().contains("no .tgz"));
+        assert!(unpack(&packed(b"")).unwrap_err().to_string().contains("no Chart.yaml"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_comes_is_a_chart_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..2000), gzip: bool) {
+            let bytes = if gzip { packed(&bytes) } else { bytes };
+            for (path, _) in unpack(&bytes).unwrap_or_default() {
+                prop_assert!(!path.starts_with('/') && !path.split('/').any(|part| part == ".."));
+            }
+        }
+    }
+}
