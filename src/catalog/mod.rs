@@ -14,7 +14,7 @@ mod shapes;
 mod source;
 
 pub use chart::{ChartError, with_dependencies};
-pub use component::{Component, Connects, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
+pub use component::{Component, Connects, DerivedSecret, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use instance::instance_of;
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
