@@ -111,6 +111,15 @@ Ends with 11 if there are errors, and with 0 if there are none.")]
     #[command(after_help = "Example:
   windlass rollback livy          after an upgrade that failed; proves it again")]
     Rollback(RollbackArgs),
+    /// List the Secrets of the platform, give one a new content, or write pull Secrets anew
+    #[command(after_help = "Examples:
+  windlass secrets list                      which there are, where from, used by what; never what they hold
+  windlass secrets rotate airflow.fernet_key   a new content for a generated one; what reads it is restarted
+  windlass secrets refresh                   pull Secrets again from their source, before a login expires
+
+Exit codes: 0 done or nothing to do, 2 bad input, 4 cluster not usable, 5 a step failed (the same command goes on),
+8 refused (not generated, not installed), 9 locked by another run; see docs/exit-codes.md")]
+    Secrets(SecretsArgs),
     /// Remove what is installed, in reverse order; the data stays unless --purge-data is given
     #[command(after_help = "Examples:
   windlass uninstall                        everything but volumes, their namespaces and the record of both
@@ -283,6 +292,55 @@ pub struct RollbackArgs {
     /// Leave out the proof at the end
     #[arg(long)]
     pub no_verify: bool,
+}
+
+/// `secrets`.
+#[derive(Debug, Args)]
+pub struct SecretsArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: SecretsCommand,
+}
+
+/// What to do with Secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// List them: keys, where from, used by which component, age; never what they hold
+    #[command(after_help = "Example:
+  windlass secrets list --json")]
+    List,
+    /// Give a generated secret a new content, and restart what reads it
+    #[command(
+        after_help = "The new content is staged beside the old one, the steps that the component declares under `rotate` make it
+count, then the Secret and those that are made of it are switched and what reads them is restarted. When it was
+killed or failed, the same command goes on where it was.
+
+Examples:
+  windlass secrets rotate airflow.fernet_key
+  windlass secrets rotate postgresql.password --no-verify --yes"
+    )]
+    Rotate {
+        /// Which: component.question
+        #[arg(value_name = "COMPONENT.QUESTION")]
+        secret: String,
+        /// Leave out the proof at the end
+        #[arg(long)]
+        no_verify: bool,
+    },
+    /// Write the pull Secrets anew from their source; no release gets a revision
+    #[command(after_help = "For registries whose logins expire: from a timer, before they do.
+
+Examples:
+  windlass secrets refresh --yes
+  windlass secrets refresh --set platform.pull_secret=file:new-login.json")]
+    Refresh {
+        /// Read answers from this file instead of those of the last install
+        #[arg(long, value_name = "FILE")]
+        answers: Option<PathBuf>,
+        /// Answer one question: component.question=answer; may be repeated
+        #[arg(long = "set", value_name = "QUESTION=ANSWER")]
+        set: Vec<String>,
+    },
 }
 
 /// `uninstall`.

@@ -317,7 +317,7 @@ async fn a_secret_of_somebody_else_is_refused_by_its_name() {
     let answers = windlass::answers::Answers::new(&catalog, &[], Some(&chosen)).unwrap();
     let wanted = windlass::answers::resolve(&catalog, &answers).unwrap();
     let sample = wanted.components.iter().find(|component| component.id == "sample").unwrap();
-    let key = sample.secrets[0].key.clone();
+    let key = sample.secrets[0].keys().remove(0);
     let found = async |labels: Value| {
         let data = json!({key.as_str(): STANDARD.encode("pw"), "store.jks": STANDARD.encode([0xfe, 0xed, 0xff])});
         let metadata = json!({"name": "my-sample-db-password", "namespace": "sample", "labels": labels});

@@ -35,6 +35,20 @@ verify:
   - {action: http.wait, title: the gate answers, service: "my-gate:80", path: /, deadline: 10m}
 "#;
 
+/// A component with a secret that is generated, and another that is made of it.
+const HAS_SECRETS: &str = r#"
+id: gate
+title: Gate
+version: "1.0.0"
+chart: {path: chart}
+release: {name: my-gate, namespace: far}
+values: values.yaml.j2
+questions:
+  - {id: password, title: Its password, type: secret, default: generate}
+secrets:
+  - {name: connection, keys: {url: "pg://u:{{ secret.password | urlencode }}@h/db", login: "{{ ('u:' ~ secret.password) | b64encode }}"}}
+"#;
+
 /// A folder of this machine in which a test runs.
 struct Place {
     dir: tempfile::TempDir,
@@ -317,4 +331,129 @@ async fn a_full_disk_is_an_error_of_this_machine() {
     let output = ran(limited).await;
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert!(told(&output).contains("the journal cannot be written any more"), "{}", told(&output));
+}
+
+const PASSWORD: &str = "/api/v1/namespaces/far/secrets/my-gate-password";
+const NEXT: &str = "/api/v1/namespaces/far/secrets/my-gate-password-next";
+const CONNECTION: &str = "/api/v1/namespaces/far/secrets/my-gate-connection";
+
+/// What a Secret holds.
+fn held(objects: &Objects, path: &str, key: &str) -> Option<String> {
+    use base64::Engine as _;
+    let text = objects.kept.get(path)?["data"][key].as_str()?.to_owned();
+    Some(String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).unwrap()).unwrap())
+}
+
+/// All that windlass left on this machine, as one text.
+fn left(folder: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => left(&entry.path(), all),
+            false => all.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap())),
+        }
+    }
+}
+
+/// Killed when the new content is staged, before it is switched, before what is made of it follows, and before what was
+/// staged is removed: run again, it comes to one end, and nothing that is left tells the old or the new content.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_was_killed_goes_on_and_tells_no_content() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    const OLD: &str = "old-content/with:signs@in%it";
+    let moments = [
+        (Method::POST, "/api/v1/namespaces/far/secrets"),
+        (Method::PATCH, PASSWORD),
+        (Method::PATCH, CONNECTION),
+        (Method::DELETE, NEXT),
+    ];
+    for (at, (verb, wanted)) in moments.into_iter().enumerate() {
+        let (armed, reached) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+        let (is_armed, is_reached) = (armed.clone(), reached.clone());
+        let api = Api::serve(move |objects, method, path| {
+            if *method == verb && path == wanted && is_armed.load(Ordering::SeqCst) {
+                // The first of them is done, and its answer is lost; the others are not done.
+                objects.down = at > 0;
+                is_reached.store(true, Ordering::SeqCst);
+            } else if is_reached.load(Ordering::SeqCst) && is_armed.load(Ordering::SeqCst) {
+                objects.down = true;
+            }
+        })
+        .await;
+        let place = Place::new(&api, HAS_SECRETS);
+        let mut state = installed("1.0.0");
+        state["components"]["gate"]["secrets"] = json!(["my-gate-password", "my-gate-connection"]);
+        api.objects().remember(&state);
+        let code = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+        let labels = json!({"app.kubernetes.io/managed-by": "windlass"});
+        api.objects().put(
+            PASSWORD,
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"labels": labels}, "data": {"password": code(OLD)}}),
+        );
+        let rotate = ["secrets", "rotate", "gate.password", "--yes", "--no-verify", "--json"];
+        let mut first = place.windlass(&rotate).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !reached.load(Ordering::SeqCst) {
+            assert!(Instant::now() < deadline, "moment {at}: {:#?}", api.objects().asked);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        first.kill().unwrap();
+        let first = ended(first).await;
+        armed.store(false, Ordering::SeqCst);
+        api.objects().down = false;
+        let staged = held(&api.objects(), NEXT, "password").expect("what was staged outlives the kill");
+        assert_eq!(held(&api.objects(), PASSWORD, "password").unwrap() == OLD, at < 2, "moment {at}");
+        let listed = ran(place.windlass(&["secrets", "list"])).await;
+        assert!(told(&listed).contains("a rotation is not finished"), "{}", told(&listed));
+        let second = ran(place.windlass(&rotate)).await;
+        assert_eq!(second.status.code(), Some(0), "moment {at}: {}", told(&second));
+        let objects = api.objects();
+        assert_eq!(held(&objects, PASSWORD, "password").unwrap(), staged, "the one that was staged");
+        assert_eq!(held(&objects, CONNECTION, "url").unwrap(), format!("pg://u:{staged}@h/db"));
+        assert!(!objects.kept.contains_key(NEXT) && !objects.kept.contains_key(LEASE), "moment {at}");
+        let login = held(&objects, CONNECTION, "login").unwrap();
+        let mut all = told(&first) + &told(&second) + &told(&listed) + &objects.remembered().to_string();
+        left(place.path(), &mut all);
+        assert!(all.contains("switch-password"), "the journals are among it");
+        for content in [OLD, &staged, &login, "old-content", &code(OLD), &code(&staged)] {
+            assert!(!all.contains(content), "moment {at} tells it");
+        }
+    }
+}
+
+/// What a rotation refuses, and pull Secrets that are written anew without a revision.
+#[tokio::test(flavor = "multi_thread")]
+async fn pull_secrets_are_written_anew_and_nothing_else() {
+    const PULL: &str = "/api/v1/namespaces/far/secrets/windlass-registry";
+    let api = Api::serve(|_, _, _| ()).await;
+    let place = Place::new(&api, HAS_SECRETS);
+    let login = place.path().join("login.json");
+    let write = |auth: &str| std::fs::write(&login, json!({"auths": {"r.site": {"auth": auth}}}).to_string()).unwrap();
+    let mut state = installed("1.0.0");
+    state["components"]["gate"]["pull_secret"] = json!("windlass-registry");
+    state["answers"] = json!({"platform": {"registry": "r.site", "pull_secret": format!("file:{}", login.display())}});
+    api.objects().remember(&state);
+    write("dTpmaXJzdA==");
+    let refresh = || place.windlass(&["secrets", "refresh", "--yes"]);
+    let output = ran(refresh()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(held(&api.objects(), PULL, ".dockerconfigjson").unwrap().contains("dTpmaXJzdA=="));
+    let again = ran(refresh()).await;
+    assert!(told(&again).contains("nothing to do"), "{}", told(&again));
+    write("dTpzZWNvbmQ=");
+    let output = ran(refresh()).await;
+    assert!(told(&output).contains("holds other credentials"), "{}", told(&output));
+    assert!(held(&api.objects(), PULL, ".dockerconfigjson").unwrap().contains("dTpzZWNvbmQ="));
+    assert_eq!(api.objects().remembered(), state, "no release and no record changed");
+    for (secret, code, says) in [
+        ("gate.connection", 8, "has no secret `connection`"),
+        ("gate.nothing", 8, "has no secret `nothing`"),
+        ("gat.password", 8, "`gat` is not installed"),
+        ("password", 2, "is not of the form component.question"),
+    ] {
+        let output = ran(place.windlass(&["secrets", "rotate", secret, "--yes"])).await;
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        assert!(told(&output).contains(says), "{}", told(&output));
+    }
 }

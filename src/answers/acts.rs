@@ -7,7 +7,10 @@ use super::resolved::ResolveError;
 use super::resolver::{Resolver, images};
 use crate::catalog::action::{ActionKind, ActionSpec, Names};
 use crate::catalog::{Component, Reference, references};
-use crate::model::FileTree;
+use crate::model::{FileTree, next_secret};
+
+/// Behind a question's id: the content that is to take the place of the secret's.
+pub(super) const NEXT: &str = ".next";
 
 /// Whether the texts that were filled in can be what the action wants.
 pub(super) fn check_action(component: &Component, spec: &ActionSpec, kind: &ActionKind) -> Result<(), ResolveError> {
@@ -49,8 +52,13 @@ impl Names for Bound<'_> {
     }
 
     fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {
+        let (question, next) = question.strip_suffix(NEXT).map_or((question, false), |question| (question, true));
         let mut secrets = self.resolver.secrets(self.component);
-        Ok(secrets.find(|(asked, ..)| *asked == question).map(|(_, _, name)| (name, question.to_owned())))
+        let found = secrets.find(|(asked, ..)| asked.id == question);
+        Ok(found.map(|(asked, _, name)| {
+            let key = asked.secret_keys().swap_remove(0);
+            (if next { next_secret(&name) } else { name }, key)
+        }))
     }
 
     fn files(&self, path: &str) -> Result<String, String> {

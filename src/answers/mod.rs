@@ -1,7 +1,9 @@
 //! Questions to answers: layers, validation, what is missing, and the catalog with every template filled in.
 
 mod acts;
+mod derived;
 mod file;
+mod filters;
 mod given;
 mod layer;
 mod local_files;
@@ -9,11 +11,13 @@ mod resolve;
 mod resolved;
 mod resolver;
 mod schema;
+mod secrets;
 mod template;
 #[cfg(test)]
 mod tests;
 
 pub use crate::catalog::Answer;
+pub use derived::{Derived, DerivedSecretError};
 pub use file::{FileError, example, recorded};
 pub use given::Given;
 pub use layer::{
@@ -23,7 +27,7 @@ pub use local_files::files_prefix;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
     Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
-    ResolvedFiles, ResolvedRelease, ResolvedSecret,
+    ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
 };
 pub use resolver::{image_references, resolve, resolve_with};
 pub use schema::schema;

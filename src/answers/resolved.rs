@@ -1,16 +1,21 @@
 //! What is wanted, in full, before anything is known of the cluster.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::derived::Derived;
 use super::template::TemplateError;
 use crate::catalog::action::ActionKind;
 use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
 use crate::model::yaml::HelmYamlError;
-use crate::model::{FileTree, HdfsAccess, ReleaseValues, STATE_NAMESPACE, SecretRef};
+use crate::model::{
+    FileTree, HdfsAccess, MadeSecret, ReleaseValues, STATE_NAMESPACE, SecretRef, fill_versions, versions_in,
+    versions_in_value, with_versions,
+};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +47,45 @@ pub struct Charts {
     pub found: BTreeMap<String, FileTree>,
     /// Nobody will install them: where one is not there, an empty one does.
     pub unneeded: bool,
+}
+
+/// Versions of Secrets by namespace and name.
+pub type SecretVersions = BTreeMap<(String, String), String>;
+
+impl Resolved {
+    /// The Secrets whose versions are wanted somewhere.
+    #[must_use]
+    pub fn versioned(&self) -> BTreeSet<(String, String)> {
+        let mut found = BTreeSet::new();
+        for component in &self.components {
+            component.release.iter().for_each(|release| versions_in_value(&release.values, &mut found));
+            for action in component.before.iter().chain(&component.after).chain(&component.verify) {
+                action.kind.templates().into_iter().for_each(|text| found.extend(versions_in(text)));
+            }
+        }
+        found
+    }
+
+    /// The same with the versions that are known in their places.
+    #[must_use]
+    pub fn with_versions(&self, known: &SecretVersions) -> Cow<'_, Self> {
+        if known.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut filled = self.clone();
+        for component in &mut filled.components {
+            if let Some(release) = &mut component.release {
+                release.values.change(|values| fill_versions(values, known));
+            }
+            let phases = [&mut component.before, &mut component.after, &mut component.verify];
+            for action in phases.into_iter().flatten() {
+                let made = action.kind.map(|text| Ok::<_, std::convert::Infallible>(with_versions(text, known)));
+                let Ok(made) = made;
+                action.kind = made;
+            }
+        }
+        Cow::Owned(filled)
+    }
 }
 
 /// A component that asks for no login.
@@ -97,8 +141,10 @@ pub struct ResolvedComponent {
     pub config_maps: Vec<ResolvedFiles>,
     /// Files that its actions and answers name, by digest.
     pub files: BTreeMap<String, FileTree>,
-    /// The Secrets that it is given.
+    /// The Secrets that it is given, those that are made of others last.
     pub secrets: Vec<ResolvedSecret>,
+    /// By question: what makes a new content of a secret count.
+    pub rotate: BTreeMap<String, Vec<ResolvedAction>>,
     /// Namespace of its release, or else of HDFS.
     pub namespace: Option<String>,
 }
@@ -108,10 +154,48 @@ pub struct ResolvedComponent {
 pub struct ResolvedSecret {
     /// Its name.
     pub name: String,
-    /// The one key in it: the question's id.
-    pub key: String,
-    /// Where its content is.
-    pub from: SecretRef,
+    /// The question that it answers, or what the component calls it.
+    pub id: String,
+    /// The type of the Secret, such as `Opaque`.
+    pub kind: String,
+    /// What it holds.
+    pub content: SecretContent,
+}
+
+/// What a Secret holds that windlass fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretContent {
+    /// What answers a question.
+    Answer {
+        /// Its keys: one, but for certificates.
+        keys: Vec<String>,
+        /// Where it is.
+        from: SecretRef,
+        /// How it is made where nobody names one.
+        made: MadeSecret,
+    },
+    /// What is made of other Secrets of the component.
+    Derived(Derived),
+}
+
+impl ResolvedSecret {
+    /// Where its content is taken from; nothing where it is made of others.
+    #[must_use]
+    pub const fn from(&self) -> Option<&SecretRef> {
+        match &self.content {
+            SecretContent::Answer { from, .. } => Some(from),
+            SecretContent::Derived(_) => None,
+        }
+    }
+
+    /// Its keys.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        match &self.content {
+            SecretContent::Answer { keys, .. } => keys.clone(),
+            SecretContent::Derived(derived) => derived.keys().cloned().collect(),
+        }
+    }
 }
 
 /// A ConfigMap in a component's namespace that windlass fills with files.
@@ -140,8 +224,10 @@ pub struct ResolvedRelease {
     pub chart: FileTree,
     /// Its digest.
     pub chart_digest: String,
-    /// The values.
+    /// The values. Versions of Secrets are not known yet: marks stand for them.
     pub values: ReleaseValues,
+    /// Digest of the values with those marks.
+    pub values_digest: String,
 }
 
 /// An action with its templates filled in, results of earlier actions excepted.
@@ -273,6 +359,16 @@ pub enum ResolveError {
     OwnNamespace {
         /// The answer.
         answer: String,
+    },
+    /// A Secret's name that the API would refuse.
+    #[error("{component}: `{name}` cannot be the name of a Secret, which `secret_name` of `{id}` makes of the answers")]
+    SecretName {
+        /// Which component.
+        component: String,
+        /// Which of its Secrets.
+        id: String,
+        /// The name.
+        name: String,
     },
     /// A selector that no label fits, or every label.
     #[error("{component}: `{selector}` selects no labels: leftovers would not be found")]

@@ -13,13 +13,13 @@ use super::local_files::answered_files;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
     Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
-    ResolvedFiles, ResolvedRelease, ResolvedSecret,
+    ResolvedFiles, ResolvedRelease,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Answer, Catalog, Component, Kind, Leftover, Part, QuestionId, graph};
+use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
-    FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, is_selector,
+    FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, digest, is_selector,
 };
 
 /// Stands for the results of an action at planning time: `{{ pi.app_id }}` renders to itself.
@@ -65,7 +65,11 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
             .map(|name| (name.clone(), Value::from_object(Later(name))))
             .collect(),
         clients: BTreeMap::new(),
+        secret_names: BTreeMap::new(),
     };
+    for component in &chosen {
+        resolver.name_secrets(component)?;
+    }
     resolver.clients = resolver.clients(catalog)?;
     for at in &sorted {
         resolver.export(chosen[*at])?;
@@ -135,7 +139,7 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
             return Err(ResolveError::Shared { first, second: answer, what });
         }
         for secret in &component.secrets {
-            let question = format!("{} with the question {}", answer, secret.key);
+            let question = format!("{} with the secret {}", answer, secret.id);
             if let Some(first) = secrets.insert((&release.namespace, &secret.name), question.clone()) {
                 let what = format!("Secret {} in namespace {}", secret.name, release.namespace);
                 return Err(ResolveError::Shared { first, second: question, what });
@@ -146,16 +150,18 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
 }
 
 pub(super) struct Resolver<'a> {
-    templates: Templates,
+    pub(super) templates: Templates,
     pub(super) answers: &'a Answers,
     charts: &'a Charts,
-    answers_value: Known,
+    pub(super) answers_value: Known,
     /// What answers to questions for files became, by component.
     pub(super) files: BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>,
     exports: Known,
     later: BTreeMap<String, Value>,
     /// Who connects to a component, as peers of its network policies.
     clients: BTreeMap<String, Vec<serde_json::Value>>,
+    /// What the Secrets that windlass fills are called: component and question, or what it calls one that is made of others.
+    pub(super) secret_names: BTreeMap<(String, String), String>,
 }
 
 impl Resolver<'_> {
@@ -170,38 +176,6 @@ impl Resolver<'_> {
             Answer::Secret(_) => PULL_SECRET.to_owned(),
             _ => String::new(),
         }
-    }
-
-    /// The component's secret questions that have an answer: question, where the secret is, and the name of the Secret in
-    /// the component's namespace that holds it.
-    pub(super) fn secrets<'a>(
-        &'a self,
-        component: &'a Component,
-    ) -> impl Iterator<Item = (&'a str, &'a SecretRef, String)> {
-        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        questions.filter_map(|question| {
-            let Answer::Secret(from) = self.answers.get(&component.id, &question.id) else { return None };
-            let name = match from {
-                SecretRef::Secret(name) if from.is_in_place() => name.clone(),
-                _ => format!("{}-{}", self.name(component, "release"), question.id.replace('_', "-")),
-            };
-            Some((question.id.as_str(), from, name))
-        })
-    }
-
-    /// For templates: question to name and key of the Secret that answers it, both empty where there is none.
-    fn secret_names<'a>(&'a self, component: &'a Component) -> BTreeMap<&'a str, BTreeMap<&'static str, String>> {
-        let pair = |name: &str, key: &str| BTreeMap::from([("name", name.to_owned()), ("key", key.to_owned())]);
-        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        let mut names: BTreeMap<_, _> = questions.map(|question| (question.id.as_str(), pair("", ""))).collect();
-        names.extend(self.secrets(component).map(|(question, _, name)| (question, pair(&name, question))));
-        names
-    }
-
-    /// Those that windlass fills.
-    fn filled_secrets(&self, component: &Component) -> Vec<ResolvedSecret> {
-        let filled = self.secrets(component).filter(|(_, from, _)| !from.is_in_place());
-        filled.map(|(key, from, name)| ResolvedSecret { name, key: key.to_owned(), from: from.clone() }).collect()
     }
 
     /// Who connects to whom, as components declare it. All components of the catalog count, chosen or not: one that is
@@ -233,6 +207,15 @@ impl Resolver<'_> {
     }
 
     fn context(&self, component: &Component) -> Value {
+        self.context_with(component, true)
+    }
+
+    /// What templates see that a Secret is filled with: a version in it would never come to rest.
+    pub(super) fn context_of_secrets(&self, component: &Component) -> Value {
+        self.context_with(component, false)
+    }
+
+    fn context_with(&self, component: &Component, versions: bool) -> Value {
         let this = value(&serde_json::json!({
             "id": component.id,
             "instance": component.instance(),
@@ -240,7 +223,7 @@ impl Resolver<'_> {
             "namespace": self.name(component, "namespace"),
             "pull_secret": self.pull_secret(),
             "images": images(self.answers, component),
-            "secrets": self.secret_names(component),
+            "secrets": self.secret_values(component, versions),
             "clients": self.clients.get(&component.id),
         }));
         let fixed = [
@@ -360,6 +343,7 @@ impl Resolver<'_> {
         };
         let own_files = || self.files.get(&component.id).into_iter().flatten();
         let (before, after, verify) = (actions(&part.before)?, actions(&part.after)?, actions(&part.verify)?);
+        let rotate = self.rotations(component, &names, &fill)?;
         let release = self.release(component, &context)?;
         let endpoints = component.endpoints.iter().map(|endpoint| {
             Ok::<_, TemplateError>(ResolvedEndpoint {
@@ -388,7 +372,8 @@ impl Resolver<'_> {
             verify,
             endpoints: endpoints.collect::<Result<_, _>>()?,
             leftovers: leftovers.collect::<Result<_, ResolveError>>()?,
-            secrets: self.filled_secrets(component),
+            secrets: self.filled_secrets(component)?,
+            rotate,
             config_maps: own_files().map(|(files, _)| files.clone()).collect(),
             files: own_files()
                 .map(|(files, content)| (files.digest.clone(), content.clone()))
@@ -445,6 +430,7 @@ impl Resolver<'_> {
             pod_security: self.templates.render(&format!("{id}/component.yaml"), &spec.pod_security, context)?,
             chart_digest: chart.digest(),
             chart,
+            values_digest: digest(values.to_string().as_bytes()),
             values: ReleaseValues::new(values, given),
         }))
     }

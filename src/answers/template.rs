@@ -7,6 +7,7 @@ use minijinja::value::{Enumerator, Object, Serde};
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use super::filters;
 use crate::catalog::{Peer, code_lines, members, peer};
 use crate::model::{Quantity, bounded};
 
@@ -27,7 +28,11 @@ const FUEL: u64 = 2_000_000;
 const MOST_OUTPUT: usize = 8 << 20;
 
 /// The environment that all templates share.
-pub(super) struct Templates(Environment<'static>);
+pub(super) struct Templates {
+    env: Environment<'static>,
+    /// What it fills in is secret, and what goes wrong may tell of it.
+    silent: bool,
+}
 
 impl Templates {
     pub(super) fn new() -> Self {
@@ -38,19 +43,28 @@ impl Templates {
         env.add_filter("quantity", quantity);
         env.add_filter("labels", labels);
         env.add_filter("peers", peers);
-        Self(env)
+        filters::add(&mut env);
+        Self { env, silent: false }
+    }
+
+    /// The environment of templates that see secrets. `key` is what the salt of hashes is made with, so that the same
+    /// password gives the same hash, and `learn` hears of all that is made of secrets; without a key they see what stands for secrets, and what goes wrong is told.
+    pub(super) fn of_secrets(key: Option<&str>, learn: fn(&str)) -> Self {
+        let mut templates = Self::new();
+        filters::add_hashes(&mut templates.env, key, learn);
+        Self { silent: key.is_some(), ..templates }
     }
 
     /// Whether an expression is true. `place` is for the message.
     pub(super) fn holds(&self, place: &str, expression: &str, context: &Value) -> Result<bool, TemplateError> {
-        let value = self.0.compile_expression(expression).and_then(|expression| expression.eval(context.clone()));
+        let value = self.env.compile_expression(expression).and_then(|expression| expression.eval(context.clone()));
         value.map(|value| value.is_true()).map_err(|error| TemplateError::new(place, None, &error))
     }
 
     /// Fills in one text. `place` is for the message.
     pub(super) fn render(&self, place: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
         let mut output = Output { bytes: Vec::new(), full: false };
-        let template = self.0.template_from_str(text);
+        let template = self.env.template_from_str(text);
         let rendered =
             template.and_then(|template| template.render_captured_to(context.clone(), &mut output).map(drop));
         if output.full {
@@ -59,7 +73,12 @@ impl Templates {
         }
         rendered.map_err(|error| {
             let line = error.line().filter(|_| text.contains('\n'));
-            TemplateError::new(place, line, &error)
+            let mut error = TemplateError::new(place, line, &error);
+            if self.silent && !error.what.starts_with(filters::HTPASSWD) {
+                // It may repeat what it could not use.
+                error.what = "it cannot be filled in with what its secrets hold".to_owned();
+            }
+            error
         })?;
         // It was put together from texts.
         Ok(String::from_utf8_lossy(&output.bytes).into_owned())
@@ -137,7 +156,7 @@ pub fn unknown_in<'a>(
             }
         }
         for name in filters(code) {
-            let asked = templates.0.render_str(&format!("{{{{ '' | {name} }}}}"), ());
+            let asked = templates.env.render_str(&format!("{{{{ '' | {name} }}}}"), ());
             if asked.is_err_and(|error| error.kind() == minijinja::ErrorKind::UnknownFilter) {
                 found.push((line, format!("unknown filter `{name}`"), name, Vec::new()));
             }

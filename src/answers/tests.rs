@@ -166,8 +166,10 @@ fn secrets_of_a_component_reach_its_values_by_name() {
     let (made, secrets) = values(&[]);
     assert_eq!(made["passwordSecret"], serde_json::json!({"name": "my-sample-db-password", "key": "db_password"}));
     assert_eq!(made["tokenSecret"], serde_json::json!({"name": "", "key": ""}));
+    let version = made["podAnnotations"]["sample/password"].as_str();
+    assert_eq!(version, Some("version_of_sample_my-sample-db-password_now"), "known once it is filled");
     assert_eq!(secrets.len(), 1);
-    assert_eq!(secrets[0].from, crate::model::SecretRef::Generate);
+    assert_eq!(secrets[0].from(), Some(&crate::model::SecretRef::Generate));
     let (named, secrets) = values(&["sample.db_password=secret:theirs", "sample.token=secret:vault/token"]);
     assert_eq!(named["passwordSecret"]["name"], "theirs", "one of the component's namespace is used as it is");
     let filled: Vec<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();

@@ -30,6 +30,7 @@ pub(super) async fn diffs(
     cluster: &Cluster,
     global: &Global,
 ) -> Result<Vec<ReleaseDiff>, Failed> {
+    let resolved = &*resolved.with_versions(&observed.versions);
     let updates = updates(resolved, observed);
     if updates.is_empty() {
         return Ok(Vec::new());

@@ -20,6 +20,7 @@ mod registry;
 mod rollback;
 mod run;
 mod runs;
+mod secrets;
 mod session;
 mod status;
 mod support;
@@ -58,6 +59,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Status(args) => status::status(&cli.global, &args, &output).await,
         Command::Uninstall(args) => uninstall::uninstall(&cli.global, &args, &output).await,
         Command::Rollback(args) => rollback::rollback(&cli.global, &args, &output).await,
+        Command::Secrets(args) => secrets::secrets(&cli.global, &args.command, &output).await,
         Command::SupportBundle(args) => support::support(&cli.global, &args, &output).await,
         Command::Unlock => unlock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),

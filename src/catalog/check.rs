@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{ActionSpec, Names};
+use super::action::{ActionSpec, Names, Run};
 use super::graph::{Part, circle, graph};
-use super::kind::objections;
+use super::kind::{is_key, objections};
 use super::question::{QuestionId, Rule};
+use super::refs::secrets_in;
 use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, instance_of, references};
 use crate::model::is_selector;
 use crate::model::yaml::{Findings, Node, Pos};
@@ -126,16 +127,10 @@ impl Checker<'_> {
                 if phase == "before" && run.unless.is_none() {
                     self.add(id, pos, "without `unless` a Job in `before` would run at every install");
                 }
-                if !is_name(&run.name, '-') || run.name.len() > 20 || run.name.ends_with('-') {
-                    let message =
-                        format!("`{}` cannot be a Job's name: use [a-z][a-z0-9-]*, at most 20 letters", run.name);
-                    self.add(id, pos, message);
-                }
-                if !jobs.insert(run.name.as_str()) {
-                    self.add(id, pos, format!("two Jobs of this component are called `{}`", run.name));
-                }
+                self.job(id, pos, run, &mut jobs);
             }
         }
+        self.secrets(component);
         for (name, text) in &component.exports {
             let pos = self.place(id, &["exports", name]);
             if !is_name(name, '_') {
@@ -188,6 +183,89 @@ impl Checker<'_> {
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
             self.template(id, pos, text, &BTreeSet::new());
+        }
+    }
+
+    /// Secrets that are made of others, and what makes a new content of one count.
+    fn secrets(&mut self, component: &Component) {
+        let id = &component.id;
+        let questions = || component.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let names: Vec<(usize, &str)> = component
+            .questions
+            .iter()
+            .enumerate()
+            .filter_map(|(at, question)| Some((at, question.secret_name.as_deref()?)))
+            .collect();
+        for (at, text) in names {
+            let pos = self.item(id, "questions", at);
+            self.template(id, pos, text, &BTreeSet::new());
+        }
+        let mut taken: BTreeSet<String> = questions().map(|question| question.id.replace('_', "-")).collect();
+        for (index, secret) in component.secrets.iter().enumerate() {
+            let pos = self.item(id, "secrets", index);
+            if component.release.is_none() || component.chart.is_none() {
+                self.add(id, pos, "a Secret is filled before a release, and this component has none");
+            }
+            if !is_name(&secret.name, '-') {
+                self.add(id, pos, format!("`{}` cannot be a Secret's name: use [a-z][a-z0-9-]*", secret.name));
+            }
+            if !taken.insert(secret.name.clone()) {
+                let message = format!("another secret of this component is called `{}`, too", secret.name);
+                self.add(id, pos, message);
+            }
+            if secret.keys.is_empty() {
+                self.add(id, pos, format!("Secret `{}` has no keys", secret.name));
+            }
+            if let Some(text) = &secret.secret_name {
+                self.template(id, pos, text, &BTreeSet::new());
+            }
+            for (key, text) in &secret.keys {
+                if !is_key(key) {
+                    let message = format!("`{key}` cannot be a key of a Secret: use letters, digits, `-`, `_` and `.`");
+                    self.add(id, pos, message);
+                }
+                self.template(id, pos, text, &["secret"].into());
+                let known: Vec<&str> = questions().map(|question| question.id.as_str()).collect();
+                for question in secrets_in(text) {
+                    let certificate = questions().any(|known| known.id == question && known.secret_keys().len() > 1);
+                    if certificate {
+                        let message = format!("`secret.{question}` is a certificate, of which no other Secret is made");
+                        self.add(id, pos, message);
+                    } else if !known.contains(&question.as_str()) {
+                        let message = format!("no question of `{id}` for a secret is called `{question}`");
+                        self.findings.add_unknown(&file(id), pos, message, &question, known.iter().copied());
+                    }
+                }
+            }
+        }
+        let mut jobs = BTreeSet::new();
+        for (question, actions) in &component.rotate {
+            let pos = self.place(id, &["rotate", question]);
+            if !questions().any(|known| known.id == *question && known.generates()) {
+                let known = questions().filter(|question| question.generates()).map(|question| question.id.as_str());
+                let message = format!("`{question}` is no question of `{id}` for a secret that is generated");
+                self.findings.add_unknown(&file(id), pos, message, question, known);
+            }
+            for action in actions {
+                self.action(id, pos, action, &BTreeSet::new());
+                if action.register.is_some() {
+                    self.add(id, pos, "nothing comes after `rotate` that could use what it registers");
+                }
+                if let Some(run) = action.kind.kind().jobs() {
+                    self.job(id, pos, run, &mut jobs);
+                }
+            }
+        }
+    }
+
+    /// What a Job may be called.
+    fn job<'b>(&mut self, id: &str, pos: Pos, run: &'b Run, jobs: &mut BTreeSet<&'b str>) {
+        if !is_name(&run.name, '-') || run.name.len() > 20 || run.name.ends_with('-') {
+            let message = format!("`{}` cannot be a Job's name: use [a-z][a-z0-9-]*, at most 20 letters", run.name);
+            self.add(id, pos, message);
+        }
+        if !jobs.insert(run.name.as_str()) {
+            self.add(id, pos, format!("two Jobs of this component are called `{}`", run.name));
         }
     }
 
@@ -353,6 +431,8 @@ impl Names for Own<'_> {
 
     fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {
         let mut secrets = self.0.questions.iter().filter(|question| question.kind == Kind::Secret);
+        // What is to take its place.
+        let question = question.strip_suffix(".next").unwrap_or(question);
         let known = secrets.any(|known| known.id == question);
         known.then_some(None).ok_or_else(|| format!("`{question}` is no question of this component for a secret"))
     }

@@ -39,6 +39,12 @@ pub struct Component {
     /// What must hold between answers.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Secrets that are made of those of its questions.
+    #[serde(default)]
+    pub secrets: Vec<DerivedSecret>,
+    /// Actions that make a new content of a secret count, before it takes the old one's place: question to actions.
+    #[serde(default)]
+    pub rotate: BTreeMap<String, Vec<ActionSpec>>,
     /// Which of its pods open connections to which other components; network policies let in nobody else.
     #[serde(default)]
     pub connects: Vec<Connects>,
@@ -149,6 +155,26 @@ impl ChartSpec {
         let Self { path, repository, name, oci, version, sha256 } = self;
         [path, repository, name, oci, version, sha256].into_iter().flatten().map(String::as_str)
     }
+}
+
+/// A Secret that is made of others.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DerivedSecret {
+    /// What it is called here, and how its name ends.
+    pub name: String,
+    /// Each key's content; templates that see the component's secrets.
+    pub keys: BTreeMap<String, String>,
+    /// The type of the Secret.
+    #[serde(default = "opaque", rename = "type")]
+    pub kind: String,
+    /// Its name; a template.
+    #[serde(default)]
+    pub secret_name: Option<String>,
+}
+
+fn opaque() -> String {
+    "Opaque".to_owned()
 }
 
 /// Defaults of a release.

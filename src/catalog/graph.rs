@@ -44,7 +44,9 @@ impl Part {
     #[must_use]
     pub fn of(component: &Component, hdfs: Option<&str>) -> Self {
         let mut requires: BTreeSet<String> = component.requires.iter().cloned().collect();
-        for name in component.values_template.iter().chain(component.exports.values()).flat_map(|text| names(text)) {
+        let made = component.secrets.iter().flat_map(|secret| secret.keys.values());
+        let texts = component.values_template.iter().chain(component.exports.values()).chain(made);
+        for name in texts.flat_map(|text| names(text)) {
             if let Reference::Export(other, _) = name {
                 requires.insert(component.means(&other).to_owned());
             }

@@ -152,6 +152,11 @@ pub(super) fn all_questions(component: &Component) -> Vec<Question> {
 pub fn implicit_questions(component: &Component) -> Vec<Question> {
     let text = |en: String, ru: String| Text::ByLanguage([("en".to_owned(), en), ("ru".to_owned(), ru)].into());
     let question = |id: &str, title: Text, kind, default: Option<&str>, optional| Question {
+        format: None,
+        bytes: None,
+        names: Vec::new(),
+        key: None,
+        secret_name: None,
         id: id.to_owned(),
         title,
         kind,

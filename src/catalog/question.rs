@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::kind::Kind;
 use crate::model::yaml::Shape;
-use crate::model::{LANGUAGES, Measure};
+use crate::model::{LANGUAGES, Measure, SecretFormat};
 
 /// A text for people: one, or one per language.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -107,9 +107,33 @@ pub struct Question {
     /// Largest integer.
     #[serde(default)]
     pub max: Option<i64>,
+    /// What is generated where no secret is named.
+    #[serde(default)]
+    pub format: Option<SecretFormat>,
+    /// How many random bytes are in that.
+    #[serde(default)]
+    pub bytes: Option<u32>,
+    /// The names that a generated certificate is for; templates.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// The key in the Secret; the question's id where it says nothing.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The name of the Secret; a template.
+    #[serde(default)]
+    pub secret_name: Option<String>,
 }
 
 impl Question {
+    /// The keys of the Secret that windlass fills for it.
+    #[must_use]
+    pub fn secret_keys(&self) -> Vec<String> {
+        match self.format.unwrap_or_default().keys() {
+            [] => vec![self.key.clone().unwrap_or_else(|| self.id.clone())],
+            keys => keys.iter().map(|key| (*key).to_owned()).collect(),
+        }
+    }
+
     /// Whether windlass makes the secret where none is named: `default: generate`.
     #[must_use]
     pub fn generates(&self) -> bool {

@@ -41,6 +41,23 @@ pub fn references(template: &str) -> Result<Vec<Reference>, String> {
     Ok(found)
 }
 
+/// The names below `secret` in a template, each once.
+pub(super) fn secrets_in(template: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for code in code_spans(template) {
+        for (at, root) in code.match_indices("secret") {
+            let before = code[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.') {
+                continue;
+            }
+            found.extend(member(&code[at + root.len()..]).map(|(name, _)| name.to_owned()));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
 fn describe(error: &minijinja::Error) -> String {
     let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     match error.line() {

@@ -17,6 +17,8 @@ const SUGGEST: Shape = Shape::OneOf(&["storage-classes", "ingress-classes", "nod
 
 const MEASURE: Shape = Shape::OneOf(&["memory", "storage", "cpu"]);
 
+const FORMAT: Shape = Shape::OneOf(&["password", "fernet", "hex", "base64", "tls"]);
+
 const RULE: Shape = Shape::Map(&[
     F::required("that", Shape::Text),
     F::required("about", Shape::List(&Shape::Text)),
@@ -36,6 +38,19 @@ const QUESTION: Shape = Shape::Map(&[
     F::optional("choices", Shape::List(&Shape::Text)),
     F::optional("min", Shape::Int),
     F::optional("max", Shape::Int),
+    F::optional("format", FORMAT),
+    F::optional("bytes", Shape::Int),
+    F::optional("names", Shape::List(&Shape::Text)),
+    F::optional("key", Shape::Text),
+    F::optional("secret_name", Shape::Text),
+]);
+
+/// A Secret that is made of others.
+const DERIVED: Shape = Shape::Map(&[
+    F::required("name", Shape::Text),
+    F::required("keys", Shape::MapOf(&Shape::Text)),
+    F::optional("type", Shape::Text),
+    F::optional("secret_name", Shape::Text),
 ]);
 
 const IMAGE: Shape = Shape::Map(&[
@@ -75,6 +90,8 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::optional("requires", Shape::List(&Shape::Text)),
     F::optional("questions", Shape::List(&QUESTION)),
     F::optional("rules", Shape::List(&RULE)),
+    F::optional("secrets", Shape::List(&DERIVED)),
+    F::optional("rotate", Shape::MapOf(&Shape::List(&ACTION))),
     F::optional(
         "connects",
         Shape::List(&Shape::Map(&[F::required("to", Shape::Text), F::required("pods", Shape::MapOf(&Shape::Text))])),

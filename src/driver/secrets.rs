@@ -1,9 +1,12 @@
 //! From a reference to the secret itself.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::kube::{Cluster, KubeError};
-use crate::model::{Secret, SecretRef, bounded, remember};
+use crate::model::{MadeSecret, Secret, SecretFormat, SecretRef, bounded, remember};
 
 /// Why a secret could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,9 @@ pub enum SecretError {
     /// The machine gives no random bytes.
     #[error("failed to get random bytes")]
     Random(#[from] getrandom::Error),
+    /// A certificate cannot be made.
+    #[error("failed to make a certificate: {0}")]
+    Certificate(String),
     /// What was found cannot be what was meant.
     #[error("{from} does not hold a Docker config.json: {what}")]
     NotDockerConfig {
@@ -149,7 +155,7 @@ fn login_problem(config: &serde_json::Value) -> Option<&'static str> {
 /// What a kubelet takes for a login: `auth` as base64 of `user:password`, or both apart.
 fn has_login(entry: &serde_json::Value) -> bool {
     let text = |key: &str| entry[key].as_str().filter(|text| !text.is_empty());
-    let coded = text("auth").and_then(|auth| base64::engine::general_purpose::STANDARD.decode(auth.trim()).ok());
+    let coded = text("auth").and_then(|auth| STANDARD.decode(auth.trim()).ok());
     let coded = coded.and_then(|bytes| String::from_utf8(bytes).ok());
     let is_pair =
         |auth: &String| auth.split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
@@ -162,11 +168,69 @@ const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456
 /// How many: 32 of 57 are 186 bits.
 const LENGTH: usize = 32;
 
-/// A new secret, from the kernel's random numbers.
+/// How many random bytes are in what says nothing of it.
+const BYTES: u32 = 32;
+
+/// A new Secret of these keys, from the kernel's random numbers.
+///
+/// # Errors
+/// The machine gives none, or a certificate cannot be made.
+pub fn generate(made: &MadeSecret, keys: &[String]) -> Result<BTreeMap<String, Secret>, SecretError> {
+    let bytes = made.bytes.unwrap_or(BYTES) as usize;
+    let text = match made.format {
+        SecretFormat::Tls => return certificate(&made.names),
+        SecretFormat::Password => return Ok(keys.iter().cloned().zip([password()?]).collect()),
+        SecretFormat::Fernet => URL_SAFE.encode(random(BYTES as usize)?),
+        SecretFormat::Base64 => STANDARD.encode(random(bytes)?),
+        SecretFormat::Hex => random(bytes)?.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    remember(&text);
+    Ok(keys.iter().cloned().zip([Secret::new(text)]).collect())
+}
+
+/// Random bytes in hexadecimal digits, for what nobody types and nobody reads.
 ///
 /// # Errors
 /// The machine gives none.
-pub fn generate() -> Result<Secret, SecretError> {
+pub fn salt() -> Result<String, SecretError> {
+    let text: String = random(BYTES as usize)?.iter().map(|byte| format!("{byte:02x}")).collect();
+    remember(&text);
+    Ok(text)
+}
+
+fn random(bytes: usize) -> Result<Vec<u8>, SecretError> {
+    let mut made = vec![0; bytes];
+    getrandom::fill(&mut made)?;
+    Ok(made)
+}
+
+/// How many days a certificate is valid: browsers and clients take no longer ones.
+const DAYS: i64 = 397;
+
+/// A certificate that signs itself, for names and addresses, with its key. It is its own authority.
+fn certificate(names: &[String]) -> Result<BTreeMap<String, Secret>, SecretError> {
+    let failed = |error: rcgen::Error| SecretError::Certificate(error.to_string());
+    let mut params = rcgen::CertificateParams::new(names.to_vec()).map_err(failed)?;
+    let today = jiff::Timestamp::now().as_second() / 86_400;
+    let date = |days: i64| {
+        let day = jiff::Timestamp::from_second((today + days) * 86_400).unwrap_or_default();
+        let date = day.to_zoned(jiff::tz::TimeZone::UTC).date();
+        rcgen::date_time_ymd(i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
+    };
+    // Clocks differ.
+    (params.not_before, params.not_after) = (date(-1), date(DAYS - 1));
+    if let Some(name) = names.first() {
+        params.distinguished_name.push(rcgen::DnType::CommonName, name.as_str());
+    }
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let certificate = params.self_signed(&key).map_err(failed)?.pem();
+    let key = key.serialize_pem();
+    remember(&key);
+    let parts = [("tls.crt", certificate.clone()), ("tls.key", key), ("ca.crt", certificate)];
+    Ok(parts.into_iter().map(|(name, text)| (name.to_owned(), Secret::new(text))).collect())
+}
+
+fn password() -> Result<Secret, SecretError> {
     // Bytes beyond the last whole alphabet are left out, or its first characters would be likelier.
     let fair = 256 - 256 % ALPHABET.len();
     let mut text = String::with_capacity(LENGTH);
@@ -223,7 +287,7 @@ mod tests {
 
     #[test]
     fn generated_secrets_are_long_even_and_never_the_same() {
-        let made: Vec<Secret> = (0..500).map(|_| generate().unwrap()).collect();
+        let made: Vec<Secret> = (0..500).map(|_| password().unwrap()).collect();
         let distinct: BTreeSet<&str> = made.iter().map(Secret::expose).collect();
         assert_eq!(distinct.len(), made.len());
         assert!(made.iter().all(|secret| secret.expose().len() == LENGTH));
@@ -234,5 +298,61 @@ mod tests {
             let known = ALPHABET.iter().any(|known| usize::from(*known) == byte);
             assert_eq!(known, (180..=382).contains(count), "{byte}: {count}");
         }
+    }
+
+    #[test]
+    fn each_format_is_what_its_readers_take() {
+        let made = |format, bytes| {
+            let made = MadeSecret { format, bytes, names: vec![] };
+            generate(&made, &["k".to_owned()]).unwrap()["k"].expose().to_owned()
+        };
+        let fernet = made(SecretFormat::Fernet, None);
+        assert_eq!((fernet.len(), URL_SAFE.decode(&fernet).unwrap().len()), (44, 32));
+        assert_eq!(made(SecretFormat::Hex, None).len(), 64);
+        let hex = made(SecretFormat::Hex, Some(16));
+        assert!(hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hex}");
+        assert_eq!(STANDARD.decode(made(SecretFormat::Base64, Some(48))).unwrap().len(), 48);
+        assert_eq!(made(SecretFormat::Password, None).len(), LENGTH);
+        assert_ne!(made(SecretFormat::Hex, None), made(SecretFormat::Hex, None));
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_names_and_trusted_by_whoever_has_its_authority() {
+        use rustls::pki_types::pem::PemObject as _;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        let names = ["db.ns.svc".to_owned(), "127.0.0.1".to_owned()];
+        let made = MadeSecret { format: SecretFormat::Tls, bytes: None, names: names.to_vec() };
+        let made = generate(&made, &[]).unwrap();
+        assert_eq!(made.keys().collect::<Vec<_>>(), ["ca.crt", "tls.crt", "tls.key"]);
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let certificate = |key: &str| CertificateDer::from_pem_slice(made[key].expose().as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(made["tls.key"].expose().as_bytes()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(provider.clone());
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = config.with_single_cert(vec![certificate("tls.crt")], key).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate("ca.crt")).unwrap();
+        let client =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let client = std::sync::Arc::new(client.with_root_certificates(roots).with_no_client_auth());
+        let config = std::sync::Arc::new(config);
+        let meets = |name: &'static str| -> Result<(), rustls::Error> {
+            let mut client = rustls::ClientConnection::new(client.clone(), name.try_into().unwrap())?;
+            let mut server = rustls::ServerConnection::new(config.clone())?;
+            while client.is_handshaking() || server.is_handshaking() {
+                let mut wire = Vec::new();
+                client.write_tls(&mut wire).unwrap();
+                server.read_tls(&mut wire.as_slice()).unwrap();
+                server.process_new_packets()?;
+                wire.clear();
+                server.write_tls(&mut wire).unwrap();
+                client.read_tls(&mut wire.as_slice()).unwrap();
+                client.process_new_packets()?;
+            }
+            Ok(())
+        };
+        meets("db.ns.svc").unwrap();
+        meets("127.0.0.1").unwrap();
+        assert!(meets("other.ns.svc").is_err());
     }
 }

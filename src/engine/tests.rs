@@ -12,7 +12,7 @@ use crate::catalog::action::{ActionKind, Exists, HdfsAction, HttpAction, Mkdir, 
 use crate::event::{Event, Outcome, RunState, Status, channel};
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::ComponentRecord;
-use crate::model::{Progress, SecretRef};
+use crate::model::{MadeSecret, Progress, SecretRef};
 use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::processor_seconds;
 
@@ -176,7 +176,15 @@ fn steps() -> Vec<Step> {
     vec![
         Step::Namespace { name: text(), pod_security: text() },
         Step::PullSecret { namespace: text(), name: text(), from: from() },
-        Step::Secret { namespace: text(), name: text(), key: text(), from: from() },
+        Step::Secret {
+            namespace: text(),
+            name: text(),
+            keys: vec![text()],
+            from: from(),
+            made: MadeSecret::default(),
+            kind: text(),
+        },
+        Step::DerivedSecret { namespace: text(), name: text(), keys: vec![text()], of: vec![], kind: text() },
         Step::Release { key: key(), chart: text(), values: serde_json::json!({}).into() },
         Step::Rollback { key: key(), revision: 1 },
         Step::Ready { key: key() },

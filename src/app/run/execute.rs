@@ -11,6 +11,7 @@ use super::proofs::{remember_proofs, remember_ready};
 use super::request::{PreparedRun, RunRequest};
 use super::summary::extras;
 use super::turn::Turn;
+use crate::answers::SecretContent;
 use crate::app::exit::{Exit, Failed, OrExit as _, RunEnd};
 use crate::app::journal::{self, Journal};
 use crate::app::output::{Output, Renderer};
@@ -49,6 +50,13 @@ pub(super) async fn execute<R: RunRequest>(
         component.release.as_ref().map(|release| (release.chart_digest.clone(), release.chart.clone()))
     });
     let components = || resolved.iter().flat_map(|resolved| &resolved.components);
+    let derived = components().flat_map(|component| {
+        let namespace = component.namespace.clone().unwrap_or_default();
+        component.secrets.iter().filter_map(move |secret| match &secret.content {
+            SecretContent::Derived(derived) => Some(((namespace.clone(), secret.name.clone()), derived.clone())),
+            SecretContent::Answer { .. } => None,
+        })
+    });
     let files = components().flat_map(|component| &component.files);
     let world = Arc::new(World {
         files: files.map(|(digest, files)| (digest.clone(), files.clone())).collect(),
@@ -57,6 +65,7 @@ pub(super) async fn execute<R: RunRequest>(
         tunnels,
         helm,
         hdfs,
+        derived: derived.collect(),
         charts: charts.collect(),
         policy: ReadyPolicy::default(),
         locked: held.is_some(),

@@ -15,4 +15,5 @@ pub use files::BUNDLED;
 pub use list::{Peer, peer};
 pub(super) use rules::objections;
 pub use rules::{Kind, Widget, from_node, from_text};
+pub(super) use secret::is_key;
 pub use secret::ways;

@@ -81,6 +81,8 @@ pub enum Extra {
     Bounds,
     /// `measures`.
     Measures,
+    /// `format`, `bytes`, `names`, `key` and `secret_name`.
+    Secret,
 }
 
 /// How a screen asks for an answer.
@@ -173,6 +175,15 @@ pub(in crate::catalog) fn objections(question: &Question) -> Vec<String> {
             "has `min` or `max` but is not a number",
         ),
         extra(question.measures.is_some(), Extra::Measures, "has `measures` but is not a quantity"),
+        extra(
+            question.format.is_some()
+                || question.bytes.is_some()
+                || !question.names.is_empty()
+                || question.key.is_some()
+                || question.secret_name.is_some(),
+            Extra::Secret,
+            "has `format`, `bytes`, `names`, `key` or `secret_name` but is not a secret",
+        ),
         rules.objection(question),
         (!fits).then(|| "has a default that does not fit its type".to_owned()),
     ]

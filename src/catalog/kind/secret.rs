@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::rules::{QuestionType, Widget, whole};
+use super::rules::{Extra, QuestionType, Widget, whole};
 use crate::catalog::Question;
-use crate::model::SecretRef;
 use crate::model::yaml::{Node, Scalar, Yaml};
+use crate::model::{SecretFormat, SecretRef};
 
 /// A reference to a secret; the value itself is never an answer.
 pub(super) struct Secret;
@@ -19,6 +19,7 @@ impl QuestionType for Secret {
             return Ok(Answer::Secret(SecretRef::Generate));
         }
         let (way, name) = text.split_once(':').unwrap_or_default();
+        whole_certificate(question, way)?;
         // The text is not repeated: it may well be the secret itself.
         reference(way, name)?.ok_or_else(|| format!("a secret is named, not given: use {}", ways(question)))
     }
@@ -28,6 +29,7 @@ impl QuestionType for Secret {
             Yaml::Scalar(Scalar::Text(text)) => super::from_text(question, text),
             Yaml::Map(entries) => match entries.as_slice() {
                 [(way, _, name)] => {
+                    whole_certificate(question, way)?;
                     reference(way, name.written().trim_matches(['\r', '\n']))?.ok_or_else(|| MAPPING.to_owned())
                 }
                 _ => Err(MAPPING.to_owned()),
@@ -68,10 +70,53 @@ impl QuestionType for Secret {
         Answer::Empty
     }
 
-    fn objection(&self, question: &Question) -> Option<String> {
-        (question.generates() && question.optional)
-            .then(|| "is generated where none is named: it cannot be optional".to_owned())
+    fn extras(&self) -> &'static [Extra] {
+        &[Extra::Secret]
     }
+
+    fn objection(&self, question: &Question) -> Option<String> {
+        let (format, generates) = (question.format.unwrap_or_default(), question.generates());
+        let sized = matches!(format, SecretFormat::Hex | SecretFormat::Base64);
+        let what = match () {
+            () if generates && question.optional => "is generated where none is named: it cannot be optional",
+            () if !generates && question.format.is_some() && format != SecretFormat::Tls
+                || !generates && question.bytes.is_some() =>
+            {
+                "has `format` or `bytes`, which say what is generated: that needs `default: generate`"
+            }
+            () if !sized && question.bytes.is_some() => "has `bytes`, which only the formats hex and base64 take",
+            () if question.bytes.is_some_and(|bytes| !BYTES.contains(&bytes)) => "has `bytes` that are not 16 to 1024",
+            () if format == SecretFormat::Tls && generates && question.names.is_empty() => {
+                "is a certificate: `names` must say for which host names"
+            }
+            () if format != SecretFormat::Tls && !question.names.is_empty() => "has `names` but is not a certificate",
+            () if format == SecretFormat::Tls && question.key.is_some() => {
+                "is a certificate, whose keys are tls.crt, tls.key and ca.crt: it has no `key`"
+            }
+            () if question.key.as_deref().is_some_and(|key| !is_key(key)) => {
+                "has a `key` that cannot be one of a Secret: use letters, digits, `-`, `_` and `.`"
+            }
+            () => return None,
+        };
+        Some(what.to_owned())
+    }
+}
+
+/// A certificate and its key are two texts, which no variable and no file holds.
+fn whole_certificate(question: &Question, way: &str) -> Result<(), String> {
+    let is_one = question.format == Some(SecretFormat::Tls) && matches!(way, "env" | "file");
+    let what = "a certificate and its key are in a Secret: use {secret: NAME} or {secret: NAMESPACE/NAME}";
+    if is_one { Err(what.to_owned()) } else { Ok(()) }
+}
+
+/// How many random bytes a secret may have.
+const BYTES: std::ops::RangeInclusive<u32> = 16..=1024;
+
+/// Whether a text can be a key of a Secret.
+pub(in crate::catalog) fn is_key(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && !matches!(text, "." | "..")
 }
 
 fn reference(way: &str, name: &str) -> Result<Option<Answer>, String> {

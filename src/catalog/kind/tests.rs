@@ -6,6 +6,11 @@ use crate::model::SecretRef;
 
 fn question(kind: Kind) -> Question {
     Question {
+        format: None,
+        bytes: None,
+        names: Vec::new(),
+        key: None,
+        secret_name: None,
         id: "q".into(),
         title: Text::One("Q".into()),
         kind,

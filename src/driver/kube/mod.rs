@@ -33,7 +33,7 @@ pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use jobs::{JobEnd, WholeLog};
 pub use kubeconfig::{Context, KubeconfigError};
 pub use manifest::{Manifest, parse_manifest};
-pub use objects::HeldValue;
+pub use objects::{HeldValue, SecretOutline};
 pub use ready::{NotReady, WaitError};
 pub use retry::telling;
 pub use stored::StoredSecret;

@@ -37,6 +37,15 @@ impl HeldValue {
     }
 }
 
+/// What of a Secret may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretOutline {
+    /// The names of its keys.
+    pub keys: Vec<String>,
+    /// When it was made.
+    pub created: Option<jiff::Timestamp>,
+}
+
 impl Cluster {
     /// An object as JSON; `None` if it is not there, or the cluster does not serve its kind.
     ///
@@ -205,6 +214,19 @@ impl Cluster {
         // A keystore among the keys is nothing that anybody here asks for: the others are there all the same.
         let text = |(key, bytes): (String, ByteString)| Some((key, Secret::new(String::from_utf8(bytes.0).ok()?)));
         Ok(Some(found.data.unwrap_or_default().into_iter().filter_map(text).collect()))
+    }
+
+    /// The keys of a Secret and when it was made; `None` if it is not there.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn secret_outline(&self, namespace: &str, name: &str) -> Result<Option<SecretOutline>, KubeError> {
+        let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
+        let found = retry::call("get", &format!("Secret {namespace}/{name}"), || api.get_opt(name)).await?;
+        Ok(found.map(|found| SecretOutline {
+            keys: found.data.unwrap_or_default().into_keys().collect(),
+            created: found.metadata.creation_timestamp.map(|time| time.0),
+        }))
     }
 
     /// Whether a Secret is there that windlass did not make.

@@ -1,6 +1,5 @@
 //! Namespaces, Secrets, releases and readiness, and how they are removed.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +11,10 @@ use super::World;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{Helm, HelmError, Upgrade};
 use crate::driver::kube::{NotReady, WaitError};
-use crate::driver::{secrets, state_store};
+use crate::driver::state_store;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
-use crate::model::{CHART_DIGEST, FILES_LABEL, Progress, SecretRef, few, mark, yaml};
+use crate::model::{CHART_DIGEST, FILES_LABEL, Progress, few, mark, yaml};
 use crate::plan::same_release;
 
 /// Helm stops a little before the engine gives up, so that it can record its failure.
@@ -62,38 +61,6 @@ impl World {
             return Ok(Done { summary: Some(format!("pod security {pod_security}")), ..Done::default() });
         }
         Ok(Done { summary: Some("was there".to_owned()), ..Done::default() })
-    }
-
-    pub(super) async fn pull_secret(&self, namespace: &str, name: &str, from: &SecretRef) -> Result<Done, Failure> {
-        let config = secrets::docker_config(from, &self.cluster).await.map_err(|error| failed(error).for_good())?;
-        let data = BTreeMap::from([(".dockerconfigjson".to_owned(), config)]);
-        let kind = "kubernetes.io/dockerconfigjson";
-        self.cluster.apply_secret(namespace, name, kind, &data, &mark()).await.map_err(failed)?;
-        Ok(Done::default())
-    }
-
-    /// Fills a Secret. One that is generated is made once: what is there stays, whatever it is.
-    pub(super) async fn secret(
-        &self,
-        namespace: &str,
-        name: &str,
-        key: &str,
-        from: &SecretRef,
-    ) -> Result<Done, Failure> {
-        let (value, summary) = match from {
-            SecretRef::Generate => {
-                let found = self.cluster.secret(namespace, name).await.map_err(failed)?;
-                if found.and_then(|mut data| data.remove(key)).is_some_and(|value| !value.expose().is_empty()) {
-                    return Ok(Done { summary: Some("was there".to_owned()), ..Done::default() });
-                }
-                (secrets::generate(), format!("generated; kubectl -n {namespace} get secret {name} shows it"))
-            }
-            from => (secrets::read(from, &self.cluster, key).await, format!("from {from}")),
-        };
-        let value = value.map_err(|error| failed(error).for_good())?;
-        let data = BTreeMap::from([(key.to_owned(), value)]);
-        self.cluster.apply_secret(namespace, name, "Opaque", &data, &mark()).await.map_err(failed)?;
-        Ok(Done { summary: Some(summary), ..Done::default() })
     }
 
     pub(super) async fn put_files(

@@ -7,6 +7,7 @@ mod job;
 mod livy;
 mod record;
 mod remove;
+mod secrets;
 mod stuck;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::perform::{Context, Done, Failure, Perform};
-use crate::answers::render_results;
+use crate::answers::{Derived, render_results};
 use crate::catalog::action::ActionKind;
 use crate::driver::helm::Helm;
 use crate::driver::http::Service;
@@ -45,6 +46,8 @@ pub struct World {
     pub charts: BTreeMap<String, FileTree>,
     /// Files of actions and of answers, by digest.
     pub files: BTreeMap<String, FileTree>,
+    /// What Secrets are made of that are made of others, by namespace and name.
+    pub derived: BTreeMap<(String, String), Derived>,
     /// The Secret that lets namespaces pull; empty where none is needed.
     pub pull_secret: String,
     /// When waiting for readiness is given up early.
@@ -83,7 +86,10 @@ impl Perform for World {
         let progress = context.progress.clone();
         let work = async {
             if action.change == Change::Create
-                && matches!(action.step, Step::Secret { .. } | Step::Files { .. } | Step::Release { .. })
+                && matches!(
+                    action.step,
+                    Step::Secret { .. } | Step::DerivedSecret { .. } | Step::Files { .. } | Step::Release { .. }
+                )
             {
                 // Before it is there: a run that ends now can be seen, and taken back.
                 self.begin(&action.component).await?;
@@ -102,9 +108,17 @@ impl World {
         match &action.step {
             Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
             Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
-            Step::Secret { namespace, name, key, from } => self.secret(namespace, name, key, from).await,
+            Step::Secret { namespace, name, keys, from, made, kind } => {
+                self.secret((namespace, name), keys, (from, made), kind).await
+            }
+            Step::DerivedSecret { namespace, name, kind, .. } => self.derived_secret(namespace, name, kind).await,
+            Step::StageSecret { namespace, name, keys, made } => self.stage_secret(namespace, name, keys, made).await,
+            Step::SwitchSecret { namespace, name, next, kind } => self.switch_secret(namespace, name, next, kind).await,
             Step::Files { namespace, name, digest, release } => self.put_files(namespace, name, digest, release).await,
-            Step::Release { key, chart, values } => self.release(key, chart, values, &context).await,
+            Step::Release { key, chart, values } => {
+                let values = self.with_versions(values).await?;
+                self.release(key, chart, &values, &context).await
+            }
             Step::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
             Step::Ready { key } => self.ready(key, &context).await,
             Step::Act { namespace, action: kind } => self.act(action, namespace.as_deref(), kind, &context).await,
@@ -130,6 +144,7 @@ impl World {
     ) -> Result<Done, Failure> {
         let fill = |text: &str| render_results(&action.id, text, &*context.results);
         let kind = kind.map(fill).map_err(|error| Failure::of(&error).for_good())?;
+        let kind = self.action_with_versions(kind).await?;
         match &kind {
             ActionKind::Http(kind) => self.http(namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,

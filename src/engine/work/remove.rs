@@ -12,7 +12,7 @@ use crate::driver::state_store;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ObjectRef, ReleaseState};
 use crate::model::state::InstallState;
-use crate::model::{Progress, STATE_NAMESPACE, is_marked};
+use crate::model::{Progress, STATE_NAMESPACE, is_marked, next_secret};
 
 fn summary(text: impl Into<String>) -> Done {
     Done { summary: Some(text.into()), ..Done::default() }
@@ -35,6 +35,8 @@ impl World {
     }
 
     pub(super) async fn remove_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
+        // What a rotation left that did not come to its end.
+        self.cluster.delete_own_secret(namespace, &next_secret(name)).await.map_err(failed)?;
         // Another of that name may have taken its place: what is not ours is not ours to remove.
         match self.cluster.delete_own_secret(namespace, name).await.map_err(failed)? {
             true => Ok(Done::default()),

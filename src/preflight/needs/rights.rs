@@ -80,7 +80,7 @@ pub(super) fn rights(
 ) -> Vec<RightNeed> {
     let mut all = Collected(BTreeSet::new());
     remembering(&mut all, site);
-    let copied = wanted.components.iter().flat_map(|component| &component.secrets).map(|secret| &secret.from);
+    let copied = wanted.components.iter().flat_map(|component| &component.secrets).filter_map(|secret| secret.from());
     for from in copied.chain(&wanted.pull_secret) {
         if let SecretRef::Secret(full) = from
             && let Some((namespace, name)) = full.split_once('/')
@@ -103,7 +103,8 @@ pub(super) fn rights(
     }
     for component in &wanted.components {
         let Some(namespace) = component.namespace.as_deref() else { continue };
-        let actions = || component.before.iter().chain(&component.after).chain(&component.verify);
+        let rotate = component.rotate.values().flatten();
+        let actions = || component.before.iter().chain(&component.after).chain(&component.verify).chain(rotate.clone());
         if actions().any(|action| action.kind.kind().jobs().is_some()) {
             // Found again by label, whatever their names were.
             all.must(Some(namespace), "batch", "jobs", &["get", "list", "create", "delete"]);

@@ -19,7 +19,9 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
         title: release.to_owned(),
         version: "1".to_owned(),
         origin: None,
+        rotate: BTreeMap::new(),
         release: Some(ResolvedRelease {
+            values_digest: String::new(),
             name: release.to_owned(),
             namespace: namespace.to_owned(),
             pod_security: level.to_owned(),

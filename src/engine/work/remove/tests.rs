@@ -24,6 +24,7 @@ async fn begin(uid: &str, known: &str) -> (World, Shared) {
     update(&cluster, |state| drop(state.namespaces.insert("ours".to_owned(), known.to_owned()))).await.unwrap();
     api.lock().unwrap().namespaces.insert("ours".to_owned(), namespace(uid));
     let world = World {
+        derived: BTreeMap::new(),
         tunnels: Tunnels::new(&cluster).unwrap(),
         cluster,
         helm: None,

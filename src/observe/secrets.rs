@@ -1,0 +1,195 @@
+//! Secrets: how those that windlass fills compare with what they should hold, and their versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+
+use super::ObserveError;
+use crate::answers::{Derived, Resolved, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
+use crate::driver::kube::Cluster;
+use crate::driver::secrets;
+use crate::model::observed::Comparison;
+use crate::model::state::InstallState;
+use crate::model::{PULL_SECRET, Secret, SecretRef, secret_version};
+
+/// Namespace and name.
+type Place = (String, String);
+
+/// Every Secret that windlass fills for components, with its release.
+fn filled(wanted: &Resolved) -> impl Iterator<Item = (&ResolvedRelease, &ResolvedComponent, &ResolvedSecret)> {
+    let all = wanted.components.iter().filter_map(|component| component.release.as_ref().zip(Some(component)));
+    all.flat_map(|(release, component)| component.secrets.iter().map(move |secret| (release, component, secret)))
+}
+
+async fn read(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<BTreeMap<String, Secret>>, ObserveError> {
+    let found = cluster.secret(namespace, name).await;
+    found.map_err(|source| ObserveError::Api { what: format!("Secret {namespace}/{name}"), source })
+}
+
+/// Those that hold answers. One that is generated is right once it is there.
+pub(super) async fn answered(
+    wanted: &Resolved,
+    cluster: &Cluster,
+) -> Result<BTreeMap<Place, Comparison>, ObserveError> {
+    let compared = try_join_all(filled(wanted).map(|(release, component, secret)| async move {
+        let SecretContent::Answer { keys, from, .. } = &secret.content else { return Ok(None) };
+        let (namespace, name) = (release.namespace.clone(), secret.name.clone());
+        let what = format!("Secret {namespace}/{name}");
+        let found = read(cluster, &namespace, &name).await?;
+        let mut compared = if found.is_none() { Comparison::Absent } else { Comparison::Same };
+        for key in keys {
+            let wanted = match from {
+                SecretRef::Generate => None,
+                from => Some(secrets::read(from, cluster, key).await.map_err(|source| ObserveError::Secret {
+                    component: component.id.clone(),
+                    question: secret.id.clone(),
+                    source,
+                })?),
+            };
+            let Some(found) = &found else { continue };
+            match (found.get(key), wanted) {
+                (Some(found), None) if !found.expose().is_empty() => {}
+                (Some(found), Some(wanted)) if *found == wanted => {}
+                (Some(_), Some(_)) => compared = Comparison::Differs(format!("{what} holds something else")),
+                _ => compared = Comparison::Differs(format!("{what} has no key `{key}`")),
+            }
+        }
+        Ok::<_, ObserveError>(Some(((namespace, name), compared)))
+    }));
+    Ok(compared.await?.into_iter().flatten().collect())
+}
+
+/// Those that are made of others. `answered` are the others, as far as windlass fills them.
+pub(super) async fn derived(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    answered: &BTreeMap<Place, Comparison>,
+    state: Option<&InstallState>,
+) -> Result<BTreeMap<Place, Comparison>, ObserveError> {
+    let key = state.map(|state| state.salt.as_str()).unwrap_or_default();
+    let compared = try_join_all(filled(wanted).map(|(release, _, secret)| async move {
+        let SecretContent::Derived(derived) = &secret.content else { return Ok(None) };
+        let place = (release.namespace.clone(), secret.name.clone());
+        let compared = compare_derived(cluster, &place, derived, answered, key).await?;
+        Ok::<_, ObserveError>(Some((place, compared)))
+    }));
+    Ok(compared.await?.into_iter().flatten().collect())
+}
+
+async fn compare_derived(
+    cluster: &Cluster,
+    (namespace, name): &Place,
+    derived: &Derived,
+    answered: &BTreeMap<Place, Comparison>,
+    key: &str,
+) -> Result<Comparison, ObserveError> {
+    let what = format!("Secret {namespace}/{name}");
+    let Some(found) = read(cluster, namespace, name).await? else { return Ok(Comparison::Absent) };
+    let sources = derived.sources();
+    let same = |source: &&String| {
+        answered.get(&(namespace.clone(), (*source).clone())).is_none_or(|found| *found == Comparison::Same)
+    };
+    if let Some(source) = sources.iter().find(|source| !same(source)) {
+        return Ok(Comparison::Differs(format!("{what} is made of Secret {namespace}/{source}, which changes")));
+    }
+    let read = try_join_all(sources.into_iter().map(|source| async move {
+        let found = read(cluster, namespace, &source).await?;
+        Ok::<_, ObserveError>((source, found.unwrap_or_default()))
+    }));
+    let sources: BTreeMap<_, _> = read.await?.into_iter().collect();
+    // What it cannot be made of now is told by the step that makes it.
+    let Ok(wanted) = derived.fill(namespace, &sources, key) else {
+        return Ok(Comparison::Differs(format!("{what} is made of a Secret that is not there")));
+    };
+    if let Some(key) = wanted.keys().find(|key| !found.contains_key(*key)) {
+        return Ok(Comparison::Differs(format!("{what} has no key `{key}`")));
+    }
+    let same = wanted.iter().all(|(key, wanted)| found.get(key) == Some(wanted));
+    Ok(if same { Comparison::Same } else { Comparison::Differs(format!("{what} holds something else")) })
+}
+
+/// The versions that templates ask for, of Secrets that are there and are to stay as they are.
+pub(super) async fn versions(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    compared: &BTreeMap<Place, Comparison>,
+    state: Option<&InstallState>,
+) -> Result<BTreeMap<Place, String>, ObserveError> {
+    let Some(salt) = state.map(|state| state.salt.as_str()).filter(|salt| !salt.is_empty()) else {
+        return Ok(BTreeMap::new());
+    };
+    let stays = |place: &Place| compared.get(place).is_none_or(|found| *found == Comparison::Same);
+    let places: BTreeSet<Place> = wanted.versioned().into_iter().filter(stays).collect();
+    let found = try_join_all(places.into_iter().map(|(namespace, name)| async move {
+        let found = read(cluster, &namespace, &name).await?;
+        // One that is not there has a version, too: it changes when it comes.
+        let version = secret_version(salt, &namespace, &name, &found.unwrap_or_default());
+        Ok::<_, ObserveError>(((namespace, name), version))
+    }));
+    Ok(found.await?.into_iter().collect())
+}
+
+/// For each namespace how its pull Secret compares with the credentials.
+///
+/// # Errors
+/// The credentials cannot be had, or the API fails.
+pub async fn pull_secrets(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    namespaces: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Comparison>, ObserveError> {
+    let Some(from) = wanted.pull_secret.as_ref().filter(|from| !from.is_in_place()) else {
+        return Ok(BTreeMap::new());
+    };
+    let config = secrets::docker_config(from, cluster).await?;
+    let compared = try_join_all(namespaces.iter().map(|namespace| {
+        let config = &config;
+        async move {
+            let found = read(cluster, namespace, PULL_SECRET).await?;
+            let compared = match found.as_ref().map(|data| data.get(".dockerconfigjson")) {
+                None => Comparison::Absent,
+                Some(Some(found)) if found == config => Comparison::Same,
+                Some(_) => Comparison::Differs(format!("Secret {namespace}/{PULL_SECRET} holds other credentials")),
+            };
+            Ok::<_, ObserveError>((namespace.clone(), compared))
+        }
+    }));
+    Ok(compared.await?.into_iter().collect())
+}
+
+/// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take
+/// from somebody what is theirs.
+pub(super) async fn refuse_foreign(
+    cluster: &Cluster,
+    state: Option<&InstallState>,
+    secrets: &BTreeMap<Place, Comparison>,
+    pull_secrets: &BTreeMap<String, Comparison>,
+) -> Result<(), ObserveError> {
+    let mut ours: BTreeSet<(&str, &str)> = BTreeSet::new();
+    if let Some(state) = state {
+        let installed = state.components.values().map(|component| &component.record);
+        for record in installed.chain(state.kept.values().map(|kept| &kept.record)).chain(state.begun.values()) {
+            let Some(release) = &record.release else { continue };
+            let names = record.secrets.iter().chain(&record.pull_secret);
+            ours.extend(names.map(|name| (release.namespace.as_str(), name.as_str())));
+        }
+    }
+    let filled = secrets.iter().map(|((namespace, name), found)| (namespace.as_str(), name.as_str(), found));
+    let pull = pull_secrets.iter().map(|(namespace, found)| (namespace.as_str(), PULL_SECRET, found));
+    for (namespace, name, found) in filled.chain(pull) {
+        if *found == Comparison::Absent || ours.contains(&(namespace, name)) {
+            continue;
+        }
+        let place = format!("{namespace}/{name}");
+        let is_foreign = cluster.is_foreign_secret(namespace, name).await;
+        let api = |source| ObserveError::Api { what: format!("Secret {place}"), source };
+        if is_foreign.map_err(api)? {
+            return Err(ObserveError::Foreign { place });
+        }
+    }
+    Ok(())
+}

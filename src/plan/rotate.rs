@@ -1,0 +1,260 @@
+//! How a generated secret gets a new content, and how pull Secrets are written anew.
+//!
+//! The new content lies beside the old one until all that reads it has been told. So a run that is killed at any moment is
+//! gone on with: what is staged says that there is something to go on with, and what the Secret holds says how far it came.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::build::{action, secret_action, sort};
+use super::diff::{self, same_release};
+use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use crate::answers::{Resolved, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
+use crate::model::cluster::ReleaseKey;
+use crate::model::observed::{Comparison, Observed};
+use crate::model::{PULL_SECRET, SecretRef, next_secret, versions_in_value};
+
+/// How far an earlier rotation of the same secret came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// There was none, or it came to its end.
+    Nothing,
+    /// The new content is there and does not count yet.
+    Beside,
+    /// It is what the Secret holds.
+    Switched,
+}
+
+/// Why nothing is rotated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RotateError {
+    /// The component is not installed.
+    #[error("`{0}` is not installed; `windlass status` shows what is")]
+    NotInstalled(String),
+    /// It has no such secret that windlass fills.
+    #[error("`{id}` has no secret `{question}` that windlass fills; `windlass secrets list` shows which there are")]
+    Unknown {
+        /// The component.
+        id: String,
+        /// What was asked for.
+        question: String,
+    },
+    /// It comes from somewhere else.
+    #[error("{id}.{question} is not generated, its source is: {from}; change it there, then `windlass install`")]
+    Named {
+        /// The component.
+        id: String,
+        /// The question.
+        question: String,
+        /// Where it comes from.
+        from: SecretRef,
+    },
+    /// The upgrade that restarts the readers would do more than that.
+    #[error("release {release} is not as the catalog and the last answers have it: `windlass install` first")]
+    OtherChanges {
+        /// Which release.
+        release: ReleaseKey,
+    },
+}
+
+/// The secret that is meant.
+///
+/// # Errors
+/// There is none, or it is not generated.
+pub fn rotated<'a>(
+    wanted: &'a Resolved,
+    id: &str,
+    question: &str,
+) -> Result<(&'a ResolvedComponent, &'a ResolvedRelease, &'a ResolvedSecret), RotateError> {
+    let component = wanted.components.iter().find(|component| component.id == id);
+    let component = component.ok_or_else(|| RotateError::NotInstalled(id.to_owned()))?;
+    let unknown = || RotateError::Unknown { id: id.to_owned(), question: question.to_owned() };
+    let secret = component.secrets.iter().find(|secret| secret.id == question).ok_or_else(unknown)?;
+    let (release, from) = (component.release.as_ref().ok_or_else(unknown)?, secret.from().ok_or_else(unknown)?);
+    match from {
+        SecretRef::Generate => Ok((component, release, secret)),
+        from => Err(RotateError::Named { id: id.to_owned(), question: question.to_owned(), from: from.clone() }),
+    }
+}
+
+/// The components whose releases read what changes with a secret, by the versions in their values.
+#[must_use]
+pub fn readers<'a>(wanted: &'a Resolved, places: &BTreeSet<(String, String)>) -> Vec<&'a ResolvedComponent> {
+    let reads = |component: &&ResolvedComponent| {
+        let mut found = BTreeSet::new();
+        component.release.iter().for_each(|release| versions_in_value(&release.values, &mut found));
+        !found.is_disjoint(places)
+    };
+    wanted.components.iter().filter(reads).collect()
+}
+
+/// The Secrets that change with one: itself, and those of its component that are made of it.
+#[must_use]
+pub fn changed_with<'a>(component: &'a ResolvedComponent, secret: &'a ResolvedSecret) -> Vec<&'a ResolvedSecret> {
+    let made_of = |other: &&ResolvedSecret| match &other.content {
+        SecretContent::Derived(derived) => derived.sources().contains(&secret.name),
+        SecretContent::Answer { .. } => false,
+    };
+    component.secrets.iter().filter(made_of).collect()
+}
+
+/// The plan that gives a secret a new content. `observed` knows its component and those that read it.
+///
+/// # Errors
+/// It cannot be rotated.
+pub fn rotate(
+    wanted: &Resolved,
+    (id, question): (&str, &str),
+    observed: &Observed,
+    staged: Staged,
+    proof: Vec<Action>,
+) -> Result<Plan, RotateError> {
+    let (component, release, secret) = rotated(wanted, id, question)?;
+    let SecretContent::Answer { keys, made, .. } = &secret.content else {
+        return Err(RotateError::Unknown { id: id.to_owned(), question: question.to_owned() });
+    };
+    let mut plan = Plan {
+        schema: PLAN_SCHEMA,
+        hdfs: wanted.hdfs.clone(),
+        overlaid: Vec::new(),
+        left_out: Vec::new(),
+        actions: Vec::new(),
+    };
+    let (namespace, name, next) = (release.namespace.clone(), secret.name.clone(), next_secret(&secret.name));
+    let switched = staged == Staged::Switched;
+    let mut last = format!("{id}/stage-{question}");
+    let resumed =
+        (staged != Staged::Nothing).then(|| "an earlier rotation did not come to its end: it goes on".to_owned());
+    plan.actions.push(Action {
+        change: if staged == Staged::Nothing { Change::Create } else { Change::Nothing },
+        why: resumed.into_iter().collect(),
+        ..action(
+            id,
+            last.clone(),
+            format!("new content for {id}.{question}, in Secret {next}"),
+            Step::StageSecret {
+                namespace: namespace.clone(),
+                name: next.clone(),
+                keys: keys.clone(),
+                made: made.clone(),
+            },
+        )
+    });
+    for act in component.rotate.get(question).into_iter().flatten() {
+        let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
+        let mut next = action(id, act.id.clone(), act.title.clone(), step);
+        next.change = if switched { Change::Nothing } else { Change::Check };
+        next.needs = vec![std::mem::replace(&mut last, act.id.clone())];
+        next.deadline_seconds = act.deadline.map_or(next.deadline_seconds, |deadline| deadline.as_secs());
+        next.retries = act.retries.unwrap_or(next.retries);
+        plan.actions.push(next);
+    }
+    let switch = format!("{id}/switch-{question}");
+    let step = Step::SwitchSecret {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        next: next.clone(),
+        kind: secret.kind.clone(),
+    };
+    let title = format!("Secret {name} in {namespace} gets the new content");
+    plan.actions.push(Action {
+        change: if switched { Change::Nothing } else { Change::Update },
+        needs: vec![last],
+        ..action(id, switch.clone(), title, step)
+    });
+    let derived = changed_with(component, secret);
+    let mut done = vec![switch.clone()];
+    for other in &derived {
+        let place = (namespace.clone(), other.name.clone());
+        let (change, why) = match switched {
+            true => diff::secret(observed.secrets.get(&place)),
+            false => (Change::Update, vec![format!("it is made of Secret {name}")]),
+        };
+        let made = secret_action(component, release, other);
+        done.push(made.id.clone());
+        plan.actions.push(Action { change, why, needs: vec![switch.clone()], ..made });
+    }
+    let places: BTreeSet<(String, String)> =
+        derived.iter().copied().chain([secret]).map(|one| (namespace.clone(), one.name.clone())).collect();
+    let restarts = restart(&mut plan, wanted, observed, &places, (switched, &done))?;
+    if restarts.is_empty()
+        && let Some(action) = plan.actions.iter_mut().find(|action| action.id == switch)
+    {
+        action
+            .why
+            .push("no chart has its version in an annotation: what reads it has to be restarted by hand".to_owned());
+    }
+    done.extend(restarts.iter().cloned());
+    let step = Step::RemoveSecret { namespace, name: next.clone() };
+    let title = format!("remove Secret {next}");
+    let remove = format!("{id}/unstage-{question}");
+    plan.actions.push(Action { change: Change::Delete, needs: done.clone(), ..action(id, remove, title, step) });
+    plan.actions.extend(proof.into_iter().map(|mut action| {
+        if action.needs.is_empty() {
+            action.needs.clone_from(&done);
+        }
+        action
+    }));
+    sort(&mut plan.actions);
+    Ok(plan)
+}
+
+/// The upgrades that restart what reads these Secrets; gives the steps that end them.
+fn restart(
+    plan: &mut Plan,
+    wanted: &Resolved,
+    observed: &Observed,
+    places: &BTreeSet<(String, String)>,
+    (switched, after): (bool, &[String]),
+) -> Result<Vec<String>, RotateError> {
+    let settled = wanted.with_versions(&observed.versions);
+    let mut ends = Vec::new();
+    for reader in readers(wanted, places) {
+        let Some(marked) = &reader.release else { continue };
+        let known = settled.components.iter().find(|component| component.id == reader.id);
+        let Some(known) = known.and_then(|component| component.release.as_ref()) else { continue };
+        let key = ReleaseKey::new(&known.namespace, &known.name);
+        let found = observed.releases.get(&key);
+        let same = found.is_some_and(|found| same_release(&known.chart_digest, &known.values, &found.state));
+        if !switched && !same {
+            return Err(RotateError::OtherChanges { release: key });
+        }
+        let others = observed.versions.iter().filter(|(place, _)| !places.contains(*place));
+        let others = others.map(|(place, version)| (place.clone(), version.clone())).collect();
+        let values = if switched {
+            known.values.clone()
+        } else {
+            // The versions of these are known once they hold what they are to hold.
+            let mut values = marked.values.clone();
+            values.change(|values| crate::model::fill_versions(values, &others));
+            values
+        };
+        let upgrade = format!("{}/release", reader.id);
+        let title = format!("release {} in {}", known.name, known.namespace);
+        let step = Step::Release { key: key.clone(), chart: known.chart_digest.clone(), values };
+        plan.actions.push(Action {
+            change: if same && switched { Change::Nothing } else { Change::Update },
+            why: vec!["its pods read what changes".to_owned()],
+            needs: after.to_vec(),
+            ..action(&reader.id, upgrade.clone(), title, step)
+        });
+        let ready = format!("{}/ready", reader.id);
+        let title = format!("{} is ready", reader.title);
+        plan.actions
+            .push(Action { needs: vec![upgrade], ..action(&reader.id, ready.clone(), title, Step::Ready { key }) });
+        ends.push(ready);
+    }
+    Ok(ends)
+}
+
+/// The plan that writes pull Secrets anew from where their content comes from.
+#[must_use]
+pub fn refresh(from: &SecretRef, found: &BTreeMap<String, Comparison>) -> Plan {
+    let actions = found.iter().map(|(namespace, compared)| {
+        let (change, why) = diff::secret(Some(compared));
+        let title = format!("registry credentials in {namespace}");
+        let step = Step::PullSecret { namespace: namespace.clone(), name: PULL_SECRET.to_owned(), from: from.clone() };
+        Action { change, why, ..action("platform", format!("pull-secret/{namespace}"), title, step) }
+    });
+    let actions = actions.collect();
+    Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions }
+}
