@@ -76,7 +76,7 @@ async fn an_upgrade_is_given_by_arguments_and_stdin() {
     fake.helm().await.upgrade(&upgrade(), None, &never()).await.unwrap();
     assert_eq!(
         fake.wrote("args").trim(),
-        "upgrade livy /charts/livy --install --namespace apache-livy --create-namespace=false --values - --reset-values \
+        "upgrade livy /charts/livy --install --namespace apache-livy --create-namespace=false --skip-crds --values - --reset-values \
          --description run=7 --history-max 5 --timeout 300s --server-side=true --force-conflicts \
          --kubeconfig /private/kubeconfig --kube-context there"
     );

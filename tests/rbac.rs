@@ -138,6 +138,7 @@ fn asked() -> BTreeSet<Right> {
             key,
             incompatible: None,
             objects: Ok(objects),
+            hooks: Vec::new(),
             unread: Vec::new(),
             defines: Vec::new(),
         });

@@ -3,6 +3,7 @@
 mod acts;
 mod file;
 mod given;
+mod images;
 mod layer;
 mod local_files;
 mod resolve;
@@ -16,15 +17,16 @@ mod tests;
 pub use crate::catalog::Answer;
 pub use file::{FileError, example, recorded};
 pub use given::Given;
+pub use images::image_references;
 pub use layer::{
     AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,
 };
 pub use local_files::files_prefix;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
-    Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
-    ResolvedFiles, ResolvedRelease, ResolvedSecret,
+    Charts, DeclaredImage, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent,
+    ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret,
 };
-pub use resolver::{image_references, resolve, resolve_with};
+pub use resolver::{resolve, resolve_with};
 pub use schema::schema;
 pub use template::{TemplateError, render_results, unknown_in};

@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::template::TemplateError;
 use crate::catalog::action::ActionKind;
 use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
+use crate::model::cluster::ManifestObject;
 use crate::model::yaml::HelmYamlError;
-use crate::model::{FileTree, HdfsAccess, ReleaseValues, STATE_NAMESPACE, SecretRef};
+use crate::model::{FileTree, HdfsAccess, ImageName, ReleaseValues, STATE_NAMESPACE, SecretRef};
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct Resolved {
     pub pull_secret_name: String,
     /// Components that ask for no login.
     pub open: Vec<OpenComponent>,
+    /// The images that the components declare.
+    pub images: Vec<DeclaredImage>,
     /// Images without a digest: the question that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
     /// The answers, for the record, as [`super::Answers::remembered`] has them; secrets as references.
@@ -42,6 +45,19 @@ pub struct Charts {
     pub found: BTreeMap<String, FileTree>,
     /// Nobody will install them: where one is not there, an empty one does.
     pub unneeded: bool,
+}
+
+/// An image that a component declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredImage {
+    /// The component.
+    pub component: String,
+    /// Its name there.
+    pub name: String,
+    /// As it is pulled: from the site's registry, with tag and digest.
+    pub reference: String,
+    /// As it is published, where it is.
+    pub published: Option<ImageName>,
 }
 
 /// A component that asks for no login.
@@ -142,6 +158,8 @@ pub struct ResolvedRelease {
     pub chart_digest: String,
     /// The values.
     pub values: ReleaseValues,
+    /// What the chart, and the charts within it that the values switch on, have in `crds/`.
+    pub crds: Vec<ManifestObject>,
 }
 
 /// An action with its templates filled in, results of earlier actions excepted.
@@ -241,6 +259,20 @@ pub enum ResolveError {
         answer: String,
         /// What is wrong with them.
         what: String,
+    },
+    /// The values lack the element of a list in which an image sits.
+    #[error(
+        "image `{image}` of {component}: there is no {at} in the values, for {path}; a list is written whole in the values template, since Helm takes it in place of the chart's"
+    )]
+    ImagePlace {
+        /// Which component.
+        component: String,
+        /// Its image.
+        image: String,
+        /// The path.
+        path: String,
+        /// What is not there.
+        at: String,
     },
     /// An action got a value that it cannot use.
     #[error("{component}: {what}")]

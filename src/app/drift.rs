@@ -41,6 +41,7 @@ pub(super) async fn drift(
                 | Step::PullSecret { .. }
                 | Step::Secret { .. }
                 | Step::Files { .. }
+                | Step::Crds { .. }
                 | Step::Act { .. }
         );
         if !looked || matches!(action.change, Change::Nothing | Change::Check) {

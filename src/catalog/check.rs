@@ -7,8 +7,8 @@ use super::graph::{Part, circle, graph};
 use super::kind::objections;
 use super::question::{QuestionId, Rule};
 use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, instance_of, references};
-use crate::model::is_selector;
 use crate::model::yaml::{Findings, Node, Pos};
+use crate::model::{ImageName, is_selector};
 
 /// The checks across components.
 pub(super) struct Checker<'a> {
@@ -108,8 +108,17 @@ impl Checker<'_> {
         self.rules(id, &component.rules);
         for (index, image) in component.images.iter().enumerate() {
             let pos = self.item(id, "images", index);
-            if !image.reference.is_empty() && image.split().1.is_none_or(|tag| tag.contains('/')) {
-                self.add(id, pos, format!("image `{}` has no tag", image.reference));
+            match ImageName::parse(&image.reference) {
+                _ if image.reference.is_empty() || is_template(&image.reference) => {}
+                Err(why) => self.add(id, pos, format!("`{}` is no image's name: {why}", image.reference)),
+                Ok(name) if name.tag.is_none() && name.digest.is_none() => {
+                    self.add(id, pos, format!("image `{}` has no tag", image.reference));
+                }
+                Ok(name) if name.digest.is_some() && !image.takes_digest() => {
+                    let message = "the digest of `ref` reaches no value: give `digest` or `reference` a path";
+                    self.add(id, pos, message);
+                }
+                Ok(_) => {}
             }
             if !is_name(&image.name, '_') {
                 self.add(id, pos, format!("`{}` cannot be an image's name: use [a-z][a-z0-9_]*", image.name));
@@ -198,9 +207,8 @@ impl Checker<'_> {
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
         texts.extend(component.requires.iter().map(|id| ("requires", id.as_str())));
         for image in &component.images {
-            let parts = [&image.reference, &image.repository, &image.tag];
-            let parts = parts.into_iter().chain(&image.digest).chain(&image.build);
-            texts.extend(parts.map(|text| ("images", text.as_str())));
+            texts.extend([&image.reference].into_iter().chain(&image.build).map(|text| ("images", text.as_str())));
+            texts.extend(image.places().map(|path| ("images", path.text())));
         }
         let choices = component.questions.iter().flat_map(|question| &question.choices);
         texts.extend(choices.map(|choice| ("questions", choice.as_str())));

@@ -16,7 +16,7 @@ mod source;
 
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
-pub use component::{ChartSpec, Component, Connects, Endpoint, Image, ImageNames, Leftover, ReleaseSpec};
+pub use component::{ChartSpec, Component, Connects, Endpoint, Image, ImageNames, Leftover, Paths, ReleaseSpec};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use instance::instance_of;
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};

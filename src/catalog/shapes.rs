@@ -1,5 +1,6 @@
 //! The shape of the files under `bundles/`, as data: what may stand where.
 
+use crate::model::ValuePath;
 use crate::model::yaml::{Field, Shape};
 
 use Field as F;
@@ -38,12 +39,21 @@ const QUESTION: Shape = Shape::Map(&[
     F::optional("max", Shape::Int),
 ]);
 
+const PATH: Shape = Shape::That("a path into values, such as image.tag or containers[0].image", |text| {
+    text.parse::<ValuePath>().is_ok()
+});
+
+const PATHS: Shape = Shape::OneOrMany(&PATH);
+
 const IMAGE: Shape = Shape::Map(&[
     F::required("name", Shape::Text),
     F::required("ref", Shape::Text),
-    F::required("repository", Shape::Text),
-    F::required("tag", Shape::Text),
-    F::optional("digest", Shape::Text),
+    F::optional("registry", PATHS),
+    F::optional("repository", PATHS),
+    F::optional("basename", PATHS),
+    F::optional("tag", PATHS),
+    F::optional("digest", PATHS),
+    F::optional("reference", PATHS),
     F::optional("build", Shape::Text),
 ]);
 

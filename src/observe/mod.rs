@@ -118,12 +118,13 @@ pub async fn observe(
         .map(|release| ReleaseKey::new(&release.namespace, &release.name))
         .collect();
     let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
-    let (found, pull_secrets, secrets, config_maps, files, releases, state) = tokio::try_join!(
+    let (found, pull_secrets, secrets, config_maps, files, crds, releases, state) = tokio::try_join!(
         existing(cluster, &namespaces),
         pull_secrets(wanted, cluster, &namespaces),
         secrets(wanted, cluster),
         config_maps(wanted, cluster),
         all_files(wanted, cluster),
+        crds(wanted, cluster),
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
@@ -136,7 +137,7 @@ pub async fn observe(
     };
     let (hdfs, entries) = tokio::join!(hdfs::look(wanted, &releases, hdfs, uploads), entries);
     let hdfs = hdfs?;
-    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, files, releases, hdfs, entries, state })
+    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, files, crds, releases, hdfs, entries, state })
 }
 
 /// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take
@@ -230,6 +231,24 @@ async fn config_maps(
         Ok::<_, ObserveError>(((namespace, name), compared))
     }));
     Ok(compared.await?.into_iter().collect())
+}
+
+/// How what charts have in `crds/` compares with what is there. Of two that bring one, the first counts.
+async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, Comparison>, ObserveError> {
+    let mut all: BTreeMap<&str, &ManifestObject> = BTreeMap::new();
+    for crd in wanted.components.iter().filter_map(|component| component.release.as_ref()).flat_map(|it| &it.crds) {
+        all.entry(&crd.object.name).or_insert(crd);
+    }
+    let bodies: Vec<ManifestObject> = all.values().map(|crd| (*crd).clone()).collect();
+    let drift = cluster.missing_or_changed(&bodies).await;
+    let drift = drift.map_err(|source| ObserveError::Api { what: "CustomResourceDefinitions".to_owned(), source })?;
+    let mut found: BTreeMap<String, Comparison> =
+        all.into_keys().map(|name| (name.to_owned(), Comparison::Same)).collect();
+    for drift in drift {
+        let how = if drift.is_gone() { Comparison::Absent } else { Comparison::Differs(drift.to_string()) };
+        found.insert(drift.object.name.clone(), how);
+    }
+    Ok(found)
 }
 
 /// The ConfigMaps of files that releases have.

@@ -10,7 +10,7 @@ use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease};
 use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
 use crate::model::cluster::ReleaseKey;
-use crate::model::observed::Observed;
+use crate::model::observed::{Comparison, Observed};
 use crate::model::state::ComponentRecord;
 use crate::model::{PULL_SECRET, SecretRef, digest};
 
@@ -100,6 +100,7 @@ impl Builder<'_> {
         if let Some(release) = &component.release {
             self.secrets(component, release);
             self.files(component, release);
+            self.crds(component, release);
             self.release(component, release);
             let changed = self.changed(&component.id, begin);
             self.old_files(component, release, changed);
@@ -166,6 +167,7 @@ impl Builder<'_> {
         needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{}", release.namespace)));
         needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.key)));
         needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
+        needs.extend((!release.crds.is_empty()).then(|| crds_id(&component.id)));
         needs
     }
 
@@ -186,6 +188,36 @@ impl Builder<'_> {
                 )
             });
         }
+    }
+
+    /// What the chart has in `crds/`, before its release and with no need of anything: Helm would not upgrade it.
+    fn crds(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
+        if release.crds.is_empty() {
+            return;
+        }
+        let (mut names, mut new, mut why) = (Vec::new(), 0, Vec::new());
+        for crd in &release.crds {
+            match self.observed.crds.get(&crd.object.name) {
+                Some(Comparison::Same) => continue,
+                Some(Comparison::Differs(how)) => why.push(how.clone()),
+                Some(Comparison::Absent) | None => new += 1,
+            }
+            names.push(crd.object.name.clone());
+        }
+        let change = match (names.len(), new) {
+            (0, _) => Change::Nothing,
+            (all, new) if new == all && new == release.crds.len() => Change::Create,
+            _ => Change::Update,
+        };
+        if change == Change::Update && new > 0 {
+            why.push(format!("{new} of {} are not there", release.crds.len()));
+        }
+        let title = match release.crds.as_slice() {
+            [one] => format!("{} {}", one.object.kind, one.object.name),
+            all => format!("{} CustomResourceDefinitions", all.len()),
+        };
+        let step = Step::Crds { chart: release.chart_digest.clone(), names };
+        self.actions.push(Action { change, why, ..action(&component.id, crds_id(&component.id), title, step) });
     }
 
     /// ConfigMaps of files that neither this install nor the last one that was verified uses. Looked for only when
@@ -288,7 +320,8 @@ impl Builder<'_> {
 
     /// Whether anything of a component, HDFS folders and files apart, is about to change.
     fn changed(&self, id: &str, begin: usize) -> bool {
-        let of_release = |action: &Action| matches!(action.step, Step::Release { .. } | Step::Ready { .. });
+        let of_release =
+            |action: &Action| matches!(action.step, Step::Release { .. } | Step::Ready { .. } | Step::Crds { .. });
         self.actions[begin..].iter().any(|action| of_release(action) && action.change != Change::Nothing)
             || !self.observed.state.as_ref().is_some_and(|state| state.components.contains_key(id))
     }
@@ -329,6 +362,7 @@ impl Builder<'_> {
             pull_secret: release.and(self.made_pull_secret()).map(|_| PULL_SECRET.to_owned()),
             secrets: component.secrets.iter().map(|secret| secret.name.clone()).collect(),
             config_maps: component.config_maps.iter().map(|files| files.name.clone()).collect(),
+            crds: release.iter().flat_map(|release| &release.crds).map(|crd| crd.object.name.clone()).collect(),
             endpoints: component
                 .endpoints
                 .iter()
@@ -377,6 +411,10 @@ fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
         }
     }
     levels
+}
+
+fn crds_id(component: &str) -> String {
+    format!("{component}/crds")
 }
 
 fn files_id(component: &str, question: &str) -> String {
@@ -430,6 +468,8 @@ fn limits(step: &Step) -> (Duration, u32) {
         Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
         Step::Ready { .. } => (900, 0),
         Step::PurgeClaim { .. } | Step::RemoveNamespace { .. } => (300, 3),
+        Step::RemoveObjects { .. } | Step::RemoveCrd { .. } => (300, 0),
+        Step::Crds { .. } => (120, 3),
         Step::Act { action, .. } => {
             let Limits { seconds, retries } = action.kind().limits();
             (seconds, retries)

@@ -134,6 +134,9 @@ impl Step {
             | Self::Secret { .. }
             | Self::Files { .. }
             | Self::RemoveFiles { .. }
+            | Self::Crds { .. }
+            | Self::RemoveObjects { .. }
+            | Self::RemoveCrd { .. }
             | Self::Ready { .. }
             | Self::Record { .. }
             | Self::RemoveByLabel { .. }
@@ -186,6 +189,13 @@ pub enum Step {
         digest: String,
         /// The release whose they are.
         release: String,
+    },
+    /// Applies what a chart has in `crds/`, and waits until the API serves it.
+    Crds {
+        /// Digest of the chart; the content is handed to the engine apart.
+        chart: String,
+        /// Which of them.
+        names: Vec<String>,
     },
     /// Installs or upgrades a release.
     Release {
@@ -257,6 +267,16 @@ pub enum Step {
     RemoveFiles {
         /// Where.
         namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Removes objects while whoever looks after them still runs.
+    RemoveObjects {
+        /// Which.
+        objects: Vec<ObjectRef>,
+    },
+    /// Removes a definition, and with it all objects of its kind.
+    RemoveCrd {
         /// Its name.
         name: String,
     },

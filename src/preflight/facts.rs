@@ -9,15 +9,15 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::needs::{Needs, RightNeed, SecretNeed, needs};
-use super::render::{DefinedKind, Rendered, Site, defined, render};
+use super::needs::{Needs, RightNeed, SecretNeed, needs, wait_object, waits};
+use super::render::{Rendered, Site, defined, render};
 use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
 use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::STATE_NAMESPACE;
-use crate::model::cluster::{NamespaceState, ObjectRef};
+use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef};
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
 use crate::plan::updates;
@@ -153,9 +153,11 @@ pub async fn gather(
     let rendered = rendered?;
     let absent = facts.namespaces.iter().filter(|(_, found)| matches!(found, Ok(None)));
     let mut site = Site { absent: absent.map(|(name, _)| name.clone()).collect(), ..Site::default() };
-    for object in rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten() {
-        let kind = (object.object.api_version.clone(), object.object.kind.clone());
-        if let Some(resource) = cluster.resource(&object.object).await? {
+    let objects = rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten();
+    let objects = objects.map(|object| object.object.clone());
+    for object in objects.chain(waits(wanted).map(|(namespace, wait)| wait_object(namespace, wait))) {
+        let kind = (object.api_version.clone(), object.kind.clone());
+        if let Some(resource) = cluster.resource(&object).await? {
             site.resources.insert(kind, resource);
         }
     }
@@ -174,27 +176,29 @@ pub async fn gather(
     Ok((needs, facts))
 }
 
-/// What the install itself lets the cluster serve: kinds of each chart's own `crds/`, which Helm installs first, and those
+/// What the install itself lets the cluster serve: kinds of each chart's own `crds/`, which are applied first, and those
 /// that another release renders. Helm looks all kinds of a release up before it sends any, so that a definition among
 /// the templates is of no use to the release that it is in.
 fn define(rendered: &[Rendered], site: &mut Site) {
-    let mut add = |defined: DefinedKind, of: Option<&Rendered>| {
-        for api_version in &defined.api_versions {
-            let kind = (api_version.clone(), defined.kind.clone());
-            let wants = |one: &&Rendered| {
-                let mut objects = one.objects.iter().flatten();
-                objects.any(|object| (&object.object.api_version, &object.object.kind) == (&kind.0, &kind.1))
-            };
-            if of.is_none_or(|of| !wants(&of)) {
-                site.resources.entry(kind).or_insert_with(|| defined.resource.clone());
+    for (one, kind) in rendered.iter().flat_map(|one| one.defines.iter().map(move |kind| (one, kind))) {
+        for api_version in &kind.api_versions {
+            let name = (api_version.clone(), kind.kind.clone());
+            if !site.resources.contains_key(&name) || site.brought.contains_key(&name) {
+                site.brought.entry(name.clone()).or_default().insert(one.key.clone());
+                site.resources.entry(name).or_insert_with(|| kind.resource.clone());
             }
         }
-    };
+    }
     for one in rendered {
-        one.defines.iter().for_each(|kind| add(kind.clone(), None));
-        for object in one.objects.iter().flatten() {
-            if let Some(kind) = defined(&object.body) {
-                add(kind, Some(one));
+        for kind in one.objects.iter().flatten().filter_map(|object| defined(&object.body)) {
+            for api_version in &kind.api_versions {
+                let name = (api_version.clone(), kind.kind.clone());
+                let mut objects = one.objects.iter().flatten();
+                let wants =
+                    |object: &ManifestObject| (&object.object.api_version, &object.object.kind) == (&name.0, &name.1);
+                if !objects.any(wants) {
+                    site.resources.entry(name).or_insert_with(|| kind.resource.clone());
+                }
             }
         }
     }
@@ -255,8 +259,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::cluster::{ManifestObject, ReleaseKey};
+    use crate::model::cluster::ReleaseKey;
     use crate::model::site::Resource;
+    use crate::preflight::render::DefinedKind;
 
     fn kind() -> (String, String) {
         ("x.io/v1".to_owned(), "A".to_owned())
@@ -269,7 +274,14 @@ mod tests {
             ManifestObject { object, body: body.clone() }
         };
         let objects = Ok(bodies.iter().map(object).collect());
-        Rendered { key: ReleaseKey::new("ns", name), incompatible: None, objects, unread: Vec::new(), defines }
+        Rendered {
+            key: ReleaseKey::new("ns", name),
+            incompatible: None,
+            objects,
+            hooks: Vec::new(),
+            unread: Vec::new(),
+            defines,
+        }
     }
 
     #[test]

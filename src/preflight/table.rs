@@ -168,6 +168,12 @@ checks! {
     IMAGE_DIGEST "image-digest" Hint true
         "Images are pulled by their tags alone: whoever may push to the registry can put another image under the same tag."
         "Answer with the digest of what was tried: `crane digest IMAGE`, or `docker buildx imagetools inspect IMAGE`.";
+    IMAGE_UNDECLARED "image-undeclared" Hint true
+        "A chart renders an image that its component does not declare: no answer changes or pins it, and it does not move to a registry of the site."
+        "Name it under `images` of component.yaml, with the paths at which the chart's values have it. Of a chart that is yours: the same in a `values_file`.";
+    IMAGE_NOT_MOVED "image-not-moved" Error true
+        "Images come from a registry of the site (`platform.registry`), and a chart renders one that is pulled from elsewhere and that its component does not declare."
+        "Name it under `images` of component.yaml, with the paths at which the chart's values have it; or name where the site has it in a `values_file`.";
     PULL_SECRET_MISSING "pull-secret-missing" Error true
         "Pods name a Secret with registry credentials that is not in their namespace and that windlass does not make."
         "`kubectl -n NAMESPACE create secret docker-registry NAME …`, or let windlass make it: `platform.pull_secret: {file: …}`.";

@@ -164,6 +164,7 @@ mod tests {
             key: key.clone(),
             incompatible: None,
             objects: Ok(after),
+            hooks: Vec::new(),
             unread: Vec::new(),
             defines: Vec::new(),
         }];

@@ -1,9 +1,11 @@
 //! The real work: each step of a plan through its driver.
 
 mod cluster;
+mod crds;
 mod hdfs;
 mod http;
 mod job;
+mod k8s;
 mod livy;
 mod record;
 mod remove;
@@ -83,7 +85,10 @@ impl Perform for World {
         let progress = context.progress.clone();
         let work = async {
             if action.change == Change::Create
-                && matches!(action.step, Step::Secret { .. } | Step::Files { .. } | Step::Release { .. })
+                && matches!(
+                    action.step,
+                    Step::Secret { .. } | Step::Files { .. } | Step::Crds { .. } | Step::Release { .. }
+                )
             {
                 // Before it is there: a run that ends now can be seen, and taken back.
                 self.begin(&action.component).await?;
@@ -104,6 +109,9 @@ impl World {
             Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
             Step::Secret { namespace, name, key, from } => self.secret(namespace, name, key, from).await,
             Step::Files { namespace, name, digest, release } => self.put_files(namespace, name, digest, release).await,
+            Step::Crds { chart, names } => self.put_crds(chart, names, &context).await,
+            Step::RemoveObjects { objects } => self.remove_objects(objects, &context).await,
+            Step::RemoveCrd { name } => self.remove_crd(name, &context).await,
             Step::Release { key, chart, values } => self.release(key, chart, values, &context).await,
             Step::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
             Step::Ready { key } => self.ready(key, &context).await,
@@ -134,6 +142,7 @@ impl World {
             ActionKind::Http(kind) => self.http(namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Job(kind) => self.job(action, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::K8s(kind) => self.k8s(namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Hdfs(kind) => self.hdfs(&action.component, kind, context).await,
         }
     }

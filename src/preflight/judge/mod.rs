@@ -33,6 +33,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.room();
     judge.images();
     judge.digests();
+    judge.undeclared();
     judge.secrets();
     judge.releases();
     judge.trials();

@@ -1,20 +1,23 @@
 //! What the plan asks of a cluster: from what the charts render, without asking anybody.
 
+mod images;
 mod objects;
 mod rights;
 #[cfg(test)]
 mod tests;
 
+pub use images::UndeclaredImage;
 pub(super) use objects::pointer_text;
 pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
 pub use rights::{RightNeed, Use, looks};
+pub(super) use rights::{wait_object, waits};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::render::{Rendered, Site};
-use crate::answers::{OpenComponent, Resolved};
+use crate::answers::{OpenComponent, Resolved, ResolvedComponent};
 use crate::catalog::action::{JobParts, Run};
-use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::data::taken_along;
 use crate::model::{PULL_SECRET, Quantity, STATE_NAMESPACE};
 
@@ -53,6 +56,8 @@ pub struct Needs {
     pub rights: Vec<RightNeed>,
     /// Images without a digest: the answer that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
+    /// Images that charts render and components do not declare.
+    pub undeclared: Vec<UndeclaredImage>,
     /// The DNS domain that addresses are made with.
     pub domain: String,
 }
@@ -64,6 +69,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let mut needs = Needs {
         domain: pointer_text(&wanted.answers, "/platform/cluster_domain").unwrap_or_default().to_owned(),
         unpinned: wanted.unpinned.clone(),
+        undeclared: images::undeclared(wanted, rendered),
         ..Needs::default()
     };
     for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
@@ -108,6 +114,9 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
             None => needs.unknown_kinds.push(object.object.clone()),
         }
     }
+    needs.unknown_kinds.extend(too_early(wanted, rendered, site));
+    let waited = waits(wanted).map(|(namespace, wait)| wait_object(namespace, wait));
+    needs.unknown_kinds.extend(waited.filter(|object| site.resource(object).is_none()));
     if let Some(job) = largest_job(wanted) {
         objects::collect(&job, &mut needs);
     }
@@ -134,6 +143,34 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let rights = rights::rights(wanted, &objects, site, &secrets);
     needs.rights = rights;
     needs
+}
+
+/// Objects of kinds that only the `crds/` of a component brings which theirs does not require: they may come before it.
+fn too_early(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Vec<ObjectRef> {
+    let key = |component: &ResolvedComponent| {
+        component.release.as_ref().map(|release| ReleaseKey::new(&release.namespace, &release.name))
+    };
+    let find = |id: &str| wanted.components.iter().find(|component| component.id == id);
+    let mut found = Vec::new();
+    for one in rendered {
+        let Some(component) = wanted.components.iter().find(|component| key(component).as_ref() == Some(&one.key))
+        else {
+            continue;
+        };
+        // All that it requires, and what that requires.
+        let (mut before, mut open) = (BTreeSet::from([one.key.clone()]), vec![component]);
+        let mut seen = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            before.extend(key(next));
+            open.extend(next.needs.iter().filter(|id| seen.insert(id.as_str())).filter_map(|id| find(id)));
+        }
+        let objects = one.objects.iter().flatten().map(|object| &object.object);
+        found.extend(objects.filter(|object| {
+            let kind = (object.api_version.clone(), object.kind.clone());
+            site.brought.get(&kind).is_some_and(|from| from.is_disjoint(&before))
+        }));
+    }
+    found.into_iter().cloned().collect()
 }
 
 /// The Job of an action that asks for the most memory. Jobs of actions come and go, mostly one after the other: there must
