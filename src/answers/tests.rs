@@ -441,3 +441,25 @@ fn images_are_written_as_charts_split_them() {
         assert!(error.contains(why), "{image}: {error}");
     }
 }
+
+#[test]
+fn a_question_that_is_not_asked_has_its_default_and_is_not_required() {
+    let questions = "questions:\n  - {id: mode, title: m, type: choice, choices: [one, two], default: one}\n  \
+        - {id: peers, title: p, type: integer, when: \"answers.a.mode == 'two'\"}\n  \
+        - {id: port, title: q, type: port, default: 80, when: \"answers.a.mode == 'two'\"}\n  \
+        - {id: deep, title: d, type: string, when: answers.a.port == 81}\n";
+    let catalog = catalog_of(&[("a", questions)]).unwrap();
+    let draft = |flags: &[&str]| {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        Draft::new(&catalog, &[from_flags(&flags).unwrap()], None, None).unwrap()
+    };
+    let missing = |draft: &Draft| draft.missing.iter().map(|it| it.id.question.clone()).collect::<Vec<_>>();
+    let off = draft(&["a.port=81", "a.peers=many"]);
+    assert_eq!((missing(&off), off.problems.len(), off.unasked.len()), (vec![], 0, 3));
+    assert_eq!(off.answers.get("a", "port").json(), 80, "whatever was answered");
+    assert_eq!(off.answers.get("a", "peers").json(), "");
+    assert_eq!(missing(&draft(&["a.mode=two"])), ["peers"]);
+    assert_eq!(missing(&draft(&["a.mode=two", "a.port=81", "a.peers=1"])), ["deep"], "one may hang on another");
+    let error = catalog_of(&[("a", "questions: [{id: x, title: x, type: string, when: answers.a.nothing}]")]);
+    assert!(error.unwrap_err().contains("unknown answer `a.nothing`"));
+}

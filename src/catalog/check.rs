@@ -23,6 +23,9 @@ impl Checker<'_> {
         for question in &catalog.platform {
             let pos = Pos { line: 1, column: 1 };
             self.question("platform.yaml", pos, question);
+            if let Some(when) = question.when_template() {
+                self.template("platform", pos, &when, &BTreeSet::new());
+            }
             if question.generates() {
                 let message =
                     format!("question `{}`: `default: generate` needs a component with a release", question.id);
@@ -100,6 +103,9 @@ impl Checker<'_> {
             }
             if question.kind == Kind::Files && component.release.is_none() {
                 self.add(id, pos, format!("question `{}` is for files: that needs a `release`", question.id));
+            }
+            if let Some(when) = question.when_template() {
+                self.template(id, pos, &when, &BTreeSet::new());
             }
             if let Some(serde_json::Value::String(text)) = &question.default {
                 self.template(id, pos, text, &BTreeSet::new());

@@ -164,6 +164,7 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         choices: Vec::new(),
         min: None,
         max: None,
+        when: None,
     };
     let mut questions = Vec::new();
     if let Some(release) = &component.release {

@@ -107,9 +107,18 @@ pub struct Question {
     /// Largest integer.
     #[serde(default)]
     pub max: Option<i64>,
+    /// An expression over `answers`: where it is not true, it is not asked, and has its default.
+    #[serde(default)]
+    pub when: Option<String>,
 }
 
 impl Question {
+    /// The expression of `when` as a template, which says what it names.
+    #[must_use]
+    pub fn when_template(&self) -> Option<String> {
+        self.when.as_ref().map(|when| format!("{{{{ {when} }}}}"))
+    }
+
     /// Whether windlass makes the secret where none is named: `default: generate`.
     #[must_use]
     pub fn generates(&self) -> bool {

@@ -37,6 +37,7 @@ const QUESTION: Shape = Shape::Map(&[
     F::optional("choices", Shape::List(&Shape::Text)),
     F::optional("min", Shape::Int),
     F::optional("max", Shape::Int),
+    F::optional("when", Shape::Text),
 ]);
 
 const PATH: Shape = Shape::That("a path into values, such as image.tag or containers[0].image", |text| {
