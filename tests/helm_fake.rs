@@ -185,7 +185,7 @@ async fn uninstalling_and_rendering() {
     assert_eq!(text, "KUBECONFIG=/dev/null\na: 1\n", "rendering sees no cluster");
     assert_eq!(
         fake.wrote("template").trim(),
-        "template livy /charts/livy --namespace apache-livy --values - --no-hooks --skip-tests --kube-version v1.34.4 \
+        "template livy /charts/livy --namespace apache-livy --values - --skip-tests --kube-version v1.34.4 \
          --api-versions a/v1,a/v1/B --is-upgrade"
     );
 }

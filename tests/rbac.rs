@@ -139,6 +139,7 @@ fn asked() -> BTreeSet<Right> {
             incompatible: None,
             objects: Ok(objects),
             hooks: Vec::new(),
+            stored: 0,
             unread: Vec::new(),
             defines: Vec::new(),
         });

@@ -280,9 +280,14 @@ impl Draft {
             })
             .collect();
         for _ in 0..conditions.len() {
-            let context = value(&json!({"answers": self.answers.json()}));
+            let known = Known::default();
+            for (id, (answer, _)) in &self.answers.values {
+                known.add(&id.component, &id.question, value(&answer.json()));
+            }
             // One that names an answer that is missing cannot be told: it is asked.
             let off = |(id, when): &&(QuestionId, &str)| {
+                let base = catalog.components.get(&id.component).map_or(&id.component, |of| &of.base);
+                let context = Value::from_pairs([("answers", known.seen_by(&id.component, base))]);
                 !self.unasked.contains(id) && matches!(templates.holds(&id.component, when, &context), Ok(false))
             };
             let off: Vec<QuestionId> = conditions.iter().filter(off).map(|(id, _)| id.clone()).collect();

@@ -28,6 +28,8 @@ pub struct Resolved {
     pub open: Vec<OpenComponent>,
     /// The images that the components declare.
     pub images: Vec<DeclaredImage>,
+    /// Secrets of components' own namespaces that answers name: namespace and name.
+    pub in_place: Vec<(String, String)>,
     /// Images without a digest: the question that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
     /// The answers, for the record, as [`super::Answers::remembered`] has them; secrets as references.
@@ -115,8 +117,18 @@ pub struct ResolvedComponent {
     pub files: BTreeMap<String, FileTree>,
     /// The Secrets that it is given.
     pub secrets: Vec<ResolvedSecret>,
+    /// Namespaces beside its release's own: name and Pod Security level.
+    pub namespaces: Vec<(String, String)>,
     /// Namespace of its release, or else of HDFS.
     pub namespace: Option<String>,
+}
+
+impl ResolvedComponent {
+    /// The namespaces of its release: name and Pod Security level, its own first.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.release.iter().map(|release| (release.namespace.as_str(), release.pod_security.trim()));
+        own.chain(self.namespaces.iter().map(|(name, level)| (name.as_str(), level.as_str())))
+    }
 }
 
 /// A Secret in a component's namespace that windlass fills.

@@ -93,6 +93,7 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
     };
     let pull_secret_name = resolver.pull_secret();
     let unpinned = images::unpinned(catalog, answers, &components);
+    let in_place = chosen.iter().flat_map(|component| resolver.in_place(component)).collect();
     let images = chosen.iter().flat_map(|component| images::declared(answers, component)).collect();
     let open = open(catalog, &components);
     Ok(Resolved {
@@ -103,6 +104,7 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         open,
         unpinned,
         images,
+        in_place,
         answers: answers.remembered(),
         graph,
         left_out,
@@ -199,6 +201,12 @@ impl Resolver<'_> {
         let mut names: BTreeMap<_, _> = questions.map(|question| (question.id.as_str(), pair("", ""))).collect();
         names.extend(self.secrets(component).map(|(question, _, name)| (question, pair(&name, question))));
         names
+    }
+
+    /// Those that are used as they are: namespace and name.
+    fn in_place(&self, component: &Component) -> Vec<(String, String)> {
+        let named = self.secrets(component).filter(|(_, from, _)| from.is_in_place());
+        named.map(|(_, _, name)| (self.name(component, "namespace"), name)).collect()
     }
 
     /// Those that windlass fills.
@@ -392,12 +400,37 @@ impl Resolver<'_> {
             endpoints: endpoints.collect::<Result<_, _>>()?,
             leftovers: leftovers.collect::<Result<_, ResolveError>>()?,
             secrets: self.filled_secrets(component),
+            namespaces: self.namespaces(component, &fill)?,
             config_maps: own_files().map(|(files, _)| files.clone()).collect(),
             files: own_files()
                 .map(|(files, content)| (files.digest.clone(), content.clone()))
                 .chain(names.files.into_inner())
                 .collect(),
         })
+    }
+
+    /// The namespaces beside the release's own; windlass's is nobody's.
+    fn namespaces(
+        &self,
+        component: &Component,
+        fill: &dyn Fn(&str) -> Result<String, TemplateError>,
+    ) -> Result<Vec<(String, String)>, ResolveError> {
+        let own = self.name(component, "namespace");
+        let mut found: Vec<(String, String)> = Vec::new();
+        for spec in &component.namespaces {
+            let (name, level) = (fill(&spec.name)?.trim().to_owned(), fill(&spec.pod_security)?.trim().to_owned());
+            if name == STATE_NAMESPACE {
+                return Err(ResolveError::OwnNamespace { answer: format!("{}, namespaces", component.id) });
+            }
+            if !is_label(&name) && !name.is_empty() {
+                let what = format!("`{name}` is no namespace's name");
+                return Err(ResolveError::Action { component: component.id.clone(), what });
+            }
+            if !name.is_empty() && name != own && found.iter().all(|(known, _)| *known != name) {
+                found.push((name, level));
+            }
+        }
+        Ok(found)
     }
 
     fn release(&self, component: &Component, context: &Value) -> Result<Option<ResolvedRelease>, ResolveError> {
@@ -454,6 +487,12 @@ fn known(answers: &serde_json::Value) -> Known {
         known.insert(component, answers.map(|(question, answer)| (question.clone(), value(answer))).collect());
     }
     known
+}
+
+/// Whether a namespace can be called so.
+fn is_label(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 63 && name.starts_with(word) && name.ends_with(word) && name.chars().all(|c| word(c) || c == '-')
 }
 
 pub(super) fn name(answers: &Answers, component: &Component, question: &str) -> String {

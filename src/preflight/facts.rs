@@ -17,7 +17,7 @@ use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::STATE_NAMESPACE;
-use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef};
+use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
 use crate::plan::updates;
@@ -75,8 +75,19 @@ pub struct Facts {
     pub rights: BTreeMap<Right, Seen<bool>>,
     /// Changes to what is there, and what the API has against them.
     pub trials: Vec<Tried>,
+    /// New objects of releases, and whose they are if they are there.
+    pub owners: Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)>,
     /// Where runs are kept.
     pub disk: Seen<Disk>,
+}
+
+/// Whose an object is that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Another release's.
+    Release(ReleaseKey),
+    /// No release's.
+    Nobody,
 }
 
 /// Looks at what is around, whatever is installed: all facts but those that the charts ask for, which [`gather`] adds.
@@ -87,7 +98,8 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         .filter_map(|component| component.release.as_ref())
         .map(|release| (release.namespace.as_str(), release.name.as_str()))
         .collect();
-    let names: BTreeSet<String> = releases.iter().map(|(namespace, _)| (*namespace).to_owned()).collect();
+    let places = wanted.components.iter().flat_map(|component| component.places());
+    let names: BTreeSet<String> = places.map(|(name, _)| name.to_owned()).collect();
     let ours = |namespace: &str, instance: &str| releases.contains(&(namespace, instance));
     let all: Vec<String> = names.into_iter().chain([STATE_NAMESPACE.to_owned()]).collect();
     let theirs = &all[..all.len() - 1];
@@ -126,6 +138,7 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         clock: clock.map(|ahead| ahead.as_secs()),
         rights: BTreeMap::new(),
         trials: Vec::new(),
+        owners: Vec::new(),
         disk: disk(run_folder).map_err(|error| Unseen {
             what: format!("look at the disk of {}", run_folder.display()),
             why: error.to_string(),
@@ -164,11 +177,13 @@ pub async fn gather(
     define(&rendered, &mut site);
     let needs = needs(wanted, &rendered, &site);
     let trials = trials(&rendered, &updates(wanted, observed), observed);
-    let peers: Vec<String> = needs.peers.keys().cloned().collect();
-    (facts.rights, facts.secrets, facts.trials, facts.peers) = tokio::join!(
+    let peers: BTreeSet<&String> = needs.peers.keys().chain(needs.elsewhere.keys()).collect();
+    let peers: Vec<String> = peers.into_iter().cloned().collect();
+    (facts.rights, facts.secrets, facts.trials, facts.owners, facts.peers) = tokio::join!(
         review(cluster, &needs.rights),
         secrets(cluster, &needs.secrets),
         try_all(cluster, trials),
+        owners(cluster, &rendered, &site, observed),
         each(&peers, |name| async move {
             look(&format!("get namespace {name}"), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
@@ -219,6 +234,52 @@ pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, 
     futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
 }
 
+/// Whose those objects are that releases would make and that are there. What a release has already is its own.
+async fn owners(
+    cluster: &Cluster,
+    rendered: &[Rendered],
+    site: &Site,
+    observed: &Observed,
+) -> Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)> {
+    let mut new = Vec::new();
+    for one in rendered {
+        let has = observed.releases.get(&one.key).map(|release| &release.state.manifest);
+        let has: BTreeSet<&ObjectRef> = has.into_iter().flatten().map(|object| &object.object).collect();
+        for object in one.objects.iter().flatten().map(|object| &object.object) {
+            let absent = object.namespace.as_ref().is_some_and(|namespace| site.absent.contains(namespace));
+            let namespaced = site.resource(object).is_none_or(|resource| resource.namespaced);
+            let kind = (object.api_version.clone(), object.kind.clone());
+            // Nothing is in a namespace, or of a kind, that is not there.
+            if !has.contains(object) && !(absent && namespaced) && !site.brought.contains_key(&kind) {
+                new.push((one.key.clone(), object.clone()));
+            }
+        }
+    }
+    let asked: Vec<_> = new
+        .into_iter()
+        .map(|(key, object)| async move {
+            let found = look(&format!("get {object}"), cluster.get(&object)).await;
+            let owner = found.map(|live| live.and_then(|live| owner(&live, &key)));
+            (key, object, owner)
+        })
+        .collect();
+    futures::stream::iter(asked).buffered(AT_ONCE).collect().await
+}
+
+/// Whose an object is, if not this release's: by what Helm writes on it.
+fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
+    let note =
+        |name: &str| live.pointer(&format!("/metadata/annotations/meta.helm.sh~1{name}")).and_then(|it| it.as_str());
+    if live.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()) {
+        return None;
+    }
+    match (note("release-namespace"), note("release-name")) {
+        (Some(namespace), Some(name)) if (namespace, name) == (&release.namespace, &release.name) => None,
+        (Some(namespace), Some(name)) => Some(Owner::Release(ReleaseKey::new(namespace, name))),
+        _ => Some(Owner::Nobody),
+    }
+}
+
 async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, Seen<bool>> {
     let asked = wanted.iter().cloned().map(|need| async move {
         let object = ObjectRef::namespaced("v1", "Secret", &need.namespace, &need.name);
@@ -259,7 +320,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::cluster::ReleaseKey;
     use crate::model::site::Resource;
     use crate::preflight::render::DefinedKind;
 
@@ -279,9 +339,23 @@ mod tests {
             incompatible: None,
             objects,
             hooks: Vec::new(),
+            stored: 0,
             unread: Vec::new(),
             defines,
         }
+    }
+
+    #[test]
+    fn whose_an_object_is_helm_has_written_on_it() {
+        let noted = |namespace: &str, name: &str| {
+            json!({"metadata": {"annotations": {
+                "meta.helm.sh/release-namespace": namespace, "meta.helm.sh/release-name": name}}})
+        };
+        let key = ReleaseKey::new("ns", "a");
+        assert_eq!(owner(&noted("ns", "a"), &key), None);
+        assert_eq!(owner(&noted("ns", "b"), &key), Some(Owner::Release(ReleaseKey::new("ns", "b"))));
+        assert_eq!(owner(&json!({"metadata": {}}), &key), Some(Owner::Nobody));
+        assert_eq!(owner(&json!({"metadata": {"deletionTimestamp": "now"}}), &key), None, "it goes");
     }
 
     #[test]

@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::io::Write;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::future::join_all;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +38,8 @@ pub struct Rendered {
     pub hooks: Vec<ManifestObject>,
     /// What it rendered besides and cannot be read here. Helm has read it.
     pub unread: Vec<Unread>,
+    /// About how many bytes Helm's record of it takes.
+    pub stored: u64,
     /// The kinds that the chart's own `crds/` define: windlass applies those first.
     pub defines: Vec<DefinedKind>,
 }
@@ -107,7 +114,7 @@ async fn one(
         api_versions: served.to_vec(),
         is_upgrade,
     };
-    let (mut incompatible, mut unread, mut hooks) = (None, Vec::new(), Vec::new());
+    let (mut incompatible, mut unread, mut hooks, mut stored) = (None, Vec::new(), Vec::new(), 0);
     let objects = match write_chart(&release.chart, &folder) {
         Err(error) => Err(format!("failed to write the chart to {}: {error}", folder.display())),
         Ok(()) => {
@@ -122,6 +129,7 @@ async fn one(
                 }
             }
             text.map_err(|error| reason(&error)).map(|text| {
+                stored = stored_bytes(&text, release);
                 let manifest = parse_manifest(&text, &key.namespace);
                 unread = manifest.unread;
                 let (found, objects) = manifest.objects.into_iter().partition(is_hook);
@@ -132,7 +140,32 @@ async fn one(
     };
     // What cannot be removed goes with the private folder.
     let _ = std::fs::remove_dir_all(&folder);
-    Rendered { key, incompatible, objects, hooks, unread, defines: own_kinds(&release.crds) }
+    Rendered { key, incompatible, objects, hooks, unread, stored, defines: own_kinds(&release.crds) }
+}
+
+/// What Helm's Secret of a release comes to: manifest, chart and values as JSON, packed, and that as text.
+fn stored_bytes(manifest: &str, release: &ResolvedRelease) -> u64 {
+    struct Counted(u64);
+    impl Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut packed = GzEncoder::new(Counted(0), Compression::best());
+    let mut put = |text: &[u8]| packed.write_all(text);
+    // Counting cannot fail.
+    let _ = put(manifest.as_bytes());
+    let _ = put(release.values.to_string().as_bytes());
+    for (path, bytes) in release.chart.iter() {
+        let _ = put(path.as_bytes());
+        let _ = put(BASE64.encode(bytes).as_bytes());
+    }
+    packed.finish().map_or(0, |counted| counted.0 * 4 / 3)
 }
 
 fn is_hook(object: &ManifestObject) -> bool {

@@ -165,6 +165,7 @@ mod tests {
             incompatible: None,
             objects: Ok(after),
             hooks: Vec::new(),
+            stored: 0,
             unread: Vec::new(),
             defines: Vec::new(),
         }];

@@ -184,6 +184,17 @@ impl Cluster {
         }
     }
 
+    /// Sets labels of a namespace; others stay.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn label_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<(), KubeError> {
+        let api: Api<Namespace> = Api::all(self.client());
+        let patch = Patch::Merge(serde_json::json!({"metadata": {"labels": labels}}));
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        retry::call("label", &format!("namespace {name}"), || api.patch(name, &params, &patch)).await.map(drop)
+    }
+
     /// Creates a Secret or brings it to this content by server-side apply as `windlass`. `kind` is the Secret's type,
     /// such as `Opaque` or `kubernetes.io/dockerconfigjson`.
     ///

@@ -9,7 +9,7 @@ use crate::preflight::table::{
     CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, HELM_DELETES, IMAGE_DIGEST, IMAGE_NOT_MOVED,
     IMAGE_REFERENCE, IMAGE_TAG, IMAGE_UNDECLARED, INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD,
     MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY,
-    PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
+    PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, SECRET_MISSING, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
     STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
@@ -55,7 +55,8 @@ impl Judge<'_> {
                 self.found.push(NAMESPACE_TERMINATING.found(&place, "it is being deleted", mend));
             }
             let enforced = state.labels.get("pod-security.kubernetes.io/enforce");
-            if let (Some(enforced), Some(wanted)) = (enforced, self.needs.namespaces.get(name))
+            let follows = self.observed.levels.contains_key(name);
+            if let (Some(enforced), Some(wanted), false) = (enforced, self.needs.namespaces.get(name), follows)
                 && rank(enforced) < rank(wanted)
             {
                 let what = format!("it enforces Pod Security {enforced}, and its pods need {wanted}");
@@ -258,6 +259,7 @@ impl Judge<'_> {
             let check = match need.used {
                 SecretUse::Pull => PULL_SECRET_MISSING,
                 SecretUse::Tls => TLS_SECRET_MISSING,
+                SecretUse::Answer => SECRET_MISSING,
             };
             if self.seen(seen, &[check.id]) != Some(&false) {
                 continue;
@@ -268,6 +270,10 @@ impl Judge<'_> {
                     "kubectl -n {} create secret docker-registry {} --from-file=.dockerconfigjson=FILE",
                     need.namespace, need.name
                 ),
+                SecretUse::Answer => {
+                    self.answered_secret(&need.namespace, &need.name);
+                    continue;
+                }
                 SecretUse::Tls => {
                     format!("kubectl -n {} create secret tls {} --cert=FILE --key=FILE", need.namespace, need.name)
                 }

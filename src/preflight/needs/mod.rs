@@ -1,11 +1,13 @@
 //! What the plan asks of a cluster: from what the charts render, without asking anybody.
 
+mod admission;
 mod images;
 mod objects;
 mod rights;
 #[cfg(test)]
 mod tests;
 
+pub use admission::Objections;
 pub use images::UndeclaredImage;
 pub(super) use objects::pointer_text;
 pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
@@ -58,6 +60,12 @@ pub struct Needs {
     pub unpinned: Vec<(String, String)>,
     /// Images that charts render and components do not declare.
     pub undeclared: Vec<UndeclaredImage>,
+    /// Objects that two releases of ours have.
+    pub shared: Vec<(ObjectRef, String, String)>,
+    /// Namespaces of objects that are no release's, each with one such object.
+    pub elsewhere: BTreeMap<String, ObjectRef>,
+    /// About how many bytes Helm's record of each release takes.
+    pub stored: Vec<(String, u64)>,
     /// The DNS domain that addresses are made with.
     pub domain: String,
 }
@@ -72,14 +80,22 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
         undeclared: images::undeclared(wanted, rendered),
         ..Needs::default()
     };
-    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
-        let level = needs.namespaces.entry(release.namespace.clone()).or_default();
-        if level.is_empty() || rank(release.pod_security.trim()) > rank(level) {
-            release.pod_security.trim().clone_into(level);
+    for (name, wants) in wanted.components.iter().flat_map(ResolvedComponent::places) {
+        let level = needs.namespaces.entry(name.to_owned()).or_default();
+        if level.is_empty() || rank(wants) > rank(level) {
+            wants.clone_into(level);
         }
+    }
+    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
         needs.releases.insert((release.namespace.clone(), release.name.clone()));
     }
     let mut objects: Vec<&ManifestObject> = Vec::new();
+    needs.shared = shared(rendered);
+    needs.secrets.extend(wanted.in_place.iter().map(|(namespace, name)| SecretNeed {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        used: SecretUse::Answer,
+    }));
     for one in rendered {
         let name = one.key.to_string();
         needs.old.extend(one.incompatible.iter().map(|constraint| (name.clone(), constraint.clone())));
@@ -87,6 +103,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
         let open = wanted.open.iter().find(|open| {
             (open.release.0.as_str(), open.release.1.as_str()) == (one.key.namespace.as_str(), one.key.name.as_str())
         });
+        needs.stored.push((name.clone(), one.stored));
         match &one.objects {
             Ok(found) => {
                 let doors = found.iter().filter(|object| objects::is_open_door(object));
@@ -100,6 +117,12 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     }
     for object in &objects {
         objects::collect(object, &mut needs);
+        let namespaced = site.resource(&object.object).is_some_and(|resource| resource.namespaced);
+        if let Some(namespace) = object.object.namespace.as_ref().filter(|_| namespaced)
+            && !needs.namespaces.contains_key(namespace)
+        {
+            needs.elsewhere.entry(namespace.clone()).or_insert_with(|| object.object.clone());
+        }
         match site.resource(&object.object) {
             Some(resource) => {
                 if let Some(namespace) = &object.object.namespace {
@@ -122,6 +145,12 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     }
     let own = &needs.namespaces;
     needs.peers.retain(|name, _| !own.contains_key(name) && name != STATE_NAMESPACE);
+    let made: BTreeSet<&str> = objects
+        .iter()
+        .filter(|object| object.object.kind == "Namespace")
+        .map(|object| object.object.name.as_str())
+        .collect();
+    needs.elsewhere.retain(|name, _| !made.contains(name.as_str()));
     // Made by windlass itself, in every namespace: that one need not be there.
     let made = wanted.pull_secret.as_ref().is_some_and(|from| !from.is_in_place());
     needs.secrets.retain(|secret| !(made && secret.name == PULL_SECRET));
@@ -143,6 +172,23 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let rights = rights::rights(wanted, &objects, site, &secrets);
     needs.rights = rights;
     needs
+}
+
+/// Objects that two releases render: Helm would let the second have them only if the first had not.
+fn shared(rendered: &[Rendered]) -> Vec<(ObjectRef, String, String)> {
+    let mut first: BTreeMap<&ObjectRef, &ReleaseKey> = BTreeMap::new();
+    let mut found = Vec::new();
+    for one in rendered {
+        for object in one.objects.iter().flatten() {
+            match first.insert(&object.object, &one.key) {
+                Some(other) if *other != one.key => {
+                    found.push((object.object.clone(), other.to_string(), one.key.to_string()));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
 }
 
 /// Objects of kinds that only the `crds/` of a component brings which theirs does not require: they may come before it.

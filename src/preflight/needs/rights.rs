@@ -99,6 +99,12 @@ pub(super) fn rights(
             all.named(Some(namespace), "", "secrets", secret, &["patch"]);
         }
     }
+    for (name, _) in wanted.components.iter().flat_map(|component| &component.namespaces) {
+        all.namespace(name, site);
+        for secret in filled.get(name.as_str()).into_iter().flatten() {
+            all.named(Some(name), "", "secrets", secret, &["get", "patch"]);
+        }
+    }
     for (namespace, service) in services(wanted) {
         all.named(Some(namespace), "", "services", service, &["get"]);
     }

@@ -35,6 +35,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
         endpoints: Vec::new(),
         leftovers: Vec::new(),
         secrets: Vec::new(),
+        namespaces: Vec::new(),
         namespace: Some(namespace.to_owned()),
     }
 }
@@ -82,6 +83,7 @@ fn of(wanted: &Resolved, objects: Vec<ManifestObject>, absent: &[&str]) -> Needs
         incompatible: None,
         objects: Ok(objects),
         hooks: Vec::new(),
+        stored: 0,
         unread: Vec::new(),
         defines: Vec::new(),
     };
@@ -209,6 +211,7 @@ fn a_kind_counts_once_what_brings_it_comes_before() {
         incompatible: None,
         objects: Ok(custom()),
         hooks: Vec::new(),
+        stored: 0,
         unread: Vec::new(),
         defines: Vec::new(),
     };
