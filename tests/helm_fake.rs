@@ -76,7 +76,7 @@ async fn an_upgrade_is_given_by_arguments_and_stdin() {
     fake.helm().await.upgrade(&upgrade(), None, &never()).await.unwrap();
     assert_eq!(
         fake.wrote("args").trim(),
-        "upgrade livy /charts/livy --install --namespace apache-livy --create-namespace=false --values - --reset-values \
+        "upgrade livy /charts/livy --install --namespace apache-livy --create-namespace=false --skip-crds --values - --reset-values \
          --description run=7 --history-max 5 --timeout 300s --server-side=true --force-conflicts \
          --kubeconfig /private/kubeconfig --kube-context there"
     );
@@ -185,7 +185,7 @@ async fn uninstalling_and_rendering() {
     assert_eq!(text, "KUBECONFIG=/dev/null\na: 1\n", "rendering sees no cluster");
     assert_eq!(
         fake.wrote("template").trim(),
-        "template livy /charts/livy --namespace apache-livy --values - --no-hooks --skip-tests --kube-version v1.34.4 \
+        "template livy /charts/livy --namespace apache-livy --values - --skip-tests --kube-version v1.34.4 \
          --api-versions a/v1,a/v1/B --is-upgrade"
     );
 }

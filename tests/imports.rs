@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cli", &["app", "model"]),
     ("app", &["*"]),
     ("render", &["event", "plan", "answers", "catalog", "model"]),
-    ("engine", &["plan", "event", "driver", "model", "answers::render_results", "catalog::action"]),
+    ("engine", &["plan", "event", "driver", "model", "answers::render_results", "answers::Derived", "answers::SecretVersions", "catalog::action"]),
     ("observe", &["catalog", "answers", "driver", "model"]),
     ("preflight", &["catalog", "answers", "plan", "driver", "model"]),
     ("event", &["plan", "model"]),

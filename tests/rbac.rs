@@ -138,6 +138,8 @@ fn asked() -> BTreeSet<Right> {
             key,
             incompatible: None,
             objects: Ok(objects),
+            hooks: Vec::new(),
+            stored: 0,
             unread: Vec::new(),
             defines: Vec::new(),
         });

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::images;
 use super::resolved::ResolveError;
-use super::resolver::{Resolver, images};
+use super::resolver::Resolver;
 use crate::catalog::action::{ActionKind, ActionSpec, Names};
 use crate::catalog::{Component, Reference, references};
 use crate::model::{FileTree, next_secret};
@@ -47,8 +48,9 @@ impl Names for Bound<'_> {
     }
 
     fn image(&self, name: &str) -> Result<String, String> {
-        let parts = images(self.resolver.answers, self.component).remove(name);
-        parts.and_then(|mut parts| parts.remove("ref")).ok_or_else(|| format!("it has no image called `{name}`"))
+        let mut all = images::declared(self.resolver.answers, self.component);
+        let found = all.find(|image| image.name == name).map(|image| image.reference);
+        found.ok_or_else(|| format!("it has no image called `{name}`"))
     }
 
     fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {

@@ -5,6 +5,7 @@ mod derived;
 mod file;
 mod filters;
 mod given;
+mod images;
 mod layer;
 mod local_files;
 mod resolve;
@@ -20,15 +21,16 @@ pub use crate::catalog::Answer;
 pub use derived::{Derived, DerivedSecretError};
 pub use file::{FileError, example, recorded};
 pub use given::Given;
+pub use images::image_references;
 pub use layer::{
     AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,
 };
 pub use local_files::files_prefix;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
-    Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
-    ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
+    Charts, DeclaredImage, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent,
+    ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
 };
-pub use resolver::{image_references, resolve, resolve_with};
+pub use resolver::{resolve, resolve_with};
 pub use schema::schema;
 pub use template::{TemplateError, render_results, unknown_in};

@@ -43,6 +43,8 @@ pub struct Draft {
     pub missing: Vec<Missing>,
     /// What the rules say that are broken, by the question at which it is told.
     pub broken: BTreeMap<QuestionId, Text>,
+    /// Questions that are not asked, since others were answered as they were.
+    pub unasked: BTreeSet<QuestionId>,
 }
 
 /// A question that has no answer and needs one.
@@ -146,6 +148,7 @@ impl Draft {
             problems: Vec::new(),
             missing: Vec::new(),
             broken: BTreeMap::new(),
+            unasked: BTreeSet::new(),
         };
         let mut sorted: Vec<&Layer> = profile_layer.iter().chain(layers).collect();
         sorted.sort_by_key(|layer| layer.kind.clone());
@@ -163,6 +166,7 @@ impl Draft {
             draft.problems.retain(|(id, _)| counts(id) || catalog.question(id).is_none());
         }
         draft.fill_defaults(catalog);
+        draft.leave_unasked(catalog);
         draft.rules(catalog, &places);
         Ok(draft)
     }
@@ -259,6 +263,43 @@ impl Draft {
                     }
                     Err(_) => {}
                 }
+            }
+        }
+    }
+
+    /// Gives questions that are not asked their defaults, whatever was answered. One may hang on another, and no chain is
+    /// longer than there are such questions.
+    fn leave_unasked(&mut self, catalog: &Catalog) {
+        let templates = Templates::new();
+        let ids = std::iter::once("platform".to_owned()).chain(self.answers.components.clone());
+        let conditions: Vec<(QuestionId, &str)> = ids
+            .flat_map(|component| {
+                let questions = catalog.questions(&component).iter();
+                let conditions = questions.filter_map(|question| Some((question, question.when.as_deref()?)));
+                conditions.map(|(question, when)| (QuestionId::new(&component, &question.id), when)).collect::<Vec<_>>()
+            })
+            .collect();
+        for _ in 0..conditions.len() {
+            let known = Known::default();
+            for (id, (answer, _)) in &self.answers.values {
+                known.add(&id.component, &id.question, value(&answer.json()));
+            }
+            // One that names an answer that is missing cannot be told: it is asked.
+            let off = |(id, when): &&(QuestionId, &str)| {
+                let base = catalog.components.get(&id.component).map_or(&id.component, |of| &of.base);
+                let context = Value::from_pairs([("answers", known.seen_by(&id.component, base))]);
+                !self.unasked.contains(id) && matches!(templates.holds(&id.component, when, &context), Ok(false))
+            };
+            let off: Vec<QuestionId> = conditions.iter().filter(off).map(|(id, _)| id.clone()).collect();
+            if off.is_empty() {
+                break;
+            }
+            for id in off {
+                let default = self.defaults.get(&id).cloned().unwrap_or(Answer::Empty);
+                self.answers.values.insert(id.clone(), (default, LayerKind::Catalog));
+                self.missing.retain(|missing| missing.id != id);
+                self.problems.retain(|(about, _)| *about != id);
+                self.unasked.insert(id);
             }
         }
     }

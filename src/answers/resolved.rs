@@ -11,9 +11,10 @@ use super::derived::Derived;
 use super::template::TemplateError;
 use crate::catalog::action::ActionKind;
 use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
+use crate::model::cluster::ManifestObject;
 use crate::model::yaml::HelmYamlError;
 use crate::model::{
-    FileTree, HdfsAccess, MadeSecret, ReleaseValues, STATE_NAMESPACE, SecretRef, fill_versions, versions_in,
+    FileTree, HdfsAccess, ImageName, MadeSecret, ReleaseValues, STATE_NAMESPACE, SecretRef, fill_versions, versions_in,
     versions_in_value, with_versions,
 };
 
@@ -30,6 +31,10 @@ pub struct Resolved {
     pub pull_secret_name: String,
     /// Components that ask for no login.
     pub open: Vec<OpenComponent>,
+    /// The images that the components declare.
+    pub images: Vec<DeclaredImage>,
+    /// Secrets of components' own namespaces that answers name: namespace and name.
+    pub in_place: Vec<(String, String)>,
     /// Images without a digest: the question that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
     /// The answers, for the record, as [`super::Answers::remembered`] has them; secrets as references.
@@ -86,6 +91,19 @@ impl Resolved {
         }
         Cow::Owned(filled)
     }
+}
+
+/// An image that a component declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredImage {
+    /// The component.
+    pub component: String,
+    /// Its name there.
+    pub name: String,
+    /// As it is pulled: from the site's registry, with tag and digest.
+    pub reference: String,
+    /// As it is published, where it is.
+    pub published: Option<ImageName>,
 }
 
 /// A component that asks for no login.
@@ -145,8 +163,18 @@ pub struct ResolvedComponent {
     pub secrets: Vec<ResolvedSecret>,
     /// By question: what makes a new content of a secret count.
     pub rotate: BTreeMap<String, Vec<ResolvedAction>>,
+    /// Namespaces beside its release's own: name and Pod Security level.
+    pub namespaces: Vec<(String, String)>,
     /// Namespace of its release, or else of HDFS.
     pub namespace: Option<String>,
+}
+
+impl ResolvedComponent {
+    /// The namespaces of its release: name and Pod Security level, its own first.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.release.iter().map(|release| (release.namespace.as_str(), release.pod_security.trim()));
+        own.chain(self.namespaces.iter().map(|(name, level)| (name.as_str(), level.as_str())))
+    }
 }
 
 /// A Secret in a component's namespace that windlass fills.
@@ -228,6 +256,8 @@ pub struct ResolvedRelease {
     pub values: ReleaseValues,
     /// Digest of the values with those marks.
     pub values_digest: String,
+    /// What the chart, and the charts within it that the values switch on, have in `crds/`.
+    pub crds: Vec<ManifestObject>,
 }
 
 /// An action with its templates filled in, results of earlier actions excepted.
@@ -327,6 +357,20 @@ pub enum ResolveError {
         answer: String,
         /// What is wrong with them.
         what: String,
+    },
+    /// The values lack the element of a list in which an image sits.
+    #[error(
+        "image `{image}` of {component}: there is no {at} in the values, for {path}; a list is written whole in the values template, since Helm takes it in place of the chart's"
+    )]
+    ImagePlace {
+        /// Which component.
+        component: String,
+        /// Its image.
+        image: String,
+        /// The path.
+        path: String,
+        /// What is not there.
+        at: String,
     },
     /// An action got a value that it cannot use.
     #[error("{component}: {what}")]

@@ -1,6 +1,6 @@
 //! Fills in every template of the catalog.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use minijinja::value::Object;
 
 use super::Answers;
 use super::acts::{Bound, check_action};
+use super::images;
 use super::local_files::answered_files;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
@@ -19,7 +20,7 @@ use crate::catalog::action::ActionSpec;
 use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
-    FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, digest, is_selector,
+    FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, crds, digest, is_selector,
 };
 
 /// Stands for the results of an action at planning time: `{{ pi.app_id }}` renders to itself.
@@ -95,7 +96,9 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         _ => None,
     };
     let pull_secret_name = resolver.pull_secret();
-    let unpinned = unpinned(catalog, answers, &components);
+    let unpinned = images::unpinned(catalog, answers, &components);
+    let in_place = chosen.iter().flat_map(|component| resolver.in_place(component)).collect();
+    let images = chosen.iter().flat_map(|component| images::declared(answers, component)).collect();
     let open = open(catalog, &components);
     Ok(Resolved {
         components,
@@ -104,6 +107,8 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         pull_secret_name,
         open,
         unpinned,
+        images,
+        in_place,
         answers: answers.remembered(),
         graph,
         left_out,
@@ -178,6 +183,12 @@ impl Resolver<'_> {
         }
     }
 
+    /// The Secrets that are used as they are: namespace and name.
+    fn in_place(&self, component: &Component) -> Vec<(String, String)> {
+        let named = self.secrets(component).filter(|(_, from, _)| from.is_in_place());
+        named.map(|(_, _, name)| (self.name(component, "namespace"), name)).collect()
+    }
+
     /// Who connects to whom, as components declare it. All components of the catalog count, chosen or not: one that is
     /// installed stays let in when another is installed without it.
     fn clients(&self, catalog: &Catalog) -> Result<BTreeMap<String, Vec<serde_json::Value>>, TemplateError> {
@@ -222,7 +233,7 @@ impl Resolver<'_> {
             "release": self.name(component, "release"),
             "namespace": self.name(component, "namespace"),
             "pull_secret": self.pull_secret(),
-            "images": images(self.answers, component),
+            "images": images::for_templates(self.answers, component),
             "secrets": self.secret_values(component, versions),
             "clients": self.clients.get(&component.id),
         }));
@@ -374,12 +385,37 @@ impl Resolver<'_> {
             leftovers: leftovers.collect::<Result<_, ResolveError>>()?,
             secrets: self.filled_secrets(component)?,
             rotate,
+            namespaces: self.namespaces(component, &fill)?,
             config_maps: own_files().map(|(files, _)| files.clone()).collect(),
             files: own_files()
                 .map(|(files, content)| (files.digest.clone(), content.clone()))
                 .chain(names.files.into_inner())
                 .collect(),
         })
+    }
+
+    /// The namespaces beside the release's own; windlass's is nobody's.
+    fn namespaces(
+        &self,
+        component: &Component,
+        fill: &dyn Fn(&str) -> Result<String, TemplateError>,
+    ) -> Result<Vec<(String, String)>, ResolveError> {
+        let own = self.name(component, "namespace");
+        let mut found: Vec<(String, String)> = Vec::new();
+        for spec in &component.namespaces {
+            let (name, level) = (fill(&spec.name)?.trim().to_owned(), fill(&spec.pod_security)?.trim().to_owned());
+            if name == STATE_NAMESPACE {
+                return Err(ResolveError::OwnNamespace { answer: format!("{}, namespaces", component.id) });
+            }
+            if !is_label(&name) && !name.is_empty() {
+                let what = format!("`{name}` is no namespace's name");
+                return Err(ResolveError::Action { component: component.id.clone(), what });
+            }
+            if !name.is_empty() && name != own && found.iter().all(|(known, _)| *known != name) {
+                found.push((name, level));
+            }
+        }
+        Ok(found)
     }
 
     fn release(&self, component: &Component, context: &Value) -> Result<Option<ResolvedRelease>, ResolveError> {
@@ -398,15 +434,7 @@ impl Resolver<'_> {
         let text = self.templates.render(&place, template, context)?;
         let not_yaml = |source| ResolveError::Values { component: id.clone(), source };
         let mut values = serde_json::Value::Object(yaml::helm_values(&text).map_err(not_yaml)?);
-        let images = images(self.answers, component);
-        for image in &component.images {
-            let parts = &images[&image.name];
-            set(&mut values, &image.repository, &parts["repository"]);
-            set(&mut values, &image.tag, &parts["tag"]);
-            if let Some(path) = &image.digest {
-                set(&mut values, path, &parts["digest"]);
-            }
-        }
+        images::write(self.answers, component, &mut values)?;
         let mut given = serde_json::Value::Null;
         if let Some(file) = self.answers.get(id, "values_file").text() {
             let path = PathBuf::from(file);
@@ -429,6 +457,7 @@ impl Resolver<'_> {
             namespace: self.name(component, "namespace"),
             pod_security: self.templates.render(&format!("{id}/component.yaml"), &spec.pod_security, context)?,
             chart_digest: chart.digest(),
+            crds: crds(&chart, &values),
             chart,
             values_digest: digest(values.to_string().as_bytes()),
             values: ReleaseValues::new(values, given),
@@ -446,62 +475,14 @@ fn known(answers: &serde_json::Value) -> Known {
     known
 }
 
-fn name(answers: &Answers, component: &Component, question: &str) -> String {
+/// Whether a namespace can be called so.
+fn is_label(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 63 && name.starts_with(word) && name.ends_with(word) && name.chars().all(|c| word(c) || c == '-')
+}
+
+pub(super) fn name(answers: &Answers, component: &Component, question: &str) -> String {
     answers.get(&component.id, question).text().unwrap_or_default().to_owned()
-}
-
-/// The images of the chosen components, as they would be pulled; each once.
-#[must_use]
-pub fn image_references(catalog: &Catalog, answers: &Answers) -> Vec<String> {
-    let catalog = &*answers.catalog(catalog);
-    let chosen = answers.components.iter().filter_map(|id| catalog.components.get(id));
-    let all = chosen.flat_map(|component| images(answers, component).into_values());
-    let found: BTreeSet<String> = all.filter_map(|mut parts| parts.remove("ref")).collect();
-    found.into_iter().collect()
-}
-
-/// Images whose chart takes a digest and was given none, by an answer or in a values file.
-fn unpinned(catalog: &Catalog, answers: &Answers, components: &[ResolvedComponent]) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for resolved in components {
-        let (Some(component), Some(release)) = (catalog.components.get(&resolved.id), &resolved.release) else {
-            continue;
-        };
-        let references = images(answers, component);
-        for image in &component.images {
-            let Some(path) = &image.digest else { continue };
-            let digest = release.values.pointer(&format!("/{}", path.replace('.', "/")));
-            if digest.and_then(serde_json::Value::as_str).unwrap_or_default().is_empty() {
-                let question = QuestionId::new(&component.id, &component.image_names(image).digest);
-                found.push((question.to_string(), references[&image.name]["ref"].clone()));
-            }
-        }
-    }
-    found
-}
-
-/// Each image of a component, in parts, with `platform.registry` applied.
-pub(super) fn images(answers: &Answers, component: &Component) -> BTreeMap<String, BTreeMap<&'static str, String>> {
-    let registry = answers.get("platform", "registry").text().map(|text| text.trim_end_matches('/'));
-    let images = component.images.iter().map(|image| {
-        let names = component.image_names(image);
-        let mut repository = name(answers, component, &names.repository);
-        // A repository that the user named is taken as it is; the published one moves to the site's registry. Where
-        // the answer came from does not count: recorded answers name it as well.
-        if let Some(registry) = registry
-            && image.split().0 == Some(repository.as_str())
-            && let Some((_, path)) = repository.split_once('/')
-        {
-            repository = format!("{registry}/{path}");
-        }
-        let tag = name(answers, component, &names.tag);
-        let digest = name(answers, component, &names.digest);
-        let pinned = if digest.is_empty() { String::new() } else { format!("@{digest}") };
-        let reference = format!("{repository}:{tag}{pinned}");
-        let parts = [("ref", reference), ("repository", repository), ("tag", tag), ("digest", digest)].into();
-        (image.name.clone(), parts)
-    });
-    images.collect()
 }
 
 /// Each component after those whose exports it uses or that it requires; of several that may come, in the order given.
@@ -526,31 +507,4 @@ fn order(parts: &[Part]) -> Vec<usize> {
         round = next;
     }
     sorted
-}
-
-/// Sets the value at a dotted path, making mappings on the way.
-fn set(values: &mut serde_json::Value, path: &str, text: &str) {
-    let mut here = values;
-    for part in path.split('.') {
-        if !here.is_object() {
-            *here = serde_json::json!({});
-        }
-        let Some(map) = here.as_object_mut() else { return };
-        here = map.entry(part).or_insert(serde_json::Value::Null);
-    }
-    *here = serde_json::Value::String(text.to_owned());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_set_and_merged_by_path() {
-        let mut values = serde_json::json!({"a": {"b": 1}});
-        set(&mut values, "a.c.d", "x");
-        let above = yaml::helm_values("a: {b: 2}\ne: [1]\n").unwrap();
-        lay_over(values.as_object_mut().unwrap(), above);
-        assert_eq!(values, serde_json::json!({"a": {"b": 2, "c": {"d": "x"}}, "e": [1]}));
-    }
 }

@@ -204,11 +204,13 @@ fn wrong_answers_of_what_is_not_wanted_count_unless_that_was_decided_on_a_screen
 
 /// A catalog of components written here, by id.
 fn catalog_of(components: &[(&str, &str)]) -> Result<crate::catalog::Catalog, String> {
-    let mut files: crate::catalog::Files = [(
-        "platform.yaml".to_owned(),
-        b"questions: [{id: pull_secret, title: t, type: secret, optional: true}]".to_vec(),
-    )]
-    .into();
+    catalog_with(components, "a: 1\n")
+}
+
+fn catalog_with(components: &[(&str, &str)], values: &str) -> Result<crate::catalog::Catalog, String> {
+    let platform = "questions: [{id: pull_secret, title: t, type: secret, optional: true}, \
+                    {id: registry, title: t, type: string, optional: true}]";
+    let mut files: crate::catalog::Files = [("platform.yaml".to_owned(), platform.as_bytes().to_vec())].into();
     for (id, rest) in components {
         let has_chart = rest.contains("chart:");
         files.insert(
@@ -217,7 +219,7 @@ fn catalog_of(components: &[(&str, &str)]) -> Result<crate::catalog::Catalog, St
         );
         if has_chart {
             files.insert(format!("{id}/chart/Chart.yaml"), b"name: x\nversion: 1.0.0\n".to_vec());
-            files.insert(format!("{id}/v.j2"), b"a: 1\n".to_vec());
+            files.insert(format!("{id}/v.j2"), values.as_bytes().to_vec());
         }
     }
     crate::catalog::Catalog::from_files(&files, &Default::default()).map_err(|findings| findings.to_string())
@@ -358,4 +360,108 @@ fn a_values_file_of_nothing_changes_nothing_and_what_is_no_mapping_is_an_error()
     assert_eq!((&found["namenode"]["memory"], &found["namenode"]["true"]), (&"2Gi".into(), &true.into()));
     assert_eq!((&found["namenode"]["mode"], &found["replication"]), (&420.into(), &3.into()));
     assert_eq!(found["datanode"], ours["datanode"]);
+}
+
+/// Every way in which charts have their images: `values` of the template, what `images` says of it, what comes out.
+#[test]
+fn images_are_written_as_charts_split_them() {
+    let digest = format!("sha256:{}", "a1".repeat(32));
+    let long = format!("quay.io/strimzi/operator:1@{digest}");
+    let moved = "10.98.92.2:5000/mirror";
+    let values = |image: &str, values: &str, flags: &[&str]| {
+        let component = chart("my-a", "n") + &format!("images: [{{name: a, {image}}}]\n");
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let catalog = catalog_with(&[("a", &component)], values).unwrap();
+        let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+        resolve(&catalog, &answers).map(|mut resolved| {
+            (resolved.components.remove(0).release.unwrap().values.clone(), resolved.images.remove(0).reference)
+        })
+    };
+    let registry = format!("platform.registry={moved}");
+    for (image, template, flags, expected) in [
+        // Registry and repository, which the chart joins: nothing is there twice.
+        (
+            "ref: 'ghcr.io/kubeflow/x:v1', registry: image.registry, repository: image.repository, tag: image.tag",
+            "",
+            vec![registry.as_str()],
+            serde_json::json!({"image": {"registry": "10.98.92.2:5000", "repository": "mirror/kubeflow/x", "tag": "v1"}}),
+        ),
+        // The registry alone: the chart keeps the path to itself.
+        (
+            "ref: 'ghcr.io/kubeflow/x:v1', registry: [global.imageRegistry, image.registry]",
+            "",
+            vec![registry.as_str()],
+            serde_json::json!({"global": {"imageRegistry": moved}, "image": {"registry": moved}}),
+        ),
+        // The last part apart, and the digest.
+        (
+            &format!("ref: '{long}', registry: r, repository: p, basename: n, tag: t, digest: d"),
+            "",
+            vec![],
+            serde_json::json!({"r": "quay.io", "p": "strimzi", "n": "operator", "t": "1", "d": digest}),
+        ),
+        (
+            &format!("ref: '{long}', repository: p, basename: n, tag: t, digest: d"),
+            "",
+            vec![registry.as_str(), "a.image_tag=2"],
+            serde_json::json!({"p": "10.98.92.2:5000/mirror/strimzi", "n": "operator", "t": "2", "d": ""}),
+        ),
+        // The whole of it, in elements of lists.
+        (
+            &format!("ref: '{long}', reference: ['containers[0].image', 'containers[name=b].image']"),
+            "containers: [{name: a}, {name: b, image: old}]",
+            vec![],
+            serde_json::json!({"containers": [{"name": "a", "image": long}, {"name": "b", "image": long}]}),
+        ),
+        // At run time only.
+        (
+            "ref: 'busybox:1'",
+            "image: {{ self.images.a.ref | tojson }}",
+            vec![registry.as_str()],
+            serde_json::json!({"image": "10.98.92.2:5000/mirror/library/busybox:1"}),
+        ),
+        (
+            "ref: 'busybox:1', repository: r, tag: t",
+            "",
+            vec!["a.image=r.site:5000/own"],
+            serde_json::json!({"r": "r.site:5000/own", "t": "1"}),
+        ),
+    ] {
+        assert_eq!(*values(image, template, &flags).unwrap().0, expected, "{image}");
+    }
+    assert_eq!(values(&format!("ref: '{long}', digest: d"), "", &[]).unwrap().1, long);
+    let error = values("ref: 'x:1', reference: 'list[1].image'", "list: [{image: x}]", &[]).unwrap_err().to_string();
+    assert!(error.contains("image `a` of a: there is no list[1] in the values"), "{error}");
+    let check = |image: &str| catalog_of(&[("a", &(chart("my-a", "n") + &format!("images: [{{name: a, {image}}}]")))]);
+    for (image, why) in [
+        ("ref: 'x'", "has no tag"),
+        ("ref: 'UPPER:1'", "is no image's name"),
+        ("ref: 'x:1', tag: 'a..b'", "a path into values"),
+        (&format!("ref: 'x@{digest}', repository: r, tag: t"), "reaches no value"),
+    ] {
+        let error = check(image).unwrap_err();
+        assert!(error.contains(why), "{image}: {error}");
+    }
+}
+
+#[test]
+fn a_question_that_is_not_asked_has_its_default_and_is_not_required() {
+    let questions = "questions:\n  - {id: mode, title: m, type: choice, choices: [one, two], default: one}\n  \
+        - {id: peers, title: p, type: integer, when: \"answers.a.mode == 'two'\"}\n  \
+        - {id: port, title: q, type: port, default: 80, when: \"answers.a.mode == 'two'\"}\n  \
+        - {id: deep, title: d, type: string, when: answers.a.port == 81}\n";
+    let catalog = catalog_of(&[("a", questions)]).unwrap();
+    let draft = |flags: &[&str]| {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        Draft::new(&catalog, &[from_flags(&flags).unwrap()], None, None).unwrap()
+    };
+    let missing = |draft: &Draft| draft.missing.iter().map(|it| it.id.question.clone()).collect::<Vec<_>>();
+    let off = draft(&["a.port=81", "a.peers=many"]);
+    assert_eq!((missing(&off), off.problems.len(), off.unasked.len()), (vec![], 0, 3));
+    assert_eq!(off.answers.get("a", "port").json(), 80, "whatever was answered");
+    assert_eq!(off.answers.get("a", "peers").json(), "");
+    assert_eq!(missing(&draft(&["a.mode=two"])), ["peers"]);
+    assert_eq!(missing(&draft(&["a.mode=two", "a.port=81", "a.peers=1"])), ["deep"], "one may hang on another");
+    let error = catalog_of(&[("a", "questions: [{id: x, title: x, type: string, when: answers.a.nothing}]")]);
+    assert!(error.unwrap_err().contains("unknown answer `a.nothing`"));
 }

@@ -42,6 +42,7 @@ pub(super) async fn drift(
                 | Step::Secret { .. }
                 | Step::Files { .. }
                 | Step::DerivedSecret { .. }
+                | Step::Crds { .. }
                 | Step::Act { .. }
         );
         if !looked || matches!(action.change, Change::Nothing | Change::Check) {

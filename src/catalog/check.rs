@@ -8,8 +8,8 @@ use super::kind::{is_key, objections};
 use super::question::{QuestionId, Rule};
 use super::refs::secrets_in;
 use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, instance_of, references};
-use crate::model::is_selector;
 use crate::model::yaml::{Findings, Node, Pos};
+use crate::model::{ImageName, is_selector};
 
 /// The checks across components.
 pub(super) struct Checker<'a> {
@@ -24,6 +24,9 @@ impl Checker<'_> {
         for question in &catalog.platform {
             let pos = Pos { line: 1, column: 1 };
             self.question("platform.yaml", pos, question);
+            if let Some(when) = question.when_template() {
+                self.template("platform", pos, &when, &BTreeSet::new());
+            }
             if question.generates() {
                 let message =
                     format!("question `{}`: `default: generate` needs a component with a release", question.id);
@@ -102,6 +105,9 @@ impl Checker<'_> {
             if question.kind == Kind::Files && component.release.is_none() {
                 self.add(id, pos, format!("question `{}` is for files: that needs a `release`", question.id));
             }
+            if let Some(when) = question.when_template() {
+                self.template(id, pos, &when, &BTreeSet::new());
+            }
             if let Some(serde_json::Value::String(text)) = &question.default {
                 self.template(id, pos, text, &BTreeSet::new());
             }
@@ -109,8 +115,17 @@ impl Checker<'_> {
         self.rules(id, &component.rules);
         for (index, image) in component.images.iter().enumerate() {
             let pos = self.item(id, "images", index);
-            if !image.reference.is_empty() && image.split().1.is_none_or(|tag| tag.contains('/')) {
-                self.add(id, pos, format!("image `{}` has no tag", image.reference));
+            match ImageName::parse(&image.reference) {
+                _ if image.reference.is_empty() || is_template(&image.reference) => {}
+                Err(why) => self.add(id, pos, format!("`{}` is no image's name: {why}", image.reference)),
+                Ok(name) if name.tag.is_none() && name.digest.is_none() => {
+                    self.add(id, pos, format!("image `{}` has no tag", image.reference));
+                }
+                Ok(name) if name.digest.is_some() && !image.takes_digest() => {
+                    let message = "the digest of `ref` reaches no value: give `digest` or `reference` a path";
+                    self.add(id, pos, message);
+                }
+                Ok(_) => {}
             }
             if !is_name(&image.name, '_') {
                 self.add(id, pos, format!("`{}` cannot be an image's name: use [a-z][a-z0-9_]*", image.name));
@@ -168,6 +183,14 @@ impl Checker<'_> {
         if let Some(release) = &component.release {
             let pos = self.place(id, &["release"]);
             self.template(id, pos, &release.pod_security, &BTreeSet::new());
+        }
+        for (index, namespace) in component.namespaces.iter().enumerate() {
+            let pos = self.item(id, "namespaces", index);
+            self.template(id, pos, &namespace.name, &BTreeSet::new());
+            self.template(id, pos, &namespace.pod_security, &BTreeSet::new());
+            if component.release.is_none() {
+                self.add(id, pos, "a namespace is made for a release, and this component has none");
+            }
         }
         for (index, leftover) in component.leftovers.iter().enumerate() {
             let pos = self.item(id, "leftovers", index);
@@ -276,9 +299,8 @@ impl Checker<'_> {
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
         texts.extend(component.requires.iter().map(|id| ("requires", id.as_str())));
         for image in &component.images {
-            let parts = [&image.reference, &image.repository, &image.tag];
-            let parts = parts.into_iter().chain(&image.digest).chain(&image.build);
-            texts.extend(parts.map(|text| ("images", text.as_str())));
+            texts.extend([&image.reference].into_iter().chain(&image.build).map(|text| ("images", text.as_str())));
+            texts.extend(image.places().map(|path| ("images", path.text())));
         }
         let choices = component.questions.iter().flat_map(|question| &question.choices);
         texts.extend(choices.map(|choice| ("questions", choice.as_str())));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionSpec;
 use super::question::{Question, Rule, Text};
-use crate::model::{ChartRef, ChartSource, FileTree, is_digest};
+use crate::model::{ChartRef, ChartSource, FileTree, ImageName, ValuePath, is_digest};
 
 /// One component: a folder under `bundles/`.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Component {
     /// Defaults of release name and namespace.
     #[serde(default)]
     pub release: Option<ReleaseSpec>,
+    /// Namespaces that it needs beside its release's own.
+    #[serde(default)]
+    pub namespaces: Vec<NamespaceSpec>,
     /// What whoever reaches it can do, since it asks for no login; `None` where it does.
     #[serde(default)]
     pub open: Option<Text>,
@@ -190,6 +193,17 @@ pub struct ReleaseSpec {
     pub pod_security: String,
 }
 
+/// A namespace beside that of the release, such as one for jobs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamespaceSpec {
+    /// Its name; a template. One that comes out empty is not wanted.
+    pub name: String,
+    /// Pod Security level that it gets when windlass makes it; a template.
+    #[serde(default = "restricted")]
+    pub pod_security: String,
+}
+
 fn restricted() -> String {
     "restricted".to_owned()
 }
@@ -200,28 +214,70 @@ fn restricted() -> String {
 pub struct Image {
     /// Its name within the component.
     pub name: String,
-    /// The reference, with a tag; empty where no public image exists and the user must name one.
+    /// The reference, with a tag or a digest; empty where no public image exists and the user must name one.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// Where the repository sits in the values.
-    pub repository: String,
-    /// Where the tag sits in the values.
-    pub tag: String,
-    /// Where the digest sits in the values.
+    /// Where the values have the registry.
     #[serde(default)]
-    pub digest: Option<String>,
+    pub registry: Paths,
+    /// Where they have the path: without the registry where that has a place of its own, and without its last part where
+    /// that has one.
+    #[serde(default)]
+    pub repository: Paths,
+    /// Where they have the last part of the path.
+    #[serde(default)]
+    pub basename: Paths,
+    /// Where they have the tag.
+    #[serde(default)]
+    pub tag: Paths,
+    /// Where they have the digest.
+    #[serde(default)]
+    pub digest: Paths,
+    /// Where they have all of it in one text.
+    #[serde(default, rename = "reference")]
+    pub whole: Paths,
     /// The Containerfile that makes it, where none is public.
     #[serde(default)]
     pub build: Option<String>,
 }
 
 impl Image {
-    /// Repository and tag of its reference, such as `docker.io/apache/spark:3.5.6`; none where it is empty.
+    /// Its published reference in parts, such as `docker.io/apache/spark:3.5.6`; none where that is empty.
     #[must_use]
-    pub fn split(&self) -> (Option<&str>, Option<&str>) {
-        match self.reference.rsplit_once(':') {
-            Some((repository, tag)) => (Some(repository), Some(tag)),
-            None => (None, None),
+    pub fn split(&self) -> Option<ImageName> {
+        ImageName::parse(&self.reference).ok()
+    }
+
+    /// Every place in the values.
+    pub fn places(&self) -> impl Iterator<Item = &ValuePath> {
+        let parts = [&self.registry, &self.repository, &self.basename, &self.tag, &self.digest, &self.whole];
+        parts.into_iter().flat_map(|paths| &paths.0)
+    }
+
+    /// Whether a digest of it is of use: somewhere in the values, or in the reference that templates are given.
+    #[must_use]
+    pub fn takes_digest(&self) -> bool {
+        !self.digest.0.is_empty() || !self.whole.0.is_empty() || self.places().next().is_none()
+    }
+}
+
+/// One place in the values, or several.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "OneOrMany")]
+pub struct Paths(pub Vec<ValuePath>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(ValuePath),
+    Many(Vec<ValuePath>),
+}
+
+impl From<OneOrMany> for Paths {
+    fn from(paths: OneOrMany) -> Self {
+        match paths {
+            OneOrMany::One(path) => Self(vec![path]),
+            OneOrMany::Many(paths) => Self(paths),
         }
     }
 }
@@ -233,7 +289,7 @@ pub struct ImageNames {
     pub repository: String,
     /// Question for the tag.
     pub tag: String,
-    /// Question for the digest, which only an image has whose chart takes one.
+    /// Question for the digest, which only an image has of which that is of use.
     pub digest: String,
 }
 

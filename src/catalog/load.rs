@@ -9,7 +9,7 @@ use super::question::{Profile, QuestionId, Rule};
 use super::shapes::{COMPONENT, PLATFORM, PROFILE};
 use super::{ChartError, ChartSpec, Component, Files, Kind, Question, Text, unpack, with_dependencies};
 use crate::model::yaml::{self, Findings, Node, Pos};
-use crate::model::{ChartRef, FileTree, digest};
+use crate::model::{ChartRef, FileTree, ImageName, digest};
 
 /// All components, checked.
 #[derive(Debug, Clone)]
@@ -169,6 +169,7 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         choices: Vec::new(),
         min: None,
         max: None,
+        when: None,
     };
     let mut questions = Vec::new();
     if let Some(release) = &component.release {
@@ -191,15 +192,19 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
     }
     for image in &component.images {
         let names = component.image_names(image);
-        let (repository, tag) = image.split();
+        let published = image.split();
+        let repository = published.as_ref().map(ImageName::repository);
+        let part = |of: fn(&ImageName) -> Option<&str>| published.as_ref().and_then(of);
+        let (tag, pinned) = (part(|name| name.tag.as_deref()), part(|name| name.digest.as_deref()));
         let title = text(format!("Image of {}", image.name), format!("Образ {}", image.name));
-        questions.push(question(&names.repository, title, Kind::String, repository, false));
+        questions.push(question(&names.repository, title, Kind::String, repository.as_deref(), false));
         let title = text(format!("Tag of {}", image.name), format!("Тег образа {}", image.name));
-        questions.push(question(&names.tag, title, Kind::String, tag, false));
-        if image.digest.is_some() {
+        // A digest alone says what is pulled.
+        questions.push(question(&names.tag, title, Kind::String, tag, tag.is_none() && pinned.is_some()));
+        if image.takes_digest() {
             let title =
                 text(format!("Digest of the image of {}", image.name), format!("Дайджест образа {}", image.name));
-            let mut digest = question(&names.digest, title, Kind::Digest, None, true);
+            let mut digest = question(&names.digest, title, Kind::Digest, pinned, true);
             digest.help = Some(text(
                 "sha256:… of the image under that tag; then exactly this image is pulled, whatever becomes of the tag."
                     .to_owned(),

@@ -122,6 +122,9 @@ pub struct Question {
     /// The name of the Secret; a template.
     #[serde(default)]
     pub secret_name: Option<String>,
+    /// An expression over `answers`: where it is not true, it is not asked, and has its default.
+    #[serde(default)]
+    pub when: Option<String>,
 }
 
 impl Question {
@@ -132,6 +135,12 @@ impl Question {
             [] => vec![self.key.clone().unwrap_or_else(|| self.id.clone())],
             keys => keys.iter().map(|key| (*key).to_owned()).collect(),
         }
+    }
+
+    /// The expression of `when` as a template, which says what it names.
+    #[must_use]
+    pub fn when_template(&self) -> Option<String> {
+        self.when.as_ref().map(|when| format!("{{{{ {when} }}}}"))
     }
 
     /// Whether windlass makes the secret where none is named: `default: generate`.

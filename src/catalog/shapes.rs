@@ -1,5 +1,6 @@
 //! The shape of the files under `bundles/`, as data: what may stand where.
 
+use crate::model::ValuePath;
 use crate::model::yaml::{Field, Shape};
 
 use Field as F;
@@ -43,6 +44,7 @@ const QUESTION: Shape = Shape::Map(&[
     F::optional("names", Shape::List(&Shape::Text)),
     F::optional("key", Shape::Text),
     F::optional("secret_name", Shape::Text),
+    F::optional("when", Shape::Text),
 ]);
 
 /// A Secret that is made of others.
@@ -53,12 +55,21 @@ const DERIVED: Shape = Shape::Map(&[
     F::optional("secret_name", Shape::Text),
 ]);
 
+const PATH: Shape = Shape::That("a path into values, such as image.tag or containers[0].image", |text| {
+    text.parse::<ValuePath>().is_ok()
+});
+
+const PATHS: Shape = Shape::OneOrMany(&PATH);
+
 const IMAGE: Shape = Shape::Map(&[
     F::required("name", Shape::Text),
     F::required("ref", Shape::Text),
-    F::required("repository", Shape::Text),
-    F::required("tag", Shape::Text),
-    F::optional("digest", Shape::Text),
+    F::optional("registry", PATHS),
+    F::optional("repository", PATHS),
+    F::optional("basename", PATHS),
+    F::optional("tag", PATHS),
+    F::optional("digest", PATHS),
+    F::optional("reference", PATHS),
     F::optional("build", Shape::Text),
 ]);
 
@@ -87,6 +98,10 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
         ]),
     ),
     F::optional("on_request", Shape::Bool),
+    F::optional(
+        "namespaces",
+        Shape::List(&Shape::Map(&[F::required("name", Shape::Text), F::optional("pod_security", Shape::Text)])),
+    ),
     F::optional("requires", Shape::List(&Shape::Text)),
     F::optional("questions", Shape::List(&QUESTION)),
     F::optional("rules", Shape::List(&RULE)),

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 use super::body::{self, BodyError};
-use crate::model::Secret;
+use crate::model::{ImageName, Secret};
 
 /// How long a registry may take to answer.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -96,13 +96,10 @@ pub struct Login {
 
 /// Host, repository and tag of an image; in place of the tag the digest, if it has one.
 #[must_use]
-pub fn parts(image: &str) -> Option<(&str, &str, &str)> {
-    let (host, rest) = image.split_once('/')?;
-    let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
-    let (repository, tag) = rest.rsplit_once(':')?;
-    let is_host = host.contains('.') || host.contains(':') || host == "localhost";
-    let is_whole = is_host && !repository.is_empty() && !tag.is_empty() && !tag.contains('/');
-    is_whole.then_some((host, repository, digest.unwrap_or(tag)))
+pub fn parts(image: &str) -> Option<(String, String, String)> {
+    let name = ImageName::parse(image).ok().filter(ImageName::names_registry)?;
+    let version = name.digest.clone().or_else(|| name.tag.clone())?;
+    Some((name.registry().to_owned(), name.path(), version))
 }
 
 /// The login for a registry in a Docker config.json.
@@ -153,6 +150,7 @@ impl Trust {
 /// It cannot be reached, refuses, or answers what no registry should.
 pub async fn has(image: &str, login: Option<&Login>, trust: &Trust) -> Result<bool, RegistryError> {
     let Some((host, repository, tag)) = parts(image) else { return Err(RegistryError::Name(image.to_owned())) };
+    let host = host.as_str();
     let unreachable = |source| RegistryError::Unreachable { host: host.to_owned(), source };
     // Nobody is led from TLS to plain text, or around for ever.
     let follow =
@@ -265,7 +263,12 @@ mod tests {
 
     #[test]
     fn images_have_host_path_and_tag() {
-        assert_eq!(parts("r.site:5000/a/b:1"), Some(("r.site:5000", "a/b", "1")));
+        let found = |image: &str| parts(image).map(|(host, path, version)| format!("{host} {path} {version}"));
+        assert_eq!(found("r.site:5000/a/b:1").as_deref(), Some("r.site:5000 a/b 1"));
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for image in [format!("r.site/a@{digest}"), format!("r.site/a:1@{digest}")] {
+            assert_eq!(found(&image), Some(format!("r.site a {digest}")), "the digest decides");
+        }
         for bad in ["apache/spark:3", "r.site/a", "r.site/:1", "r.site:5000", "", "r.site/a:b/c"] {
             assert_eq!(parts(bad), None, "{bad}");
         }

@@ -23,6 +23,9 @@ pub struct DataPlaces {
     /// smaller leaves those behind that it does not use.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub series: BTreeSet<(String, String)>,
+    /// Definitions of kinds from `crds/`: the objects of those kinds go with them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub crds: BTreeSet<String>,
     /// Folders of nodes that its pods write to.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub folders: BTreeSet<String>,
@@ -69,6 +72,7 @@ impl DataPlaces {
     pub fn extend(&mut self, other: &Self) {
         self.claims.extend(other.claims.iter().cloned());
         self.series.extend(other.series.iter().cloned());
+        self.crds.extend(other.crds.iter().cloned());
         self.folders.extend(other.folders.iter().cloned());
     }
 
@@ -106,6 +110,16 @@ pub fn taken_along(objects: &[ManifestObject]) -> Vec<ObjectRef> {
         _ => false,
     });
     taken.map(|taken| taken.object.clone()).collect()
+}
+
+/// Objects of kinds that are not Kubernetes' own, without those that Helm leaves.
+#[must_use]
+pub fn custom_objects(objects: &[ManifestObject]) -> Vec<ObjectRef> {
+    let found = objects.iter().filter(|ManifestObject { object, body }| {
+        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+        group.contains('.') && !group.ends_with(".k8s.io") && !is_kept(body)
+    });
+    found.map(|found| found.object.clone()).collect()
 }
 
 fn is_kept(body: &Value) -> bool {

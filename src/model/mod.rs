@@ -3,11 +3,14 @@
 pub mod bounded;
 mod chart;
 pub mod cluster;
+mod crds;
 pub mod data;
 pub mod fields;
 mod file_tree;
 mod hdfs;
+mod image;
 pub mod lock;
+mod manifest;
 mod names;
 pub mod observed;
 pub mod preflight;
@@ -18,12 +21,16 @@ mod secret;
 mod secret_version;
 pub mod site;
 pub mod state;
+mod value_path;
 mod values;
 pub mod yaml;
 
 pub use chart::{CHART_WAYS, ChartRef, ChartSource, is_digest};
+pub use crds::{CRD, crd_ref, crds, every_crd};
 pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
+pub use image::{ImageName, ImageNameError};
+pub use manifest::{Manifest, parse_manifest};
 pub use names::{
     CHART_DIGEST, FILES_LABEL, LANGUAGES, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked,
     is_selector, mark,
@@ -35,4 +42,5 @@ pub use secret::{MadeSecret, Secret, SecretFormat, SecretRef, withheld};
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
+pub use value_path::{ValuePath, ValuePathError};
 pub use values::ReleaseValues;

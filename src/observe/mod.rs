@@ -17,8 +17,9 @@ use crate::driver::secrets::SecretError;
 use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::FILES_LABEL;
-use crate::model::cluster::{Finding, ManifestObject, ReadyPolicy, ReleaseKey, ReleaseState};
+use crate::model::cluster::{Finding, ManifestObject, NamespaceState, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
+use crate::model::state::InstallState;
 
 pub use self::remains::remains;
 pub use self::secrets::pull_secrets;
@@ -118,13 +119,15 @@ pub async fn observe(
         .filter_map(|component| component.release.as_ref())
         .map(|release| ReleaseKey::new(&release.namespace, &release.name))
         .collect();
-    let namespaces: BTreeSet<String> = keys.iter().map(|key| key.namespace.clone()).collect();
-    let (found, pull_secrets, mut secrets, config_maps, files, releases, state) = tokio::try_join!(
+    let places = wanted.components.iter().flat_map(|component| component.places());
+    let namespaces: BTreeSet<String> = places.map(|(name, _)| name.to_owned()).collect();
+    let (found, pull_secrets, mut secrets, config_maps, files, crds, releases, state) = tokio::try_join!(
         existing(cluster, &namespaces),
         pull_secrets(wanted, cluster, &namespaces),
         secrets::answered(wanted, cluster),
         config_maps(wanted, cluster),
         all_files(wanted, cluster),
+        crds(wanted, cluster),
         releases(cluster, &keys),
         async { Ok(state_store::load(cluster).await?) },
     )?;
@@ -140,13 +143,17 @@ pub async fn observe(
     };
     let (hdfs, entries) = tokio::join!(hdfs::look(wanted, &releases, hdfs, uploads), entries);
     let hdfs = hdfs?;
+    let levels = levels(&found, state.as_ref());
+    let found = found.into_keys().collect();
     Ok(Observed {
         namespaces: found,
+        levels,
         pull_secrets,
         secrets,
         versions,
         config_maps,
         files,
+        crds,
         releases,
         hdfs,
         entries,
@@ -154,11 +161,24 @@ pub async fn observe(
     })
 }
 
-async fn existing(cluster: &Cluster, names: &BTreeSet<String>) -> Result<BTreeSet<String>, ObserveError> {
+/// The levels that namespaces enforce, as far as they are those that windlass made: what others labelled is theirs.
+fn levels(found: &BTreeMap<String, NamespaceState>, state: Option<&InstallState>) -> BTreeMap<String, String> {
+    let made = found.iter().filter(|(name, found)| {
+        let uid = state.and_then(|state| state.namespaces.get(*name));
+        uid.is_some_and(|uid| !uid.is_empty() && *uid == found.uid)
+    });
+    let level = |found: &NamespaceState| found.labels.get("pod-security.kubernetes.io/enforce").cloned();
+    made.filter_map(|(name, found)| Some((name.clone(), level(found)?))).collect()
+}
+
+async fn existing(
+    cluster: &Cluster,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, NamespaceState>, ObserveError> {
     let found = try_join_all(names.iter().map(|name| async move {
         let found = cluster.namespace(name).await;
         let found = found.map_err(|source| ObserveError::Api { what: format!("namespace {name}"), source })?;
-        Ok::<_, ObserveError>(found.is_some().then(|| name.clone()))
+        Ok::<_, ObserveError>(found.map(|found| (name.clone(), found)))
     }));
     Ok(found.await?.into_iter().flatten().collect())
 }
@@ -186,6 +206,27 @@ async fn config_maps(
         Ok::<_, ObserveError>(((namespace, name), compared))
     }));
     Ok(compared.await?.into_iter().collect())
+}
+
+/// How what charts have in `crds/` compares with what is there. Of two that bring one, the first counts.
+async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, Comparison>, ObserveError> {
+    let mut all: BTreeMap<&str, &ManifestObject> = BTreeMap::new();
+    for crd in wanted.components.iter().filter_map(|component| component.release.as_ref()).flat_map(|it| &it.crds) {
+        all.entry(&crd.object.name).or_insert(crd);
+    }
+    if all.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let bodies: Vec<ManifestObject> = all.values().map(|crd| (*crd).clone()).collect();
+    let drift = cluster.missing_or_changed(&bodies).await;
+    let drift = drift.map_err(|source| ObserveError::Api { what: "CustomResourceDefinitions".to_owned(), source })?;
+    let mut found: BTreeMap<String, Comparison> =
+        all.into_keys().map(|name| (name.to_owned(), Comparison::Same)).collect();
+    for drift in drift {
+        let how = if drift.is_gone() { Comparison::Absent } else { Comparison::Differs(drift.to_string()) };
+        found.insert(drift.object.name.clone(), how);
+    }
+    Ok(found)
 }
 
 /// The ConfigMaps of files that releases have.

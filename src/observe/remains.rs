@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use super::ObserveError;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
-use crate::model::data::{DataPlaces, taken_along};
+use crate::model::data::{DataPlaces, custom_objects, taken_along};
 use crate::model::is_marked;
 use crate::model::observed::{NamespaceRemains, ReleaseRemains, Remains};
 use crate::model::state::{ComponentRecord, InstallState};
@@ -29,7 +29,8 @@ pub async fn remains(cluster: &Cluster, state: &InstallState, purge: bool) -> Re
     for (key, release) in found {
         let unread = release.unread.iter().map(ToString::to_string).collect();
         let (data, taken) = (DataPlaces::of(&release.manifest), taken_along(&release.manifest));
-        let release = ReleaseRemains { data, taken, unread };
+        let custom = custom_objects(&release.manifest);
+        let release = ReleaseRemains { data, taken, unread, custom };
         remains.releases.insert(key, release);
     }
     let mut places: BTreeSet<&str> = keys.iter().map(|key| key.namespace.as_str()).collect();
@@ -56,6 +57,14 @@ pub async fn remains(cluster: &Cluster, state: &InstallState, purge: bool) -> Re
         remains.claims.insert((namespace, name));
     }
     remains.selected = selected(cluster, &known).await?;
+    let crds =
+        known.iter().flat_map(|(record, data)| record.crds.iter().chain(data.iter().flat_map(|data| &data.crds)));
+    let crds: BTreeSet<&String> = crds.collect();
+    let of_kinds = try_join_all(crds.into_iter().map(|name| async move {
+        let found = cluster.of_kind_of(name).await.map_err(api(&format!("what is of {name}")))?;
+        Ok::<_, ObserveError>(found.map(|found| (name.clone(), found)))
+    }));
+    remains.crds = of_kinds.await?.into_iter().flatten().collect();
     if purge {
         remains.namespaces = namespaces(cluster, &state, &keys, &remains).await?;
     }
@@ -85,6 +94,14 @@ async fn selected(
         Ok::<_, ObserveError>(((kind, namespace, selector), names))
     }));
     Ok(found.await?.into_iter().collect())
+}
+
+/// The releases that have a namespace beside their own.
+fn beside<'a>(state: &'a InstallState, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let installed = state.components.values().map(|known| &known.record);
+    let records = installed.chain(state.kept.values().map(|kept| &kept.record));
+    let records = records.filter(move |record| record.namespaces.contains(name));
+    records.filter_map(|record| record.release.as_ref()).map(|key| key.name.clone())
 }
 
 /// Those of our namespaces that are still the ones we made.
@@ -118,8 +135,12 @@ async fn namespaces(
         if same.is_none() {
             return Ok::<_, ObserveError>(None);
         }
-        let releases: BTreeSet<String> =
-            keys.iter().filter(|key| key.namespace == *name).map(|key| key.name.clone()).collect();
+        let releases: BTreeSet<String> = keys
+            .iter()
+            .filter(|key| key.namespace == *name)
+            .map(|key| key.name.clone())
+            .chain(beside(state, name))
+            .collect();
         let ours = |object: &ObjectRef| {
             let place = (name.clone(), object.name.clone());
             let labelled = || {

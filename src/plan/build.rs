@@ -10,7 +10,7 @@ use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
 use crate::model::cluster::ReleaseKey;
-use crate::model::observed::Observed;
+use crate::model::observed::{Comparison, Observed};
 use crate::model::state::ComponentRecord;
 use crate::model::{MadeSecret, PULL_SECRET, SecretRef};
 
@@ -57,16 +57,25 @@ impl Builder<'_> {
     fn namespaces(&mut self) {
         let mut seen = BTreeSet::new();
         let levels = pod_security(self.wanted);
-        let releases = self.wanted.components.iter().filter_map(|component| component.release.as_ref());
-        for release in releases.collect::<Vec<_>>() {
-            let name = &release.namespace;
+        let wanted = self.wanted;
+        for name in wanted.components.iter().flat_map(ResolvedComponent::places).map(|(name, _)| name.to_owned()) {
+            let name = &name;
             if !seen.insert(name.clone()) {
                 continue;
             }
             let pod_security = levels.get(name.as_str()).copied().unwrap_or("restricted").to_owned();
-            let there = self.observed.namespaces.contains(name);
+            // The level of one that somebody else made is theirs.
+            let other = self.observed.levels.get(name).filter(|level| **level != pod_security);
+            let (change, why) = match (self.observed.namespaces.contains(name), other) {
+                (false, _) => (Change::Create, Vec::new()),
+                (true, None) => (Change::Nothing, Vec::new()),
+                (true, Some(level)) => {
+                    (Change::Update, vec![format!("pod security {level} instead of {pod_security}")])
+                }
+            };
             self.actions.push(Action {
-                change: if there { Change::Nothing } else { Change::Create },
+                change,
+                why,
                 ..action(
                     "platform",
                     format!("namespace/{name}"),
@@ -101,6 +110,7 @@ impl Builder<'_> {
         if let Some(release) = &component.release {
             self.secrets(component, release);
             self.files(component, release);
+            self.crds(component, release);
             self.release(component, release);
             let changed = self.changed(&component.id, begin);
             self.old_files(component, release, changed);
@@ -159,8 +169,13 @@ impl Builder<'_> {
     fn around(&self, component: &ResolvedComponent, release: &ResolvedRelease) -> Vec<String> {
         let mut needs = vec![format!("namespace/{}", release.namespace)];
         needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{}", release.namespace)));
+        for (name, _) in &component.namespaces {
+            needs.push(format!("namespace/{name}"));
+            needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{name}")));
+        }
         needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.id)));
         needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
+        needs.extend((!release.crds.is_empty()).then(|| crds_id(&component.id)));
         needs
     }
 
@@ -181,6 +196,36 @@ impl Builder<'_> {
                 )
             });
         }
+    }
+
+    /// What the chart has in `crds/`, before its release and with no need of anything: Helm would not upgrade it.
+    fn crds(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
+        if release.crds.is_empty() {
+            return;
+        }
+        let (mut names, mut new, mut why) = (Vec::new(), 0, Vec::new());
+        for crd in &release.crds {
+            match self.observed.crds.get(&crd.object.name) {
+                Some(Comparison::Same) => continue,
+                Some(Comparison::Differs(how)) => why.push(how.clone()),
+                Some(Comparison::Absent) | None => new += 1,
+            }
+            names.push(crd.object.name.clone());
+        }
+        let change = match (names.len(), new) {
+            (0, _) => Change::Nothing,
+            (all, new) if new == all && new == release.crds.len() => Change::Create,
+            _ => Change::Update,
+        };
+        if change == Change::Update && new > 0 {
+            why.push(format!("{new} of {} are not there", release.crds.len()));
+        }
+        let title = match release.crds.as_slice() {
+            [one] => format!("{} {}", one.object.kind, one.object.name),
+            all => format!("{} CustomResourceDefinitions", all.len()),
+        };
+        let step = Step::Crds { chart: release.chart_digest.clone(), names };
+        self.actions.push(Action { change, why, ..action(&component.id, crds_id(&component.id), title, step) });
     }
 
     /// ConfigMaps of files that neither this install nor the last one that was verified uses. Looked for only when
@@ -283,7 +328,8 @@ impl Builder<'_> {
 
     /// Whether anything of a component, HDFS folders and files apart, is about to change.
     fn changed(&self, id: &str, begin: usize) -> bool {
-        let of_release = |action: &Action| matches!(action.step, Step::Release { .. } | Step::Ready { .. });
+        let of_release =
+            |action: &Action| matches!(action.step, Step::Release { .. } | Step::Ready { .. } | Step::Crds { .. });
         self.actions[begin..].iter().any(|action| of_release(action) && action.change != Change::Nothing)
             || !self.observed.state.as_ref().is_some_and(|state| state.components.contains_key(id))
     }
@@ -324,6 +370,8 @@ impl Builder<'_> {
             pull_secret: release.and(self.made_pull_secret()).map(|_| PULL_SECRET.to_owned()),
             secrets: component.secrets.iter().map(|secret| secret.name.clone()).collect(),
             config_maps: component.config_maps.iter().map(|files| files.name.clone()).collect(),
+            namespaces: component.namespaces.iter().map(|(name, _)| name.clone()).collect(),
+            crds: release.iter().flat_map(|release| &release.crds).map(|crd| crd.object.name.clone()).collect(),
             endpoints: component
                 .endpoints
                 .iter()
@@ -364,14 +412,17 @@ fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
         _ => 0,
     };
     let mut levels: BTreeMap<&str, &str> = BTreeMap::new();
-    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
-        let level = release.pod_security.trim();
-        let known = levels.entry(&release.namespace).or_insert(level);
+    for (name, level) in wanted.components.iter().flat_map(ResolvedComponent::places) {
+        let known = levels.entry(name).or_insert(level);
         if rank(level) >= rank(known) {
             *known = level;
         }
     }
     levels
+}
+
+fn crds_id(component: &str) -> String {
+    format!("{component}/crds")
 }
 
 fn files_id(component: &str, question: &str) -> String {
@@ -456,6 +507,8 @@ fn limits(step: &Step) -> (Duration, u32) {
         Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
         Step::Ready { .. } => (900, 0),
         Step::PurgeClaim { .. } | Step::RemoveNamespace { .. } => (300, 3),
+        Step::RemoveObjects { .. } | Step::RemoveCrd { .. } => (300, 0),
+        Step::Crds { .. } => (120, 3),
         Step::Act { action, .. } => {
             let Limits { seconds, retries } = action.kind().limits();
             (seconds, retries)

@@ -371,3 +371,70 @@ fn another_place_for_a_release_is_found() {
     state.begun.insert("livy".to_owned(), record);
     assert_eq!(of_livy(&state).unwrap().there, There::Begun);
 }
+
+/// The component of tests/public, and a cluster in which it is installed.
+fn operated() -> (Resolved, Observed) {
+    let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/public").into()]).unwrap();
+    let answers = Answers::new(&catalog, &[], Some(&["operated".to_owned()])).unwrap();
+    let wanted = resolve(&catalog, &answers).unwrap();
+    let mut observed = settled(&wanted);
+    let names = ["widgets.windlass.test", "gadgets.windlass.test"];
+    observed.crds.extend(names.map(|name| (name.to_owned(), Comparison::Same)));
+    (wanted, observed)
+}
+
+#[test]
+fn definitions_of_kinds_are_a_step_before_their_release() {
+    let (wanted, mut observed) = operated();
+    let empty = plan(&wanted, &Observed::default(), false);
+    let crds = empty.get("operated/crds").unwrap();
+    assert_eq!((crds.change, crds.title.as_str()), (Change::Create, "2 CustomResourceDefinitions"));
+    assert!(empty.get("operated/release").unwrap().needs.contains(&crds.id));
+    assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
+    // Changed, or removed by hand.
+    let differs = Comparison::Differs("CustomResourceDefinition widgets.windlass.test differs".to_owned());
+    observed.crds.insert("widgets.windlass.test".to_owned(), differs);
+    observed.crds.insert("gadgets.windlass.test".to_owned(), Comparison::Absent);
+    let again = plan(&wanted, &observed, false);
+    let crds = again.get("operated/crds").unwrap();
+    let why = ["CustomResourceDefinition widgets.windlass.test differs", "1 of 2 are not there"];
+    assert_eq!((crds.change, crds.why.as_slice()), (Change::Update, why.map(str::to_owned).as_slice()));
+    let Step::Crds { names, .. } = &crds.step else { panic!() };
+    assert_eq!(names.len(), 2);
+    observed.crds.insert("widgets.windlass.test".to_owned(), Comparison::Same);
+    let Step::Crds { names, .. } = &plan(&wanted, &observed, false).get("operated/crds").unwrap().step.clone() else {
+        panic!()
+    };
+    assert_eq!(*names, ["gadgets.windlass.test"], "what is right is not sent");
+}
+
+#[test]
+fn namespaces_beside_the_releases_own_are_made_and_removed_like_it() {
+    let (mut wanted, _) = operated();
+    let component = wanted.components.iter_mut().find(|component| component.id == "operated").unwrap();
+    component.namespaces = vec![("jobs".to_owned(), "baseline".to_owned())];
+    let made = plan(&wanted, &Observed::default(), false);
+    let Step::Namespace { pod_security, .. } = &made.get("namespace/jobs").unwrap().step else { panic!() };
+    assert_eq!(pod_security, "baseline");
+    assert!(made.get("operated/release").unwrap().needs.contains(&"namespace/jobs".to_owned()));
+    let Step::Record { record, .. } = &made.get("operated/record").unwrap().step else { panic!() };
+    assert!(record.namespaces.contains("jobs"));
+    // The level of one that windlass made follows; what others made is in no such list.
+    let mut observed = settled(&wanted);
+    observed.crds.extend(operated().1.crds);
+    observed.levels.insert("jobs".to_owned(), "restricted".to_owned());
+    observed.levels.insert("operated".to_owned(), "restricted".to_owned());
+    let again = plan(&wanted, &observed, false);
+    let jobs = again.get("namespace/jobs").unwrap();
+    assert_eq!(
+        (jobs.change, jobs.why.as_slice()),
+        (Change::Update, &["pod security restricted instead of baseline".to_owned()][..])
+    );
+    assert_eq!(changed(&again), ["namespace/jobs"]);
+    let mut state = observed.state.unwrap();
+    state.namespaces = ["jobs", "operated"].map(|name| (name.to_owned(), "uid".to_owned())).into();
+    let there = ["jobs", "operated"].map(|name| (name.to_owned(), NamespaceRemains::default())).into();
+    let gone = uninstall(&state, &Remains { namespaces: there, ..Remains::default() }, removal(None, true)).unwrap();
+    let Step::RemoveNamespace { releases, .. } = &gone.get("namespace/jobs").unwrap().step else { panic!() };
+    assert_eq!(releases.iter().collect::<Vec<_>>(), ["my-operated"]);
+}

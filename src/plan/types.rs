@@ -137,6 +137,9 @@ impl Step {
             | Self::SwitchSecret { .. }
             | Self::Files { .. }
             | Self::RemoveFiles { .. }
+            | Self::Crds { .. }
+            | Self::RemoveObjects { .. }
+            | Self::RemoveCrd { .. }
             | Self::Ready { .. }
             | Self::Record { .. }
             | Self::RemoveByLabel { .. }
@@ -230,6 +233,13 @@ pub enum Step {
         /// The release whose they are.
         release: String,
     },
+    /// Applies what a chart has in `crds/`, and waits until the API serves it.
+    Crds {
+        /// Digest of the chart; the content is handed to the engine apart.
+        chart: String,
+        /// Which of them.
+        names: Vec<String>,
+    },
     /// Installs or upgrades a release.
     Release {
         /// Which release.
@@ -300,6 +310,16 @@ pub enum Step {
     RemoveFiles {
         /// Where.
         namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Removes objects while whoever looks after them still runs.
+    RemoveObjects {
+        /// Which.
+        objects: Vec<ObjectRef>,
+    },
+    /// Removes a definition, and with it all objects of its kind.
+    RemoveCrd {
         /// Its name.
         name: String,
     },

@@ -3,18 +3,20 @@
 //! Two rules hold whatever is chosen: data goes only with a purge, claim by claim, each by its name; and nothing that
 //! belongs to what stays is touched, be that installed or only kept.
 
+mod kinds;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::kinds::in_use;
 use super::build::{action, sort};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
 use crate::model::observed::Remains;
 use crate::model::state::{ComponentRecord, InstallState};
-use crate::model::{FILES_LABEL, STATE_NAMESPACE};
+use crate::model::{CRD, FILES_LABEL, STATE_NAMESPACE};
 
 /// How many things that stay are named one by one.
 const NAMED: usize = 8;
@@ -162,6 +164,7 @@ impl Stays {
             stays.take(&component.record, component.data.as_ref(), remains);
             if let (Some(key), false) = (&component.record.release, goes) {
                 stays.inhabited.insert(key.namespace.clone());
+                stays.inhabited.extend(component.record.namespaces.iter().cloned());
                 let pull = component.record.pull_secret.iter();
                 stays.secrets.extend(pull.map(|name| (key.namespace.clone(), name.clone())));
             }
@@ -184,6 +187,7 @@ impl Stays {
         self.claims.extend(claims);
         let Some(key) = &record.release else { return };
         self.namespaces.insert(key.namespace.clone());
+        self.namespaces.extend(record.namespaces.iter().cloned());
         self.secrets.extend(record.secrets.iter().map(|name| (key.namespace.clone(), name.clone())));
         for (kind, selector) in &record.leftovers {
             let selected = remains.selected.get(&(kind.clone(), key.namespace.clone(), selector.clone()));
@@ -207,6 +211,7 @@ fn places(record: &ComponentRecord, known: &[Option<&DataPlaces>], remains: &Rem
     for data in known.iter().flatten() {
         places.extend(data);
     }
+    places.crds.extend(record.crds.iter().cloned());
     let Some(key) = &record.release else { return (places, BTreeSet::new()) };
     places.claims.extend(remains.made.get(key).into_iter().flatten().cloned());
     let rendered = remains.releases.get(key);
@@ -262,6 +267,9 @@ impl Builder<'_> {
         let mut known = vec![component.data.as_ref()];
         known.extend(kept.map(|kept| kept.data.as_ref()));
         let (mut places, labelled) = places(record, &known, remains);
+        let (objects, crds) = self.of_kinds(&places.crds);
+        chain = self.objects(id, objects, chain);
+        chain = self.definitions(id, &crds, chain);
         if let Some(key) = &record.release {
             let title = format!("uninstall release {} in {}", key.name, key.namespace);
             let (keep, why) = self.left_by_helm(key);
@@ -292,7 +300,9 @@ impl Builder<'_> {
         let Some(kept) = self.state.kept.get(id) else { return };
         let (places, labelled) = places(&kept.record, &[kept.data.as_ref()], self.remains);
         let claims = self.claims(&places, &labelled, [&kept.record]);
-        let chain = self.purge(id, claims, Vec::new());
+        let (_, crds) = self.of_kinds(&places.crds);
+        let chain = self.definitions(id, &crds, Vec::new());
+        let chain = self.purge(id, claims, chain);
         let chain = self.secrets(id, &kept.record, chain);
         self.forget(id, &kept.record, places, chain);
     }
@@ -425,6 +435,12 @@ impl Builder<'_> {
                 format!("folder {folder} stays on the nodes with what is in it; only there can it be removed")
             })
             .collect();
+        if !(purge && self.removal.shared) {
+            let crds = places.crds.iter().filter_map(|name| Some((name, self.remains.crds.get(name)?)));
+            why.extend(crds.map(|(name, kind)| {
+                format!("{CRD} {name} stays, with {} (--purge-data --purge-shared deletes both)", in_use(kind))
+            }));
+        }
         if !purge {
             let held = self.remains.claims.iter().filter(|claim| places.holds(claim));
             let claims = held.map(|(namespace, name)| format!("claim {namespace}/{name} stays"));
@@ -449,7 +465,9 @@ impl Builder<'_> {
         let mut leaving: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for record in records.chain(kept) {
             if let Some(key) = &record.release {
-                leaving.entry(key.namespace.clone()).or_default().extend(record.pull_secret.iter().cloned());
+                for namespace in [&key.namespace].into_iter().chain(&record.namespaces) {
+                    leaving.entry(namespace.clone()).or_default().extend(record.pull_secret.iter().cloned());
+                }
             }
         }
         // Those that were made for what was never begun, too.
@@ -505,7 +523,9 @@ impl Builder<'_> {
         }
         let releases = self.state.components.values().map(|component| &component.record);
         let releases = releases.chain(self.state.kept.values().map(|kept| &kept.record));
-        let releases = releases.filter_map(|record| record.release.as_ref()).filter(|key| key.namespace == name);
+        let releases = releases.filter_map(|record| Some((record, record.release.as_ref()?)));
+        let releases = releases.filter(|(record, key)| key.namespace == name || record.namespaces.contains(&name));
+        let releases = releases.map(|(_, key)| key);
         let step = Step::RemoveNamespace {
             releases: releases.map(|key| key.name.clone()).collect(),
             others: found.others.clone(),

@@ -9,15 +9,15 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::needs::{Needs, RightNeed, SecretNeed, needs};
-use super::render::{DefinedKind, Rendered, Site, defined, render};
+use super::needs::{Needs, RightNeed, SecretNeed, needs, wait_object, waits};
+use super::render::{Rendered, Site, defined, render};
 use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
 use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::STATE_NAMESPACE;
-use crate::model::cluster::{NamespaceState, ObjectRef};
+use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
 use crate::plan::updates;
@@ -75,8 +75,19 @@ pub struct Facts {
     pub rights: BTreeMap<Right, Seen<bool>>,
     /// Changes to what is there, and what the API has against them.
     pub trials: Vec<Tried>,
+    /// New objects of releases, and whose they are if they are there.
+    pub owners: Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)>,
     /// Where runs are kept.
     pub disk: Seen<Disk>,
+}
+
+/// Whose an object is that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Another release's.
+    Release(ReleaseKey),
+    /// No release's.
+    Nobody,
 }
 
 /// Looks at what is around, whatever is installed: all facts but those that the charts ask for, which [`gather`] adds.
@@ -87,7 +98,8 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         .filter_map(|component| component.release.as_ref())
         .map(|release| (release.namespace.as_str(), release.name.as_str()))
         .collect();
-    let names: BTreeSet<String> = releases.iter().map(|(namespace, _)| (*namespace).to_owned()).collect();
+    let places = wanted.components.iter().flat_map(|component| component.places());
+    let names: BTreeSet<String> = places.map(|(name, _)| name.to_owned()).collect();
     let ours = |namespace: &str, instance: &str| releases.contains(&(namespace, instance));
     let all: Vec<String> = names.into_iter().chain([STATE_NAMESPACE.to_owned()]).collect();
     let theirs = &all[..all.len() - 1];
@@ -126,6 +138,7 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         clock: clock.map(|ahead| ahead.as_secs()),
         rights: BTreeMap::new(),
         trials: Vec::new(),
+        owners: Vec::new(),
         disk: disk(run_folder).map_err(|error| Unseen {
             what: format!("look at the disk of {}", run_folder.display()),
             why: error.to_string(),
@@ -153,20 +166,24 @@ pub async fn gather(
     let rendered = rendered?;
     let absent = facts.namespaces.iter().filter(|(_, found)| matches!(found, Ok(None)));
     let mut site = Site { absent: absent.map(|(name, _)| name.clone()).collect(), ..Site::default() };
-    for object in rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten() {
-        let kind = (object.object.api_version.clone(), object.object.kind.clone());
-        if let Some(resource) = cluster.resource(&object.object).await? {
+    let objects = rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten();
+    let objects = objects.map(|object| object.object.clone());
+    for object in objects.chain(waits(wanted).map(|(namespace, wait)| wait_object(namespace, wait))) {
+        let kind = (object.api_version.clone(), object.kind.clone());
+        if let Some(resource) = cluster.resource(&object).await? {
             site.resources.insert(kind, resource);
         }
     }
     define(&rendered, &mut site);
     let needs = needs(wanted, &rendered, &site);
     let trials = trials(&rendered, &updates(wanted, observed), observed);
-    let peers: Vec<String> = needs.peers.keys().cloned().collect();
-    (facts.rights, facts.secrets, facts.trials, facts.peers) = tokio::join!(
+    let peers: BTreeSet<&String> = needs.peers.keys().chain(needs.elsewhere.keys()).collect();
+    let peers: Vec<String> = peers.into_iter().cloned().collect();
+    (facts.rights, facts.secrets, facts.trials, facts.owners, facts.peers) = tokio::join!(
         review(cluster, &needs.rights),
         secrets(cluster, &needs.secrets),
         try_all(cluster, trials),
+        owners(cluster, &rendered, &site, observed),
         each(&peers, |name| async move {
             look(&format!("get namespace {name}"), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
@@ -174,27 +191,29 @@ pub async fn gather(
     Ok((needs, facts))
 }
 
-/// What the install itself lets the cluster serve: kinds of each chart's own `crds/`, which Helm installs first, and those
+/// What the install itself lets the cluster serve: kinds of each chart's own `crds/`, which are applied first, and those
 /// that another release renders. Helm looks all kinds of a release up before it sends any, so that a definition among
 /// the templates is of no use to the release that it is in.
 fn define(rendered: &[Rendered], site: &mut Site) {
-    let mut add = |defined: DefinedKind, of: Option<&Rendered>| {
-        for api_version in &defined.api_versions {
-            let kind = (api_version.clone(), defined.kind.clone());
-            let wants = |one: &&Rendered| {
-                let mut objects = one.objects.iter().flatten();
-                objects.any(|object| (&object.object.api_version, &object.object.kind) == (&kind.0, &kind.1))
-            };
-            if of.is_none_or(|of| !wants(&of)) {
-                site.resources.entry(kind).or_insert_with(|| defined.resource.clone());
+    for (one, kind) in rendered.iter().flat_map(|one| one.defines.iter().map(move |kind| (one, kind))) {
+        for api_version in &kind.api_versions {
+            let name = (api_version.clone(), kind.kind.clone());
+            if !site.resources.contains_key(&name) || site.brought.contains_key(&name) {
+                site.brought.entry(name.clone()).or_default().insert(one.key.clone());
+                site.resources.entry(name).or_insert_with(|| kind.resource.clone());
             }
         }
-    };
+    }
     for one in rendered {
-        one.defines.iter().for_each(|kind| add(kind.clone(), None));
-        for object in one.objects.iter().flatten() {
-            if let Some(kind) = defined(&object.body) {
-                add(kind, Some(one));
+        for kind in one.objects.iter().flatten().filter_map(|object| defined(&object.body)) {
+            for api_version in &kind.api_versions {
+                let name = (api_version.clone(), kind.kind.clone());
+                let mut objects = one.objects.iter().flatten();
+                let wants =
+                    |object: &ManifestObject| (&object.object.api_version, &object.object.kind) == (&name.0, &name.1);
+                if !objects.any(wants) {
+                    site.resources.entry(name).or_insert_with(|| kind.resource.clone());
+                }
             }
         }
     }
@@ -213,6 +232,52 @@ pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, 
         })
         .collect();
     futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
+}
+
+/// Whose those objects are that releases would make and that are there. What a release has already is its own.
+async fn owners(
+    cluster: &Cluster,
+    rendered: &[Rendered],
+    site: &Site,
+    observed: &Observed,
+) -> Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)> {
+    let mut new = Vec::new();
+    for one in rendered {
+        let has = observed.releases.get(&one.key).map(|release| &release.state.manifest);
+        let has: BTreeSet<&ObjectRef> = has.into_iter().flatten().map(|object| &object.object).collect();
+        for object in one.objects.iter().flatten().map(|object| &object.object) {
+            let absent = object.namespace.as_ref().is_some_and(|namespace| site.absent.contains(namespace));
+            let namespaced = site.resource(object).is_none_or(|resource| resource.namespaced);
+            let kind = (object.api_version.clone(), object.kind.clone());
+            // Nothing is in a namespace, or of a kind, that is not there.
+            if !has.contains(object) && !(absent && namespaced) && !site.brought.contains_key(&kind) {
+                new.push((one.key.clone(), object.clone()));
+            }
+        }
+    }
+    let asked: Vec<_> = new
+        .into_iter()
+        .map(|(key, object)| async move {
+            let found = look(&format!("get {object}"), cluster.get(&object)).await;
+            let owner = found.map(|live| live.and_then(|live| owner(&live, &key)));
+            (key, object, owner)
+        })
+        .collect();
+    futures::stream::iter(asked).buffered(AT_ONCE).collect().await
+}
+
+/// Whose an object is, if not this release's: by what Helm writes on it.
+fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
+    let note =
+        |name: &str| live.pointer(&format!("/metadata/annotations/meta.helm.sh~1{name}")).and_then(|it| it.as_str());
+    if live.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()) {
+        return None;
+    }
+    match (note("release-namespace"), note("release-name")) {
+        (Some(namespace), Some(name)) if (namespace, name) == (&release.namespace, &release.name) => None,
+        (Some(namespace), Some(name)) => Some(Owner::Release(ReleaseKey::new(namespace, name))),
+        _ => Some(Owner::Nobody),
+    }
 }
 
 async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, Seen<bool>> {
@@ -255,8 +320,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::cluster::{ManifestObject, ReleaseKey};
     use crate::model::site::Resource;
+    use crate::preflight::render::DefinedKind;
 
     fn kind() -> (String, String) {
         ("x.io/v1".to_owned(), "A".to_owned())
@@ -269,7 +334,28 @@ mod tests {
             ManifestObject { object, body: body.clone() }
         };
         let objects = Ok(bodies.iter().map(object).collect());
-        Rendered { key: ReleaseKey::new("ns", name), incompatible: None, objects, unread: Vec::new(), defines }
+        Rendered {
+            key: ReleaseKey::new("ns", name),
+            incompatible: None,
+            objects,
+            hooks: Vec::new(),
+            stored: 0,
+            unread: Vec::new(),
+            defines,
+        }
+    }
+
+    #[test]
+    fn whose_an_object_is_helm_has_written_on_it() {
+        let noted = |namespace: &str, name: &str| {
+            json!({"metadata": {"annotations": {
+                "meta.helm.sh/release-namespace": namespace, "meta.helm.sh/release-name": name}}})
+        };
+        let key = ReleaseKey::new("ns", "a");
+        assert_eq!(owner(&noted("ns", "a"), &key), None);
+        assert_eq!(owner(&noted("ns", "b"), &key), Some(Owner::Release(ReleaseKey::new("ns", "b"))));
+        assert_eq!(owner(&json!({"metadata": {}}), &key), Some(Owner::Nobody));
+        assert_eq!(owner(&json!({"metadata": {"deletionTimestamp": "now"}}), &key), None, "it goes");
     }
 
     #[test]

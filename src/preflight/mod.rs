@@ -10,11 +10,11 @@ mod table;
 mod trials;
 
 pub use connect::{connect_finding, helm_finding};
-pub use facts::{Facts, Seen, Unseen, gather, review, surroundings};
+pub use facts::{Facts, Owner, Seen, Unseen, gather, review, surroundings};
 pub use judge::judge;
 pub use needs::{
-    ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use, looks,
-    needs,
+    ClaimNeed, ContainerNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse,
+    UndeclaredImage, Use, looks, needs,
 };
 pub use render::{Rendered, Site, render};
 pub use table::{CHECKS, Check, check, markdown};

@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::io::Write;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::future::join_all;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -29,9 +34,13 @@ pub struct Rendered {
     pub incompatible: Option<String>,
     /// The objects, or why there are none.
     pub objects: Result<Vec<ManifestObject>, String>,
+    /// Its hooks, which Helm runs and keeps apart.
+    pub hooks: Vec<ManifestObject>,
     /// What it rendered besides and cannot be read here. Helm has read it.
     pub unread: Vec<Unread>,
-    /// The kinds that the chart's own `crds/` define: Helm installs those first.
+    /// About how many bytes Helm's record of it takes.
+    pub stored: u64,
+    /// The kinds that the chart's own `crds/` define: windlass applies those first.
     pub defines: Vec<DefinedKind>,
 }
 
@@ -51,6 +60,8 @@ pub struct DefinedKind {
 pub struct Site {
     /// How the API calls a kind, by group and version, and kind.
     pub resources: BTreeMap<(String, String), Resource>,
+    /// Kinds that the cluster does not serve yet, and the releases before which `crds/` brings them.
+    pub brought: BTreeMap<(String, String), BTreeSet<ReleaseKey>>,
     /// Namespaces that will have to be made.
     pub absent: BTreeSet<String>,
 }
@@ -103,7 +114,7 @@ async fn one(
         api_versions: served.to_vec(),
         is_upgrade,
     };
-    let (mut incompatible, mut unread) = (None, Vec::new());
+    let (mut incompatible, mut unread, mut hooks, mut stored) = (None, Vec::new(), Vec::new(), 0);
     let objects = match write_chart(&release.chart, &folder) {
         Err(error) => Err(format!("failed to write the chart to {}: {error}", folder.display())),
         Ok(()) => {
@@ -118,27 +129,52 @@ async fn one(
                 }
             }
             text.map_err(|error| reason(&error)).map(|text| {
+                stored = stored_bytes(&text, release);
                 let manifest = parse_manifest(&text, &key.namespace);
                 unread = manifest.unread;
-                manifest.objects
+                let (found, objects) = manifest.objects.into_iter().partition(is_hook);
+                hooks = found;
+                objects
             })
         }
     };
     // What cannot be removed goes with the private folder.
     let _ = std::fs::remove_dir_all(&folder);
-    Rendered { key, incompatible, objects, unread, defines: own_kinds(&release.chart) }
+    Rendered { key, incompatible, objects, hooks, unread, stored, defines: own_kinds(&release.crds) }
 }
 
-/// The kinds that the files under `crds/` define, those of charts within the chart included.
-fn own_kinds(chart: &FileTree) -> Vec<DefinedKind> {
-    let is_crd = |path: &str| {
-        let suffix = path.rsplit_once('.').is_some_and(|(_, suffix)| matches!(suffix, "yaml" | "yml" | "json"));
-        let within = path.starts_with("crds/") || (path.starts_with("charts/") && path.contains("/crds/"));
-        suffix && within
-    };
-    let files = chart.iter().filter(|(path, _)| is_crd(path));
-    let manifests = files.map(|(_, bytes)| parse_manifest(&String::from_utf8_lossy(bytes), ""));
-    manifests.flat_map(|manifest| manifest.objects).filter_map(|object| defined(&object.body)).collect()
+/// What Helm's Secret of a release comes to: manifest, chart and values as JSON, packed, and that as text.
+fn stored_bytes(manifest: &str, release: &ResolvedRelease) -> u64 {
+    struct Counted(u64);
+    impl Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut packed = GzEncoder::new(Counted(0), Compression::best());
+    let mut put = |text: &[u8]| packed.write_all(text);
+    // Counting cannot fail.
+    let _ = put(manifest.as_bytes());
+    let _ = put(release.values.to_string().as_bytes());
+    for (path, bytes) in release.chart.iter() {
+        let _ = put(path.as_bytes());
+        let _ = put(BASE64.encode(bytes).as_bytes());
+    }
+    packed.finish().map_or(0, |counted| counted.0 * 4 / 3)
+}
+
+fn is_hook(object: &ManifestObject) -> bool {
+    object.body.pointer("/metadata/annotations/helm.sh~1hook").is_some()
+}
+
+/// The kinds that `crds/` defines.
+fn own_kinds(crds: &[ManifestObject]) -> Vec<DefinedKind> {
+    crds.iter().filter_map(|object| defined(&object.body)).collect()
 }
 
 /// What a CustomResourceDefinition defines; `None` of any other object.
@@ -185,10 +221,8 @@ mod tests {
         let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: as.x.io}\n\
                    spec: {group: x.io, scope: Namespaced, names: {kind: A, plural: as},\n\
                    versions: [{name: v1, served: true}, {name: v0, served: false}]}\n";
-        let files = ["crds/a.yaml", "charts/b/crds/a.yml", "templates/a.yaml", "crds/readme.md"];
-        let files = files.map(|path| (path.to_owned(), crd.as_bytes().to_vec()));
-        let found = own_kinds(&FileTree::new(files.to_vec()));
-        assert_eq!(found.len(), 2);
+        let found = own_kinds(&parse_manifest(crd, "").objects);
+        assert_eq!(found.len(), 1);
         let expected = Resource { group: "x.io".into(), plural: "as".into(), namespaced: true };
         let expected = DefinedKind { api_versions: vec!["x.io/v1".into()], kind: "A".into(), resource: expected };
         assert_eq!(found[0], expected);

@@ -168,9 +168,36 @@ checks! {
     IMAGE_DIGEST "image-digest" Hint true
         "Images are pulled by their tags alone: whoever may push to the registry can put another image under the same tag."
         "Answer with the digest of what was tried: `crane digest IMAGE`, or `docker buildx imagetools inspect IMAGE`.";
+    IMAGE_UNDECLARED "image-undeclared" Hint true
+        "A chart renders an image that its component does not declare: no answer changes or pins it, and it does not move to a registry of the site."
+        "Name it under `images` of component.yaml, with the paths at which the chart's values have it. Of a chart that is yours: the same in a `values_file`.";
+    IMAGE_NOT_MOVED "image-not-moved" Error true
+        "Images come from a registry of the site (`platform.registry`), and a chart renders one that is pulled from elsewhere and that its component does not declare."
+        "Name it under `images` of component.yaml, with the paths at which the chart's values have it; or name where the site has it in a `values_file`.";
     PULL_SECRET_MISSING "pull-secret-missing" Error true
         "Pods name a Secret with registry credentials that is not in their namespace and that windlass does not make."
         "`kubectl -n NAMESPACE create secret docker-registry NAME …`, or let windlass make it: `platform.pull_secret: {file: …}`.";
+    SECRET_MISSING "secret-missing" Error true
+        "An answer names a Secret of the component's own namespace (`secret:NAME`) that is not there."
+        "Make it, with the question's id as key; or name another way in which the secret is given: `env:NAME`, `file:PATH`.";
+    OBJECT_FOREIGN "object-foreign" Error true
+        "A release would make an object that is there already and belongs to another release, or to none: Helm refuses to take it."
+        "Answer `COMPONENT.release` with another name; or hand the object over by the command that is shown, if it is to be the release's.";
+    OBJECT_SHARED "object-shared" Error true
+        "Two releases of this install have the same object: the second could not be installed."
+        "Give one of them another name or namespace, or switch the object off in the values of one.";
+    NAMESPACE_MISSING "namespace-missing" Error true
+        "A chart has an object in a namespace that is not there and that nobody makes. Not told where the namespace may not be looked at."
+        "Make the namespace, or name another in the chart's values.";
+    PODS_NOT_ADMITTED "pods-not-admitted" Error true
+        "Pods break the Pod Security level that their namespace enforces, or will enforce once windlass has made it. Judged by the standards from what the chart renders; sysctls, AppArmor and SELinux are not looked at."
+        "Set `release.pod_security` in component.yaml to what the pods need, or the pods' securityContext in the chart's values.";
+    RELEASE_TOO_LARGE "release-too-large" Error true
+        "Helm keeps chart, values and manifest of a release in one Secret, and what they come to does not fit into one (1 MiB)."
+        "Remove from the chart's folder what is no template, or switch parts off.";
+    RELEASE_LARGE "release-large" Warning true
+        "Helm's record of a release is near to what a Secret holds (1 MiB): a few more values or objects, and it cannot be upgraded."
+        "Remove from the chart's folder what is no template, or switch parts off.";
     RELEASE_FOREIGN "release-foreign" Error true
         "A release has the name of one of ours, and windlass did not make it."
         "Answer `COMPONENT.release` with another name; or waive this, and windlass upgrades that release.";

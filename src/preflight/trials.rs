@@ -164,6 +164,8 @@ mod tests {
             key: key.clone(),
             incompatible: None,
             objects: Ok(after),
+            hooks: Vec::new(),
+            stored: 0,
             unread: Vec::new(),
             defines: Vec::new(),
         }];

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hdfs::{HdfsAction, Mkdir, Upload};
 use super::http::{Ensure, HttpAction};
 use super::job::{JobAction, Run};
+use super::k8s::{Await, K8sAction};
 use super::livy::LivyAction;
 use crate::catalog::question::{Text, WORDS};
 use crate::model::yaml::{Field, Shape};
@@ -50,6 +51,11 @@ pub trait Kind {
 
     /// The Job that it runs.
     fn jobs(&self) -> Option<&Run> {
+        None
+    }
+
+    /// The objects whose state it waits for.
+    fn waits_for(&self) -> Option<&Await> {
         None
     }
 }
@@ -112,6 +118,8 @@ pub enum ActionKind {
     Livy(LivyAction),
     /// In the cluster.
     Job(Box<JobAction>),
+    /// On objects of the cluster.
+    K8s(K8sAction),
 }
 
 /// Does the same with whichever family it is.
@@ -122,6 +130,7 @@ macro_rules! each {
             ActionKind::Http($action) => $do,
             ActionKind::Livy($action) => $do,
             ActionKind::Job($action) => $do,
+            ActionKind::K8s($action) => $do,
         }
     };
 }
@@ -143,6 +152,8 @@ impl<'de> Deserialize<'de> for ActionKind {
             serde_json::from_value(value).map(Self::Livy)
         } else if has(JobAction::KINDS) {
             serde_json::from_value(value).map(Self::Job)
+        } else if has(K8sAction::KINDS) {
+            serde_json::from_value(value).map(Self::K8s)
         } else {
             return Err(D::Error::custom(format!("unknown action `{name}`")));
         };
@@ -153,7 +164,7 @@ impl<'de> Deserialize<'de> for ActionKind {
 impl ActionKind {
     /// Names and shapes of all kinds, by family.
     pub(in crate::catalog) const FAMILIES: &'static [&'static [(&'static str, Shape)]] =
-        &[HdfsAction::KINDS, HttpAction::KINDS, LivyAction::KINDS, JobAction::KINDS];
+        &[HdfsAction::KINDS, HttpAction::KINDS, LivyAction::KINDS, JobAction::KINDS, K8sAction::KINDS];
 
     /// What it says of itself.
     #[must_use]
@@ -180,6 +191,7 @@ impl ActionKind {
             Self::Http(action) => Self::Http(Box::new(action.fill(fill)?)),
             Self::Livy(action) => Self::Livy(action.fill(fill)?),
             Self::Job(action) => Self::Job(Box::new(action.fill(fill)?)),
+            Self::K8s(action) => Self::K8s(action.fill(fill)?),
         })
     }
 

@@ -3,6 +3,7 @@
 mod hdfs;
 mod http;
 mod job;
+mod k8s;
 mod kind;
 mod livy;
 mod part;
@@ -10,6 +11,7 @@ mod part;
 pub use hdfs::{Exists, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
 pub use http::{Ensure, HttpAction, Login, Quiet, Request, Tls, Wait, Write, is_wanted};
 pub use job::{JOB_LABEL, JobAction, JobParts, Run, Unique};
+pub use k8s::{Await, K8sAction};
 pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits, Names};
 pub use livy::{Batch, LivyAction, Session};
 

@@ -23,6 +23,7 @@ fn question(kind: Kind) -> Question {
         choices: vec!["a".into(), "b".into()],
         min: Some(1),
         max: Some(9),
+        when: None,
     }
 }
 

@@ -293,7 +293,8 @@ fn upgrade_args(upgrade: &Upgrade, version: HelmVersion) -> Vec<OsString> {
     let release = &upgrade.release;
     let mut args = words(["upgrade", &release.name]);
     args.push(upgrade.chart.clone().into_os_string());
-    args.extend(words(["--install", "--namespace", &release.namespace, "--create-namespace=false"]));
+    // Helm would install them once and never again; they have a step of their own.
+    args.extend(words(["--install", "--namespace", &release.namespace, "--create-namespace=false", "--skip-crds"]));
     // Without --reset-values, empty values would mean those of the revision before.
     args.extend(words(["--values", "-", "--reset-values", "--description", &upgrade.description]));
     args.extend(words(["--history-max", &upgrade.history_max.to_string(), "--timeout", &seconds(upgrade.timeout)]));
@@ -308,7 +309,7 @@ fn upgrade_args(upgrade: &Upgrade, version: HelmVersion) -> Vec<OsString> {
 fn template_args(template: &Template) -> Vec<OsString> {
     let mut args = words(["template", &template.release.name]);
     args.push(template.chart.clone().into_os_string());
-    args.extend(words(["--namespace", &template.release.namespace, "--values", "-", "--no-hooks", "--skip-tests"]));
+    args.extend(words(["--namespace", &template.release.namespace, "--values", "-", "--skip-tests"]));
     if let Some(version) = &template.kube_version {
         args.extend(words(["--kube-version", version]));
     }
@@ -376,8 +377,8 @@ mod tests {
     fn upgrade_never_waits_and_never_makes_namespaces() {
         let v4 = HelmVersion { major: 4, minor: 2, patch: Some(4) };
         let v3 = HelmVersion { major: 3, minor: 18, patch: Some(0) };
-        let expected = "upgrade rel /chart --install --namespace ns --create-namespace=false --values - --reset-values \
-                        --description run=1 --history-max 5 --timeout 300s";
+        let expected = "upgrade rel /chart --install --namespace ns --create-namespace=false --skip-crds --values - \
+                        --reset-values --description run=1 --history-max 5 --timeout 300s";
         assert_eq!(text(&upgrade_args(&upgrade(), v3)), expected);
         assert_eq!(text(&upgrade_args(&upgrade(), v4)), format!("{expected} --server-side=true --force-conflicts"));
     }

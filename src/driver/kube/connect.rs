@@ -9,7 +9,7 @@ use kube::{Client, Config};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::credentials::{Credentials, Identity, LoginError, Plugin};
 use super::error::Layers;
@@ -220,7 +220,7 @@ pub struct Cluster {
 pub(super) struct Inner {
     pub(super) client: Client,
     pub(super) info: ClusterInfo,
-    pub(super) discovery: OnceCell<kube::Discovery>,
+    pub(super) discovery: Mutex<Option<Arc<kube::Discovery>>>,
     kubeconfig: PathBuf,
     dir: PrivateDir,
 }
@@ -270,7 +270,7 @@ impl Cluster {
         let client = client(&minimal, options.plugin_within).await?;
         let version = version(&client, &minimal).await?;
         let info = ClusterInfo { context: minimal.context, server: minimal.server, user: minimal.user, version };
-        Ok(Self { inner: Arc::new(Inner { client, info, discovery: OnceCell::new(), kubeconfig, dir }) })
+        Ok(Self { inner: Arc::new(Inner { client, info, discovery: Mutex::new(None), kubeconfig, dir }) })
     }
 
     /// What was connected to, to be shown and confirmed.

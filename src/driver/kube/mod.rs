@@ -1,8 +1,10 @@
 //! The Kubernetes API: connecting, observing, waiting for readiness, Secrets, logs, port-forwards.
 
+mod condition;
 mod config_maps;
 mod connect;
 mod contents;
+mod crds;
 mod credentials;
 mod drift;
 mod dry_run;
@@ -13,7 +15,6 @@ mod keep;
 mod kubeconfig;
 mod lease;
 mod lists;
-mod manifest;
 mod objects;
 mod pods;
 mod proxy;
@@ -26,13 +27,14 @@ mod small;
 mod stored;
 mod tunnel;
 
+pub use crate::model::{Manifest, parse_manifest};
+pub use condition::{has_condition, has_value};
 pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
 pub use credentials::LoginError;
 pub use drift::differences;
 pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use jobs::{JobEnd, WholeLog};
 pub use kubeconfig::{Context, KubeconfigError};
-pub use manifest::{Manifest, parse_manifest};
 pub use objects::{HeldValue, SecretOutline};
 pub use ready::{NotReady, WaitError};
 pub use retry::telling;

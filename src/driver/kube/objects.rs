@@ -1,6 +1,7 @@
 //! Single objects: read, created, applied, deleted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
@@ -22,6 +23,9 @@ const FIELD_MANAGER: &str = "windlass";
 
 /// How often it is asked whether something is gone: that happens rarely, and a watch per object would cost more.
 const GONE_PAUSE: Duration = Duration::from_millis(500);
+
+/// How many objects with some labels are looked at.
+const MOST_LABELLED: u32 = 500;
 
 /// Where a kind named without its group is looked for first.
 const FIRST_GROUPS: [&str; 4] = ["", "apps", "batch", "networking.k8s.io"];
@@ -80,6 +84,20 @@ impl Cluster {
             value["kind"] = kind.into();
             Ok(value)
         };
+        list.items.into_iter().map(value).collect()
+    }
+
+    /// The objects of the kind and namespace of this one that carry these labels, as JSON. Nothing where the cluster does
+    /// not serve the kind.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn list_labelled(&self, like: &ObjectRef, selector: &str) -> Result<Vec<Value>, KubeError> {
+        let Some(api) = self.api_of(like).await? else { return Ok(Vec::new()) };
+        let what = format!("{}s with {selector}", like.kind);
+        let params = ListParams::default().labels(selector).limit(MOST_LABELLED);
+        let list = retry::call("list", &what, || api.list(&params)).await?;
+        let value = |object| serde_json::to_value(object).map_err(|err| protocol("read", &what, &err.to_string()));
         list.items.into_iter().map(value).collect()
     }
 
@@ -173,6 +191,17 @@ impl Cluster {
             Err(err) if err.kind() == ApiErrorKind::AlreadyExists => self.namespace(name).await?.ok_or(err),
             Err(err) => Err(err),
         }
+    }
+
+    /// Sets labels of a namespace; others stay.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn label_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<(), KubeError> {
+        let api: Api<Namespace> = Api::all(self.client());
+        let patch = Patch::Merge(serde_json::json!({"metadata": {"labels": labels}}));
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        retry::call("label", &format!("namespace {name}"), || api.patch(name, &params, &patch)).await.map(drop)
     }
 
     /// Creates a Secret or brings it to this content by server-side apply as `windlass`. `kind` is the Secret's type,
@@ -319,14 +348,21 @@ impl Cluster {
         let _ = self.discovery().await;
     }
 
-    /// What the cluster serves, asked for once per connection.
-    pub(super) async fn discovery(&self) -> Result<&kube::Discovery, KubeError> {
-        let discover = || {
-            retry::call("ask for", "the kinds that the cluster serves", || {
-                kube::Discovery::new(self.client()).run_aggregated()
-            })
-        };
-        self.inner.discovery.get_or_try_init(discover).await
+    /// What the cluster serves, asked for once per connection, and once more after [`Self::forget_kinds`].
+    pub(super) async fn discovery(&self) -> Result<Arc<kube::Discovery>, KubeError> {
+        let mut known = self.inner.discovery.lock().await;
+        if let Some(known) = &*known {
+            return Ok(Arc::clone(known));
+        }
+        let discover = || kube::Discovery::new(self.client()).run_aggregated();
+        let found = Arc::new(retry::call("ask for", "the kinds that the cluster serves", discover).await?);
+        *known = Some(Arc::clone(&found));
+        Ok(found)
+    }
+
+    /// Forgets which kinds the cluster serves, where some may have come.
+    pub async fn forget_kinds(&self) {
+        *self.inner.discovery.lock().await = None;
     }
 
     /// The API for an object, in its namespace if its kind has one; `None` if the kind is not served.

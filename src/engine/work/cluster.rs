@@ -60,6 +60,12 @@ impl World {
             state_store::update(&self.cluster, change).await.map_err(failed)?;
             return Ok(Done { summary: Some(format!("pod security {pod_security}")), ..Done::default() });
         }
+        let known = state_store::load(&self.cluster).await.map_err(failed)?.unwrap_or_default();
+        let ours = known.namespaces.get(name).is_some_and(|uid| !uid.is_empty() && *uid == state.uid);
+        if ours && labels.iter().any(|(label, value)| state.labels.get(label) != Some(value)) {
+            self.cluster.label_namespace(name, &labels).await.map_err(failed)?;
+            return Ok(Done { summary: Some(format!("pod security {pod_security}")), ..Done::default() });
+        }
         Ok(Done { summary: Some("was there".to_owned()), ..Done::default() })
     }
 

@@ -1,9 +1,11 @@
 //! The real work: each step of a plan through its driver.
 
 mod cluster;
+mod crds;
 mod hdfs;
 mod http;
 mod job;
+mod k8s;
 mod livy;
 mod record;
 mod remove;
@@ -88,7 +90,11 @@ impl Perform for World {
             if action.change == Change::Create
                 && matches!(
                     action.step,
-                    Step::Secret { .. } | Step::DerivedSecret { .. } | Step::Files { .. } | Step::Release { .. }
+                    Step::Secret { .. }
+                        | Step::DerivedSecret { .. }
+                        | Step::Files { .. }
+                        | Step::Crds { .. }
+                        | Step::Release { .. }
                 )
             {
                 // Before it is there: a run that ends now can be seen, and taken back.
@@ -115,6 +121,9 @@ impl World {
             Step::StageSecret { namespace, name, keys, made } => self.stage_secret(namespace, name, keys, made).await,
             Step::SwitchSecret { namespace, name, next, kind } => self.switch_secret(namespace, name, next, kind).await,
             Step::Files { namespace, name, digest, release } => self.put_files(namespace, name, digest, release).await,
+            Step::Crds { chart, names } => self.put_crds(chart, names, &context).await,
+            Step::RemoveObjects { objects } => self.remove_objects(objects, &context).await,
+            Step::RemoveCrd { name } => self.remove_crd(name, &context).await,
             Step::Release { key, chart, values } => {
                 let values = self.with_versions(values).await?;
                 self.release(key, chart, &values, &context).await
@@ -149,6 +158,7 @@ impl World {
             ActionKind::Http(kind) => self.http(namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Job(kind) => self.job(action, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::K8s(kind) => self.k8s(namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Hdfs(kind) => self.hdfs(&action.component, kind, context).await,
         }
     }

@@ -59,6 +59,7 @@ impl World {
                 let data = entry.data.get_or_insert_default();
                 data.extend(places);
                 data.extend(&kept.unwrap_or_default());
+                data.crds.extend(record.crds.iter().cloned());
             }
             state.components.insert(component.to_owned(), entry);
             state.begun.remove(component);

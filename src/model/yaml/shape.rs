@@ -23,6 +23,8 @@ pub enum Shape {
     Words(&'static [&'static str]),
     /// A list of such values.
     List(&'static Shape),
+    /// One, or a list of them.
+    OneOrMany(&'static Shape),
     /// A mapping with free keys.
     MapOf(&'static Shape),
     /// A mapping with these keys and no others.
@@ -92,6 +94,10 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
                 check(file, item, inner, findings);
             }
         }
+        (Shape::OneOrMany(inner), Yaml::List(items)) => {
+            items.iter().for_each(|item| check(file, item, inner, findings))
+        }
+        (Shape::OneOrMany(inner), _) => check(file, node, inner, findings),
         (Shape::MapOf(inner), Yaml::Map(entries)) => {
             for (_, _, value) in entries {
                 check(file, value, inner, findings);

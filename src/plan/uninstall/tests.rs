@@ -4,7 +4,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::observed::{NamespaceRemains, ReleaseRemains};
+use crate::model::observed::{NamespaceRemains, OfKind, ReleaseRemains};
 use crate::model::state::{ComponentState, Kept};
 
 fn place(namespace: &str, name: &str) -> Place {
@@ -351,4 +351,71 @@ proptest! {
             }
         }
     }
+}
+
+/// `operator` brings a kind, of which its own release and that of `user` hold an object each.
+fn with_kinds() -> (InstallState, Remains) {
+    let crds = || ["things.x.io".to_owned()].into();
+    let operator = ComponentRecord { crds: crds(), ..record("ops", "operator") };
+    let components = [("operator", operator), ("user", record("apps", "user"))];
+    let components = components.map(|(id, record)| (id.to_owned(), installed(record, Some(DataPlaces::default()))));
+    let thing = |namespace: &str| ReleaseRemains {
+        custom: vec![
+            ObjectRef::namespaced("x.io/v1", "Thing", namespace, "t"),
+            ObjectRef::namespaced("other.io/v1", "Thing", namespace, "t"),
+        ],
+        ..ReleaseRemains::default()
+    };
+    let releases = [("ops", "operator"), ("apps", "user")];
+    let kind = OfKind {
+        group: "x.io".to_owned(),
+        kind: "Thing".to_owned(),
+        count: Some(3),
+        names: vec!["ops/t".to_owned(), "apps/t".to_owned()],
+    };
+    let remains = Remains {
+        releases: releases.map(|(namespace, name)| (ReleaseKey::new(namespace, name), thing(namespace))).into(),
+        crds: [("things.x.io".to_owned(), kind)].into(),
+        ..Remains::default()
+    };
+    (InstallState { components: components.into(), ..InstallState::default() }, remains)
+}
+
+#[test]
+fn an_operator_goes_after_the_objects_of_its_kinds() {
+    let (state, remains) = with_kinds();
+    let plan = uninstall(&state, &remains, Removal::default()).unwrap();
+    let objects = plan.get("operator/objects").unwrap();
+    assert_eq!(objects.needs, ["user/uninstall"]);
+    assert_eq!(objects.why, ["Thing apps/t", "Thing ops/t"]);
+    assert_eq!(plan.get("operator/uninstall").unwrap().needs, ["operator/objects"]);
+    let why = plan.get("operator/forget").unwrap().why.join("\n");
+    let expected = "CustomResourceDefinition things.x.io stays, with 3 Thing: ops/t, apps/t and 1 more";
+    assert!(why.contains(expected) && why.contains("--purge-shared"), "{why}");
+    assert!(plan.get("operator/crd-things.x.io").is_none());
+    // Alone: what the other release holds stays.
+    let chosen = ["operator".to_owned()];
+    let plan = uninstall(&state, &remains, Removal { chosen: Some(&chosen), ..Removal::default() }).unwrap();
+    assert_eq!(plan.get("operator/objects").unwrap().why, ["Thing ops/t"]);
+}
+
+#[test]
+fn definitions_go_with_a_word_of_their_own_while_their_operator_runs() {
+    let (mut state, remains) = with_kinds();
+    let shared = |state: &InstallState| uninstall(state, &remains, Removal { shared: true, ..purge(None) }).unwrap();
+    let plan = shared(&state);
+    let crd = plan.get("operator/crd-things.x.io").unwrap();
+    assert_eq!(crd.needs, ["operator/objects"]);
+    assert_eq!(plan.get("operator/uninstall").unwrap().needs, [crd.id.clone()]);
+    assert!(uninstall(&state, &remains, purge(None)).unwrap().get(&crd.id).is_none(), "--purge-data is not enough");
+    // Somebody who stays has brought it as well.
+    state.components.get_mut("user").unwrap().record.crds.insert("things.x.io".to_owned());
+    let chosen = ["operator".to_owned()];
+    let removal = Removal { shared: true, ..purge(Some(&chosen)) };
+    assert!(uninstall(&state, &remains, removal).unwrap().get("operator/crd-things.x.io").is_none());
+    // What was kept goes later.
+    state.components.remove("user");
+    let mut kept = state.clone();
+    kept.forget("operator", Some(&DataPlaces { crds: ["things.x.io".to_owned()].into(), ..DataPlaces::default() }));
+    assert_eq!(ids(&shared(&kept)), ["operator/crd-things.x.io", "operator/forget"]);
 }

@@ -1,6 +1,7 @@
 //! Compares what is needed with what is there. Pure: the same needs and facts give the same findings.
 
 mod limits;
+mod owners;
 mod rights;
 mod room;
 mod site;
@@ -33,6 +34,11 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.room();
     judge.images();
     judge.digests();
+    judge.undeclared();
+    judge.owners();
+    judge.elsewhere();
+    judge.admission();
+    judge.sizes();
     judge.secrets();
     judge.releases();
     judge.trials();
@@ -41,6 +47,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.clock();
     judge.disk();
     judge.left_out();
+    judge.of_one_cause();
     judge.found
 }
 

@@ -1,16 +1,16 @@
 //! Charts, namespaces, classes, images, Secrets, releases, HDFS, DNS, clocks, and the disk.
 
 use super::Judge;
-use crate::model::CHART_DIGEST;
 use crate::model::observed::{ObservedHdfs, ObservedRelease};
 use crate::model::preflight::Severity;
-use crate::preflight::needs::{ClaimNeed, SecretUse, rank};
+use crate::model::{CHART_DIGEST, ImageName, few};
+use crate::preflight::needs::{ClaimNeed, SecretUse, UndeclaredImage, rank};
 use crate::preflight::table::{
-    CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, HELM_DELETES, IMAGE_DIGEST, IMAGE_REFERENCE, IMAGE_TAG,
-    INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS,
-    NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY, PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK,
-    STORAGE_BINDING, STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING,
-    WEBHDFS_UNREACHABLE,
+    CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, HELM_DELETES, IMAGE_DIGEST, IMAGE_NOT_MOVED,
+    IMAGE_REFERENCE, IMAGE_TAG, IMAGE_UNDECLARED, INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD,
+    MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY,
+    PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, SECRET_MISSING, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
+    STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
 /// A clock that is off by more than this is told. The API says what time it is to the second only.
@@ -55,7 +55,8 @@ impl Judge<'_> {
                 self.found.push(NAMESPACE_TERMINATING.found(&place, "it is being deleted", mend));
             }
             let enforced = state.labels.get("pod-security.kubernetes.io/enforce");
-            if let (Some(enforced), Some(wanted)) = (enforced, self.needs.namespaces.get(name))
+            let follows = self.observed.levels.contains_key(name);
+            if let (Some(enforced), Some(wanted), false) = (enforced, self.needs.namespaces.get(name), follows)
                 && rank(enforced) < rank(wanted)
             {
                 let what = format!("it enforces Pod Security {enforced}, and its pods need {wanted}");
@@ -203,12 +204,12 @@ impl Judge<'_> {
             for container in &pod.containers {
                 let place = format!("{} container {}", pod.owner, container.name);
                 let mend = "windlass catalog show COMPONENT (lists the answers for image and tag)";
-                match tag_of(&container.image) {
+                match ImageName::parse(&container.image) {
                     Err(why) => {
                         let what = format!("`{}` is no image's name: {why}", container.image);
                         self.found.push(IMAGE_REFERENCE.found(place, what, mend));
                     }
-                    Ok(Some(tag)) if tag != "latest" => {}
+                    Ok(name) if name.digest.is_some() || name.tag.as_deref().is_some_and(|tag| tag != "latest") => {}
                     Ok(_) => {
                         let what = format!("`{}` names no version", container.image);
                         self.found.push(IMAGE_TAG.found(place, what, mend));
@@ -229,11 +230,36 @@ impl Judge<'_> {
         self.found.push(IMAGE_DIGEST.found("the answers", what, answers.join(" ")));
     }
 
+    pub(super) fn undeclared(&mut self) {
+        for UndeclaredImage { image, component, objects, meant, elsewhere } in &self.needs.undeclared {
+            let check = if *elsewhere { IMAGE_NOT_MOVED } else { IMAGE_UNDECLARED };
+            let Some((first, others)) = objects.split_first() else { continue };
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            let others = if others.is_empty() { String::new() } else { format!(", also in {}", few(&others, 4)) };
+            let (what, mend) = match meant {
+                Some((name, reference)) => (
+                    format!("`{image}` is image {name} of {component}, and was to be `{reference}`{others}"),
+                    format!(
+                        "in {component}/component.yaml, give image {name} the path at which the chart's values have this one"
+                    ),
+                ),
+                None => (
+                    format!("`{image}` is none of the images of {component}{others}"),
+                    format!(
+                        "in {component}/component.yaml, `images: [{{name: NAME, ref: \"{image}\", reference: PATH}}]`; or name another image in {component}.values_file"
+                    ),
+                ),
+            };
+            self.found.push(check.found(first.to_string(), what, mend));
+        }
+    }
+
     pub(super) fn secrets(&mut self) {
         for (need, seen) in &self.facts.secrets {
             let check = match need.used {
                 SecretUse::Pull => PULL_SECRET_MISSING,
                 SecretUse::Tls => TLS_SECRET_MISSING,
+                SecretUse::Answer => SECRET_MISSING,
             };
             if self.seen(seen, &[check.id]) != Some(&false) {
                 continue;
@@ -244,6 +270,10 @@ impl Judge<'_> {
                     "kubectl -n {} create secret docker-registry {} --from-file=.dockerconfigjson=FILE",
                     need.namespace, need.name
                 ),
+                SecretUse::Answer => {
+                    self.answered_secret(&need.namespace, &need.name);
+                    continue;
+                }
                 SecretUse::Tls => {
                     format!("kubectl -n {} create secret tls {} --cert=FILE --key=FILE", need.namespace, need.name)
                 }
@@ -324,72 +354,6 @@ impl Judge<'_> {
         if let Some((severity, what)) = what {
             let check = if severity == Severity::Error { DISK_FULL } else { DISK_LOW };
             self.found.push(check.found(place, what, mend));
-        }
-    }
-}
-
-/// The tag of an image's name, `Some` too for a digest; or why it is no name.
-fn tag_of(image: &str) -> Result<Option<&str>, &'static str> {
-    let (name, digest) = match image.split_once('@') {
-        Some((name, digest)) => (name, Some(digest)),
-        None => (image, None),
-    };
-    if let Some(digest) = digest
-        && !digest
-            .strip_prefix("sha256:")
-            .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()))
-    {
-        return Err("its digest is not sha256: and 64 hex digits");
-    }
-    let path_start = name.rfind('/').map_or(0, |at| at + 1);
-    let (repository, tag) = match name[path_start..].split_once(':') {
-        Some((_, tag)) => (&name[..name.len() - tag.len() - 1], Some(tag)),
-        None => (name, None),
-    };
-    let (host, path) = match repository.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
-        _ => ("", repository),
-    };
-    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
-    if path.is_empty() || path.split('/').any(|part| part.is_empty() || !part.chars().all(word)) {
-        return Err("a path is of lower-case letters, digits and . _ - between slashes");
-    }
-    if host.contains(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '[' | ']' | '_'))) {
-        return Err("its registry is no host");
-    }
-    match tag {
-        Some("") => Err("its tag is empty"),
-        Some(tag)
-            if tag.len() > 128 || !tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) =>
-        {
-            Err("its tag is none")
-        }
-        tag => Ok(tag.filter(|tag| digest.is_none() || *tag != "latest").or(digest)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_images_are_told_from_other_texts() {
-        for (image, tag) in [
-            ("docker.io/apache/spark:3.5.6", Some("3.5.6")),
-            ("10.9.8.7:5000/a/b:1", Some("1")),
-            ("localhost/x:1", Some("1")),
-            ("busybox", None),
-            ("x:latest", Some("latest")),
-        ] {
-            assert_eq!(tag_of(image), Ok(tag), "{image}");
-        }
-        let digest = format!("sha256:{}", "a".repeat(64));
-        assert_eq!(tag_of(&format!("x@{digest}")), Ok(Some(digest.as_str())));
-        assert_eq!(tag_of(&format!("x:latest@{digest}")), Ok(Some(digest.as_str())));
-        for image in
-            ["", ":1", "x:", "UPPER/x:1", "reg.example/:1", "a b:1", "x:1 2", "x@sha256:12", "re gistry.io/x:1"]
-        {
-            assert!(tag_of(image).is_err(), "{image}");
         }
     }
 }

@@ -12,9 +12,9 @@ use crate::model::observed::{Observed, ObservedHdfs, ObservedRelease};
 use crate::model::preflight::{Finding, Severity};
 use crate::model::site::{Amounts, Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass, Taint};
 use crate::model::{CHART_DIGEST, Quantity};
-use crate::preflight::facts::{Facts, Unseen};
+use crate::preflight::facts::{Facts, Owner, Unseen};
 use crate::preflight::needs::{
-    ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use,
+    ClaimNeed, ContainerNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use,
 };
 use crate::preflight::table::check;
 
@@ -37,6 +37,7 @@ fn pod(name: &str, replicas: u64, cpu: &str, memory: &str) -> PodNeed {
         node_terms: Vec::new(),
         tolerations: Vec::new(),
         instance: Some("rel".to_owned()),
+        objections: Objections::default(),
     }
 }
 
@@ -104,6 +105,7 @@ pub(super) fn facts() -> Facts {
         clock: Ok(0),
         rights: BTreeMap::new(),
         trials: Vec::new(),
+        owners: Vec::new(),
         disk: Ok(Disk { path: "/state".to_owned(), free: 10 << 30, files: Some(100_000), read_only: false }),
     }
 }
@@ -507,4 +509,65 @@ fn dns_clock_and_disk() {
         facts.disk = Ok(found.clone());
         assert_eq!(only(&needs(), &facts).id, id, "{found:?}");
     }
+}
+
+#[test]
+fn what_others_have_and_what_is_not_there_is_told_before_helm_fails_at_it() {
+    let object = || ObjectRef::namespaced("v1", "Service", "ns", "x");
+    let key = ReleaseKey::new("ns", "rel");
+    let mut with = facts();
+    with.owners = vec![
+        (key.clone(), object(), Ok(Some(Owner::Release(ReleaseKey::new("ns", "other"))))),
+        (key.clone(), ObjectRef::namespaced("v1", "Secret", "ns", "y"), Ok(Some(Owner::Nobody))),
+        (key, ObjectRef::namespaced("v1", "ConfigMap", "ns", "z"), Ok(None)),
+    ];
+    let told = found(&needs(), &with);
+    assert_eq!(told.iter().map(|it| it.id).collect::<Vec<_>>(), ["object-foreign", "object-foreign"]);
+    assert!(told[0].what.contains("belongs to release ns/other") && told[1].what.contains("belongs to no release"));
+    assert!(told[0].mend.contains("kubectl -n ns annotate --overwrite service x meta.helm.sh/release-name=rel"));
+    let mut both = needs();
+    both.shared = vec![(object(), "ns/a".to_owned(), "ns/b".to_owned())];
+    assert_eq!(ids(&both, &facts()), ["object-shared"]);
+    let mut elsewhere = needs();
+    elsewhere.elsewhere.insert("jobs".to_owned(), object());
+    let mut with = facts();
+    with.peers.insert("jobs".to_owned(), Ok(false));
+    assert_eq!(ids(&elsewhere, &with), ["namespace-missing"]);
+    with.peers.insert("jobs".to_owned(), Ok(true));
+    assert!(ids(&elsewhere, &with).is_empty());
+    let need = SecretNeed { namespace: "ns".to_owned(), name: "theirs".to_owned(), used: SecretUse::Answer };
+    let mut with = facts();
+    with.secrets.insert(need, Ok(false));
+    assert_eq!(only(&needs(), &with).id, "secret-missing");
+    for (bytes, id) in [(1 << 20, Some("release-large")), ((1 << 20) + 1, Some("release-too-large")), (100, None)] {
+        let mut large = needs();
+        large.stored = vec![("ns/rel".to_owned(), bytes)];
+        assert_eq!(ids(&large, &facts()), id.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn pods_are_held_against_the_level_that_their_namespace_will_have() {
+    let mut wanted = needs();
+    wanted.pods[0].objections =
+        Objections { baseline: vec!["hostNetwork is true".to_owned()], restricted: vec!["no seccomp".to_owned()] };
+    let mut absent = facts();
+    absent.namespaces.insert("ns".to_owned(), Ok(None));
+    let told = only(&wanted, &absent);
+    assert_eq!(told.id, "pods-not-admitted");
+    assert!(told.what.contains("at level restricted: hostNetwork is true, no seccomp"), "{}", told.what);
+    wanted.namespaces.insert("ns".to_owned(), "baseline".to_owned());
+    assert!(only(&wanted, &absent).what.ends_with("hostNetwork is true"));
+    wanted.namespaces.insert("ns".to_owned(), "privileged".to_owned());
+    assert!(ids(&wanted, &absent).is_empty());
+    assert!(ids(&wanted, &facts()).is_empty(), "one that is there and enforces nothing");
+}
+
+#[test]
+fn findings_of_one_cause_are_one() {
+    let mut many = needs();
+    many.pods = (0..50).map(|at| pod(&format!("p{at}"), 1, "1m", "1Mi")).collect();
+    many.pods.iter_mut().for_each(|pod| pod.containers[0].image = "reg.example/x".to_owned());
+    let told = only(&many, &facts());
+    assert_eq!((told.id, told.place.ends_with("and 46 more")), ("image-tag", true), "{}", told.place);
 }

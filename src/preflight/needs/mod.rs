@@ -1,20 +1,25 @@
 //! What the plan asks of a cluster: from what the charts render, without asking anybody.
 
+mod admission;
+mod images;
 mod objects;
 mod rights;
 #[cfg(test)]
 mod tests;
 
+pub use admission::Objections;
+pub use images::UndeclaredImage;
 pub(super) use objects::pointer_text;
 pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
 pub use rights::{RightNeed, Use, looks};
+pub(super) use rights::{wait_object, waits};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::render::{Rendered, Site};
-use crate::answers::{OpenComponent, Resolved};
+use crate::answers::{OpenComponent, Resolved, ResolvedComponent};
 use crate::catalog::action::{JobParts, Run};
-use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::data::taken_along;
 use crate::model::{PULL_SECRET, Quantity, STATE_NAMESPACE};
 
@@ -53,6 +58,14 @@ pub struct Needs {
     pub rights: Vec<RightNeed>,
     /// Images without a digest: the answer that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
+    /// Images that charts render and components do not declare.
+    pub undeclared: Vec<UndeclaredImage>,
+    /// Objects that two releases of ours have.
+    pub shared: Vec<(ObjectRef, String, String)>,
+    /// Namespaces of objects that are no release's, each with one such object.
+    pub elsewhere: BTreeMap<String, ObjectRef>,
+    /// About how many bytes Helm's record of each release takes.
+    pub stored: Vec<(String, u64)>,
     /// The DNS domain that addresses are made with.
     pub domain: String,
 }
@@ -64,16 +77,25 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let mut needs = Needs {
         domain: pointer_text(&wanted.answers, "/platform/cluster_domain").unwrap_or_default().to_owned(),
         unpinned: wanted.unpinned.clone(),
+        undeclared: images::undeclared(wanted, rendered),
         ..Needs::default()
     };
-    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
-        let level = needs.namespaces.entry(release.namespace.clone()).or_default();
-        if level.is_empty() || rank(release.pod_security.trim()) > rank(level) {
-            release.pod_security.trim().clone_into(level);
+    for (name, wants) in wanted.components.iter().flat_map(ResolvedComponent::places) {
+        let level = needs.namespaces.entry(name.to_owned()).or_default();
+        if level.is_empty() || rank(wants) > rank(level) {
+            wants.clone_into(level);
         }
+    }
+    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
         needs.releases.insert((release.namespace.clone(), release.name.clone()));
     }
     let mut objects: Vec<&ManifestObject> = Vec::new();
+    needs.shared = shared(rendered);
+    needs.secrets.extend(wanted.in_place.iter().map(|(namespace, name)| SecretNeed {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        used: SecretUse::Answer,
+    }));
     for one in rendered {
         let name = one.key.to_string();
         needs.old.extend(one.incompatible.iter().map(|constraint| (name.clone(), constraint.clone())));
@@ -81,6 +103,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
         let open = wanted.open.iter().find(|open| {
             (open.release.0.as_str(), open.release.1.as_str()) == (one.key.namespace.as_str(), one.key.name.as_str())
         });
+        needs.stored.push((name.clone(), one.stored));
         match &one.objects {
             Ok(found) => {
                 let doors = found.iter().filter(|object| objects::is_open_door(object));
@@ -94,6 +117,12 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     }
     for object in &objects {
         objects::collect(object, &mut needs);
+        let namespaced = site.resource(&object.object).is_some_and(|resource| resource.namespaced);
+        if let Some(namespace) = object.object.namespace.as_ref().filter(|_| namespaced)
+            && !needs.namespaces.contains_key(namespace)
+        {
+            needs.elsewhere.entry(namespace.clone()).or_insert_with(|| object.object.clone());
+        }
         match site.resource(&object.object) {
             Some(resource) => {
                 if let Some(namespace) = &object.object.namespace {
@@ -108,11 +137,20 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
             None => needs.unknown_kinds.push(object.object.clone()),
         }
     }
+    needs.unknown_kinds.extend(too_early(wanted, rendered, site));
+    let waited = waits(wanted).map(|(namespace, wait)| wait_object(namespace, wait));
+    needs.unknown_kinds.extend(waited.filter(|object| site.resource(object).is_none()));
     if let Some(job) = largest_job(wanted) {
         objects::collect(&job, &mut needs);
     }
     let own = &needs.namespaces;
     needs.peers.retain(|name, _| !own.contains_key(name) && name != STATE_NAMESPACE);
+    let made: BTreeSet<&str> = objects
+        .iter()
+        .filter(|object| object.object.kind == "Namespace")
+        .map(|object| object.object.name.as_str())
+        .collect();
+    needs.elsewhere.retain(|name, _| !made.contains(name.as_str()));
     // Made by windlass itself, in every namespace: that one need not be there.
     let made = wanted.pull_secret.as_ref().is_some_and(|from| !from.is_in_place());
     needs.secrets.retain(|secret| !(made && secret.name == PULL_SECRET));
@@ -134,6 +172,51 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let rights = rights::rights(wanted, &objects, site, &secrets);
     needs.rights = rights;
     needs
+}
+
+/// Objects that two releases render: Helm would let the second have them only if the first had not.
+fn shared(rendered: &[Rendered]) -> Vec<(ObjectRef, String, String)> {
+    let mut first: BTreeMap<&ObjectRef, &ReleaseKey> = BTreeMap::new();
+    let mut found = Vec::new();
+    for one in rendered {
+        for object in one.objects.iter().flatten() {
+            match first.insert(&object.object, &one.key) {
+                Some(other) if *other != one.key => {
+                    found.push((object.object.clone(), other.to_string(), one.key.to_string()));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Objects of kinds that only the `crds/` of a component brings which theirs does not require: they may come before it.
+fn too_early(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Vec<ObjectRef> {
+    let key = |component: &ResolvedComponent| {
+        component.release.as_ref().map(|release| ReleaseKey::new(&release.namespace, &release.name))
+    };
+    let find = |id: &str| wanted.components.iter().find(|component| component.id == id);
+    let mut found = Vec::new();
+    for one in rendered {
+        let Some(component) = wanted.components.iter().find(|component| key(component).as_ref() == Some(&one.key))
+        else {
+            continue;
+        };
+        // All that it requires, and what that requires.
+        let (mut before, mut open) = (BTreeSet::from([one.key.clone()]), vec![component]);
+        let mut seen = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            before.extend(key(next));
+            open.extend(next.needs.iter().filter(|id| seen.insert(id.as_str())).filter_map(|id| find(id)));
+        }
+        let objects = one.objects.iter().flatten().map(|object| &object.object);
+        found.extend(objects.filter(|object| {
+            let kind = (object.api_version.clone(), object.kind.clone());
+            site.brought.get(&kind).is_some_and(|from| from.is_disjoint(&before))
+        }));
+    }
+    found.into_iter().cloned().collect()
 }
 
 /// The Job of an action that asks for the most memory. Jobs of actions come and go, mostly one after the other: there must

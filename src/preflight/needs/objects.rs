@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Needs;
+use super::admission::{Objections, objections};
 use crate::model::Quantity;
 use crate::model::cluster::{ManifestObject, ObjectRef};
 use crate::model::site::Amounts;
@@ -38,6 +39,8 @@ pub struct PodNeed {
     pub tolerations: Vec<Value>,
     /// The release that its pods say they belong to.
     pub instance: Option<String>,
+    /// What the Pod Security Standards have against them.
+    pub objections: Objections,
 }
 
 /// A container.
@@ -95,6 +98,8 @@ pub enum SecretUse {
     Pull,
     /// An Ingress's certificate.
     Tls,
+    /// What an answer names.
+    Answer,
 }
 
 /// The text at a place of a JSON value, if there is one.
@@ -207,6 +212,7 @@ fn pods(object: &ManifestObject, template: &str, replicas: Replicas, needs: &mut
         node_terms: array(spec, terms).cloned().collect(),
         tolerations: array(spec, "/tolerations").cloned().collect(),
         instance: template["metadata"]["labels"][INSTANCE].as_str().map(str::to_owned),
+        objections: objections(spec),
     });
 }
 

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::answers::Resolved;
+use crate::catalog::action::Await;
 use crate::model::cluster::{ManifestObject, ObjectRef};
 use crate::model::site::Right;
-use crate::model::{STATE_LEASE, STATE_NAMESPACE, SecretRef};
+use crate::model::{CRD, STATE_LEASE, STATE_NAMESPACE, SecretRef};
 use crate::preflight::render::Site;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -98,6 +99,12 @@ pub(super) fn rights(
             all.named(Some(namespace), "", "secrets", secret, &["patch"]);
         }
     }
+    for (name, _) in wanted.components.iter().flat_map(|component| &component.namespaces) {
+        all.namespace(name, site);
+        for secret in filled.get(name.as_str()).into_iter().flatten() {
+            all.named(Some(name), "", "secrets", secret, &["get", "patch"]);
+        }
+    }
     for (namespace, service) in services(wanted) {
         all.named(Some(namespace), "", "services", service, &["get"]);
     }
@@ -115,6 +122,20 @@ pub(super) fn rights(
         if !component.config_maps.is_empty() {
             // Named by their content, which changes.
             all.must(Some(namespace), "", "configmaps", &["get", "list", "create", "delete"]);
+        }
+    }
+    let crds = wanted.components.iter().filter_map(|component| component.release.as_ref()).flat_map(|it| &it.crds);
+    for crd in crds.filter(|crd| crd.object.kind == CRD) {
+        all.must(None, "apiextensions.k8s.io", "customresourcedefinitions", &["create"]);
+        let (group, plural) = ("apiextensions.k8s.io", "customresourcedefinitions");
+        all.named(None, group, plural, &crd.object.name, &["get", "patch"]);
+    }
+    for (namespace, wait) in waits(wanted) {
+        let Some(resource) = site.resource(&wait_object(namespace, wait)) else { continue };
+        let namespace = Some(namespace).filter(|_| resource.namespaced);
+        match &wait.name {
+            Some(name) => all.named(namespace, &resource.group, &resource.plural, name, &["get"]),
+            None => all.must(namespace, &resource.group, &resource.plural, &["list"]),
         }
     }
     for object in objects {
@@ -151,6 +172,22 @@ fn services(wanted: &Resolved) -> BTreeSet<(&str, &str)> {
         }
     }
     found
+}
+
+/// What actions wait for, each with its namespace.
+pub(in crate::preflight) fn waits(wanted: &Resolved) -> impl Iterator<Item = (&str, &Await)> {
+    wanted.components.iter().flat_map(|component| {
+        let actions = component.before.iter().chain(&component.after).chain(&component.verify);
+        let waits = actions.filter_map(|action| action.kind.kind().waits_for());
+        let own = component.namespace.as_deref().unwrap_or_default();
+        waits.map(move |wait| (wait.namespace.as_deref().unwrap_or(own), wait))
+    })
+}
+
+/// An object that is waited for.
+pub(in crate::preflight) fn wait_object(namespace: &str, wait: &Await) -> ObjectRef {
+    let name = wait.name.as_deref().or(wait.selector.as_deref()).unwrap_or_default();
+    ObjectRef::namespaced(&wait.api_version, &wait.kind, namespace, name)
 }
 
 /// What windlass and Helm do in the namespace of a release, whatever the chart has.

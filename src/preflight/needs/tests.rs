@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Needs, RightNeed, Use, needs};
-use crate::answers::{Resolved, ResolvedComponent, ResolvedRelease};
+use crate::answers::{DeclaredImage, Resolved, ResolvedComponent, ResolvedRelease};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::site::{Resource, Right};
-use crate::model::{FileTree, SecretRef};
+use crate::model::{FileTree, ImageName, SecretRef};
 use crate::preflight::render::{Rendered, Site};
 
 fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
@@ -28,6 +28,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
             chart: FileTree::new(Vec::new()),
             chart_digest: String::new(),
             values: Value::Null.into(),
+            crds: Vec::new(),
         }),
         needs: BTreeSet::new(),
         before: Vec::new(),
@@ -36,6 +37,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
         endpoints: Vec::new(),
         leftovers: Vec::new(),
         secrets: Vec::new(),
+        namespaces: Vec::new(),
         namespace: Some(namespace.to_owned()),
     }
 }
@@ -72,6 +74,7 @@ fn site(absent: &[&str]) -> Site {
     };
     Site {
         resources: kinds.into_iter().map(resource).collect::<BTreeMap<_, _>>(),
+        brought: BTreeMap::new(),
         absent: absent.iter().map(|name| (*name).to_owned()).collect(),
     }
 }
@@ -81,6 +84,8 @@ fn of(wanted: &Resolved, objects: Vec<ManifestObject>, absent: &[&str]) -> Needs
         key: ReleaseKey::new("ns", "a"),
         incompatible: None,
         objects: Ok(objects),
+        hooks: Vec::new(),
+        stored: 0,
         unread: Vec::new(),
         defines: Vec::new(),
     };
@@ -156,4 +161,64 @@ fn a_pull_secret_of_ours_need_not_be_there() {
     let copied = of(&wanted(Some(SecretRef::Secret("far/login".to_owned()))), deployment(), &[]);
     assert!(copied.secrets.is_empty());
     assert!(find(&copied, "get", "secrets", Some("far")).is_some());
+}
+
+#[test]
+fn an_image_that_nobody_declared_is_told_once_and_where_it_would_be_pulled_from() {
+    let declared = |reference: &str| DeclaredImage {
+        component: "a".to_owned(),
+        name: "web".to_owned(),
+        reference: reference.to_owned(),
+        published: ImageName::parse("docker.io/x/web:1").ok(),
+    };
+    let pod = |image: &str| json!({"spec": {"template": {"spec": {"containers": [{"image": image}]}}}});
+    let objects = || {
+        ["docker.io/x/web:1", "docker.io/x/side:2", "docker.io/x/side:2", "r.site/mirror/other:1"]
+            .iter()
+            .enumerate()
+            .map(|(at, image)| {
+                let mut object = object("apps/v1", "Deployment", pod(image));
+                object.object.name = format!("d{at}");
+                object
+            })
+            .collect::<Vec<_>>()
+    };
+    let found = |wanted: &Resolved| {
+        let found = of(wanted, objects(), &[]).undeclared;
+        found.into_iter().map(|one| (one.image, one.objects.len(), one.meant, one.elsewhere)).collect::<Vec<_>>()
+    };
+    let mut wanted = wanted(None);
+    wanted.images = vec![declared("docker.io/x/web:1")];
+    let [side, other] = ["docker.io/x/side:2", "r.site/mirror/other:1"].map(str::to_owned);
+    assert_eq!(found(&wanted), [(side.clone(), 2, None, false), (other.clone(), 1, None, false)]);
+    // With a registry of the site, what it was to be is said of an image that did not move.
+    wanted.answers["platform"]["registry"] = json!("r.site/mirror/");
+    wanted.images = vec![declared("r.site/mirror/x/web:1")];
+    let meant = Some(("web".to_owned(), "r.site/mirror/x/web:1".to_owned()));
+    let expected = [(side, 2, None, true), ("docker.io/x/web:1".to_owned(), 1, meant, true), (other, 1, None, false)];
+    assert_eq!(found(&wanted), expected);
+}
+
+#[test]
+fn a_kind_counts_once_what_brings_it_comes_before() {
+    let mut wanted = wanted(None);
+    let custom = || vec![object("x.io/v1", "Thing", json!({}))];
+    let mut site = site(&[]);
+    let kind = ("x.io/v1".to_owned(), "Thing".to_owned());
+    let resource = Resource { group: "x.io".to_owned(), plural: "things".to_owned(), namespaced: true };
+    site.resources.insert(kind.clone(), resource);
+    site.brought.insert(kind, [ReleaseKey::new("ns", "b")].into());
+    let rendered = |release: &str| Rendered {
+        key: ReleaseKey::new("ns", release),
+        incompatible: None,
+        objects: Ok(custom()),
+        hooks: Vec::new(),
+        stored: 0,
+        unread: Vec::new(),
+        defines: Vec::new(),
+    };
+    let unknown = |wanted: &Resolved, release: &str| needs(wanted, &[rendered(release)], &site).unknown_kinds.len();
+    assert_eq!((unknown(&wanted, "a"), unknown(&wanted, "b")), (1, 0), "a may come before b");
+    wanted.components[0].needs.insert("b".to_owned());
+    assert_eq!(unknown(&wanted, "a"), 0, "it requires b");
 }

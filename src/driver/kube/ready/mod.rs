@@ -3,6 +3,7 @@
 //! [`judge`](judge::judge) decides over snapshots and touches nothing; [`watch`] feeds it from the API.
 
 mod creation;
+mod custom;
 mod error;
 mod hooks;
 mod judge;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, t
 
 use super::judge::{Judge, Verdict, about, judge};
 use super::memory::Memory;
-use super::snapshot::{Snapshot, expected};
+use super::snapshot::{Expected, Snapshot, expected};
 use super::stores::{Said, Stores};
 use super::{NotReady, WaitError};
 use crate::driver::kube::{ApiError, ApiErrorKind, Cluster, KubeError, pods, retry};
@@ -47,7 +47,7 @@ const LOGS_OF: usize = 6;
 
 impl Cluster {
     /// Waits until all that a release rendered is ready: Deployments, StatefulSets, DaemonSets, Jobs, claims and bare
-    /// pods, by watches. Progress says what is being waited for. Dropping the future ends it.
+    /// pods, by watches, and then what operators look after, by its conditions. Progress says what is being waited for. Dropping the future ends it.
     ///
     /// # Errors
     /// As soon as something cannot become ready any more, or after `deadline`, with everything that is not ready and
@@ -84,13 +84,25 @@ impl Cluster {
         progress: &ProgressSink,
         once: bool,
     ) -> Result<(), WaitError> {
+        let end = Instant::now() + deadline;
         let expected = expected(objects);
-        if expected.is_empty() {
-            return Ok(());
+        if !expected.is_empty() {
+            self.workloads_ready(&expected, policy, deadline, progress, once).await?;
         }
-        let stores = Stores::new(&self.client(), &expected);
+        self.custom_ready(objects, end.saturating_duration_since(Instant::now()), progress, once).await
+    }
+
+    async fn workloads_ready(
+        &self,
+        expected: &[Expected],
+        policy: &ReadyPolicy,
+        deadline: Duration,
+        progress: &ProgressSink,
+        once: bool,
+    ) -> Result<(), WaitError> {
+        let stores = Stores::new(&self.client(), expected);
         let (classes, started) = tokio::join!(self.delayed_classes(), self.api_time());
-        let decide = |snapshot: &Snapshot, memory: &mut Memory, now| judge(&expected, snapshot, memory, policy, now);
+        let decide = |snapshot: &Snapshot, memory: &mut Memory, now| judge(expected, snapshot, memory, policy, now);
         let on_nodes = expected.iter().any(|it| it.object.kind == "DaemonSet");
         let around = Around { classes, on_nodes, started, once };
         self.wait(stores, around, policy, deadline, progress, decide).await.map(drop)

@@ -82,7 +82,8 @@ pub(super) fn form_rows(state: &State) -> Vec<Row> {
             let id = QuestionId::new(component, &question.id);
             let text = format!("{title} {id}").to_lowercase();
             let wanted = form.filter.to_lowercase().split_whitespace().all(|word| text.contains(word));
-            if state.catalog.is_about_images(&id) != (about == About::Images) || !wanted {
+            let asked = wanted && !state.draft.unasked.contains(&id);
+            if state.catalog.is_about_images(&id) != (about == About::Images) || !asked {
                 continue;
             }
             let group = question.group.as_ref().map_or("", |group| group.of(lang));

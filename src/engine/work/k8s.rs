@@ -1,0 +1,87 @@
+//! Waits for objects of any kind.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::World;
+use crate::catalog::action::{Await, K8sAction};
+use crate::driver::kube::{has_condition, has_value};
+use crate::engine::perform::{Context, Done, Failure};
+use crate::model::cluster::ObjectRef;
+use crate::model::{Progress, few};
+
+/// How often it is looked.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How many of many objects are named.
+const NAMED: usize = 4;
+
+impl World {
+    pub(super) async fn k8s(&self, namespace: &str, action: &K8sAction, context: &Context) -> Result<Done, Failure> {
+        let K8sAction::Await(wait) = action;
+        let namespace = wait.namespace.as_deref().unwrap_or(namespace);
+        let mut last = String::new();
+        loop {
+            let waiting = match self.state_of(namespace, wait).await? {
+                Ok(value) => {
+                    let results = wait.path.is_some().then(|| serde_json::json!({"value": value}));
+                    return Ok(Done { summary: Some(wait.wanted()), results, ..Done::default() });
+                }
+                Err(waiting) => waiting,
+            };
+            if context.left() <= PAUSE {
+                let text = format!("timed out waiting for {}: {waiting}", wait.wanted());
+                return Err(Failure { errors: vec![text], ..Failure::default() });
+            }
+            if waiting != last {
+                (context.progress)(Progress::Waiting(waiting.clone()));
+                last = waiting;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What is at the path that is asked for, or what is waited for.
+    async fn state_of(&self, namespace: &str, wait: &Await) -> Result<Result<String, String>, Failure> {
+        let object =
+            ObjectRef::namespaced(&wait.api_version, &wait.kind, namespace, wait.name.as_deref().unwrap_or_default());
+        let failed = |error| Failure::of(&error);
+        if self.cluster.resource(&object).await.map_err(failed)?.is_none() {
+            // It may come with the release that is just being made.
+            self.cluster.forget_kinds().await;
+            return Ok(Err(format!("the cluster does not serve {} {} yet", wait.api_version, wait.kind)));
+        }
+        let found: Vec<(String, Value)> = match &wait.selector {
+            None => {
+                let found = self.cluster.get(&object).await.map_err(failed)?;
+                found.into_iter().map(|value| (object.to_string(), value)).collect()
+            }
+            Some(selector) => {
+                let found = self.cluster.list_labelled(&object, selector).await.map_err(failed)?;
+                let name = |value: &Value| value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                found.into_iter().map(|value| (format!("{} {}", wait.kind, name(&value)), value)).collect()
+            }
+        };
+        if found.is_empty() {
+            let what =
+                wait.selector.as_ref().map_or_else(|| object.to_string(), |it| format!("{} with {it}", wait.kind));
+            return Ok(Err(format!("{what} is not there yet")));
+        }
+        let (mut value, mut waiting) = (String::new(), Vec::new());
+        for (name, object) in &found {
+            let judged = match (&wait.condition, &wait.path) {
+                (Some(condition), _) => {
+                    let wanted = wait.equals.as_deref().unwrap_or("True");
+                    has_condition(object, condition, wanted).map(|()| String::new())
+                }
+                (None, path) => has_value(object, path.as_deref().unwrap_or_default(), wait.equals.as_deref()),
+            };
+            match judged {
+                Ok(found) => value = found,
+                Err(how) => waiting.push(format!("{name}: {how}")),
+            }
+        }
+        Ok(if waiting.is_empty() { Ok(value) } else { Err(few(&waiting, NAMED)) })
+    }
+}
