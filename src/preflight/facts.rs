@@ -250,7 +250,7 @@ async fn owners(
             let namespaced = site.resource(object).is_none_or(|resource| resource.namespaced);
             let kind = (object.api_version.clone(), object.kind.clone());
             // Nothing is in a namespace, or of a kind, that is not there.
-            if !has.contains(object) && !(absent && namespaced) && !site.brought.contains_key(&kind) {
+            if !(has.contains(object) || site.brought.contains_key(&kind) || absent && namespaced) {
                 new.push((one.key.clone(), object.clone()));
             }
         }

@@ -406,7 +406,7 @@ fn definitions_go_with_a_word_of_their_own_while_their_operator_runs() {
     let plan = shared(&state);
     let crd = plan.get("operator/crd-things.x.io").unwrap();
     assert_eq!(crd.needs, ["operator/objects"]);
-    assert_eq!(plan.get("operator/uninstall").unwrap().needs, [crd.id.clone()]);
+    assert_eq!(plan.get("operator/uninstall").unwrap().needs, std::slice::from_ref(&crd.id));
     assert!(uninstall(&state, &remains, purge(None)).unwrap().get(&crd.id).is_none(), "--purge-data is not enough");
     // Somebody who stays has brought it as well.
     state.components.get_mut("user").unwrap().record.crds.insert("things.x.io".to_owned());
