@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::resolve::Answers;
 use super::resolved::{ResolveError, ResolvedFiles};
 use crate::catalog::{BUNDLED, Component, Kind, QuestionId, read_dir};
-use crate::model::{FileTree, bounded, redact};
+use crate::model::{FileTree, bounded, secret_line};
 
 /// The most that goes into a ConfigMap: etcd takes 1 MiB of an object, of which some is not ours.
 const MOST_BYTES: usize = 1_000_000;
@@ -74,7 +74,7 @@ pub(super) fn read(component: &Component, question: &str, text: &str) -> Result<
         None => local(Path::new(text), &answer)?,
     };
     for (path, bytes) in found.iter() {
-        if let Some(line) = std::str::from_utf8(bytes).ok().and_then(secret_line) {
+        if let Some(line) = std::str::from_utf8(bytes).ok().and_then(|text| secret_line(path, text)) {
             return Err(wrong(format!(
                 "line {line} of {path} looks like a secret, which a ConfigMap does not keep: put it into a Secret, and let \
                  the program read it from the environment (a question of type `secret`)"
@@ -112,16 +112,6 @@ fn local(path: &Path, answer: &str) -> Result<FileTree, ResolveError> {
     let name = path.file_name().map(PathBuf::from).unwrap_or_default().display().to_string();
     let bytes = bounded::bytes(path, MOST_BYTES as u64).map_err(failed)?;
     Ok(FileTree::new(vec![(name, bytes)]))
-}
-
-/// The first line in which something looks like a secret.
-fn secret_line(text: &str) -> Option<usize> {
-    let clean = redact(text);
-    if clean == text {
-        return None;
-    }
-    let same = text.lines().zip(clean.lines()).take_while(|(line, clean)| line == clean).count();
-    Some(same + 1)
 }
 
 /// A tar of files in which nothing tells when, where and by whom it was made: equal files give equal bytes.

@@ -6,7 +6,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::held::holding;
 use super::{charts, session};
 use crate::answers::{Resolved, ResolvedAction};
-use crate::catalog::action::{ActionKind, HdfsAction};
+use crate::catalog::action::{ActionKind, HdfsAction, Leaves};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
@@ -49,6 +49,10 @@ pub(super) async fn drift(
             // HDFS that does not answer is no drift; that it is not ready is told already, or that it is gone.
             continue;
         }
+        // A service that is not ready is not asked; that it is not ready is told already.
+        if action.why.is_empty() && is_entry(&action.step) {
+            continue;
+        }
         let why = if action.why.is_empty() { vec![format!("{} is gone", action.title)] } else { action.why };
         found.entry(action.component).or_default().extend(why);
     }
@@ -62,6 +66,11 @@ pub(super) async fn drift(
     }
     found.retain(|_, what| !what.is_empty());
     Ok(found)
+}
+
+/// Whether a step has something in a service be as wanted.
+fn is_entry(step: &Step) -> bool {
+    matches!(step, Step::Act { action, .. } if matches!(action.kind().leaves(), Some(Leaves::Entry(_))))
 }
 
 /// Makes uploads have nothing to send; gives the mode of the files in each target folder.

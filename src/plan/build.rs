@@ -286,7 +286,7 @@ impl Builder<'_> {
                 }
                 found => found,
             },
-            Some(Leaves::Entry(_)) => diff::entry(self.observed.entries.get(&act.id)),
+            Some(Leaves::Entry(_)) => diff::entry(&act.title, self.observed.entries.get(&act.id)),
             Some(Leaves::Done(text)) => {
                 let done = self.observed.state.as_ref().and_then(|state| state.done.get(&component.id)?.get(&act.id));
                 diff::done(text, done.map(String::as_str))

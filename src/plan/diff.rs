@@ -78,11 +78,11 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
 }
 
 /// What something in a service needs.
-pub(super) fn entry(found: Option<&Result<Comparison, String>>) -> (Change, Vec<String>) {
+pub(super) fn entry(title: &str, found: Option<&Result<Comparison, String>>) -> (Change, Vec<String>) {
     match found {
         // Its service is not there yet.
         None => (Change::Create, Vec::new()),
-        Some(Ok(Comparison::Absent)) => (Change::Create, vec!["it is not there".to_owned()]),
+        Some(Ok(Comparison::Absent)) => (Change::Create, vec![format!("{title} is not there")]),
         Some(Ok(Comparison::Same)) => (Change::Nothing, Vec::new()),
         Some(Ok(Comparison::Differs(why))) => (Change::Update, vec![why.clone()]),
         Some(Err(why)) => (Change::Check, vec![why.clone()]),

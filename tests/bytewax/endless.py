@@ -1,4 +1,4 @@
-"""Goes on for ever: a number a second, keyed, so that all processes take part. Says where its variables came from."""
+"""Goes on for ever: a number a second, now from this process and now from that. Says where its variables came from."""
 
 import os
 import time
@@ -18,6 +18,6 @@ class Clock(SimplePollingSource):
 flow = Dataflow("endless")
 print("GREETING", os.environ.get("GREETING"), "TOKEN", os.environ.get("TOKEN"), flush=True)
 ticks = op.input("ticks", flow, Clock(timedelta(seconds=1)))
-keyed = op.key_on("key", ticks, lambda x: str(x % 12))
-lines = op.map("line", keyed, lambda item: f"TICK {item[0]} {item[1]}")
+spread = op.redistribute("spread", ticks)
+lines = op.map("line", spread, lambda x: f"TICK {x % 12} {x}")
 op.output("out", lines, StdOutSink())

@@ -218,6 +218,102 @@ pub(crate) fn a_component_that_only_a_folder_describes() {
     run(windlass(&purge).arg("--catalog").arg(&catalog)).exits(0);
 }
 
+/// What the screens say, as far as keys depend on it.
+struct Words {
+    lang: &'static str,
+    components: &'static str,
+    sizes: &'static str,
+    steps: [&'static str; 4],
+    nothing_found: [&'static str; 2],
+    fields: &'static str,
+    answer: &'static str,
+    title: &'static str,
+    question: &'static str,
+    ended: &'static str,
+}
+
+const WORDS: [Words; 2] = [
+    Words {
+        lang: "en",
+        components: "What is to be installed?",
+        sizes: "How large?",
+        steps: ["[Questions]", "[Images]", "[Review]", "[Summary]"],
+        nothing_found: ["Nothing found", "errors: 0"],
+        fields: "field(s) with: ",
+        answer: "answer:",
+        title: "Bytewax dataflow",
+        question: "The dataflow's code",
+        ended: "installed; the proof was left out",
+    },
+    Words {
+        lang: "ru",
+        components: "Что установить?",
+        sizes: "Какого размера?",
+        steps: ["[Вопросы]", "[Образы]", "[План]", "[Итог]"],
+        nothing_found: ["Замечаний нет", "ошибок: 0"],
+        fields: "полей с: ",
+        answer: "ответ:",
+        title: "Поток данных Bytewax",
+        question: "Код потока данных",
+        ended: "установлено; проверка не проводилась",
+    },
+];
+
+/// Bytewax instead of the platform, with a file of the operator's; then again, with a folder.
+pub(crate) fn bytewax_is_chosen() {
+    let flows = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bytewax");
+    for (words, (source, entry)) in WORDS.iter().zip([("endless.py", "endless.py"), ("tree", "main.py")]) {
+        let folder = folder(&format!("bytewax-{}", words.lang));
+        let mut screens = guide(&folder, &["--no-verify", "--lang", words.lang]);
+        screens.shows("Kubernetes v1.", 20);
+        screens.keys("\r");
+        screens.until("what preflight found", 30, |text| words.nothing_found.iter().any(|found| text.contains(found)));
+        screens.keys("c");
+        let text = screens.shows(words.components, 5);
+        assert!(text.contains(words.title), "{text}");
+        // It is the first of the list, and on request; the others are chosen.
+        screens.keys(" j j j j ");
+        let chosen = |text: &str| text.lines().filter(|line| line.contains("[✓]")).count() == 1;
+        let text = screens.until("only one is chosen", 5, chosen);
+        assert!(text.lines().any(|line| line.contains("[✓]") && line.contains(words.title)), "{text}");
+        screens.keys("c");
+        screens.shows(words.sizes, 5);
+        screens.keys("c");
+        screens.shows(words.steps[0], 5);
+        for (question, answer) in [("source", flows.join(source).display().to_string()), ("entry", entry.to_owned())] {
+            let question = format!("bytewax.{question}");
+            screens.keys(&format!("/{question}\r"));
+            let text = screens.until("one field", 5, |text| text.contains(words.fields) && text.contains(&question));
+            assert!(question != "bytewax.source" || text.contains(words.question), "{text}");
+            screens.keys("\r");
+            screens.shows(words.answer, 5);
+            screens.keys(&format!("\u{15}{answer}\r"));
+            screens.until("the answer is taken", 5, |screen| !screen.contains(words.answer));
+            screens.keys("\u{1b}");
+            screens.until("all fields again", 5, |screen| !screen.contains(words.fields));
+        }
+        screens.keys("c");
+        screens.shows(words.steps[1], 5);
+        screens.until("the registry's answer", 20, |text| text.contains("has all"));
+        screens.keys("c");
+        screens.shows(words.steps[2], 5);
+        let text = screens.shows("ConfigMap my-dataflow-source-", 30);
+        assert!(!text.contains("apache-"), "{text}");
+        screens.keys("c");
+        screens.shows("windlass-sandbox (", 5);
+        screens.keys("y");
+        screens.shows(words.steps[3], 200);
+        screens.shows(words.ended, 5);
+        screens.keys("q");
+        assert_eq!(screens.ends(10), 0);
+        let answers = std::fs::read_to_string(folder.join("windlass-answers.yaml")).unwrap();
+        assert!(answers.contains(&format!("/tests/bytewax/{source}\n")), "{answers}");
+        run(&mut windlass(&["status"])).exits(0).says("1 ready");
+    }
+    crate::bytewax::the_tree_was_read();
+    purge();
+}
+
 /// How long the step took that failed.
 fn seconds_of_failure(run: &Path) -> f64 {
     let journal = std::fs::read_to_string(run.join("events.jsonl")).unwrap();

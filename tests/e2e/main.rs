@@ -5,9 +5,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod api;
+mod bytewax;
 mod changes;
 mod doors;
 mod guided;
+mod http;
 mod keeps;
 mod preflight;
 #[path = "../pty/mod.rs"]
@@ -580,4 +582,46 @@ fn d02_purge_wants_the_contexts_name_and_leaves_nothing() {
         let ran = run(kubectl_command(&["get", "namespace", namespace]).stdin(Stdio::null()));
         assert_ne!(ran.code, 0, "{namespace} is still there");
     }
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d10_bytewax_is_proven_by_jobs_and_a_job_that_was_left_is_removed() {
+    bytewax::proven_by_jobs();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d11_files_are_refused_and_put_back() {
+    bytewax::files_that_are_refused_and_files_that_are_gone();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d12_a_dataflow_that_fails_is_told_and_changed_code_restarts_it() {
+    bytewax::code_that_fails_and_code_that_changes();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d13_long_three_processes_become_four_and_two() {
+    bytewax::three_processes_become_four_and_two();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d14_long_a_process_dies_and_no_number_is_lost() {
+    bytewax::a_process_dies_and_no_number_is_lost();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d15_what_a_service_should_hold_is_written_once() {
+    http::what_a_service_should_hold();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d16_bytewax_is_chosen_on_the_screens() {
+    guided::bytewax_is_chosen();
 }

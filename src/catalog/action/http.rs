@@ -349,7 +349,7 @@ impl Kind for Ensure {
 
     fn title(&self) -> String {
         let path = self.get.as_ref().or(self.list.as_ref()).map_or("", String::as_str);
-        format!("{}{path} is as wanted", self.service)
+        format!("entry in {}{path}", self.service)
     }
 
     fn problem(&self) -> Option<String> {

@@ -198,7 +198,12 @@ fn judged(request: &Request, opened: &Opened, answered: &Answered) -> Result<Don
 /// An error with the Secret whose login was refused, if it was.
 fn told(error: HttpError, way: &Way<'_>) -> Failure {
     let refused = matches!(error, HttpError::Status { status: 401 | 403, .. });
+    // One that sends elsewhere does so the next time, too.
+    let away = matches!(error, HttpError::Status { status: 300..400, .. });
     let mut failure = failed(error);
+    if away {
+        failure = failure.for_good();
+    }
     match way.login_place().filter(|_| refused) {
         Some(place) => {
             failure.errors.push(format!("the login is from {place}"));

@@ -6,6 +6,7 @@
 
 mod assigned;
 mod known;
+mod literal;
 mod names;
 mod shapes;
 mod spellings;
@@ -18,6 +19,7 @@ use regex::Regex;
 use serde_json::Value;
 
 pub use known::{known, remember};
+pub use literal::secret_line;
 use names::{is_about, names_a_secret};
 use spellings::Spellings;
 

@@ -134,6 +134,8 @@ impl Run {
         }
         let mut pod = json!({
             "restartPolicy": "Never",
+            // One that is removed has nothing left to do, and as process 1 it may not hear that it should end.
+            "terminationGracePeriodSeconds": 5,
             "subdomain": self.name,
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
