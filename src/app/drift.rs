@@ -13,7 +13,7 @@ use crate::driver::state_store;
 use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
 use crate::model::observed::ObservedHdfs;
 use crate::model::state::InstallState;
-use crate::observe::observe;
+use crate::observe::{ONLY_A_RUN, observe};
 use crate::plan::{self, Change, Step};
 
 /// Component to what differs, in words; releases apart, whose objects `status` always looks at.
@@ -45,6 +45,13 @@ pub(super) async fn drift(
                 | Step::Crds { .. }
                 | Step::Act { .. }
         );
+        if action.change == Change::Check && is_entry(&action.step) {
+            // A service that answers otherwise than it should: nobody knows whether what it holds is right.
+            let why = action.why.iter().filter(|why| *why != ONLY_A_RUN);
+            let told = why.map(|why| format!("{} was not looked at: {why}", action.title));
+            found.entry(action.component).or_default().extend(told);
+            continue;
+        }
         if !looked || matches!(action.change, Change::Nothing | Change::Check) {
             // HDFS that does not answer is no drift; that it is not ready is told already, or that it is gone.
             continue;

@@ -7,13 +7,16 @@ use futures::future::join_all;
 
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
 use crate::catalog::action::{Ensure, Leaves, Login, Tls};
-use crate::driver::http::{Lookup, Way, differences};
+use crate::driver::http::{HttpError, Lookup, Way, differences};
 use crate::driver::kube::{Cluster, Tunnels};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, ObservedRelease};
 
 /// How long a service may take before the plan goes on without its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why what is made of the results of other actions is not looked at.
+pub const ONLY_A_RUN: &str = "it is made of results that only a run gives";
 
 /// Step to what was found, or why nothing was. Services of releases that are not there, or not ready, are not asked.
 pub(super) async fn look(
@@ -52,7 +55,7 @@ async fn one(
     ensure: &Ensure,
 ) -> Result<Comparison, String> {
     if action.kind.templates().iter().any(|text| text.contains("{{")) {
-        return Err("it is made of results that only a run gives".to_owned());
+        return Err(ONLY_A_RUN.to_owned());
     }
     let login = |of: fn(&Login) -> Option<&str>| ensure.login.as_ref().and_then(of);
     let tls = |tls: &Tls| (tls.ca.clone(), tls.name.clone(), tls.verify);
@@ -76,7 +79,12 @@ async fn one(
     let found = opened.service.look_up(&lookup, opened.login.as_ref(), ensure.public).await;
     let secret = |name: &str| opened.secrets.get(name).map(|secret| secret.expose().to_owned());
     let want = ensure.want.with(&secret);
-    Ok(match found.map_err(|error| chain(&error))? {
+    let refused = |error: HttpError| {
+        let place = way.login_place().filter(|_| matches!(error, HttpError::Status { status: 401 | 403, .. }));
+        let place = place.map(|place| format!("; the login is from {place}")).unwrap_or_default();
+        format!("{}{place}", chain(&error))
+    };
+    Ok(match found.map_err(refused)? {
         None => Comparison::Absent,
         Some(found) => match differences(&want, &found, &ensure.untold) {
             differ if differ.is_empty() => Comparison::Same,

@@ -21,6 +21,7 @@ use crate::model::cluster::{Finding, ManifestObject, NamespaceState, ReadyPolicy
 use crate::model::observed::{Comparison, Observed, ObservedRelease};
 use crate::model::state::InstallState;
 
+pub use self::http::ONLY_A_RUN;
 pub use self::remains::remains;
 pub use self::secrets::pull_secrets;
 

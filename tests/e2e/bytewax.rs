@@ -252,3 +252,25 @@ fn seconds_of_failure() -> f64 {
     let mut events = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.find(|event| event["event"] == "action-failed").unwrap()["seconds"].as_f64().unwrap()
 }
+
+pub(crate) fn two_of_one() {
+    let both = "bytewax@orders,bytewax@clicks";
+    let args = ["install", "--yes", "--no-verify", "--components", both, "--set", "bytewax@clicks.processes=2"];
+    run(&mut windlass(&args)).exits(0);
+    let of = |instance: &str| {
+        let label = format!("app.kubernetes.io/instance=my-dataflow-{instance}");
+        let list = kubectl_json(&["-n", NAMESPACE, "get", "pods", "-l", &label]);
+        let pods = list["items"].as_array().cloned().unwrap_or_default();
+        pods.iter().map(|pod| text(&pod["metadata"]["uid"])).collect::<BTreeSet<_>>()
+    };
+    assert_eq!((of("orders").len(), of("clicks").len()), (3, 2));
+    run(&mut windlass(&args)).exits(0).says("nothing to do");
+    let orders = of("orders");
+    run(&mut windlass(&["uninstall", "--yes", "--components", "bytewax@clicks"])).exits(0);
+    assert_eq!((of("orders"), of("clicks").len()), (orders, 0));
+    assert_eq!(names("configmap", "windlass.dev/files=my-dataflow-clicks"), "");
+    let status = run(&mut windlass(&["status"])).exits(0).says("Bytewax dataflow (orders)");
+    assert!(!status.out.contains("(clicks)"), "{}", status.out);
+    let gone = ["uninstall", "--yes", "--components", both, "--purge-data", "--confirm", "windlass-sandbox"];
+    run(&mut windlass(&gone)).exits(0);
+}

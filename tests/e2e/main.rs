@@ -604,6 +604,12 @@ fn d12_a_dataflow_that_fails_is_told_and_changed_code_restarts_it() {
 
 #[test]
 #[ignore = "needs the sandbox"]
+fn d17_long_two_of_one_beside_each_other() {
+    bytewax::two_of_one();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
 fn d13_long_three_processes_become_four_and_two() {
     bytewax::three_processes_become_four_and_two();
 }
