@@ -448,6 +448,50 @@ mod tests {
         }
     }
 
+    /// Answers with TLS, as whoever has this certificate.
+    fn serve_tls(made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> tempfile::TempDir {
+        use std::io::{Read as _, Write as _};
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let listener = std::os::unix::net::UnixListener::bind(folder.path().join("s")).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder().with_no_client_auth();
+        let config = Arc::new(config.with_single_cert(vec![made.cert.der().clone()], key).unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+                let mut stream = rustls::StreamOwned::new(connection, stream);
+                let mut got = [0; 4096];
+                if stream.read(&mut got).is_ok_and(|read| read > 0) {
+                    let _ = stream.write_all(said("200 OK", "", "here").as_bytes());
+                    stream.conn.send_close_notify();
+                    let _ = stream.flush();
+                }
+            }
+        });
+        folder
+    }
+
+    #[tokio::test]
+    async fn tls_is_spoken_with_whom_the_authority_knows() {
+        let made = rcgen::generate_simple_self_signed(vec!["app.ns.svc".to_owned()]).unwrap();
+        let folder = serve_tls(&made);
+        let ca = Some(made.cert.pem().into_bytes());
+        let tls =
+            |name: &str, ca: &Option<Vec<u8>>, verify| TlsOptions { name: name.to_owned(), ca: ca.clone(), verify };
+        let socket = folder.path().join("s");
+        let ask = |tls: TlsOptions| {
+            let service = Service::new("app:8443", &socket, Some(&tls)).unwrap();
+            async move { service.ask(&get("/", None)).await.map(|answered| answered.body) }
+        };
+        assert_eq!(ask(tls("app.ns.svc", &ca, true)).await.unwrap(), "here");
+        assert!(ask(tls("other.ns.svc", &ca, true)).await.is_err(), "another name");
+        assert!(ask(tls("app.ns.svc", &None, true)).await.is_err(), "nobody that this system knows");
+        assert_eq!(ask(tls("other.ns.svc", &None, false)).await.unwrap(), "here", "nobody looks");
+        let bad = TlsOptions { ca: Some(b"-----BEGIN CERTIFICATE-----\nx\n".to_vec()), ..tls("a", &None, true) };
+        assert!(Service::new("app:8443", &socket, Some(&bad)).is_err());
+    }
+
     #[tokio::test]
     async fn nobody_listens() {
         let folder = tempfile::tempdir().unwrap();
