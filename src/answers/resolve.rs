@@ -229,10 +229,7 @@ impl Draft {
     /// Defaults, `platform` first: a default may be a template over its answers.
     fn fill_defaults(&mut self, catalog: &Catalog) {
         let templates = Templates::new();
-        let known = Known::default();
-        for (id, (answer, _)) in &self.answers.values {
-            known.add(&id.component, &id.question, value(&answer.json()));
-        }
+        let known = self.answers.known();
         let wrong: BTreeSet<QuestionId> = self.problems.iter().map(|(id, _)| id.clone()).collect();
         let ids: Vec<String> = std::iter::once("platform".to_owned()).chain(self.answers.components.clone()).collect();
         for component in ids {
@@ -307,10 +304,7 @@ impl Draft {
     /// What must hold between answers, where all of them are there and good.
     fn rules(&mut self, catalog: &Catalog, places: &BTreeMap<QuestionId, (String, Pos)>) {
         let templates = Templates::new();
-        let known = Known::default();
-        for (id, (answer, _)) in &self.answers.values {
-            known.add(&id.component, &id.question, value(&answer.json()));
-        }
+        let known = self.answers.known();
         let components: Vec<&str> =
             std::iter::once("platform").chain(self.answers.components.iter().map(String::as_str)).collect();
         let mut broken = Vec::new();
@@ -360,6 +354,15 @@ impl Answers {
     pub fn catalog<'a>(&self, catalog: &'a Catalog) -> Cow<'a, Catalog> {
         let others = self.others.keys().map(|id| id.component.as_str());
         catalog.with_instances(self.components.iter().map(String::as_str).chain(others))
+    }
+
+    /// By component and question, as templates see them.
+    fn known(&self) -> Known {
+        let known = Known::default();
+        for (id, (answer, _)) in &self.values {
+            known.add(&id.component, &id.question, value(&answer.json()));
+        }
+        known
     }
 
     /// Whether a component was chosen, or is required.

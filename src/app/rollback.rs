@@ -12,9 +12,8 @@ use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global, RollbackArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::model::observed::Observed;
 use crate::model::state::InstallState;
-use crate::plan::{self, Action, Plan, verify_only};
+use crate::plan::{self, Action, Plan};
 use crate::render::target;
 
 /// Brings a component back to the last revision that was verified.
@@ -49,12 +48,10 @@ impl RunRequest for RollbackRequest<'_> {
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&verified))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;
         let resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
-        let mut proof = verify_only(&plan::plan(&resolved, &Observed::default(), true)).actions;
-        proof.retain(|action| action.component == self.args.component && !self.args.no_verify);
-        let ids: Vec<String> = proof.iter().map(|action| action.id.clone()).collect();
-        for action in &mut proof {
-            action.needs.retain(|need| ids.contains(need));
-        }
+        let proof = match self.args.no_verify {
+            true => Vec::new(),
+            false => plan::checks_of(&resolved, &self.args.component),
+        };
         let plan = self.plan(&state, proof).await?;
         let helm = match plan.has_work() {
             true => Some(session::helm(self.global, &self.cluster).await?),

@@ -17,11 +17,10 @@ use crate::catalog::{Catalog, QuestionId};
 use crate::cli::{AnswerArgs, Global, SecretsCommand};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::model::observed::Observed;
 use crate::model::state::{ComponentRecord, InstallState};
 use crate::model::{PULL_SECRET, next_secret};
 use crate::observe;
-use crate::plan::{self, Action, Staged, verify_only};
+use crate::plan::{self, Staged};
 use crate::render::{SecretRow, secret_table};
 
 /// The version of the JSON of a list of Secrets.
@@ -174,7 +173,7 @@ impl RunRequest for RotateRequest<'_> {
         let staged = self.staged(&release.namespace, &secret.name).await?;
         let observed = observe::observe(&only(&resolved, &looked), &self.cluster, None, None).await;
         let observed = observed.or_exit(Exit::Unusable)?;
-        let proof = self.proof(&resolved);
+        let proof = if self.verify { plan::checks_of(&resolved, id) } else { Vec::new() };
         let plan = plan::rotate(&resolved, (id, question), &observed, staged, proof).or_exit(Exit::Refused)?;
         let helm = match needs_helm(&plan) {
             true => Some(session::helm(self.global, &self.cluster).await?),
@@ -201,15 +200,6 @@ impl RotateRequest<'_> {
         let now = read(name).await?.unwrap_or_default();
         let same = next.iter().all(|(key, value)| now.get(key) == Some(value));
         Ok(if same && !next.is_empty() { Staged::Switched } else { Staged::Beside })
-    }
-
-    /// What proves that the component works with it.
-    fn proof(&self, resolved: &Resolved) -> Vec<Action> {
-        let mut proof = verify_only(&plan::plan(resolved, &Observed::default(), true)).actions;
-        proof.retain(|action| action.component == self.question.component && self.verify);
-        let ids: BTreeSet<String> = proof.iter().map(|action| action.id.clone()).collect();
-        proof.iter_mut().for_each(|action| action.needs.retain(|need| ids.contains(need)));
-        proof
     }
 }
 

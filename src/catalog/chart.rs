@@ -161,7 +161,7 @@ fn fits(version: &str, wanted: &str) -> bool {
 }
 
 /// A path from a folder, without `.` and `..` as far as they can be taken out.
-fn joined(at: &str, path: &str) -> String {
+pub(super) fn joined(at: &str, path: &str) -> String {
     let mut parts: Vec<&str> =
         if path.starts_with('/') { vec![""] } else { at.split('/').filter(|part| !part.is_empty()).collect() };
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {

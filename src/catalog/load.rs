@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::chart::joined;
 use super::check::{Checker, is_name};
 use super::question::{Profile, QuestionId, Rule};
 use super::shapes::{COMPONENT, PLATFORM, PROFILE};
@@ -272,14 +273,7 @@ fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile
 
 /// The files of a folder, by its path from another.
 fn below(files: &Files, folder: &str, path: &str) -> Vec<(String, Vec<u8>)> {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
-        match part {
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    let prefix = format!("{}/", parts.join("/"));
+    let prefix = format!("{}/", joined(folder, path));
     let found = files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
     found.map(|(path, bytes)| (path[prefix.len()..].to_owned(), bytes.clone())).collect()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::ProgressSink;
 use crate::model::cluster::Finding;
+use crate::model::{ProgressSink, causes};
 use crate::plan::Action;
 
 /// Results of finished actions by registered name.
@@ -57,7 +57,7 @@ impl Failure {
     /// From an error and its sources.
     #[must_use]
     pub fn of(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { errors: chain(error), may_pass: true, ..Self::default() }
+        Self { errors: causes(error), may_pass: true, ..Self::default() }
     }
 
     /// The same, but not to be tried again.
@@ -66,20 +66,6 @@ impl Failure {
         self.may_pass = false;
         self
     }
-}
-
-/// An error's Display and those of its sources. A source that only repeats what stands above it is left out.
-fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !texts.iter().any(|above| above.contains(&text)) {
-            texts.push(text);
-        }
-        next = error.source();
-    }
-    texts
 }
 
 /// Does one action once.

@@ -1,6 +1,7 @@
 //! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O, but for how files are read.
 
 pub mod bounded;
+mod causes;
 mod chart;
 pub mod cluster;
 mod crds;
@@ -19,12 +20,14 @@ mod quantity;
 mod redact;
 mod secret;
 mod secret_version;
+mod service;
 pub mod site;
 pub mod state;
 mod value_path;
 mod values;
 pub mod yaml;
 
+pub use causes::causes;
 pub use chart::{CHART_WAYS, ChartRef, ChartSource, is_digest};
 pub use crds::{CRD, crd_ref, crds, every_crd};
 pub use file_tree::{FileTree, digest};
@@ -42,5 +45,6 @@ pub use secret::{MadeSecret, Secret, SecretFormat, SecretRef, withheld};
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
+pub use service::{Lookup, Way};
 pub use value_path::{ValuePath, ValuePathError};
 pub use values::ReleaseValues;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
-use crate::catalog::action::{Ensure, Leaves, Login, Tls};
-use crate::driver::http::{HttpError, Lookup, Way, differences};
+use crate::catalog::action::{Ensure, Leaves};
+use crate::driver::http::{HttpError, differences};
 use crate::driver::kube::{Cluster, Tunnels};
+use crate::model::causes;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, ObservedRelease};
 
@@ -57,32 +58,14 @@ async fn one(
     if action.kind.templates().iter().any(|text| text.contains("{{")) {
         return Err(ONLY_A_RUN.to_owned());
     }
-    let login = |of: fn(&Login) -> Option<&str>| ensure.login.as_ref().and_then(of);
-    let tls = |tls: &Tls| (tls.ca.clone(), tls.name.clone(), tls.verify);
-    let tls = ensure.tls.as_ref().map(tls);
-    let way = Way {
-        namespace,
-        service: &ensure.service,
-        user: login(|login| login.user.as_deref()),
-        password: login(|login| login.password.as_deref()),
-        token: login(|login| login.token.as_deref()),
-        tls: tls.as_ref().map(|(ca, name, verify)| (ca.as_deref(), name.as_deref(), *verify)),
-        secrets: &ensure.secrets,
-    };
-    let opened = way.open(cluster, tunnels).await.map_err(|error| chain(&error))?;
-    let lookup = Lookup {
-        get: ensure.get.as_deref(),
-        list: ensure.list.as_deref(),
-        items: &ensure.items,
-        matching: &ensure.matching,
-    };
-    let found = opened.service.look_up(&lookup, opened.login.as_ref(), ensure.public).await;
-    let secret = |name: &str| opened.secrets.get(name).map(|secret| secret.expose().to_owned());
-    let want = ensure.want.with(&secret);
+    let way = ensure.way(namespace);
+    let opened = way.open(cluster, tunnels).await.map_err(|error| causes(&error).join(": "))?;
+    let found = opened.service.look_up(&ensure.lookup(), opened.login.as_ref(), ensure.public).await;
+    let want = ensure.want.with(&|name| opened.secret(name));
     let refused = |error: HttpError| {
-        let place = way.login_place().filter(|_| matches!(error, HttpError::Status { status: 401 | 403, .. }));
+        let place = way.login_place().filter(|_| error.refuses_login());
         let place = place.map(|place| format!("; the login is from {place}")).unwrap_or_default();
-        format!("{}{place}", chain(&error))
+        format!("{}{place}", causes(&error).join(": "))
     };
     Ok(match found.map_err(refused)? {
         None => Comparison::Absent,
@@ -91,14 +74,4 @@ async fn one(
             differ => Comparison::Differs(format!("{} of {} differs", differ.join(", "), action.title)),
         },
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

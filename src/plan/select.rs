@@ -2,12 +2,25 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::build::plan;
 use super::types::{Action, Change, Plan};
+use crate::answers::Resolved;
+use crate::model::observed::Observed;
 
 /// The verification of a plan alone: what `windlass verify` runs.
 #[must_use]
 pub fn verify_only(plan: &Plan) -> Plan {
     only(plan, |action| action.verify)
+}
+
+/// The checks of one component, which wait for nothing but each other: what proves it after something else was done.
+#[must_use]
+pub fn checks_of(resolved: &Resolved, component: &str) -> Vec<Action> {
+    let mut checks = verify_only(&plan(resolved, &Observed::default(), true)).actions;
+    checks.retain(|action| action.component == component);
+    let ids: BTreeSet<String> = checks.iter().map(|action| action.id.clone()).collect();
+    checks.iter_mut().for_each(|action| action.needs.retain(|need| ids.contains(need)));
+    checks
 }
 
 /// The plan without some actions, and without all that needs them.

@@ -6,12 +6,13 @@ use super::table::{
 };
 use crate::driver::helm::FindError;
 use crate::driver::kube::ConnectError;
+use crate::model::causes;
 use crate::model::preflight::Finding;
 
 /// The finding for a cluster that could not be connected to; `None` where it is this machine that fails.
 #[must_use]
 pub fn connect_finding(error: &ConnectError) -> Option<Finding> {
-    let what = chain(error);
+    let what = causes(error).join(": ");
     Some(match error {
         ConnectError::NoKubeconfig { .. } => {
             KUBECONFIG.found("this machine", what, "windlass preflight --kubeconfig FILE")
@@ -60,21 +61,7 @@ pub fn connect_finding(error: &ConnectError) -> Option<Finding> {
 /// The finding for a Helm that is not there, or not the right one.
 #[must_use]
 pub fn helm_finding(error: &FindError) -> Finding {
-    HELM_MISSING.found("this machine", chain(error), "windlass preflight --helm FILE")
-}
-
-/// An error with those of its causes that say something more.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = cause.source();
-    }
-    text
+    HELM_MISSING.found("this machine", causes(error).join(": "), "windlass preflight --helm FILE")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::kind::{Kind, Leaves, Limits, Names};
 use super::part::{Part, family, parts};
 use crate::model::yaml::Shape;
+use crate::model::{Lookup, Way};
 
 family! {
     /// What can be asked of a service.
@@ -389,7 +390,46 @@ impl Kind for Ensure {
     }
 }
 
+/// The way that an action says.
+fn way<'a>(
+    namespace: &'a str,
+    service: &'a str,
+    login: Option<&'a Login>,
+    tls: Option<&'a Tls>,
+    secrets: &'a BTreeMap<String, String>,
+) -> Way<'a> {
+    Way {
+        namespace,
+        service,
+        user: login.and_then(|login| login.user.as_deref()),
+        password: login.and_then(|login| login.password.as_deref()),
+        token: login.and_then(|login| login.token.as_deref()),
+        tls: tls.map(|tls| (tls.ca.as_deref(), tls.name.as_deref(), tls.verify)),
+        secrets,
+    }
+}
+
+impl Request {
+    /// The way to its service.
+    #[must_use]
+    pub fn way<'a>(&'a self, namespace: &'a str) -> Way<'a> {
+        way(namespace, &self.service, self.login.as_ref(), self.tls.as_ref(), &self.secrets)
+    }
+}
+
 impl Ensure {
+    /// The way to its service.
+    #[must_use]
+    pub fn way<'a>(&'a self, namespace: &'a str) -> Way<'a> {
+        way(namespace, &self.service, self.login.as_ref(), self.tls.as_ref(), &self.secrets)
+    }
+
+    /// Where to look for it.
+    #[must_use]
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup { get: self.get.as_deref(), list: self.list.as_deref(), items: &self.items, matching: &self.matching }
+    }
+
     /// How it is made.
     #[must_use]
     pub fn creates(&self) -> Write {

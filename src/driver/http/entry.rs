@@ -1,23 +1,9 @@
 //! Something in a service, such as a connection or a user: looked for, and compared with what it should be.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::service::{Ask, Body, Credentials, HttpError, Service};
-
-/// Where to look for it.
-#[derive(Debug, Clone, Copy)]
-pub struct Lookup<'a> {
-    /// Its own path, where it has one.
-    pub get: Option<&'a str>,
-    /// The path of a list that it is in.
-    pub list: Option<&'a str>,
-    /// JSON pointer to the list.
-    pub items: &'a str,
-    /// What tells it from the others: JSON pointers, and the texts that are there.
-    pub matching: &'a BTreeMap<String, String>,
-}
+use crate::model::Lookup;
 
 impl Service {
     /// What is there, or nothing.

@@ -5,7 +5,7 @@ mod livy;
 mod service;
 mod way;
 
-pub use entry::{Lookup, differences, is_text};
+pub use entry::{differences, is_text};
 pub use livy::{Batch, BatchRequest, Livy, LivyError, LivyVersion, Session, Statement};
 pub use service::{Answered, Ask, Body, Credentials, HttpError, Service, shown};
-pub use way::{Opened, Way, WayError};
+pub use way::{Opened, WayError};

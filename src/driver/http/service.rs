@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::LOCATION;
 use reqwest::redirect::{Action, Attempt, Policy};
-use reqwest::{Certificate, Client, Method, StatusCode};
+use reqwest::{Certificate, Client, Method};
 use serde_json::Value;
 
 use crate::driver::body::{self, BodyError};
@@ -91,6 +91,12 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// Whether whoever asked is not let in.
+    #[must_use]
+    pub const fn refuses_login(&self) -> bool {
+        matches!(self, Self::Status { status: 401 | 403, .. })
+    }
+
     /// Whether the service was not there to answer: nothing behind it, a connection that broke, a gateway that says so.
     #[must_use]
     pub const fn is_away(&self) -> bool {
@@ -239,33 +245,14 @@ impl Service {
     /// # Errors
     /// The request failed, the status is not a success, or the answer is not JSON.
     pub async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, HttpError> {
-        let (status, text) = self.send(method, path, body).await?;
-        if !status.is_success() {
-            return Err(self.unexpected(path, status, "success", &text));
-        }
-        serde_json::from_str(&text).map_err(|_| HttpError::Content {
-            service: self.name.clone(),
-            path: path.to_owned(),
-            wanted: "JSON".to_owned(),
-            body: shown(&text),
-        })
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, String), HttpError> {
-        let failed = |source| HttpError::Request { service: self.name.clone(), path: path.to_owned(), source };
-        let url = format!("{}{path}", self.base);
         // Livy wants X-Requested-By on everything that changes something when its CSRF protection is on.
-        let mut request = self.client.request(method, url).header("X-Requested-By", "windlass");
-        if let Some(body) = body {
-            request = request.json(body);
+        let headers = vec![("X-Requested-By".to_owned(), "windlass".to_owned())];
+        let body = body.map_or(Body::None, Body::Json);
+        let answered = self.ask(&Ask { method: method.as_str(), path, headers, body, login: None }).await?;
+        if !(200..300).contains(&answered.status) {
+            return Err(self.refused(path, &answered, "success", true));
         }
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let body = body::read(response, ANSWER).await.map_err(|error| match error {
-            BodyError::Broken(source) => failed(source),
-            source => HttpError::TooLong { service: self.name.clone(), path: path.to_owned(), source },
-        })?;
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        serde_json::from_str(&answered.body).map_err(|_| self.without(path, "JSON", &answered, true))
     }
 
     /// That an answer has another status; what it says is told where it is public.
@@ -285,16 +272,6 @@ impl Service {
     pub fn without(&self, path: &str, wanted: &str, answered: &Answered, public: bool) -> HttpError {
         let body = if public { shown(&answered.body) } else { "(what it said is not shown)".to_owned() };
         HttpError::Content { service: self.name.clone(), path: path.to_owned(), wanted: wanted.to_owned(), body }
-    }
-
-    fn unexpected(&self, path: &str, status: StatusCode, wanted: &str, body: &str) -> HttpError {
-        HttpError::Status {
-            service: self.name.clone(),
-            path: path.to_owned(),
-            status: status.as_u16(),
-            wanted: wanted.to_owned(),
-            body: shown(body),
-        }
     }
 }
 
@@ -323,8 +300,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::UnixListener;
 
-    use super::super::Lookup;
     use super::*;
+    use crate::model::Lookup;
 
     /// Answers each request by what this says of its first line; gives all requests as they came.
     fn serve(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (tempfile::TempDir, Arc<Mutex<Vec<String>>>) {

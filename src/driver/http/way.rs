@@ -4,26 +4,7 @@ use std::collections::BTreeMap;
 
 use super::service::{Credentials, HttpError, Service, TlsOptions};
 use crate::driver::kube::{Cluster, KubeError, TunnelError, Tunnels};
-use crate::model::{Secret, remember};
-
-/// What is known of the way. Secrets are `<Secret>/<key>` in the namespace.
-#[derive(Debug, Clone, Copy)]
-pub struct Way<'a> {
-    /// The namespace of the service and of the Secrets.
-    pub namespace: &'a str,
-    /// `name:port`.
-    pub service: &'a str,
-    /// The user whose password it is.
-    pub user: Option<&'a str>,
-    /// Their password.
-    pub password: Option<&'a str>,
-    /// A token.
-    pub token: Option<&'a str>,
-    /// With TLS: the Secret of the authority, the name in the certificate, and whether it is looked at.
-    pub tls: Option<(Option<&'a str>, Option<&'a str>, bool)>,
-    /// Other secrets that are sent.
-    pub secrets: &'a BTreeMap<String, String>,
-}
+use crate::model::{Secret, Way, remember};
 
 /// A service that can be asked.
 #[derive(Debug, Clone)]
@@ -33,7 +14,15 @@ pub struct Opened {
     /// Who asks.
     pub login: Option<Credentials>,
     /// What stands for secrets in what is sent, and what they are.
-    pub secrets: BTreeMap<String, Secret>,
+    secrets: BTreeMap<String, Secret>,
+}
+
+impl Opened {
+    /// A secret that stands in what is sent, by its name there.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<String> {
+        self.secrets.get(name).map(|secret| secret.expose().to_owned())
+    }
 }
 
 /// Why there is no way to a service.
@@ -121,13 +110,5 @@ impl Way<'_> {
         let found = found.map_err(|source| WayError::Api { place: place.clone(), source })?;
         let value = found.and_then(|mut data| data.remove(key));
         value.ok_or_else(|| WayError::Absent { place, key: key.to_owned() })
-    }
-
-    /// The Secret of the login, for messages.
-    #[must_use]
-    pub fn login_place(&self) -> Option<String> {
-        let secret = self.password.or(self.token)?;
-        let (name, key) = secret.split_once('/').unwrap_or((secret, ""));
-        Some(format!("Secret {}/{name} (key `{key}`)", self.namespace))
     }
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::World;
-use crate::catalog::action::{Ensure, HttpAction, Login, Quiet, Request, Tls, Write, is_wanted};
-use crate::driver::http::{Answered, Ask, Body, HttpError, Lookup, Opened, Way, differences, is_text};
+use crate::catalog::action::{Ensure, HttpAction, Quiet, Request, Write, is_wanted};
+use crate::driver::http::{Answered, Ask, Body, HttpError, Opened, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::model::Progress;
+use crate::model::{Progress, Way};
 
 /// How often a service that is not as wanted is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -20,28 +20,9 @@ fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
 }
 
-/// The way of an action.
-fn way<'a>(
-    namespace: &'a str,
-    service: &'a str,
-    login: Option<&'a Login>,
-    tls: Option<&'a Tls>,
-    secrets: &'a std::collections::BTreeMap<String, String>,
-) -> Way<'a> {
-    Way {
-        namespace,
-        service,
-        user: login.and_then(|login| login.user.as_deref()),
-        password: login.and_then(|login| login.password.as_deref()),
-        token: login.and_then(|login| login.token.as_deref()),
-        tls: tls.map(|tls| (tls.ca.as_deref(), tls.name.as_deref(), tls.verify)),
-        secrets,
-    }
-}
-
 /// A value with its secrets in their places.
 fn sent(quiet: &Quiet, opened: &Opened) -> Value {
-    quiet.with(&|name| opened.secrets.get(name).map(|secret| secret.expose().to_owned()))
+    quiet.with(&|name| opened.secret(name))
 }
 
 /// The same as a text: of a header, or a field of a form.
@@ -62,7 +43,7 @@ impl World {
     }
 
     async fn request(&self, namespace: &str, request: &Request, context: &Context) -> Result<Done, Failure> {
-        let way = way(namespace, &request.service, request.login.as_ref(), request.tls.as_ref(), &request.secrets);
+        let way = request.way(namespace);
         let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
         let json = request.json.as_ref().map(|json| sent(json, &opened));
         let form = request.form.iter().map(|(name, value)| (name.clone(), sent_text(value, &opened)));
@@ -94,14 +75,9 @@ impl World {
     }
 
     async fn ensure(&self, namespace: &str, ensure: &Ensure) -> Result<Done, Failure> {
-        let way = way(namespace, &ensure.service, ensure.login.as_ref(), ensure.tls.as_ref(), &ensure.secrets);
+        let way = ensure.way(namespace);
         let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
-        let lookup = Lookup {
-            get: ensure.get.as_deref(),
-            list: ensure.list.as_deref(),
-            items: &ensure.items,
-            matching: &ensure.matching,
-        };
+        let lookup = ensure.lookup();
         let login = opened.login.as_ref();
         let look = || opened.service.look_up(&lookup, login, ensure.public);
         let want = sent(&ensure.want, &opened);
@@ -197,7 +173,7 @@ fn judged(request: &Request, opened: &Opened, answered: &Answered) -> Result<Don
 
 /// An error with the Secret whose login was refused, if it was.
 fn told(error: HttpError, way: &Way<'_>) -> Failure {
-    let refused = matches!(error, HttpError::Status { status: 401 | 403, .. });
+    let refused = error.refuses_login();
     // One that sends elsewhere does so the next time, too.
     let away = matches!(error, HttpError::Status { status: 300..400, .. });
     let mut failure = failed(error);

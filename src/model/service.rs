@@ -1,0 +1,45 @@
+//! How a service in the cluster is asked for something: what an action says of it, as far as drivers must know.
+
+use std::collections::BTreeMap;
+
+/// The way to a service. Secrets are `<Secret>/<key>` in its namespace.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// The namespace of the service and of the Secrets.
+    pub namespace: &'a str,
+    /// `name:port`.
+    pub service: &'a str,
+    /// The user whose password it is.
+    pub user: Option<&'a str>,
+    /// Their password.
+    pub password: Option<&'a str>,
+    /// A token.
+    pub token: Option<&'a str>,
+    /// With TLS: the Secret of the authority, the name in the certificate, and whether it is looked at.
+    pub tls: Option<(Option<&'a str>, Option<&'a str>, bool)>,
+    /// Other secrets that are sent.
+    pub secrets: &'a BTreeMap<String, String>,
+}
+
+impl Way<'_> {
+    /// The Secret of the login, for messages.
+    #[must_use]
+    pub fn login_place(&self) -> Option<String> {
+        let secret = self.password.or(self.token)?;
+        let (name, key) = secret.split_once('/').unwrap_or((secret, ""));
+        Some(format!("Secret {}/{name} (key `{key}`)", self.namespace))
+    }
+}
+
+/// Where to look for something in a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Lookup<'a> {
+    /// Its own path, where it has one.
+    pub get: Option<&'a str>,
+    /// The path of a list that it is in.
+    pub list: Option<&'a str>,
+    /// JSON pointer to the list.
+    pub items: &'a str,
+    /// What tells it from the others: JSON pointers, and the texts that are there.
+    pub matching: &'a BTreeMap<String, String>,
+}
