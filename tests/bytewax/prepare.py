@@ -1,11 +1,10 @@
-"""Runs the chart's `process.py prepare` for three pods at once, kills them somewhere in it, and runs it again.
+"""Runs the chart's `process.py prepare` for three pods at once, kills them at moments all over it, and runs it again.
 
 usage: prepare.py PROCESS.PY, with a Python that has bytewax. Afterwards the partitions must be whole, and nothing else left.
 """
 
 import os
 import pathlib
-import random
 import shutil
 import signal
 import sqlite3
@@ -45,12 +44,20 @@ def prepare(pod):
     return subprocess.Popen([sys.executable, script, "prepare"], env={**os.environ, **variables}, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
-killed = 0
-for _ in range(ROUNDS):
+def begin():
     shutil.rmtree(recovery, ignore_errors=True)
     recovery.mkdir()
-    pods = [prepare(pod) for pod in range(3)]
-    time.sleep(random.uniform(0.1, 1))
+    return [prepare(pod) for pod in range(3)]
+
+
+# How long it takes is the machine's: the moments of killing are spread over it, from one at which nothing is done yet.
+began = time.monotonic()
+assert [pod.wait() for pod in begin()] == [0, 0, 0]
+takes = time.monotonic() - began
+killed = 0
+for count in range(ROUNDS):
+    pods = begin()
+    time.sleep(takes * count / ROUNDS)
     for pod in pods:
         if pod.poll() is None:
             os.killpg(pod.pid, signal.SIGKILL)
