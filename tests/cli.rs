@@ -185,3 +185,13 @@ fn a_folder_of_runs_that_cannot_be_read_is_named() {
         );
     }
 }
+
+/// Whatever a component of the tests uses can be used: a check that refuses it is wrong.
+#[test]
+fn catalogs_that_run_in_the_sandbox_have_no_mistakes() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for folder in ["components", "keepers", "public", "services"] {
+        let (code, out, err) = windlass(&["catalog", "check", "--catalog", tests.join(folder).to_str().unwrap()]);
+        assert_eq!(code, 0, "{folder}: {out}{err}");
+    }
+}

@@ -147,7 +147,7 @@ pub fn unknown_in<'a>(
         for (of, name) in members(code, "self") {
             let (what, known) = match of.as_str() {
                 "images" => ("image", images),
-                "secrets" => ("question for a secret", secrets),
+                "secrets" => ("secret", secrets),
                 _ => continue,
             };
             if !known.contains(&name.as_str()) {

@@ -83,7 +83,8 @@ impl Check<'_> {
             let (Some(name), Some(text)) = (&component.values, &component.values_template) else { continue };
             let images: Vec<&str> = component.images.iter().map(|image| image.name.as_str()).collect();
             let secrets = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-            let secrets: Vec<&str> = secrets.map(|question| question.id.as_str()).collect();
+            let made_of_others = component.secrets.iter().map(|secret| secret.name.as_str());
+            let secrets: Vec<&str> = secrets.map(|question| question.id.as_str()).chain(made_of_others).collect();
             for (line, what, name_of, known) in unknown_in(text, &images, &secrets) {
                 let file = format!("{}/{name}", component.id);
                 self.findings.add_unknown(&file, Pos { line, column: 1 }, what, &name_of, known);

@@ -7,8 +7,13 @@ import os
 import threading
 import urllib.parse
 
-PASSWORD = os.environ["ADMIN_PASSWORD"]
-LOGIN = "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+
+def login(password):
+    return "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+
+
+# As a database holds its passwords: changed by who knows the one that counts.
+opens = login(os.environ["ADMIN_PASSWORD"])
 # Answers that nobody may repeat.
 WORD = "word-that-only-the-service-has"
 COMMENT = "comment-that-nobody-asked-for"
@@ -16,7 +21,7 @@ REFUSED = "refusal-with-what-is-inside"
 
 lock = threading.Lock()
 entries = {}
-counts = {"POST": 0, "PUT": 0, "asked": 0, "state": 0, "refused": 0}
+counts = {"POST": 0, "PUT": 0, "asked": 0, "state": 0, "refused": 0, "password": 0}
 elsewhere = []
 
 
@@ -51,13 +56,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
             if url.path == "/forget":
                 entries.clear()
                 return self.answer(200, 0)
-            if self.headers.get("Authorization") != LOGIN:
+            if self.headers.get("Authorization") != opens:
                 counts["refused"] += 1
                 return self.answer(401, {"error": REFUSED})
             counts["asked"] += 1
             self.opened(url.path)
 
     def opened(self, path):
+        global opens
         shown = [{"id": id, "name": entry["name"], "host": entry["host"], "comment": COMMENT} for id, entry in entries.items()]
         if self.command == "GET" and path == "/state":
             counts["state"] += 1
@@ -76,6 +82,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
             self.answer(200, {"inside": [{"word": WORD}]})
         elif self.command == "POST" and path == "/known":
             self.answer(200, {"known": self.sent() == {"word": WORD}})
+        elif self.command == "POST" and path == "/password":
+            counts["password"] += 1
+            opens = login(self.sent()["password"])
+            self.answer(200, {})
+        elif self.command == "GET" and path == "/connection":
+            # What was made of the password says the same as it.
+            url = urllib.parse.urlsplit(os.environ["CONNECTION"])
+            self.answer(200, {"fits": login(urllib.parse.unquote(url.password)) == opens})
         elif path == "/home":
             self.answer(302, {}, "/word")
         elif path == "/away":
