@@ -80,6 +80,20 @@ pub(super) fn resolved_as_installed(catalog: &Catalog, answers: &Answers) -> Res
     filled_in(catalog, &anchored(catalog, answers)?, &charts)
 }
 
+/// The same with the charts that lie on this machine, of which nothing is pulled.
+pub(super) fn resolved_with_charts_at_hand(
+    global: &Global,
+    catalog: &Catalog,
+    answers: &Answers,
+) -> Result<Resolved, Failed> {
+    let answers = anchored(catalog, answers)?;
+    let fetcher = Fetcher::new(global, &answers);
+    let of_answers = answers.catalog(catalog);
+    let chosen = answers.components.iter().filter_map(|id| of_answers.components.get(id));
+    let found = chosen.filter_map(|component| Some((component.id.clone(), fetcher.at_hand(component)?))).collect();
+    filled_in(catalog, &answers, &Charts { found, unneeded: true })
+}
+
 fn filled_in(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Resolved, Failed> {
     let resolved = resolve_with(catalog, answers, charts).or_exit(Exit::BadInput)?;
     // Whatever others say of these later goes without them.
@@ -139,6 +153,25 @@ impl<'a> Fetcher<'a> {
 
     /// The chart of a component, if it does not lie in the catalog; an error comes with what was asked for.
     pub(super) async fn component(&self, component: &Component) -> Result<Option<FileTree>, (String, FetchError)> {
+        let Some(chart) = self.named(component)? else { return Ok(None) };
+        let found = match &chart.source {
+            ChartSource::Path(path) => local(path, chart.sha256.as_deref()),
+            _ => self.remote(&chart).await,
+        };
+        found.map(Some).map_err(|error| (chart.to_string(), error))
+    }
+
+    /// The same where it is on this machine and can be used.
+    fn at_hand(&self, component: &Component) -> Option<FileTree> {
+        let chart = self.named(component).ok().flatten()?;
+        match &chart.source {
+            ChartSource::Path(path) => local(path, chart.sha256.as_deref()).ok(),
+            _ => self.kept(&chart),
+        }
+    }
+
+    /// Where a component's chart is, if not in the catalog.
+    fn named(&self, component: &Component) -> Result<Option<ChartRef>, (String, FetchError)> {
         let answer = self.answers.get(&component.id, "chart").text();
         let chart = match (answer, &component.chart) {
             (Some(text), _) => ChartRef::parse(text).map_err(|what| (text.to_owned(), what)),
@@ -147,19 +180,18 @@ impl<'a> Fetcher<'a> {
             }
             _ => return Ok(None),
         };
-        let chart = chart.map_err(|(text, what)| (text, FetchError::Written(what)))?;
-        let found = match &chart.source {
-            ChartSource::Path(path) => local(path, chart.sha256.as_deref()),
-            _ => self.remote(&chart).await,
-        };
-        found.map(Some).map_err(|error| (chart.to_string(), error))
+        chart.map(Some).map_err(|(text, what)| (text, FetchError::Written(what)))
+    }
+
+    /// What was pulled for it earlier.
+    fn kept(&self, chart: &ChartRef) -> Option<FileTree> {
+        let packed = self.cache.get(&chart.to_string()).or_else(|| self.cache.by_digest(chart.sha256.as_deref()?))?;
+        // What was kept by its digest alone may be another chart of the same bytes: asked for by a wrong name.
+        self.checked(chart, &packed).ok()
     }
 
     async fn remote(&self, chart: &ChartRef) -> Result<FileTree, FetchError> {
-        let key = chart.to_string();
-        let kept = || self.cache.get(&key).or_else(|| self.cache.by_digest(chart.sha256.as_deref()?));
-        // What was kept by its digest alone may be another chart of the same bytes: asked for by a wrong name.
-        if let Some(files) = kept().and_then(|packed| self.checked(chart, &packed).ok()) {
+        if let Some(files) = self.kept(chart) {
             return Ok(files);
         }
         if !self.global.silent && !self.global.json {
@@ -167,7 +199,7 @@ impl<'a> Fetcher<'a> {
         }
         let packed = self.pull(chart).await?;
         let files = self.checked(chart, &packed)?;
-        if let Err(error) = self.cache.put(&key, &packed) {
+        if let Err(error) = self.cache.put(&chart.to_string(), &packed) {
             tracing::warn!("{chart} is not kept for the next time: {error}");
         }
         Ok(files)

@@ -1,9 +1,12 @@
 //! What is otherwise than windlass left it: for `windlass status --drift`, which only looks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::held::holding;
+use super::output::aside;
 use super::{charts, session};
 use crate::answers::{Resolved, ResolvedAction};
 use crate::catalog::action::{ActionKind, HdfsAction, Leaves};
@@ -11,7 +14,9 @@ use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
-use crate::model::observed::ObservedHdfs;
+use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::crd_ref;
+use crate::model::observed::{Definition, ObservedHdfs};
 use crate::model::state::InstallState;
 use crate::observe::{ONLY_A_RUN, observe};
 use crate::plan::{self, Change, Step};
@@ -29,7 +34,7 @@ pub(super) async fn drift(
     let catalog = session::load_catalog(global)?;
     let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(state))?;
     let answers = holding(answers, &catalog, cluster, state).await?;
-    let mut resolved = charts::resolved_as_installed(&catalog, &answers)?;
+    let mut resolved = charts::resolved_with_charts_at_hand(global, &catalog, &answers)?;
     // What counts is what was uploaded, not what is in a folder of this machine now.
     let modes = without_sources(&mut resolved);
     let (tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
@@ -42,7 +47,6 @@ pub(super) async fn drift(
                 | Step::Secret { .. }
                 | Step::Files { .. }
                 | Step::DerivedSecret { .. }
-                | Step::Crds { .. }
                 | Step::Act { .. }
         );
         if action.change == Change::Check && is_entry(&action.step) {
@@ -63,6 +67,7 @@ pub(super) async fn drift(
         let why = if action.why.is_empty() { vec![format!("{} is gone", action.title)] } else { action.why };
         found.entry(action.component).or_default().extend(why);
     }
+    definitions(cluster, state, &resolved, &mut found).await?;
     if let (Some(hdfs), ObservedHdfs::Reached { .. }) = (&hdfs, &observed.hdfs) {
         for (id, component) in &state.components {
             for (folder, recorded) in state_store::uploads(cluster, component).await.or_exit(Exit::Unusable)? {
@@ -73,6 +78,50 @@ pub(super) async fn drift(
     }
     found.retain(|_, what| !what.is_empty());
     Ok(found)
+}
+
+/// Definitions of kinds that are gone, or that differ from those of the chart that was installed, where that is here. Of
+/// components that share one, the first tells.
+async fn definitions(
+    cluster: &Cluster,
+    state: &InstallState,
+    resolved: &Resolved,
+    found: &mut BTreeMap<String, Vec<String>>,
+) -> Result<(), Failed> {
+    let mut seen = BTreeSet::new();
+    for component in &resolved.components {
+        let Some(known) = state.components.get(&component.id) else { continue };
+        let release = component.release.as_ref();
+        let release = release.filter(|release| known.record.chart.as_ref() == Some(&release.chart_digest));
+        let names = known.record.crds.iter().filter(|name| seen.insert((*name).clone()));
+        let wanted = |name: &String| {
+            let body = release?.crds.iter().find(|crd| crd.object.name == *name)?;
+            Some(body.clone())
+        };
+        let bodies: Vec<ManifestObject> =
+            names.map(|name| wanted(name).unwrap_or_else(|| bare(crd_ref(name)))).collect();
+        if release.is_none() && !bodies.is_empty() {
+            let title = &component.title;
+            aside(&format!(
+                "note: the chart that {title} was installed from is not here, so its kinds were not compared"
+            ));
+        }
+        let compared = cluster.definitions(&bodies).await.or_exit(Exit::Unusable)?;
+        found.entry(component.id.clone()).or_default().extend(compared.into_iter().filter_map(
+            |(name, how)| match how {
+                Definition::Absent => Some(format!("{} is gone", crd_ref(&name))),
+                Definition::Differs(how) => Some(how),
+                Definition::Same | Definition::Newer(_) => None,
+            },
+        ));
+    }
+    Ok(())
+}
+
+/// An object that sets nothing: whether it is there at all.
+fn bare(object: ObjectRef) -> ManifestObject {
+    let body = json!({"apiVersion": object.api_version, "kind": object.kind, "metadata": {"name": object.name}});
+    ManifestObject { object, body }
 }
 
 /// Whether a step has something in a service be as wanted.

@@ -127,6 +127,11 @@ impl Open {
         self.due.extend(0..self.actions.len());
     }
 
+    /// The first action that is left when nothing runs and nothing is due.
+    fn take_left(&mut self) -> Option<Action> {
+        self.actions.iter_mut().find_map(Option::take)
+    }
+
     /// The first action in the plan's order that is due.
     fn next(&mut self) -> Option<Action> {
         while let Some(at) = self.due.pop_first() {
@@ -164,7 +169,12 @@ impl<P: Perform> Scheduler<P> {
         loop {
             self.settle();
             if self.running.is_empty() {
-                break;
+                // No plan should have such a circle, and none may end as if all of it were done.
+                match self.open.take_left() {
+                    Some(action) => self.stuck(action),
+                    None => break,
+                }
+                continue;
             }
             let cancelled = self.cancel.clone();
             tokio::select! {
@@ -266,6 +276,12 @@ impl<P: Perform> Scheduler<P> {
             }
             End::Stopped(begun) => self.stop(id, begun),
         }
+    }
+
+    /// An action that waits for what will never be: for itself, or for what is not in the plan.
+    fn stuck(&mut self, action: Action) {
+        let errors = vec![format!("internal error: it waits for {}, which cannot be", action.needs.join(", "))];
+        self.end(action, End::Failed(Failure { errors, ..Failure::default() }, 0.0));
     }
 
     /// A task that panicked: the action failed, the rest goes on.

@@ -95,6 +95,25 @@ async fn run_with(fake: Fake, actions: Vec<Action>, cancel: CancellationToken) -
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_for_itself_or_for_nothing_fails_and_is_never_a_success() {
+    let circle = vec![action("a", &["c"]), action("b", &["a"]), action("c", &["b"]), action("d", &[])];
+    for (actions, failed) in [(circle, "a"), (vec![action("e", &["nowhere"])], "e")] {
+        let (state, outcome, _) = run_all(actions, CancellationToken::new()).await;
+        assert_eq!(outcome, Outcome::Failed);
+        for (id, action) in &state.actions {
+            match (&action.status, id.as_str()) {
+                (Status::Done, "d") => {}
+                (Status::Failed { errors, .. }, id) if id == failed => {
+                    assert!(errors[0].contains("which cannot be"), "{errors:?}");
+                }
+                (Status::Blocked(by), id) if id != "d" => assert_eq!(by, failed, "{id}"),
+                (other, _) => panic!("{id}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_waited_for_is_told_when_it_changes() {
     let plan = Plan {
         schema: PLAN_SCHEMA,

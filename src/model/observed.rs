@@ -25,7 +25,7 @@ pub struct Observed {
     /// All that there are of a release, by its namespace and name: earlier files are there for those who go back to them.
     pub files: BTreeMap<ReleaseKey, BTreeSet<String>>,
     /// What charts have in `crds/`, by name: how it compares with what is there.
-    pub crds: BTreeMap<String, Comparison>,
+    pub crds: BTreeMap<String, Definition>,
     /// The releases, of those asked for, that exist.
     pub releases: BTreeMap<ReleaseKey, ObservedRelease>,
     /// HDFS.
@@ -56,6 +56,20 @@ pub enum Comparison {
     Same,
     /// It is there and differs; how, in words.
     Differs(String),
+}
+
+/// How a definition of a kind compares with what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Definition {
+    /// It is not there.
+    Absent,
+    /// It is as wanted.
+    Same,
+    /// It is there and differs; how, in words.
+    Differs(String),
+    /// What is there is newer, so that the API takes back none of it: objects may be stored in versions that the wanted one
+    /// has not; which, in words.
+    Newer(String),
 }
 
 /// HDFS as found.

@@ -18,7 +18,7 @@ use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::FILES_LABEL;
 use crate::model::cluster::{Finding, ManifestObject, NamespaceState, ReadyPolicy, ReleaseKey, ReleaseState};
-use crate::model::observed::{Comparison, Observed, ObservedRelease};
+use crate::model::observed::{Comparison, Definition, Observed, ObservedRelease};
 use crate::model::state::InstallState;
 
 pub use self::http::ONLY_A_RUN;
@@ -210,7 +210,7 @@ async fn config_maps(
 }
 
 /// How what charts have in `crds/` compares with what is there. Of two that bring one, the first counts.
-async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, Comparison>, ObserveError> {
+async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, Definition>, ObserveError> {
     let mut all: BTreeMap<&str, &ManifestObject> = BTreeMap::new();
     for crd in wanted.components.iter().filter_map(|component| component.release.as_ref()).flat_map(|it| &it.crds) {
         all.entry(&crd.object.name).or_insert(crd);
@@ -219,15 +219,8 @@ async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, C
         return Ok(BTreeMap::new());
     }
     let bodies: Vec<ManifestObject> = all.values().map(|crd| (*crd).clone()).collect();
-    let drift = cluster.missing_or_changed(&bodies).await;
-    let drift = drift.map_err(|source| ObserveError::Api { what: "CustomResourceDefinitions".to_owned(), source })?;
-    let mut found: BTreeMap<String, Comparison> =
-        all.into_keys().map(|name| (name.to_owned(), Comparison::Same)).collect();
-    for drift in drift {
-        let how = if drift.is_gone() { Comparison::Absent } else { Comparison::Differs(drift.to_string()) };
-        found.insert(drift.object.name.clone(), how);
-    }
-    Ok(found)
+    let found = cluster.definitions(&bodies).await;
+    found.map_err(|source| ObserveError::Api { what: "CustomResourceDefinitions".to_owned(), source })
 }
 
 /// The ConfigMaps of files that releases have.

@@ -9,8 +9,8 @@ use super::diff;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
-use crate::model::cluster::ReleaseKey;
-use crate::model::observed::{Comparison, Observed};
+use crate::model::cluster::{ManifestObject, ReleaseKey};
+use crate::model::observed::{Definition, Observed};
 use crate::model::state::ComponentRecord;
 use crate::model::{MadeSecret, PULL_SECRET, SecretRef};
 
@@ -19,7 +19,7 @@ use crate::model::{MadeSecret, PULL_SECRET, SecretRef};
 pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
     let wanted = &*wanted.with_versions(&observed.versions);
     let answers = Arc::new(wanted.answers.clone());
-    let mut builder = Builder { wanted, observed, answers, actions: Vec::new() };
+    let mut builder = Builder { wanted, observed, answers, actions: Vec::new(), bringers: BTreeMap::new() };
     builder.namespaces();
     for component in &wanted.components {
         builder.component(component);
@@ -50,6 +50,8 @@ struct Builder<'a> {
     /// What is to be remembered: once for all records.
     answers: Arc<serde_json::Value>,
     actions: Vec<Action>,
+    /// Which component brings each definition.
+    bringers: BTreeMap<String, String>,
 }
 
 impl Builder<'_> {
@@ -175,7 +177,9 @@ impl Builder<'_> {
         }
         needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.id)));
         needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
-        needs.extend((!release.crds.is_empty()).then(|| crds_id(&component.id)));
+        let bringers: BTreeSet<&String> =
+            release.crds.iter().filter_map(|crd| self.bringers.get(crd.object.name.as_str())).collect();
+        needs.extend(bringers.into_iter().map(|id| crds_id(id)));
         needs
     }
 
@@ -198,34 +202,43 @@ impl Builder<'_> {
         }
     }
 
-    /// What the chart has in `crds/`, before its release and with no need of anything: Helm would not upgrade it.
+    /// What the chart has in `crds/`, before its release and with no need of anything: Helm would not upgrade it. Of two
+    /// components that bring one, the first counts, and the other waits for it.
     fn crds(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
-        if release.crds.is_empty() {
+        let id = &component.id;
+        let first =
+            |crd: &&ManifestObject| self.bringers.entry(crd.object.name.clone()).or_insert_with(|| id.clone()) == id;
+        let crds: Vec<&ManifestObject> = release.crds.iter().filter(first).collect();
+        if crds.is_empty() {
             return;
         }
         let (mut names, mut new, mut why) = (Vec::new(), 0, Vec::new());
-        for crd in &release.crds {
+        for crd in &crds {
             match self.observed.crds.get(&crd.object.name) {
-                Some(Comparison::Same) => continue,
-                Some(Comparison::Differs(how)) => why.push(how.clone()),
-                Some(Comparison::Absent) | None => new += 1,
+                Some(Definition::Same) => continue,
+                Some(Definition::Newer(how)) => {
+                    why.push(how.clone());
+                    continue;
+                }
+                Some(Definition::Differs(how)) => why.push(how.clone()),
+                Some(Definition::Absent) | None => new += 1,
             }
             names.push(crd.object.name.clone());
         }
         let change = match (names.len(), new) {
             (0, _) => Change::Nothing,
-            (all, new) if new == all && new == release.crds.len() => Change::Create,
+            (all, new) if new == all && new == crds.len() => Change::Create,
             _ => Change::Update,
         };
         if change == Change::Update && new > 0 {
-            why.push(format!("{new} of {} are not there", release.crds.len()));
+            why.push(format!("{new} of {} are not there", crds.len()));
         }
-        let title = match release.crds.as_slice() {
+        let title = match crds.as_slice() {
             [one] => format!("{} {}", one.object.kind, one.object.name),
             all => format!("{} CustomResourceDefinitions", all.len()),
         };
         let step = Step::Crds { chart: release.chart_digest.clone(), names };
-        self.actions.push(Action { change, why, ..action(&component.id, crds_id(&component.id), title, step) });
+        self.actions.push(Action { change, why, ..action(id, crds_id(id), title, step) });
     }
 
     /// ConfigMaps of files that neither this install nor the last one that was verified uses. Looked for only when

@@ -8,8 +8,8 @@ use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::data::DataPlaces;
 use crate::model::observed::{
-    Comparison, Folder, NamespaceRemains, Observed, ObservedHdfs, ObservedRelease, ObservedUpload, ReleaseRemains,
-    Remains,
+    Comparison, Definition, Folder, NamespaceRemains, Observed, ObservedHdfs, ObservedRelease, ObservedUpload,
+    ReleaseRemains, Remains,
 };
 use crate::model::state::{ComponentState, InstallState, STATE_SCHEMA, Verified};
 
@@ -379,7 +379,7 @@ fn operated() -> (Resolved, Observed) {
     let wanted = resolve(&catalog, &answers).unwrap();
     let mut observed = settled(&wanted);
     let names = ["widgets.windlass.test", "gadgets.windlass.test"];
-    observed.crds.extend(names.map(|name| (name.to_owned(), Comparison::Same)));
+    observed.crds.extend(names.map(|name| (name.to_owned(), Definition::Same)));
     (wanted, observed)
 }
 
@@ -392,20 +392,48 @@ fn definitions_of_kinds_are_a_step_before_their_release() {
     assert!(empty.get("operated/release").unwrap().needs.contains(&crds.id));
     assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
     // Changed, or removed by hand.
-    let differs = Comparison::Differs("CustomResourceDefinition widgets.windlass.test differs".to_owned());
+    let differs = Definition::Differs("CustomResourceDefinition widgets.windlass.test differs".to_owned());
     observed.crds.insert("widgets.windlass.test".to_owned(), differs);
-    observed.crds.insert("gadgets.windlass.test".to_owned(), Comparison::Absent);
+    observed.crds.insert("gadgets.windlass.test".to_owned(), Definition::Absent);
     let again = plan(&wanted, &observed, false);
     let crds = again.get("operated/crds").unwrap();
     let why = ["CustomResourceDefinition widgets.windlass.test differs", "1 of 2 are not there"];
     assert_eq!((crds.change, crds.why.as_slice()), (Change::Update, why.map(str::to_owned).as_slice()));
     let Step::Crds { names, .. } = &crds.step else { panic!() };
     assert_eq!(names.len(), 2);
-    observed.crds.insert("widgets.windlass.test".to_owned(), Comparison::Same);
+    observed.crds.insert("widgets.windlass.test".to_owned(), Definition::Same);
     let Step::Crds { names, .. } = &plan(&wanted, &observed, false).get("operated/crds").unwrap().step.clone() else {
         panic!()
     };
     assert_eq!(*names, ["gadgets.windlass.test"], "what is right is not sent");
+    // A newer one is left, and told.
+    let newer = Definition::Newer("it stays as it is".to_owned());
+    observed.crds.insert("widgets.windlass.test".to_owned(), newer);
+    observed.crds.insert("gadgets.windlass.test".to_owned(), Definition::Same);
+    let left = plan(&wanted, &observed, false);
+    let crds = left.get("operated/crds").unwrap();
+    assert_eq!((crds.change, crds.why.as_slice()), (Change::Nothing, ["it stays as it is".to_owned()].as_slice()));
+}
+
+#[test]
+fn a_definition_that_two_bring_is_applied_once_and_both_wait_for_it() {
+    let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/public").into()]).unwrap();
+    let both = ["operated@a", "operated@b"].map(str::to_owned);
+    let lean = from_flags(&["operated@a.extra=false".to_owned()]).unwrap();
+    let answers = Answers::new(&catalog, &[lean], Some(&both)).unwrap();
+    let plan = plan(&resolve(&catalog, &answers).unwrap(), &Observed::default(), false);
+    let names = |id: &str| match &plan.get(id).unwrap().step {
+        Step::Crds { names, .. } => names.clone(),
+        other => panic!("{other:?}"),
+    };
+    // What the first does not switch on, the second brings.
+    assert_eq!(names("operated@a/crds"), ["widgets.windlass.test"]);
+    assert_eq!(names("operated@b/crds"), ["gadgets.windlass.test"]);
+    let waits = |id: &str, other: &str| plan.get(id).unwrap().needs.contains(&other.to_owned());
+    assert!(waits("operated@a/release", "operated@a/crds") && !waits("operated@a/release", "operated@b/crds"));
+    assert!(waits("operated@b/release", "operated@a/crds") && waits("operated@b/release", "operated@b/crds"));
+    let Step::Record { record, .. } = &plan.get("operated@b/record").unwrap().step else { panic!() };
+    assert_eq!(record.crds.len(), 2, "it stays while either does");
 }
 
 #[test]

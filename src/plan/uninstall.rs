@@ -6,10 +6,12 @@
 mod kinds;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::kinds::in_use;
+use self::waits::Waits;
 use super::build::{action, sort};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
@@ -70,6 +72,7 @@ pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) 
         actions: Vec::new(),
         forgets: Vec::new(),
         planned: BTreeSet::new(),
+        waits: Waits::default(),
     };
     for id in builder.going.clone() {
         builder.component(&id);
@@ -79,6 +82,7 @@ pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) 
     }
     builder.namespaces(&purged);
     let mut actions = builder.actions;
+    builder.waits.add_to(&mut actions);
     sort(&mut actions);
     Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions })
 }
@@ -236,6 +240,7 @@ struct Builder<'a> {
     forgets: Vec<String>,
     /// Claims and Secrets that a step removes already.
     planned: BTreeSet<(&'static str, Place)>,
+    waits: Waits,
 }
 
 impl Builder<'_> {
@@ -257,12 +262,8 @@ impl Builder<'_> {
         let (state, remains) = (self.state, self.remains);
         let Some(component) = state.components.get(id) else { return };
         let record = &component.record;
-        // Whoever needs this component goes first.
-        let needing = state
-            .components
-            .iter()
-            .filter(|(other, component)| self.going.contains(*other) && component.record.requires.contains(id));
-        let mut chain: Vec<String> = needing.map(|(other, _)| format!("{other}/forget")).collect();
+        let first = self.actions.len();
+        let mut chain = Vec::new();
         let kept = state.kept.get(id);
         let mut known = vec![component.data.as_ref()];
         known.extend(kept.map(|kept| kept.data.as_ref()));
@@ -293,6 +294,13 @@ impl Builder<'_> {
         }
         places.claims.extend(labelled);
         self.forget(id, record, places, chain);
+        // Whoever needs this component goes first.
+        let needing = state
+            .components
+            .iter()
+            .filter(|(other, component)| self.going.contains(*other) && component.record.requires.contains(id));
+        let first = &self.actions[first].id;
+        self.waits.components.extend(needing.map(|(other, _)| (first.clone(), format!("{other}/forget"))));
     }
 
     /// Data of a component that was uninstalled earlier.

@@ -72,22 +72,13 @@ fn purge() {
 
 pub(crate) fn proven_by_jobs() {
     // A run that is killed while a Job runs; the next removes it, and comes to the end.
-    let mut child = windlass(&["install", "--yes", "--components", "bytewax"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
     let jobs = || {
         run(kubectl_command(&["-n", NAMESPACE, "get", "jobs", "-l", "windlass.dev/job", "-o", "name"])
             .stdin(Stdio::null()))
         .out
     };
-    eventually("a Job of the checks runs", 120, || {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before a Job was seen");
-        !jobs().is_empty()
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let command = windlass(&["install", "--yes", "--components", "bytewax"]);
+    killed_when(command, "a Job of the checks runs", || !jobs().is_empty());
     let left = jobs();
     let job = left.trim().rsplit_once('/').unwrap().1;
     let ran = install(&[]).exits(0);

@@ -1,9 +1,9 @@
 //! What an uninstall keeps although the chart would let it go, and what it leaves to others.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::support::{kubectl, kubectl_command, run, windlass};
+use crate::support::{kubectl, kubectl_command, run, there, windlass};
 
 const CRD: &str = "crd/hoards.tests.windlass.dev";
 
@@ -12,10 +12,6 @@ fn hoard(args: &[&str]) -> Command {
     let mut command = windlass(args);
     command.arg("--catalog").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keepers"));
     command
-}
-
-fn there(args: &[&str]) -> bool {
-    run(kubectl_command(&[&["get"], args].concat()).stdin(Stdio::null())).code == 0
 }
 
 fn claims() -> Vec<String> {

@@ -11,6 +11,7 @@ mod doors;
 mod guided;
 mod http;
 mod keeps;
+mod operated;
 mod preflight;
 #[path = "../pty/mod.rs"]
 mod pty;
@@ -628,6 +629,24 @@ fn d15_what_a_service_should_hold_is_written_once() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn d16_bytewax_is_chosen_on_the_screens() {
+fn d16_a_rotation_that_is_killed_comes_to_its_end_and_is_told_nowhere() {
+    secrets::rotated_over_three_kills();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d18_a_public_chart_from_four_places_beside_each_other() {
+    operated::lives(&operated::SOURCES);
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d19_long_a_public_chart_from_each_place_alone() {
+    operated::SOURCES.iter().for_each(|source| operated::lives(&[source]));
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn d17_bytewax_is_chosen_on_the_screens() {
     guided::bytewax_is_chosen();
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::support::{kubectl, run, windlass};
+use crate::http::{LOGIN, entries, install as install_entries, secret};
+use crate::support::{Ran, killed_when, kubectl, run, scratch, there, windlass};
 use crate::trust::told_nowhere;
 
 const SECRET: &str = "my-sample-db-password";
@@ -34,7 +35,7 @@ pub(crate) fn made_once_kept_and_told_nowhere() {
     let upgrade = install(&["--no-verify", "-vv", "--json", "--set", "sample.greeting=good morning"]);
     told_nowhere(std::slice::from_ref(&first), upgrade, &["sample"]);
     assert_eq!(password(), first, "kept over an upgrade");
-    let folder = crate::support::scratch();
+    let folder = scratch();
     let bundle = folder.join("secrets-bundle.tar.gz");
     let _ = std::fs::remove_file(&bundle);
     run(&mut sample(&["support-bundle", "--output", bundle.to_str().unwrap()])).exits(0);
@@ -70,4 +71,72 @@ pub(crate) fn made_once_kept_and_told_nowhere() {
         kubectl(&["get", "secrets", "-A", "--field-selector", &format!("metadata.name={SECRET}"), "-o", "name"]),
         ""
     );
+}
+
+/// Killed while the new password is staged, while the declared Job runs, and once the Secret is switched.
+pub(crate) fn rotated_over_three_kills() {
+    const NEXT: &str = "my-entries-admin-password-next";
+    const JOB: &str = "my-entries-rotate";
+    install_entries(&["--no-verify"]).exits(0);
+    let content = |name: &str| secret(name, "admin_password");
+    let connection = || secret("my-entries-connection", "url");
+    let old = content(LOGIN);
+    let rotate = ["secrets", "rotate", "entries.admin_password", "--yes", "-vv"];
+    let killed = |what: &str, test: &dyn Fn() -> bool| killed_when(entries(&rotate), what, test);
+    let in_entries = |kind: &str, name: &str| there(&["-n", "entries", kind, name]);
+    let staged = |ran: &Ran| {
+        run(&mut entries(&["secrets", "list"])).exits(0).says("a rotation is not finished");
+        (content(NEXT), ran.out.clone() + &ran.err)
+    };
+    let first = killed("the new password is staged", &|| in_entries("secret", NEXT));
+    let (new, mut said) = staged(&first);
+    assert!(new.len() == 32 && new != old);
+    assert!(connection().contains(&old), "nothing is made of it yet");
+    for (what, test) in [
+        ("the declared Job runs", &(|| in_entries("job", JOB)) as &dyn Fn() -> bool),
+        ("the Secret is switched", &|| content(LOGIN) != old),
+    ] {
+        let ran = killed(what, test);
+        let (next, more) = staged(&ran);
+        assert_eq!(next, new, "{what}: the one that was staged");
+        said += &more;
+    }
+
+    // The last run ends it; verify logs in with what the Secret holds, and compares what is made of it.
+    let base64 = |text: &str| {
+        let script = format!("printf %s '{text}' | base64 -w0");
+        run(std::process::Command::new("sh").arg("-c").arg(script)).exits(0).out
+    };
+    let told: Vec<String> = [&old, &new].into_iter().flat_map(|text| [text.clone(), base64(text)]).collect();
+    told_nowhere(&told, entries(&rotate), &["entries"]);
+    assert_eq!(content(LOGIN), new);
+    assert_eq!(connection(), format!("http://admin:{new}@my-entries:8080"));
+    assert!(!in_entries("secret", NEXT) && !in_entries("job", JOB));
+    // The entries were in the memory of the pod that read the old one.
+    install_entries(&["--no-verify"]).exits(0).says("the entry first: created");
+    install_entries(&["--no-verify"]).exits(0).says("nothing to do");
+
+    // Nor does anything else that a run leaves, or that is asked for afterwards.
+    let bundle = scratch().join("rotation-bundle.tar.gz");
+    let _ = std::fs::remove_file(&bundle);
+    for args in [
+        &["plan", "--json", "--components", "entries"][..],
+        &["plan", "--diff", "--components", "entries", "--set", "entries.note=more"],
+        &["status", "--json", "--drift", "--components", "entries"],
+        &["secrets", "list", "--json"],
+        &["verify", "--components", "entries"],
+        &["support-bundle", "--output", bundle.to_str().unwrap()],
+    ] {
+        let ran = run(&mut entries(args)).exits(0);
+        said += &(ran.out + &ran.err);
+    }
+    said += &run(std::process::Command::new("tar").arg("-xzOf").arg(&bundle)).exits(0).out;
+    said += &kubectl(&["-n", "entries", "get", "events,pods,configmaps", "-o", "yaml"]);
+    assert!(said.contains("my-entries-admin-password"), "the Secret is named");
+    for text in &told {
+        assert!(!said.contains(text), "a password is told");
+    }
+    let purge = ["uninstall", "--yes", "--components", "entries", "--purge-data", "--confirm", "windlass-sandbox"];
+    run(&mut entries(&purge)).exits(0);
+    assert!(!there(&["namespace", "entries"]));
 }

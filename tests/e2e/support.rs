@@ -57,7 +57,8 @@ impl Ran {
 /// windlass with the sandbox as target.
 pub(crate) fn windlass(args: &[&str]) -> Command {
     let mut command = Command::new(WINDLASS);
-    command.arg("--sandbox").args(args).env("XDG_STATE_HOME", scratch().join("state")).stdin(Stdio::null());
+    command.arg("--sandbox").args(args).env("XDG_STATE_HOME", scratch().join("state"));
+    command.env("XDG_CACHE_HOME", scratch().join("cache")).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINDLASS_ANSWER_")) {
         command.env_remove(name);
     }
@@ -284,6 +285,31 @@ pub(crate) fn killed_after(args: &[String], millis: u64, with_helm: bool) -> boo
         run(Command::new("kill").args(["-KILL", &pid]));
     }
     !ended
+}
+
+/// Begins a command and kills it, with what it has started, once this is so, which has to be before it ends by itself.
+#[track_caller]
+pub(crate) fn killed_when(mut command: Command, what: &str, mut test: impl FnMut() -> bool) -> Ran {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !test() {
+        if child.try_wait().unwrap().is_some() {
+            panic!("it ended before: {what}: {:?}", Ran::new(child.wait_with_output().unwrap()));
+        }
+        assert!(Instant::now() < deadline, "not within 120 s: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let children = children(child.id());
+    child.kill().unwrap();
+    for pid in children {
+        run(Command::new("kill").args(["-KILL", &pid]));
+    }
+    Ran::new(child.wait_with_output().unwrap())
+}
+
+/// Whether this is in the cluster.
+pub(crate) fn there(args: &[&str]) -> bool {
+    run(kubectl_command(&[&["get"], args].concat()).stdin(Stdio::null())).code == 0
 }
 
 /// The processes that a process has started.

@@ -1,5 +1,6 @@
 //! Definitions of kinds: applied, waited for, and what there is of their kinds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::api::{Api, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
@@ -12,8 +13,17 @@ use super::condition::has_condition;
 use super::objects::protocol;
 use super::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::cluster::{ManifestObject, ObjectRef};
-use crate::model::observed::OfKind;
+use crate::model::observed::{Definition, OfKind};
 use crate::model::{CRD, Progress, ProgressSink, crd_ref};
+
+/// The versions in which objects may be stored, and which a definition does not have: the API refuses it then.
+fn stored_beyond(wanted: &Value, live: &Value) -> Vec<String> {
+    let list = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let versions = list(wanted, "/spec/versions");
+    let has = |stored: &Value| versions.iter().any(|version| version["name"] == *stored);
+    let stored = list(live, "/status/storedVersions").into_iter().filter(|stored| !has(stored));
+    stored.filter_map(|stored| stored.as_str().map(str::to_owned)).collect()
+}
 
 /// Who we are in `managedFields`.
 const FIELD_MANAGER: &str = "windlass";
@@ -39,6 +49,32 @@ impl Cluster {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let (name, patch) = (&object.object.name, Patch::Apply(&body));
         retry::call("apply", &what, || api.patch(name, &params, &patch)).await.map(drop)
+    }
+
+    /// How definitions, each of a name of its own, compare with what is there.
+    ///
+    /// # Errors
+    /// When the API cannot be asked.
+    pub async fn definitions(&self, wanted: &[ManifestObject]) -> Result<BTreeMap<String, Definition>, KubeError> {
+        let mut found: BTreeMap<String, Definition> =
+            wanted.iter().map(|crd| (crd.object.name.clone(), Definition::Same)).collect();
+        for drift in self.missing_or_changed(wanted).await? {
+            let name = drift.object.name.clone();
+            let live = if drift.is_gone() { None } else { self.get(&drift.object).await? };
+            let how = live.map_or(Definition::Absent, |live| {
+                let body = wanted.iter().find(|crd| crd.object.name == name).map(|crd| &crd.body);
+                match body.map(|body| stored_beyond(body, &live)).unwrap_or_default().as_slice() {
+                    [] => Definition::Differs(drift.to_string()),
+                    beyond => Definition::Newer(format!(
+                        "{} stays as it is: the chart's is older and has no {}, in which objects may be stored",
+                        drift.object,
+                        beyond.join(", ")
+                    )),
+                }
+            });
+            found.insert(name, how);
+        }
+        Ok(found)
     }
 
     /// Waits until the API serves the kinds of these definitions; gives those that it does not after `deadline`, with why.

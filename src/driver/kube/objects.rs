@@ -58,7 +58,11 @@ impl Cluster {
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, KubeError> {
         let Some(api) = self.api_of(object).await? else { return Ok(None) };
         let what = object.to_string();
-        let found = retry::call("get", &what, || api.get_opt(&object.name)).await?;
+        let found = match retry::call("get", &what, || api.get_opt(&object.name)).await {
+            // Its kind has gone since it was asked what the cluster serves.
+            Err(error) if error.kind() == ApiErrorKind::NotFound => None,
+            found => found?,
+        };
         found
             .map(|found| serde_json::to_value(found).map_err(|err| protocol("read", &what, &err.to_string())))
             .transpose()

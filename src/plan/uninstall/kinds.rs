@@ -37,8 +37,8 @@ impl Builder<'_> {
             let held = release.and_then(|key| self.remains.releases.get(key)).map(|release| &release.custom);
             other.as_str() != id && held.is_some_and(|held| held.iter().any(|object| objects.contains(object)))
         });
-        let mut needs = chain;
-        needs.extend(holders.map(|other| format!("{other}/uninstall")));
+        let first = format!("{id}/objects");
+        self.waits.holders.extend(holders.map(|other| (first.clone(), other.clone())));
         let title = match objects.as_slice() {
             [one] => format!("remove {one}"),
             all => format!("remove {} objects of its kinds", all.len()),
@@ -47,7 +47,7 @@ impl Builder<'_> {
         if objects.len() > NAMED {
             why.push(format!("{} more", objects.len() - NAMED));
         }
-        self.push(id, format!("{id}/objects"), title, why, needs, Step::RemoveObjects { objects })
+        self.push(id, first, title, why, chain, Step::RemoveObjects { objects })
     }
 
     /// Definitions go with a word of their own, and while the operator runs.
@@ -62,6 +62,8 @@ impl Builder<'_> {
             let why = self.remains.crds.get(name).map(in_use).into_iter().collect();
             let step = Step::RemoveCrd { name: name.clone() };
             let title = format!("remove {CRD} {name} and all objects of its kind");
+            let others = self.going.iter().map(|other| (format!("{id}/crd-{name}"), format!("{other}/objects")));
+            self.waits.definitions.extend(others);
             chain = self.push(id, format!("{id}/crd-{name}"), title, why, chain, step);
         }
         chain

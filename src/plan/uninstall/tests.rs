@@ -189,6 +189,13 @@ fn claims_go_one_by_one_and_only_with_a_purge() {
 const NAMESPACES: [&str; 3] = ["n1", "n2", "n3"];
 const CLAIMS: [&str; 5] = ["c1", "c2", "set-0", "set-12", "set-x"];
 const SECRETS: [&str; 3] = ["s1", "s2", "pull"];
+/// Definitions, each of its kind.
+const DEFINITIONS: [&str; 3] = ["as.x.io", "bs.x.io", "cs.x.io"];
+
+/// An object of a definition's kind, as a release holds it.
+fn custom(definition: &str) -> ObjectRef {
+    ObjectRef::namespaced("x.io/v1", &definition[..1].to_uppercase(), "n1", "o")
+}
 
 fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = String> {
     proptest::sample::select(names).prop_map(str::to_owned)
@@ -211,11 +218,12 @@ prop_compose! {
         leftovers in btree_set(proptest::sample::select(&["PersistentVolumeClaim", "Secret", "Pod"][..]), 0..4),
         data in proptest::option::of(data_places()),
         requires in btree_set(one_of(&["c0", "c1", "c2", "c3"]), 0..2),
+        crds in btree_set(one_of(&DEFINITIONS), 0..3),
         release in proptest::bool::weighted(0.9),
     ) -> (ComponentRecord, Option<DataPlaces>) {
         let leftovers = leftovers.into_iter().map(|kind| (kind.to_owned(), "x".to_owned())).collect();
         let release = release.then(|| ReleaseKey::new(&namespace, "r"));
-        (ComponentRecord { release, secrets, pull_secret: pull, leftovers, requires, ..ComponentRecord::default() }, data)
+        (ComponentRecord { release, secrets, pull_secret: pull, leftovers, requires, crds, ..ComponentRecord::default() }, data)
     }
 }
 
@@ -253,7 +261,7 @@ prop_compose! {
 prop_compose! {
     fn cluster()(
         claims in places(),
-        rendered in vec(proptest::option::of(data_places()), 12),
+        rendered in vec(proptest::option::of((data_places(), btree_set(one_of(&DEFINITIONS), 0..3))), 12),
         labelled in vec(btree_set(one_of(&CLAIMS), 0..3), 12),
         selected in vec(btree_set(one_of(&["c1", "set-0", "s1", "s2", "pull"]), 0..3), 9),
         there in btree_set(one_of(&NAMESPACES), 0..4),
@@ -264,8 +272,10 @@ prop_compose! {
         for ((release, rendered), labelled) in names.zip(rendered).zip(labelled) {
             for namespace in NAMESPACES {
                 let key = ReleaseKey::new(namespace, &release);
-                if let Some(data) = &rendered {
-                    remains.releases.insert(key.clone(), ReleaseRemains { data: data.clone(), ..ReleaseRemains::default() });
+                if let Some((data, kinds)) = &rendered {
+                    let custom = kinds.iter().map(|kind| custom(kind)).collect();
+                    let release = ReleaseRemains { data: data.clone(), custom, ..ReleaseRemains::default() };
+                    remains.releases.insert(key.clone(), release);
                 }
                 remains.labelled.insert(key, labelled.clone());
             }
@@ -275,6 +285,10 @@ prop_compose! {
             remains.selected.insert((kind.to_owned(), namespace.to_owned(), "x".to_owned()), names);
         }
         let others = if others { vec!["Pod theirs".to_owned()] } else { Vec::new() };
+        remains.crds = DEFINITIONS.into_iter().map(|name| {
+            let kind = OfKind { group: "x.io".to_owned(), kind: name[..1].to_uppercase(), count: Some(0), names: Vec::new() };
+            (name.to_owned(), kind)
+        }).collect();
         remains.namespaces = there.into_iter().map(|name| (name, NamespaceRemains { others: others.clone() })).collect();
         remains
     }
@@ -318,10 +332,22 @@ proptest! {
         let all: Vec<_> = installed.chain(kept).collect();
         let mut seen = BTreeSet::new();
         for action in &plan.actions {
+            // Behind all that it needs: whoever requires whom, and brings and holds which kinds, it can be done.
+            prop_assert!(action.needs.iter().all(|need| seen.contains(need)), "{:?}", action);
             prop_assert!(seen.insert(&action.id), "{} twice", action.id);
-            prop_assert!(action.needs.iter().all(|need| plan.get(need).is_some()), "{:?}", action);
         }
         for action in plan.actions.iter().filter(|action| action.change != Change::Nothing) {
+            if let Step::Uninstall { key, .. } = &action.step {
+                let brought = with_begun.components.get(&action.component).map(|component| &component.record.crds);
+                let releases = with_begun.components.iter().filter(|(id, _)| goes(id));
+                let releases = releases.filter_map(|(_, other)| remains.releases.get(other.record.release.as_ref()?));
+                let held: BTreeSet<&ObjectRef> = releases.flat_map(|release| &release.custom).collect();
+                let before = plan.get(&format!("{}/objects", action.component)).map(|action| &action.step);
+                for object in brought.into_iter().flatten().map(|name| custom(name)).filter(|object| held.contains(object)) {
+                    let removed = matches!(before, Some(Step::RemoveObjects { objects }) if objects.contains(&object));
+                    prop_assert!(removed, "{} goes before {object}", key.name);
+                }
+            }
             for (id, record, data, is_kept) in &all {
                 let data_stays = !purge || !goes(id);
                 let component_stays = !goes(id) && !is_kept;
@@ -397,6 +423,21 @@ fn an_operator_goes_after_the_objects_of_its_kinds() {
     let chosen = ["operator".to_owned()];
     let plan = uninstall(&state, &remains, Removal { chosen: Some(&chosen), ..Removal::default() }).unwrap();
     assert_eq!(plan.get("operator/objects").unwrap().why, ["Thing ops/t"]);
+}
+
+#[test]
+fn those_that_brought_one_kind_do_not_wait_for_each_other() {
+    let (mut state, remains) = with_kinds();
+    state.components.get_mut("user").unwrap().record.crds.insert("things.x.io".to_owned());
+    let plan = uninstall(&state, &remains, Removal::default()).unwrap();
+    for id in ["operator", "user"] {
+        assert_eq!(plan.get(&format!("{id}/objects")).unwrap().needs, [""; 0]);
+        assert_eq!(plan.get(&format!("{id}/uninstall")).unwrap().needs, [format!("{id}/objects")]);
+    }
+    // The kind goes once, after the objects that either removes.
+    let shared = uninstall(&state, &remains, Removal { shared: true, ..purge(None) }).unwrap();
+    assert_eq!(shared.get("operator/crd-things.x.io").unwrap().needs, ["operator/objects", "user/objects"]);
+    assert!(shared.get("user/crd-things.x.io").is_none());
 }
 
 #[test]

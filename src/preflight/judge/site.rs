@@ -1,5 +1,7 @@
 //! Charts, namespaces, classes, images, Secrets, releases, HDFS, DNS, clocks, and the disk.
 
+use std::collections::BTreeSet;
+
 use super::Judge;
 use crate::model::observed::{ObservedHdfs, ObservedRelease};
 use crate::model::preflight::Severity;
@@ -224,7 +226,8 @@ impl Judge<'_> {
         if unpinned.is_empty() {
             return;
         }
-        let images: Vec<&str> = unpinned.iter().map(|(_, image)| image.as_str()).collect();
+        let images: BTreeSet<&str> = unpinned.iter().map(|(_, image)| image.as_str()).collect();
+        let images: Vec<&str> = images.into_iter().collect();
         let what = format!("pulled by tag, whatever is behind it then: {}", images.join(", "));
         let answers: Vec<String> = unpinned.iter().map(|(answer, _)| format!("--set {answer}=sha256:…")).collect();
         self.found.push(IMAGE_DIGEST.found("the answers", what, answers.join(" ")));

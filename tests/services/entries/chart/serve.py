@@ -13,7 +13,8 @@ def login(password):
 
 
 # As a database holds its passwords: changed by who knows the one that counts.
-opens = login(os.environ["ADMIN_PASSWORD"])
+FIRST = login(os.environ["ADMIN_PASSWORD"])
+opens = FIRST
 # Answers that nobody may repeat.
 WORD = "word-that-only-the-service-has"
 COMMENT = "comment-that-nobody-asked-for"
@@ -40,6 +41,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         return json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
 
     def serve(self):
+        global opens
         url = urllib.parse.urlsplit(self.path)
         with lock:
             if self.headers.get("Host", "").startswith("other."):
@@ -53,6 +55,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
                 for entry in entries.values():
                     entry["host"] = url.query
                 return self.answer(200, len(entries))
+            if url.path in ("/changed-by-hand", "/changed-back"):
+                opens = FIRST if url.path == "/changed-back" else "none"
+                return self.answer(200, 0)
             if url.path == "/forget":
                 entries.clear()
                 return self.answer(200, 0)
