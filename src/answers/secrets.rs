@@ -7,7 +7,7 @@ use minijinja::Value;
 use super::acts::{Bound, check_action};
 use super::derived::Derived;
 use super::resolver::Resolver;
-use super::template::{TemplateError, value};
+use super::template::{TemplateError, Templates, value};
 use super::{ResolveError, ResolvedAction, ResolvedSecret, SecretContent};
 use crate::catalog::{Answer, Component, Kind, Question};
 use crate::model::{MadeSecret, SecretRef, version_mark};
@@ -38,18 +38,9 @@ impl Resolver<'_> {
         });
         let answers = self.answers_value.seen_by(&component.id, &component.base);
         let context = Value::from_pairs([("answers".to_owned(), answers), ("self".to_owned(), value(&this))]);
-        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        let questions = questions.map(|question| (&question.id, &question.secret_name));
-        let derived = component.secrets.iter().map(|secret| (&secret.name, &secret.secret_name));
-        for (id, template) in questions.chain(derived) {
-            let name = match template {
-                Some(text) => self.templates.render(&format!("{}/component.yaml", component.id), text, &context)?,
-                None => format!("{release}-{}", id.replace('_', "-")),
-            };
-            if template.is_some() && !is_object_name(&name) {
-                return Err(ResolveError::SecretName { component: component.id.clone(), id: id.clone(), name });
-            }
-            self.secret_names.insert((component.id.clone(), id.clone()), name);
+        for (id, template) in named(component) {
+            let name = secret_name(&self.templates, component, &release, &context, (id, template))?;
+            self.secret_names.insert((component.id.clone(), id.to_owned()), name);
         }
         Ok(())
     }
@@ -148,6 +139,29 @@ impl Resolver<'_> {
         });
         rotations.collect()
     }
+}
+
+/// What of a component has a Secret of its own: id, and the template of the name where it has one.
+pub(super) fn named(component: &Component) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+    let questions = questions.map(|question| (question.id.as_str(), question.secret_name.as_deref()));
+    questions.chain(component.secrets.iter().map(|secret| (secret.name.as_str(), secret.secret_name.as_deref())))
+}
+
+/// What a Secret is called that windlass would fill. `context` is what a template of the name sees.
+pub(super) fn secret_name(
+    templates: &Templates,
+    component: &Component,
+    release: &str,
+    context: &Value,
+    (id, template): (&str, Option<&str>),
+) -> Result<String, ResolveError> {
+    let Some(text) = template else { return Ok(format!("{release}-{}", id.replace('_', "-"))) };
+    let name = templates.render(&format!("{}/component.yaml", component.id), text, context)?;
+    if is_object_name(&name) {
+        return Ok(name);
+    }
+    Err(ResolveError::SecretName { component: component.id.clone(), id: id.to_owned(), name })
 }
 
 /// Whether the API takes it as the name of a Secret.

@@ -10,6 +10,7 @@ mod fields;
 mod moved;
 mod rollback;
 mod rotate;
+mod secrets;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use fields::{FieldChange, LineChange, field_changes, value_changes};
 pub use moved::{Moved, There, moved};
 pub use rollback::{RollbackError, rollback};
 pub use rotate::{RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
+pub use secrets::{FilledFrom, FilledSecret};
 pub use select::{beyond, checks_of, only, verify_only, without};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 pub use uninstall::{Removal, UninstallError, left_for_others, uninstall};
