@@ -31,7 +31,7 @@ pub use outline::SecretOutline;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
     Charts, DeclaredImage, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent,
-    ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
+    ResolvedCopy, ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
 };
 pub use resolver::{resolve, resolve_with};
 pub use schema::schema;

@@ -49,15 +49,20 @@ impl Draft {
             Some(from @ SecretRef::Secret(name)) if from.is_in_place() => name.clone(),
             _ => look.name(component, &question.id)?,
         };
+        let copied = |wanted: &str| look.namespaces(catalog, wanted);
         let place = |name: &str| format!("{}/{name}", look.namespace);
+        let all = |wanted: &str, name: &str| -> Vec<String> {
+            let copies = copied(wanted).into_iter().map(|namespace| format!("{namespace}/{name}"));
+            std::iter::once(place(name)).chain(copies).collect()
+        };
         let made = component.secrets.iter().filter_map(|secret| {
             let keys = secret.keys.iter().filter(|(_, text)| secrets_in(text).contains(&question.id));
             let keys: Vec<String> = keys.map(|(key, _)| key.clone()).collect();
             (!keys.is_empty()).then_some(())?;
-            Some((place(&look.name(component, &secret.name)?), keys))
+            Some((all(&secret.name, &look.name(component, &secret.name)?).join(", "), keys))
         });
         Some(SecretOutline {
-            places: vec![place(&name)],
+            places: all(&question.id, &name),
             keys: question.secret_keys(),
             made: made.collect(),
             rotates: from == Some(&SecretRef::Generate),
@@ -145,6 +150,15 @@ impl<'a> Look<'a> {
         named: (&str, Option<&str>),
     ) -> Result<String, super::resolved::ResolveError> {
         secret_name(&Templates::new(), component, &self.release, &self.context, named)
+    }
+
+    /// The further namespaces into which a secret is copied, as far as they can be told.
+    fn namespaces(&self, catalog: &Catalog, wanted: &str) -> Vec<String> {
+        let specs = self.component.namespaces.iter().filter(|spec| spec.secrets.iter().any(|name| name == wanted));
+        let known = specs.filter(|spec| self.is_known(catalog, &spec.name));
+        let names = known.filter_map(|spec| Templates::new().render("", &spec.name, &self.context).ok());
+        let names = names.map(|name| name.trim().to_owned());
+        names.filter(|name| !name.is_empty() && *name != self.namespace).collect()
     }
 
     /// What a Secret of it is called, where that can be told.

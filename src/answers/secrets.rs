@@ -8,7 +8,7 @@ use super::acts::{Bound, check_action};
 use super::derived::Derived;
 use super::resolver::Resolver;
 use super::template::{TemplateError, Templates, value};
-use super::{ResolveError, ResolvedAction, ResolvedSecret, SecretContent};
+use super::{ResolveError, ResolvedAction, ResolvedCopy, ResolvedSecret, SecretContent};
 use crate::catalog::{Answer, Component, Kind, Question};
 use crate::model::{MadeSecret, SecretRef, version_mark};
 
@@ -109,6 +109,41 @@ impl Resolver<'_> {
             });
         }
         Ok(filled)
+    }
+
+    /// Copies in its further namespaces; a secret without an answer has none. `filled` are those that windlass fills.
+    pub(super) fn copies(
+        &self,
+        component: &Component,
+        filled: &[ResolvedSecret],
+        fill: &impl Fn(&str) -> Result<String, TemplateError>,
+    ) -> Result<Vec<ResolvedCopy>, TemplateError> {
+        let own = self.name(component, "namespace");
+        let mut found: Vec<ResolvedCopy> = Vec::new();
+        for spec in &component.namespaces {
+            let namespace = fill(&spec.name)?.trim().to_owned();
+            // In its own namespace they are already.
+            if namespace.is_empty() || namespace == own {
+                continue;
+            }
+            for id in &spec.secrets {
+                if found.iter().any(|copy| copy.namespace == namespace && copy.id == *id) {
+                    continue;
+                }
+                let known = filled.iter().find(|secret| secret.id == *id);
+                let known = known.map(|secret| (secret.name.clone(), secret.keys(), secret.kind.clone(), true));
+                let site = || {
+                    let mut secrets = self.secrets(component);
+                    let (question, _, name) = secrets.find(|(question, ..)| question.id == *id)?;
+                    let kind = question.format.unwrap_or_default().kind().to_owned();
+                    Some((name, question.secret_keys(), kind, false))
+                };
+                let Some((name, keys, kind, filled)) = known.or_else(site) else { continue };
+                let (of, namespace) = ((own.clone(), name.clone()), namespace.clone());
+                found.push(ResolvedCopy { id: id.clone(), namespace, name, keys, kind, of, filled });
+            }
+        }
+        Ok(found)
     }
 
     /// What makes a new content of its secrets count, by question.

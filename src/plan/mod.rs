@@ -4,6 +4,7 @@ mod build;
 #[cfg(test)]
 mod catalogs;
 mod contents;
+mod copies;
 mod diff;
 mod downgrade;
 mod fields;

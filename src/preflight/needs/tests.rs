@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Needs, RightNeed, Use, needs};
-use crate::answers::{DeclaredImage, Resolved, ResolvedComponent, ResolvedRelease};
+use crate::answers::{DeclaredImage, Resolved, ResolvedComponent, ResolvedCopy, ResolvedRelease};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::site::{Resource, Right};
 use crate::model::{FileTree, ImageName, SecretRef};
@@ -37,6 +37,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
         endpoints: Vec::new(),
         leftovers: Vec::new(),
         secrets: Vec::new(),
+        copies: Vec::new(),
         namespaces: Vec::new(),
         namespace: Some(namespace.to_owned()),
     }
@@ -161,6 +162,34 @@ fn a_pull_secret_of_ours_need_not_be_there() {
     let copied = of(&wanted(Some(SecretRef::Secret("far/login".to_owned()))), deployment(), &[]);
     assert!(copied.secrets.is_empty());
     assert!(find(&copied, "get", "secrets", Some("far")).is_some());
+}
+
+#[test]
+fn a_copy_in_a_further_namespace_is_made_looked_at_and_removed_by_name() {
+    let mut wanted = wanted(None);
+    let rights = |wanted: &Resolved| of(wanted, Vec::new(), &[]).rights;
+    let jobs = |rights: &[RightNeed]| -> Vec<String> {
+        let here = rights.iter().filter(|need| need.right.namespace.as_deref() == Some("jobs"));
+        here.filter(|need| need.right.resource == "secrets").map(|need| need.right.to_string()).collect()
+    };
+    wanted.components[0].namespaces = vec![("jobs".to_owned(), "restricted".to_owned())];
+    assert_eq!(jobs(&rights(&wanted)), Vec::<String>::new());
+    wanted.components[0].copies = vec![ResolvedCopy {
+        id: "password".to_owned(),
+        namespace: "jobs".to_owned(),
+        name: "a-password".to_owned(),
+        keys: vec!["password".to_owned()],
+        kind: "Opaque".to_owned(),
+        of: ("ns".to_owned(), "a-password".to_owned()),
+        filled: true,
+    }];
+    let expected = [
+        "create secrets in jobs",
+        "delete secrets a-password in jobs",
+        "get secrets a-password in jobs",
+        "patch secrets a-password in jobs",
+    ];
+    assert_eq!(jobs(&rights(&wanted)), expected);
 }
 
 #[test]
