@@ -58,6 +58,7 @@ impl Builder<'_> {
     fn namespaces(&mut self) {
         let mut seen = BTreeSet::new();
         let levels = pod_security(self.wanted);
+        let relabelled = relabelled(self.wanted, self.observed);
         let wanted = self.wanted;
         for name in wanted.components.iter().flat_map(ResolvedComponent::places).map(|(name, _)| name.to_owned()) {
             let name = &name;
@@ -65,8 +66,7 @@ impl Builder<'_> {
                 continue;
             }
             let pod_security = levels.get(name.as_str()).copied().unwrap_or("restricted").to_owned();
-            // The level of one that somebody else made is theirs.
-            let other = self.observed.levels.get(name).filter(|level| **level != pod_security);
+            let other = relabelled.get(name);
             let (change, why) = match (self.observed.namespaces.contains(name), other) {
                 (false, _) => (Change::Create, Vec::new()),
                 (true, None) => (Change::Nothing, Vec::new()),
@@ -434,6 +434,18 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// Namespaces that get another Pod Security level, with the one that they have. The level of one that somebody else made is
+/// theirs.
+#[must_use]
+pub fn relabelled(wanted: &Resolved, observed: &Observed) -> BTreeMap<String, String> {
+    let levels = pod_security(wanted);
+    let found = levels.into_iter().filter_map(|(name, level)| {
+        let now = observed.levels.get(name).filter(|now| *now != level)?;
+        Some((name.to_owned(), now.clone()))
+    });
+    found.collect()
 }
 
 /// The weakest level that a component of each namespace needs.

@@ -18,7 +18,7 @@ mod tests;
 mod types;
 mod uninstall;
 
-pub use build::plan;
+pub use build::{plan, relabelled};
 pub use contents::{DIFF_SCHEMA, DiffReport, ObjectDiff, ReleaseDiff, recorded, release_diff};
 pub use diff::{same_release, updates};
 pub use downgrade::{Downgrade, downgrades};

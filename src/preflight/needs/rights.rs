@@ -66,6 +66,9 @@ impl Collected {
         if site.absent.contains(name) {
             self.must(None, "", "namespaces", &["create"]);
         }
+        if site.relabelled.contains(name) {
+            self.named(Some(name), "", "namespaces", name, &["patch"]);
+        }
     }
 }
 

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use super::{Needs, RightNeed, Use, needs};
 use crate::answers::{DeclaredImage, Resolved, ResolvedComponent, ResolvedCopy, ResolvedRelease};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
+use crate::model::observed::Observed;
 use crate::model::site::{Resource, Right};
 use crate::model::{FileTree, ImageName, SecretRef};
+use crate::plan::Change;
 use crate::preflight::render::{Rendered, Site};
 
 fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
@@ -77,6 +79,7 @@ fn site(absent: &[&str]) -> Site {
         resources: kinds.into_iter().map(resource).collect::<BTreeMap<_, _>>(),
         brought: BTreeMap::new(),
         absent: absent.iter().map(|name| (*name).to_owned()).collect(),
+        relabelled: BTreeSet::new(),
     }
 }
 
@@ -132,6 +135,35 @@ fn namespaces_are_made_only_where_they_are_missing() {
     assert_eq!(find(&needs, "get", "namespaces", Some("ns")).unwrap().right.name.as_deref(), Some("ns"));
     let needs = of(&wanted(None), Vec::new(), &["ns"]);
     assert!(find(&needs, "create", "namespaces", None).is_some());
+}
+
+#[test]
+fn a_namespace_is_patched_only_where_its_level_follows() {
+    let mut wanted = wanted(None);
+    wanted.components[0].namespaces = vec![("jobs".to_owned(), "baseline".to_owned())];
+    let patched = |levels: &[(&str, &str)]| -> Vec<String> {
+        let levels = levels.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned()));
+        let observed = Observed { levels: levels.collect(), ..Observed::default() };
+        let plan = crate::plan::plan(&wanted, &observed, false);
+        let relabelled = crate::plan::relabelled(&wanted, &observed);
+        for name in ["ns", "jobs"] {
+            // Of one that is not there it is not told: it is made.
+            let action = plan.get(&format!("namespace/{name}")).unwrap();
+            assert!(!observed.namespaces.contains(name) && action.change == Change::Create);
+        }
+        let site = Site { relabelled: relabelled.into_keys().collect(), ..site(&[]) };
+        let needs = needs(&wanted, &[], &site);
+        let rights = needs.rights.iter().map(|need| &need.right);
+        rights
+            .filter(|right| right.resource == "namespaces" && right.verb == "patch")
+            .map(ToString::to_string)
+            .collect()
+    };
+    // What others made has no level here; what has the level that is wanted stays.
+    assert_eq!(patched(&[]), Vec::<String>::new());
+    assert_eq!(patched(&[("ns", "baseline"), ("jobs", "baseline")]), Vec::<String>::new());
+    assert_eq!(patched(&[("ns", "restricted"), ("jobs", "baseline")]), ["patch namespaces ns in ns"]);
+    assert_eq!(patched(&[("jobs", "privileged")]), ["patch namespaces jobs in jobs"]);
 }
 
 #[test]
