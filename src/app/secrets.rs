@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::confirm;
-use super::charts;
+use super::charts::{self, LoginFrom};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::held::holding;
 use super::output::Output;
@@ -167,7 +167,8 @@ impl RunRequest for RotateRequest<'_> {
         }
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&state))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
-        let resolved = charts::resolved(self.global, &self.catalog, &answers).await?;
+        let resolved =
+            charts::resolved(self.global, &self.catalog, &answers, LoginFrom::Cluster(&self.cluster)).await?;
         let (component, release, secret) = plan::rotated(&resolved, id, question).or_exit(Exit::Refused)?;
         let changed = plan::changed_with(component, secret).into_iter().chain([secret]);
         let places: BTreeSet<_> = changed.map(|one| (release.namespace.clone(), one.name.clone())).collect();
