@@ -126,7 +126,14 @@ fn secrets(plan: &Plan, look: &Look) -> Vec<Spans> {
         };
         let label = format!("{:column$}  ", change.word());
         let told = format!("{namespace}/{name}: {}; {from}", keys.join(", "));
-        lines.extend(wrapped(&label, paint(change), &told, look, 0));
+        let longest = told.split_whitespace().map(text::width).max().unwrap_or(0);
+        if label.len() + longest <= look.width {
+            lines.extend(wrapped(&label, paint(change), &told, look, 0));
+        } else {
+            // No name is broken where it can stand below.
+            lines.push(Spans::new().add(paint(change), change.word()));
+            lines.extend(wrapped("", Paint::Plain, &told, look, 2));
+        }
     }
     lines.push(Spans::new());
     lines

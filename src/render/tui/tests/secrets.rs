@@ -80,6 +80,34 @@ fn what_a_plan_fills() {
 }
 
 #[test]
+fn the_secrets_of_a_plan_fit_where_they_are_told() {
+    let mut state = answered(Lang::En, (80, 24));
+    state.edits.insert("ledger.jobs".parse().unwrap(), "ledger-jobs".to_owned());
+    state.again();
+    let answers = state.answered().draft(&state.catalog).unwrap().finish().unwrap();
+    let plan = plan(&crate::answers::resolve(&state.catalog, &answers).unwrap(), &Observed::default(), true);
+    for width in [40, 80, 120] {
+        let table = crate::render::plan_table(&plan, &made::look(width));
+        let (_, told) = table.split_once("Secrets that windlass fills").unwrap();
+        assert!(told.lines().all(|line| crate::render::text::width(line) <= width), "{told}");
+        insta::assert_snapshot!(format!("plan_secrets_{width}"), told);
+    }
+}
+
+#[test]
+fn a_copy_is_told_beside_its_original() {
+    let mut state = at_secret(Lang::En, (120, 40), "ledger.jobs");
+    press(&mut state, "Enter ledger-jobs Enter");
+    filter(&mut state, "ledger.password");
+    let text = shown(&state, (120, 40), false);
+    assert!(
+        text.contains("becomes Secret ledger/my-ledger-password, ledger-jobs/my-ledger-password, key password"),
+        "{text}"
+    );
+    assert!(text.contains("ledger/my-ledger-connection, ledger-jobs/my-ledger-connection (.pgpass"), "{text}");
+}
+
+#[test]
 fn each_source_says_what_it_becomes() {
     let mut state = at_secret(Lang::En, (120, 40), "ledger.token");
     let told = |state: &State| shown(state, (120, 40), false);
