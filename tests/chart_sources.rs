@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 #![expect(clippy::print_stderr, reason = "whoever runs it has to see what was left out")]
 
+#[path = "fakes/api/mod.rs"]
+mod api;
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -53,6 +56,8 @@ enum Answer {
     Moved(String),
     /// Only with this login.
     Login(&'static str, Vec<u8>),
+    /// The same of a registry, with the type of what it is.
+    Registry(&'static str, &'static str, Vec<u8>),
     /// Nothing at all.
     Hangs,
     /// More, for ever.
@@ -89,7 +94,11 @@ fn answer(mut stream: TcpStream, paths: &BTreeMap<&'static str, Answer>, log: &M
     let path = head.split(' ').nth(1)?.to_owned();
     log.lock().unwrap().push(path.clone());
     let mut send = |status: &str, more: &str, bytes: &[u8]| {
-        let length = bytes.len();
+        let length = paths.get(path.as_str()).map_or(bytes.len(), |answer| match answer {
+            // What a HEAD is told of.
+            Answer::Registry(_, _, whole) if status.starts_with("200") => whole.len(),
+            _ => bytes.len(),
+        });
         let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n");
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(bytes)).ok()
     };
@@ -98,7 +107,13 @@ fn answer(mut stream: TcpStream, paths: &BTreeMap<&'static str, Answer>, log: &M
         Some(Answer::Bytes(bytes)) => send("200 OK", "", bytes),
         Some(Answer::Moved(to)) => send("302 Found", &format!("Location: {to}\r\n"), b""),
         Some(Answer::Login(login, bytes)) if head.contains(&format!("Basic {login}")) => send("200 OK", "", bytes),
-        Some(Answer::Login(..)) => send("401 Unauthorized", "WWW-Authenticate: Basic realm=x\r\n", b""),
+        Some(Answer::Registry(login, kind, bytes)) if head.contains(&format!("Basic {login}")) => {
+            let more = format!("Content-Type: {kind}\r\nDocker-Content-Digest: {}\r\n", digest(bytes));
+            send("200 OK", &more, if head.starts_with("HEAD ") { b"" } else { bytes })
+        }
+        Some(Answer::Login(..) | Answer::Registry(..)) => {
+            send("401 Unauthorized", "WWW-Authenticate: Basic realm=x\r\n", b"")
+        }
         Some(Answer::Hangs) => {
             std::thread::sleep(Duration::from_secs(600));
             None
@@ -321,6 +336,22 @@ async fn what_never_comes_or_never_ends_is_given_up() {
     }
 }
 
+/// A Helm that notes how it is called.
+fn noting(dir: &Path, real: &Path) -> PathBuf {
+    let noting = dir.join("helm");
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}/args\nexec {} \"$@\"\n", dir.display(), real.display());
+    // Written by another process: what this one has open while it forks could not be run.
+    let mut shell = Command::new("sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(&noting)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(shell.wait().unwrap().success());
+    noting
+}
+
 #[tokio::test]
 async fn a_login_that_helm_keeps_is_used_and_is_in_no_argument() {
     let Some(real) = helm() else { return };
@@ -331,17 +362,7 @@ async fn a_login_that_helm_keeps_is_used_and_is_in_no_argument() {
         ])
     });
     let dir = tempfile::tempdir().unwrap();
-    // A Helm that notes how it is called.
-    let noting = dir.path().join("helm");
-    let script = format!("#!/bin/sh\necho \"$@\" >> {}/args\nexec {} \"$@\"\n", dir.path().display(), real.display());
-    let mut shell = Command::new("sh")
-        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
-        .arg(&noting)
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    assert!(shell.wait().unwrap().success());
+    let noting = noting(dir.path(), &real);
     let site = Site::new(&noting, &[("one", from(&server.at, ""))]);
     let (_, _, left_out) = site.check();
     assert!(left_out[0].contains("asks for a login"), "{left_out:?}");
@@ -384,4 +405,100 @@ fn what_definitions_get_wrong_is_told_with_its_line() {
     let (code, mistakes, left_out) = none.check();
     assert_eq!((code, mistakes), (0, vec![]));
     assert!(left_out[0].starts_with("helm template: no helm at /nonexistent/helm"), "{left_out:?}");
+}
+
+/// A registry on loopback with one chart, `charts/mini:0.1.0`, behind a login.
+fn registry(login: &'static str) -> Server {
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+    const LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+    let chart = packed("mini", "0.1.0", "");
+    let config = json!({"apiVersion": "v2", "name": "mini", "version": "0.1.0"}).to_string().into_bytes();
+    let of = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": digest(bytes), "size": bytes.len()});
+    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": of(CONFIG, &config), "layers": [of(LAYER, &chart)]});
+    let manifest = manifest.to_string().into_bytes();
+    let path = |kind: &str, reference: &str| -> &'static str { format!("/v2/charts/mini/{kind}/{reference}").leak() };
+    serve(move |_| {
+        let any = "application/octet-stream";
+        BTreeMap::from([
+            ("/v2/", Answer::Registry(login, any, b"{}".to_vec())),
+            (path("manifests", "0.1.0"), Answer::Registry(login, MANIFEST, manifest.clone())),
+            (path("manifests", &digest(&manifest)), Answer::Registry(login, MANIFEST, manifest)),
+            (path("blobs", &digest(&config)), Answer::Registry(login, any, config)),
+            (path("blobs", &digest(&chart)), Answer::Registry(login, any, chart)),
+        ])
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_in_the_cluster_pulls_charts_and_is_told_by_its_name() {
+    use base64::Engine as _;
+    let Some(real) = helm() else { return };
+    // u:pl4nted-L0gin
+    let (good, bad) = ("dTpwbDRudGVkLUwwZ2lu", "dTpvdGhlci1MMGdpbg==");
+    let server = registry(good);
+    let host = server.at.trim_start_matches("http://").to_owned();
+    let api = api::Api::serve(|_, _, _| ()).await;
+    let put = |auth: &str| {
+        let config = json!({"auths": {&host: {"auth": auth}}}).to_string();
+        let data = base64::engine::general_purpose::STANDARD.encode(config);
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {}, "data": {".dockerconfigjson": data}});
+        api.objects().put("/api/v1/namespaces/elsewhere/secrets/login", secret);
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = api.kubeconfig(dir.path()).display().to_string();
+    let noting = noting(dir.path(), &real);
+    let chart = format!("{{oci: \"oci://{host}/charts/mini\", version: 0.1.0}}");
+    let plan = |site: &Site, secret: &str, kubeconfig: &str| {
+        let (registry, secret) = (format!("platform.registry={host}"), format!("platform.pull_secret={secret}"));
+        let mut args = vec!["plan", "--components", "one", "--kubeconfig", kubeconfig];
+        for set in [&registry, &secret, "platform.registry_plain_http=true"] {
+            args.extend(["--set", set]);
+        }
+        let (code, out, err) = site.run(&args);
+        (code, format!("{out}{err}"))
+    };
+    let site = || Site::new(&noting, &[("one", chart.clone())]);
+    let asks = "asks for a login";
+    let mut all = String::new();
+
+    // A login that the registry refuses, one that is not there, one that no cluster can be asked for.
+    put(bad);
+    let (code, told) = plan(&site(), "secret:elsewhere/login", &kubeconfig);
+    assert!(code == 4 && told.contains(asks), "{told}");
+    assert!(told.contains("with the login of platform.pull_secret, Secret elsewhere/login"), "{told}");
+    all += &told;
+    let (code, told) = plan(&site(), "secret:elsewhere/none", &kubeconfig);
+    assert!(code == 2 && told.contains("there is no Secret elsewhere/none with the key `.dockerconfigjson`"), "{told}");
+    let (code, told) = plan(&site(), "secret:elsewhere/login", "/dev/null");
+    assert!(code == 4 && told.contains("Secret elsewhere/login, was not read, since"), "{told}");
+    // That of each namespace is nobody's yet.
+    let (code, told) = plan(&site(), "secret:login", &kubeconfig);
+    assert!(code == 4 && told.contains(asks) && !told.contains("Secret login"), "{told}");
+
+    put(good);
+    let one = site();
+    let (_, told) = plan(&one, "secret:elsewhere/login", &kubeconfig);
+    assert!(!told.contains("cannot be used") && told.contains("release one in charts"), "{told}");
+    assert!(server.asked.lock().unwrap().iter().any(|path| path.contains("/blobs/")), "{told}");
+    all += &told;
+    // What was pulled is there without a login, and without a cluster.
+    let (_, told) = plan(&one, "secret:elsewhere/login", "/dev/null");
+    assert!(!told.contains("cannot be used"), "{told}");
+    // By a file it is the same.
+    let file = dir.path().join("login.json");
+    std::fs::write(&file, json!({"auths": {&host: {"auth": good}}}).to_string()).unwrap();
+    let (_, told) = plan(&site(), &format!("file:{}", file.display()), &kubeconfig);
+    assert!(!told.contains("cannot be used"), "{told}");
+    std::fs::write(&file, json!({"auths": {&host: {"auth": bad}}}).to_string()).unwrap();
+    let (_, told) = plan(&site(), &format!("file:{}", file.display()), &kubeconfig);
+    assert!(told.contains(&format!("with the login of platform.pull_secret, file {}", file.display())), "{told}");
+    all += &told;
+
+    let args = std::fs::read_to_string(dir.path().join("args")).unwrap();
+    assert!(args.contains(&format!("oci://{host}/charts/mini")), "{args}");
+    all += &args;
+    for content in [good, bad, "pl4nted-L0gin", "other-L0gin"] {
+        assert!(!all.contains(content), "{content} is told: {all}");
+    }
 }

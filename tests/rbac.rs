@@ -204,7 +204,7 @@ fn rbac() -> String {
     let mut text = String::from(
         "# Exactly the rights that windlass needs to install, prove, look after and uninstall the platform, for a
 # ServiceAccount: with these, `windlass preflight` finds none missing. Namespaces are made here, so that it needs no
-# right to make any; other names go in their place if the answers name others. Objects whose names are known are named:
+# right to make any, or to patch one for another level; other names go in their place if the answers name others. Objects whose names are known are named:
 # what is made cannot be (the API does not know a name before there is one), nor can lists, pods, and Helm's records,
 # which are one Secret more for each revision. DataNodes on folders of the nodes
 # (hdfs.datanode_kind: daemonset) need Pod Security privileged in their namespace.
@@ -294,6 +294,19 @@ fn every_rule_names_what_it_grants() {
         assert!(named(text), "{text} is not asked for");
     }
     assert!(!named("create namespaces"));
+}
+
+#[test]
+fn namespaces_that_others_made_are_neither_made_nor_patched() {
+    let of_namespaces: BTreeSet<String> =
+        asked().into_iter().filter(|right| right.resource == "namespaces").map(|right| right.verb).collect();
+    assert_eq!(of_namespaces, ["get".to_owned()].into());
+    // One that windlass made, and that gets another level, is patched by its name.
+    let site = Site { relabelled: ["apache-hdfs".to_owned()].into(), ..Site::default() };
+    let rights = needs(&wanted(), &[], &site).rights;
+    let patched =
+        rights.iter().map(|need| need.right.to_string()).filter(|right| right.starts_with("patch namespaces"));
+    assert_eq!(patched.collect::<Vec<_>>(), ["patch namespaces apache-hdfs in apache-hdfs"]);
 }
 
 #[test]

@@ -422,6 +422,60 @@ async fn a_rotation_that_was_killed_goes_on_and_tells_no_content() {
     }
 }
 
+/// Copies of Secrets in a namespace for jobs: they follow a rotation and go with a purge.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_secrets_follow_and_go() {
+    const ORIGINALS: &str = "/api/v1/namespaces/far/secrets";
+    const COPIES: &str = "/api/v1/namespaces/far-jobs/secrets";
+    const NAMES: [&str; 2] = ["my-gate-connection", "my-gate-password"];
+    let copied = format!("{HAS_SECRETS}namespaces:\n  - {{name: far-jobs, secrets: [password, connection]}}\n");
+    let api = Api::serve(|_, _, _| ()).await;
+    let place = Place::new(&api, &copied);
+    let mut state = installed("1.0.0");
+    let filled: Vec<String> = NAMES.iter().flat_map(|name| [(*name).to_owned(), format!("far-jobs/{name}")]).collect();
+    state["components"]["gate"]["secrets"] = json!(filled);
+    state["components"]["gate"]["namespaces"] = json!(["far-jobs"]);
+    api.objects().remember(&state);
+    let code = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+    let labels = json!({"app.kubernetes.io/managed-by": "windlass"});
+    for path in [ORIGINALS, COPIES].map(|folder| format!("{folder}/my-gate-password")) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"labels": labels}, "data": {"password": code("before-r0tation")}});
+        api.objects().put(&path, secret);
+    }
+    let equal = || {
+        let objects = api.objects();
+        NAMES.map(|name| {
+            let data = |folder: &str| objects.kept.get(&format!("{folder}/{name}")).map(|it| it["data"].clone());
+            data(ORIGINALS).is_some() && data(ORIGINALS) == data(COPIES)
+        })
+    };
+    assert_eq!(equal(), [false, true]);
+    let rotate = ["secrets", "rotate", "gate.password", "--yes", "--no-verify"];
+    let output = ran(place.windlass(&rotate)).await;
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(equal(), [true, true]);
+    let password = held(&api.objects(), &format!("{COPIES}/my-gate-password"), "password").unwrap();
+    assert_ne!(password, "before-r0tation");
+    let listed = ran(place.windlass(&["secrets", "list"])).await;
+    let rows = told(&listed);
+    assert!(rows.contains("a copy of Secret far/my-gate-password (gate.password)"), "{rows}");
+    assert!(!rows.contains(&password), "{rows}");
+    // Changed by hand, one removed.
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"labels": labels}, "data": {"password": code("by-h4nd")}});
+    api.objects().put(&format!("{COPIES}/my-gate-password"), secret);
+    api.objects().kept.remove(&format!("{COPIES}/my-gate-connection"));
+    let drift = told(&ran(place.windlass(&["status", "--drift"])).await);
+    assert!(
+        drift.contains("Secret far-jobs/my-gate-password holds something else than Secret far/my-gate-password"),
+        "{drift}"
+    );
+    assert!(drift.contains("it is gone") && !drift.contains("by-h4nd") && !drift.contains(&password), "{drift}");
+    let gone = ran(place.windlass(&["uninstall", "--purge-data", "--yes", "--confirm", "fake"])).await;
+    let objects = api.objects();
+    let left: Vec<&String> = objects.kept.keys().filter(|path| path.contains("my-gate-")).collect();
+    assert_eq!(left, Vec::<&String>::new(), "{}", told(&gone));
+}
+
 /// What a rotation refuses, and pull Secrets that are written anew without a revision.
 #[tokio::test(flavor = "multi_thread")]
 async fn pull_secrets_are_written_anew_and_nothing_else() {

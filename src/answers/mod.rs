@@ -8,6 +8,7 @@ mod given;
 mod images;
 mod layer;
 mod local_files;
+mod outline;
 mod resolve;
 mod resolved;
 mod resolver;
@@ -26,10 +27,11 @@ pub use layer::{
     AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,
 };
 pub use local_files::files_prefix;
+pub use outline::SecretOutline;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{
     Charts, DeclaredImage, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent,
-    ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
+    ResolvedCopy, ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
 };
 pub use resolver::{resolve, resolve_with};
 pub use schema::schema;

@@ -168,6 +168,7 @@ impl Draft {
         draft.fill_defaults(catalog);
         draft.leave_unasked(catalog);
         draft.rules(catalog, &places);
+        draft.made_secrets(catalog, &places);
         Ok(draft)
     }
 
@@ -357,7 +358,7 @@ impl Answers {
     }
 
     /// By component and question, as templates see them.
-    fn known(&self) -> Known {
+    pub(super) fn known(&self) -> Known {
         let known = Known::default();
         for (id, (answer, _)) in &self.values {
             known.add(&id.component, &id.question, value(&answer.json()));

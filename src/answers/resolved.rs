@@ -161,6 +161,8 @@ pub struct ResolvedComponent {
     pub files: BTreeMap<String, FileTree>,
     /// The Secrets that it is given, those that are made of others last.
     pub secrets: Vec<ResolvedSecret>,
+    /// Copies of its Secrets in its further namespaces.
+    pub copies: Vec<ResolvedCopy>,
     /// By question: what makes a new content of a secret count.
     pub rotate: BTreeMap<String, Vec<ResolvedAction>>,
     /// Namespaces beside its release's own: name and Pod Security level.
@@ -223,6 +225,33 @@ impl ResolvedSecret {
             SecretContent::Answer { keys, .. } => keys.clone(),
             SecretContent::Derived(derived) => derived.keys().cloned().collect(),
         }
+    }
+}
+
+/// A copy of a component's Secret in one of its further namespaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedCopy {
+    /// The question, or what the component calls it.
+    pub id: String,
+    /// Where the copy is.
+    pub namespace: String,
+    /// Its name, which is that of what is copied.
+    pub name: String,
+    /// The keys that are copied.
+    pub keys: Vec<String>,
+    /// The type of the Secret.
+    pub kind: String,
+    /// What is copied: namespace and name.
+    pub of: (String, String),
+    /// Whether windlass fills that; the site does otherwise.
+    pub filled: bool,
+}
+
+impl ResolvedCopy {
+    /// Its namespace and name.
+    #[must_use]
+    pub fn place(&self) -> (String, String) {
+        (self.namespace.clone(), self.name.clone())
     }
 }
 

@@ -13,8 +13,8 @@ use super::images;
 use super::local_files::answered_files;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
-    Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedEndpoint,
-    ResolvedFiles, ResolvedRelease,
+    Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedCopy,
+    ResolvedEndpoint, ResolvedFiles, ResolvedRelease,
 };
 use crate::catalog::action::ActionSpec;
 use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, graph};
@@ -130,7 +130,7 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
     let mut releases: BTreeMap<(&str, &str), String> = BTreeMap::new();
     let mut secrets: BTreeMap<(&str, &str), String> = BTreeMap::new();
     if matches!(answers.get("platform", "pull_secret"), Answer::Secret(from) if !from.is_in_place()) {
-        let namespaces = components.iter().filter_map(|component| component.namespace.as_deref());
+        let namespaces = components.iter().flat_map(ResolvedComponent::places).map(|(name, _)| name);
         secrets.extend(namespaces.map(|namespace| ((namespace, PULL_SECRET), "platform.pull_secret".to_owned())));
     }
     for component in components {
@@ -149,6 +149,17 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
                 let what = format!("Secret {} in namespace {}", secret.name, release.namespace);
                 return Err(ResolveError::Shared { first, second: question, what });
             }
+        }
+    }
+    // One Secret of the site may be copied for several components.
+    let mut copies: BTreeMap<(&str, &str), &ResolvedCopy> = BTreeMap::new();
+    for (component, copy) in components.iter().flat_map(|one| one.copies.iter().map(move |copy| (one, copy))) {
+        let place = (copy.namespace.as_str(), copy.name.as_str());
+        let same = copies.insert(place, copy).is_some_and(|known| known.of == copy.of && known.keys == copy.keys);
+        let second = format!("namespaces of {} with the copy of secret {}", component.id, copy.id);
+        if let Some(first) = secrets.insert(place, second.clone()).filter(|_| !same) {
+            let what = format!("Secret {} in namespace {}", copy.name, copy.namespace);
+            return Err(ResolveError::Shared { first, second, what });
         }
     }
     Ok(())
@@ -370,6 +381,7 @@ impl Resolver<'_> {
             }
             Ok(Leftover { kind: leftover.kind.clone(), selector })
         });
+        let secrets = self.filled_secrets(component)?;
         Ok(ResolvedComponent {
             id: component.id.clone(),
             title: component.title.en().to_owned(),
@@ -383,7 +395,8 @@ impl Resolver<'_> {
             verify,
             endpoints: endpoints.collect::<Result<_, _>>()?,
             leftovers: leftovers.collect::<Result<_, ResolveError>>()?,
-            secrets: self.filled_secrets(component)?,
+            copies: self.copies(component, &secrets, &fill)?,
+            secrets,
             rotate,
             namespaces: self.namespaces(component, &fill)?,
             config_maps: own_files().map(|(files, _)| files.clone()).collect(),

@@ -7,8 +7,8 @@ use minijinja::Value;
 use super::acts::{Bound, check_action};
 use super::derived::Derived;
 use super::resolver::Resolver;
-use super::template::{TemplateError, value};
-use super::{ResolveError, ResolvedAction, ResolvedSecret, SecretContent};
+use super::template::{TemplateError, Templates, value};
+use super::{ResolveError, ResolvedAction, ResolvedCopy, ResolvedSecret, SecretContent};
 use crate::catalog::{Answer, Component, Kind, Question};
 use crate::model::{MadeSecret, SecretRef, version_mark};
 
@@ -38,18 +38,9 @@ impl Resolver<'_> {
         });
         let answers = self.answers_value.seen_by(&component.id, &component.base);
         let context = Value::from_pairs([("answers".to_owned(), answers), ("self".to_owned(), value(&this))]);
-        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        let questions = questions.map(|question| (&question.id, &question.secret_name));
-        let derived = component.secrets.iter().map(|secret| (&secret.name, &secret.secret_name));
-        for (id, template) in questions.chain(derived) {
-            let name = match template {
-                Some(text) => self.templates.render(&format!("{}/component.yaml", component.id), text, &context)?,
-                None => format!("{release}-{}", id.replace('_', "-")),
-            };
-            if template.is_some() && !is_object_name(&name) {
-                return Err(ResolveError::SecretName { component: component.id.clone(), id: id.clone(), name });
-            }
-            self.secret_names.insert((component.id.clone(), id.clone()), name);
+        for (id, template) in named(component) {
+            let name = secret_name(&self.templates, component, &release, &context, (id, template))?;
+            self.secret_names.insert((component.id.clone(), id.to_owned()), name);
         }
         Ok(())
     }
@@ -120,6 +111,41 @@ impl Resolver<'_> {
         Ok(filled)
     }
 
+    /// Copies in its further namespaces; a secret without an answer has none. `filled` are those that windlass fills.
+    pub(super) fn copies(
+        &self,
+        component: &Component,
+        filled: &[ResolvedSecret],
+        fill: &impl Fn(&str) -> Result<String, TemplateError>,
+    ) -> Result<Vec<ResolvedCopy>, TemplateError> {
+        let own = self.name(component, "namespace");
+        let mut found: Vec<ResolvedCopy> = Vec::new();
+        for spec in &component.namespaces {
+            let namespace = fill(&spec.name)?.trim().to_owned();
+            // In its own namespace they are already.
+            if namespace.is_empty() || namespace == own {
+                continue;
+            }
+            for id in &spec.secrets {
+                if found.iter().any(|copy| copy.namespace == namespace && copy.id == *id) {
+                    continue;
+                }
+                let known = filled.iter().find(|secret| secret.id == *id);
+                let known = known.map(|secret| (secret.name.clone(), secret.keys(), secret.kind.clone(), true));
+                let site = || {
+                    let mut secrets = self.secrets(component);
+                    let (question, _, name) = secrets.find(|(question, ..)| question.id == *id)?;
+                    let kind = question.format.unwrap_or_default().kind().to_owned();
+                    Some((name, question.secret_keys(), kind, false))
+                };
+                let Some((name, keys, kind, filled)) = known.or_else(site) else { continue };
+                let (of, namespace) = ((own.clone(), name.clone()), namespace.clone());
+                found.push(ResolvedCopy { id: id.clone(), namespace, name, keys, kind, of, filled });
+            }
+        }
+        Ok(found)
+    }
+
     /// What makes a new content of its secrets count, by question.
     pub(super) fn rotations(
         &self,
@@ -148,6 +174,29 @@ impl Resolver<'_> {
         });
         rotations.collect()
     }
+}
+
+/// What of a component has a Secret of its own: id, and the template of the name where it has one.
+pub(super) fn named(component: &Component) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+    let questions = questions.map(|question| (question.id.as_str(), question.secret_name.as_deref()));
+    questions.chain(component.secrets.iter().map(|secret| (secret.name.as_str(), secret.secret_name.as_deref())))
+}
+
+/// What a Secret is called that windlass would fill. `context` is what a template of the name sees.
+pub(super) fn secret_name(
+    templates: &Templates,
+    component: &Component,
+    release: &str,
+    context: &Value,
+    (id, template): (&str, Option<&str>),
+) -> Result<String, ResolveError> {
+    let Some(text) = template else { return Ok(format!("{release}-{}", id.replace('_', "-"))) };
+    let name = templates.render(&format!("{}/component.yaml", component.id), text, context)?;
+    if is_object_name(&name) {
+        return Ok(name);
+    }
+    Err(ResolveError::SecretName { component: component.id.clone(), id: id.to_owned(), name })
 }
 
 /// Whether the API takes it as the name of a Secret.

@@ -8,7 +8,7 @@ use regex::Regex;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::charts::Fetcher;
+use super::charts::{Fetcher, LoginFrom};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
@@ -114,7 +114,9 @@ impl Check<'_> {
             answered.push((component, answers));
         }
         let fetched = futures::stream::iter(&answered)
-            .map(async |(component, answers)| Fetcher::new(global, answers).component(component).await)
+            .map(async |(component, answers)| {
+                Fetcher::new(global, answers, LoginFrom::Nowhere).component(component).await
+            })
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;

@@ -7,15 +7,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::aside;
-use super::session::{anchored, find_helm};
+use super::session::{anchored, connect, find_helm};
 use crate::answers::{Answer, Answers, Charts, Resolved, resolve_with};
 use crate::catalog::{Catalog, ChartError, Component, chart_identity, read_dir, unpack, with_dependencies};
 use crate::cli::Global;
 use crate::driver::charts::ChartCache;
 use crate::driver::helm::{FindError, Helm, PullError, PullFailure, PullOptions};
+use crate::driver::kube::Cluster;
 use crate::driver::registry::login;
 use crate::driver::secrets;
-use crate::model::{ChartRef, ChartSource, FileTree, bounded, digest, remember};
+use crate::model::{ChartRef, ChartSource, FileTree, Secret, SecretRef, bounded, digest, remember};
 
 /// How many are pulled at the same time.
 const AT_ONCE: usize = 4;
@@ -39,11 +40,52 @@ pub(super) enum FetchError {
     #[error("it has to be pulled, and there is no helm for that")]
     NoHelm(#[source] FindError),
     /// It was not pulled.
-    #[error("failed to pull it")]
-    Pull(#[source] PullError),
+    #[error("failed to pull it{}", .login.said(.source))]
+    Pull {
+        /// Which login of the answers counted.
+        login: SiteLogin,
+        /// Why.
+        source: PullError,
+    },
     /// The site's login for the registry cannot be read.
     #[error("failed to read the login for the registry, platform.pull_secret")]
     Login(#[source] secrets::SecretError),
+}
+
+/// The login that `platform.pull_secret` names, for the registry that `platform.registry` names.
+#[derive(Debug, Clone)]
+pub(super) enum SiteLogin {
+    /// There is none, or the chart comes from elsewhere: Helm's own logins count.
+    None,
+    /// It was used.
+    Used(SecretRef),
+    /// It is in a cluster that was not asked, and why.
+    Unread(SecretRef, String),
+}
+
+impl SiteLogin {
+    /// What is said of it where a registry refuses: where it is, and never what it is.
+    fn said(&self, error: &PullError) -> String {
+        let refused = matches!(error, PullError::Helm { what: PullFailure::Refused, .. });
+        match self {
+            Self::Used(from) if refused => format!(" with the login of platform.pull_secret, {from}"),
+            Self::Unread(from, why) => {
+                format!("; the login of platform.pull_secret, {from}, was not read, since {why}")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// Where a login is read that is in a Secret.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LoginFrom<'a> {
+    /// In this cluster.
+    Cluster(&'a Cluster),
+    /// In the one that is meant, which is connected to only where a chart needs it.
+    Target,
+    /// Nowhere: no cluster is asked.
+    Nowhere,
 }
 
 impl FetchError {
@@ -52,25 +94,34 @@ impl FetchError {
         use PullFailure::{Plain, Refused, Unreachable};
         matches!(
             self,
-            Self::NoHelm(_) | Self::Login(_) | Self::Pull(PullError::Helm { what: Plain | Refused | Unreachable, .. })
+            Self::NoHelm(_)
+                | Self::Login(_)
+                | Self::Pull { source: PullError::Helm { what: Plain | Refused | Unreachable, .. }, .. }
         )
     }
 
     const fn exit(&self) -> Exit {
         match self {
-            Self::Pull(
-                PullError::Helm { what: PullFailure::Absent | PullFailure::Another, .. } | PullError::Manifest { .. },
-            ) => Exit::BadInput,
-            Self::NoHelm(_) | Self::Pull(_) => Exit::Unusable,
+            Self::Pull {
+                source:
+                    PullError::Helm { what: PullFailure::Absent | PullFailure::Another, .. } | PullError::Manifest { .. },
+                ..
+            } => Exit::BadInput,
+            Self::NoHelm(_) | Self::Pull { .. } | Self::Login(secrets::SecretError::Api { .. }) => Exit::Unusable,
             _ => Exit::BadInput,
         }
     }
 }
 
 /// Fills the answers in, with the charts that they and the catalog name.
-pub(super) async fn resolved(global: &Global, catalog: &Catalog, answers: &Answers) -> Result<Resolved, Failed> {
+pub(super) async fn resolved(
+    global: &Global,
+    catalog: &Catalog,
+    answers: &Answers,
+    from: LoginFrom<'_>,
+) -> Result<Resolved, Failed> {
     let answers = anchored(catalog, answers)?;
-    let charts = fetch(global, catalog, &answers).await?;
+    let charts = fetch(global, catalog, &answers, from).await?;
     filled_in(catalog, &answers, &charts)
 }
 
@@ -102,8 +153,8 @@ fn filled_in(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Re
     Ok(resolved)
 }
 
-async fn fetch(global: &Global, catalog: &Catalog, answers: &Answers) -> Result<Charts, Failed> {
-    let fetcher = Fetcher::new(global, answers);
+async fn fetch(global: &Global, catalog: &Catalog, answers: &Answers, from: LoginFrom<'_>) -> Result<Charts, Failed> {
+    let fetcher = Fetcher::new(global, answers, from);
     let catalog = &*answers.catalog(catalog);
     let chosen = answers.components.iter().filter_map(|id| catalog.components.get(id));
     let all: Vec<&Component> = chosen.filter(|component| component.chart.is_some()).collect();
@@ -127,7 +178,7 @@ async fn fetch(global: &Global, catalog: &Catalog, answers: &Answers) -> Result<
 fn failed(component: &Component, chart: &str, error: FetchError) -> Failed {
     let id = &component.id;
     let way = match &error {
-        FetchError::Pull(_) | FetchError::NoHelm(_) | FetchError::Login(_) => {
+        FetchError::Pull { .. } | FetchError::NoHelm(_) | FetchError::Login(_) => {
             format!(
                 "; the way round is to download the archive where it can be had, and to name it: --set {id}.chart=FILE"
             )
@@ -142,13 +193,17 @@ fn failed(component: &Component, chart: &str, error: FetchError) -> Failed {
 pub(super) struct Fetcher<'a> {
     global: &'a Global,
     answers: &'a Answers,
+    from: LoginFrom<'a>,
     cache: ChartCache,
     helm: tokio::sync::OnceCell<Helm>,
+    /// The login of the answers, read once: where it is, and what was found.
+    login: tokio::sync::OnceCell<(SiteLogin, Option<Secret>)>,
 }
 
 impl<'a> Fetcher<'a> {
-    pub(super) fn new(global: &'a Global, answers: &'a Answers) -> Self {
-        Self { global, answers, cache: ChartCache::of_user(), helm: tokio::sync::OnceCell::new() }
+    pub(super) fn new(global: &'a Global, answers: &'a Answers, from: LoginFrom<'a>) -> Self {
+        let (helm, login) = (tokio::sync::OnceCell::new(), tokio::sync::OnceCell::new());
+        Self { global, answers, from, cache: ChartCache::of_user(), helm, login }
     }
 
     /// The chart of a component, if it does not lie in the catalog; an error comes with what was asked for.
@@ -219,25 +274,58 @@ impl<'a> Fetcher<'a> {
     }
 
     async fn pull(&self, chart: &ChartRef) -> Result<Vec<u8>, FetchError> {
-        let options = self.options(chart)?;
         let helm = self.helm.get_or_try_init(|| find_helm(self.global)).await.map_err(FetchError::NoHelm)?;
-        helm.pull(chart, &options, &CancellationToken::new()).await.map_err(FetchError::Pull)
+        let (options, login) = self.options(chart).await?;
+        let pulled = helm.pull(chart, &options, &CancellationToken::new()).await;
+        pulled.map_err(|source| FetchError::Pull { login, source })
     }
 
     /// The site's registry is asked as the site says.
-    fn options(&self, chart: &ChartRef) -> Result<PullOptions, FetchError> {
+    async fn options(&self, chart: &ChartRef) -> Result<(PullOptions, SiteLogin), FetchError> {
         let platform = |question: &str| self.answers.get("platform", question);
         let registry = platform("registry").text().and_then(|registry| registry.split('/').next());
         let Some(host) = chart.source.registry_host().filter(|host| registry == Some(host)) else {
-            return Ok(PullOptions::default());
+            return Ok((PullOptions::default(), SiteLogin::None));
         };
-        let config = match platform("pull_secret") {
-            Answer::Secret(from) => secrets::here(from).transpose().map_err(FetchError::Login)?,
-            _ => None,
+        let (said, config) = match platform("pull_secret") {
+            Answer::Secret(from) => self.login.get_or_try_init(|| self.config(from)).await?.clone(),
+            _ => (SiteLogin::None, None),
         };
-        let login = config.filter(|config| login(config, host).is_some());
+        let known = config.as_ref().and_then(|config| login(config, host));
+        known.iter().for_each(|login| remember(login.password.expose()));
+        let said = if config.is_some() && known.is_none() { SiteLogin::None } else { said };
         let plain_http = platform("registry_plain_http").json() == serde_json::Value::Bool(true);
-        Ok(PullOptions { plain_http, login, ..PullOptions::default() })
+        Ok((PullOptions { plain_http, login: config.filter(|_| known.is_some()), ..PullOptions::default() }, said))
+    }
+
+    /// The site's Docker config.json, from this machine or from a Secret of the cluster. One that each namespace has of its
+    /// own (`secret:NAME`) is nobody's yet.
+    async fn config(&self, from: &SecretRef) -> Result<(SiteLogin, Option<Secret>), FetchError> {
+        let used = || SiteLogin::Used(from.clone());
+        if let Some(found) = secrets::here(from) {
+            return found.map(|config| (used(), Some(config))).map_err(FetchError::Login);
+        }
+        if from.is_in_place() {
+            return Ok((SiteLogin::None, None));
+        }
+        let connected;
+        let cluster = match self.from {
+            LoginFrom::Cluster(cluster) => cluster,
+            LoginFrom::Nowhere => return Ok((SiteLogin::Unread(from.clone(), "no cluster is asked".to_owned()), None)),
+            LoginFrom::Target => match connect(self.global).await {
+                Ok(cluster) => {
+                    connected = cluster;
+                    &connected
+                }
+                // Whoever needs the cluster hears of that; the chart may be had without.
+                Err(failed) => {
+                    let why = failed.chain().join(": ");
+                    return Ok((SiteLogin::Unread(from.clone(), why), None));
+                }
+            },
+        };
+        let config = secrets::docker_config(from, cluster).await.map_err(FetchError::Login)?;
+        Ok((used(), Some(config)))
     }
 }
 

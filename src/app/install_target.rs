@@ -1,5 +1,6 @@
 //! What an install wants, and the cluster that it wants it of.
 
+use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::{charts, session};
@@ -27,11 +28,11 @@ impl InstallTarget {
     pub(super) async fn new(global: &Global, args: &AnswerArgs, output: &Output) -> Result<Self, Failed> {
         let catalog = session::load_catalog(global)?;
         let answers = session::answers_or_ask(global, args, &catalog, output)?;
-        let resolved = charts::resolved(global, &catalog, &answers).await?;
+        let resolved = charts::resolved(global, &catalog, &answers, LoginFrom::Target).await?;
         let text = replayable(&catalog, &answers)?;
         let cluster = session::connect(global).await?;
         let resolved = match session::with_installed(&catalog, &answers, &cluster).await? {
-            Some(answers) => charts::resolved(global, &catalog, &answers).await?,
+            Some(answers) => charts::resolved(global, &catalog, &answers, LoginFrom::Cluster(&cluster)).await?,
             None => resolved,
         };
         let found = Self::on(cluster, resolved, text)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 
+use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::install_target::{InstallTarget, unobserved};
 use super::output::Output;
@@ -51,7 +52,7 @@ pub(super) async fn report(
     waive: &[String],
     output: &Output,
 ) -> Result<Report, Failed> {
-    let resolved = charts::resolved(global, catalog, answers).await?;
+    let resolved = charts::resolved(global, catalog, answers, LoginFrom::Target).await?;
     let options = session::target(global)?;
     let ((helm, mut findings), cluster) = tokio::join!(helm(global), Cluster::connect(&options));
     let cluster = match cluster {

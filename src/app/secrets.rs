@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::confirm;
-use super::charts;
+use super::charts::{self, LoginFrom};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::held::holding;
 use super::output::Output;
@@ -17,7 +17,7 @@ use crate::catalog::{Catalog, QuestionId};
 use crate::cli::{AnswerArgs, Global, SecretsCommand};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::model::state::{ComponentRecord, InstallState};
+use crate::model::state::InstallState;
 use crate::model::{PULL_SECRET, next_secret};
 use crate::observe;
 use crate::plan::{self, Staged};
@@ -74,13 +74,19 @@ async fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
                 let of = |question: &str| format!("{} ({}.{question})", from_words(secret.from()), component.id);
                 row(&release.namespace, &secret.name, Some(of(&secret.id)), &component.id);
             }
+            for copy in &component.copies {
+                let from = format!("a copy of Secret {}/{} ({}.{})", copy.of.0, copy.of.1, component.id, copy.id);
+                row(&copy.namespace, &copy.name, Some(from), &component.id);
+            }
             for (question, name) in in_place(&resolved, &component.id) {
                 let from = format!("the site ({}.{question})", component.id);
                 row(&release.namespace, &name, Some(from), &component.id);
             }
             if let Some(from) = resolved.pull_secret.as_ref() {
-                let from = format!("{from} (platform.pull_secret)");
-                row(&release.namespace, &resolved.pull_secret_name, Some(from), &component.id);
+                for (namespace, _) in component.places() {
+                    let from = format!("{from} (platform.pull_secret)");
+                    row(namespace, &resolved.pull_secret_name, Some(from), &component.id);
+                }
             }
         }
     }
@@ -88,8 +94,10 @@ async fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
     let kept = state.kept.iter().map(|(id, kept)| (id, &kept.record));
     for (id, record) in installed.chain(kept) {
         let Some(release) = &record.release else { continue };
-        for name in names(record) {
-            row(&release.namespace, name, None, id);
+        let pulled = record.namespaces.iter().chain([&release.namespace]);
+        let pulled = pulled.flat_map(|place| record.pull_secret.iter().map(move |name| (place.clone(), name.clone())));
+        for (namespace, name) in record.secret_places().chain(pulled) {
+            row(&namespace, &name, None, id);
         }
     }
     let now = cluster.now().await.or_exit(Exit::Unusable)?;
@@ -111,10 +119,6 @@ async fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
         output.text(&secret_table(&shown))?;
     }
     Ok(Exit::Done)
-}
-
-fn names(record: &ComponentRecord) -> impl Iterator<Item = &String> {
-    record.secrets.iter().chain(&record.pull_secret)
 }
 
 fn from_words(from: Option<&crate::model::SecretRef>) -> String {
@@ -163,7 +167,8 @@ impl RunRequest for RotateRequest<'_> {
         }
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&state))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
-        let resolved = charts::resolved(self.global, &self.catalog, &answers).await?;
+        let resolved =
+            charts::resolved(self.global, &self.catalog, &answers, LoginFrom::Cluster(&self.cluster)).await?;
         let (component, release, secret) = plan::rotated(&resolved, id, question).or_exit(Exit::Refused)?;
         let changed = plan::changed_with(component, secret).into_iter().chain([secret]);
         let places: BTreeSet<_> = changed.map(|one| (release.namespace.clone(), one.name.clone())).collect();

@@ -191,6 +191,7 @@ impl Checker<'_> {
             if component.release.is_none() {
                 self.add(id, pos, "a namespace is made for a release, and this component has none");
             }
+            self.copied(component, index, &namespace.secrets);
         }
         for (index, leftover) in component.leftovers.iter().enumerate() {
             let pos = self.item(id, "leftovers", index);
@@ -277,6 +278,29 @@ impl Checker<'_> {
                 if let Some(run) = action.kind.kind().jobs() {
                     self.job(id, pos, run, &mut jobs);
                 }
+            }
+        }
+    }
+
+    /// Secrets that are copied into a further namespace.
+    fn copied(&mut self, component: &Component, index: usize, secrets: &[String]) {
+        let id = &component.id;
+        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let known: Vec<&str> = questions
+            .map(|question| question.id.as_str())
+            .chain(component.secrets.iter().map(|secret| secret.name.as_str()))
+            .collect();
+        let tree = self.trees.get(id).and_then(|tree| tree.get("namespaces")).and_then(Node::list);
+        let tree = tree.and_then(|items| items.get(index)?.get("secrets")?.list());
+        let places: Vec<Pos> = tree.into_iter().flatten().map(|node| node.pos).collect();
+        for (at, name) in secrets.iter().enumerate() {
+            let pos = places.get(at).copied().unwrap_or_else(|| self.item(id, "namespaces", index));
+            if !known.contains(&name.as_str()) {
+                let message =
+                    format!("no secret of `{id}` is called `{name}`: name a question for one, or one of `secrets`");
+                self.findings.add_unknown(&file(id), pos, message, name, known.iter().copied());
+            } else if secrets[..at].contains(name) {
+                self.add(id, pos, format!("`{name}` stands here twice"));
             }
         }
     }

@@ -202,6 +202,9 @@ pub struct NamespaceSpec {
     /// Pod Security level that it gets when windlass makes it; a template.
     #[serde(default = "restricted")]
     pub pod_security: String,
+    /// Which of the component's Secrets are copied there: questions, and names of those that are made of others.
+    #[serde(default)]
+    pub secrets: Vec<String>,
 }
 
 fn restricted() -> String {

@@ -24,5 +24,5 @@ pub use instance::instance_of;
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
 pub use load::{Catalog, implicit_questions};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
-pub use refs::{Reference, code_lines, members, references};
+pub use refs::{Reference, code_lines, members, references, secrets_in};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

@@ -42,7 +42,8 @@ pub fn references(template: &str) -> Result<Vec<Reference>, String> {
 }
 
 /// The names below `secret` in a template, each once.
-pub(super) fn secrets_in(template: &str) -> Vec<String> {
+#[must_use]
+pub fn secrets_in(template: &str) -> Vec<String> {
     let mut found = Vec::new();
     for code in code_spans(template) {
         for (at, root) in code.match_indices("secret") {

@@ -100,7 +100,11 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::optional("on_request", Shape::Bool),
     F::optional(
         "namespaces",
-        Shape::List(&Shape::Map(&[F::required("name", Shape::Text), F::optional("pod_security", Shape::Text)])),
+        Shape::List(&Shape::Map(&[
+            F::required("name", Shape::Text),
+            F::optional("pod_security", Shape::Text),
+            F::optional("secrets", Shape::List(&Shape::Text)),
+        ])),
     ),
     F::optional("requires", Shape::List(&Shape::Text)),
     F::optional("questions", Shape::List(&QUESTION)),

@@ -245,7 +245,8 @@ pub struct ComponentRecord {
     /// The pull Secret that windlass made in its namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_secret: Option<String>,
-    /// The Secrets that windlass filled in its namespace; they open its data and go with it.
+    /// The Secrets that windlass filled in its namespace, and as `namespace/name` the copies of them in others; they open
+    /// its data and go with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
     /// Namespaces beside its release's own.
@@ -260,6 +261,17 @@ pub struct ComponentRecord {
     /// Addresses: title, address in the cluster, Ingress.
     #[serde(default)]
     pub endpoints: Vec<(String, Option<String>, Option<String>)>,
+}
+
+impl ComponentRecord {
+    /// The Secrets that windlass filled: namespace and name.
+    pub fn secret_places(&self) -> impl Iterator<Item = (String, String)> {
+        let all = self.release.iter().flat_map(|key| self.secrets.iter().map(move |name| (key, name)));
+        all.map(|(key, name)| match name.split_once('/') {
+            Some((namespace, name)) => (namespace.to_owned(), name.to_owned()),
+            None => (key.namespace.clone(), name.clone()),
+        })
+    }
 }
 
 /// The outcome of a verify.

@@ -134,6 +134,8 @@ pub async fn observe(
     )?;
     let derived = secrets::derived(wanted, cluster, &secrets, state.as_ref()).await?;
     secrets.extend(derived);
+    let copies = secrets::copies(wanted, cluster, &secrets).await?;
+    secrets.extend(copies);
     secrets::refuse_foreign(cluster, state.as_ref(), &secrets, &pull_secrets).await?;
     let versions = secrets::versions(wanted, cluster, &secrets, state.as_ref()).await?;
     let entries = async {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 
 use super::ObserveError;
-use crate::answers::{Derived, Resolved, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
+use crate::answers::{
+    Derived, Resolved, ResolvedComponent, ResolvedCopy, ResolvedRelease, ResolvedSecret, SecretContent,
+};
 use crate::driver::kube::Cluster;
 use crate::driver::secrets;
 use crate::model::observed::Comparison;
@@ -112,6 +114,43 @@ async fn compare_derived(
     Ok(if same { Comparison::Same } else { Comparison::Differs(format!("{what} holds something else")) })
 }
 
+/// Copies in further namespaces. `compared` are those that windlass fills, of which they may be copies.
+pub(super) async fn copies(
+    wanted: &Resolved,
+    cluster: &Cluster,
+    compared: &BTreeMap<Place, Comparison>,
+) -> Result<BTreeMap<Place, Comparison>, ObserveError> {
+    let all = wanted.components.iter().flat_map(|component| &component.copies);
+    let found = try_join_all(all.map(|copy| async move {
+        Ok::<_, ObserveError>((copy.place(), compare_copy(cluster, copy, compared).await?))
+    }));
+    Ok(found.await?.into_iter().collect())
+}
+
+async fn compare_copy(
+    cluster: &Cluster,
+    copy: &ResolvedCopy,
+    compared: &BTreeMap<Place, Comparison>,
+) -> Result<Comparison, ObserveError> {
+    let (namespace, name) = &copy.of;
+    let (what, original) = (format!("Secret {}/{}", copy.namespace, copy.name), format!("Secret {namespace}/{name}"));
+    let Some(found) = read(cluster, &copy.namespace, &copy.name).await? else { return Ok(Comparison::Absent) };
+    if compared.get(&copy.of).is_some_and(|original| *original != Comparison::Same) {
+        return Ok(Comparison::Differs(format!("{what} is a copy of {original}, which changes")));
+    }
+    let wanted = read(cluster, namespace, name).await?.unwrap_or_default();
+    for key in &copy.keys {
+        let how = match (wanted.get(key), found.get(key)) {
+            (Some(wanted), Some(found)) if wanted == found => continue,
+            (Some(_), Some(_)) => format!("{what} holds something else than {original}"),
+            (Some(_), None) => format!("{what} has no key `{key}`"),
+            (None, _) => format!("{what} is a copy of {original}, which has no key `{key}`"),
+        };
+        return Ok(Comparison::Differs(how));
+    }
+    Ok(Comparison::Same)
+}
+
 /// The versions that templates ask for, of Secrets that are there and are to stay as they are.
 pub(super) async fn versions(
     wanted: &Resolved,
@@ -169,19 +208,21 @@ pub(super) async fn refuse_foreign(
     secrets: &BTreeMap<Place, Comparison>,
     pull_secrets: &BTreeMap<String, Comparison>,
 ) -> Result<(), ObserveError> {
-    let mut ours: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut ours: BTreeSet<Place> = BTreeSet::new();
     if let Some(state) = state {
         let installed = state.components.values().map(|component| &component.record);
         for record in installed.chain(state.kept.values().map(|kept| &kept.record)).chain(state.begun.values()) {
             let Some(release) = &record.release else { continue };
-            let names = record.secrets.iter().chain(&record.pull_secret);
-            ours.extend(names.map(|name| (release.namespace.as_str(), name.as_str())));
+            ours.extend(record.secret_places());
+            let pulled = record.namespaces.iter().chain([&release.namespace]);
+            let pulled = pulled.flat_map(|place| record.pull_secret.iter().map(move |name| (place, name)));
+            ours.extend(pulled.map(|(namespace, name)| (namespace.clone(), name.clone())));
         }
     }
     let filled = secrets.iter().map(|((namespace, name), found)| (namespace.as_str(), name.as_str(), found));
     let pull = pull_secrets.iter().map(|(namespace, found)| (namespace.as_str(), PULL_SECRET, found));
     for (namespace, name, found) in filled.chain(pull) {
-        if *found == Comparison::Absent || ours.contains(&(namespace, name)) {
+        if *found == Comparison::Absent || ours.contains(&(namespace.to_owned(), name.to_owned())) {
             continue;
         }
         let place = format!("{namespace}/{name}");

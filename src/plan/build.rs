@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::copies::{copy_action, copy_id, old_copies};
 use super::diff;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
@@ -59,6 +60,7 @@ impl Builder<'_> {
     fn namespaces(&mut self) {
         let mut seen = BTreeSet::new();
         let levels = pod_security(self.wanted);
+        let relabelled = relabelled(self.wanted, self.observed);
         let wanted = self.wanted;
         for name in wanted.components.iter().flat_map(ResolvedComponent::places).map(|(name, _)| name.to_owned()) {
             let name = &name;
@@ -66,8 +68,7 @@ impl Builder<'_> {
                 continue;
             }
             let pod_security = levels.get(name.as_str()).copied().unwrap_or("restricted").to_owned();
-            // The level of one that somebody else made is theirs.
-            let other = self.observed.levels.get(name).filter(|level| **level != pod_security);
+            let other = relabelled.get(name);
             let (change, why) = match (self.observed.namespaces.contains(name), other) {
                 (false, _) => (Change::Create, Vec::new()),
                 (true, None) => (Change::Nothing, Vec::new()),
@@ -116,6 +117,7 @@ impl Builder<'_> {
             self.release(component, release);
             let changed = self.changed(&component.id, begin);
             self.old_files(component, release, changed);
+            self.old_copies(component);
         }
         let changed = self.changed(&component.id, begin);
         for act in &component.after {
@@ -165,6 +167,27 @@ impl Builder<'_> {
             needs.extend(sources(component, secret));
             self.actions.push(Action { change, why, needs, ..secret_action(component, release, secret) });
         }
+        for copy in &component.copies {
+            let lost = known.is_some_and(|record| record.secret_places().any(|place| place == copy.place()));
+            let (change, mut why) = diff::secret(self.observed.secrets.get(&copy.place()));
+            if lost && change == Change::Create {
+                why.push("it is gone".to_owned());
+            }
+            self.actions.push(Action { change, why, ..copy_action(component, copy) });
+        }
+    }
+
+    /// Copies that are wanted no more, once nothing reads them.
+    fn old_copies(&mut self, component: &ResolvedComponent) {
+        let Some(state) = &self.observed.state else { return };
+        let Some(known) = state.components.get(&component.id) else { return };
+        for (namespace, name) in old_copies(self.wanted, component, state, &known.record) {
+            let title = format!("remove Secret {name} from {namespace}");
+            let id = format!("{}/old-secret-{namespace}.{name}", component.id);
+            let step = Step::RemoveSecret { namespace, name };
+            let (change, needs) = (Change::Delete, vec![format!("{}/ready", component.id)]);
+            self.actions.push(Action { change, needs, ..action(&component.id, id, title, step) });
+        }
     }
 
     /// The steps without which no pod of a component can start.
@@ -176,6 +199,7 @@ impl Builder<'_> {
             needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{name}")));
         }
         needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.id)));
+        needs.extend(component.copies.iter().map(|copy| copy_id(&component.id, copy)));
         needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
         let bringers: BTreeSet<&String> =
             release.crds.iter().filter_map(|crd| self.bringers.get(crd.object.name.as_str())).collect();
@@ -361,7 +385,10 @@ impl Builder<'_> {
         let step = Step::Record { record, answers: Arc::clone(&self.answers) };
         let title = format!("record {}", component.title);
         let name = format!("{}/record", component.id);
-        let needs = self.wanted.graph.needs(&name);
+        let mut needs = self.wanted.graph.needs(&name);
+        // What could not be removed has to be remembered.
+        let removals = self.actions[begin..].iter().filter(|action| matches!(action.step, Step::RemoveSecret { .. }));
+        needs.extend(removals.map(|action| action.id.clone()));
         self.actions.push(Action { change, needs, ..action(&component.id, name, title, step) });
     }
 
@@ -381,7 +408,12 @@ impl Builder<'_> {
                 .map(|leftover| (leftover.kind.clone(), leftover.selector.clone()))
                 .collect(),
             pull_secret: release.and(self.made_pull_secret()).map(|_| PULL_SECRET.to_owned()),
-            secrets: component.secrets.iter().map(|secret| secret.name.clone()).collect(),
+            secrets: component
+                .secrets
+                .iter()
+                .map(|secret| secret.name.clone())
+                .chain(component.copies.iter().map(|copy| format!("{}/{}", copy.namespace, copy.name)))
+                .collect(),
             config_maps: component.config_maps.iter().map(|files| files.name.clone()).collect(),
             namespaces: component.namespaces.iter().map(|(name, _)| name.clone()).collect(),
             crds: release.iter().flat_map(|release| &release.crds).map(|crd| crd.object.name.clone()).collect(),
@@ -417,6 +449,18 @@ impl Builder<'_> {
     }
 }
 
+/// Namespaces that get another Pod Security level, with the one that they have. The level of one that somebody else made is
+/// theirs.
+#[must_use]
+pub fn relabelled(wanted: &Resolved, observed: &Observed) -> BTreeMap<String, String> {
+    let levels = pod_security(wanted);
+    let found = levels.into_iter().filter_map(|(name, level)| {
+        let now = observed.levels.get(name).filter(|now| *now != level)?;
+        Some((name.to_owned(), now.clone()))
+    });
+    found.collect()
+}
+
 /// The weakest level that a component of each namespace needs.
 fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
     let rank = |level: &str| match level {
@@ -442,7 +486,7 @@ fn files_id(component: &str, question: &str) -> String {
     format!("{component}/files-{question}")
 }
 
-fn secret_id(component: &str, question: &str) -> String {
+pub(super) fn secret_id(component: &str, question: &str) -> String {
     format!("{component}/secret-{question}")
 }
 

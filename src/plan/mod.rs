@@ -4,19 +4,21 @@ mod build;
 #[cfg(test)]
 mod catalogs;
 mod contents;
+mod copies;
 mod diff;
 mod downgrade;
 mod fields;
 mod moved;
 mod rollback;
 mod rotate;
+mod secrets;
 mod select;
 #[cfg(test)]
 mod tests;
 mod types;
 mod uninstall;
 
-pub use build::plan;
+pub use build::{plan, relabelled};
 pub use contents::{DIFF_SCHEMA, DiffReport, ObjectDiff, ReleaseDiff, recorded, release_diff};
 pub use diff::{same_release, updates};
 pub use downgrade::{Downgrade, downgrades};
@@ -24,6 +26,7 @@ pub use fields::{FieldChange, LineChange, field_changes, value_changes};
 pub use moved::{Moved, There, moved};
 pub use rollback::{RollbackError, rollback};
 pub use rotate::{RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
+pub use secrets::{FilledFrom, FilledSecret};
 pub use select::{beyond, checks_of, only, verify_only, without};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 pub use uninstall::{Removal, UninstallError, left_for_others, uninstall};

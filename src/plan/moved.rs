@@ -80,7 +80,7 @@ pub fn moved(wanted: &Resolved, state: Option<&InstallState>) -> Vec<Moved> {
         let to = component.release.as_ref().map(|release| ReleaseKey::new(&release.namespace, &release.name));
         let mut tell = |record: &ComponentRecord, data: Option<&DataPlaces>, there| {
             let Some(from) = record.release.clone().filter(|from| Some(from) != to.as_ref()) else { return };
-            let secrets = record.secrets.iter().map(|name| format!("Secret {}/{name}", from.namespace));
+            let secrets = record.secret_places().map(|(namespace, name)| format!("Secret {namespace}/{name}"));
             let data: Vec<String> =
                 data.map(DataPlaces::words).unwrap_or_default().into_iter().chain(secrets).collect();
             found.push(Moved { id: id.clone(), from, to: to.clone(), there, data, with: needing(state, id) });

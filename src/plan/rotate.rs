@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::{action, secret_action, sort};
+use super::build::{action, secret_action, secret_id, sort};
+use super::copies::copy_action;
 use super::diff::{self, same_release};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
@@ -172,6 +173,18 @@ pub fn rotate(
         let made = secret_action(component, release, other);
         done.push(made.id.clone());
         plan.actions.push(Action { change, why, needs: vec![switch.clone()], ..made });
+    }
+    for copy in &component.copies {
+        let (_, original) = &copy.of;
+        let made = derived.iter().find(|other| other.name == *original).map(|other| secret_id(id, &other.id));
+        let Some(after) = made.or_else(|| (*original == name).then(|| switch.clone())) else { continue };
+        let (change, why) = match switched {
+            true => diff::secret(observed.secrets.get(&copy.place())),
+            false => (Change::Update, vec![format!("it is a copy of Secret {namespace}/{original}")]),
+        };
+        let copied = copy_action(component, copy);
+        done.push(copied.id.clone());
+        plan.actions.push(Action { change, why, needs: vec![after], ..copied });
     }
     let places: BTreeSet<(String, String)> =
         derived.iter().copied().chain([secret]).map(|one| (namespace.clone(), one.name.clone())).collect();

@@ -192,7 +192,7 @@ impl Stays {
         let Some(key) = &record.release else { return };
         self.namespaces.insert(key.namespace.clone());
         self.namespaces.extend(record.namespaces.iter().cloned());
-        self.secrets.extend(record.secrets.iter().map(|name| (key.namespace.clone(), name.clone())));
+        self.secrets.extend(record.secret_places());
         for (kind, selector) in &record.leftovers {
             let selected = remains.selected.get(&(kind.clone(), key.namespace.clone(), selector.clone()));
             let selected = selected.into_iter().flatten().map(|name| (key.namespace.clone(), name.clone()));
@@ -415,8 +415,8 @@ impl Builder<'_> {
 
     fn secrets(&mut self, id: &str, record: &ComponentRecord, mut chain: Vec<String>) -> Vec<String> {
         let Some(key) = &record.release else { return chain };
-        for name in &record.secrets {
-            chain = self.secret(id, key, (key.namespace.clone(), name.clone()), chain);
+        for place in record.secret_places() {
+            chain = self.secret(id, key, place, chain);
         }
         chain
     }
@@ -427,7 +427,8 @@ impl Builder<'_> {
         }
         let (namespace, name) = secret;
         let own = self.state.components.get(id).and_then(|component| component.record.release.as_ref());
-        let named = match own.is_none_or(|own| own.namespace == home.namespace) {
+        let at_home = namespace == home.namespace;
+        let named = match at_home && own.is_none_or(|own| own.namespace == home.namespace) {
             true => format!("{id}/secret-{name}"),
             false => format!("{id}/secret-{namespace}.{name}"),
         };
@@ -452,8 +453,8 @@ impl Builder<'_> {
         if !purge {
             let held = self.remains.claims.iter().filter(|claim| places.holds(claim));
             let claims = held.map(|(namespace, name)| format!("claim {namespace}/{name} stays"));
-            let own = record.release.iter().flat_map(|key| record.secrets.iter().map(move |name| (key, name)));
-            why.extend(claims.chain(own.map(|(key, name)| format!("Secret {}/{name} stays", key.namespace))));
+            let own = record.secret_places().map(|(namespace, name)| format!("Secret {namespace}/{name} stays"));
+            why.extend(claims.chain(own));
         }
         let more = why.len().saturating_sub(NAMED);
         why.truncate(NAMED);

@@ -20,7 +20,7 @@ use crate::model::STATE_NAMESPACE;
 use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
-use crate::plan::updates;
+use crate::plan::{relabelled, updates};
 
 /// How long one look may take before the checks that need it are left out.
 const LOOK: Duration = Duration::from_secs(8);
@@ -165,7 +165,11 @@ pub async fn gather(
     let (rendered, mut facts) = tokio::join!(rendered, around);
     let rendered = rendered?;
     let absent = facts.namespaces.iter().filter(|(_, found)| matches!(found, Ok(None)));
-    let mut site = Site { absent: absent.map(|(name, _)| name.clone()).collect(), ..Site::default() };
+    let mut site = Site {
+        absent: absent.map(|(name, _)| name.clone()).collect(),
+        relabelled: relabelled(wanted, observed).into_keys().collect(),
+        ..Site::default()
+    };
     let objects = rendered.iter().filter_map(|one| one.objects.as_ref().ok()).flatten();
     let objects = objects.map(|object| object.object.clone());
     for object in objects.chain(waits(wanted).map(|(namespace, wait)| wait_object(namespace, wait))) {

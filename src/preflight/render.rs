@@ -64,6 +64,8 @@ pub struct Site {
     pub brought: BTreeMap<(String, String), BTreeSet<ReleaseKey>>,
     /// Namespaces that will have to be made.
     pub absent: BTreeSet<String>,
+    /// Namespaces that windlass made and whose Pod Security level it will change.
+    pub relabelled: BTreeSet<String>,
 }
 
 impl Site {

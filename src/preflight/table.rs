@@ -247,7 +247,8 @@ more than once.
 What it asks of the cluster it only reads; the rights that the plan needs are asked of the API by access reviews, and
 changes to objects that are there are sent as dry runs, which change nothing. What may not be looked at is said, by
 `not-checked`, with the checks that were left out. `docs/rbac.yaml` has exactly the rights that windlass needs, those for
-looking among them.
+looking among them. It makes the namespaces. Who lets windlass make them lets it create namespaces, and patch those that it
+made: the first is asked for where one is missing, the second where one that it made gets another Pod Security level.
 
 What is not checked: pods that Spark makes for jobs, hooks of charts, roles that a chart binds without defining them,
 and whether the images are in the registry.

@@ -3,8 +3,9 @@
 use super::Look;
 use super::paint::{Paint, Spans, join};
 use super::text;
+use crate::model::SecretRef;
 use crate::model::cluster::ClusterInfo;
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, FilledFrom, FilledSecret, Plan};
 
 /// Reasons that are told unless all are wanted.
 const REASONS: usize = 2;
@@ -101,9 +102,41 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
         }
         lines.push(Spans::new());
     }
+    lines.extend(secrets(plan, look));
     let totals = text::wrap(&totals(plan.actions.iter().map(|action| action.change)), look.width);
     lines.extend(totals.into_iter().map(|row| Spans::new().add(Paint::Bold, row)));
     join(lines, look.color)
+}
+
+/// The Secrets that it fills: names, keys and where their content comes from.
+fn secrets(plan: &Plan, look: &Look) -> Vec<Spans> {
+    let secrets = plan.secrets();
+    if secrets.is_empty() {
+        return Vec::new();
+    }
+    let rows = text::wrap("Secrets that windlass fills; what they hold is shown nowhere", look.width);
+    let mut lines: Vec<Spans> = rows.into_iter().map(|row| Spans::new().add(Paint::Dim, row)).collect();
+    let column = secrets.iter().map(|secret| secret.change.word().len()).max().unwrap_or(0);
+    for FilledSecret { change, namespace, name, keys, from } in secrets {
+        let from = match from {
+            FilledFrom::Source(SecretRef::Generate) => "generated".to_owned(),
+            FilledFrom::Source(from @ SecretRef::Secret(_)) => format!("a copy of {from}"),
+            FilledFrom::Source(from) => format!("from {from}"),
+            FilledFrom::Made(of) => format!("made of {}", of.join(", ")),
+        };
+        let label = format!("{:column$}  ", change.word());
+        let told = format!("{namespace}/{name}: {}; {from}", keys.join(", "));
+        let longest = told.split_whitespace().map(text::width).max().unwrap_or(0);
+        if label.len() + longest <= look.width {
+            lines.extend(wrapped(&label, paint(change), &told, look, 0));
+        } else {
+            // No name is broken where it can stand below.
+            lines.push(Spans::new().add(paint(change), change.word()));
+            lines.extend(wrapped("", Paint::Plain, &told, look, 2));
+        }
+    }
+    lines.push(Spans::new());
+    lines
 }
 
 /// A text after its label, broken between words.

@@ -13,6 +13,7 @@ use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
 use crate::answers::{Draft, Given, recorded};
+use crate::app::charts::LoginFrom;
 use crate::app::exit::{Exit, Failed};
 use crate::app::install::InstallRequest;
 use crate::app::install_target::{InstallTarget, replayable, unobserved};
@@ -301,7 +302,7 @@ impl World {
     async fn preflight(&self, given: &Given, waived: &[String]) -> Result<Report, Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
-        let resolved = charts::resolved(&global, &self.catalog, &answers).await?;
+        let resolved = charts::resolved(&global, &self.catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
         let target = InstallTarget::on(cluster, resolved, String::new())?;
         preflight::on(&target, &global, waived).await
     }
@@ -309,7 +310,7 @@ impl World {
     async fn target(&self, given: &Given) -> Result<(Global, InstallTarget), Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
-        let resolved = charts::resolved(&global, &self.catalog, &answers).await?;
+        let resolved = charts::resolved(&global, &self.catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
         let text = replayable(&self.catalog, &answers)?;
         Ok((global, InstallTarget::on(cluster, resolved, text)?))
     }

@@ -367,7 +367,8 @@ proptest! {
                     }
                     Step::RemoveSecret { namespace, name } => {
                         let here = home == Some(namespace.as_str());
-                        prop_assert!(!(data_stays && here && record.secrets.contains(name)), "{name} is of {id}");
+                        let filled = record.secret_places().any(|filled| filled == place(namespace, name));
+                        prop_assert!(!(data_stays && filled), "{name} is of {id}");
                         let pull = record.pull_secret.as_ref() == Some(name);
                         prop_assert!(!(component_stays && here && pull), "{name} is pulled with by {id}");
                         prop_assert!(!(*is_kept && data_stays && here && pull), "{name} is of {id}");

@@ -155,11 +155,14 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let made = wanted.pull_secret.as_ref().is_some_and(|from| !from.is_in_place());
     needs.secrets.retain(|secret| !(made && secret.name == PULL_SECRET));
     // So are those of the components.
+    let copies = wanted.components.iter().flat_map(|component| &component.copies);
+    let copies = copies.map(|copy| (copy.namespace.as_str(), copy.name.as_str()));
     let filled: BTreeSet<(&str, &str)> = wanted
         .components
         .iter()
         .filter_map(|component| component.release.as_ref().zip(Some(&component.secrets)))
         .flat_map(|(release, secrets)| secrets.iter().map(|secret| (release.namespace.as_str(), secret.name.as_str())))
+        .chain(copies)
         .collect();
     needs.secrets.retain(|secret| !filled.contains(&(secret.namespace.as_str(), secret.name.as_str())));
     needs.secrets.sort();

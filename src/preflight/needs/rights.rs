@@ -66,6 +66,9 @@ impl Collected {
         if site.absent.contains(name) {
             self.must(None, "", "namespaces", &["create"]);
         }
+        if site.relabelled.contains(name) {
+            self.named(Some(name), "", "namespaces", name, &["patch"]);
+        }
     }
 }
 
@@ -102,7 +105,9 @@ pub(super) fn rights(
     for (name, _) in wanted.components.iter().flat_map(|component| &component.namespaces) {
         all.namespace(name, site);
         for secret in filled.get(name.as_str()).into_iter().flatten() {
-            all.named(Some(name), "", "secrets", secret, &["get", "patch"]);
+            // A patch that makes what it patches has to be allowed to make it.
+            all.must(Some(name), "", "secrets", &["create"]);
+            all.named(Some(name), "", "secrets", secret, &["get", "patch", "delete"]);
         }
     }
     for (namespace, service) in services(wanted) {

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Needs, RightNeed, Use, needs};
-use crate::answers::{DeclaredImage, Resolved, ResolvedComponent, ResolvedRelease};
+use crate::answers::{DeclaredImage, Resolved, ResolvedComponent, ResolvedCopy, ResolvedRelease};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
+use crate::model::observed::Observed;
 use crate::model::site::{Resource, Right};
 use crate::model::{FileTree, ImageName, SecretRef};
+use crate::plan::Change;
 use crate::preflight::render::{Rendered, Site};
 
 fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
@@ -37,6 +39,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
         endpoints: Vec::new(),
         leftovers: Vec::new(),
         secrets: Vec::new(),
+        copies: Vec::new(),
         namespaces: Vec::new(),
         namespace: Some(namespace.to_owned()),
     }
@@ -76,6 +79,7 @@ fn site(absent: &[&str]) -> Site {
         resources: kinds.into_iter().map(resource).collect::<BTreeMap<_, _>>(),
         brought: BTreeMap::new(),
         absent: absent.iter().map(|name| (*name).to_owned()).collect(),
+        relabelled: BTreeSet::new(),
     }
 }
 
@@ -134,6 +138,35 @@ fn namespaces_are_made_only_where_they_are_missing() {
 }
 
 #[test]
+fn a_namespace_is_patched_only_where_its_level_follows() {
+    let mut wanted = wanted(None);
+    wanted.components[0].namespaces = vec![("jobs".to_owned(), "baseline".to_owned())];
+    let patched = |levels: &[(&str, &str)]| -> Vec<String> {
+        let levels = levels.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned()));
+        let observed = Observed { levels: levels.collect(), ..Observed::default() };
+        let plan = crate::plan::plan(&wanted, &observed, false);
+        let relabelled = crate::plan::relabelled(&wanted, &observed);
+        for name in ["ns", "jobs"] {
+            // Of one that is not there it is not told: it is made.
+            let action = plan.get(&format!("namespace/{name}")).unwrap();
+            assert!(!observed.namespaces.contains(name) && action.change == Change::Create);
+        }
+        let site = Site { relabelled: relabelled.into_keys().collect(), ..site(&[]) };
+        let needs = needs(&wanted, &[], &site);
+        let rights = needs.rights.iter().map(|need| &need.right);
+        rights
+            .filter(|right| right.resource == "namespaces" && right.verb == "patch")
+            .map(ToString::to_string)
+            .collect()
+    };
+    // What others made has no level here; what has the level that is wanted stays.
+    assert_eq!(patched(&[]), Vec::<String>::new());
+    assert_eq!(patched(&[("ns", "baseline"), ("jobs", "baseline")]), Vec::<String>::new());
+    assert_eq!(patched(&[("ns", "restricted"), ("jobs", "baseline")]), ["patch namespaces ns in ns"]);
+    assert_eq!(patched(&[("jobs", "privileged")]), ["patch namespaces jobs in jobs"]);
+}
+
+#[test]
 fn a_role_asks_for_what_it_gives_away() {
     let rules = json!({"rules": [
         {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get"]},
@@ -161,6 +194,34 @@ fn a_pull_secret_of_ours_need_not_be_there() {
     let copied = of(&wanted(Some(SecretRef::Secret("far/login".to_owned()))), deployment(), &[]);
     assert!(copied.secrets.is_empty());
     assert!(find(&copied, "get", "secrets", Some("far")).is_some());
+}
+
+#[test]
+fn a_copy_in_a_further_namespace_is_made_looked_at_and_removed_by_name() {
+    let mut wanted = wanted(None);
+    let rights = |wanted: &Resolved| of(wanted, Vec::new(), &[]).rights;
+    let jobs = |rights: &[RightNeed]| -> Vec<String> {
+        let here = rights.iter().filter(|need| need.right.namespace.as_deref() == Some("jobs"));
+        here.filter(|need| need.right.resource == "secrets").map(|need| need.right.to_string()).collect()
+    };
+    wanted.components[0].namespaces = vec![("jobs".to_owned(), "restricted".to_owned())];
+    assert_eq!(jobs(&rights(&wanted)), Vec::<String>::new());
+    wanted.components[0].copies = vec![ResolvedCopy {
+        id: "password".to_owned(),
+        namespace: "jobs".to_owned(),
+        name: "a-password".to_owned(),
+        keys: vec!["password".to_owned()],
+        kind: "Opaque".to_owned(),
+        of: ("ns".to_owned(), "a-password".to_owned()),
+        filled: true,
+    }];
+    let expected = [
+        "create secrets in jobs",
+        "delete secrets a-password in jobs",
+        "get secrets a-password in jobs",
+        "patch secrets a-password in jobs",
+    ];
+    assert_eq!(jobs(&rights(&wanted)), expected);
 }
 
 #[test]

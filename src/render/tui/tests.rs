@@ -1,6 +1,7 @@
 //! Real screens, reached by the keys that a user presses and the news that a cluster gives.
 
 mod runs;
+mod secrets;
 
 use std::sync::Arc;
 

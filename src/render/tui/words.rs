@@ -150,6 +150,15 @@ words! {
     SecretNone: "none", "нет";
     SecretGenerated: "generated", "создаётся";
     SecretSet: "set: {where}", "задан: {where}";
+    BecomesSecret: "becomes Secret {name}, key {keys}", "станет Secret {name}, ключ {keys}";
+    UsesSecret: "Secret {name} is used as it is, key {keys}", "Secret {name} используется как есть, ключ {keys}";
+    MadeOfIt: "Secrets made of it: {names}", "из него составляются: {names}";
+    RotateWith: "windlass secrets rotate {id} gives it another content", "windlass secrets rotate {id} даст новое содержимое";
+    FilledSecrets: "Secrets that windlass fills; what they hold is shown nowhere", "Секреты, которые заполняет windlass; содержимое нигде не показывается";
+    FromVariable: "from environment variable {name}", "из переменной окружения {name}";
+    FromFile: "from file {name}", "из файла {name}";
+    CopyOf: "a copy of Secret {name}", "копия Secret {name}";
+    MadeOf: "made of {name}", "составляется из {name}";
     PublicRegistries: "Images come from where they are published. A site without internet names its own registry.", "Образы берутся оттуда, где опубликованы. Без интернета назовите реестр площадки.";
     PrivateRegistry: "Images come from {registry}. r asks it again.", "Образы берутся из {registry}. r — спросить ещё раз.";
 

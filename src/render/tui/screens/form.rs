@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, page};
+use super::{back, page, secret};
 use crate::answers::{Answer, LayerKind};
 use crate::catalog::{Kind, Question, QuestionId, Widget};
 use crate::event::Status;
@@ -18,7 +18,7 @@ use crate::render::tui::update::Intent;
 use crate::render::tui::widgets::{Cursor, LineEdit, fill as across, paragraph, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
-/// Rows below the fields, for what is known of one of them.
+/// Rows below the fields, for what is known of one of them; more where more is to be said.
 const DETAIL: u16 = 7;
 
 /// Columns of a field's title.
@@ -406,7 +406,14 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         }
     }
     let used = put_all(buffer, area, head, look).min(area.height);
-    let detail = DETAIL.min(area.height.saturating_sub(used) / 2);
+    let width = usize::from(area.width);
+    let known = match fields.get(at) {
+        Some(Row::Field(id, question)) => known(state, id, question, width),
+        _ => Vec::new(),
+    };
+    let typing = u16::from(form.typing.is_some());
+    let wanted = u16::try_from(known.len()).unwrap_or(u16::MAX).saturating_add(typing);
+    let detail = DETAIL.max(wanted).min(area.height.saturating_sub(used) / 2);
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + detail + 1), ..area };
     for (row, index) in (0_u16..).zip(rows(at, fields.len(), list.height)) {
         let (line, style) = row_of(index == at, look);
@@ -425,10 +432,12 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             Some(Typing::Answer(edit)) => {
                 put(buffer, below, 0, typing_line(look, look.say(Word::AnswerLabel), edit, area.width), look);
                 let rest = Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below };
-                put_all(buffer, rest, known(state, id, question, usize::from(area.width)), look);
+                put_all(buffer, rest, known, look);
             }
             Some(Typing::SecretName(way, edit)) => {
                 put(buffer, below, 0, typing_line(look, &format!("{way}:"), edit, area.width), look);
+                let rest = Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below };
+                put_all(buffer, rest, secret::told(state, id, width), look);
             }
             Some(Typing::SecretKind(cursor)) => {
                 for (row, (index, (_, word))) in (0_u16..).zip(ways(question).into_iter().enumerate()) {
@@ -437,7 +446,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
                 }
             }
             _ => {
-                put_all(buffer, below, known(state, id, question, usize::from(area.width)), look);
+                put_all(buffer, below, known, look);
             }
         }
     }
@@ -554,6 +563,10 @@ fn known(state: &State, id: &QuestionId, question: &Question, width: usize) -> V
     if let Some(help) = &question.help {
         say(Paint::Plain, help.of(look.lang.code()));
     }
+    lines.extend(secret::told(state, id, width));
+    let mut say = |paint: Paint, text: &str| {
+        lines.extend(paragraph(paint, text, width));
+    };
     let options = state.options(question);
     if options.len() > 1 {
         let options: Vec<&str> =

@@ -9,6 +9,7 @@ pub(super) mod profile;
 pub(super) mod review;
 pub(super) mod run;
 pub(super) mod run_panes;
+mod secret;
 pub(super) mod summary;
 
 use crossterm::event::KeyEvent;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, failed, page, preflight, target_line, width};
+use super::{back, failed, page, preflight, secret, target_line, width};
 use crate::plan::{Change, Plan};
 use crate::render::diff::diff_lines;
 use crate::render::paint::{Paint, Spans};
@@ -83,6 +83,7 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
             rows.extend(actions.map(|(index, _)| Row::Action(index)));
         }
     }
+    rows.extend(secret::filled(&planned.plan, state.look, width(state)).into_iter().map(Row::Line));
     if !planned.diffs.is_empty() {
         rows.push(Row::Line(Spans::new()));
         let look = crate::render::Look { width: width(state), color: false, verbose: false };

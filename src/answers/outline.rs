@@ -1,0 +1,255 @@
+//! The Secrets of a component while it is being answered: what a question becomes, what is made of it, and which answer is
+//! to blame where nothing can be.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+use serde_json::json;
+
+use super::resolve::Draft;
+use super::resolver::name;
+use super::secrets::{named, secret_name};
+use super::template::{Templates, value};
+use crate::catalog::{Answer, Catalog, Component, Kind, Question, QuestionId, Reference, references, secrets_in};
+use crate::model::yaml::{Findings, Pos};
+use crate::model::{PULL_SECRET, SecretRef};
+
+/// Which Secrets a question is about: names and keys, never content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretOutline {
+    /// The Secrets that hold the answer, as `namespace/name`: several where each namespace has one.
+    pub places: Vec<String>,
+    /// Their keys.
+    pub keys: Vec<String>,
+    /// The Secrets that are made of it, as `namespace/name`, with those keys that are.
+    pub made: Vec<(String, Vec<String>)>,
+    /// Whether `windlass secrets rotate` gives it another content.
+    pub rotates: bool,
+}
+
+/// What templates see of their component that is known only when everything is.
+const LATER: [&str; 4] = ["self.images", "self.secrets", "self.clients", "self.pull_secret"];
+
+impl Draft {
+    /// The Secrets that a question is about; none where it is no question for a secret, or has no answer and needs none.
+    #[must_use]
+    pub fn secret_outline(&self, catalog: &Catalog, id: &QuestionId) -> Option<SecretOutline> {
+        let question = catalog.question(id).filter(|question| question.kind == Kind::Secret)?;
+        let answer = self.answers.values.get(id).map(|(answer, _)| answer);
+        let from = match answer {
+            Some(Answer::Secret(from)) => Some(from),
+            Some(_) => return None,
+            None => None,
+        };
+        let Some(component) = catalog.components.get(&id.component) else {
+            return self.of_platform(catalog, id, from);
+        };
+        let look = Look::new(self, component);
+        let name = match from {
+            Some(from @ SecretRef::Secret(name)) if from.is_in_place() => name.clone(),
+            _ => look.name(component, &question.id)?,
+        };
+        let copied = |wanted: &str| look.namespaces(catalog, wanted);
+        let place = |name: &str| format!("{}/{name}", look.namespace);
+        let all = |wanted: &str, name: &str| -> Vec<String> {
+            let copies = copied(wanted).into_iter().map(|namespace| format!("{namespace}/{name}"));
+            std::iter::once(place(name)).chain(copies).collect()
+        };
+        let made = component.secrets.iter().filter_map(|secret| {
+            let keys = secret.keys.iter().filter(|(_, text)| secrets_in(text).contains(&question.id));
+            let keys: Vec<String> = keys.map(|(key, _)| key.clone()).collect();
+            (!keys.is_empty()).then_some(())?;
+            Some((all(&secret.name, &look.name(component, &secret.name)?).join(", "), keys))
+        });
+        Some(SecretOutline {
+            places: all(&question.id, &name),
+            keys: question.secret_keys(),
+            made: made.collect(),
+            rotates: from == Some(&SecretRef::Generate),
+        })
+    }
+
+    /// The registry's credentials go into every namespace.
+    fn of_platform(&self, catalog: &Catalog, id: &QuestionId, from: Option<&SecretRef>) -> Option<SecretOutline> {
+        if (id.component.as_str(), id.question.as_str()) != ("platform", "pull_secret") {
+            return None;
+        }
+        let name = match from {
+            Some(from @ SecretRef::Secret(name)) if from.is_in_place() => name,
+            _ => PULL_SECRET,
+        };
+        let components = self.answers.components.iter().filter_map(|id| catalog.components.get(id));
+        let components = components.filter(|component| component.release.is_some());
+        let mut places: Vec<String> = components
+            .map(|component| format!("{}/{name}", super::resolver::name(&self.answers, component, "namespace")))
+            .collect();
+        places.sort();
+        places.dedup();
+        let keys = vec![".dockerconfigjson".to_owned()];
+        Some(SecretOutline { places, keys, made: Vec::new(), rotates: false })
+    }
+
+    /// Secrets that cannot be called or made as the answers have it, told at the answer that is to blame.
+    pub(super) fn made_secrets(&mut self, catalog: &Catalog, places: &BTreeMap<QuestionId, (String, Pos)>) {
+        let mut found = Vec::new();
+        for component in self.answers.components.iter().filter_map(|id| catalog.components.get(id)) {
+            let look = Look::new(self, component);
+            for (id, template) in named(component) {
+                let Some(text) = template.filter(|text| look.is_known(catalog, text)) else { continue };
+                if let Err(error) = look.named(component, (id, template))
+                    && let Some(about) = look.to_blame(catalog, text, &[id])
+                {
+                    found.push((about, error.to_string()));
+                }
+            }
+            for secret in &component.secrets {
+                let wrong = secret.keys.iter().find_map(|(key, text)| Some((key, look.trial(catalog, text)?)));
+                if let Some((key, (about, what))) = wrong {
+                    let name = look.name(component, &secret.name).unwrap_or_else(|| secret.name.clone());
+                    found.push((about, format!("Secret {}/{name}, key {key}, cannot be made: {what}", look.namespace)));
+                }
+            }
+        }
+        for (id, what) in found {
+            // What is wrong with the answer itself is told first.
+            if self.problem(&id).is_some() {
+                continue;
+            }
+            let (file, pos) = places.get(&id).cloned().unwrap_or_else(|| ("answers".to_owned(), Pos::default()));
+            let mut findings = Findings::default();
+            findings.add(&file, pos, format!("`{id}`: {what}"));
+            self.problems.extend(findings.0.into_iter().map(|finding| (id.clone(), finding)));
+        }
+    }
+}
+
+/// A component as far as it is answered.
+struct Look<'a> {
+    draft: &'a Draft,
+    component: &'a Component,
+    release: String,
+    namespace: String,
+    context: Value,
+}
+
+impl<'a> Look<'a> {
+    fn new(draft: &'a Draft, component: &'a Component) -> Self {
+        let (release, namespace) =
+            (name(&draft.answers, component, "release"), name(&draft.answers, component, "namespace"));
+        let this = json!({
+            "id": component.id, "instance": component.instance(), "release": release, "namespace": namespace,
+        });
+        let answers = draft.answers.known().seen_by(&component.id, &component.base);
+        let context = Value::from_pairs([("answers", answers), ("self", value(&this))]);
+        Self { draft, component, release, namespace, context }
+    }
+
+    fn named(
+        &self,
+        component: &Component,
+        named: (&str, Option<&str>),
+    ) -> Result<String, super::resolved::ResolveError> {
+        secret_name(&Templates::new(), component, &self.release, &self.context, named)
+    }
+
+    /// The further namespaces into which a secret is copied, as far as they can be told.
+    fn namespaces(&self, catalog: &Catalog, wanted: &str) -> Vec<String> {
+        let specs = self.component.namespaces.iter().filter(|spec| spec.secrets.iter().any(|name| name == wanted));
+        let known = specs.filter(|spec| self.is_known(catalog, &spec.name));
+        let names = known.filter_map(|spec| Templates::new().render("", &spec.name, &self.context).ok());
+        let names = names.map(|name| name.trim().to_owned());
+        names.filter(|name| !name.is_empty() && *name != self.namespace).collect()
+    }
+
+    /// What a Secret of it is called, where that can be told.
+    fn name(&self, component: &Component, wanted: &str) -> Option<String> {
+        let entry = named(component).find(|(id, _)| *id == wanted)?;
+        self.named(component, entry).ok()
+    }
+
+    /// The answers that a template uses.
+    fn answers(&self, text: &str) -> Vec<QuestionId> {
+        let names = references(text).unwrap_or_default();
+        let answers = names.into_iter().filter_map(|name| match name {
+            Reference::Answer(of, question) => Some(QuestionId::new(self.component.means(&of), &question)),
+            _ => None,
+        });
+        answers.collect()
+    }
+
+    /// Whether all that a template uses is answered well; what others export and files are is known only later.
+    fn is_known(&self, catalog: &Catalog, text: &str) -> bool {
+        let names = references(text).unwrap_or_default();
+        let is_later = |name: &Reference| match name {
+            Reference::Answer(..) => false,
+            Reference::Export(..) => true,
+            Reference::Name(name) => name != "secret",
+        };
+        let is_good = |id: &QuestionId| {
+            let question = catalog.question(id);
+            question.is_some_and(|question| question.kind != Kind::Files)
+                && self.draft.answers.values.contains_key(id)
+                && self.draft.problem(id).is_none()
+        };
+        !names.iter().any(is_later)
+            && !LATER.iter().any(|name| text.contains(name))
+            && self.answers(text).iter().all(is_good)
+    }
+
+    /// What is wrong with a key's template with these answers, and which of them is to blame.
+    fn trial(&self, catalog: &Catalog, text: &str) -> Option<(QuestionId, String)> {
+        let secrets = || {
+            let single = |question: &&Question| question.kind == Kind::Secret && question.secret_keys().len() == 1;
+            self.component.questions.iter().filter(single)
+        };
+        let answer =
+            |question: &Question| self.draft.answers.values.get(&self.own(&question.id)).map(|(answer, _)| answer);
+        let used = secrets_in(text);
+        let missing = secrets().any(|question| used.contains(&question.id) && answer(question).is_none());
+        if missing || !self.is_known(catalog, text) {
+            return None;
+        }
+        let templates = Templates::of_secrets(None, |_| {});
+        let fill = |whole: bool| {
+            let content = |question: &Question| match answer(question) {
+                Some(Answer::Secret(_)) => "stand-in",
+                _ if whole => "stand-in",
+                _ => "",
+            };
+            let secrets: BTreeMap<&str, &str> =
+                secrets().map(|question| (question.id.as_str(), content(question))).collect();
+            let context = minijinja::context! { secret => secrets, ..self.context.clone() };
+            templates.render("", text, &context)
+        };
+        let error = fill(false).err()?;
+        let empty =
+            secrets().filter(|question| used.contains(&question.id) && answer(question) == Some(&Answer::Empty));
+        let empty: Vec<&str> = empty.map(|question| question.id.as_str()).collect();
+        let about = match fill(true) {
+            // With an answer it could be.
+            Ok(_) => empty.iter().map(|question| self.own(question)).find(|id| self.is_asked(id)),
+            Err(_) => None,
+        };
+        let secrets: Vec<&str> = used.iter().map(String::as_str).collect();
+        Some((about.or_else(|| self.to_blame(catalog, text, &secrets))?, error.what().to_owned()))
+    }
+
+    /// The question at which it is told that a template fails: an answer of its own that it uses, another, or one of the
+    /// secrets that it is about.
+    fn to_blame(&self, catalog: &Catalog, text: &str, secrets: &[&str]) -> Option<QuestionId> {
+        let mut answers = self.answers(text);
+        // Its own first.
+        answers.sort_by_key(|id| id.component != self.component.id);
+        let all = answers.into_iter().chain(secrets.iter().map(|question| self.own(question)));
+        let mut asked = all.filter(|id| catalog.question(id).is_some() && self.is_asked(id));
+        asked.next()
+    }
+
+    fn own(&self, question: &str) -> QuestionId {
+        QuestionId::new(&self.component.id, question)
+    }
+
+    fn is_asked(&self, id: &QuestionId) -> bool {
+        !self.draft.unasked.contains(id)
+    }
+}
