@@ -458,6 +458,7 @@ impl Resolver<'_> {
             pod_security: self.templates.render(&format!("{id}/component.yaml"), &spec.pod_security, context)?,
             chart_digest: chart.digest(),
             crds: crds(&chart, &values),
+            ignored: self.ignored(component)?,
             chart,
             values_digest: digest(values.to_string().as_bytes()),
             values: ReleaseValues::new(values, given),
@@ -466,7 +467,7 @@ impl Resolver<'_> {
 }
 
 /// Answers by component and question, as templates see them.
-fn known(answers: &serde_json::Value) -> Known {
+pub(super) fn known(answers: &serde_json::Value) -> Known {
     let known = Known::default();
     for (component, answers) in answers.as_object().into_iter().flatten() {
         let answers = answers.as_object().into_iter().flatten();

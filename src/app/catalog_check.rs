@@ -13,13 +13,14 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
 use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
-use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId};
+use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, unpack};
 use crate::cli::Global;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::process::PrivateDir;
 use crate::model::cluster::ReleaseKey;
 use crate::model::yaml::{Findings, Pos};
+use crate::model::{every_crd, parse_manifest};
 
 /// How many charts are rendered at the same time.
 const AT_ONCE: usize = 4;
@@ -199,12 +200,19 @@ impl Check<'_> {
             }
         };
         let outcomes = futures::stream::iter(rendered)
-            .map(async |(id, release)| (template(&helm, &release, &dir.path().join(&id)).await, id))
+            .map(async |(id, release)| (template(&helm, &release, &dir.path().join(&id)).await, id, release))
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
-        for (outcome, id) in outcomes {
-            let (Err(error), Some(component)) = (outcome, self.catalog.components.get(&id)) else { continue };
+        for (outcome, id, release) in outcomes {
+            let Some(component) = self.catalog.components.get(&id) else { continue };
+            let error = match outcome {
+                Ok(text) => {
+                    ignored(component, &release, &text, &mut self.findings);
+                    continue;
+                }
+                Err(error) => error,
+            };
             match error {
                 Unrendered::Written(error) => self.left_out.push(format!("{id}: {error}")),
                 Unrendered::Helm(error) if error.kind() == FailureKind::KubeVersion => {
@@ -228,7 +236,7 @@ enum Unrendered {
     Helm(HelmError),
 }
 
-async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Path) -> Result<(), Unrendered> {
+async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Path) -> Result<String, Unrendered> {
     write_chart(&release.chart, folder).map_err(Unrendered::Written)?;
     let template = Template {
         release: ReleaseKey::new(&release.namespace, &release.name),
@@ -238,7 +246,33 @@ async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Pa
         api_versions: Vec::new(),
         is_upgrade: false,
     };
-    helm.template(&template, &CancellationToken::new()).await.map(drop).map_err(Unrendered::Helm)
+    helm.template(&template, &CancellationToken::new()).await.map_err(Unrendered::Helm)
+}
+
+/// Tells what is ignored of objects that a chart never has: of a kind that is neither rendered with these values nor
+/// named in its templates, where a condition may stand before it.
+fn ignored(component: &Component, release: &ResolvedRelease, text: &str, findings: &mut Findings) {
+    let rendered = parse_manifest(text, &release.namespace).objects;
+    let rendered = rendered.iter().map(|object| object.object.kind.as_str());
+    let crds = every_crd(&release.chart);
+    let mut kinds: BTreeSet<&str> = rendered.chain(crds.iter().map(|object| object.object.kind.as_str())).collect();
+    let mut texts: Vec<String> = Vec::new();
+    let mut open: Vec<(String, Vec<u8>)> =
+        release.chart.iter().map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).collect();
+    while let Some((path, bytes)) = open.pop() {
+        if path.ends_with(".tgz") {
+            open.extend(unpack(&bytes).unwrap_or_default());
+        } else if path.contains("templates/") {
+            texts.push(String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+    let named = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().strip_prefix("kind:"));
+    kinds.extend(named.map(|kind| kind.trim().trim_matches(['"', '\''])));
+    for ignore in component.ignore.iter().filter(|ignore| !kinds.contains(ignore.kind.as_str())) {
+        let message = format!("the chart renders no {}, of which `{}` is to be ignored", ignore.kind, ignore.path);
+        let file = format!("{}/component.yaml", component.id);
+        findings.add_unknown(&file, ignore.pos, message, &ignore.kind, kinds.iter().copied());
+    }
 }
 
 /// What Helm said, or the error where it said nothing.
@@ -347,5 +381,35 @@ mod tests {
         assert!(found[0].starts_with("a/component.yaml:1:1: helm template: YAML parse error"), "{found:?}");
         let found = placed(&["Error: parse error at (a/charts/b/templates/x.yaml:7): function \"no\" not defined"]);
         assert!(found[0].starts_with("a/chart/charts/b/templates/x.yaml:7:1: helm template: parse error"), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_ignored_of_objects_that_the_chart_never_has_is_told() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        let kinds = ["Deployment", "HorizontalPodAutoscaler", "CustomResourceDefinition", "Deploymnet", "Pod"];
+        let entries: String = kinds.iter().map(|kind| format!("  - {{kind: {kind}, path: spec.x}}\n")).collect();
+        let head =
+            "id: a\ntitle: t\nversion: '1'\nchart: {path: chart}\nrelease: {name: a, namespace: a}\nvalues: v.j2\n";
+        files.insert("a/component.yaml".to_owned(), format!("{head}ignore:\n{entries}").into());
+        files.insert("a/v.j2".to_owned(), b"{}\n".to_vec());
+        files.insert("a/chart/Chart.yaml".to_owned(), b"name: a\nversion: 1.0.0\n".to_vec());
+        let scaler = b"{{ if .Values.scale }}\n  kind: HorizontalPodAutoscaler\n{{ end }}".to_vec();
+        files.insert("a/chart/templates/scaler.yaml".to_owned(), scaler);
+        let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x.y}\n";
+        files.insert("a/chart/crds/x.yaml".to_owned(), crd.into());
+        let catalog = Catalog::from_files(&files, &BTreeMap::new()).unwrap();
+        let answers = Answers::new(&catalog, &[], None).unwrap();
+        let mut resolved = resolve_with(&catalog, &answers, &Charts::default()).unwrap();
+        let release = resolved.components.remove(0).release.unwrap();
+        let mut findings = Findings::default();
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n";
+        ignored(&catalog.components["a"], &release, text, &mut findings);
+        let of = "of which `spec.x` is to be ignored";
+        let expected = [
+            format!("a/component.yaml:11:5: the chart renders no Deploymnet, {of}; did you mean `Deployment`?"),
+            format!("a/component.yaml:12:5: the chart renders no Pod, {of}"),
+        ];
+        assert_eq!(super::said(&findings), expected);
     }
 }

@@ -202,6 +202,18 @@ impl Checker<'_> {
                 self.add(id, pos, "leftovers are removed with a release, and this component has none");
             }
         }
+        for ignore in &component.ignore {
+            if component.chart.is_none() {
+                self.add(id, ignore.pos, "`ignore` is about the objects of a chart, and this component has none");
+            }
+            // A name is filled in wherever drift is looked for, from what is known everywhere.
+            let name = ignore.name.as_deref().unwrap_or_default();
+            self.template(id, ignore.pos, name, &BTreeSet::new());
+            let export = |name: &Reference| matches!(name, Reference::Export(..));
+            if references(name).is_ok_and(|names| names.iter().any(export)) {
+                self.add(id, ignore.pos, "the name of an object to ignore is a template over `answers` and `self`");
+            }
+        }
         self.plain(component);
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
@@ -302,6 +314,7 @@ impl Checker<'_> {
             texts.extend([&image.reference].into_iter().chain(&image.build).map(|text| ("images", text.as_str())));
             texts.extend(image.places().map(|path| ("images", path.text())));
         }
+        texts.extend(component.ignore.iter().flat_map(|it| [("ignore", it.kind.as_str()), ("ignore", it.path.text())]));
         let choices = component.questions.iter().flat_map(|question| &question.choices);
         texts.extend(choices.map(|choice| ("questions", choice.as_str())));
         for (key, text) in texts {

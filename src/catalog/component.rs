@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionSpec;
 use super::question::{Question, Rule, Text};
+use crate::model::yaml::Pos;
 use crate::model::{ChartRef, ChartSource, FileTree, ImageName, ValuePath, is_digest};
 
 /// One component: a folder under `bundles/`.
@@ -75,6 +76,9 @@ pub struct Component {
     /// What the software makes by itself and an uninstall must remove.
     #[serde(default)]
     pub leftovers: Vec<Leftover>,
+    /// Fields of its chart's objects that others set.
+    #[serde(default)]
+    pub ignore: Vec<Ignore>,
     /// The text of the values template.
     #[serde(skip)]
     pub values_template: Option<String>,
@@ -347,6 +351,22 @@ pub struct Connects {
     pub to: String,
     /// Labels that tell these pods from others of the component's namespace; their values are templates.
     pub pods: BTreeMap<String, String>,
+}
+
+/// A field of its chart's objects that others set: what differs there, or below, is no drift.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ignore {
+    /// Kind of the objects.
+    pub kind: String,
+    /// The name of the only one that is meant, instead of all of that kind; a template.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where, as drift is told.
+    pub path: ValuePath,
+    /// Where it stands in component.yaml.
+    #[serde(skip)]
+    pub pos: Pos,
 }
 
 /// Objects that the software makes by itself.

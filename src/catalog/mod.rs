@@ -13,11 +13,13 @@ mod question;
 mod refs;
 mod shapes;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
 pub use component::{
-    ChartSpec, Component, Connects, DerivedSecret, Endpoint, Image, ImageNames, Leftover, Paths, ReleaseSpec,
+    ChartSpec, Component, Connects, DerivedSecret, Endpoint, Ignore, Image, ImageNames, Leftover, Paths, ReleaseSpec,
 };
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use instance::instance_of;

@@ -59,6 +59,11 @@ const PATH: Shape = Shape::That("a path into values, such as image.tag or contai
     text.parse::<ValuePath>().is_ok()
 });
 
+const FIELD: Shape =
+    Shape::That("a path as drift is told, such as spec.replicas or containers[name=x].image", |text| {
+        text.parse::<ValuePath>().is_ok()
+    });
+
 const PATHS: Shape = Shape::OneOrMany(&PATH);
 
 const IMAGE: Shape = Shape::Map(&[
@@ -129,6 +134,14 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::optional(
         "leftovers",
         Shape::List(&Shape::Map(&[F::required("kind", LEFTOVER_KIND), F::required("selector", Shape::Text)])),
+    ),
+    F::optional(
+        "ignore",
+        Shape::List(&Shape::Map(&[
+            F::required("kind", Shape::Text),
+            F::optional("name", Shape::Text),
+            F::required("path", FIELD),
+        ])),
     ),
 ]);
 

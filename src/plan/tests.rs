@@ -5,7 +5,9 @@ use crate::answers::{Answers, Resolved, from_flags, resolve};
 use crate::catalog::action::{ActionKind, HdfsAction, Mkdir};
 use crate::catalog::load;
 use crate::model::CHART_DIGEST;
-use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
+use crate::model::cluster::{
+    Drift, DriftKind, FieldDrift, ManifestObject, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus,
+};
 use crate::model::data::DataPlaces;
 use crate::model::observed::{
     Comparison, Folder, NamespaceRemains, Observed, ObservedHdfs, ObservedRelease, ObservedUpload, ReleaseRemains,
@@ -72,7 +74,7 @@ fn settled(wanted: &Resolved) -> Observed {
                     updated: String::new(),
                     history: vec![],
                 };
-                let found = ObservedRelease { state, drift: vec![], unready: vec![] };
+                let found = ObservedRelease { state, drift: vec![], ignored: vec![], unready: vec![] };
                 observed.releases.insert(key.clone(), found);
             }
             _ => {}
@@ -119,6 +121,29 @@ fn a_settled_cluster_needs_nothing() {
     let plan = plan(&wanted, &settled(&wanted), true);
     assert_eq!(changed(&plan), Vec::<&str>::new());
     assert!(!plan.has_work());
+}
+
+/// Each `helm template` of some charts is another: what is recorded and what runs decide, and not what they render now.
+#[test]
+fn a_chart_that_makes_something_random_is_not_installed_again() {
+    let wanted = wanted(&[]);
+    let mut observed = settled(&wanted);
+    let random = |text: &str| {
+        let body = serde_json::json!({"kind": "Secret", "data": {"password": text}});
+        ManifestObject { object: ObjectRef::namespaced("v1", "Secret", "apache-livy", "x"), body }
+    };
+    let release = observed.releases.values_mut().next().unwrap();
+    release.state.manifest.push(random("YQ=="));
+    assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
+    // Drift that is ignored is none; other drift is put back.
+    let release = observed.releases.values_mut().next().unwrap();
+    let field = FieldDrift { path: "spec.replicas".into(), expected: "1".into(), found: "3".into() };
+    let drift = Drift { object: random("").object, what: DriftKind::Changed(vec![field]) };
+    release.ignored.push(drift.clone());
+    assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
+    let release = observed.releases.values_mut().next().unwrap();
+    release.drift.push(drift);
+    assert!(changed(&plan(&wanted, &observed, false)).iter().any(|id| id.ends_with("/release")));
 }
 
 #[test]

@@ -1,0 +1,64 @@
+//! What is wrong with a component.yaml, and where.
+
+use super::{Catalog, Files};
+
+/// Components by id with the text that follows `id`, `title` and `version`; those with a chart have one beside them.
+pub(super) fn catalog(components: &[(&str, &str)]) -> Result<Catalog, String> {
+    let mut files: Files =
+        [("platform.yaml".to_owned(), b"questions: [{id: x, title: t, type: string}]".to_vec())].into();
+    for (id, rest) in components {
+        let text = format!("id: {id}\ntitle: {id}\nversion: '1'\n{rest}\n");
+        files.insert(format!("{id}/component.yaml"), text.into_bytes());
+        if rest.contains("chart:") {
+            files.insert(format!("{id}/chart/Chart.yaml"), b"name: x\nversion: 1.0.0\n".to_vec());
+            files.insert(format!("{id}/v.j2"), b"a: 1\n".to_vec());
+        }
+    }
+    Catalog::from_files(&files, &Default::default()).map_err(|findings| findings.to_string())
+}
+
+/// Lines 4 to 6 of a component.yaml.
+const CHART: &str = "chart: {path: chart}\nvalues: v.j2\nrelease: {name: a, namespace: n}\n";
+
+/// Each text below a chart, and each line that has to be told of it.
+fn mistakes(table: &[(&str, &[&str])]) {
+    for (text, expected) in table {
+        let told = catalog(&[("a", &format!("{CHART}{text}"))]).map(drop).err().unwrap_or_default();
+        let told: Vec<&str> = told.lines().map(str::trim).collect();
+        assert_eq!(told.len(), expected.len(), "{text}\n{told:#?}");
+        for (told, expected) in told.iter().zip(*expected) {
+            assert!(told.starts_with(expected), "{text}\n{told}\n{expected}");
+        }
+    }
+}
+
+#[test]
+fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
+    let entry = |entry: &str| format!("ignore:\n  - {entry}");
+    mistakes(&[
+        (&entry("{kind: Deployment, path: spec.replicas}"), &[]),
+        (&entry("{kind: Secret, name: \"{{ self.release }}-{{ answers.platform.x }}\", path: \"data[tls.crt]\"}"), &[]),
+        (&entry("{kind: X, path: \"webhooks[name=a.b/c].clientConfig.caBundle\"}"), &[]),
+        (
+            &entry("{kind: X, path: \"a[\"}"),
+            &["a/component.yaml:8:21: expected a path as drift is told, such as spec.replicas"],
+        ),
+        (&entry("{path: a}"), &["a/component.yaml:8:5: key `kind` is missing"]),
+        (&entry("{kind: X}"), &["a/component.yaml:8:5: key `path` is missing"]),
+        (&entry("{kind: X, path: a, nmae: b}"), &["a/component.yaml:8:24: unknown key `nmae`; did you mean `name`?"]),
+        (
+            &entry("{kind: X, path: a}\n  - {kind: X, name: \"{{ answers.platform.y }}\", path: a}"),
+            &["a/component.yaml:9:5: unknown answer `platform.y`"],
+        ),
+        (
+            &entry("{kind: X, name: \"{{ exports['a'].e }}\", path: a}\nexports: {e: x}"),
+            &["a/component.yaml:8:5: the name of an object to ignore is a template over `answers` and `self`"],
+        ),
+        (
+            &entry("{kind: \"{{ x }}\", path: a}"),
+            &["a/component.yaml:8:3: `{{ x }}` is taken as it stands: `ignore` holds no templates"],
+        ),
+    ]);
+    let told = catalog(&[("a", "ignore: [{kind: X, path: a}]")]).unwrap_err();
+    assert!(told.contains("a/component.yaml:4:10: `ignore` is about the objects of a chart"), "{told}");
+}
