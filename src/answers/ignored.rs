@@ -3,7 +3,7 @@
 use minijinja::Value;
 
 use super::resolver::Resolver;
-use super::template::{Known, TemplateError, Templates, value};
+use super::template::{TemplateError, Templates, value};
 use crate::catalog::{Component, instance_of};
 use crate::model::cluster::ReleaseKey;
 use crate::model::{Ignored, IgnoredField};
@@ -12,7 +12,7 @@ impl Resolver<'_> {
     /// What is not compared in the objects of a component's release.
     pub(super) fn ignored(&self, component: &Component) -> Result<Ignored, TemplateError> {
         let key = ReleaseKey::new(&self.name(component, "namespace"), &self.name(component, "release"));
-        fields(&self.templates, component, &component.id, &key, &self.answers_value)
+        fields(&self.templates, component, &component.id, &key, self.answers_value.seen_by(self.seen(component)))
     }
 }
 
@@ -26,9 +26,11 @@ pub fn ignored_as_installed(
     answers: &serde_json::Value,
 ) -> Ignored {
     let (templates, known) = (Templates::new(), super::resolver::known(answers));
+    let installed = Component { id: id.to_owned(), ..component.clone() };
+    let seen = installed.seen(|other| answers.get(other).is_some());
     let each = component.ignore.iter().map(|ignore| {
         let one = Component { ignore: vec![ignore.clone()], ..component.clone() };
-        fields(&templates, &one, id, release, &known)
+        fields(&templates, &one, id, release, known.seen_by(seen.clone()))
     });
     Ignored(each.filter_map(Result::ok).flat_map(|one| one.0).collect())
 }
@@ -38,13 +40,12 @@ fn fields(
     component: &Component,
     id: &str,
     release: &ReleaseKey,
-    answers: &Known,
+    answers: Value,
 ) -> Result<Ignored, TemplateError> {
     let instance = instance_of(id).map_or("", |(_, instance)| instance);
     let this = value(&serde_json::json!({
         "id": id, "instance": instance, "release": release.name, "namespace": release.namespace,
     }));
-    let answers = answers.seen_by(id, &component.base);
     let context = Value::from_pairs([("answers".to_owned(), answers), ("self".to_owned(), this)]);
     let place = format!("{}/component.yaml", component.base);
     let fields = component.ignore.iter().map(|ignore| {

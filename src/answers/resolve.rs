@@ -10,7 +10,8 @@ use serde_json::json;
 use super::layer::{Layer, LayerKind, Raw, from_profile};
 use super::template::{Known, Templates, value};
 use crate::catalog::{
-    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Text, from_node, from_text, references, ways,
+    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Seen, Text, from_node, from_text, references,
+    ways,
 };
 use crate::model::FileTree;
 use crate::model::yaml::{Finding, Findings, Pos};
@@ -235,7 +236,8 @@ impl Draft {
         for component in ids {
             for question in catalog.questions(&component) {
                 let id = QuestionId::new(&component, &question.id);
-                let default = default(&templates, &known, catalog, &component, question);
+                let seen = self.answers.seen(catalog, &component);
+                let default = default(&templates, &known, catalog, &component, question, seen);
                 let answered = self.answers.values.contains_key(&id);
                 match default {
                     Ok(Some(answer)) => {
@@ -283,8 +285,8 @@ impl Draft {
             }
             // One that names an answer that is missing cannot be told: it is asked.
             let off = |(id, when): &&(QuestionId, &str)| {
-                let base = catalog.components.get(&id.component).map_or(&id.component, |of| &of.base);
-                let context = Value::from_pairs([("answers", known.seen_by(&id.component, base))]);
+                let context =
+                    Value::from_pairs([("answers", known.seen_by(self.answers.seen(catalog, &id.component)))]);
                 !self.unasked.contains(id) && matches!(templates.holds(&id.component, when, &context), Ok(false))
             };
             let off: Vec<QuestionId> = conditions.iter().filter(off).map(|(id, _)| id.clone()).collect();
@@ -310,13 +312,15 @@ impl Draft {
         let mut broken = Vec::new();
         for component in components {
             let base = catalog.components.get(component).map_or(component, |of| of.base.as_str());
-            let context = Value::from_pairs([("answers", known.seen_by(component, base))]);
+            let seen = self.answers.seen(catalog, component);
+            let absent = seen.absent.clone();
+            let context = Value::from_pairs([("answers", known.seen_by(seen))]);
             for rule in catalog.rules(component) {
                 let names = references(&rule.template()).unwrap_or_default();
                 let all_known = names.iter().all(|name| match name {
                     Reference::Answer(named, question) => {
                         let id = QuestionId::new(if named == base { component } else { named }, question);
-                        self.answers.values.contains_key(&id) && self.problem(&id).is_none()
+                        absent.contains(named) || self.answers.values.contains_key(&id) && self.problem(&id).is_none()
                     }
                     _ => false,
                 });
@@ -363,6 +367,22 @@ impl Answers {
             known.add(&id.component, &id.question, value(&answer.json()));
         }
         known
+    }
+
+    /// Takes in the components of others that these are not about, with their answers; what is answered here counts.
+    pub fn add(&mut self, more: Self) {
+        let new: Vec<String> = more.components.into_iter().filter(|id| !self.has(id)).collect();
+        for (id, answer) in more.values.into_iter().filter(|(id, _)| new.contains(&id.component)) {
+            let given = self.others.remove(&id).map(|given| (given, LayerKind::File));
+            self.values.insert(id, given.unwrap_or(answer));
+        }
+        self.components.extend(new);
+        self.components.sort();
+    }
+
+    /// What the names of components mean to one of them, or to `platform`.
+    fn seen(&self, catalog: &Catalog, component: &str) -> Seen {
+        catalog.components.get(component).map(|of| of.seen(|id| self.has(id))).unwrap_or_default()
     }
 
     /// Whether a component was chosen, or is required.
@@ -413,15 +433,15 @@ fn default(
     catalog: &Catalog,
     component: &str,
     question: &Question,
+    seen: Seen,
 ) -> Result<Option<Answer>, String> {
     let nothing = || if question.optional { Ok(Some(Answer::Empty)) } else { Ok(None) };
     let text = match &question.default {
         None | Some(serde_json::Value::Null) => return nothing(),
         Some(serde_json::Value::String(text)) if text.contains("{{") || text.contains("{%") => {
             let of = catalog.components.get(component);
-            let (base, instance) = of.map_or((component, ""), |of| (of.base.as_str(), of.instance()));
-            let this = value(&json!({"instance": instance}));
-            let context = Value::from_pairs([("answers", known.seen_by(component, base)), ("self", this)]);
+            let this = value(&json!({"instance": of.map_or("", Component::instance)}));
+            let context = Value::from_pairs([("answers", known.seen_by(seen)), ("self", this)]);
             templates.render(component, text, &context).map_err(|error| error.to_string())?
         }
         Some(serde_json::Value::String(text)) => text.clone(),
@@ -462,7 +482,7 @@ fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, 
             return Err(AnswersError::UnknownComponent { name: id, known, nearest });
         };
         if found.insert(id) {
-            open.extend(component.requires.iter().cloned());
+            open.extend(component.required().map(str::to_owned));
         }
     }
     Ok(found.into_iter().collect())

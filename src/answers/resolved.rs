@@ -130,6 +130,14 @@ pub struct LeftOut {
     pub why: String,
 }
 
+impl LeftOut {
+    /// Whether it is a check, and no step of an install.
+    #[must_use]
+    pub fn is_check(&self) -> bool {
+        self.id.contains("/verify-")
+    }
+}
+
 /// A component with its templates filled in.
 #[derive(Debug, Clone)]
 pub struct ResolvedComponent {

@@ -17,7 +17,7 @@ use super::{
     ResolvedFiles, ResolvedRelease,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, graph};
+use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, Seen, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, crds, digest, is_selector,
@@ -174,6 +174,11 @@ impl Resolver<'_> {
         name(self.answers, component, question)
     }
 
+    /// What the names of components mean to one of them.
+    pub(super) fn seen(&self, component: &Component) -> Seen {
+        component.seen(|id| self.answers.has(id))
+    }
+
     /// The name of the Secret that lets a namespace pull, empty where pulling needs none.
     fn pull_secret(&self) -> String {
         match self.answers.get("platform", "pull_secret") {
@@ -238,8 +243,8 @@ impl Resolver<'_> {
             "clients": self.clients.get(&component.id),
         }));
         let fixed = [
-            ("answers".to_owned(), self.answers_value.seen_by(&component.id, &component.base)),
-            ("exports".to_owned(), self.exports.seen_by(&component.id, &component.base)),
+            ("answers".to_owned(), self.answers_value.seen_by(self.seen(component))),
+            ("exports".to_owned(), self.exports.seen_by(self.seen(component))),
             ("self".to_owned(), this),
         ];
         // What an instance calls a result is one of its own.
@@ -266,6 +271,13 @@ impl Resolver<'_> {
         parts: &mut [Part],
     ) -> Result<Vec<LeftOut>, ResolveError> {
         let mut found = Vec::new();
+        if let Some(hdfs) = catalog.hdfs_provider().map(|provider| &provider.id).filter(|id| !self.answers.has(id)) {
+            for (component, part) in chosen.iter().zip(parts.iter_mut()) {
+                if component.optional().any(|id| id == hdfs) {
+                    self.leave_out_hdfs(component, part, hdfs, &mut found);
+                }
+            }
+        }
         loop {
             let before = found.len();
             for (component, part) in chosen.iter().zip(parts.iter_mut()) {
@@ -301,6 +313,20 @@ impl Resolver<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// Takes out what acts on an HDFS that a component can do without.
+    fn leave_out_hdfs(&mut self, component: &Component, part: &mut Part, hdfs: &str, found: &mut Vec<LeftOut>) {
+        for acts in [&mut part.before, &mut part.after, &mut part.verify] {
+            acts.retain(|act| {
+                let Some(spec) = component.spec(&act.id).filter(|spec| spec.kind.uses_hdfs()) else { return true };
+                let title = spec.title.as_ref().map_or_else(|| spec.kind.kind().title(), |text| text.en().to_owned());
+                act.register.iter().for_each(|name| drop(self.later.remove(name)));
+                let why = format!("component {hdfs}, which is optional");
+                found.push(LeftOut { component: component.id.clone(), id: act.id.clone(), title, why });
+                false
+            });
+        }
     }
 
     /// What an action needs and nobody gives, with who would; nothing where it can do without.

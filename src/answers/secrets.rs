@@ -36,7 +36,7 @@ impl Resolver<'_> {
         let this = serde_json::json!({
             "id": component.id, "release": release, "namespace": self.name(component, "namespace"),
         });
-        let answers = self.answers_value.seen_by(&component.id, &component.base);
+        let answers = self.answers_value.seen_by(self.seen(component));
         let context = Value::from_pairs([("answers".to_owned(), answers), ("self".to_owned(), value(&this))]);
         let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
         let questions = questions.map(|question| (&question.id, &question.secret_name));

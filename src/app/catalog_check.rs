@@ -99,8 +99,19 @@ impl Check<'_> {
         let global = self.global;
         let catalog = self.catalog;
         let mut answered = Vec::new();
-        for component in all {
-            let given = Given { chosen: Some(vec![component.id.clone()]), ..Given::default() };
+        // What is optional is tried out: without, and with all of it.
+        let alone = all.iter().map(|component| (*component, Vec::new()));
+        let with =
+            all.iter().map(|component| (*component, component.optional().map(str::to_owned).collect::<Vec<_>>()));
+        let trials = alone.chain(with.filter(|(_, optional)| !optional.is_empty()));
+        for (component, optional) in trials {
+            let how = match (component.optional().next(), optional.is_empty()) {
+                (None, _) => String::new(),
+                (_, true) => " (without what is optional in `requires`)".to_owned(),
+                (_, false) => format!(" (with {})", optional.join(", ")),
+            };
+            let chosen = std::iter::once(component.id.clone()).chain(optional).collect();
+            let given = Given { chosen: Some(chosen), ..Given::default() };
             let draft = given.draft(catalog).or_exit(Exit::Unexpected)?;
             self.findings.0.extend(draft.problems.iter().map(|(_, finding)| finding.clone()));
             let files = draft.missing.iter().filter(|missing| is_files(catalog, &missing.id));
@@ -111,14 +122,14 @@ impl Check<'_> {
                     *answer = Answer::Text(file.to_owned());
                 }
             }
-            answered.push((component, answers));
+            answered.push((component, answers, how));
         }
         let fetched = futures::stream::iter(&answered)
-            .map(async |(component, answers)| Fetcher::new(global, answers).component(component).await)
+            .map(async |(component, answers, _)| Fetcher::new(global, answers).component(component).await)
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
-        for ((component, answers), fetched) in answered.iter().zip(fetched) {
+        for ((component, answers, how), fetched) in answered.iter().zip(fetched) {
             let id = &component.id;
             let mut charts = Charts { unneeded: true, ..Charts::default() };
             let mut is_there = true;
@@ -136,7 +147,7 @@ impl Check<'_> {
                 }
             }
             match resolve_with(catalog, answers, &charts) {
-                Err(error) => drop(failed.insert(id.clone(), (error, answers))),
+                Err(error) => drop(failed.entry(id.clone()).or_insert((error, answers, how.as_str()))),
                 Ok(resolved) => {
                     let own = resolved.components.into_iter().find(|resolved| resolved.id == *id);
                     let release = own.and_then(|own| own.release).filter(|_| is_there);
@@ -149,8 +160,8 @@ impl Check<'_> {
     }
 
     /// Each mistake once, at the component whose it is, and not at all that require it.
-    fn unresolved(&mut self, failed: &BTreeMap<String, (ResolveError, &Answers)>) {
-        for (id, (error, answers)) in failed {
+    fn unresolved(&mut self, failed: &BTreeMap<String, (ResolveError, &Answers, &str)>) {
+        for (id, (error, answers, how)) in failed {
             if let ResolveError::Template(error) = error {
                 let (file, line) = error.file(id);
                 let pos = Pos { line: line.unwrap_or(1), column: 1 };
@@ -164,7 +175,7 @@ impl Check<'_> {
                 let at = at.map(|at| format!(" in `{at}`")).unwrap_or_default();
                 // Told already, with what was meant.
                 if !self.findings.0.iter().any(|known| known.file == file && known.pos == pos) {
-                    self.findings.add(&file, pos, format!("{}{at}", error.what()));
+                    self.findings.add(&file, pos, format!("{}{at}{how}", error.what()));
                 }
                 continue;
             }
@@ -183,7 +194,7 @@ impl Check<'_> {
                 ResolveError::Values { .. } => values.unwrap_or("component.yaml"),
                 _ => "component.yaml",
             };
-            self.findings.add(&format!("{id}/{file}"), START, text);
+            self.findings.add(&format!("{id}/{file}"), START, format!("{text}{how}"));
         }
     }
 
@@ -199,8 +210,10 @@ impl Check<'_> {
                 return;
             }
         };
-        let outcomes = futures::stream::iter(rendered)
-            .map(async |(id, release)| (template(&helm, &release, &dir.path().join(&id)).await, id, release))
+        let outcomes = futures::stream::iter(rendered.into_iter().enumerate())
+            .map(async |(at, (id, release))| {
+                (template(&helm, &release, &dir.path().join(format!("{id}-{at}"))).await, id, release)
+            })
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;

@@ -1,5 +1,6 @@
 //! What a command needs before it can begin: definitions, answers, the cluster, Helm, HDFS.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failed, OrExit as _};
@@ -7,7 +8,7 @@ use super::output::Output;
 use crate::answers::{
     Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, from_environment, from_flags, parse_file,
 };
-use crate::catalog::{self, BUNDLED, Catalog, QuestionId};
+use crate::catalog::{self, BUNDLED, Catalog, Component, QuestionId};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
@@ -184,8 +185,9 @@ fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value 
     answers
 }
 
-/// The same answers with where the instances are that are installed and that they do not name: those that are connected to
-/// by them stay open to them. None where there are no such.
+/// The same answers with what they do not name and what is installed all the same: components that a chosen one uses where
+/// they are there, as they were installed, and where instances are, so that those that are connected to by them stay open
+/// to them. None where there are no such.
 pub(super) async fn with_installed(
     catalog: &Catalog,
     answers: &Answers,
@@ -193,9 +195,11 @@ pub(super) async fn with_installed(
 ) -> Result<Option<Answers>, Failed> {
     // What may not be read is told by who needs it.
     let Some(state) = state_store::load(cluster).await.ok().flatten() else { return Ok(None) };
+    let used = used_if_there(catalog, answers, &state)?;
+    let (changed, answers) = (used.is_some(), &used.unwrap_or_else(|| answers.clone()));
     let more = |id: &&String| id.contains('@') && !answers.has(id);
     if !state.components.keys().any(|id| more(&id)) {
-        return Ok(None);
+        return Ok(changed.then(|| answers.clone()));
     }
     let layer = installed(&state, catalog)?;
     let draft = Given { layers: vec![layer], ..Given::default() }.draft(catalog).map_err(wrong)?;
@@ -204,6 +208,26 @@ pub(super) async fn with_installed(
     let known = draft.answers.values.into_iter().map(|(id, (answer, _))| (id, answer)).chain(draft.answers.others);
     answers.others.extend(known.filter(|(id, _)| place(id) && more(&&id.component)));
     Ok(Some(answers))
+}
+
+/// The same answers with the components that are installed and that a chosen one uses where they are there: they stay as
+/// they were installed, but for what is answered of them now.
+fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<Option<Answers>, Failed> {
+    let known = answers.catalog(catalog);
+    let mut answers = answers.clone();
+    let mut found = false;
+    loop {
+        let chosen = answers.components.iter().filter_map(|id| known.components.get(id));
+        let there = |id: &&str| state.components.contains_key(*id) && !answers.has(id);
+        let used: BTreeSet<String> = chosen.flat_map(Component::optional).filter(there).map(str::to_owned).collect();
+        if used.is_empty() {
+            return Ok(found.then_some(answers));
+        }
+        found = true;
+        let layers = vec![installed(state, catalog)?];
+        let given = Given { layers, chosen: Some(used.into_iter().collect()), ..Given::default() };
+        answers.add(given.draft(catalog).and_then(Draft::finish).map_err(wrong)?);
+    }
 }
 
 /// Answers whose paths on this machine do not depend on the folder that a command is given in: they are remembered, and
@@ -298,6 +322,42 @@ mod tests {
         let layers = vec![Layer { kind: LayerKind::Sandbox, ..sandbox }, layer];
         let draft = Given { layers, ..Given::default() }.draft(&catalog).unwrap();
         assert_eq!(draft.answers.get("platform", "registry").text(), None);
+    }
+
+    #[test]
+    fn what_is_installed_and_of_use_comes_along_as_it_was_installed() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        let definition = |id: &str, rest: &str| {
+            let head = format!("id: {id}\ntitle: {id}\nversion: '1'\non_request: true\n{rest}\n");
+            (format!("{id}/component.yaml"), head.into_bytes())
+        };
+        let asks =
+            "questions: [{id: x, title: t, type: string, default: old}, {id: y, title: t, type: string, default: old}]";
+        files.extend([
+            definition("c", asks),
+            definition("b", &format!("{asks}\nrequires: [{{id: c, optional: true}}]")),
+            definition("a", "requires: [{id: b, optional: true}]"),
+        ]);
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let answers = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+            Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&["a".to_owned()])).unwrap()
+        };
+        let state = |ids: &[&str]| InstallState {
+            components: ids.iter().map(|id| ((*id).to_owned(), Default::default())).collect(),
+            answers: serde_json::json!({"b": {"x": "installed", "y": "installed"}, "c": {"x": "installed"}}),
+            ..InstallState::default()
+        };
+        assert_eq!(used_if_there(&catalog, &answers(&[]), &state(&["a", "c"])).unwrap(), None, "nobody uses c");
+        let found = used_if_there(&catalog, &answers(&["b.y=new"]), &state(&["b", "c"])).unwrap().unwrap();
+        assert_eq!(found.components, ["a", "b", "c"]);
+        let told = |id: &str, question: &str| found.get(id, question).text().unwrap().to_owned();
+        assert_eq!(
+            [told("b", "x"), told("b", "y"), told("c", "x"), told("c", "y")],
+            ["installed", "new", "installed", "old"]
+        );
+        assert!(found.others.is_empty());
     }
 
     #[test]

@@ -76,8 +76,12 @@ impl Checker<'_> {
             self.add(id, pos, format!("`{id}` cannot be a component's id: use [a-z][a-z0-9-]*, not a reserved word"));
         }
         for (index, required) in component.requires.iter().enumerate() {
-            let known = instance_of(required).map_or(required.as_str(), |(base, _)| base);
-            if !self.catalog.components.contains_key(known) {
+            let required = &required.id;
+            if component.requires[..index].iter().any(|other| other.id == *required) {
+                let pos = self.item(id, "requires", index);
+                self.add(id, pos, format!("`{required}` is there twice"));
+            }
+            if !self.catalog.components.contains_key(definition(required)) {
                 let pos = self.item(id, "requires", index);
                 let known = self.catalog.components.keys().map(String::as_str);
                 let message = format!("unknown component `{required}`");
@@ -309,7 +313,7 @@ impl Checker<'_> {
         let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
         texts.extend(component.chart.iter().flat_map(|chart| chart.texts()).map(|text| ("chart", text)));
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
-        texts.extend(component.requires.iter().map(|id| ("requires", id.as_str())));
+        texts.extend(component.requires.iter().map(|other| ("requires", other.id.as_str())));
         for image in &component.images {
             texts.extend([&image.reference].into_iter().chain(&image.build).map(|text| ("images", text.as_str())));
             texts.extend(image.places().map(|path| ("images", path.text())));
@@ -383,13 +387,14 @@ impl Checker<'_> {
         for name in names {
             match name {
                 Reference::Answer(component, question) => {
-                    if self.catalog.question(&QuestionId::new(&component, &question)).is_none() {
+                    let of = definition(&component);
+                    if self.catalog.question(&QuestionId::new(of, &question)).is_none() {
                         let message = format!("unknown answer `{component}.{question}`");
-                        let known = self.catalog.questions(&component).iter().map(|question| question.id.as_str());
+                        let known = self.catalog.questions(of).iter().map(|question| question.id.as_str());
                         self.findings.add_unknown(&file(id), pos, message, &question, known);
                     }
                 }
-                Reference::Export(component, export) => match self.catalog.components.get(&component) {
+                Reference::Export(component, export) => match self.catalog.components.get(definition(&component)) {
                     None => {
                         let known = self.catalog.components.keys().map(String::as_str);
                         let message = format!("unknown component `{component}` in exports");
@@ -416,8 +421,11 @@ impl Checker<'_> {
     /// What would have to wait for itself: a component, through `requires` or the exports in its values and exports, or a
     /// step. The graph is the one that plans are made of.
     fn order(&mut self) {
-        let hdfs = self.catalog.hdfs_provider().map(|component| component.id.as_str());
-        let parts: Vec<Part> = self.catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
+        // Whatever is optional may be there.
+        let optional = self.catalog.components.values().flat_map(Component::optional);
+        let catalog = self.catalog.with_instances(optional);
+        let hdfs = catalog.hdfs_provider().map(|component| component.id.as_str());
+        let parts: Vec<Part> = catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
         let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
         let found = match circle(&edges) {
             Some(ids) => Some((ids.first().cloned(), format!("components wait for each other: {}", ids.join(" -> ")))),
@@ -476,6 +484,11 @@ impl Names for Own<'_> {
         let found = is_template(path) || self.0.files.below(path).is_some();
         found.then(String::new).ok_or_else(|| format!("there is no file or folder `{path}` beside component.yaml"))
     }
+}
+
+/// The definition of a component, which an instance shares.
+fn definition(id: &str) -> &str {
+    instance_of(id).map_or(id, |(base, _)| base)
 }
 
 fn file(id: &str) -> String {

@@ -34,9 +34,9 @@ pub struct Component {
     /// Whether it is installed only where it is asked for by name, or required.
     #[serde(default)]
     pub on_request: bool,
-    /// Ids of components that must be ready before this one's first action.
+    /// Components that must be ready before this one's first action.
     #[serde(default)]
-    pub requires: Vec<String>,
+    pub requires: Vec<Requirement>,
     /// What the user can decide, without the implicit questions.
     #[serde(default)]
     pub questions: Vec<Question>,
@@ -97,6 +97,36 @@ pub struct Component {
     /// Where the definition came from, if not from the binary.
     #[serde(skip)]
     pub origin: Option<String>,
+}
+
+/// A component that another one needs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "RequirementText")]
+pub struct Requirement {
+    /// Its id.
+    pub id: String,
+    /// It comes first where it is there, and nothing is amiss where it is not.
+    pub optional: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RequirementText {
+    Id(String),
+    Map {
+        id: String,
+        #[serde(default)]
+        optional: bool,
+    },
+}
+
+impl From<RequirementText> for Requirement {
+    fn from(text: RequirementText) -> Self {
+        match text {
+            RequirementText::Id(id) => Self { id, optional: false },
+            RequirementText::Map { id, optional } => Self { id, optional },
+        }
+    }
 }
 
 /// Where a chart is: beside component.yaml, in a repository, or in a registry.
@@ -308,6 +338,16 @@ impl Component {
         }
         let [repository, tag, digest] = ["image", "tag", "digest"].map(|part| format!("{}_{part}", image.name));
         ImageNames { repository, tag, digest }
+    }
+
+    /// The components without which it cannot be.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        self.requires.iter().filter(|other| !other.optional).map(|other| other.id.as_str())
+    }
+
+    /// The components that it uses where they are there.
+    pub fn optional(&self) -> impl Iterator<Item = &str> {
+        self.requires.iter().filter(|other| other.optional).map(|other| other.id.as_str())
     }
 
     /// The action of a step, by the step's id.

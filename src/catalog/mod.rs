@@ -20,9 +20,10 @@ pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
 pub use component::{
     ChartSpec, Component, Connects, DerivedSecret, Endpoint, Ignore, Image, ImageNames, Leftover, Paths, ReleaseSpec,
+    Requirement,
 };
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
-pub use instance::instance_of;
+pub use instance::{Seen, instance_of};
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
 pub use load::{Catalog, implicit_questions};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};

@@ -78,6 +78,8 @@ const IMAGE: Shape = Shape::Map(&[
     F::optional("build", Shape::Text),
 ]);
 
+const REQUIREMENT: Shape = Shape::TextOr(&[F::required("id", Shape::Text), F::optional("optional", Shape::Bool)]);
+
 /// `component.yaml`.
 pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::required("id", Shape::Text),
@@ -107,7 +109,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
         "namespaces",
         Shape::List(&Shape::Map(&[F::required("name", Shape::Text), F::optional("pod_security", Shape::Text)])),
     ),
-    F::optional("requires", Shape::List(&Shape::Text)),
+    F::optional("requires", Shape::List(&REQUIREMENT)),
     F::optional("questions", Shape::List(&QUESTION)),
     F::optional("rules", Shape::List(&RULE)),
     F::optional("secrets", Shape::List(&DERIVED)),

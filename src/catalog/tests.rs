@@ -62,3 +62,24 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
     let told = catalog(&[("a", "ignore: [{kind: X, path: a}]")]).unwrap_err();
     assert!(told.contains("a/component.yaml:4:10: `ignore` is about the objects of a chart"), "{told}");
 }
+
+#[test]
+fn what_is_required_is_there_and_known_once() {
+    mistakes(&[
+        ("requires: [{optional: true}]", &["a/component.yaml:7:12: key `id` is missing"]),
+        ("requires: [[a]]", &["a/component.yaml:7:12: expected a text or a mapping, found a list"]),
+        ("requires: [{id: a, optional: maybe}]", &["a/component.yaml:7:30: expected true or false"]),
+        ("requires: [{id: b, optional: true}]", &["a/component.yaml:7:12: unknown component `b`"]),
+        ("requires: [{id: b@x, optional: true}]", &["a/component.yaml:7:12: unknown component `b@x`"]),
+    ]);
+    let two = |a: &str, b: &str| catalog(&[("a", a), ("b", b)]).map(drop).err().unwrap_or_default();
+    assert_eq!(two("requires: [{id: b, optional: true}]", ""), "");
+    let told = two("requires: [b, {id: b, optional: true}]", "");
+    assert!(told.contains("a/component.yaml:4:15: `b` is there twice"), "{told}");
+    let told = two("requires: [{id: b, optional: true}]", "requires: [a]");
+    assert!(told.contains("components wait for each other: a -> b -> a"), "{told}");
+    let told =
+        two("requires: [{id: b@x, optional: true}]\nexports: {e: \"{{ exports['b@x'].nono }}\"}", "exports: {none: x}");
+    assert!(told.contains("component `b@x` does not export `nono`; did you mean `none`?"), "{told}");
+    assert_eq!(two("requires: [b@x]\nexports: {e: \"{{ exports['b@x'].e }}\"}", "exports: {e: x}"), "");
+}

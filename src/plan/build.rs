@@ -37,7 +37,7 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         schema: PLAN_SCHEMA,
         hdfs: wanted.hdfs.clone(),
         overlaid: overlaid.collect(),
-        left_out: if verify { wanted.left_out.clone() } else { Vec::new() },
+        left_out: wanted.left_out.iter().filter(|one| verify || !one.is_check()).cloned().collect(),
         actions: builder.actions,
     };
     sort(&mut plan.actions);

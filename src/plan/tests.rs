@@ -228,7 +228,7 @@ fn remains() -> Remains {
 }
 
 fn removal(chosen: Option<&[String]>, purge: bool) -> Removal<'_> {
-    Removal { chosen, purge, shared: false }
+    Removal { chosen, purge, ..Removal::default() }
 }
 
 #[test]
@@ -245,6 +245,34 @@ fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
 }
 
 /// The sample component's plan, and a cluster in which it is installed.
+#[test]
+fn what_others_can_do_without_is_removed_and_that_they_stay_is_said() {
+    let state = settled(&wanted(&[])).state.unwrap();
+    let chosen = ["shared-libraries".to_owned()];
+    let by: Vec<String> = state
+        .components
+        .iter()
+        .filter(|(_, component)| component.record.requires.contains(&chosen[0]))
+        .map(|(id, _)| id.clone())
+        .collect();
+    assert!(!by.is_empty());
+    let mut optional = std::collections::BTreeMap::new();
+    let remove = |optional: &std::collections::BTreeMap<String, std::collections::BTreeSet<String>>| {
+        uninstall(&state, &remains(), Removal { optional: Some(optional), ..removal(Some(&chosen), false) })
+    };
+    assert!(matches!(remove(&optional), Err(UninstallError::Required { .. })));
+    optional.extend(by.iter().map(|id| (id.clone(), [chosen[0].clone()].into())));
+    let plan = remove(&optional).unwrap();
+    let why: Vec<&String> = plan.actions.iter().flat_map(|action| &action.why).collect();
+    for id in &by {
+        assert_eq!(why.iter().filter(|why| why.starts_with(&format!("{id} stays"))).count(), 1, "{why:?}");
+    }
+    // Both together go as ever: whoever uses it first.
+    let both: Vec<String> = by.iter().cloned().chain(chosen.clone()).collect();
+    let plan = uninstall(&state, &remains(), removal(Some(&both), false)).unwrap();
+    assert!(plan.actions.iter().all(|action| action.why.iter().all(|why| !why.contains("is set up for it"))));
+}
+
 fn sample() -> (Resolved, Observed) {
     let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
     let answers = Answers::new(&catalog, &[], Some(&["sample".to_owned()])).unwrap();

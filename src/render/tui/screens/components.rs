@@ -24,9 +24,9 @@ fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut open: Vec<String> = state.chosen.iter().cloned().collect();
     while let Some(id) = open.pop() {
-        for required in state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires) {
-            if found.entry(required.clone()).or_default().insert(id.clone()) {
-                open.push(required.clone());
+        for required in state.catalog.components.get(&id).into_iter().flat_map(|component| component.required()) {
+            if found.entry(required.to_owned()).or_default().insert(id.clone()) {
+                open.push(required.to_owned());
             }
         }
     }
@@ -153,7 +153,14 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let Some(component) = components.get(state.component.0) else { return };
     let y = list.bottom();
     across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
-    let requires: Vec<&str> = component.requires.iter().map(|id| state.catalog.title(id).of(lang)).collect();
+    let requires: Vec<String> = component
+        .requires
+        .iter()
+        .map(|other| match (state.catalog.title(&other.id).of(lang), other.optional) {
+            (title, false) => title.to_owned(),
+            (title, true) => fill(look.say(Word::IfChosen), &[("title", title)]),
+        })
+        .collect();
     let requires = if requires.is_empty() { look.say(Word::Nothing).to_owned() } else { requires.join(", ") };
     let release = component.release.as_ref().map(|release| format!("{} / {}", release.namespace, release.name));
     let lines = [
