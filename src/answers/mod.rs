@@ -9,6 +9,8 @@ mod ignored;
 mod images;
 mod layer;
 mod local_files;
+#[cfg(test)]
+mod requires_tests;
 mod resolve;
 mod resolved;
 mod resolver;

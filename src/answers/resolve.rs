@@ -10,8 +10,8 @@ use serde_json::json;
 use super::layer::{Layer, LayerKind, Raw, from_profile};
 use super::template::{Known, Templates, value};
 use crate::catalog::{
-    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Seen, Text, from_node, from_text, references,
-    ways,
+    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Seen, Text, WEBHDFS, from_node, from_text,
+    references, ways,
 };
 use crate::model::FileTree;
 use crate::model::yaml::{Finding, Findings, Pos};
@@ -88,6 +88,28 @@ pub enum AnswersError {
         /// The nearest of them.
         nearest: Option<String>,
     },
+    /// Several components export what one requires, and none of them was chosen.
+    #[error("{component} needs a component that exports `{export}`: choose {}", .known.join(" or "))]
+    NoProvider {
+        /// Who needs it.
+        component: String,
+        /// What.
+        export: String,
+        /// Who has it.
+        known: Vec<String>,
+    },
+    /// Two components export what there can be one of.
+    #[error(
+        "{first} and {second} both export `{export}`, of which there can be one: choose one of them (--components, `components:`)"
+    )]
+    TwoProviders {
+        /// What.
+        export: String,
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// A component that does not exist.
     #[error("unknown component `{name}`, known are {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     UnknownComponent {
@@ -135,6 +157,8 @@ impl Draft {
         let named = layers.iter().flat_map(Layer::components);
         let catalog = &*catalog.with_instances(chosen.into_iter().flatten().map(String::as_str).chain(named));
         let components = closure(catalog, chosen)?;
+        let catalog =
+            &*catalog.with_providers(|id| components.binary_search_by(|known| known.as_str().cmp(id)).is_ok());
         let profile_layer = profile.map(|name| profile_layer(catalog, name)).transpose()?;
         let answers = Answers {
             values: BTreeMap::new(),
@@ -357,7 +381,11 @@ impl Answers {
     #[must_use]
     pub fn catalog<'a>(&self, catalog: &'a Catalog) -> Cow<'a, Catalog> {
         let others = self.others.keys().map(|id| id.component.as_str());
-        catalog.with_instances(self.components.iter().map(String::as_str).chain(others))
+        let more = catalog.with_instances(self.components.iter().map(String::as_str).chain(others));
+        match more {
+            Cow::Borrowed(same) => same.with_providers(|id| self.has(id)),
+            Cow::Owned(more) => Cow::Owned(more.with_providers(|id| self.has(id)).into_owned()),
+        }
     }
 
     /// By component and question, as templates see them.
@@ -482,10 +510,47 @@ fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, 
             return Err(AnswersError::UnknownComponent { name: id, known, nearest });
         };
         if found.insert(id) {
-            open.extend(component.required().map(str::to_owned));
+            open.extend(
+                component.requires.iter().filter(|it| !it.optional && it.export.is_none()).map(|it| it.id.clone()),
+            );
+        }
+        if open.is_empty() {
+            open.extend(provider(catalog, &found)?);
         }
     }
     Ok(found.into_iter().collect())
+}
+
+/// The next component that comes along since another requires what it exports.
+fn provider(catalog: &Catalog, found: &BTreeSet<String>) -> Result<Option<String>, AnswersError> {
+    let has = |id: &str| found.contains(id);
+    let chosen = found.iter().filter_map(|id| catalog.components.get(id));
+    let wanted = chosen.flat_map(|component| component.requires.iter().map(move |required| (component, required)));
+    let mut wanted: Vec<_> = wanted
+        .filter_map(|(component, required)| Some((&component.id, required.export.as_deref()?, required)))
+        .collect();
+    // Whoever acts on HDFS acts on one.
+    let both = catalog.two_providers(WEBHDFS, has).map(|both| (WEBHDFS, both));
+    let named = wanted.iter().find_map(|(id, export, _)| {
+        Some((*export, catalog.two_providers(export, |other| other != id.as_str() && has(other))?))
+    });
+    if let Some((export, (first, second))) = both.or(named) {
+        let (export, first, second) = (export.to_owned(), first.id.clone(), second.id.clone());
+        return Err(AnswersError::TwoProviders { export, first, second });
+    }
+    wanted.retain(|(id, export, required)| {
+        !required.optional && !catalog.providers(export).any(|other| other.id != **id && has(&other.id))
+    });
+    let Some((component, export, _)) = wanted.first() else { return Ok(None) };
+    let known = catalog.providers(export).filter(|other| other.id != **component && other.id == other.base);
+    let mut known: Vec<String> = known.map(|other| other.id.clone()).collect();
+    match known.len() {
+        1 => Ok(known.pop()),
+        _ => {
+            let (component, export) = ((*component).clone(), (*export).to_owned());
+            Err(AnswersError::NoProvider { component, export, known })
+        }
+    }
 }
 
 fn nearest(name: &str, known: &[String]) -> Option<String> {

@@ -17,7 +17,7 @@ use super::{
     ResolvedFiles, ResolvedRelease,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, Seen, graph};
+use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, Seen, WEBHDFS, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, crds, digest, is_selector,
@@ -48,7 +48,8 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
 pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Resolved, ResolveError> {
     let catalog = &*answers.catalog(catalog);
     let chosen: Vec<&Component> = answers.components.iter().filter_map(|id| catalog.components.get(id)).collect();
-    let provider = catalog.hdfs_provider().map(|component| component.id.as_str());
+    let hdfs_provider = catalog.hdfs_provider(|id| answers.has(id));
+    let provider = hdfs_provider.map(|component| component.id.as_str());
     let mut parts: Vec<Part> = chosen.iter().map(|component| Part::of(component, provider)).collect();
     let sorted = order(&parts);
     let (files, answers_value) = answered_files(answers, &chosen)?;
@@ -82,12 +83,12 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         components.push(resolver.component(chosen[at], &parts[at])?);
     }
     shared(&components, answers)?;
-    let hdfs = catalog.hdfs_provider().filter(|component| answers.has(&component.id)).and_then(|component| {
+    let hdfs = hdfs_provider.filter(|component| answers.has(&component.id)).and_then(|component| {
         let export = |name: &str| resolver.exports.text(&component.id, name);
         Some(HdfsAccess {
             component: component.id.clone(),
             namespace: resolver.name(component, "namespace"),
-            namenodes: export("webhdfs")?.split(',').map(|url| url.trim().to_owned()).collect(),
+            namenodes: export(WEBHDFS)?.split(',').map(|url| url.trim().to_owned()).collect(),
             user: export("hdfs_user").unwrap_or_else(|| "hdfs".to_owned()),
         })
     });
@@ -177,6 +178,10 @@ impl Resolver<'_> {
     /// What the names of components mean to one of them.
     pub(super) fn seen(&self, component: &Component) -> Seen {
         component.seen(|id| self.answers.has(id))
+    }
+
+    fn hdfs_provider<'c>(&self, catalog: &'c Catalog) -> Option<&'c Component> {
+        catalog.hdfs_provider(|id| self.answers.has(id))
     }
 
     /// The name of the Secret that lets a namespace pull, empty where pulling needs none.
@@ -271,10 +276,12 @@ impl Resolver<'_> {
         parts: &mut [Part],
     ) -> Result<Vec<LeftOut>, ResolveError> {
         let mut found = Vec::new();
-        if let Some(hdfs) = catalog.hdfs_provider().map(|provider| &provider.id).filter(|id| !self.answers.has(id)) {
+        let absent = self.hdfs_provider(catalog).is_none_or(|provider| !self.answers.has(&provider.id));
+        if absent {
             for (component, part) in chosen.iter().zip(parts.iter_mut()) {
-                if component.optional().any(|id| id == hdfs) {
-                    self.leave_out_hdfs(component, part, hdfs, &mut found);
+                let could = catalog.optional_of(component);
+                if let Some(hdfs) = catalog.providers(WEBHDFS).find(|provider| could.contains(&provider.id)) {
+                    self.leave_out_hdfs(component, part, &hdfs.id, &mut found);
                 }
             }
         }
@@ -347,7 +354,7 @@ impl Resolver<'_> {
         };
         // HDFS is needed whatever the texts say.
         let acts =
-            spec.kind.uses_hdfs() && catalog.hdfs_provider().is_none_or(|provider| !self.answers.has(&provider.id));
+            spec.kind.uses_hdfs() && self.hdfs_provider(catalog).is_none_or(|provider| !self.answers.has(&provider.id));
         let context = self.context(component);
         let fails = || spec.kind.map(|text| self.templates.render(&act.id, text, &context)).is_err();
         (acts || fails()).then_some(what)

@@ -203,11 +203,11 @@ fn wrong_answers_of_what_is_not_wanted_count_unless_that_was_decided_on_a_screen
 }
 
 /// A catalog of components written here, by id.
-fn catalog_of(components: &[(&str, &str)]) -> Result<crate::catalog::Catalog, String> {
+pub(super) fn catalog_of(components: &[(&str, &str)]) -> Result<crate::catalog::Catalog, String> {
     catalog_with(components, "a: 1\n")
 }
 
-fn catalog_with(components: &[(&str, &str)], values: &str) -> Result<crate::catalog::Catalog, String> {
+pub(super) fn catalog_with(components: &[(&str, &str)], values: &str) -> Result<crate::catalog::Catalog, String> {
     let platform = "questions: [{id: pull_secret, title: t, type: secret, optional: true}, \
                     {id: registry, title: t, type: string, optional: true}]";
     let mut files: crate::catalog::Files = [("platform.yaml".to_owned(), platform.as_bytes().to_vec())].into();
@@ -225,7 +225,7 @@ fn catalog_with(components: &[(&str, &str)], values: &str) -> Result<crate::cata
     crate::catalog::Catalog::from_files(&files, &Default::default()).map_err(|findings| findings.to_string())
 }
 
-fn chart(name: &str, namespace: &str) -> String {
+pub(super) fn chart(name: &str, namespace: &str) -> String {
     format!("chart: {{path: chart}}\nvalues: v.j2\nrelease: {{name: {name}, namespace: {namespace}}}\n")
 }
 
@@ -464,91 +464,4 @@ fn a_question_that_is_not_asked_has_its_default_and_is_not_required() {
     assert_eq!(missing(&draft(&["a.mode=two", "a.port=81", "a.peers=1"])), ["deep"], "one may hang on another");
     let error = catalog_of(&[("a", "questions: [{id: x, title: x, type: string, when: answers.a.nothing}]")]);
     assert!(error.unwrap_err().contains("unknown answer `a.nothing`"));
-}
-
-/// A component that uses another where it is there; with what it makes of it.
-fn optional(of: &str) -> String {
-    let values = "questions: [{id: x, title: t, type: string, default: d}, {id: w, title: t, type: string, optional: true, when: answers.kafka}]\n";
-    let text = format!(
-        "requires: [{{id: {of}, optional: true}}]\n{values}exports: {{u: \"{{{{ exports['{of}'].url if exports['{of}'] else 'none' }}}}\"}}\n"
-    );
-    text + &chart("user", "n")
-}
-
-#[test]
-fn an_optional_component_comes_first_where_it_is_and_is_empty_where_it_is_not() {
-    let kafka =
-        "exports: {url: \"k:{{ answers.kafka.port }}\"}\nquestions: [{id: port, title: t, type: port, default: 9092}]\n"
-            .to_owned() + &chart("kafka", "k");
-    let values = "url: {{ exports.kafka.url | tojson }}\nport: {{ answers.kafka.port | tojson }}\n\
-                  there: {{ (true if exports.kafka else false) | tojson }}\nanswered: {{ (true if answers.kafka else false) | tojson }}\n";
-    let catalog = catalog_with(&[("kafka", &kafka), ("a", &optional("kafka"))], "VALUES").unwrap();
-    let mut catalog = catalog;
-    for (id, text) in [("kafka", "a: 1\n"), ("a", values)] {
-        catalog.components.get_mut(id).unwrap().values_template = Some(text.to_owned());
-    }
-    let told = |chosen: &[&str], flags: &[&str]| {
-        let chosen: Vec<String> = chosen.iter().map(|id| (*id).to_owned()).collect();
-        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let draft = Draft::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen), None).unwrap();
-        let asked = !draft.unasked.contains(&crate::catalog::QuestionId::new("a", "w"));
-        (resolve(&catalog, &draft.finish().unwrap()).unwrap(), asked)
-    };
-    let (alone, asked) = told(&["a"], &["kafka.port=1"]);
-    assert_eq!(alone.components.len(), 1, "nobody chose it");
-    assert!(alone.components[0].needs.is_empty() && !asked);
-    let own = |resolved: &Resolved| {
-        let release = resolved.components.iter().find(|one| one.id == "a").unwrap().release.clone().unwrap();
-        (*release.values).clone()
-    };
-    assert_eq!(own(&alone), serde_json::json!({"url": "", "port": "", "there": false, "answered": false}));
-    let (both, asked) = told(&["a", "kafka"], &["kafka.port=1"]);
-    let order: Vec<&str> = both.components.iter().map(|one| one.id.as_str()).collect();
-    assert_eq!(order, ["kafka", "a"]);
-    assert!(both.components[1].needs.contains("kafka") && asked);
-    assert!(both.graph.needs("a/release").contains(&"kafka/ready".to_owned()));
-    assert_eq!(own(&both), serde_json::json!({"url": "k:1", "port": 1, "there": true, "answered": true}));
-    // Who does not say that it can do without has to name what is there.
-    catalog.components.get_mut("a").unwrap().requires.clear();
-    let answers = Answers::new(&catalog, &[], Some(&["a".to_owned()])).unwrap();
-    assert!(resolve(&catalog, &answers).is_err());
-}
-
-#[test]
-fn an_optional_instance_is_there_where_it_is_named() {
-    let catalog = catalog_of(&[
-        ("kafka", &("exports: {url: k}\n".to_owned() + &chart("kafka", "k"))),
-        ("a", &optional("kafka@own")),
-    ]);
-    let catalog = catalog.unwrap();
-    let export = |chosen: &[&str]| {
-        let chosen: Vec<String> = chosen.iter().map(|id| (*id).to_owned()).collect();
-        let answers = Answers::new(&catalog, &[], Some(&chosen)).unwrap();
-        let resolved = resolve(&catalog, &answers).unwrap();
-        resolved.components.iter().map(|one| one.id.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(export(&["a"]), ["a"]);
-    assert_eq!(export(&["a", "kafka"]), ["a", "kafka"]);
-    assert_eq!(export(&["a", "kafka@own"]), ["kafka@own", "a"]);
-    let usual = Answers::new(&catalog, &[], None).unwrap();
-    assert_eq!(usual.components, ["a", "kafka"]);
-}
-
-#[test]
-fn what_acts_on_an_hdfs_that_is_optional_is_left_out_without_it() {
-    let hdfs = "exports: {webhdfs: \"http://x\", hdfs_user: h}\n".to_owned() + &chart("h", "h");
-    let before = "requires: [{id: h, optional: true}]\nbefore: [{action: hdfs.mkdir, path: /a, mode: \"755\"}, {action: http.wait, service: \"s:1\", path: /}]\n";
-    let catalog = catalog_of(&[("h", &hdfs), ("a", &(before.to_owned() + &chart("a", "n")))]).unwrap();
-    let steps = |chosen: &[&str]| {
-        let chosen: Vec<String> = chosen.iter().map(|id| (*id).to_owned()).collect();
-        let resolved = resolve(&catalog, &Answers::new(&catalog, &[], Some(&chosen)).unwrap()).unwrap();
-        let own = resolved.components.into_iter().find(|one| one.id == "a").unwrap();
-        let steps: Vec<String> = own.before.into_iter().map(|act| act.id).collect();
-        (steps, resolved.left_out)
-    };
-    assert_eq!(steps(&["a", "h"]), (vec!["a/before-1".to_owned(), "a/before-2".to_owned()], vec![]));
-    let (left, told) = steps(&["a"]);
-    assert_eq!(left, ["a/before-2"], "a step keeps its name");
-    assert_eq!((told[0].id.as_str(), told[0].why.as_str()), ("a/before-1", "component h, which is optional"));
-    assert!(!told[0].is_check());
 }

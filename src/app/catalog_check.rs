@@ -13,7 +13,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
 use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
-use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, unpack};
+use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, Requirement, unpack};
 use crate::cli::Global;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
@@ -46,7 +46,7 @@ pub(super) async fn check(global: &Global, output: &Output) -> Result<Exit, Fail
     std::fs::write(&file, "stands in for an answer\n").or_exit(Exit::Unexpected)?;
     let mut run = Check { global, catalog: &catalog, findings: Findings::default(), left_out: Vec::new() };
     run.templates();
-    let rendered = run.values(&file.display().to_string()).await?;
+    let rendered = run.values(&file.display().to_string()).await;
     run.charts(rendered, &stand_in).await;
     let Check { findings, mut left_out, .. } = run;
     left_out.sort();
@@ -93,26 +93,25 @@ impl Check<'_> {
     }
 
     /// Fills in each component by itself, with what it requires.
-    async fn values(&mut self, file: &str) -> Result<Vec<(String, ResolvedRelease)>, Failed> {
+    async fn values(&mut self, file: &str) -> Vec<(String, ResolvedRelease)> {
         let (mut rendered, mut failed) = (Vec::new(), BTreeMap::new());
         let all: Vec<&Component> = self.catalog.components.values().collect();
         let global = self.global;
         let catalog = self.catalog;
         let mut answered = Vec::new();
-        // What is optional is tried out: without, and with all of it.
-        let alone = all.iter().map(|component| (*component, Vec::new()));
-        let with =
-            all.iter().map(|component| (*component, component.optional().map(str::to_owned).collect::<Vec<_>>()));
-        let trials = alone.chain(with.filter(|(_, optional)| !optional.is_empty()));
-        for (component, optional) in trials {
-            let how = match (component.optional().next(), optional.is_empty()) {
-                (None, _) => String::new(),
-                (_, true) => " (without what is optional in `requires`)".to_owned(),
-                (_, false) => format!(" (with {})", optional.join(", ")),
-            };
-            let chosen = std::iter::once(component.id.clone()).chain(optional).collect();
+        // What is optional is tried out: without, and with all of it; of what exports the same each by itself.
+        let trials =
+            all.iter().flat_map(|component| trials(catalog, component).into_iter().map(|trial| (*component, trial)));
+        for (component, (more, how)) in trials {
+            let chosen = std::iter::once(component.id.clone()).chain(more).collect();
             let given = Given { chosen: Some(chosen), ..Given::default() };
-            let draft = given.draft(catalog).or_exit(Exit::Unexpected)?;
+            let draft = match given.draft(catalog) {
+                Ok(draft) => draft,
+                Err(error) => {
+                    self.findings.add(&format!("{}/component.yaml", component.id), START, format!("{error}{how}"));
+                    continue;
+                }
+            };
             self.findings.0.extend(draft.problems.iter().map(|(_, finding)| finding.clone()));
             let files = draft.missing.iter().filter(|missing| is_files(catalog, &missing.id));
             let files: Vec<QuestionId> = files.map(|missing| missing.id.clone()).collect();
@@ -156,7 +155,7 @@ impl Check<'_> {
             }
         }
         self.unresolved(&failed);
-        Ok(rendered)
+        rendered
     }
 
     /// Each mistake once, at the component whose it is, and not at all that require it.
@@ -236,6 +235,44 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// With which other components one is tried out, and what is said of a trial that fails.
+fn trials(catalog: &Catalog, component: &Component) -> Vec<(Vec<String>, String)> {
+    let several = |required: &&Requirement| match &required.export {
+        Some(export) => catalog.providers(export).filter(|other| other.id != component.id).count() > 1,
+        None => false,
+    };
+    let givers = |required: &Requirement| -> Vec<String> {
+        let export = required.export.as_deref().unwrap_or_default();
+        let all = catalog.providers(export).filter(|other| other.id != component.id);
+        all.map(|other| other.id.clone()).collect()
+    };
+    let needed: Vec<Vec<String>> =
+        component.requires.iter().filter(|it| !it.optional).filter(several).map(givers).collect();
+    let most = needed.iter().map(Vec::len).max().unwrap_or(1);
+    let pick = |all: &Vec<String>, at: usize| all.get(at.min(all.len() - 1)).cloned();
+    let mut trials = Vec::new();
+    for at in 0..most {
+        let chosen: Vec<String> = needed.iter().filter_map(|all| pick(all, at)).collect();
+        let how = if chosen.is_empty() { String::new() } else { format!(" (with {})", chosen.join(", ")) };
+        trials.push((chosen, how));
+    }
+    let optional = component.requires.iter().filter(|required| required.optional);
+    let optional = optional.filter_map(|required| match &required.export {
+        Some(_) => givers(required).into_iter().next(),
+        None => Some(required.id.clone()),
+    });
+    let optional: Vec<String> = optional.collect();
+    if !optional.is_empty() {
+        let base = trials.first().map(|(chosen, _)| chosen.clone()).unwrap_or_default();
+        if base.is_empty() {
+            " (without what is optional in `requires`)".clone_into(&mut trials[0].1);
+        }
+        let how = format!(" (with {})", optional.join(", "));
+        trials.push(([base, optional].concat(), how));
+    }
+    trials
 }
 
 const START: Pos = Pos { line: 1, column: 1 };

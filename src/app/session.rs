@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::answers::{
     Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, from_environment, from_flags, parse_file,
 };
-use crate::catalog::{self, BUNDLED, Catalog, Component, QuestionId};
+use crate::catalog::{self, BUNDLED, Catalog, QuestionId, WEBHDFS};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
@@ -87,6 +87,7 @@ pub(super) fn answers_or_ask(
 pub(super) fn wrong(error: AnswersError) -> Failed {
     let exit = match error {
         AnswersError::Missing(_) => Exit::Missing,
+        AnswersError::NoProvider { .. } | AnswersError::TwoProviders { .. } => Exit::BadInput,
         AnswersError::Invalid(_) | AnswersError::UnknownComponent { .. } | AnswersError::UnknownProfile { .. } => {
             Exit::BadInput
         }
@@ -195,6 +196,7 @@ pub(super) async fn with_installed(
 ) -> Result<Option<Answers>, Failed> {
     // What may not be read is told by who needs it.
     let Some(state) = state_store::load(cluster).await.ok().flatten() else { return Ok(None) };
+    one_provider(catalog, answers, &state)?;
     let used = used_if_there(catalog, answers, &state)?;
     let (changed, answers) = (used.is_some(), &used.unwrap_or_else(|| answers.clone()));
     let more = |id: &&String| id.contains('@') && !answers.has(id);
@@ -210,16 +212,34 @@ pub(super) async fn with_installed(
     Ok(Some(answers))
 }
 
+/// Refuses a component that exports what another exports that is installed, and of which there can be one.
+fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<(), Failed> {
+    let known = answers.catalog(catalog);
+    let installed = |id: &str| state.components.contains_key(id);
+    let Some((first, second)) = known.two_providers(WEBHDFS, |id| answers.has(id) || installed(id)) else {
+        return Ok(());
+    };
+    let (there, new) = if installed(&first.id) { (&first.id, &second.id) } else { (&second.id, &first.id) };
+    if !answers.has(new) {
+        return Ok(());
+    }
+    let text = format!(
+        "{there} is installed and exports `{WEBHDFS}`, as {new} does, and there can be one: `windlass uninstall --components {there}` \
+         first, or leave {new} out"
+    );
+    Err(Failed::text(Exit::BadInput, text))
+}
+
 /// The same answers with the components that are installed and that a chosen one uses where they are there: they stay as
 /// they were installed, but for what is answered of them now.
 fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<Option<Answers>, Failed> {
-    let known = answers.catalog(catalog);
+    let known = answers.catalog(catalog).with_instances(state.components.keys().map(String::as_str)).into_owned();
     let mut answers = answers.clone();
     let mut found = false;
     loop {
         let chosen = answers.components.iter().filter_map(|id| known.components.get(id));
-        let there = |id: &&str| state.components.contains_key(*id) && !answers.has(id);
-        let used: BTreeSet<String> = chosen.flat_map(Component::optional).filter(there).map(str::to_owned).collect();
+        let there = |id: &String| state.components.contains_key(id) && !answers.has(id);
+        let used: BTreeSet<String> = chosen.flat_map(|component| known.optional_of(component)).filter(there).collect();
         if used.is_empty() {
             return Ok(found.then_some(answers));
         }
@@ -358,6 +378,27 @@ mod tests {
             ["installed", "new", "installed", "old"]
         );
         assert!(found.others.is_empty());
+    }
+
+    #[test]
+    fn what_is_installed_takes_the_place_that_there_is_one_of() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        for id in ["one", "two"] {
+            let text = format!("id: {id}\ntitle: {id}\nversion: '1'\nexports: {{webhdfs: x}}\n");
+            files.insert(format!("{id}/component.yaml"), text.into_bytes());
+        }
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let answers = Answers::new(&catalog, &[], Some(&["two".to_owned()])).unwrap();
+        let with = |id: &str| {
+            let components = [(id.to_owned(), Default::default())].into();
+            let state = InstallState { components, ..InstallState::default() };
+            one_provider(&catalog, &answers, &state).err().map(|failed| failed.error.to_string()).unwrap_or_default()
+        };
+        assert_eq!((with("two"), with("other")), (String::new(), String::new()));
+        let told = with("one");
+        assert!(told.starts_with("one is installed and exports `webhdfs`, as two does"), "{told}");
+        assert!(told.contains("`windlass uninstall --components one` first, or leave two out"), "{told}");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl UninstallRequest<'_> {
         let Ok(catalog) = session::load_catalog(self.global) else { return BTreeMap::new() };
         let each = state.components.keys().filter_map(|id| {
             let component = catalog.components.get(instance_of(id).map_or(id.as_str(), |(base, _)| base))?;
-            Some((id.clone(), component.optional().map(str::to_owned).collect()))
+            Some((id.clone(), catalog.optional_of(component).into_iter().collect()))
         });
         each.collect()
     }

@@ -7,7 +7,7 @@ use super::graph::{Part, circle, graph};
 use super::kind::{is_key, objections};
 use super::question::{QuestionId, Rule};
 use super::refs::secrets_in;
-use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, instance_of, references};
+use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, WEBHDFS, definition, references};
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
 
@@ -60,12 +60,6 @@ impl Checker<'_> {
         if self.findings.0.is_empty() {
             self.order();
         }
-        let providers: Vec<_> =
-            self.catalog.components.values().filter(|component| component.exports.contains_key("webhdfs")).collect();
-        if let [_, second, ..] = providers.as_slice() {
-            let pos = self.place(&second.id, &["exports"]);
-            self.add(&second.id, pos, "two components export `webhdfs`: hdfs actions would not know which to use");
-        }
     }
 
     fn component(&mut self, component: &Component, registered: &BTreeSet<&str>) {
@@ -76,13 +70,31 @@ impl Checker<'_> {
             self.add(id, pos, format!("`{id}` cannot be a component's id: use [a-z][a-z0-9-]*, not a reserved word"));
         }
         for (index, required) in component.requires.iter().enumerate() {
-            let required = &required.id;
-            if component.requires[..index].iter().any(|other| other.id == *required) {
-                let pos = self.item(id, "requires", index);
-                self.add(id, pos, format!("`{required}` is there twice"));
+            let pos = self.item(id, "requires", index);
+            let before = &component.requires[..index];
+            if let Some(again) =
+                before.iter().find(|other| (&other.id, &other.export) == (&required.id, &required.export))
+            {
+                let name = again.export.as_ref().unwrap_or(&again.id);
+                self.add(id, pos, format!("`{name}` is there twice"));
             }
+            match &required.export {
+                Some(_) if !required.id.is_empty() => {
+                    self.add(id, pos, "either `id` says which component is meant, or `export` what it exports");
+                    continue;
+                }
+                Some(export) => {
+                    self.export(id, pos, export);
+                    continue;
+                }
+                None if required.id.is_empty() => {
+                    self.add(id, pos, "key `id` is missing, or `export`");
+                    continue;
+                }
+                None => {}
+            }
+            let required = &required.id;
             if !self.catalog.components.contains_key(definition(required)) {
-                let pos = self.item(id, "requires", index);
                 let known = self.catalog.components.keys().map(String::as_str);
                 let message = format!("unknown component `{required}`");
                 self.findings.add_unknown(&file(id), pos, message, required, known);
@@ -313,7 +325,7 @@ impl Checker<'_> {
         let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
         texts.extend(component.chart.iter().flat_map(|chart| chart.texts()).map(|text| ("chart", text)));
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
-        texts.extend(component.requires.iter().map(|other| ("requires", other.id.as_str())));
+        texts.extend(component.requires.iter().map(|other| ("requires", other.export.as_deref().unwrap_or(&other.id))));
         for image in &component.images {
             texts.extend([&image.reference].into_iter().chain(&image.build).map(|text| ("images", text.as_str())));
             texts.extend(image.places().map(|path| ("images", path.text())));
@@ -352,7 +364,7 @@ impl Checker<'_> {
         for text in action.kind.templates() {
             self.template(id, pos, text, registered);
         }
-        if action.kind.uses_hdfs() && self.catalog.hdfs_provider().is_none() {
+        if action.kind.uses_hdfs() && self.catalog.providers(WEBHDFS).next().is_none() {
             self.add(id, pos, "no component exports `webhdfs`, which this action needs");
         }
         if let Some(component) = self.catalog.components.get(id) {
@@ -387,26 +399,35 @@ impl Checker<'_> {
         for name in names {
             match name {
                 Reference::Answer(component, question) => {
-                    let of = definition(&component);
-                    if self.catalog.question(&QuestionId::new(of, &question)).is_none() {
-                        let message = format!("unknown answer `{component}.{question}`");
-                        let known = self.catalog.questions(of).iter().map(|question| question.id.as_str());
-                        self.findings.add_unknown(&file(id), pos, message, &question, known);
+                    let catalog = self.catalog;
+                    let known = |of: &&&str| catalog.question(&QuestionId::new(of, &question)).is_none();
+                    let Some(of) = self.meant(id, &component).iter().find(known).map(|of| (*of).to_owned()) else {
+                        continue;
+                    };
+                    let message = format!("unknown answer `{component}.{question}`{}", through(&component, &of));
+                    let known = catalog.questions(&of).iter().map(|question| question.id.as_str());
+                    self.findings.add_unknown(&file(id), pos, message, &question, known);
+                }
+                Reference::Export(component, export) => {
+                    let catalog = self.catalog;
+                    let all: Vec<String> = self.meant(id, &component).into_iter().map(str::to_owned).collect();
+                    for of in all {
+                        match catalog.components.get(&of) {
+                            None => {
+                                let known = catalog.components.keys().map(String::as_str);
+                                let message = format!("unknown component `{component}` in exports");
+                                self.findings.add_unknown(&file(id), pos, message, &component, known);
+                            }
+                            Some(other) if !other.exports.contains_key(&export) => {
+                                let via = through(&component, &of);
+                                let message = format!("component `{component}` does not export `{export}`{via}");
+                                let known = other.exports.keys().map(String::as_str);
+                                self.findings.add_unknown(&file(id), pos, message, &export, known);
+                            }
+                            Some(_) => {}
+                        }
                     }
                 }
-                Reference::Export(component, export) => match self.catalog.components.get(definition(&component)) {
-                    None => {
-                        let known = self.catalog.components.keys().map(String::as_str);
-                        let message = format!("unknown component `{component}` in exports");
-                        self.findings.add_unknown(&file(id), pos, message, &component, known);
-                    }
-                    Some(other) if !other.exports.contains_key(&export) => {
-                        let message = format!("component `{component}` does not export `{export}`");
-                        let known = other.exports.keys().map(String::as_str);
-                        self.findings.add_unknown(&file(id), pos, message, &export, known);
-                    }
-                    Some(_) => {}
-                },
                 Reference::Name(name) => {
                     if !registered.contains(name.as_str()) {
                         let known = registered.iter().copied().chain(["answers", "exports", "self"]);
@@ -424,18 +445,65 @@ impl Checker<'_> {
         // Whatever is optional may be there.
         let optional = self.catalog.components.values().flat_map(Component::optional);
         let catalog = self.catalog.with_instances(optional);
-        let hdfs = catalog.hdfs_provider().map(|component| component.id.as_str());
-        let parts: Vec<Part> = catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
+        // Of several that export the same each may be the one.
+        let several = catalog.components.values().flat_map(|component| &component.requires);
+        let mut exports: BTreeSet<&str> = several.filter_map(|required| required.export.as_deref()).collect();
+        exports.insert(WEBHDFS);
+        let most = exports.iter().map(|export| catalog.providers(export).count()).max().unwrap_or(0);
+        for at in 0..most.max(1) {
+            let left_out = |id: &str| {
+                exports.iter().any(|export| {
+                    let all: Vec<&str> = catalog.providers(export).map(|one| one.id.as_str()).collect();
+                    all.contains(&id) && all.get(at.min(all.len() - 1)) != Some(&id)
+                })
+            };
+            let catalog = catalog.with_providers(|id| !left_out(id));
+            let hdfs = catalog.hdfs_provider(|id| !left_out(id)).map(|component| component.id.as_str());
+            let parts: Vec<Part> = catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
+            if !self.order_of(&parts) {
+                return;
+            }
+        }
+    }
+
+    /// Whether there is an order; tells why not.
+    fn order_of(&mut self, parts: &[Part]) -> bool {
         let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
         let found = match circle(&edges) {
             Some(ids) => Some((ids.first().cloned(), format!("components wait for each other: {}", ids.join(" -> ")))),
-            None => graph(&parts).err().map(|error| (Some(error.component().to_owned()), error.to_string())),
+            None => graph(parts).err().map(|error| (Some(error.component().to_owned()), error.to_string())),
         };
-        if let Some((id, message)) = found {
-            let id = id.unwrap_or_default();
-            let pos = self.place(&id, &["requires"]);
-            self.add(&id, pos, message);
+        let Some((id, message)) = found else { return true };
+        let id = id.unwrap_or_default();
+        let pos = self.place(&id, &["requires"]);
+        self.add(&id, pos, message);
+        false
+    }
+
+    /// An export that a component requires by its name.
+    fn export(&mut self, id: &str, pos: Pos, export: &str) {
+        let catalog = self.catalog;
+        if catalog.components.contains_key(export) {
+            let message = format!("`{export}` is a component, too: templates would not know which is meant");
+            self.add(id, pos, message);
         }
+        if !catalog.providers(export).any(|provider| provider.id != id) {
+            let known =
+                catalog.components.values().filter(|other| other.id != id).flat_map(|other| other.exports.keys());
+            let message = format!("no other component exports `{export}`");
+            self.findings.add_unknown(&file(id), pos, message, export, known.map(String::as_str));
+        }
+    }
+
+    /// The components that a name in a template may mean, in that of a component.
+    fn meant<'b>(&'b self, id: &str, name: &'b str) -> Vec<&'b str> {
+        let requires =
+            self.catalog.components.get(id).map(|component| component.requires.as_slice()).unwrap_or_default();
+        if requires.iter().any(|required| required.export.as_deref() == Some(name)) {
+            let others = self.catalog.providers(name).filter(|provider| provider.id != id);
+            return others.map(|provider| provider.id.as_str()).collect();
+        }
+        vec![definition(name)]
     }
 
     fn add(&mut self, id: &str, pos: Pos, message: impl Into<String>) {
@@ -486,9 +554,9 @@ impl Names for Own<'_> {
     }
 }
 
-/// The definition of a component, which an instance shares.
-fn definition(id: &str) -> &str {
-    instance_of(id).map_or(id, |(base, _)| base)
+/// Which of several components is the one, where a name means an export.
+fn through(name: &str, of: &str) -> String {
+    if definition(name) == of { String::new() } else { format!(" where that is `{of}`") }
 }
 
 fn file(id: &str) -> String {

@@ -103,8 +103,10 @@ pub struct Component {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "RequirementText")]
 pub struct Requirement {
-    /// Its id.
+    /// Its id; of an export the component that gives it, empty as long as that is not known.
     pub id: String,
+    /// What it has to export, where that says which one is meant: any that is there.
+    pub export: Option<String>,
     /// It comes first where it is there, and nothing is amiss where it is not.
     pub optional: bool,
 }
@@ -114,7 +116,10 @@ pub struct Requirement {
 enum RequirementText {
     Id(String),
     Map {
+        #[serde(default)]
         id: String,
+        #[serde(default)]
+        export: Option<String>,
         #[serde(default)]
         optional: bool,
     },
@@ -123,8 +128,8 @@ enum RequirementText {
 impl From<RequirementText> for Requirement {
     fn from(text: RequirementText) -> Self {
         match text {
-            RequirementText::Id(id) => Self { id, optional: false },
-            RequirementText::Map { id, optional } => Self { id, optional },
+            RequirementText::Id(id) => Self { id, export: None, optional: false },
+            RequirementText::Map { id, export, optional } => Self { id, export, optional },
         }
     }
 }
@@ -342,12 +347,12 @@ impl Component {
 
     /// The components without which it cannot be.
     pub fn required(&self) -> impl Iterator<Item = &str> {
-        self.requires.iter().filter(|other| !other.optional).map(|other| other.id.as_str())
+        self.requires.iter().filter(|other| !other.optional && !other.id.is_empty()).map(|other| other.id.as_str())
     }
 
     /// The components that it uses where they are there.
     pub fn optional(&self) -> impl Iterator<Item = &str> {
-        self.requires.iter().filter(|other| other.optional).map(|other| other.id.as_str())
+        self.requires.iter().filter(|other| other.optional && !other.id.is_empty()).map(|other| other.id.as_str())
     }
 
     /// The action of a step, by the step's id.

@@ -83,9 +83,20 @@ impl Component {
     /// What its templates see, where `has` tells which components are there.
     #[must_use]
     pub fn seen(&self, has: impl Fn(&str) -> bool) -> Seen {
-        let own = (self.base != self.id).then(|| (self.base.clone(), self.id.clone()));
-        let absent = self.optional().filter(|id| !has(id)).map(str::to_owned);
-        Seen { means: own.into_iter().collect(), absent: absent.collect() }
+        let mut seen = Seen::default();
+        if self.base != self.id {
+            seen.means.insert(self.base.clone(), self.id.clone());
+        }
+        for required in &self.requires {
+            let there = !required.id.is_empty() && has(&required.id);
+            match &required.export {
+                Some(export) if there => drop(seen.means.insert(export.clone(), required.id.clone())),
+                Some(export) if required.optional => drop(seen.absent.insert(export.clone())),
+                None if required.optional && !there => drop(seen.absent.insert(required.id.clone())),
+                _ => {}
+            }
+        }
+        seen
     }
 
     /// The name of its instance; empty where it is the only one.
@@ -94,10 +105,15 @@ impl Component {
         instance_of(&self.id).map_or("", |(_, instance)| instance)
     }
 
-    /// The component that a name in its templates means: its definition's is its own.
+    /// The component that a name in its templates means: its definition's is its own, an export's that of whoever gives it.
     #[must_use]
     pub fn means<'a>(&'a self, name: &'a str) -> &'a str {
-        if name == self.base { &self.id } else { name }
+        let given = self.requires.iter().find(|required| required.export.as_deref() == Some(name));
+        match given.filter(|given| !given.id.is_empty()) {
+            Some(given) => &given.id,
+            None if name == self.base => &self.id,
+            None => name,
+        }
     }
 }
 

@@ -27,8 +27,6 @@ pub struct Catalog {
     pub profiles: BTreeMap<String, Profile>,
     /// All questions of each component, implicit ones included, and of `platform`.
     pub(super) asked: BTreeMap<String, Vec<Question>>,
-    /// The component that exports `webhdfs`.
-    hdfs: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -82,10 +80,8 @@ impl Catalog {
         let mut asked: BTreeMap<String, Vec<Question>> =
             components.iter().map(|(id, component)| (id.clone(), all_questions(component))).collect();
         asked.insert("platform".to_owned(), questions.clone());
-        let hdfs = components.values().find(|component| component.exports.contains_key("webhdfs"));
-        let hdfs = hdfs.map(|component| component.id.clone());
         let (platform, platform_title, platform_rules) = (questions, title, rules);
-        let catalog = Self { platform, platform_title, platform_rules, components, profiles, asked, hdfs };
+        let catalog = Self { platform, platform_title, platform_rules, components, profiles, asked };
         if findings.0.is_empty() {
             Checker { catalog: &catalog, trees: &trees, findings: &mut findings }.run();
         }
@@ -135,12 +131,6 @@ impl Catalog {
             None if component == "platform" => &self.platform_rules,
             None => &[],
         }
-    }
-
-    /// The component that exports `webhdfs`: the one that `hdfs.*` actions act on.
-    #[must_use]
-    pub fn hdfs_provider(&self) -> Option<&Component> {
-        self.components.get(self.hdfs.as_ref()?)
     }
 }
 

@@ -78,7 +78,11 @@ const IMAGE: Shape = Shape::Map(&[
     F::optional("build", Shape::Text),
 ]);
 
-const REQUIREMENT: Shape = Shape::TextOr(&[F::required("id", Shape::Text), F::optional("optional", Shape::Bool)]);
+const REQUIREMENT: Shape = Shape::TextOr(&[
+    F::optional("id", Shape::Text),
+    F::optional("export", Shape::Text),
+    F::optional("optional", Shape::Bool),
+]);
 
 /// `component.yaml`.
 pub(super) const COMPONENT: Shape = Shape::Map(&[

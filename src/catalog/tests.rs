@@ -66,7 +66,7 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
 #[test]
 fn what_is_required_is_there_and_known_once() {
     mistakes(&[
-        ("requires: [{optional: true}]", &["a/component.yaml:7:12: key `id` is missing"]),
+        ("requires: [{optional: true}]", &["a/component.yaml:7:12: key `id` is missing, or `export`"]),
         ("requires: [[a]]", &["a/component.yaml:7:12: expected a text or a mapping, found a list"]),
         ("requires: [{id: a, optional: maybe}]", &["a/component.yaml:7:30: expected true or false"]),
         ("requires: [{id: b, optional: true}]", &["a/component.yaml:7:12: unknown component `b`"]),
@@ -82,4 +82,37 @@ fn what_is_required_is_there_and_known_once() {
         two("requires: [{id: b@x, optional: true}]\nexports: {e: \"{{ exports['b@x'].nono }}\"}", "exports: {none: x}");
     assert!(told.contains("component `b@x` does not export `nono`; did you mean `none`?"), "{told}");
     assert_eq!(two("requires: [b@x]\nexports: {e: \"{{ exports['b@x'].e }}\"}", "exports: {e: x}"), "");
+}
+
+#[test]
+fn an_export_that_is_required_is_somebodys_and_all_of_them_have_what_is_used() {
+    let told = |user: &str, one: &str, two: &str| {
+        catalog(&[("one", one), ("two", two), ("user", user)]).map(drop).err().unwrap_or_default()
+    };
+    let uses = |text: &str| format!("requires: [{{export: fs}}]\nexports: {{x: \"{text}\"}}");
+    let (one, two) = ("exports: {fs: a, more: b}", "exports: {fs: a}");
+    assert_eq!(told(&uses("{{ exports.fs.fs }}"), one, two), "");
+    let found = told(&uses("{{ exports.fs.more }}"), one, two);
+    assert!(
+        found.contains("user/component.yaml:5:14: component `fs` does not export `more` where that is `two`"),
+        "{found}"
+    );
+    let found =
+        told(&uses("{{ answers.fs.size }}"), "exports: {fs: a}\nquestions: [{id: size, title: t, type: port}]", two);
+    assert!(found.contains("unknown answer `fs.size` where that is `two`"), "{found}");
+    for (requires, what) in [
+        ("[{export: fss}]", "user/component.yaml:4:12: no other component exports `fss`; did you mean `fs`?"),
+        ("[{export: x}]\nexports: {x: y}", "no other component exports `x`"),
+        ("[{export: fs, id: one}]", "either `id` says which component is meant, or `export` what it exports"),
+        ("[{optional: true}]", "user/component.yaml:4:12: key `id` is missing, or `export`"),
+        ("[{export: fs}, {export: fs, optional: true}]", "user/component.yaml:4:26: `fs` is there twice"),
+        ("[{export: one}]", "`one` is a component, too"),
+        ("[{export: \"{{ x }}\"}]", "`requires` holds no templates"),
+    ] {
+        let found = told(&format!("requires: {requires}"), one, two);
+        assert!(found.contains(what), "{requires}\n{found}");
+    }
+    // Whichever it is, nobody may wait for himself.
+    let found = told(&uses("x"), one, "exports: {fs: a}\nrequires: [user]");
+    assert!(found.contains("components wait for each other: two -> user -> two"), "{found}");
 }

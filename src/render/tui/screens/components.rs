@@ -24,9 +24,17 @@ fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut open: Vec<String> = state.chosen.iter().cloned().collect();
     while let Some(id) = open.pop() {
-        for required in state.catalog.components.get(&id).into_iter().flat_map(|component| component.required()) {
-            if found.entry(required.to_owned()).or_default().insert(id.clone()) {
-                open.push(required.to_owned());
+        let requires = state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires);
+        let required = requires.filter(|other| !other.optional).filter_map(|other| match &other.export {
+            None => Some(other.id.clone()),
+            Some(export) => {
+                let giver = state.catalog.provider(export, |other| *other != id && state.draft.answers.has(other));
+                giver.map(|giver| giver.id.clone())
+            }
+        });
+        for required in required {
+            if found.entry(required.clone()).or_default().insert(id.clone()) {
+                open.push(required);
             }
         }
     }
@@ -156,9 +164,15 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let requires: Vec<String> = component
         .requires
         .iter()
-        .map(|other| match (state.catalog.title(&other.id).of(lang), other.optional) {
-            (title, false) => title.to_owned(),
-            (title, true) => fill(look.say(Word::IfChosen), &[("title", title)]),
+        .map(|other| {
+            let title = match &other.export {
+                None => state.catalog.title(&other.id).of(lang).to_owned(),
+                Some(export) => {
+                    let all = state.catalog.providers(export).filter(|giver| giver.id != component.id);
+                    all.map(|giver| giver.title.of(lang)).collect::<Vec<_>>().join(" / ")
+                }
+            };
+            if other.optional { fill(look.say(Word::IfChosen), &[("title", &title)]) } else { title }
         })
         .collect();
     let requires = if requires.is_empty() { look.say(Word::Nothing).to_owned() } else { requires.join(", ") };
