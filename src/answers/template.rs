@@ -113,6 +113,12 @@ impl TemplateError {
         &self.what
     }
 
+    /// The Secret whose template it is, if it is one that is made of others.
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
+        self.place.split(", ").find_map(|part| part.strip_prefix("secret "))
+    }
+
     /// The file in the catalog, and the line where it is known; `component` is whose text it is if nothing says so.
     #[must_use]
     pub fn file(&self, component: &str) -> (String, Option<usize>) {

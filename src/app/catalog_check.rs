@@ -84,7 +84,8 @@ impl Check<'_> {
             let (Some(name), Some(text)) = (&component.values, &component.values_template) else { continue };
             let images: Vec<&str> = component.images.iter().map(|image| image.name.as_str()).collect();
             let secrets = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-            let secrets: Vec<&str> = secrets.map(|question| question.id.as_str()).collect();
+            let made = component.secrets.iter().map(|secret| secret.name.as_str());
+            let secrets: Vec<&str> = secrets.map(|question| question.id.as_str()).chain(made).collect();
             for (line, what, name_of, known) in unknown_in(text, &images, &secrets) {
                 let file = format!("{}/{name}", component.id);
                 self.findings.add_unknown(&file, Pos { line, column: 1 }, what, &name_of, known);
@@ -163,7 +164,9 @@ impl Check<'_> {
         for (id, (error, answers, how)) in failed {
             if let ResolveError::Template(error) = error {
                 let (file, line) = error.file(id);
-                let pos = Pos { line: line.unwrap_or(1), column: 1 };
+                let of = file.split('/').next().and_then(|of| self.catalog.components.get(of));
+                let secret = of.zip(error.secret()).and_then(|(of, name)| of.secrets.iter().find(|it| it.name == name));
+                let pos = secret.map_or(Pos { line: line.unwrap_or(1), column: 1 }, |secret| secret.pos);
                 let own = self
                     .catalog
                     .components

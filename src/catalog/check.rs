@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{ActionSpec, Names, Run};
 use super::graph::{Part, circle, graph};
-use super::kind::{is_key, objections};
+use super::kind::objections;
 use super::question::{QuestionId, Rule};
-use super::refs::secrets_in;
 use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, WEBHDFS, definition, references};
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
@@ -153,7 +152,7 @@ impl Checker<'_> {
         {
             for (index, action) in actions.iter().enumerate() {
                 let pos = self.item(id, phase, index);
-                self.action(id, pos, action, registered);
+                self.action(id, pos, action, registered, None);
                 let Some(run) = action.kind.kind().jobs() else { continue };
                 if phase == "before" && run.unless.is_none() {
                     self.add(id, pos, "without `unless` a Job in `before` would run at every install");
@@ -237,80 +236,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Secrets that are made of others, and what makes a new content of one count.
-    fn secrets(&mut self, component: &Component) {
-        let id = &component.id;
-        let questions = || component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        let names: Vec<(usize, &str)> = component
-            .questions
-            .iter()
-            .enumerate()
-            .filter_map(|(at, question)| Some((at, question.secret_name.as_deref()?)))
-            .collect();
-        for (at, text) in names {
-            let pos = self.item(id, "questions", at);
-            self.template(id, pos, text, &BTreeSet::new());
-        }
-        let mut taken: BTreeSet<String> = questions().map(|question| question.id.replace('_', "-")).collect();
-        for (index, secret) in component.secrets.iter().enumerate() {
-            let pos = self.item(id, "secrets", index);
-            if component.release.is_none() || component.chart.is_none() {
-                self.add(id, pos, "a Secret is filled before a release, and this component has none");
-            }
-            if !is_name(&secret.name, '-') {
-                self.add(id, pos, format!("`{}` cannot be a Secret's name: use [a-z][a-z0-9-]*", secret.name));
-            }
-            if !taken.insert(secret.name.clone()) {
-                let message = format!("another secret of this component is called `{}`, too", secret.name);
-                self.add(id, pos, message);
-            }
-            if secret.keys.is_empty() {
-                self.add(id, pos, format!("Secret `{}` has no keys", secret.name));
-            }
-            if let Some(text) = &secret.secret_name {
-                self.template(id, pos, text, &BTreeSet::new());
-            }
-            for (key, text) in &secret.keys {
-                if !is_key(key) {
-                    let message = format!("`{key}` cannot be a key of a Secret: use letters, digits, `-`, `_` and `.`");
-                    self.add(id, pos, message);
-                }
-                self.template(id, pos, text, &["secret"].into());
-                let known: Vec<&str> = questions().map(|question| question.id.as_str()).collect();
-                for question in secrets_in(text) {
-                    let certificate = questions().any(|known| known.id == question && known.secret_keys().len() > 1);
-                    if certificate {
-                        let message = format!("`secret.{question}` is a certificate, of which no other Secret is made");
-                        self.add(id, pos, message);
-                    } else if !known.contains(&question.as_str()) {
-                        let message = format!("no question of `{id}` for a secret is called `{question}`");
-                        self.findings.add_unknown(&file(id), pos, message, &question, known.iter().copied());
-                    }
-                }
-            }
-        }
-        let mut jobs = BTreeSet::new();
-        for (question, actions) in &component.rotate {
-            let pos = self.place(id, &["rotate", question]);
-            if !questions().any(|known| known.id == *question && known.generates()) {
-                let known = questions().filter(|question| question.generates()).map(|question| question.id.as_str());
-                let message = format!("`{question}` is no question of `{id}` for a secret that is generated");
-                self.findings.add_unknown(&file(id), pos, message, question, known);
-            }
-            for action in actions {
-                self.action(id, pos, action, &BTreeSet::new());
-                if action.register.is_some() {
-                    self.add(id, pos, "nothing comes after `rotate` that could use what it registers");
-                }
-                if let Some(run) = action.kind.kind().jobs() {
-                    self.job(id, pos, run, &mut jobs);
-                }
-            }
-        }
-    }
-
     /// What a Job may be called.
-    fn job<'b>(&mut self, id: &str, pos: Pos, run: &'b Run, jobs: &mut BTreeSet<&'b str>) {
+    pub(super) fn job<'b>(&mut self, id: &str, pos: Pos, run: &'b Run, jobs: &mut BTreeSet<&'b str>) {
         if !is_name(&run.name, '-') || run.name.len() > 20 || run.name.ends_with('-') {
             let message = format!("`{}` cannot be a Job's name: use [a-z][a-z0-9-]*, at most 20 letters", run.name);
             self.add(id, pos, message);
@@ -325,6 +252,7 @@ impl Checker<'_> {
         let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
         texts.extend(component.chart.iter().flat_map(|chart| chart.texts()).map(|text| ("chart", text)));
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
+        texts.extend(component.secrets.iter().map(|secret| ("secrets", secret.kind.as_str())));
         texts.extend(component.requires.iter().map(|other| ("requires", other.export.as_deref().unwrap_or(&other.id))));
         for image in &component.images {
             texts.extend([&image.reference].into_iter().chain(&image.build).map(|text| ("images", text.as_str())));
@@ -360,7 +288,15 @@ impl Checker<'_> {
         }
     }
 
-    fn action(&mut self, id: &str, pos: Pos, action: &ActionSpec, registered: &BTreeSet<&str>) {
+    /// `rotated` is the question whose new content the action makes count.
+    pub(super) fn action(
+        &mut self,
+        id: &str,
+        pos: Pos,
+        action: &ActionSpec,
+        registered: &BTreeSet<&str>,
+        rotated: Option<&str>,
+    ) {
         for text in action.kind.templates() {
             self.template(id, pos, text, registered);
         }
@@ -368,7 +304,7 @@ impl Checker<'_> {
             self.add(id, pos, "no component exports `webhdfs`, which this action needs");
         }
         if let Some(component) = self.catalog.components.get(id) {
-            if let Err(message) = action.kind.clone().bind(&Own(component)) {
+            if let Err(message) = action.kind.clone().bind(&Own { component, rotated }) {
                 self.add(id, pos, message);
             }
             if action.kind.kind().jobs().is_some() && component.release.is_none() {
@@ -391,7 +327,7 @@ impl Checker<'_> {
         }
     }
 
-    fn template(&mut self, id: &str, pos: Pos, text: &str, registered: &BTreeSet<&str>) {
+    pub(super) fn template(&mut self, id: &str, pos: Pos, text: &str, registered: &BTreeSet<&str>) {
         let names = match references(text) {
             Ok(names) => names,
             Err(message) => return self.add(id, pos, format!("template: {message}")),
@@ -506,11 +442,11 @@ impl Checker<'_> {
         vec![definition(name)]
     }
 
-    fn add(&mut self, id: &str, pos: Pos, message: impl Into<String>) {
+    pub(super) fn add(&mut self, id: &str, pos: Pos, message: impl Into<String>) {
         self.findings.add(&file(id), pos, message);
     }
 
-    fn place(&self, id: &str, keys: &[&str]) -> Pos {
+    pub(super) fn place(&self, id: &str, keys: &[&str]) -> Pos {
         let Some(mut node) = self.trees.get(id) else { return Pos { line: 1, column: 1 } };
         for key in keys {
             match node.get(key) {
@@ -521,35 +457,42 @@ impl Checker<'_> {
         node.pos
     }
 
-    fn item(&self, id: &str, key: &str, index: usize) -> Pos {
+    pub(super) fn item(&self, id: &str, key: &str, index: usize) -> Pos {
         let items = self.trees.get(id).and_then(|tree| tree.get(key)).and_then(Node::list);
         items.and_then(|items| items.get(index)).map_or_else(|| self.place(id, &[key]), |node| node.pos)
     }
 }
 
 /// What the names in a component's actions mean before there are answers.
-struct Own<'a>(&'a Component);
+struct Own<'a> {
+    component: &'a Component,
+    rotated: Option<&'a str>,
+}
 
 impl Names for Own<'_> {
     fn release(&self) -> &str {
-        &self.0.id
+        &self.component.id
     }
 
     fn image(&self, name: &str) -> Result<String, String> {
-        let known = self.0.images.iter().find(|image| image.name == name);
+        let known = self.component.images.iter().find(|image| image.name == name);
         known.map(|image| image.reference.clone()).ok_or_else(|| format!("`{name}` is no image of this component"))
     }
 
     fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {
-        let mut secrets = self.0.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let mut secrets = self.component.questions.iter().filter(|question| question.kind == Kind::Secret);
         // What is to take its place.
-        let question = question.strip_suffix(".next").unwrap_or(question);
+        let next = question.strip_suffix(".next");
+        if let Some(next) = next.filter(|next| self.rotated != Some(next)) {
+            return Err(format!("`{question}` is there only in the actions below `rotate: {{{next}: …}}`"));
+        }
+        let question = next.unwrap_or(question);
         let known = secrets.any(|known| known.id == question);
         known.then_some(None).ok_or_else(|| format!("`{question}` is no question of this component for a secret"))
     }
 
     fn files(&self, path: &str) -> Result<String, String> {
-        let found = is_template(path) || self.0.files.below(path).is_some();
+        let found = is_template(path) || self.component.files.below(path).is_some();
         found.then(String::new).ok_or_else(|| format!("there is no file or folder `{path}` beside component.yaml"))
     }
 }
@@ -559,7 +502,7 @@ fn through(name: &str, of: &str) -> String {
     if definition(name) == of { String::new() } else { format!(" where that is `{of}`") }
 }
 
-fn file(id: &str) -> String {
+pub(super) fn file(id: &str) -> String {
     if id == "platform" { "platform.yaml".to_owned() } else { format!("{id}/component.yaml") }
 }
 

@@ -213,6 +213,9 @@ pub struct DerivedSecret {
     /// Its name; a template.
     #[serde(default)]
     pub secret_name: Option<String>,
+    /// Where it stands in component.yaml.
+    #[serde(skip)]
+    pub pos: Pos,
 }
 
 fn opaque() -> String {

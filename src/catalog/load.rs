@@ -68,6 +68,8 @@ impl Catalog {
             attach(files, folder, path, &tree, &mut component, &mut findings);
             let items = tree.get("ignore").and_then(Node::list).unwrap_or_default();
             component.ignore.iter_mut().zip(items).for_each(|(ignore, node)| ignore.pos = node.pos);
+            let items = tree.get("secrets").and_then(Node::list).unwrap_or_default();
+            component.secrets.iter_mut().zip(items).for_each(|(secret, node)| secret.pos = node.pos);
             component.files = others(files, folder, &component);
             component.base.clone_from(&component.id);
             component.origin = origins.get(folder).cloned();

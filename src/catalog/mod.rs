@@ -12,6 +12,7 @@ mod load;
 mod provide;
 mod question;
 mod refs;
+mod secrets;
 mod shapes;
 mod source;
 #[cfg(test)]

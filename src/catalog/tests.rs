@@ -116,3 +116,142 @@ fn an_export_that_is_required_is_somebodys_and_all_of_them_have_what_is_used() {
     let found = told(&uses("x"), one, "exports: {fs: a}\nrequires: [user]");
     assert!(found.contains("components wait for each other: two -> user -> two"), "{found}");
 }
+
+/// A question for a secret that is generated, one for any, and one for a certificate: lines 7 to 10.
+const SECRETS: &str = "questions:\n  - {id: password, title: t, type: secret, default: generate}\n  \
+                       - {id: given, title: t, type: secret, optional: true}\n  \
+                       - {id: cert, title: t, type: secret, default: generate, format: tls, names: [a]}\n";
+
+fn of_secrets(table: &[(&str, &[&str])]) {
+    for (text, expected) in table {
+        mistakes(&[(&format!("{SECRETS}{text}"), expected)]);
+    }
+}
+
+#[test]
+fn secrets_that_are_made_of_others() {
+    let keys = |keys: &str| format!("secrets:\n  - name: conn\n    keys:\n      {keys}\n");
+    let (a, of) = ("a/component.yaml", "no question of `a` for a secret is called");
+    of_secrets(&[
+        (
+            &keys(
+                "url: \"x:{{ secret.password | urlencode }}@{{ self.release }}/{{ answers.platform.x }}\"\n      .pgpass: \"{{ secret['given'] }}\"",
+            ),
+            &[],
+        ),
+        (&keys("url: \"{{ secret.pasword }}\""), &[&format!("{a}:14:12: {of} `pasword`; did you mean `password`?")]),
+        (&keys("a: x\n      url: \"{{ secret['nobody'] }}\""), &[&format!("{a}:15:12: {of} `nobody`")]),
+        (&keys("url: \"{{ secret.cert }}\""), &[&format!("{a}:14:12: `secret.cert` is a certificate")]),
+        (&keys("url: \"{{ answers.a.nono }}\""), &[&format!("{a}:14:12: unknown answer `a.nono`")]),
+        (&keys("url: \"{{ exports.b.x }}\""), &[&format!("{a}:14:12: unknown component `b` in exports")]),
+        (
+            &keys("url: \"{{ secrets.password }}\""),
+            &[&format!("{a}:14:12: unknown name `secrets` in a template; did you mean `secret`?")],
+        ),
+        (&keys("url: \"{{ secret.password \""), &[&format!("{a}:14:12: template: ")]),
+        (&keys("a/b: x"), &[&format!("{a}:14:12: `a/b` cannot be a key of a Secret")]),
+        (&keys("..data: x"), &[&format!("{a}:14:15: `..data` cannot be a key of a Secret")]),
+        (&keys(&format!("{}: x", "k".repeat(254))), &[&format!("{a}:14:263: `kkk")]),
+        ("secrets: [{name: conn, keys: {}}]", &[&format!("{a}:11:11: Secret `conn` has no keys")]),
+        ("secrets: [{name: Conn, keys: {a: x}}]", &[&format!("{a}:11:11: `Conn` cannot be a Secret's name")]),
+        ("secrets: [{name: conn-, keys: {a: x}}]", &[&format!("{a}:11:11: `conn-` cannot be a Secret's name")]),
+        (
+            "secrets: [{name: password, keys: {a: x}}]",
+            &[&format!("{a}:11:11: another secret of this component is called `password`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {a: x}}, {name: a, keys: {a: x}}]",
+            &[&format!("{a}:11:36: another secret of this component is called `a`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {a: x}, secret_name: \"{{ answers.a.no }}\"}]",
+            &[&format!("{a}:11:11: unknown answer `a.no`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {a: x}, secret_name: \"{{ secret.password }}\"}]",
+            &[&format!("{a}:11:11: unknown name `secret`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {tls.crt: x}, type: kubernetes.io/tls}]",
+            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/tls wants the key `tls.key`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {x: x}, type: kubernetes.io/basic-auth}]",
+            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/basic-auth wants")],
+        ),
+        ("secrets: [{name: a, keys: {.dockerconfigjson: x}, type: kubernetes.io/dockerconfigjson}]", &[]),
+        (
+            "secrets: [{name: a, keys: {x: x}, type: \"{{ x }}\"}]",
+            &[&format!("{a}:11:10: `{{{{ x }}}}` is taken as it stands: `secrets` holds no templates")],
+        ),
+        ("secrets: [{name: a}]", &[&format!("{a}:11:11: key `keys` is missing")]),
+        (
+            "secrets: [{name: a, keys: {a: x}, kyes: b}]",
+            &[&format!("{a}:11:35: unknown key `kyes`; did you mean `keys`?")],
+        ),
+        // Contents are seen nowhere else.
+        ("exports: {x: \"{{ secret.password }}\"}", &[&format!("{a}:11:14: unknown name `secret`")]),
+        (
+            "after: [{action: http.wait, service: s, path: \"/{{ secret.password }}\"}]",
+            &[&format!("{a}:11:9: unknown name `secret`")],
+        ),
+    ]);
+    let told = catalog(&[("a", "secrets: [{name: a, keys: {a: x}}]")]).unwrap_err();
+    assert!(
+        told.contains("a/component.yaml:4:11: a Secret is filled before a release, and this component has none"),
+        "{told}"
+    );
+    mistakes(&[(
+        "questions: [{id: c, title: t, type: secret, default: generate, format: tls, names: [\"{{ answers.a.no }}\"]}]",
+        &["a/component.yaml:7:13: unknown answer `a.no`"],
+    )]);
+}
+
+#[test]
+fn what_makes_a_new_secret_count() {
+    let job = "action: job.run, name: r, image: i, command: [x]";
+    let with = |rotate: &str| format!("images: [{{name: i, ref: \"r/i:1\"}}]\nrotate:\n  {rotate}\n");
+    let of = |secrets: &str| with(&format!("password:\n    - {{{job}, secrets: {secrets}}}"));
+    let a = "a/component.yaml";
+    of_secrets(&[
+        (&of("{OLD: password, NEW: password.next, MORE: given}"), &[]),
+        (
+            &of("{NEW: given.next}"),
+            &[&format!("{a}:14:7: `given.next` is there only in the actions below `rotate: {{given: …}}`")],
+        ),
+        (&of("{NEW: pasword}"), &[&format!("{a}:14:7: `pasword` is no question of this component for a secret")]),
+        (
+            &with("pasword: []"),
+            &[&format!(
+                "{a}:13:12: `pasword` is no question of `a` for a secret that is generated; did you mean `password`?"
+            )],
+        ),
+        (&with("given: []"), &[&format!("{a}:13:10: `given` is no question of `a` for a secret that is generated")]),
+        (
+            &with("conn: []\nsecrets: [{name: conn, keys: {a: x}}]"),
+            &[&format!("{a}:13:9: `conn` is no question of `a` for a secret")],
+        ),
+        (&with(&format!("password: [{{{job}, register: x}}]")), &[&format!("{a}:13:14: nothing comes after `rotate`")]),
+        (
+            &with(&format!("password: [{{{job}}}, {{{job}}}]")),
+            &[&format!("{a}:13:{}: two Jobs of this component are called `r`", 14 + job.len() + 4)],
+        ),
+        (
+            &with("password: [{action: http.wait, service: s, path: \"/{{ answers.a.no }}\"}]"),
+            &[&format!("{a}:13:14: unknown answer `a.no`")],
+        ),
+        (
+            &with("password: []\nsecrets: [{name: password-next, keys: {a: x}}]"),
+            &[&format!("{a}:13:13: a secret of this component is called `password-next`, as what is staged")],
+        ),
+        // What is staged is there for a rotation alone.
+        (
+            &format!("images: [{{name: i, ref: \"r/i:1\"}}]\nafter:\n  - {{{job}, secrets: {{X: password.next}}}}"),
+            &[&format!("{a}:13:5: `password.next` is there only in the actions below `rotate: {{password: …}}`")],
+        ),
+        (
+            "after: [{action: http.request, service: \"s:1\", path: /, login: {token: password.next}}]",
+            &[&format!("{a}:11:9: `password.next` is there only")],
+        ),
+    ]);
+}
