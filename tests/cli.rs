@@ -195,3 +195,70 @@ fn catalogs_that_run_in_the_sandbox_have_no_mistakes() {
         assert_eq!(code, 0, "{folder}: {out}{err}");
     }
 }
+
+/// A component below a catalog's folder, with a chart that renders nothing.
+fn component(catalog: &Path, id: &str, text: &str, values: &str) {
+    let folder = catalog.join(id);
+    std::fs::create_dir_all(folder.join("chart")).unwrap();
+    let head = format!("id: {id}\ntitle: t\nversion: '1'\non_request: true\nchart: {{path: chart}}\nvalues: v.j2\n");
+    let release = format!("release: {{name: {id}, namespace: {id}}}\n");
+    std::fs::write(folder.join("component.yaml"), head + &release + text).unwrap();
+    std::fs::write(folder.join("v.j2"), values).unwrap();
+    std::fs::write(folder.join("chart/Chart.yaml"), format!("apiVersion: v2\nname: {id}\nversion: 1.0.0\n")).unwrap();
+}
+
+#[test]
+fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = folder.path();
+    let mistakes = || {
+        let args = ["catalog", "check", "--json", "--catalog", catalog.to_str().unwrap(), "--helm", "/nowhere/helm"];
+        let (_, told, err) = windlass(&args);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{err}"));
+        let all = told["mistakes"].as_array().unwrap().iter().filter_map(|one| one.as_str().map(str::to_owned));
+        all.collect::<Vec<_>>()
+    };
+    component(catalog, "kaf", "exports: {brokers: \"kaf:9092\", more: x}\n", "a: 1\n");
+    let optional = "requires: [{id: kaf, optional: true}]\n";
+    component(catalog, "use", optional, "a: {{ exports.kaf.brokers | tojson }}\n");
+    assert_eq!(mistakes(), Vec::<String>::new());
+    // Only with it, and only without it.
+    component(catalog, "use", optional, "a: 1\n{% if exports.kaf %}b: {{ exports.kaf.brokers + 1 }}{% endif %}\n");
+    let told = mistakes();
+    assert!(told.len() == 1 && told[0].starts_with("use/v.j2:2:1: ") && told[0].ends_with("(with kaf)"), "{told:?}");
+    component(catalog, "use", optional, "{% if not exports.kaf %}b: {{ 'a' + 1 }}{% endif %}\n");
+    let told = mistakes();
+    assert!(told.len() == 1 && told[0].ends_with("(without what is optional in `requires`)"), "{told:?}");
+    // Either of two.
+    component(catalog, "kof", "exports: {brokers: \"\"}\n", "a: 1\n");
+    component(catalog, "use", "requires: [{export: brokers}]\n", "b: {{ 1 // (exports.brokers.brokers | length) }}\n");
+    let told = mistakes();
+    assert!(told.len() == 1 && told[0].starts_with("use/v.j2:1:1: ") && told[0].contains("kof"), "{told:?}");
+    component(catalog, "use", "requires: [{export: brokers}]\n", "b: {{ exports.brokers.brokers | tojson }}\n");
+    assert_eq!(mistakes(), Vec::<String>::new());
+}
+
+#[test]
+fn catalog_check_tells_where_a_secret_that_is_made_of_others_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = folder.path();
+    let made = |filter: &str| {
+        let text = format!(
+            "questions: [{{id: password, title: t, type: secret, default: generate}}]\nsecrets:\n  - name: one\n    \
+             keys: {{a: x}}\n  - name: a-b\n    keys: {{url: \"{{{{ secret.password | {filter} }}}}\"}}\n"
+        );
+        component(
+            catalog,
+            "sec",
+            &text,
+            "v: {{ self.secrets['a-b'].version | tojson }}\nw: {{ self.secrets.one.name | tojson }}\n",
+        );
+        let (code, _, said) =
+            windlass(&["catalog", "check", "--catalog", catalog.to_str().unwrap(), "--helm", "/nowhere/helm"]);
+        (code, said)
+    };
+    assert_eq!(made("urlencode"), (0, String::new()));
+    assert_eq!(made("htpasswd('u')"), (0, String::new()));
+    let (code, said) = made("urlencoed");
+    assert!(code == 2 && said.contains("sec/component.yaml:12:5: "), "{said}");
+}

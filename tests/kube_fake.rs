@@ -15,7 +15,8 @@ use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use windlass::driver::kube::{ApiErrorKind, Cluster, ConnectError, ConnectOptions, WaitError};
-use windlass::model::cluster::{ManifestObject, ObjectRef, ReadyPolicy};
+use windlass::model::cluster::{Drift, ManifestObject, ObjectRef, ReadyPolicy};
+use windlass::model::{Ignored, IgnoredField};
 use windlass::model::{Progress, ProgressSink, silent};
 
 /// What the API answers to the nth request for a path; the last answer is repeated.
@@ -439,6 +440,20 @@ async fn what_is_only_written_otherwise_is_no_drift() {
             "Service ns/s seems to differ (a dry run is not allowed): spec.type is \"ClusterIP\" instead of \"NodePort\""
         ]
     );
+    // What a component leaves to others is counted apart, and only that.
+    let answers = kinds().into_iter().chain([
+        (web, vec![json(deployment("Never", 3)), json(deployment("Always", 1))]),
+        (s, vec![json(service("10.0.0.1")), json(service("10.0.0.1"))]),
+    ]);
+    let (server, _) = serve(answers).await;
+    let cluster = connect(&server).await.unwrap();
+    let kind = "Deployment".to_owned();
+    let replicas = IgnoredField { kind, name: Some("web".to_owned()), path: "spec.replicas".parse().unwrap() };
+    let found = cluster.compared(&manifest[..1], &Ignored(vec![replicas])).await.unwrap();
+    let told = |drift: &[Drift]| drift.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let policy = "spec.template.spec.containers[name=a].imagePullPolicy";
+    assert_eq!(told(&found.drift), [format!("Deployment ns/web differs: {policy} is \"Never\" instead of \"Always\"")]);
+    assert_eq!(told(&found.ignored), ["Deployment ns/web differs: spec.replicas is 3 instead of 1"]);
 }
 
 /// A look takes no time to see whether what runs stays up, and neither a document nor a record that nobody can read is in
@@ -487,14 +502,14 @@ async fn a_look_calls_ready_what_is_ready_now() {
     let key = windlass::model::cluster::ReleaseKey::new("ns", "rel");
     let odd = windlass::model::cluster::ReleaseKey::new("odd", "rel");
     let (found, unreadable) =
-        windlass::observe::readable_releases(&cluster, &[key.clone(), odd.clone()]).await.unwrap();
+        windlass::observe::readable_releases(&cluster, &[key.clone(), odd.clone()], &BTreeMap::new()).await.unwrap();
     let why = &unreadable[&odd];
     assert!(
         why.starts_with("failed to read the record of release odd/rel (sh.helm.release.v1.rel.v1): it is not"),
         "{why}"
     );
     // What would change something because of it does not go on.
-    assert!(windlass::observe::releases(&cluster, std::slice::from_ref(&odd)).await.is_err());
+    assert!(windlass::observe::releases(&cluster, std::slice::from_ref(&odd), &BTreeMap::new()).await.is_err());
     let found = &found[&key];
     assert_eq!(found.unready, []);
     assert_eq!(found.drift, []);

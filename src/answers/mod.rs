@@ -5,10 +5,13 @@ mod derived;
 mod file;
 mod filters;
 mod given;
+mod ignored;
 mod images;
 mod layer;
 mod local_files;
 mod outline;
+#[cfg(test)]
+mod requires_tests;
 mod resolve;
 mod resolved;
 mod resolver;
@@ -22,6 +25,7 @@ pub use crate::catalog::Answer;
 pub use derived::{Derived, DerivedSecretError};
 pub use file::{FileError, example, recorded};
 pub use given::Given;
+pub use ignored::ignored_as_installed;
 pub use images::image_references;
 pub use layer::{
     AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,

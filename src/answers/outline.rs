@@ -139,7 +139,7 @@ impl<'a> Look<'a> {
         let this = json!({
             "id": component.id, "instance": component.instance(), "release": release, "namespace": namespace,
         });
-        let answers = draft.answers.known().seen_by(&component.id, &component.base);
+        let answers = draft.answers.known().seen_by(component.seen(|id| draft.answers.has(id)));
         let context = Value::from_pairs([("answers", answers), ("self", value(&this))]);
         Self { draft, component, release, namespace, context }
     }

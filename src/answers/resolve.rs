@@ -10,7 +10,8 @@ use serde_json::json;
 use super::layer::{Layer, LayerKind, Raw, from_profile};
 use super::template::{Known, Templates, value};
 use crate::catalog::{
-    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Text, from_node, from_text, references, ways,
+    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Seen, Text, WEBHDFS, from_node, from_text,
+    references, ways,
 };
 use crate::model::FileTree;
 use crate::model::yaml::{Finding, Findings, Pos};
@@ -87,6 +88,28 @@ pub enum AnswersError {
         /// The nearest of them.
         nearest: Option<String>,
     },
+    /// Several components export what one requires, and none of them was chosen.
+    #[error("{component} needs a component that exports `{export}`: choose {}", .known.join(" or "))]
+    NoProvider {
+        /// Who needs it.
+        component: String,
+        /// What.
+        export: String,
+        /// Who has it.
+        known: Vec<String>,
+    },
+    /// Two components export what there can be one of.
+    #[error(
+        "{first} and {second} both export `{export}`, of which there can be one: choose one of them (--components, `components:`)"
+    )]
+    TwoProviders {
+        /// What.
+        export: String,
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// A component that does not exist.
     #[error("unknown component `{name}`, known are {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     UnknownComponent {
@@ -134,6 +157,8 @@ impl Draft {
         let named = layers.iter().flat_map(Layer::components);
         let catalog = &*catalog.with_instances(chosen.into_iter().flatten().map(String::as_str).chain(named));
         let components = closure(catalog, chosen)?;
+        let catalog =
+            &*catalog.with_providers(|id| components.binary_search_by(|known| known.as_str().cmp(id)).is_ok());
         let profile_layer = profile.map(|name| profile_layer(catalog, name)).transpose()?;
         let answers = Answers {
             values: BTreeMap::new(),
@@ -236,7 +261,8 @@ impl Draft {
         for component in ids {
             for question in catalog.questions(&component) {
                 let id = QuestionId::new(&component, &question.id);
-                let default = default(&templates, &known, catalog, &component, question);
+                let seen = self.answers.seen(catalog, &component);
+                let default = default(&templates, &known, catalog, &component, question, seen);
                 let answered = self.answers.values.contains_key(&id);
                 match default {
                     Ok(Some(answer)) => {
@@ -284,8 +310,8 @@ impl Draft {
             }
             // One that names an answer that is missing cannot be told: it is asked.
             let off = |(id, when): &&(QuestionId, &str)| {
-                let base = catalog.components.get(&id.component).map_or(&id.component, |of| &of.base);
-                let context = Value::from_pairs([("answers", known.seen_by(&id.component, base))]);
+                let context =
+                    Value::from_pairs([("answers", known.seen_by(self.answers.seen(catalog, &id.component)))]);
                 !self.unasked.contains(id) && matches!(templates.holds(&id.component, when, &context), Ok(false))
             };
             let off: Vec<QuestionId> = conditions.iter().filter(off).map(|(id, _)| id.clone()).collect();
@@ -311,13 +337,15 @@ impl Draft {
         let mut broken = Vec::new();
         for component in components {
             let base = catalog.components.get(component).map_or(component, |of| of.base.as_str());
-            let context = Value::from_pairs([("answers", known.seen_by(component, base))]);
+            let seen = self.answers.seen(catalog, component);
+            let absent = seen.absent.clone();
+            let context = Value::from_pairs([("answers", known.seen_by(seen))]);
             for rule in catalog.rules(component) {
                 let names = references(&rule.template()).unwrap_or_default();
                 let all_known = names.iter().all(|name| match name {
                     Reference::Answer(named, question) => {
                         let id = QuestionId::new(if named == base { component } else { named }, question);
-                        self.answers.values.contains_key(&id) && self.problem(&id).is_none()
+                        absent.contains(named) || self.answers.values.contains_key(&id) && self.problem(&id).is_none()
                     }
                     _ => false,
                 });
@@ -354,7 +382,11 @@ impl Answers {
     #[must_use]
     pub fn catalog<'a>(&self, catalog: &'a Catalog) -> Cow<'a, Catalog> {
         let others = self.others.keys().map(|id| id.component.as_str());
-        catalog.with_instances(self.components.iter().map(String::as_str).chain(others))
+        let more = catalog.with_instances(self.components.iter().map(String::as_str).chain(others));
+        match more {
+            Cow::Borrowed(same) => same.with_providers(|id| self.has(id)),
+            Cow::Owned(more) => Cow::Owned(more.with_providers(|id| self.has(id)).into_owned()),
+        }
     }
 
     /// By component and question, as templates see them.
@@ -364,6 +396,22 @@ impl Answers {
             known.add(&id.component, &id.question, value(&answer.json()));
         }
         known
+    }
+
+    /// Takes in the components of others that these are not about, with their answers; what is answered here counts.
+    pub fn add(&mut self, more: Self) {
+        let new: Vec<String> = more.components.into_iter().filter(|id| !self.has(id)).collect();
+        for (id, answer) in more.values.into_iter().filter(|(id, _)| new.contains(&id.component)) {
+            let given = self.others.remove(&id).map(|given| (given, LayerKind::File));
+            self.values.insert(id, given.unwrap_or(answer));
+        }
+        self.components.extend(new);
+        self.components.sort();
+    }
+
+    /// What the names of components mean to one of them, or to `platform`.
+    fn seen(&self, catalog: &Catalog, component: &str) -> Seen {
+        catalog.components.get(component).map(|of| of.seen(|id| self.has(id))).unwrap_or_default()
     }
 
     /// Whether a component was chosen, or is required.
@@ -414,15 +462,15 @@ fn default(
     catalog: &Catalog,
     component: &str,
     question: &Question,
+    seen: Seen,
 ) -> Result<Option<Answer>, String> {
     let nothing = || if question.optional { Ok(Some(Answer::Empty)) } else { Ok(None) };
     let text = match &question.default {
         None | Some(serde_json::Value::Null) => return nothing(),
         Some(serde_json::Value::String(text)) if text.contains("{{") || text.contains("{%") => {
             let of = catalog.components.get(component);
-            let (base, instance) = of.map_or((component, ""), |of| (of.base.as_str(), of.instance()));
-            let this = value(&json!({"instance": instance}));
-            let context = Value::from_pairs([("answers", known.seen_by(component, base)), ("self", this)]);
+            let this = value(&json!({"instance": of.map_or("", Component::instance)}));
+            let context = Value::from_pairs([("answers", known.seen_by(seen)), ("self", this)]);
             templates.render(component, text, &context).map_err(|error| error.to_string())?
         }
         Some(serde_json::Value::String(text)) => text.clone(),
@@ -463,10 +511,47 @@ fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, 
             return Err(AnswersError::UnknownComponent { name: id, known, nearest });
         };
         if found.insert(id) {
-            open.extend(component.requires.iter().cloned());
+            open.extend(
+                component.requires.iter().filter(|it| !it.optional && it.export.is_none()).map(|it| it.id.clone()),
+            );
+        }
+        if open.is_empty() {
+            open.extend(provider(catalog, &found)?);
         }
     }
     Ok(found.into_iter().collect())
+}
+
+/// The next component that comes along since another requires what it exports.
+fn provider(catalog: &Catalog, found: &BTreeSet<String>) -> Result<Option<String>, AnswersError> {
+    let has = |id: &str| found.contains(id);
+    let chosen = found.iter().filter_map(|id| catalog.components.get(id));
+    let wanted = chosen.flat_map(|component| component.requires.iter().map(move |required| (component, required)));
+    let mut wanted: Vec<_> = wanted
+        .filter_map(|(component, required)| Some((&component.id, required.export.as_deref()?, required)))
+        .collect();
+    // Whoever acts on HDFS acts on one.
+    let both = catalog.two_providers(WEBHDFS, has).map(|both| (WEBHDFS, both));
+    let named = wanted.iter().find_map(|(id, export, _)| {
+        Some((*export, catalog.two_providers(export, |other| other != id.as_str() && has(other))?))
+    });
+    if let Some((export, (first, second))) = both.or(named) {
+        let (export, first, second) = (export.to_owned(), first.id.clone(), second.id.clone());
+        return Err(AnswersError::TwoProviders { export, first, second });
+    }
+    wanted.retain(|(id, export, required)| {
+        !required.optional && !catalog.providers(export).any(|other| other.id != **id && has(&other.id))
+    });
+    let Some((component, export, _)) = wanted.first() else { return Ok(None) };
+    let known = catalog.providers(export).filter(|other| other.id != **component && other.id == other.base);
+    let mut known: Vec<String> = known.map(|other| other.id.clone()).collect();
+    match known.len() {
+        1 => Ok(known.pop()),
+        _ => {
+            let (component, export) = ((*component).clone(), (*export).to_owned());
+            Err(AnswersError::NoProvider { component, export, known })
+        }
+    }
 }
 
 fn nearest(name: &str, known: &[String]) -> Option<String> {

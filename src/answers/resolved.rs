@@ -14,8 +14,8 @@ use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
 use crate::model::cluster::ManifestObject;
 use crate::model::yaml::HelmYamlError;
 use crate::model::{
-    FileTree, HdfsAccess, ImageName, MadeSecret, ReleaseValues, STATE_NAMESPACE, SecretRef, fill_versions, versions_in,
-    versions_in_value, with_versions,
+    FileTree, HdfsAccess, Ignored, ImageName, MadeSecret, ReleaseValues, STATE_NAMESPACE, SecretRef, fill_versions,
+    versions_in, versions_in_value, with_versions,
 };
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
@@ -128,6 +128,14 @@ pub struct LeftOut {
     pub title: String,
     /// What it lacks.
     pub why: String,
+}
+
+impl LeftOut {
+    /// Whether it is a check, and no step of an install.
+    #[must_use]
+    pub fn is_check(&self) -> bool {
+        self.id.contains("/verify-")
+    }
 }
 
 /// A component with its templates filled in.
@@ -287,6 +295,8 @@ pub struct ResolvedRelease {
     pub values_digest: String,
     /// What the chart, and the charts within it that the values switch on, have in `crds/`.
     pub crds: Vec<ManifestObject>,
+    /// Fields of its objects that others set.
+    pub ignored: Ignored,
 }
 
 /// An action with its templates filled in, results of earlier actions excepted.

@@ -17,7 +17,7 @@ use super::{
     ResolvedEndpoint, ResolvedFiles, ResolvedRelease,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, graph};
+use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, Seen, WEBHDFS, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, crds, digest, is_selector,
@@ -48,7 +48,8 @@ pub fn resolve(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Resolve
 pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Resolved, ResolveError> {
     let catalog = &*answers.catalog(catalog);
     let chosen: Vec<&Component> = answers.components.iter().filter_map(|id| catalog.components.get(id)).collect();
-    let provider = catalog.hdfs_provider().map(|component| component.id.as_str());
+    let hdfs_provider = catalog.hdfs_provider(|id| answers.has(id));
+    let provider = hdfs_provider.map(|component| component.id.as_str());
     let mut parts: Vec<Part> = chosen.iter().map(|component| Part::of(component, provider)).collect();
     let sorted = order(&parts);
     let (files, answers_value) = answered_files(answers, &chosen)?;
@@ -82,12 +83,12 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         components.push(resolver.component(chosen[at], &parts[at])?);
     }
     shared(&components, answers)?;
-    let hdfs = catalog.hdfs_provider().filter(|component| answers.has(&component.id)).and_then(|component| {
+    let hdfs = hdfs_provider.filter(|component| answers.has(&component.id)).and_then(|component| {
         let export = |name: &str| resolver.exports.text(&component.id, name);
         Some(HdfsAccess {
             component: component.id.clone(),
             namespace: resolver.name(component, "namespace"),
-            namenodes: export("webhdfs")?.split(',').map(|url| url.trim().to_owned()).collect(),
+            namenodes: export(WEBHDFS)?.split(',').map(|url| url.trim().to_owned()).collect(),
             user: export("hdfs_user").unwrap_or_else(|| "hdfs".to_owned()),
         })
     });
@@ -185,6 +186,15 @@ impl Resolver<'_> {
         name(self.answers, component, question)
     }
 
+    /// What the names of components mean to one of them.
+    pub(super) fn seen(&self, component: &Component) -> Seen {
+        component.seen(|id| self.answers.has(id))
+    }
+
+    fn hdfs_provider<'c>(&self, catalog: &'c Catalog) -> Option<&'c Component> {
+        catalog.hdfs_provider(|id| self.answers.has(id))
+    }
+
     /// The name of the Secret that lets a namespace pull, empty where pulling needs none.
     fn pull_secret(&self) -> String {
         match self.answers.get("platform", "pull_secret") {
@@ -249,8 +259,8 @@ impl Resolver<'_> {
             "clients": self.clients.get(&component.id),
         }));
         let fixed = [
-            ("answers".to_owned(), self.answers_value.seen_by(&component.id, &component.base)),
-            ("exports".to_owned(), self.exports.seen_by(&component.id, &component.base)),
+            ("answers".to_owned(), self.answers_value.seen_by(self.seen(component))),
+            ("exports".to_owned(), self.exports.seen_by(self.seen(component))),
             ("self".to_owned(), this),
         ];
         // What an instance calls a result is one of its own.
@@ -277,6 +287,15 @@ impl Resolver<'_> {
         parts: &mut [Part],
     ) -> Result<Vec<LeftOut>, ResolveError> {
         let mut found = Vec::new();
+        let absent = self.hdfs_provider(catalog).is_none_or(|provider| !self.answers.has(&provider.id));
+        if absent {
+            for (component, part) in chosen.iter().zip(parts.iter_mut()) {
+                let could = catalog.optional_of(component);
+                if let Some(hdfs) = catalog.providers(WEBHDFS).find(|provider| could.contains(&provider.id)) {
+                    self.leave_out_hdfs(component, part, &hdfs.id, &mut found);
+                }
+            }
+        }
         loop {
             let before = found.len();
             for (component, part) in chosen.iter().zip(parts.iter_mut()) {
@@ -314,6 +333,20 @@ impl Resolver<'_> {
         Ok(found)
     }
 
+    /// Takes out what acts on an HDFS that a component can do without.
+    fn leave_out_hdfs(&mut self, component: &Component, part: &mut Part, hdfs: &str, found: &mut Vec<LeftOut>) {
+        for acts in [&mut part.before, &mut part.after, &mut part.verify] {
+            acts.retain(|act| {
+                let Some(spec) = component.spec(&act.id).filter(|spec| spec.kind.uses_hdfs()) else { return true };
+                let title = spec.title.as_ref().map_or_else(|| spec.kind.kind().title(), |text| text.en().to_owned());
+                act.register.iter().for_each(|name| drop(self.later.remove(name)));
+                let why = format!("component {hdfs}, which is optional");
+                found.push(LeftOut { component: component.id.clone(), id: act.id.clone(), title, why });
+                false
+            });
+        }
+    }
+
     /// What an action needs and nobody gives, with who would; nothing where it can do without.
     fn lacks(&self, catalog: &Catalog, component: &Component, spec: &ActionSpec, act: &Act) -> Option<String> {
         let absent = act.needs.iter().find(|id| !self.answers.has(id));
@@ -332,7 +365,7 @@ impl Resolver<'_> {
         };
         // HDFS is needed whatever the texts say.
         let acts =
-            spec.kind.uses_hdfs() && catalog.hdfs_provider().is_none_or(|provider| !self.answers.has(&provider.id));
+            spec.kind.uses_hdfs() && self.hdfs_provider(catalog).is_none_or(|provider| !self.answers.has(&provider.id));
         let context = self.context(component);
         let fails = || spec.kind.map(|text| self.templates.render(&act.id, text, &context)).is_err();
         (acts || fails()).then_some(what)
@@ -471,6 +504,7 @@ impl Resolver<'_> {
             pod_security: self.templates.render(&format!("{id}/component.yaml"), &spec.pod_security, context)?,
             chart_digest: chart.digest(),
             crds: crds(&chart, &values),
+            ignored: self.ignored(component)?,
             chart,
             values_digest: digest(values.to_string().as_bytes()),
             values: ReleaseValues::new(values, given),
@@ -479,7 +513,7 @@ impl Resolver<'_> {
 }
 
 /// Answers by component and question, as templates see them.
-fn known(answers: &serde_json::Value) -> Known {
+pub(super) fn known(answers: &serde_json::Value) -> Known {
     let known = Known::default();
     for (component, answers) in answers.as_object().into_iter().flatten() {
         let answers = answers.as_object().into_iter().flatten();

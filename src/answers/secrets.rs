@@ -36,7 +36,7 @@ impl Resolver<'_> {
         let this = serde_json::json!({
             "id": component.id, "release": release, "namespace": self.name(component, "namespace"),
         });
-        let answers = self.answers_value.seen_by(&component.id, &component.base);
+        let answers = self.answers_value.seen_by(self.seen(component));
         let context = Value::from_pairs([("answers".to_owned(), answers), ("self".to_owned(), value(&this))]);
         for (id, template) in named(component) {
             let name = secret_name(&self.templates, component, &release, &context, (id, template))?;

@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::filters;
-use crate::catalog::{Peer, code_lines, members, peer};
+use crate::catalog::{Peer, Seen, code_lines, members, peer};
 use crate::model::{Quantity, bounded};
 
 /// A template could not be rendered.
@@ -111,6 +111,12 @@ impl TemplateError {
     #[must_use]
     pub fn what(&self) -> &str {
         &self.what
+    }
+
+    /// The Secret whose template it is, if it is one that is made of others.
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
+        self.place.split(", ").find_map(|part| part.strip_prefix("secret "))
     }
 
     /// The file in the catalog, and the line where it is known; `component` is whose text it is if nothing says so.
@@ -276,36 +282,52 @@ impl Object for Known {
     }
 }
 
-/// The same, in which one first name means another: to an instance its definition's name means itself.
+/// The same as one component sees it: a first name may mean another, and what is not there may be empty.
 #[derive(Debug)]
-pub(super) struct Renamed {
+pub(super) struct View {
     known: Known,
-    name: String,
-    means: String,
+    seen: Seen,
 }
 
 impl Known {
-    /// What a component sees, whose definition is called `base`.
-    pub(super) fn seen_by(&self, id: &str, base: &str) -> Value {
-        if id == base {
+    /// What a component sees.
+    pub(super) fn seen_by(&self, seen: Seen) -> Value {
+        if seen == Seen::default() {
             return self.value();
         }
-        Value::from_object(Renamed { known: self.clone(), name: base.to_owned(), means: id.to_owned() })
+        Value::from_object(View { known: self.clone(), seen })
     }
 }
 
-impl Object for Renamed {
+impl Object for View {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        if self.seen.absent.contains(name) {
+            return Some(Value::from_object(Absent));
+        }
         let known = Arc::new(self.known.clone());
-        if key.as_str()? == self.name {
-            known.get_value(&Value::from(self.means.as_str()))
-        } else {
-            known.get_value(key)
+        match self.seen.means.get(name) {
+            Some(means) => known.get_value(&Value::from(means.as_str())),
+            None => known.get_value(key),
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Arc::new(self.known.clone()).enumerate()
+    }
+}
+
+/// What could be there and is not: false in a condition, and everything below it is empty.
+#[derive(Debug)]
+struct Absent;
+
+impl Object for Absent {
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        Some(Value::from(""))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Empty
     }
 }
 

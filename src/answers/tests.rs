@@ -203,11 +203,11 @@ fn wrong_answers_of_what_is_not_wanted_count_unless_that_was_decided_on_a_screen
 }
 
 /// A catalog of components written here, by id.
-fn catalog_of(components: &[(&str, &str)]) -> Result<crate::catalog::Catalog, String> {
+pub(super) fn catalog_of(components: &[(&str, &str)]) -> Result<crate::catalog::Catalog, String> {
     catalog_with(components, "a: 1\n")
 }
 
-fn catalog_with(components: &[(&str, &str)], values: &str) -> Result<crate::catalog::Catalog, String> {
+pub(super) fn catalog_with(components: &[(&str, &str)], values: &str) -> Result<crate::catalog::Catalog, String> {
     let platform = "questions: [{id: pull_secret, title: t, type: secret, optional: true}, \
                     {id: registry, title: t, type: string, optional: true}]";
     let mut files: crate::catalog::Files = [("platform.yaml".to_owned(), platform.as_bytes().to_vec())].into();
@@ -225,7 +225,7 @@ fn catalog_with(components: &[(&str, &str)], values: &str) -> Result<crate::cata
     crate::catalog::Catalog::from_files(&files, &Default::default()).map_err(|findings| findings.to_string())
 }
 
-fn chart(name: &str, namespace: &str) -> String {
+pub(super) fn chart(name: &str, namespace: &str) -> String {
     format!("chart: {{path: chart}}\nvalues: v.j2\nrelease: {{name: {name}, namespace: {namespace}}}\n")
 }
 

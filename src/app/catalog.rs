@@ -28,7 +28,7 @@ pub(super) async fn catalog(global: &Global, command: &CatalogCommand, output: &
 fn list(catalog: &Catalog, output: &Output) -> Result<(), Failed> {
     for component in catalog.components.values() {
         if output.json {
-            output.value(&json!({"id": component.id, "title": component.title.en(), "version": component.version, "requires": component.requires, "origin": component.origin}))?;
+            output.value(&json!({"id": component.id, "title": component.title.en(), "version": component.version, "requires": component.required().collect::<Vec<_>>(), "optional": component.optional().collect::<Vec<_>>(), "origin": component.origin}))?;
         } else {
             let origin =
                 component.origin.as_ref().map(|origin| format!("  from {}", clean(origin))).unwrap_or_default();

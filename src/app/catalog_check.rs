@@ -13,13 +13,14 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
 use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
-use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId};
+use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, Requirement, unpack};
 use crate::cli::Global;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::process::PrivateDir;
 use crate::model::cluster::ReleaseKey;
 use crate::model::yaml::{Findings, Pos};
+use crate::model::{every_crd, parse_manifest};
 
 /// How many charts are rendered at the same time.
 const AT_ONCE: usize = 4;
@@ -45,7 +46,7 @@ pub(super) async fn check(global: &Global, output: &Output) -> Result<Exit, Fail
     std::fs::write(&file, "stands in for an answer\n").or_exit(Exit::Unexpected)?;
     let mut run = Check { global, catalog: &catalog, findings: Findings::default(), left_out: Vec::new() };
     run.templates();
-    let rendered = run.values(&file.display().to_string()).await?;
+    let rendered = run.values(&file.display().to_string()).await;
     run.charts(rendered, &stand_in).await;
     let Check { findings, mut left_out, .. } = run;
     left_out.sort();
@@ -83,8 +84,8 @@ impl Check<'_> {
             let (Some(name), Some(text)) = (&component.values, &component.values_template) else { continue };
             let images: Vec<&str> = component.images.iter().map(|image| image.name.as_str()).collect();
             let secrets = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-            let made_of_others = component.secrets.iter().map(|secret| secret.name.as_str());
-            let secrets: Vec<&str> = secrets.map(|question| question.id.as_str()).chain(made_of_others).collect();
+            let made = component.secrets.iter().map(|secret| secret.name.as_str());
+            let secrets: Vec<&str> = secrets.map(|question| question.id.as_str()).chain(made).collect();
             for (line, what, name_of, known) in unknown_in(text, &images, &secrets) {
                 let file = format!("{}/{name}", component.id);
                 self.findings.add_unknown(&file, Pos { line, column: 1 }, what, &name_of, known);
@@ -93,15 +94,25 @@ impl Check<'_> {
     }
 
     /// Fills in each component by itself, with what it requires.
-    async fn values(&mut self, file: &str) -> Result<Vec<(String, ResolvedRelease)>, Failed> {
+    async fn values(&mut self, file: &str) -> Vec<(String, ResolvedRelease)> {
         let (mut rendered, mut failed) = (Vec::new(), BTreeMap::new());
         let all: Vec<&Component> = self.catalog.components.values().collect();
         let global = self.global;
         let catalog = self.catalog;
         let mut answered = Vec::new();
-        for component in all {
-            let given = Given { chosen: Some(vec![component.id.clone()]), ..Given::default() };
-            let draft = given.draft(catalog).or_exit(Exit::Unexpected)?;
+        // What is optional is tried out: without, and with all of it; of what exports the same each by itself.
+        let trials =
+            all.iter().flat_map(|component| trials(catalog, component).into_iter().map(|trial| (*component, trial)));
+        for (component, (more, how)) in trials {
+            let chosen = std::iter::once(component.id.clone()).chain(more).collect();
+            let given = Given { chosen: Some(chosen), ..Given::default() };
+            let draft = match given.draft(catalog) {
+                Ok(draft) => draft,
+                Err(error) => {
+                    self.findings.add(&format!("{}/component.yaml", component.id), START, format!("{error}{how}"));
+                    continue;
+                }
+            };
             self.findings.0.extend(draft.problems.iter().map(|(_, finding)| finding.clone()));
             let files = draft.missing.iter().filter(|missing| is_files(catalog, &missing.id));
             let files: Vec<QuestionId> = files.map(|missing| missing.id.clone()).collect();
@@ -111,16 +122,16 @@ impl Check<'_> {
                     *answer = Answer::Text(file.to_owned());
                 }
             }
-            answered.push((component, answers));
+            answered.push((component, answers, how));
         }
         let fetched = futures::stream::iter(&answered)
-            .map(async |(component, answers)| {
+            .map(async |(component, answers, _)| {
                 Fetcher::new(global, answers, LoginFrom::Nowhere).component(component).await
             })
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
-        for ((component, answers), fetched) in answered.iter().zip(fetched) {
+        for ((component, answers, how), fetched) in answered.iter().zip(fetched) {
             let id = &component.id;
             let mut charts = Charts { unneeded: true, ..Charts::default() };
             let mut is_there = true;
@@ -138,7 +149,7 @@ impl Check<'_> {
                 }
             }
             match resolve_with(catalog, answers, &charts) {
-                Err(error) => drop(failed.insert(id.clone(), (error, answers))),
+                Err(error) => drop(failed.entry(id.clone()).or_insert((error, answers, how.as_str()))),
                 Ok(resolved) => {
                     let own = resolved.components.into_iter().find(|resolved| resolved.id == *id);
                     let release = own.and_then(|own| own.release).filter(|_| is_there);
@@ -147,15 +158,17 @@ impl Check<'_> {
             }
         }
         self.unresolved(&failed);
-        Ok(rendered)
+        rendered
     }
 
     /// Each mistake once, at the component whose it is, and not at all that require it.
-    fn unresolved(&mut self, failed: &BTreeMap<String, (ResolveError, &Answers)>) {
-        for (id, (error, answers)) in failed {
+    fn unresolved(&mut self, failed: &BTreeMap<String, (ResolveError, &Answers, &str)>) {
+        for (id, (error, answers, how)) in failed {
             if let ResolveError::Template(error) = error {
                 let (file, line) = error.file(id);
-                let pos = Pos { line: line.unwrap_or(1), column: 1 };
+                let of = file.split('/').next().and_then(|of| self.catalog.components.get(of));
+                let secret = of.zip(error.secret()).and_then(|(of, name)| of.secrets.iter().find(|it| it.name == name));
+                let pos = secret.map_or(Pos { line: line.unwrap_or(1), column: 1 }, |secret| secret.pos);
                 let own = self
                     .catalog
                     .components
@@ -166,7 +179,7 @@ impl Check<'_> {
                 let at = at.map(|at| format!(" in `{at}`")).unwrap_or_default();
                 // Told already, with what was meant.
                 if !self.findings.0.iter().any(|known| known.file == file && known.pos == pos) {
-                    self.findings.add(&file, pos, format!("{}{at}", error.what()));
+                    self.findings.add(&file, pos, format!("{}{at}{how}", error.what()));
                 }
                 continue;
             }
@@ -185,7 +198,7 @@ impl Check<'_> {
                 ResolveError::Values { .. } => values.unwrap_or("component.yaml"),
                 _ => "component.yaml",
             };
-            self.findings.add(&format!("{id}/{file}"), START, text);
+            self.findings.add(&format!("{id}/{file}"), START, format!("{text}{how}"));
         }
     }
 
@@ -201,13 +214,22 @@ impl Check<'_> {
                 return;
             }
         };
-        let outcomes = futures::stream::iter(rendered)
-            .map(async |(id, release)| (template(&helm, &release, &dir.path().join(&id)).await, id))
+        let outcomes = futures::stream::iter(rendered.into_iter().enumerate())
+            .map(async |(at, (id, release))| {
+                (template(&helm, &release, &dir.path().join(format!("{id}-{at}"))).await, id, release)
+            })
             .buffered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
-        for (outcome, id) in outcomes {
-            let (Err(error), Some(component)) = (outcome, self.catalog.components.get(&id)) else { continue };
+        for (outcome, id, release) in outcomes {
+            let Some(component) = self.catalog.components.get(&id) else { continue };
+            let error = match outcome {
+                Ok(text) => {
+                    ignored(component, &release, &text, &mut self.findings);
+                    continue;
+                }
+                Err(error) => error,
+            };
             match error {
                 Unrendered::Written(error) => self.left_out.push(format!("{id}: {error}")),
                 Unrendered::Helm(error) if error.kind() == FailureKind::KubeVersion => {
@@ -218,6 +240,44 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// With which other components one is tried out, and what is said of a trial that fails.
+fn trials(catalog: &Catalog, component: &Component) -> Vec<(Vec<String>, String)> {
+    let several = |required: &&Requirement| match &required.export {
+        Some(export) => catalog.providers(export).filter(|other| other.id != component.id).count() > 1,
+        None => false,
+    };
+    let givers = |required: &Requirement| -> Vec<String> {
+        let export = required.export.as_deref().unwrap_or_default();
+        let all = catalog.providers(export).filter(|other| other.id != component.id);
+        all.map(|other| other.id.clone()).collect()
+    };
+    let needed: Vec<Vec<String>> =
+        component.requires.iter().filter(|it| !it.optional).filter(several).map(givers).collect();
+    let most = needed.iter().map(Vec::len).max().unwrap_or(1);
+    let pick = |all: &Vec<String>, at: usize| all.get(at.min(all.len() - 1)).cloned();
+    let mut trials = Vec::new();
+    for at in 0..most {
+        let chosen: Vec<String> = needed.iter().filter_map(|all| pick(all, at)).collect();
+        let how = if chosen.is_empty() { String::new() } else { format!(" (with {})", chosen.join(", ")) };
+        trials.push((chosen, how));
+    }
+    let optional = component.requires.iter().filter(|required| required.optional);
+    let optional = optional.filter_map(|required| match &required.export {
+        Some(_) => givers(required).into_iter().next(),
+        None => Some(required.id.clone()),
+    });
+    let optional: Vec<String> = optional.collect();
+    if !optional.is_empty() {
+        let base = trials.first().map(|(chosen, _)| chosen.clone()).unwrap_or_default();
+        if base.is_empty() {
+            " (without what is optional in `requires`)".clone_into(&mut trials[0].1);
+        }
+        let how = format!(" (with {})", optional.join(", "));
+        trials.push(([base, optional].concat(), how));
+    }
+    trials
 }
 
 const START: Pos = Pos { line: 1, column: 1 };
@@ -231,7 +291,7 @@ enum Unrendered {
     Helm(HelmError),
 }
 
-async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Path) -> Result<(), Unrendered> {
+async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Path) -> Result<String, Unrendered> {
     write_chart(&release.chart, folder).map_err(Unrendered::Written)?;
     let template = Template {
         release: ReleaseKey::new(&release.namespace, &release.name),
@@ -241,7 +301,33 @@ async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Pa
         api_versions: Vec::new(),
         is_upgrade: false,
     };
-    helm.template(&template, &CancellationToken::new()).await.map(drop).map_err(Unrendered::Helm)
+    helm.template(&template, &CancellationToken::new()).await.map_err(Unrendered::Helm)
+}
+
+/// Tells what is ignored of objects that a chart never has: of a kind that is neither rendered with these values nor
+/// named in its templates, where a condition may stand before it.
+fn ignored(component: &Component, release: &ResolvedRelease, text: &str, findings: &mut Findings) {
+    let rendered = parse_manifest(text, &release.namespace).objects;
+    let rendered = rendered.iter().map(|object| object.object.kind.as_str());
+    let crds = every_crd(&release.chart);
+    let mut kinds: BTreeSet<&str> = rendered.chain(crds.iter().map(|object| object.object.kind.as_str())).collect();
+    let mut texts: Vec<String> = Vec::new();
+    let mut open: Vec<(String, Vec<u8>)> =
+        release.chart.iter().map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).collect();
+    while let Some((path, bytes)) = open.pop() {
+        if path.ends_with(".tgz") {
+            open.extend(unpack(&bytes).unwrap_or_default());
+        } else if path.contains("templates/") {
+            texts.push(String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+    let named = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().strip_prefix("kind:"));
+    kinds.extend(named.map(|kind| kind.trim().trim_matches(['"', '\''])));
+    for ignore in component.ignore.iter().filter(|ignore| !kinds.contains(ignore.kind.as_str())) {
+        let message = format!("the chart renders no {}, of which `{}` is to be ignored", ignore.kind, ignore.path);
+        let file = format!("{}/component.yaml", component.id);
+        findings.add_unknown(&file, ignore.pos, message, &ignore.kind, kinds.iter().copied());
+    }
 }
 
 /// What Helm said, or the error where it said nothing.
@@ -350,5 +436,35 @@ mod tests {
         assert!(found[0].starts_with("a/component.yaml:1:1: helm template: YAML parse error"), "{found:?}");
         let found = placed(&["Error: parse error at (a/charts/b/templates/x.yaml:7): function \"no\" not defined"]);
         assert!(found[0].starts_with("a/chart/charts/b/templates/x.yaml:7:1: helm template: parse error"), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_ignored_of_objects_that_the_chart_never_has_is_told() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        let kinds = ["Deployment", "HorizontalPodAutoscaler", "CustomResourceDefinition", "Deploymnet", "Pod"];
+        let entries: String = kinds.iter().map(|kind| format!("  - {{kind: {kind}, path: spec.x}}\n")).collect();
+        let head =
+            "id: a\ntitle: t\nversion: '1'\nchart: {path: chart}\nrelease: {name: a, namespace: a}\nvalues: v.j2\n";
+        files.insert("a/component.yaml".to_owned(), format!("{head}ignore:\n{entries}").into());
+        files.insert("a/v.j2".to_owned(), b"{}\n".to_vec());
+        files.insert("a/chart/Chart.yaml".to_owned(), b"name: a\nversion: 1.0.0\n".to_vec());
+        let scaler = b"{{ if .Values.scale }}\n  kind: HorizontalPodAutoscaler\n{{ end }}".to_vec();
+        files.insert("a/chart/templates/scaler.yaml".to_owned(), scaler);
+        let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x.y}\n";
+        files.insert("a/chart/crds/x.yaml".to_owned(), crd.into());
+        let catalog = Catalog::from_files(&files, &BTreeMap::new()).unwrap();
+        let answers = Answers::new(&catalog, &[], None).unwrap();
+        let mut resolved = resolve_with(&catalog, &answers, &Charts::default()).unwrap();
+        let release = resolved.components.remove(0).release.unwrap();
+        let mut findings = Findings::default();
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n";
+        ignored(&catalog.components["a"], &release, text, &mut findings);
+        let of = "of which `spec.x` is to be ignored";
+        let expected = [
+            format!("a/component.yaml:11:5: the chart renders no Deploymnet, {of}; did you mean `Deployment`?"),
+            format!("a/component.yaml:12:5: the chart renders no Pod, {of}"),
+        ];
+        assert_eq!(super::said(&findings), expected);
     }
 }

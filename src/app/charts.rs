@@ -138,7 +138,7 @@ pub(super) fn resolved_with_charts_at_hand(
     answers: &Answers,
 ) -> Result<Resolved, Failed> {
     let answers = anchored(catalog, answers)?;
-    let fetcher = Fetcher::new(global, &answers);
+    let fetcher = Fetcher::new(global, &answers, LoginFrom::Nowhere);
     let of_answers = answers.catalog(catalog);
     let chosen = answers.components.iter().filter_map(|id| of_answers.components.get(id));
     let found = chosen.filter_map(|component| Some((component.id.clone(), fetcher.at_hand(component)?))).collect();

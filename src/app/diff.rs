@@ -43,7 +43,8 @@ pub(super) async fn diffs(
         let found = &observed.releases.get(&one.key)?.state;
         let wanted =
             releases.iter().find(|wanted| (&wanted.namespace, &wanted.name) == (&one.key.namespace, &one.key.name))?;
-        Some(release_diff(found, &wanted.values, one.objects.as_deref().map_err(String::as_str)))
+        let objects = one.objects.as_deref().map_err(String::as_str);
+        Some(release_diff(found, &wanted.values, objects, &wanted.ignored))
     });
     Ok(diff.collect())
 }

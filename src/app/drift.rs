@@ -93,6 +93,7 @@ async fn definitions(
         let Some(known) = state.components.get(&component.id) else { continue };
         let release = component.release.as_ref();
         let release = release.filter(|release| known.record.chart.as_ref() == Some(&release.chart_digest));
+        let ignored = release.map(|release| release.ignored.clone()).unwrap_or_default();
         let names = known.record.crds.iter().filter(|name| seen.insert((*name).clone()));
         let wanted = |name: &String| {
             let body = release?.crds.iter().find(|crd| crd.object.name == *name)?;
@@ -100,13 +101,16 @@ async fn definitions(
         };
         let bodies: Vec<ManifestObject> =
             names.map(|name| wanted(name).unwrap_or_else(|| bare(crd_ref(name)))).collect();
-        if release.is_none() && !bodies.is_empty() {
+        if bodies.is_empty() {
+            continue;
+        }
+        if release.is_none() {
             let title = &component.title;
             aside(&format!(
                 "note: the chart that {title} was installed from is not here, so its kinds were not compared"
             ));
         }
-        let compared = cluster.definitions(&bodies).await.or_exit(Exit::Unusable)?;
+        let compared = cluster.definitions(&bodies, &ignored).await.or_exit(Exit::Unusable)?;
         found.entry(component.id.clone()).or_default().extend(compared.into_iter().filter_map(
             |(name, how)| match how {
                 Definition::Absent => Some(format!("{} is gone", crd_ref(&name))),

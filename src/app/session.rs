@@ -1,5 +1,6 @@
 //! What a command needs before it can begin: definitions, answers, the cluster, Helm, HDFS.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failed, OrExit as _};
@@ -7,7 +8,7 @@ use super::output::Output;
 use crate::answers::{
     Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, from_environment, from_flags, parse_file,
 };
-use crate::catalog::{self, BUNDLED, Catalog, QuestionId};
+use crate::catalog::{self, BUNDLED, Catalog, QuestionId, WEBHDFS};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
@@ -86,6 +87,7 @@ pub(super) fn answers_or_ask(
 pub(super) fn wrong(error: AnswersError) -> Failed {
     let exit = match error {
         AnswersError::Missing(_) => Exit::Missing,
+        AnswersError::NoProvider { .. } | AnswersError::TwoProviders { .. } => Exit::BadInput,
         AnswersError::Invalid(_) | AnswersError::UnknownComponent { .. } | AnswersError::UnknownProfile { .. } => {
             Exit::BadInput
         }
@@ -184,8 +186,9 @@ fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value 
     answers
 }
 
-/// The same answers with where the instances are that are installed and that they do not name: those that are connected to
-/// by them stay open to them. None where there are no such.
+/// The same answers with what they do not name and what is installed all the same: components that a chosen one uses where
+/// they are there, as they were installed, and where instances are, so that those that are connected to by them stay open
+/// to them. None where there are no such.
 pub(super) async fn with_installed(
     catalog: &Catalog,
     answers: &Answers,
@@ -193,9 +196,12 @@ pub(super) async fn with_installed(
 ) -> Result<Option<Answers>, Failed> {
     // What may not be read is told by who needs it.
     let Some(state) = state_store::load(cluster).await.ok().flatten() else { return Ok(None) };
+    one_provider(catalog, answers, &state)?;
+    let used = used_if_there(catalog, answers, &state)?;
+    let (changed, answers) = (used.is_some(), &used.unwrap_or_else(|| answers.clone()));
     let more = |id: &&String| id.contains('@') && !answers.has(id);
     if !state.components.keys().any(|id| more(&id)) {
-        return Ok(None);
+        return Ok(changed.then(|| answers.clone()));
     }
     let layer = installed(&state, catalog)?;
     let draft = Given { layers: vec![layer], ..Given::default() }.draft(catalog).map_err(wrong)?;
@@ -204,6 +210,44 @@ pub(super) async fn with_installed(
     let known = draft.answers.values.into_iter().map(|(id, (answer, _))| (id, answer)).chain(draft.answers.others);
     answers.others.extend(known.filter(|(id, _)| place(id) && more(&&id.component)));
     Ok(Some(answers))
+}
+
+/// Refuses a component that exports what another exports that is installed, and of which there can be one.
+fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<(), Failed> {
+    let known = answers.catalog(catalog);
+    let installed = |id: &str| state.components.contains_key(id);
+    let Some((first, second)) = known.two_providers(WEBHDFS, |id| answers.has(id) || installed(id)) else {
+        return Ok(());
+    };
+    let (there, new) = if installed(&first.id) { (&first.id, &second.id) } else { (&second.id, &first.id) };
+    if !answers.has(new) {
+        return Ok(());
+    }
+    let text = format!(
+        "{there} is installed and exports `{WEBHDFS}`, as {new} does, and there can be one: `windlass uninstall --components {there}` \
+         first, or leave {new} out"
+    );
+    Err(Failed::text(Exit::BadInput, text))
+}
+
+/// The same answers with the components that are installed and that a chosen one uses where they are there: they stay as
+/// they were installed, but for what is answered of them now.
+fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<Option<Answers>, Failed> {
+    let known = answers.catalog(catalog).with_instances(state.components.keys().map(String::as_str)).into_owned();
+    let mut answers = answers.clone();
+    let mut found = false;
+    loop {
+        let chosen = answers.components.iter().filter_map(|id| known.components.get(id));
+        let there = |id: &String| state.components.contains_key(id) && !answers.has(id);
+        let used: BTreeSet<String> = chosen.flat_map(|component| known.optional_of(component)).filter(there).collect();
+        if used.is_empty() {
+            return Ok(found.then_some(answers));
+        }
+        found = true;
+        let layers = vec![installed(state, catalog)?];
+        let given = Given { layers, chosen: Some(used.into_iter().collect()), ..Given::default() };
+        answers.add(given.draft(catalog).and_then(Draft::finish).map_err(wrong)?);
+    }
 }
 
 /// Answers whose paths on this machine do not depend on the folder that a command is given in: they are remembered, and
@@ -298,6 +342,63 @@ mod tests {
         let layers = vec![Layer { kind: LayerKind::Sandbox, ..sandbox }, layer];
         let draft = Given { layers, ..Given::default() }.draft(&catalog).unwrap();
         assert_eq!(draft.answers.get("platform", "registry").text(), None);
+    }
+
+    #[test]
+    fn what_is_installed_and_of_use_comes_along_as_it_was_installed() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        let definition = |id: &str, rest: &str| {
+            let head = format!("id: {id}\ntitle: {id}\nversion: '1'\non_request: true\n{rest}\n");
+            (format!("{id}/component.yaml"), head.into_bytes())
+        };
+        let asks =
+            "questions: [{id: x, title: t, type: string, default: old}, {id: y, title: t, type: string, default: old}]";
+        files.extend([
+            definition("c", asks),
+            definition("b", &format!("{asks}\nrequires: [{{id: c, optional: true}}]")),
+            definition("a", "requires: [{id: b, optional: true}]"),
+        ]);
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let answers = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+            Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&["a".to_owned()])).unwrap()
+        };
+        let state = |ids: &[&str]| InstallState {
+            components: ids.iter().map(|id| ((*id).to_owned(), Default::default())).collect(),
+            answers: serde_json::json!({"b": {"x": "installed", "y": "installed"}, "c": {"x": "installed"}}),
+            ..InstallState::default()
+        };
+        assert_eq!(used_if_there(&catalog, &answers(&[]), &state(&["a", "c"])).unwrap(), None, "nobody uses c");
+        let found = used_if_there(&catalog, &answers(&["b.y=new"]), &state(&["b", "c"])).unwrap().unwrap();
+        assert_eq!(found.components, ["a", "b", "c"]);
+        let told = |id: &str, question: &str| found.get(id, question).text().unwrap().to_owned();
+        assert_eq!(
+            [told("b", "x"), told("b", "y"), told("c", "x"), told("c", "y")],
+            ["installed", "new", "installed", "old"]
+        );
+        assert!(found.others.is_empty());
+    }
+
+    #[test]
+    fn what_is_installed_takes_the_place_that_there_is_one_of() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        for id in ["one", "two"] {
+            let text = format!("id: {id}\ntitle: {id}\nversion: '1'\nexports: {{webhdfs: x}}\n");
+            files.insert(format!("{id}/component.yaml"), text.into_bytes());
+        }
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let answers = Answers::new(&catalog, &[], Some(&["two".to_owned()])).unwrap();
+        let with = |id: &str| {
+            let components = [(id.to_owned(), Default::default())].into();
+            let state = InstallState { components, ..InstallState::default() };
+            one_provider(&catalog, &answers, &state).err().map(|failed| failed.error.to_string()).unwrap_or_default()
+        };
+        assert_eq!((with("two"), with("other")), (String::new(), String::new()));
+        let told = with("one");
+        assert!(told.starts_with("one is installed and exports `webhdfs`, as two does"), "{told}");
+        assert!(told.contains("`windlass uninstall --components one` first, or leave two out"), "{told}");
     }
 
     #[test]

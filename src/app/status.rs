@@ -1,16 +1,20 @@
 //! `windlass status`.
 
+use std::collections::BTreeMap;
+
 use futures::future::join_all;
 use serde_json::Value;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session;
-use crate::catalog::instance_of;
+use crate::answers::ignored_as_installed;
+use crate::catalog::{Catalog, instance_of};
 use crate::cli::{Global, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
+use crate::model::Ignored;
+use crate::model::cluster::{Drift, ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
 use crate::model::observed::ObservedRelease;
 use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
@@ -51,14 +55,14 @@ pub(super) async fn report(
         return Err(Failed::text(Exit::BadInput, text));
     }
     let wanted = |id: &String| args.components.as_ref().is_none_or(|ids| ids.contains(id));
-    let keys = keys(&state);
+    let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
+    let (keys, ignored) = (keys(&state), ignored(&catalog, &state));
     let shown: Vec<_> = state.components.iter().filter(|(id, _)| wanted(id)).collect();
     let (found, endpoints) = tokio::join!(
-        observe::readable_releases(cluster, &keys),
+        observe::readable_releases(cluster, &keys, &ignored),
         join_all(shown.iter().map(|(_, component)| component_endpoints(cluster, component)))
     );
     let (found, unreadable) = found.or_exit(Exit::Unusable)?;
-    let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
     let base = |id: &str| instance_of(id).map_or(id, |(base, _)| base).to_owned();
     let open = |id: &String| Some(catalog.components.get(&base(id))?.open.as_ref()?.of(lang).to_owned());
     let mut rows = Vec::new();
@@ -85,6 +89,7 @@ pub(super) async fn report(
             drift: observed
                 .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
+            ignored: observed.filter(|_| args.drift).map(|observed| told(&observed.ignored)).unwrap_or_default(),
             unread: observed.map(|observed| unread(&observed.state)).unwrap_or_default(),
             endpoints,
         });
@@ -138,6 +143,23 @@ fn tells(tag: &str, version: &str) -> bool {
     parts.filter(digits).any(|part| within(part, version) || within(version, part))
 }
 
+/// What the components leave to others in the objects of their releases.
+fn ignored(catalog: &Catalog, state: &InstallState) -> BTreeMap<ReleaseKey, Ignored> {
+    let each = state.components.iter().filter_map(|(id, known)| {
+        let component = catalog.components.get(instance_of(id).map_or(id.as_str(), |(base, _)| base))?;
+        let release = known.record.release.as_ref()?;
+        Some((release.clone(), ignored_as_installed(component, id, release, &state.answers)))
+    });
+    each.collect()
+}
+
+/// One line for each field.
+fn told(ignored: &[Drift]) -> Vec<String> {
+    let fields =
+        ignored.iter().flat_map(|drift| drift.what.fields().unwrap_or_default().iter().map(move |it| (drift, it)));
+    fields.map(|(drift, field)| format!("{}: {field}", drift.object)).collect()
+}
+
 fn keys(state: &InstallState) -> Vec<ReleaseKey> {
     state.components.values().filter_map(|component| component.record.release.clone()).collect()
 }
@@ -166,14 +188,14 @@ pub(super) fn unread(release: &ReleaseState) -> Vec<String> {
     release.unread.iter().map(|unread| format!("{unread}, so it is neither watched nor compared: {look}")).collect()
 }
 
-fn is_gone(drift: &crate::model::cluster::Drift) -> bool {
+fn is_gone(drift: &Drift) -> bool {
     drift.what == crate::model::cluster::DriftKind::Gone
 }
 
 /// The releases that are installed, and whether they are ready.
 pub(super) async fn release_rows(cluster: &Cluster, state: &InstallState) -> Vec<ReleaseRow> {
     // The run has ended; what cannot be asked now is left out of its summary.
-    let (found, _) = observe::readable_releases(cluster, &keys(state)).await.unwrap_or_default();
+    let (found, _) = observe::readable_releases(cluster, &keys(state), &BTreeMap::new()).await.unwrap_or_default();
     let rows = state.components.values().filter_map(|component| {
         let key = component.record.release.as_ref()?;
         let observed = found.get(key)?;

@@ -1,5 +1,7 @@
 //! `windlass uninstall`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokio_util::sync::CancellationToken;
 
 use super::ask::{confirm, is_yes};
@@ -7,9 +9,11 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
 use super::session;
+use crate::catalog::instance_of;
 use crate::cli::{Global, UninstallArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
+use crate::model::state::InstallState;
 use crate::observe::remains;
 use crate::plan::{self, Plan, Removal, left_for_others};
 use crate::render::target;
@@ -75,8 +79,19 @@ impl UninstallRequest<'_> {
         let state = state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
         let remains = remains(&self.cluster, &state, self.args.purge_data).await.or_exit(Exit::Unusable)?;
         let chosen = self.args.components.as_deref();
-        let removal = Removal { chosen, purge: self.args.purge_data, shared: self.shared };
+        let optional = self.optional(&state);
+        let removal = Removal { chosen, purge: self.args.purge_data, shared: self.shared, optional: Some(&optional) };
         plan::uninstall(&state, &remains, removal).or_exit(Exit::Refused)
+    }
+
+    /// What each component can do without. Of one whose definition is not at hand, everything that it uses counts as needed.
+    fn optional(&self, state: &InstallState) -> BTreeMap<String, BTreeSet<String>> {
+        let Ok(catalog) = session::load_catalog(self.global) else { return BTreeMap::new() };
+        let each = state.components.keys().filter_map(|id| {
+            let component = catalog.components.get(instance_of(id).map_or(id.as_str(), |(base, _)| base))?;
+            Some((id.clone(), catalog.optional_of(component).into_iter().collect()))
+        });
+        each.collect()
     }
 
     /// Says what a purge leaves because of others, and asks at a terminal whether that is to go as well.

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{ActionSpec, Names, Run};
 use super::graph::{Part, circle, graph};
-use super::kind::{is_key, objections};
+use super::kind::objections;
 use super::question::{QuestionId, Rule};
-use super::refs::secrets_in;
-use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, instance_of, references};
+use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, WEBHDFS, definition, references};
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
 
@@ -60,12 +59,6 @@ impl Checker<'_> {
         if self.findings.0.is_empty() {
             self.order();
         }
-        let providers: Vec<_> =
-            self.catalog.components.values().filter(|component| component.exports.contains_key("webhdfs")).collect();
-        if let [_, second, ..] = providers.as_slice() {
-            let pos = self.place(&second.id, &["exports"]);
-            self.add(&second.id, pos, "two components export `webhdfs`: hdfs actions would not know which to use");
-        }
     }
 
     fn component(&mut self, component: &Component, registered: &BTreeSet<&str>) {
@@ -76,9 +69,31 @@ impl Checker<'_> {
             self.add(id, pos, format!("`{id}` cannot be a component's id: use [a-z][a-z0-9-]*, not a reserved word"));
         }
         for (index, required) in component.requires.iter().enumerate() {
-            let known = instance_of(required).map_or(required.as_str(), |(base, _)| base);
-            if !self.catalog.components.contains_key(known) {
-                let pos = self.item(id, "requires", index);
+            let pos = self.item(id, "requires", index);
+            let before = &component.requires[..index];
+            if let Some(again) =
+                before.iter().find(|other| (&other.id, &other.export) == (&required.id, &required.export))
+            {
+                let name = again.export.as_ref().unwrap_or(&again.id);
+                self.add(id, pos, format!("`{name}` is there twice"));
+            }
+            match &required.export {
+                Some(_) if !required.id.is_empty() => {
+                    self.add(id, pos, "either `id` says which component is meant, or `export` what it exports");
+                    continue;
+                }
+                Some(export) => {
+                    self.export(id, pos, export);
+                    continue;
+                }
+                None if required.id.is_empty() => {
+                    self.add(id, pos, "key `id` is missing, or `export`");
+                    continue;
+                }
+                None => {}
+            }
+            let required = &required.id;
+            if !self.catalog.components.contains_key(definition(required)) {
                 let known = self.catalog.components.keys().map(String::as_str);
                 let message = format!("unknown component `{required}`");
                 self.findings.add_unknown(&file(id), pos, message, required, known);
@@ -137,7 +152,7 @@ impl Checker<'_> {
         {
             for (index, action) in actions.iter().enumerate() {
                 let pos = self.item(id, phase, index);
-                self.action(id, pos, action, registered);
+                self.action(id, pos, action, registered, None);
                 let Some(run) = action.kind.kind().jobs() else { continue };
                 if phase == "before" && run.unless.is_none() {
                     self.add(id, pos, "without `unless` a Job in `before` would run at every install");
@@ -203,6 +218,18 @@ impl Checker<'_> {
                 self.add(id, pos, "leftovers are removed with a release, and this component has none");
             }
         }
+        for ignore in &component.ignore {
+            if component.chart.is_none() {
+                self.add(id, ignore.pos, "`ignore` is about the objects of a chart, and this component has none");
+            }
+            // A name is filled in wherever drift is looked for, from what is known everywhere.
+            let name = ignore.name.as_deref().unwrap_or_default();
+            self.template(id, ignore.pos, name, &BTreeSet::new());
+            let export = |name: &Reference| matches!(name, Reference::Export(..));
+            if references(name).is_ok_and(|names| names.iter().any(export)) {
+                self.add(id, ignore.pos, "the name of an object to ignore is a template over `answers` and `self`");
+            }
+        }
         self.plain(component);
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
@@ -210,103 +237,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Secrets that are made of others, and what makes a new content of one count.
-    fn secrets(&mut self, component: &Component) {
-        let id = &component.id;
-        let questions = || component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        let names: Vec<(usize, &str)> = component
-            .questions
-            .iter()
-            .enumerate()
-            .filter_map(|(at, question)| Some((at, question.secret_name.as_deref()?)))
-            .collect();
-        for (at, text) in names {
-            let pos = self.item(id, "questions", at);
-            self.template(id, pos, text, &BTreeSet::new());
-        }
-        let mut taken: BTreeSet<String> = questions().map(|question| question.id.replace('_', "-")).collect();
-        for (index, secret) in component.secrets.iter().enumerate() {
-            let pos = self.item(id, "secrets", index);
-            if component.release.is_none() || component.chart.is_none() {
-                self.add(id, pos, "a Secret is filled before a release, and this component has none");
-            }
-            if !is_name(&secret.name, '-') {
-                self.add(id, pos, format!("`{}` cannot be a Secret's name: use [a-z][a-z0-9-]*", secret.name));
-            }
-            if !taken.insert(secret.name.clone()) {
-                let message = format!("another secret of this component is called `{}`, too", secret.name);
-                self.add(id, pos, message);
-            }
-            if secret.keys.is_empty() {
-                self.add(id, pos, format!("Secret `{}` has no keys", secret.name));
-            }
-            if let Some(text) = &secret.secret_name {
-                self.template(id, pos, text, &BTreeSet::new());
-            }
-            for (key, text) in &secret.keys {
-                if !is_key(key) {
-                    let message = format!("`{key}` cannot be a key of a Secret: use letters, digits, `-`, `_` and `.`");
-                    self.add(id, pos, message);
-                }
-                self.template(id, pos, text, &["secret"].into());
-                let known: Vec<&str> = questions().map(|question| question.id.as_str()).collect();
-                for question in secrets_in(text) {
-                    let certificate = questions().any(|known| known.id == question && known.secret_keys().len() > 1);
-                    if certificate {
-                        let message = format!("`secret.{question}` is a certificate, of which no other Secret is made");
-                        self.add(id, pos, message);
-                    } else if !known.contains(&question.as_str()) {
-                        let message = format!("no question of `{id}` for a secret is called `{question}`");
-                        self.findings.add_unknown(&file(id), pos, message, &question, known.iter().copied());
-                    }
-                }
-            }
-        }
-        let mut jobs = BTreeSet::new();
-        for (question, actions) in &component.rotate {
-            let pos = self.place(id, &["rotate", question]);
-            if !questions().any(|known| known.id == *question && known.generates()) {
-                let known = questions().filter(|question| question.generates()).map(|question| question.id.as_str());
-                let message = format!("`{question}` is no question of `{id}` for a secret that is generated");
-                self.findings.add_unknown(&file(id), pos, message, question, known);
-            }
-            for action in actions {
-                self.action(id, pos, action, &BTreeSet::new());
-                if action.register.is_some() {
-                    self.add(id, pos, "nothing comes after `rotate` that could use what it registers");
-                }
-                if let Some(run) = action.kind.kind().jobs() {
-                    self.job(id, pos, run, &mut jobs);
-                }
-            }
-        }
-    }
-
-    /// Secrets that are copied into a further namespace.
-    fn copied(&mut self, component: &Component, index: usize, secrets: &[String]) {
-        let id = &component.id;
-        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
-        let known: Vec<&str> = questions
-            .map(|question| question.id.as_str())
-            .chain(component.secrets.iter().map(|secret| secret.name.as_str()))
-            .collect();
-        let tree = self.trees.get(id).and_then(|tree| tree.get("namespaces")).and_then(Node::list);
-        let tree = tree.and_then(|items| items.get(index)?.get("secrets")?.list());
-        let places: Vec<Pos> = tree.into_iter().flatten().map(|node| node.pos).collect();
-        for (at, name) in secrets.iter().enumerate() {
-            let pos = places.get(at).copied().unwrap_or_else(|| self.item(id, "namespaces", index));
-            if !known.contains(&name.as_str()) {
-                let message =
-                    format!("no secret of `{id}` is called `{name}`: name a question for one, or one of `secrets`");
-                self.findings.add_unknown(&file(id), pos, message, name, known.iter().copied());
-            } else if secrets[..at].contains(name) {
-                self.add(id, pos, format!("`{name}` stands here twice"));
-            }
-        }
-    }
-
     /// What a Job may be called.
-    fn job<'b>(&mut self, id: &str, pos: Pos, run: &'b Run, jobs: &mut BTreeSet<&'b str>) {
+    pub(super) fn job<'b>(&mut self, id: &str, pos: Pos, run: &'b Run, jobs: &mut BTreeSet<&'b str>) {
         if !is_name(&run.name, '-') || run.name.len() > 20 || run.name.ends_with('-') {
             let message = format!("`{}` cannot be a Job's name: use [a-z][a-z0-9-]*, at most 20 letters", run.name);
             self.add(id, pos, message);
@@ -321,11 +253,13 @@ impl Checker<'_> {
         let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
         texts.extend(component.chart.iter().flat_map(|chart| chart.texts()).map(|text| ("chart", text)));
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
-        texts.extend(component.requires.iter().map(|id| ("requires", id.as_str())));
+        texts.extend(component.secrets.iter().map(|secret| ("secrets", secret.kind.as_str())));
+        texts.extend(component.requires.iter().map(|other| ("requires", other.export.as_deref().unwrap_or(&other.id))));
         for image in &component.images {
             texts.extend([&image.reference].into_iter().chain(&image.build).map(|text| ("images", text.as_str())));
             texts.extend(image.places().map(|path| ("images", path.text())));
         }
+        texts.extend(component.ignore.iter().flat_map(|it| [("ignore", it.kind.as_str()), ("ignore", it.path.text())]));
         let choices = component.questions.iter().flat_map(|question| &question.choices);
         texts.extend(choices.map(|choice| ("questions", choice.as_str())));
         for (key, text) in texts {
@@ -355,15 +289,23 @@ impl Checker<'_> {
         }
     }
 
-    fn action(&mut self, id: &str, pos: Pos, action: &ActionSpec, registered: &BTreeSet<&str>) {
+    /// `rotated` is the question whose new content the action makes count.
+    pub(super) fn action(
+        &mut self,
+        id: &str,
+        pos: Pos,
+        action: &ActionSpec,
+        registered: &BTreeSet<&str>,
+        rotated: Option<&str>,
+    ) {
         for text in action.kind.templates() {
             self.template(id, pos, text, registered);
         }
-        if action.kind.uses_hdfs() && self.catalog.hdfs_provider().is_none() {
+        if action.kind.uses_hdfs() && self.catalog.providers(WEBHDFS).next().is_none() {
             self.add(id, pos, "no component exports `webhdfs`, which this action needs");
         }
         if let Some(component) = self.catalog.components.get(id) {
-            if let Err(message) = action.kind.clone().bind(&Own(component)) {
+            if let Err(message) = action.kind.clone().bind(&Own { component, rotated }) {
                 self.add(id, pos, message);
             }
             if action.kind.kind().jobs().is_some() && component.release.is_none() {
@@ -386,7 +328,7 @@ impl Checker<'_> {
         }
     }
 
-    fn template(&mut self, id: &str, pos: Pos, text: &str, registered: &BTreeSet<&str>) {
+    pub(super) fn template(&mut self, id: &str, pos: Pos, text: &str, registered: &BTreeSet<&str>) {
         let names = match references(text) {
             Ok(names) => names,
             Err(message) => return self.add(id, pos, format!("template: {message}")),
@@ -394,25 +336,35 @@ impl Checker<'_> {
         for name in names {
             match name {
                 Reference::Answer(component, question) => {
-                    if self.catalog.question(&QuestionId::new(&component, &question)).is_none() {
-                        let message = format!("unknown answer `{component}.{question}`");
-                        let known = self.catalog.questions(&component).iter().map(|question| question.id.as_str());
-                        self.findings.add_unknown(&file(id), pos, message, &question, known);
+                    let catalog = self.catalog;
+                    let known = |of: &&&str| catalog.question(&QuestionId::new(of, &question)).is_none();
+                    let Some(of) = self.meant(id, &component).iter().find(known).map(|of| (*of).to_owned()) else {
+                        continue;
+                    };
+                    let message = format!("unknown answer `{component}.{question}`{}", through(&component, &of));
+                    let known = catalog.questions(&of).iter().map(|question| question.id.as_str());
+                    self.findings.add_unknown(&file(id), pos, message, &question, known);
+                }
+                Reference::Export(component, export) => {
+                    let catalog = self.catalog;
+                    let all: Vec<String> = self.meant(id, &component).into_iter().map(str::to_owned).collect();
+                    for of in all {
+                        match catalog.components.get(&of) {
+                            None => {
+                                let known = catalog.components.keys().map(String::as_str);
+                                let message = format!("unknown component `{component}` in exports");
+                                self.findings.add_unknown(&file(id), pos, message, &component, known);
+                            }
+                            Some(other) if !other.exports.contains_key(&export) => {
+                                let via = through(&component, &of);
+                                let message = format!("component `{component}` does not export `{export}`{via}");
+                                let known = other.exports.keys().map(String::as_str);
+                                self.findings.add_unknown(&file(id), pos, message, &export, known);
+                            }
+                            Some(_) => {}
+                        }
                     }
                 }
-                Reference::Export(component, export) => match self.catalog.components.get(&component) {
-                    None => {
-                        let known = self.catalog.components.keys().map(String::as_str);
-                        let message = format!("unknown component `{component}` in exports");
-                        self.findings.add_unknown(&file(id), pos, message, &component, known);
-                    }
-                    Some(other) if !other.exports.contains_key(&export) => {
-                        let message = format!("component `{component}` does not export `{export}`");
-                        let known = other.exports.keys().map(String::as_str);
-                        self.findings.add_unknown(&file(id), pos, message, &export, known);
-                    }
-                    Some(_) => {}
-                },
                 Reference::Name(name) => {
                     if !registered.contains(name.as_str()) {
                         let known = registered.iter().copied().chain(["answers", "exports", "self"]);
@@ -427,25 +379,75 @@ impl Checker<'_> {
     /// What would have to wait for itself: a component, through `requires` or the exports in its values and exports, or a
     /// step. The graph is the one that plans are made of.
     fn order(&mut self) {
-        let hdfs = self.catalog.hdfs_provider().map(|component| component.id.as_str());
-        let parts: Vec<Part> = self.catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
-        let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
-        let found = match circle(&edges) {
-            Some(ids) => Some((ids.first().cloned(), format!("components wait for each other: {}", ids.join(" -> ")))),
-            None => graph(&parts).err().map(|error| (Some(error.component().to_owned()), error.to_string())),
-        };
-        if let Some((id, message)) = found {
-            let id = id.unwrap_or_default();
-            let pos = self.place(&id, &["requires"]);
-            self.add(&id, pos, message);
+        // Whatever is optional may be there.
+        let optional = self.catalog.components.values().flat_map(Component::optional);
+        let catalog = self.catalog.with_instances(optional);
+        // Of several that export the same each may be the one.
+        let several = catalog.components.values().flat_map(|component| &component.requires);
+        let mut exports: BTreeSet<&str> = several.filter_map(|required| required.export.as_deref()).collect();
+        exports.insert(WEBHDFS);
+        let most = exports.iter().map(|export| catalog.providers(export).count()).max().unwrap_or(0);
+        for at in 0..most.max(1) {
+            let left_out = |id: &str| {
+                exports.iter().any(|export| {
+                    let all: Vec<&str> = catalog.providers(export).map(|one| one.id.as_str()).collect();
+                    all.contains(&id) && all.get(at.min(all.len() - 1)) != Some(&id)
+                })
+            };
+            let catalog = catalog.with_providers(|id| !left_out(id));
+            let hdfs = catalog.hdfs_provider(|id| !left_out(id)).map(|component| component.id.as_str());
+            let parts: Vec<Part> = catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
+            if !self.order_of(&parts) {
+                return;
+            }
         }
     }
 
-    fn add(&mut self, id: &str, pos: Pos, message: impl Into<String>) {
+    /// Whether there is an order; tells why not.
+    fn order_of(&mut self, parts: &[Part]) -> bool {
+        let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
+        let found = match circle(&edges) {
+            Some(ids) => Some((ids.first().cloned(), format!("components wait for each other: {}", ids.join(" -> ")))),
+            None => graph(parts).err().map(|error| (Some(error.component().to_owned()), error.to_string())),
+        };
+        let Some((id, message)) = found else { return true };
+        let id = id.unwrap_or_default();
+        let pos = self.place(&id, &["requires"]);
+        self.add(&id, pos, message);
+        false
+    }
+
+    /// An export that a component requires by its name.
+    fn export(&mut self, id: &str, pos: Pos, export: &str) {
+        let catalog = self.catalog;
+        if catalog.components.contains_key(export) {
+            let message = format!("`{export}` is a component, too: templates would not know which is meant");
+            self.add(id, pos, message);
+        }
+        if !catalog.providers(export).any(|provider| provider.id != id) {
+            let known =
+                catalog.components.values().filter(|other| other.id != id).flat_map(|other| other.exports.keys());
+            let message = format!("no other component exports `{export}`");
+            self.findings.add_unknown(&file(id), pos, message, export, known.map(String::as_str));
+        }
+    }
+
+    /// The components that a name in a template may mean, in that of a component.
+    fn meant<'b>(&'b self, id: &str, name: &'b str) -> Vec<&'b str> {
+        let requires =
+            self.catalog.components.get(id).map(|component| component.requires.as_slice()).unwrap_or_default();
+        if requires.iter().any(|required| required.export.as_deref() == Some(name)) {
+            let others = self.catalog.providers(name).filter(|provider| provider.id != id);
+            return others.map(|provider| provider.id.as_str()).collect();
+        }
+        vec![definition(name)]
+    }
+
+    pub(super) fn add(&mut self, id: &str, pos: Pos, message: impl Into<String>) {
         self.findings.add(&file(id), pos, message);
     }
 
-    fn place(&self, id: &str, keys: &[&str]) -> Pos {
+    pub(super) fn place(&self, id: &str, keys: &[&str]) -> Pos {
         let Some(mut node) = self.trees.get(id) else { return Pos { line: 1, column: 1 } };
         for key in keys {
             match node.get(key) {
@@ -456,40 +458,52 @@ impl Checker<'_> {
         node.pos
     }
 
-    fn item(&self, id: &str, key: &str, index: usize) -> Pos {
+    pub(super) fn item(&self, id: &str, key: &str, index: usize) -> Pos {
         let items = self.trees.get(id).and_then(|tree| tree.get(key)).and_then(Node::list);
         items.and_then(|items| items.get(index)).map_or_else(|| self.place(id, &[key]), |node| node.pos)
     }
 }
 
 /// What the names in a component's actions mean before there are answers.
-struct Own<'a>(&'a Component);
+struct Own<'a> {
+    component: &'a Component,
+    rotated: Option<&'a str>,
+}
 
 impl Names for Own<'_> {
     fn release(&self) -> &str {
-        &self.0.id
+        &self.component.id
     }
 
     fn image(&self, name: &str) -> Result<String, String> {
-        let known = self.0.images.iter().find(|image| image.name == name);
+        let known = self.component.images.iter().find(|image| image.name == name);
         known.map(|image| image.reference.clone()).ok_or_else(|| format!("`{name}` is no image of this component"))
     }
 
     fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {
-        let mut secrets = self.0.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let mut secrets = self.component.questions.iter().filter(|question| question.kind == Kind::Secret);
         // What is to take its place.
-        let question = question.strip_suffix(".next").unwrap_or(question);
+        let next = question.strip_suffix(".next");
+        if let Some(next) = next.filter(|next| self.rotated != Some(next)) {
+            return Err(format!("`{question}` is there only in the actions below `rotate: {{{next}: …}}`"));
+        }
+        let question = next.unwrap_or(question);
         let known = secrets.any(|known| known.id == question);
         known.then_some(None).ok_or_else(|| format!("`{question}` is no question of this component for a secret"))
     }
 
     fn files(&self, path: &str) -> Result<String, String> {
-        let found = is_template(path) || self.0.files.below(path).is_some();
+        let found = is_template(path) || self.component.files.below(path).is_some();
         found.then(String::new).ok_or_else(|| format!("there is no file or folder `{path}` beside component.yaml"))
     }
 }
 
-fn file(id: &str) -> String {
+/// Which of several components is the one, where a name means an export.
+fn through(name: &str, of: &str) -> String {
+    if definition(name) == of { String::new() } else { format!(" where that is `{of}`") }
+}
+
+pub(super) fn file(id: &str) -> String {
     if id == "platform" { "platform.yaml".to_owned() } else { format!("{id}/component.yaml") }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionSpec;
 use super::question::{Question, Rule, Text};
+use crate::model::yaml::Pos;
 use crate::model::{ChartRef, ChartSource, FileTree, ImageName, ValuePath, is_digest};
 
 /// One component: a folder under `bundles/`.
@@ -33,9 +34,9 @@ pub struct Component {
     /// Whether it is installed only where it is asked for by name, or required.
     #[serde(default)]
     pub on_request: bool,
-    /// Ids of components that must be ready before this one's first action.
+    /// Components that must be ready before this one's first action.
     #[serde(default)]
-    pub requires: Vec<String>,
+    pub requires: Vec<Requirement>,
     /// What the user can decide, without the implicit questions.
     #[serde(default)]
     pub questions: Vec<Question>,
@@ -75,6 +76,9 @@ pub struct Component {
     /// What the software makes by itself and an uninstall must remove.
     #[serde(default)]
     pub leftovers: Vec<Leftover>,
+    /// Fields of its chart's objects that others set.
+    #[serde(default)]
+    pub ignore: Vec<Ignore>,
     /// The text of the values template.
     #[serde(skip)]
     pub values_template: Option<String>,
@@ -93,6 +97,41 @@ pub struct Component {
     /// Where the definition came from, if not from the binary.
     #[serde(skip)]
     pub origin: Option<String>,
+}
+
+/// A component that another one needs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "RequirementText")]
+pub struct Requirement {
+    /// Its id; of an export the component that gives it, empty as long as that is not known.
+    pub id: String,
+    /// What it has to export, where that says which one is meant: any that is there.
+    pub export: Option<String>,
+    /// It comes first where it is there, and nothing is amiss where it is not.
+    pub optional: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RequirementText {
+    Id(String),
+    Map {
+        #[serde(default)]
+        id: String,
+        #[serde(default)]
+        export: Option<String>,
+        #[serde(default)]
+        optional: bool,
+    },
+}
+
+impl From<RequirementText> for Requirement {
+    fn from(text: RequirementText) -> Self {
+        match text {
+            RequirementText::Id(id) => Self { id, export: None, optional: false },
+            RequirementText::Map { id, export, optional } => Self { id, export, optional },
+        }
+    }
 }
 
 /// Where a chart is: beside component.yaml, in a repository, or in a registry.
@@ -174,6 +213,9 @@ pub struct DerivedSecret {
     /// Its name; a template.
     #[serde(default)]
     pub secret_name: Option<String>,
+    /// Where it stands in component.yaml.
+    #[serde(skip)]
+    pub pos: Pos,
 }
 
 fn opaque() -> String {
@@ -309,6 +351,16 @@ impl Component {
         ImageNames { repository, tag, digest }
     }
 
+    /// The components without which it cannot be.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        self.requires.iter().filter(|other| !other.optional && !other.id.is_empty()).map(|other| other.id.as_str())
+    }
+
+    /// The components that it uses where they are there.
+    pub fn optional(&self) -> impl Iterator<Item = &str> {
+        self.requires.iter().filter(|other| other.optional && !other.id.is_empty()).map(|other| other.id.as_str())
+    }
+
     /// The action of a step, by the step's id.
     #[must_use]
     pub fn spec(&self, step: &str) -> Option<&ActionSpec> {
@@ -350,6 +402,22 @@ pub struct Connects {
     pub to: String,
     /// Labels that tell these pods from others of the component's namespace; their values are templates.
     pub pods: BTreeMap<String, String>,
+}
+
+/// A field of its chart's objects that others set: what differs there, or below, is no drift.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ignore {
+    /// Kind of the objects.
+    pub kind: String,
+    /// The name of the only one that is meant, instead of all of that kind; a template.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where, as drift is told.
+    pub path: ValuePath,
+    /// Where it stands in component.yaml.
+    #[serde(skip)]
+    pub pos: Pos,
 }
 
 /// Objects that the software makes by itself.

@@ -43,7 +43,8 @@ impl Part {
     /// What the templates of a component name. `hdfs` is the component that actions on HDFS act on.
     #[must_use]
     pub fn of(component: &Component, hdfs: Option<&str>) -> Self {
-        let mut requires: BTreeSet<String> = component.requires.iter().cloned().collect();
+        let mut requires: BTreeSet<String> =
+            component.required().chain(component.optional()).map(str::to_owned).collect();
         let made = component.secrets.iter().flat_map(|secret| secret.keys.values());
         let texts = component.values_template.iter().chain(component.exports.values()).chain(made);
         for name in texts.flat_map(|text| names(text)) {

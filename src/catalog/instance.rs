@@ -1,7 +1,7 @@
 //! A component more than once: `bytewax@orders` is what `bytewax` is, with answers, a release and a state of its own.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::is_name;
 use super::load::{Catalog, all_questions};
@@ -22,7 +22,8 @@ impl Catalog {
     /// instances, or of no component, are left to whoever looks them up.
     #[must_use]
     pub fn with_instances<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Cow<'_, Self> {
-        let required = |component: &Component| component.requires.clone();
+        // One that is optional is there only where somebody names it.
+        let required = |component: &Component| component.required().map(str::to_owned).collect::<Vec<_>>();
         let mut open: Vec<String> = ids.into_iter().map(str::to_owned).collect();
         open.extend(self.components.values().flat_map(required));
         let mut seen = BTreeSet::new();
@@ -69,17 +70,50 @@ impl Catalog {
     }
 }
 
+/// What the names of components mean in the templates of one, where they do not mean themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Name to component.
+    pub means: BTreeMap<String, String>,
+    /// Those that could be there and are not: everything of them is empty.
+    pub absent: BTreeSet<String>,
+}
+
 impl Component {
+    /// What its templates see, where `has` tells which components are there.
+    #[must_use]
+    pub fn seen(&self, has: impl Fn(&str) -> bool) -> Seen {
+        let mut seen = Seen::default();
+        if self.base != self.id {
+            seen.means.insert(self.base.clone(), self.id.clone());
+        }
+        for required in &self.requires {
+            let there = !required.id.is_empty() && has(&required.id);
+            match &required.export {
+                Some(export) if there => drop(seen.means.insert(export.clone(), required.id.clone())),
+                Some(export) if required.optional => drop(seen.absent.insert(export.clone())),
+                None if required.optional && !there => drop(seen.absent.insert(required.id.clone())),
+                _ => {}
+            }
+        }
+        seen
+    }
+
     /// The name of its instance; empty where it is the only one.
     #[must_use]
     pub fn instance(&self) -> &str {
         instance_of(&self.id).map_or("", |(_, instance)| instance)
     }
 
-    /// The component that a name in its templates means: its definition's is its own.
+    /// The component that a name in its templates means: its definition's is its own, an export's that of whoever gives it.
     #[must_use]
     pub fn means<'a>(&'a self, name: &'a str) -> &'a str {
-        if name == self.base { &self.id } else { name }
+        let given = self.requires.iter().find(|required| required.export.as_deref() == Some(name));
+        match given.filter(|given| !given.id.is_empty()) {
+            Some(given) => &given.id,
+            None if name == self.base => &self.id,
+            None => name,
+        }
     }
 }
 

@@ -27,8 +27,6 @@ pub struct Catalog {
     pub profiles: BTreeMap<String, Profile>,
     /// All questions of each component, implicit ones included, and of `platform`.
     pub(super) asked: BTreeMap<String, Vec<Question>>,
-    /// The component that exports `webhdfs`.
-    hdfs: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,6 +66,10 @@ impl Catalog {
                 findings.add(path, pos, format!("id `{}` is not the name of its folder", component.id));
             }
             attach(files, folder, path, &tree, &mut component, &mut findings);
+            let items = tree.get("ignore").and_then(Node::list).unwrap_or_default();
+            component.ignore.iter_mut().zip(items).for_each(|(ignore, node)| ignore.pos = node.pos);
+            let items = tree.get("secrets").and_then(Node::list).unwrap_or_default();
+            component.secrets.iter_mut().zip(items).for_each(|(secret, node)| secret.pos = node.pos);
             component.files = others(files, folder, &component);
             component.base.clone_from(&component.id);
             component.origin = origins.get(folder).cloned();
@@ -80,10 +82,8 @@ impl Catalog {
         let mut asked: BTreeMap<String, Vec<Question>> =
             components.iter().map(|(id, component)| (id.clone(), all_questions(component))).collect();
         asked.insert("platform".to_owned(), questions.clone());
-        let hdfs = components.values().find(|component| component.exports.contains_key("webhdfs"));
-        let hdfs = hdfs.map(|component| component.id.clone());
         let (platform, platform_title, platform_rules) = (questions, title, rules);
-        let catalog = Self { platform, platform_title, platform_rules, components, profiles, asked, hdfs };
+        let catalog = Self { platform, platform_title, platform_rules, components, profiles, asked };
         if findings.0.is_empty() {
             Checker { catalog: &catalog, trees: &trees, findings: &mut findings }.run();
         }
@@ -133,12 +133,6 @@ impl Catalog {
             None if component == "platform" => &self.platform_rules,
             None => &[],
         }
-    }
-
-    /// The component that exports `webhdfs`: the one that `hdfs.*` actions act on.
-    #[must_use]
-    pub fn hdfs_provider(&self) -> Option<&Component> {
-        self.components.get(self.hdfs.as_ref()?)
     }
 }
 

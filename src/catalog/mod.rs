@@ -9,20 +9,26 @@ mod graph;
 mod instance;
 mod kind;
 mod load;
+mod provide;
 mod question;
 mod refs;
+mod secrets;
 mod shapes;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
 pub use component::{
-    ChartSpec, Component, Connects, DerivedSecret, Endpoint, Image, ImageNames, Leftover, Paths, ReleaseSpec,
+    ChartSpec, Component, Connects, DerivedSecret, Endpoint, Ignore, Image, ImageNames, Leftover, Paths, ReleaseSpec,
+    Requirement,
 };
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
-pub use instance::instance_of;
+pub use instance::{Seen, instance_of};
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
 pub use load::{Catalog, implicit_questions};
+pub use provide::{WEBHDFS, definition};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
 pub use refs::{Reference, code_lines, members, references, secrets_in};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

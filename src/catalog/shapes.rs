@@ -59,6 +59,11 @@ const PATH: Shape = Shape::That("a path into values, such as image.tag or contai
     text.parse::<ValuePath>().is_ok()
 });
 
+const FIELD: Shape =
+    Shape::That("a path as drift is told, such as spec.replicas or containers[name=x].image", |text| {
+        text.parse::<ValuePath>().is_ok()
+    });
+
 const PATHS: Shape = Shape::OneOrMany(&PATH);
 
 const IMAGE: Shape = Shape::Map(&[
@@ -71,6 +76,12 @@ const IMAGE: Shape = Shape::Map(&[
     F::optional("digest", PATHS),
     F::optional("reference", PATHS),
     F::optional("build", Shape::Text),
+]);
+
+const REQUIREMENT: Shape = Shape::TextOr(&[
+    F::optional("id", Shape::Text),
+    F::optional("export", Shape::Text),
+    F::optional("optional", Shape::Bool),
 ]);
 
 /// `component.yaml`.
@@ -106,7 +117,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
             F::optional("secrets", Shape::List(&Shape::Text)),
         ])),
     ),
-    F::optional("requires", Shape::List(&Shape::Text)),
+    F::optional("requires", Shape::List(&REQUIREMENT)),
     F::optional("questions", Shape::List(&QUESTION)),
     F::optional("rules", Shape::List(&RULE)),
     F::optional("secrets", Shape::List(&DERIVED)),
@@ -133,6 +144,14 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     F::optional(
         "leftovers",
         Shape::List(&Shape::Map(&[F::required("kind", LEFTOVER_KIND), F::required("selector", Shape::Text)])),
+    ),
+    F::optional(
+        "ignore",
+        Shape::List(&Shape::Map(&[
+            F::required("kind", Shape::Text),
+            F::optional("name", Shape::Text),
+            F::required("path", FIELD),
+        ])),
     ),
 ]);
 

@@ -247,6 +247,13 @@ impl DriftKind {
     }
 }
 
+/// `spec.replicas is 2 instead of 1`.
+impl fmt::Display for FieldDrift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {} instead of {}", self.path, self.found, self.expected)
+    }
+}
+
 /// A field whose live value is not the manifest's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldDrift {
@@ -272,7 +279,7 @@ impl fmt::Display for Drift {
                 }
                 for (i, field) in fields.iter().enumerate() {
                     let sep = if i == 0 { "" } else { ", " };
-                    write!(f, "{sep}{} is {} instead of {}", field.path, field.found, field.expected)?;
+                    write!(f, "{sep}{field}")?;
                 }
                 Ok(())
             }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::value_path::{KEY_IN_BRACKETS, escaped};
+
 /// What names an element of a list, first match wins; an element without any of them is matched by its place.
 const KEYS: &[&[&str]] = &[
     &["name"],
@@ -43,7 +45,7 @@ impl ListKey {
     pub fn shown(self, element: &Value) -> String {
         let value = element.get(self.0[0]);
         let value = value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        format!("{}={}", self.0[0], value.unwrap_or_default())
+        format!("{}={}", self.0[0], escaped(&value.unwrap_or_default(), &['\\', ']']))
     }
 
     fn same(self, one: &Value, other: &Value) -> bool {
@@ -56,14 +58,14 @@ impl ListKey {
     }
 }
 
-/// The path of a field below another.
+/// The path of a field below another, as [`ValuePath`](super::ValuePath) reads it.
 #[must_use]
 pub fn join(path: &str, name: &str) -> String {
     // Names with dots (annotations) would make the path ambiguous.
-    match (path.is_empty(), name.contains(['.', '/'])) {
-        (true, _) => name.to_owned(),
-        (false, false) => format!("{path}.{name}"),
-        (false, true) => format!("{path}[{name}]"),
+    match (path.is_empty(), name.contains(KEY_IN_BRACKETS)) {
+        (true, _) => escaped(name, &['\\', '.', '[', ']']),
+        (false, false) => format!("{path}.{}", escaped(name, &['\\', '[', ']'])),
+        (false, true) => format!("{path}[{}]", escaped(name, &['\\', '=', ']'])),
     }
 }
 
@@ -81,6 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::ValuePath;
 
     fn key(lists: &[Value]) -> Option<&'static str> {
         let lists: Vec<&[Value]> = lists.iter().map(|list| list.as_array().unwrap().as_slice()).collect();
@@ -96,6 +99,25 @@ mod tests {
         assert_eq!(key(&[ports.clone(), json!([{"port": 53, "protocol": "TCP"}])]), Some("port"));
         assert_eq!(key(&[ports, json!([{"port": 53}, {"port": 53, "protocol": "TCP"}])]), None, "the same twice");
         assert_eq!(key(&[json!([{"metadata": {}}]), json!([{"name": "a"}])]), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_told_can_be_read_again(names in proptest::collection::vec("[a-z0-9.\\[\\]=/*\\\\-]{1,8}", 1..5), value in "[^\u{0}]{1,6}") {
+            let mut object = json!({"list": [{"name": value.clone(), "at": 1}]});
+            let list = object["list"].as_array().unwrap();
+            let mut told = format!("list[{}].at", ListKey::of(&[list]).unwrap().shown(&list[0]));
+            proptest::prop_assert_eq!(told.parse::<ValuePath>().unwrap().get(&object), [&json!(1)]);
+            object = json!(2);
+            told.clear();
+            for name in names.iter().rev() {
+                object = json!({name.as_str(): object});
+            }
+            for name in &names {
+                told = join(&told, name);
+            }
+            proptest::prop_assert_eq!(told.parse::<ValuePath>().unwrap().get(&object), [&json!(2)], "{}", told);
+        }
     }
 
     #[test]

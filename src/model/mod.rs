@@ -9,6 +9,7 @@ pub mod data;
 pub mod fields;
 mod file_tree;
 mod hdfs;
+mod ignored;
 mod image;
 pub mod lock;
 mod manifest;
@@ -32,6 +33,7 @@ pub use chart::{CHART_WAYS, ChartRef, ChartSource, is_digest};
 pub use crds::{CRD, crd_ref, crds, every_crd};
 pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
+pub use ignored::{Ignored, IgnoredField, IgnoredPaths};
 pub use image::{ImageName, ImageNameError};
 pub use manifest::{Manifest, parse_manifest};
 pub use names::{
@@ -46,5 +48,5 @@ pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
 pub use service::{Lookup, Way};
-pub use value_path::{ValuePath, ValuePathError};
+pub use value_path::{Lies, ValuePath, ValuePathError};
 pub use values::ReleaseValues;

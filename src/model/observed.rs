@@ -43,6 +43,8 @@ pub struct ObservedRelease {
     pub state: ReleaseState,
     /// Objects that are gone or differ from what was rendered.
     pub drift: Vec<Drift>,
+    /// What differs in fields that the component leaves to others.
+    pub ignored: Vec<Drift>,
     /// Why it is not ready; empty if it is.
     pub unready: Vec<Finding>,
 }

@@ -1,5 +1,5 @@
 //! A path into the values of a chart or into an object: `a.b`, `a[0].b`, `containers[name=x].image`; a dot of a key is
-//! written `\.`, as for Helm's `--set`.
+//! written `\.`, as for Helm's `--set`, or the key stands in brackets, as differences are told: `annotations[a.b/c]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,13 +47,13 @@ impl FromStr for ValuePath {
             parts.push(PathPart::Key(key));
             rest = after;
             while let Some(inner) = rest.strip_prefix('[') {
-                let (inner, after) = inner.split_once(']').ok_or_else(error)?;
-                parts.push(match inner.split_once('=') {
-                    Some((key, value)) if !key.is_empty() && !value.is_empty() => {
-                        PathPart::With(key.to_owned(), value.to_owned())
-                    }
-                    None if inner == "*" => PathPart::Each,
-                    _ => PathPart::At(inner.parse().map_err(|_| error())?),
+                let (inner, after) = bracketed(inner).ok_or_else(error)?;
+                parts.push(match inner {
+                    Bracketed::With(key, value) if !key.is_empty() && !value.is_empty() => PathPart::With(key, value),
+                    Bracketed::With(..) => return Err(error()),
+                    Bracketed::Plain(inner) if inner == "*" => PathPart::Each,
+                    Bracketed::Plain(inner) if inner.contains(KEY_IN_BRACKETS) => PathPart::Key(inner),
+                    Bracketed::Plain(inner) => PathPart::At(inner.parse().map_err(|_| error())?),
                 });
                 rest = after;
             }
@@ -65,6 +65,48 @@ impl FromStr for ValuePath {
         }
         Ok(Self { text: text.to_owned(), parts })
     }
+}
+
+/// A key with one of these stands in brackets where differences are told.
+pub(super) const KEY_IN_BRACKETS: [char; 2] = ['.', '/'];
+
+/// What stands between brackets.
+enum Bracketed {
+    Plain(String),
+    With(String, String),
+}
+
+/// What stands before the next `]`, and what follows that. Behind a `\` everything stands for itself.
+fn bracketed(text: &str) -> Option<(Bracketed, &str)> {
+    let (mut before, mut key) = (None, String::new());
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => key.extend(chars.next().map(|(_, c)| c)),
+            '=' if before.is_none() => before = Some(std::mem::take(&mut key)),
+            ']' => {
+                let inner = match before {
+                    Some(before) => Bracketed::With(before, key),
+                    None => Bracketed::Plain(key),
+                };
+                return Some((inner, &text[at + 1..]));
+            }
+            c => key.push(c),
+        }
+    }
+    None
+}
+
+/// A text in which `\` stands before each of these characters.
+pub(super) fn escaped(text: &str, special: &[char]) -> String {
+    let mut written = String::with_capacity(text.len());
+    for c in text.chars() {
+        if special.contains(&c) {
+            written.push('\\');
+        }
+        written.push(c);
+    }
+    written
 }
 
 /// The key at the head of a text, and what follows it.
@@ -122,12 +164,37 @@ impl ValuePath {
         })
     }
 
+    /// Where another path lies, seen from this one.
+    #[must_use]
+    pub fn sees(&self, other: &Self) -> Lies {
+        let same = |(ours, theirs): (&PathPart, &PathPart)| match ours {
+            PathPart::Each => !matches!(theirs, PathPart::Key(_)),
+            ours => ours == theirs,
+        };
+        match self.parts.iter().zip(&other.parts).all(same) {
+            true if other.parts.len() >= self.parts.len() => Lies::Within,
+            true => Lies::Above,
+            false => Lies::Apart,
+        }
+    }
+
     /// Takes away what is there.
     pub fn remove(&self, value: &mut Value) {
         if let Some((last, before)) = self.parts.split_last() {
             remove(value, before, last);
         }
     }
+}
+
+/// Where a path lies, seen from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lies {
+    /// It is the same one, or below it.
+    Within,
+    /// It leads to it.
+    Above,
+    /// It leads elsewhere.
+    Apart,
 }
 
 impl fmt::Display for PathPart {
@@ -153,7 +220,10 @@ impl PathPart {
     /// Whether an element of a list is meant.
     fn takes(&self, item: &Value) -> bool {
         match self {
-            Self::With(key, value) => item.get(key).and_then(Value::as_str) == Some(value),
+            Self::With(key, value) => {
+                let shown = |found: &Value| found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+                item.get(key).map(shown).is_some_and(|found| found == *value)
+            }
             Self::Each => true,
             Self::Key(_) | Self::At(_) => false,
         }
@@ -264,6 +334,27 @@ mod tests {
         }
         values.as_object_mut().unwrap().remove("none");
         assert_eq!(values, before);
+    }
+
+    #[test]
+    fn a_path_sees_itself_what_is_below_and_what_leads_to_it() {
+        for (ours, other, lies) in [
+            ("spec.replicas", "spec.replicas", Lies::Within),
+            ("spec.template", "spec.template.spec.containers[name=a].image", Lies::Within),
+            ("spec.replicas", "spec", Lies::Above),
+            ("spec.replicas", "spec.replicas2", Lies::Apart),
+            ("webhooks[name=a].clientConfig.caBundle", "webhooks[name=a]", Lies::Above),
+            ("webhooks[name=a].clientConfig.caBundle", "webhooks[name=b].clientConfig.caBundle", Lies::Apart),
+            ("webhooks[*].clientConfig", "webhooks[name=b].clientConfig.caBundle", Lies::Within),
+            ("webhooks[*].clientConfig", "webhooks[1].clientConfig.caBundle", Lies::Within),
+            ("a[*]", "a[x.y]", Lies::Apart),
+            ("metadata.annotations[a.b/c]", "metadata.annotations.a\\.b/c", Lies::Within),
+            ("metadata.annotations.a\\.b/c", "metadata.annotations[a.b/c]", Lies::Within),
+        ] {
+            assert_eq!(path(ours).sees(&path(other)), lies, "{ours} {other}");
+        }
+        let ports = json!({"ports": [{"port": 53, "n": 1}, {"port": 80, "n": 2}]});
+        assert_eq!(json!(path("ports[port=80].n").get(&ports)), json!([2]));
     }
 
     #[test]

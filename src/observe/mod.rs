@@ -12,14 +12,14 @@ use futures::future::try_join_all;
 
 use crate::answers::Resolved;
 use crate::driver::files::FilesError;
-use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, Tunnels, WaitError};
+use crate::driver::kube::{ApiErrorKind, Cluster, Compared, KubeError, Tunnels, WaitError};
 use crate::driver::secrets::SecretError;
 use crate::driver::state_store::{self, StateError};
 use crate::driver::webhdfs::Hdfs;
-use crate::model::FILES_LABEL;
 use crate::model::cluster::{Finding, ManifestObject, NamespaceState, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Definition, Observed, ObservedRelease};
 use crate::model::state::InstallState;
+use crate::model::{CRD, FILES_LABEL, Ignored};
 
 pub use self::http::ONLY_A_RUN;
 pub use self::remains::remains;
@@ -114,12 +114,10 @@ pub async fn observe(
     hdfs: Option<&Hdfs>,
 ) -> Result<Observed, ObserveError> {
     let uploads = hdfs::local_files(wanted)?;
-    let keys: Vec<ReleaseKey> = wanted
-        .components
-        .iter()
-        .filter_map(|component| component.release.as_ref())
-        .map(|release| ReleaseKey::new(&release.namespace, &release.name))
-        .collect();
+    let chosen = wanted.components.iter().filter_map(|component| component.release.as_ref());
+    let ignored: BTreeMap<ReleaseKey, Ignored> =
+        chosen.map(|it| (ReleaseKey::new(&it.namespace, &it.name), it.ignored.clone())).collect();
+    let keys: Vec<ReleaseKey> = ignored.keys().cloned().collect();
     let places = wanted.components.iter().flat_map(|component| component.places());
     let namespaces: BTreeSet<String> = places.map(|(name, _)| name.to_owned()).collect();
     let (found, pull_secrets, mut secrets, config_maps, files, crds, releases, state) = tokio::try_join!(
@@ -129,7 +127,7 @@ pub async fn observe(
         config_maps(wanted, cluster),
         all_files(wanted, cluster),
         crds(wanted, cluster),
-        releases(cluster, &keys),
+        releases(cluster, &keys, &ignored),
         async { Ok(state_store::load(cluster).await?) },
     )?;
     let derived = secrets::derived(wanted, cluster, &secrets, state.as_ref()).await?;
@@ -214,14 +212,18 @@ async fn config_maps(
 /// How what charts have in `crds/` compares with what is there. Of two that bring one, the first counts.
 async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, Definition>, ObserveError> {
     let mut all: BTreeMap<&str, &ManifestObject> = BTreeMap::new();
-    for crd in wanted.components.iter().filter_map(|component| component.release.as_ref()).flat_map(|it| &it.crds) {
-        all.entry(&crd.object.name).or_insert(crd);
+    let mut ignored = Ignored::default();
+    for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
+        for crd in &release.crds {
+            all.entry(&crd.object.name).or_insert(crd);
+        }
+        ignored.0.extend(release.ignored.0.iter().filter(|field| field.kind == CRD).cloned());
     }
     if all.is_empty() {
         return Ok(BTreeMap::new());
     }
     let bodies: Vec<ManifestObject> = all.values().map(|crd| (*crd).clone()).collect();
-    let found = cluster.definitions(&bodies).await;
+    let found = cluster.definitions(&bodies, &ignored).await;
     found.map_err(|source| ObserveError::Api { what: "CustomResourceDefinitions".to_owned(), source })
 }
 
@@ -242,21 +244,23 @@ async fn all_files(
     Ok(found.await?.into_iter().collect())
 }
 
-/// Releases with the state of their objects, as far as their records can be read; of the others, why not.
+/// Releases with the state of their objects, as far as their records can be read; of the others, why not. `ignored` are
+/// the fields that are others' to set.
 ///
 /// # Errors
 /// The API fails.
 pub async fn readable_releases(
     cluster: &Cluster,
     keys: &[ReleaseKey],
+    ignored: &BTreeMap<ReleaseKey, Ignored>,
 ) -> Result<(BTreeMap<ReleaseKey, ObservedRelease>, BTreeMap<ReleaseKey, String>), ObserveError> {
-    match releases(cluster, keys).await {
+    match releases(cluster, keys, ignored).await {
         Err(error) if error.is_unreadable() => {}
         found => return Ok((found?, BTreeMap::new())),
     }
     let (mut found, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
     for key in keys {
-        match releases(cluster, std::slice::from_ref(key)).await {
+        match releases(cluster, std::slice::from_ref(key), ignored).await {
             Ok(one) => found.extend(one),
             Err(ObserveError::Api { source, .. }) if source.kind() == ApiErrorKind::Protocol => {
                 unreadable.insert(key.clone(), format!("{source}: {}", source.source));
@@ -267,13 +271,14 @@ pub async fn readable_releases(
     Ok((found, unreadable))
 }
 
-/// Releases with the state of their objects.
+/// Releases with the state of their objects. `ignored` are the fields that are others' to set.
 ///
 /// # Errors
 /// The API fails, or a record cannot be read.
 pub async fn releases(
     cluster: &Cluster,
     keys: &[ReleaseKey],
+    ignored: &BTreeMap<ReleaseKey, Ignored>,
 ) -> Result<BTreeMap<ReleaseKey, ObservedRelease>, ObserveError> {
     let api = |what: &str| {
         let what = what.to_owned();
@@ -286,14 +291,16 @@ pub async fn releases(
         }
     });
     let found = found.map_err(api("Helm's releases"))?;
+    let none = &Ignored::default();
     let looked = try_join_all(found.into_iter().map(|(key, state)| async move {
         let what = format!("the objects of release {key}");
-        let (drift, unready) =
-            tokio::join!(cluster.missing_or_changed(&state.manifest), unready(cluster, &state.manifest, &state));
-        let (drift, mut unready) = (drift.map_err(api(&what))?, unready?);
+        let ignored = ignored.get(&key).unwrap_or(none);
+        let (compared, unready) =
+            tokio::join!(cluster.compared(&state.manifest, ignored), unready(cluster, &state.manifest, &state));
+        let (Compared { drift, ignored }, mut unready) = (compared.map_err(api(&what))?, unready?);
         // Of what is gone that is all there is to say.
         unready.retain(|finding| drift.iter().all(|drift| !drift.is_gone() || drift.object != finding.object));
-        Ok::<_, ObserveError>((key, ObservedRelease { state, drift, unready }))
+        Ok::<_, ObserveError>((key, ObservedRelease { state, drift, ignored, unready }))
     }));
     Ok(looked.await?.into_iter().collect())
 }

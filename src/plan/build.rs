@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::copies::{copy_action, copy_id, old_copies};
 use super::diff;
+use super::levels::{pod_security, relabelled};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
@@ -38,7 +39,7 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         schema: PLAN_SCHEMA,
         hdfs: wanted.hdfs.clone(),
         overlaid: overlaid.collect(),
-        left_out: if verify { wanted.left_out.clone() } else { Vec::new() },
+        left_out: wanted.left_out.iter().filter(|one| verify || !one.is_check()).cloned().collect(),
         actions: builder.actions,
     };
     sort(&mut plan.actions);
@@ -447,35 +448,6 @@ impl Builder<'_> {
             }
         }
     }
-}
-
-/// Namespaces that get another Pod Security level, with the one that they have. The level of one that somebody else made is
-/// theirs.
-#[must_use]
-pub fn relabelled(wanted: &Resolved, observed: &Observed) -> BTreeMap<String, String> {
-    let levels = pod_security(wanted);
-    let found = levels.into_iter().filter_map(|(name, level)| {
-        let now = observed.levels.get(name).filter(|now| *now != level)?;
-        Some((name.to_owned(), now.clone()))
-    });
-    found.collect()
-}
-
-/// The weakest level that a component of each namespace needs.
-fn pod_security(wanted: &Resolved) -> BTreeMap<&str, &str> {
-    let rank = |level: &str| match level {
-        "privileged" => 2,
-        "baseline" => 1,
-        _ => 0,
-    };
-    let mut levels: BTreeMap<&str, &str> = BTreeMap::new();
-    for (name, level) in wanted.components.iter().flat_map(ResolvedComponent::places) {
-        let known = levels.entry(name).or_insert(level);
-        if rank(level) >= rank(known) {
-            *known = level;
-        }
-    }
-    levels
 }
 
 fn crds_id(component: &str) -> String {

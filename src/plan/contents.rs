@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Change;
 use super::fields::{FieldChange, changes_without, value_changes};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
-use crate::model::{Redactor, ReleaseValues};
+use crate::model::{Ignored, Redactor, ReleaseValues};
 
 /// The version of the JSON of a [`DiffReport`].
 pub const DIFF_SCHEMA: u32 = 1;
@@ -53,19 +53,21 @@ pub struct ObjectDiff {
     pub fields: Vec<FieldChange>,
 }
 
-/// Compares what Helm recorded of a release with its new values and with what its chart renders now.
+/// Compares what Helm recorded of a release with its new values and with what its chart renders now; of objects without
+/// the fields that are others' to set.
 #[must_use]
 pub fn release_diff(
     found: &ReleaseState,
     values: &ReleaseValues,
     rendered: Result<&[ManifestObject], &str>,
+    ignored: &Ignored,
 ) -> ReleaseDiff {
     // What a file gave stands in what the chart makes of it.
     let redactor = values.redactor(&found.config);
     let nothing = ReleaseValues::from(json!({}));
     let values = value_changes(&found.config, if values.is_null() { &nothing } else { values });
     let (objects, unrendered) = match rendered {
-        Ok(rendered) => (objects(&redactor, &found.manifest, rendered), None),
+        Ok(rendered) => (objects(&redactor, &found.manifest, rendered, ignored), None),
         Err(why) => (Vec::new(), Some(redactor.text(why))),
     };
     ReleaseDiff { key: found.key.clone(), values, objects, unrendered }
@@ -82,14 +84,19 @@ fn same(a: &ObjectRef, b: &ObjectRef) -> bool {
     (&a.kind, &a.namespace, &a.name) == (&b.kind, &b.namespace, &b.name) && group(a) == group(b)
 }
 
-fn objects(redactor: &Redactor, before: &[ManifestObject], after: &[ManifestObject]) -> Vec<ObjectDiff> {
+fn objects(
+    redactor: &Redactor,
+    before: &[ManifestObject],
+    after: &[ManifestObject],
+    ignored: &Ignored,
+) -> Vec<ObjectDiff> {
     let mut found = Vec::new();
     for new in after {
         let object = new.object.clone();
         match recorded(&object, before) {
             None => found.push(ObjectDiff { change: Change::Create, object, kept: false, fields: Vec::new() }),
             Some(old) => {
-                let fields = changes_without(redactor, &old.body, &new.body);
+                let fields = changes_without(redactor, &old.body, &new.body, &ignored.of(&object));
                 if !fields.is_empty() {
                     found.push(ObjectDiff { change: Change::Update, object, kept: false, fields });
                 }
@@ -116,8 +123,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::model::CHART_DIGEST;
     use crate::model::cluster::ReleaseStatus;
+    use crate::model::{CHART_DIGEST, IgnoredField};
 
     fn object(api_version: &str, kind: &str, name: &str, body: Value) -> ManifestObject {
         ManifestObject { object: ObjectRef::namespaced(api_version, kind, "ns", name), body }
@@ -161,7 +168,12 @@ mod tests {
             object("v1", "ConfigMap", "digest", annotated("sha256:2")),
             object("apps/v1", "Deployment", "new", json!({})),
         ];
-        let found = release_diff(&release(json!({"a": 1, "b": {"c": 2}}), before), &json!({"a": 1}).into(), Ok(&after));
+        let found = release_diff(
+            &release(json!({"a": 1, "b": {"c": 2}}), before),
+            &json!({"a": 1}).into(),
+            Ok(&after),
+            &Ignored::default(),
+        );
         let told: Vec<String> =
             found.objects.iter().map(|one| format!("{} {} {}", one.change.word(), one.object, one.kept)).collect();
         let expected = [
@@ -194,7 +206,7 @@ mod tests {
             vec![object("v1", "ConfigMap", "c", json!({"data": data})), object("v1", "Pod", "p", json!({"env": env}))]
         };
         let found = release(given("planted-one"), rendered("planted-one"));
-        let diff = release_diff(&found, &values("planted-two"), Ok(&rendered("planted-two")));
+        let diff = release_diff(&found, &values("planted-two"), Ok(&rendered("planted-two")), &Ignored::default());
         let text = serde_json::to_string(&diff).unwrap();
         assert!(!text.contains("planted") && text.contains("extra.conf") && text.contains("(not shown: #"), "{text}");
         assert_eq!(diff.objects.len(), 2, "{text}");
@@ -202,6 +214,7 @@ mod tests {
             &found,
             &ReleaseValues::new(json!({"image": {"tag": "3"}}), json!({"image": {"tag": "3"}})),
             Ok(&[]),
+            &Ignored::default(),
         );
         let told: Vec<String> = tag.values.iter().map(ToString::to_string).collect();
         assert!(
@@ -216,14 +229,57 @@ mod tests {
         let step = serde_json::to_string(&step).unwrap();
         assert!(!step.contains("planted") && step.contains("\"tag\":\"2\""), "{step}");
         // What a chart says when it cannot be rendered.
-        let refused = release_diff(&found, &values("planted-two"), Err("no login planted-two"));
+        let refused = release_diff(&found, &values("planted-two"), Err("no login planted-two"), &Ignored::default());
         assert!(!refused.unrendered.unwrap_or_default().contains("planted"));
     }
 
     #[test]
+    fn what_others_set_or_a_chart_makes_at_random_is_no_change() {
+        let field = |kind: &str, path: &str| IgnoredField {
+            kind: kind.to_owned(),
+            name: Some("x".to_owned()),
+            path: path.parse().unwrap(),
+        };
+        let ignored = Ignored(vec![
+            field("Secret", "data.password"),
+            field("Deployment", "spec.template.metadata.annotations[rolls.me/at]"),
+        ]);
+        let rendered = |random: &str, image: &str| {
+            let annotations = json!({"rolls.me/at": random});
+            let pod = json!({"metadata": {"annotations": annotations}, "spec": {"image": image}});
+            vec![
+                object("v1", "Secret", "x", json!({"kind": "Secret", "data": {"password": random, "user": "dQ=="}})),
+                object("apps/v1", "Deployment", "x", json!({"spec": {"template": pod}})),
+            ]
+        };
+        let found = release(json!({}), rendered("YQ==", "one"));
+        let told = |after: &[ManifestObject], ignored: &Ignored| -> Vec<String> {
+            let diff = release_diff(&found, &json!({}).into(), Ok(after), ignored);
+            diff.objects.iter().flat_map(|one| one.fields.iter().map(|field| field.path.clone())).collect()
+        };
+        let again = rendered("Yg==", "one");
+        assert_eq!(told(&again, &Ignored::default()).len(), 2);
+        assert_eq!(told(&again, &ignored), Vec::<String>::new());
+        assert_eq!(told(&rendered("Yg==", "two"), &ignored), ["spec.template.spec.image"]);
+        // What comes or goes whole is told without it.
+        let mut without = again;
+        without[1].body = json!({"spec": {"template": {"spec": {"image": "one"}}}});
+        assert_eq!(told(&without, &ignored), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_chart_that_cannot_be_rendered_leaves_the_values() {
-        let found = release_diff(&release(json!({}), Vec::new()), &json!({"a": 1}).into(), Err("no such value"));
+        let found = release_diff(
+            &release(json!({}), Vec::new()),
+            &json!({"a": 1}).into(),
+            Err("no such value"),
+            &Ignored::default(),
+        );
         assert_eq!((found.values.len(), found.unrendered.as_deref()), (1, Some("no such value")));
-        assert!(release_diff(&release(json!({}), Vec::new()), &Value::Null.into(), Ok(&[])).values.is_empty());
+        assert!(
+            release_diff(&release(json!({}), Vec::new()), &Value::Null.into(), Ok(&[]), &Ignored::default())
+                .values
+                .is_empty()
+        );
     }
 }

@@ -174,7 +174,7 @@ mod tests {
         let observed = settled(&wanted);
         let state = observed.state.clone().unwrap();
         let ids = |purge| -> Vec<String> {
-            let removal = Removal { chosen: None, purge, shared: false };
+            let removal = Removal { purge, ..Removal::default() };
             let plan = uninstall(&state, &Remains::default(), removal).unwrap();
             plan.actions.into_iter().filter(|one| one.change == Change::Delete).map(|one| one.id).collect()
         };

@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use super::Change;
 use super::diff::equal;
 use crate::model::fields::{ListKey, join};
-use crate::model::{CHART_DIGEST, Redactor, ReleaseValues};
+use crate::model::{CHART_DIGEST, IgnoredPaths, Redactor, ReleaseValues};
 
 /// A text longer than this many characters is cut.
 const LONGEST: usize = 400;
@@ -80,28 +80,36 @@ impl fmt::Display for FieldChange {
 /// Every field that differs between two objects or two sets of values, in the order of their names.
 #[must_use]
 pub fn field_changes(before: &Value, after: &Value) -> Vec<FieldChange> {
-    changes_without(&Redactor::default(), before, after)
+    changes_without(&Redactor::default(), before, after, &IgnoredPaths::default())
 }
 
 /// Every value that differs between what Helm recorded and what is wanted. Of what an operator's file gave, or may have
 /// given, only keys and digests are shown.
 #[must_use]
 pub fn value_changes(before: &Value, after: &ReleaseValues) -> Vec<FieldChange> {
-    compared(Pair { is: before, shown: &after.shown_before(before) }, Pair { is: after, shown: &after.shown() })
+    let (shown_before, shown_after) = (after.shown_before(before), after.shown());
+    let (before, after) = (Pair { is: before, shown: &shown_before }, Pair { is: after, shown: &shown_after });
+    compared(before, after, &IgnoredPaths::default())
 }
 
-/// The same as [`field_changes`] without what a redactor knows.
-pub(super) fn changes_without(redactor: &Redactor, before: &Value, after: &Value) -> Vec<FieldChange> {
+/// The same as [`field_changes`] without what a redactor knows, and without what is not compared.
+pub(super) fn changes_without(
+    redactor: &Redactor,
+    before: &Value,
+    after: &Value,
+    ignored: &IgnoredPaths<'_>,
+) -> Vec<FieldChange> {
     let (mut shown_before, mut shown_after) = (before.clone(), after.clone());
     redactor.value(&mut shown_before);
     redactor.value(&mut shown_after);
-    compared(Pair { is: before, shown: &shown_before }, Pair { is: after, shown: &shown_after })
+    let (before, after) = (Pair { is: before, shown: &shown_before }, Pair { is: after, shown: &shown_after });
+    compared(before, after, ignored)
 }
 
-fn compared(before: Pair<'_>, after: Pair<'_>) -> Vec<FieldChange> {
-    let mut walk = Walk(Vec::new());
+fn compared(before: Pair<'_>, after: Pair<'_>, ignored: &IgnoredPaths<'_>) -> Vec<FieldChange> {
+    let mut walk = Walk { found: Vec::new(), ignored };
     walk.compare("", before, after);
-    walk.0
+    walk.found
 }
 
 /// A value as it is, and as it may be shown. Taking secrets out changes texts and nothing else, so both are of one
@@ -126,12 +134,24 @@ impl<'a> Pair<'a> {
     }
 }
 
-struct Walk(Vec<FieldChange>);
+struct Walk<'a> {
+    found: Vec<FieldChange>,
+    ignored: &'a IgnoredPaths<'a>,
+}
 
-impl Walk {
+impl Walk<'_> {
     fn compare(&mut self, path: &str, before: Pair<'_>, after: Pair<'_>) {
         match (before.is, after.is) {
             (a, b) if equal(a, b) => {}
+            _ if self.ignored.has(path) => {}
+            // What is not compared is told apart from what comes or goes beside it.
+            (Value::Object(fields), Value::Null) | (Value::Null, Value::Object(fields))
+                if self.ignored.has_below(path) =>
+            {
+                for name in fields.keys() {
+                    self.compare(&join(path, name), before.field(name), after.field(name));
+                }
+            }
             (Value::Object(a), Value::Object(b)) => {
                 // The digest of the chart, where a chart copies its annotations: that the chart changed is known.
                 let names: BTreeSet<&String> = a.keys().chain(b.keys()).filter(|name| *name != CHART_DIGEST).collect();
@@ -162,12 +182,12 @@ impl Walk {
                     kept.push(now);
                     self.compare(&path, before, after.element(now));
                 }
-                None => self.report(&path, before, Pair::NOTHING),
+                None => self.compare(&path, before, Pair::NOTHING),
             }
         }
         for at in (0..b.len()).filter(|at| !kept.contains(at)) {
             let after = after.element(at);
-            self.report(&format!("{path}[{}]", key.shown(after.shown)), Pair::NOTHING, after);
+            self.compare(&format!("{path}[{}]", key.shown(after.shown)), Pair::NOTHING, after);
         }
         if !kept.is_sorted() {
             // An environment variable may use those before it.
@@ -181,7 +201,7 @@ impl Walk {
                 after: Some(after.into()),
                 ..nothing(&format!("{path}[order]"))
             };
-            self.0.push(change(was, names(&kept)));
+            self.found.push(change(was, names(&kept)));
         }
     }
 
@@ -200,7 +220,7 @@ impl Walk {
                 (change.before, change.after) = (there(a), there(b));
             }
         }
-        self.0.push(change);
+        self.found.push(change);
     }
 }
 

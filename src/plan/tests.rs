@@ -5,7 +5,9 @@ use crate::answers::{Answers, Resolved, from_flags, resolve};
 use crate::catalog::action::{ActionKind, HdfsAction, Mkdir};
 use crate::catalog::load;
 use crate::model::CHART_DIGEST;
-use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
+use crate::model::cluster::{
+    Drift, DriftKind, FieldDrift, ManifestObject, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus,
+};
 use crate::model::data::DataPlaces;
 use crate::model::observed::{
     Comparison, Definition, Folder, NamespaceRemains, Observed, ObservedHdfs, ObservedRelease, ObservedUpload,
@@ -72,7 +74,7 @@ fn settled(wanted: &Resolved) -> Observed {
                     updated: String::new(),
                     history: vec![],
                 };
-                let found = ObservedRelease { state, drift: vec![], unready: vec![] };
+                let found = ObservedRelease { state, drift: vec![], ignored: vec![], unready: vec![] };
                 observed.releases.insert(key.clone(), found);
             }
             _ => {}
@@ -119,6 +121,29 @@ fn a_settled_cluster_needs_nothing() {
     let plan = plan(&wanted, &settled(&wanted), true);
     assert_eq!(changed(&plan), Vec::<&str>::new());
     assert!(!plan.has_work());
+}
+
+/// Each `helm template` of some charts is another: what is recorded and what runs decide, and not what they render now.
+#[test]
+fn a_chart_that_makes_something_random_is_not_installed_again() {
+    let wanted = wanted(&[]);
+    let mut observed = settled(&wanted);
+    let random = |text: &str| {
+        let body = serde_json::json!({"kind": "Secret", "data": {"password": text}});
+        ManifestObject { object: ObjectRef::namespaced("v1", "Secret", "apache-livy", "x"), body }
+    };
+    let release = observed.releases.values_mut().next().unwrap();
+    release.state.manifest.push(random("YQ=="));
+    assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
+    // Drift that is ignored is none; other drift is put back.
+    let release = observed.releases.values_mut().next().unwrap();
+    let field = FieldDrift { path: "spec.replicas".into(), expected: "1".into(), found: "3".into() };
+    let drift = Drift { object: random("").object, what: DriftKind::Changed(vec![field]) };
+    release.ignored.push(drift.clone());
+    assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
+    let release = observed.releases.values_mut().next().unwrap();
+    release.drift.push(drift);
+    assert!(changed(&plan(&wanted, &observed, false)).iter().any(|id| id.ends_with("/release")));
 }
 
 #[test]
@@ -203,7 +228,7 @@ fn remains() -> Remains {
 }
 
 fn removal(chosen: Option<&[String]>, purge: bool) -> Removal<'_> {
-    Removal { chosen, purge, shared: false }
+    Removal { chosen, purge, ..Removal::default() }
 }
 
 #[test]
@@ -220,6 +245,34 @@ fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
 }
 
 /// The sample component's plan, and a cluster in which it is installed.
+#[test]
+fn what_others_can_do_without_is_removed_and_that_they_stay_is_said() {
+    let state = settled(&wanted(&[])).state.unwrap();
+    let chosen = ["shared-libraries".to_owned()];
+    let by: Vec<String> = state
+        .components
+        .iter()
+        .filter(|(_, component)| component.record.requires.contains(&chosen[0]))
+        .map(|(id, _)| id.clone())
+        .collect();
+    assert!(!by.is_empty());
+    let mut optional = std::collections::BTreeMap::new();
+    let remove = |optional: &std::collections::BTreeMap<String, std::collections::BTreeSet<String>>| {
+        uninstall(&state, &remains(), Removal { optional: Some(optional), ..removal(Some(&chosen), false) })
+    };
+    assert!(matches!(remove(&optional), Err(UninstallError::Required { .. })));
+    optional.extend(by.iter().map(|id| (id.clone(), [chosen[0].clone()].into())));
+    let plan = remove(&optional).unwrap();
+    let why: Vec<&String> = plan.actions.iter().flat_map(|action| &action.why).collect();
+    for id in &by {
+        assert_eq!(why.iter().filter(|why| why.starts_with(&format!("{id} stays"))).count(), 1, "{why:?}");
+    }
+    // Both together go as ever: whoever uses it first.
+    let both: Vec<String> = by.iter().cloned().chain(chosen.clone()).collect();
+    let plan = uninstall(&state, &remains(), removal(Some(&both), false)).unwrap();
+    assert!(plan.actions.iter().all(|action| action.why.iter().all(|why| !why.contains("is set up for it"))));
+}
+
 fn sample() -> (Resolved, Observed) {
     let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
     let answers = Answers::new(&catalog, &[], Some(&["sample".to_owned()])).unwrap();

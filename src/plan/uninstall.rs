@@ -51,6 +51,15 @@ pub struct Removal<'a> {
     pub purge: bool,
     /// With the data also what others may use or have put there: kinds and namespaces.
     pub shared: bool,
+    /// By component those that it can do without, as far as that is known.
+    pub optional: Option<&'a BTreeMap<String, BTreeSet<String>>>,
+}
+
+impl Removal<'_> {
+    /// Whether a component can do without another.
+    fn is_optional(&self, component: &str, other: &str) -> bool {
+        self.optional.and_then(|all| all.get(component)).is_some_and(|optional| optional.contains(other))
+    }
 }
 
 /// The plan that removes what is chosen, or everything.
@@ -104,7 +113,8 @@ fn going(state: &InstallState, removal: Removal<'_>) -> Result<BTreeSet<String>,
     }
     for id in &going {
         let needs = state.components.iter().filter(|(_, component)| component.record.requires.contains(id));
-        let by: Vec<String> = needs.map(|(other, _)| other.clone()).filter(|other| !going.contains(other)).collect();
+        let needs = needs.map(|(other, _)| other.clone());
+        let by: Vec<String> = needs.filter(|other| !going.contains(other) && !removal.is_optional(other, id)).collect();
         if !by.is_empty() {
             return Err(UninstallError::Required { id: id.clone(), by });
         }
@@ -264,6 +274,13 @@ impl Builder<'_> {
         let record = &component.record;
         let first = self.actions.len();
         let mut chain = Vec::new();
+        let staying = state
+            .components
+            .iter()
+            .filter(|(other, component)| !self.going.contains(*other) && component.record.requires.contains(id));
+        let mut without: Vec<String> = staying
+            .map(|(other, _)| format!("{other} stays, and is set up for it until it is installed again without it"))
+            .collect();
         let kept = state.kept.get(id);
         let mut known = vec![component.data.as_ref()];
         known.extend(kept.map(|kept| kept.data.as_ref()));
@@ -273,7 +290,8 @@ impl Builder<'_> {
         chain = self.definitions(id, &crds, chain);
         if let Some(key) = &record.release {
             let title = format!("uninstall release {} in {}", key.name, key.namespace);
-            let (keep, why) = self.left_by_helm(key);
+            let (keep, mut why) = self.left_by_helm(key);
+            why.append(&mut without);
             let step = Step::Uninstall { key: key.clone(), keep };
             chain = self.push(id, format!("{id}/uninstall"), title, why, chain, step);
             chain = self.leftovers(id, record, key, chain);
@@ -293,7 +311,7 @@ impl Builder<'_> {
             }
         }
         places.claims.extend(labelled);
-        self.forget(id, record, places, chain);
+        self.forget(id, record, places, chain, without);
         // Whoever needs this component goes first.
         let needing = state
             .components
@@ -312,7 +330,7 @@ impl Builder<'_> {
         let chain = self.definitions(id, &crds, Vec::new());
         let chain = self.purge(id, claims, chain);
         let chain = self.secrets(id, &kept.record, chain);
-        self.forget(id, &kept.record, places, chain);
+        self.forget(id, &kept.record, places, chain, Vec::new());
     }
 
     /// What Helm is to leave of a release, and what is said of it.
@@ -436,7 +454,14 @@ impl Builder<'_> {
         self.push(id, named, title, Vec::new(), chain, Step::RemoveSecret { namespace, name })
     }
 
-    fn forget(&mut self, id: &str, record: &ComponentRecord, places: DataPlaces, chain: Vec<String>) {
+    fn forget(
+        &mut self,
+        id: &str,
+        record: &ComponentRecord,
+        places: DataPlaces,
+        chain: Vec<String>,
+        without: Vec<String>,
+    ) {
         let purge = self.removal.purge;
         let folders = places.folders.iter();
         let mut why: Vec<String> = folders
@@ -444,6 +469,7 @@ impl Builder<'_> {
                 format!("folder {folder} stays on the nodes with what is in it; only there can it be removed")
             })
             .collect();
+        why.extend(without);
         if !(purge && self.removal.shared) {
             let crds = places.crds.iter().filter_map(|name| Some((name, self.remains.crds.get(name)?)));
             why.extend(crds.map(|(name, kind)| {

@@ -137,7 +137,8 @@ mod tests {
             updated: String::new(),
             history: Vec::new(),
         };
-        let releases = [(key.clone(), ObservedRelease { state, drift, unready: Vec::new() })].into();
+        let releases =
+            [(key.clone(), ObservedRelease { state, drift, ignored: Vec::new(), unready: Vec::new() })].into();
         (key, Observed { releases, ..Observed::default() })
     }
 

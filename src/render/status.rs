@@ -49,6 +49,9 @@ pub struct StatusRow {
     pub open: Option<String>,
     /// How the cluster differs from what was installed.
     pub drift: Vec<String>,
+    /// What differs in fields that `ignore` of component.yaml leaves to others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
     /// Objects of its release that cannot be read, so that nothing is known of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
@@ -214,6 +217,10 @@ fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
         _ => &[],
     };
     let failed = row.verified.as_ref().filter(|verified| !verified.passed).and_then(|verified| verified.why.clone());
+    let ignored = (!row.ignored.is_empty()).then(|| match row.ignored.len() {
+        1 => "1 difference is ignored, as component.yaml says (--json tells which)".to_owned(),
+        many => format!("{many} differences are ignored, as component.yaml says (--json tells which)"),
+    });
     let told = reasons
         .iter()
         .map(|reason| ("not ready: ", reason))
@@ -222,6 +229,7 @@ fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
         .chain(row.unread.iter().map(|unread| ("warning: ", unread)));
     let mut lines: Vec<Spans> =
         told.flat_map(|(label, text)| wrapped(label, Paint::Warn, text, look, DETAIL)).collect();
+    lines.extend(ignored.iter().flat_map(|text| wrapped("note: ", Paint::Dim, text, look, DETAIL)));
     lines.extend(endpoint_lines(&row.endpoints, DETAIL));
     lines
 }

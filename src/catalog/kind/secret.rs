@@ -116,7 +116,8 @@ const BYTES: std::ops::RangeInclusive<u32> = 16..=1024;
 pub(in crate::catalog) fn is_key(text: &str) -> bool {
     (1..=253).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        && !matches!(text, "." | "..")
+        && text != "."
+        && !text.starts_with("..")
 }
 
 fn reference(way: &str, name: &str) -> Result<Option<Answer>, String> {

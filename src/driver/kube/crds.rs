@@ -14,7 +14,7 @@ use super::objects::protocol;
 use super::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::cluster::{ManifestObject, ObjectRef};
 use crate::model::observed::{Definition, OfKind};
-use crate::model::{CRD, Progress, ProgressSink, crd_ref};
+use crate::model::{CRD, Ignored, Progress, ProgressSink, crd_ref};
 
 /// The versions in which objects may be stored, and which a definition does not have: the API refuses it then.
 fn stored_beyond(wanted: &Value, live: &Value) -> Vec<String> {
@@ -55,10 +55,14 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API cannot be asked.
-    pub async fn definitions(&self, wanted: &[ManifestObject]) -> Result<BTreeMap<String, Definition>, KubeError> {
+    pub async fn definitions(
+        &self,
+        wanted: &[ManifestObject],
+        ignored: &Ignored,
+    ) -> Result<BTreeMap<String, Definition>, KubeError> {
         let mut found: BTreeMap<String, Definition> =
             wanted.iter().map(|crd| (crd.object.name.clone(), Definition::Same)).collect();
-        for drift in self.missing_or_changed(wanted).await? {
+        for drift in self.compared(wanted, ignored).await?.drift {
             let name = drift.object.name.clone();
             let live = if drift.is_gone() { None } else { self.get(&drift.object).await? };
             let how = live.map_or(Definition::Absent, |live| {

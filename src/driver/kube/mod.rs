@@ -31,7 +31,7 @@ pub use crate::model::{Manifest, parse_manifest};
 pub use condition::{has_condition, has_value};
 pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
 pub use credentials::LoginError;
-pub use drift::differences;
+pub use drift::{Compared, Differences, differences, differences_but};
 pub use error::{ApiError, ApiErrorKind, KubeError};
 pub use jobs::{JobEnd, WholeLog};
 pub use kubeconfig::{Context, KubeconfigError};

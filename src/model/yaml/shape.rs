@@ -21,6 +21,8 @@ pub enum Shape {
     OneOf(&'static [&'static str]),
     /// A text, or a mapping from one of these names to text, the first of which has to be there.
     Words(&'static [&'static str]),
+    /// A text, or a mapping with these keys and no others.
+    TextOr(&'static [Field]),
     /// A list of such values.
     List(&'static Shape),
     /// One, or a list of them.
@@ -76,7 +78,8 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
             let message = format!("expected one of {}, found `{text}`", known.join(", "));
             findings.add_unknown(file, node.pos, message, text, known.iter().copied());
         }
-        (Shape::Words(_), Yaml::Scalar(Scalar::Text(_))) => {}
+        (Shape::Words(_) | Shape::TextOr(_), Yaml::Scalar(Scalar::Text(_))) => {}
+        (Shape::TextOr(fields), Yaml::Map(_)) => check_fields(file, node, fields, &[], findings),
         (Shape::Words(languages), Yaml::Map(entries)) => {
             for (language, pos, value) in entries {
                 if !languages.contains(&language.as_str()) {
@@ -115,6 +118,7 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
         (Shape::Int, _) => wrong(findings, "a whole number"),
         (Shape::Bool, _) => wrong(findings, "true or false"),
         (Shape::Words(_), _) => wrong(findings, "a text, or texts by language"),
+        (Shape::TextOr(_), _) => wrong(findings, "a text or a mapping"),
         (Shape::List(_), _) => wrong(findings, "a list"),
         (Shape::MapOf(_) | Shape::Map(_) | Shape::Tagged(..), _) => wrong(findings, "a mapping"),
     }

@@ -41,7 +41,7 @@ fn ids(plan: &Plan) -> Vec<&str> {
 }
 
 fn purge<'a>(chosen: Option<&'a [String]>) -> Removal<'a> {
-    Removal { chosen, purge: true, shared: false }
+    Removal { chosen, purge: true, ..Removal::default() }
 }
 
 /// Livy's chart had a claim while its tag was another one; the revision that is installed does not have it.
@@ -323,7 +323,7 @@ proptest! {
         shared in proptest::bool::ANY,
     ) {
         let chosen: Option<Vec<String>> = chosen.map(|chosen| chosen.into_iter().collect());
-        let removal = Removal { chosen: chosen.as_deref(), purge, shared };
+        let removal = Removal { chosen: chosen.as_deref(), purge, shared, optional: None };
         let Ok(plan) = uninstall(&state, &remains, removal) else { return Ok(()) };
         let goes = |id: &String| chosen.as_ref().is_none_or(|chosen| chosen.contains(id));
         let with_begun = state.clone().with_begun();

@@ -452,7 +452,7 @@ fn released(status: ReleaseStatus, ours: bool) -> (ReleaseKey, ObservedRelease) 
         updated: "2026-01-02T03:04:05Z".to_owned(),
         history: Vec::new(),
     };
-    (key, ObservedRelease { state, drift: Vec::new(), unready: Vec::new() })
+    (key, ObservedRelease { state, drift: Vec::new(), ignored: Vec::new(), unready: Vec::new() })
 }
 
 #[test]

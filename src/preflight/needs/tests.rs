@@ -31,6 +31,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
             chart_digest: String::new(),
             values: Value::Null.into(),
             crds: Vec::new(),
+            ignored: crate::model::Ignored::default(),
         }),
         needs: BTreeSet::new(),
         before: Vec::new(),

@@ -348,6 +348,7 @@ pub(in crate::render) fn report() -> StatusReport {
         verified: None,
         open: None,
         drift: vec![],
+        ignored: vec![],
         unread: Vec::new(),
         endpoints: vec![],
     };
@@ -366,6 +367,7 @@ pub(in crate::render) fn report() -> StatusReport {
                 verified: failed(),
                 open: None,
                 drift: vec!["StatefulSet apache-livy/livy differs: spec.replicas is 2 instead of 1".into()],
+                ignored: vec!["Deployment apache-livy/livy: spec.paused is true instead of false".into()],
                 unread: Vec::new(),
                 endpoints: endpoints().into_iter().skip(1).take(1).collect(),
                 ..row("livy", "Apache Livy", "0.9.0", key("apache-livy", "livy"), ComponentStatus::NotReady(reasons))

@@ -527,6 +527,7 @@ fn what_is_watched() {
         verified: None,
         open: None,
         drift: Vec::new(),
+        ignored: Vec::new(),
         unread: Vec::new(),
         endpoints: Vec::new(),
     };

@@ -108,6 +108,7 @@ words! {
     StillNeeded: "stays, because it is needed by {by}", "остаётся, нужен компонентам: {by}";
     NeededBy: "needed by {by}", "нужен компонентам: {by}";
     FromFolder: "from {folder}", "из {folder}";
+    IfChosen: "{title} (optional)", "{title} (необязательно)";
     Requires: "needs", "зависит от";
     Release: "release", "релиз";
     InstalledHealthy: "installed, healthy", "установлен, исправен";

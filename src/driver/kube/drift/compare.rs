@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::quantity;
+use crate::model::IgnoredPaths;
 use crate::model::cluster::FieldDrift;
 use crate::model::fields::{ListKey, join, same_scalar};
 
@@ -22,9 +23,25 @@ const SHOWN: usize = 60;
 /// them (defaults, injected containers, status) does not matter. The values of a Secret are never shown.
 #[must_use]
 pub fn differences(manifest: &Value, live: &Value) -> Vec<FieldDrift> {
+    differences_but(manifest, live, &IgnoredPaths::default()).counted
+}
+
+/// The fields in which a live object differs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// Those that are drift.
+    pub counted: Vec<FieldDrift>,
+    /// Those that are others' to set.
+    pub ignored: Vec<FieldDrift>,
+}
+
+/// The same, with those fields apart that are not compared.
+#[must_use]
+pub fn differences_but(manifest: &Value, live: &Value, ignored: &IgnoredPaths<'_>) -> Differences {
     let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
     let mut wanted = manifest.clone();
-    let mut drift = Drifted { secret: kind == "Secret", found: Vec::new() };
+    let mut drift =
+        Drifted { secret: kind == "Secret", paths: ignored, ignoring: false, found: Differences::default() };
     if let Value::Object(fields) = &mut wanted {
         for gone in ["apiVersion", "kind", "status"] {
             fields.remove(gone);
@@ -66,14 +83,24 @@ fn fold_string_data(fields: &mut Map<String, Value>) {
     }
 }
 
-struct Drifted {
+struct Drifted<'a> {
     secret: bool,
-    found: Vec<FieldDrift>,
+    paths: &'a IgnoredPaths<'a>,
+    /// Whether what is found is below a path that is not compared.
+    ignoring: bool,
+    found: Differences,
 }
 
-impl Drifted {
+impl Drifted<'_> {
     /// `name` is the field's, `parent` the name of the field around it.
     fn compare(&mut self, path: &str, parent: &str, name: &str, wanted: &Value, live: &Value) {
+        let ignoring = self.ignoring;
+        self.ignoring = ignoring || self.paths.has(path);
+        self.compare_here(path, parent, name, wanted, live);
+        self.ignoring = ignoring;
+    }
+
+    fn compare_here(&mut self, path: &str, parent: &str, name: &str, wanted: &Value, live: &Value) {
         let quantity = QUANTITIES.contains(&parent) || QUANTITY_FIELDS.contains(&name);
         match (wanted, live) {
             _ if is_nothing(wanted) && is_nothing(live) => {}
@@ -89,6 +116,12 @@ impl Drifted {
             (Value::Array(wanted), Value::Array(live)) => self.lists(path, name, wanted, live),
             (Value::Array(wanted), Value::Null) => self.lists(path, name, wanted, &[]),
             (Value::Object(_), Value::Null) if says_nothing(wanted) => {}
+            // What is not compared is told apart from what is gone beside it.
+            (Value::Object(fields), Value::Null) if self.paths.has_below(path) => {
+                for (field, value) in fields {
+                    self.compare(&join(path, field), name, field, value, &Value::Null);
+                }
+            }
             _ if same_scalar(wanted, live) => {}
             _ => self.report(path, wanted, live),
         }
@@ -113,6 +146,9 @@ impl Drifted {
             };
             match found {
                 Some(found) => self.compare(&path, name, "", element, found),
+                None if self.paths.has(&path) || self.paths.has_below(&path) => {
+                    self.compare(&path, name, "", element, &Value::Null);
+                }
                 None => self.report(&path, element, &Value::Null),
             }
         }
@@ -126,7 +162,8 @@ impl Drifted {
             (false, true) => (shown(wanted), "(absent)".to_owned()),
             (false, false) => (shown(wanted), shown(live)),
         };
-        self.found.push(FieldDrift { path: path.to_owned(), expected, found });
+        let found = FieldDrift { path: path.to_owned(), expected, found };
+        if self.ignoring { self.found.ignored.push(found) } else { self.found.counted.push(found) }
     }
 }
 
@@ -166,6 +203,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::cluster::ObjectRef;
+    use crate::model::{Ignored, IgnoredField};
 
     fn paths(manifest: Value, live: Value) -> Vec<String> {
         differences(&manifest, &live).into_iter().map(|field| field.path).collect()
@@ -243,6 +282,67 @@ mod tests {
             ["spec.volumeMounts[mountPath=/a].name"],
             "one volume mounted twice is named by its path"
         );
+    }
+
+    fn apart(ignored: &[(&str, &str)], manifest: &Value, live: &Value) -> (Vec<String>, Vec<String>) {
+        let field = |(kind, path): &(&str, &str)| IgnoredField {
+            kind: (*kind).to_owned(),
+            name: None,
+            path: path.parse().unwrap(),
+        };
+        let ignored = Ignored(ignored.iter().map(field).collect());
+        let object = ObjectRef::namespaced("v1", manifest["kind"].as_str().unwrap(), "ns", "x");
+        let found = differences_but(manifest, live, &ignored.of(&object));
+        let paths = |fields: Vec<FieldDrift>| fields.into_iter().map(|field| field.path).collect();
+        (paths(found.counted), paths(found.ignored))
+    }
+
+    #[test]
+    fn what_is_ignored_is_counted_apart_with_all_below_it() {
+        let config = |bundle: Value| {
+            json!({"kind": "ValidatingWebhookConfiguration", "webhooks": [
+                {"name": "a", "clientConfig": {"caBundle": bundle, "service": {"name": "s"}}}]})
+        };
+        let kind = "ValidatingWebhookConfiguration";
+        let bundle = "webhooks[name=a].clientConfig.caBundle";
+        let (before, after) = (config(json!("x")), config(json!("y")));
+        assert_eq!(apart(&[], &before, &after), (vec![bundle.to_owned()], vec![]));
+        for path in [bundle, "webhooks[*].clientConfig.caBundle", "webhooks[name=a]", "webhooks"] {
+            assert_eq!(apart(&[(kind, path)], &before, &after), (vec![], vec![bundle.to_owned()]), "{path}");
+        }
+        for (other, path) in
+            [("Pod", bundle), (kind, "webhooks[name=b]"), (kind, "webhooks[name=a].clientConfig.service")]
+        {
+            assert_eq!(apart(&[(other, path)], &before, &after).0, [bundle], "{path}");
+        }
+        // What is gone beside it is told all the same, by its own path.
+        let gone = json!({"kind": kind, "webhooks": [{"name": "a"}]});
+        let (counted, ignored) = apart(&[(kind, bundle)], &before, &gone);
+        assert_eq!((counted, ignored), (vec!["webhooks[name=a].clientConfig.service".into()], vec![bundle.into()]));
+        let none = json!({"kind": kind, "webhooks": []});
+        let (counted, ignored) = apart(&[(kind, bundle)], &before, &none);
+        assert_eq!(counted, ["webhooks[name=a].clientConfig.service", "webhooks[name=a].name"]);
+        assert_eq!(ignored, [bundle]);
+        assert_eq!(apart(&[(kind, "webhooks[name=a]")], &before, &none).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_path_that_is_told_can_be_ignored_as_it_is_told() {
+        let manifest = json!({"kind": "X",
+            "metadata": {"annotations": {"a.b/c": "1", "plain": "1"}},
+            "spec": {"replicas": 1, "args": ["a", "b"], "a=b.c": 1, "[x]": 1, "ports": [{"port": 53}, {"port": 80}],
+                "nested": [[1], [{"x": 1}]], "env": [{"name": "A]=\\", "value": "1"}, {"name": "B", "value": "2"}]}});
+        let live = json!({"kind": "X", "metadata": {"annotations": {"a.b/c": "2", "plain": "2"}},
+            "spec": {"replicas": 2, "args": ["b"], "a=b.c": 2, "[x]": 2, "ports": [{"port": 80, "name": "b"}],
+                "nested": [[2], [{"x": 2}]], "env": [{"name": "A]=\\", "value": "3"}, {"name": "B", "value": "4"}]}});
+        let told = apart(&[], &manifest, &live).0;
+        assert_eq!(told.len(), 11, "{told:?}");
+        for path in &told {
+            let (counted, ignored) = apart(&[("X", path)], &manifest, &live);
+            assert!(!counted.contains(path) && ignored.contains(path) && counted.len() + 1 == told.len(), "{path}");
+        }
+        let all: Vec<(&str, &str)> = told.iter().map(|path| ("X", path.as_str())).collect();
+        assert_eq!(apart(&all, &manifest, &live), (vec![], told));
     }
 
     #[test]

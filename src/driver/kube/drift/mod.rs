@@ -4,4 +4,5 @@ mod compare;
 mod observe;
 mod quantity;
 
-pub use compare::differences;
+pub use compare::{Differences, differences, differences_but};
+pub use observe::Compared;

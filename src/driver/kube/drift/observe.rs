@@ -5,8 +5,9 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::api::{Api, ListParams};
 use serde_json::Value;
 
-use super::differences;
+use super::{Differences, differences_but};
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, retry};
+use crate::model::Ignored;
 use crate::model::cluster::{Drift, DriftKind, FieldDrift, ManifestObject, ObjectRef};
 
 /// How many objects are fetched at the same time.
@@ -14,6 +15,15 @@ const AT_ONCE: usize = 16;
 
 /// What an autoscaler sets.
 const REPLICAS: &str = "spec.replicas";
+
+/// How live objects compare with what was rendered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// What is gone or differs, in the order of the objects.
+    pub drift: Vec<Drift>,
+    /// What differs in fields that are others' to set.
+    pub ignored: Vec<Drift>,
+}
 
 impl Cluster {
     /// Which of these objects are gone, or differ in a field that they set, in the order given.
@@ -24,47 +34,71 @@ impl Cluster {
     /// # Errors
     /// When an object cannot be read for another reason than that it is not there.
     pub async fn missing_or_changed(&self, manifest: &[ManifestObject]) -> Result<Vec<Drift>, KubeError> {
-        // Before the fetches, so that they do not all find it missing and ask.
-        self.discovery().await?;
-        let found: Vec<Option<Drift>> =
-            futures::stream::iter(manifest).map(|object| self.drift_of(object)).buffered(AT_ONCE).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        self.compared(manifest, &Ignored::default()).await.map(|found| found.drift)
     }
 
-    async fn drift_of(&self, wanted: &ManifestObject) -> Result<Option<Drift>, KubeError> {
-        let drift = |what| Some(Drift { object: wanted.object.clone(), what });
+    /// The same, with those fields apart that a component says are others' to set.
+    ///
+    /// # Errors
+    /// As [`Self::missing_or_changed`].
+    pub async fn compared(&self, manifest: &[ManifestObject], ignored: &Ignored) -> Result<Compared, KubeError> {
+        // Before the fetches, so that they do not all find it missing and ask.
+        self.discovery().await?;
+        let found: Vec<Compared> = futures::stream::iter(manifest)
+            .map(|object| self.drift_of(object, ignored))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().fold(Compared::default(), |mut all, one| {
+            all.drift.extend(one.drift);
+            all.ignored.extend(one.ignored);
+            all
+        }))
+    }
+
+    async fn drift_of(&self, wanted: &ManifestObject, ignored: &Ignored) -> Result<Compared, KubeError> {
+        let drift = |what| Drift { object: wanted.object.clone(), what };
+        let whole = |what| Compared { drift: vec![drift(what)], ignored: Vec::new() };
         if self.api_of(&wanted.object).await?.is_none() {
-            return Ok(drift(DriftKind::KindNotServed));
+            return Ok(whole(DriftKind::KindNotServed));
         }
         let Some(live) = self.get(&wanted.object).await? else {
-            return Ok(if cleans_itself_up(&wanted.body) { None } else { drift(DriftKind::Gone) });
+            let cleaned = cleans_itself_up(&wanted.body);
+            return Ok(if cleaned { Compared::default() } else { whole(DriftKind::Gone) });
         };
         if live.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()) {
-            return Ok(drift(DriftKind::Gone));
+            return Ok(whole(DriftKind::Gone));
         }
-        let mut fields = differences(&wanted.body, &live);
-        let scaled = fields.iter().any(|field| field.path == REPLICAS) && self.is_autoscaled(&wanted.object).await?;
-        fields.retain(|field| !(scaled && field.path == REPLICAS));
-        if fields.is_empty() {
-            return Ok(None);
+        let paths = ignored.of(&wanted.object);
+        let mut found = differences_but(&wanted.body, &live, &paths);
+        let scaled =
+            found.counted.iter().any(|field| field.path == REPLICAS) && self.is_autoscaled(&wanted.object).await?;
+        found.counted.retain(|field| !(scaled && field.path == REPLICAS));
+        if found == Differences::default() {
+            return Ok(Compared::default());
         }
         // What is written otherwise need not be otherwise: the API says what it would make of the manifest.
         let unsure = match self.made_of(wanted).await {
             Ok(made) => {
-                fields = differences(&made, &live);
+                found = differences_but(&made, &live, &paths);
                 None
             }
             Err(why) => {
-                fields.retain(|field| !may_be_a_default(field));
+                found.counted.retain(|field| !may_be_a_default(field));
+                found.ignored.retain(|field| !may_be_a_default(field));
                 Some(why)
             }
         };
-        fields.retain(|field| !(scaled && field.path == REPLICAS));
-        Ok(match (fields.is_empty(), unsure) {
-            (true, _) => None,
-            (false, None) => drift(DriftKind::Changed(fields)),
-            (false, Some(why)) => drift(DriftKind::Seems(fields, why)),
-        })
+        found.counted.retain(|field| !(scaled && field.path == REPLICAS));
+        let told = |fields: Vec<FieldDrift>| {
+            let what = match &unsure {
+                None => DriftKind::Changed(fields),
+                Some(why) => DriftKind::Seems(fields, why.clone()),
+            };
+            drift(what)
+        };
+        let some = |fields: Vec<FieldDrift>| (!fields.is_empty()).then_some(fields).map(told).into_iter().collect();
+        Ok(Compared { drift: some(found.counted), ignored: some(found.ignored) })
     }
 
     async fn is_autoscaled(&self, object: &ObjectRef) -> Result<bool, KubeError> {

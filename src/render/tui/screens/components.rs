@@ -24,9 +24,17 @@ fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut open: Vec<String> = state.chosen.iter().cloned().collect();
     while let Some(id) = open.pop() {
-        for required in state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires) {
+        let requires = state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires);
+        let required = requires.filter(|other| !other.optional).filter_map(|other| match &other.export {
+            None => Some(other.id.clone()),
+            Some(export) => {
+                let giver = state.catalog.provider(export, |other| *other != id && state.draft.answers.has(other));
+                giver.map(|giver| giver.id.clone())
+            }
+        });
+        for required in required {
             if found.entry(required.clone()).or_default().insert(id.clone()) {
-                open.push(required.clone());
+                open.push(required);
             }
         }
     }
@@ -153,7 +161,20 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let Some(component) = components.get(state.component.0) else { return };
     let y = list.bottom();
     across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
-    let requires: Vec<&str> = component.requires.iter().map(|id| state.catalog.title(id).of(lang)).collect();
+    let requires: Vec<String> = component
+        .requires
+        .iter()
+        .map(|other| {
+            let title = match &other.export {
+                None => state.catalog.title(&other.id).of(lang).to_owned(),
+                Some(export) => {
+                    let all = state.catalog.providers(export).filter(|giver| giver.id != component.id);
+                    all.map(|giver| giver.title.of(lang)).collect::<Vec<_>>().join(" / ")
+                }
+            };
+            if other.optional { fill(look.say(Word::IfChosen), &[("title", &title)]) } else { title }
+        })
+        .collect();
     let requires = if requires.is_empty() { look.say(Word::Nothing).to_owned() } else { requires.join(", ") };
     let release = component.release.as_ref().map(|release| format!("{} / {}", release.namespace, release.name));
     let lines = [

@@ -1,0 +1,257 @@
+//! What is wrong with a component.yaml, and where.
+
+use super::{Catalog, Files};
+
+/// Components by id with the text that follows `id`, `title` and `version`; those with a chart have one beside them.
+pub(super) fn catalog(components: &[(&str, &str)]) -> Result<Catalog, String> {
+    let mut files: Files =
+        [("platform.yaml".to_owned(), b"questions: [{id: x, title: t, type: string}]".to_vec())].into();
+    for (id, rest) in components {
+        let text = format!("id: {id}\ntitle: {id}\nversion: '1'\n{rest}\n");
+        files.insert(format!("{id}/component.yaml"), text.into_bytes());
+        if rest.contains("chart:") {
+            files.insert(format!("{id}/chart/Chart.yaml"), b"name: x\nversion: 1.0.0\n".to_vec());
+            files.insert(format!("{id}/v.j2"), b"a: 1\n".to_vec());
+        }
+    }
+    Catalog::from_files(&files, &Default::default()).map_err(|findings| findings.to_string())
+}
+
+/// Lines 4 to 6 of a component.yaml.
+const CHART: &str = "chart: {path: chart}\nvalues: v.j2\nrelease: {name: a, namespace: n}\n";
+
+/// Each text below a chart, and each line that has to be told of it.
+fn mistakes(table: &[(&str, &[&str])]) {
+    for (text, expected) in table {
+        let told = catalog(&[("a", &format!("{CHART}{text}"))]).map(drop).err().unwrap_or_default();
+        let told: Vec<&str> = told.lines().map(str::trim).collect();
+        assert_eq!(told.len(), expected.len(), "{text}\n{told:#?}");
+        for (told, expected) in told.iter().zip(*expected) {
+            assert!(told.starts_with(expected), "{text}\n{told}\n{expected}");
+        }
+    }
+}
+
+#[test]
+fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
+    let entry = |entry: &str| format!("ignore:\n  - {entry}");
+    mistakes(&[
+        (&entry("{kind: Deployment, path: spec.replicas}"), &[]),
+        (&entry("{kind: Secret, name: \"{{ self.release }}-{{ answers.platform.x }}\", path: \"data[tls.crt]\"}"), &[]),
+        (&entry("{kind: X, path: \"webhooks[name=a.b/c].clientConfig.caBundle\"}"), &[]),
+        (
+            &entry("{kind: X, path: \"a[\"}"),
+            &["a/component.yaml:8:21: expected a path as drift is told, such as spec.replicas"],
+        ),
+        (&entry("{path: a}"), &["a/component.yaml:8:5: key `kind` is missing"]),
+        (&entry("{kind: X}"), &["a/component.yaml:8:5: key `path` is missing"]),
+        (&entry("{kind: X, path: a, nmae: b}"), &["a/component.yaml:8:24: unknown key `nmae`; did you mean `name`?"]),
+        (
+            &entry("{kind: X, path: a}\n  - {kind: X, name: \"{{ answers.platform.y }}\", path: a}"),
+            &["a/component.yaml:9:5: unknown answer `platform.y`"],
+        ),
+        (
+            &entry("{kind: X, name: \"{{ exports['a'].e }}\", path: a}\nexports: {e: x}"),
+            &["a/component.yaml:8:5: the name of an object to ignore is a template over `answers` and `self`"],
+        ),
+        (
+            &entry("{kind: \"{{ x }}\", path: a}"),
+            &["a/component.yaml:8:3: `{{ x }}` is taken as it stands: `ignore` holds no templates"],
+        ),
+    ]);
+    let told = catalog(&[("a", "ignore: [{kind: X, path: a}]")]).unwrap_err();
+    assert!(told.contains("a/component.yaml:4:10: `ignore` is about the objects of a chart"), "{told}");
+}
+
+#[test]
+fn what_is_required_is_there_and_known_once() {
+    mistakes(&[
+        ("requires: [{optional: true}]", &["a/component.yaml:7:12: key `id` is missing, or `export`"]),
+        ("requires: [[a]]", &["a/component.yaml:7:12: expected a text or a mapping, found a list"]),
+        ("requires: [{id: a, optional: maybe}]", &["a/component.yaml:7:30: expected true or false"]),
+        ("requires: [{id: b, optional: true}]", &["a/component.yaml:7:12: unknown component `b`"]),
+        ("requires: [{id: b@x, optional: true}]", &["a/component.yaml:7:12: unknown component `b@x`"]),
+    ]);
+    let two = |a: &str, b: &str| catalog(&[("a", a), ("b", b)]).map(drop).err().unwrap_or_default();
+    assert_eq!(two("requires: [{id: b, optional: true}]", ""), "");
+    let told = two("requires: [b, {id: b, optional: true}]", "");
+    assert!(told.contains("a/component.yaml:4:15: `b` is there twice"), "{told}");
+    let told = two("requires: [{id: b, optional: true}]", "requires: [a]");
+    assert!(told.contains("components wait for each other: a -> b -> a"), "{told}");
+    let told =
+        two("requires: [{id: b@x, optional: true}]\nexports: {e: \"{{ exports['b@x'].nono }}\"}", "exports: {none: x}");
+    assert!(told.contains("component `b@x` does not export `nono`; did you mean `none`?"), "{told}");
+    assert_eq!(two("requires: [b@x]\nexports: {e: \"{{ exports['b@x'].e }}\"}", "exports: {e: x}"), "");
+}
+
+#[test]
+fn an_export_that_is_required_is_somebodys_and_all_of_them_have_what_is_used() {
+    let told = |user: &str, one: &str, two: &str| {
+        catalog(&[("one", one), ("two", two), ("user", user)]).map(drop).err().unwrap_or_default()
+    };
+    let uses = |text: &str| format!("requires: [{{export: fs}}]\nexports: {{x: \"{text}\"}}");
+    let (one, two) = ("exports: {fs: a, more: b}", "exports: {fs: a}");
+    assert_eq!(told(&uses("{{ exports.fs.fs }}"), one, two), "");
+    let found = told(&uses("{{ exports.fs.more }}"), one, two);
+    assert!(
+        found.contains("user/component.yaml:5:14: component `fs` does not export `more` where that is `two`"),
+        "{found}"
+    );
+    let found =
+        told(&uses("{{ answers.fs.size }}"), "exports: {fs: a}\nquestions: [{id: size, title: t, type: port}]", two);
+    assert!(found.contains("unknown answer `fs.size` where that is `two`"), "{found}");
+    for (requires, what) in [
+        ("[{export: fss}]", "user/component.yaml:4:12: no other component exports `fss`; did you mean `fs`?"),
+        ("[{export: x}]\nexports: {x: y}", "no other component exports `x`"),
+        ("[{export: fs, id: one}]", "either `id` says which component is meant, or `export` what it exports"),
+        ("[{optional: true}]", "user/component.yaml:4:12: key `id` is missing, or `export`"),
+        ("[{export: fs}, {export: fs, optional: true}]", "user/component.yaml:4:26: `fs` is there twice"),
+        ("[{export: one}]", "`one` is a component, too"),
+        ("[{export: \"{{ x }}\"}]", "`requires` holds no templates"),
+    ] {
+        let found = told(&format!("requires: {requires}"), one, two);
+        assert!(found.contains(what), "{requires}\n{found}");
+    }
+    // Whichever it is, nobody may wait for himself.
+    let found = told(&uses("x"), one, "exports: {fs: a}\nrequires: [user]");
+    assert!(found.contains("components wait for each other: two -> user -> two"), "{found}");
+}
+
+/// A question for a secret that is generated, one for any, and one for a certificate: lines 7 to 10.
+const SECRETS: &str = "questions:\n  - {id: password, title: t, type: secret, default: generate}\n  \
+                       - {id: given, title: t, type: secret, optional: true}\n  \
+                       - {id: cert, title: t, type: secret, default: generate, format: tls, names: [a]}\n";
+
+fn of_secrets(table: &[(&str, &[&str])]) {
+    for (text, expected) in table {
+        mistakes(&[(&format!("{SECRETS}{text}"), expected)]);
+    }
+}
+
+#[test]
+fn secrets_that_are_made_of_others() {
+    let keys = |keys: &str| format!("secrets:\n  - name: conn\n    keys:\n      {keys}\n");
+    let (a, of) = ("a/component.yaml", "no question of `a` for a secret is called");
+    of_secrets(&[
+        (
+            &keys(
+                "url: \"x:{{ secret.password | urlencode }}@{{ self.release }}/{{ answers.platform.x }}\"\n      .pgpass: \"{{ secret['given'] }}\"",
+            ),
+            &[],
+        ),
+        (&keys("url: \"{{ secret.pasword }}\""), &[&format!("{a}:14:12: {of} `pasword`; did you mean `password`?")]),
+        (&keys("a: x\n      url: \"{{ secret['nobody'] }}\""), &[&format!("{a}:15:12: {of} `nobody`")]),
+        (&keys("url: \"{{ secret.cert }}\""), &[&format!("{a}:14:12: `secret.cert` is a certificate")]),
+        (&keys("url: \"{{ answers.a.nono }}\""), &[&format!("{a}:14:12: unknown answer `a.nono`")]),
+        (&keys("url: \"{{ exports.b.x }}\""), &[&format!("{a}:14:12: unknown component `b` in exports")]),
+        (
+            &keys("url: \"{{ secrets.password }}\""),
+            &[&format!("{a}:14:12: unknown name `secrets` in a template; did you mean `secret`?")],
+        ),
+        (&keys("url: \"{{ secret.password \""), &[&format!("{a}:14:12: template: ")]),
+        (&keys("a/b: x"), &[&format!("{a}:14:12: `a/b` cannot be a key of a Secret")]),
+        (&keys("..data: x"), &[&format!("{a}:14:15: `..data` cannot be a key of a Secret")]),
+        (&keys(&format!("{}: x", "k".repeat(254))), &[&format!("{a}:14:263: `kkk")]),
+        ("secrets: [{name: conn, keys: {}}]", &[&format!("{a}:11:11: Secret `conn` has no keys")]),
+        ("secrets: [{name: Conn, keys: {a: x}}]", &[&format!("{a}:11:11: `Conn` cannot be a Secret's name")]),
+        ("secrets: [{name: conn-, keys: {a: x}}]", &[&format!("{a}:11:11: `conn-` cannot be a Secret's name")]),
+        (
+            "secrets: [{name: password, keys: {a: x}}]",
+            &[&format!("{a}:11:11: another secret of this component is called `password`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {a: x}}, {name: a, keys: {a: x}}]",
+            &[&format!("{a}:11:36: another secret of this component is called `a`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {a: x}, secret_name: \"{{ answers.a.no }}\"}]",
+            &[&format!("{a}:11:11: unknown answer `a.no`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {a: x}, secret_name: \"{{ secret.password }}\"}]",
+            &[&format!("{a}:11:11: unknown name `secret`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {tls.crt: x}, type: kubernetes.io/tls}]",
+            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/tls wants the key `tls.key`")],
+        ),
+        (
+            "secrets: [{name: a, keys: {x: x}, type: kubernetes.io/basic-auth}]",
+            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/basic-auth wants")],
+        ),
+        ("secrets: [{name: a, keys: {.dockerconfigjson: x}, type: kubernetes.io/dockerconfigjson}]", &[]),
+        (
+            "secrets: [{name: a, keys: {x: x}, type: \"{{ x }}\"}]",
+            &[&format!("{a}:11:10: `{{{{ x }}}}` is taken as it stands: `secrets` holds no templates")],
+        ),
+        ("secrets: [{name: a}]", &[&format!("{a}:11:11: key `keys` is missing")]),
+        (
+            "secrets: [{name: a, keys: {a: x}, kyes: b}]",
+            &[&format!("{a}:11:35: unknown key `kyes`; did you mean `keys`?")],
+        ),
+        // Contents are seen nowhere else.
+        ("exports: {x: \"{{ secret.password }}\"}", &[&format!("{a}:11:14: unknown name `secret`")]),
+        (
+            "after: [{action: http.wait, service: s, path: \"/{{ secret.password }}\"}]",
+            &[&format!("{a}:11:9: unknown name `secret`")],
+        ),
+    ]);
+    let told = catalog(&[("a", "secrets: [{name: a, keys: {a: x}}]")]).unwrap_err();
+    assert!(
+        told.contains("a/component.yaml:4:11: a Secret is filled before a release, and this component has none"),
+        "{told}"
+    );
+    mistakes(&[(
+        "questions: [{id: c, title: t, type: secret, default: generate, format: tls, names: [\"{{ answers.a.no }}\"]}]",
+        &["a/component.yaml:7:13: unknown answer `a.no`"],
+    )]);
+}
+
+#[test]
+fn what_makes_a_new_secret_count() {
+    let job = "action: job.run, name: r, image: i, command: [x]";
+    let with = |rotate: &str| format!("images: [{{name: i, ref: \"r/i:1\"}}]\nrotate:\n  {rotate}\n");
+    let of = |secrets: &str| with(&format!("password:\n    - {{{job}, secrets: {secrets}}}"));
+    let a = "a/component.yaml";
+    of_secrets(&[
+        (&of("{OLD: password, NEW: password.next, MORE: given}"), &[]),
+        (
+            &of("{NEW: given.next}"),
+            &[&format!("{a}:14:7: `given.next` is there only in the actions below `rotate: {{given: …}}`")],
+        ),
+        (&of("{NEW: pasword}"), &[&format!("{a}:14:7: `pasword` is no question of this component for a secret")]),
+        (
+            &with("pasword: []"),
+            &[&format!(
+                "{a}:13:12: `pasword` is no question of `a` for a secret that is generated; did you mean `password`?"
+            )],
+        ),
+        (&with("given: []"), &[&format!("{a}:13:10: `given` is no question of `a` for a secret that is generated")]),
+        (
+            &with("conn: []\nsecrets: [{name: conn, keys: {a: x}}]"),
+            &[&format!("{a}:13:9: `conn` is no question of `a` for a secret")],
+        ),
+        (&with(&format!("password: [{{{job}, register: x}}]")), &[&format!("{a}:13:14: nothing comes after `rotate`")]),
+        (
+            &with(&format!("password: [{{{job}}}, {{{job}}}]")),
+            &[&format!("{a}:13:{}: two Jobs of this component are called `r`", 14 + job.len() + 4)],
+        ),
+        (
+            &with("password: [{action: http.wait, service: s, path: \"/{{ answers.a.no }}\"}]"),
+            &[&format!("{a}:13:14: unknown answer `a.no`")],
+        ),
+        (
+            &with("password: []\nsecrets: [{name: password-next, keys: {a: x}}]"),
+            &[&format!("{a}:13:13: a secret of this component is called `password-next`, as what is staged")],
+        ),
+        // What is staged is there for a rotation alone.
+        (
+            &format!("images: [{{name: i, ref: \"r/i:1\"}}]\nafter:\n  - {{{job}, secrets: {{X: password.next}}}}"),
+            &[&format!("{a}:13:5: `password.next` is there only in the actions below `rotate: {{password: …}}`")],
+        ),
+        (
+            "after: [{action: http.request, service: \"s:1\", path: /, login: {token: password.next}}]",
+            &[&format!("{a}:11:9: `password.next` is there only")],
+        ),
+    ]);
+}
