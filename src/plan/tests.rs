@@ -46,6 +46,9 @@ fn settled(wanted: &Resolved) -> Observed {
             Step::Namespace { name, .. } => {
                 observed.namespaces.insert(name.clone());
             }
+            Step::Secret { namespace, name, .. } => {
+                observed.secrets.insert((namespace.clone(), name.clone()), Comparison::Same);
+            }
             Step::Record { record, .. } => {
                 let verified = Some(Verified { at: "now".into(), passed: true, why: None });
                 let known = ComponentState {

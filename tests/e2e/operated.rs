@@ -14,6 +14,9 @@ use crate::support::*;
 
 const NAMESPACE: &str = "operated";
 
+/// A namespace beside it, of the first one's jobs.
+const JOBS: &str = "operated-jobs";
+
 /// The places, each an instance of the component.
 pub(crate) const SOURCES: [&str; 4] = ["folder", "archive", "repository", "registry"];
 
@@ -196,6 +199,7 @@ pub(crate) fn lives(sources: &[&str]) {
     let with = |version: &str, what: &[&str], more: &[&str]| {
         let mut command = operated(what);
         command.args(["--components", &chosen]).args(more);
+        command.args(["--set", &format!("operated@{}.jobs={JOBS}", sources[0])]);
         command.args(sources.iter().flat_map(|source| ["--set".to_owned(), charts.answer(source, version)]));
         run(&mut command)
     };
@@ -218,6 +222,12 @@ pub(crate) fn lives(sources: &[&str]) {
         assert!(!there(&["-n", NAMESPACE, "job", &format!("{release}-hook")]), "a hook goes where it succeeded");
     }
     assert!(there(&["crd", "gadgets.windlass.test"]), "of the dependency");
+    let secret = format!("{}-password", releases[0]);
+    let content = |namespace: &str| {
+        let args = ["-n", namespace, "get", "secret", &secret, "-o", "jsonpath={.data.password}"];
+        kubectl(&args)
+    };
+    assert_eq!(content(JOBS), content(NAMESPACE), "copied for the jobs");
     install(VERSIONS[0], &[]).exits(0).says("nothing to do");
 
     // Changed by hand: an object, the kind, and a kind that is gone.
@@ -235,6 +245,11 @@ pub(crate) fn lives(sources: &[&str]) {
     assert_eq!(kubectl(&["get", "crd", "widgets.windlass.test", "-o", &format!("jsonpath={minimum}")]), "1");
     assert!(there(&["crd", "gadgets.windlass.test"]));
     drift(0);
+    let sidecar = "windlass.test/sidecar";
+    kubectl(&["-n", NAMESPACE, "annotate", "--overwrite", "deployment", last, &format!("{sidecar}=injected")]);
+    drift(0).says("ignore");
+    install(VERSIONS[0], &[]).exits(0).says("nothing to do");
+    assert_eq!(get("deployment", last, r"{.metadata.annotations.windlass\.test/sidecar}"), "injected");
 
     // Upgraded to a chart whose kind has a new version, of which the API server knows before the release.
     with(VERSIONS[1], &["plan"], &[]).exits(0).says("widgets.windlass.test");
@@ -258,7 +273,7 @@ pub(crate) fn lives(sources: &[&str]) {
     let purge = ["--purge-data", "--purge-shared", "--confirm", "windlass-sandbox"];
     install(VERSIONS[0], &["--no-verify"]).exits(0).says("stays as it is: the chart's is older and has no v2");
     run(operated(&uninstall).args(purge)).exits(0);
-    assert!(!there(&["namespace", NAMESPACE]));
+    assert!(!there(&["namespace", NAMESPACE]) && !there(&["namespace", JOBS]));
     assert_eq!(kubectl(&["get", "crd", "-o", "name"]).matches("windlass.test").count(), 0);
     let left = state()["components"].as_object().unwrap().keys().filter(|id| id.starts_with("operated")).count();
     assert_eq!(left, 0);

@@ -293,9 +293,8 @@ pub(crate) fn killed_when(mut command: Command, what: &str, mut test: impl FnMut
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
     while !test() {
-        if child.try_wait().unwrap().is_some() {
-            panic!("it ended before: {what}: {:?}", Ran::new(child.wait_with_output().unwrap()));
-        }
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended before: {what}: {ended:?}");
         assert!(Instant::now() < deadline, "not within 120 s: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
