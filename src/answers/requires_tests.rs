@@ -147,9 +147,14 @@ fn both_at_once_and_none_of_several_are_told_by_name() {
     let single = catalog_of(&[("one", &gives), ("user", uses)]).unwrap();
     assert_eq!(chosen(&single, &["user"]).unwrap().components, ["one", "user"]);
     assert_eq!(chosen(&single, &["user", "one@b"]).unwrap().components, ["one@b", "user"]);
+    // Of HDFS, on which steps act, there is one, and no instance beside it.
+    let told = chosen(&single, &["user", "one", "one@b"]).unwrap_err();
+    assert!(told.starts_with("one and one@b both export `webhdfs`, of which there can be one"), "{told}");
+    let other = |text: &str| text.replace("webhdfs", "brokers");
+    let single = catalog_of(&[("one", &other(&gives)), ("user", &other(uses))]).unwrap();
     let answers = chosen(&single, &["user", "one", "one@b"]).unwrap();
     let resolved = resolve(&single, &answers).unwrap();
-    assert_eq!(resolved.hdfs.unwrap().component, "one");
+    assert_eq!(resolved.components.iter().find(|one| one.id == "user").unwrap().needs, ["one".to_owned()].into());
 }
 
 #[test]

@@ -27,12 +27,13 @@ impl Catalog {
         }
     }
 
-    /// Two components that are there, export the same, and are no instances of one.
+    /// Two components that are there, export the same, and are no instances of one; of HDFS neither may be two instances,
+    /// since `hdfs.*` actions act on one.
     #[must_use]
     pub fn two_providers(&self, export: &str, has: impl Fn(&str) -> bool) -> Option<(&Component, &Component)> {
         let mut there = self.providers(export).filter(|component| has(&component.id));
         let first = there.next()?;
-        there.find(|other| other.base != first.base).map(|other| (first, other))
+        there.find(|other| export == WEBHDFS || other.base != first.base).map(|other| (first, other))
     }
 
     /// The component that `hdfs.*` actions act on.

@@ -5,7 +5,7 @@ windlass.pod                (dict "root" . "user" (list UID GID) "placement" MAP
                                                         the head of a pod's `spec`: pull secrets, account, security context, placement.
                                                         MAP holds nodeSelector, tolerations and affinity, each of which may be missing;
                                                         without `account`, who is named where it talks to the API, there is no token
-windlass.podSecurity        (list UID GID)              a pod's securityContext, as Pod Security `restricted` has it
+windlass.podSecurity        (list UID [GID [FSGROUP]])  a pod's securityContext, as Pod Security `restricted` has it
 windlass.containerSecurity  .                           a container's
 windlass.container          (list . IMAGE)              the head of a container: image, pull policy, termination message, securityContext
 windlass.image              (list . IMAGE)              its reference; the tag is the chart's appVersion where there is none
@@ -42,7 +42,7 @@ securityContext:
 {{- define "windlass.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: {{ int64 (first .) }}
-runAsGroup: {{ int64 (last .) }}
+runAsGroup: {{ int64 (index (append . (last .)) 1) }}
 fsGroup: {{ int64 (last .) }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:

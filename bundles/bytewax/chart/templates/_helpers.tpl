@@ -1,12 +1,6 @@
-{{/*
-The StatefulSet's and the headless Service's name. A StatefulSet's name plus "-" and ten characters becomes a label of
-its pods, and a label holds 63.
-*/}}
+{{/* The StatefulSet's and the headless Service's name. */}}
 {{- define "bytewax.fullname" -}}
-{{- if not (regexMatch "^[a-z][a-z0-9-]*$" .Release.Name) -}}
-{{- fail (printf "release name %q cannot be the name of a Service: use lower-case letters, digits and '-', and begin with a letter" .Release.Name) -}}
-{{- end -}}
-{{- .Release.Name | trunc 52 | trimAll "-" -}}
+{{ include "windlass.fullname" (list . 52) }}
 {{- end }}
 
 {{/* A Job cannot be changed. What would run otherwise has another name, so Helm makes a new one and removes the old. */}}
@@ -15,43 +9,12 @@ its pods, and a label holds 63.
 {{- printf "%s-%s" (include "bytewax.fullname" . | trunc 43 | trimAll "-") $digest -}}
 {{- end }}
 
-{{- define "bytewax.selector" -}}
-app.kubernetes.io/name: bytewax
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-{{- end }}
-
-{{- define "bytewax.labels" -}}
-{{ include "bytewax.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: windlass
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
-{{- end }}
-
-{{/* On pods: without the chart's version, which would restart them for nothing. */}}
-{{- define "bytewax.podLabels" -}}
-{{ include "bytewax.selector" . }}
-app.kubernetes.io/component: process
-app.kubernetes.io/part-of: windlass
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- end }}
-
 {{- define "bytewax.podAnnotations" -}}
 checksum/scripts: {{ (.Files.Glob "scripts/*.py").AsConfig | sha256sum }}
 checksum/files: {{ .Values.files.digest | quote }}
+{{- with .Values.envSecret.version }}
+checksum/secret: {{ . | quote }}
 {{- end }}
-
-{{- define "bytewax.image" -}}
-{{- $i := .Values.image -}}
-{{ $i.repository }}:{{ $i.tag | default .Chart.AppVersion }}{{ with $i.digest }}@{{ . }}{{ end }}
-{{- end }}
-
-{{- define "bytewax.containerSecurity" -}}
-runAsNonRoot: true
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
 {{- end }}
 
 {{- define "bytewax.resources" -}}
@@ -142,13 +105,7 @@ automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: 10
 securityContext:
-  runAsNonRoot: true
-  runAsUser: {{ int64 .Values.user.uid }}
-  runAsGroup: {{ int64 .Values.user.gid }}
-  fsGroup: {{ int64 .Values.user.fsGroup }}
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
+  {{- include "windlass.podSecurity" (list .Values.user.uid .Values.user.gid .Values.user.fsGroup) | nindent 2 }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -160,7 +117,7 @@ tolerations:
 {{- $affinity := deepCopy .Values.affinity }}
 {{- if and .Values.recovery.enabled (eq .Values.recovery.storage.accessMode "ReadWriteOnce") }}
 {{- /* The volume is one node's at a time: all processes go where the first one went. */}}
-{{- $together := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "bytewax.selector" . | fromYaml)) }}
+{{- $together := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "windlass.selector" . | fromYaml)) }}
 {{- $_ := mergeOverwrite $affinity (dict "podAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" (append (dig "podAffinity" "requiredDuringSchedulingIgnoredDuringExecution" list $affinity) $together))) }}
 {{- end }}
 {{- with $affinity }}
@@ -169,12 +126,8 @@ affinity:
 {{- end }}
 initContainers:
 - name: init-hostfile
-  image: {{ include "bytewax.image" . | quote }}
-  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  {{- include "windlass.container" (list . .Values.image) | nindent 2 }}
   command: [/venv/bin/python, /scripts/process.py, prepare]
-  terminationMessagePolicy: FallbackToLogsOnError
-  securityContext:
-    {{- include "bytewax.containerSecurity" . | nindent 4 }}
   env:
     {{- $env | nindent 2 }}
   resources:
@@ -189,13 +142,9 @@ initContainers:
   {{- end }}
 containers:
 - name: process
-  image: {{ include "bytewax.image" . | quote }}
-  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  {{- include "windlass.container" (list . .Values.image) | nindent 2 }}
   command: [/venv/bin/python, /scripts/process.py, run]
   workingDir: /var/bytewax
-  terminationMessagePolicy: FallbackToLogsOnError
-  securityContext:
-    {{- include "bytewax.containerSecurity" . | nindent 4 }}
   env:
     {{- $env | nindent 2 }}
   ports:
