@@ -346,6 +346,22 @@ async fn a_secret_of_somebody_else_is_refused_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_certificate_may_lack_its_authority_and_nothing_else() {
+    use windlass::driver::secrets::read_all;
+    let data = json!({"tls.crt": "YQ==", "tls.key": "Yg=="});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cert"}, "data": data});
+    let (server, _) = serve([("/api/v1/namespaces/site/secrets/cert", vec![Answer::Json(secret)])]).await;
+    let cluster = connect(&server).await.unwrap();
+    let from = windlass::model::SecretRef::Secret("site/cert".to_owned());
+    let read = async |keys: &[&str]| {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        read_all(&from, &cluster, &keys).await.map(|found| found.into_keys().collect::<Vec<_>>())
+    };
+    assert_eq!(read(&["tls.crt", "tls.key", "ca.crt"]).await.unwrap(), ["tls.crt", "tls.key"]);
+    assert!(read(&["tls.crt", "tls.pem"]).await.unwrap_err().to_string().contains("tls.pem"));
+}
+
+#[tokio::test]
 async fn a_list_whose_token_expired_begins_anew() {
     let pod = |name: &str| {
         json!({"metadata": {"name": name, "namespace": "n"}, "spec": {"nodeName": "one",

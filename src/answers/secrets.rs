@@ -140,6 +140,12 @@ impl Resolver<'_> {
                 };
                 let Some((name, keys, kind, filled)) = known.or_else(site) else { continue };
                 let (of, namespace) = ((own.clone(), name.clone()), namespace.clone());
+                // Two questions may be keys of one Secret of the site.
+                if let Some(same) = found.iter_mut().find(|copy| copy.namespace == namespace && copy.of == of) {
+                    let more = keys.into_iter().filter(|key| !same.keys.contains(key)).collect::<Vec<_>>();
+                    same.keys.extend(more);
+                    continue;
+                }
                 found.push(ResolvedCopy { id: id.clone(), namespace, name, keys, kind, of, filled });
             }
         }

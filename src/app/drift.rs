@@ -14,23 +14,29 @@ use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
-use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::cluster::{Drift, ManifestObject, ObjectRef};
 use crate::model::crd_ref;
 use crate::model::observed::{Definition, ObservedHdfs};
 use crate::model::state::InstallState;
 use crate::observe::{ONLY_A_RUN, observe};
 use crate::plan::{self, Change, Step};
 
-/// Component to what differs, in words; releases apart, whose objects `status` always looks at.
-pub(super) async fn drift(
-    global: &Global,
-    cluster: &Cluster,
-    state: &InstallState,
-) -> Result<BTreeMap<String, Vec<String>>, Failed> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// What differs by component; releases apart, whose objects `status` always looks at.
+#[derive(Debug, Default)]
+pub(super) struct Drifted {
+    /// In words.
+    pub(super) found: BTreeMap<String, Vec<String>>,
+    /// What differs in fields that are others' to set.
+    pub(super) ignored: BTreeMap<String, Vec<Drift>>,
+}
+
+/// What is otherwise than it was left.
+pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallState) -> Result<Drifted, Failed> {
+    let mut drifted = Drifted::default();
     if state.components.is_empty() {
-        return Ok(found);
+        return Ok(drifted);
     }
+    let found = &mut drifted.found;
     let catalog = session::load_catalog(global)?;
     let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(state))?;
     let answers = holding(answers, &catalog, cluster, state).await?;
@@ -67,7 +73,7 @@ pub(super) async fn drift(
         let why = if action.why.is_empty() { vec![format!("{} is gone", action.title)] } else { action.why };
         found.entry(action.component).or_default().extend(why);
     }
-    definitions(cluster, state, &resolved, &mut found).await?;
+    drifted.ignored = definitions(cluster, state, &resolved, found).await?;
     if let (Some(hdfs), ObservedHdfs::Reached { .. }) = (&hdfs, &observed.hdfs) {
         for (id, component) in &state.components {
             for (folder, recorded) in state_store::uploads(cluster, component).await.or_exit(Exit::Unusable)? {
@@ -77,18 +83,18 @@ pub(super) async fn drift(
         }
     }
     found.retain(|_, what| !what.is_empty());
-    Ok(found)
+    Ok(drifted)
 }
 
 /// Definitions of kinds that are gone, or that differ from those of the chart that was installed, where that is here. Of
-/// components that share one, the first tells.
+/// components that share one, the first tells. Gives what differs in ignored fields.
 async fn definitions(
     cluster: &Cluster,
     state: &InstallState,
     resolved: &Resolved,
     found: &mut BTreeMap<String, Vec<String>>,
-) -> Result<(), Failed> {
-    let mut seen = BTreeSet::new();
+) -> Result<BTreeMap<String, Vec<Drift>>, Failed> {
+    let (mut seen, mut all_ignored) = (BTreeSet::new(), BTreeMap::new());
     for component in &resolved.components {
         let Some(known) = state.components.get(&component.id) else { continue };
         let release = component.release.as_ref();
@@ -110,7 +116,8 @@ async fn definitions(
                 "note: the chart that {title} was installed from is not here, so its kinds were not compared"
             ));
         }
-        let compared = cluster.definitions(&bodies, &ignored).await.or_exit(Exit::Unusable)?;
+        let (compared, ignored) = cluster.definitions(&bodies, &ignored).await.or_exit(Exit::Unusable)?;
+        all_ignored.insert(component.id.clone(), ignored);
         found.entry(component.id.clone()).or_default().extend(compared.into_iter().filter_map(
             |(name, how)| match how {
                 Definition::Absent => Some(format!("{} is gone", crd_ref(&name))),
@@ -119,7 +126,7 @@ async fn definitions(
             },
         ));
     }
-    Ok(())
+    Ok(all_ignored)
 }
 
 /// An object that sets nothing: whether it is there at all.

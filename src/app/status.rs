@@ -97,10 +97,11 @@ pub(super) async fn report(
     if args.drift {
         let mut more = super::drift::drift(global, cluster, &state).await?;
         for row in &mut rows {
-            row.drift.extend(more.remove(&row.id).unwrap_or_default());
+            row.drift.extend(more.found.remove(&row.id).unwrap_or_default());
+            row.ignored.extend(told(more.ignored.get(&row.id).map(Vec::as_slice).unwrap_or_default()));
         }
         // Namespaces and pull Secrets belong to no component: they go with the first.
-        if let (Some(row), Some(shared)) = (rows.first_mut(), more.remove("platform")) {
+        if let (Some(row), Some(shared)) = (rows.first_mut(), more.found.remove("platform")) {
             row.drift.extend(shared);
         }
     }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::kube::{Cluster, KubeError};
-use crate::model::{MadeSecret, Secret, SecretFormat, SecretRef, bounded, remember};
+use crate::model::{AUTHORITY, MadeSecret, Secret, SecretFormat, SecretRef, bounded, remember};
 
 /// Why a secret could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,25 @@ pub async fn read(reference: &SecretRef, cluster: &Cluster, key: &str) -> Result
     let secret = look_up(reference, cluster, key).await?;
     remember(secret.expose());
     Ok(secret)
+}
+
+/// Reads several keys; the authority of a certificate need not be there.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_all(
+    reference: &SecretRef,
+    cluster: &Cluster,
+    keys: &[String],
+) -> Result<BTreeMap<String, Secret>, SecretError> {
+    let mut found = BTreeMap::new();
+    for key in keys {
+        match read(reference, cluster, key).await {
+            Err(SecretError::Absent { .. }) if key == AUTHORITY => {}
+            value => drop(found.insert(key.clone(), value?)),
+        }
+    }
+    Ok(found)
 }
 
 /// Reads what a reference names on this machine; `None` for what is in a cluster.
@@ -226,7 +245,7 @@ fn certificate(names: &[String]) -> Result<BTreeMap<String, Secret>, SecretError
     let certificate = params.self_signed(&key).map_err(failed)?.pem();
     let key = key.serialize_pem();
     remember(&key);
-    let parts = [("tls.crt", certificate.clone()), ("tls.key", key), ("ca.crt", certificate)];
+    let parts = [("tls.crt", certificate.clone()), ("tls.key", key), (AUTHORITY, certificate)];
     Ok(parts.into_iter().map(|(name, text)| (name.to_owned(), Secret::new(text))).collect())
 }
 

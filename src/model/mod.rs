@@ -43,7 +43,7 @@ pub use names::{
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};
 pub use redact::{Redactor, known, redact, remember, secret_line};
-pub use secret::{MadeSecret, Secret, SecretFormat, SecretRef, withheld};
+pub use secret::{AUTHORITY, MadeSecret, Secret, SecretFormat, SecretRef, withheld};
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };

@@ -89,12 +89,15 @@ impl MadeSecret {
     }
 }
 
+/// The key of a certificate's authority, which a certificate of the site may lack.
+pub const AUTHORITY: &str = "ca.crt";
+
 impl SecretFormat {
     /// The keys of a Secret of this format; none where the question says its one key.
     #[must_use]
     pub const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Tls => &["tls.crt", "tls.key", "ca.crt"],
+            Self::Tls => &["tls.crt", "tls.key", AUTHORITY],
             Self::Password | Self::Fernet | Self::Hex | Self::Base64 => &[],
         }
     }

@@ -19,7 +19,7 @@ use crate::driver::webhdfs::Hdfs;
 use crate::model::cluster::{Finding, ManifestObject, NamespaceState, ReadyPolicy, ReleaseKey, ReleaseState};
 use crate::model::observed::{Comparison, Definition, Observed, ObservedRelease};
 use crate::model::state::InstallState;
-use crate::model::{CRD, FILES_LABEL, Ignored};
+use crate::model::{FILES_LABEL, Ignored};
 
 pub use self::http::ONLY_A_RUN;
 pub use self::remains::remains;
@@ -211,20 +211,19 @@ async fn config_maps(
 
 /// How what charts have in `crds/` compares with what is there. Of two that bring one, the first counts.
 async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, Definition>, ObserveError> {
-    let mut all: BTreeMap<&str, &ManifestObject> = BTreeMap::new();
-    let mut ignored = Ignored::default();
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeMap::new());
     for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
-        for crd in &release.crds {
-            all.entry(&crd.object.name).or_insert(crd);
+        let first = release.crds.iter().filter(|crd| seen.insert(crd.object.name.as_str()));
+        let bodies: Vec<ManifestObject> = first.cloned().collect();
+        if bodies.is_empty() {
+            continue;
         }
-        ignored.0.extend(release.ignored.0.iter().filter(|field| field.kind == CRD).cloned());
+        let compared = cluster.definitions(&bodies, &release.ignored).await;
+        let compared =
+            compared.map_err(|source| ObserveError::Api { what: "CustomResourceDefinitions".to_owned(), source })?;
+        found.extend(compared.0);
     }
-    if all.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let bodies: Vec<ManifestObject> = all.values().map(|crd| (*crd).clone()).collect();
-    let found = cluster.definitions(&bodies, &ignored).await;
-    found.map_err(|source| ObserveError::Api { what: "CustomResourceDefinitions".to_owned(), source })
+    Ok(found)
 }
 
 /// The ConfigMaps of files that releases have.

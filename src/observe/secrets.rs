@@ -12,7 +12,7 @@ use crate::driver::kube::Cluster;
 use crate::driver::secrets;
 use crate::model::observed::Comparison;
 use crate::model::state::InstallState;
-use crate::model::{PULL_SECRET, Secret, SecretRef, secret_version};
+use crate::model::{AUTHORITY, PULL_SECRET, Secret, SecretRef, secret_version};
 
 /// Namespace and name.
 type Place = (String, String);
@@ -43,19 +43,19 @@ pub(super) async fn answered(
         let what = format!("Secret {namespace}/{name}");
         let found = read(cluster, &namespace, &name).await?;
         let mut compared = if found.is_none() { Comparison::Absent } else { Comparison::Same };
+        let wanted = match from {
+            SecretRef::Generate => None,
+            from => Some(secrets::read_all(from, cluster, keys).await.map_err(|source| ObserveError::Secret {
+                component: component.id.clone(),
+                question: secret.id.clone(),
+                source,
+            })?),
+        };
         for key in keys {
-            let wanted = match from {
-                SecretRef::Generate => None,
-                from => Some(secrets::read(from, cluster, key).await.map_err(|source| ObserveError::Secret {
-                    component: component.id.clone(),
-                    question: secret.id.clone(),
-                    source,
-                })?),
-            };
             let Some(found) = &found else { continue };
-            match (found.get(key), wanted) {
+            match (found.get(key), wanted.as_ref().map(|wanted| wanted.get(key))) {
                 (Some(found), None) if !found.expose().is_empty() => {}
-                (Some(found), Some(wanted)) if *found == wanted => {}
+                (found, Some(wanted)) if found == wanted => {}
                 (Some(_), Some(_)) => compared = Comparison::Differs(format!("{what} holds something else")),
                 _ => compared = Comparison::Differs(format!("{what} has no key `{key}`")),
             }
@@ -142,6 +142,7 @@ async fn compare_copy(
     for key in &copy.keys {
         let how = match (wanted.get(key), found.get(key)) {
             (Some(wanted), Some(found)) if wanted == found => continue,
+            (None, None) if key == AUTHORITY => continue,
             (Some(_), Some(_)) => format!("{what} holds something else than {original}"),
             (Some(_), None) => format!("{what} has no key `{key}`"),
             (None, _) => format!("{what} is a copy of {original}, which has no key `{key}`"),

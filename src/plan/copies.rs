@@ -117,6 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn two_keys_of_one_secret_of_the_site_are_one_copy() {
+        let wanted = resolved(&["ledger.jobs=jobs", "ledger.extra=secret:theirs"]).unwrap();
+        let ledger = wanted.components.iter().find(|one| one.id == "ledger").unwrap();
+        let copies: Vec<_> = ledger.copies.iter().filter(|copy| copy.name == "theirs").collect();
+        assert_eq!(copies.len(), 1);
+        assert_eq!(
+            (copies[0].id.as_str(), copies[0].keys.as_slice()),
+            ("token", &["token".into(), "extra".into()][..])
+        );
+    }
+
+    #[test]
     fn a_namespace_that_is_not_there_or_is_its_own_has_no_copies() {
         for flags in [&[][..], &["ledger.jobs=ledger"]] {
             let wanted = resolved(flags).unwrap();

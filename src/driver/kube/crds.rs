@@ -12,17 +12,17 @@ use tokio::time::{Instant, sleep};
 use super::condition::has_condition;
 use super::objects::protocol;
 use super::{ApiErrorKind, Cluster, KubeError, retry};
-use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::cluster::{Drift, ManifestObject, ObjectRef};
 use crate::model::observed::{Definition, OfKind};
 use crate::model::{CRD, Ignored, Progress, ProgressSink, crd_ref};
 
-/// The versions in which objects may be stored, and which a definition does not have: the API refuses it then.
-fn stored_beyond(wanted: &Value, live: &Value) -> Vec<String> {
-    let list = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
-    let versions = list(wanted, "/spec/versions");
-    let has = |stored: &Value| versions.iter().any(|version| version["name"] == *stored);
-    let stored = list(live, "/status/storedVersions").into_iter().filter(|stored| !has(stored));
-    stored.filter_map(|stored| stored.as_str().map(str::to_owned)).collect()
+/// The version in which objects are stored, where a definition does not have it: an older one, which the API refuses.
+fn stored_beyond(wanted: &Value, live: &Value) -> Option<String> {
+    let versions =
+        |value: &Value| value.pointer("/spec/versions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let stored = versions(live).into_iter().find(|version| version["storage"] == true)?;
+    let has = versions(wanted).iter().any(|version| version["name"] == stored["name"]);
+    stored["name"].as_str().filter(|_| !has).map(str::to_owned)
 }
 
 /// Who we are in `managedFields`.
@@ -51,7 +51,7 @@ impl Cluster {
         retry::call("apply", &what, || api.patch(name, &params, &patch)).await.map(drop)
     }
 
-    /// How definitions, each of a name of its own, compare with what is there.
+    /// How definitions, each of a name of its own, compare with what is there, and what differs in ignored fields.
     ///
     /// # Errors
     /// When the API cannot be asked.
@@ -59,26 +59,26 @@ impl Cluster {
         &self,
         wanted: &[ManifestObject],
         ignored: &Ignored,
-    ) -> Result<BTreeMap<String, Definition>, KubeError> {
+    ) -> Result<(BTreeMap<String, Definition>, Vec<Drift>), KubeError> {
         let mut found: BTreeMap<String, Definition> =
             wanted.iter().map(|crd| (crd.object.name.clone(), Definition::Same)).collect();
-        for drift in self.compared(wanted, ignored).await?.drift {
+        let compared = self.compared(wanted, ignored).await?;
+        for drift in compared.drift {
             let name = drift.object.name.clone();
             let live = if drift.is_gone() { None } else { self.get(&drift.object).await? };
             let how = live.map_or(Definition::Absent, |live| {
                 let body = wanted.iter().find(|crd| crd.object.name == name).map(|crd| &crd.body);
-                match body.map(|body| stored_beyond(body, &live)).unwrap_or_default().as_slice() {
-                    [] => Definition::Differs(drift.to_string()),
-                    beyond => Definition::Newer(format!(
-                        "{} stays as it is: the chart's is older and has no {}, in which objects may be stored",
-                        drift.object,
-                        beyond.join(", ")
+                match body.and_then(|body| stored_beyond(body, &live)) {
+                    None => Definition::Differs(drift.to_string()),
+                    Some(beyond) => Definition::Newer(format!(
+                        "{} stays as it is: the chart's is older and has no {beyond}, in which objects are stored",
+                        drift.object
                     )),
                 }
             });
             found.insert(name, how);
         }
-        Ok(found)
+        Ok((found, compared.ignored))
     }
 
     /// Waits until the API serves the kinds of these definitions; gives those that it does not after `deadline`, with why.
@@ -187,4 +187,31 @@ fn text(value: &Value, pointer: &str) -> String {
 fn place(metadata: &ObjectMeta) -> String {
     let name = metadata.name.clone().unwrap_or_default();
     metadata.namespace.as_ref().map_or_else(|| name.clone(), |namespace| format!("{namespace}/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_definition_is_newer_where_objects_are_stored_in_what_the_chart_has_not() {
+        let versions = |names: &[&str]| {
+            let versions: Vec<Value> = names
+                .iter()
+                .enumerate()
+                .map(|(at, name)| json!({"name": name, "storage": at + 1 == names.len()}))
+                .collect();
+            // What was once stored stays in this list for ever.
+            json!({"spec": {"versions": versions}, "status": {"storedVersions": names}})
+        };
+        let beyond = |wanted: &[&str], live: &[&str]| stored_beyond(&versions(wanted), &versions(live));
+        assert_eq!(beyond(&["v1"], &["v1", "v2"]).as_deref(), Some("v2"));
+        assert_eq!(beyond(&["v1", "v2"], &["v1"]), None);
+        assert_eq!(beyond(&["v1"], &["v1"]), None);
+        // An upgrade that drops an old version is no older one: what the API says of it is told.
+        assert_eq!(beyond(&["v1"], &["v1alpha1", "v1"]), None);
+        assert_eq!(beyond(&["v1", "v2"], &["v1alpha1", "v1"]), None);
+    }
 }

@@ -43,12 +43,8 @@ impl World {
                 (data, format!("generated; kubectl -n {namespace} get secret {name} shows it"))
             }
             from => {
-                let mut data = BTreeMap::new();
-                for key in keys {
-                    let value = secrets::read(from, &self.cluster, key).await;
-                    data.insert(key.clone(), value.map_err(|error| failed(error).for_good())?);
-                }
-                (data, format!("from {from}"))
+                let data = secrets::read_all(from, &self.cluster, keys).await;
+                (data.map_err(|error| failed(error).for_good())?, format!("from {from}"))
             }
         };
         self.cluster.apply_secret(namespace, name, kind, &data, &mark()).await.map_err(failed)?;
