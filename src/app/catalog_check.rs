@@ -13,14 +13,14 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
 use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
-use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, Requirement, unpack};
+use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, Requirement};
 use crate::cli::Global;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::process::PrivateDir;
 use crate::model::cluster::ReleaseKey;
 use crate::model::yaml::{Findings, Pos};
-use crate::model::{every_crd, parse_manifest};
+use crate::model::{every_crd, every_template, parse_manifest};
 
 /// How many charts are rendered at the same time.
 const AT_ONCE: usize = 4;
@@ -307,20 +307,14 @@ async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Pa
 /// Tells what is ignored of objects that a chart never has: of a kind that is neither rendered with these values nor
 /// named in its templates, where a condition may stand before it.
 fn ignored(component: &Component, release: &ResolvedRelease, text: &str, findings: &mut Findings) {
+    if component.ignore.is_empty() {
+        return;
+    }
     let rendered = parse_manifest(text, &release.namespace).objects;
     let rendered = rendered.iter().map(|object| object.object.kind.as_str());
     let crds = every_crd(&release.chart);
     let mut kinds: BTreeSet<&str> = rendered.chain(crds.iter().map(|object| object.object.kind.as_str())).collect();
-    let mut texts: Vec<String> = Vec::new();
-    let mut open: Vec<(String, Vec<u8>)> =
-        release.chart.iter().map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).collect();
-    while let Some((path, bytes)) = open.pop() {
-        if path.ends_with(".tgz") {
-            open.extend(unpack(&bytes).unwrap_or_default());
-        } else if path.contains("templates/") {
-            texts.push(String::from_utf8_lossy(&bytes).into_owned());
-        }
-    }
+    let texts = every_template(&release.chart);
     let named = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().strip_prefix("kind:"));
     kinds.extend(named.map(|kind| kind.trim().trim_matches(['"', '\''])));
     for ignore in component.ignore.iter().filter(|ignore| !kinds.contains(ignore.kind.as_str())) {
