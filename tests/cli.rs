@@ -259,6 +259,9 @@ fn catalog_check_tells_where_a_secret_that_is_made_of_others_is_wrong() {
     };
     assert_eq!(made("urlencode"), (0, String::new()));
     assert_eq!(made("htpasswd('u')"), (0, String::new()));
+    // What is known only later is, however it is spelt.
+    assert_eq!(made("urlencode }}{{ self['secrets'].one.name"), (0, String::new()));
+    assert_eq!(made("urlencode }}{% set s = self %}{{ s.secrets.one.name"), (0, String::new()));
     let (code, said) = made("urlencoed");
     assert!(code == 2 && said.contains("sec/component.yaml:12:5: "), "{said}");
 }
