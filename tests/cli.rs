@@ -236,6 +236,29 @@ fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
     assert!(told.len() == 1 && told[0].starts_with("use/v.j2:1:1: ") && told[0].contains("kof"), "{told:?}");
     component(catalog, "use", "requires: [{export: brokers}]\n", "b: {{ exports.brokers.brokers | tojson }}\n");
     assert_eq!(mistakes(), Vec::<String>::new());
+    // Whoever requires it in turn, and those that go together only in some ways, are no mistakes.
+    component(catalog, "top", "requires: [use]\n", "a: 1\n");
+    component(
+        catalog,
+        "either",
+        "requires: [{id: kaf, optional: true}, {export: brokers, optional: true}]\n",
+        "a: 1\n",
+    );
+    component(catalog, "both", "requires: [on-kaf, {export: brokers}]\n", "a: 1\n");
+    component(catalog, "on-kaf", "requires: [kaf]\n", "a: 1\n");
+    component(catalog, "aa", "exports: {e1: x}\n", "a: 1\n");
+    component(catalog, "bb", "exports: {e1: x, e2: x}\n", "a: 1\n");
+    component(catalog, "cc", "exports: {e2: x}\n", "a: 1\n");
+    component(catalog, "um", "requires: [{export: e1}, {export: e2}]\n", "a: 1\n");
+    assert_eq!(mistakes(), Vec::<String>::new());
+    // Each that could be there is tried, and what can never be chosen is told once.
+    let values = "b: {{ 1 // (exports.brokers.brokers | length) if exports.brokers else 0 }}\n";
+    component(catalog, "use", "requires: [{export: brokers, optional: true}]\n", values);
+    component(catalog, "on-kof", "requires: [kof]\n", "a: 1\n");
+    component(catalog, "never", "requires: [on-kaf, on-kof, {export: brokers}]\n", "a: 1\n");
+    let told = mistakes();
+    assert!(told.len() == 2 && told[1].starts_with("use/v.j2:1:1: ") && told[1].ends_with("(with kof)"), "{told:?}");
+    assert!(told[0].starts_with("never/component.yaml:1:1: kaf and kof both export"), "{told:?}");
 }
 
 #[test]
@@ -259,6 +282,9 @@ fn catalog_check_tells_where_a_secret_that_is_made_of_others_is_wrong() {
     };
     assert_eq!(made("urlencode"), (0, String::new()));
     assert_eq!(made("htpasswd('u')"), (0, String::new()));
+    // What is known only later is, however it is spelt.
+    assert_eq!(made("urlencode }}{{ self['secrets'].one.name"), (0, String::new()));
+    assert_eq!(made("urlencode }}{% set s = self %}{{ s.secrets.one.name"), (0, String::new()));
     let (code, said) = made("urlencoed");
     assert!(code == 2 && said.contains("sec/component.yaml:12:5: "), "{said}");
 }

@@ -2,14 +2,16 @@
 //! to blame where nothing can be.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use minijinja::Value;
-use serde_json::json;
+use minijinja::value::{Enumerator, Object};
 
 use super::resolve::Draft;
 use super::resolver::name;
 use super::secrets::{named, secret_name};
-use super::template::{Templates, value};
+use super::template::Templates;
 use crate::catalog::{Answer, Catalog, Component, Kind, Question, QuestionId, Reference, references, secrets_in};
 use crate::model::yaml::{Findings, Pos};
 use crate::model::{PULL_SECRET, SecretRef};
@@ -28,7 +30,29 @@ pub struct SecretOutline {
 }
 
 /// What templates see of their component that is known only when everything is.
-const LATER: [&str; 4] = ["self.images", "self.secrets", "self.clients", "self.pull_secret"];
+const LATER: [&str; 4] = ["images", "secrets", "clients", "pull_secret"];
+
+/// A component as its templates see it early: it notes who asks for what is known later, however that is spelt.
+#[derive(Debug)]
+struct Early {
+    known: BTreeMap<&'static str, Value>,
+    asked: Arc<AtomicBool>,
+}
+
+impl Object for Early {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str()?;
+        if LATER.contains(&key) {
+            self.asked.store(true, Ordering::Relaxed);
+        }
+        self.known.get(key).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.asked.store(true, Ordering::Relaxed);
+        Enumerator::Values(self.known.keys().map(|key| Value::from(*key)).collect())
+    }
+}
 
 impl Draft {
     /// The Secrets that a question is about; none where it is no question for a secret, or has no answer and needs none.
@@ -96,7 +120,7 @@ impl Draft {
             let look = Look::new(self, component);
             for (id, template) in named(component) {
                 let Some(text) = template.filter(|text| look.is_known(catalog, text)) else { continue };
-                if let Err(error) = look.named(component, (id, template))
+                if let Some(Err(error)) = look.known(|| look.named(component, (id, template)))
                     && let Some(about) = look.to_blame(catalog, text, &[id])
                 {
                     found.push((about, error.to_string()));
@@ -130,18 +154,32 @@ struct Look<'a> {
     release: String,
     namespace: String,
     context: Value,
+    /// Whether a template asked for what is known only later.
+    asked: Arc<AtomicBool>,
 }
 
 impl<'a> Look<'a> {
     fn new(draft: &'a Draft, component: &'a Component) -> Self {
         let (release, namespace) =
             (name(&draft.answers, component, "release"), name(&draft.answers, component, "namespace"));
-        let this = json!({
-            "id": component.id, "instance": component.instance(), "release": release, "namespace": namespace,
-        });
+        let asked = Arc::new(AtomicBool::new(false));
+        let known = [
+            ("id", Value::from(component.id.as_str())),
+            ("instance", Value::from(component.instance())),
+            ("release", Value::from(release.as_str())),
+            ("namespace", Value::from(namespace.as_str())),
+        ];
+        let this = Value::from_object(Early { known: known.into(), asked: asked.clone() });
         let answers = draft.answers.known().seen_by(component.seen(|id| draft.answers.has(id)));
-        let context = Value::from_pairs([("answers", answers), ("self", value(&this))]);
-        Self { draft, component, release, namespace, context }
+        let context = Value::from_pairs([("answers", answers), ("self", this)]);
+        Self { draft, component, release, namespace, context, asked }
+    }
+
+    /// What templates give, unless they ask for what is known only later.
+    fn known<T>(&self, fill: impl FnOnce() -> T) -> Option<T> {
+        self.asked.store(false, Ordering::Relaxed);
+        let filled = fill();
+        (!self.asked.load(Ordering::Relaxed)).then_some(filled)
     }
 
     fn named(
@@ -156,7 +194,8 @@ impl<'a> Look<'a> {
     fn namespaces(&self, catalog: &Catalog, wanted: &str) -> Vec<String> {
         let specs = self.component.namespaces.iter().filter(|spec| spec.secrets.iter().any(|name| name == wanted));
         let known = specs.filter(|spec| self.is_known(catalog, &spec.name));
-        let names = known.filter_map(|spec| Templates::new().render("", &spec.name, &self.context).ok());
+        let names =
+            known.filter_map(|spec| self.known(|| Templates::new().render("", &spec.name, &self.context))?.ok());
         let names = names.map(|name| name.trim().to_owned());
         names.filter(|name| !name.is_empty() && *name != self.namespace).collect()
     }
@@ -164,7 +203,7 @@ impl<'a> Look<'a> {
     /// What a Secret of it is called, where that can be told.
     fn name(&self, component: &Component, wanted: &str) -> Option<String> {
         let entry = named(component).find(|(id, _)| *id == wanted)?;
-        self.named(component, entry).ok()
+        self.known(|| self.named(component, entry))?.ok()
     }
 
     /// The answers that a template uses.
@@ -191,9 +230,7 @@ impl<'a> Look<'a> {
                 && self.draft.answers.values.contains_key(id)
                 && self.draft.problem(id).is_none()
         };
-        !names.iter().any(is_later)
-            && !LATER.iter().any(|name| text.contains(name))
-            && self.answers(text).iter().all(is_good)
+        !names.iter().any(is_later) && self.answers(text).iter().all(is_good)
     }
 
     /// What is wrong with a key's template with these answers, and which of them is to blame.
@@ -221,11 +258,11 @@ impl<'a> Look<'a> {
             let context = minijinja::context! { secret => secrets, ..self.context.clone() };
             templates.render("", text, &context)
         };
-        let error = fill(false).err()?;
+        let error = self.known(|| fill(false))?.err()?;
         let empty =
             secrets().filter(|question| used.contains(&question.id) && answer(question) == Some(&Answer::Empty));
         let empty: Vec<&str> = empty.map(|question| question.id.as_str()).collect();
-        let about = match fill(true) {
+        let about = match self.known(|| fill(true))? {
             // With an answer it could be.
             Ok(_) => empty.iter().map(|question| self.own(question)).find(|id| self.is_asked(id)),
             Err(_) => None,

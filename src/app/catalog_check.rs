@@ -12,15 +12,15 @@ use super::charts::{Fetcher, LoginFrom};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
-use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
-use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, Requirement, unpack};
+use crate::answers::{Answers, AnswersError, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
+use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, Requirement};
 use crate::cli::Global;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::process::PrivateDir;
 use crate::model::cluster::ReleaseKey;
 use crate::model::yaml::{Findings, Pos};
-use crate::model::{every_crd, parse_manifest};
+use crate::model::{every_crd, every_template, parse_manifest};
 
 /// How many charts are rendered at the same time.
 const AT_ONCE: usize = 4;
@@ -100,10 +100,14 @@ impl Check<'_> {
         let global = self.global;
         let catalog = self.catalog;
         let mut answered = Vec::new();
-        // What is optional is tried out: without, and with all of it; of what exports the same each by itself.
-        let trials =
-            all.iter().flat_map(|component| trials(catalog, component).into_iter().map(|trial| (*component, trial)));
-        for (component, (more, how)) in trials {
+        let mut all_trials = Vec::new();
+        for component in all {
+            match trials(catalog, component) {
+                Ok(trials) => all_trials.extend(trials.into_iter().map(|trial| (component, trial))),
+                Err(error) => self.findings.add(&format!("{}/component.yaml", component.id), START, error.to_string()),
+            }
+        }
+        for (component, (more, how)) in all_trials {
             let chosen = std::iter::once(component.id.clone()).chain(more).collect();
             let given = Given { chosen: Some(chosen), ..Given::default() };
             let draft = match given.draft(catalog) {
@@ -243,41 +247,69 @@ impl Check<'_> {
 }
 
 /// With which other components one is tried out, and what is said of a trial that fails.
-fn trials(catalog: &Catalog, component: &Component) -> Vec<(Vec<String>, String)> {
-    let several = |required: &&Requirement| match &required.export {
-        Some(export) => catalog.providers(export).filter(|other| other.id != component.id).count() > 1,
-        None => false,
-    };
+///
+/// # Errors
+/// What is wrong with the component where it cannot be chosen at all.
+fn trials(catalog: &Catalog, component: &Component) -> Result<Vec<(Vec<String>, String)>, AnswersError> {
     let givers = |required: &Requirement| -> Vec<String> {
-        let export = required.export.as_deref().unwrap_or_default();
+        let Some(export) = &required.export else { return vec![required.id.clone()] };
         let all = catalog.providers(export).filter(|other| other.id != component.id);
         all.map(|other| other.id.clone()).collect()
     };
-    let needed: Vec<Vec<String>> =
-        component.requires.iter().filter(|it| !it.optional).filter(several).map(givers).collect();
-    let most = needed.iter().map(Vec::len).max().unwrap_or(1);
-    let pick = |all: &Vec<String>, at: usize| all.get(at.min(all.len() - 1)).cloned();
-    let mut trials = Vec::new();
-    for at in 0..most {
-        let chosen: Vec<String> = needed.iter().filter_map(|all| pick(all, at)).collect();
-        let how = if chosen.is_empty() { String::new() } else { format!(" (with {})", chosen.join(", ")) };
-        trials.push((chosen, how));
+    let of = |optional: bool| -> Vec<String> {
+        let all = component.requires.iter().filter(|it| it.optional == optional);
+        all.filter(|it| optional || it.export.is_some()).flat_map(givers).collect()
+    };
+    let (required, optional) = (of(false), of(true));
+    let first = completed(catalog, component, &[])?;
+    // Without what is optional, then with each by itself, and with as much of it as goes together.
+    let mut trials = vec![first.clone()];
+    let mut all = Vec::new();
+    for one in required.iter().chain(&optional) {
+        trials.extend(completed(catalog, component, std::slice::from_ref(one)).ok());
     }
-    let optional = component.requires.iter().filter(|required| required.optional);
-    let optional = optional.filter_map(|required| match &required.export {
-        Some(_) => givers(required).into_iter().next(),
-        None => Some(required.id.clone()),
-    });
-    let optional: Vec<String> = optional.collect();
-    if !optional.is_empty() {
-        let base = trials.first().map(|(chosen, _)| chosen.clone()).unwrap_or_default();
-        if base.is_empty() {
-            " (without what is optional in `requires`)".clone_into(&mut trials[0].1);
+    for one in optional.iter().cloned() {
+        let more = [all.as_slice(), &[one]].concat();
+        if completed(catalog, component, &more).is_ok() {
+            all = more;
         }
-        let how = format!(" (with {})", optional.join(", "));
-        trials.push(([base, optional].concat(), how));
     }
-    trials
+    trials.extend(completed(catalog, component, &all).ok());
+    let mut seen = BTreeSet::new();
+    trials.retain(|trial| seen.insert(trial.iter().cloned().collect::<BTreeSet<_>>()));
+    let how = |trial: &[String]| match trial {
+        [] if optional.is_empty() => String::new(),
+        [] => " (without what is optional in `requires`)".to_owned(),
+        with => format!(" (with {})", with.join(", ")),
+    };
+    Ok(trials.into_iter().map(|trial| (trial.clone(), how(&trial))).collect())
+}
+
+/// The most choices that are looked at for one trial.
+const CHOICES: usize = 64;
+
+/// What has to be chosen with a component and these others: of those that export what one needs the first with which it can
+/// be.
+///
+/// # Errors
+/// Why it cannot be at all.
+fn completed(catalog: &Catalog, component: &Component, with: &[String]) -> Result<Vec<String>, AnswersError> {
+    let mut open = vec![with.to_vec()];
+    let mut first = None;
+    for _ in 0..CHOICES {
+        let Some(with) = open.pop() else { break };
+        let chosen = std::iter::once(&component.id).chain(&with).cloned().collect();
+        let error = match (Given { chosen: Some(chosen), ..Given::default() }).draft(catalog) {
+            Ok(_) => return Ok(with),
+            Err(error) => error,
+        };
+        if let AnswersError::NoProvider { known, .. } = &error {
+            open.extend(known.iter().rev().map(|one| [with.as_slice(), std::slice::from_ref(one)].concat()));
+        }
+        first.get_or_insert(error);
+    }
+    // It is there, for something was looked at.
+    first.map_or_else(|| Ok(with.to_vec()), Err)
 }
 
 const START: Pos = Pos { line: 1, column: 1 };
@@ -307,20 +339,14 @@ async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Pa
 /// Tells what is ignored of objects that a chart never has: of a kind that is neither rendered with these values nor
 /// named in its templates, where a condition may stand before it.
 fn ignored(component: &Component, release: &ResolvedRelease, text: &str, findings: &mut Findings) {
+    if component.ignore.is_empty() {
+        return;
+    }
     let rendered = parse_manifest(text, &release.namespace).objects;
     let rendered = rendered.iter().map(|object| object.object.kind.as_str());
     let crds = every_crd(&release.chart);
     let mut kinds: BTreeSet<&str> = rendered.chain(crds.iter().map(|object| object.object.kind.as_str())).collect();
-    let mut texts: Vec<String> = Vec::new();
-    let mut open: Vec<(String, Vec<u8>)> =
-        release.chart.iter().map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).collect();
-    while let Some((path, bytes)) = open.pop() {
-        if path.ends_with(".tgz") {
-            open.extend(unpack(&bytes).unwrap_or_default());
-        } else if path.contains("templates/") {
-            texts.push(String::from_utf8_lossy(&bytes).into_owned());
-        }
-    }
+    let texts = every_template(&release.chart);
     let named = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().strip_prefix("kind:"));
     kinds.extend(named.map(|kind| kind.trim().trim_matches(['"', '\''])));
     for ignore in component.ignore.iter().filter(|ignore| !kinds.contains(ignore.kind.as_str())) {

@@ -1,5 +1,5 @@
 //! The `crds/` of a chart and of the charts within it that its values switch on: as Helm would install them, which never
-//! upgrades them.
+//! upgrades them. And its templates, whatever is switched on.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -14,8 +14,11 @@ use super::{FileTree, parse_manifest};
 /// Charts within charts, and no deeper.
 const DEEPEST: usize = 8;
 
-/// The most that a packed chart may hold.
-const UNPACKED: u64 = 64 << 20;
+/// The most that a chart may hold with all that is packed within it, which is what Helm takes.
+const UNPACKED: u64 = 100 << 20;
+
+/// What a chart costs at least of that: it can be empty, and there several times.
+const LEAST: u64 = 512;
 
 /// Path and content of each file.
 type Files<'a> = Vec<(&'a str, &'a [u8])>;
@@ -35,6 +38,20 @@ pub fn every_crd(chart: &FileTree) -> Vec<ManifestObject> {
     found(chart, None)
 }
 
+/// The templates of a chart and of all charts within it.
+#[must_use]
+pub fn every_template(chart: &FileTree) -> Vec<String> {
+    let mut found = Vec::new();
+    gather(&chart.iter().collect(), 0, &mut UNPACKED.clone(), &mut found);
+    found
+}
+
+fn gather(files: &Files<'_>, depth: usize, left: &mut u64, found: &mut Vec<String>) {
+    let texts = files.iter().filter(|(path, _)| path.starts_with("templates/"));
+    found.extend(texts.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()));
+    each_within(files, depth, left, |inner, left| gather(inner, depth + 1, left, found));
+}
+
 fn found(chart: &FileTree, values: Option<&Value>) -> Vec<ManifestObject> {
     let files: Files<'_> = chart.iter().collect();
     // Most charts have none, and nothing of them is to be read.
@@ -43,7 +60,7 @@ fn found(chart: &FileTree, values: Option<&Value>) -> Vec<ManifestObject> {
     }
     let mut found = Vec::new();
     let given = values.map(|values| values.as_object().cloned().unwrap_or_default());
-    collect(&files, given, 0, &mut found);
+    collect(&files, given, 0, &mut UNPACKED.clone(), &mut found);
     let mut seen = BTreeSet::new();
     found.retain(|object| seen.insert(object.object.clone()));
     found
@@ -56,7 +73,13 @@ pub fn crd_ref(name: &str) -> ObjectRef {
 }
 
 /// `given` are the values; without, all charts are on.
-fn collect(files: &Files<'_>, given: Option<Map<String, Value>>, depth: usize, found: &mut Vec<ManifestObject>) {
+fn collect(
+    files: &Files<'_>,
+    given: Option<Map<String, Value>>,
+    depth: usize,
+    left: &mut u64,
+    found: &mut Vec<ManifestObject>,
+) {
     let text =
         |name: &str| files.iter().find(|(path, _)| *path == name).map(|(_, bytes)| String::from_utf8_lossy(bytes));
     let mut values = text("values.yaml").and_then(|text| helm_values(&text).ok()).unwrap_or_default();
@@ -66,30 +89,41 @@ fn collect(files: &Files<'_>, given: Option<Map<String, Value>>, depth: usize, f
     for (_, bytes) in files.iter().filter(|(path, _)| path.starts_with("crds/") && is_manifest(path)) {
         found.extend(parse_manifest(&String::from_utf8_lossy(bytes), "").objects.into_iter().map(without_status));
     }
-    if depth == DEEPEST {
-        return;
-    }
     let lists = ["Chart.yaml", "requirements.yaml"].into_iter().filter_map(text);
     let lists: Vec<Value> = lists.filter_map(|text| helm_value(&text).ok()).collect();
     let declared = lists.iter().filter_map(|list| list["dependencies"].as_array());
     let declared: Vec<&Value> = declared.flatten().collect();
+    each_within(files, depth, left, |inner, left| {
+        let Some(name) = name_of(inner) else { return };
+        let mut of_it = declared.iter().filter(|dependency| dependency["name"] == name.as_str()).peekable();
+        // What lies in `charts/` and is not declared is always on.
+        if every || of_it.peek().is_none() {
+            collect(inner, (!every).then(|| below(&values, &name)), depth + 1, left, found);
+            return;
+        }
+        for dependency in of_it.filter(|dependency| is_on(dependency, &values)) {
+            let alias = dependency["alias"].as_str().unwrap_or(&name);
+            let Some(less) = left.checked_sub(LEAST) else { return };
+            *left = less;
+            collect(inner, Some(below(&values, alias)), depth + 1, left, found);
+        }
+    });
+}
+
+/// Does something with the files of each chart within a chart, as long as there is something left of the most.
+fn each_within(files: &Files<'_>, depth: usize, left: &mut u64, mut act: impl FnMut(&Files<'_>, &mut u64)) {
+    if depth == DEEPEST {
+        return;
+    }
     for (folder, packed) in within(files) {
-        let unpacked: Vec<(String, Vec<u8>)> = packed.map(unpack).unwrap_or_default();
+        let Some(less) = left.checked_sub(LEAST) else { return };
+        *left = less;
+        let unpacked = packed.map(|bytes| unpack(bytes, left)).unwrap_or_default();
         let inner: Files<'_> = match packed {
             Some(_) => unpacked.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect(),
             None => files.iter().filter_map(|(path, bytes)| Some((path.strip_prefix(&folder)?, *bytes))).collect(),
         };
-        let Some(name) = name_of(&inner) else { continue };
-        let mut of_it = declared.iter().filter(|dependency| dependency["name"] == name.as_str()).peekable();
-        // What lies in `charts/` and is not declared is always on.
-        if every || of_it.peek().is_none() {
-            collect(&inner, (!every).then(|| below(&values, &name)), depth + 1, found);
-            continue;
-        }
-        for dependency in of_it.filter(|dependency| is_on(dependency, &values)) {
-            let alias = dependency["alias"].as_str().unwrap_or(&name);
-            collect(&inner, Some(below(&values, alias)), depth + 1, found);
-        }
+        act(&inner, left);
     }
 }
 
@@ -145,8 +179,8 @@ fn is_on(dependency: &Value, values: &Value) -> bool {
 }
 
 /// The files of a packed chart, without the folder that they are in. What cannot be read is told by Helm.
-fn unpack(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut archive = tar::Archive::new(GzDecoder::new(bytes).take(UNPACKED));
+fn unpack(bytes: &[u8], left: &mut u64) -> Vec<(String, Vec<u8>)> {
+    let mut archive = tar::Archive::new(GzDecoder::new(bytes).take(*left));
     let Ok(entries) = archive.entries() else { return Vec::new() };
     let mut found = Vec::new();
     for mut entry in entries.filter_map(Result::ok) {
@@ -159,6 +193,7 @@ fn unpack(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
             found.push((path, content));
         }
     }
+    *left = archive.into_inner().limit();
     found
 }
 
@@ -229,18 +264,43 @@ mod tests {
         assert_eq!(found[0].object, crd_ref("own.x.io"));
     }
 
-    #[test]
-    fn packed_charts_are_looked_into() {
+    fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut packed = Vec::new();
-        let gz = flate2::write::GzEncoder::new(&mut packed, flate2::Compression::fast());
+        let gz = flate2::write::GzEncoder::new(&mut packed, flate2::Compression::best());
         let mut archive = tar::Builder::new(gz);
-        for (path, text) in [("sub/Chart.yaml", "name: sub\n".to_owned()), ("sub/crds/a.yaml", crd("packed"))] {
+        for (path, bytes) in files {
             let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
+            header.set_size(bytes.len() as u64);
             header.set_mode(0o644);
-            archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+            archive.append_data(&mut header, path, *bytes).unwrap();
         }
         archive.into_inner().unwrap().finish().unwrap();
+        packed
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_helm_takes_is_not_unpacked_to_its_end() {
+        let text = "kind: X".repeat(1000);
+        let mut bomb = packed(&[("sub/Chart.yaml", b"name: sub\n"), ("sub/templates/x.yaml", text.as_bytes())]);
+        for _ in 0..4 {
+            let names: Vec<String> = (0..100).map(|at| format!("sub/charts/{at}.tgz")).collect();
+            let mut files: Vec<(&str, &[u8])> = vec![("sub/Chart.yaml", b"name: sub\n")];
+            files.extend(names.iter().map(|name| (name.as_str(), bomb.as_slice())));
+            bomb = packed(&files);
+        }
+        let at = |path: &str| FileTree::new(vec![(path.to_owned(), bomb.clone())]);
+        // Helm opens nothing there.
+        for path in ["files/x.tgz", "files/charts/x.tgz", "charts/x/files/x.tgz"] {
+            assert!(every_template(&at(path)).is_empty(), "{path}");
+        }
+        let found = every_template(&at("charts/x.tgz"));
+        assert!(!found.is_empty() && found.len() as u64 * 7000 < UNPACKED, "{}", found.len());
+        assert!(every_crd(&at("charts/x.tgz")).is_empty());
+    }
+
+    #[test]
+    fn packed_charts_are_looked_into() {
+        let packed = packed(&[("sub/Chart.yaml", b"name: sub\n"), ("sub/crds/a.yaml", crd("packed").as_bytes())]);
         let chart = FileTree::new(vec![
             ("Chart.yaml".to_owned(), b"name: top\ndependencies: [{name: sub, condition: sub.on}]\n".to_vec()),
             ("charts/sub-1.tgz".to_owned(), packed),

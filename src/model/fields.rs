@@ -1,6 +1,8 @@
 //! Fields of objects: how their places are written, and what names the elements of lists.
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
 
 use super::value_path::{KEY_IN_BRACKETS, escaped};
 
@@ -75,6 +77,21 @@ pub fn same_scalar(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         _ => a == b,
+    }
+}
+
+/// `stringData` is only for writing: the API answers with `data`, which is how a Secret is compared.
+pub fn fold_string_data(fields: &mut Map<String, Value>) {
+    let Some(Value::Object(plain)) = fields.remove("stringData") else { return };
+    let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));
+    if data.is_null() {
+        *data = Value::Object(Map::new());
+    }
+    if let Value::Object(data) = data {
+        for (key, value) in plain {
+            let text = value.as_str().unwrap_or_default();
+            data.insert(key, Value::String(STANDARD.encode(text)));
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub mod yaml;
 
 pub use causes::causes;
 pub use chart::{CHART_WAYS, ChartRef, ChartSource, is_digest};
-pub use crds::{CRD, crd_ref, crds, every_crd};
+pub use crds::{CRD, crd_ref, crds, every_crd, every_template};
 pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
 pub use ignored::{Ignored, IgnoredField, IgnoredPaths};

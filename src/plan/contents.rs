@@ -1,11 +1,14 @@
 //! What the update of a release would change: its values, and the objects that its chart renders.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Change;
 use super::fields::{FieldChange, changes_without, value_changes};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
+use crate::model::fields::fold_string_data;
 use crate::model::{Ignored, Redactor, ReleaseValues};
 
 /// The version of the JSON of a [`DiffReport`].
@@ -84,6 +87,18 @@ fn same(a: &ObjectRef, b: &ObjectRef) -> bool {
     (&a.kind, &a.namespace, &a.name) == (&b.kind, &b.namespace, &b.name) && group(a) == group(b)
 }
 
+/// An object as the cluster keeps it, so that a path that drift tells is one here, too.
+fn as_kept(object: &ManifestObject) -> Cow<'_, Value> {
+    let mut body = Cow::Borrowed(&object.body);
+    if object.object.kind == "Secret"
+        && object.body.get("stringData").is_some()
+        && let Value::Object(fields) = body.to_mut()
+    {
+        fold_string_data(fields);
+    }
+    body
+}
+
 fn objects(
     redactor: &Redactor,
     before: &[ManifestObject],
@@ -96,7 +111,8 @@ fn objects(
         match recorded(&object, before) {
             None => found.push(ObjectDiff { change: Change::Create, object, kept: false, fields: Vec::new() }),
             Some(old) => {
-                let fields = changes_without(redactor, &old.body, &new.body, &ignored.of(&object));
+                let (old, new) = (as_kept(old), as_kept(new));
+                let fields = changes_without(redactor, &old, &new, &ignored.of(&object));
                 if !fields.is_empty() {
                     found.push(ObjectDiff { change: Change::Update, object, kept: false, fields });
                 }
@@ -119,8 +135,6 @@ fn objects(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use serde_json::Value;
 
     use super::*;
     use crate::model::cluster::ReleaseStatus;
@@ -257,6 +271,20 @@ mod tests {
             let diff = release_diff(&found, &json!({}).into(), Ok(after), ignored);
             diff.objects.iter().flat_map(|one| one.fields.iter().map(|field| field.path.clone())).collect()
         };
+        // What drift tells of `stringData` is told below `data`.
+        let plain = |random: &str| {
+            let [mut secret, other] = <[_; 2]>::try_from(rendered("YQ==", "one")).unwrap();
+            secret.body = json!({"kind": "Secret", "stringData": {"password": random}, "data": {"user": "dQ=="}});
+            vec![secret, other]
+        };
+        let before = release(json!({}), plain("one"));
+        for (ignored, fields) in [(&Ignored::default(), vec!["data.password"]), (&ignored, vec![])] {
+            let diff = release_diff(&before, &json!({}).into(), Ok(&plain("planted")), ignored);
+            let paths: Vec<&str> =
+                diff.objects.iter().flat_map(|one| one.fields.iter().map(|field| field.path.as_str())).collect();
+            assert_eq!(paths, fields);
+            assert!(!format!("{diff:?}").contains("planted"), "{diff:?}");
+        }
         let again = rendered("Yg==", "one");
         assert_eq!(told(&again, &Ignored::default()).len(), 2);
         assert_eq!(told(&again, &ignored), Vec::<String>::new());

@@ -1,13 +1,11 @@
 //! Whether a live object has every field that its manifest sets. Pure.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::quantity;
 use crate::model::IgnoredPaths;
 use crate::model::cluster::FieldDrift;
-use crate::model::fields::{ListKey, join, same_scalar};
+use crate::model::fields::{ListKey, fold_string_data, join, same_scalar};
 
 /// Below these the API keeps quantities, whose text may be another than the one that was sent.
 const QUANTITIES: &[&str] =
@@ -64,21 +62,6 @@ fn join_lines(fields: &mut Map<String, Value>) {
     for value in data.values_mut() {
         if let Value::String(text) = value {
             text.retain(|c| !matches!(c, '\n' | '\r'));
-        }
-    }
-}
-
-/// `stringData` is only for writing: the API answers with `data`.
-fn fold_string_data(fields: &mut Map<String, Value>) {
-    let Some(Value::Object(plain)) = fields.remove("stringData") else { return };
-    let data = fields.entry("data").or_insert_with(|| Value::Object(Map::new()));
-    if data.is_null() {
-        *data = Value::Object(Map::new());
-    }
-    if let Value::Object(data) = data {
-        for (key, value) in plain {
-            let text = value.as_str().unwrap_or_default();
-            data.insert(key, Value::String(STANDARD.encode(text)));
         }
     }
 }
