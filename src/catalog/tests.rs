@@ -55,6 +55,10 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
             &["a/component.yaml:8:5: the name of an object to ignore is a template over `answers` and `self`"],
         ),
         (
+            &entry("{kind: X, path: a}\n  - {kind: X, name: \"{{ self.images.x.ref }}\", path: a}"),
+            &["a/component.yaml:9:5: unknown `self.images`: here it has id, instance, release, namespace"],
+        ),
+        (
             &entry("{kind: \"{{ x }}\", path: a}"),
             &["a/component.yaml:8:3: `{{ x }}` is taken as it stands: `ignore` holds no templates"],
         ),
