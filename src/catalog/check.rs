@@ -97,6 +97,9 @@ impl Checker<'_> {
                 None => {}
             }
             let required = &required.id;
+            if definition(required) == id {
+                self.add(id, pos, format!("`{required}` is this component itself, which it cannot require"));
+            }
             if !self.catalog.components.contains_key(definition(required)) {
                 let known = self.catalog.components.keys().map(String::as_str);
                 let message = format!("unknown component `{required}`");

@@ -75,6 +75,9 @@ fn what_is_required_is_there_and_known_once() {
         ("requires: [{id: a, optional: maybe}]", &["a/component.yaml:7:30: expected true or false"]),
         ("requires: [{id: b, optional: true}]", &["a/component.yaml:7:12: unknown component `b`"]),
         ("requires: [{id: b@x, optional: true}]", &["a/component.yaml:7:12: unknown component `b@x`"]),
+        ("requires:\n  - {id: 5}", &["a/component.yaml:8:5: unknown component `5`"]),
+        ("requires: [{id: a, optional: true}]", &["a/component.yaml:7:12: `a` is this component itself"]),
+        ("requires: [a@b]", &["a/component.yaml:7:12: `a@b` is this component itself"]),
     ]);
     let two = |a: &str, b: &str| catalog(&[("a", a), ("b", b)]).map(drop).err().unwrap_or_default();
     assert_eq!(two("requires: [{id: b, optional: true}]", ""), "");
