@@ -235,7 +235,7 @@ fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> R
         let text = if installed(new) {
             format!(
                 "{there} and {new} are installed and both export `{export}`, and there can be one: \
-                 `windlass uninstall --components {there}` first, or `--components {new}`"
+                 `windlass uninstall --components {there}` first, or the same of {new}"
             )
         } else {
             format!(
