@@ -262,6 +262,37 @@ fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
 }
 
 #[test]
+fn two_that_export_the_same_are_a_mistake_where_the_file_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = folder.path().join("catalog");
+    for id in ["kaf", "kof"] {
+        component(&catalog, id, "exports: {webhdfs: x, brokers: x}\n", "a: 1\n");
+    }
+    component(&catalog, "use", "requires: [{export: brokers}]\n", "a: 1\n");
+    let catalog = catalog.to_str().unwrap();
+    let file = folder.path().join("site.yaml");
+    let path = file.to_str().unwrap();
+    let mistakes = |components: &str| {
+        std::fs::write(&file, format!("components: {components}\nkaf.release: [x]\n")).unwrap();
+        let (code, told, err) = windlass(&["answers", "check", path, "--json", "--catalog", catalog]);
+        assert_eq!(code, 2, "{told}{err}");
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        serde_json::from_value::<Vec<String>>(told["mistakes"].clone()).unwrap()
+    };
+    for (components, place, what) in [
+        ("[kaf, kof]", "1:19", "kaf and kof both export"),
+        ("[use]", "1:14", "use needs a component that exports `brokers`: choose kaf or kof"),
+    ] {
+        let told = mistakes(components);
+        assert!(told[0].starts_with(&format!("{path}:{place}: {what}")), "{told:?}");
+        assert!(told.len() == 2 && told[1].starts_with(&format!("{path}:2:")), "the others, too: {told:?}");
+    }
+    let (_, told, _) = windlass(&["catalog", "list", "--json", "--catalog", catalog]);
+    let listed = told.lines().find(|line| line.contains("\"id\":\"use\"")).unwrap();
+    assert!(listed.contains("\"requires\":[{\"export\":\"brokers\"}]"), "{listed}");
+}
+
+#[test]
 fn catalog_check_tells_where_a_secret_that_is_made_of_others_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = folder.path();

@@ -4,7 +4,7 @@ use minijinja::Value;
 
 use super::resolver::Resolver;
 use super::template::{TemplateError, Templates, value};
-use crate::catalog::{Component, instance_of};
+use crate::catalog::Component;
 use crate::model::cluster::ReleaseKey;
 use crate::model::{Ignored, IgnoredField};
 
@@ -12,25 +12,24 @@ impl Resolver<'_> {
     /// What is not compared in the objects of a component's release.
     pub(super) fn ignored(&self, component: &Component) -> Result<Ignored, TemplateError> {
         let key = ReleaseKey::new(&self.name(component, "namespace"), &self.name(component, "release"));
-        fields(&self.templates, component, &component.id, &key, self.answers_value.seen_by(self.seen(component)))
+        fields(&self.templates, component, &key, self.answers_value.seen_by(self.seen(component)))
     }
 }
 
-/// The same of a release that is installed, from the answers that are remembered. An entry that cannot be filled in with
-/// them means nothing: a difference is told rather than kept silent.
+/// The same of a release that is installed, from the answers that are remembered; `used` are the components that it was
+/// installed with. An entry that cannot be filled in with them means nothing: a difference is told rather than kept silent.
 #[must_use]
 pub fn ignored_as_installed(
     component: &Component,
-    id: &str,
+    used: impl Fn(&str) -> bool,
     release: &ReleaseKey,
     answers: &serde_json::Value,
 ) -> Ignored {
     let (templates, known) = (Templates::new(), super::resolver::known(answers));
-    let installed = Component { id: id.to_owned(), ..component.clone() };
-    let seen = installed.seen(|other| answers.get(other).is_some());
+    let seen = component.seen(used);
     let each = component.ignore.iter().map(|ignore| {
         let one = Component { ignore: vec![ignore.clone()], ..component.clone() };
-        fields(&templates, &one, id, release, known.seen_by(seen.clone()))
+        fields(&templates, &one, release, known.seen_by(seen.clone()))
     });
     Ignored(each.filter_map(Result::ok).flat_map(|one| one.0).collect())
 }
@@ -38,18 +37,17 @@ pub fn ignored_as_installed(
 fn fields(
     templates: &Templates,
     component: &Component,
-    id: &str,
     release: &ReleaseKey,
     answers: Value,
 ) -> Result<Ignored, TemplateError> {
-    let instance = instance_of(id).map_or("", |(_, instance)| instance);
     let this = value(&serde_json::json!({
-        "id": id, "instance": instance, "release": release.name, "namespace": release.namespace,
+        "id": component.id, "instance": component.instance(), "release": release.name, "namespace": release.namespace,
     }));
     let context = Value::from_pairs([("answers".to_owned(), answers), ("self".to_owned(), this)]);
     let place = format!("{}/component.yaml", component.base);
     let fields = component.ignore.iter().map(|ignore| {
-        let name = ignore.name.as_deref().map(|text| templates.render(&place, text, &context)).transpose()?;
+        let name = ignore.name.as_deref().map(|text| templates.render(&place, text, &context)).transpose();
+        let name = name.map_err(|error| error.at_line(ignore.pos.line))?;
         let (kind, path) = (ignore.kind.clone(), ignore.path.clone());
         Ok(IgnoredField { kind, name: name.map(|name| name.trim().to_owned()), path })
     });

@@ -107,6 +107,11 @@ impl std::io::Write for Output {
 }
 
 impl TemplateError {
+    /// The same, told at a line of its file.
+    pub(super) fn at_line(self, line: usize) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
     /// What is wrong, without the place.
     #[must_use]
     pub fn what(&self) -> &str {

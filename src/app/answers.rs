@@ -6,10 +6,10 @@ use super::answers_file::save;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session;
-use crate::answers::{FileError, Given, LayerKind, example, scan_file, schema};
+use crate::answers::{AnswersError, Draft, FileError, Given, LayerKind, example, scan_file, schema};
 use crate::catalog::Catalog;
 use crate::cli::{AnswersCommand, Global};
-use crate::model::yaml::Finding;
+use crate::model::yaml::{Finding, Findings, Pos};
 
 pub(super) fn answers(global: &Global, command: &AnswersCommand, output: &Output) -> Result<Exit, Failed> {
     let catalog = session::load_catalog(global)?;
@@ -53,11 +53,12 @@ fn check(global: &Global, path: &Path, catalog: &Catalog, output: &Output) -> Re
     let catalog = &*catalog.with_instances(named);
     form.0.extend(file.known(catalog).0);
     let mut given = Given::default();
+    let names = file.names.clone();
     given.take(file);
     if let Some(folder) = session::sandbox(global) {
         session::sandbox_answers(&mut given, &folder)?;
     }
-    let draft = given.draft(catalog).map_err(session::wrong)?;
+    let draft = drafted(&given, catalog, &name, &names, &mut form)?;
     let mut mistakes: Vec<Finding> = draft.problems.into_iter().map(|(_, finding)| finding).chain(form.0).collect();
     mistakes.sort_by_key(|finding| finding.pos);
     let found = Checked {
@@ -84,4 +85,39 @@ fn check(global: &Global, path: &Path, catalog: &Catalog, output: &Output) -> Re
         (true, false) => Exit::Missing,
         _ => Exit::BadInput,
     })
+}
+
+/// The draft with all that is chosen and goes together: of what exports the same the first, of what somebody lacks any. What
+/// does not go together is a mistake where the file names it, and the others are looked for all the same.
+fn drafted(
+    given: &Given,
+    catalog: &Catalog,
+    file: &str,
+    names: &[(String, Pos)],
+    form: &mut Findings,
+) -> Result<Draft, Failed> {
+    let mut tried = given.clone();
+    loop {
+        let error = match tried.draft(catalog) {
+            Ok(draft) => return Ok(draft),
+            Err(error) => error,
+        };
+        let before = tried.chosen.clone().unwrap_or_else(|| catalog.usual().map(str::to_owned).collect());
+        let (about, chosen): (Vec<&String>, Vec<String>) = match &error {
+            AnswersError::TwoProviders { first, second, .. } => {
+                let blamed = [second, first].into_iter().find(|id| before.contains(id));
+                (vec![second, first], before.iter().filter(|id| Some(*id) != blamed).cloned().collect())
+            }
+            AnswersError::NoProvider { component, known, .. } => {
+                (vec![component], before.iter().chain(known.first()).cloned().collect())
+            }
+            _ => return Err(session::wrong(error)),
+        };
+        // What others require is the matter of the first that the file names.
+        let place = about.iter().find_map(|id| names.iter().find(|(name, _)| name == *id));
+        let place = place.or_else(|| names.iter().find(|(name, _)| before.contains(name)));
+        form.add(file, place.map_or(Pos::default(), |(_, pos)| *pos), error.to_string());
+        // Answers are looked at without their components, too.
+        tried.chosen = Some(if chosen == before { Vec::new() } else { chosen });
+    }
 }

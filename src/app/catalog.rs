@@ -6,7 +6,7 @@ use super::catalog_check;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::load_catalog;
-use crate::catalog::{self, Catalog, Question};
+use crate::catalog::{self, Catalog, Component, Question, Requirement};
 use crate::cli::{CatalogCommand, Global};
 use crate::render::clean;
 
@@ -28,7 +28,7 @@ pub(super) async fn catalog(global: &Global, command: &CatalogCommand, output: &
 fn list(catalog: &Catalog, output: &Output) -> Result<(), Failed> {
     for component in catalog.components.values() {
         if output.json {
-            output.value(&json!({"id": component.id, "title": component.title.en(), "version": component.version, "requires": component.required().collect::<Vec<_>>(), "optional": component.optional().collect::<Vec<_>>(), "origin": component.origin}))?;
+            output.value(&listed(component))?;
         } else {
             let origin =
                 component.origin.as_ref().map(|origin| format!("  from {}", clean(origin))).unwrap_or_default();
@@ -42,6 +42,12 @@ fn list(catalog: &Catalog, output: &Output) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn listed(component: &Component) -> serde_json::Value {
+    let (optional, requires): (Vec<_>, Vec<_>) = component.requires.iter().partition(|required| required.optional);
+    let json = |those: Vec<&Requirement>| those.into_iter().map(Requirement::json).collect::<Vec<_>>();
+    json!({"id": component.id, "title": component.title.en(), "version": component.version, "requires": json(requires), "optional": json(optional), "origin": component.origin})
 }
 
 fn show(catalog: &Catalog, id: &str, output: &Output) -> Result<(), Failed> {

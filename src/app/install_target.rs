@@ -29,12 +29,15 @@ impl InstallTarget {
         let catalog = session::load_catalog(global)?;
         let answers = session::answers_or_ask(global, args, &catalog, output)?;
         let resolved = charts::resolved(global, &catalog, &answers, LoginFrom::Target).await?;
-        let text = replayable(&catalog, &answers)?;
         let cluster = session::connect(global).await?;
-        let resolved = match session::with_installed(&catalog, &answers, &cluster).await? {
-            Some(answers) => charts::resolved(global, &catalog, &answers, LoginFrom::Cluster(&cluster)).await?,
-            None => resolved,
+        let (answers, resolved) = match session::with_installed(&catalog, &answers, &cluster).await? {
+            None => (answers, resolved),
+            Some(answers) => {
+                let resolved = charts::resolved(global, &catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
+                (answers, resolved)
+            }
         };
+        let text = replayable(&catalog, &answers)?;
         let found = Self::on(cluster, resolved, text)?;
         output.remark(&format!("looking at {} …", target(found.cluster.info())));
         Ok(found)

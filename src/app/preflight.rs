@@ -65,6 +65,11 @@ pub(super) async fn report(
         }
     };
     output.remark(&format!("looking at {} …", target(cluster.info())));
+    // What an install would plan: with what is installed and of use.
+    let resolved = match session::with_installed(catalog, answers, &cluster).await? {
+        Some(answers) => charts::resolved(global, catalog, &answers, LoginFrom::Cluster(&cluster)).await?,
+        None => resolved,
+    };
     let install = InstallTarget::on(cluster, resolved, String::new())?;
     findings.extend(found(&install, helm.as_ref()).await?);
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))

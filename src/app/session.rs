@@ -199,6 +199,10 @@ pub(super) async fn with_installed(
     one_provider(catalog, answers, &state)?;
     let used = used_if_there(catalog, answers, &state)?;
     let (changed, answers) = (used.is_some(), &used.unwrap_or_else(|| answers.clone()));
+    // Those that came along may require or export something, too.
+    if changed {
+        one_provider(catalog, answers, &state)?;
+    }
     let more = |id: &&String| id.contains('@') && !answers.has(id);
     if !state.components.keys().any(|id| more(&id)) {
         return Ok(changed.then(|| answers.clone()));
@@ -212,26 +216,40 @@ pub(super) async fn with_installed(
     Ok(Some(answers))
 }
 
-/// Refuses a component that exports what another exports that is installed, and of which there can be one.
+/// Refuses a component that exports what another exports that is installed, and of which there can be one: what a chosen
+/// component requires, and what `hdfs.*` actions act on.
 fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<(), Failed> {
     let known = answers.catalog(catalog);
+    let known = known.with_instances(state.components.keys().map(String::as_str));
     let installed = |id: &str| state.components.contains_key(id);
-    let Some((first, second)) = known.two_providers(WEBHDFS, |id| answers.has(id) || installed(id)) else {
-        return Ok(());
-    };
-    let (there, new) = if installed(&first.id) { (&first.id, &second.id) } else { (&second.id, &first.id) };
-    if !answers.has(new) {
-        return Ok(());
+    let users = answers.components.iter().filter_map(|id| known.components.get(id));
+    let required =
+        users.flat_map(|user| user.requires.iter().filter_map(|it| Some((it.export.as_deref()?, &*user.id))));
+    for (export, user) in required.chain([(WEBHDFS, "")]) {
+        let givers = || known.providers(export).filter(|giver| giver.id != user);
+        let pairs = givers().filter(|giver| answers.has(&giver.id)).flat_map(|new| {
+            givers().filter(|there| installed(&there.id) && there.id != new.id).map(move |there| (there, new))
+        });
+        let mut pairs = pairs.filter(|(there, new)| export == WEBHDFS || there.base != new.base);
+        let Some((there, new)) = pairs.next().map(|(there, new)| (&there.id, &new.id)) else { continue };
+        let text = if installed(new) {
+            format!(
+                "{there} and {new} are installed and both export `{export}`, and there can be one: \
+                 `windlass uninstall --components {there}` first, or the same of {new}"
+            )
+        } else {
+            format!(
+                "{there} is installed and exports `{export}`, as {new} does, and there can be one: \
+                 `windlass uninstall --components {there}` first, or leave {new} out"
+            )
+        };
+        return Err(Failed::text(Exit::BadInput, text));
     }
-    let text = format!(
-        "{there} is installed and exports `{WEBHDFS}`, as {new} does, and there can be one: `windlass uninstall --components {there}` \
-         first, or leave {new} out"
-    );
-    Err(Failed::text(Exit::BadInput, text))
+    Ok(())
 }
 
 /// The same answers with the components that are installed and that a chosen one uses where they are there: they stay as
-/// they were installed, but for what is answered of them now.
+/// they were installed, but for what is answered of them now. Of an export that a chosen one gives, that one is meant.
 fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<Option<Answers>, Failed> {
     let known = answers.catalog(catalog).with_instances(state.components.keys().map(String::as_str)).into_owned();
     let mut answers = answers.clone();
@@ -239,7 +257,8 @@ fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> 
     loop {
         let chosen = answers.components.iter().filter_map(|id| known.components.get(id));
         let there = |id: &String| state.components.contains_key(id) && !answers.has(id);
-        let used: BTreeSet<String> = chosen.flat_map(|component| known.optional_of(component)).filter(there).collect();
+        let open = |component| known.optional_beside(component, |id| answers.has(id));
+        let used: BTreeSet<String> = chosen.flat_map(open).filter(there).collect();
         if used.is_empty() {
             return Ok(found.then_some(answers));
         }
@@ -399,6 +418,49 @@ mod tests {
         let told = with("one");
         assert!(told.starts_with("one is installed and exports `webhdfs`, as two does"), "{told}");
         assert!(told.contains("`windlass uninstall --components one` first, or leave two out"), "{told}");
+    }
+
+    #[test]
+    fn what_is_installed_does_not_beat_what_was_chosen_for_an_export() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        for (id, rest) in [
+            ("kafka", "exports: {brokers: k}"),
+            ("redpanda", "exports: {brokers: r}"),
+            ("may", "requires: [{export: brokers, optional: true}]"),
+            ("must", "requires: [{export: brokers}]"),
+        ] {
+            let text = format!("id: {id}\ntitle: {id}\nversion: '1'\non_request: true\n{rest}\n");
+            files.insert(format!("{id}/component.yaml"), text.into_bytes());
+        }
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let with = |chosen: &[&str], there: &[&str]| {
+            let chosen: Vec<String> = chosen.iter().map(|id| (*id).to_owned()).collect();
+            let answers = Answers::new(&catalog, &[], Some(&chosen)).unwrap();
+            let components = there.iter().map(|id| ((*id).to_owned(), Default::default())).collect();
+            let state = InstallState { components, ..InstallState::default() };
+            let used = used_if_there(&catalog, &answers, &state).unwrap().unwrap_or(answers);
+            let refused = one_provider(&catalog, &used, &state).err().map(|failed| failed.error.to_string());
+            (used.components, refused.unwrap_or_default())
+        };
+        for user in ["may", "must"] {
+            let (components, refused) = with(&[user, "redpanda"], &["kafka"]);
+            assert_eq!(components, [user, "redpanda"], "{refused}");
+            assert!(refused.starts_with("kafka is installed and exports `brokers`, as redpanda does"), "{refused}");
+            assert_eq!(with(&[user, "redpanda"], &["redpanda"]).1, "");
+            // An instance is no second one, and the one that was named is meant.
+            assert_eq!(
+                with(&[user, "kafka@b"], &["kafka"]),
+                (vec!["kafka@b".to_owned(), user.to_owned()], String::new())
+            );
+        }
+        assert_eq!(with(&["redpanda"], &["kafka"]).1, "", "nobody requires it");
+        assert_eq!(with(&["may"], &["kafka"]), (vec!["kafka".to_owned(), "may".to_owned()], String::new()));
+        let refused = with(&["may"], &["kafka", "redpanda"]).1;
+        assert!(refused.starts_with("redpanda and kafka are installed and both export `brokers`"), "{refused}");
+        // Of two definitions neither is meant.
+        let meant = |there: &[&str]| catalog.provider("brokers", |id| there.contains(&id)).map(|one| one.id.clone());
+        assert_eq!((meant(&["kafka", "redpanda"]), meant(&["redpanda"])), (None, Some("redpanda".to_owned())));
     }
 
     #[test]

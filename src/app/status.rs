@@ -146,10 +146,13 @@ fn tells(tag: &str, version: &str) -> bool {
 
 /// What the components leave to others in the objects of their releases.
 fn ignored(catalog: &Catalog, state: &InstallState) -> BTreeMap<ReleaseKey, Ignored> {
+    let catalog = catalog.with_instances(state.components.keys().map(String::as_str));
     let each = state.components.iter().filter_map(|(id, known)| {
-        let component = catalog.components.get(instance_of(id).map_or(id.as_str(), |(base, _)| base))?;
-        let release = known.record.release.as_ref()?;
-        Some((release.clone(), ignored_as_installed(component, id, release, &state.answers)))
+        // Of several that export the same it was installed with one.
+        let used = |other: &str| known.record.requires.contains(other);
+        let catalog = catalog.with_providers(used);
+        let (component, release) = (catalog.components.get(id)?, known.record.release.as_ref()?);
+        Some((release.clone(), ignored_as_installed(component, used, release, &state.answers)))
     });
     each.collect()
 }
@@ -245,6 +248,45 @@ async fn outside(cluster: &Cluster, namespace: &str, name: &str) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_ignored_is_filled_in_with_what_a_component_was_installed_with() {
+        let mut files = crate::catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        for id in ["one", "two", "user"] {
+            let rest = match id {
+                "user" => {
+                    "requires: [{export: e, optional: true}]\nignore: [{kind: X, path: a, name: \"{{ answers.e.namespace or 'none' }}-{{ self.id }}\"}]"
+                }
+                _ => "exports: {e: x}",
+            };
+            let head = format!("id: {id}\ntitle: {id}\nversion: '1'\nchart: {{path: chart}}\nvalues: v.j2\n");
+            let text = format!("{head}release: {{name: {id}, namespace: {id}}}\n{rest}\n");
+            files.insert(format!("{id}/component.yaml"), text.into_bytes());
+            files.insert(format!("{id}/v.j2"), b"a: 1\n".to_vec());
+            files.insert(format!("{id}/chart/Chart.yaml"), b"name: x\nversion: 1.0.0\n".to_vec());
+        }
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let mut state = InstallState {
+            answers: serde_json::json!({"one": {"namespace": "n1"}, "two": {"namespace": "n2"}, "two@b": {"namespace": "n3"}}),
+            ..InstallState::default()
+        };
+        for (id, used) in
+            [("one", ""), ("two", ""), ("two@b", ""), ("user", "two"), ("user@b", "two@b"), ("user@c", "")]
+        {
+            let record = &mut state.components.entry(id.to_owned()).or_default().record;
+            record.release = Some(ReleaseKey::new("ns", id));
+            record.requires.extend(Some(used.to_owned()).filter(|used| !used.is_empty()));
+        }
+        let found = ignored(&catalog, &state);
+        let names = |id: &str| {
+            let fields = &found[&ReleaseKey::new("ns", id)].0;
+            fields.iter().map(|field| field.name.clone().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("user"), ["n2-user"]);
+        assert_eq!(names("user@b"), ["n3-user@b"]);
+        assert_eq!(names("user@c"), ["none-user@c"]);
+    }
 
     #[test]
     fn what_runs_is_told_where_it_is_not_what_was_meant() {

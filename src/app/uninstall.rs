@@ -9,7 +9,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
 use super::session;
-use crate::catalog::instance_of;
+use crate::catalog::Catalog;
 use crate::cli::{Global, UninstallArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
@@ -86,12 +86,7 @@ impl UninstallRequest<'_> {
 
     /// What each component can do without. Of one whose definition is not at hand, everything that it uses counts as needed.
     fn optional(&self, state: &InstallState) -> BTreeMap<String, BTreeSet<String>> {
-        let Ok(catalog) = session::load_catalog(self.global) else { return BTreeMap::new() };
-        let each = state.components.keys().filter_map(|id| {
-            let component = catalog.components.get(instance_of(id).map_or(id.as_str(), |(base, _)| base))?;
-            Some((id.clone(), catalog.optional_of(component).into_iter().collect()))
-        });
-        each.collect()
+        session::load_catalog(self.global).map(|catalog| optional(&catalog, state)).unwrap_or_default()
     }
 
     /// Says what a purge leaves because of others, and asks at a terminal whether that is to go as well.
@@ -135,5 +130,44 @@ impl UninstallRequest<'_> {
             return Ok(());
         }
         Err(Failed::text(Exit::Refused, format!("`{given}` is not the context `{context}`: nothing was changed")))
+    }
+}
+
+/// What each installed component can do without: instances that are installed are among it.
+fn optional(catalog: &Catalog, state: &InstallState) -> BTreeMap<String, BTreeSet<String>> {
+    let catalog = catalog.with_instances(state.components.keys().map(String::as_str));
+    let known = state.components.keys().filter_map(|id| catalog.components.get(id));
+    known.map(|component| (component.id.clone(), catalog.optional_of(component).into_iter().collect())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog;
+
+    #[test]
+    fn an_instance_that_gives_an_optional_export_can_be_done_without() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        for (id, rest) in
+            [("kafka", "exports: {brokers: k}"), ("user", "requires: [{export: brokers, optional: true}]")]
+        {
+            let text = format!("id: {id}\ntitle: {id}\nversion: '1'\n{rest}\n");
+            files.insert(format!("{id}/component.yaml"), text.into_bytes());
+        }
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let mut state = InstallState::default();
+        for id in ["kafka@two", "user", "user@b"] {
+            state.components.entry(id.to_owned()).or_default().record.requires.insert("kafka@two".to_owned());
+        }
+        let optional = optional(&catalog, &state);
+        for user in ["user", "user@b"] {
+            assert!(optional[user].contains("kafka@two"), "{optional:?}");
+        }
+        let chosen = ["kafka@two".to_owned()];
+        let removal = Removal { chosen: Some(&chosen), purge: false, shared: false, optional: Some(&optional) };
+        assert!(plan::uninstall(&state, &Default::default(), removal).is_ok());
+        let hard = Removal { optional: None, ..removal };
+        assert!(plan::uninstall(&state, &Default::default(), hard).is_err());
     }
 }

@@ -6,9 +6,13 @@ use super::action::{ActionSpec, Names, Run};
 use super::graph::{Part, circle, graph};
 use super::kind::objections;
 use super::question::{QuestionId, Rule};
-use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, WEBHDFS, definition, references};
+use super::refs::first_members;
+use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, WEBHDFS, code_lines, definition, references};
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
+
+/// What templates in `ignore` know of their component.
+const IGNORE_SELF: [&str; 4] = ["id", "instance", "release", "namespace"];
 
 /// The checks across components.
 pub(super) struct Checker<'a> {
@@ -93,6 +97,9 @@ impl Checker<'_> {
                 None => {}
             }
             let required = &required.id;
+            if definition(required) == id {
+                self.add(id, pos, format!("`{required}` is this component itself, which it cannot require"));
+            }
             if !self.catalog.components.contains_key(definition(required)) {
                 let known = self.catalog.components.keys().map(String::as_str);
                 let message = format!("unknown component `{required}`");
@@ -228,6 +235,11 @@ impl Checker<'_> {
             let export = |name: &Reference| matches!(name, Reference::Export(..));
             if references(name).is_ok_and(|names| names.iter().any(export)) {
                 self.add(id, ignore.pos, "the name of an object to ignore is a template over `answers` and `self`");
+            }
+            let own = code_lines(name).into_iter().flat_map(|(_, code)| first_members(code, "self"));
+            for (field, _) in own.filter(|(field, _)| !IGNORE_SELF.contains(field)) {
+                let message = format!("unknown `self.{field}`: here it has {}", IGNORE_SELF.join(", "));
+                self.findings.add_unknown(&file(id), ignore.pos, message, field, IGNORE_SELF);
             }
         }
         self.plain(component);

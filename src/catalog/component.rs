@@ -1,8 +1,11 @@
 //! What a component definition says, as types. Texts with `{{ … }}` stay templates until the answers are known.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::action::ActionSpec;
 use super::question::{Question, Rule, Text};
@@ -100,8 +103,7 @@ pub struct Component {
 }
 
 /// A component that another one needs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "RequirementText")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
     /// Its id; of an export the component that gives it, empty as long as that is not known.
     pub id: String,
@@ -111,26 +113,47 @@ pub struct Requirement {
     pub optional: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RequirementText {
-    Id(String),
-    Map {
-        #[serde(default)]
-        id: String,
-        #[serde(default)]
-        export: Option<String>,
-        #[serde(default)]
-        optional: bool,
-    },
+impl Requirement {
+    /// As machines are told of it: an id, or what has to be exported.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        match &self.export {
+            None => self.id.clone().into(),
+            Some(export) => serde_json::json!({"export": export}),
+        }
+    }
 }
 
-impl From<RequirementText> for Requirement {
-    fn from(text: RequirementText) -> Self {
-        match text {
-            RequirementText::Id(id) => Self { id, export: None, optional: false },
-            RequirementText::Map { id, export, optional } => Self { id, export, optional },
+/// By hand and not untagged: what is no text in YAML and stands where a text does (`id: 5`) is read as one, as elsewhere.
+impl<'de> Deserialize<'de> for Requirement {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Map {
+            #[serde(default)]
+            id: String,
+            #[serde(default)]
+            export: Option<String>,
+            #[serde(default)]
+            optional: bool,
         }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Requirement;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a component's id, or a mapping with `id` or `export`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<Requirement, E> {
+                Ok(Requirement { id: id.to_owned(), export: None, optional: false })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Requirement, A::Error> {
+                let Map { id, export, optional } = Map::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Requirement { id, export, optional })
+            }
+        }
+        from.deserialize_any(Either)
     }
 }
 

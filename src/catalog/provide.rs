@@ -14,16 +14,16 @@ impl Catalog {
     }
 
     /// The one that is meant where `has` tells which components are there. Of a component and its instances the component;
-    /// where none is there, the only one that could be.
+    /// of two definitions neither; where none is there, the only one that could be.
     #[must_use]
     pub fn provider(&self, export: &str, has: impl Fn(&str) -> bool) -> Option<&Component> {
         let there: Vec<&Component> = self.providers(export).filter(|component| has(&component.id)).collect();
         let all: Vec<&Component> = self.providers(export).filter(|component| component.id == component.base).collect();
-        let own = there.iter().filter(|component| component.id == component.base);
         match (there.as_slice(), all.as_slice()) {
             ([one], _) | ([], [one]) => Some(one),
             ([], _) => None,
-            _ => own.copied().next(),
+            ([first, others @ ..], _) if others.iter().any(|other| other.base != first.base) => None,
+            (several, _) => several.iter().copied().find(|component| component.id == component.base),
         }
     }
 
@@ -65,10 +65,19 @@ impl Catalog {
     /// What a component can do without: ids, and all that export what it could use.
     #[must_use]
     pub fn optional_of(&self, component: &Component) -> Vec<String> {
+        self.optional_beside(component, |_| false)
+    }
+
+    /// The same where `has` tells which components are there: of an export that one of them gives, no other is of use.
+    #[must_use]
+    pub fn optional_beside(&self, component: &Component, has: impl Fn(&str) -> bool) -> Vec<String> {
         let optional = component.requires.iter().filter(|required| required.optional);
         let ids = optional.flat_map(|required| match &required.export {
             None => vec![required.id.clone()],
-            Some(export) => self.providers(export).map(|provider| provider.id.clone()).collect(),
+            Some(export) => {
+                let all = || self.providers(export).map(|provider| &provider.id).filter(|id| **id != component.id);
+                if all().any(|id| has(id)) { Vec::new() } else { all().cloned().collect() }
+            }
         });
         ids.filter(|id| *id != component.id).collect()
     }

@@ -94,20 +94,18 @@ pub fn code_lines(template: &str) -> Vec<(usize, &str)> {
 /// `root.a.b`, `root['a'].b` and `root["a"].b` in a piece of code.
 #[must_use]
 pub fn members(code: &str, root: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (at, _) in code.match_indices(root) {
+    let pairs =
+        first_members(code, root).filter_map(|(first, rest)| Some((first.to_owned(), member(rest)?.0.to_owned())));
+    pairs.collect()
+}
+
+/// `root.a` and `root['a']` in a piece of code: the `a`s, each with what follows it.
+pub(super) fn first_members<'t>(code: &'t str, root: &str) -> impl Iterator<Item = (&'t str, &'t str)> {
+    code.match_indices(root).filter_map(|(at, root)| {
         let before = code[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.') {
-            continue;
-        }
-        let rest = &code[at + root.len()..];
-        if let Some((component, rest)) = member(rest)
-            && let Some((name, _)) = member(rest)
-        {
-            found.push((component.to_owned(), name.to_owned()));
-        }
-    }
-    found
+        let is_name = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.');
+        if is_name { None } else { member(&code[at + root.len()..]) }
+    })
 }
 
 /// One `.name` or `['name']` and what follows it.

@@ -55,6 +55,10 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
             &["a/component.yaml:8:5: the name of an object to ignore is a template over `answers` and `self`"],
         ),
         (
+            &entry("{kind: X, path: a}\n  - {kind: X, name: \"{{ self.images.x.ref }}\", path: a}"),
+            &["a/component.yaml:9:5: unknown `self.images`: here it has id, instance, release, namespace"],
+        ),
+        (
             &entry("{kind: \"{{ x }}\", path: a}"),
             &["a/component.yaml:8:3: `{{ x }}` is taken as it stands: `ignore` holds no templates"],
         ),
@@ -71,6 +75,9 @@ fn what_is_required_is_there_and_known_once() {
         ("requires: [{id: a, optional: maybe}]", &["a/component.yaml:7:30: expected true or false"]),
         ("requires: [{id: b, optional: true}]", &["a/component.yaml:7:12: unknown component `b`"]),
         ("requires: [{id: b@x, optional: true}]", &["a/component.yaml:7:12: unknown component `b@x`"]),
+        ("requires:\n  - {id: 5}", &["a/component.yaml:8:5: unknown component `5`"]),
+        ("requires: [{id: a, optional: true}]", &["a/component.yaml:7:12: `a` is this component itself"]),
+        ("requires: [a@b]", &["a/component.yaml:7:12: `a@b` is this component itself"]),
     ]);
     let two = |a: &str, b: &str| catalog(&[("a", a), ("b", b)]).map(drop).err().unwrap_or_default();
     assert_eq!(two("requires: [{id: b, optional: true}]", ""), "");

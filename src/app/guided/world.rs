@@ -302,6 +302,7 @@ impl World {
     async fn preflight(&self, given: &Given, waived: &[String]) -> Result<Report, Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
+        let answers = session::with_installed(&self.catalog, &answers, &cluster).await?.unwrap_or(answers);
         let resolved = charts::resolved(&global, &self.catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
         let target = InstallTarget::on(cluster, resolved, String::new())?;
         preflight::on(&target, &global, waived).await
@@ -310,6 +311,7 @@ impl World {
     async fn target(&self, given: &Given) -> Result<(Global, InstallTarget), Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
+        let answers = session::with_installed(&self.catalog, &answers, &cluster).await?.unwrap_or(answers);
         let resolved = charts::resolved(&global, &self.catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
         let text = replayable(&self.catalog, &answers)?;
         Ok((global, InstallTarget::on(cluster, resolved, text)?))
@@ -383,5 +385,73 @@ impl World {
         answers_file::save_over(path, &text).map_err(|failed| failed.chain())?;
         shared.wrote = Some(path.to_owned());
         Ok((path.to_owned(), old))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::catalog;
+    use crate::cli::Cli;
+    use crate::driver::state_store::tests::serve;
+
+    /// A world whose chosen cluster has these components installed.
+    async fn with_installed(there: &[&str]) -> World {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        for (id, rest) in [
+            ("one", "exports: {webhdfs: x}"),
+            ("two", "exports: {webhdfs: x}"),
+            ("kafka", "questions: [{id: x, title: t, type: string, default: d}]"),
+            ("user", "requires: [{id: kafka, optional: true}]"),
+        ] {
+            let text = format!("id: {id}\ntitle: {id}\nversion: '1'\non_request: true\n{rest}\n");
+            files.insert(format!("{id}/component.yaml"), text.into_bytes());
+        }
+        let (cluster, _api) = serve().await;
+        let change = |state: &mut crate::model::state::InstallState| {
+            state.components.extend(there.iter().map(|id| ((*id).to_owned(), Default::default())));
+            state.answers = serde_json::json!({"kafka": {"x": "as installed"}});
+        };
+        state_store::update(&cluster, change).await.unwrap();
+        let mut global = Cli::parse_from(["windlass"]).global;
+        global.kubeconfig = Some(cluster.helm_target().kubeconfig);
+        let catalog = Arc::new(Catalog::from_files(&files, &Default::default()).unwrap());
+        let (news, _) = tokio::sync::mpsc::unbounded_channel();
+        let world = World::new(&global, &GuideArgs::default(), catalog, news, &Output::new(&global));
+        world.shared().chosen = Some(Chosen { global, cluster });
+        world
+    }
+
+    fn given(id: &str) -> Given {
+        Given { chosen: Some(vec![id.to_owned()]), ..Given::default() }
+    }
+
+    #[tokio::test]
+    async fn screens_plan_with_what_is_installed_and_of_use() {
+        let world = with_installed(&["kafka"]).await;
+        let (_, target) = world.target(&given("user")).await.unwrap();
+        let planned: Vec<&str> = target.resolved.components.iter().map(|component| component.id.as_str()).collect();
+        assert_eq!(planned, ["kafka", "user"]);
+        assert!(target.answers.contains("as installed"), "a replay lacks it: {}", target.answers);
+    }
+
+    #[tokio::test]
+    async fn screens_and_preflight_refuse_what_install_refuses() {
+        let world = with_installed(&["one"]).await;
+        let Chosen { global, .. } = world.chosen().unwrap();
+        let given = given("two");
+        let answers = given.draft(&world.catalog).unwrap().finish().unwrap();
+        let told = [
+            world.target(&given).await.map(drop),
+            world.preflight(&given, &[]).await.map(drop),
+            preflight::report(&global, &world.catalog, &answers, &[], &world.output).await.map(drop),
+        ];
+        for told in told {
+            let told = told.unwrap_err().chain().join(": ");
+            assert!(told.starts_with("one is installed and exports `webhdfs`, as two does"), "{told}");
+        }
     }
 }
