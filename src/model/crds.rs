@@ -42,7 +42,8 @@ pub fn every_crd(chart: &FileTree) -> Vec<ManifestObject> {
 #[must_use]
 pub fn every_template(chart: &FileTree) -> Vec<String> {
     let mut found = Vec::new();
-    gather(&chart.iter().collect(), 0, &mut UNPACKED.clone(), &mut found);
+    let mut left = UNPACKED;
+    gather(&chart.iter().collect(), 0, &mut left, &mut found);
     found
 }
 
@@ -60,7 +61,8 @@ fn found(chart: &FileTree, values: Option<&Value>) -> Vec<ManifestObject> {
     }
     let mut found = Vec::new();
     let given = values.map(|values| values.as_object().cloned().unwrap_or_default());
-    collect(&files, given, 0, &mut UNPACKED.clone(), &mut found);
+    let mut left = UNPACKED;
+    collect(&files, given, 0, &mut left, &mut found);
     let mut seen = BTreeSet::new();
     found.retain(|object| seen.insert(object.object.clone()));
     found
