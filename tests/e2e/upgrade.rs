@@ -50,7 +50,7 @@ pub(crate) fn what_would_change_is_told() {
         "  Deployment apache-livy/my-livy\n",
         "spec.template.spec.terminationGracePeriodSeconds: 30 becomes 31\n",
         "env[name=LIVY_SERVER_JAVA_OPTS].value\n",
-        "  Secret apache-livy/planted\n    stringData.password differs (not shown)\n",
+        "  Secret apache-livy/planted\n    data.password differs (not shown)\n",
     ] {
         assert!(ran.out.contains(line), "{line}{}", ran.out);
     }
@@ -65,7 +65,7 @@ pub(crate) fn what_would_change_is_told() {
     assert_eq!((text(&diff["namespace"]), text(&diff["name"])), ("apache-livy".to_owned(), "my-livy".to_owned()));
     let objects = diff["objects"].as_array().unwrap();
     let secret = objects.iter().find(|object| object["kind"] == "Secret").unwrap();
-    assert_eq!(secret["fields"], serde_json::json!([{"path": "stringData.password", "hidden": true}]));
+    assert_eq!(secret["fields"], serde_json::json!([{"path": "data.password", "hidden": true}]));
     for shown in [with(&second, &args).out, ran.out] {
         assert!(!shown.contains("planted-"), "{shown}");
     }
