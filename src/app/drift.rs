@@ -43,6 +43,8 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
     let mut resolved = charts::resolved_with_charts_at_hand(global, &catalog, &answers)?;
     // What counts is what was uploaded, not what is in a folder of this machine now.
     let modes = without_sources(&mut resolved);
+    // Compared with what was installed, and not with what would be.
+    let mut kinds = without_kinds(&mut resolved);
     let (tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
     let observed = observe(&resolved, cluster, Some(&tunnels), hdfs.as_ref()).await.or_exit(Exit::Unusable)?;
     for action in plan::plan(&resolved, &observed, false).actions {
@@ -73,7 +75,7 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
         let why = if action.why.is_empty() { vec![format!("{} is gone", action.title)] } else { action.why };
         found.entry(action.component).or_default().extend(why);
     }
-    drifted.ignored = definitions(cluster, state, &resolved, found).await?;
+    drifted.ignored = definitions(cluster, state, &resolved, &mut kinds, found).await?;
     if let (Some(hdfs), ObservedHdfs::Reached { .. }) = (&hdfs, &observed.hdfs) {
         for (id, component) in &state.components {
             for (folder, recorded) in state_store::uploads(cluster, component).await.or_exit(Exit::Unusable)? {
@@ -92,6 +94,7 @@ async fn definitions(
     cluster: &Cluster,
     state: &InstallState,
     resolved: &Resolved,
+    kinds: &mut BTreeMap<String, Vec<ManifestObject>>,
     found: &mut BTreeMap<String, Vec<String>>,
 ) -> Result<BTreeMap<String, Vec<Drift>>, Failed> {
     let (mut seen, mut all_ignored) = (BTreeSet::new(), BTreeMap::new());
@@ -101,10 +104,8 @@ async fn definitions(
         let release = release.filter(|release| known.record.chart.as_ref() == Some(&release.chart_digest));
         let ignored = release.map(|release| release.ignored.clone()).unwrap_or_default();
         let names = known.record.crds.iter().filter(|name| seen.insert((*name).clone()));
-        let wanted = |name: &String| {
-            let body = release?.crds.iter().find(|crd| crd.object.name == *name)?;
-            Some(body.clone())
-        };
+        let here = kinds.remove(&component.id).filter(|_| release.is_some()).unwrap_or_default();
+        let wanted = |name: &String| here.iter().find(|crd| crd.object.name == *name).cloned();
         let bodies: Vec<ManifestObject> =
             names.map(|name| wanted(name).unwrap_or_else(|| bare(crd_ref(name)))).collect();
         if bodies.is_empty() {
@@ -138,6 +139,14 @@ fn bare(object: ObjectRef) -> ManifestObject {
 /// Whether a step has something in a service be as wanted.
 fn is_entry(step: &Step) -> bool {
     matches!(step, Step::Act { action, .. } if matches!(action.kind().leaves(), Some(Leaves::Entry(_))))
+}
+
+/// Takes the definitions of kinds out of all releases, so that they are asked for once; by component.
+fn without_kinds(resolved: &mut Resolved) -> BTreeMap<String, Vec<ManifestObject>> {
+    let components = resolved.components.iter_mut();
+    let taken = components
+        .filter_map(|component| Some((component.id.clone(), std::mem::take(&mut component.release.as_mut()?.crds))));
+    taken.collect()
 }
 
 /// Makes uploads have nothing to send; gives the mode of the files in each target folder.

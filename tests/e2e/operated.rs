@@ -141,12 +141,6 @@ fn helm(args: &[&str]) {
     run(Command::new(sandbox().join("bin/helm")).args(args)).exits(0);
 }
 
-fn registry() -> String {
-    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
-    let auth: Value = serde_json::from_str(&auth).unwrap();
-    auth["auths"].as_object().unwrap().keys().next().unwrap().clone()
-}
-
 fn push(folder: &Path) {
     for version in VERSIONS {
         let packed = folder.join(format!("packed/operated-{version}.tgz"));

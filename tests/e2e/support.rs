@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -169,12 +169,25 @@ pub(crate) fn apply(objects: &str) {
     assert!(child.wait().unwrap().success(), "{objects}");
 }
 
+/// The sandbox's registry, and its login.
+#[track_caller]
+fn registry_login() -> (String, Value) {
+    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
+    let auth: Value = serde_json::from_str(&auth).unwrap();
+    let (host, login) = auth["auths"].as_object().unwrap().iter().next().unwrap();
+    (host.clone(), login.clone())
+}
+
+/// The sandbox's registry: host and port.
+#[track_caller]
+pub(crate) fn registry() -> String {
+    registry_login().0
+}
+
 /// What opens the sandbox's registry: the password, and the login that holds it.
 #[track_caller]
 pub(crate) fn registry_secrets() -> Vec<String> {
-    let auth = std::fs::read_to_string(sandbox().join("registry-auth.json")).unwrap();
-    let auth: Value = serde_json::from_str(&auth).unwrap();
-    let login = auth["auths"].as_object().unwrap().values().next().unwrap();
+    let (_, login) = registry_login();
     ["password", "auth"].iter().filter_map(|field| login[field].as_str()).map(str::to_owned).collect()
 }
 
@@ -277,13 +290,7 @@ pub(crate) fn killed_after(args: &[String], millis: u64, with_helm: bool) -> boo
         .unwrap();
     std::thread::sleep(Duration::from_millis(millis));
     let ended = child.try_wait().unwrap().is_some();
-    let children = if with_helm { children(child.id()) } else { Vec::new() };
-    child.kill().unwrap();
-    child.wait().unwrap();
-    for pid in children {
-        // It may have ended by itself meanwhile.
-        run(Command::new("kill").args(["-KILL", &pid]));
-    }
+    kill(&mut child, with_helm);
     !ended
 }
 
@@ -298,17 +305,24 @@ pub(crate) fn killed_when(mut command: Command, what: &str, mut test: impl FnMut
         assert!(Instant::now() < deadline, "not within 120 s: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let children = children(child.id());
-    child.kill().unwrap();
-    for pid in children {
-        run(Command::new("kill").args(["-KILL", &pid]));
-    }
+    kill(&mut child, true);
     Ran::new(child.wait_with_output().unwrap())
 }
 
 /// Whether this is in the cluster.
 pub(crate) fn there(args: &[&str]) -> bool {
     run(kubectl_command(&[&["get"], args].concat()).stdin(Stdio::null())).code == 0
+}
+
+/// Kills a process with SIGKILL, with what it has started or alone.
+fn kill(child: &mut Child, with_children: bool) {
+    let children = if with_children { children(child.id()) } else { Vec::new() };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for pid in children {
+        // It may have ended by itself meanwhile.
+        run(Command::new("kill").args(["-KILL", &pid]));
+    }
 }
 
 /// The processes that a process has started.

@@ -16,15 +16,6 @@ use crate::model::cluster::{Drift, ManifestObject, ObjectRef};
 use crate::model::observed::{Definition, OfKind};
 use crate::model::{CRD, Ignored, Progress, ProgressSink, crd_ref};
 
-/// The version in which objects are stored, where a definition does not have it: an older one, which the API refuses.
-fn stored_beyond(wanted: &Value, live: &Value) -> Option<String> {
-    let versions =
-        |value: &Value| value.pointer("/spec/versions").and_then(Value::as_array).cloned().unwrap_or_default();
-    let stored = versions(live).into_iter().find(|version| version["storage"] == true)?;
-    let has = versions(wanted).iter().any(|version| version["name"] == stored["name"]);
-    stored["name"].as_str().filter(|_| !has).map(str::to_owned)
-}
-
 /// Who we are in `managedFields`.
 const FIELD_MANAGER: &str = "windlass";
 
@@ -158,9 +149,7 @@ impl Cluster {
 
     /// The first of the objects of a definition's kind.
     async fn objects_of(&self, definition: &Value) -> Result<ObjectList<PartialObjectMeta<DynamicObject>>, KubeError> {
-        let versions = definition.pointer("/spec/versions").and_then(Value::as_array);
-        let stored = versions.into_iter().flatten().find(|version| version["storage"] == true);
-        let version = stored.and_then(|version| version["name"].as_str()).unwrap_or_default();
+        let version = stored_in(definition).unwrap_or_default();
         let (group, kind) = (text(definition, "/spec/group"), text(definition, "/spec/names/kind"));
         let kind = GroupVersionKind::gvk(&group, version, &kind);
         let resource = ApiResource::from_gvk_with_plural(&kind, &text(definition, "/spec/names/plural"));
@@ -178,6 +167,20 @@ impl Cluster {
         let list = found.as_ref().and_then(|found| found.pointer("/metadata/finalizers")).and_then(Value::as_array);
         Ok(list.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect())
     }
+}
+
+fn versions(definition: &Value) -> impl Iterator<Item = &Value> {
+    definition.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The version in which objects are stored.
+fn stored_in(definition: &Value) -> Option<&str> {
+    versions(definition).find(|version| version["storage"] == true)?["name"].as_str()
+}
+
+/// The same, where another definition does not have it: an older one, which the API refuses.
+fn stored_beyond<'a>(wanted: &Value, live: &'a Value) -> Option<&'a str> {
+    stored_in(live).filter(|stored| versions(wanted).all(|version| version["name"] != **stored))
 }
 
 fn text(value: &Value, pointer: &str) -> String {
@@ -206,7 +209,8 @@ mod tests {
             // What was once stored stays in this list for ever.
             json!({"spec": {"versions": versions}, "status": {"storedVersions": names}})
         };
-        let beyond = |wanted: &[&str], live: &[&str]| stored_beyond(&versions(wanted), &versions(live));
+        let beyond =
+            |wanted: &[&str], live: &[&str]| stored_beyond(&versions(wanted), &versions(live)).map(str::to_owned);
         assert_eq!(beyond(&["v1"], &["v1", "v2"]).as_deref(), Some("v2"));
         assert_eq!(beyond(&["v1", "v2"], &["v1"]), None);
         assert_eq!(beyond(&["v1"], &["v1"]), None);
