@@ -1,12 +1,17 @@
 //! Questions to answers: layers, validation, what is missing, and the catalog with every template filled in.
 
 mod acts;
+#[cfg(test)]
+mod conditional_tests;
+mod conditions;
+mod defaults;
 mod derived;
 mod file;
 mod filters;
 mod given;
 mod ignored;
 mod images;
+mod installed;
 mod layer;
 mod local_files;
 mod outline;

@@ -47,6 +47,6 @@ pub use secret::{AUTHORITY, MadeSecret, Secret, SecretFormat, SecretRef, withhel
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
-pub use service::{Lookup, Way};
+pub use service::{Lookup, Way, service_place};
 pub use value_path::{Lies, ValuePath, ValuePathError};
 pub use values::ReleaseValues;
