@@ -137,8 +137,8 @@ write_files() {
 
 # Sizes for 2 cores and 4 GiB, where everything has to run at once.
 write_answers() {
-  local livy ingress
-  ingress=$(ingress_answers)
+  local livy outside
+  outside=$(ingress_answers)
   livy=$(sed -n 's/.* \(windlass\/livy:.*\)$/\1/p' "$IMAGES" | head -n 1)
   cat <<YAML
 # Written by sandbox/up, read by windlass --sandbox.
@@ -147,7 +147,7 @@ platform:
   pull_secret: {file: "$DIR/registry-auth.json"}
   registry_plain_http: true
   storage_class: local-path
-${ingress:+$ingress
+${outside:+$outside
 }hdfs:
   replication: 1
   namenode_memory: 256Mi
