@@ -349,12 +349,84 @@ if ! prepare MAJOR=16 && grep -q 'holds data of PostgreSQL 15, and the image r/p
 rm "$work/pg/pgdata/PG_VERSION"
 if ! prepare && grep -q 'has no PG_VERSION' "$work/out" && [ -e "$work/pg/pgdata/pg_hba.conf" ]; then ok; else not_ok "prepare.sh: touches a folder that it does not know" "$(cat "$work/out")"; fi
 
+# The scripts of its actions, with a psql that fails as the real one did. Each finding names what to change.
+cat > "$work/pgbin/psql" <<'STUB'
+#!/bin/sh
+sql=$(cat)
+[ "${KNOWN:-}" = "$PGPASSWORD" ] && exit
+case $sql in *"${WHERE:-SELECT 1}"*) [ -z "${SAY:-}" ] || { echo "$SAY" >&2; exit 2; } ;; esac
+case $sql in
+  *server_encoding*server_version*) echo "${ENCODING:-UTF8}|15.14" ;;
+  *server_encoding*) echo "${ENCODING:-UTF8}" ;;
+  *pg_stat_activity*) echo "${FREE:-97|max_connections there}" ;;
+  *server_version*) echo 15.14 ;;
+  *current_schema*) echo public ;;
+esac
+STUB
+chmod +x "$work/pgbin/psql"
+mkdir "$work/tmp"
+# sql SCRIPT VARIABLE=VALUE…: its words are in `out`.
+sql() {
+  local script=$1
+  shift
+  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PAUSE=0 NAME=postgresql PGHOST=db PGPORT=5432 PGUSER=app PGDATABASE=shop PGSSLMODE=require \
+    CONNECTIONS=50 PGPASSWORD=x POD_NAMESPACE=n OWN=yes SECRET=r-password POD=r-0 "$@" sh "$(chart_of postgresql)/../check/$script" > "$work/out" 2>&1
+}
+finds() { # SCRIPT WANT VARIABLE=VALUE…
+  local script=$1 want=$2
+  shift 2
+  if ! sql "$script" "$@" && grep -q -e "$want" "$work/out" && [ "$(wc -l < "$work/out")" = 1 ]; then ok; else not_ok "$script: does not say $want" "$(cat "$work/out")"; fi
+}
+failed() { echo "SAY=psql: error: connection to server at \"db\" (10.0.0.1), port 5432 failed: $1"; }
+if sql external.sh && grep -qx 'checked: PostgreSQL 15.14 at db:5432, database shop, UTF8, 97 connections free' "$work/out"; then ok; else not_ok "external.sh: refuses a good server" "$(cat "$work/out")"; fi
+finds external.sh 'refuses user app with the password of postgresql.password' "$(failed 'FATAL:  password authentication failed for user "app"')"
+finds external.sh 'CREATE DATABASE "shop" OWNER "app"' "$(failed 'FATAL:  database "shop" does not exist')"
+finds external.sh 'speaks no TLS.*postgresql.tls=disable' "$(failed 'server does not support SSL, but SSL was required')"
+finds external.sh 'not signed by the authority in postgresql.ca' "$(failed 'SSL error: certificate verify failed')"
+finds external.sh 'for another name.*postgresql.tls=verify-ca' "$(failed 'server certificate for "a" does not match host name "db"')"
+finds external.sh 'postgresql.tls=require' "$(failed 'FATAL:  no pg_hba.conf entry for host "10.0.0.2", user "app", database "shop", no encryption')"
+finds external.sh 'add a line to its pg_hba.conf' "$(failed 'FATAL:  no pg_hba.conf entry for host "10.0.0.2", user "app", database "shop", SSL encryption')"
+finds external.sh 'nothing listens there.*postgresql.port' "$(failed 'Connection refused')"
+finds external.sh 'resolves to nothing' 'SAY=psql: error: could not translate host name "db" to address: Name or service not known'
+finds external.sh 'has no connection left' "$(failed 'FATAL:  sorry, too many clients already')"
+finds external.sh 'is in LATIN1, and texts need UTF8' ENCODING=LATIN1
+finds external.sh 'GRANT USAGE, CREATE ON SCHEMA "public" TO "app"' WHERE='CREATE TABLE' 'SAY=ERROR:  permission denied for schema public'
+finds external.sh 'name the primary in postgresql.host' WHERE='CREATE TABLE' 'SAY=ERROR:  cannot execute CREATE TABLE in a read-only transaction'
+finds external.sh 'has 49 connections left for app, and 50 will be opened.*raise max_connections there' 'FREE=49|max_connections there'
+if sql login.sh; then ok; else not_ok "login.sh: refuses a good login" "$(cat "$work/out")"; fi
+finds login.sh 'Secret n/r-password holds.*kubectl -n n exec r-0 -c postgresql -- sh /scripts/take-password.sh' "$(failed 'FATAL:  password authentication failed for user "app"')"
+finds login.sh 'put the right password where postgresql.password says' OWN= "$(failed 'FATAL:  password authentication failed for user "app"')"
+if sql rotate.sh OLD=a NEW=b && grep -qx 'it counts already' "$work/out"; then ok; else not_ok "rotate.sh: changes what is changed" "$(cat "$work/out")"; fi
+finds rotate.sh 'with the old password and with the new one' OLD=a NEW=b "$(failed 'FATAL:  password authentication failed for user "app"')"
+
 # --- Redis ---
 r=$(chart_of redis)/ci
 refuses "redis: no Secret" "secretName" redis r n
 lacks "redis: no password in its arguments" 'requirepass' redis r n -f "$r/default.yaml"
 holds "redis: leaves room in its memory" '"--maxmemory", *"768mb"|--maxmemory, "768mb"' redis r n -f "$r/full.yaml"
 holds "redis: another Secret, another pod" 'checksum/connection: "other"' redis r n -f "$r/default.yaml" --set connection.version=other
+
+# A redis-cli that says what the real one said.
+cat > "$work/pgbin/redis-cli" <<'STUB'
+#!/bin/sh
+if [ -z "${REDISCLI_AUTH:-}" ]; then echo "${OPEN:-NOAUTH Authentication required.}"; exit; fi
+case "$*" in *ping) echo "${SAY:-PONG}" ;; *EX*) echo "${SET:-OK}" ;; *info*) printf 'redis_version:7.2.0\r\n' ;; esac
+STUB
+chmod +x "$work/pgbin/redis-cli"
+redis() { # WANT VARIABLE=VALUE…
+  local want=$1
+  shift
+  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PAUSE=0 NAME=redis HOST=r PORT=6379 DATABASE=0 TLS=disable OWN=yes SECRET=r-connection DEPLOYMENT=r POD_NAMESPACE=n \
+    REDISCLI_AUTH=x "$@" sh "$(chart_of redis)/../check/login.sh" > "$work/out" 2>&1 || true
+  if grep -q -e "$want" "$work/out" && [ "$(wc -l < "$work/out")" = 1 ]; then ok; else not_ok "redis: login.sh does not say $want" "$(cat "$work/out")"; fi
+}
+redis '^logged in: Redis 7.2.0 at r:6379$'
+redis 'answers without a password' OPEN=PONG
+redis 'rollout restart deployment/r' 'SAY=WRONGPASS invalid username-password pair or user is disabled.'
+redis 'refuses the password of redis.password' OWN= 'SAY=WRONGPASS invalid username-password pair or user is disabled.'
+redis 'name the primary' OWN= 'SET=READONLY You can'"'"'t write against a read only replica.'
+redis 'nothing listens there' OWN= 'SAY=Could not connect to Redis at r:6379: Connection refused'
+redis 'is not signed by the authority in redis.ca' OWN= TLS=verify CA=x 'SAY=Could not connect to Redis at r:6379: SSL_connect failed: certificate verify failed'
 
 # --- Datagram ---
 d=$(chart_of datagram)/ci

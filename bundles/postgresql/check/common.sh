@@ -1,10 +1,12 @@
+# shellcheck shell=sh
 # What the scripts here share. libpq reads PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD and PGSSLMODE by itself; NAME is
 # the component's, before the names of its answers.
 export LC_ALL=C PGCONNECT_TIMEOUT=10 PGAPPNAME=windlass
 server="PostgreSQL at $PGHOST:$PGPORT"
+scratch=${TMPDIR:-/tmp}
 if [ -n "${CA:-}" ] && [ "$PGSSLMODE" != disable ]; then
-  printf '%s\n' "$CA" > /tmp/ca.crt
-  export PGSSLROOTCERT=/tmp/ca.crt
+  printf '%s\n' "$CA" > "$scratch/ca.crt"
+  export PGSSLROOTCERT="$scratch/ca.crt"
 fi
 
 finding() {
@@ -12,12 +14,12 @@ finding() {
   exit 1
 }
 
-# ask SQL [options of psql]: prints what it answers, fields separated by |. What went wrong is in /tmp/said.
+# ask SQL [options of psql]: prints what it answers, fields separated by |. What went wrong is in the file `said`.
 ask() {
   sql=$1
   shift
-  if printf '%s\n' "$sql" | psql -X -w -q -A -t -v ON_ERROR_STOP=1 "$@" > /tmp/answer 2> /tmp/said; then
-    cat /tmp/answer
+  if printf '%s\n' "$sql" | psql -X -w -q -A -t -v ON_ERROR_STOP=1 "$@" > "$scratch/answer" 2> "$scratch/said"; then
+    cat "$scratch/answer"
   else
     return 1
   fi
@@ -26,11 +28,11 @@ ask() {
 # Whether one gets in. What may pass is tried again for some time: a new pod is not everywhere known at once.
 connect() {
   for try in 1 2 3 4 5 6; do
-    if ask 'SELECT 1' "$@" > /tmp/connected; then return 0; fi
-    said=$(cat /tmp/said)
+    if ask 'SELECT 1' > "$scratch/connected"; then return 0; fi
+    said=$(cat "$scratch/said")
     case $said in
       *refused* | *'timeout expired'* | *'could not translate host name'* | *'No route to host'* | *unreachable* | *'starting up'*)
-        if [ "$try" -lt 6 ]; then sleep 3; fi ;;
+        if [ "$try" -lt 6 ]; then sleep "${PAUSE:-3}"; fi ;;
       *) return 1 ;;
     esac
   done
@@ -39,7 +41,7 @@ connect() {
 
 # Why nobody gets in, in one sentence with what to do; what only the caller can explain is left to it.
 explain() {
-  said=$(cat /tmp/said)
+  said=$(cat "$scratch/said")
   case $said in
     *'could not translate host name'*)
       finding "the name $PGHOST resolves to nothing in this cluster: correct $NAME.host, or see to the cluster's DNS" ;;

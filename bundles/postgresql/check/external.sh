@@ -1,6 +1,8 @@
+# shellcheck shell=sh
 # Whether a server of others can be used, tried from inside the cluster before anything is installed. The first thing that
 # is wrong ends it, in one sentence.
 set -eu
+# shellcheck source=bundles/postgresql/check/common.sh
 . "${0%/*}/common.sh"
 
 if ! connect; then
@@ -23,8 +25,8 @@ if [ "$encoding" != UTF8 ]; then
 fi
 
 # Made for real and taken back: rights, a schema to make it in, and a server that may be written to.
-if ! ask 'BEGIN; CREATE TABLE windlass_check (a int); INSERT INTO windlass_check VALUES (1); ROLLBACK' > /tmp/made; then
-  said=$(cat /tmp/said)
+if ! ask 'BEGIN; CREATE TABLE windlass_check (a int); INSERT INTO windlass_check VALUES (1); ROLLBACK' > "$scratch/made"; then
+  said=$(cat "$scratch/said")
   case $said in
     *'permission denied for schema'* | *'no schema has been selected'*)
       schema=$(ask "SELECT coalesce(current_schema(), 'public')") || schema=public

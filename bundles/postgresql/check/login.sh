@@ -1,6 +1,8 @@
+# shellcheck shell=sh
 # Whether the Secret opens the database. OWN is set where the server is ours; with `create` a database that is missing on it
 # is made, as after another answer for its name.
 set -eu
+# shellcheck source=bundles/postgresql/check/common.sh
 . "${0%/*}/common.sh"
 
 if ! connect; then

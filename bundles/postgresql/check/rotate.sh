@@ -1,6 +1,8 @@
+# shellcheck shell=sh
 # Has the role take the password NEW, with the login OLD. Ends well where it has it already: a run may have been killed
 # after that. No password is in an argument or a statement: psql reads it and sends its hash.
 set -eu
+# shellcheck source=bundles/postgresql/check/common.sh
 . "${0%/*}/common.sh"
 
 export PGPASSWORD="$NEW"
@@ -16,7 +18,7 @@ if ! connect; then
     *) explain ;;
   esac
 fi
-printf '%s\n%s\n' "$NEW" "$NEW" | psql -X -w -q -v ON_ERROR_STOP=1 -c "\\password \"$PGUSER\"" 2> /tmp/said || explain
+printf '%s\n%s\n' "$NEW" "$NEW" | psql -X -w -q -v ON_ERROR_STOP=1 -c "\\password \"$PGUSER\"" 2> "$scratch/said" || explain
 export PGPASSWORD="$NEW"
 connect || explain
 echo "changed"

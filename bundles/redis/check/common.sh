@@ -1,6 +1,8 @@
+# shellcheck shell=sh
 # What the scripts here share. redis-cli reads the password from REDISCLI_AUTH; NAME is the component's, before the names of
 # its answers.
 server="Redis at $HOST:$PORT"
+scratch=${TMPDIR:-/tmp}
 
 finding() {
   echo "$*"
@@ -12,8 +14,8 @@ cli() {
   case $TLS in
     disable) timeout 8 redis-cli --no-auth-warning -h "$HOST" -p "$PORT" "$@" 2>&1 || true ;;
     require) timeout 8 redis-cli --no-auth-warning -h "$HOST" -p "$PORT" --tls --insecure "$@" 2>&1 || true ;;
-    *) printf '%s\n' "$CA" > /tmp/ca.crt
-      timeout 8 redis-cli --no-auth-warning -h "$HOST" -p "$PORT" --tls --cacert /tmp/ca.crt --sni "$HOST" "$@" 2>&1 || true ;;
+    *) printf '%s\n' "$CA" > "$scratch/ca.crt"
+      timeout 8 redis-cli --no-auth-warning -h "$HOST" -p "$PORT" --tls --cacert "$scratch/ca.crt" --sni "$HOST" "$@" 2>&1 || true ;;
   esac
 }
 
@@ -26,7 +28,7 @@ connect() {
       # One that wants TLS, or wants none, leaves the other side waiting.
       '') if [ "$try" -gt 1 ]; then return 1; fi ;;
       *NOAUTH* | *WRONGPASS* | *'invalid password'* | *'out of range'* | *certificate* | *SSL*) return 1 ;;
-      *) if [ "$try" -lt 6 ]; then sleep 3; fi ;;
+      *) if [ "$try" -lt 6 ]; then sleep "${PAUSE:-3}"; fi ;;
     esac
   done
   return 1

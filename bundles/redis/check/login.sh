@@ -1,5 +1,7 @@
+# shellcheck shell=sh
 # Whether the Secret opens Redis, and nothing else does. OWN is set where the server is ours.
 set -eu
+# shellcheck source=bundles/redis/check/common.sh
 . "${0%/*}/common.sh"
 
 if ! connect; then
@@ -8,7 +10,7 @@ if ! connect; then
       if [ -z "$OWN" ]; then
         finding "$server refuses the password of $NAME.password: put the right one where that answer says"
       fi
-      finding "$server refuses the password in Secret $POD_NAMESPACE/$SECRET: it began with an earlier one; run: kubectl -n $POD_NAMESPACE rollout restart deployment/$SERVER" ;;
+      finding "$server refuses the password in Secret $POD_NAMESPACE/$SECRET: it began with an earlier one; run: kubectl -n $POD_NAMESPACE rollout restart deployment/$DEPLOYMENT" ;;
     *) explain ;;
   esac
 fi

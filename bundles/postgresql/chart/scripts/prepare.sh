@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Before PostgreSQL starts. An empty volume gets a cluster of databases, which is made aside and put in its place when it is
 # whole, so that a start that was killed leaves nothing half made. Data of another major version are left as they are.
 set -eu

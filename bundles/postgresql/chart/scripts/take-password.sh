@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Has the database take the Secret's password, for whoever knows no old one: the pod's own socket asks for none.
 #   kubectl -n NAMESPACE exec POD -c postgresql -- sh /scripts/take-password.sh
 set -eu
