@@ -166,6 +166,20 @@ ${livy:+  image: "$REGISTRY/${livy%:*}"
   executor_instances: 1
 spark-history-server:
   memory: 384Mi
+airflow:
+  executor: LocalExecutor
+  parallelism: 4
+  webserver_memory: 512Mi
+  scheduler_memory: 768Mi
+  triggerer_memory: 320Mi
+  logs_storage: 1Gi
+  dags_period: 5
+  verify_dag: livy_pi
+datagram:
+  memory: 256Mi
+  mspace_storage: 1Gi
+  gitflow_storage: 1Gi
+  maven_storage: 1Gi
 YAML
 }
 

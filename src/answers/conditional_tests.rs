@@ -102,15 +102,6 @@ fn a_secret_may_be_a_copy_of_what_another_component_fills() {
     };
     assert_eq!(from(&["app"]), []);
     assert_eq!(from(&["app", "peer"]), [Some(SecretRef::Secret("there/my-peer-login".to_owned()))]);
-    let both = resolved(&["app", "peer"], &[]);
-    let plan = crate::plan::plan(&both, &crate::model::observed::Observed::default(), true);
-    let step = plan.actions.iter().find(|action| action.id == "app/secret-login").unwrap();
-    assert!(step.needs.contains(&"peer/secret-login".to_owned()), "{:?}", step.needs);
-    // A new content reaches the copy.
-    let rotated = crate::plan::rotated(&both, "peer", "login").unwrap();
-    let changed: Vec<_> = crate::plan::changed_with(&both, rotated).iter().map(|one| one.place()).collect();
-    let place = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
-    assert_eq!(changed, [place("there", "my-peer-login"), place("apps", "my-app-login")]);
 }
 
 #[test]
