@@ -117,6 +117,9 @@ for dir in "$root"/tests/public/*/chart; do
   if out=$("$helm" lint "$dir" -f "$dir/ci/default.yaml" 2>&1); then ok; else not_ok "$dir: lint" "$out"; fi
 done
 
+# Stands for the community's chart of Airflow.
+if out=$("$helm" lint --strict "$root/tests/community-airflow" -f "$root/tests/community-airflow/ci/default.yaml" 2>&1); then ok; else not_ok "community-airflow: lint" "$out"; fi
+
 # The library has no values of its own to be rendered with. What it offers is told in the heads of its files.
 if out=$("$helm" lint --strict "$bundles/library" 2>&1); then ok; else not_ok "library: lint" "$out"; fi
 for file in "$bundles"/library/templates/*; do
