@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the charts under bundles/ and checks what they render. Needs nothing but Helm: no cluster.
+# Lints the charts under bundles/ and checks what they render. Needs nothing but Helm, and for scripts python3: no cluster.
 set -euo pipefail
 
 usage() {
@@ -343,6 +343,15 @@ for change in images.airflow.tag=x database.secret.version=x keys.secret.version
 done
 if [ "$(jobs | head -1)" = "$(jobs --set admin.secret.version=x | head -1)" ] && [ "$(jobs | tail -1)" != "$(jobs --set admin.secret.version=x | tail -1)" ]; then ok; else not_ok "airflow: another password of the admin is one Job"; fi
 if [ "$(release=$(printf 'a%.0s' {1..53}) jobs | head -1 | tr -d '\n' | wc -c)" -le 63 ]; then ok; else not_ok "airflow: names of Jobs fit a label"; fi
+
+# The scripts of the chart, and what the example DAG does, are Python's: they run as they are, without Airflow.
+if command -v python3 > /dev/null; then
+  for tests in tests/airflow examples/airflow; do
+    if out=$(PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$root/$tests" 2>&1); then ok; else not_ok "$tests" "$out"; fi
+  done
+else
+  echo "charts: no python3 here, so tests/airflow and examples/airflow were not run" >&2
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -2,8 +2,6 @@
 # getpass reads there, and printf is the shell's own, so that none is in a command line.
 set -euo pipefail
 twice() { printf '%s\n%s\n' "$ADMIN_PASSWORD" "$ADMIN_PASSWORD"; }
-# A Job that is given the certificate authority as a variable has it where the URL looks for it.
-if [ -n "${CA:-}" ]; then printf '%s\n' "$CA" > /etc/windlass/postgresql/ca.crt; fi
 # Where the user is there already this changes nothing, and ends well.
 twice | airflow users create --username "$ADMIN_USER" --email "$ADMIN_EMAIL" --firstname Admin --lastname Admin --role Admin
 twice | airflow users reset-password --username "$ADMIN_USER"
