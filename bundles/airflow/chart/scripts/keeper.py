@@ -5,6 +5,7 @@ GET /commit   {"commit": …, "recent": […]}, 503 where git-sync has published
 
 import json
 import os
+import signal
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -92,5 +93,7 @@ class Answer(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    # The first process of a container hears no signal that it does not ask for.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     threading.Thread(target=keep, daemon=True).start()
     ThreadingHTTPServer(("", PORT), Answer).serve_forever()
