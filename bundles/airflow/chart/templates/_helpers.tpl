@@ -68,7 +68,7 @@ http://{{ include "airflow.fullname" . }}-webserver.{{ .Release.Namespace }}.svc
   "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK" "True"
   "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED" "False"
 -}}
-{{- /* A query that fails is tried again after 2 to 5 s. With the default of 3 tries the scheduler ends when the database is away for some seconds. */ -}}
+{{- /* A query that fails is tried again after up to 5 s. With the default of 3 tries the scheduler ends when the database is away for some seconds. */ -}}
 {{- $_ := set $own "AIRFLOW__DATABASE__MAX_DB_RETRIES" 60 -}}
 {{- if $three -}}
 {{- $_ := set $own "AIRFLOW__API__BASE_URL" (include "airflow.baseUrl" .) -}}
