@@ -70,6 +70,8 @@ http://{{ include "airflow.fullname" . }}-webserver.{{ .Release.Namespace }}.svc
 -}}
 {{- /* A query that fails is tried again after up to 5 s. With the default of 3 tries the scheduler ends when the database is away for some seconds. */ -}}
 {{- $_ := set $own "AIRFLOW__DATABASE__MAX_DB_RETRIES" 60 -}}
+{{- /* The image's entrypoint would ask for the database once more, and for the broker, by whole Airflows. */ -}}
+{{- $_ := set $own "CONNECTION_CHECK_MAX_COUNT" 0 -}}
 {{- if $three -}}
 {{- $_ := set $own "AIRFLOW__API__BASE_URL" (include "airflow.baseUrl" .) -}}
 {{- $_ := set $own "AIRFLOW__API__WORKERS" (int64 .Values.webserver.workers) -}}
