@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the charts under bundles/ and checks what they render. Needs nothing but Helm: no cluster.
+# Lints the charts under bundles/ and checks what they render. Needs nothing but Helm, and for scripts python3: no cluster.
 set -euo pipefail
 
 usage() {
@@ -117,6 +117,9 @@ for dir in "$root"/tests/public/*/chart; do
   if out=$("$helm" lint "$dir" -f "$dir/ci/default.yaml" 2>&1); then ok; else not_ok "$dir: lint" "$out"; fi
 done
 
+# Stands for the community's chart of Airflow.
+if out=$("$helm" lint --strict "$root/tests/community-airflow" -f "$root/tests/community-airflow/ci/default.yaml" 2>&1); then ok; else not_ok "community-airflow: lint" "$out"; fi
+
 # The library has no values of its own to be rendered with. What it offers is told in the heads of its files.
 if out=$("$helm" lint --strict "$bundles/library" 2>&1); then ok; else not_ok "library: lint" "$out"; fi
 for file in "$bundles"/library/templates/*; do
@@ -147,9 +150,12 @@ for dir in "$bundles"/*/chart; do
     if [ "$(render "$id" r n -f "$values" | sha256sum)" = "$(render "$id" r n -f "$values" | sha256sum)" ]; then ok; else not_ok "$name: renders differently each time"; fi
   done
   one=$(find "$dir/ci" -name '*.yaml' | sort | head -1)
+  # Where the values have several, the one that is called like the component.
+  image=image
+  if grep -q '^images:' "$dir/values.yaml"; then image=images.$id; fi
   refuses "$id: misspelt key below networkPolicy" "additional properties|Additional property" "$id" r n -f "$one" --set networkPolicy.enable=false
   refuses "$id: unknown key" "additional properties|Additional property" "$id" r n -f "$one" --set nosuchkey=1
-  refuses "$id: misspelt key below image" "additional properties|Additional property" "$id" r n -f "$one" --set image.tagg=1
+  refuses "$id: misspelt key below image" "additional properties|Additional property" "$id" r n -f "$one" --set "$image.tagg=1"
   refuses "$id: wrong type" "networkPolicy.enabled|/networkPolicy/enabled|got string" "$id" r n -f "$one" --set-string networkPolicy.enabled=yes
   refuses "$id: a name no Service can have" "cannot be the name of a Service" "$id" 1abc n -f "$one"
   lacks "$id: no policies by order" "NetworkPolicy" "$id" r n -f "$one" --set networkPolicy.enabled=false
@@ -164,8 +170,8 @@ for dir in "$bundles"/*/chart; do
     holds "$id: ingress class" "ingressClassName: \"nginx\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.className=nginx
     holds "$id: ingress TLS" "secretName: \"wild\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.tlsSecretName=wild
   fi
-  holds "$id: digest" "image: .*@sha256:0{64}\"\$" "$id" r n -f "$one" --set "image.digest=sha256:$(printf '0%.0s' {1..64})"
-  refuses "$id: bad digest" "digest" "$id" r n -f "$one" --set image.digest=sha256:12
+  holds "$id: digest" "image: .*@sha256:0{64}\"\$" "$id" r n -f "$one" --set "$image.digest=sha256:$(printf '0%.0s' {1..64})"
+  refuses "$id: bad digest" "digest" "$id" r n -f "$one" --set "$image.digest=sha256:12"
   holds "$id: pull secret" "name: my-login" "$id" r n -f "$one" --set 'imagePullSecrets[0].name=my-login'
   if [ -s "$dir/templates/NOTES.txt" ]; then ok; else not_ok "$id: no NOTES.txt"; fi
 done
@@ -436,6 +442,51 @@ holds "datagram: heap" 'name: MEM_MAX, value: "2048m"' datagram r n -f "$d/full.
 holds "datagram: numbers stay as they are" 'name: SERVER_CONNECTION_TIMEOUT, value: "1800000"' datagram r n -f "$d/full.yaml"
 holds "datagram: another database, another pod" 'checksum/database: "other"' datagram r n -f "$d/default.yaml" --set database.version=other
 if [ "$(render datagram r n -f "$d/default.yaml" | grep -c 'storage: "8Gi"')" = 2 ]; then ok; else not_ok "datagram: the two volumes of 8Gi are not there"; fi
+# --- Airflow ---
+a=$(chart_of airflow)/ci
+refuses "airflow: no database" "database.secret.name is needed" airflow r n --set keys.secret.name=k
+refuses "airflow: no keys" "keys.secret.name is needed" airflow r n --set database.secret.name=d
+refuses "airflow: Celery without a broker" "broker.secret.name is needed" airflow r n -f "$a/default.yaml" --set executor=CeleryExecutor
+refuses "airflow: an ssh key without known_hosts" "knownHosts is needed" airflow r n -f "$a/kubernetes.yaml" --set dags.git.knownHosts.name=
+refuses "airflow: a login in the repository's URL" "url" airflow r n -f "$a/default.yaml" --set dags.git.url=https://u:p@git.example.com/x
+refuses "airflow: a folder above the repository" "folder" airflow r n -f "$a/full.yaml" --set dags.git.folder=../x
+refuses "airflow: a path that is none" "path" airflow r n -f "$a/default.yaml" --set ingress.path=airflow
+refuses "airflow: version 4" "airflowVersion" airflow r n -f "$a/default.yaml" --set airflowVersion=4.0.0
+for values in "$a"/*.yaml; do
+  lacks "airflow: no token unless it makes pods" "$([ "$values" = "$a/kubernetes.yaml" ] && echo no-such-line || echo 'automountServiceAccountToken: true|serviceAccountName|^kind: Role')" airflow r n -f "$values"
+  lacks "airflow: secrets by reference only" "name: .*(SQL_ALCHEMY_CONN|FERNET_KEY|SECRET_KEY|BROKER_URL|JWT_SECRET|ADMIN_PASSWORD).*value:" airflow r n -f "$values"
+done
+if [ "$(render airflow r n -f "$a/kubernetes.yaml" | grep -c 'automountServiceAccountToken: true')" = 1 ]; then ok; else not_ok "airflow: only the scheduler has a token, and only with KubernetesExecutor"; fi
+lacks "airflow: workers with Celery only" "name: r-worker" airflow r n -f "$a/default.yaml"
+holds "airflow: workers" "^  name: r-worker" airflow r n -f "$a/full.yaml"
+holds "airflow: the path is in the probes" 'path: "/airflow/health"' airflow r n -f "$a/full.yaml"
+holds "airflow: and in the Ingress" "path: /airflow$" airflow r n -f "$a/full.yaml"
+holds "airflow: and in the address" 'BASE_URL", value: "http://x.example.com/airflow"' airflow r n -f "$a/full.yaml"
+holds "airflow: without a path" 'path: "/health"' airflow r n -f "$a/default.yaml"
+holds "airflow: folder of the DAGs" 'DAGS_FOLDER", value: "/opt/airflow/dags/repo/sources/WorkflowDeployment"' airflow r n -f "$a/full.yaml"
+holds "airflow: a setting of the user wins" 'AIRFLOW__CORE__PARALLELISM", value: "5"' airflow r n -f "$a/full.yaml"
+lacks "airflow: and stands once" 'AIRFLOW__CORE__PARALLELISM", value: "8"' airflow r n -f "$a/full.yaml"
+lacks "airflow: no git unasked" "GITSYNC" airflow r n -f "$a/default.yaml"
+holds "airflow: 3 has an API server" "api-server" airflow r n -f "$a/three.yaml"
+holds "airflow: and a DAG processor" "^  name: r-dag-processor" airflow r n -f "$a/three.yaml"
+holds "airflow: and logins" "FabAuthManager" airflow r n -f "$a/three.yaml"
+lacks "airflow: 2 has neither" "api-server|dag-processor|JWT|FabAuthManager" airflow r n -f "$a/full.yaml"
+jobs() { render airflow "${release:-r}" n -f "$a/full.yaml" "$@" | awk '/^kind: Job/ {on = 1} on && /^  name:/ {gsub(/"/, "", $2); print $2; on = 0}'; }
+if [ "$(jobs)" = "$(jobs --set parallelism=3,worker.replicas=5,broker.secret.version=x)" ]; then ok; else not_ok "airflow: Jobs run again for what they are not"; fi
+for change in images.airflow.tag=x database.secret.version=x keys.secret.version=x; do
+  if [ "$(jobs | head -1)" != "$(jobs --set "$change" | head -1)" ]; then ok; else not_ok "airflow: no migration with $change"; fi
+done
+if [ "$(jobs | head -1)" = "$(jobs --set admin.secret.version=x | head -1)" ] && [ "$(jobs | tail -1)" != "$(jobs --set admin.secret.version=x | tail -1)" ]; then ok; else not_ok "airflow: another password of the admin is one Job"; fi
+if [ "$(release=$(printf 'a%.0s' {1..53}) jobs | head -1 | tr -d '\n' | wc -c)" -le 63 ]; then ok; else not_ok "airflow: names of Jobs fit a label"; fi
+
+# The scripts of the chart, and what the example DAG does, are Python's: they run as they are, without Airflow.
+if command -v python3 > /dev/null; then
+  for tests in tests/airflow examples/airflow; do
+    if out=$(PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s "$root/$tests" 2>&1); then ok; else not_ok "$tests" "$out"; fi
+  done
+else
+  echo "charts: no python3 here, so tests/airflow and examples/airflow were not run" >&2
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -5,8 +5,9 @@ windlass.service             (list . NAME [COMPONENT])  a Service to the pods of
                                                         the chart goes on with `  ports:`
 windlass.headless            (list . NAME [COMPONENT])  the same without an address, which names pods that are not ready too
 windlass.ingress             (dict "root" . "name" NAME "component" COMPONENT "service" NAME "port" N)
-                                                        an Ingress for all of a host, from .Values.ingress (enabled, className, host,
-                                                        tlsSecretName, annotations); nothing where it is not enabled
+                                                        an Ingress for all of a host, or for what is below `path`, from .Values.ingress
+                                                        (enabled, className, host, tlsSecretName, annotations, and path where a chart has
+                                                        it); nothing where it is not enabled
 windlass.outside             .                          NOTES.txt's line with the address of that Ingress, after a line break
 windlass.policy              (list . NAME [COMPONENT])  a NetworkPolicy that closes these pods to all: whoever may come in follows
                                                         as `  ingress:`. Egress stays open
@@ -62,7 +63,7 @@ spec:
   - host: {{ $ingress.host | quote }}
     http:
       paths:
-      - path: /
+      - path: {{ $ingress.path | default "/" }}
         pathType: Prefix
         backend:
           service:
@@ -74,7 +75,7 @@ spec:
 {{- define "windlass.outside" -}}
 {{- with .Values.ingress }}
 {{- if .enabled }}
-From outside: {{ ternary "http" "https" (empty .tlsSecretName) }}://{{ .host }}
+From outside: {{ ternary "http" "https" (empty .tlsSecretName) }}://{{ .host }}{{ .path | default "/" | trimSuffix "/" }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,7 @@
+# Makes the admin user, or gives it the password of the Secret. Passwords come by stdin: without a terminal, Airflow's
+# getpass reads there, and printf is the shell's own, so that none is in a command line.
+set -euo pipefail
+twice() { printf '%s\n%s\n' "$ADMIN_PASSWORD" "$ADMIN_PASSWORD"; }
+# Where the user is there already this changes nothing, and ends well.
+twice | airflow users create --username "$ADMIN_USER" --email "$ADMIN_EMAIL" --firstname Admin --lastname Admin --role Admin
+twice | airflow users reset-password --username "$ADMIN_USER"
