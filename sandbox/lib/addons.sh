@@ -176,6 +176,7 @@ airflow:
   dags_period: 5
   verify_dag: livy_pi
 datagram:
+  cpu: 100m
   memory: 256Mi
   mspace_storage: 1Gi
   gitflow_storage: 1Gi

@@ -8,7 +8,9 @@ use serde_json::json;
 use super::resolve::{Draft, Missing};
 use super::template::{Known, Templates, value};
 use super::{Answers, LayerKind};
-use crate::catalog::{Answer, Catalog, Component, Kind, Question, QuestionId, Reference, from_text, references, ways};
+use crate::catalog::{
+    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, answering, from_text, references, ways,
+};
 use crate::model::yaml::{Findings, Pos};
 
 impl Draft {
@@ -138,7 +140,17 @@ impl<'a> Default<'a> {
                 .filter(|name| text.contains(&format!("self.{name}")))
                 .map(|name| QuestionId::new(&of.id, name))
         });
-        named.chain(own).any(|id| to_come.contains(&id) && !answers.values.contains_key(&id))
+        // A component is there for a condition once anything of it is answered.
+        let from = |component: &str| QuestionId::new(component, "")..;
+        let begun = |component: &str| {
+            answers.values.range(from(component)).next().is_some_and(|(id, _)| id.component == component)
+        };
+        let bare = answering(text).map(|named| self.of.map_or(named, |of| of.means(named)));
+        let to_begin = |component: &str| {
+            to_come.range(from(component)).next().is_some_and(|id| id.component == component) && !begun(component)
+        };
+        bare.into_iter().any(to_begin)
+            || named.chain(own).any(|id| to_come.contains(&id) && !answers.values.contains_key(&id))
     }
 
     /// Filled in.

@@ -268,7 +268,10 @@ mod tests {
         files.retain(|path, _| path == "platform.yaml");
         for (id, question) in [
             ("peer", "default: generate"),
-            ("app", "optional: true, default: \"{% if answers.peer %}secret:{{ answers.peer.namespace }}/{{ answers.peer.release }}-login{% endif %}\""),
+            (
+                "app",
+                "optional: true, default: \"{% if answers.peer %}secret:{{ answers.peer.namespace }}/{{ answers.peer.release }}-login{% endif %}\"",
+            ),
         ] {
             let text = format!(
                 "id: {id}\ntitle: {id}\nversion: '1'\nchart: {{path: chart}}\nvalues: v.j2\nrelease: {{name: my-{id}, namespace: of-{id}}}\n\
