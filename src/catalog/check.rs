@@ -13,8 +13,8 @@ use super::{
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
 
-/// What templates in `ignore` know of their component.
-const IGNORE_SELF: [&str; 4] = ["id", "instance", "release", "namespace"];
+/// What templates that are filled in after the install know of their component.
+const LATER_SELF: [&str; 4] = ["id", "instance", "release", "namespace"];
 
 /// The checks across components.
 pub(super) struct Checker<'a> {
@@ -218,6 +218,9 @@ impl Checker<'_> {
             for text in endpoint.url.iter().chain(&endpoint.ingress) {
                 self.template(id, pos, text, &BTreeSet::new());
             }
+            if let Some(login) = &endpoint.login {
+                self.login(component, index, login);
+            }
         }
         if let Some(release) = &component.release {
             let pos = self.place(id, &["release"]);
@@ -248,21 +251,26 @@ impl Checker<'_> {
             }
             // A name is filled in wherever drift is looked for, from what is known everywhere.
             let name = ignore.name.as_deref().unwrap_or_default();
-            self.template(id, ignore.pos, name, &BTreeSet::new());
-            let export = |name: &Reference| matches!(name, Reference::Export(..));
-            if references(name).is_ok_and(|names| names.iter().any(export)) {
-                self.add(id, ignore.pos, "the name of an object to ignore is a template over `answers` and `self`");
-            }
-            let own = code_lines(name).into_iter().flat_map(|(_, code)| first_members(code, "self"));
-            for (field, _) in own.filter(|(field, _)| !IGNORE_SELF.contains(field)) {
-                let message = format!("unknown `self.{field}`: here it has {}", IGNORE_SELF.join(", "));
-                self.findings.add_unknown(&file(id), ignore.pos, message, field, IGNORE_SELF);
-            }
+            self.known_later(id, ignore.pos, name, "the name of an object to ignore");
         }
         self.plain(component);
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
             self.template(id, pos, text, &BTreeSet::new());
+        }
+    }
+
+    /// A template that is filled in long after the install, from what is remembered of it.
+    pub(super) fn known_later(&mut self, id: &str, pos: Pos, text: &str, what: &str) {
+        self.template(id, pos, text, &BTreeSet::new());
+        let export = |name: &Reference| matches!(name, Reference::Export(..));
+        if references(text).is_ok_and(|names| names.iter().any(export)) {
+            self.add(id, pos, format!("{what} is a template over `answers` and `self`"));
+        }
+        let own = code_lines(text).into_iter().flat_map(|(_, code)| first_members(code, "self"));
+        for (field, _) in own.filter(|(field, _)| !LATER_SELF.contains(field)) {
+            let message = format!("unknown `self.{field}`: here it has {}", LATER_SELF.join(", "));
+            self.findings.add_unknown(&file(id), pos, message, field, LATER_SELF);
         }
     }
 

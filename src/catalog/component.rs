@@ -472,6 +472,20 @@ pub struct Endpoint {
     /// Name of the Ingress that leads to it from outside, if there is one; a template.
     #[serde(default)]
     pub ingress: Option<String>,
+    /// With what people log in there.
+    #[serde(default)]
+    pub login: Option<EndpointLogin>,
+}
+
+/// With what people log in to an endpoint.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointLogin {
+    /// The user; a template over `answers` and `self`. Where there is none, a password alone is asked for.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The component's question of type `secret` that is the password.
+    pub password: String,
 }
 
 /// Pods of a component that open connections to another one.

@@ -142,6 +142,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
             F::required("title", WORDS),
             F::optional("url", Shape::Text),
             F::optional("ingress", Shape::Text),
+            F::optional("login", Shape::Map(&[F::optional("user", Shape::Text), F::required("password", Shape::Text)])),
         ])),
     ),
     F::optional("verify", Shape::List(&ACTION)),
