@@ -88,6 +88,7 @@ pub enum Command {
   windlass install --answers site.yaml
   windlass install --components hdfs --set hdfs.replication=3 --yes
   windlass install --waive resources --yes             a cluster that adds nodes by itself
+  windlass install --adopt livy                        a release my-livy that was made by hand becomes windlass's
   windlass --sandbox install --yes --set shared-libraries.source=./jars")]
     Install(InstallArgs),
     /// Look at everything that an install will need, and tell all that is wrong at once
@@ -102,7 +103,12 @@ Ends with 11 if there are errors, and with 0 if there are none.")]
     #[command(after_help = "Examples:
   windlass plan --answers site.yaml
   windlass plan --answers site.yaml --diff     with every value and field that an upgrade would change
-  windlass plan --json > plan.json")]
+  windlass plan --json > plan.json
+  windlass plan --graph mermaid > plan.mmd     for what shows Markdown
+  windlass plan --graph dot | dot -Tsvg > plan.svg
+
+Where an earlier run on this machine was against the same cluster, the critical path is named: the steps that decide how
+long it takes, by the times of that run. With --json that is a line of JSON on the standard error: a plan holds no time.")]
     Plan(PlanArgs),
     /// Show what is installed, whether it is ready, and when it was last proven
     Status(StatusArgs),
@@ -232,8 +238,11 @@ pub struct PreflightArgs {
     /// Do not count this finding, by its id; may be repeated
     #[arg(long, value_name = "ID")]
     pub waive: Vec<String>,
+    /// Take over the release that is there in place of this component's own; may be repeated
+    #[arg(long, value_name = "COMPONENT")]
+    pub adopt: Vec<String>,
     /// Print what every finding means and what mends it, and look at nothing
-    #[arg(long, conflicts_with_all = ["answers", "set", "components", "profile", "waive", "json"])]
+    #[arg(long, conflicts_with_all = ["answers", "set", "components", "profile", "waive", "adopt", "json"])]
     pub list: bool,
 }
 
@@ -246,6 +255,9 @@ pub struct InstallArgs {
     /// Go on in spite of this finding of preflight, by its id; may be repeated
     #[arg(long, value_name = "ID")]
     pub waive: Vec<String>,
+    /// Take over the release that is there in place of this component's own; may be repeated
+    #[arg(long, value_name = "COMPONENT")]
+    pub adopt: Vec<String>,
     /// Leave out the proof at the end
     #[arg(long)]
     pub no_verify: bool,
@@ -272,6 +284,21 @@ pub struct PlanArgs {
     /// Show what updates would change in values and objects, without secrets
     #[arg(long)]
     pub diff: bool,
+    /// Take over the release that is there in place of this component's own; may be repeated
+    #[arg(long, value_name = "COMPONENT")]
+    pub adopt: Vec<String>,
+    /// Print the plan as a graph: what waits for what, by component
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["diff", "json"])]
+    pub graph: Option<Graph>,
+}
+
+/// How `plan --graph` writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Graph {
+    /// Mermaid, which GitHub, GitLab and others draw from Markdown
+    Mermaid,
+    /// DOT, for Graphviz
+    Dot,
 }
 
 /// `status`.

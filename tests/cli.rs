@@ -174,6 +174,18 @@ fn nothing_from_a_catalog_drives_the_terminal() {
 }
 
 #[test]
+fn a_graph_is_of_two_kinds_and_never_json() {
+    for (args, says) in [
+        (&["plan", "--graph", "svg"][..], "[possible values: mermaid, dot]"),
+        (&["plan", "--graph", "dot", "--json"], "cannot be used with"),
+        (&["plan", "--graph", "mermaid", "--diff"], "cannot be used with"),
+    ] {
+        let (code, _, err) = windlass(args);
+        assert!(code == 2 && err.contains(says), "{args:?}: {err}");
+    }
+}
+
+#[test]
 fn a_folder_of_runs_that_cannot_be_read_is_named() {
     for args in [&["runs"][..], &["runs", "last"], &["replay", "last"]] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));

@@ -45,6 +45,40 @@ fn check(data: &Path, port: u16) -> Output {
     command.env("MOVE", "run on that node: mv /hdfs-data/data /hdfs-data/data.old").output().unwrap()
 }
 
+/// `format.sh` on a folder; `hdfs` is none that could format.
+fn format(data: &Path) -> Output {
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(format!("hdfs() {{ echo \"hdfs $*\"; return 3; }}\n{}", script("format.sh")));
+    command.env("DATA", data).output().unwrap()
+}
+
+#[test]
+fn metadata_of_hdfs_2_are_refused_before_a_namenode_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let current = folder.path().join("name/current");
+    assert_eq!(format(folder.path()).status.code(), Some(3), "an empty one is formatted");
+    std::fs::create_dir_all(&current).unwrap();
+    std::fs::write(current.join("fsimage_0000000000000000042.md5"), "").unwrap();
+    let with = |version: &str| {
+        std::fs::write(current.join("VERSION"), format!("#Sat Nov 28\nclusterID=CID\n{version}\n")).unwrap();
+        let output = format(folder.path());
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    for ours in ["layoutVersion=-67", "layoutVersion=-64", "layoutVersion=odd", ""] {
+        let (code, said) = with(ours);
+        assert_eq!(code, Some(0), "{ours}: {said}");
+        assert!(said.ends_with("holds a file system image: not formatting\n"), "{said}");
+    }
+    for theirs in ["-63", "-60", "-47"] {
+        let (code, said) = with(&format!("layoutVersion={theirs}"));
+        assert_eq!(code, Some(1), "{said}");
+        for part in [format!("layoutVersion {theirs} (2.7 writes -63)"), "HDFS 3.4, which writes -67".to_owned()] {
+            assert!(said.contains(&part), "{said}");
+        }
+    }
+}
+
 #[test]
 fn blocks_of_another_hdfs_are_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();

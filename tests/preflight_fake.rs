@@ -287,14 +287,20 @@ async fn changes_are_tried_by_dry_runs_and_the_answers_told_apart() {
 async fn ids_to_waive_are_checked_before_anything_is_looked_at() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = dir.path().join("none");
-    for (id, says) in
-        [("storage-clas-missing", "did you mean `storage-class-missing`?"), ("token-rejected", "cannot be waived")]
-    {
+    for (id, says) in [
+        ("storage-clas-missing", "did you mean `storage-class-missing`?"),
+        ("token-rejected", "cannot be waived"),
+        ("release-foreign", "waived by the component: --adopt COMPONENT"),
+    ] {
         let output = preflight(dir.path(), &nowhere, &["--waive", id]).await;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(text.contains(says), "{text}");
     }
+    let output = preflight(dir.path(), &nowhere, &["--adopt", "hfds"]).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("`hfds` is none of the components of this install; did you mean `hdfs`?"), "{text}");
 }
 
 #[tokio::test]

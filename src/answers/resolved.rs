@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::derived::Derived;
 use super::template::TemplateError;
 use crate::catalog::action::ActionKind;
-use crate::catalog::{CatalogError, Graph, GraphError, Leftover, Text};
+use crate::catalog::{Adopts, CatalogError, Graph, GraphError, Leftover, Text};
 use crate::model::cluster::ManifestObject;
 use crate::model::yaml::HelmYamlError;
 use crate::model::{
@@ -309,6 +309,8 @@ pub struct ResolvedRelease {
     pub crds: Vec<ManifestObject>,
     /// Fields of its objects that others set.
     pub ignored: Ignored,
+    /// Charts of others whose releases may be there in its place; none where its chart is not the component's own.
+    pub adopts: Vec<Adopts>,
 }
 
 /// An action with its templates filled in, results of earlier actions excepted.

@@ -493,7 +493,8 @@ impl Resolver<'_> {
             return Ok(None);
         };
         let id = &component.id;
-        let own = component.chart_files.as_ref().filter(|_| self.answers.get(id, "chart").text().is_none());
+        let is_own = self.answers.get(id, "chart").text().is_none();
+        let own = component.chart_files.as_ref().filter(|_| is_own);
         let chart = match self.charts.found.get(id).or(own) {
             Some(chart) => chart.clone(),
             None if self.charts.unneeded => FileTree::default(),
@@ -528,6 +529,7 @@ impl Resolver<'_> {
             chart_digest: chart.digest(),
             crds: crds(&chart, &values),
             ignored: self.ignored(component)?,
+            adopts: if is_own { component.adopts.clone() } else { Vec::new() },
             chart,
             values_digest: digest(values.to_string().as_bytes()),
             values: ReleaseValues::new(values, given),

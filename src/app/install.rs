@@ -11,31 +11,42 @@ use super::exit::{Exit, Failed};
 use super::install_target::{InstallTarget, unobserved};
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest, needs_helm, reason_not_to_move};
-use super::{preflight, session};
-use crate::cli::{Global, InstallArgs, PlanArgs};
+use super::{preflight, session, times};
+use crate::cli::{Global, Graph, InstallArgs, PlanArgs};
 use crate::driver::kube::Cluster;
-use crate::plan::{self, downgrades, moved};
-use crate::render::{diff_table, plan_table, target};
+use crate::plan::{self, adoptions, downgrades, moved};
+use crate::render::{GraphFormat, diff_table, plan_graph, plan_table, target};
 
 /// `windlass plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, Failed> {
     let target = InstallTarget::new(global, &args.answers, output).await?;
+    preflight::check_adopted(&args.adopt, &target)?;
     let observed = target.observe().await.map_err(unobserved)?;
     let diff = match args.diff {
         true => Some(diff::diffs(&target.resolved, &observed, &target.cluster, global).await?),
         false => None,
     };
     let plan = plan::plan(&target.resolved, &observed, !args.no_verify);
-    match (&diff, output.json) {
-        (None, true) => output.value(&plan)?,
-        (Some(diff), true) => output.value(&PlanWithDiff { plan: &plan, diff })?,
-        (None, false) => output.text(&plan_table(&plan, &output.look()))?,
-        (Some(diff), false) => {
+    let format = args.graph.map(|graph| match graph {
+        Graph::Mermaid => GraphFormat::Mermaid,
+        Graph::Dot => GraphFormat::Dot,
+    });
+    match (&diff, format, output.json) {
+        (_, Some(format), _) => output.text(&plan_graph(&plan, format))?,
+        (None, None, true) => output.value(&plan)?,
+        (Some(diff), None, true) => output.value(&PlanWithDiff { plan: &plan, diff })?,
+        (None, None, false) => output.text(&plan_table(&plan, &output.look()))?,
+        (Some(diff), None, false) => {
             let (plan, diff) = (plan_table(&plan, &output.look()), diff_table(diff, &output.look()));
             output.text(&format!("{plan}\n{diff}"))?;
         }
     }
-    if diff.is_none() {
+    if format.is_none()
+        && let Some(timed) = times::timed_path(&plan, target.cluster.info())
+    {
+        times::show(&timed, output)?;
+    }
+    if diff.is_none() && format.is_none() {
         diff::hint(&target.resolved, &observed, output);
     }
     let lang = session::language(global);
@@ -48,6 +59,15 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
     for moved in moved(&target.resolved, observed.state.as_ref()) {
         output.remark(&format!("warning: `windlass install` refuses this: {moved}"));
     }
+    for adoption in adoptions(&target.resolved, &observed) {
+        let (id, told) = (&adoption.component, adoption.told(lang));
+        if !adoption.is_possible() {
+            output.remark(&format!("warning: `windlass install` refuses this: release {}: {told}", adoption.key));
+        } else if !args.adopt.contains(id) {
+            let refused = format!("`windlass install` refuses this without --adopt {id}");
+            output.remark(&format!("warning: {refused}: release {}: {told}", adoption.key));
+        }
+    }
     for downgrade in downgrades(&target.resolved, observed.state.as_ref()) {
         output.remark(&format!("warning: {downgrade}: `windlass install` refuses that without --allow-downgrade"));
     }
@@ -57,12 +77,14 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
 /// `windlass install`.
 pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output) -> Result<Exit, Failed> {
     preflight::check_waivers(&args.waive)?;
+    let target = InstallTarget::new(global, &args.answers, output).await?;
+    preflight::check_adopted(&args.adopt, &target)?;
     let request = InstallRequest {
-        target: InstallTarget::new(global, &args.answers, output).await?,
+        target,
         global,
         output,
         verify: !args.no_verify,
-        waive: &args.waive,
+        waive: &preflight::leaves(&args.waive, &args.adopt),
         allow_downgrade: args.allow_downgrade,
         diff: args.diff,
         save_answers: args.save_answers.as_deref(),
@@ -77,7 +99,7 @@ pub(super) struct InstallRequest<'a> {
     pub output: &'a Output,
     /// Whether it is proven at the end.
     pub verify: bool,
-    /// Findings of preflight that do not count.
+    /// Findings of preflight that do not count, and leave to adopt releases.
     pub waive: &'a [String],
     pub allow_downgrade: bool,
     /// Show the differences of updates before the question.

@@ -26,6 +26,7 @@ mod secrets;
 mod session;
 mod status;
 mod support;
+mod times;
 mod uninstall;
 mod unlock;
 mod verify;

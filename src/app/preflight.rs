@@ -17,10 +17,12 @@ use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Observed, ObservedHdfs};
-use crate::model::preflight::{Finding, Report};
+use crate::model::preflight::{Finding, Report, adopt_leave};
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
-use crate::preflight::{CHECKS, Facts, check, connect_finding, gather, helm_finding, judge, markdown, surroundings};
+use crate::preflight::{
+    ADOPTABLE, CHECKS, Facts, check, connect_finding, gather, helm_finding, judge, markdown, surroundings,
+};
 use crate::render::{preflight_table, target};
 
 /// How long HDFS may take to answer. A direct way that leads nowhere takes two seconds of it.
@@ -35,7 +37,8 @@ pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Ou
     check_waivers(&args.waive)?;
     let catalog = session::load_catalog(global)?;
     let answers = session::answers(global, &args.answers, &catalog, None)?;
-    let report = report(global, &catalog, &answers, &args.waive, output).await?;
+    check_components(&args.adopt, answers.components.iter().map(String::as_str))?;
+    let report = report(global, &catalog, &answers, &leaves(&args.waive, &args.adopt), output).await?;
     if output.json {
         output.value(&report)?;
     } else {
@@ -183,8 +186,11 @@ pub(super) fn judged(report: &Report, output: &Output) -> Result<(), Failed> {
         return Ok(());
     }
     let errors = if report.errors == 1 { "1 error".to_owned() } else { format!("{} errors", report.errors) };
+    let open = report.findings.iter().filter(|finding| !finding.waived);
+    let adopt: String =
+        open.filter_map(|finding| finding.adopt.as_ref()).map(|id| format!(" or --adopt {id}")).collect();
     let text = format!(
-        "preflight found {errors}, nothing was changed: mend what is named, or go on all the same with --waive ID"
+        "preflight found {errors}, nothing was changed: mend what is named, or go on all the same with --waive ID{adopt}"
     );
     Err(Failed::text(Exit::Preflight, text))
 }
@@ -210,12 +216,35 @@ async fn compare(
     Ok(judge(&needs, &facts, observed))
 }
 
+/// What is waived, together with leave to adopt the releases of these components.
+pub(super) fn leaves(waive: &[String], adopt: &[String]) -> Vec<String> {
+    waive.iter().cloned().chain(adopt.iter().map(|component| adopt_leave(component))).collect()
+}
+
+/// Refuses leave to adopt what is not installed.
+pub(super) fn check_adopted(adopt: &[String], install: &InstallTarget) -> Result<(), Failed> {
+    check_components(adopt, install.resolved.components.iter().map(|component| component.id.as_str()))
+}
+
+fn check_components<'a>(adopt: &[String], known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Failed> {
+    let mut findings = Findings::default();
+    for id in adopt.iter().filter(|id| !known.clone().any(|known| known == **id)) {
+        let message = format!("`{id}` is none of the components of this install");
+        findings.add_unknown("--adopt", Pos::default(), message, id, known.clone());
+    }
+    findings.into_result(()).or_exit(Exit::BadInput)
+}
+
 /// Refuses ids that are none, or that cannot be waived.
 pub(super) fn check_waivers(waive: &[String]) -> Result<(), Failed> {
     let mut findings = Findings::default();
     for id in waive {
         match check(id) {
             Some(check) if check.waivable => {}
+            Some(check) if check.id == ADOPTABLE => {
+                let message = format!("`{id}` is waived by the component: --adopt COMPONENT");
+                findings.add("--waive", Pos::default(), message);
+            }
             Some(_) => findings.add("--waive", Pos::default(), format!("`{id}` cannot be waived")),
             None => {
                 let known = CHECKS.iter().filter(|check| check.waivable).map(|check| check.id);

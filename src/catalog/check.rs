@@ -253,6 +253,9 @@ impl Checker<'_> {
             let name = ignore.name.as_deref().unwrap_or_default();
             self.known_later(id, ignore.pos, name, "the name of an object to ignore");
         }
+        if component.chart.is_none() && !component.adopts.is_empty() {
+            self.add(id, self.place(id, &["adopts"]), "`adopts` is about releases, and this component has none");
+        }
         self.plain(component);
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
@@ -297,6 +300,8 @@ impl Checker<'_> {
             texts.extend(image.places().map(|path| ("images", path.text())));
         }
         texts.extend(component.ignore.iter().flat_map(|it| [("ignore", it.kind.as_str()), ("ignore", it.path.text())]));
+        let known = component.adopts.iter().flat_map(|it| [Some(&it.chart), it.version.as_ref(), it.image.as_ref()]);
+        texts.extend(known.flatten().map(|text| ("adopts", text.as_str())));
         let choices = component.questions.iter().flat_map(|question| &question.choices);
         texts.extend(choices.map(|choice| ("questions", choice.as_str())));
         for (key, text) in texts {

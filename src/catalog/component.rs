@@ -85,6 +85,9 @@ pub struct Component {
     /// Fields of its chart's objects that others set.
     #[serde(default)]
     pub ignore: Vec<Ignore>,
+    /// Charts of others under whose releases it may be found installed.
+    #[serde(default)]
+    pub adopts: Vec<Adopts>,
     /// The text of the values template.
     #[serde(skip)]
     pub values_template: Option<String>,
@@ -512,6 +515,34 @@ pub struct Ignore {
     /// Where it stands in component.yaml.
     #[serde(skip)]
     pub pos: Pos,
+}
+
+/// A chart of others, known by name, version and image, and whether its release can become ours by an upgrade.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adopts {
+    /// The chart's name.
+    pub chart: String,
+    /// Its version, or how that begins: `1.6.0`, `1.*`; any without one.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// What stands in one of the images that it rendered, where name and version do not tell it from others.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Whether it can.
+    pub verdict: AdoptVerdict,
+    /// What becomes of it, or why it cannot be and what to do instead.
+    pub say: Text,
+}
+
+/// Whether a release can become ours by an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdoptVerdict {
+    /// It can.
+    AsIs,
+    /// Never: what it keeps is not what our software reads.
+    Never,
 }
 
 /// Objects that the software makes by itself.

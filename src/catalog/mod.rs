@@ -21,8 +21,8 @@ mod tests;
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
 pub use component::{
-    By, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image, ImageNames, Leftover, Paths,
-    ReleaseSpec, Requirement,
+    AdoptVerdict, Adopts, By, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image,
+    ImageNames, Leftover, Paths, ReleaseSpec, Requirement,
 };
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use instance::{Seen, instance_of};

@@ -158,6 +158,16 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
             F::required("path", FIELD),
         ])),
     ),
+    F::optional(
+        "adopts",
+        Shape::List(&Shape::Map(&[
+            F::required("chart", Shape::Text),
+            F::optional("version", Shape::Text),
+            F::optional("image", Shape::Text),
+            F::required("verdict", Shape::OneOf(&["as_is", "never"])),
+            F::required("say", WORDS),
+        ])),
+    ),
 ]);
 
 /// `platform.yaml`.

@@ -47,7 +47,35 @@ pub struct Finding {
     pub mend: String,
     /// The user said to go on all the same.
     pub waived: bool,
+    /// The component by whose leave (`--adopt`) it does not count, instead of by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<String>,
 }
+
+impl Finding {
+    /// What has to be among what is waived for it not to count.
+    #[must_use]
+    pub fn leave(&self) -> String {
+        self.adopt.as_deref().map_or_else(|| self.id.to_owned(), adopt_leave)
+    }
+}
+
+/// Leave to adopt the release that is there in place of a component's own, among what is waived. No finding's id is like it.
+#[must_use]
+pub fn adopt_leave(component: &str) -> String {
+    format!("{ADOPT} {component}")
+}
+
+/// The flag that gives a leave: `--waive ID` or `--adopt COMPONENT`.
+#[must_use]
+pub fn leave_flag(leave: &str) -> String {
+    match leave.split_once(' ') {
+        Some((ADOPT, component)) => format!("--adopt {component}"),
+        _ => format!("--waive {leave}"),
+    }
+}
+
+const ADOPT: &str = "adopt";
 
 /// All findings, errors first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,7 +103,7 @@ impl Report {
     #[must_use]
     pub fn new(cluster: Option<ClusterInfo>, mut findings: Vec<Finding>, waive: &[String]) -> Self {
         for finding in &mut findings {
-            finding.waived = waive.iter().any(|id| id == finding.id);
+            finding.waived = waive.contains(&finding.leave());
         }
         findings.sort();
         findings.dedup();
@@ -106,6 +134,7 @@ mod tests {
             what: "something".to_owned(),
             mend: "mend it".to_owned(),
             waived: false,
+            adopt: None,
         };
         let findings = vec![
             finding(Severity::Hint, "a"),
@@ -117,5 +146,23 @@ mod tests {
         let report = Report::new(None, findings, &["z".to_owned()]);
         assert_eq!(report.findings.iter().map(|one| one.id).collect::<Vec<_>>(), ["c", "z", "b", "a"]);
         assert_eq!((report.errors, report.warnings, report.hints, report.waived), (1, 1, 1, 1));
+    }
+
+    #[test]
+    fn a_release_is_adopted_by_leave_for_its_component_and_not_by_the_finding_s_id() {
+        let finding = |component: &str| Finding {
+            severity: Severity::Error,
+            id: "release-foreign",
+            place: component.to_owned(),
+            what: String::new(),
+            mend: String::new(),
+            waived: false,
+            adopt: Some(component.to_owned()),
+        };
+        let errors = |waive: &[String]| Report::new(None, vec![finding("a"), finding("b")], waive).errors;
+        assert_eq!(errors(&["release-foreign".to_owned()]), 2);
+        assert_eq!(errors(&[adopt_leave("a")]), 1);
+        assert_eq!(errors(&[adopt_leave("a"), adopt_leave("b")]), 0);
+        assert_eq!((leave_flag(&adopt_leave("a")), leave_flag("quota")), ("--adopt a".into(), "--waive quota".into()));
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>)
     match digest {
         Some(digest) if *digest == wanted.chart_digest => {}
         Some(_) => why.push("the chart has changed".to_owned()),
-        None => why.push("the release was not made by windlass".to_owned()),
+        None => why.push(super::adopt::told(wanted, &found.state)),
     }
     let changes = value_changes(&found.state.config, &wanted.values);
     let more = changes.len().saturating_sub(NAMED);

@@ -1,5 +1,6 @@
 //! What will be done: a pure function of what is wanted and what was observed.
 
+mod adopt;
 mod build;
 #[cfg(test)]
 mod catalogs;
@@ -10,6 +11,7 @@ mod downgrade;
 mod fields;
 mod levels;
 mod moved;
+mod paths;
 mod rollback;
 mod rotate;
 mod secrets;
@@ -19,6 +21,7 @@ mod tests;
 mod types;
 mod uninstall;
 
+pub use adopt::{Adoptable, Adoption, adoptions};
 pub use build::plan;
 pub use contents::{DIFF_SCHEMA, DiffReport, ObjectDiff, ReleaseDiff, recorded, release_diff};
 pub use diff::{same_release, updates};
@@ -26,6 +29,7 @@ pub use downgrade::{Downgrade, downgrades};
 pub use fields::{FieldChange, LineChange, field_changes, value_changes};
 pub use levels::relabelled;
 pub use moved::{Moved, There, moved};
+pub use paths::{CriticalPath, PathStep, critical_path, direct_needs};
 pub use rollback::{RollbackError, rollback};
 pub use rotate::{Changed, RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
 pub use secrets::{FilledFrom, FilledSecret};

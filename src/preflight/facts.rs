@@ -20,7 +20,7 @@ use crate::model::STATE_NAMESPACE;
 use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
-use crate::plan::{relabelled, updates};
+use crate::plan::{adoptions, relabelled, updates};
 
 /// How long one look may take before the checks that need it are left out.
 const LOOK: Duration = Duration::from_secs(8);
@@ -179,7 +179,7 @@ pub async fn gather(
         }
     }
     define(&rendered, &mut site);
-    let needs = needs(wanted, &rendered, &site);
+    let needs = Needs { adoptions: adoptions(wanted, observed), ..needs(wanted, &rendered, &site) };
     let trials = trials(&rendered, &updates(wanted, observed), observed);
     let peers: BTreeSet<&String> = needs.peers.keys().chain(needs.elsewhere.keys()).collect();
     let peers: Vec<String> = peers.into_iter().cloned().collect();

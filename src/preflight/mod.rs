@@ -17,5 +17,5 @@ pub use needs::{
     UndeclaredImage, Use, looks, needs,
 };
 pub use render::{Rendered, Site, render};
-pub use table::{CHECKS, Check, check, markdown};
+pub use table::{ADOPTABLE, CHECKS, Check, check, markdown};
 pub use trials::{Trial, Tried, try_all};

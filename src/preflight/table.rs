@@ -19,6 +19,9 @@ pub struct Check {
     pub mends: &'static str,
 }
 
+/// The finding that leave for a component waives.
+pub const ADOPTABLE: &str = RELEASE_FOREIGN.id;
+
 impl Check {
     /// A finding of this kind: where, what, and the command that mends it.
     pub(super) fn found(&self, place: impl Into<String>, what: impl Into<String>, mend: impl Into<String>) -> Finding {
@@ -29,6 +32,7 @@ impl Check {
             what: what.into(),
             mend: mend.into(),
             waived: false,
+            adopt: None,
         }
     }
 }
@@ -198,9 +202,12 @@ checks! {
     RELEASE_LARGE "release-large" Warning true
         "Helm's record of a release is near to what a Secret holds (1 MiB): a few more values or objects, and it cannot be upgraded."
         "Remove from the chart's folder what is no template, or switch parts off.";
-    RELEASE_FOREIGN "release-foreign" Error true
-        "A release has the name of one of ours, and windlass did not make it."
-        "Answer `COMPONENT.release` with another name; or waive this, and windlass upgrades that release.";
+    RELEASE_FOREIGN "release-foreign" Error false
+        "A release has the name of one of ours, and windlass did not make it. It can be adopted: the message says as what it is known (the chart and its values are ours, or it is a chart of others that can become ours), and which values would become others."
+        "Give leave for that component, `--adopt COMPONENT`, and windlass upgrades that release; `windlass plan --diff` shows to what. Or answer `COMPONENT.release` with another name.";
+    RELEASE_NOT_ADOPTABLE "release-not-adoptable" Error false
+        "A release has the name of one of ours, windlass did not make it, and it cannot become ours: it is of another chart, or of one that is known to keep what our software does not read."
+        "Answer `COMPONENT.release` with another name, and move the data where the message says how; or, when nobody needs it any more, `helm uninstall` it.";
     RELEASE_STUCK "release-stuck" Warning true
         "Helm was killed in the middle of this release, or is still at work on it."
         "Nothing, if no Helm is at work: windlass goes on from there. Else wait for it.";
@@ -242,7 +249,8 @@ pub fn markdown() -> String {
 `windlass preflight` looks at everything that an install will need and tells all that is wrong at once, errors before
 warnings and hints, with the command that mends each. `windlass install` does the same first, if there is anything to do; errors
 end it with exit code 11 before anything is changed. `--waive ID` lets it go on in spite of a finding, and can be given
-more than once.
+more than once. A release that is there under the name of one of ours, and that windlass did not make, is touched only with
+`--adopt COMPONENT` (`release-foreign`).
 
 What it asks of the cluster it only reads; the rights that the plan needs are asked of the API by access reviews, and
 changes to objects that are there are sent as dry runs, which change nothing. What may not be looked at is said, by
@@ -254,7 +262,8 @@ What is not checked: pods that Spark makes for jobs, hooks of charts, roles that
 and whether the images are in the registry.
 
 With `--json` it prints one object: `schema` (1), `event` (`preflight`), `cluster`, the numbers of `errors`, `warnings`,
-`hints` and `waived`, and `findings`, each with `severity`, `id`, `where`, `what`, `mend` and `waived`.
+`hints` and `waived`, and `findings`, each with `severity`, `id`, `where`, `what`, `mend` and `waived`,
+of a release that can be adopted also `adopt`, the component.
 
 ",
     );

@@ -35,6 +35,7 @@ pub fn preflight_table(report: &Report, look: &Look) -> String {
 
 const fn word(finding: &Finding) -> (&'static str, Paint) {
     match (finding.waived, finding.severity) {
+        (true, _) if finding.adopt.is_some() => ("adopted", Paint::Dim),
         (true, _) => ("waived", Paint::Dim),
         (false, Severity::Error) => ("error", Paint::Bad),
         (false, Severity::Warning) => ("warning", Paint::Warn),
@@ -74,6 +75,7 @@ mod tests {
             what: "quota q: the plan needs 3Gi of requests.memory, and 1Gi of 2Gi is left".to_owned(),
             mend: "kubectl -n apache-hdfs edit resourcequota q".to_owned(),
             waived: false,
+            adopt: None,
         }
     }
 

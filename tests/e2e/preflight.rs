@@ -289,7 +289,7 @@ fn what_a_namespace_lacks() {
         let mut helm = Command::new(sandbox().join("bin/helm"));
         helm.args(["install", "my-hdfs"]).arg(chart).args(["-n", "pf-hdfs", "--kubeconfig"]);
         run(helm.arg(sandbox().join("kubeconfig"))).exits(0);
-        finds("release-foreign", 11, &[]);
+        finds("release-not-adoptable", 11, &[]);
     });
     gone();
     if let Err(panic) = tried {

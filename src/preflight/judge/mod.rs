@@ -1,5 +1,6 @@
 //! Compares what is needed with what is there. Pure: the same needs and facts give the same findings.
 
+mod adopt;
 mod limits;
 mod owners;
 mod rights;
@@ -41,6 +42,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.sizes();
     judge.secrets();
     judge.releases();
+    judge.adoptions();
     judge.trials();
     judge.hdfs();
     judge.domain();

@@ -11,8 +11,8 @@ use crate::preflight::table::{
     CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, HELM_DELETES, IMAGE_DIGEST, IMAGE_NOT_MOVED,
     IMAGE_REFERENCE, IMAGE_TAG, IMAGE_UNDECLARED, INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD,
     MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY,
-    PULL_SECRET_MISSING, RELEASE_FOREIGN, RELEASE_STUCK, SECRET_MISSING, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
-    STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
+    PULL_SECRET_MISSING, RELEASE_STUCK, SECRET_MISSING, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING,
+    STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
 /// A clock that is off by more than this is told. The API says what time it is to the second only.
@@ -288,14 +288,6 @@ impl Judge<'_> {
     pub(super) fn releases(&mut self) {
         for (key, release) in &self.observed.releases {
             let (state, place) = (&release.state, format!("release {key}"));
-            if !state.chart_annotations.contains_key(CHART_DIGEST) {
-                let what = format!(
-                    "revision {} is of chart {} {}, and windlass did not make it",
-                    state.revision, state.chart_name, state.chart_version
-                );
-                let mend = "--set COMPONENT.release=NAME with another name, or --waive release-foreign to take it over";
-                self.found.push(RELEASE_FOREIGN.found(&place, what, mend));
-            }
             if state.status.is_pending() {
                 let what = format!("revision {} is {} since {}", state.revision, state.status, state.updated);
                 let mend = format!(

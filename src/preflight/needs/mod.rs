@@ -22,6 +22,7 @@ use crate::catalog::action::{JobParts, Run};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::data::taken_along;
 use crate::model::{PULL_SECRET, Quantity, STATE_NAMESPACE};
+use crate::plan::Adoption;
 
 /// All that is needed.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +57,8 @@ pub struct Needs {
     pub releases: BTreeSet<(String, String)>,
     /// What must be allowed.
     pub rights: Vec<RightNeed>,
+    /// Releases that are there in place of ours, and that windlass did not make.
+    pub adoptions: Vec<Adoption>,
     /// Images without a digest: the answer that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
     /// Images that charts render and components do not declare.

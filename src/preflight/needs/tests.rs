@@ -32,6 +32,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
             values: Value::Null.into(),
             crds: Vec::new(),
             ignored: crate::model::Ignored::default(),
+            adopts: Vec::new(),
         }),
         needs: BTreeSet::new(),
         first: Vec::new(),

@@ -12,7 +12,7 @@ use super::words::Word;
 use crate::answers::{AnswersError, Draft, Given, Layer, LayerKind, Raw, from_profile};
 use crate::catalog::{Catalog, Question, QuestionId, Suggest, Widget};
 use crate::model::cluster::ClusterInfo;
-use crate::model::preflight::Report;
+use crate::model::preflight::{Report, leave_flag};
 use crate::model::site::Node;
 use crate::model::yaml::Pos;
 use crate::plan::{Plan, ReleaseDiff};
@@ -256,7 +256,7 @@ pub struct State {
     pub failed: Option<String>,
     /// The row among its findings.
     pub finding: Cursor,
-    /// The findings that were waived.
+    /// The findings that were waived, and leave to adopt releases: [`Finding::leave`](crate::model::preflight::Finding::leave).
     pub waived: BTreeSet<String>,
     /// Whether a finding can be waived, by its id.
     pub waivable: fn(&str) -> bool,
@@ -487,7 +487,7 @@ impl State {
     #[must_use]
     pub fn command(&self) -> String {
         let flags = self.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
-        let waived: String = self.waived.iter().map(|id| format!(" --waive {id}")).collect();
+        let waived: String = self.waived.iter().map(|leave| format!(" {}", leave_flag(leave))).collect();
         let proof = if self.no_verify { " --no-verify" } else { "" };
         format!("windlass {flags}install --answers {}{waived}{proof} --yes", self.file.display())
     }

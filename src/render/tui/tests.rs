@@ -104,6 +104,7 @@ fn report(errors: bool) -> Report {
         what: what.into(),
         mend: mend.into(),
         waived: false,
+        adopt: None,
     };
     let mut findings = vec![finding(
         Severity::Warning,

@@ -97,6 +97,7 @@ words! {
     NotPlanned: "There is no plan. r tries again; Esc goes back to the answers.", "Плана нет. r — ещё раз; Esc — назад к ответам.";
     NotWaivable: "{id} cannot be waived", "{id} нельзя принять как есть";
     Waived: "waived", "принято";
+    Adopted: "adopted", "перенимается";
     Error: "error", "ошибка";
     Warning: "warning", "предупреждение";
     Hint: "hint", "совет";

@@ -59,16 +59,17 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     Vec::new()
 }
 
-/// Waives a finding, or takes that back.
+/// Waives a finding, gives leave to adopt what it is about, or takes that back.
 pub(super) fn waive(state: &mut State, row: usize) {
     let Some(report) = &mut state.report else { return };
-    let Some(id) = report.findings.get(row).map(|finding| finding.id) else { return };
-    if !(state.waivable)(id) {
+    let Some(finding) = report.findings.get(row) else { return };
+    let (id, leave) = (finding.id, finding.leave());
+    if finding.adopt.is_none() && !(state.waivable)(id) {
         state.notice = Some((true, fill(state.look.say(Word::NotWaivable), &[("id", id)])));
         return;
     }
-    if !state.waived.remove(id) {
-        state.waived.insert(id.to_owned());
+    if !state.waived.remove(&leave) {
+        state.waived.insert(leave);
     }
     let waived: Vec<String> = state.waived.iter().cloned().collect();
     let cluster = report.cluster.clone();
@@ -127,6 +128,7 @@ pub(super) fn counts(report: &Report, look: Look) -> String {
 /// A finding in one line.
 pub(super) fn head_of(line: Spans, finding: &Finding, look: Look) -> Spans {
     let (glyph, word, paint) = match (finding.waived, finding.severity) {
+        (true, _) if finding.adopt.is_some() => (Glyph::Unchanged, Word::Adopted, Paint::Dim),
         (true, _) => (Glyph::Unchanged, Word::Waived, Paint::Dim),
         (false, Severity::Error) => (Glyph::Failed, Word::Error, Paint::Bad),
         (false, Severity::Warning) => (Glyph::Warning, Word::Warning, Paint::Warn),

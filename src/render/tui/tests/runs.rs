@@ -222,6 +222,24 @@ fn errors_keep_nobody_from_the_answers_and_nothing_is_done_with_them() {
 }
 
 #[test]
+fn leave_to_adopt_a_release_is_given_at_its_finding() {
+    let mut state = at_components(Lang::En, (120, 40));
+    press(&mut state, "Esc");
+    let mut found = report(true);
+    let foreign = found.findings.iter_mut().find(|finding| finding.id == "resources").unwrap();
+    (foreign.id, foreign.adopt) = ("release-foreign", Some("livy".to_owned()));
+    tell(&mut state, News::Report(Ok(found)));
+    press(&mut state, "Home w");
+    let told = state.report.as_ref().unwrap();
+    assert_eq!((told.errors, told.waived), (0, 1), "{told:?}");
+    assert!(shown(&state, (120, 40), false).contains("adopted"));
+    assert!(state.command().contains(" --adopt livy"), "{}", state.command());
+    press(&mut state, "w");
+    assert_eq!(state.report.as_ref().unwrap().errors, 1);
+    assert!(!state.command().contains("--adopt"), "{}", state.command());
+}
+
+#[test]
 fn what_cannot_be_looked_at_says_why_and_leads_on() {
     let why = "failed to get the secret that sample.db_password names";
     let mut state = at_components(Lang::En, (120, 40));

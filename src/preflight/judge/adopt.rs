@@ -1,0 +1,24 @@
+//! Releases that windlass did not make, under the names of ours.
+
+use super::Judge;
+use crate::preflight::table::{RELEASE_FOREIGN, RELEASE_NOT_ADOPTABLE};
+
+impl Judge<'_> {
+    pub(super) fn adoptions(&mut self) {
+        for adoption in &self.needs.adoptions {
+            let (id, key) = (&adoption.component, &adoption.key);
+            let (place, what) = (format!("release {key}"), adoption.told("en"));
+            let beside = format!("--set {id}.release=NAME with another name");
+            let mut finding = if adoption.is_possible() {
+                let mend = format!("--adopt {id} (windlass plan --diff shows what it becomes), or {beside}");
+                RELEASE_FOREIGN.found(place, what, mend)
+            } else {
+                let remove = format!("helm -n {} uninstall {}", key.namespace, key.name);
+                let mend = format!("{beside}; or, when nobody needs it any more: {remove}");
+                RELEASE_NOT_ADOPTABLE.found(place, what, mend)
+            };
+            finding.adopt = adoption.is_possible().then(|| id.clone());
+            self.found.push(finding);
+        }
+    }
+}

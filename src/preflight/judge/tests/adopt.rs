@@ -1,0 +1,38 @@
+//! Releases that windlass did not make.
+
+use super::*;
+use crate::catalog::Text;
+use crate::plan::{Adoptable, Adoption};
+
+#[test]
+fn releases_that_are_not_ours_are_adopted_by_leave_or_not_at_all() {
+    let judged = |verdict| {
+        let adoption = Adoption {
+            component: "any".to_owned(),
+            key: ReleaseKey::new("ns", "rel"),
+            revision: 3,
+            chart: "any 1.0.0".to_owned(),
+            verdict,
+        };
+        let needs = Needs { adoptions: vec![adoption], ..needs() };
+        let observed =
+            Observed { releases: BTreeMap::from([released(ReleaseStatus::Deployed, false)]), ..Observed::default() };
+        let mut found = judge(&needs, &facts(), &observed);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.pop().unwrap()
+    };
+    let as_is = judged(Adoptable::AsIs);
+    assert_eq!((as_is.id, as_is.adopt.as_deref()), ("release-foreign", Some("any")));
+    let made = "revision 3 is of chart any 1.0.0, and windlass did not make it";
+    assert_eq!(as_is.what, format!("{made}; it can be adopted as it is: the chart is ours, and so are its values"));
+    assert!(as_is.mend.starts_with("--adopt any ") && as_is.mend.contains("--set any.release=NAME"), "{}", as_is.mend);
+    let others = judged(Adoptable::OtherValues(vec!["a.b".to_owned(), "c".to_owned()]));
+    assert_eq!(others.what, format!("{made}; it can be adopted, and of its values become others: a.b, c"));
+    let say = |text: &str| Text::One(text.to_owned());
+    assert_eq!(judged(Adoptable::Known(say("x"))).what, format!("{made}; it can be adopted: x"));
+    let never = judged(Adoptable::Never(say("its volumes differ")));
+    assert_eq!((never.id, never.adopt), ("release-not-adoptable", None));
+    assert_eq!(never.what, format!("{made}; it cannot be adopted: its volumes differ"));
+    assert!(never.mend.ends_with("helm -n ns uninstall rel"), "{}", never.mend);
+    assert_eq!(judged(Adoptable::OtherChart("ours".to_owned())).id, "release-not-adoptable");
+}

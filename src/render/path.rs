@@ -1,0 +1,96 @@
+//! The critical path in words.
+
+use super::Look;
+use super::paint::{Paint, join};
+use super::plan::wrapped;
+use super::text;
+use crate::plan::CriticalPath;
+
+/// A step that takes less than this part of the path is not named.
+const SMALL: f64 = 0.01;
+
+/// So many steps whose time is not known are named.
+const NAMED: usize = 4;
+
+/// The steps that decide how long a plan takes, by the times of earlier runs, the newest first.
+#[must_use]
+pub fn critical_path_lines(path: &CriticalPath, runs: &[String], look: &Look) -> String {
+    let by = match runs {
+        [] => String::new(),
+        [one] => format!(", by the times of run {one}"),
+        [first, others @ ..] => {
+            format!(", by the times of run {first} and {}", text::count(others.len(), "earlier one"))
+        }
+    };
+    let mut lines = wrapped("", Paint::Plain, &format!("critical path{by}"), look, 0);
+    let told = format!("{} = {}", steps(path), text::duration(path.seconds));
+    lines.extend(wrapped("", Paint::Plain, &told, look, 2));
+    let told = format!("all steps one after the other: {}", text::duration(path.in_turn));
+    lines.extend(wrapped("", Paint::Plain, &told, look, 2));
+    if !path.unknown.is_empty() {
+        let mut named: Vec<String> = path.unknown.iter().take(NAMED).cloned().collect();
+        let more = path.unknown.len() - named.len();
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        let told = format!("not counted, since no such run has done it: {}", named.join(", "));
+        lines.extend(wrapped("", Paint::Dim, &told, look, 2));
+    }
+    join(lines, look.color)
+}
+
+/// `hdfs/release 3.0s -> … -> livy/verify-1 40.1s`. Steps that take next to nothing, and those of which nothing is known,
+/// are three dots.
+fn steps(path: &CriticalPath) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for (id, seconds) in &path.steps {
+        match seconds.filter(|seconds| *seconds > 0.0 && *seconds >= path.seconds * SMALL) {
+            Some(seconds) => told.push(format!("{id} {}", text::duration(seconds))),
+            None if told.last().is_some_and(|last| last == "…") => {}
+            None => told.push("…".to_owned()),
+        }
+    }
+    told.join(" -> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(steps: &[(&str, Option<f64>)], unknown: &[&str]) -> CriticalPath {
+        CriticalPath {
+            steps: steps.iter().map(|(id, seconds)| ((*id).to_owned(), *seconds)).collect(),
+            seconds: steps.iter().filter_map(|(_, seconds)| *seconds).sum(),
+            in_turn: 210.0,
+            unknown: unknown.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn the_path_is_a_few_lines() {
+        let steps = [
+            ("namespace/a", Some(0.1)),
+            ("hdfs/new", None),
+            ("hdfs/release", Some(3.0)),
+            ("hdfs/ready", Some(30.96)),
+            ("hdfs/record", Some(0.0)),
+            ("livy/verify-1", Some(40.0)),
+        ];
+        let look = Look { width: usize::MAX, color: false, verbose: false };
+        let one = path(&steps, &[]);
+        let told = critical_path_lines(&one, &["20260101T000000Z-abcdef".to_owned()], &look);
+        assert_eq!(
+            told,
+            "critical path, by the times of run 20260101T000000Z-abcdef
+  … -> hdfs/release 3.0s -> hdfs/ready 31.0s -> … -> livy/verify-1 40.0s = 1m 14s
+  all steps one after the other: 3m 30s
+"
+        );
+        let some = path(&steps, &["a", "b", "c", "d", "e", "f"]);
+        let told = critical_path_lines(&some, &["x".to_owned(), "y".to_owned()], &Look { width: 50, ..look });
+        assert!(told.starts_with("critical path, by the times of run x and 1 earlier\none\n  … -> hdfs/"), "{told}");
+        assert!(told.lines().all(|line| text::width(line) <= 50), "{told}");
+        let whole = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(whole.ends_with("not counted, since no such run has done it: a, b, c, d, 2 more"), "{whole}");
+    }
+}
