@@ -335,7 +335,8 @@ containers:
   {{- include "airflow.container" $root | nindent 2 }}
   args: {{ toJson .args }}
   env:
-  {{- include "airflow.env" (dict "root" $root "more" .more) | nindent 2 }}
+  {{- /* Alone in its folder: another name there would be in the way of a module of a DAG. */}}
+  {{- include "airflow.env" (dict "root" $root "more" (merge (dict "PYTHONPATH" "/etc/windlass/python") (.more | default dict))) | nindent 2 }}
   {{- with include "airflow.envFrom" $root }}
   {{- . | trim | nindent 2 }}
   {{- end }}
@@ -349,6 +350,7 @@ containers:
   {{- include "airflow.mounts" $root | nindent 2 }}
   - {name: logs, mountPath: /opt/airflow/logs}
   - {name: dags, mountPath: /opt/airflow/dags, readOnly: true}
+  - {name: scripts, mountPath: /etc/windlass/python/airflow_local_settings.py, subPath: airflow_local_settings.py, readOnly: true}
 {{- if $root.Values.dags.git.url }}
 {{ include "airflow.git" (dict "root" $root "once" false) }}
 {{- end }}
