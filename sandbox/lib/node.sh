@@ -30,6 +30,10 @@ make_node_files() {
   keep "${PROGRAM[kubernetes]}" "$NODE/bin/kube"
   for file in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do ln -sfn kube "$NODE/bin/$file"; done
   for file in etcd local-path-provisioner kube-router; do keep "${PROGRAM[$file]}" "$NODE/bin/$file"; done
+  if [ "$INGRESS" = yes ]; then
+    render "$SANDBOX_HOME/node/traefik.yaml" | publish "$NODE/etc/traefik.yaml"
+    keep "${PROGRAM[traefik]}" "$NODE/bin/traefik"
+  fi
   keep "${PROGRAM[kubernetes]}" "$DIR/bin/kubectl"
   for file in helm crane; do keep "${PROGRAM[$file]}" "$DIR/bin/$file"; done
   cat <<ENV | publish "$NODE/etc/node.env"
@@ -41,6 +45,7 @@ BRIDGE_IP=$BRIDGE_IP
 POD_CIDR=$POD_CIDR
 SERVICE_CIDR=$SERVICE_CIDR
 REGISTRY=$REGISTRY
+INGRESS=$INGRESS
 ENV
 }
 
@@ -156,4 +161,6 @@ storage_ready() {
 policies_ready() {
   in_node iptables -w 5 -S FORWARD | grep -q KUBE-ROUTER-FORWARD && in_node pgrep -x kube-router >/dev/null
 }
-node_healthy() { node_alive && link_ready && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready && policies_ready; }
+node_healthy() {
+  node_alive && link_ready && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready && policies_ready && ingress_as_chosen
+}

@@ -10,7 +10,7 @@ make_pki() {
   (
     cd "$NODE/pki.tmp"
     umask 077
-    certificate_authority
+    certificate_authority "$CONTEXT-ca"
     certificate admin "/O=system:masters/CN=$CONTEXT-admin" extendedKeyUsage=clientAuth
     certificate apiserver /CN=kube-apiserver "extendedKeyUsage=serverAuth" "subjectAltName=IP:127.0.0.1,IP:10.96.0.1,IP:$BRIDGE_IP,IP:$NODE_IP,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local"
     certificate apiserver-kubelet /O=system:masters/CN=kube-apiserver-kubelet-client extendedKeyUsage=clientAuth
@@ -30,9 +30,9 @@ make_pki() {
 }
 
 # The aggregation layer's own authority (front proxy) is left out: nothing here aggregates an API.
-certificate_authority() {
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -subj "/CN=$CONTEXT-ca" -days 3650 -out ca.crt \
-    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+certificate_authority() { # NAME OPTION...
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -subj "/CN=$1" -days 3650 -out ca.crt \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign "${@:2}" 2>/dev/null
 }
 
 certificate() { # NAME SUBJECT EXTENSION...
@@ -67,14 +67,18 @@ current-context: $CONTEXT
 YAML
 }
 
-# The registry wants bcrypt. Perl's crypt has it, and takes the password from stdin: nothing shows in a process list.
 registry_password() {
-  local password salt
+  local password
   password=$(openssl rand -hex 20)
-  salt=$(openssl rand -hex 11)
-  # shellcheck disable=SC2016  # Perl's variables
-  printf 'windlass:%s\n' "$(printf '%s' "$password" |
-    perl -e 'my $p = <STDIN>; my $h = crypt($p, "\$2b\$05\$" . $ARGV[0]); die "no bcrypt in crypt(3)\n" unless $h =~ /^\$2b/; print $h' "$salt")" >htpasswd
+  printf 'windlass:%s\n' "$password" | hashed_login >htpasswd
   printf '{"auths": {"%s": {"username": "windlass", "password": "%s", "auth": "%s"}}}\n' "$REGISTRY" "$password" \
     "$(printf 'windlass:%s' "$password" | base64 -w0)" >registry-auth.json
+}
+
+# NAME:PASSWORD on stdin as a line of htpasswd. The registry wants bcrypt. Perl's crypt has it, and takes the password
+# from stdin: nothing shows in a process list.
+hashed_login() {
+  # shellcheck disable=SC2016  # Perl's variables
+  perl -e 'my ($n, $p) = <STDIN> =~ /^(.*?):(.*)$/; my $h = crypt($p, "\$2b\$05\$" . $ARGV[0]); die "no bcrypt in crypt(3)\n" unless $h =~ /^\$2b/; print "$n:$h\n"' \
+    "$(openssl rand -hex 11)"
 }

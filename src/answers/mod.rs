@@ -1,14 +1,20 @@
 //! Questions to answers: layers, validation, what is missing, and the catalog with every template filled in.
 
 mod acts;
+#[cfg(test)]
+mod conditional_tests;
+mod conditions;
+mod defaults;
 mod derived;
 mod file;
 mod filters;
 mod given;
 mod ignored;
 mod images;
+mod installed;
 mod layer;
 mod local_files;
+mod logins;
 mod outline;
 #[cfg(test)]
 mod requires_tests;
@@ -31,6 +37,7 @@ pub use layer::{
     AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,
 };
 pub use local_files::files_prefix;
+pub use logins::logins_as_installed;
 pub use outline::SecretOutline;
 pub use resolve::{Answers, AnswersError, Draft, Missing};
 pub use resolved::{

@@ -7,12 +7,10 @@ use std::fmt;
 use minijinja::Value;
 use serde_json::json;
 
+use super::conditions;
 use super::layer::{Layer, LayerKind, Raw, from_profile};
 use super::template::{Known, Templates, value};
-use crate::catalog::{
-    Answer, Catalog, Component, Kind, Question, QuestionId, Reference, Seen, Text, WEBHDFS, from_node, from_text,
-    references, ways,
-};
+use crate::catalog::{Answer, Catalog, QuestionId, Reference, Seen, Text, WEBHDFS, from_node, from_text, references};
 use crate::model::FileTree;
 use crate::model::yaml::{Finding, Findings, Pos};
 
@@ -156,6 +154,27 @@ impl Draft {
     ) -> Result<Self, AnswersError> {
         let named = layers.iter().flat_map(Layer::components);
         let catalog = &*catalog.with_instances(chosen.into_iter().flatten().map(String::as_str).chain(named));
+        // What is required may hang on answers, and more of it brings more of them.
+        let mut on = BTreeSet::new();
+        let mut draft = Self::with(catalog, layers, chosen, profile)?;
+        for _ in 0..conditions::count(catalog) {
+            let now = conditions::holding(catalog, &draft.answers);
+            if now == on {
+                break;
+            }
+            draft = Self::with(&conditions::with(catalog, &now), layers, chosen, profile)?;
+            on = now;
+        }
+        Ok(draft)
+    }
+
+    /// The same for requirements as they stand.
+    fn with(
+        catalog: &Catalog,
+        layers: &[Layer],
+        chosen: Option<&[String]>,
+        profile: Option<&str>,
+    ) -> Result<Self, AnswersError> {
         let components = closure(catalog, chosen)?;
         let catalog =
             &*catalog.with_providers(|id| components.binary_search_by(|known| known.as_str().cmp(id)).is_ok());
@@ -252,45 +271,6 @@ impl Draft {
         }
     }
 
-    /// Defaults, `platform` first: a default may be a template over its answers.
-    fn fill_defaults(&mut self, catalog: &Catalog) {
-        let templates = Templates::new();
-        let known = self.answers.known();
-        let wrong: BTreeSet<QuestionId> = self.problems.iter().map(|(id, _)| id.clone()).collect();
-        let ids: Vec<String> = std::iter::once("platform".to_owned()).chain(self.answers.components.clone()).collect();
-        for component in ids {
-            for question in catalog.questions(&component) {
-                let id = QuestionId::new(&component, &question.id);
-                let seen = self.answers.seen(catalog, &component);
-                let default = default(&templates, &known, catalog, &component, question, seen);
-                let answered = self.answers.values.contains_key(&id);
-                match default {
-                    Ok(Some(answer)) => {
-                        if !answered {
-                            known.add(&component, &question.id, value(&answer.json()));
-                            self.answers.values.insert(id.clone(), (answer.clone(), LayerKind::Catalog));
-                        }
-                        self.defaults.insert(id, answer);
-                    }
-                    // A wrong answer is told; that there is none instead would be told twice.
-                    Ok(None) if answered || wrong.contains(&id) => {}
-                    Ok(None) => self.missing.push(Missing {
-                        hint: hint(catalog.components.get(&component), question),
-                        title: question.title.en().to_owned(),
-                        id,
-                    }),
-                    Err(message) if !answered => {
-                        let mut findings = Findings::default();
-                        let file = format!("{component}/component.yaml");
-                        findings.add(&file, Pos { line: 1, column: 1 }, format!("default of `{id}`: {message}"));
-                        self.problems.extend(findings.0.into_iter().map(|finding| (id.clone(), finding)));
-                    }
-                    Err(_) => {}
-                }
-            }
-        }
-    }
-
     /// Gives questions that are not asked their defaults, whatever was answered. One may hang on another, and no chain is
     /// longer than there are such questions.
     fn leave_unasked(&mut self, catalog: &Catalog) {
@@ -383,9 +363,13 @@ impl Answers {
     pub fn catalog<'a>(&self, catalog: &'a Catalog) -> Cow<'a, Catalog> {
         let others = self.others.keys().map(|id| id.component.as_str());
         let more = catalog.with_instances(self.components.iter().map(String::as_str).chain(others));
+        let on = conditions::holding(&more, self);
         match more {
-            Cow::Borrowed(same) => same.with_providers(|id| self.has(id)),
-            Cow::Owned(more) => Cow::Owned(more.with_providers(|id| self.has(id)).into_owned()),
+            Cow::Borrowed(same) if on.is_empty() => same.with_providers(|id| self.has(id)),
+            more => {
+                let more = conditions::with(&more, &on);
+                Cow::Owned(more.with_providers(|id| self.has(id)).into_owned())
+            }
         }
     }
 
@@ -410,7 +394,7 @@ impl Answers {
     }
 
     /// What the names of components mean to one of them, or to `platform`.
-    fn seen(&self, catalog: &Catalog, component: &str) -> Seen {
+    pub(super) fn seen(&self, catalog: &Catalog, component: &str) -> Seen {
         catalog.components.get(component).map(|of| of.seen(|id| self.has(id))).unwrap_or_default()
     }
 
@@ -455,50 +439,6 @@ impl Answers {
     }
 }
 
-/// The answer that the catalog has, of which `known` are the answers so far.
-fn default(
-    templates: &Templates,
-    known: &Known,
-    catalog: &Catalog,
-    component: &str,
-    question: &Question,
-    seen: Seen,
-) -> Result<Option<Answer>, String> {
-    let nothing = || if question.optional { Ok(Some(Answer::Empty)) } else { Ok(None) };
-    let text = match &question.default {
-        None | Some(serde_json::Value::Null) => return nothing(),
-        Some(serde_json::Value::String(text)) if text.contains("{{") || text.contains("{%") => {
-            let of = catalog.components.get(component);
-            let this = value(&json!({"instance": of.map_or("", Component::instance)}));
-            let context = Value::from_pairs([("answers", known.seen_by(seen)), ("self", this)]);
-            templates.render(component, text, &context).map_err(|error| error.to_string())?
-        }
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    if text.is_empty() {
-        return nothing();
-    }
-    from_text(question, &text).map(Some)
-}
-
-fn hint(component: Option<&Component>, question: &Question) -> Option<String> {
-    let image = component.and_then(|component| {
-        component.images.iter().find_map(|image| {
-            let names = component.image_names(image);
-            let ours = [names.repository, names.tag].contains(&question.id);
-            ours.then(|| image.build.clone()).flatten().map(|build| (component.id.clone(), build))
-        })
-    });
-    match image {
-        Some((id, build)) => Some(format!(
-            "there is no public image: `windlass catalog export DIR`, then build it from DIR/{id}/{build} as that file says"
-        )),
-        None if question.kind == Kind::Secret => Some(format!("give a reference: {}", ways(question))),
-        None => question.help.as_ref().map(|help| help.en().to_owned()),
-    }
-}
-
 /// The chosen components and what they require.
 fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, AnswersError> {
     let chosen = chosen.map_or_else(|| catalog.usual().map(str::to_owned).collect(), <[String]>::to_vec);
@@ -512,7 +452,11 @@ fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, 
         };
         if found.insert(id) {
             open.extend(
-                component.requires.iter().filter(|it| !it.optional && it.export.is_none()).map(|it| it.id.clone()),
+                component
+                    .requires
+                    .iter()
+                    .filter(|it| !it.optional && !it.off && it.export.is_none())
+                    .map(|it| it.id.clone()),
             );
         }
         if open.is_empty() {
@@ -540,7 +484,9 @@ fn provider(catalog: &Catalog, found: &BTreeSet<String>) -> Result<Option<String
         return Err(AnswersError::TwoProviders { export, first, second });
     }
     wanted.retain(|(id, export, required)| {
-        !required.optional && !catalog.providers(export).any(|other| other.id != **id && has(&other.id))
+        !required.optional
+            && !required.off
+            && !catalog.providers(export).any(|other| other.id != **id && has(&other.id))
     });
     let Some((component, export, _)) = wanted.first() else { return Ok(None) };
     let known = catalog.providers(export).filter(|other| other.id != **component && other.id == other.base);

@@ -64,7 +64,7 @@ impl Resolved {
         let mut found = BTreeSet::new();
         for component in &self.components {
             component.release.iter().for_each(|release| versions_in_value(&release.values, &mut found));
-            for action in component.before.iter().chain(&component.after).chain(&component.verify) {
+            for action in component.actions() {
                 action.kind.templates().into_iter().for_each(|text| found.extend(versions_in(text)));
             }
         }
@@ -82,7 +82,7 @@ impl Resolved {
             if let Some(release) = &mut component.release {
                 release.values.change(|values| fill_versions(values, known));
             }
-            let phases = [&mut component.before, &mut component.after, &mut component.verify];
+            let phases = [&mut component.first, &mut component.before, &mut component.after, &mut component.verify];
             for action in phases.into_iter().flatten() {
                 let made = action.kind.map(|text| Ok::<_, std::convert::Infallible>(with_versions(text, known)));
                 let Ok(made) = made;
@@ -153,6 +153,8 @@ pub struct ResolvedComponent {
     pub release: Option<ResolvedRelease>,
     /// Components whose readiness its first step needs.
     pub needs: BTreeSet<String>,
+    /// Actions before anything is installed.
+    pub first: Vec<ResolvedAction>,
     /// Actions before the release.
     pub before: Vec<ResolvedAction>,
     /// Actions after the release is ready.
@@ -180,6 +182,16 @@ pub struct ResolvedComponent {
 }
 
 impl ResolvedComponent {
+    /// Its actions, but for those of `rotate`.
+    pub fn actions(&self) -> impl Iterator<Item = &ResolvedAction> {
+        self.installs().chain(&self.verify)
+    }
+
+    /// Those of an install.
+    pub fn installs(&self) -> impl Iterator<Item = &ResolvedAction> {
+        self.first.iter().chain(&self.before).chain(&self.after)
+    }
+
     /// The namespaces of its release: name and Pod Security level, its own first.
     pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
         let own = self.release.iter().map(|release| (release.namespace.as_str(), release.pod_security.trim()));

@@ -287,6 +287,7 @@ impl Resolver<'_> {
         parts: &mut [Part],
     ) -> Result<Vec<LeftOut>, ResolveError> {
         let mut found = Vec::new();
+        self.leave_out_by_condition(chosen, parts)?;
         let absent = self.hdfs_provider(catalog).is_none_or(|provider| !self.answers.has(&provider.id));
         if absent {
             for (component, part) in chosen.iter().zip(parts.iter_mut()) {
@@ -322,7 +323,7 @@ impl Resolver<'_> {
         found.sort_by(|a, b| a.id.cmp(&b.id));
         for (component, part) in chosen.iter().zip(parts) {
             part.requires.retain(|id| self.answers.has(id));
-            for act in part.before.iter_mut().chain(&mut part.after).chain(&mut part.verify) {
+            for act in part.phases().into_iter().flatten() {
                 if let Some(what) = component.spec(&act.id).and_then(|spec| self.lacks(catalog, component, spec, act)) {
                     return Err(ResolveError::Absent { step: act.id.clone(), what });
                 }
@@ -333,9 +334,29 @@ impl Resolver<'_> {
         Ok(found)
     }
 
+    /// Takes out the actions whose condition does not hold: nobody misses them.
+    fn leave_out_by_condition(&mut self, chosen: &[&Component], parts: &mut [Part]) -> Result<(), ResolveError> {
+        for (component, part) in chosen.iter().zip(parts.iter_mut()) {
+            let context = self.context(component);
+            for acts in part.phases() {
+                let mut kept = Vec::with_capacity(acts.len());
+                for act in std::mem::take(acts) {
+                    let when = component.spec(&act.id).and_then(|spec| spec.when.as_deref());
+                    if when.map_or(Ok(true), |when| self.templates.holds(&act.id, when, &context))? {
+                        kept.push(act);
+                    } else {
+                        act.register.iter().for_each(|name| drop(self.later.remove(name)));
+                    }
+                }
+                *acts = kept;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes out what acts on an HDFS that a component can do without.
     fn leave_out_hdfs(&mut self, component: &Component, part: &mut Part, hdfs: &str, found: &mut Vec<LeftOut>) {
-        for acts in [&mut part.before, &mut part.after, &mut part.verify] {
+        for acts in part.phases() {
             acts.retain(|act| {
                 let Some(spec) = component.spec(&act.id).filter(|spec| spec.kind.uses_hdfs()) else { return true };
                 let title = spec.title.as_ref().map_or_else(|| spec.kind.kind().title(), |text| text.en().to_owned());
@@ -397,7 +418,8 @@ impl Resolver<'_> {
             actions.collect()
         };
         let own_files = || self.files.get(&component.id).into_iter().flatten();
-        let (before, after, verify) = (actions(&part.before)?, actions(&part.after)?, actions(&part.verify)?);
+        let (first, before) = (actions(&part.first)?, actions(&part.before)?);
+        let (after, verify) = (actions(&part.after)?, actions(&part.verify)?);
         let rotate = self.rotations(component, &names, &fill)?;
         let release = self.release(component, &context)?;
         let endpoints = component.endpoints.iter().map(|endpoint| {
@@ -423,6 +445,7 @@ impl Resolver<'_> {
             namespace: release.as_ref().map(|release| release.namespace.clone()),
             release,
             needs: part.requires.clone(),
+            first,
             before,
             after,
             verify,

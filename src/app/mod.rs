@@ -6,7 +6,9 @@ mod ask;
 mod catalog;
 mod catalog_check;
 mod charts;
+mod connect;
 mod diff;
+mod doors;
 mod drift;
 mod exit;
 mod guided;
@@ -57,6 +59,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Verify(args) => verify::verify(&cli.global, &args, &output).await,
         Command::Status(args) if args.watch => guided::watch(&cli.global, &args).await,
         Command::Status(args) => status::status(&cli.global, &args, &output).await,
+        Command::Connect(args) => connect::connect(&cli.global, &args, &output).await,
         Command::Uninstall(args) => uninstall::uninstall(&cli.global, &args, &output).await,
         Command::Rollback(args) => rollback::rollback(&cli.global, &args, &output).await,
         Command::Secrets(args) => secrets::secrets(&cli.global, &args.command, &output).await,

@@ -169,12 +169,13 @@ impl RunRequest for RotateRequest<'_> {
         let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
         let resolved =
             charts::resolved(self.global, &self.catalog, &answers, LoginFrom::Cluster(&self.cluster)).await?;
-        let (component, release, secret) = plan::rotated(&resolved, id, question).or_exit(Exit::Refused)?;
-        let changed = plan::changed_with(component, secret).into_iter().chain([secret]);
-        let places: BTreeSet<_> = changed.map(|one| (release.namespace.clone(), one.name.clone())).collect();
+        let rotated = plan::rotated(&resolved, id, question).or_exit(Exit::Refused)?;
+        let (_, release, secret) = rotated;
+        let changed = plan::changed_with(&resolved, rotated);
+        let places: BTreeSet<_> = changed.iter().map(plan::Changed::place).collect();
         let mut looked: BTreeSet<String> =
             plan::readers(&resolved, &places).into_iter().map(|reader| reader.id.clone()).collect();
-        looked.insert(id.to_owned());
+        looked.extend(changed.iter().map(|one| one.component.id.clone()));
         let staged = self.staged(&release.namespace, &secret.name).await?;
         let observed = observe::observe(&only(&resolved, &looked), &self.cluster, None, None).await;
         let observed = observed.or_exit(Exit::Unusable)?;
@@ -214,6 +215,7 @@ fn only(resolved: &Resolved, ids: &BTreeSet<String>) -> Resolved {
     only.components.retain(|component| ids.contains(&component.id));
     only.pull_secret = None;
     for component in &mut only.components {
+        component.first.clear();
         component.before.clear();
         component.after.clear();
     }

@@ -196,6 +196,10 @@ pub(super) async fn with_installed(
 ) -> Result<Option<Answers>, Failed> {
     // What may not be read is told by who needs it.
     let Some(state) = state_store::load(cluster).await.ok().flatten() else { return Ok(None) };
+    let broken = answers.broken_by(catalog, &state);
+    if !broken.0.is_empty() {
+        return Err(wrong(AnswersError::Invalid(broken)));
+    }
     one_provider(catalog, answers, &state)?;
     let used = used_if_there(catalog, answers, &state)?;
     let (changed, answers) = (used.is_some(), &used.unwrap_or_else(|| answers.clone()));

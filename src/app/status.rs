@@ -1,10 +1,12 @@
 //! `windlass status`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
+use super::doors::Doors;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session;
@@ -14,11 +16,11 @@ use crate::cli::{Global, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::Ignored;
-use crate::model::cluster::{Drift, ManifestObject, ObjectRef, ReleaseKey, ReleaseState};
+use crate::model::cluster::{Drift, ManifestObject, ReleaseKey, ReleaseState};
 use crate::model::observed::ObservedRelease;
 use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
-use crate::render::{ComponentStatus, Endpoint, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
+use crate::render::{ComponentStatus, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, hosts_lines, status_table};
 
 /// What is said of a component whose install did not come to its end.
 const UNFINISHED: &str = "its install was not finished: `windlass install` goes on, `windlass uninstall` takes it away";
@@ -48,19 +50,16 @@ pub(super) async fn report(
 ) -> Result<(StatusReport, bool), Failed> {
     let state = state_store::load(cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
     if let Some(unknown) = args.components.iter().flatten().find(|id| !state.components.contains_key(*id)) {
-        let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
-        let known =
-            if known.is_empty() { "nothing is".to_owned() } else { format!("installed are: {}", known.join(", ")) };
-        let text = format!("`{unknown}` is not installed; {known}");
-        return Err(Failed::text(Exit::BadInput, text));
+        return Err(not_installed(&state, unknown));
     }
     let wanted = |id: &String| args.components.as_ref().is_none_or(|ids| ids.contains(id));
     let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
     let (keys, ignored) = (keys(&state), ignored(&catalog, &state));
     let shown: Vec<_> = state.components.iter().filter(|(id, _)| wanted(id)).collect();
+    let doors = Doors::new(cluster, Some(&catalog), &state, Duration::ZERO, &CancellationToken::new()).await;
     let (found, endpoints) = tokio::join!(
         observe::readable_releases(cluster, &keys, &ignored),
-        join_all(shown.iter().map(|(_, component)| component_endpoints(cluster, component)))
+        join_all(shown.iter().map(|(id, component)| doors.of(id, component)))
     );
     let (found, unreadable) = found.or_exit(Exit::Unusable)?;
     let base = |id: &str| instance_of(id).map_or(id, |(base, _)| base).to_owned();
@@ -108,8 +107,16 @@ pub(super) async fn report(
     let drifted = args.drift && rows.iter().any(|row| !row.drift.is_empty());
     let healthy =
         !drifted && rows.iter().all(|row| matches!(row.state, ComponentStatus::Healthy | ComponentStatus::Ready));
-    let report = StatusReport { schema: STATUS_SCHEMA, cluster: cluster.info().clone(), components: rows };
+    let hosts = hosts_lines(rows.iter().flat_map(|row| &row.endpoints));
+    let report = StatusReport { schema: STATUS_SCHEMA, cluster: cluster.info().clone(), components: rows, hosts };
     Ok((report, healthy))
+}
+
+/// What is said of a component that is not installed.
+pub(super) fn not_installed(state: &InstallState, unknown: &str) -> Failed {
+    let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
+    let known = if known.is_empty() { "nothing is".to_owned() } else { format!("installed are: {}", known.join(", ")) };
+    Failed::text(Exit::BadInput, format!("`{unknown}` is not installed; {known}"))
 }
 
 /// The version that the workloads of a release run, by the tags of their images, where it is another than was meant to.
@@ -215,39 +222,12 @@ pub(super) async fn release_rows(cluster: &Cluster, state: &InstallState) -> Vec
     rows.collect()
 }
 
-/// The addresses of what is installed.
-pub(super) async fn endpoints(cluster: &Cluster, state: &InstallState) -> Vec<Endpoint> {
-    let mut found = Vec::new();
-    for component in state.components.values() {
-        found.extend(component_endpoints(cluster, component).await);
-    }
-    found
-}
-
-async fn component_endpoints(cluster: &Cluster, component: &ComponentState) -> Vec<Endpoint> {
-    let mut found = Vec::new();
-    for (title, url, ingress) in &component.record.endpoints {
-        let outside = match (ingress, &component.record.release) {
-            (Some(name), Some(key)) => outside(cluster, &key.namespace, name).await,
-            _ => None,
-        };
-        found.push(Endpoint { title: title.clone(), url: url.clone(), ingress: outside });
-    }
-    found
-}
-
-/// The address of an Ingress, if there is one and it has a host.
-async fn outside(cluster: &Cluster, namespace: &str, name: &str) -> Option<String> {
-    let object = ObjectRef::namespaced("networking.k8s.io/v1", "Ingress", namespace, name);
-    let ingress: Value = cluster.get(&object).await.ok().flatten()?;
-    let host = ingress["spec"]["rules"][0]["host"].as_str()?;
-    let scheme = if ingress["spec"]["tls"].as_array().is_some_and(|tls| !tls.is_empty()) { "https" } else { "http" };
-    Some(format!("{scheme}://{host}"))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::model::cluster::ObjectRef;
 
     #[test]
     fn what_is_ignored_is_filled_in_with_what_a_component_was_installed_with() {

@@ -7,12 +7,14 @@ use super::graph::{Part, circle, graph};
 use super::kind::objections;
 use super::question::{QuestionId, Rule};
 use super::refs::first_members;
-use super::{BUNDLED, Catalog, Component, Kind, Question, Reference, WEBHDFS, code_lines, definition, references};
+use super::{
+    BUNDLED, Catalog, Component, Kind, Question, Reference, Requirement, WEBHDFS, code_lines, definition, references,
+};
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
 
-/// What templates in `ignore` know of their component.
-const IGNORE_SELF: [&str; 4] = ["id", "instance", "release", "namespace"];
+/// What templates that are filled in after the install know of their component.
+const LATER_SELF: [&str; 4] = ["id", "instance", "release", "namespace"];
 
 /// The checks across components.
 pub(super) struct Checker<'a> {
@@ -96,6 +98,18 @@ impl Checker<'_> {
                 }
                 None => {}
             }
+            if let Some(when) = required.when_template() {
+                self.template(id, pos, &when, &BTreeSet::new());
+                let others = references(&when).unwrap_or_default().into_iter().filter_map(|name| match name {
+                    Reference::Answer(of, _) if of == *id || of == "platform" => None,
+                    Reference::Answer(of, _) | Reference::Export(of, _) | Reference::Name(of) => Some(of),
+                });
+                for other in others.collect::<BTreeSet<_>>() {
+                    let message = format!("`when` is about answers of `{id}` and `platform`, and not about `{other}`");
+                    self.add(id, pos, message);
+                }
+            }
+            self.given(id, pos, required);
             let required = &required.id;
             if definition(required) == id {
                 self.add(id, pos, format!("`{required}` is this component itself, which it cannot require"));
@@ -154,15 +168,18 @@ impl Checker<'_> {
             }
         }
         let mut jobs = BTreeSet::new();
-        for (phase, actions) in
-            [("before", &component.before), ("after", &component.after), ("verify", &component.verify)]
-        {
+        for (phase, actions) in [
+            ("first", &component.first),
+            ("before", &component.before),
+            ("after", &component.after),
+            ("verify", &component.verify),
+        ] {
             for (index, action) in actions.iter().enumerate() {
                 let pos = self.item(id, phase, index);
                 self.action(id, pos, action, registered, None);
                 let Some(run) = action.kind.kind().jobs() else { continue };
-                if phase == "before" && run.unless.is_none() {
-                    self.add(id, pos, "without `unless` a Job in `before` would run at every install");
+                if matches!(phase, "first" | "before") && run.unless.is_none() {
+                    self.add(id, pos, format!("without `unless` a Job in `{phase}` would run at every install"));
                 }
                 self.job(id, pos, run, &mut jobs);
             }
@@ -201,6 +218,9 @@ impl Checker<'_> {
             for text in endpoint.url.iter().chain(&endpoint.ingress) {
                 self.template(id, pos, text, &BTreeSet::new());
             }
+            if let Some(login) = &endpoint.login {
+                self.login(component, index, login);
+            }
         }
         if let Some(release) = &component.release {
             let pos = self.place(id, &["release"]);
@@ -231,21 +251,26 @@ impl Checker<'_> {
             }
             // A name is filled in wherever drift is looked for, from what is known everywhere.
             let name = ignore.name.as_deref().unwrap_or_default();
-            self.template(id, ignore.pos, name, &BTreeSet::new());
-            let export = |name: &Reference| matches!(name, Reference::Export(..));
-            if references(name).is_ok_and(|names| names.iter().any(export)) {
-                self.add(id, ignore.pos, "the name of an object to ignore is a template over `answers` and `self`");
-            }
-            let own = code_lines(name).into_iter().flat_map(|(_, code)| first_members(code, "self"));
-            for (field, _) in own.filter(|(field, _)| !IGNORE_SELF.contains(field)) {
-                let message = format!("unknown `self.{field}`: here it has {}", IGNORE_SELF.join(", "));
-                self.findings.add_unknown(&file(id), ignore.pos, message, field, IGNORE_SELF);
-            }
+            self.known_later(id, ignore.pos, name, "the name of an object to ignore");
         }
         self.plain(component);
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
             self.template(id, pos, text, &BTreeSet::new());
+        }
+    }
+
+    /// A template that is filled in long after the install, from what is remembered of it.
+    pub(super) fn known_later(&mut self, id: &str, pos: Pos, text: &str, what: &str) {
+        self.template(id, pos, text, &BTreeSet::new());
+        let export = |name: &Reference| matches!(name, Reference::Export(..));
+        if references(text).is_ok_and(|names| names.iter().any(export)) {
+            self.add(id, pos, format!("{what} is a template over `answers` and `self`"));
+        }
+        let own = code_lines(text).into_iter().flat_map(|(_, code)| first_members(code, "self"));
+        for (field, _) in own.filter(|(field, _)| !LATER_SELF.contains(field)) {
+            let message = format!("unknown `self.{field}`: here it has {}", LATER_SELF.join(", "));
+            self.findings.add_unknown(&file(id), pos, message, field, LATER_SELF);
         }
     }
 
@@ -287,7 +312,7 @@ impl Checker<'_> {
         let questions = catalog.questions(id);
         for (index, rule) in rules.iter().enumerate() {
             let pos = self.item(id, "rules", index);
-            self.template(id, pos, &rule.template(), &BTreeSet::new());
+            self.template(id, pos, &rule.template(), &["installed"].into());
             if rule.about.is_empty() {
                 self.add(id, pos, "`about` names no question");
             }
@@ -310,7 +335,7 @@ impl Checker<'_> {
         registered: &BTreeSet<&str>,
         rotated: Option<&str>,
     ) {
-        for text in action.kind.templates() {
+        for text in action.kind.templates().into_iter().chain(action.when_template().as_deref()) {
             self.template(id, pos, text, registered);
         }
         if action.kind.uses_hdfs() && self.catalog.providers(WEBHDFS).next().is_none() {
@@ -393,7 +418,10 @@ impl Checker<'_> {
     fn order(&mut self) {
         // Whatever is optional may be there.
         let optional = self.catalog.components.values().flat_map(Component::optional);
-        let catalog = self.catalog.with_instances(optional);
+        let mut catalog = self.catalog.with_instances(optional).into_owned();
+        // So may be what has a condition.
+        let requires = catalog.components.values_mut().flat_map(|component| &mut component.requires);
+        requires.for_each(|required| required.off = false);
         // Of several that export the same each may be the one.
         let several = catalog.components.values().flat_map(|component| &component.requires);
         let mut exports: BTreeSet<&str> = several.filter_map(|required| required.export.as_deref()).collect();
@@ -427,6 +455,32 @@ impl Checker<'_> {
         let pos = self.place(&id, &["requires"]);
         self.add(&id, pos, message);
         false
+    }
+
+    /// What a component answers for one that it requires: only an instance is made for it.
+    fn given(&mut self, id: &str, pos: Pos, required: &Requirement) {
+        if required.answers.is_empty() {
+            return;
+        }
+        if !required.id.contains('@') {
+            self.add(
+                id,
+                pos,
+                "`answers` are for an instance, such as postgresql@app: others may require the component, too",
+            );
+        }
+        for (question, answer) in &required.answers {
+            let of = definition(&required.id);
+            if self.catalog.question(&QuestionId::new(of, question)).is_none() {
+                let catalog = self.catalog;
+                let known = catalog.questions(of).iter().map(|question| question.id.as_str());
+                let message = format!("no question of `{of}` is called `{question}`");
+                self.findings.add_unknown(&file(id), pos, message, question, known);
+            }
+            if let serde_json::Value::String(text) = answer {
+                self.template(id, pos, text, &BTreeSet::new());
+            }
+        }
     }
 
     /// An export that a component requires by its name.

@@ -61,6 +61,9 @@ pub struct Component {
     /// The images and where they sit in the values.
     #[serde(default)]
     pub images: Vec<Image>,
+    /// Actions before anything of the whole plan is installed.
+    #[serde(default)]
+    pub first: Vec<ActionSpec>,
     /// Actions before the release.
     #[serde(default)]
     pub before: Vec<ActionSpec>,
@@ -111,9 +114,49 @@ pub struct Requirement {
     pub export: Option<String>,
     /// It comes first where it is there, and nothing is amiss where it is not.
     pub optional: bool,
+    /// An expression over the answers of who requires it: where it is not true, it is not required.
+    pub when: Option<String>,
+    /// Which step is the first that waits for it.
+    pub by: By,
+    /// What its questions are answered with where nobody says otherwise; templates over the answers of who requires it.
+    pub answers: BTreeMap<String, serde_json::Value>,
+    /// It is not required as things stand: its condition does not hold, or nobody knows yet whether it does.
+    pub off: bool,
+}
+
+/// Which step of a component is the first that waits for another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// All of them.
+    #[default]
+    Release,
+    /// The actions once its release is ready.
+    After,
+    /// Its checks.
+    Verify,
 }
 
 impl Requirement {
+    /// Of a component that is always required.
+    fn one(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            export: None,
+            optional: false,
+            when: None,
+            by: By::default(),
+            answers: BTreeMap::new(),
+            off: false,
+        }
+    }
+
+    /// Its condition as a template, in which names can be looked up.
+    #[must_use]
+    pub fn when_template(&self) -> Option<String> {
+        self.when.as_ref().map(|when| format!("{{{{ {when} }}}}"))
+    }
+
     /// As machines are told of it: an id, or what has to be exported.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
@@ -135,6 +178,12 @@ impl<'de> Deserialize<'de> for Requirement {
             export: Option<String>,
             #[serde(default)]
             optional: bool,
+            #[serde(default)]
+            when: Option<String>,
+            #[serde(default)]
+            by: By,
+            #[serde(default)]
+            answers: BTreeMap<String, serde_json::Value>,
         }
         struct Either;
         impl<'de> Visitor<'de> for Either {
@@ -145,12 +194,14 @@ impl<'de> Deserialize<'de> for Requirement {
             }
 
             fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<Requirement, E> {
-                Ok(Requirement { id: id.to_owned(), export: None, optional: false })
+                Ok(Requirement::one(id))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Requirement, A::Error> {
-                let Map { id, export, optional } = Map::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Requirement { id, export, optional })
+                let Map { id, export, optional, when, by, answers } =
+                    Map::deserialize(MapAccessDeserializer::new(map))?;
+                let off = when.is_some();
+                Ok(Requirement { id, export, optional, when, by, answers, off })
             }
         }
         from.deserialize_any(Either)
@@ -376,12 +427,17 @@ impl Component {
 
     /// The components without which it cannot be.
     pub fn required(&self) -> impl Iterator<Item = &str> {
-        self.requires.iter().filter(|other| !other.optional && !other.id.is_empty()).map(|other| other.id.as_str())
+        self.requires.iter().filter(|it| !it.optional && !it.off && !it.id.is_empty()).map(|it| it.id.as_str())
+    }
+
+    /// The same with those whose condition may come to hold.
+    pub fn ever_required(&self) -> impl Iterator<Item = &str> {
+        self.requires.iter().filter(|it| !it.optional && !it.id.is_empty()).map(|it| it.id.as_str())
     }
 
     /// The components that it uses where they are there.
     pub fn optional(&self) -> impl Iterator<Item = &str> {
-        self.requires.iter().filter(|other| other.optional && !other.id.is_empty()).map(|other| other.id.as_str())
+        self.requires.iter().filter(|it| it.optional && !it.off && !it.id.is_empty()).map(|it| it.id.as_str())
     }
 
     /// The action of a step, by the step's id.
@@ -389,6 +445,7 @@ impl Component {
     pub fn spec(&self, step: &str) -> Option<&ActionSpec> {
         let (phase, number) = step.strip_prefix(self.id.as_str())?.strip_prefix('/')?.split_once('-')?;
         let specs = match phase {
+            "first" => &self.first,
             "before" => &self.before,
             "after" => &self.after,
             "verify" => &self.verify,
@@ -397,9 +454,9 @@ impl Component {
         specs.get(number.parse::<usize>().ok()?.checked_sub(1)?)
     }
 
-    /// Every action, in the order before, after, verify.
+    /// Every action, in the order first, before, after, verify.
     pub fn actions(&self) -> impl Iterator<Item = &ActionSpec> {
-        self.before.iter().chain(&self.after).chain(&self.verify)
+        self.first.iter().chain(&self.before).chain(&self.after).chain(&self.verify)
     }
 }
 
@@ -415,6 +472,20 @@ pub struct Endpoint {
     /// Name of the Ingress that leads to it from outside, if there is one; a template.
     #[serde(default)]
     pub ingress: Option<String>,
+    /// With what people log in there.
+    #[serde(default)]
+    pub login: Option<EndpointLogin>,
+}
+
+/// With what people log in to an endpoint.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointLogin {
+    /// The user; a template over `answers` and `self`. Where there is none, a password alone is asked for.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The component's question of type `secret` that is the password.
+    pub password: String,
 }
 
 /// Pods of a component that open connections to another one.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::ActionSpec;
+use super::component::By;
 use super::{Component, Reference, references};
 
 /// What a component brings into the graph.
@@ -14,8 +15,12 @@ pub struct Part {
     pub id: String,
     /// Components that must be ready before its first step.
     pub requires: BTreeSet<String>,
+    /// Of these, those that only its later steps wait for.
+    pub late: BTreeMap<String, By>,
     /// Whether it has a release, and so a step that makes it and one that waits until it is ready.
     pub has_release: bool,
+    /// Its actions before anything of the plan is installed.
+    pub first: Vec<Act>,
     /// Its actions before the release.
     pub before: Vec<Act>,
     /// Its actions once that is ready.
@@ -53,6 +58,12 @@ impl Part {
             }
         }
         requires.remove(&component.id);
+        // What is not there as things stand is nothing to wait for, whatever the texts say of it.
+        let off = component.requires.iter().filter(|required| required.off);
+        off.for_each(|required| {
+            requires.remove(&required.id);
+        });
+        let late = component.requires.iter().filter(|required| required.by != By::Release && !required.id.is_empty());
         let acts = |phase, specs: &[ActionSpec]| {
             let acts = specs.iter().enumerate().map(|(index, spec)| Act::of(component, phase, index, spec, hdfs));
             acts.collect::<Vec<_>>()
@@ -60,16 +71,28 @@ impl Part {
         Self {
             id: component.id.clone(),
             requires,
+            late: late.map(|required| (required.id.clone(), required.by)).collect(),
             has_release: component.release.is_some() && component.chart.is_some(),
+            first: acts(Phase::First, &component.first),
             before: acts(Phase::Before, &component.before),
             after: acts(Phase::After, &component.after),
             verify: acts(Phase::Verify, &component.verify),
         }
     }
 
-    /// Its actions, in the order before, after, verify.
+    /// Its actions, in the order first, before, after, verify.
     pub fn acts(&self) -> impl Iterator<Item = &Act> {
-        self.before.iter().chain(&self.after).chain(&self.verify)
+        self.first.iter().chain(&self.before).chain(&self.after).chain(&self.verify)
+    }
+
+    /// The same, by phase, to take some out.
+    pub fn phases(&mut self) -> [&mut Vec<Act>; 4] {
+        [&mut self.first, &mut self.before, &mut self.after, &mut self.verify]
+    }
+
+    /// The components for which its steps wait from a phase on.
+    fn waits(&self, by: By) -> impl Iterator<Item = &String> {
+        self.requires.iter().filter(move |id| self.late.get(*id).copied().unwrap_or_default() == by)
     }
 }
 
@@ -91,6 +114,10 @@ impl Act {
             act.needs.extend(hdfs.map(str::to_owned));
         }
         act.needs.remove(&component.id);
+        if phase == Phase::First {
+            // It comes before all that is installed: what others export is known without them.
+            act.needs.clear();
+        }
         act
     }
 }
@@ -103,6 +130,8 @@ fn names(text: &str) -> Vec<Reference> {
 /// When an action comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Before anything is installed.
+    First,
     /// Before the release.
     Before,
     /// Once the release is ready.
@@ -115,6 +144,7 @@ pub enum Phase {
 #[must_use]
 pub fn step_id(component: &str, phase: Phase, index: usize) -> String {
     let phase = match phase {
+        Phase::First => "first",
         Phase::Before => "before",
         Phase::After => "after",
         Phase::Verify => "verify",
@@ -197,11 +227,13 @@ pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
     let ready = ready(parts)?;
     let results = results(parts)?;
     let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let first: BTreeSet<String> = parts.iter().flat_map(|part| &part.first).map(|act| act.id.clone()).collect();
     for part in parts {
-        let mut chain = BTreeSet::new();
-        for other in &part.requires {
-            chain.extend(ready_of(&ready, other, &part.id)?);
-        }
+        let ready_by = |by: By| {
+            let all = part.waits(by).map(|other| ready_of(&ready, other, &part.id));
+            Ok::<_, GraphError>(all.collect::<Result<Vec<_>, _>>()?.into_iter().flatten())
+        };
+        let mut chain: BTreeSet<String> = first.iter().cloned().chain(ready_by(By::Release)?).collect();
         let edges = |act: &Act, chain: &BTreeSet<String>, is_check: bool| {
             let mut edges = chain.clone();
             for other in &act.needs {
@@ -218,6 +250,11 @@ pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
             }
             Ok(edges)
         };
+        let mut own = BTreeSet::new();
+        for act in &part.first {
+            needs.insert(act.id.clone(), edges(act, &own, false)?);
+            own = [act.id.clone()].into();
+        }
         for act in &part.before {
             needs.insert(act.id.clone(), edges(act, &chain, false)?);
             chain = [act.id.clone()].into();
@@ -228,11 +265,13 @@ pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
             needs.insert(ready.clone(), [release].into());
             chain = [ready].into();
         }
+        chain.extend(ready_by(By::After)?);
         for act in &part.after {
             needs.insert(act.id.clone(), edges(act, &chain, false)?);
             chain = [act.id.clone()].into();
         }
         needs.insert(format!("{}/record", part.id), chain.clone());
+        chain.extend(ready_by(By::Verify)?);
         for act in &part.verify {
             needs.insert(act.id.clone(), edges(act, &chain, true)?);
             chain = [act.id.clone()].into();
@@ -295,7 +334,7 @@ fn ready(parts: &[Part]) -> Result<BTreeMap<&str, BTreeSet<String>>, GraphError>
 fn results(parts: &[Part]) -> Result<BTreeMap<&str, (&str, bool)>, GraphError> {
     let mut found: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
     for part in parts {
-        let acts = part.before.iter().chain(&part.after).map(|act| (act, false));
+        let acts = part.first.iter().chain(&part.before).chain(&part.after).map(|act| (act, false));
         for (act, by_check) in acts.chain(part.verify.iter().map(|act| (act, true))) {
             let Some(name) = &act.register else { continue };
             if let Some((first, _)) = found.insert(name, (&act.id, by_check)) {

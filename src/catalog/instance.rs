@@ -23,7 +23,7 @@ impl Catalog {
     #[must_use]
     pub fn with_instances<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Cow<'_, Self> {
         // One that is optional is there only where somebody names it.
-        let required = |component: &Component| component.required().map(str::to_owned).collect::<Vec<_>>();
+        let required = |component: &Component| component.ever_required().map(str::to_owned).collect::<Vec<_>>();
         let mut open: Vec<String> = ids.into_iter().map(str::to_owned).collect();
         open.extend(self.components.values().flat_map(required));
         let mut seen = BTreeSet::new();
@@ -56,7 +56,8 @@ impl Catalog {
         }
         // Results of two instances are two.
         let own = format!("__{}", instance.replace('-', "_"));
-        let acts = component.before.iter_mut().chain(&mut component.after).chain(&mut component.verify);
+        let acts = component.first.iter_mut().chain(&mut component.before).chain(&mut component.after);
+        let acts = acts.chain(&mut component.verify);
         for name in acts.filter_map(|act| act.register.as_mut()) {
             component.results.insert(name.clone(), format!("{name}{own}"));
             name.push_str(&own);
@@ -88,11 +89,11 @@ impl Component {
             seen.means.insert(self.base.clone(), self.id.clone());
         }
         for required in &self.requires {
-            let there = !required.id.is_empty() && has(&required.id);
+            let there = !required.id.is_empty() && has(&required.id) && !required.off;
             match &required.export {
                 Some(export) if there => drop(seen.means.insert(export.clone(), required.id.clone())),
-                Some(export) if required.optional => drop(seen.absent.insert(export.clone())),
-                None if required.optional && !there => drop(seen.absent.insert(required.id.clone())),
+                Some(export) if required.optional || required.off => drop(seen.absent.insert(export.clone())),
+                None if (required.optional || required.off) && !there => drop(seen.absent.insert(required.id.clone())),
                 _ => {}
             }
         }

@@ -21,8 +21,8 @@ mod tests;
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
 pub use component::{
-    ChartSpec, Component, Connects, DerivedSecret, Endpoint, Ignore, Image, ImageNames, Leftover, Paths, ReleaseSpec,
-    Requirement,
+    By, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image, ImageNames, Leftover, Paths,
+    ReleaseSpec, Requirement,
 };
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use instance::{Seen, instance_of};
@@ -30,5 +30,5 @@ pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, 
 pub use load::{Catalog, implicit_questions};
 pub use provide::{WEBHDFS, definition};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
-pub use refs::{Reference, code_lines, members, references, secrets_in};
+pub use refs::{Reference, answering, code_lines, members, references, secrets_in};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

@@ -71,7 +71,7 @@ impl Catalog {
     /// The same where `has` tells which components are there: of an export that one of them gives, no other is of use.
     #[must_use]
     pub fn optional_beside(&self, component: &Component, has: impl Fn(&str) -> bool) -> Vec<String> {
-        let optional = component.requires.iter().filter(|required| required.optional);
+        let optional = component.requires.iter().filter(|required| required.optional && !required.off);
         let ids = optional.flat_map(|required| match &required.export {
             None => vec![required.id.clone()],
             Some(export) => {

@@ -41,6 +41,11 @@ pub fn references(template: &str) -> Result<Vec<Reference>, String> {
     Ok(found)
 }
 
+/// The components whose answers a template names, be it only in a condition, with repetitions.
+pub fn answering(template: &str) -> impl Iterator<Item = &str> {
+    code_spans(template).into_iter().flat_map(|code| first_members(code, "answers")).map(|(component, _)| component)
+}
+
 /// The names below `secret` in a template, each once.
 #[must_use]
 pub fn secrets_in(template: &str) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::check::{Checker, file, is_name};
 use super::kind::is_key;
 use super::refs::secrets_in;
-use super::{Component, Kind};
+use super::{Component, EndpointLogin, Kind};
 use crate::model::yaml::{Node, Pos};
 
 impl Checker<'_> {
@@ -123,6 +123,28 @@ impl Checker<'_> {
             } else if secrets[..at].contains(name) {
                 self.add(id, pos, format!("`{name}` stands here twice"));
             }
+        }
+    }
+
+    /// With what people log in to an endpoint.
+    pub(super) fn login(&mut self, component: &Component, index: usize, login: &EndpointLogin) {
+        let id = &component.id;
+        let tree = self.trees.get(id).and_then(|tree| tree.get("endpoints")).and_then(Node::list);
+        let tree = tree.and_then(|items| items.get(index)?.get("login"));
+        let at = |key: &str| tree.and_then(|node| node.get(key)).map_or_else(Pos::default, |node| node.pos);
+        let (user, password) = (at("user"), at("password"));
+        self.known_later(id, user, login.user.as_deref().unwrap_or_default(), "the user of an endpoint");
+        let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
+        let (single, certificates): (Vec<_>, Vec<_>) = questions.partition(|it| it.secret_keys().len() == 1);
+        if certificates.iter().any(|question| question.id == login.password) {
+            self.add(id, password, format!("`{}` is a certificate, with which nobody logs in", login.password));
+        } else if !single.iter().any(|question| question.id == login.password) {
+            let message = format!("no question of `{id}` for a secret is called `{}`", login.password);
+            let known = single.iter().map(|question| question.id.as_str());
+            self.findings.add_unknown(&file(id), password, message, &login.password, known);
+        }
+        if component.release.is_none() || component.chart.is_none() {
+            self.add(id, password, "a Secret is filled before a release, and this component has none");
         }
     }
 

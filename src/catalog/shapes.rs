@@ -82,6 +82,9 @@ const REQUIREMENT: Shape = Shape::TextOr(&[
     F::optional("id", Shape::Text),
     F::optional("export", Shape::Text),
     F::optional("optional", Shape::Bool),
+    F::optional("when", Shape::Text),
+    F::optional("by", Shape::OneOf(&["release", "after", "verify"])),
+    F::optional("answers", Shape::MapOf(&Shape::Any)),
 ]);
 
 /// `component.yaml`.
@@ -128,6 +131,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
     ),
     F::optional("values", Shape::Text),
     F::optional("images", Shape::List(&IMAGE)),
+    F::optional("first", Shape::List(&ACTION)),
     F::optional("before", Shape::List(&ACTION)),
     F::optional("after", Shape::List(&ACTION)),
     F::optional("open", WORDS),
@@ -138,6 +142,7 @@ pub(super) const COMPONENT: Shape = Shape::Map(&[
             F::required("title", WORDS),
             F::optional("url", Shape::Text),
             F::optional("ingress", Shape::Text),
+            F::optional("login", Shape::Map(&[F::optional("user", Shape::Text), F::required("password", Shape::Text)])),
         ])),
     ),
     F::optional("verify", Shape::List(&ACTION)),

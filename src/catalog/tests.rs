@@ -136,6 +136,28 @@ fn of_secrets(table: &[(&str, &[&str])]) {
 }
 
 #[test]
+fn logins_name_a_secret_question() {
+    let login = |login: &str| format!("endpoints:\n  - title: t\n    login: {{{login}}}\n");
+    let a = "a/component.yaml";
+    of_secrets(&[
+        (&login("user: \"{{ answers.a.release }}-{{ self.namespace }}\", password: password"), &[]),
+        (&login("password: given"), &[]),
+        (
+            &login("password: pasword"),
+            &[&format!("{a}:13:23: no question of `a` for a secret is called `pasword`; did you mean `password`?")],
+        ),
+        (&login("password: release"), &[&format!("{a}:13:23: no question of `a` for a secret is called `release`")]),
+        (&login("password: cert"), &[&format!("{a}:13:23: `cert` is a certificate, with which nobody logs in")]),
+        (&login("user: x"), &[&format!("{a}:13:12: key `password` is missing")]),
+        (
+            &login("user: \"{{ self.secrets }}\", password: password"),
+            &[&format!("{a}:13:19: unknown `self.secrets`: here it has id, instance, release, namespace")],
+        ),
+        (&login("user: \"{{ answers.a.no }}\", password: password"), &[&format!("{a}:13:19: unknown answer `a.no`")]),
+    ]);
+}
+
+#[test]
 fn secrets_that_are_made_of_others() {
     let keys = |keys: &str| format!("secrets:\n  - name: conn\n    keys:\n      {keys}\n");
     let (a, of) = ("a/component.yaml", "no question of `a` for a secret is called");

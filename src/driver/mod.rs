@@ -9,6 +9,7 @@ pub mod files;
 pub mod helm;
 pub mod http;
 pub mod kube;
+pub mod names;
 pub mod process;
 pub mod reach;
 pub mod registry;

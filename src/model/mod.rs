@@ -11,7 +11,9 @@ mod file_tree;
 mod hdfs;
 mod ignored;
 mod image;
+pub mod ingress;
 pub mod lock;
+mod login;
 mod manifest;
 mod names;
 pub mod observed;
@@ -35,6 +37,7 @@ pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
 pub use ignored::{Ignored, IgnoredField, IgnoredPaths};
 pub use image::{ImageName, ImageNameError};
+pub use login::Login;
 pub use manifest::{Manifest, parse_manifest};
 pub use names::{
     CHART_DIGEST, FILES_LABEL, LANGUAGES, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked,
@@ -47,6 +50,6 @@ pub use secret::{AUTHORITY, MadeSecret, Secret, SecretFormat, SecretRef, withhel
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
-pub use service::{Lookup, Way};
+pub use service::{Lookup, Way, service_place};
 pub use value_path::{Lies, ValuePath, ValuePathError};
 pub use values::ReleaseValues;

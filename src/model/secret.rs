@@ -134,6 +134,13 @@ impl SecretRef {
     pub fn is_in_place(&self) -> bool {
         matches!(self, Self::Secret(name) if !name.contains('/'))
     }
+
+    /// Namespace and name of the Secret of which it is a copy.
+    #[must_use]
+    pub fn original(&self) -> Option<(String, String)> {
+        let Self::Secret(place) = self else { return None };
+        place.split_once('/').map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
+    }
 }
 
 impl fmt::Display for SecretRef {

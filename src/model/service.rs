@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 /// The way to a service. Secrets are `<Secret>/<key>` in its namespace.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
-    /// The namespace of the service and of the Secrets.
+    /// The namespace of the Secrets, and of the service unless that names another.
     pub namespace: &'a str,
-    /// `name:port`.
+    /// `name:port`, or `name.namespace:port`.
     pub service: &'a str,
     /// The user whose password it is.
     pub user: Option<&'a str>,
@@ -19,6 +19,14 @@ pub struct Way<'a> {
     pub tls: Option<(Option<&'a str>, Option<&'a str>, bool)>,
     /// Other secrets that are sent.
     pub secrets: &'a BTreeMap<String, String>,
+}
+
+/// Namespace, name and port of `name:port` or `name.namespace:port`. No Service has a dot in its name.
+#[must_use]
+pub fn service_place<'a>(service: &'a str, namespace: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+    let (name, port) = service.split_once(':')?;
+    let (name, namespace) = name.split_once('.').unwrap_or((name, namespace));
+    Some((namespace, name, port))
 }
 
 impl Way<'_> {

@@ -46,7 +46,7 @@ fn answer(wanted: &Resolved, component: &str, text: &str) -> Option<String> {
 }
 
 fn actions(component: &ResolvedComponent) -> impl Iterator<Item = &ResolvedAction> {
-    component.before.iter().chain(&component.after)
+    component.installs()
 }
 
 /// What there is to upload. Read before anything is asked of the cluster: a wrong folder is bad input.

@@ -32,7 +32,7 @@ pub(super) async fn look(
         found.is_some_and(|found| found.unready.is_empty())
     };
     let all = wanted.components.iter().filter(ready).flat_map(|component| {
-        let actions = component.before.iter().chain(&component.after);
+        let actions = component.installs();
         actions.map(move |action| (component.namespace.as_deref().unwrap_or_default(), action))
     });
     let entries = all.filter_map(|(namespace, action)| match action.kind.kind().leaves() {

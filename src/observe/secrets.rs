@@ -37,6 +37,10 @@ pub(super) async fn answered(
     wanted: &Resolved,
     cluster: &Cluster,
 ) -> Result<BTreeMap<Place, Comparison>, ObserveError> {
+    // What is filled in the same install may not be there yet.
+    let all: BTreeSet<Place> =
+        filled(wanted).map(|(release, _, secret)| (release.namespace.clone(), secret.name.clone())).collect();
+    let ours = |from: &SecretRef| from.original().filter(|place| all.contains(place));
     let compared = try_join_all(filled(wanted).map(|(release, component, secret)| async move {
         let SecretContent::Answer { keys, from, .. } = &secret.content else { return Ok(None) };
         let (namespace, name) = (release.namespace.clone(), secret.name.clone());
@@ -45,6 +49,7 @@ pub(super) async fn answered(
         let mut compared = if found.is_none() { Comparison::Absent } else { Comparison::Same };
         let wanted = match from {
             SecretRef::Generate => None,
+            from if absent(cluster, ours(from)).await? => Some(BTreeMap::new()),
             from => Some(secrets::read_all(from, cluster, keys).await.map_err(|source| ObserveError::Secret {
                 component: component.id.clone(),
                 question: secret.id.clone(),
@@ -62,7 +67,24 @@ pub(super) async fn answered(
         }
         Ok::<_, ObserveError>(Some(((namespace, name), compared)))
     }));
-    Ok(compared.await?.into_iter().flatten().collect())
+    let mut compared: BTreeMap<Place, Comparison> = compared.await?.into_iter().flatten().collect();
+    for (release, _, secret) in filled(wanted) {
+        let Some((namespace, name)) = secret.from().and_then(ours) else { continue };
+        let place = (release.namespace.clone(), secret.name.clone());
+        let follows = compared.get(&place) == Some(&Comparison::Same)
+            && compared.get(&(namespace.clone(), name.clone())).is_some_and(|original| *original != Comparison::Same);
+        if follows {
+            let what = format!("Secret {}/{} is a copy of Secret {namespace}/{name}, which changes", place.0, place.1);
+            compared.insert(place, Comparison::Differs(what));
+        }
+    }
+    Ok(compared)
+}
+
+/// Whether a Secret that an install fills is still to come.
+async fn absent(cluster: &Cluster, place: Option<Place>) -> Result<bool, ObserveError> {
+    let Some((namespace, name)) = place else { return Ok(false) };
+    Ok(read(cluster, &namespace, &name).await?.is_none())
 }
 
 /// Those that are made of others. `answered` are the others, as far as windlass fills them.

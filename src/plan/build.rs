@@ -108,7 +108,7 @@ impl Builder<'_> {
 
     fn component(&mut self, component: &ResolvedComponent) {
         let begin = self.actions.len();
-        for act in &component.before {
+        for act in component.first.iter().chain(&component.before) {
             self.act(component, act);
         }
         if let Some(release) = &component.release {
@@ -166,6 +166,7 @@ impl Builder<'_> {
             }
             let mut needs = vec![format!("namespace/{}", release.namespace)];
             needs.extend(sources(component, secret));
+            needs.extend(secret.from().and_then(SecretRef::original).and_then(|place| self.fills(&place)));
             self.actions.push(Action { change, why, needs, ..secret_action(component, release, secret) });
         }
         for copy in &component.copies {
@@ -176,6 +177,15 @@ impl Builder<'_> {
             }
             self.actions.push(Action { change, why, ..copy_action(component, copy) });
         }
+    }
+
+    /// The step that fills a Secret of which another component's is a copy.
+    fn fills(&self, (namespace, name): &(String, String)) -> Option<String> {
+        let mut all = self.wanted.components.iter().filter_map(|one| Some((one, one.release.as_ref()?)));
+        all.find_map(|(one, release)| {
+            let secret = one.secrets.iter().find(|secret| secret.name == *name && release.namespace == *namespace)?;
+            Some(secret_id(&one.id, &secret.id))
+        })
     }
 
     /// Copies that are wanted no more, once nothing reads them.

@@ -261,4 +261,38 @@ mod tests {
         ];
         assert!(wanted.iter().all(|line| error.contains(line)), "{error}");
     }
+
+    #[test]
+    fn a_secret_that_is_another_components_comes_after_it_and_changes_with_it() {
+        let mut files = crate::catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        for (id, question) in [
+            ("peer", "default: generate"),
+            (
+                "app",
+                "optional: true, default: \"{% if answers.peer %}secret:{{ answers.peer.namespace }}/{{ answers.peer.release }}-login{% endif %}\"",
+            ),
+        ] {
+            let text = format!(
+                "id: {id}\ntitle: {id}\nversion: '1'\nchart: {{path: chart}}\nvalues: v.j2\nrelease: {{name: my-{id}, namespace: of-{id}}}\n\
+                 requires: [{}]\nquestions: [{{id: login, title: t, type: secret, {question}}}]\n",
+                if id == "app" { "{id: peer, optional: true}" } else { "" }
+            );
+            files.insert(format!("{id}/component.yaml"), text.into_bytes());
+            files.insert(format!("{id}/chart/Chart.yaml"), b"name: x\nversion: 1.0.0\n".to_vec());
+            files.insert(format!("{id}/v.j2"), b"v: {{ self.secrets.login.version }}\n".to_vec());
+        }
+        let catalog = crate::catalog::Catalog::from_files(&files, &BTreeMap::new()).unwrap();
+        let answers = Answers::new(&catalog, &[], None).unwrap();
+        let wanted = resolve(&catalog, &answers).unwrap();
+        let made = plan(&wanted, &Observed::default(), false);
+        let needs = |plan: &Plan, id: &str| plan.actions.iter().find(|action| action.id == id).unwrap().needs.clone();
+        assert!(needs(&made, "app/secret-login").contains(&"peer/secret-login".to_owned()));
+        let place = |id: &str| (format!("of-{id}"), format!("my-{id}-login"));
+        let rotated = crate::plan::rotated(&wanted, "peer", "login").unwrap();
+        let changed = crate::plan::changed_with(&wanted, rotated);
+        assert_eq!(changed.iter().map(|one| one.place()).collect::<Vec<_>>(), [place("peer"), place("app")]);
+        let readers = crate::plan::readers(&wanted, &[place("app")].into());
+        assert_eq!(readers.iter().map(|reader| reader.id.as_str()).collect::<Vec<_>>(), ["app"]);
+    }
 }

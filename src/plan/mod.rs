@@ -27,7 +27,7 @@ pub use fields::{FieldChange, LineChange, field_changes, value_changes};
 pub use levels::relabelled;
 pub use moved::{Moved, There, moved};
 pub use rollback::{RollbackError, rollback};
-pub use rotate::{RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
+pub use rotate::{Changed, RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
 pub use secrets::{FilledFrom, FilledSecret};
 pub use select::{beyond, checks_of, only, verify_only, without};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};

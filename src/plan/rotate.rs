@@ -88,14 +88,53 @@ pub fn readers<'a>(wanted: &'a Resolved, places: &BTreeSet<(String, String)>) ->
     wanted.components.iter().filter(reads).collect()
 }
 
-/// The Secrets that change with one: itself, and those of its component that are made of it.
+/// A Secret that changes with another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Changed<'a> {
+    /// Whose it is.
+    pub component: &'a ResolvedComponent,
+    /// Its release.
+    pub release: &'a ResolvedRelease,
+    /// The Secret.
+    pub secret: &'a ResolvedSecret,
+    /// What it is made of, or a copy of: the number of that among those that change; none of the first.
+    from: Option<usize>,
+}
+
+impl Changed<'_> {
+    /// Namespace and name.
+    #[must_use]
+    pub fn place(&self) -> (String, String) {
+        (self.release.namespace.clone(), self.secret.name.clone())
+    }
+}
+
+/// The Secrets that change with one: itself first, then those that are made of it or copies of it, and so on.
 #[must_use]
-pub fn changed_with<'a>(component: &'a ResolvedComponent, secret: &'a ResolvedSecret) -> Vec<&'a ResolvedSecret> {
-    let made_of = |other: &&ResolvedSecret| match &other.content {
-        SecretContent::Derived(derived) => derived.sources().contains(&secret.name),
-        SecretContent::Answer { .. } => false,
-    };
-    component.secrets.iter().filter(made_of).collect()
+pub fn changed_with<'a>(
+    wanted: &'a Resolved,
+    (component, release, secret): (&'a ResolvedComponent, &'a ResolvedRelease, &'a ResolvedSecret),
+) -> Vec<Changed<'a>> {
+    let mut found = vec![Changed { component, release, secret, from: None }];
+    let mut at = 0;
+    while let Some(one) = found.get(at).copied() {
+        let all = wanted.components.iter().filter_map(|other| Some((other, other.release.as_ref()?)));
+        for (component, release) in all {
+            let follows = |other: &&ResolvedSecret| match &other.content {
+                SecretContent::Derived(derived) => {
+                    component.id == one.component.id && derived.sources().contains(&one.secret.name)
+                }
+                SecretContent::Answer { from, .. } => from.original() == Some(one.place()),
+            };
+            let new = component.secrets.iter().filter(follows);
+            let new = new.map(|secret| Changed { component, release, secret, from: Some(at) });
+            let known = |new: &Changed<'_>| found.iter().any(|known| known.place() == new.place());
+            let new: Vec<_> = new.filter(|new| !known(new)).collect();
+            found.extend(new);
+        }
+        at += 1;
+    }
+    found
 }
 
 /// The plan that gives a secret a new content. `observed` knows its component and those that read it.
@@ -162,32 +201,37 @@ pub fn rotate(
         needs: vec![last],
         ..action(id, switch.clone(), title, step)
     });
-    let derived = changed_with(component, secret);
+    let changed = changed_with(wanted, (component, release, secret));
+    // The step after which each has its new content.
+    let steps: Vec<String> = changed
+        .iter()
+        .map(|one| one.from.map_or_else(|| switch.clone(), |_| secret_id(&one.component.id, &one.secret.id)))
+        .collect();
     let mut done = vec![switch.clone()];
-    for other in &derived {
-        let place = (namespace.clone(), other.name.clone());
+    for one in &changed {
+        let Some((of, after)) = one.from.and_then(|at| Some((changed.get(at)?, steps.get(at)?))) else { continue };
         let (change, why) = match switched {
-            true => diff::secret(observed.secrets.get(&place)),
-            false => (Change::Update, vec![format!("it is made of Secret {name}")]),
+            true => diff::secret(observed.secrets.get(&one.place())),
+            false => (Change::Update, vec![format!("it is made of Secret {}", of.secret.name)]),
         };
-        let made = secret_action(component, release, other);
+        let made = secret_action(one.component, one.release, one.secret);
         done.push(made.id.clone());
-        plan.actions.push(Action { change, why, needs: vec![switch.clone()], ..made });
+        plan.actions.push(Action { change, why, needs: vec![after.clone()], ..made });
     }
-    for copy in &component.copies {
-        let (_, original) = &copy.of;
-        let made = derived.iter().find(|other| other.name == *original).map(|other| secret_id(id, &other.id));
-        let Some(after) = made.or_else(|| (*original == name).then(|| switch.clone())) else { continue };
+    let copies = changed.iter().zip(&steps).flat_map(|(one, after)| {
+        let copies = one.component.copies.iter().filter(|copy| copy.of == one.place());
+        copies.map(move |copy| (one.component, copy, after))
+    });
+    for (component, copy, after) in copies {
         let (change, why) = match switched {
             true => diff::secret(observed.secrets.get(&copy.place())),
-            false => (Change::Update, vec![format!("it is a copy of Secret {namespace}/{original}")]),
+            false => (Change::Update, vec![format!("it is a copy of Secret {}/{}", copy.of.0, copy.of.1)]),
         };
         let copied = copy_action(component, copy);
         done.push(copied.id.clone());
-        plan.actions.push(Action { change, why, needs: vec![after], ..copied });
+        plan.actions.push(Action { change, why, needs: vec![after.clone()], ..copied });
     }
-    let places: BTreeSet<(String, String)> =
-        derived.iter().copied().chain([secret]).map(|one| (namespace.clone(), one.name.clone())).collect();
+    let places: BTreeSet<(String, String)> = changed.iter().map(Changed::place).collect();
     let restarts = restart(&mut plan, wanted, observed, &places, (switched, &done))?;
     if restarts.is_empty()
         && let Some(action) = plan.actions.iter_mut().find(|action| action.id == switch)

@@ -26,6 +26,6 @@ pub use look::{LineOptions, Look};
 pub use plan::{plan_table, target};
 pub use preflight::preflight_table;
 pub use secrets::{SecretRow, secret_table};
-pub use status::{ComponentStatus, Endpoint, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
+pub use status::{ComponentStatus, Endpoint, STATUS_SCHEMA, StatusReport, StatusRow, hosts_lines, status_table};
 pub use summary::{ReleaseRow, SummaryExtras, summary};
 pub use text::{clean, fit, fit_json};

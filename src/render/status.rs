@@ -6,6 +6,7 @@ use super::Look;
 use super::paint::{Paint, Spans, join};
 use super::plan::{target, wrapped};
 use super::text;
+use crate::model::Login;
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::Verified;
 
@@ -21,6 +22,9 @@ pub struct StatusReport {
     pub cluster: ClusterInfo,
     /// The components, in the order of the catalog.
     pub components: Vec<StatusRow>,
+    /// Lines for this machine's hosts file, [`hosts_lines`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 /// A component.
@@ -88,28 +92,63 @@ impl ComponentStatus {
 }
 
 /// An address of a component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Endpoint {
     /// What answers there.
     pub title: String,
     /// The address in the cluster.
     pub url: Option<String>,
-    /// The address from outside, if there is an Ingress.
+    /// The address from outside, where an Ingress leads there and its controller answers.
     pub ingress: Option<String>,
-}
-
-impl From<(String, Option<String>, Option<String>)> for Endpoint {
-    fn from((title, url, ingress): (String, Option<String>, Option<String>)) -> Self {
-        Self { title, url, ingress }
-    }
+    /// Where that controller answers: an IP or a host's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The host's name, where it does not lead to that address from this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unresolved: Option<String>,
+    /// Why there is no way from outside, though there is an Ingress.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
+    /// With what people log in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
 }
 
 impl Endpoint {
-    /// `http://livy… in the cluster`, `https://livy.example from outside`.
-    pub(super) fn addresses(&self) -> Vec<String> {
-        let inside = self.url.iter().map(|url| format!("{url} in the cluster"));
-        inside.chain(self.ingress.iter().map(|url| format!("{url} from outside"))).collect()
+    /// `http://livy… in the cluster`, `https://livy.example from outside`, and who logs in.
+    pub(super) fn told(&self) -> Vec<(Paint, String)> {
+        let inside = self.url.iter().map(|url| (Paint::Accent, format!("{url} in the cluster")));
+        let outside = self.ingress.iter().map(|url| (Paint::Accent, format!("{url} from outside")));
+        let closed = self.closed.iter().map(|why| (Paint::Warn, format!("not from outside: {why}")));
+        let login = self.login.iter().map(|login| (Paint::Plain, login.told()));
+        inside.chain(outside).chain(closed).chain(login).collect()
     }
+}
+
+/// Lines for the hosts file, where names do not lead to the addresses from outside: one for each address.
+pub fn hosts_lines<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<String> {
+    let mut lines: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (address, host) in endpoints.filter_map(|it| it.address.as_deref().zip(it.unresolved.as_deref())) {
+        let at = lines.iter().position(|(known, _)| *known == address).unwrap_or_else(|| {
+            lines.push((address, Vec::new()));
+            lines.len() - 1
+        });
+        if !lines[at].1.contains(&host) {
+            lines[at].1.push(host);
+        }
+    }
+    lines.into_iter().map(|(address, hosts)| format!("{address} {}", hosts.join(" "))).collect()
+}
+
+/// What to do with them.
+pub(super) fn hosts_told(lines: &[String], look: &Look) -> Vec<Spans> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let what = "names that lead nowhere from this machine; for its hosts file (/etc/hosts):";
+    let mut told = wrapped("", Paint::Plain, what, look, 0);
+    told.extend(lines.iter().map(|line| Spans::indent(2).add(Paint::Accent, line)));
+    told
 }
 
 /// Addresses below each other, their names in a column.
@@ -117,9 +156,9 @@ pub(super) fn endpoint_lines(endpoints: &[Endpoint], indent: usize) -> Vec<Spans
     let widest = endpoints.iter().map(|endpoint| text::width(&text::clean(&endpoint.title))).max().unwrap_or(0);
     let mut lines = Vec::new();
     for endpoint in endpoints {
-        for (row, address) in endpoint.addresses().into_iter().enumerate() {
+        for (row, (paint, told)) in endpoint.told().into_iter().enumerate() {
             let title = if row == 0 { endpoint.title.as_str() } else { "" };
-            lines.push(Spans::indent(indent).column(Paint::Plain, title, widest).gap(2).add(Paint::Accent, address));
+            lines.push(Spans::indent(indent).column(Paint::Plain, title, widest).gap(2).add(paint, told));
         }
     }
     lines
@@ -170,6 +209,10 @@ pub(super) fn status_lines(report: &StatusReport, look: &Look) -> Vec<Spans> {
             lines.extend(rest.map(|(paint, text)| Spans::indent(DETAIL).add(paint, text)));
         }
         lines.extend(details(row, look));
+    }
+    if !report.hosts.is_empty() {
+        lines.push(Spans::new());
+        lines.extend(hosts_told(&report.hosts, look));
     }
     lines.push(Spans::new());
     lines.push(Spans::new().add(Paint::Bold, counts(report)));

@@ -3,7 +3,7 @@
 use super::failure::{Logs, failure};
 use super::paint::{Paint, Spans, join};
 use super::plan::wrapped;
-use super::status::{endpoint_lines, verified};
+use super::status::{endpoint_lines, hosts_lines, hosts_told, verified};
 use super::text;
 use super::{Endpoint, Look};
 use crate::event::{Counts, Outcome, RunState, Status};
@@ -59,6 +59,7 @@ pub(super) fn summary_lines(state: &RunState, extras: &SummaryExtras, look: &Loo
     if !extras.endpoints.is_empty() {
         lines.push(Spans::new().add(Paint::Bold, "endpoints"));
         lines.extend(endpoint_lines(&extras.endpoints, 2));
+        lines.extend(hosts_told(&hosts_lines(extras.endpoints.iter()), look));
     }
     let places = [("answers", &extras.answers_file), ("run", &extras.run_dir), ("next", &extras.next_command)];
     let places: Vec<_> = places.iter().filter_map(|(name, place)| Some((name, place.as_ref()?))).collect();

@@ -11,10 +11,10 @@ windlass.ingress             (dict "root" . "name" NAME "component" COMPONENT "s
 windlass.outside             .                          NOTES.txt's line with the address of that Ingress, after a line break
 windlass.policy              (list . NAME [COMPONENT])  a NetworkPolicy that closes these pods to all: whoever may come in follows
                                                         as `  ingress:`. Egress stays open
-windlass.letIn               (dict "root" . "ports" (list N…) "web" (list N…) "own" true)
-                                                        rules for `ingress:`, from .Values.networkPolicy: clients and allowFrom, and with
-                                                        `own` all pods of the release, come to `ports`; the ingress controller, where there
-                                                        is an Ingress, comes to `web`. May be empty
+windlass.letIn               (dict "root" . "ports" (list N…) "web" (list N…) "own" true "namespace" true)
+                                                        rules for `ingress:`, from .Values.networkPolicy: clients and allowFrom, with `own`
+                                                        all pods of the release, and with `namespace` all of its namespace, come to `ports`;
+                                                        the ingress controller, where there is an Ingress, comes to `web`. May be empty
 windlass.networkPolicy       (dict "root" . "name" NAME "component" COMPONENT "ports" … "web" … "own" …)
                                                         both: a policy with these rules
 windlass.roleBinding         (list . NAME ACCOUNT)      gives the Role NAME to the service account ACCOUNT
@@ -97,6 +97,9 @@ spec:
 {{- $from := concat $policy.clients $policy.allowFrom -}}
 {{- if .own -}}
 {{- $from = prepend $from (dict "podSelector" (dict "matchLabels" (include "windlass.selector" .root | fromYaml))) -}}
+{{- end -}}
+{{- if .namespace -}}
+{{- $from = prepend $from (dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" .root.Release.Namespace))) -}}
 {{- end -}}
 {{- $controller := list -}}
 {{- if and .web .root.Values.ingress.enabled $policy.ingressNamespace -}}

@@ -100,7 +100,7 @@ pub(super) async fn execute<R: RunRequest>(
 pub(super) async fn finish<R: RunRequest>(
     ended: Ended,
     lost: Option<String>,
-    request: &R,
+    (request, turn): (&R, &Turn),
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
@@ -111,7 +111,8 @@ pub(super) async fn finish<R: RunRequest>(
         output.remark(&format!("warning: {trouble}"));
     }
     if !output.json {
-        let extras = extras(request.cluster(), global, (R::COMMAND, exit), &failed, run_dir.as_deref()).await;
+        let around = (&turn.cancel, output);
+        let extras = extras(request.cluster(), global, (R::COMMAND, exit), &failed, run_dir.as_deref(), around).await;
         output.ended(&state, extras, exit, lost.or(trouble))?;
     }
     if exit == Exit::Done {

@@ -12,4 +12,5 @@ mod turn;
 pub(super) use lock::{TRIES, locked_by};
 pub(super) use request::{PreparedRun, RunRequest, needs_helm, reason_not_to_move, reason_to_refuse};
 pub(super) use sequence::{carry_out, run};
+pub(super) use signals::signalled;
 pub(super) use turn::Turn;

@@ -23,7 +23,7 @@ pub(in crate::app) async fn run<R: RunRequest>(request: &R, global: &Global, out
             // Machines get a run without steps, which changes nothing and needs no lock.
             let turn = Turn::new(request.cluster())?;
             let ended = execute::<R>(request.cluster(), offered, None, &turn, output).await?;
-            return finish(ended, None, request, global, output).await;
+            return finish(ended, None, (request, &turn), global, output).await;
         }
         output.text(&request.nothing_to_do())?;
         return Ok(Exit::Done);
@@ -68,7 +68,7 @@ pub(in crate::app) async fn carry_out<R: RunRequest>(
         execute::<R>(cluster, prepared, Some(held), turn, output).await
     };
     let (ended, lost) = lock::under(cluster, R::COMMAND, turn, output, work).await?;
-    finish(ended, lost, request, global, output).await
+    finish(ended, lost, (request, turn), global, output).await
 }
 
 fn show<R: RunRequest>(request: &R, plan: &Plan, output: &Output) -> Result<(), Failed> {

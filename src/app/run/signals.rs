@@ -33,6 +33,16 @@ pub(super) fn watch(cancel: CancellationToken, private: Option<PathBuf>) -> Guar
     Guard(task)
 }
 
+/// Ends with the first signal that comes from now on.
+///
+/// # Errors
+/// Signals cannot be watched.
+pub(in crate::app) fn signalled() -> std::io::Result<impl Future<Output = ()>> {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>()?;
+    Ok(async move { any(&mut signals).await })
+}
+
 fn say(text: &str) {
     aside(&format!("\n{text}"));
 }

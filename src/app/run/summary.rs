@@ -2,14 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::doors::{ADDRESS, Doors};
 use crate::app::exit::Exit;
+use crate::app::output::Output;
 use crate::app::session;
-use crate::app::status::{endpoints, release_rows};
+use crate::app::status::release_rows;
 use crate::cli::Global;
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
-use crate::render::SummaryExtras;
+use crate::model::state::InstallState;
+use crate::render::{Endpoint, SummaryExtras};
+
+/// After this long a wait is explained.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What the summary says besides the events.
 pub(super) async fn extras(
@@ -18,6 +28,7 @@ pub(super) async fn extras(
     (command, exit): (&str, Exit),
     failed: &BTreeSet<String>,
     run_dir: Option<&Path>,
+    (stop, output): (&CancellationToken, &Output),
 ) -> SummaryExtras {
     let state = state_store::load(cluster).await.ok().flatten().unwrap_or_default();
     let releases = if command == "uninstall" { Vec::new() } else { release_rows(cluster, &state).await };
@@ -35,7 +46,11 @@ pub(super) async fn extras(
         _ => None,
     };
     SummaryExtras {
-        endpoints: if command == "install" { endpoints(cluster, &state).await } else { Vec::new() },
+        endpoints: if command == "install" {
+            endpoints(cluster, global, &state, (exit, stop, output)).await
+        } else {
+            Vec::new()
+        },
         releases,
         answers_file: run_dir
             .map(|folder| folder.join("answers.yaml"))
@@ -43,5 +58,27 @@ pub(super) async fn extras(
             .map(|file| file.display().to_string()),
         run_dir: run_dir.map(|folder| folder.display().to_string()),
         next_command: next,
+    }
+}
+
+/// The addresses of what is installed. Those from outside are waited for where the install came to its end.
+async fn endpoints(
+    cluster: &Cluster,
+    global: &Global,
+    state: &InstallState,
+    (exit, stop, output): (Exit, &CancellationToken, &Output),
+) -> Vec<Endpoint> {
+    let catalog = session::load_catalog(global).ok();
+    let wait = if matches!(exit, Exit::Done | Exit::VerifyFailed) { ADDRESS } else { Duration::ZERO };
+    let doors = Doors::new(cluster, catalog.as_ref(), state, wait, stop).await;
+    let explain = async {
+        sleep(QUIET).await;
+        let seconds = wait.as_secs();
+        output.remark(&format!("waiting up to {seconds}s until Ingresses have an address (Ctrl-C leaves that out)"));
+        std::future::pending().await
+    };
+    tokio::select! {
+        found = doors.all() => found,
+        nothing = explain => nothing,
     }
 }

@@ -23,7 +23,7 @@ family! {
 parts! {
     /// Asks a service until it answers as wanted: a request without a body or a login.
     Wait {
-        /// `name:port` in the component's namespace.
+        /// `name:port` in the component's namespace, or `name.namespace:port`.
         service: String,
         /// Path and query.
         path: String,
@@ -37,7 +37,7 @@ parts! {
 
     /// Sends a request and looks at the answer.
     Request {
-        /// `name:port` in the component's namespace.
+        /// `name:port` in the component's namespace, or `name.namespace:port`.
         service: String,
         /// Path and query.
         path: String,
@@ -72,7 +72,7 @@ parts! {
 
     /// Has something in a service be as wanted: it is looked for, compared, and written where it is missing or differs.
     Ensure {
-        /// `name:port` in the component's namespace.
+        /// `name:port` in the component's namespace, or `name.namespace:port`.
         service: String,
         /// Path at which the thing is got; where it answers 404, it is not there.
         get: Option<String> = "Default::default",
@@ -88,7 +88,8 @@ parts! {
         untold: Vec<String> = "Default::default",
         /// How it is made; `POST` of `want` to `list`, or `PUT` of it to `get`, where absent.
         create: Option<Write> = "Default::default",
-        /// How it is changed; `PUT` of `want` to `get` where absent. `{id}` in the path is what `id` points to.
+        /// How it is changed; `PUT` of `want` to `get` where absent. `{id}` in the path and `${id}` in the body are what
+        /// `id` points to.
         update: Option<Write> = "Default::default",
         /// JSON pointer to the id in what was found.
         id: Option<String> = "Default::default",

@@ -33,8 +33,8 @@ parts! {
         args: Vec<String> = "Default::default",
         /// Environment variables.
         env: BTreeMap<String, String> = "Default::default",
-        /// Environment variables from the Secrets of the component's questions: variable to question; once it is bound,
-        /// to `<Secret>/<key>`, and without those that have no answer.
+        /// Environment variables from Secrets: variable to question, or to `<Secret>/<key>` in the namespace; once it is
+        /// bound, always that, and without those that have no answer.
         secrets: BTreeMap<String, String> = "Default::default",
         /// Files beside `component.yaml`: folder in the container to file or folder; once it is bound, to their digest.
         files: BTreeMap<String, String> = "Default::default",
@@ -146,6 +146,10 @@ impl Kind for Run {
             *place = names.files(place)?;
         }
         let bound = std::mem::take(&mut self.secrets).into_iter().map(|(variable, question)| {
+            // With a slash it is a Secret of the namespace and its key.
+            if let Some((name, key)) = question.split_once('/') {
+                return Ok(Some((variable, format!("{name}/{key}"))).filter(|_| !name.is_empty()));
+            }
             let secret = names.secret(&question)?;
             Ok(secret.map(|(name, key)| (variable, format!("{name}/{key}"))))
         });

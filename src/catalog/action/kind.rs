@@ -243,6 +243,16 @@ pub struct ActionSpec {
     pub retries: Option<u32>,
     /// The name under which its results can be used by later actions.
     pub register: Option<String>,
+    /// An expression: where it is not true, the action is left out.
+    pub when: Option<String>,
+}
+
+impl ActionSpec {
+    /// Its condition as a template, in which names can be looked up.
+    #[must_use]
+    pub fn when_template(&self) -> Option<String> {
+        self.when.as_ref().map(|when| format!("{{{{ {when} }}}}"))
+    }
 }
 
 /// What every kind of action may have besides its own.
@@ -256,6 +266,8 @@ struct Common {
     retries: Option<u32>,
     #[serde(default)]
     register: Option<String>,
+    #[serde(default)]
+    when: Option<String>,
 }
 
 const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
@@ -266,6 +278,7 @@ const COMMON: &[Field] = &[
     Field::optional("deadline", DURATION),
     Field::optional("retries", Shape::Int),
     Field::optional("register", Shape::Text),
+    Field::optional("when", Shape::Text),
 ];
 
 /// The shape of an action.
@@ -279,7 +292,8 @@ impl<'de> Deserialize<'de> for ActionSpec {
         let common: Common = serde_json::from_value(common.into()).map_err(D::Error::custom)?;
         let kind = serde_json::from_value(own.into()).map_err(D::Error::custom)?;
         let deadline = common.deadline.as_deref().and_then(parse_duration);
-        Ok(Self { kind, title: common.title, deadline, retries: common.retries, register: common.register })
+        let Common { title, retries, register, when, .. } = common;
+        Ok(Self { kind, title, deadline, retries, register, when })
     }
 }
 

@@ -39,7 +39,8 @@ impl QuestionType for Secret {
     }
 
     fn takes(&self, _: &Question, default: &Value) -> bool {
-        default == "generate"
+        // A template gives a reference, or nothing.
+        default == "generate" || default == ""
     }
 
     fn schema(&self, question: &Question, schema: &mut Map<String, Value>) {

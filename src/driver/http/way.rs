@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::service::{Credentials, HttpError, Service, TlsOptions};
 use crate::driver::kube::{Cluster, KubeError, TunnelError, Tunnels};
-use crate::model::{Secret, Way, remember};
+use crate::model::{Secret, Way, remember, service_place};
 
 /// A service that can be asked.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl Opened {
 #[derive(Debug, thiserror::Error)]
 pub enum WayError {
     /// It is not named as it should be.
-    #[error("`{0}` is not name:port of a service in the component's namespace")]
+    #[error("`{0}` is not name:port of a service in the component's namespace, or name.namespace:port of another")]
     Name(String),
     /// There is no way into the cluster.
     #[error("failed to reach {service}")]
@@ -66,10 +66,10 @@ impl Way<'_> {
     /// # Errors
     /// A Secret is missing, or there is no way into the cluster.
     pub async fn open(&self, cluster: &Cluster, tunnels: &Tunnels) -> Result<Opened, WayError> {
-        let Some((name, port)) = self.service.split_once(':') else {
+        let Some((namespace, name, port)) = service_place(self.service, self.namespace) else {
             return Err(WayError::Name(self.service.to_owned()));
         };
-        let socket = tunnels.service_socket(self.namespace, name, port);
+        let socket = tunnels.service_socket(namespace, name, port);
         let socket = socket.map_err(|source| WayError::Tunnel { service: self.service.to_owned(), source })?;
         let tls = match self.tls {
             None => None,
@@ -78,7 +78,7 @@ impl Way<'_> {
                     Some(secret) => Some(self.secret(cluster, secret).await?.expose().as_bytes().to_vec()),
                     None => None,
                 };
-                let certified = certified.map_or_else(|| format!("{name}.{}.svc", self.namespace), str::to_owned);
+                let certified = certified.map_or_else(|| format!("{name}.{namespace}.svc"), str::to_owned);
                 Some(TlsOptions { name: certified, ca, verify })
             }
         };

@@ -2,6 +2,7 @@
 
 mod environment;
 mod error;
+mod hand_over;
 mod identity;
 mod output;
 mod private_dir;
@@ -9,6 +10,7 @@ mod run;
 
 pub use environment::Environment;
 pub use error::{Exit, ProcessError};
+pub use hand_over::hand_over;
 pub use identity::{own_process, running_with, still_runs};
 pub use private_dir::{PrivateDir, PrivateDirError};
 pub use run::{Output, Spec, StderrLine, run};

@@ -122,10 +122,14 @@ impl World {
         want: &Value,
         (ensure, found): (&Ensure, Option<&Value>),
     ) -> Result<(), HttpError> {
-        let id = ensure.id.as_ref().zip(found).and_then(|(pointer, found)| found.pointer(pointer));
-        let id = id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).unwrap_or_default();
+        let found = ensure.id.as_ref().zip(found).and_then(|(pointer, found)| found.pointer(pointer));
+        let id = found.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).unwrap_or_default();
         let path = write.path.replace("{id}", &id);
-        let own = write.json.as_ref().map(|json| sent(json, opened));
+        let own = write.json.as_ref().map(|json| {
+            let mut body = json.with(&|name| if name == ID { Some(id.clone()) } else { opened.secret(name) });
+            put_id(&mut body, &json.value, found);
+            body
+        });
         let body = Body::Json(own.as_ref().unwrap_or(want));
         let ask = Ask { method: &write.method, path: &path, headers: Vec::new(), body, login: opened.login.as_ref() };
         let answered = opened.service.ask(&ask).await?;
@@ -133,6 +137,23 @@ impl World {
             true => Ok(()),
             false => Err(opened.service.refused(&path, &answered, "2xx", ensure.public)),
         }
+    }
+}
+
+/// What stands in a body for the id of what is changed.
+const ID: &str = "id";
+
+/// An id that is a number stays one where it stands alone.
+fn put_id(body: &mut Value, written: &Value, id: Option<&Value>) {
+    match (body, written) {
+        (body, Value::String(text)) if text == "${id}" => *body = id.cloned().unwrap_or_default(),
+        (Value::Object(body), Value::Object(written)) => {
+            body.iter_mut().for_each(|(key, value)| put_id(value, written.get(key).unwrap_or(&Value::Null), id));
+        }
+        (Value::Array(body), Value::Array(written)) => {
+            body.iter_mut().zip(written).for_each(|(value, written)| put_id(value, written, id));
+        }
+        _ => {}
     }
 }
 

@@ -226,7 +226,7 @@ fn too_early(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Vec<Objec
 /// be room for one of them beside what stays.
 fn largest_job(wanted: &Resolved) -> Option<ManifestObject> {
     let jobs = wanted.components.iter().flat_map(|component| {
-        let actions = component.before.iter().chain(&component.after).chain(&component.verify);
+        let actions = component.actions();
         let namespace = component.namespace.as_deref().unwrap_or_default();
         actions.filter_map(move |action| Some((namespace, &component.files, action.kind.kind().jobs()?)))
     });

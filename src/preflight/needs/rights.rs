@@ -9,7 +9,7 @@ use crate::answers::Resolved;
 use crate::catalog::action::Await;
 use crate::model::cluster::{ManifestObject, ObjectRef};
 use crate::model::site::Right;
-use crate::model::{CRD, STATE_LEASE, STATE_NAMESPACE, SecretRef};
+use crate::model::{CRD, STATE_LEASE, STATE_NAMESPACE, SecretRef, service_place};
 use crate::preflight::render::Site;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -116,7 +116,7 @@ pub(super) fn rights(
     for component in &wanted.components {
         let Some(namespace) = component.namespace.as_deref() else { continue };
         let rotate = component.rotate.values().flatten();
-        let actions = || component.before.iter().chain(&component.after).chain(&component.verify).chain(rotate.clone());
+        let actions = || component.actions().chain(rotate.clone());
         if actions().any(|action| action.kind.kind().jobs().is_some()) {
             // Found again by label, whatever their names were.
             all.must(Some(namespace), "batch", "jobs", &["get", "list", "create", "delete"]);
@@ -170,10 +170,9 @@ fn services(wanted: &Resolved) -> BTreeSet<(&str, &str)> {
     let mut found = BTreeSet::new();
     for component in &wanted.components {
         let Some(namespace) = component.namespace.as_deref() else { continue };
-        for action in component.before.iter().chain(&component.after).chain(&component.verify) {
-            if let Some(service) = action.kind.kind().service() {
-                found.insert((namespace, service.split(':').next().unwrap_or(service)));
-            }
+        for action in component.actions() {
+            let place = action.kind.kind().service().and_then(|service| service_place(service, namespace));
+            found.extend(place.map(|(namespace, name, _)| (namespace, name)));
         }
     }
     found
@@ -182,8 +181,7 @@ fn services(wanted: &Resolved) -> BTreeSet<(&str, &str)> {
 /// What actions wait for, each with its namespace.
 pub(in crate::preflight) fn waits(wanted: &Resolved) -> impl Iterator<Item = (&str, &Await)> {
     wanted.components.iter().flat_map(|component| {
-        let actions = component.before.iter().chain(&component.after).chain(&component.verify);
-        let waits = actions.filter_map(|action| action.kind.kind().waits_for());
+        let waits = component.actions().filter_map(|action| action.kind.kind().waits_for());
         let own = component.namespace.as_deref().unwrap_or_default();
         waits.map(move |wait| (wait.namespace.as_deref().unwrap_or(own), wait))
     })

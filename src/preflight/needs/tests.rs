@@ -34,6 +34,7 @@ fn component(namespace: &str, release: &str, level: &str) -> ResolvedComponent {
             ignored: crate::model::Ignored::default(),
         }),
         needs: BTreeSet::new(),
+        first: Vec::new(),
         before: Vec::new(),
         after: Vec::new(),
         verify: Vec::new(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{Announced, EVENT_SCHEMA, Envelope, Event, Outcome, RunState, Skip};
+use crate::model::Login;
 use crate::model::cluster::{ClusterInfo, Finding, ObjectRef, ReleaseKey};
 use crate::model::state::Verified;
 use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
@@ -309,9 +310,28 @@ fn failed() -> Option<Verified> {
 pub(in crate::render) fn endpoints() -> Vec<Endpoint> {
     let livy = "http://livy.apache-livy.svc.cluster.local:8998";
     vec![
-        ("HDFS NameNode".into(), Some("http://hdfs-namenode.hadoop.svc.cluster.local:9870".into()), None).into(),
-        ("Livy".into(), Some(livy.into()), Some("https://livy.example.org".into())).into(),
-        ("History".into(), None, Some("https://history.example.org".into())).into(),
+        Endpoint {
+            title: "HDFS NameNode".into(),
+            url: Some("http://hdfs-namenode.hadoop.svc.cluster.local:9870".into()),
+            closed: Some("the cluster has no IngressClass haproxy; there is nginx".into()),
+            ..Endpoint::default()
+        },
+        Endpoint {
+            title: "Livy".into(),
+            url: Some(livy.into()),
+            ingress: Some("https://livy.example.org".into()),
+            address: Some("192.0.2.7".into()),
+            unresolved: Some("livy.example.org".into()),
+            closed: None,
+            login: Some(Login::new(Some("admin".into()), "apache-livy", "livy-login", "admin.password")),
+        },
+        Endpoint {
+            title: "History".into(),
+            ingress: Some("https://history.example.org/spark".into()),
+            address: Some("192.0.2.7".into()),
+            unresolved: Some("history.example.org".into()),
+            ..Endpoint::default()
+        },
     ]
 }
 
@@ -386,5 +406,6 @@ pub(in crate::render) fn report() -> StatusReport {
             row("spark-operator", "Spark Operator", "2.0", key("spark", "operator"), ComponentStatus::Ready),
             row("airflow", "Apache Airflow", "3.0.0", key("airflow", "airflow"), ComponentStatus::NotInstalled),
         ],
+        hosts: vec!["192.0.2.7 livy.example.org history.example.org".into()],
     }
 }

@@ -543,6 +543,7 @@ fn what_is_watched() {
                     row("hdfs", "Apache HDFS", ComponentStatus::Healthy),
                     row("livy", "Apache Livy", unready.clone()),
                 ],
+                hosts: Vec::new(),
             });
             watch.pods = at_run(lang, (columns, rows), 0).run.unwrap().pods;
             let area = Rect::new(0, 0, columns, rows);

@@ -1,6 +1,8 @@
 //! An API server for tests: it keeps what it is given, has a clock of its own, and can be made to change its mind.
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
+mod forward;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -121,6 +123,12 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     let query = request.uri().query().unwrap_or_default().to_owned();
     let apply =
         request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().ends_with(b"apply-patch+yaml"));
+    if let Some(pod) = path.strip_suffix("/portforward") {
+        let mut objects = server.objects.lock().unwrap();
+        objects.asked.push(format!("{method} {path}"));
+        let uid = objects.kept.get(pod).and_then(|pod| pod["metadata"]["uid"].as_str()).map(str::to_owned);
+        return uid.map_or_else(|| status(404, "NotFound"), |uid| forward::forward(request, uid));
+    }
     let body = to_bytes(request.into_body(), 1 << 22).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut objects = server.objects.lock().unwrap();

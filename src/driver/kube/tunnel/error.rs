@@ -20,6 +20,14 @@ pub enum TunnelError {
         /// What the system said.
         source: Arc<std::io::Error>,
     },
+    /// A port of this machine cannot be listened on.
+    #[error("failed to listen on 127.0.0.1:{port}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: Arc<std::io::Error>,
+    },
     /// The cluster could not be asked where the tunnel is to lead.
     #[error("failed to find the pod behind {target}")]
     Ask {

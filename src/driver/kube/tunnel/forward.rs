@@ -8,10 +8,12 @@
 //! passed on while it keeps coming, and after a silence both sides are closed. HTTP clients do not half-close: they
 //! wait for the answer, whose length is in its head or which ends with the pod's closing, and that is passed on.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures::{Sink, SinkExt as _, Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
+use kube::client::Connection;
 use kube::{Client, Resource as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
@@ -43,10 +45,12 @@ pub(super) struct Target {
     pub(super) namespace: String,
     pub(super) pod: String,
     pub(super) port: u16,
+    /// The pod's uid, where it is known: one that takes another's place may have its name.
+    pub(super) uid: Option<String>,
 }
 
 impl Target {
-    fn pod(&self) -> String {
+    pub(super) fn pod(&self) -> String {
         format!("{}/{}", self.namespace, self.pod)
     }
 
@@ -62,29 +66,49 @@ impl Target {
 /// Connects `local` with the port in the pod until one of them is done. After an error `local` is still open, so that
 /// the error can be kept before whoever is at the other end learns that there was one.
 pub(super) async fn forward(client: &Client, target: &Target, local: &mut UnixStream) -> Result<(), TunnelError> {
+    let (from_local, to_local) = local.split();
+    carry(target, open(client, target).await?, from_local, to_local, None).await
+}
+
+/// Opens a port-forward to the pod. Nothing is sent yet, so it can be tried again.
+pub(super) async fn open(client: &Client, target: &Target) -> Result<Connection, TunnelError> {
     let path = Pod::url_path(&(), Some(&target.namespace));
     let open = || async {
         let request = kube::core::Request::new(path.clone()).portforward(&target.pod, &[target.port]);
         client.connect(request.map_err(kube::Error::BuildRequest)?).await
     };
-    // Nothing was sent yet, so trying again is safe.
-    let connection = retry::call_within(OPEN, open).await.map_err(|source| TunnelError::Open {
+    retry::call_within(OPEN, open).await.map_err(|source| TunnelError::Open {
         pod: target.pod(),
         port: target.port,
         source,
-    })?;
+    })
+}
+
+/// Carries bytes both ways until one side is done, or nothing was said for as long as `idle`.
+pub(super) async fn carry(
+    target: &Target,
+    connection: Connection,
+    from_local: impl AsyncRead + Unpin,
+    to_local: impl AsyncWrite + Unpin,
+    idle: Option<Duration>,
+) -> Result<(), TunnelError> {
     let (sink, stream) = connection.into_stream().split();
-    let (from_local, to_local) = local.split();
-    copy(target, sink, stream, from_local, to_local).await
+    copy(target, (sink, stream), (from_local, to_local), idle).await
 }
 
 async fn copy(
     target: &Target,
-    mut sink: impl Sink<Message, Error = tungstenite::Error> + Unpin,
-    mut stream: impl Stream<Item = Result<Message, tungstenite::Error>> + Unpin,
-    mut from_local: impl AsyncRead + Unpin,
-    mut to_local: impl AsyncWrite + Unpin,
+    (mut sink, mut stream): (
+        impl Sink<Message, Error = tungstenite::Error> + Unpin,
+        impl Stream<Item = Result<Message, tungstenite::Error>> + Unpin,
+    ),
+    (mut from_local, mut to_local): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    idle: Option<Duration>,
 ) -> Result<(), TunnelError> {
+    // Milliseconds from the beginning to when something was said last.
+    let (begin, last) = (Instant::now(), AtomicU64::new(0));
+    let heard = || last.store(u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
+    let quiet_until = |idle| begin + Duration::from_millis(last.load(Relaxed)) + idle;
     // Both directions run at once: a pod that answers before it has read everything must not stall the rest.
     let sending = async {
         let mut ping = tokio::time::interval(PING);
@@ -105,6 +129,7 @@ async fn copy(
                 // Whoever was connected is done, or died: either way nobody sends any more.
                 Ok(0) | Err(_) => return Ok(()),
                 Ok(_) => {
+                    heard();
                     let message = Message::Binary(std::mem::take(&mut chunk).into());
                     sink.send(message).await.map_err(|err| target.broken(deepest(&err)))?;
                 }
@@ -122,6 +147,13 @@ async fn copy(
                 continue;
             }
             () = sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => break,
+            () = sleep_until(quiet_until(idle.unwrap_or_default())), if idle.is_some() => {
+                // Our side may have spoken since.
+                if idle.is_some_and(|idle| Instant::now() >= quiet_until(idle)) {
+                    break;
+                }
+                continue;
+            }
             message = stream.next() => message,
         };
         let bytes = match message {
@@ -140,6 +172,7 @@ async fn copy(
         if channel == ERROR {
             return Err(target.remote(String::from_utf8_lossy(payload).trim().to_owned()));
         }
+        heard();
         if to_local.write_all(payload).await.is_err() {
             break;
         }
@@ -159,7 +192,7 @@ mod tests {
     use super::*;
 
     fn target() -> Target {
-        Target { namespace: "n".to_owned(), pod: "p".to_owned(), port: 80 }
+        Target { namespace: "n".to_owned(), pod: "p".to_owned(), port: 80, uid: None }
     }
 
     struct Api {
@@ -170,12 +203,16 @@ mod tests {
     }
 
     fn start() -> Api {
+        start_idle(None)
+    }
+
+    fn start_idle(idle: Option<Duration>) -> Api {
         let (to_us, stream) = mpsc::unbounded();
         let (sink, from_us) = mpsc::unbounded();
         let sink = sink.sink_map_err(|_| tungstenite::Error::ConnectionClosed);
         let (local, ours) = duplex(1024 * 1024);
         let (read, write) = split(ours);
-        let done = tokio::spawn(async move { copy(&target(), sink, stream, read, write).await });
+        let done = tokio::spawn(async move { copy(&target(), (sink, stream), (read, write), idle).await });
         Api { to_us, from_us, local, done }
     }
 
@@ -241,6 +278,25 @@ mod tests {
         assert!(matches!(api.from_us.next().await.unwrap(), Message::Ping(_)));
         drop(api.local);
         assert!(api.done.await.unwrap().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_idle_ends_and_what_is_not_goes_on() {
+        let mut api = start_idle(Some(Duration::from_secs(60)));
+        api.begin();
+        let begin = Instant::now();
+        for ours in [true, false, true] {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            match ours {
+                true => api.local.write_all(b"q").await.unwrap(),
+                false => api.say(DATA, b"a"),
+            }
+        }
+        let mut answer = String::new();
+        api.local.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "a");
+        assert!(api.done.await.unwrap().is_ok());
+        assert_eq!(begin.elapsed().as_secs(), 150 + 60, "pings are not counted");
     }
 
     #[tokio::test]

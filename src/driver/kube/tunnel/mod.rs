@@ -3,8 +3,10 @@
 mod error;
 mod forward;
 mod host;
+mod local;
 mod resolve;
 mod sockets;
 
 pub use error::TunnelError;
+pub use local::{LocalPort, Passage};
 pub use sockets::Tunnels;

@@ -40,7 +40,7 @@ impl Address {
     pub(super) async fn resolve(&self, client: &Client) -> Result<Target, TunnelError> {
         match self {
             Self::Pod { namespace, pod, port } => {
-                Ok(Target { namespace: namespace.clone(), pod: pod.clone(), port: *port })
+                Ok(Target { namespace: namespace.clone(), pod: pod.clone(), port: *port, uid: None })
             }
             Self::Service { namespace, service, port } => behind_service(client, namespace, service, port).await,
             Self::Host { namespace, host, port } => behind_host(client, namespace, host, *port).await,
@@ -98,8 +98,9 @@ fn pick(
                 .as_ref()
                 .is_none_or(|conditions| conditions.ready != Some(false) && conditions.terminating != Some(true));
             let pod = endpoint.target_ref.as_ref().filter(|it| it.kind.as_deref() == Some("Pod"));
+            let uid = pod.and_then(|it| it.uid.clone());
             if let (true, Some(pod)) = (ready, pod.and_then(|it| it.name.clone())) {
-                return Ok(Target { namespace: namespace.to_owned(), pod, port });
+                return Ok(Target { namespace: namespace.to_owned(), pod, port, uid });
             }
         }
     }
@@ -110,11 +111,11 @@ async fn behind_host(client: &Client, namespace: &str, host: &str, port: u16) ->
     let target = |pod: &Pod| {
         let meta = &pod.metadata;
         let (namespace, pod) = (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
-        Target { namespace, pod, port }
+        Target { namespace, pod, port, uid: meta.uid.clone() }
     };
     let unknown = || TunnelError::NoPod { host: host.to_owned() };
     let found = match parse(host) {
-        Host::Pod { namespace, pod } => Ok(Target { namespace, pod, port }),
+        Host::Pod { namespace, pod } => Ok(Target { namespace, pod, port, uid: None }),
         Host::Service { namespace, service } => behind_service(client, &namespace, &service, &port.to_string()).await,
         Host::Address { namespace: given, address } => {
             let selector = ListParams::default().fields(&format!("status.podIP={address}"));
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn a_ready_pod_and_its_own_port() {
         let pick = |port: &str| pick(&service(), &[slice(true)], "n", "livy", port);
-        let at = |port: u16| Target { namespace: "n".to_owned(), pod: "livy-0".to_owned(), port };
+        let at = |port: u16| Target { namespace: "n".to_owned(), pod: "livy-0".to_owned(), port, uid: None };
         assert_eq!(pick("8998").unwrap(), at(9998));
         assert_eq!(pick("http").unwrap(), at(9998));
         assert_eq!(pick("80").unwrap(), at(8080));

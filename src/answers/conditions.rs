@@ -1,0 +1,50 @@
+//! Requirements that hang on answers: which of them count.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use minijinja::Value;
+
+use super::Answers;
+use super::template::Templates;
+use crate::catalog::Catalog;
+
+/// A requirement: the component that has it, and its place in the list.
+pub(super) type Place = (String, usize);
+
+/// How many requirements have a condition.
+pub(super) fn count(catalog: &Catalog) -> usize {
+    catalog.components.values().flat_map(|component| &component.requires).filter(|it| it.when.is_some()).count()
+}
+
+/// The requirements whose condition holds with these answers. One that names an answer that is missing does not.
+pub(super) fn holding(catalog: &Catalog, answers: &Answers) -> BTreeSet<Place> {
+    let mut found = BTreeSet::new();
+    if count(catalog) == 0 {
+        return found;
+    }
+    let (templates, known) = (Templates::new(), answers.known());
+    for component in answers.components.iter().filter_map(|id| catalog.components.get(id)) {
+        for (at, required) in component.requires.iter().enumerate() {
+            let Some(when) = &required.when else { continue };
+            let context = Value::from_pairs([("answers", known.seen_by(answers.seen(catalog, &component.id)))]);
+            if templates.holds(&component.id, when, &context).unwrap_or(false) {
+                found.insert((component.id.clone(), at));
+            }
+        }
+    }
+    found
+}
+
+/// The same catalog in which these requirements count.
+pub(super) fn with<'a>(catalog: &'a Catalog, on: &BTreeSet<Place>) -> Cow<'a, Catalog> {
+    if on.is_empty() {
+        return Cow::Borrowed(catalog);
+    }
+    let mut catalog = catalog.clone();
+    for (id, at) in on {
+        let required = catalog.components.get_mut(id).and_then(|component| component.requires.get_mut(*at));
+        required.into_iter().for_each(|required| required.off = false);
+    }
+    Cow::Owned(catalog)
+}

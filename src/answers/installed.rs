@@ -1,0 +1,79 @@
+//! Rules about what is installed: they can be looked at once that is known.
+
+use minijinja::Value;
+use serde_json::json;
+
+use super::Answers;
+use super::template::{Templates, value};
+use crate::catalog::{Catalog, QuestionId, Reference, Rule, references};
+use crate::model::state::InstallState;
+use crate::model::yaml::{Findings, Pos};
+
+/// What a rule calls the component as it was installed.
+pub(super) const INSTALLED: &str = "installed";
+
+/// Whether a rule is about what is installed.
+pub(super) fn is_about(rule: &Rule) -> bool {
+    let names = references(&rule.template()).unwrap_or_default();
+    names.iter().any(|name| matches!(name, Reference::Name(name) if name == INSTALLED))
+}
+
+impl Answers {
+    /// What these answers break of the rules about what is installed. `installed` has `version` and `answers` there, and is
+    /// false in a condition where the component is not installed.
+    #[must_use]
+    pub fn broken_by(&self, catalog: &Catalog, state: &InstallState) -> Findings {
+        let catalog = &*self.catalog(catalog);
+        let (templates, known) = (Templates::new(), self.known());
+        let mut findings = Findings::default();
+        for component in self.components.iter().filter_map(|id| catalog.components.get(id)) {
+            let id = &component.id;
+            let was = state.components.get(id).map(|known| {
+                json!({"version": known.record.version, "answers": state.answers.get(id).unwrap_or(&json!({}))})
+            });
+            for rule in component.rules.iter().filter(|rule| is_about(rule)) {
+                let Some(question) = rule.about.first().map(|question| QuestionId::new(id, question)) else { continue };
+                let context = Value::from_pairs([
+                    ("answers", known.seen_by(self.seen(catalog, id))),
+                    (INSTALLED, was.as_ref().map_or_else(|| Value::from(false), value)),
+                ]);
+                let message = match templates.holds(id, &rule.that, &context) {
+                    Ok(true) => continue,
+                    Ok(false) => format!("`{question}`: {}", rule.say.en()),
+                    Err(error) => format!("`{question}`: {error}"),
+                };
+                findings.add("answers", Pos::default(), message);
+            }
+        }
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answers::from_flags;
+    use crate::catalog;
+
+    #[test]
+    fn what_was_installed_may_forbid_what_is_answered_now() {
+        let mut files = catalog::embedded();
+        files.retain(|path, _| path == "platform.yaml");
+        let text = "id: db\ntitle: db\nversion: '16.1'\nquestions: [{id: tag, title: t, type: string, default: '15.2'}]\n\
+            rules: [{that: \"not installed or installed.answers.tag[:2] == answers.db.tag[:2]\", about: [tag], say: another major}]\n";
+        files.insert("db/component.yaml".to_owned(), text.as_bytes().to_vec());
+        let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
+        let told = |flag: &str, state: &InstallState| {
+            let answers = Answers::new(&catalog, &[from_flags(&[flag.to_owned()]).unwrap()], None).unwrap();
+            answers.broken_by(&catalog, state).to_string()
+        };
+        let nothing = InstallState::default();
+        let state = InstallState {
+            components: [("db".to_owned(), Default::default())].into(),
+            answers: json!({"db": {"tag": "15.2"}}),
+            ..InstallState::default()
+        };
+        assert_eq!((told("db.tag=16.0", &nothing), told("db.tag=15.9", &state)), (String::new(), String::new()));
+        assert_eq!(told("db.tag=16.0", &state), "answers: `db.tag`: another major");
+    }
+}

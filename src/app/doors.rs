@@ -1,0 +1,257 @@
+//! The ways to what is installed, from outside the cluster: Ingresses with their addresses, and who logs in there.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::answers::logins_as_installed;
+use crate::catalog::Catalog;
+use crate::driver::kube::{Cluster, KubeError};
+use crate::driver::names::leads_to;
+use crate::model::Login;
+use crate::model::ingress::Ingress;
+use crate::model::site::IngressClass;
+use crate::model::state::{ComponentState, InstallState};
+use crate::render::Endpoint;
+
+/// How long an install waits until Ingresses have addresses. A controller that is there gives one within seconds, and a
+/// load balancer of a cloud takes about a minute.
+pub(super) const ADDRESS: Duration = Duration::from_secs(60);
+
+/// How often is looked meanwhile.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What has to be known to tell the ways to components.
+pub(super) struct Doors<'a> {
+    cluster: &'a Cluster,
+    /// The definitions, with the instances that are installed; without them nobody knows who logs in.
+    catalog: Option<Catalog>,
+    state: &'a InstallState,
+    classes: Result<Vec<IngressClass>, KubeError>,
+    /// Until when addresses are waited for, and what ends that before.
+    until: Instant,
+    stop: CancellationToken,
+}
+
+impl<'a> Doors<'a> {
+    /// Those of what is installed. With `wait`, Ingresses get so long to have an address, all at the same time.
+    pub(super) async fn new(
+        cluster: &'a Cluster,
+        catalog: Option<&Catalog>,
+        state: &'a InstallState,
+        wait: Duration,
+        stop: &CancellationToken,
+    ) -> Self {
+        let catalog = catalog.map(|all| all.with_instances(state.components.keys().map(String::as_str)).into_owned());
+        let asked = state.components.values().any(|known| known.record.endpoints.iter().any(|it| it.2.is_some()));
+        let classes = if asked { cluster.ingress_classes().await } else { Ok(Vec::new()) };
+        Self { cluster, catalog, state, classes, until: Instant::now() + wait, stop: stop.clone() }
+    }
+
+    /// The endpoints of a component.
+    pub(super) async fn of(&self, id: &str, component: &ComponentState) -> Vec<Endpoint> {
+        let mut logins = self.catalog.as_ref().map(|all| logins(all, self.state, id)).unwrap_or_default();
+        let outside = component.record.endpoints.iter().map(|(_, url, ingress)| async move {
+            match (ingress, &component.record.release) {
+                (Some(name), Some(key)) => self.outside(&key.namespace, name, url.as_deref()).await,
+                _ => Outside::default(),
+            }
+        });
+        let outside = join_all(outside).await;
+        let told = component.record.endpoints.iter().zip(outside).map(|((title, url, _), outside)| Endpoint {
+            title: title.clone(),
+            url: url.clone(),
+            ingress: outside.url,
+            address: outside.address,
+            unresolved: outside.unresolved,
+            closed: outside.closed,
+            // Two of one title are in the order of the definition.
+            login: logins.iter().position(|(of, _)| of == title).map(|at| logins.remove(at).1),
+        });
+        told.collect()
+    }
+
+    /// Those of all components.
+    pub(super) async fn all(&self) -> Vec<Endpoint> {
+        let each = self.state.components.iter().map(|(id, component)| self.of(id, component));
+        join_all(each).await.into_iter().flatten().collect()
+    }
+
+    /// The way through an Ingress; what is not there is nothing to tell of.
+    async fn outside(&self, namespace: &str, name: &str, inside: Option<&str>) -> Outside {
+        let mut waited = false;
+        let ingress = loop {
+            // The run has ended; what cannot be asked now is left out.
+            let Some(ingress) = self.cluster.ingress(namespace, name).await.ok().flatten() else {
+                return Outside::default();
+            };
+            let over = Instant::now() + PAUSE > self.until || self.stop.is_cancelled();
+            if ingress.address.is_some() || over || nobody(&ingress, self.classes.as_deref()).is_some() {
+                break ingress;
+            }
+            waited = true;
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                () = self.stop.cancelled() => {}
+            }
+        };
+        let Some(address) = ingress.address.clone() else {
+            let closed = nobody(&ingress, self.classes.as_deref()).unwrap_or_else(|| {
+                let waited = if waited && !self.stop.is_cancelled() { " in time" } else { "" };
+                let class = ingress.class.as_ref().map(|class| format!(" of class {class}")).unwrap_or_default();
+                format!("no controller{class} has given Ingress {namespace}/{name} an address{waited}")
+            });
+            return Outside { closed: Some(closed), ..Outside::default() };
+        };
+        let service =
+            inside.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split(['.', ':', '/']).next());
+        let Some((url, host)) = ingress.url(service) else { return Outside::default() };
+        let unresolved = match (host, address.parse::<IpAddr>()) {
+            (Some(host), Ok(ip)) if !leads_to(host, ip).await => Some(host.to_owned()),
+            _ => None,
+        };
+        Outside { url: Some(url), address: Some(address), unresolved, closed: None }
+    }
+}
+
+/// Who logs in to a component's endpoints, by their titles. The catalog has the instances that are installed.
+pub(super) fn logins(catalog: &Catalog, state: &InstallState, id: &str) -> Vec<(String, Login)> {
+    let Some(record) = state.components.get(id).map(|known| &known.record) else { return Vec::new() };
+    // Of several that export the same it was installed with one.
+    let used = |other: &str| record.requires.contains(other);
+    let catalog = catalog.with_providers(used);
+    let known = catalog.components.get(id).zip(record.release.as_ref());
+    known.map(|(known, release)| logins_as_installed(known, used, release, &state.answers)).unwrap_or_default()
+}
+
+/// The way through an Ingress.
+#[derive(Default)]
+struct Outside {
+    url: Option<String>,
+    address: Option<String>,
+    unresolved: Option<String>,
+    closed: Option<String>,
+}
+
+/// Why no controller can be meant by an Ingress, as far as the classes tell.
+fn nobody(ingress: &Ingress, classes: Result<&[IngressClass], &KubeError>) -> Option<String> {
+    // Who may not see them knows nothing of them.
+    let classes = classes.ok()?;
+    if classes.is_empty() {
+        return Some("the cluster has no ingress controller (no IngressClass)".to_owned());
+    }
+    let there = || classes.iter().map(|class| class.name.as_str()).collect::<Vec<_>>().join(", ");
+    match &ingress.class {
+        Some(class) if !classes.iter().any(|known| known.name == *class) => {
+            Some(format!("the cluster has no IngressClass {class}; there is {}", there()))
+        }
+        None if !classes.iter().any(|class| class.default) => {
+            Some(format!("the Ingress names no class, and none is the default; there is {}", there()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use axum::response::IntoResponse as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::driver::kube::ConnectOptions;
+    use crate::model::cluster::ReleaseKey;
+
+    /// An API whose Ingress has an address from the so manieth look on; also how often was looked.
+    async fn serve(from: u32, classes: Value) -> (Cluster, Arc<AtomicU32>) {
+        let looks = Arc::new(AtomicU32::new(0));
+        let counted = looks.clone();
+        let answer = move |uri: axum::http::Uri| {
+            let body = match uri.path() {
+                "/version" => json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4", "gitCommit": "",
+                    "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "gc", "platform": "linux/amd64"}),
+                path if path.ends_with("/ingressclasses") => {
+                    json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": classes})
+                }
+                _ => {
+                    let there = counted.fetch_add(1, Relaxed) + 1 >= from;
+                    let points = if there { json!([{"hostname": "lb.cloud"}]) } else { Value::Null };
+                    let path = json!({"pathType": "Prefix", "path": "/", "backend": {}});
+                    json!({"metadata": {"name": "web"}, "status": {"loadBalancer": {"ingress": points}},
+                        "spec": {"ingressClassName": "c", "rules": [{"host": "a.site", "http": {"paths": [path]}}]}})
+                }
+            };
+            std::future::ready(axum::Json(body).into_response())
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kubeconfig");
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "fake",
+            "clusters": [{"name": "c", "cluster": {"server": server}}], "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "fake", "context": {"cluster": "c", "user": "u"}}]
+        });
+        std::fs::write(&file, config.to_string()).unwrap();
+        let options = ConnectOptions { kubeconfig: Some(file), ..ConnectOptions::default() };
+        (Cluster::connect(&options).await.unwrap(), looks)
+    }
+
+    fn installed() -> InstallState {
+        let mut state = InstallState::default();
+        let record = &mut state.components.entry("web".to_owned()).or_default().record;
+        record.release = Some(ReleaseKey::new("ns", "web"));
+        record.endpoints = vec![("Web".to_owned(), None, Some("web".to_owned()))];
+        state
+    }
+
+    #[tokio::test]
+    async fn addresses_are_waited_for_and_not_for_ever() {
+        let class = json!([{"metadata": {"name": "c"}, "spec": {}}]);
+        let (state, go_on) = (installed(), CancellationToken::new());
+        let all = async |from: u32, classes: &Value, wait: Duration, stop: &CancellationToken| {
+            let (cluster, looks) = serve(from, classes.clone()).await;
+            let mut found = Doors::new(&cluster, None, &state, wait, stop).await.all().await;
+            (found.remove(0), looks.load(Relaxed))
+        };
+        let (found, looks) = all(2, &class, ADDRESS, &go_on).await;
+        assert_eq!((found.ingress.as_deref(), found.address.as_deref()), (Some("http://a.site"), Some("lb.cloud")));
+        assert_eq!((found.closed, looks), (None, 2));
+        let in_time = "no controller of class c has given Ingress ns/web an address in time";
+        let (found, looks) = all(9, &class, Duration::from_millis(1500), &go_on).await;
+        assert_eq!((found.closed.as_deref(), looks), (Some(in_time), 2));
+        // What only looks does not wait, nor does who was stopped, and for nobody nobody waits.
+        let (found, looks) = all(9, &class, Duration::ZERO, &go_on).await;
+        assert_eq!(
+            (found.closed.as_deref(), looks),
+            in_time.strip_suffix(" in time").map(|told| (Some(told), 1)).unwrap()
+        );
+        let stop = CancellationToken::new();
+        stop.cancel();
+        assert_eq!(all(9, &class, ADDRESS, &stop).await.1, 1);
+        let (found, looks) = all(9, &json!([]), ADDRESS, &go_on).await;
+        assert!(found.closed.is_some_and(|told| told.contains("no ingress controller")));
+        assert_eq!(looks, 1);
+    }
+
+    #[test]
+    fn without_a_controller_that_is_said() {
+        let class = |name: &str, default| IngressClass { name: name.to_owned(), default };
+        let of = |class: Option<&str>| Ingress { class: class.map(str::to_owned), ..Ingress::default() };
+        let told = |ingress: &Ingress, classes: &[IngressClass]| nobody(ingress, Ok(classes));
+        let none = "the cluster has no ingress controller (no IngressClass)";
+        assert_eq!(told(&of(Some("nginx")), &[]).as_deref(), Some(none));
+        let there = [class("nginx", false), class("traefik", false)];
+        assert_eq!(told(&of(Some("nginx")), &there), None);
+        let other = "the cluster has no IngressClass haproxy; there is nginx, traefik";
+        assert_eq!(told(&of(Some("haproxy")), &there).as_deref(), Some(other));
+        assert!(told(&of(None), &there).unwrap().starts_with("the Ingress names no class, and none is the default"));
+        assert_eq!(told(&of(None), &[class("nginx", true)]), None);
+    }
+}
