@@ -85,6 +85,8 @@ http://{{ include "airflow.fullname" . }}-webserver.{{ .Release.Namespace }}.svc
 {{- $_ := set $own "AIRFLOW__WEBSERVER__BASE_URL" (include "airflow.baseUrl" .) -}}
 {{- $_ := set $own "AIRFLOW__WEBSERVER__WORKERS" (int64 .Values.webserver.workers) -}}
 {{- $_ := set $own "AIRFLOW__WEBSERVER__ENABLE_PROXY_FIX" "True" -}}
+{{- /* On a busy node two minutes, Airflow's own number, were too few for its first worker, and it ended. */ -}}
+{{- $_ := set $own "AIRFLOW__WEBSERVER__WEB_SERVER_MASTER_TIMEOUT" 300 -}}
 {{- $_ := set $own "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL" (int64 .Values.dags.interval) -}}
 {{- $_ := set $own "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL" (int64 .Values.dags.interval) -}}
 {{- $_ := set $own "AIRFLOW__SCHEDULER__PARSING_PROCESSES" (int64 .Values.scheduler.parsingProcesses) -}}
