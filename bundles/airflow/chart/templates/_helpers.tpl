@@ -85,6 +85,8 @@ http://{{ include "airflow.fullname" . }}-webserver.{{ .Release.Namespace }}.svc
 {{- $_ := set $own "AIRFLOW__WEBSERVER__BASE_URL" (include "airflow.baseUrl" .) -}}
 {{- $_ := set $own "AIRFLOW__WEBSERVER__WORKERS" (int64 .Values.webserver.workers) -}}
 {{- $_ := set $own "AIRFLOW__WEBSERVER__ENABLE_PROXY_FIX" "True" -}}
+{{- /* On a busy node two minutes, Airflow's own number, were too few for its first worker, and it ended. */ -}}
+{{- $_ := set $own "AIRFLOW__WEBSERVER__WEB_SERVER_MASTER_TIMEOUT" 300 -}}
 {{- $_ := set $own "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL" (int64 .Values.dags.interval) -}}
 {{- $_ := set $own "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL" (int64 .Values.dags.interval) -}}
 {{- $_ := set $own "AIRFLOW__SCHEDULER__PARSING_PROCESSES" (int64 .Values.scheduler.parsingProcesses) -}}
@@ -335,7 +337,8 @@ containers:
   {{- include "airflow.container" $root | nindent 2 }}
   args: {{ toJson .args }}
   env:
-  {{- include "airflow.env" (dict "root" $root "more" .more) | nindent 2 }}
+  {{- /* Alone in its folder: another name there would be in the way of a module of a DAG. */}}
+  {{- include "airflow.env" (dict "root" $root "more" (merge (dict "PYTHONPATH" "/etc/windlass/python") (.more | default dict))) | nindent 2 }}
   {{- with include "airflow.envFrom" $root }}
   {{- . | trim | nindent 2 }}
   {{- end }}
@@ -349,6 +352,7 @@ containers:
   {{- include "airflow.mounts" $root | nindent 2 }}
   - {name: logs, mountPath: /opt/airflow/logs}
   - {name: dags, mountPath: /opt/airflow/dags, readOnly: true}
+  - {name: scripts, mountPath: /etc/windlass/python/airflow_local_settings.py, subPath: airflow_local_settings.py, readOnly: true}
 {{- if $root.Values.dags.git.url }}
 {{ include "airflow.git" (dict "root" $root "once" false) }}
 {{- end }}
