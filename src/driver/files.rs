@@ -83,7 +83,7 @@ pub enum FilesError {
         /// Which, as it was written.
         place: String,
         /// Why.
-        source: UnpackError,
+        source: Box<UnpackError>,
     },
     /// A repository cannot be used.
     #[error("failed to get {place}")]
@@ -91,7 +91,7 @@ pub enum FilesError {
         /// Which, as it was written.
         place: String,
         /// Why.
-        source: GitError,
+        source: Box<GitError>,
     },
     /// Two files for one place.
     #[error("{} and {} would both become {place}; rename one, or name other folders", .first.display(), .second.display())]
@@ -108,11 +108,11 @@ pub enum FilesError {
 impl FilesError {
     /// Whether it is not the answer that is at fault, but what it names and who has to be asked for that.
     #[must_use]
-    pub const fn is_elsewhere(&self) -> bool {
+    pub fn is_elsewhere(&self) -> bool {
         use GitFailure::{Absent, Refused, Unreachable};
         let Self::Git { source, .. } = self else { return false };
-        matches!(source, GitError::NoGit | GitError::Old(_))
-            || matches!(source, GitError::Git { what: Absent | Refused | Unreachable, .. })
+        matches!(**source, GitError::NoGit | GitError::Old(_))
+            || matches!(**source, GitError::Git { what: Absent | Refused | Unreachable, .. })
     }
 }
 

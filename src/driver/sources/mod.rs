@@ -56,12 +56,13 @@ pub async fn open_with(from: &str, pattern: &str, git: &Git, cancel: &Cancellati
                 }
                 Ok((file, Packing::of(&path)))
             };
-            let (file, packing) = source().map_err(|source| FilesError::Unpack { place: from.to_owned(), source })?;
+            let (file, packing) =
+                source().map_err(|source| FilesError::Unpack { place: from.to_owned(), source: Box::new(source) })?;
             unpacked(file, packing, from, &folder, pattern, cancel).await?
         }
         FileSource::Git(source) => {
             let got = git.tar(&source, cancel).await;
-            let tar = got.map_err(|source| FilesError::Git { place: from.to_owned(), source })?;
+            let tar = got.map_err(|source| FilesError::Git { place: from.to_owned(), source: Box::new(source) })?;
             // The folder is the top of what was kept.
             unpacked(tar, Packing::Tar, from, "", pattern, cancel).await?
         }
@@ -82,7 +83,7 @@ async fn unpacked(
     pattern: &str,
     cancel: &CancellationToken,
 ) -> Result<Opened, FilesError> {
-    let failed = |source| FilesError::Unpack { place: place.to_owned(), source };
+    let failed = |source: UnpackError| FilesError::Unpack { place: place.to_owned(), source: Box::new(source) };
     // Not in memory, as other private folders: jars are large. TMPDIR says where.
     let dir = PrivateDir::under(&std::env::temp_dir()).map_err(|error| failed(error.into()))?;
     let to = dir.subdir("files").map_err(|error| failed(error.into()))?;

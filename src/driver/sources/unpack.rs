@@ -311,7 +311,6 @@ fn tar(stream: impl Read, sieve: &mut Sieve) -> Result<(), UnpackError> {
             None => drop(io::copy(&mut entry, &mut io::sink()).map_err(told)?),
         }
     }
-    drop(entries);
     // To the end of the gzip, where its checksum is.
     meter.allow(u64::MAX);
     io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop).map_err(told)
