@@ -175,8 +175,8 @@ mod tests {
     ];
 
     fn derived(text: &str) -> Derived {
-        let context =
-            Value::from_pairs([("answers".to_owned(), Value::from_pairs([("user".to_owned(), Value::from("u"))]))]);
+        let answers = Value::from_pairs([("user", "u"), ("neighbour", "neighbour")]);
+        let context = Value::from_pairs([("answers".to_owned(), answers)]);
         Derived {
             place: "db/component.yaml, secret login".to_owned(),
             keys: [("made".to_owned(), text.to_owned())].into(),
@@ -313,6 +313,9 @@ mod tests {
             let told = redact(&format!("before {made} after"));
             assert!(!told.contains(&made) && !told.contains("Tr0ub4dor"), "{told}");
         }
+        // A name beside it is no secret, whatever filter it went through.
+        let _ = fill_and("{{ answers.neighbour | urlencode }}:{{ secret.password | urlencode }}@h", password, remember);
+        assert_eq!(redact("a neighbour"), "a neighbour");
         // What stands for a secret when templates are tried out is a word like any other.
         derived("{{ secret.password | b64encode }}").try_out().unwrap();
         assert_eq!(redact("a stand-in"), "a stand-in");

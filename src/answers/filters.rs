@@ -20,9 +20,15 @@ const LONGEST: usize = 72;
 
 /// For all templates.
 pub(super) fn add(env: &mut Environment<'static>) {
-    env.add_filter("urlencode", |text: String| urlencode(&text));
-    env.add_filter("b64encode", |text: String| STANDARD.encode(text));
-    env.add_filter("quote", |text: String| quote(&text));
+    env.add_filter("urlencode", |text: String| later(&text, "urlencode").unwrap_or_else(|| urlencode(&text)));
+    env.add_filter("b64encode", |text: String| later(&text, "b64encode").unwrap_or_else(|| STANDARD.encode(text)));
+    env.add_filter("quote", |text: String| later(&text, "quote").unwrap_or_else(|| quote(&text)));
+}
+
+/// What only a run knows stands for itself until then, and so does a filter behind it.
+fn later(text: &str, filter: &str) -> Option<String> {
+    let inner = text.strip_prefix("{{ ")?.strip_suffix(" }}")?;
+    (!inner.contains(['{', '}'])).then(|| format!("{{{{ {inner} | {filter} }}}}"))
 }
 
 /// For templates that see secrets: what they make of one is known as a secret, too. Without a key it is a trial with what
@@ -36,7 +42,11 @@ pub(super) fn add_hashes(env: &mut Environment<'static>, key: Option<&str>, lear
         env.add_filter("htpasswd", |password: String, user: String| htpasswd("", &user, &password, CHEAPEST));
         return;
     };
-    env.add_filter("urlencode", move |text: String| known(urlencode(&text)));
+    // What it leaves as it is is known already, or no secret: a user's name is not.
+    env.add_filter("urlencode", move |text: String| {
+        let made = urlencode(&text);
+        if made == text { made } else { known(made) }
+    });
     env.add_filter("b64encode", move |text: String| known(STANDARD.encode(text)));
     env.add_filter("quote", move |text: String| known(quote(&text)));
     env.add_filter("htpasswd", move |password: String, user: String| htpasswd(&key, &user, &password, COST).map(known));

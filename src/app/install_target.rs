@@ -63,6 +63,7 @@ pub(super) fn replayable(catalog: &Catalog, answers: &Answers) -> Result<String,
 /// An observation that failed, with its exit code.
 pub(super) fn unobserved(error: ObserveError) -> Failed {
     let exit = match error {
+        ObserveError::Files { ref source, .. } if source.is_elsewhere() => Exit::Unusable,
         ObserveError::Files { .. }
         | ObserveError::PullSecret(_)
         | ObserveError::Secret { .. }

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::model::bounded;
+use crate::model::{bounded, entry_parts, entry_shown};
 
 /// What an archive may hold: as much as a folder.
 const FILES: usize = 10_000;
@@ -72,12 +72,12 @@ fn entries(stream: &mut impl Read) -> Result<BTreeMap<String, Vec<u8>>, ArchiveE
         if kind.is_pax_global_extensions() {
             continue;
         }
-        let Some(path) = within(&name) else { return Err(ArchiveError::Outside(shown(&name))) };
+        let Some(path) = within(&name) else { return Err(ArchiveError::Outside(entry_shown(&name))) };
         if kind.is_dir() {
             continue;
         }
         if !kind.is_file() && !kind.is_contiguous() {
-            return Err(ArchiveError::Special(shown(&name)));
+            return Err(ArchiveError::Special(entry_shown(&name)));
         }
         // Beside the chart's folder is nothing of the chart.
         let Some(path) = path else { continue };
@@ -90,7 +90,7 @@ fn entries(stream: &mut impl Read) -> Result<BTreeMap<String, Vec<u8>>, ArchiveE
         })?;
         bytes += content.len() as u64;
         if files.insert(path.clone(), content).is_some() {
-            return Err(ArchiveError::Twice(shown(&path)));
+            return Err(ArchiveError::Twice(entry_shown(&path)));
         }
     }
     Ok(files)
@@ -98,19 +98,8 @@ fn entries(stream: &mut impl Read) -> Result<BTreeMap<String, Vec<u8>>, ArchiveE
 
 /// The path within the chart's folder; `Some(None)` for what is not in any folder, `None` for what leads out.
 fn within(name: &str) -> Option<Option<String>> {
-    if name.starts_with('/') || name.contains('\\') || name.chars().any(char::is_control) {
-        return None;
-    }
-    let parts: Vec<&str> = name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    if parts.contains(&"..") {
-        return None;
-    }
+    let parts = entry_parts(name)?;
     Some((parts.len() > 1).then(|| parts[1..].join("/")))
-}
-
-/// A name for messages.
-fn shown(name: &str) -> String {
-    name.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Charts that were pulled once, kept on this machine so that the next run needs no network.
 
-use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
 
-use crate::model::{bounded, digest};
+use super::cache::Cache;
+use crate::model::bounded;
 
 /// The most that is kept, of which the oldest goes first.
 const MOST: u64 = 256 << 20;
@@ -14,65 +12,37 @@ const MOST: u64 = 256 << 20;
 /// How many are kept.
 const MOST_FILES: usize = 500;
 
-/// What was not written to its end goes after this time.
-const HALF: Duration = Duration::from_secs(3600);
-
-/// The folder of pulled charts. Each file is named by what was asked for and by what is in it, so that one that is broken
-/// or was changed is known, and pulled again.
+/// The folder of pulled charts.
 #[derive(Debug, Clone)]
-pub struct ChartCache(Option<PathBuf>);
+pub struct ChartCache(Cache);
 
 impl ChartCache {
     /// In a folder, which is made when something is kept.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self(Some(folder))
+        Self::at(Some(folder))
     }
 
     /// `${XDG_CACHE_HOME:-~/.cache}/windlass/charts`; without a home nothing is kept.
     #[must_use]
     pub fn of_user() -> Self {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-        let cache = cache.or_else(|| Some(set("HOME")?.join(".cache")));
-        Self(cache.map(|cache| cache.join("windlass/charts")))
+        Self::at(Cache::folder_of_user("charts"))
+    }
+
+    const fn at(folder: Option<PathBuf>) -> Self {
+        Self(Cache::new(folder, ".tgz", MOST, MOST_FILES))
     }
 
     /// The archive that was pulled for this reference, if it is as it was.
     #[must_use]
     pub fn get(&self, reference: &str) -> Option<Vec<u8>> {
-        let key = key(reference);
-        self.read(|name| name.starts_with(&key))
+        bounded::capped(self.0.get(reference)?, bounded::CHART).ok()
     }
 
     /// The archive of this digest, whatever it was pulled for.
     #[must_use]
     pub fn by_digest(&self, sha256: &str) -> Option<Vec<u8>> {
-        let end = format!(".{}.tgz", sha256.trim_start_matches("sha256:"));
-        self.read(|name| name.ends_with(&end))
-    }
-
-    fn read(&self, is_meant: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
-        for entry in fs::read_dir(self.0.as_ref()?).ok()?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if !is_meant(&name) || !name.ends_with(".tgz") {
-                continue;
-            }
-            let whole = bounded::bytes(&entry.path(), bounded::CHART).ok();
-            let said = name.trim_end_matches(".tgz").rsplit('.').next().unwrap_or_default();
-            match whole.filter(|bytes| digest(bytes).trim_start_matches("sha256:") == said) {
-                Some(bytes) => {
-                    // What is used stays longest; that this fails is no harm.
-                    let _ = fs::File::options()
-                        .append(true)
-                        .open(entry.path())
-                        .map(|file| file.set_modified(SystemTime::now()));
-                    return Some(bytes);
-                }
-                None => drop(fs::remove_file(entry.path())),
-            }
-        }
-        None
+        bounded::capped(self.0.by_digest(sha256)?, bounded::CHART).ok()
     }
 
     /// Keeps an archive. It has its name only when it is whole.
@@ -80,60 +50,21 @@ impl ChartCache {
     /// # Errors
     /// The folder cannot be made or written to; then it is pulled again the next time.
     pub fn put(&self, reference: &str, archive: &[u8]) -> io::Result<()> {
-        let Some(folder) = &self.0 else { return Ok(()) };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let name = format!("{}{}.tgz", key(reference), digest(archive).trim_start_matches("sha256:"));
-        let mut file = tempfile::Builder::new().prefix(PART).tempfile_in(folder)?;
-        file.write_all(archive)?;
-        file.as_file().sync_all()?;
-        // What was kept for this reference before is no longer what it is.
-        for entry in fs::read_dir(folder)?.flatten() {
-            let old = entry.file_name().to_string_lossy().into_owned();
-            if old.starts_with(&key(reference)) && old != name {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-        file.persist(folder.join(name)).map_err(|error| error.error)?;
-        prune(folder, MOST, MOST_FILES)
+        let mut part = self.0.part()?;
+        part.write_all(archive)?;
+        self.0.keep(reference, part).map(drop)
     }
-}
-
-/// What is being written.
-const PART: &str = ".part-";
-
-/// A name for a reference that fits any file system.
-fn key(reference: &str) -> String {
-    format!("{}.", &digest(reference.as_bytes()).trim_start_matches("sha256:")[..32])
-}
-
-/// Removes the oldest until the rest is within the bounds.
-fn prune(folder: &std::path::Path, most: u64, most_files: usize) -> io::Result<()> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder)?.flatten() {
-        let Ok(found) = entry.metadata() else { continue };
-        let is_part = entry.file_name().to_string_lossy().starts_with(PART);
-        let age = found.modified().ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
-        match is_part {
-            true if age > HALF => drop(fs::remove_file(entry.path())),
-            true => {}
-            false => all.push(((found.mtime(), found.mtime_nsec()), found.len(), entry.path())),
-        }
-    }
-    all.sort();
-    let (mut bytes, mut files) = (all.iter().map(|(_, size, _)| size).sum::<u64>(), all.len());
-    for (_, size, path) in all {
-        if bytes <= most && files <= most_files {
-            break;
-        }
-        fs::remove_file(path)?;
-        (bytes, files) = (bytes - size, files - 1);
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::driver::cache::key;
+    use crate::model::digest;
 
     #[test]
     fn what_was_kept_is_found_by_name_and_digest_and_only_whole() {
@@ -173,9 +104,9 @@ mod tests {
             fs::File::options().append(true).open(file.unwrap().path()).unwrap().set_modified(then).unwrap();
         }
         assert!(cache.get("a").is_some(), "and is the newest by that");
-        prune(dir.path(), 2, 9).unwrap();
+        cache.0.prune(2, 9).unwrap();
         assert_eq!([cache.get("a").is_some(), cache.get("b").is_some(), cache.get("c").is_some()], [true, false, true]);
-        prune(dir.path(), 9, 1).unwrap();
+        cache.0.prune(9, 1).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

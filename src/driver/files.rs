@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sources::{GitError, GitFailure, UnpackError};
 use crate::model::{FileTree, name_problem};
 
 /// Why files could not be listed.
@@ -64,6 +65,34 @@ pub enum FilesError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file where a folder was to be.
+    #[error("{} is a file: name the folder that it is in, or an archive (.zip, .tar, .tar.gz or .tgz)", .0.display())]
+    NoFolder(PathBuf),
+    /// What stands in for a file whose content is elsewhere.
+    #[error(
+        "{} is a pointer of Git LFS and not the file itself: run `git lfs pull` in a clone of the repository, and name its folder or an archive of it",
+        .0.display()
+    )]
+    LfsPointer(PathBuf),
+    /// It is no source.
+    #[error("the source {0}")]
+    Written(String),
+    /// An archive, or what came from a repository, cannot be used.
+    #[error("failed to unpack {place}")]
+    Unpack {
+        /// Which, as it was written.
+        place: String,
+        /// Why.
+        source: Box<UnpackError>,
+    },
+    /// A repository cannot be used.
+    #[error("failed to get {place}")]
+    Git {
+        /// Which, as it was written.
+        place: String,
+        /// Why.
+        source: Box<GitError>,
+    },
     /// Two files for one place.
     #[error("{} and {} would both become {place}; rename one, or name other folders", .first.display(), .second.display())]
     Clash {
@@ -76,13 +105,27 @@ pub enum FilesError {
     },
 }
 
+impl FilesError {
+    /// Whether it is not the answer that is at fault, but what it names and who has to be asked for that.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        use GitFailure::{Absent, Refused, Unreachable};
+        let Self::Git { source, .. } = self else { return false };
+        matches!(**source, GitError::NoGit | GitError::Old(_))
+            || matches!(**source, GitError::Git { what: Absent | Refused | Unreachable, .. })
+    }
+}
+
 /// The files of a folder whose names fit a pattern with `*`, with their names, sorted. Folders and hidden names are
 /// left out; links to files count.
 ///
 /// # Errors
 /// The folder cannot be read, nothing in it fits, or what fits cannot be uploaded to HDFS.
 pub fn matching(folder: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, FilesError> {
-    let failed = |source| FilesError::Folder { path: folder.to_owned(), source };
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotADirectory => FilesError::NoFolder(folder.to_owned()),
+        _ => FilesError::Folder { path: folder.to_owned(), source },
+    };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod body;
+mod cache;
 pub mod charts;
 pub mod clock;
 pub mod disk;
@@ -14,5 +15,6 @@ pub mod process;
 pub mod reach;
 pub mod registry;
 pub mod secrets;
+pub mod sources;
 pub mod state_store;
 pub mod webhdfs;

@@ -115,10 +115,11 @@ impl SecretFormat {
 /// Variables that hold secrets of ours: no program that we start inherits them.
 static WITHHELD: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 
-/// The variables that answers have named as secrets until now.
+/// The variables that answers have named as secrets until now, and the one that always is.
 #[must_use]
 pub fn withheld() -> Vec<String> {
-    WITHHELD.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    let named = WITHHELD.read().unwrap_or_else(PoisonError::into_inner);
+    named.iter().cloned().chain([super::GIT_TOKEN.to_owned()]).collect()
 }
 
 impl SecretRef {

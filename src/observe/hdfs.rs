@@ -1,13 +1,16 @@
 //! HDFS: folders, modes, files and their checksums.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::ObserveError;
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
 use crate::catalog::action::{self, Leaves, Mkdir};
-use crate::driver::files::{FilesError, matching};
+use crate::driver::files::FilesError;
+use crate::driver::sources::{self, Opened};
 use crate::driver::webhdfs::{self, Difference, Error, Hdfs, Upload, UploadOptions};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease, ObservedUpload};
@@ -23,6 +26,8 @@ pub(super) struct LocalFiles {
     /// What tells about them.
     origin: Origin,
     uploads: Vec<(String, Upload)>,
+    /// What was unpacked for them stays for as long.
+    _opened: Opened,
 }
 
 /// Whose files they are.
@@ -49,8 +54,8 @@ fn actions(component: &ResolvedComponent) -> impl Iterator<Item = &ResolvedActio
     component.installs()
 }
 
-/// What there is to upload. Read before anything is asked of the cluster: a wrong folder is bad input.
-pub(super) fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, ObserveError> {
+/// What there is to upload. Opened before anything is asked of the cluster: a wrong source is bad input.
+pub(super) async fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, ObserveError> {
     let mut found = Vec::new();
     let mut taken: BTreeMap<String, PathBuf> = BTreeMap::new();
     for component in &wanted.components {
@@ -62,17 +67,19 @@ pub(super) fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, ObserveE
                 continue;
             }
             let origin = Origin { component: component.id.clone(), answer: answer(wanted, &component.id, from) };
-            let files = matching(Path::new(from), pattern).map_err(|source| origin.clone().error(source))?;
+            // Whoever stops waiting for this stops it.
+            let opened = sources::open(from, pattern, &CancellationToken::new()).await;
+            let opened = opened.map_err(|source| origin.clone().error(source))?;
             let mode = u16::from_str_radix(mode, 8).unwrap_or(0o644);
-            let mut uploads = Vec::with_capacity(files.len());
-            for (name, local) in files {
+            let mut uploads = Vec::with_capacity(opened.files.len());
+            for (name, local) in opened.files.iter().cloned() {
                 let remote = format!("{}/{name}", to.trim_end_matches('/'));
                 if let Some(first) = taken.insert(remote.clone(), local.clone()) {
                     return Err(origin.error(FilesError::Clash { first, second: local, place: remote }));
                 }
                 uploads.push((name, Upload { local, remote, mode }));
             }
-            found.push(LocalFiles { step: action.id.clone(), origin, uploads });
+            found.push(LocalFiles { step: action.id.clone(), origin, uploads, _opened: opened });
         }
         // Told before the first byte is sent: what was uploaded and cannot be remembered would be sent for ever.
         let names =
@@ -153,11 +160,12 @@ async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<O
         }
     }
     let mut uploads = BTreeMap::new();
-    for LocalFiles { step, origin, uploads: files } in files {
+    for LocalFiles { step, origin, uploads: files, _opened: opened } in files {
         let (names, files): (Vec<String>, Vec<Upload>) = files.into_iter().unzip();
         // Under the lock nobody else uploads, and without it nothing is planned that is not planned again under it.
         let options = UploadOptions { alone: true, ..UploadOptions::default() };
         let found = hdfs.compare(files, &options).await.map_err(|error| compared(error, origin))?;
+        drop(opened);
         let files = names.into_iter().zip(found.files.into_iter().map(words)).collect();
         uploads.insert(step, ObservedUpload { files, abandoned: found.abandoned });
     }

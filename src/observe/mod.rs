@@ -71,12 +71,12 @@ pub enum ObserveError {
     /// What is remembered cannot be read.
     #[error("failed to read what is installed")]
     State(#[from] StateError),
-    /// A folder to upload cannot be read.
+    /// What is to be uploaded cannot be opened.
     #[error("failed to list what {component} uploads{}", .answer.as_ref().map(|id| format!(": see the answer {id}")).unwrap_or_default())]
     Files {
         /// Which component.
         component: String,
-        /// The answer that names the folder, if it is one.
+        /// The answer that names it, if it is one.
         answer: Option<String>,
         /// Why.
         source: FilesError,
@@ -113,7 +113,7 @@ pub async fn observe(
     tunnels: Option<&Tunnels>,
     hdfs: Option<&Hdfs>,
 ) -> Result<Observed, ObserveError> {
-    let uploads = hdfs::local_files(wanted)?;
+    let uploads = hdfs::local_files(wanted).await?;
     let chosen = wanted.components.iter().filter_map(|component| component.release.as_ref());
     let ignored: BTreeMap<ReleaseKey, Ignored> =
         chosen.map(|it| (ReleaseKey::new(&it.namespace, &it.name), it.ignored.clone())).collect();

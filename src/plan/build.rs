@@ -325,7 +325,7 @@ impl Builder<'_> {
         let (change, why) = match act.kind.kind().leaves() {
             Some(Leaves::Folder(Mkdir { path, mode })) => diff::folder(path, mode, &self.observed.hdfs),
             Some(Leaves::Files(Upload { from, .. })) if from.is_empty() => {
-                (Change::Nothing, vec!["no folder to upload was named".to_owned()])
+                (Change::Nothing, vec!["nothing to upload was named".to_owned()])
             }
             Some(Leaves::Files(Upload { to, .. })) => match diff::upload(&act.id, to, &self.observed.hdfs) {
                 // They are there, but whoever looks for drift would not know of them.

@@ -2,7 +2,7 @@
 
 use super::kind::{Kind, Leaves, Limits};
 use super::part::{family, parts};
-use crate::model::path_problem;
+use crate::model::{FileSource, path_problem};
 
 family! {
     /// What can be done in HDFS.
@@ -30,9 +30,9 @@ parts! {
         replication: String,
     }
 
-    /// Uploads the files of a local folder.
+    /// Uploads the files of a folder, an archive or a git repository.
     Upload {
-        /// Local folder; nothing is done where it is empty text.
+        /// Where they are; nothing is done where it is empty text.
         from: String,
         /// HDFS folder.
         to: String,
@@ -106,7 +106,10 @@ impl Kind for Upload {
     }
 
     fn problem(&self) -> Option<String> {
-        path(&self.to).or_else(|| mode(&self.mode))
+        path(&self.to).or_else(|| mode(&self.mode)).or_else(|| {
+            let wrong = FileSource::parse(&self.from).err()?;
+            Some(format!("the source of the files {wrong}"))
+        })
     }
 
     fn cleans_up(&self) -> bool {

@@ -8,7 +8,7 @@ use super::files::Files;
 use super::list::{Labels, List, Mapping, Peers};
 use super::number::{Boolean, Integer, Port, Quantity};
 use super::secret::Secret;
-use super::text::{Chart, Choice, Digest, Hostname, Line, Path, Text};
+use super::text::{Chart, Choice, Digest, Hostname, Line, Path, Source, Text};
 use crate::catalog::Question;
 use crate::model::yaml::{Node, Scalar, Yaml};
 
@@ -136,6 +136,8 @@ kinds! {
     Port(Port) = "port",
     /// A path in a file system or in HDFS.
     Path(Path) = "path",
+    /// Where files to upload come from: a folder, an archive, or a git repository at one commit.
+    Source(Source) = "source",
     /// Where a chart is: a folder, an archive, a repository or a registry.
     Chart(Chart) = "chart",
     /// One of `choices`.

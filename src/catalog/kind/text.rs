@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Answer;
 use super::rules::{Extra, QuestionType, Widget, line, pattern, whole};
 use crate::catalog::Question;
-use crate::model::{CHART_WAYS, ChartRef};
+use crate::model::{CHART_WAYS, ChartRef, FileSource, SOURCE_WAYS};
 
 /// Any text on one line.
 pub(super) struct Line;
@@ -84,6 +84,24 @@ impl QuestionType for Path {
 
     fn is_local(&self) -> bool {
         // What is a path elsewhere, in HDFS or on nodes, has to be whole anyway.
+        true
+    }
+}
+
+/// Where files to upload come from.
+pub(super) struct Source;
+
+impl QuestionType for Source {
+    fn read(&self, _: &Question, text: &str) -> Result<Answer, String> {
+        FileSource::parse(whole(text)?).map_err(|what| format!("the source {what}"))?;
+        line(text)
+    }
+
+    fn words(&self, _: &Question) -> String {
+        SOURCE_WAYS.to_owned()
+    }
+
+    fn is_local(&self) -> bool {
         true
     }
 }

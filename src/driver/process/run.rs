@@ -44,6 +44,8 @@ pub struct Spec {
     pub grace: Duration,
     /// How many bytes of memory it may have of its own; `None` is as many as it likes.
     pub memory: Option<u64>,
+    /// How many bytes a file may have that it, or what it starts, writes; `None` is as many as it likes.
+    pub file_size: Option<u64>,
     /// How many bytes of stdout are kept; more is an error.
     pub stdout_cap: usize,
     /// How many bytes of stderr are kept, the last ones.
@@ -66,6 +68,7 @@ impl Spec {
             deadline: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             memory: None,
+            file_size: None,
             stdout_cap: 16 * 1024 * 1024,
             stderr_cap: 64 * 1024,
             on_stderr_line: None,
@@ -135,10 +138,11 @@ fn spawn(spec: &Spec) -> std::io::Result<(Child, Group)> {
     let child = command.spawn()?;
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let group = Group { pid, alone: spec.terminal };
-    if let (Some(pid), Some(memory)) = (pid, spec.memory) {
-        let limit = Rlimit { current: Some(memory), maximum: Some(memory) };
-        // One that has ended already needs none.
-        let _ = prlimit(Some(pid), Resource::Data, limit);
+    for (resource, most) in [(Resource::Data, spec.memory), (Resource::Fsize, spec.file_size)] {
+        if let (Some(pid), Some(_)) = (pid, most) {
+            // One that has ended already needs none.
+            let _ = prlimit(Some(pid), resource, Rlimit { current: most, maximum: most });
+        }
     }
     Ok((child, group))
 }

@@ -1,10 +1,8 @@
 //! Actions on HDFS.
 
-use std::path::Path;
-
 use super::World;
 use crate::catalog::action::{self, Exists, HdfsAction, Mkdir, Probe, WaitOperational};
-use crate::driver::files::matching;
+use crate::driver::sources;
 use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
 use crate::engine::perform::{Context, Done, Failure};
 
@@ -76,9 +74,10 @@ impl World {
         context: &Context,
     ) -> Result<Done, Failure> {
         let mode = octal(mode)?;
-        let files = matching(Path::new(from), pattern).map_err(|error| failed(error).for_good())?;
-        let uploads =
-            files.into_iter().map(|(name, local)| Upload { local, remote: format!("{to}/{name}"), mode }).collect();
+        // What was unpacked for this stays until it is sent.
+        let opened = sources::open(from, pattern, &context.cancel).await.map_err(|error| failed(error).for_good())?;
+        let files = opened.files.iter().cloned();
+        let uploads = files.map(|(name, local)| Upload { local, remote: format!("{to}/{name}"), mode }).collect();
         let options = UploadOptions { alone: self.locked, ..UploadOptions::default() };
         let report = hdfs.upload(uploads, &options, &context.cancel).await.map_err(failed)?;
         let checksums = report.files.iter().map(|file| {

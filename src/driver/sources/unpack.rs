@@ -1,0 +1,377 @@
+//! Archives from anywhere: what fits is unpacked into one folder by its own name, within bounds, and nothing else is.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use tokio_util::sync::CancellationToken;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use crate::driver::files::fits;
+use crate::driver::process::PrivateDirError;
+use crate::model::{bounded, entry_parts, entry_shown, few, name_problem};
+
+/// The most that is unpacked, and the most that is read through on the way.
+const BYTES: u64 = 4 << 30;
+const STREAM: u64 = 2 * BYTES;
+
+/// How many entries are looked at.
+const ENTRIES: usize = 100_000;
+
+/// What stands before one entry's content: its header, and a long name or attributes that may be before that.
+const HEADER: u64 = 1 << 20;
+
+/// The list at the end of a zip: of as many entries.
+const DIRECTORY: u64 = 64 << 20;
+
+/// Bytes at a time.
+const BUFFER: usize = 256 << 10;
+
+/// How many folders are remembered for a hint.
+const HINTS: usize = 1000;
+
+/// Why an archive is not unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// It cannot be read.
+    #[error("failed to read it")]
+    Read(#[source] io::Error),
+    /// It is a device, a pipe or the like.
+    #[error("it is no regular file")]
+    Device,
+    /// It is not what its name says, is damaged, or ends too early.
+    #[error("it is damaged, cut off or no such archive: {0}")]
+    Broken(String),
+    /// It holds more than is read.
+    #[error("it holds more than {0}, the most that is taken; name a folder, or pack less")]
+    Large(String),
+    /// An entry leads out.
+    #[error("`{0}` in it leads out of the archive: nothing of it was taken")]
+    Outside(String),
+    /// A link, a device or the like.
+    #[error(
+        "`{0}` in it is a link or no file: pack the file itself (`tar --dereference --hard-dereference`, `zip` without -y)"
+    )]
+    Special(String),
+    /// It is there more than once.
+    #[error("`{0}` is in it twice")]
+    Twice(String),
+    /// A name that HDFS does not take.
+    #[error("`{name}` in it cannot be uploaded to HDFS: {why}; rename it")]
+    HdfsName {
+        /// Which.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Nothing fits.
+    #[error("no file in {place} of it fits `{pattern}`{elsewhere}")]
+    Empty {
+        /// Where was looked.
+        place: String,
+        /// The pattern.
+        pattern: String,
+        /// Where there are some.
+        elsewhere: String,
+    },
+    /// There is no folder to unpack into.
+    #[error("failed to make a folder to unpack into")]
+    Dir(#[from] PrivateDirError),
+    /// It cannot be written.
+    #[error("failed to write what is in it to {}; TMPDIR can name a folder with more room", .path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody wanted to stop.
+    #[error("unpacking was stopped")]
+    Stopped,
+}
+
+/// How an archive is packed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Packing {
+    Zip,
+    Tar,
+    TarGz,
+}
+
+impl Packing {
+    /// By the name, as [`crate::model::FileSource`] tells archives from folders.
+    pub(super) fn of(path: &Path) -> Self {
+        match path.to_string_lossy().to_ascii_lowercase() {
+            name if name.ends_with(".zip") => Self::Zip,
+            name if name.ends_with(".tar") => Self::Tar,
+            _ => Self::TarGz,
+        }
+    }
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Folder,
+    File,
+    Other,
+}
+
+/// What is taken out of an archive.
+pub(super) struct Sieve {
+    folder: Vec<String>,
+    pattern: String,
+    to: PathBuf,
+    stop: CancellationToken,
+    entries: usize,
+    bytes: u64,
+    found: BTreeMap<String, PathBuf>,
+    elsewhere: BTreeMap<String, usize>,
+}
+
+impl Sieve {
+    pub(super) fn new(folder: &str, pattern: &str, to: PathBuf, stop: CancellationToken) -> Self {
+        let folder = folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let (found, elsewhere) = (BTreeMap::new(), BTreeMap::new());
+        Self { folder, pattern: pattern.to_owned(), to, stop, entries: 0, bytes: 0, found, elsewhere }
+    }
+
+    pub(super) fn files(self) -> Vec<(String, PathBuf)> {
+        self.found.into_iter().collect()
+    }
+
+    /// Whether an entry is to be unpacked, and by which name. One that leads out makes all of the archive suspicious; other
+    /// links are not ours.
+    fn wants(&mut self, path: &str, what: What) -> Result<Option<String>, UnpackError> {
+        self.entries += 1;
+        if self.entries > ENTRIES {
+            return Err(UnpackError::Large(format!("{ENTRIES} entries")));
+        }
+        if self.stop.is_cancelled() {
+            return Err(UnpackError::Stopped);
+        }
+        let parts = entry_parts(path).ok_or_else(|| UnpackError::Outside(entry_shown(path)))?;
+        let Some((name, folder)) = parts.split_last() else { return Ok(None) };
+        if what == What::Folder || name.starts_with('.') || !fits(name, &self.pattern) {
+            return Ok(None);
+        }
+        if folder != self.folder {
+            if self.elsewhere.len() < HINTS {
+                *self.elsewhere.entry(folder.join("/")).or_default() += 1;
+            }
+            return Ok(None);
+        }
+        if what != What::File {
+            return Err(UnpackError::Special(entry_shown(path)));
+        }
+        let why = name_problem(name).or(name.contains('\u{fffd}').then_some("it is not UTF-8"));
+        if let Some(why) = why {
+            return Err(UnpackError::HdfsName { name: entry_shown(path), why });
+        }
+        Ok(Some((*name).to_owned()))
+    }
+
+    fn take(&mut self, name: String, mut reader: impl Read) -> Result<(), UnpackError> {
+        let path = self.to.join(&name);
+        let failed = |source| UnpackError::Write { path: self.to.clone(), source };
+        let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(UnpackError::Twice(entry_shown(&name)));
+            }
+            opened => opened.map_err(failed)?,
+        };
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let read = match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(broken(error)),
+            };
+            self.bytes += read as u64;
+            if self.bytes > BYTES {
+                return Err(UnpackError::Large(bounded::size(BYTES)));
+            }
+            if self.stop.is_cancelled() {
+                return Err(UnpackError::Stopped);
+            }
+            file.write_all(&buffer[..read]).map_err(failed)?;
+        }
+        self.found.insert(name, path);
+        Ok(())
+    }
+
+    /// Something has to be there.
+    fn done(&self) -> Result<(), UnpackError> {
+        if !self.found.is_empty() {
+            return Ok(());
+        }
+        let named = |folder: &str| if folder.is_empty() { "the top".to_owned() } else { format!("`{folder}`") };
+        let there: Vec<_> =
+            self.elsewhere.iter().map(|(folder, count)| format!("{count} in {}", named(folder))).collect();
+        let elsewhere = match there.as_slice() {
+            [] => String::new(),
+            _ => format!("; there are {}: name that folder behind a #", few(&there, 5)),
+        };
+        Err(UnpackError::Empty { place: named(&self.folder.join("/")), pattern: self.pattern.clone(), elsewhere })
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> UnpackError {
+    UnpackError::Broken(error.to_string())
+}
+
+/// Unpacks what fits.
+pub(super) fn unpack(file: File, packing: Packing, sieve: &mut Sieve) -> Result<(), UnpackError> {
+    let file = BufReader::with_capacity(BUFFER, file);
+    match packing {
+        Packing::Zip => zip(file, sieve)?,
+        Packing::Tar => tar(file, sieve)?,
+        Packing::TarGz => tar(MultiGzDecoder::new(file), sieve)?,
+    }
+    sieve.done()
+}
+
+fn zip(file: impl Read + Seek, sieve: &mut Sieve) -> Result<(), UnpackError> {
+    let meter = Meter::new(DIRECTORY, u64::MAX, &sieve.stop);
+    let opened = ZipArchive::new(Metered { inner: file, meter: &meter });
+    if meter.is_spent() {
+        return Err(UnpackError::Broken("no list of entries at its end".to_owned()));
+    }
+    let mut archive = opened.map_err(broken)?;
+    if archive.has_duplicate_names() {
+        return Err(UnpackError::Broken("two entries have one name".to_owned()));
+    }
+    meter.allow(u64::MAX);
+    for at in 0..archive.len() {
+        let entry = archive.by_index_data(at).map_err(broken)?;
+        let path = entry.name().map_err(broken)?.into_owned();
+        let what = match entry.unix_mode().map_or(0, |mode| mode & 0o170_000) {
+            _ if entry.is_dir() => What::Folder,
+            // Written where there are no modes.
+            0 | 0o100_000 => What::File,
+            _ => What::Other,
+        };
+        let Some(name) = sieve.wants(&path, what)? else { continue };
+        let shown = entry_shown(&path);
+        let reader = archive.by_index(at).map_err(|error| match error {
+            ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
+                UnpackError::Broken(format!("`{shown}` in it has a password: pack it without"))
+            }
+            ZipError::CompressionMethodNotSupported(_) => {
+                UnpackError::Broken(format!("`{shown}` in it is not packed as `zip` packs it (deflate)"))
+            }
+            error => broken(error),
+        })?;
+        sieve.take(name, reader)?;
+    }
+    Ok(())
+}
+
+fn tar(stream: impl Read, sieve: &mut Sieve) -> Result<(), UnpackError> {
+    let meter = Meter::new(HEADER, STREAM, &sieve.stop);
+    let mut archive = tar::Archive::new(Metered { inner: stream, meter: &meter });
+    let told = |error: io::Error| match meter.is_spent() {
+        true if meter.total() >= STREAM => UnpackError::Large(bounded::size(STREAM)),
+        true => UnpackError::Large("1 MiB of names and attributes of one entry".to_owned()),
+        false => broken(error),
+    };
+    let mut entries = archive.entries().map_err(told)?;
+    loop {
+        // A name or attribute is read into memory, however long it says that it is.
+        meter.allow(HEADER);
+        let (begin, padding) = (meter.total(), meter.total().next_multiple_of(512) - meter.total());
+        let Some(entry) = entries.next() else {
+            // The end is a block of zeros. Without one the last files may be missing.
+            if meter.total() <= begin + padding {
+                return Err(UnpackError::Broken("it ends too early".to_owned()));
+            }
+            break;
+        };
+        let mut entry = entry.map_err(told)?;
+        meter.allow(u64::MAX);
+        let kind = entry.header().entry_type();
+        let what = match kind {
+            _ if kind.is_pax_global_extensions() => continue,
+            _ if kind.is_dir() => What::Folder,
+            _ if kind.is_file() || kind.is_contiguous() => What::File,
+            _ => What::Other,
+        };
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        match sieve.wants(&path, what)? {
+            Some(name) => sieve.take(name, &mut entry).map_err(|error| match error {
+                UnpackError::Broken(text) => told(io::Error::other(text)),
+                error => error,
+            })?,
+            None => drop(io::copy(&mut entry, &mut io::sink()).map_err(told)?),
+        }
+    }
+    // To the end of the gzip, where its checksum is.
+    meter.allow(u64::MAX);
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop).map_err(told)
+}
+
+/// How much may be read: now, and in all.
+struct Meter {
+    left: Cell<u64>,
+    all: Cell<u64>,
+    most: u64,
+    spent: Cell<bool>,
+    stop: CancellationToken,
+}
+
+impl Meter {
+    fn new(now: u64, most: u64, stop: &CancellationToken) -> Self {
+        Self { left: Cell::new(now), all: Cell::new(0), most, spent: Cell::new(false), stop: stop.clone() }
+    }
+
+    fn allow(&self, now: u64) {
+        self.left.set(now);
+    }
+
+    fn total(&self) -> u64 {
+        self.all.get()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.spent.get()
+    }
+}
+
+/// Counts what is read, and fails past what is allowed.
+struct Metered<'a, R> {
+    inner: R,
+    meter: &'a Meter,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.meter.left.get().min(self.meter.most - self.meter.all.get());
+        if left == 0 && !buffer.is_empty() {
+            self.meter.spent.set(true);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "there is more than is ever read"));
+        }
+        if self.meter.stop.is_cancelled() {
+            return Err(io::Error::other("unpacking was stopped"));
+        }
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.inner.read(&mut buffer[..most])?;
+        self.meter.left.set(self.meter.left.get().saturating_sub(read as u64));
+        self.meter.all.set(self.meter.all.get() + read as u64);
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Metered<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests;
