@@ -22,7 +22,9 @@ fn wanted() -> Resolved {
     let catalog = catalog::load(&[]).unwrap();
     let flags = ["livy.image=x.example/livy", "livy.image_tag=1", "platform.pull_secret=file:login.json"];
     let flags = flags.map(str::to_owned);
-    let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
+    // Those of which this test can read the charts.
+    let chosen = ["hdfs", "livy", "shared-libraries", "spark-history-server"].map(str::to_owned);
+    let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen)).unwrap();
     resolve(&catalog, &answers).unwrap()
 }
 
@@ -202,12 +204,13 @@ fn rbac() -> String {
         .map(|release| (release.namespace.as_str(), release.pod_security.as_str()))
         .collect();
     let mut text = String::from(
-        "# Exactly the rights that windlass needs to install, prove, look after and uninstall the platform, for a
+        "# Exactly the rights that windlass needs to install, prove, look after and uninstall HDFS, Livy, the shared libraries and the history server, for a
 # ServiceAccount: with these, `windlass preflight` finds none missing. Namespaces are made here, so that it needs no
 # right to make any, or to patch one for another level; other names go in their place if the answers name others. Objects whose names are known are named:
 # what is made cannot be (the API does not know a name before there is one), nor can lists, pods, and Helm's records,
 # which are one Secret more for each revision. DataNodes on folders of the nodes
-# (hdfs.datanode_kind: daemonset) need Pod Security privileged in their namespace.
+# (hdfs.datanode_kind: daemonset) need Pod Security privileged in their namespace. What other components need,
+# `windlass preflight` lists, right by right.
 #
 #   kubectl apply -f docs/rbac.yaml
 #   kubectl -n windlass-system create token windlass

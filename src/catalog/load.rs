@@ -44,6 +44,8 @@ struct ProfileHead {
     title: Text,
     #[serde(default)]
     help: Option<Text>,
+    #[serde(default)]
+    order: i64,
 }
 
 impl Catalog {
@@ -249,7 +251,7 @@ fn typed<T: serde::de::DeserializeOwned>(path: &str, text: &str, findings: &mut 
 fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile> {
     let name = path.strip_prefix("profiles/")?.strip_suffix(".yaml")?;
     let (tree, text) = read(files, path, &PROFILE, findings)?;
-    let ProfileHead { id, title, help } = typed(path, &text, findings)?;
+    let ProfileHead { id, title, help, order } = typed(path, &text, findings)?;
     let pos = tree.get("id").map_or(tree.pos, |node| node.pos);
     if id != name {
         findings.add(path, pos, format!("id `{id}` is not the name of its file"));
@@ -262,7 +264,7 @@ fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile
         let answers = answers.map().unwrap_or_default().iter();
         answers.map(move |(question, pos, node)| (QuestionId::new(component, question), *pos, node.clone()))
     });
-    Some(Profile { id, title, help, file: path.to_owned(), answers: answers.collect() })
+    Some(Profile { id, title, help, order, file: path.to_owned(), answers: answers.collect() })
 }
 
 /// The files of a folder, by its path from another.

@@ -179,6 +179,8 @@ pub struct Profile {
     pub title: Text,
     /// What it is for.
     pub help: Option<Text>,
+    /// Where it stands among the others: the lowest first, and by name.
+    pub order: i64,
     /// The file that it came from, for messages.
     pub file: String,
     /// Its answers and where each stands.

@@ -183,5 +183,6 @@ pub(super) const PROFILE: Shape = Shape::Map(&[
     F::required("id", Shape::Text),
     F::required("title", WORDS),
     F::optional("help", WORDS),
+    F::optional("order", Shape::Int),
     F::required("answers", Shape::MapOf(&Shape::MapOf(&Shape::Any))),
 ]);

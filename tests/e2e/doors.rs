@@ -30,7 +30,7 @@ fn apply(args: &[&str], manifest: &str) -> Ran {
 
 /// A pod as jobs have them, with a part of its spec, of its container, and its labels.
 fn pod(namespace: &str, labels: &str, spec: &str, container: &str) -> String {
-    let answers = std::fs::read_to_string(sandbox().join("answers.yaml")).unwrap();
+    let answers = std::fs::read_to_string(small().join("answers.yaml")).unwrap();
     let registry = answers.lines().find_map(|line| line.trim().strip_prefix("registry: ")).unwrap().trim_matches('"');
     format!(
         "apiVersion: v1

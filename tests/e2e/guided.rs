@@ -323,7 +323,7 @@ fn seconds_of_failure(run: &Path) -> f64 {
 
 /// The tag of the sandbox's own image.
 fn livy_tag() -> String {
-    let answers = std::fs::read_to_string(sandbox().join("answers.yaml")).unwrap();
+    let answers = std::fs::read_to_string(small().join("answers.yaml")).unwrap();
     let line = answers.lines().find_map(|line| line.trim().strip_prefix("image_tag:")).unwrap();
     line.trim().trim_matches(['"', '\'']).to_owned()
 }
@@ -351,7 +351,7 @@ pub(crate) fn a_terminal_that_goes_away() {
 
     // The shell is killed in the middle of it.
     let state = scratch().join("state").display().to_string();
-    let sandbox = sandbox().display().to_string();
+    let sandbox = small().display().to_string();
     let mut shell = shell(&home, &[("XDG_STATE_HOME", &state), ("WINDLASS_SANDBOX_DIR", &sandbox)]);
     shell.keys("$WINDLASS --sandbox guide --no-verify\r");
     to_questions(&mut shell);

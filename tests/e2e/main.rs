@@ -252,7 +252,7 @@ fn c06_verify_proves_it_and_sparks_pods_are_restricted_too() {
 }
 
 fn livy_is_old() -> bool {
-    std::fs::read_to_string(sandbox().join("answers.yaml")).unwrap().contains("image_tag: 0.7")
+    std::fs::read_to_string(small().join("answers.yaml")).unwrap().contains("image_tag: 0.7")
 }
 
 /// Says what was not tried, in words that `tests/run` puts into its table.

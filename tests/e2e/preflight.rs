@@ -93,7 +93,7 @@ pub(crate) fn windlass_with(kubeconfig: &Path, args: &[&str]) -> Command {
 pub(crate) fn answered(kubeconfig: &Path, args: &[&str]) -> Command {
     let args = with_jars(args);
     let mut command = windlass_with(kubeconfig, &args.iter().map(String::as_str).collect::<Vec<_>>());
-    command.arg("--answers").arg(sandbox().join("answers.yaml"));
+    command.arg("--answers").arg(small().join("answers.yaml"));
     command
 }
 

@@ -54,9 +54,39 @@ impl Ran {
     }
 }
 
+/// The sandbox's folder as tests see it that need HDFS, Livy and the history server alone: its answers name these, and no
+/// Ingress. The whole platform is for `platform.rs`.
+pub(crate) fn small() -> PathBuf {
+    let (whole, small) = (sandbox(), scratch().join("small"));
+    std::fs::create_dir_all(&small).unwrap();
+    for entry in std::fs::read_dir(&whole).unwrap() {
+        let name = entry.unwrap().file_name();
+        let link = small.join(&name);
+        if name != "answers.yaml" && std::fs::read_link(&link).is_err() {
+            std::os::unix::fs::symlink(whole.join(&name), link).unwrap();
+        }
+    }
+    let answers = std::fs::read_to_string(whole.join("answers.yaml")).unwrap();
+    let kept = answers.lines().filter(|line| !line.starts_with("  ingress_") && !line.starts_with("  external_domain"));
+    let chosen = "components: [hdfs, shared-libraries, livy, spark-history-server]";
+    let text = kept.chain([chosen]).fold(String::new(), |text, line| text + line + "\n");
+    let made = small.join(format!("answers.{}", std::process::id()));
+    std::fs::write(&made, text).unwrap();
+    std::fs::rename(made, small.join("answers.yaml")).unwrap();
+    small
+}
+
+/// windlass with the sandbox as target, for the whole platform.
+pub(crate) fn windlass_whole(args: &[&str]) -> Command {
+    let mut command = windlass(args);
+    command.env("WINDLASS_SANDBOX_DIR", sandbox());
+    command
+}
+
 /// windlass with the sandbox as target.
 pub(crate) fn windlass(args: &[&str]) -> Command {
     let mut command = Command::new(WINDLASS);
+    command.env("WINDLASS_SANDBOX_DIR", small());
     command.arg("--sandbox").args(args).env("XDG_STATE_HOME", scratch().join("state"));
     command.env("XDG_CACHE_HOME", scratch().join("cache")).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINDLASS_ANSWER_")) {

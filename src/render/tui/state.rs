@@ -10,7 +10,7 @@ use super::run::RunView;
 use super::widgets::{Cursor, LineEdit};
 use super::words::Word;
 use crate::answers::{AnswersError, Draft, Given, Layer, LayerKind, Raw, from_profile};
-use crate::catalog::{Catalog, Question, QuestionId, Suggest, Widget};
+use crate::catalog::{Catalog, Profile, Question, QuestionId, Suggest, Widget};
 use crate::model::cluster::ClusterInfo;
 use crate::model::preflight::{Report, leave_flag};
 use crate::model::site::Node;
@@ -382,9 +382,16 @@ impl State {
         Ok(state)
     }
 
+    /// The profiles in their order.
+    pub(super) fn profiles(&self) -> Vec<&Profile> {
+        let mut all: Vec<&Profile> = self.catalog.profiles.values().collect();
+        all.sort_by_key(|profile| profile.order);
+        all
+    }
+
     /// From here on, what is answered is new.
     pub(super) fn settle(&mut self) {
-        let row = self.profile.as_ref().and_then(|id| self.catalog.profiles.keys().position(|known| known == id));
+        let row = self.profile.as_ref().and_then(|id| self.profiles().iter().position(|known| known.id == *id));
         self.profile_row = Cursor(row.map_or(0, |row| row + 1));
         self.saved = self.answered();
     }

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use super::form::typing_line;
 use super::{back, page};
-use crate::catalog::instance_of;
+use crate::catalog::{Requirement, instance_of};
 use crate::render::ComponentStatus;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
@@ -25,7 +25,9 @@ fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     let mut open: Vec<String> = state.chosen.iter().cloned().collect();
     while let Some(id) = open.pop() {
         let requires = state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires);
-        let required = requires.filter(|other| !other.optional).filter_map(|other| match &other.export {
+        // What has a condition is required where it is there.
+        let holds = |other: &&Requirement| !other.optional && (!other.off || state.draft.answers.has(&other.id));
+        let required = requires.filter(holds).filter_map(|other| match &other.export {
             None => Some(other.id.clone()),
             Some(export) => {
                 let giver = state.catalog.provider(export, |other| *other != id && state.draft.answers.has(other));

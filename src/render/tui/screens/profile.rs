@@ -33,8 +33,8 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
 }
 
 fn choose(state: &mut State) {
-    let chosen = state.profile_row.0.checked_sub(1).and_then(|row| state.catalog.profiles.keys().nth(row));
-    let chosen = chosen.cloned();
+    let chosen =
+        state.profile_row.0.checked_sub(1).and_then(|row| state.profiles().get(row).map(|profile| profile.id.clone()));
     // Passing by is no choice.
     if chosen != state.profile {
         state.resized = chosen.is_some();
@@ -47,7 +47,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let (look, lang) = (state.look, state.look.lang.code());
     let used =
         put_all(buffer, area, [Spans::new().add(Paint::Plain, look.say(Word::WhichProfile)), Spans::new()], look);
-    let profiles: Vec<&Profile> = state.catalog.profiles.values().collect();
+    let profiles: Vec<&Profile> = state.profiles();
     let list = Rect {
         y: area.y + used,
         height: u16::try_from(profiles.len() + 1)
