@@ -12,6 +12,7 @@ mod guided;
 mod http;
 mod keeps;
 mod operated;
+mod platform;
 mod preflight;
 #[path = "../pty/mod.rs"]
 mod pty;
@@ -419,7 +420,7 @@ fn c14_a_lock_that_is_held_elsewhere_is_named_and_can_be_removed() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c15_a_lock_that_is_taken_away_stops_the_run() {
+fn c15_long_a_lock_that_is_taken_away_stops_the_run() {
     trust::a_lock_taken_away();
 }
 
@@ -506,7 +507,7 @@ fn c19_preflight_finds_what_a_site_lacks() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c20_an_api_that_refuses_forgets_and_is_slow() {
+fn c20_long_an_api_that_refuses_forgets_and_is_slow() {
     api::an_api_that_refuses_forgets_and_is_slow(&["--no-verify"], "4 ready");
 }
 
@@ -599,7 +600,7 @@ fn d11_files_are_refused_and_put_back() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn d12_a_dataflow_that_fails_is_told_and_changed_code_restarts_it() {
+fn d12_long_a_dataflow_that_fails_is_told_and_changed_code_restarts_it() {
     bytewax::code_that_fails_and_code_that_changes();
 }
 
@@ -649,4 +650,69 @@ fn d19_long_a_public_chart_from_each_place_alone() {
 #[ignore = "needs the sandbox"]
 fn d17_bytewax_is_chosen_on_the_screens() {
     guided::bytewax_is_chosen();
+}
+
+// The whole platform, on a cluster that the tests before have left empty.
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f01_the_whole_platform_is_installed_and_proven() {
+    if !releases().is_empty() {
+        platform::purged();
+    }
+    platform::installed_and_verified();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f02_doors_answer_by_tls_and_another_answer_keeps_the_secrets() {
+    platform::doors_answer_and_secrets_stay();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f03_datagram_lists_one_livy_and_one_airflow() {
+    platform::registered_once();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f04_long_each_secret_rotates() {
+    platform::secrets_rotate();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f05_long_rotations_outlive_kills() {
+    platform::rotations_outlive_kills();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f06_long_a_rollout_lets_tasks_end() {
+    platform::a_rollout_lets_tasks_end();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f07_a_server_of_the_site_is_tried_before_anything_is_installed() {
+    platform::a_server_of_the_site_is_tried_first();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f08_the_whole_platform_goes_without_a_trace() {
+    platform::purged();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f09_long_other_profiles() {
+    platform::other_profiles();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn f10_long_another_chart_takes_our_secrets() {
+    platform::another_chart_takes_our_secrets();
 }
