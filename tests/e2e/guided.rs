@@ -8,11 +8,15 @@ use portable_pty::CommandBuilder;
 use crate::pty::{Pty, no_process_of, shell};
 use crate::support::*;
 
+/// What these tests install.
+const SMALL: &str = "hdfs,shared-libraries,livy,spark-history-server";
+
 /// The guided install into the sandbox, in a folder of its own.
 fn guide(folder: &Path, more: &[&str]) -> Pty {
     let mut command = CommandBuilder::new(WINDLASS);
-    command.args(["--sandbox", "guide"]);
+    command.args(["--sandbox", "guide", "--components", SMALL]);
     command.args(more);
+    command.env("WINDLASS_SANDBOX_DIR", small());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WINDLASS_ANSWER_")) {
         command.env_remove(name);
     }
@@ -271,8 +275,8 @@ pub(crate) fn bytewax_is_chosen() {
         screens.keys("c");
         let text = screens.shows(words.components, 5);
         assert!(text.contains(words.title), "{text}");
-        // It is the first of the list, and on request; the others are chosen.
-        screens.keys(" j j j j ");
+        // Chosen are the four of the small platform, among all that there are.
+        screens.keys("j jj j jjjjjj j ");
         let chosen = |text: &str| text.lines().filter(|line| line.contains("[✓]")).count() == 1;
         let text = screens.until("only one is chosen", 5, chosen);
         assert!(text.lines().any(|line| line.contains("[✓]") && line.contains(words.title)), "{text}");
@@ -353,7 +357,7 @@ pub(crate) fn a_terminal_that_goes_away() {
     let state = scratch().join("state").display().to_string();
     let sandbox = small().display().to_string();
     let mut shell = shell(&home, &[("XDG_STATE_HOME", &state), ("WINDLASS_SANDBOX_DIR", &sandbox)]);
-    shell.keys("$WINDLASS --sandbox guide --no-verify\r");
+    shell.keys(&format!("$WINDLASS --sandbox guide --no-verify --components {SMALL}\r"));
     to_questions(&mut shell);
     to_run(&mut shell);
     shell.until("something runs", 60, |text| text.contains("running     "));
