@@ -450,7 +450,7 @@ fn c16e_nothing_that_a_run_leaves_tells_a_secret() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c16c_an_upgrade_is_told_before_and_what_cannot_be_changed_refused() {
+fn c16c_long_an_upgrade_is_told_before_and_what_cannot_be_changed_refused() {
     upgrade::what_would_change_is_told();
     upgrade::what_cannot_be_changed_is_refused_with_the_way_round();
     upgrade::what_is_wrong_in_itself_is_refused_otherwise();
@@ -464,7 +464,7 @@ fn e01_guided_by_keys_and_again_from_the_answers_it_wrote() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn e02_a_wrong_tag_is_corrected_on_the_screen() {
+fn e02_long_a_wrong_tag_is_corrected_on_the_screen() {
     guided::a_wrong_tag_is_corrected();
 }
 
@@ -476,7 +476,7 @@ fn e03_a_component_that_only_a_folder_describes_on_every_screen() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn e04_a_terminal_that_goes_away_stops_the_run_in_order() {
+fn e04_long_a_terminal_that_goes_away_stops_the_run_in_order() {
     guided::a_terminal_that_goes_away();
 }
 
@@ -525,7 +525,7 @@ fn c21_long_an_api_that_dies() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn c22_a_password_is_made_once_kept_and_told_nowhere() {
+fn c22_long_a_password_is_made_once_kept_and_told_nowhere() {
     secrets::made_once_kept_and_told_nowhere();
 }
 
@@ -648,7 +648,7 @@ fn d19_long_a_public_chart_from_each_place_alone() {
 
 #[test]
 #[ignore = "needs the sandbox"]
-fn d17_bytewax_is_chosen_on_the_screens() {
+fn d17_long_bytewax_is_chosen_on_the_screens() {
     guided::bytewax_is_chosen();
 }
 

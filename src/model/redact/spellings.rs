@@ -292,6 +292,16 @@ fn parts(value: &[u8], all: &mut BTreeSet<Vec<u8>>) {
         return;
     };
     let text = text.trim();
+    // Of an address the login is the secret: host and path stand in every line that is about them.
+    if let Some(login) = url_login(text) {
+        let password = login.split_once(':').map_or(login, |(_, password)| password);
+        for secret in [login, password] {
+            all.extend(Some(secret.as_bytes().to_vec()).filter(|_| is_telling(secret)));
+        }
+        let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
+        all.extend(Some(decoded.as_bytes().to_vec()).filter(|_| is_telling(&decoded)));
+        return;
+    }
     if is_telling(text) {
         all.insert(text.as_bytes().to_vec());
     }
@@ -319,6 +329,23 @@ fn parts(value: &[u8], all: &mut BTreeSet<Vec<u8>>) {
         }
     }
 }
+
+/// The login of an address that holds nothing else that looks like a secret.
+fn url_login(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    if text.contains(char::is_whitespace) || scheme.is_empty() || !scheme.chars().all(sign) {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (login, host) = rest[..end].rsplit_once('@')?;
+    let mut words = host.split(['.', ':']).chain(rest[end..].split(['/', '?', '&', '=', '#', '.', '-', '_', ',']));
+    let plain = !words.any(|word| word.len() >= TOKEN_WORD && is_mixed(word));
+    (plain && login.split_once(':').is_some_and(|(_, password)| password.len() >= SHORTEST)).then_some(login)
+}
+
+/// A word of an address that has letters and digits and is longer may be a token.
+const TOKEN_WORD: usize = 12;
 
 /// The texts of JSON that may be secrets; a Docker login's is a user and a password.
 fn leaves(name: &str, json: &serde_json::Value, all: &mut BTreeSet<Vec<u8>>) {

@@ -255,3 +255,18 @@ fn what_is_redacted_stays_so_and_nothing_breaks() {
         assert_eq!(redactor.text(&once), once);
     }
 }
+
+#[test]
+fn of_an_address_the_login_is_taken_out_and_the_host_stays() {
+    let address = "postgresql+psycopg2://airflow:Sup3r%2Fsecret@my-airflow-postgresql.apache-airflow.svc.cluster.local:5432/airflow?sslmode=disable";
+    let redactor = Redactor::new([address.to_owned()]);
+    let line = "logged in at my-airflow-postgresql.apache-airflow.svc.cluster.local:5432, database airflow";
+    assert_eq!(redactor.text(line), line);
+    for told in [address, "password Sup3r%2Fsecret", "password Sup3r/secret", "it is U3VwM3Ivc2VjcmV0"] {
+        let told = redactor.text(told);
+        assert!(!["Sup3r", "U3VwM3"].iter().any(|part| told.contains(part)), "{told}");
+    }
+    // One whose path is a token is a secret as a whole.
+    let hook = "https://user:passw0rd@hooks.example.com/services/T0A1B2C3D4E5F6G7";
+    assert!(!Redactor::new([hook.to_owned()]).text("POST /services/T0A1B2C3D4E5F6G7").contains("T0A1B2C3"), "a token");
+}
