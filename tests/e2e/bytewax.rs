@@ -128,6 +128,7 @@ pub(crate) fn files_that_are_refused_and_files_that_are_gone() {
     assert_eq!(names("configmaps", FILES), map, "put back under its name");
     run(&mut windlass(&["status", "--drift"])).exits(0);
     assert_eq!(releases(), before, "no release was touched");
+    purge();
 }
 
 pub(crate) fn code_that_fails_and_code_that_changes() {
