@@ -325,7 +325,7 @@ pub(crate) fn a_server_of_the_site_is_tried_first() {
             "{change:?}: a release was made"
         );
     }
-    run(&mut answers(&[])).exits(0).says("1 release healthy, verified");
+    run(&mut answers(&[])).exits(0).says("healthy, verified").says("checked: PostgreSQL");
     run(&mut answers(&[])).exits(0).says("nothing to do");
     let purge = ["uninstall", "--yes", "--components", "postgresql", "--purge-data", "--confirm", "windlass-sandbox"];
     run(&mut windlass(&purge)).exits(0);
