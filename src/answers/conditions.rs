@@ -37,14 +37,11 @@ pub(super) fn holding(catalog: &Catalog, answers: &Answers) -> BTreeSet<Place> {
 }
 
 /// The same catalog in which these requirements count.
-pub(super) fn with<'a>(catalog: &'a Catalog, on: &BTreeSet<Place>) -> Cow<'a, Catalog> {
-    if on.is_empty() {
-        return Cow::Borrowed(catalog);
-    }
-    let mut catalog = catalog.clone();
+pub(super) fn with<'a>(mut catalog: Cow<'a, Catalog>, on: &BTreeSet<Place>) -> Cow<'a, Catalog> {
     for (id, at) in on {
-        let required = catalog.components.get_mut(id).and_then(|component| component.requires.get_mut(*at));
+        let component = catalog.to_mut().components.get_mut(id);
+        let required = component.and_then(|component| component.requires.get_mut(*at));
         required.into_iter().for_each(|required| required.off = false);
     }
-    Cow::Owned(catalog)
+    catalog
 }

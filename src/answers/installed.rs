@@ -10,10 +10,10 @@ use crate::model::state::InstallState;
 use crate::model::yaml::{Findings, Pos};
 
 /// What a rule calls the component as it was installed.
-pub(super) const INSTALLED: &str = "installed";
+const INSTALLED: &str = "installed";
 
 /// Whether a rule is about what is installed.
-pub(super) fn is_about(rule: &Rule) -> bool {
+fn is_about(rule: &Rule) -> bool {
     let names = references(&rule.template()).unwrap_or_default();
     names.iter().any(|name| matches!(name, Reference::Name(name) if name == INSTALLED))
 }

@@ -162,7 +162,7 @@ impl Draft {
             if now == on {
                 break;
             }
-            draft = Self::with(&conditions::with(catalog, &now), layers, chosen, profile)?;
+            draft = Self::with(&conditions::with(Cow::Borrowed(catalog), &now), layers, chosen, profile)?;
             on = now;
         }
         Ok(draft)
@@ -364,12 +364,9 @@ impl Answers {
         let others = self.others.keys().map(|id| id.component.as_str());
         let more = catalog.with_instances(self.components.iter().map(String::as_str).chain(others));
         let on = conditions::holding(&more, self);
-        match more {
-            Cow::Borrowed(same) if on.is_empty() => same.with_providers(|id| self.has(id)),
-            more => {
-                let more = conditions::with(&more, &on);
-                Cow::Owned(more.with_providers(|id| self.has(id)).into_owned())
-            }
+        match conditions::with(more, &on) {
+            Cow::Borrowed(same) => same.with_providers(|id| self.has(id)),
+            Cow::Owned(more) => Cow::Owned(more.with_providers(|id| self.has(id)).into_owned()),
         }
     }
 

@@ -164,7 +164,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::driver::kube::ConnectOptions;
+    use crate::driver::state_store::tests::connected;
     use crate::model::cluster::ReleaseKey;
 
     /// An API whose Ingress has an address from the so manieth look on; also how often was looked.
@@ -188,19 +188,7 @@ mod tests {
             };
             std::future::ready(axum::Json(body).into_response())
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("kubeconfig");
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "fake",
-            "clusters": [{"name": "c", "cluster": {"server": server}}], "users": [{"name": "u", "user": {"token": "t"}}],
-            "contexts": [{"name": "fake", "context": {"cluster": "c", "user": "u"}}]
-        });
-        std::fs::write(&file, config.to_string()).unwrap();
-        let options = ConnectOptions { kubeconfig: Some(file), ..ConnectOptions::default() };
-        (Cluster::connect(&options).await.unwrap(), looks)
+        (connected(axum::Router::new().fallback(answer)).await, looks)
     }
 
     fn installed() -> InstallState {

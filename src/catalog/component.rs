@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::action::ActionSpec;
 use super::question::{Question, Rule, Text};
+use super::refs::as_template;
 use crate::model::yaml::Pos;
 use crate::model::{ChartRef, ChartSource, FileTree, ImageName, ValuePath, is_digest};
 
@@ -157,7 +158,7 @@ impl Requirement {
     /// Its condition as a template, in which names can be looked up.
     #[must_use]
     pub fn when_template(&self) -> Option<String> {
-        self.when.as_ref().map(|when| format!("{{{{ {when} }}}}"))
+        self.when.as_deref().map(as_template)
     }
 
     /// As machines are told of it: an id, or what has to be exported.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::kind::Kind;
+use super::refs::as_template;
 use crate::model::yaml::Shape;
 use crate::model::{LANGUAGES, Measure, SecretFormat};
 
@@ -140,7 +141,7 @@ impl Question {
     /// The expression of `when` as a template, which says what it names.
     #[must_use]
     pub fn when_template(&self) -> Option<String> {
-        self.when.as_ref().map(|when| format!("{{{{ {when} }}}}"))
+        self.when.as_deref().map(as_template)
     }
 
     /// Whether windlass makes the secret where none is named: `default: generate`.
@@ -166,7 +167,7 @@ impl Rule {
     /// The expression as a template, which says what it names.
     #[must_use]
     pub fn template(&self) -> String {
-        format!("{{{{ {} }}}}", self.that)
+        as_template(&self.that)
     }
 }
 

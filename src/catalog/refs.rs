@@ -41,6 +41,11 @@ pub fn references(template: &str) -> Result<Vec<Reference>, String> {
     Ok(found)
 }
 
+/// An expression as a template, which says what it names.
+pub(super) fn as_template(expression: &str) -> String {
+    format!("{{{{ {expression} }}}}")
+}
+
 /// The components whose answers a template names, be it only in a condition, with repetitions.
 pub fn answering(template: &str) -> impl Iterator<Item = &str> {
     code_spans(template).into_iter().flat_map(|code| first_members(code, "answers")).map(|(component, _)| component)

@@ -1,17 +1,20 @@
 //! Files as bytes, and their digest.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
-/// The files of a chart, or of another folder, by path within it, sorted.
+/// The files of a chart, or of another folder, by path within it, sorted. They are shared: a catalog is cloned with its
+/// charts wherever something is added to it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FileTree(Vec<(String, Vec<u8>)>);
+pub struct FileTree(Arc<Vec<(String, Vec<u8>)>>);
 
 impl FileTree {
     /// Sorts the files.
     #[must_use]
     pub fn new(mut files: Vec<(String, Vec<u8>)>) -> Self {
         files.sort();
-        Self(files)
+        Self(Arc::new(files))
     }
 
     /// The file of this path, under its name, or the files below a folder of it; `None` where there are none.
@@ -45,7 +48,7 @@ impl FileTree {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
-        for (path, bytes) in &self.0 {
+        for (path, bytes) in self.0.iter() {
             for part in [path.as_bytes(), bytes] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);

@@ -8,9 +8,6 @@ use portable_pty::CommandBuilder;
 use crate::pty::{Pty, no_process_of, shell};
 use crate::support::*;
 
-/// What these tests install.
-const SMALL: &str = "hdfs,shared-libraries,livy,spark-history-server";
-
 /// The guided install into the sandbox, in a folder of its own.
 fn guide(folder: &Path, more: &[&str]) -> Pty {
     let mut command = CommandBuilder::new(WINDLASS);

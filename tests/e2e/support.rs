@@ -54,6 +54,9 @@ impl Ran {
     }
 }
 
+/// What most of these tests install.
+pub(crate) const SMALL: &str = "hdfs,shared-libraries,livy,spark-history-server";
+
 /// The sandbox's folder as tests see it that need HDFS, Livy and the history server alone: its answers name these, and no
 /// Ingress. The whole platform is for `platform.rs`.
 pub(crate) fn small() -> PathBuf {
@@ -68,8 +71,8 @@ pub(crate) fn small() -> PathBuf {
     }
     let answers = std::fs::read_to_string(whole.join("answers.yaml")).unwrap();
     let kept = answers.lines().filter(|line| !line.starts_with("  ingress_") && !line.starts_with("  external_domain"));
-    let chosen = "components: [hdfs, shared-libraries, livy, spark-history-server]";
-    let text = kept.chain([chosen]).fold(String::new(), |text, line| text + line + "\n");
+    let chosen = format!("components: [{SMALL}]");
+    let text = kept.chain([chosen.as_str()]).fold(String::new(), |text, line| text + line + "\n");
     let made = small.join(format!("answers.{}", std::process::id()));
     std::fs::write(&made, text).unwrap();
     std::fs::rename(made, small.join("answers.yaml")).unwrap();

@@ -9,6 +9,8 @@ datagram_layer() { # BASE ROOT
   local base=$1 root=$2 home=$2/opt/datagram-stand-in
   another_account "$base" "$root" 'datagram:x:65532:65532::/data:/usr/sbin/nologin' 'datagram:x:65532:'
   cp -R "$IMAGE_SOURCES/datagram/rootfs/." "$root"
+  # The example that operators are given.
+  cp "$IMAGE_SOURCES/../../examples/airflow/livy_pi.py" "$home/dags/"
   wheels "datagram's driver for PostgreSQL" "$IMAGE_SOURCES/datagram/requirements.txt" "$home/lib"
   chmod -R u=rwX,go=rX "$root"
   install -d -m 0755 -o 65532 -g 65532 "$root/data"

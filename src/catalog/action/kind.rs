@@ -10,6 +10,7 @@ use super::job::{JobAction, Run};
 use super::k8s::{Await, K8sAction};
 use super::livy::LivyAction;
 use crate::catalog::question::{Text, WORDS};
+use crate::catalog::refs::as_template;
 use crate::model::yaml::{Field, Shape};
 
 /// What a kind of action says of itself.
@@ -251,7 +252,7 @@ impl ActionSpec {
     /// Its condition as a template, in which names can be looked up.
     #[must_use]
     pub fn when_template(&self) -> Option<String> {
-        self.when.as_ref().map(|when| format!("{{{{ {when} }}}}"))
+        self.when.as_deref().map(as_template)
     }
 }
 

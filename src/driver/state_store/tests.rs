@@ -165,9 +165,14 @@ async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes
 
 pub(crate) async fn serve() -> (Cluster, Shared) {
     let api = Shared::default();
+    let app = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(api.clone());
+    (connected(app).await, api)
+}
+
+/// A cluster whose API is this.
+pub(crate) async fn connected(app: Router) -> Cluster {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
-    let app = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(api.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("kubeconfig");
@@ -178,7 +183,7 @@ pub(crate) async fn serve() -> (Cluster, Shared) {
     });
     std::fs::write(&file, config.to_string()).unwrap();
     let options = ConnectOptions { kubeconfig: Some(file), ..ConnectOptions::default() };
-    (Cluster::connect(&options).await.unwrap(), api)
+    Cluster::connect(&options).await.unwrap()
 }
 
 fn add(id: &str) -> impl Fn(&mut InstallState) {
