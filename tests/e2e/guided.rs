@@ -75,11 +75,20 @@ fn to_run(screens: &mut Pty) {
     screens.shows("[Run]", 20);
 }
 
-/// From the images to the plan, which must have this, and agrees to it. Gives what the review showed.
+/// From the images to the plan, which must have this on one of its pages, and agrees to it. Gives what that page
+/// showed.
 fn agree(screens: &mut Pty, planned: &str) -> String {
+    const PAGE_DOWN: &str = "\u{1b}[6~";
     screens.keys("c");
     screens.shows("[Review]", 5);
-    let text = screens.until("the plan", 30, |text| text.contains(planned));
+    let mut text = screens.until("the plan", 30, |text| text.contains(" --answers "));
+    let mut before = String::new();
+    while !text.contains(planned) {
+        assert_ne!(text, before, "{planned} is on no page of the plan");
+        screens.keys(PAGE_DOWN);
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        before = std::mem::replace(&mut text, screens.text());
+    }
     screens.keys("c");
     screens.shows("Install on windlass-sandbox", 5);
     screens.keys("y");
