@@ -26,6 +26,7 @@ pub(super) struct Bound<'a> {
     resolver: &'a Resolver<'a>,
     component: &'a Component,
     release: String,
+    namespace: String,
     /// The files that were named, by digest.
     pub(super) files: RefCell<BTreeMap<String, FileTree>>,
 }
@@ -34,7 +35,8 @@ impl<'a> Bound<'a> {
     pub(super) fn new(resolver: &'a Resolver<'a>, component: &'a Component) -> Self {
         let release = resolver.name(component, "release");
         let release = if release.is_empty() { component.id.clone() } else { release };
-        Self { resolver, component, release, files: RefCell::default() }
+        let namespace = resolver.name(component, "namespace");
+        Self { resolver, component, release, namespace, files: RefCell::default() }
     }
 
     pub(super) fn bind(&self, kind: &mut ActionKind) -> Result<(), ResolveError> {
@@ -45,6 +47,10 @@ impl<'a> Bound<'a> {
 impl Names for Bound<'_> {
     fn release(&self) -> &str {
         &self.release
+    }
+
+    fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     fn image(&self, name: &str) -> Result<String, String> {

@@ -546,6 +546,10 @@ impl Names for Own<'_> {
         &self.component.id
     }
 
+    fn namespace(&self) -> &str {
+        &self.component.id
+    }
+
     fn image(&self, name: &str) -> Result<String, String> {
         let known = self.component.images.iter().find(|image| image.name == name);
         known.map(|image| image.reference.clone()).ok_or_else(|| format!("`{name}` is no image of this component"))

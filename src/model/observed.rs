@@ -36,6 +36,14 @@ pub struct Observed {
     pub state: Option<InstallState>,
 }
 
+impl Observed {
+    /// What a step remembered of what it did.
+    #[must_use]
+    pub fn done(&self, component: &str, step: &str) -> Option<&str> {
+        self.state.as_ref()?.done.get(component)?.get(step).map(String::as_str)
+    }
+}
+
 /// A release and how its objects are.
 #[derive(Debug, Clone)]
 pub struct ObservedRelease {

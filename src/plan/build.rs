@@ -334,29 +334,22 @@ impl Builder<'_> {
                 }
                 found => found,
             },
-            Some(Leaves::Entry(_)) => diff::entry(&act.title, self.observed.entries.get(&act.id)),
-            Some(Leaves::Done(text)) => {
-                let done = self.observed.state.as_ref().and_then(|state| state.done.get(&component.id)?.get(&act.id));
-                diff::done(text, done.map(String::as_str))
+            Some(Leaves::Entry(ensure)) => {
+                let told = ensure.told.as_deref().map(|told| (told, self.observed.done(&component.id, &act.id)));
+                diff::entry(&act.title, self.observed.entries.get(&act.id), told)
             }
+            Some(Leaves::Done(text)) => diff::done(text, self.observed.done(&component.id, &act.id)),
             None => (Change::Check, Vec::new()),
         };
-        let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
         let mut made = Action {
             change,
             why,
             needs: self.wanted.graph.needs(&act.id),
             register: act.register.clone(),
-            ..action(&component.id, act.id.clone(), act.title.clone(), step)
+            ..of_act(component, act)
         };
         if let (Some(_), Some(release)) = (act.kind.kind().jobs(), &component.release) {
             made.needs.extend(self.around(component, release));
-        }
-        if let Some(deadline) = act.deadline {
-            made.deadline_seconds = deadline.as_secs();
-        }
-        if let Some(retries) = act.retries {
-            made.retries = retries;
         }
         self.actions.push(made);
     }
@@ -509,6 +502,17 @@ fn lost_secret(from: Option<&SecretRef>) -> String {
         _ => "it is gone",
     }
     .to_owned()
+}
+
+/// What does an action of a component.
+pub(super) fn of_act(component: &ResolvedComponent, act: &ResolvedAction) -> Action {
+    let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
+    let made = action(&component.id, act.id.clone(), act.title.clone(), step);
+    Action {
+        deadline_seconds: act.deadline.map_or(made.deadline_seconds, |deadline| deadline.as_secs()),
+        retries: act.retries.unwrap_or(made.retries),
+        ..made
+    }
 }
 
 /// An action with the deadline and retries that its kind has by default.

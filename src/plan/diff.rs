@@ -78,12 +78,23 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
 }
 
 /// What something in a service needs.
-pub(super) fn entry(title: &str, found: Option<&Result<Comparison, String>>) -> (Change, Vec<String>) {
+///
+/// `told` is what is to be remembered of what the service does not tell, and what is.
+pub(super) fn entry(
+    title: &str,
+    found: Option<&Result<Comparison, String>>,
+    told: Option<(&str, Option<&str>)>,
+) -> (Change, Vec<String>) {
     match found {
         // Its service is not there yet.
         None => (Change::Create, Vec::new()),
         Some(Ok(Comparison::Absent)) => (Change::Create, vec![format!("{title} is not there")]),
-        Some(Ok(Comparison::Same)) => (Change::Nothing, Vec::new()),
+        Some(Ok(Comparison::Same)) => match told {
+            Some((wanted, known)) if known != Some(wanted) => {
+                (Change::Update, vec![format!("what {title} keeps to itself may be older than its Secret")])
+            }
+            _ => (Change::Nothing, Vec::new()),
+        },
         Some(Ok(Comparison::Differs(why))) => (Change::Update, vec![why.clone()]),
         Some(Err(why)) => (Change::Check, vec![why.clone()]),
     }

@@ -5,14 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::{action, secret_action, secret_id, sort};
+use super::build::{action, of_act, secret_action, secret_id, sort};
 use super::copies::copy_action;
 use super::diff::{self, same_release};
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
-use crate::answers::{Resolved, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
+use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
+use crate::catalog::action::{Ensure, Leaves};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Observed};
-use crate::model::{PULL_SECRET, SecretRef, next_secret, versions_in_value};
+use crate::model::{PULL_SECRET, SecretRef, next_secret, versions_in, versions_in_value};
 
 /// How far an earlier rotation of the same secret came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,13 +181,11 @@ pub fn rotate(
         )
     });
     for act in component.rotate.get(question).into_iter().flatten() {
-        let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
-        let mut next = action(id, act.id.clone(), act.title.clone(), step);
-        next.change = if switched { Change::Nothing } else { Change::Check };
-        next.needs = vec![std::mem::replace(&mut last, act.id.clone())];
-        next.deadline_seconds = act.deadline.map_or(next.deadline_seconds, |deadline| deadline.as_secs());
-        next.retries = act.retries.unwrap_or(next.retries);
-        plan.actions.push(next);
+        plan.actions.push(Action {
+            change: if switched { Change::Nothing } else { Change::Check },
+            needs: vec![std::mem::replace(&mut last, act.id.clone())],
+            ..of_act(component, act)
+        });
     }
     let switch = format!("{id}/switch-{question}");
     let step = Step::SwitchSecret {
@@ -240,7 +239,17 @@ pub fn rotate(
             .why
             .push("no chart has its version in an annotation: what reads it has to be restarted by hand".to_owned());
     }
-    done.extend(restarts.iter().cloned());
+    done.extend(restarts);
+    let entries: Vec<Action> = entries(wanted, &places)
+        .map(|(component, act)| Action {
+            change: Change::Update,
+            why: vec!["it holds what changes".to_owned()],
+            needs: done.clone(),
+            ..of_act(component, act)
+        })
+        .collect();
+    done.extend(entries.iter().map(|entry| entry.id.clone()));
+    plan.actions.extend(entries);
     let step = Step::RemoveSecret { namespace, name: next.clone() };
     let title = format!("remove Secret {next}");
     let remove = format!("{id}/unstage-{question}");
@@ -253,6 +262,21 @@ pub fn rotate(
     }));
     sort(&mut plan.actions);
     Ok(plan)
+}
+
+/// The entries in services that hold something of these Secrets and do not tell it. What is made of results of other
+/// actions is left to the next install, which sees it by what is remembered of it.
+fn entries<'a>(
+    wanted: &'a Resolved,
+    places: &BTreeSet<(String, String)>,
+) -> impl Iterator<Item = (&'a ResolvedComponent, &'a ResolvedAction)> {
+    let holds = |act: &ResolvedAction| match act.kind.kind().leaves() {
+        Some(Leaves::Entry(Ensure { told: Some(told), .. })) => !versions_in(told).is_disjoint(places),
+        _ => false,
+    };
+    let of_run = |act: &ResolvedAction| act.kind.templates().iter().any(|text| text.contains("{{"));
+    let all = wanted.components.iter().flat_map(|component| component.installs().map(move |act| (component, act)));
+    all.filter(move |(_, act)| holds(act) && !of_run(act))
 }
 
 /// The upgrades that restart what reads these Secrets; gives the steps that end them.

@@ -77,6 +77,21 @@ pub(crate) fn what_a_service_should_hold() {
     install(&noted).exits(0);
     assert_eq!(writes(), [2, 1]);
 
+    // What it does not tell follows its Secret.
+    let rotate = ["secrets", "rotate", "entries.entry_password", "--yes", "--no-verify"];
+    run(&mut entries(&rotate)).exits(0).says("the entry first: updated /password");
+    let new = secret("my-entries-entry-password", "entry_password");
+    assert_ne!(new, password);
+    assert_eq!(ask("count")["passwords"], json!([new]));
+    assert_eq!(writes(), [2, 2]);
+    install(&noted).exits(0).says("nothing to do");
+    kubectl(&["-n", "entries", "delete", "secret", "my-entries-entry-password"]);
+    install(&noted).exits(0).says("the entry first: updated /password");
+    let password = secret("my-entries-entry-password", "entry_password");
+    assert_ne!(password, new);
+    assert_eq!(ask("count")["passwords"], json!([password]));
+    assert_eq!(writes(), [2, 3]);
+
     // A way to another host is told, and not gone: whatever was sent would have arrived here, by the same port-forward.
     let verify = ["verify", "--components", "entries", "--set"];
     let away = run(&mut entries(&[&verify[..], &["entries.away=2xx"]].concat()));
@@ -93,7 +108,7 @@ pub(crate) fn what_a_service_should_hold() {
         .says(&format!("Secret entries/{LOGIN} (key `admin_password`)"));
     assert!(ask("count")["refused"].as_u64().unwrap() > refused);
     ask("changed-back");
-    assert_eq!(writes(), [2, 1]);
+    assert_eq!(writes(), [2, 3]);
 
     // Nothing that was sent or answered is anywhere.
     for told in ANSWERS.into_iter().chain([login.as_str(), &password]) {

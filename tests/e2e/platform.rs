@@ -187,8 +187,11 @@ pub(crate) fn secrets_rotate() {
         ("postgresql@datagram.password", 4),
     ] {
         let old = content(SECRETS[at]);
-        run(&mut windlass_whole(&["secrets", "rotate", question, "--yes"])).exits(0);
+        let ran = run(&mut windlass_whole(&["secrets", "rotate", question, "--yes"])).exits(0);
         assert_ne!(content(SECRETS[at]), old, "{question}");
+        // Who was told the old one is told the new one.
+        let told = ran.out.contains("Datagram knows Airflow: updated /password");
+        assert_eq!(told, question == "airflow.admin_password", "{}", ran.out);
     }
     run(&mut windlass_whole(&["verify"])).exits(0).says("verified");
     run(&mut installs(&["--no-verify"])).exits(0);

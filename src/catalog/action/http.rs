@@ -1,6 +1,6 @@
 //! Actions on services that speak HTTP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::kind::{Kind, Leaves, Limits, Names};
 use super::part::{Part, family, parts};
 use crate::model::yaml::Shape;
-use crate::model::{Lookup, Way};
+use crate::model::{Lookup, Way, version_mark};
 
 family! {
     /// What can be asked of a service.
@@ -86,6 +86,9 @@ parts! {
         want: Quiet,
         /// JSON pointers into `want` of what the service does not tell, such as a password.
         untold: Vec<String> = "Default::default",
+        /// What is remembered of what the service does not tell: where it is another text, it is written again. The
+        /// versions of `secrets` unless said otherwise.
+        told: Option<String> = "Default::default",
         /// How it is made; `POST` of `want` to `list`, or `PUT` of it to `get`, where absent.
         create: Option<Write> = "Default::default",
         /// How it is changed; `PUT` of `want` to `get` where absent. `{id}` in the path and `${id}` in the body are what
@@ -376,6 +379,11 @@ impl Kind for Ensure {
     fn bind(&mut self, names: &dyn Names) -> Result<(), String> {
         self.want.public = self.public;
         bind_all(&mut self.secrets, names)?;
+        if self.told.is_none() && !self.untold.is_empty() {
+            let names_of: BTreeSet<&str> = self.secrets.values().filter_map(|place| place.split('/').next()).collect();
+            let versions: Vec<_> = names_of.into_iter().map(|name| version_mark(names.namespace(), name)).collect();
+            self.told = (!versions.is_empty()).then(|| versions.join(" "));
+        }
         let writes = [&mut self.create, &mut self.update].into_iter().flatten();
         writes.filter_map(|write| write.json.as_mut()).for_each(|quiet| quiet.public = self.public);
         self.login.as_mut().map_or(Ok(()), |login| login.bind(names))?;

@@ -66,6 +66,9 @@ pub trait Names {
     /// The name of its release, or else its own.
     fn release(&self) -> &str;
 
+    /// The namespace of its Secrets.
+    fn namespace(&self) -> &str;
+
     /// One of its images, as it is pulled.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use crate::catalog::action::{Ensure, HttpAction, Quiet, Request, Write, is_wante
 use crate::driver::http::{Answered, Ask, Body, HttpError, Opened, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::{Progress, Way};
+use crate::plan::Action;
 
 /// How often a service that is not as wanted is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -34,11 +35,17 @@ fn sent_text(quiet: &Quiet, opened: &Opened) -> String {
 }
 
 impl World {
-    pub(super) async fn http(&self, namespace: &str, action: &HttpAction, context: &Context) -> Result<Done, Failure> {
-        match action {
+    pub(super) async fn http(
+        &self,
+        action: &Action,
+        namespace: &str,
+        kind: &HttpAction,
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        match kind {
             HttpAction::Wait(wait) => self.request(namespace, &wait.request(), context).await,
             HttpAction::Request(request) => self.request(namespace, request, context).await,
-            HttpAction::Ensure(ensure) => self.ensure(namespace, ensure).await,
+            HttpAction::Ensure(ensure) => self.ensure(action, namespace, ensure).await,
         }
     }
 
@@ -74,7 +81,7 @@ impl World {
         }
     }
 
-    async fn ensure(&self, namespace: &str, ensure: &Ensure) -> Result<Done, Failure> {
+    async fn ensure(&self, action: &Action, namespace: &str, ensure: &Ensure) -> Result<Done, Failure> {
         let way = ensure.way(namespace);
         let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
         let lookup = ensure.lookup();
@@ -85,7 +92,12 @@ impl World {
         let (write, said) = match &found {
             None => (ensure.creates(), "created".to_owned()),
             Some(found) => {
-                let differ = differences(&want, found, &ensure.untold);
+                let mut differ = differences(&want, found, &ensure.untold);
+                if let Some(told) = &ensure.told
+                    && self.was_done(&action.component, &action.id).await?.as_ref() != Some(told)
+                {
+                    differ.extend(ensure.untold.iter().cloned());
+                }
                 if differ.is_empty() {
                     return Ok(Done { summary: Some("was so".to_owned()), ..Done::default() });
                 }
@@ -97,7 +109,12 @@ impl World {
         let now = look().await.map_err(|error| told(error, &way))?;
         let left = now.as_ref().map(|now| differences(&want, now, &ensure.untold));
         match left {
-            Some(left) if left.is_empty() => Ok(Done { summary: Some(said), ..Done::default() }),
+            Some(left) if left.is_empty() => {
+                if let Some(told) = &ensure.told {
+                    self.done(&action.component, &action.id, told).await?;
+                }
+                Ok(Done { summary: Some(said), ..Done::default() })
+            }
             Some(left) => Err(Failure {
                 errors: vec![format!(
                     "{}{} took what is wanted and does not tell it: {}; name what it keeps to itself in `untold`",

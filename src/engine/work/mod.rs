@@ -155,7 +155,7 @@ impl World {
         let kind = kind.map(fill).map_err(|error| Failure::of(&error).for_good())?;
         let kind = self.action_with_versions(kind).await?;
         match &kind {
-            ActionKind::Http(kind) => self.http(namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::Http(kind) => self.http(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Job(kind) => self.job(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::K8s(kind) => self.k8s(namespace.unwrap_or_default(), kind, context).await,

@@ -149,6 +149,12 @@ impl World {
         self.change(change).await.map(drop)
     }
 
+    /// What a step remembered of what it did.
+    pub(super) async fn was_done(&self, component: &str, step: &str) -> Result<Option<String>, Failure> {
+        let state = state_store::load(&self.cluster).await.map_err(|error| Failure::of(&error))?;
+        Ok(state.and_then(|state| state.done.get(component)?.get(step).cloned()))
+    }
+
     async fn change(&self, change: impl Fn(&mut InstallState)) -> Result<Done, Failure> {
         state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
         Ok(Done::default())
