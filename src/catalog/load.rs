@@ -274,19 +274,14 @@ fn below(files: &Files, folder: &str, path: &str) -> Vec<(String, Vec<u8>)> {
     found.map(|(path, bytes)| (path[prefix.len()..].to_owned(), bytes.clone())).collect()
 }
 
-/// The files of a component's folder that are neither its definition nor its chart.
+/// The files of a component's folder besides its definition, those of a chart that is a folder there among them: Jobs may run
+/// the same scripts as its pods.
 fn others(files: &Files, folder: &str, component: &Component) -> FileTree {
-    let below = format!("{folder}/");
     let chart = component.chart.as_ref().and_then(|chart| chart.path.as_deref()).map(|path| path.trim_matches('/'));
-    let below_chart = chart.map(|path| format!("{path}/"));
-    let found = files.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
-    let found = found.filter_map(|(path, bytes)| {
-        let name = path.strip_prefix(&below)?;
-        let own = name == "component.yaml" || Some(name) == component.values.as_deref() || Some(name) == chart;
-        let in_chart = below_chart.as_ref().is_some_and(|chart| name.starts_with(chart.as_str()));
-        (!own && !in_chart).then(|| (name.to_owned(), bytes.clone()))
-    });
-    FileTree::new(found.collect())
+    let own = |name: &str| {
+        name == "component.yaml" || Some(name) == component.values.as_deref() || Some(name) == chart
+    };
+    FileTree::new(below(files, folder, "").into_iter().filter(|(name, _)| !own(name)).collect())
 }
 
 /// The files of a chart that lies in the catalog; `None` where it has to be fetched.

@@ -177,8 +177,14 @@ pub(crate) fn registered_once() {
     assert_eq!((livy_now.len(), &livy_now[0]["http"]), (1, &livy[0]["http"]));
 }
 
-/// Each generated secret that matters gets another content, and all that reads it follows.
+/// Each generated secret that matters gets another content, and all that reads it follows; what is encrypted is read after.
 pub(crate) fn secrets_rotate() {
+    let variable = |password: &str, made: Option<&Value>| {
+        let path = format!("/api/v1/variables{}", if made.is_some() { "" } else { "/rotated" });
+        Connected::to("airflow").ask(&format!("admin:{password}"), &path, made)
+    };
+    let made = json!({"key": "rotated", "value": "read before and after"});
+    assert_eq!(variable(&content(SECRETS[2]), Some(&made)).0, 200);
     for (question, at) in [
         ("postgresql@airflow.password", 0),
         ("airflow.fernet_key", 1),
@@ -193,6 +199,8 @@ pub(crate) fn secrets_rotate() {
         let told = ran.out.contains("Datagram knows Airflow: updated /password");
         assert_eq!(told, question == "airflow.admin_password", "{}", ran.out);
     }
+    let (status, body) = variable(&content(SECRETS[2]), None);
+    assert!(status == 200 && body.contains("read before and after"), "{status} {body}");
     run(&mut windlass_whole(&["verify"])).exits(0).says("verified");
     run(&mut installs(&["--no-verify"])).exits(0);
     run(&mut installs(&["--no-verify"])).exits(0).says("nothing to do");
@@ -200,17 +208,29 @@ pub(crate) fn secrets_rotate() {
 
 /// The same, killed while the new content is staged, while what makes it count runs, and once it counts.
 pub(crate) fn rotations_outlive_kills() {
-    for (question, at) in
-        [("postgresql@airflow.password", 0), ("airflow.fernet_key", 1), ("datagram.admin_password", 3)]
-    {
-        let (namespace, name, _) = SECRETS[at];
+    let datagram = Connected::to("datagram");
+    let opens = |password: &str| datagram.ask(&format!("admin:{password}"), "/api/teneo/rt.LivyServer", None).0 == 200;
+    for (question, at, job) in [
+        ("postgresql@airflow.password", 0, Some("my-airflow-postgresql-rotate")),
+        ("airflow.fernet_key", 1, Some("my-airflow-rotate")),
+        ("airflow.admin_password", 2, Some("my-airflow-admin-next")),
+        ("datagram.admin_password", 3, None),
+    ] {
+        let (namespace, name, key) = SECRETS[at];
         let old = content(SECRETS[at]);
         let next = format!("{name}-next");
         let rotate = || windlass_whole(&["secrets", "rotate", question, "--yes"]);
         killed_when(rotate(), "the new content is staged", || there(&["-n", namespace, "secret", &next]));
+        let new = content((namespace, &next, key));
+        assert!(new != old && content(SECRETS[at]) == old, "{question}: it was staged only");
+        killed_when(rotate(), "what makes it count runs", || match job {
+            Some(job) => there(&["-n", namespace, "job", job]),
+            None => opens(&new),
+        });
         killed_when(rotate(), "the Secret is switched", || content(SECRETS[at]) != old);
         run(&mut rotate()).exits(0);
-        assert!(content(SECRETS[at]) != old && !there(&["-n", namespace, "secret", &next]), "{question}");
+        assert_eq!(content(SECRETS[at]), new, "{question}: the one that was staged first");
+        assert!(!there(&["-n", namespace, "secret", &next]), "{question}");
     }
     run(&mut windlass_whole(&["verify"])).exits(0).says("verified");
 }
