@@ -132,7 +132,12 @@ pub(super) fn installed(state: &InstallState, catalog: &Catalog) -> Result<Layer
 
 /// What `sandbox/up` wrote.
 pub(super) fn sandbox_answers(given: &mut Given, folder: &Path) -> Result<(), Failed> {
-    take_file(given, &folder.join("answers.yaml"), LayerKind::Sandbox)
+    let file = folder.join("answers.yaml");
+    if !file.exists() {
+        let why = format!("the sandbox is not up (there is no {}); `sandbox/up` starts one", file.display());
+        return Err(anyhow::Error::msg(why)).or_exit(Exit::BadInput);
+    }
+    take_file(given, &file, LayerKind::Sandbox)
 }
 
 fn take_file(given: &mut Given, path: &Path, kind: LayerKind) -> Result<(), Failed> {

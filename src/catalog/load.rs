@@ -278,9 +278,7 @@ fn below(files: &Files, folder: &str, path: &str) -> Vec<(String, Vec<u8>)> {
 /// the same scripts as its pods.
 fn others(files: &Files, folder: &str, component: &Component) -> FileTree {
     let chart = component.chart.as_ref().and_then(|chart| chart.path.as_deref()).map(|path| path.trim_matches('/'));
-    let own = |name: &str| {
-        name == "component.yaml" || Some(name) == component.values.as_deref() || Some(name) == chart
-    };
+    let own = |name: &str| name == "component.yaml" || Some(name) == component.values.as_deref() || Some(name) == chart;
     FileTree::new(below(files, folder, "").into_iter().filter(|(name, _)| !own(name)).collect())
 }
 

@@ -16,8 +16,10 @@ use crate::answers::Resolved;
 use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
+use crate::driver::process::{own_process, still_runs};
 use crate::model::STATE_NAMESPACE;
 use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
+use crate::model::lock::Standing;
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
 use crate::plan::{adoptions, relabelled, updates};
@@ -77,6 +79,8 @@ pub struct Facts {
     pub trials: Vec<Tried>,
     /// New objects of releases, and whose they are if they are there.
     pub owners: Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)>,
+    /// Another run that is at work, as its lock says it.
+    pub runs: Seen<Option<String>>,
     /// Where runs are kept.
     pub disk: Seen<Disk>,
 }
@@ -103,7 +107,7 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
     let ours = |namespace: &str, instance: &str| releases.contains(&(namespace, instance));
     let all: Vec<String> = names.into_iter().chain([STATE_NAMESPACE.to_owned()]).collect();
     let theirs = &all[..all.len() - 1];
-    let (namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user) = tokio::join!(
+    let (namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user, runs) = tokio::join!(
         each(&all, |name| async move { look(&format!("get namespace {name}"), cluster.namespace(&name)).await }),
         each(
             theirs,
@@ -120,6 +124,7 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         look("get ConfigMap kube-system/coredns", cluster.dns_domain()),
         look("ask for the API server's clock", cluster.clock_ahead()),
         look("ask for our own name", cluster.user_name()),
+        look("look at windlass's lock", another_run(cluster)),
     );
     Facts {
         user: user.ok().flatten(),
@@ -139,11 +144,20 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         rights: BTreeMap::new(),
         trials: Vec::new(),
         owners: Vec::new(),
+        runs,
         disk: disk(run_folder).map_err(|error| Unseen {
             what: format!("look at the disk of {}", run_folder.display()),
             why: error.to_string(),
         }),
     }
+}
+
+/// The run of another process that is at work, as far as its lock tells.
+async fn another_run(cluster: &Cluster) -> Result<Option<String>, KubeError> {
+    let Some(lock) = cluster.lock().await? else { return Ok(None) };
+    let ours = lock.process.is_some() && lock.process == own_process().ok();
+    let held = !ours && lock.standing(cluster.now().await?, still_runs) == Standing::Held;
+    Ok(held.then(|| lock.to_string()))
 }
 
 /// Renders what is wanted, and adds to what is `around` all that it needs; what differs from what was `observed` is tried.

@@ -223,6 +223,9 @@ checks! {
     WEBHDFS_UNREACHABLE "webhdfs-unreachable" Error true
         "HDFS is there and ready, but WebHDFS answers neither directly nor through the API's port-forward. Before HDFS is installed only the right to forward ports can be checked."
         "`windlass -vv plan` shows what was tried; network policies and proxies in between are the usual reasons.";
+    RUN_GOING_ON "run-going-on" Warning true
+        "Another windlass is at work on this cluster: what is seen of it changes meanwhile, and nothing else can be installed before that run has ended."
+        "Wait for its end, and look again; `windlass unlock` if it is known to be gone.";
     CLOCK_SKEW "clock-skew" Warning true
         "The clock of this machine and that of the API server differ. Locks allow for it; certificates and tokens may not."
         "Set this machine's clock: `timedatectl set-ntp true`.";

@@ -64,6 +64,8 @@ parts! {
         expect: BTreeMap<String, String> = "Default::default",
         /// Asked again until it is as wanted.
         until: bool = "Default::default",
+        /// JSON pointers into the answer and texts with which it never will be: it is asked no more.
+        never: BTreeMap<String, String> = "Default::default",
         /// What later actions may use, by `register`: name to JSON pointer into the answer.
         results: BTreeMap<String, String> = "Default::default",
         /// What is sent and answered may be shown.
@@ -322,7 +324,7 @@ impl Kind for Request {
     }
 
     fn problem(&self) -> Option<String> {
-        let pointers = self.expect.keys().chain(self.results.values());
+        let pointers = self.expect.keys().chain(self.never.keys()).chain(self.results.values());
         path_problem(&self.path)
             .or_else(|| method_problem(&self.method))
             .or_else(|| status_problem(&self.status))
@@ -473,6 +475,7 @@ impl Wait {
             contains: self.contains.clone(),
             expect: BTreeMap::new(),
             until: true,
+            never: BTreeMap::new(),
             results: BTreeMap::new(),
             secrets: BTreeMap::new(),
             public: true,

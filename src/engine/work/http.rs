@@ -69,6 +69,7 @@ impl World {
             let error = match opened.service.ask(&ask).await {
                 Ok(answered) => match judged(request, &opened, &answered) {
                     Ok(done) => return Ok(done),
+                    Err(error) if ends(request, &answered.body) => return Err(told(error, &way).for_good()),
                     Err(error) => error,
                 },
                 Err(error) => error,
@@ -209,6 +210,13 @@ fn judged(request: &Request, opened: &Opened, answered: &Answered) -> Result<Don
     Ok(done)
 }
 
+/// Whether an answer says that it never will be as wanted.
+fn ends(request: &Request, body: &str) -> bool {
+    let Ok(json) = serde_json::from_str::<Value>(body) else { return false };
+    let mut never = request.never.iter();
+    never.any(|(pointer, text)| json.pointer(pointer).is_some_and(|found| is_text(found, text)))
+}
+
 /// An error with the Secret whose login was refused, if it was.
 fn told(error: HttpError, way: &Way<'_>) -> Failure {
     let refused = error.refuses_login();
@@ -224,5 +232,30 @@ fn told(error: HttpError, way: &Way<'_>) -> Failure {
             failure.for_good()
         }
         None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_never_will_be_ends_the_asking() {
+        let request = |never: Value| -> Request {
+            serde_json::from_value(json!({"service": "a:1", "path": "/", "until": true, "never": never})).unwrap()
+        };
+        let failed = request(json!({"/run/state": "failed", "/run/tries": "3"}));
+        for (body, wanted) in [
+            (r#"{"run": {"state": "failed"}}"#, true),
+            (r#"{"run": {"state": "queued", "tries": 3}}"#, true),
+            (r#"{"run": {"state": "queued", "tries": 2}}"#, false),
+            (r#"{"state": "failed"}"#, false),
+            ("failed", false),
+        ] {
+            assert_eq!(ends(&failed, body), wanted, "{body}");
+        }
+        assert!(!ends(&request(json!({})), r#"{"run": {"state": "failed"}}"#));
     }
 }

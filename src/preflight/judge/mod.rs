@@ -46,6 +46,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.trials();
     judge.hdfs();
     judge.domain();
+    judge.runs();
     judge.clock();
     judge.disk();
     judge.left_out();

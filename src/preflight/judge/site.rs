@@ -11,8 +11,8 @@ use crate::preflight::table::{
     CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, HELM_DELETES, IMAGE_DIGEST, IMAGE_NOT_MOVED,
     IMAGE_REFERENCE, IMAGE_TAG, IMAGE_UNDECLARED, INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD,
     MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY,
-    PULL_SECRET_MISSING, RELEASE_STUCK, SECRET_MISSING, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING,
-    STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
+    PULL_SECRET_MISSING, RELEASE_STUCK, RUN_GOING_ON, SECRET_MISSING, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
+    STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
 /// A clock that is off by more than this is told. The API says what time it is to the second only.
@@ -320,6 +320,13 @@ impl Judge<'_> {
             let mend = format!("--set platform.cluster_domain={served}");
             self.found.push(DNS_DOMAIN.found("the cluster's DNS", what, mend));
         }
+    }
+
+    pub(super) fn runs(&mut self) {
+        let Some(Some(run)) = self.seen(&self.facts.runs, &[RUN_GOING_ON.id]) else { return };
+        let what = format!("{run} is at work on it: what is seen here changes meanwhile");
+        let mend = "wait for its end, then look again; windlass unlock if it is known to be gone";
+        self.found.push(RUN_GOING_ON.found("the cluster", what, mend));
     }
 
     pub(super) fn clock(&mut self) {

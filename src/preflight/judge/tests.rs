@@ -96,6 +96,7 @@ pub(super) fn facts() -> Facts {
         nodes: Ok(vec![node("one", "4", "8Gi")]),
         pods: Ok(Vec::new()),
         storage_classes: Ok(vec![class]),
+        runs: Ok(None),
         ingress_classes: Ok(Vec::new()),
         quotas: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
         limits: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
@@ -489,11 +490,14 @@ fn charts_that_do_not_suit() {
 }
 
 #[test]
-fn dns_clock_and_disk() {
+fn dns_clock_disk_and_other_runs() {
     let mut facts = facts();
     facts.domain = Ok(Some("site.example".to_owned()));
     assert_eq!(only(&needs(), &facts).mend, "--set platform.cluster_domain=site.example");
     facts.domain = Ok(None);
+    facts.runs = Ok(Some("kim@site (install 7) since 2026-11-29".to_owned()));
+    assert!(only(&needs(), &facts).what.starts_with("kim@site (install 7) since 2026-11-29 is at work on it"));
+    facts.runs = Ok(None);
     facts.clock = Ok(-90);
     assert_eq!(only(&needs(), &facts).what, "its clock is 90 s ahead of the API server's");
     facts.clock = Ok(3);
