@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::images;
-use super::resolved::ResolveError;
+use super::resolved::{ResolveError, ResolvedAction};
 use super::resolver::Resolver;
+use super::template::TemplateError;
 use crate::catalog::action::{ActionKind, ActionSpec, Names};
 use crate::catalog::{Component, Reference, references};
 use crate::model::{FileTree, next_secret};
@@ -14,7 +15,7 @@ use crate::model::{FileTree, next_secret};
 pub(super) const NEXT: &str = ".next";
 
 /// Whether the texts that were filled in can be what the action wants.
-pub(super) fn check_action(component: &Component, spec: &ActionSpec, kind: &ActionKind) -> Result<(), ResolveError> {
+fn check_action(component: &Component, spec: &ActionSpec, kind: &ActionKind) -> Result<(), ResolveError> {
     let Some(what) = kind.kind().problem() else { return Ok(()) };
     let answers = answers(spec);
     let hint = if answers.is_empty() { String::new() } else { format!("; see the answer {}", answers.join(", ")) };
@@ -39,8 +40,28 @@ impl<'a> Bound<'a> {
         Self { resolver, component, release, namespace, files: RefCell::default() }
     }
 
-    pub(super) fn bind(&self, kind: &mut ActionKind) -> Result<(), ResolveError> {
-        kind.bind(self).map_err(|what| ResolveError::Action { component: self.component.id.clone(), what })
+    /// An action with its texts filled in and its names bound.
+    pub(super) fn action(
+        &self,
+        id: String,
+        spec: &ActionSpec,
+        fill: &impl Fn(&str) -> Result<String, TemplateError>,
+    ) -> Result<ResolvedAction, ResolveError> {
+        let mut kind = spec.kind.map(fill)?;
+        check_action(self.component, spec, &kind)?;
+        let title = spec.title.as_ref().map_or_else(|| kind.kind().title(), |text| text.en().to_owned());
+        kind.bind(self).map_err(|what| ResolveError::Action { component: self.component.id.clone(), what })?;
+        Ok(ResolvedAction {
+            id,
+            title,
+            kind,
+            fix: spec.fix.as_ref().map(|fix| fill(fix.en())).transpose()?,
+            deadline: spec.deadline,
+            retries: spec.retries,
+            register: spec.register.clone(),
+            needs: BTreeSet::new(),
+            results: BTreeSet::new(),
+        })
     }
 }
 

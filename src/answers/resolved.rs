@@ -320,6 +320,8 @@ pub struct ResolvedAction {
     pub id: String,
     /// What to do.
     pub kind: ActionKind,
+    /// What mends it where it fails, where that is known.
+    pub fix: Option<String>,
     /// What people read.
     pub title: String,
     /// How long it may take.

@@ -8,7 +8,7 @@ use minijinja::Value;
 use minijinja::value::Object;
 
 use super::Answers;
-use super::acts::{Bound, check_action};
+use super::acts::Bound;
 use super::images;
 use super::local_files::answered_files;
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
@@ -400,20 +400,8 @@ impl Resolver<'_> {
         let actions = |acts: &[Act]| -> Result<Vec<ResolvedAction>, ResolveError> {
             let actions = acts.iter().filter_map(|act| Some((act, component.spec(&act.id)?)));
             let actions = actions.map(|(act, spec)| {
-                let mut kind = spec.kind.map(fill)?;
-                check_action(component, spec, &kind)?;
-                let title = spec.title.as_ref().map_or_else(|| kind.kind().title(), |text| text.en().to_owned());
-                names.bind(&mut kind)?;
-                Ok(ResolvedAction {
-                    id: act.id.clone(),
-                    title,
-                    kind,
-                    deadline: spec.deadline,
-                    retries: spec.retries,
-                    register: spec.register.clone(),
-                    needs: act.needs.clone(),
-                    results: act.results.clone(),
-                })
+                let made = names.action(act.id.clone(), spec, &fill)?;
+                Ok(ResolvedAction { needs: act.needs.clone(), results: act.results.clone(), ..made })
             });
             actions.collect()
         };

@@ -1,10 +1,10 @@
 //! The Secrets of a component: what they are called, where their content comes from, and what makes a new one count.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use minijinja::Value;
 
-use super::acts::{Bound, check_action};
+use super::acts::Bound;
 use super::derived::Derived;
 use super::resolver::Resolver;
 use super::template::{TemplateError, Templates, value};
@@ -161,20 +161,8 @@ impl Resolver<'_> {
     ) -> Result<BTreeMap<String, Vec<ResolvedAction>>, ResolveError> {
         let rotations = component.rotate.iter().map(|(question, specs)| {
             let acts = specs.iter().enumerate().map(|(index, spec)| {
-                let mut kind = spec.kind.map(fill)?;
-                check_action(component, spec, &kind)?;
-                let title = spec.title.as_ref().map_or_else(|| kind.kind().title(), |text| text.en().to_owned());
-                names.bind(&mut kind)?;
-                Ok(ResolvedAction {
-                    id: format!("{}/rotate-{}", component.id, index + 1),
-                    title,
-                    kind,
-                    deadline: spec.deadline,
-                    retries: spec.retries,
-                    register: None,
-                    needs: BTreeSet::new(),
-                    results: BTreeSet::new(),
-                })
+                let made = names.action(format!("{}/rotate-{}", component.id, index + 1), spec, fill)?;
+                Ok(ResolvedAction { register: None, ..made })
             });
             Ok((question.clone(), acts.collect::<Result<Vec<_>, ResolveError>>()?))
         });

@@ -90,6 +90,7 @@ mod tests {
             retries: 0,
             register: None,
             verify: false,
+            fix: None,
             step: Step::Forget { kept: None },
         }
     }

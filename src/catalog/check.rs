@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{ActionSpec, Names, Run};
 use super::graph::{Part, circle, graph};
 use super::kind::objections;
-use super::question::{QuestionId, Rule};
+use super::question::{QuestionId, Rule, Text};
 use super::refs::first_members;
 use super::{
     BUNDLED, Catalog, Component, Kind, Question, Reference, Requirement, WEBHDFS, code_lines, definition, references,
@@ -340,7 +340,8 @@ impl Checker<'_> {
         registered: &BTreeSet<&str>,
         rotated: Option<&str>,
     ) {
-        for text in action.kind.templates().into_iter().chain(action.when_template().as_deref()) {
+        let fixes = action.fix.iter().map(Text::en);
+        for text in action.kind.templates().into_iter().chain(action.when_template().as_deref()).chain(fixes) {
             self.template(id, pos, text, registered);
         }
         if action.kind.uses_hdfs() && self.catalog.providers(WEBHDFS).next().is_none() {

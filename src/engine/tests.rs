@@ -28,6 +28,7 @@ fn action(id: &str, needs: &[&str]) -> Action {
         retries: 0,
         register: None,
         verify: false,
+        fix: None,
         step: Step::RemoveSecret { namespace: id.into(), name: id.into() },
     }
 }

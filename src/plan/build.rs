@@ -511,6 +511,7 @@ pub(super) fn of_act(component: &ResolvedComponent, act: &ResolvedAction) -> Act
     Action {
         deadline_seconds: act.deadline.map_or(made.deadline_seconds, |deadline| deadline.as_secs()),
         retries: act.retries.unwrap_or(made.retries),
+        fix: act.fix.clone(),
         ..made
     }
 }
@@ -529,6 +530,7 @@ pub(super) fn action(component: &str, id: String, title: String, step: Step) -> 
         retries,
         register: None,
         verify: false,
+        fix: None,
         step,
     }
 }

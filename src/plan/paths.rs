@@ -131,6 +131,7 @@ mod tests {
             retries: 0,
             register: None,
             verify: false,
+            fix: None,
             step: Step::Forget { kept: None },
         };
         needs.iter().enumerate().map(action).collect()

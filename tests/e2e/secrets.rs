@@ -33,7 +33,7 @@ pub(crate) fn made_once_kept_and_told_nowhere() {
 
     // An upgrade keeps it, and nothing tells it.
     let upgrade = install(&["--no-verify", "-vv", "--json", "--set", "sample.greeting=good morning"]);
-    told_nowhere(std::slice::from_ref(&first), upgrade, &["sample"]);
+    told_nowhere(|| vec![first.clone()], upgrade, &["sample"]);
     assert_eq!(password(), first, "kept over an upgrade");
     let folder = scratch();
     let bundle = folder.join("secrets-bundle.tar.gz");
@@ -108,7 +108,7 @@ pub(crate) fn rotated_over_three_kills() {
         run(std::process::Command::new("sh").arg("-c").arg(script)).exits(0).out
     };
     let told: Vec<String> = [&old, &new].into_iter().flat_map(|text| [text.clone(), base64(text)]).collect();
-    told_nowhere(&told, entries(&rotate), &["entries"]);
+    told_nowhere(|| told.clone(), entries(&rotate), &["entries"]);
     assert_eq!(content(LOGIN), new);
     assert_eq!(connection(), format!("http://admin:{new}@my-entries:8080"));
     assert!(!in_entries("secret", NEXT) && !in_entries("job", JOB));

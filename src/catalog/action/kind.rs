@@ -249,6 +249,8 @@ pub struct ActionSpec {
     pub register: Option<String>,
     /// An expression: where it is not true, the action is left out.
     pub when: Option<String>,
+    /// A template: what mends it where it fails.
+    pub fix: Option<Text>,
 }
 
 impl ActionSpec {
@@ -272,6 +274,8 @@ struct Common {
     register: Option<String>,
     #[serde(default)]
     when: Option<String>,
+    #[serde(default)]
+    fix: Option<Text>,
 }
 
 const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
@@ -283,6 +287,7 @@ const COMMON: &[Field] = &[
     Field::optional("retries", Shape::Int),
     Field::optional("register", Shape::Text),
     Field::optional("when", Shape::Text),
+    Field::optional("fix", WORDS),
 ];
 
 /// The shape of an action.
@@ -296,8 +301,8 @@ impl<'de> Deserialize<'de> for ActionSpec {
         let common: Common = serde_json::from_value(common.into()).map_err(D::Error::custom)?;
         let kind = serde_json::from_value(own.into()).map_err(D::Error::custom)?;
         let deadline = common.deadline.as_deref().and_then(parse_duration);
-        let Common { title, retries, register, when, .. } = common;
-        Ok(Self { kind, title, deadline, retries, register, when })
+        let Common { title, retries, register, when, fix, .. } = common;
+        Ok(Self { kind, title, deadline, retries, register, when, fix })
     }
 }
 

@@ -86,6 +86,7 @@ fn action(id: &str, component: &str, title: &str, change: Change, why: &[&str]) 
         retries: 0,
         register: None,
         verify: false,
+        fix: None,
         step: Step::RemoveSecret { namespace: "unused".into(), name: "unused".into() },
     }
 }
