@@ -1,6 +1,6 @@
 //! `windlass preflight`, and the same before an install.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -17,7 +17,7 @@ use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Observed, ObservedHdfs};
-use crate::model::preflight::{Finding, Report, adopt_leave};
+use crate::model::preflight::{Finding, Report, Severity, adopt_leave, leave_flag};
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
@@ -185,14 +185,22 @@ pub(super) fn judged(report: &Report, output: &Output) -> Result<(), Failed> {
     if report.errors == 0 {
         return Ok(());
     }
+    Err(Failed::text(Exit::Preflight, refusal(report)))
+}
+
+/// Which errors keep an install from beginning, and the flags that let it go on all the same, where there are any.
+fn refusal(report: &Report) -> String {
     let errors = if report.errors == 1 { "1 error".to_owned() } else { format!("{} errors", report.errors) };
-    let open = report.findings.iter().filter(|finding| !finding.waived);
-    let adopt: String =
-        open.filter_map(|finding| finding.adopt.as_ref()).map(|id| format!(" or --adopt {id}")).collect();
-    let text = format!(
-        "preflight found {errors}, nothing was changed: mend what is named, or go on all the same with --waive ID{adopt}"
-    );
-    Err(Failed::text(Exit::Preflight, text))
+    let open: Vec<&Finding> =
+        report.findings.iter().filter(|finding| finding.severity == Severity::Error && !finding.waived).collect();
+    let ids: BTreeSet<&str> = open.iter().map(|finding| finding.id).collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let can = |finding: &&&Finding| finding.adopt.is_some() || check(finding.id).is_some_and(|check| check.waivable);
+    let flags: BTreeSet<String> = open.iter().filter(can).map(|finding| leave_flag(&finding.leave())).collect();
+    let all = open.iter().all(|finding| can(&finding));
+    let flags: Vec<String> = flags.into_iter().collect();
+    let waive = if all { format!(", or go on all the same with {}", flags.join(" ")) } else { String::new() };
+    format!("preflight found {errors} ({}), nothing was changed: mend what is named{waive}", ids.join(", "))
 }
 
 async fn look(
@@ -253,4 +261,38 @@ pub(super) fn check_waivers(waive: &[String]) -> Result<(), Failed> {
         }
     }
     findings.into_result(()).or_exit(Exit::BadInput)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(severity: Severity, id: &'static str, adopt: Option<&str>) -> Finding {
+        let text = |text: &str| text.to_owned();
+        let adopt = adopt.map(text);
+        Finding { severity, id, place: text("p"), what: text("w"), mend: text("m"), waived: false, adopt }
+    }
+
+    #[test]
+    fn a_refusal_names_what_was_found_and_the_flags_that_help() {
+        let told = |findings| refusal(&Report::new(None, findings, &[]));
+        let resources = || finding(Severity::Error, "resources", None);
+        assert_eq!(
+            told(vec![resources(), finding(Severity::Warning, "storage-expansion", None)]),
+            "preflight found 1 error (resources), nothing was changed: mend what is named, or go on all the same with \
+             --waive resources"
+        );
+        assert_eq!(
+            told(vec![resources(), finding(Severity::Error, ADOPTABLE, Some("livy"))]),
+            format!(
+                "preflight found 2 errors ({ADOPTABLE}, resources), nothing was changed: mend what is named, or go on all \
+                 the same with --adopt livy --waive resources"
+            )
+        );
+        // No flag helps against this one.
+        assert_eq!(
+            told(vec![resources(), finding(Severity::Error, "kubeconfig", None)]),
+            "preflight found 2 errors (kubeconfig, resources), nothing was changed: mend what is named"
+        );
+    }
 }

@@ -77,6 +77,12 @@ impl Spans {
         self
     }
 
+    /// With another line's pieces behind it.
+    pub(super) fn join(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// The pieces.
     pub(super) fn pieces(&self) -> &[(Paint, String)] {
         &self.0

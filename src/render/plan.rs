@@ -123,6 +123,7 @@ fn secrets(plan: &Plan, look: &Look) -> Vec<Spans> {
             FilledFrom::Source(SecretRef::Generate) => "generated".to_owned(),
             FilledFrom::Source(from @ SecretRef::Secret(_)) => format!("a copy of {from}"),
             FilledFrom::Source(from) => format!("from {from}"),
+            FilledFrom::Made([]) => "made by windlass of answers".to_owned(),
             FilledFrom::Made(of) => format!("made of {}", of.join(", ")),
         };
         let label = format!("{:column$}  ", change.word());

@@ -48,7 +48,7 @@ pub fn summary(state: &RunState, extras: &SummaryExtras, look: &Look) -> String 
 }
 
 /// The same as lines.
-pub(super) fn summary_lines(state: &RunState, extras: &SummaryExtras, look: &Look) -> Vec<Spans> {
+fn summary_lines(state: &RunState, extras: &SummaryExtras, look: &Look) -> Vec<Spans> {
     let mut lines = failures(state, look);
     lines.extend(left(state, look));
     if !lines.is_empty() {
@@ -61,15 +61,16 @@ pub(super) fn summary_lines(state: &RunState, extras: &SummaryExtras, look: &Loo
         lines.extend(endpoint_lines(&extras.endpoints, 2));
         lines.extend(hosts_told(&hosts_lines(extras.endpoints.iter()), look));
     }
-    let places = [("answers", &extras.answers_file), ("run", &extras.run_dir), ("next", &extras.next_command)];
-    let places: Vec<_> = places.iter().filter_map(|(name, place)| Some((name, place.as_ref()?))).collect();
     lines.push(headline(state));
-    lines.extend(
-        places
-            .into_iter()
-            .map(|(name, place)| Spans::indent(2).column(Paint::Dim, name, 7).gap(2).add(Paint::Plain, place)),
-    );
+    lines.extend(places(extras));
     lines
+}
+
+/// Where answers and run are, and what to type next.
+pub(super) fn places(extras: &SummaryExtras) -> Vec<Spans> {
+    let places = [("answers", &extras.answers_file), ("run", &extras.run_dir), ("next", &extras.next_command)];
+    let places = places.iter().filter_map(|(name, place)| Some((name, place.as_ref()?)));
+    places.map(|(name, place)| Spans::indent(2).column(Paint::Dim, name, 7).gap(2).add(Paint::Plain, place)).collect()
 }
 
 fn headline(state: &RunState) -> Spans {
@@ -139,7 +140,7 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
 }
 
 /// What is left to do, and what a journal that was cut says of blocked actions.
-fn left(state: &RunState, look: &Look) -> Vec<Spans> {
+pub(super) fn left(state: &RunState, look: &Look) -> Vec<Spans> {
     let mut lines = Vec::new();
     for id in state.ids() {
         if let Status::Blocked(by) = &state.actions[id].status {
@@ -168,7 +169,7 @@ fn left(state: &RunState, look: &Look) -> Vec<Spans> {
     lines
 }
 
-fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
+pub(super) fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
     if rows.is_empty() {
         return Vec::new();
     }

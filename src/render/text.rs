@@ -186,6 +186,13 @@ pub(super) fn whole(seconds: u64) -> String {
     }
 }
 
+/// `12s`, `15m`, `1h`: without what is zero at its end, for limits.
+pub(super) fn round(seconds: u64) -> String {
+    let whole = whole(seconds);
+    let cut = whole.strip_suffix(" 00s").unwrap_or(&whole);
+    cut.strip_suffix(" 00m").unwrap_or(cut).to_owned()
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits before the cast")]
 fn tenths(seconds: f64) -> u64 {
     // A journal from elsewhere may hold anything; NaN clamps to NaN and casts to 0.
@@ -303,6 +310,9 @@ mod tests {
             (f64::NAN, "0.0s"),
         ] {
             assert_eq!(duration(seconds), text);
+        }
+        for (seconds, text) in [(45, "45s"), (900, "15m"), (905, "15m 05s"), (3600, "1h"), (3660, "1h 01m")] {
+            assert_eq!(round(seconds), text);
         }
         for (number, text) in [
             (0, "0 B"),

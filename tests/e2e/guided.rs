@@ -57,13 +57,13 @@ fn nothing_wrong(screens: &mut Pty) {
 /// Answers one question of the form that is shown.
 fn answer(screens: &mut Pty, question: &str, text: &str) {
     screens.keys(&format!("/{question}\r"));
-    screens.shows(&format!("field(s) with: {question}"), 5);
+    screens.shows(&format!("questions with {question}"), 5);
     screens.keys("\r");
     screens.shows("answer:", 5);
     screens.keys(&format!("\u{15}{text}\r"));
     screens.until("the answer is taken", 5, |screen| !screen.contains("answer:"));
     screens.keys("\u{1b}");
-    screens.until("all fields again", 5, |screen| !screen.contains("field(s) with:"));
+    screens.until("all fields again", 5, |screen| !screen.contains("questions with "));
 }
 
 /// From the questions to the run.
@@ -145,7 +145,7 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     screens.shows("[Images]", 5);
     answer(&mut screens, "livy.image_tag", &livy_tag());
     agree(&mut screens, " update");
-    screens.shows("goes on with", 20);
+    screens.shows("continues run", 20);
     screens.shows("[Summary]", 400);
     screens.shows("installed; the proof was left out", 5);
     screens.keys("q");
@@ -204,10 +204,10 @@ pub(crate) fn a_component_that_only_a_folder_describes() {
         ("token", "A token from elsewhere"),
     ] {
         screens.keys(&format!("/sample.{question}\r"));
-        let text = screens.shows(&format!("field(s) with: sample.{question}"), 5);
+        let text = screens.shows(&format!("questions with sample.{question}"), 5);
         assert!(text.contains(title), "{title} is not in\n{text}");
         screens.keys("\u{1b}");
-        screens.until("all fields again", 5, |screen| !screen.contains("field(s) with:"));
+        screens.until("all fields again", 5, |screen| !screen.contains("questions with "));
     }
     answer(&mut screens, "sample.greeting", "добрый вечер");
     screens.keys("c");
@@ -249,7 +249,7 @@ const WORDS: [Words; 2] = [
         sizes: "How large?",
         steps: ["[Questions]", "[Images]", "[Review]", "[Summary]"],
         nothing_found: ["Nothing found", "errors: 0"],
-        fields: "field(s) with: ",
+        fields: "questions with ",
         answer: "answer:",
         title: "Bytewax dataflow",
         question: "The dataflow's code",
@@ -261,7 +261,7 @@ const WORDS: [Words; 2] = [
         sizes: "Какого размера?",
         steps: ["[Вопросы]", "[Образы]", "[План]", "[Итог]"],
         nothing_found: ["Замечаний нет", "ошибок: 0"],
-        fields: "полей с: ",
+        fields: "вопросов с ",
         answer: "ответ:",
         title: "Поток данных Bytewax",
         question: "Код потока данных",

@@ -50,6 +50,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     let mut state = State::new(look, size, catalog.clone(), given, waivable).map_err(session::wrong)?;
     state.now = now();
     state.no_verify = args.no_verify;
+    state.older = state.file.exists();
     // Before anything is asked: whoever started it sees at once that it is there.
     tui.draw(&state).or_exit(Exit::Unexpected)?;
     if args.debug_panic {

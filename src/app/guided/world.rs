@@ -113,7 +113,6 @@ impl World {
         self.shared().running.is_some()
     }
 
-    /// The step whose logs are looked at.
     /// The answers file that was written from here.
     pub(super) fn wrote(&self) -> Option<PathBuf> {
         self.shared().wrote.clone()
@@ -239,6 +238,9 @@ impl World {
                     drop(shared);
                     if let Err(failed) = ended {
                         world.tell(News::NotBegun(failed.chain()));
+                        if failed.exit == Exit::Preflight {
+                            world.tell(News::Refused);
+                        }
                     }
                 };
                 self.apart_or(work, |world, why| {

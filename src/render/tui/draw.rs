@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::keymap::{BINDINGS, Command, Scope, name};
 use super::look::{Glyph, Look};
 use super::screens;
-use super::state::{Ask, Overlay, Screen, State};
+use super::state::{Ask, Overlay, Screen, State, Tone};
 use super::update::scope;
 use super::widgets::{Cursor, fill as across, frame, inner, paragraph, put, put_all};
 use super::words::{Word, fill};
@@ -33,7 +33,7 @@ pub(super) fn render(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     // What is asked has to be seen, however small the terminal is.
     let asked = match &state.overlay {
-        Some(Overlay::Ask(asked)) => Some(format!("{} {}", question(state, *asked), look.say(Word::YesNo))),
+        Some(Overlay::Ask(asked)) => Some(format!("{} {}", question(state, *asked), look.say(choices(state, *asked)))),
         _ => None,
     };
     if too_small(asked, look, buffer, area) {
@@ -118,17 +118,17 @@ fn title(state: &State, buffer: &mut Buffer, area: Rect) {
 fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     let said = match (&state.notice, &state.busy) {
-        (Some((true, told)), _) => {
-            trouble(told, look, buffer, area);
+        (Some((tone @ (Tone::Bad | Tone::Warning), told)), _) => {
+            trouble(told, *tone, look, buffer, area);
             Spans::new()
         }
-        (Some((false, told)), _) => {
-            Spans::indent(1).add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Good, told)
-        }
-        (None, Some((word, since))) => {
-            let seconds = ((state.now - since).max(0) / 1000).to_string();
-            let told = fill(look.say(Word::Elapsed), &[("what", look.say(*word)), ("seconds", &seconds)]);
+        // That work goes on matters more than what went well.
+        (_, Some((word, since))) => {
+            let told = elapsed(state, *word, *since);
             Spans::indent(1).add_label(Paint::Accent, look.glyph(Glyph::Running)).gap(1).add(Paint::Accent, told)
+        }
+        (Some((Tone::Good, told)), None) => {
+            Spans::indent(1).add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Good, told)
         }
         (None, None) => Spans::new(),
     };
@@ -139,35 +139,47 @@ fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
         put(buffer, area, 1, Spans::indent(1).add(Paint::Dim, look.say(Word::TypingKeys)), look);
         return;
     }
-    let mut line = Spans::indent(1);
+    let mut shown: Vec<(Command, Spans)> = Vec::new();
     for (scope, command) in keys(state) {
         let found = BINDINGS.iter().find(|binding| binding.scope == scope && binding.command == command);
         let Some(binding) = found else { continue };
         let Some(key) = binding.keys.first() else { continue };
-        let next = line
-            .clone()
-            .add_label(Paint::Accent, &name(*key, look.ascii))
-            .gap(1)
-            .add(Paint::Dim, short(look.say(binding.word)))
-            .gap(2);
-        if next.width() > usize::from(area.width) {
-            break;
-        }
-        line = next;
+        let word = short(look.say(screens::word_of(state, binding)));
+        let key = Spans::new().add_label(Paint::Accent, &name(*key, look.ascii));
+        shown.push((command, key.gap(1).add(Paint::Dim, word)));
+    }
+    // Where there is no room for all: how to go back and to leave is always said.
+    let width = |shown: &[(Command, Spans)]| shown.iter().map(|(_, key)| key.width() + 2).sum::<usize>();
+    while width(&shown) > usize::from(area.width) + 1 {
+        let spare = |(command, _): &(Command, Spans)| !matches!(command, Command::Back | Command::Quit);
+        let Some(at) = shown.iter().rposition(spare) else { break };
+        shown.remove(at);
+    }
+    let mut line = Spans::new();
+    for (at, (_, key)) in shown.into_iter().enumerate() {
+        line = line.gap(if at == 0 { 1 } else { 2 }).join(key);
     }
     put(buffer, area, 1, line, look);
 }
 
+/// `beginning (54 s)`.
+pub(super) fn elapsed(state: &State, word: Word, since: i64) -> String {
+    let seconds = ((state.now - since).max(0) / 1000).to_string();
+    fill(state.look.say(Word::Elapsed), &[("what", state.look.say(word)), ("seconds", &seconds)])
+}
+
 /// What went wrong, whole: over the last rows of the screen, where one row is not enough for it.
-fn trouble(told: &str, look: Look, buffer: &mut Buffer, area: Rect) {
+fn trouble(told: &str, tone: Tone, look: Look, buffer: &mut Buffer, area: Rect) {
     let mut lines = text::wrap(&text::clean(told), usize::from(area.width.saturating_sub(4)));
     lines.truncate(usize::from(TROUBLE));
     let rows = u16::try_from(lines.len()).unwrap_or(TROUBLE).max(1);
     let over = Rect { y: area.y + 1 - rows, height: rows, ..area };
     for (row, line) in (0_u16..).zip(lines) {
-        let mark = if row == 0 { look.glyph(Glyph::Failed) } else { " " };
+        let (glyph, paint) =
+            if tone == Tone::Bad { (Glyph::Failed, Paint::Bad) } else { (Glyph::Warning, Paint::Warn) };
+        let mark = if row == 0 { look.glyph(glyph) } else { " " };
         across(buffer, over, row, " ", ratatui::style::Style::reset());
-        put(buffer, over, row, Spans::indent(1).add_label(Paint::Bad, mark).gap(1).add(Paint::Bad, line), look);
+        put(buffer, over, row, Spans::indent(1).add_label(paint, mark).gap(1).add(paint, line), look);
     }
 }
 
@@ -198,8 +210,8 @@ fn keys(state: &State) -> Vec<(Scope, Command)> {
         Scope::Components => vec![
             (Scope::Any, Command::Enter),
             (Scope::List, Command::Toggle),
-            (Scope::Components, Command::Another),
             (Scope::Any, Command::Continue),
+            (Scope::Components, Command::Another),
             (Scope::List, Command::Again),
             (Scope::List, Command::Filter),
         ],
@@ -219,10 +231,11 @@ fn keys(state: &State) -> Vec<(Scope, Command)> {
 /// Those of a run: what can be done about what failed, or how to stop it.
 fn run_keys(state: &State) -> Vec<(Scope, Command)> {
     let Some(run) = &state.run else { return Vec::new() };
-    let mut keys = vec![(Scope::List, Command::Next)];
+    let next = (Scope::List, Command::Next);
     if run.recorded {
-        return keys;
+        return vec![next];
     }
+    let mut keys = Vec::new();
     if !run.failed().is_empty() || !run.is_live() {
         keys.extend([(Scope::Run, Command::Retry), (Scope::Run, Command::Edit), (Scope::Run, Command::Skip)]);
     }
@@ -230,6 +243,7 @@ fn run_keys(state: &State) -> Vec<(Scope, Command)> {
         true => keys.push((Scope::Run, Command::Stop)),
         false => keys.push((Scope::Any, Command::Continue)),
     }
+    keys.push(next);
     keys
 }
 
@@ -263,6 +277,7 @@ fn question(state: &State, ask: Ask) -> String {
     match ask {
         Ask::Leave if !state.is_changed() => look.say(Word::AskLeaveEmpty).to_owned(),
         Ask::Leave if state.unwritten => fill(look.say(Word::AskLeaveLost), &[("file", &file)]),
+        Ask::Leave if state.older => fill(look.say(Word::AskLeaveOlder), &[("file", &file)]),
         Ask::Leave => fill(look.say(Word::AskLeave), &[("file", &file)]),
         Ask::Stop => look.say(Word::AskStop).to_owned(),
         Ask::LeaveAtOnce => fill(look.say(Word::AskLeaveAtOnce), &[("what", &running(state))]),
@@ -290,8 +305,13 @@ fn ask(state: &State, ask: Ask, buffer: &mut Buffer, area: Rect) {
     let inside = window(state, buffer, area, (66, height), look.say(Word::AskTitle));
     lines.insert(0, Spans::new());
     lines.push(Spans::new());
-    lines.push(Spans::new().add(Paint::Accent, look.say(Word::YesNo)));
+    lines.push(Spans::new().add(Paint::Accent, look.say(choices(state, ask))));
     put_all(buffer, inside, lines, look);
+}
+
+/// The keys that answer a question.
+fn choices(state: &State, ask: Ask) -> Word {
+    if ask == Ask::Leave && state.may_write() { Word::LeaveKeys } else { Word::YesNo }
 }
 
 /// What would be left behind.

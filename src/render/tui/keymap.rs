@@ -187,6 +187,34 @@ pub(super) fn yes_or_no(key: KeyEvent) -> Option<bool> {
     }
 }
 
+/// What a key says to leaving with answers that are in no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// Write them first.
+    Write,
+    /// Without them.
+    Without,
+    /// Not at all.
+    Stay,
+}
+
+/// The same where answers can be written or not. The letters are those of the keys, whatever layout the keyboard has.
+pub(super) fn leaving(key: KeyEvent) -> Option<Leaving> {
+    match key.code {
+        _ if key.modifiers.intersects(CTRL | KeyModifiers::ALT) => None,
+        KeyCode::Esc => Some(Leaving::Stay),
+        KeyCode::Char(c) => match latin(c).to_ascii_lowercase() {
+            'y' => Some(Leaving::Write),
+            'd' => Some(Leaving::Without),
+            'n' => Some(Leaving::Stay),
+            // "Да" is yes, here as everywhere.
+            _ if matches!(c, 'д' | 'Д') => Some(Leaving::Write),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// The Latin letter on the key of a Cyrillic one: who has just typed Russian still means the same key.
 fn latin(c: char) -> char {
     const CYRILLIC: &str = "йцукенгшщзхъфывапролджэячсмитьбю";

@@ -46,6 +46,14 @@ impl Look {
         word.of(self.lang)
     }
 
+    /// A time as `text` writes it, `1m 05s`, in the user's language.
+    pub(super) fn time(self, time: &str) -> String {
+        match self.lang {
+            Lang::En => time.to_owned(),
+            Lang::Ru => time.replace('h', " ч").replace('m', " мин").replace('s', " с").replace('.', ","),
+        }
+    }
+
     pub(super) const fn glyph(self, glyph: Glyph) -> &'static str {
         let (full, ascii) = match glyph {
             Glyph::Cursor => ("❯", ">"),

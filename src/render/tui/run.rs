@@ -1,6 +1,7 @@
 //! A run as it is shown: what the reducer knows, and what only a screen wants to know.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use super::widgets::{Cursor, LineEdit};
 use crate::event::{Envelope, Event, RunState, Status};
@@ -218,6 +219,18 @@ impl RunView {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.ended.is_none()
+    }
+
+    /// Seconds that it has taken so far, or took in all; nothing before its first event.
+    pub(super) fn seconds(&self, now: i64) -> Option<u64> {
+        let began = self.state.started?.as_millisecond();
+        let took = match (self.state.outcome, self.is_live()) {
+            (Some(_), _) => Duration::try_from_secs_f64(self.state.seconds).ok()?.as_secs(),
+            (None, true) => u64::try_from((now - began).max(0) / 1000).unwrap_or(0),
+            // It broke off, nobody knows when.
+            (None, false) => return None,
+        };
+        Some(took)
     }
 
     /// The steps that failed.

@@ -156,6 +156,17 @@ pub struct Planned {
     pub refused: Option<String>,
 }
 
+/// How bad it is what is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// It went well.
+    Good,
+    /// Somebody should know.
+    Warning,
+    /// It went wrong.
+    Bad,
+}
+
 /// What covers the screen until it is answered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Overlay {
@@ -206,6 +217,8 @@ pub struct Form {
     pub filter: String,
     /// What is being typed.
     pub typing: Option<Typing>,
+    /// What was typed for that question before, if anything.
+    pub kept: Option<String>,
 }
 
 /// What is being typed into a form.
@@ -234,8 +247,8 @@ pub struct State {
     pub screen: Screen,
     /// What covers it.
     pub overlay: Option<Overlay>,
-    /// Something to say until the next key, and whether it is bad.
-    pub notice: Option<(bool, String)>,
+    /// Something to say until the next key, and how bad it is.
+    pub notice: Option<(Tone, String)>,
     /// What is being waited for in the background, and since when.
     pub busy: Option<(Word, i64)>,
     /// The definitions.
@@ -286,12 +299,18 @@ pub struct State {
     pub planned: Option<Planned>,
     /// The row of the review.
     pub review: Cursor,
+    /// The findings on the review whose details are shown.
+    pub unfolded: BTreeSet<usize>,
+    /// Whether a run was refused for what preflight found, so that the review says it.
+    pub refused: bool,
     /// The components of the plan whose steps are shown.
     pub open: BTreeSet<String>,
     /// Whether the proof at the end is left out.
     pub no_verify: bool,
     /// Where the answers file goes.
     pub file: PathBuf,
+    /// Whether a file of somebody else's is there, which is kept when the answers are written.
+    pub older: bool,
     /// Whether the answers could not be written when that was tried last.
     pub unwritten: bool,
     /// The answers that are in a file already, or were there before anybody answered here.
@@ -363,9 +382,12 @@ impl State {
             registry: None,
             planned: None,
             review: Cursor::default(),
+            unfolded: BTreeSet::new(),
+            refused: false,
             open: BTreeSet::new(),
             no_verify: false,
             file: PathBuf::from("windlass-answers.yaml"),
+            older: false,
             unwritten: false,
             saved: Given::default(),
             run: None,
@@ -406,6 +428,12 @@ impl State {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.unwritten && self.is_changed()
+    }
+
+    /// Whether leaving would write answers, as far as a file takes them.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        !self.unwritten && self.is_changed()
     }
 
     /// Whether a run goes on, or is about to.
@@ -451,7 +479,7 @@ impl State {
         }
         match answered.draft(&self.catalog) {
             Ok(draft) => self.draft = draft,
-            Err(error) => self.notice = Some((true, error.to_string())),
+            Err(error) => self.notice = Some((Tone::Bad, error.to_string())),
         }
         self.planned = None;
     }

@@ -1,5 +1,6 @@
 //! Real screens, reached by the keys that a user presses and the news that a cluster gives.
 
+mod newcomer;
 mod runs;
 mod secrets;
 
@@ -11,7 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 use super::draw::render;
-use super::state::{Ask, Overlay};
+use super::state::{Ask, Overlay, Tone};
 use super::*;
 use crate::answers::{Given, from_flags};
 use crate::catalog::load;
@@ -440,7 +441,11 @@ fn a_component_can_be_there_once_more() {
         press(&mut state, "Home Down n");
         press(&mut state, "O r d e r s");
         press(&mut state, "Enter");
-        assert!(state.notice.as_ref().is_some_and(|(bad, _)| *bad) && state.naming.is_some(), "{:?}", state.notice);
+        assert!(
+            state.notice.as_ref().is_some_and(|(tone, _)| *tone == Tone::Bad) && state.naming.is_some(),
+            "{:?}",
+            state.notice
+        );
         insta::assert_snapshot!(format!("another_{}", lang.code()), shown(&state, (80, 24), false));
         press(&mut state, "Esc n");
         press(&mut state, "o r d e r s");

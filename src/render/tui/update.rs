@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::draw::SMALLEST;
-use super::keymap::{self, Command, Scope};
+use super::keymap::{self, Command, Leaving, Scope};
 use super::run::{Ended, PodRow, RunView};
 use super::screens;
-use super::state::{Ask, Connected, Overlay, Planned, Screen, State, Target};
+use super::state::{Ask, Connected, Overlay, Planned, Screen, State, Target, Tone};
 use super::widgets::Cursor;
 use super::words::{Word, fill};
 use crate::answers::Given;
@@ -64,6 +64,8 @@ pub enum News {
     Ended(Ended, Box<SummaryExtras>),
     /// What was agreed to is no longer what would be done.
     Outdated,
+    /// What was to be run was refused for what preflight found. Why follows from the plan that is made then.
+    Refused,
     /// What was to be run could not be begun, or broke off without an end.
     NotBegun(Vec<String>),
     /// Something that people should know.
@@ -164,7 +166,7 @@ fn press(state: &mut State, key: KeyEvent) -> Vec<Intent> {
         return Vec::new();
     }
     // What went wrong stays while one looks around.
-    if !(state.notice.as_ref().is_some_and(|(bad, _)| *bad) && command.is_some_and(Command::looks)) {
+    if !(state.notice.as_ref().is_some_and(|(tone, _)| *tone != Tone::Good) && command.is_some_and(Command::looks)) {
         state.notice = None;
     }
     // These two count whatever is shown.
@@ -217,7 +219,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
         }
         Command::Copy => {
             let text = state.command();
-            state.notice = Some((false, fill(state.look.say(Word::Copied), &[("what", &text)])));
+            state.notice = Some((Tone::Good, fill(state.look.say(Word::Copied), &[("what", &text)])));
             // What it names is there then.
             let write = state.connected.is_some().then(|| write(state));
             write.into_iter().chain([Intent::Copy(text)]).collect()
@@ -279,6 +281,15 @@ fn over(state: &mut State, overlay: Overlay, key: KeyEvent, command: Option<Comm
             let moved = command.is_some_and(|command| cursor.moved(command, rows, page));
             state.overlay = moved.then_some(Overlay::Help(cursor));
             Vec::new()
+        }
+        Overlay::Ask(Ask::Leave) if state.may_write() => {
+            let Some(answer) = keymap::leaving(key) else { return Vec::new() };
+            state.overlay = None;
+            match answer {
+                Leaving::Write => left(state),
+                Leaving::Without => vec![Intent::Quit],
+                Leaving::Stay => Vec::new(),
+            }
         }
         Overlay::Ask(ask) => {
             let answer = keymap::yes_or_no(key);
@@ -357,10 +368,8 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             state.is_there(Word::Planning);
             match planned {
                 Ok((planned, report)) => {
-                    state.open = screens::review::opened(&planned.plan);
-                    state.planned = Some(*planned);
-                    state.review = Cursor::default();
                     found(state, report);
+                    screens::review::arrived(state, *planned);
                 }
                 Err(errors) => state.failed = Some(errors.join(": ")),
             }
@@ -374,16 +383,16 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
         }
         News::Written(Ok((path, old))) => {
             state.saved = state.answered();
-            state.unwritten = false;
+            (state.unwritten, state.older) = (false, false);
             let (path, old) = (path.display().to_string(), old.map(|old| old.display().to_string()));
             let word = if old.is_some() { Word::WrittenAndKept } else { Word::Written };
             let told = fill(state.look.say(word), &[("file", &path), ("old", &old.unwrap_or_default())]);
             // Beside what was done with them.
             let told = match state.notice.take() {
-                Some((false, before)) => format!("{before}; {told}"),
+                Some((Tone::Good, before)) => format!("{before}; {told}"),
                 _ => told,
             };
-            state.notice = Some((false, told));
+            state.notice = Some((Tone::Good, told));
         }
         News::Written(Err(errors)) => {
             state.unwritten = true;
@@ -392,6 +401,11 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
         News::Outdated => {
             state.is_there(Word::Beginning);
             state.beginning = false;
+            state.screen = Screen::Review;
+            return screens::review::plan(state);
+        }
+        News::Refused => {
+            state.refused = true;
             state.screen = Screen::Review;
             return screens::review::plan(state);
         }
@@ -405,7 +419,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             complain(state, &errors);
         }
         // They are warnings, all of them.
-        News::Remark(text) => state.notice = Some((true, text)),
+        News::Remark(text) => state.notice = Some((Tone::Warning, text)),
         News::Begun(run) => {
             state.is_there(Word::Beginning);
             state.beginning = false;
@@ -466,5 +480,5 @@ fn found(state: &mut State, report: Report) {
 
 /// Says what went wrong, in the line that is always there.
 fn complain(state: &mut State, errors: &[String]) {
-    state.notice = Some((true, errors.join(": ")));
+    state.notice = Some((Tone::Bad, errors.join(": ")));
 }

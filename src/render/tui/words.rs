@@ -32,6 +32,18 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
+/// "And so many more pods the same", as the number wants it.
+pub(super) const fn same_of_pods(lang: Lang, count: usize) -> Word {
+    match (lang, count % 10, count % 100) {
+        (Lang::En, ..) if count == 1 => Word::SameOfPod,
+        (Lang::En, ..) => Word::SameOfPods,
+        (Lang::Ru, _, 11..=14) => Word::SameOfManyPods,
+        (Lang::Ru, 1, _) => Word::SameOfPod,
+        (Lang::Ru, 2..=4, _) => Word::SameOfPods,
+        (Lang::Ru, ..) => Word::SameOfManyPods,
+    }
+}
+
 macro_rules! words {
     ($($name:ident: $en:literal, $ru:literal;)+) => {
         /// A text of the screens.
@@ -68,6 +80,7 @@ words! {
     Empty: "(empty)", "(пусто)";
     Nothing: "nothing", "ни от чего";
     YesNo: "y yes   n no   Esc back", "д да   н нет   Esc назад";
+    LeaveKeys: "y write and leave   d leave without writing   Esc back", "y записать и выйти   d выйти без записи   Esc назад";
     TypingKeys: "Enter accept   Esc cancel   Ctrl-U clear", "Enter принять   Esc отменить   Ctrl-U очистить";
     Copied: "sent to the terminal's clipboard: {what}", "отправлено в буфер обмена терминала: {what}";
     Written: "answers written to {file}", "ответы записаны в {file}";
@@ -80,6 +93,7 @@ words! {
     Planning: "making the plan", "составление плана";
     PlanningLater: "the plan follows when the steps that still run have ended", "план будет, когда завершатся начатые шаги";
     Beginning: "beginning", "начало";
+    PlanningAgain: "planning again", "новый план";
 
     LookingForClusters: "looking for clusters", "поиск кластеров";
     NoTargets: "No cluster is known: there is no kubeconfig, and no sandbox on this machine. Set KUBECONFIG, or make a sandbox with ./install.sh --sandbox, then press r.", "Кластеров не видно: нет ни kubeconfig, ни песочницы на этой машине. Задайте KUBECONFIG или создайте песочницу: ./install.sh --sandbox, затем нажмите r.";
@@ -93,6 +107,7 @@ words! {
     FindingCounts: "errors: {errors}, warnings: {warnings}, hints: {hints}, waived: {waived}", "ошибок: {errors}, предупреждений: {warnings}, советов: {hints}, принято: {waived}";
     MendOrWaive: "{count} error(s): mend what is named and press r, go back and answer otherwise, or waive it with Space", "ошибок: {count}; исправьте названное и нажмите r, вернитесь и ответьте иначе или примите как есть пробелом";
     LookedAtAgain: "{count} error(s) left: other answers may mend them; nothing is done before the review has looked again", "осталось ошибок: {count}; их могут исправить другие ответы; план проверит снова, до того ничего не делается";
+    FoundAgain: "preflight found {count} error(s): {title}; Enter shows what mends it, Space waives it, r plans again, Esc goes back to the answers", "проверка нашла ошибок: {count}: {title}; Enter — как исправить, пробел — принять как есть, r — новый план, Esc — к ответам";
     NotLooked: "The cluster could not be looked at. r tries again; c goes on to the answers, and the review looks again.", "Осмотреть кластер не удалось. r — ещё раз; c — к ответам, план проверит снова.";
     NotPlanned: "There is no plan. r tries again; Esc goes back to the answers.", "Плана нет. r — ещё раз; Esc — назад к ответам.";
     NotWaivable: "{id} cannot be waived", "{id} нельзя принять как есть";
@@ -114,9 +129,10 @@ words! {
     Release: "release", "релиз";
     InstalledHealthy: "installed, healthy", "установлен, исправен";
     InstalledReady: "installed, ready", "установлен, готов";
-    InstalledNotReady: "installed, not ready or not finished", "установлен, не готов или не до конца";
+    InstalledNotReady: "installed, not ready or not finished", "установлен не полностью или не готов";
     InstalledMissing: "was installed, and is gone", "был установлен, и исчез";
-    AlreadyThere: "installed here already: {count} component(s), not ready: {bad}; this goes on from there", "здесь уже установлено компонентов: {count}, не готовых: {bad}; продолжение оттуда";
+    NotChosenStays: "(not chosen: stays as it is)", "(не выбран: останется как есть)";
+    AlreadyThere: "installed here already: {count} component(s), not ready: {bad}; this goes on from there", "здесь уже установлено компонентов: {count}, не готовых: {bad}; установка продолжится с этого места";
     ActionsOnly: "no chart, only actions", "без чарта, только действия";
 
     WhichProfile: "How large? Each of these sizes can be changed on the next screen.", "Какого размера? Каждое значение можно изменить на следующем экране.";
@@ -125,8 +141,8 @@ words! {
     AndMore: "and {count} more", "и ещё {count}";
     NoProfileHelp: "What is installed already, the answers that were given, else the defaults of each component.", "То, что уже установлено, данные ответы, иначе значения компонентов по умолчанию.";
 
-    AllAnswered: "Everything is answered. Enter changes an answer, c goes on.", "На всё есть ответы. Enter изменяет ответ, c — дальше.";
-    LeftToAnswer: "answers that are missing or wrong: {count}", "ответов не хватает или с ошибкой: {count}";
+    AllAnswered: "Everything is answered ({count} questions, rows {from} to {to}). c goes on.", "На всё есть ответы (вопросов {count}, строки {from}–{to}). c — дальше.";
+    LeftToAnswer: "missing or wrong: {wrong} of {count} answers, rows {from} to {to}; c goes to the first", "нет ответа или ошибка: {wrong} из {count} (строки {from}–{to}); c — к первому";
     FirstProblem: "this answer is missing or wrong", "этого ответа нет, или в нём ошибка";
     Needed: "needed: there is no default", "нужен ответ: значения по умолчанию нет";
     NeededShort: "needed", "нужен ответ";
@@ -136,7 +152,7 @@ words! {
     DefaultIs: "default: {value}", "по умолчанию: {value}";
     AnswerLabel: "answer:", "ответ:";
     FilterLabel: "show only:", "показать только:";
-    Filtered: "{count} field(s) with: {text} (Esc shows all)", "полей с: {text} — {count} (Esc — все)";
+    Filtered: "questions with {text}: {count} (Esc shows all)", "вопросов с {text}: {count} (Esc — все)";
     SourceDefault: "default", "по умолчанию";
     SourceProfile: "sizes", "размеры";
     SourceSandbox: "sandbox", "песочница";
@@ -161,6 +177,7 @@ words! {
     FromFile: "from file {name}", "из файла {name}";
     CopyOf: "a copy of Secret {name}", "копия Secret {name}";
     MadeOf: "made of {name}", "составляется из {name}";
+    MadeOfAnswers: "made by windlass of answers", "составляется из ответов";
     PublicRegistries: "Images come from where they are published. A site without internet names its own registry.", "Образы берутся оттуда, где опубликованы. Без интернета назовите реестр площадки.";
     PrivateRegistry: "Images come from {registry}. r asks it again.", "Образы берутся из {registry}. r — спросить ещё раз.";
 
@@ -186,10 +203,11 @@ words! {
     EndedFailed: "failed", "не удалось";
     EndedStopped: "stopped", "остановлено";
     StepsDone: "{done} of {total} steps", "шагов: {done} из {total}";
+    AtMost: "{elapsed}, at most {limit}", "{elapsed}, не больше {limit}";
     CountFailed: "{count} failed", "с ошибкой: {count}";
     CountBlocked: "{count} blocked", "заблокировано: {count}";
     ThenAgain: "then tries again", "потом повтор";
-    GoesOnWith: "goes on with {run}", "продолжает {run}";
+    GoesOnWith: "continues run {run}", "продолжает запуск {run}";
     PaneSteps: "Steps", "Шаги";
     PaneDetail: "Step", "Шаг";
     PaneLog: "Log of the step", "Журнал шага";
@@ -206,6 +224,9 @@ words! {
     Blocks: "steps that need it: {count}", "от него зависят шагов: {count}";
     WaitsFor: "waits for: {what}", "ждёт: {what}";
     StoppedMidway: "it was stopped midway", "прерван на середине";
+    SameOfPod: "and {count} more pod the same", "и ещё {count} под так же";
+    SameOfPods: "and {count} more pods the same", "и ещё {count} пода так же";
+    SameOfManyPods: "and {count} more pods the same", "и ещё {count} подов так же";
     NotBegun: "it was not begun", "не начат";
     OthersGoOn: "What does not need it goes on. r tries again when that has ended, s goes on without it then; e changes answers meanwhile.", "Остальное продолжается. r — повторить, когда оно закончится, s — тогда же продолжить без него; e — пока изменить ответы.";
     TryNext: "r plans and tries again; s goes on without it and what needs it; e changes answers first; c shows the summary.", "r — спланировать и повторить; s — продолжить без него и зависимых; e — сначала изменить ответы; c — итог.";
@@ -219,10 +240,19 @@ words! {
     LinesFound: "lines with {text}: {count}", "строк с {text}: {count}";
     SearchLabel: "search:", "поиск:";
     LeftOut: "left out", "пропущено";
+    ThenRetry: "Esc, then r tries again.", "Esc, затем r — повторить.";
     Proofs: "proofs", "проверки";
+    Outside: "addresses", "адреса";
+    Inside: "in the cluster only", "только в кластере";
+    LoginOnly: "login", "вход";
+    LoginUser: "user {user}", "пользователь {user}";
+    ShowsPassword: "{user}; this shows the password:", "{user}; пароль покажет команда:";
+    NoWayIn: "not from outside: {why}", "снаружи недоступно: {why}";
+    HostsLines: "names that lead nowhere from this machine; for its hosts file (/etc/hosts):", "имена, которые отсюда никуда не ведут; для файла hosts этой машины (/etc/hosts):";
     LeaveWithQ: "Enter or q leaves.", "Enter или q — выход.";
 
-    AskLeave: "Leave? The answers are written to {file}.", "Выйти? Ответы будут записаны в {file}.";
+    AskLeave: "Leave? The answers would be written to {file}.", "Выйти? Ответы будут записаны в {file}.";
+    AskLeaveOlder: "Leave? The answers would be written to {file}; the older file is kept as {file}.old.", "Выйти? Ответы будут записаны в {file}; прежний файл останется как {file}.old.";
     AskLeaveLost: "Leave without the answers? They could not be written to {file}, and would be lost.", "Выйти без ответов? Их не удалось записать в {file}, они пропадут.";
     AskLeaveEmpty: "Leave?", "Выйти?";
     AskStop: "Stop? No new step begins, what runs is given time to end; the same command goes on later.", "Остановить? Новые шаги не начнутся, начатые завершатся; та же команда потом продолжит.";
@@ -230,6 +260,7 @@ words! {
     AskSkip: "Go on without \u{ab}{step}\u{bb} and {count} step(s) that need it? They stay undone.", "Продолжить без \u{ab}{step}\u{bb} и зависимых шагов ({count})? Они останутся невыполненными.";
     AskInstall: "Install on {target}?", "Установить в {target}?";
     RowsOf: "rows {from} to {to} of {count}; ↑ ↓", "строки {from}–{to} из {count}; ↑ ↓";
+    RowsHere: "rows {from} to {to} of {count}", "строки {from}–{to} из {count}";
     HelpTitle: "Keys", "Клавиши";
     WatchKeys: "q leaves   r looks again   ↑ ↓ scroll", "q — выход   r — посмотреть ещё раз   ↑ ↓ — прокрутка";
     AskTitle: "Question", "Вопрос";
@@ -245,7 +276,8 @@ words! {
     KeyFirst: "first row", "в начало";
     KeyLast: "last row", "в конец";
     KeyEnter: "choose; do what the row is for", "выбрать; выполнить строку";
-    KeyToggle: "on or off", "включить или выключить";
+    KeyChange: "change; or do what the row is for", "изменить; или выполнить строку";
+    KeyToggle: "on or off", "вкл/выкл; включить или выключить";
     KeyContinue: "continue", "дальше";
     KeyBack: "back", "назад";
     KeyUndo: "undo; back to what it was", "вернуть; прежний ответ";
@@ -290,6 +322,19 @@ mod tests {
             assert!(!en.is_empty() && !ru.is_empty(), "{word:?}");
             assert_eq!(names(en), names(ru), "{word:?}");
             assert!(!en.chars().any(|c| ('а'..='я').contains(&c)), "{word:?}: {en}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_their_forms() {
+        let told = |lang, count: usize| same_of_pods(lang, count).of(lang).replace("{count}", &count.to_string());
+        for (count, en, ru) in [
+            (1, "and 1 more pod the same", "и ещё 1 под так же"),
+            (2, "and 2 more pods the same", "и ещё 2 пода так же"),
+            (12, "and 12 more pods the same", "и ещё 12 подов так же"),
+            (21, "and 21 more pods the same", "и ещё 21 под так же"),
+        ] {
+            assert_eq!((told(Lang::En, count), told(Lang::Ru, count)), (en.to_owned(), ru.to_owned()));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::keymap::Command;
 use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::state::{Answer, State, Target};
+use crate::render::tui::state::{Answer, State, Target, Tone};
 use crate::render::tui::update::Intent;
 use crate::render::tui::widgets::{paragraph, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
@@ -21,7 +21,7 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match command {
         Command::Enter | Command::Continue if count > 0 => match &state.targets[state.target.0].answer {
             Answer::Not(why) => {
-                state.notice = Some((true, why.clone()));
+                state.notice = Some((Tone::Bad, why.clone()));
                 Vec::new()
             }
             _ => {

@@ -7,16 +7,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::form::typing_line;
-use super::{back, page};
+use super::{back, divider, page};
 use crate::catalog::{Requirement, instance_of};
 use crate::render::ComponentStatus;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::keymap::Command;
 use crate::render::tui::look::Glyph;
-use crate::render::tui::state::{Screen, State};
+use crate::render::tui::state::{Screen, State, Tone};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{LineEdit, fill as across, put_all, row_of, rows, styled};
+use crate::render::tui::widgets::{LineEdit, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Component to the chosen ones that need it; a chosen one that nobody needs has none.
@@ -56,7 +56,7 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
         }
         Command::Enter | Command::Continue => {
             if state.chosen.is_empty() {
-                state.notice = Some((true, state.look.say(Word::ChooseOne).to_owned()));
+                state.notice = Some((Tone::Bad, state.look.say(Word::ChooseOne).to_owned()));
             } else {
                 state.screen = Screen::Profile;
             }
@@ -80,7 +80,7 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
             let row = state.catalog.components.values().nth(state.component.0);
             let id = row.map(|component| format!("{}@{}", component.base, edit.text())).unwrap_or_default();
             if instance_of(&id).is_none() {
-                state.notice = Some((true, state.look.say(Word::WrongName).to_owned()));
+                state.notice = Some((Tone::Bad, state.look.say(Word::WrongName).to_owned()));
                 state.naming = Some(edit);
                 return Vec::new();
             }
@@ -99,14 +99,15 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
 
 fn toggle(state: &mut State) {
     let Some(id) = state.catalog.components.keys().nth(state.component.0).cloned() else { return };
-    if state.chosen.remove(&id) {
-        // Those that need it would bring it back.
-        if let Some(by) = needed(state).get(&id) {
-            let by: Vec<&str> = by.iter().map(|id| state.catalog.title(id).of(state.look.lang.code())).collect();
-            let told = fill(state.look.say(Word::StillNeeded), &[("by", &by.join(", "))]);
-            state.notice = Some((false, told));
-        }
-    } else {
+    let was = state.chosen.remove(&id);
+    // Those that need it would bring it back, or have done so.
+    let by = needed(state).remove(&id);
+    if let Some(by) = &by {
+        let by: Vec<&str> = by.iter().map(|id| state.catalog.title(id).of(state.look.lang.code())).collect();
+        let told = fill(state.look.say(Word::StillNeeded), &[("by", &by.join(", "))]);
+        state.notice = Some((Tone::Warning, told));
+    }
+    if !was && by.is_none() {
         state.chosen.insert(id);
     }
     state.again();
@@ -126,7 +127,8 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + 4), ..area };
     let count = state.catalog.components.len();
     let components: Vec<_> = state.catalog.components.values().collect();
-    for (row, index) in (0_u16..).zip(rows(state.component.0, count + 1, list.height)) {
+    let shown = rows(state.component.0, count + 1, list.height);
+    for (row, index) in (0_u16..).zip(shown.clone()) {
         let (line, style) = row_of(index == state.component.0, look);
         let Some(component) = components.get(index) else {
             styled(buffer, list, row, line.add(Paint::Bold, look.say(Word::GoOn)), look, style);
@@ -154,15 +156,17 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         let line = match state.connected.as_ref().and_then(|connected| connected.installed.get(&component.id)) {
             Some(status) => {
                 let (word, paint) = installed(status);
-                line.gap(2).add(paint, look.say(word))
+                let line = line.gap(2).add(paint, look.say(word));
+                let stays = line.clone().gap(1).add(Paint::Dim, look.say(Word::NotChosenStays));
+                if on || stays.width() > usize::from(list.width) { line } else { stays }
             }
             None => line,
         };
         styled(buffer, list, row, line, look, style);
     }
-    let Some(component) = components.get(state.component.0) else { return };
     let y = list.bottom();
-    across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    divider(buffer, Rect { y, height: 1, ..area }, shown, count + 1, look);
+    let Some(component) = components.get(state.component.0) else { return };
     let requires: Vec<String> = component
         .requires
         .iter()
@@ -178,13 +182,24 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         })
         .collect();
     let requires = if requires.is_empty() { look.say(Word::Nothing).to_owned() } else { requires.join(", ") };
-    let release = component.release.as_ref().map(|release| format!("{} / {}", release.namespace, release.name));
-    let lines = [
-        Spans::new().column(Paint::Dim, look.say(Word::Requires), 14).add(Paint::Plain, requires),
-        Spans::new()
-            .column(Paint::Dim, look.say(Word::Release), 14)
-            .add(Paint::Plain, release.unwrap_or_else(|| look.say(Word::ActionsOnly).to_owned())),
-    ];
+    let mut lines = vec![Spans::new().column(Paint::Dim, look.say(Word::Requires), 14).add(Paint::Plain, requires)];
+    let release = match &component.release {
+        None => Some(look.say(Word::ActionsOnly).to_owned()),
+        // Whoever requires it may have named it; one that is not chosen is named by nobody.
+        Some(_) => {
+            let name = |question| state.draft.answers.get(&component.id, question).text();
+            name("namespace").zip(name("release")).map(|(namespace, name)| format!("{namespace} / {name}"))
+        }
+    };
+    lines.extend(
+        release.map(|release| Spans::new().column(Paint::Dim, look.say(Word::Release), 14).add(Paint::Plain, release)),
+    );
+    // In the row there may be no room for it.
+    let on = state.chosen.contains(&component.id) || needed.contains_key(&component.id);
+    let there = state.connected.as_ref().is_some_and(|connected| connected.installed.contains_key(&component.id));
+    if there && !on {
+        lines.push(Spans::new().add(Paint::Dim, look.say(Word::NotChosenStays)));
+    }
     put_all(buffer, Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area }, lines, look);
 }
 

@@ -1,31 +1,26 @@
 //! Questions as fields, made from the catalog: whatever it asks can be answered here.
 
+use std::ops::Range;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, page, secret};
-use crate::answers::{Answer, LayerKind};
-use crate::catalog::{Kind, Question, QuestionId, Widget};
+use super::field::{escaped, field, known, problem, raw, unescaped};
+use super::{back, divider, page, secret};
+use crate::catalog::{Question, QuestionId, Widget};
 use crate::event::Status;
-use crate::model::SecretRef;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::keymap::{Command, Scope, command as command_of};
 use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::state::{About, Screen, State, Typing};
+use crate::render::tui::state::{About, Screen, State, Tone, Typing};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{Cursor, LineEdit, fill as across, paragraph, put, put_all, row_of, rows, styled};
+use crate::render::tui::widgets::{Cursor, LineEdit, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Rows below the fields, for what is known of one of them; more where more is to be said.
-const DETAIL: u16 = 7;
-
-/// Columns of a field's title.
-const TITLE: usize = 40;
-
-/// An answer of more columns is told below as well.
-const CRAMPED: usize = 20;
+const DETAIL: u16 = 4;
 
 /// A row of a form.
 #[derive(Debug, Clone)]
@@ -33,6 +28,16 @@ pub(super) enum Row {
     Heading(String),
     Field(QuestionId, Box<Question>),
     Continue,
+}
+
+impl Row {
+    /// The question that it is about.
+    const fn question(&self) -> Option<&QuestionId> {
+        match self {
+            Self::Field(id, _) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 /// To the answer that is most likely at fault for the selected step: the image that its failure names, else the first
@@ -126,7 +131,15 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match (command, rows.get(at)) {
         (Command::Next | Command::Previous, _) => form.cursor = Cursor(section(&rows, at, command == Command::Next)),
         (Command::Filter, _) => form.typing = Some(Typing::Filter(LineEdit::new(&form.filter.clone()))),
-        (Command::Back, _) if !form.filter.is_empty() => form.filter.clear(),
+        (Command::Back, here) if !form.filter.is_empty() => {
+            form.filter.clear();
+            // On the same question as before.
+            let wanted = here.and_then(Row::question);
+            let at = form_rows(state).iter().position(|row| wanted.is_some() && row.question() == wanted);
+            if let Some(form) = state.form_mut() {
+                form.cursor = Cursor(at.unwrap_or(0));
+            }
+        }
         (Command::Back, _) => return back(state),
         (Command::Continue, _) | (Command::Enter, Some(Row::Continue)) => return go_on(state),
         (Command::Left | Command::Right | Command::Toggle, Some(Row::Field(id, question))) => {
@@ -179,7 +192,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     let wrong = rows.iter().position(|row| matches!(row, Row::Field(id, _) if problem(state, id).is_some()));
     if let Some(wrong) = wrong {
         let told = state.look.say(Word::FirstProblem).to_owned();
-        state.notice = Some((true, told));
+        state.notice = Some((Tone::Bad, told));
         if let Some(form) = state.form_mut() {
             form.cursor = Cursor(wrong);
         }
@@ -188,7 +201,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     // What no field is about, such as a question that nobody asks.
     let stray = state.draft.problems.iter().find(|(id, _)| state.catalog.question(id).is_none());
     if let Some((_, finding)) = stray {
-        state.notice = Some((true, finding.to_string()));
+        state.notice = Some((Tone::Bad, finding.to_string()));
         return Vec::new();
     }
     let next = if state.screen == Screen::Questions { Screen::Images } else { Screen::Review };
@@ -197,21 +210,6 @@ fn go_on(state: &mut State) -> Vec<Intent> {
         Screen::Review => super::review::plan(state),
         _ => ask_registry(state),
     }
-}
-
-/// What is wrong with an answer, or that it is missing.
-fn problem(state: &State, id: &QuestionId) -> Option<String> {
-    if let Some(say) = state.draft.broken.get(id) {
-        return Some(say.of(state.look.lang.code()).to_owned());
-    }
-    if let Some(problem) = state.draft.problem(id) {
-        // The field is named already.
-        let own = format!("`{id}`: ");
-        return Some(problem.strip_prefix(&own).unwrap_or(problem).to_owned());
-    }
-    let missing = state.draft.missing.iter().find(|missing| missing.id == *id)?;
-    let hint = missing.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
-    Some(format!("{}{hint}", state.look.say(Word::Needed)))
 }
 
 /// The next or last of the options, if there are any.
@@ -240,50 +238,24 @@ fn open(state: &mut State, id: &QuestionId, question: &Question) {
         Widget::Line => Typing::Answer(LineEdit::new(&text)),
         Widget::Lines => Typing::Answer(LineEdit::new(&escaped(&text))),
     };
+    let kept = state.edits.get(id).cloned();
     if let Some(form) = state.form_mut() {
-        form.typing = Some(typing);
+        (form.typing, form.kept) = (Some(typing), kept);
     }
 }
 
-/// A text of several lines on one: `\n` for a break.
-fn escaped(text: &str) -> String {
-    text.replace('\\', r"\\").replace('\n', r"\n").replace('\t', r"\t")
-}
-
-fn unescaped(text: &str) -> String {
-    let mut letters = text.chars();
-    let mut found = String::with_capacity(text.len());
-    while let Some(letter) = letters.next() {
-        match (letter, letter == '\\') {
-            (_, true) => match letters.next() {
-                Some('n') => found.push('\n'),
-                Some('t') => found.push('\t'),
-                Some('\\') | None => found.push('\\'),
-                Some(other) => found.extend(['\\', other]),
-            },
-            (letter, false) => found.push(letter),
-        }
+/// What was answered here before it was typed anew: a text that was refused is not to stay.
+fn restore(state: &mut State, id: &QuestionId) -> Vec<Intent> {
+    let kept = state.form_mut().and_then(|form| form.kept.take());
+    if state.edits.get(id) == kept.as_ref() {
+        return Vec::new();
     }
-    found
-}
-
-/// The answer as it would be typed.
-fn raw(state: &State, id: &QuestionId) -> String {
-    if let Some(text) = state.edits.get(id) {
-        return text.clone();
-    }
-    state.draft.answers.get(&id.component, &id.question).typed()
-}
-
-/// What the answer would be without the one that was given here, if one was.
-fn before(state: &State, id: &QuestionId) -> Option<String> {
-    state.edits.get(id)?;
-    let mut given = state.answered();
-    // What was typed is the last layer.
-    given.layers.last_mut()?.answers.retain(|(typed, ..)| typed != id);
-    let draft = given.draft(&state.catalog).ok()?;
-    let text = draft.answers.get(&id.component, &id.question).typed();
-    Some(if text.is_empty() { state.look.say(Word::Empty).to_owned() } else { text })
+    match kept {
+        Some(text) => state.edits.insert(id.clone(), text),
+        None => state.edits.remove(id),
+    };
+    state.again();
+    changed(state)
 }
 
 /// Takes an answer in. One that says what is so without it is none.
@@ -318,6 +290,7 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     let Some(form) = state.form_mut() else { return Vec::new() };
     let Some(mut typing) = form.typing.take() else { return Vec::new() };
     match (key.code, &mut typing, field) {
+        (KeyCode::Esc, Typing::Answer(_), Some((id, _))) => return restore(state, &id),
         (KeyCode::Esc, ..) => {}
         (KeyCode::Enter, Typing::Filter(edit), _) => {
             form.filter = edit.text();
@@ -330,7 +303,7 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
             let wrong = state.draft.problem(&id).is_some() && !state.draft.broken.contains_key(&id);
             if let Some(form) = state.form_mut() {
                 if wrong {
-                    // Esc leaves it as it is.
+                    // Esc goes back to what was answered before.
                     form.typing = Some(typing);
                 } else if key.code == KeyCode::Tab {
                     form.cursor.0 += 1;
@@ -395,15 +368,10 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             let told = fill(look.say(Word::Filtered), &[("text", &form.filter), ("count", &count)]);
             head.push(Spans::new().add(Paint::Accent, told));
         }
-        _ if about == About::Images => head.extend(source(state)),
-        _ => {
-            let wrong = state.draft.problems.len() + state.draft.missing.len();
-            let told = match wrong {
-                0 => look.say(Word::AllAnswered).to_owned(),
-                _ => fill(look.say(Word::LeftToAnswer), &[("count", &wrong.to_string())]),
-            };
-            head.push(Spans::new().add(if wrong == 0 { Paint::Good } else { Paint::Warn }, told));
-        }
+        _ if about == About::Images && wrong(state, &fields) == 0 => head.extend(source(state)),
+        _ if about == About::Images => head.extend([Spans::new()].into_iter().chain(source(state))),
+        // What is shown is said once that is known.
+        _ => head.push(Spans::new()),
     }
     let used = put_all(buffer, area, head, look).min(area.height);
     let width = usize::from(area.width);
@@ -415,7 +383,12 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let wanted = u16::try_from(known.len()).unwrap_or(u16::MAX).saturating_add(typing);
     let detail = DETAIL.max(wanted).min(area.height.saturating_sub(used) / 2);
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + detail + 1), ..area };
-    for (row, index) in (0_u16..).zip(rows(at, fields.len(), list.height)) {
+    let shown = rows(at, fields.len(), list.height);
+    let counted = form.filter.is_empty() && (about == About::Components || wrong(state, &fields) > 0);
+    if counted && !matches!(form.typing, Some(Typing::Filter(_))) {
+        put(buffer, area, 0, counts(state, &fields, shown.clone()), look);
+    }
+    for (row, index) in (0_u16..).zip(shown.clone()) {
         let (line, style) = row_of(index == at, look);
         let line = match &fields[index] {
             Row::Heading(title) => Spans::new().add(Paint::Accent, title),
@@ -425,7 +398,8 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         styled(buffer, list, row, line, look, style);
     }
     let y = list.bottom();
-    across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    let more = if counted { 0..fields.len() } else { shown };
+    divider(buffer, Rect { y, height: 1, ..area }, more, fields.len(), look);
     let below = Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area };
     if let Some(Row::Field(id, question)) = fields.get(at) {
         match &form.typing {
@@ -450,6 +424,30 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             }
         }
     }
+}
+
+/// How many questions there are, which of them are shown, and what is still to be answered.
+fn counts(state: &State, fields: &[Row], shown: Range<usize>) -> Spans {
+    let questions = |rows: &[Row]| rows.iter().filter(|row| row.question().is_some()).count();
+    let before = questions(&fields[..shown.start]);
+    let (to, all) = (before + questions(&fields[shown]), questions(fields));
+    let wrong = wrong(state, fields);
+    let (word, paint) = match wrong {
+        0 => (Word::AllAnswered, Paint::Good),
+        _ => (Word::LeftToAnswer, Paint::Warn),
+    };
+    let values = [("count", all), ("wrong", wrong), ("from", (before + 1).min(to)), ("to", to)];
+    let values = values.map(|(name, value)| (name, value.to_string()));
+    let told = fill(state.look.say(word), &values.each_ref().map(|(name, value)| (*name, value.as_str())));
+    Spans::new().add(paint, told)
+}
+
+/// How many answers keep one from going on.
+fn wrong(state: &State, fields: &[Row]) -> usize {
+    let here = fields.iter().filter_map(Row::question).filter(|id| problem(state, id).is_some());
+    // What no field is about.
+    let stray = state.draft.problems.iter().filter(|(id, _)| state.catalog.question(id).is_none());
+    here.count() + stray.count()
 }
 
 /// Where images come from, and what the registry says to that.
@@ -484,108 +482,4 @@ pub(super) fn typing_line(look: Look, label: &str, edit: &LineEdit, width: u16) 
 fn split_at_column(text: &str, column: usize) -> (&str, &str) {
     let at = text.char_indices().map(|(at, _)| at).find(|at| text::width(&text[..*at]) >= column);
     text.split_at(at.unwrap_or(text.len()))
-}
-
-/// `❯ Title        value  (source)  ✗`.
-fn field(line: Spans, state: &State, id: &QuestionId, question: &Question, width: u16, here: bool) -> Spans {
-    let look = state.look;
-    let wide = usize::from(width);
-    let title = TITLE.min(wide / 2);
-    let (value, paint) = shown(state, id, question);
-    let wrong = problem(state, id).is_some();
-    let source = if wide >= 70 { source_of(state, id) } else { "" };
-    let room = wide.saturating_sub(title + 4 + text::width(source) + 6);
-    let value = match (state.options(question).is_empty(), here) {
-        (true, _) => value,
-        (false, true) => format!("< {value} >"),
-        (false, false) => format!("‹ {value} ›"),
-    };
-    let line = line
-        .column(Paint::Plain, text::cut(question.title.of(look.lang.code()), title), title)
-        .gap(2)
-        .column(paint, text::cut(&value, room), room)
-        .gap(1)
-        .add(Paint::Dim, source);
-    if wrong { line.gap(1).add_label(Paint::Bad, look.glyph(Glyph::Failed)) } else { line }
-}
-
-/// An answer as it is shown. Of a secret only where it is.
-fn shown(state: &State, id: &QuestionId, question: &Question) -> (String, Paint) {
-    let look = state.look;
-    if let Some(text) =
-        state.edits.get(id).filter(|_| state.draft.problem(id).is_some() && question.kind != Kind::Secret)
-    {
-        return (escaped(text), Paint::Bad);
-    }
-    let text = match state.draft.answers.values.get(id).map(|(answer, _)| answer) {
-        None => return (look.say(Word::NeededShort).to_owned(), Paint::Bad),
-        Some(Answer::Empty) => return (look.say(Word::Empty).to_owned(), Paint::Dim),
-        Some(Answer::Secret(SecretRef::Generate)) => look.say(Word::SecretGenerated).to_owned(),
-        Some(Answer::Secret(reference)) => fill(look.say(Word::SecretSet), &[("where", &reference.to_string())]),
-        Some(Answer::Bool(yes)) => look.say(if *yes { Word::Yes } else { Word::No }).to_owned(),
-        Some(Answer::Text(text)) if question.kind.rules().widget() == Widget::Lines => escaped(text),
-        Some(answer) => answer.typed(),
-    };
-    (text, Paint::Plain)
-}
-
-fn source_of(state: &State, id: &QuestionId) -> &'static str {
-    let word = match state.draft.answers.values.get(id).map(|(_, layer)| layer) {
-        _ if state.edits.contains_key(id) => Word::SourceScreen,
-        None => return "",
-        Some(LayerKind::Catalog) => Word::SourceDefault,
-        // The chosen size, which counts like an answer of one's own.
-        Some(LayerKind::Profile | LayerKind::Screen) => Word::SourceProfile,
-        Some(LayerKind::Installed) => Word::SourceInstalled,
-        Some(LayerKind::Sandbox) => Word::SourceSandbox,
-        Some(LayerKind::File) => Word::SourceFile,
-        Some(LayerKind::Environment) => Word::SourceEnvironment,
-        Some(LayerKind::Flag) => Word::SourceFlag,
-    };
-    state.look.say(word)
-}
-
-/// What is known of a field: what is wrong with it, its help, its default.
-fn known(state: &State, id: &QuestionId, question: &Question, width: usize) -> Vec<Spans> {
-    let look = state.look;
-    let mut lines = Vec::new();
-    let mut say = |paint: Paint, text: &str| {
-        lines.extend(paragraph(paint, text, width));
-    };
-    if let Some(problem) = problem(state, id) {
-        say(Paint::Bad, &problem);
-    }
-    // What has no room in its row.
-    let (value, paint) = shown(state, id, question);
-    if text::width(&value) > CRAMPED {
-        say(paint, &value);
-    }
-    if let Some(help) = &question.help {
-        say(Paint::Plain, help.of(look.lang.code()));
-    }
-    lines.extend(secret::told(state, id, width));
-    let mut say = |paint: Paint, text: &str| {
-        lines.extend(paragraph(paint, text, width));
-    };
-    let options = state.options(question);
-    if options.len() > 1 {
-        let options: Vec<&str> =
-            options.iter().map(|option| if option.is_empty() { look.say(Word::Empty) } else { option }).collect();
-        say(Paint::Accent, &fill(look.say(Word::OptionsAre), &[("options", &options.join(", "))]));
-    }
-    if let Some(before) = before(state, id) {
-        say(Paint::Accent, &fill(look.say(Word::ItWas), &[("value", &before)]));
-    }
-    let default = match state.draft.defaults.get(id) {
-        None => look.say(Word::NoDefault).to_owned(),
-        Some(Answer::Empty) => fill(look.say(Word::DefaultIs), &[("value", look.say(Word::Empty))]),
-        Some(Answer::Secret(_)) => fill(look.say(Word::DefaultIs), &[("value", look.say(Word::SecretGenerated))]),
-        Some(default) => {
-            let value = default.json();
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            fill(look.say(Word::DefaultIs), &[("value", &value)])
-        }
-    };
-    say(Paint::Dim, &format!("{id}{}{default}", look.glyph(Glyph::Middle)));
-    lines
 }

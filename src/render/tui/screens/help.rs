@@ -8,13 +8,13 @@ use crate::render::tui::keymap::{BINDINGS, Scope, name};
 use crate::render::tui::state::State;
 use crate::render::tui::update::scope;
 use crate::render::tui::widgets::{Cursor, put_all};
-use crate::render::tui::words::{Word, fill};
+use crate::render::tui::words::Word;
 
 /// One line for each binding that counts on this screen.
 pub(super) fn lines(state: &State) -> Vec<Spans> {
     let look = state.look;
     let here = scope(state);
-    let mut shown: Vec<(bool, Spans)> = Vec::new();
+    let mut shown: Vec<(u8, Spans)> = Vec::new();
     for binding in BINDINGS.iter().filter(|binding| [here, Scope::List, Scope::Any].contains(&binding.scope)) {
         // What a screen binds otherwise counts there.
         let taken = |other: &&crate::render::tui::keymap::Binding| {
@@ -25,14 +25,16 @@ pub(super) fn lines(state: &State) -> Vec<Spans> {
         }
         let mut keys: Vec<String> = binding.keys.iter().map(|key| name(*key, look.ascii)).collect();
         keys.dedup();
-        let own = binding.scope == here && here != Scope::List;
-        shown.push((
-            !own,
-            Spans::new().column(Paint::Accent, keys.join(" "), 16).gap(1).add(Paint::Plain, look.say(binding.word)),
-        ));
+        let order = match binding.scope {
+            Scope::Any => 1,
+            Scope::List => 2,
+            _ => 0,
+        };
+        let word = look.say(super::word_of(state, binding));
+        shown.push((order, Spans::new().column(Paint::Accent, keys.join(" "), 16).gap(1).add(Paint::Plain, word)));
     }
-    // What only this screen has comes first.
-    shown.sort_by_key(|(common, _)| *common);
+    // What only this screen has comes first, how to move last: arrows are tried without reading.
+    shown.sort_by_key(|(order, _)| *order);
     shown.into_iter().map(|(_, line)| line).collect()
 }
 
@@ -46,8 +48,6 @@ pub(in crate::render::tui) fn draw(state: &State, cursor: Cursor, buffer: &mut B
     // The last row says that there is more.
     let room = height.saturating_sub(1);
     let first = first.min(lines.len() - room);
-    let (from, to) = ((first + 1).to_string(), (first + room).to_string());
-    let more = [("from", from.as_str()), ("to", to.as_str()), ("count", &lines.len().to_string())];
-    let more = Spans::new().add(Paint::Dim, fill(state.look.say(Word::RowsOf), &more));
+    let more = super::rows_here(Word::RowsOf, first..first + room, lines.len(), state.look);
     put_all(buffer, area, lines.into_iter().skip(first).take(room).chain([more]), state.look);
 }

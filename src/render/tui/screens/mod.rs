@@ -2,6 +2,7 @@
 
 pub(super) mod cluster;
 pub(super) mod components;
+mod field;
 pub(super) mod form;
 pub(super) mod help;
 pub(super) mod preflight;
@@ -12,16 +13,18 @@ pub(super) mod run_panes;
 mod secret;
 pub(super) mod summary;
 
+use std::ops::Range;
+
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::keymap::Command;
-use super::look::Glyph;
+use super::keymap::{Binding, Command};
+use super::look::{Glyph, Look};
 use super::state::{Screen, State};
 use super::update::Intent;
-use super::widgets::paragraph;
-use super::words::Word;
+use super::widgets::{fill as across, paragraph, put};
+use super::words::{Word, fill};
 use crate::render::paint::{Paint, Spans};
 use crate::render::plan::target;
 
@@ -50,6 +53,15 @@ pub(super) const fn knows(screen: Screen, command: Command) -> bool {
         Again => matches!(screen, Screen::Cluster | Screen::Preflight | Screen::Images | Screen::Review),
         Continue => !matches!(screen, Screen::Summary),
         _ => true,
+    }
+}
+
+/// What a binding is called on the screen that is shown.
+pub(super) const fn word_of(state: &State, binding: &Binding) -> Word {
+    match (state.screen, binding.command) {
+        (Screen::Summary, Command::Enter) => Word::KeyQuit,
+        (Screen::Questions | Screen::Images, Command::Enter) => Word::KeyChange,
+        _ => binding.word,
     }
 }
 
@@ -121,6 +133,24 @@ fn failed(state: &State, then: Word, width: usize) -> Vec<Spans> {
     let why = paragraph(Paint::Bad, &format!("{} {why}", state.look.glyph(Glyph::Failed)), width);
     let then = paragraph(Paint::Plain, state.look.say(then), width);
     [Spans::new()].into_iter().chain(why).chain([Spans::new()]).chain(then).collect()
+}
+
+/// Which rows are shown of how many, in the words given.
+fn rows_here(word: Word, shown: Range<usize>, count: usize, look: Look) -> Spans {
+    let (from, to, count) = ((shown.start + 1).min(count), shown.end, count);
+    let values = [("from", from.to_string()), ("to", to.to_string()), ("count", count.to_string())];
+    let told = fill(look.say(word), &values.each_ref().map(|(name, value)| (*name, value.as_str())));
+    Spans::new().add(Paint::Dim, told)
+}
+
+/// A line between a list and what is below, which says where the list has more than is shown.
+fn divider(buffer: &mut Buffer, area: Rect, shown: Range<usize>, count: usize, look: Look) {
+    across(buffer, area, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    if shown.len() < count {
+        let told = Spans::new().gap(1).join(rows_here(Word::RowsHere, shown, count, look)).gap(1);
+        let wide = u16::try_from(told.width()).unwrap_or(u16::MAX).min(area.width);
+        put(buffer, Rect { x: area.right() - wide, width: wide, ..area }, 0, told, look);
+    }
 }
 
 /// How many columns a screen has between its margins.

@@ -3,15 +3,15 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, failed, page, target_line};
+use super::{back, divider, failed, page, target_line};
 use crate::model::preflight::{Finding, Report, Severity};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::keymap::Command;
 use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::state::{Screen, State};
+use crate::render::tui::state::{Screen, State, Tone};
 use crate::render::tui::update::Intent;
-use crate::render::tui::widgets::{fill as across, put_all, row_of, rows, styled};
+use crate::render::tui::widgets::{put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Asks for the findings.
@@ -53,7 +53,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     }
     if let Some(report) = state.report.as_ref().filter(|report| report.errors > 0) {
         let told = fill(state.look.say(Word::LookedAtAgain), &[("count", &report.errors.to_string())]);
-        state.notice = Some((true, told));
+        state.notice = Some((Tone::Bad, told));
     }
     state.screen = Screen::Components;
     Vec::new()
@@ -65,7 +65,7 @@ pub(super) fn waive(state: &mut State, row: usize) {
     let Some(finding) = report.findings.get(row) else { return };
     let (id, leave) = (finding.id, finding.leave());
     if finding.adopt.is_none() && !(state.waivable)(id) {
-        state.notice = Some((true, fill(state.look.say(Word::NotWaivable), &[("id", id)])));
+        state.notice = Some((Tone::Bad, fill(state.look.say(Word::NotWaivable), &[("id", id)])));
         return;
     }
     if !state.waived.remove(&leave) {
@@ -102,7 +102,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let below = u16::try_from(detail.len()).unwrap_or(0).min(area.height / 2);
     let list = Rect { y: area.y + used.min(area.height), height: area.height.saturating_sub(used + below + 1), ..area };
     let shown = rows(state.finding.0, count + 1, list.height);
-    for (row, index) in (0_u16..).zip(shown) {
+    for (row, index) in (0_u16..).zip(shown.clone()) {
         let (line, style) = row_of(index == state.finding.0, look);
         let line = match report.findings.get(index) {
             Some(finding) => head_of(line, finding, look),
@@ -110,9 +110,9 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         };
         styled(buffer, list, row, line, look, style);
     }
-    if below > 0 {
-        let y = list.bottom();
-        across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    let y = list.bottom();
+    if below > 0 || shown.len() <= count {
+        divider(buffer, Rect { y, height: 1, ..area }, shown, count + 1, look);
         put_all(buffer, Rect { y: y + 1, height: below, ..area }, detail, look);
     }
 }

@@ -1,11 +1,13 @@
 //! What would be done: the plan as a tree, what updates change, the command that does the same.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, failed, page, preflight, secret, target_line, width};
+use super::{back, divider, failed, page, preflight, secret, target_line, width};
+use crate::model::preflight::Severity;
 use crate::plan::{Change, Plan};
 use crate::render::diff::diff_lines;
 use crate::render::paint::{Paint, Spans};
@@ -13,9 +15,9 @@ use crate::render::plan::paint;
 use crate::render::tui::keymap::Command;
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::run::Then;
-use crate::render::tui::state::{Ask, Overlay, Planned, State};
+use crate::render::tui::state::{Ask, Overlay, Planned, State, Tone};
 use crate::render::tui::update::{Intent, write};
-use crate::render::tui::widgets::{fill as across, paragraph, put_all, row_of, rows, styled};
+use crate::render::tui::widgets::{Cursor, paragraph, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Rows below the plan.
@@ -48,7 +50,7 @@ pub(in crate::render::tui) fn plan(state: &mut State) -> Vec<Intent> {
 }
 
 /// The components that are shown step by step from the start: those in which something would change.
-pub(in crate::render::tui) fn opened(plan: &Plan) -> BTreeSet<String> {
+fn opened(plan: &Plan) -> BTreeSet<String> {
     let changes = plan.actions.iter().filter(|action| !matches!(action.change, Change::Nothing | Change::Check));
     changes.map(|action| action.component.clone()).collect()
 }
@@ -71,7 +73,7 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
     let findings = state.report.iter().flat_map(|report| &report.findings).enumerate();
     for (index, finding) in findings {
         rows.push(Row::Finding(index));
-        if !finding.waived {
+        if state.unfolded.contains(&index) {
             let told = preflight::detail(finding, state.look, FINDING, width(state));
             rows.extend(told.into_iter().map(Row::Line));
         }
@@ -102,12 +104,22 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let Some(planned) = &state.planned else { return Vec::new() };
     let rows = plan_rows(state, planned);
     let page = page(state).saturating_sub(usize::from(BELOW));
+    let was = state.review.0;
     if state.review.moved(command, rows.len(), page) {
+        state.review = Cursor(over_text(&rows, was, state.review.0));
         return Vec::new();
     }
     match (command, rows.get(state.review.0)) {
         (Command::Continue, _) | (Command::Enter, Some(Row::Install)) => return install(state),
         (Command::Toggle, Some(Row::Finding(index))) => preflight::waive(state, *index),
+        (Command::Enter | Command::Left | Command::Right, Some(Row::Finding(index))) => {
+            let open = state.unfolded.contains(index);
+            match (command, open) {
+                (Command::Enter | Command::Left, true) => state.unfolded.remove(index),
+                (Command::Enter | Command::Right, false) => state.unfolded.insert(*index),
+                _ => false,
+            };
+        }
         (command, Some(Row::Component(id))) => {
             let open = state.open.contains(id);
             match (command, open) {
@@ -119,6 +131,43 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
         _ => {}
     }
     Vec::new()
+}
+
+/// Where the cursor goes: over lines that are only text to a row on which keys act. What only text follows is read line
+/// by line.
+fn over_text(rows: &[Row], was: usize, now: usize) -> usize {
+    let is_text = |at: usize| matches!(rows.get(at), Some(Row::Line(_)));
+    if !is_text(now) || is_text(was) {
+        return now;
+    }
+    let next = (now..rows.len()).find(|at| !is_text(*at));
+    let last = (0..=now).rev().find(|at| !is_text(*at));
+    if now > was { next.unwrap_or(now) } else { last.unwrap_or(now) }
+}
+
+/// The plan and what was found are there. An error is what to look at.
+pub(in crate::render::tui) fn arrived(state: &mut State, planned: Planned) {
+    state.open = opened(&planned.plan);
+    let findings = state.report.iter().flat_map(|report| &report.findings).enumerate();
+    let errors = findings.filter(|(_, finding)| finding.severity == Severity::Error && !finding.waived);
+    state.unfolded = errors.map(|(index, _)| index).collect();
+    let first = state.unfolded.first().copied();
+    let rows = plan_rows(state, &planned);
+    let at = rows.iter().position(|row| matches!(row, Row::Finding(index) if Some(*index) == first));
+    state.review = Cursor(at.unwrap_or(0));
+    state.planned = Some(planned);
+    let refused = std::mem::take(&mut state.refused);
+    if refused {
+        // It was said of what was to be run; what is so now follows.
+        state.notice = None;
+    }
+    let found = first.and_then(|at| state.report.as_ref()?.findings.get(at)).filter(|_| refused);
+    if let Some(finding) = found {
+        let title = format!("{} {}: {}", finding.id, finding.place, finding.what);
+        let values = [("count", state.unfolded.len().to_string()), ("title", title)];
+        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+        state.notice = Some((Tone::Bad, fill(state.look.say(Word::FoundAgain), &values)));
+    }
 }
 
 fn install(state: &mut State) -> Vec<Intent> {
@@ -133,7 +182,7 @@ fn install(state: &mut State) -> Vec<Intent> {
         None
     };
     match refused {
-        Some(why) => state.notice = Some((true, why)),
+        Some(why) => state.notice = Some((Tone::Bad, why)),
         None => state.overlay = Some(Overlay::Ask(Ask::Install)),
     }
     Vec::new()
@@ -157,11 +206,15 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let used = put_all(buffer, area, head, look) + 1;
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + BELOW), ..area };
     let all = plan_rows(state, planned);
-    for (row, index) in (0_u16..).zip(rows(state.review.0, all.len(), list.height)) {
+    let shown = rows(state.review.0, all.len(), list.height);
+    for (row, index) in (0_u16..).zip(shown.clone()) {
         let (line, style) = row_of(index == state.review.0, look);
         let line = match &all[index] {
-            Row::Finding(index) => match state.report.as_ref().and_then(|report| report.findings.get(*index)) {
-                Some(finding) => preflight::head_of(line, finding, look),
+            Row::Finding(at) => match state.report.as_ref().and_then(|report| report.findings.get(*at)) {
+                Some(finding) => {
+                    let open = state.unfolded.contains(at);
+                    preflight::head_of(line.add_label(Paint::Dim, if open { "- " } else { "+ " }), finding, look)
+                }
                 None => line,
             },
             Row::Component(id) => component(line, state, planned, id),
@@ -178,15 +231,16 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         state,
         planned,
         &all,
+        shown,
         buffer,
         Rect { y: list.bottom(), height: area.bottom().saturating_sub(list.bottom()), ..area },
     );
 }
 
 /// Why the selected step is to run, and how to do the same without screens.
-fn below(state: &State, planned: &Planned, all: &[Row], buffer: &mut Buffer, area: Rect) {
+fn below(state: &State, planned: &Planned, all: &[Row], shown: Range<usize>, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
-    across(buffer, area, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
+    divider(buffer, Rect { height: area.height.min(1), ..area }, shown, all.len(), look);
     let width = usize::from(area.width);
     let mut lines = Vec::new();
     if let Some(Row::Action(index)) = all.get(state.review.0) {

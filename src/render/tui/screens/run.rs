@@ -9,10 +9,12 @@ use super::{form, page, review};
 use crate::event::Outcome;
 use crate::render::SummaryExtras;
 use crate::render::paint::{Paint, Spans};
+use crate::render::text;
+use crate::render::tui::draw::elapsed;
 use crate::render::tui::keymap::Command;
 use crate::render::tui::look::Glyph;
 use crate::render::tui::run::{Ended, Pane, RunView, Then};
-use crate::render::tui::state::{Ask, Overlay, Screen, State};
+use crate::render::tui::state::{Ask, Overlay, Screen, State, Tone};
 use crate::render::tui::update::{self, Intent, begin};
 use crate::render::tui::widgets::{Cursor, LineEdit, frame, put};
 use crate::render::tui::words::{Word, fill};
@@ -103,7 +105,7 @@ fn found(state: &mut State, next: bool) -> Vec<Intent> {
     let Some(run) = &mut state.run else { return Vec::new() };
     let count = search(run, next).to_string();
     let told = fill(state.look.say(Word::LinesFound), &[("count", &count), ("text", &run.log.search)]);
-    state.notice = Some((false, told));
+    state.notice = Some((Tone::Good, told));
     Vec::new()
 }
 
@@ -148,7 +150,7 @@ fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
     let Some(run) = &mut state.run else { return Vec::new() };
     let nothing = if run.is_live() { run.failed().is_empty() } else { run.state.outcome == Some(Outcome::Succeeded) };
     if nothing {
-        state.notice = Some((false, state.look.say(Word::NothingFailed).to_owned()));
+        state.notice = Some((Tone::Good, state.look.say(Word::NothingFailed).to_owned()));
         return Vec::new();
     }
     if run.is_live() {
@@ -175,7 +177,7 @@ fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
 fn edit(state: &mut State) -> Vec<Intent> {
     let Some(run) = &mut state.run else { return Vec::new() };
     if run.is_live() && run.failed().is_empty() {
-        state.notice = Some((false, state.look.say(Word::NothingFailed).to_owned()));
+        state.notice = Some((Tone::Good, state.look.say(Word::NothingFailed).to_owned()));
         return Vec::new();
     }
     run.then = None;
@@ -190,7 +192,7 @@ fn skip(state: &mut State) -> Vec<Intent> {
     if state.run.as_ref().is_some_and(failed) {
         state.overlay = Some(Overlay::Ask(Ask::Skip));
     } else {
-        state.notice = Some((false, state.look.say(Word::SkipWhatFailed).to_owned()));
+        state.notice = Some((Tone::Good, state.look.say(Word::SkipWhatFailed).to_owned()));
     }
     Vec::new()
 }
@@ -298,21 +300,26 @@ pub(super) fn outcome(run: &RunView) -> (Glyph, Word, Paint) {
     }
 }
 
-fn headline(state: &State, run: &RunView) -> Spans {
+pub(super) fn headline(state: &State, run: &RunView) -> Spans {
     let look = state.look;
     let counts = run.state.counts();
     let total = run.state.order.len();
     let done = counts.done + counts.unchanged + counts.skipped;
     let (glyph, word, paint) = outcome(run);
+    // What comes now, where what was is being tried again.
+    let again = state.busy.filter(|_| state.beginning && !run.is_live());
+    let (glyph, told, paint) = match again {
+        Some((_, since)) => (Glyph::Running, elapsed(state, Word::PlanningAgain, since), Paint::Accent),
+        None => (glyph, look.say(word).to_owned(), paint),
+    };
     let recorded =
         if run.recorded { Spans::new().add(Paint::Warn, look.say(Word::Recorded)).gap(2) } else { Spans::new() };
     let progress = fill(look.say(Word::StepsDone), &[("done", &done.to_string()), ("total", &total.to_string())]);
-    let line = recorded
-        .add_label(paint, look.glyph(glyph))
-        .gap(1)
-        .add(paint, look.say(word))
-        .gap(2)
-        .add(Paint::Plain, progress);
+    let progress = match run.seconds(state.now) {
+        Some(seconds) => format!("{progress}, {}", look.time(&text::whole(seconds))),
+        None => progress,
+    };
+    let line = recorded.add_label(paint, look.glyph(glyph)).gap(1).add(paint, told).gap(2).add(Paint::Plain, progress);
     let line = match counts.failed {
         0 => line,
         failed => line.gap(2).add(Paint::Bad, fill(look.say(Word::CountFailed), &[("count", &failed.to_string())])),

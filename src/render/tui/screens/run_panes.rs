@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::form::typing_line;
 use crate::event::{ActionState, Announced, Skip, Status};
+use crate::model::cluster::Finding;
 use crate::render::failure::{Logs, failure};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
@@ -12,7 +13,7 @@ use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::run::{Pane, PodRow, RunView};
 use crate::render::tui::state::State;
 use crate::render::tui::widgets::{gauge, paragraph, put_all, rows, styled};
-use crate::render::tui::words::{Word, fill};
+use crate::render::tui::words::{Word, fill, same_of_pods};
 
 /// Columns of a gauge.
 const GAUGE: usize = 20;
@@ -75,10 +76,16 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
     let time = match &known.status {
         Status::Running => {
             let elapsed = known.started.map_or(0, |started| (state.now - started.as_millisecond()).max(0) / 1000);
-            let deadline = run.deadlines.get(&action.id).map(|seconds| format!(" / {}", text::whole(*seconds)));
-            format!("{}{}", text::whole(u64::try_from(elapsed).unwrap_or(0)), deadline.unwrap_or_default())
+            let elapsed = look.time(&text::whole(u64::try_from(elapsed).unwrap_or(0)));
+            match run.deadlines.get(&action.id) {
+                Some(limit) => {
+                    let limit = look.time(&text::round(*limit));
+                    fill(look.say(Word::AtMost), &[("elapsed", &elapsed), ("limit", &limit)])
+                }
+                None => elapsed,
+            }
         }
-        Status::Done | Status::Failed { .. } => text::duration(known.seconds),
+        Status::Done | Status::Failed { .. } => look.time(&text::duration(known.seconds)),
         _ => String::new(),
     };
     let word = text::cut(look.say(word), 11);
@@ -163,9 +170,43 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
         lines.push(Spans::new().add(Paint::Accent, summary));
     }
     if let Status::Failed { errors, findings, log } = &known.status {
-        lines.extend(failure(errors, findings, log, Logs::Last, 0));
+        lines.extend(failure(errors, &told_once(findings, look), log, Logs::Last, 0));
     }
     lines.into_iter().flat_map(|line| line.wrapped(width)).collect()
+}
+
+/// Findings of which pods that fail in the same way are one, which says how many more there are.
+pub(in crate::render::tui) fn told_once(findings: &[Finding], look: Look) -> Vec<Finding> {
+    let mut kept: Vec<(Finding, usize)> = Vec::new();
+    for finding in findings {
+        match kept.iter_mut().find(|(known, _)| alike(known, finding)) {
+            Some((_, more)) => *more += 1,
+            None => kept.push((finding.clone(), 0)),
+        }
+    }
+    let told = kept.into_iter().map(|(mut finding, more)| {
+        if more > 0 {
+            let word = same_of_pods(look.lang, more);
+            finding.message.push('\n');
+            finding.message.push_str(&fill(look.say(word), &[("count", &more.to_string())]));
+        }
+        finding
+    });
+    told.collect()
+}
+
+/// Whether two pods fail in the same way, their names apart.
+fn alike(one: &Finding, other: &Finding) -> bool {
+    let (Some(pod), Some(second)) = (&one.pod, &other.pod) else { return false };
+    let bare = |text: &str, pod: &str| text.replace(pod, "");
+    let event = |finding: &Finding, pod: &str| finding.event.as_deref().map(|event| bare(event, pod));
+    let (event, same) = (event(one, pod), event(other, second));
+    pod != second
+        && one.reason == other.reason
+        && bare(&one.message, pod) == bare(&other.message, second)
+        && event == same
+        // An event names the cause; without one, different containers may have different ones.
+        && (event.is_some() || one.container == other.container)
 }
 
 fn log(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {

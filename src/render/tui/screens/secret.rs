@@ -71,6 +71,7 @@ fn words(secret: &FilledSecret<'_>, look: Look) -> String {
         FilledFrom::Source(SecretRef::Env(name)) => named(Word::FromVariable, name),
         FilledFrom::Source(SecretRef::File(path)) => named(Word::FromFile, &path.display().to_string()),
         FilledFrom::Source(SecretRef::Secret(name)) => named(Word::CopyOf, name),
+        FilledFrom::Made([]) => look.say(Word::MadeOfAnswers).to_owned(),
         FilledFrom::Made(of) => named(Word::MadeOf, &of.join(", ")),
     };
     format!("{}/{}: {}; {from}", secret.namespace, secret.name, secret.keys.join(", "))

@@ -1,24 +1,31 @@
-//! How it ended: what was proven, releases, addresses, where things are.
+//! How it ended: what failed and what to do, addresses from outside, what was proven, the rest.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::page;
-use crate::event::Status;
+use super::run_panes::told_once;
+use super::{page, rows_here, width};
+use crate::event::{Announced, Status};
+use crate::model::Login;
+use crate::render::Endpoint;
+use crate::render::failure::{Logs, failure};
 use crate::render::paint::{Paint, Spans};
-use crate::render::summary::summary_lines;
+use crate::render::status::hosts_lines;
+use crate::render::summary::{left, places, releases};
+use crate::render::text;
 use crate::render::tui::keymap::Command;
-use crate::render::tui::look::Glyph;
+use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::run::RunView;
 use crate::render::tui::state::{Screen, State};
 use crate::render::tui::update::{Intent, leave};
-use crate::render::tui::widgets::put_all;
-use crate::render::tui::words::Word;
+use crate::render::tui::widgets::{paragraph, put_all};
+use crate::render::tui::words::{Word, fill};
 
 pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
-    // Margins and title take what the body does not have.
-    let width = usize::from(state.size.0.saturating_sub(2));
-    let (count, page) = (lines(state).into_iter().flat_map(|line| line.wrapped(width)).count(), page(state));
-    if state.summary_row.moved(command, count, page) {
+    // Title, footer, and the row that says that there is more.
+    let shown = usize::from(state.size.1).saturating_sub(5);
+    let (count, page) = (lines(state, width(state)).len(), page(state));
+    if state.summary_row.moved(command, count.saturating_sub(shown) + 1, page) {
         return Vec::new();
     }
     match command {
@@ -31,55 +38,193 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     }
 }
 
-fn lines(state: &State) -> Vec<Spans> {
+/// All of it, in lines of so many columns: what to act on first.
+fn lines(state: &State, width: usize) -> Vec<Spans> {
     let look = state.look;
     let Some(run) = &state.run else { return Vec::new() };
     // A run that broke off has none.
     let extras = state.summary.clone().unwrap_or_default();
-    let mut lines = Vec::new();
-    let (glyph, word, paint) = super::run::outcome(run);
-    lines.push(Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, look.say(word)));
+    let plain = crate::render::Look { width, color: false, verbose: false };
+    let mut lines = vec![super::run::headline(state, run)];
     if let Some(trouble) = run.ended.as_ref().and_then(|ended| ended.trouble.as_ref()) {
         lines.push(Spans::new().add_label(Paint::Warn, look.glyph(Glyph::Warning)).gap(1).add(Paint::Plain, trouble));
     }
-    if !run.left_out.is_empty() {
-        lines.push(Spans::new().add(Paint::Warn, look.say(Word::LeftOut)));
-        let left = run.left_out.iter().map(|title| (Glyph::Warning, title));
-        lines.extend(left.map(|(mark, title)| {
-            Spans::indent(2).add_label(Paint::Warn, look.glyph(mark)).gap(1).add(Paint::Plain, title)
-        }));
-    }
-    lines.push(Spans::new());
-    let proofs: Vec<_> = run.state.order.iter().filter(|action| action.verify).collect();
-    if !proofs.is_empty() {
-        lines.push(Spans::new().add(Paint::Bold, look.say(Word::Proofs)));
-        for proof in proofs {
-            let known = run.state.actions.get(&proof.id);
-            let (glyph, paint) = match known.map(|known| &known.status) {
-                Some(Status::Done) => (Glyph::Done, Paint::Good),
-                Some(Status::Skipped(_)) => (Glyph::Unchanged, Paint::Dim),
-                Some(Status::Failed { .. }) => (Glyph::Failed, Paint::Bad),
-                _ => (Glyph::Waiting, Paint::Dim),
-            };
-            let line = Spans::indent(2).add_label(paint, look.glyph(glyph)).gap(1).add(Paint::Plain, &proof.title);
-            let told = known.and_then(|known| known.summary.as_ref());
-            lines.push(match told {
-                Some(told) => line.add_label(Paint::Dim, ": ").add(Paint::Accent, told),
-                None => line,
-            });
+    for part in [
+        failures(run, look),
+        left_out(run, look),
+        left(&run.state, &plain),
+        outside(&extras.endpoints, look, width),
+        proofs(run, look),
+        inside(&extras.endpoints, look, width),
+        releases(&extras.releases, &plain),
+        places(&extras),
+    ] {
+        if !part.is_empty() {
+            lines.push(Spans::new());
+            lines.extend(part);
         }
-        lines.push(Spans::new());
     }
-    let plain = crate::render::Look { width: usize::from(state.size.0), color: false, verbose: false };
-    lines.extend(summary_lines(&run.state, &extras, &plain));
     lines.push(Spans::new());
     lines.push(Spans::new().add(Paint::Dim, look.say(Word::LeaveWithQ)));
+    lines.into_iter().flat_map(|line| line.wrapped(width)).collect()
+}
+
+/// The steps that failed, why, and the keys that help.
+fn failures(run: &RunView, look: Look) -> Vec<Spans> {
+    let mut lines = Vec::new();
+    for id in run.failed() {
+        let Some(known) = run.state.actions.get(id) else { continue };
+        let Status::Failed { errors, findings, .. } = &known.status else { continue };
+        let took = look.time(&text::duration(known.seconds));
+        lines.push(
+            Spans::new()
+                .add_label(Paint::Bad, look.glyph(Glyph::Failed))
+                .gap(1)
+                .add(Paint::Bold, run.state.title(id))
+                .add(Paint::Dim, format!(" ({id}, {took})")),
+        );
+        lines.extend(failure(errors, &told_once(findings, look), &[], Logs::None, 2));
+        let blocked = |action: &&Announced| {
+            let known = run.state.actions.get(&action.id);
+            known.is_some_and(|known| matches!(&known.status, Status::Blocked(by) if by == id))
+        };
+        let blocked: Vec<&str> = run.state.order.iter().filter(blocked).map(|action| action.title.as_str()).collect();
+        if !blocked.is_empty() {
+            let count = fill(look.say(Word::CountBlocked), &[("count", &blocked.len().to_string())]);
+            lines.push(Spans::indent(2).add(Paint::Warn, format!("{count}: {}", blocked.join(", "))));
+        }
+    }
+    if !lines.is_empty() && !run.recorded {
+        lines.push(Spans::new().add(Paint::Accent, look.say(Word::ThenRetry)));
+    }
+    lines
+}
+
+fn left_out(run: &RunView, look: Look) -> Vec<Spans> {
+    if run.left_out.is_empty() {
+        return Vec::new();
+    }
+    let head = Spans::new().add(Paint::Warn, look.say(Word::LeftOut));
+    let titles = run.left_out.iter().map(|title| {
+        Spans::indent(2).add_label(Paint::Warn, look.glyph(Glyph::Warning)).gap(1).add(Paint::Plain, title)
+    });
+    [head].into_iter().chain(titles).collect()
+}
+
+/// Addresses that a browser can use, how one logs in there, and what the hosts file lacks for it.
+fn outside(endpoints: &[Endpoint], look: Look, width: usize) -> Vec<Spans> {
+    let shown: Vec<&Endpoint> = endpoints.iter().filter(|it| it.ingress.is_some() || it.closed.is_some()).collect();
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![Spans::new().add(Paint::Bold, look.say(Word::Outside))];
+    for (at, endpoint) in shown.iter().enumerate() {
+        if let Some(url) = &endpoint.ingress {
+            lines.extend(address(&endpoint.title, Paint::Accent, url, &shown, width));
+        }
+        if let Some(why) = &endpoint.closed {
+            let told = fill(look.say(Word::NoWayIn), &[("why", why)]);
+            lines.extend(address(&endpoint.title, Paint::Warn, &told, &shown, width));
+        }
+        // Pages of one software have one login.
+        let next = shown.get(at + 1).and_then(|next| next.login.as_ref());
+        if let Some(login) = endpoint.login.as_ref().filter(|login| next != Some(login)) {
+            lines.extend(login_lines(login, look, width));
+        }
+    }
+    let hosts = hosts_lines(endpoints.iter());
+    if !hosts.is_empty() {
+        lines.extend(paragraph(Paint::Plain, look.say(Word::HostsLines), width));
+        lines.extend(hosts.iter().map(|line| Spans::new().add(Paint::Accent, line)));
+    }
+    lines
+}
+
+/// Addresses that only pods can use; who logs in there, where that was not told above.
+fn inside(endpoints: &[Endpoint], look: Look, width: usize) -> Vec<Spans> {
+    let shown: Vec<&Endpoint> = endpoints.iter().filter(|endpoint| endpoint.url.is_some()).collect();
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![Spans::new().add(Paint::Bold, look.say(Word::Inside))];
+    for (at, endpoint) in shown.iter().enumerate() {
+        lines.extend(endpoint.url.iter().flat_map(|url| address(&endpoint.title, Paint::Plain, url, &shown, width)));
+        let next = shown.get(at + 1).and_then(|next| next.login.as_ref());
+        let told = endpoint.ingress.is_some() || endpoint.closed.is_some();
+        if let Some(login) = endpoint.login.as_ref().filter(|login| !told && next != Some(login)) {
+            lines.extend(login_lines(login, look, width));
+        }
+    }
+    lines
+}
+
+/// A name and its address beside each other; below, where the address has no room there. No address is broken that
+/// fits into a line.
+fn address(title: &str, paint: Paint, told: &str, all: &[&Endpoint], width: usize) -> Vec<Spans> {
+    let column = all.iter().map(|endpoint| text::width(&text::clean(&endpoint.title))).max().unwrap_or(0);
+    let line = Spans::indent(2).column(Paint::Plain, title, column).gap(2).add(paint, told);
+    if line.width() <= width {
+        return vec![line];
+    }
+    let rest = text::wrap(&text::clean(told), width.saturating_sub(4));
+    let rest = rest.into_iter().map(|part| match text::width(&part) + 4 > width {
+        true => Spans::new().add(paint, part),
+        false => Spans::indent(4).add(paint, part),
+    });
+    [Spans::indent(2).add(Paint::Plain, title)].into_iter().chain(rest).collect()
+}
+
+/// Who logs in, and the command that shows the password: from the first column, so that it can be copied whole. One that
+/// is too long is broken as a shell allows it.
+fn login_lines(login: &Login, look: Look, width: usize) -> Vec<Spans> {
+    let user = match &login.user {
+        Some(user) => fill(look.say(Word::LoginUser), &[("user", user)]),
+        None => look.say(Word::LoginOnly).to_owned(),
+    };
+    let told = fill(look.say(Word::ShowsPassword), &[("user", &user)]);
+    let command = text::clean(&login.command);
+    let mut parts = match text::width(&command) <= width {
+        true => vec![command],
+        false => text::wrap(&command, width.saturating_sub(2)),
+    };
+    let last = parts.len().saturating_sub(1);
+    parts[..last].iter_mut().for_each(|part| part.push_str(" \\"));
+    let command = parts.into_iter().map(|part| Spans::new().add(Paint::Accent, part));
+    [Spans::indent(4).add(Paint::Plain, told)].into_iter().chain(command).collect()
+}
+
+fn proofs(run: &RunView, look: Look) -> Vec<Spans> {
+    let mut lines = Vec::new();
+    for proof in run.state.order.iter().filter(|action| action.verify) {
+        let known = run.state.actions.get(&proof.id);
+        let (glyph, paint) = match known.map(|known| &known.status) {
+            Some(Status::Done) => (Glyph::Done, Paint::Good),
+            Some(Status::Skipped(_)) => (Glyph::Unchanged, Paint::Dim),
+            Some(Status::Failed { .. }) => (Glyph::Failed, Paint::Bad),
+            _ => (Glyph::Waiting, Paint::Dim),
+        };
+        let line = Spans::indent(2).add_label(paint, look.glyph(glyph)).gap(1).add(Paint::Plain, &proof.title);
+        let told = known.and_then(|known| known.summary.as_ref());
+        lines.push(match told {
+            Some(told) => line.add_label(Paint::Dim, ": ").add(Paint::Accent, told),
+            None => line,
+        });
+    }
+    if !lines.is_empty() {
+        lines.insert(0, Spans::new().add(Paint::Bold, look.say(Word::Proofs)));
+    }
     lines
 }
 
 pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
-    let width = usize::from(area.width);
-    let lines: Vec<Spans> = lines(state).into_iter().flat_map(|line| line.wrapped(width)).collect();
-    let first = state.summary_row.0.min(lines.len().saturating_sub(usize::from(area.height)));
-    put_all(buffer, area, lines.into_iter().skip(first), state.look);
+    let lines = lines(state, usize::from(area.width));
+    let height = usize::from(area.height);
+    if lines.len() <= height {
+        put_all(buffer, area, lines, state.look);
+        return;
+    }
+    let shown = height.saturating_sub(1);
+    let first = state.summary_row.0.min(lines.len() - shown);
+    let more = rows_here(Word::RowsOf, first..first + shown, lines.len(), state.look);
+    put_all(buffer, area, lines.into_iter().skip(first).take(shown).chain([more]), state.look);
 }

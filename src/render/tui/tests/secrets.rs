@@ -147,12 +147,14 @@ fn what_cannot_be_made_is_told_at_the_answer_that_is_to_blame() {
     assert_eq!(wrong(&state), ["ledger.user"]);
     let text = told(&state);
     assert!(text.contains("Secret ledger/my-ledger-connection, key htpasswd, cannot be made"), "{text}");
-    press(&mut state, "Esc c");
-    assert_eq!(state.screen, Screen::Questions, "nothing goes on with it");
+    press(&mut state, "Esc");
+    assert_eq!(wrong(&state), [""; 0], "what was refused does not stay");
     // It would do with another, which is not answered.
     filter(&mut state, "ledger.user");
     press(&mut state, "Enter ^U strict Enter Esc");
     assert_eq!(wrong(&state), ["ledger.extra"]);
+    press(&mut state, "c");
+    assert_eq!(state.screen, Screen::Questions, "nothing goes on with it");
     filter(&mut state, "ledger.extra");
     let text = told(&state);
     assert!(text.contains("Secret ledger/books-tokens, key login, cannot be made"), "{text}");
@@ -161,9 +163,24 @@ fn what_cannot_be_made_is_told_at_the_answer_that_is_to_blame() {
     assert_eq!(wrong(&state), [""; 0]);
     // A name that no Secret can have.
     filter(&mut state, "ledger.prefix");
-    press(&mut state, "Enter ^U Not_A_Name Enter Esc");
+    press(&mut state, "Enter ^U Not_A_Name Enter");
     assert_eq!(wrong(&state), ["ledger.prefix"]);
     assert!(told(&state).contains("`Not_A_Name-tokens` cannot be the name of a Secret"), "{}", told(&state));
+}
+
+#[test]
+fn what_is_made_of_no_secret_is_made_of_answers() {
+    let mut state = planned(Lang::Ru, (120, 60));
+    let plan = &mut state.planned.as_mut().unwrap().plan;
+    for action in &mut plan.actions {
+        if let crate::plan::Step::DerivedSecret { of, .. } = &mut action.step {
+            of.clear();
+        }
+    }
+    let table = crate::render::plan_table(plan, &made::look(120));
+    assert!(table.contains("; made by windlass of answers\n") && !table.contains("made of "), "{table}");
+    let text = shown(&state, (120, 60), false);
+    assert!(text.contains("; составляется из ответов"), "{text}");
 }
 
 #[test]
