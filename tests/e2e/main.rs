@@ -643,6 +643,8 @@ fn d18_a_public_chart_from_four_places_beside_each_other() {
 #[test]
 #[ignore = "needs the sandbox"]
 fn d19_long_a_public_chart_from_each_place_alone() {
+    // Summaries count all that is installed.
+    from_nothing();
     operated::SOURCES.iter().for_each(|source| operated::lives(&[source]));
 }
 
@@ -652,14 +654,19 @@ fn d17_long_bytewax_is_chosen_on_the_screens() {
     guided::bytewax_is_chosen();
 }
 
-// The whole platform, on a cluster that the tests before have left empty.
+/// Whatever the tests before have left.
+fn from_nothing() {
+    if !releases().is_empty() {
+        platform::purged();
+    }
+}
+
+// The whole platform.
 
 #[test]
 #[ignore = "needs the sandbox"]
 fn f01_the_whole_platform_is_installed_and_proven() {
-    if !releases().is_empty() {
-        platform::purged();
-    }
+    from_nothing();
     platform::installed_and_verified();
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -60,23 +61,26 @@ pub(crate) const SMALL: &str = "hdfs,shared-libraries,livy,spark-history-server"
 /// The sandbox's folder as tests see it that need HDFS, Livy and the history server alone: its answers name these, and no
 /// Ingress. The whole platform is for `platform.rs`.
 pub(crate) fn small() -> PathBuf {
-    let (whole, small) = (sandbox(), scratch().join("small"));
-    std::fs::create_dir_all(&small).unwrap();
-    for entry in std::fs::read_dir(&whole).unwrap() {
-        let name = entry.unwrap().file_name();
-        let link = small.join(&name);
-        if name != "answers.yaml" && std::fs::read_link(&link).is_err() {
-            std::os::unix::fs::symlink(whole.join(&name), link).unwrap();
+    // Threads of one test ask for it at the same time.
+    static MADE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let (whole, small) = (sandbox(), scratch().join("small"));
+        let _ = std::fs::remove_dir_all(&small);
+        std::fs::create_dir_all(&small).unwrap();
+        for entry in std::fs::read_dir(&whole).unwrap() {
+            let name = entry.unwrap().file_name();
+            if name != "answers.yaml" {
+                std::os::unix::fs::symlink(whole.join(&name), small.join(&name)).unwrap();
+            }
         }
-    }
-    let answers = std::fs::read_to_string(whole.join("answers.yaml")).unwrap();
-    let kept = answers.lines().filter(|line| !line.starts_with("  ingress_") && !line.starts_with("  external_domain"));
-    let chosen = format!("components: [{SMALL}]");
-    let text = kept.chain([chosen.as_str()]).fold(String::new(), |text, line| text + line + "\n");
-    let made = small.join(format!("answers.{}", std::process::id()));
-    std::fs::write(&made, text).unwrap();
-    std::fs::rename(made, small.join("answers.yaml")).unwrap();
-    small
+        let answers = std::fs::read_to_string(whole.join("answers.yaml")).unwrap();
+        let ours = |line: &&str| !line.starts_with("  ingress_") && !line.starts_with("  external_domain");
+        let chosen = format!("components: [{SMALL}]");
+        let kept = answers.lines().filter(ours).chain([chosen.as_str()]);
+        let text = kept.fold(String::new(), |text, line| text + line + "\n");
+        std::fs::write(small.join("answers.yaml"), text).unwrap();
+        small
+    });
+    MADE.clone()
 }
 
 /// windlass with the sandbox as target, for the whole platform.
