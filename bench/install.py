@@ -60,7 +60,8 @@ def acting(plan):
                 waited.add(at)
                 left.extend(needs.get(at, []))
     found = {by_id[at]["component"] for at in waited if by_id[at]["step"]["do"] == "act" and by_id[at]["change"] in ("create", "update")}
-    return [release["component"] for release in releases(plan) if release["component"] in found]
+    # Alone, an instance is another release than for who requires it: its steps are left out, in favour of the others.
+    return [release["component"] for release in releases(plan) if release["component"] in found and "@" not in release["component"]]
 
 
 def seconds_of(text):
