@@ -55,7 +55,8 @@ impl<'a> Bound<'a> {
             id,
             title,
             kind,
-            fix: spec.fix.as_ref().map(|fix| fill(fix.en())).transpose()?,
+            // One about a component that was not chosen says nothing.
+            fix: spec.fix.as_ref().and_then(|fix| fill(fix.en()).ok()),
             deadline: spec.deadline,
             retries: spec.retries,
             register: spec.register.clone(),

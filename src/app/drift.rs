@@ -16,7 +16,7 @@ use crate::driver::state_store;
 use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
 use crate::model::cluster::{Drift, ManifestObject, ObjectRef};
 use crate::model::crd_ref;
-use crate::model::observed::{Definition, ObservedHdfs};
+use crate::model::observed::{Comparison as Compared, Definition, ObservedHdfs};
 use crate::model::state::InstallState;
 use crate::observe::{ONLY_A_RUN, observe};
 use crate::plan::{self, Change, Step};
@@ -66,6 +66,11 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
         }
         if !looked || matches!(action.change, Change::Nothing | Change::Check) {
             // HDFS that does not answer is no drift; that it is not ready is told already, or that it is gone.
+            continue;
+        }
+        // What an entry keeps to itself was never written by who remembers it: an install will, and nothing has drifted.
+        let same = matches!(observed.entries.get(&action.id), Some(Ok(Compared::Same)));
+        if same && is_entry(&action.step) && observed.done(&action.component, &action.id).is_none() {
             continue;
         }
         // A service that is not ready is not asked; that it is not ready is told already.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{ActionSpec, Names, Run};
 use super::graph::{Part, circle, graph};
 use super::kind::objections;
-use super::question::{QuestionId, Rule, Text};
+use super::question::{QuestionId, Rule};
 use super::refs::first_members;
 use super::{
     BUNDLED, Catalog, Component, Kind, Question, Reference, Requirement, WEBHDFS, code_lines, definition, references,
@@ -340,9 +340,12 @@ impl Checker<'_> {
         registered: &BTreeSet<&str>,
         rotated: Option<&str>,
     ) {
-        let fixes = action.fix.iter().map(Text::en);
-        for text in action.kind.templates().into_iter().chain(action.when_template().as_deref()).chain(fixes) {
+        for text in action.kind.templates().into_iter().chain(action.when_template().as_deref()) {
             self.template(id, pos, text, registered);
+        }
+        // It is filled in before anything runs.
+        if let Some(fix) = &action.fix {
+            self.template(id, pos, fix.en(), &BTreeSet::new());
         }
         if action.kind.uses_hdfs() && self.catalog.providers(WEBHDFS).next().is_none() {
             self.add(id, pos, "no component exports `webhdfs`, which this action needs");

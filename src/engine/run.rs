@@ -314,7 +314,7 @@ async fn attempts<P: Perform>(
         events.send(Event::ActionStarted { id: action.id.clone(), attempt });
         let context =
             Context { results: results.clone(), progress: sink(&action.id, events), cancel: cancel.clone(), deadline };
-        let failure = tokio::select! {
+        let mut failure = tokio::select! {
             ended = performer.perform(action, context) => match ended {
                 Ok(done) => return End::Done(done, begun.elapsed().as_secs_f64()),
                 Err(failure) => failure,
@@ -330,6 +330,9 @@ async fn attempts<P: Perform>(
         }
         let last = attempt > action.retries || !failure.may_pass || Instant::now() + pause >= deadline;
         if last {
+            if let (Some(fix), Some(error)) = (&action.fix, failure.errors.last_mut()) {
+                *error = format!("{error}; {fix}");
+            }
             return End::Failed(failure, begun.elapsed().as_secs_f64());
         }
         events.send(Event::ActionRetried {

@@ -312,3 +312,17 @@ async fn a_run_grows_with_its_steps_and_not_with_their_square() {
     }
     assert!(spent[1] / spent[0] < 15.0, "{spent:?} s for 400 and 2,400 steps");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_mends_it_stands_behind_the_last_error() {
+    let fixed =
+        |id: &str| Action { fix: Some("do this".to_owned()), deadline_seconds: 5, retries: 1, ..action(id, &[]) };
+    let (state, ..) = run_all(vec![fixed("bad"), fixed("deaf"), fixed("good")], CancellationToken::new()).await;
+    let errors = |id: &str| match &state.actions[id].status {
+        Status::Failed { errors, .. } => errors.join(": "),
+        _ => String::new(),
+    };
+    assert_eq!(errors("bad"), "bad; do this");
+    assert_eq!(errors("deaf"), "not done within 5 s; do this", "also where its time was over");
+    assert_eq!(errors("good"), "");
+}

@@ -240,7 +240,13 @@ pub fn rotate(
             .push("no chart has its version in an annotation: what reads it has to be restarted by hand".to_owned());
     }
     done.extend(restarts);
-    let entries: Vec<Action> = entries(wanted, &places)
+    let (later, now): (Vec<_>, Vec<_>) = entries(wanted, &places).partition(|(_, act)| is_of_run(act));
+    if let Some(action) = plan.actions.iter_mut().find(|action| action.id == switch) {
+        let told = later.iter().map(|(_, act)| format!("{} holds it, too: `windlass install` tells it", act.title));
+        action.why.extend(told);
+    }
+    let entries: Vec<Action> = now
+        .into_iter()
         .map(|(component, act)| Action {
             change: Change::Update,
             why: vec!["it holds what changes".to_owned()],
@@ -264,8 +270,7 @@ pub fn rotate(
     Ok(plan)
 }
 
-/// The entries in services that hold something of these Secrets and do not tell it. What is made of results of other
-/// actions is left to the next install, which sees it by what is remembered of it.
+/// The entries in services that hold something of these Secrets and do not tell it.
 fn entries<'a>(
     wanted: &'a Resolved,
     places: &BTreeSet<(String, String)>,
@@ -274,9 +279,13 @@ fn entries<'a>(
         Some(Leaves::Entry(Ensure { told: Some(told), .. })) => !versions_in(told).is_disjoint(places),
         _ => false,
     };
-    let of_run = |act: &ResolvedAction| act.kind.templates().iter().any(|text| text.contains("{{"));
     let all = wanted.components.iter().flat_map(|component| component.installs().map(move |act| (component, act)));
-    all.filter(move |(_, act)| holds(act) && !of_run(act))
+    all.filter(move |(_, act)| holds(act))
+}
+
+/// Whether it is made of results of other actions: only an install has those.
+fn is_of_run(act: &ResolvedAction) -> bool {
+    act.kind.templates().iter().any(|text| text.contains("{{"))
 }
 
 /// The upgrades that restart what reads these Secrets; gives the steps that end them.

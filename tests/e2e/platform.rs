@@ -230,13 +230,27 @@ pub(crate) fn rotations_outlive_kills() {
         killed_when(rotate(), "the new content is staged", || there(&["-n", namespace, "secret", &next]));
         let new = content((namespace, &next, key));
         assert!(new != old && content(SECRETS[at]) == old, "{question}: it was staged only");
-        killed_when(rotate(), "what makes it count runs", || match job {
-            Some(job) => there(&["-n", namespace, "job", job]),
+        // Not the one of the run before.
+        let uid = |job: &str| {
+            kubectl(&[
+                "-n",
+                namespace,
+                "get",
+                "jobs",
+                "-o",
+                &format!("jsonpath={{.items[?(@.metadata.name=='{job}')].metadata.uid}}"),
+            ])
+        };
+        let before = job.map(uid);
+        killed_when(rotate(), "what makes it count runs", || match job.map(uid) {
+            Some(now) => !now.is_empty() && Some(&now) != before.as_ref(),
             None => opens(&new),
         });
         killed_when(rotate(), "the Secret is switched", || content(SECRETS[at]) != old);
-        run(&mut rotate()).exits(0);
+        let last = run(&mut rotate()).exits(0);
         assert_eq!(content(SECRETS[at]), new, "{question}: the one that was staged first");
+        let told = last.out.contains("Datagram knows Airflow: updated /password");
+        assert_eq!(told, question == "airflow.admin_password", "{}", last.out);
         assert!(!there(&["-n", namespace, "secret", &next]), "{question}");
     }
     run(&mut windlass_whole(&["verify"])).exits(0).says("verified");

@@ -63,7 +63,7 @@ pub(crate) const SMALL: &str = "hdfs,shared-libraries,livy,spark-history-server"
 pub(crate) fn small() -> PathBuf {
     // Threads of one test ask for it at the same time.
     static MADE: LazyLock<PathBuf> = LazyLock::new(|| {
-        let (whole, small) = (sandbox(), scratch().join("small"));
+        let (whole, small) = (sandbox(), scratch().join(format!("small-{}", std::process::id())));
         let _ = std::fs::remove_dir_all(&small);
         std::fs::create_dir_all(&small).unwrap();
         for entry in std::fs::read_dir(&whole).unwrap() {

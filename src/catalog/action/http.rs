@@ -89,7 +89,7 @@ parts! {
         /// JSON pointers into `want` of what the service does not tell, such as a password.
         untold: Vec<String> = "Default::default",
         /// What is remembered of what the service does not tell: where it is another text, it is written again. The
-        /// versions of `secrets` unless said otherwise.
+        /// versions of `secrets`, and which entry it is, unless said otherwise.
         told: Option<String> = "Default::default",
         /// How it is made; `POST` of `want` to `list`, or `PUT` of it to `get`, where absent.
         create: Option<Write> = "Default::default",
@@ -376,15 +376,24 @@ impl Kind for Ensure {
             .or_else(|| writes.filter_map(|write| method_problem(&write.method)).next())
             .or_else(|| pointers.filter_map(|pointer| pointer_problem(pointer)).next())
             .or_else(|| login_problem(self.login.as_ref()))
+            .or_else(|| {
+                let idle = self.told.is_some() && self.untold.is_empty();
+                idle.then(|| "`told` says when `untold` is written again, and there is none".to_owned())
+            })
     }
 
     fn bind(&mut self, names: &dyn Names) -> Result<(), String> {
         self.want.public = self.public;
         bind_all(&mut self.secrets, names)?;
         if self.told.is_none() && !self.untold.is_empty() {
-            let names_of: BTreeSet<&str> = self.secrets.values().filter_map(|place| place.split('/').next()).collect();
-            let versions: Vec<_> = names_of.into_iter().map(|name| version_mark(names.namespace(), name)).collect();
-            self.told = (!versions.is_empty()).then(|| versions.join(" "));
+            let secrets: BTreeSet<&str> = self.secrets.values().filter_map(|place| place.split('/').next()).collect();
+            let mut told: Vec<_> = secrets.into_iter().map(|name| version_mark(names.namespace(), name)).collect();
+            if !told.is_empty() {
+                // And where: another entry was told nothing yet.
+                let at = [&self.service].into_iter().chain(&self.get).chain(&self.list);
+                told.extend(at.cloned().chain(self.matching.iter().map(|(pointer, text)| format!("{pointer}={text}"))));
+                self.told = Some(told.join(" "));
+            }
         }
         let writes = [&mut self.create, &mut self.update].into_iter().flatten();
         writes.filter_map(|write| write.json.as_mut()).for_each(|quiet| quiet.public = self.public);
@@ -528,6 +537,8 @@ mod tests {
                 false,
             ),
             (json!({"service": "a:1", "want": {}, "get": "/x", "login": {"user": "u", "token": "t"}}), true),
+            (json!({"service": "a:1", "want": {}, "get": "/x", "told": "v2"}), true),
+            (json!({"service": "a:1", "want": {}, "get": "/x", "told": "v2", "untold": ["/password"]}), false),
         ] {
             assert_eq!(ensure(&fields).problem().is_some(), wrong, "{fields}");
         }

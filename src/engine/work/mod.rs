@@ -103,12 +103,7 @@ impl Perform for World {
             if action.verify {
                 self.proof_begins(&action.component).await?;
             }
-            self.step(action, context).await.map_err(|mut failure| {
-                if let (Some(fix), Some(error)) = (&action.fix, failure.errors.first_mut()) {
-                    *error = format!("{error}; {fix}");
-                }
-                failure
-            })
+            self.step(action, context).await
         };
         telling(progress, work).await
     }

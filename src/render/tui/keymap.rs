@@ -203,6 +203,8 @@ pub(super) fn leaving(key: KeyEvent) -> Option<Leaving> {
     match key.code {
         _ if key.modifiers.intersects(CTRL | KeyModifiers::ALT) => None,
         KeyCode::Esc => Some(Leaving::Stay),
+        // As in every question, whatever key they are on.
+        KeyCode::Char('н' | 'Н') => Some(Leaving::Stay),
         KeyCode::Char(c) => match latin(c).to_ascii_lowercase() {
             'y' => Some(Leaving::Write),
             'd' => Some(Leaving::Without),

@@ -482,6 +482,7 @@ impl State {
             Err(error) => self.notice = Some((Tone::Bad, error.to_string())),
         }
         self.planned = None;
+        self.refused = false;
     }
 
     /// The form of the screen that is shown, if it has one.

@@ -371,7 +371,10 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
                     found(state, report);
                     screens::review::arrived(state, *planned);
                 }
-                Err(errors) => state.failed = Some(errors.join(": ")),
+                Err(errors) => {
+                    state.failed = Some(errors.join(": "));
+                    state.refused = false;
+                }
             }
         }
         News::Registry(answer) => {

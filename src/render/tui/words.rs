@@ -80,7 +80,7 @@ words! {
     Empty: "(empty)", "(пусто)";
     Nothing: "nothing", "ни от чего";
     YesNo: "y yes   n no   Esc back", "д да   н нет   Esc назад";
-    LeaveKeys: "y write and leave   d leave without writing   Esc back", "y записать и выйти   d выйти без записи   Esc назад";
+    LeaveKeys: "y write and leave   d leave without writing   Esc back", "д записать и выйти   в выйти без записи   Esc назад";
     TypingKeys: "Enter accept   Esc cancel   Ctrl-U clear", "Enter принять   Esc отменить   Ctrl-U очистить";
     Copied: "sent to the terminal's clipboard: {what}", "отправлено в буфер обмена терминала: {what}";
     Written: "answers written to {file}", "ответы записаны в {file}";
