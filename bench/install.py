@@ -163,6 +163,8 @@ class Bench:
         for release in reversed(releases(plan) if plan else []):
             self.call(["helm", "uninstall", "-n", release["namespace"], release["name"], "--ignore-not-found", "--wait", "--timeout", TIMEOUT])
         for name in self.namespaces:
+            # Helm does not wait for pods: one that ends after its database would use its whole grace.
+            self.call(["kubectl", "-n", name, "delete", "pods", "--all", "--force", "--grace-period=0"], check=False)
             self.call(["kubectl", "delete", "namespace", name, "--ignore-not-found", "--timeout", TIMEOUT])
         volumes = json.loads(self.call(["kubectl", "get", "pv", "-o", "json"]))["items"]
         ours = [volume["metadata"]["name"] for volume in volumes if volume["spec"].get("claimRef", {}).get("namespace") in self.namespaces]
@@ -207,7 +209,9 @@ class Bench:
         # One at a time: windlass lets nobody beside it.
         self.hook.write_text(f"#!/bin/sh\nexec flock {shlex.quote(str(self.work / 'lock'))} {arguments} \"$1\"\n")
         self.hook.chmod(0o700)
-        (self.work / "helmfile.yaml").write_text(json.dumps(helmfile_of(plan, self.work, str(self.hook))))
+        # It looks for top-level keys at the begin of lines; what is in them may be JSON.
+        made = helmfile_of(plan, self.work, str(self.hook))
+        (self.work / "helmfile.yaml").write_text("".join(f"{key}:\n" + "".join(f"- {json.dumps(item)}\n" for item in items) for key, items in made.items()))
 
     def prepare(self):
         """What helm does not make: not counted."""

@@ -17,7 +17,11 @@ fn git_login(flags: &[&str]) -> (String, String) {
     let resolved = resolve(&catalog, &answers).unwrap();
     let airflow = resolved.components.iter().find(|component| component.id == "airflow").unwrap();
     let secret = airflow.secrets.iter().find(|secret| secret.id == "chart-git").unwrap();
-    let SecretContent::Derived(derived) = &secret.content else { panic!("{} is made of others", secret.name) };
+    let derived = match &secret.content {
+        SecretContent::Derived(derived) => Some(derived),
+        SecretContent::Answer { .. } => None,
+    };
+    let derived = derived.unwrap();
     let found = derived.sources().into_iter().map(|name| {
         let keys =
             ["admin_password", "dags_password"].map(|key| (key.to_owned(), Secret::new(format!("{name}/{key}"))));
