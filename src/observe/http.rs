@@ -55,7 +55,7 @@ async fn one(
     action: &ResolvedAction,
     ensure: &Ensure,
 ) -> Result<Comparison, String> {
-    if action.kind.templates().iter().any(|text| text.contains("{{")) {
+    if action.kind.wants_results() {
         return Err(ONLY_A_RUN.to_owned());
     }
     let way = ensure.way(namespace);

@@ -232,19 +232,17 @@ pub fn rotate(
     }
     let places: BTreeSet<(String, String)> = changed.iter().map(Changed::place).collect();
     let restarts = restart(&mut plan, wanted, observed, &places, (switched, &done))?;
-    if restarts.is_empty()
-        && let Some(action) = plan.actions.iter_mut().find(|action| action.id == switch)
-    {
-        action
-            .why
-            .push("no chart has its version in an annotation: what reads it has to be restarted by hand".to_owned());
-    }
-    done.extend(restarts);
-    let (later, now): (Vec<_>, Vec<_>) = entries(wanted, &places).partition(|(_, act)| is_of_run(act));
+    // Only an install has results.
+    let (later, now): (Vec<_>, Vec<_>) = entries(wanted, &places).partition(|(_, act)| act.kind.wants_results());
     if let Some(action) = plan.actions.iter_mut().find(|action| action.id == switch) {
+        if restarts.is_empty() {
+            let told = "no chart has its version in an annotation: what reads it has to be restarted by hand";
+            action.why.push(told.to_owned());
+        }
         let told = later.iter().map(|(_, act)| format!("{} holds it, too: `windlass install` tells it", act.title));
         action.why.extend(told);
     }
+    done.extend(restarts);
     let entries: Vec<Action> = now
         .into_iter()
         .map(|(component, act)| Action {
@@ -281,11 +279,6 @@ fn entries<'a>(
     };
     let all = wanted.components.iter().flat_map(|component| component.installs().map(move |act| (component, act)));
     all.filter(move |(_, act)| holds(act))
-}
-
-/// Whether it is made of results of other actions: only an install has those.
-fn is_of_run(act: &ResolvedAction) -> bool {
-    act.kind.templates().iter().any(|text| text.contains("{{"))
 }
 
 /// The upgrades that restart what reads these Secrets; gives the steps that end them.

@@ -199,6 +199,12 @@ impl ActionKind {
         })
     }
 
+    /// Whether it waits for results of other actions: what is answered and installed is filled in already.
+    #[must_use]
+    pub fn wants_results(&self) -> bool {
+        self.templates().iter().any(|text| text.contains("{{"))
+    }
+
     /// Puts what its names mean in their places.
     ///
     /// # Errors

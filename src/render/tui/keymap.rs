@@ -198,21 +198,13 @@ pub(super) enum Leaving {
     Stay,
 }
 
-/// The same where answers can be written or not. The letters are those of the keys, whatever layout the keyboard has.
+/// The same where answers can be written or not: yes writes them, no stays.
 pub(super) fn leaving(key: KeyEvent) -> Option<Leaving> {
-    match key.code {
+    match (key.code, yes_or_no(key)) {
         _ if key.modifiers.intersects(CTRL | KeyModifiers::ALT) => None,
-        KeyCode::Esc => Some(Leaving::Stay),
-        // As in every question, whatever key they are on.
-        KeyCode::Char('н' | 'Н') => Some(Leaving::Stay),
-        KeyCode::Char(c) => match latin(c).to_ascii_lowercase() {
-            'y' => Some(Leaving::Write),
-            'd' => Some(Leaving::Without),
-            'n' => Some(Leaving::Stay),
-            // "Да" is yes, here as everywhere.
-            _ if matches!(c, 'д' | 'Д') => Some(Leaving::Write),
-            _ => None,
-        },
+        (_, Some(yes)) => Some(if yes { Leaving::Write } else { Leaving::Stay }),
+        (KeyCode::Esc, _) => Some(Leaving::Stay),
+        (KeyCode::Char(c), _) if latin(c).eq_ignore_ascii_case(&'d') => Some(Leaving::Without),
         _ => None,
     }
 }

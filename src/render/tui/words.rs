@@ -28,8 +28,8 @@ impl Lang {
 }
 
 /// A text with `{name}` replaced by values.
-pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+pub(super) fn fill(text: &str, values: &[(&str, impl AsRef<str>)]) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value.as_ref()))
 }
 
 /// "And so many more pods the same", as the number wants it.

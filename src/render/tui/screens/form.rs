@@ -438,8 +438,7 @@ fn counts(state: &State, fields: &[Row], shown: Range<usize>) -> Spans {
     };
     let values = [("count", all), ("wrong", wrong), ("from", (before + 1).min(to)), ("to", to)];
     let values = values.map(|(name, value)| (name, value.to_string()));
-    let told = fill(state.look.say(word), &values.each_ref().map(|(name, value)| (*name, value.as_str())));
-    Spans::new().add(paint, told)
+    Spans::new().add(paint, fill(state.look.say(word), &values))
 }
 
 /// How many answers keep one from going on.

@@ -139,8 +139,7 @@ fn failed(state: &State, then: Word, width: usize) -> Vec<Spans> {
 fn rows_here(word: Word, shown: Range<usize>, count: usize, look: Look) -> Spans {
     let (from, to, count) = ((shown.start + 1).min(count), shown.end, count);
     let values = [("from", from.to_string()), ("to", to.to_string()), ("count", count.to_string())];
-    let told = fill(look.say(word), &values.each_ref().map(|(name, value)| (*name, value.as_str())));
-    Spans::new().add(Paint::Dim, told)
+    Spans::new().add(Paint::Dim, fill(look.say(word), &values))
 }
 
 /// A line between a list and what is below, which says where the list has more than is shown.

@@ -82,7 +82,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     if let Some(connected) = state.connected.as_ref().filter(|connected| !connected.installed.is_empty()) {
         let bad = connected.installed.values().filter(|status| super::components::installed(status).1 != Paint::Good);
         let told = [("count", connected.installed.len().to_string()), ("bad", bad.count().to_string())];
-        let told = fill(look.say(Word::AlreadyThere), &told.each_ref().map(|(name, value)| (*name, value.as_str())));
+        let told = fill(look.say(Word::AlreadyThere), &told);
         head.push(Spans::new().add(Paint::Accent, told));
     }
     let Some(report) = &state.report else {
@@ -122,7 +122,7 @@ pub(super) fn counts(report: &Report, look: Look) -> String {
     let counts =
         [("errors", report.errors), ("warnings", report.warnings), ("hints", report.hints), ("waived", report.waived)];
     let counts = counts.map(|(kind, count)| (kind, count.to_string()));
-    fill(look.say(Word::FindingCounts), &counts.each_ref().map(|(kind, count)| (*kind, count.as_str())))
+    fill(look.say(Word::FindingCounts), &counts)
 }
 
 /// A finding in one line.

@@ -165,7 +165,6 @@ pub(in crate::render::tui) fn arrived(state: &mut State, planned: Planned) {
     if let Some(finding) = found {
         let title = format!("{} {}: {}", finding.id, finding.place, finding.what);
         let values = [("count", state.unfolded.len().to_string()), ("title", title)];
-        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
         state.notice = Some((Tone::Bad, fill(state.look.say(Word::FoundAgain), &values)));
     }
 }

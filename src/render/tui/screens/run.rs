@@ -285,7 +285,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
 }
 
 /// Mark and words of how a run stands.
-pub(super) fn outcome(run: &RunView) -> (Glyph, Word, Paint) {
+fn outcome(run: &RunView) -> (Glyph, Word, Paint) {
     let proven = run.state.order.iter().any(|action| action.verify);
     match (run.state.outcome, run.state.stopping) {
         (Some(Outcome::Succeeded), _) if !run.left_out.is_empty() => (Glyph::Warning, Word::EndedPartly, Paint::Warn),

@@ -26,7 +26,7 @@ pub(super) fn told(state: &State, id: &QuestionId, width: usize) -> Vec<Spans> {
     let mut say = |paint: Paint, text: &str| lines.extend(paragraph(paint, text, width));
     if !outline.places.is_empty() {
         let values = [("name", outline.places.join(", ")), ("keys", outline.keys.join(", "))];
-        say(Paint::Plain, &fill(look.say(word), &values.each_ref().map(|(name, value)| (*name, value.as_str()))));
+        say(Paint::Plain, &fill(look.say(word), &values));
     }
     if !outline.made.is_empty() {
         let made = outline.made.iter().map(|(name, keys)| format!("{name} ({})", keys.join(", ")));
