@@ -117,7 +117,7 @@ fn what_a_requirement_says_is_checked() {
         ("{id: db@x, when: \"answers.db.release\"}", "not about `db`"),
         ("{id: db@x, when: \"answers.app.no\"}", "unknown answer `app.no`"),
         ("{id: db@x, when: \"1 +\"}", "template:"),
-        ("{id: db@x, by: never}", "expected one of release, after, verify"),
+        ("{id: db@x, by: never}", "expected one of release, after, late, verify"),
     ] {
         let said = told(requires);
         assert!(said.contains(wanted), "{requires}: {said}");

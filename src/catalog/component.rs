@@ -137,6 +137,8 @@ pub enum By {
     Release,
     /// The actions once its release is ready.
     After,
+    /// Of these, the late ones.
+    Late,
     /// Its checks.
     Verify,
 }

@@ -16,14 +16,14 @@ pub struct Part {
     /// Components that must be ready before its first step.
     pub requires: BTreeSet<String>,
     /// Of these, those that only its later steps wait for.
-    pub late: BTreeMap<String, By>,
+    pub by: BTreeMap<String, By>,
     /// Whether it has a release, and so a step that makes it and one that waits until it is ready.
     pub has_release: bool,
     /// Its actions before anything of the plan is installed.
     pub first: Vec<Act>,
     /// Its actions before the release.
     pub before: Vec<Act>,
-    /// Its actions once that is ready.
+    /// Its actions once that is ready; the late ones come last.
     pub after: Vec<Act>,
     /// Its checks.
     pub verify: Vec<Act>,
@@ -42,6 +42,8 @@ pub struct Act {
     pub register: Option<String>,
     /// Components whose answers it uses.
     pub answers: BTreeSet<String>,
+    /// Only checks of other components wait for it.
+    pub late: bool,
 }
 
 impl Part {
@@ -63,7 +65,7 @@ impl Part {
         off.for_each(|required| {
             requires.remove(&required.id);
         });
-        let late = component.requires.iter().filter(|required| required.by != By::Release && !required.id.is_empty());
+        let by = component.requires.iter().filter(|required| required.by != By::Release && !required.id.is_empty());
         let acts = |phase, specs: &[ActionSpec]| {
             let acts = specs.iter().enumerate().map(|(index, spec)| Act::of(component, phase, index, spec, hdfs));
             acts.collect::<Vec<_>>()
@@ -71,7 +73,7 @@ impl Part {
         Self {
             id: component.id.clone(),
             requires,
-            late: late.map(|required| (required.id.clone(), required.by)).collect(),
+            by: by.map(|required| (required.id.clone(), required.by)).collect(),
             has_release: component.release.is_some() && component.chart.is_some(),
             first: acts(Phase::First, &component.first),
             before: acts(Phase::Before, &component.before),
@@ -92,14 +94,14 @@ impl Part {
 
     /// The components for which its steps wait from a phase on.
     fn waits(&self, by: By) -> impl Iterator<Item = &String> {
-        self.requires.iter().filter(move |id| self.late.get(*id).copied().unwrap_or_default() == by)
+        self.requires.iter().filter(move |id| self.by.get(*id).copied().unwrap_or_default() == by)
     }
 }
 
 impl Act {
     fn of(component: &Component, phase: Phase, index: usize, spec: &ActionSpec, hdfs: Option<&str>) -> Self {
         let id = step_id(&component.id, phase, index);
-        let mut act = Self { id, register: spec.register.clone(), ..Self::default() };
+        let mut act = Self { id, register: spec.register.clone(), late: spec.late, ..Self::default() };
         for name in spec.kind.templates().into_iter().flat_map(names) {
             match name {
                 Reference::Export(other, _) => drop(act.needs.insert(component.means(&other).to_owned())),
@@ -224,20 +226,20 @@ impl GraphError {
 /// # Errors
 /// A need that leads nowhere, or steps that wait for each other.
 pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
-    let ready = ready(parts)?;
+    let done = done(parts)?;
     let results = results(parts)?;
     let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let first: BTreeSet<String> = parts.iter().flat_map(|part| &part.first).map(|act| act.id.clone()).collect();
     for part in parts {
         let ready_by = |by: By| {
-            let all = part.waits(by).map(|other| ready_of(&ready, other, &part.id));
+            let all = part.waits(by).map(|other| ready_of(&done, other, &part.id));
             Ok::<_, GraphError>(all.collect::<Result<Vec<_>, _>>()?.into_iter().flatten())
         };
         let mut chain: BTreeSet<String> = first.iter().cloned().chain(ready_by(By::Release)?).collect();
         let edges = |act: &Act, chain: &BTreeSet<String>, is_check: bool| {
             let mut edges = chain.clone();
             for other in &act.needs {
-                edges.extend(ready_of(&ready, other, &act.id)?);
+                edges.extend(ready_of(&done, other, &act.id)?);
             }
             for name in &act.results {
                 match results.get(name.as_str()) {
@@ -266,12 +268,19 @@ pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
             chain = [ready].into();
         }
         chain.extend(ready_by(By::After)?);
-        for act in &part.after {
+        for act in part.after.iter().filter(|act| !act.late) {
+            needs.insert(act.id.clone(), edges(act, &chain, false)?);
+            chain = [act.id.clone()].into();
+        }
+        chain.extend(ready_by(By::Late)?);
+        for act in part.after.iter().filter(|act| act.late) {
             needs.insert(act.id.clone(), edges(act, &chain, false)?);
             chain = [act.id.clone()].into();
         }
         needs.insert(format!("{}/record", part.id), chain.clone());
         chain.extend(ready_by(By::Verify)?);
+        let required = part.requires.iter().filter_map(|other| done.get(other.as_str()));
+        chain.extend(required.flat_map(|done| done.late.iter().cloned()));
         for act in &part.verify {
             needs.insert(act.id.clone(), edges(act, &chain, true)?);
             chain = [act.id.clone()].into();
@@ -283,21 +292,26 @@ pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
     }
 }
 
-fn ready_of(
-    ready: &BTreeMap<&str, BTreeSet<String>>,
-    component: &str,
-    step: &str,
-) -> Result<BTreeSet<String>, GraphError> {
+fn ready_of(done: &BTreeMap<&str, Done>, component: &str, step: &str) -> Result<BTreeSet<String>, GraphError> {
     let missing = || GraphError::NoComponent { step: step.to_owned(), component: component.to_owned() };
-    ready.get(component).cloned().ok_or_else(missing)
+    done.get(component).map(|done| done.ready.clone()).ok_or_else(missing)
 }
 
-/// The steps after which each component is ready: its last, or where it has none those of what it requires.
-fn ready(parts: &[Part]) -> Result<BTreeMap<&str, BTreeSet<String>>, GraphError> {
-    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+/// The last steps of a component, or where it has none those of what it requires.
+struct Done {
+    /// After these it is ready, and others begin.
+    ready: BTreeSet<String>,
+    /// After these what is late is done, too.
+    late: BTreeSet<String>,
+}
+
+/// The last steps of each component.
+fn done(parts: &[Part]) -> Result<BTreeMap<&str, Done>, GraphError> {
+    let mut found: BTreeMap<&str, Done> = BTreeMap::new();
     let mut stepless: Vec<&Part> = Vec::new();
     for part in parts {
-        let last = match (part.after.last(), part.has_release, part.before.last()) {
+        let (late, soon): (Vec<&Act>, Vec<&Act>) = part.after.iter().partition(|act| act.late);
+        let ready = match (soon.last(), part.has_release, part.before.last()) {
             (Some(act), _, _) => act.id.clone(),
             (None, true, _) => format!("{}/ready", part.id),
             (None, false, Some(act)) => act.id.clone(),
@@ -306,7 +320,8 @@ fn ready(parts: &[Part]) -> Result<BTreeMap<&str, BTreeSet<String>>, GraphError>
                 continue;
             }
         };
-        found.insert(&part.id, [last].into());
+        let late = late.last().map(|act| act.id.clone()).into_iter().collect();
+        found.insert(&part.id, Done { ready: [ready].into(), late });
     }
     let known: BTreeSet<&str> = parts.iter().map(|part| part.id.as_str()).collect();
     while !stepless.is_empty() {
@@ -316,11 +331,15 @@ fn ready(parts: &[Part]) -> Result<BTreeMap<&str, BTreeSet<String>>, GraphError>
             if let Some(component) = part.requires.iter().find(|id| !known.contains(id.as_str())) {
                 return Err(GraphError::NoComponent { step: part.id.clone(), component: component.clone() });
             }
-            let all: Option<Vec<_>> = part.requires.iter().map(|id| found.get(id.as_str()).cloned()).collect();
-            match all {
-                Some(all) => drop(found.insert(&part.id, all.into_iter().flatten().collect())),
-                None => waiting.push(part),
-            }
+            let required: Option<Vec<&Done>> = part.requires.iter().map(|id| found.get(id.as_str())).collect();
+            let Some(required) = required else {
+                waiting.push(part);
+                continue;
+            };
+            let ready = required.iter().flat_map(|done| done.ready.iter().cloned()).collect();
+            let late = required.iter().flat_map(|done| done.late.iter().cloned());
+            let late = late.chain(part.after.last().map(|act| act.id.clone())).collect();
+            found.insert(&part.id, Done { ready, late });
         }
         if waiting.len() == before {
             return Err(GraphError::Circle(waiting.into_iter().map(|part| part.id.clone()).collect()));
@@ -402,6 +421,34 @@ mod tests {
         let found = graph(&[aaa, zzz]).unwrap();
         assert_eq!(found.needs("aaa/before-1"), ["zzz/ready"]);
         assert_eq!(found.needs("zzz/verify-1"), ["aaa/before-1", "zzz/ready"]);
+    }
+
+    #[test]
+    fn only_checks_wait_for_what_is_late() {
+        let late = Act { late: true, ..act("a/after-2", &[], &[], None) };
+        let after = vec![act("a/after-1", &[], &[], None), late];
+        let by = [("c".to_owned(), By::Late)].into();
+        let a =
+            Part { has_release: true, after, by, verify: vec![act("a/verify-1", &[], &[], None)], ..part("a", &["c"]) };
+        let b = Part { has_release: true, verify: vec![act("b/verify-1", &[], &[], None)], ..part("b", &["a"]) };
+        let found = graph(&[a, b, Part { has_release: true, ..part("c", &[]) }]).unwrap();
+        let needs: Vec<(&str, Vec<String>)> = found.steps().map(|step| (step, found.needs(step))).collect();
+        let wanted: [(&str, &[&str]); 13] = [
+            ("a/after-1", &["a/ready"]),
+            ("a/after-2", &["a/after-1", "c/ready"]),
+            ("a/ready", &["a/release"]),
+            ("a/record", &["a/after-2"]),
+            ("a/release", &[]),
+            ("a/verify-1", &["a/after-2"]),
+            ("b/ready", &["b/release"]),
+            ("b/record", &["b/ready"]),
+            ("b/release", &["a/after-1"]),
+            ("b/verify-1", &["a/after-2", "b/ready"]),
+            ("c/ready", &["c/release"]),
+            ("c/record", &["c/ready"]),
+            ("c/release", &[]),
+        ];
+        assert_eq!(needs, wanted.map(|(step, needs)| (step, needs.iter().map(|need| (*need).to_owned()).collect())));
     }
 
     #[test]

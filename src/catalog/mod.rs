@@ -9,6 +9,7 @@ mod graph;
 mod instance;
 mod kind;
 mod load;
+mod order;
 mod provide;
 mod question;
 mod refs;

@@ -156,7 +156,7 @@ impl Checker<'_> {
     }
 
     /// Where an action of a rotation is.
-    fn rotation(&self, id: &str, question: &str, index: usize) -> Pos {
+    pub(super) fn rotation(&self, id: &str, question: &str, index: usize) -> Pos {
         let items = self.trees.get(id).and_then(|tree| tree.get("rotate")?.get(question)).and_then(Node::list);
         let node = items.and_then(|items| items.get(index));
         node.map_or_else(|| self.place(id, &["rotate", question]), |node| node.pos)

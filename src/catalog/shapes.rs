@@ -83,7 +83,7 @@ const REQUIREMENT: Shape = Shape::TextOr(&[
     F::optional("export", Shape::Text),
     F::optional("optional", Shape::Bool),
     F::optional("when", Shape::Text),
-    F::optional("by", Shape::OneOf(&["release", "after", "verify"])),
+    F::optional("by", Shape::OneOf(&["release", "after", "late", "verify"])),
     F::optional("answers", Shape::MapOf(&Shape::Any)),
 ]);
 

@@ -33,6 +33,29 @@ fn mistakes(table: &[(&str, &[&str])]) {
 }
 
 #[test]
+fn late_is_what_comes_last_after_a_release() {
+    let wait = |late: &str| format!("{{action: http.wait, service: s, path: /{late}}}");
+    let (soon, late) = (wait(""), wait(", late: true"));
+    let a = "a/component.yaml";
+    let (only, last) = ("only an action in `after` can be `late`", "actions that are `late` come last");
+    mistakes(&[
+        (&format!("after: [{soon}, {late}, {late}]"), &[]),
+        (&format!("after: [{late}, {soon}]"), &[&format!("{a}:7:{}: {last}", 11 + late.len())]),
+        (
+            &format!("first: [{late}]\nbefore: [{soon}, {late}]\nverify: [{late}]"),
+            &[&format!("{a}:7:9: {only}"), &format!("{a}:8:{}: {only}", 12 + soon.len()), &format!("{a}:9:10: {only}")],
+        ),
+        (
+            &format!("questions: [{{id: p, title: t, type: secret, default: generate}}]\nrotate:\n  p: [{late}]"),
+            &[&format!("{a}:9:7: {only}")],
+        ),
+        ("after: [{action: http.wait, service: s, path: /, late: yes please}]", &[&format!("{a}:7:56: expected true or false")]),
+    ]);
+    let told = catalog(&[("a", CHART), ("b", "requires: [{id: a, by: later}]")]).unwrap_err();
+    assert!(told.contains("b/component.yaml:4:24: "), "{told}");
+}
+
+#[test]
 fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
     let entry = |entry: &str| format!("ignore:\n  - {entry}");
     mistakes(&[

@@ -16,15 +16,40 @@ type Action = (Option<usize>, Option<usize>, Option<usize>);
 
 #[derive(Debug, Clone)]
 struct Invented {
-    requires: BTreeSet<usize>,
+    /// With the phase of the first step that waits for it, by its place in [`BY`].
+    requires: BTreeMap<usize, usize>,
     export_of: Option<usize>,
     chart: bool,
     before: Vec<Action>,
     after: Vec<Action>,
+    /// How many of `after` are late, at most.
+    late: usize,
     verify: Vec<Action>,
 }
 
 const MOST: usize = 5;
+
+/// The phases from which on a component can wait for another one, in their order.
+const BY: [&str; 4] = ["release", "after", "late", "verify"];
+
+impl Invented {
+    /// Its steps that others need: name, phase, and its action if it is one.
+    fn steps(&self, at: usize) -> Vec<(String, usize, Option<Action>)> {
+        let late = self.after.len() - self.late.min(self.after.len());
+        let before = self.before.iter().enumerate().map(|(n, act)| (format!("before-{}", n + 1), 0, Some(*act)));
+        let release = ["release", "ready"].into_iter().filter(|_| self.chart).map(|step| (step.to_owned(), 0, None));
+        let after = self.after.iter().enumerate();
+        let after = after.map(|(n, act)| (format!("after-{}", n + 1), if n < late { 1 } else { 2 }, Some(*act)));
+        let verify = self.verify.iter().enumerate().map(|(n, act)| (format!("verify-{}", n + 1), 3, Some(*act)));
+        let all = before.chain(release).chain(after).chain(verify);
+        all.map(|(step, phase, act)| (format!("c{at}/{step}"), phase, act)).collect()
+    }
+
+    /// The components that it requires, with the phase that waits for them.
+    fn required(&self) -> BTreeMap<usize, usize> {
+        self.export_of.map(|other| (other, 0)).into_iter().chain(self.requires.clone()).collect()
+    }
+}
 
 fn action() -> impl Strategy<Value = Action> {
     let rarely = |most: usize| prop_oneof![3 => Just(None), 1 => (0..most).prop_map(Some)];
@@ -33,15 +58,16 @@ fn action() -> impl Strategy<Value = Action> {
 
 fn invented() -> impl Strategy<Value = Vec<Invented>> {
     let actions = || proptest::collection::vec(action(), 0..3);
-    let requires = proptest::collection::btree_set(0..MOST, 0..2);
+    let requires = proptest::collection::btree_map(0..MOST, 0..BY.len(), 0..2);
     let export = prop_oneof![4 => Just(None), 1 => (0..MOST).prop_map(Some)];
-    let one = (requires, export, any::<bool>(), actions(), actions(), actions());
-    let one = one.prop_map(|(requires, export_of, chart, before, after, verify)| Invented {
+    let one = (requires, export, any::<bool>(), actions(), actions(), 0..3_usize, actions());
+    let one = one.prop_map(|(requires, export_of, chart, before, after, late, verify)| Invented {
         requires,
         export_of,
         chart,
         before,
         after,
+        late,
         verify,
     });
     proptest::collection::vec(one, 2..=MOST)
@@ -56,7 +82,7 @@ fn tidy(all: &mut [Invented]) {
         .filter_map(|(_, _, register)| *register)
         .collect();
     for (at, one) in all.iter_mut().enumerate() {
-        one.requires.retain(|other| *other < count && *other != at);
+        one.requires.retain(|other, _| *other < count && *other != at);
         one.export_of = one.export_of.filter(|other| *other < count && *other != at);
         for (export, result, _) in one.before.iter_mut().chain(&mut one.after).chain(&mut one.verify) {
             *export = export.filter(|other| *other < count);
@@ -68,7 +94,10 @@ fn tidy(all: &mut [Invented]) {
 fn catalog(all: &[Invented]) -> Result<Catalog, String> {
     let mut files: crate::catalog::Files = [("platform.yaml".to_owned(), b"questions: []".to_vec())].into();
     for (at, one) in all.iter().enumerate() {
-        let requires: Vec<String> = one.requires.iter().map(|other| format!("c{other}")).collect();
+        let requires = one.requires.iter().map(|(other, by)| format!("{{id: c{other}, by: {}}}", BY[*by]));
+        let requires: Vec<String> = requires.collect();
+        let late: BTreeSet<String> =
+            one.steps(at).into_iter().filter(|(_, phase, _)| *phase == 2).map(|(step, ..)| step).collect();
         let export = one.export_of.map_or_else(|| "x".to_owned(), |other| format!("{{{{ exports['c{other}'].e }}}}"));
         let mut text = format!(
             "id: c{at}\ntitle: t\nversion: '1'\nrequires: [{}]\nexports: {{e: \"{export}\"}}\n",
@@ -82,11 +111,15 @@ fn catalog(all: &[Invented]) -> Result<Catalog, String> {
         }
         for (phase, actions) in [("before", &one.before), ("after", &one.after), ("verify", &one.verify)] {
             let _ = writeln!(text, "{phase}:{}", if actions.is_empty() { " []" } else { "" });
-            for (export, result, register) in actions {
+            for (n, (export, result, register)) in actions.iter().enumerate() {
+                let late = if late.contains(&format!("c{at}/{phase}-{}", n + 1)) { ", late: true" } else { "" };
                 let export = export.map(|other| format!("/{{{{ exports['c{other}'].e }}}}")).unwrap_or_default();
                 let result = result.map(|name| format!("/{{{{ r{name}.id }}}}")).unwrap_or_default();
                 let register = register.map(|name| format!(", register: r{name}")).unwrap_or_default();
-                let _ = writeln!(text, "  - {{action: http.wait, service: s, path: \"/{export}{result}\"{register}}}");
+                let _ = writeln!(
+                    text,
+                    "  - {{action: http.wait, service: s, path: \"/{export}{result}\"{register}{late}}}"
+                );
             }
         }
         files.insert(format!("c{at}/component.yaml"), text.into_bytes());
@@ -97,35 +130,18 @@ fn catalog(all: &[Invented]) -> Result<Catalog, String> {
 /// The same said in another way: for each step all that must have come before it; `None` where that cannot be. Through
 /// steps that are left out nothing follows.
 fn before(all: &[Invented], left_out: &BTreeSet<&str>) -> Option<BTreeMap<String, BTreeSet<String>>> {
-    let steps = |at: usize| {
-        let one = &all[at];
-        let mut steps: Vec<(String, Option<Action>, bool)> = Vec::new();
-        let numbered = |phase: &str, acts: &[Action], check| {
-            let acts = acts.iter().enumerate();
-            acts.map(|(n, act)| (format!("c{at}/{phase}-{}", n + 1), Some(*act), check)).collect::<Vec<_>>()
-        };
-        steps.extend(numbered("before", &one.before, false));
-        if one.chart {
-            steps.extend([(format!("c{at}/release"), None, false), (format!("c{at}/ready"), None, false)]);
-        }
-        steps.extend(numbered("after", &one.after, false));
-        steps.extend(numbered("verify", &one.verify, true));
-        steps
-    };
     let mut givers: BTreeMap<usize, (String, bool)> = BTreeMap::new();
-    for (step, act, check) in (0..all.len()).flat_map(steps) {
+    for (step, phase, act) in all.iter().enumerate().flat_map(|(at, one)| one.steps(at)) {
         if let Some((_, _, Some(name))) = act
-            && givers.insert(name, (step, check)).is_some()
+            && givers.insert(name, (step, phase == 3)).is_some()
         {
             return None;
         }
     }
-    let mut edges: BTreeSet<(String, String)> = BTreeSet::new();
     let mut whole: BTreeSet<(usize, usize)> = BTreeSet::new();
     for (at, one) in all.iter().enumerate() {
-        whole.extend(one.requires.iter().chain(&one.export_of).map(|other| (*other, at)));
+        whole.extend(one.required().into_keys().map(|other| (other, at)));
     }
-    // A component that is reached through others without steps is reached all the same.
     for _ in 0..all.len() {
         let more: Vec<_> = whole
             .iter()
@@ -136,23 +152,34 @@ fn before(all: &[Invented], left_out: &BTreeSet<&str>) -> Option<BTreeMap<String
     if whole.iter().any(|(a, b)| a == b) {
         return None;
     }
-    let done = |at: usize| {
-        let chain = std::iter::once(at).chain(whole.iter().filter(move |(_, b)| *b == at).map(|(a, _)| *a));
-        chain.flat_map(steps).filter(|(_, _, check)| !check).map(|(step, ..)| step).collect::<Vec<_>>()
+    // Its steps that others wait for, or its late ones; those of a component that nobody waits for are of what it requires.
+    let done = |at: usize, late: bool| {
+        let (mut found, mut todo) = (Vec::new(), vec![at]);
+        while let Some(at) = todo.pop() {
+            let steps = all[at].steps(at);
+            if !steps.iter().any(|(_, phase, _)| *phase < 2) {
+                todo.extend(all[at].required().into_keys());
+            }
+            let steps = steps.into_iter().filter(|(_, phase, _)| if late { *phase == 2 } else { *phase < 2 });
+            found.extend(steps.map(|(step, ..)| step));
+        }
+        found
     };
-    for at in 0..all.len() {
-        let own = steps(at);
-        for (index, (step, act, check)) in own.iter().enumerate() {
+    let mut edges: BTreeSet<(String, String)> = BTreeSet::new();
+    for (at, one) in all.iter().enumerate() {
+        let own = one.steps(at);
+        for (index, (step, phase, act)) in own.iter().enumerate() {
             edges.extend(own[..index].iter().map(|(earlier, ..)| (earlier.clone(), step.clone())));
-            for (other, _) in whole.iter().filter(|(_, b)| *b == at) {
-                edges.extend(done(*other).into_iter().map(|first| (first, step.clone())));
+            for (other, _) in one.required().into_iter().filter(|(_, by)| by <= phase) {
+                let late = if *phase == 3 { done(other, true) } else { Vec::new() };
+                edges.extend(done(other, false).into_iter().chain(late).map(|first| (first, step.clone())));
             }
             let Some((export, result, _)) = act else { continue };
             if let Some(other) = export.filter(|other| *other != at) {
-                edges.extend(done(other).into_iter().map(|first| (first, step.clone())));
+                edges.extend(done(other, false).into_iter().map(|first| (first, step.clone())));
             }
             if let Some((giver, by_check)) = result.and_then(|name| givers.get(&name)) {
-                if *by_check && !check {
+                if *by_check && *phase < 3 {
                     return None;
                 }
                 edges.insert((giver.clone(), step.clone()));

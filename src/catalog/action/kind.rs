@@ -257,6 +257,8 @@ pub struct ActionSpec {
     pub when: Option<String>,
     /// A template: what mends it where it fails.
     pub fix: Option<Text>,
+    /// Of the actions once the release is ready: other components do not wait for it, only their checks do.
+    pub late: bool,
 }
 
 impl ActionSpec {
@@ -282,6 +284,8 @@ struct Common {
     when: Option<String>,
     #[serde(default)]
     fix: Option<Text>,
+    #[serde(default)]
+    late: bool,
 }
 
 const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
@@ -294,6 +298,7 @@ const COMMON: &[Field] = &[
     Field::optional("register", Shape::Text),
     Field::optional("when", Shape::Text),
     Field::optional("fix", WORDS),
+    Field::optional("late", Shape::Bool),
 ];
 
 /// The shape of an action.
@@ -307,8 +312,8 @@ impl<'de> Deserialize<'de> for ActionSpec {
         let common: Common = serde_json::from_value(common.into()).map_err(D::Error::custom)?;
         let kind = serde_json::from_value(own.into()).map_err(D::Error::custom)?;
         let deadline = common.deadline.as_deref().and_then(parse_duration);
-        let Common { title, retries, register, when, fix, .. } = common;
-        Ok(Self { kind, title, deadline, retries, register, when, fix })
+        let Common { title, retries, register, when, fix, late, .. } = common;
+        Ok(Self { kind, title, deadline, retries, register, when, fix, late })
     }
 }
 

@@ -1,0 +1,77 @@
+//! Checks on what waits for what.
+
+use std::collections::BTreeSet;
+
+use super::check::Checker;
+use super::graph::{Part, circle, graph};
+use super::{Component, WEBHDFS};
+
+impl Checker<'_> {
+    /// What would have to wait for itself: a component, through `requires` or the exports in its values and exports, or a
+    /// step. The graph is the one that plans are made of.
+    pub(super) fn order(&mut self) {
+        // Whatever is optional may be there.
+        let optional = self.catalog.components.values().flat_map(Component::optional);
+        let mut catalog = self.catalog.with_instances(optional).into_owned();
+        // So may be what has a condition.
+        let requires = catalog.components.values_mut().flat_map(|component| &mut component.requires);
+        requires.for_each(|required| required.off = false);
+        // Of several that export the same each may be the one.
+        let several = catalog.components.values().flat_map(|component| &component.requires);
+        let mut exports: BTreeSet<&str> = several.filter_map(|required| required.export.as_deref()).collect();
+        exports.insert(WEBHDFS);
+        let most = exports.iter().map(|export| catalog.providers(export).count()).max().unwrap_or(0);
+        for at in 0..most.max(1) {
+            let left_out = |id: &str| {
+                exports.iter().any(|export| {
+                    let all: Vec<&str> = catalog.providers(export).map(|one| one.id.as_str()).collect();
+                    all.contains(&id) && all.get(at.min(all.len() - 1)) != Some(&id)
+                })
+            };
+            let catalog = catalog.with_providers(|id| !left_out(id));
+            let hdfs = catalog.hdfs_provider(|id| !left_out(id)).map(|component| component.id.as_str());
+            let parts: Vec<Part> = catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
+            if !self.order_of(&parts) {
+                return;
+            }
+        }
+    }
+
+    /// Whether there is an order; tells why not.
+    fn order_of(&mut self, parts: &[Part]) -> bool {
+        let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
+        let found = match circle(&edges) {
+            Some(ids) => Some((ids.first().cloned(), format!("components wait for each other: {}", ids.join(" -> ")))),
+            None => graph(parts).err().map(|error| (Some(error.component().to_owned()), error.to_string())),
+        };
+        let Some((id, message)) = found else { return true };
+        let id = id.unwrap_or_default();
+        let pos = self.place(&id, &["requires"]);
+        self.add(&id, pos, message);
+        false
+    }
+
+    /// That late actions are where there is something that need not wait for them.
+    pub(super) fn late(&mut self, component: &Component) {
+        let id = &component.id;
+        let mut places = Vec::new();
+        for (phase, actions) in
+            [("first", &component.first), ("before", &component.before), ("verify", &component.verify)]
+        {
+            let late = actions.iter().enumerate().filter(|(_, action)| action.late);
+            places.extend(late.map(|(index, _)| self.item(id, phase, index)));
+        }
+        for (question, actions) in &component.rotate {
+            let late = actions.iter().enumerate().filter(|(_, action)| action.late);
+            places.extend(late.map(|(index, _)| self.rotation(id, question, index)));
+        }
+        for pos in places {
+            self.add(id, pos, "only an action in `after` can be `late`");
+        }
+        let after = component.after.iter().enumerate().skip_while(|(_, action)| !action.late);
+        for (index, _) in after.filter(|(_, action)| !action.late) {
+            let pos = self.item(id, "after", index);
+            self.add(id, pos, "actions that are `late` come last, and this one stands behind one");
+        }
+    }
+}
