@@ -375,7 +375,7 @@ mkdir "$work/tmp"
 sql() {
   local script=$1
   shift
-  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PAUSE=0 NAME=postgresql PGHOST=db PGPORT=5432 PGUSER=app PGDATABASE=shop PGSSLMODE=require \
+  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PATIENCE=0 NAME=postgresql PGHOST=db PGPORT=5432 PGUSER=app PGDATABASE=shop PGSSLMODE=require \
     CONNECTIONS=50 PGPASSWORD=x POD_NAMESPACE=n OWN=yes SECRET=r-password POD=r-0 "$@" sh "$(chart_of postgresql)/../check/$script" > "$work/out" 2>&1
 }
 finds() { # SCRIPT WANT VARIABLE=VALUE…
@@ -422,7 +422,7 @@ chmod +x "$work/pgbin/redis-cli"
 redis() { # WANT VARIABLE=VALUE…
   local want=$1
   shift
-  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PAUSE=0 NAME=redis HOST=r PORT=6379 DATABASE=0 TLS=disable OWN=yes SECRET=r-connection DEPLOYMENT=r POD_NAMESPACE=n \
+  env PATH="$work/pgbin:$PATH" TMPDIR="$work/tmp" PATIENCE=0 NAME=redis HOST=r PORT=6379 DATABASE=0 TLS=disable OWN=yes SECRET=r-connection DEPLOYMENT=r POD_NAMESPACE=n \
     REDISCLI_AUTH=x "$@" sh "$(chart_of redis)/../check/login.sh" > "$work/out" 2>&1 || true
   if grep -q -e "$want" "$work/out" && [ "$(wc -l < "$work/out")" = 1 ]; then ok; else not_ok "redis: login.sh does not say $want" "$(cat "$work/out")"; fi
 }

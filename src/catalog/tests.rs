@@ -49,7 +49,10 @@ fn late_is_what_comes_last_after_a_release() {
             &format!("questions: [{{id: p, title: t, type: secret, default: generate}}]\nrotate:\n  p: [{late}]"),
             &[&format!("{a}:9:7: {only}")],
         ),
-        ("after: [{action: http.wait, service: s, path: /, late: yes please}]", &[&format!("{a}:7:56: expected true or false")]),
+        (
+            "after: [{action: http.wait, service: s, path: /, late: yes please}]",
+            &[&format!("{a}:7:56: expected true or false")],
+        ),
     ]);
     let told = catalog(&[("a", CHART), ("b", "requires: [{id: a, by: later}]")]).unwrap_err();
     assert!(told.contains("b/component.yaml:4:24: "), "{told}");

@@ -159,6 +159,45 @@ class Database(unittest.TestCase):
         self.assertEqual(code, 42)
         self.assertIn("32 bytes", said)
 
+    def airflow(self, *files):
+        """An Airflow of these migrations, and nothing in it that could be loaded."""
+        package = pathlib.Path(self.path).parent / "site/airflow"
+        (package / "migrations/versions").mkdir(parents=True)
+        (package / "__init__.py").write_text("raise AssertionError('takes seconds')")
+        for at, text in enumerate(files):
+            (package / f"migrations/versions/{at:04}_x.py").write_text(text)
+        path = mock.patch.object(sys, "path", [str(package.parent), *sys.path])
+        path.start()
+        self.addCleanup(path.stop)
+
+    def stamp(self, revision):
+        with contextlib.closing(sqlite3.connect(self.path)) as db:
+            db.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num)")
+            db.execute("DELETE FROM alembic_version")
+            db.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+            db.commit()
+
+    def test_a_pod_waits_until_the_newest_migration_is_there(self):
+        self.airflow(
+            'revision = "a1"\ndown_revision = None\n',
+            "revision: str = 'b2'\ndown_revision: str | None = 'a1'\n",
+            '"""Text of revision = "zz" and more."""\nrevision = "c3"\ndown_revision = "a1"\n',
+            'revision = "d4"\ndown_revision = (\n    "b2",\n    "c3",\n)\nairflow_version = "2.0"\n',
+        )
+        wait = lambda: self.run_script("wait", AIRFLOW__CORE__FERNET_KEY="key1", WINDLASS_LOGS="kubectl logs x")
+        code, said, commands = wait()
+        self.assertEqual((code, commands), (1, []))
+        self.assertIn("Look at `kubectl logs x`.\nIt has nothing, and d4 is wanted.", said)
+        self.stamp("b2")
+        self.assertIn("It has b2, and d4 is wanted.", wait()[1])
+        self.stamp("d4")
+        self.assertEqual(wait(), (0, "", []))
+
+    def test_an_airflow_whose_migrations_are_elsewhere_is_asked_itself(self):
+        self.airflow()
+        _, _, commands = self.run_script("wait", AIRFLOW__CORE__FERNET_KEY="key1")
+        self.assertEqual(commands[0], ["airflow", "db", "check-migrations", "--migration-wait-timeout", "0"])
+
     def test_a_rotation_goes_on_where_it_was_killed(self):
         self.fill("key1", "key2", "key1")
         for _ in range(2):

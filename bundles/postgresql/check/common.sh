@@ -25,18 +25,18 @@ ask() {
   fi
 }
 
-# Whether one gets in. What may pass is tried again for some time: a new pod is not everywhere known at once.
+# Whether one gets in. What may pass is tried again for half a minute: a new pod is not everywhere known at once.
 connect() {
-  for try in 1 2 3 4 5 6; do
-    if ask 'SELECT 1' > "$scratch/connected"; then return 0; fi
+  until=$(($(date +%s) + ${PATIENCE:-30}))
+  while ! ask 'SELECT 1' > "$scratch/connected"; do
     said=$(cat "$scratch/said")
     case $said in
-      *refused* | *'timeout expired'* | *'could not translate host name'* | *'No route to host'* | *unreachable* | *'starting up'*)
-        if [ "$try" -lt 6 ]; then sleep "${PAUSE:-3}"; fi ;;
+      *refused* | *'timeout expired'* | *'could not translate host name'* | *'No route to host'* | *unreachable* | *'starting up'*) ;;
       *) return 1 ;;
     esac
+    if [ "$(date +%s)" -ge "$until" ]; then return 1; fi
+    sleep 1
   done
-  return 1
 }
 
 # Why nobody gets in, in one sentence with what to do; what only the caller can explain is left to it.

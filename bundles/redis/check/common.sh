@@ -21,17 +21,17 @@ cli() {
 
 # Whether one gets in; what it answers is in `said`. A new pod is not everywhere known at once.
 connect() {
-  for try in 1 2 3 4 5 6; do
-    said=$(cli -n "$DATABASE" ping)
+  until=$(($(date +%s) + ${PATIENCE:-30})) silent=
+  while said=$(cli -n "$DATABASE" ping) && [ "$said" != PONG ]; do
     case $said in
-      PONG) return 0 ;;
       # One that wants TLS, or wants none, leaves the other side waiting.
-      '') if [ "$try" -gt 1 ]; then return 1; fi ;;
+      '') if [ -n "$silent" ]; then return 1; fi
+        silent=yes ;;
       *NOAUTH* | *WRONGPASS* | *'invalid password'* | *'out of range'* | *certificate* | *SSL*) return 1 ;;
-      *) if [ "$try" -lt 6 ]; then sleep "${PAUSE:-3}"; fi ;;
     esac
+    if [ "$(date +%s)" -ge "$until" ]; then return 1; fi
+    sleep 1
   done
-  return 1
 }
 
 # Why nobody gets in, in one sentence with what to do.

@@ -8,7 +8,10 @@ A key that opens nothing of what the database holds stops all of them: with anot
 that needs a connection would fail.
 """
 
+import importlib.util
 import os
+import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -95,17 +98,39 @@ def migrate(engine):
     os.execvp("airflow", ["airflow", "db", "migrate"])
 
 
-def wait(engine):
-    check_key(engine)
-    engine.dispose()
-    # Takes seconds to load, so not before it is needed.
-    from airflow.utils.db import check_migrations
+def newest():
+    """The revisions that no other one follows, as Alembic finds them: empty where its files are not what they were."""
+    package = pathlib.Path(importlib.util.find_spec("airflow").submodule_search_locations[0])
+    revisions, followed = set(), set()
+    for file in (package / "migrations/versions").glob("*.py"):
+        source = file.read_text(encoding="utf-8")
+        revisions.update(re.findall(r"^revision[^=\n]*=\s*[\"'](\w+)", source, re.M))
+        for before in re.findall(r"^down_revision[^=\n]*=\s*(\([^)]*\)|.*)", source, re.M):
+            followed.update(re.findall(r"[\"'](\w+)[\"']", before))
+    return revisions - followed
 
-    try:
-        check_migrations(TIMEOUT)
-    except TimeoutError as error:
-        hint = f"Look at `{os.environ['WINDLASS_LOGS']}`." if os.environ.get("WINDLASS_LOGS") else ""
-        end(1, f"The database was not brought to this version of Airflow within {TIMEOUT} s. {hint}".strip(), str(error))
+
+def reached(engine):
+    """The revisions that the database has; none where it has no tables yet."""
+    with connected(engine) as connection:
+        if "alembic_version" not in inspect(connection).get_table_names():
+            return set()
+        return {row[0] for row in connection.execute(text("SELECT version_num FROM alembic_version"))}
+
+
+def wait(engine):
+    """As `airflow db check-migrations`, which takes a core for seconds to load, in each of the pods that wait."""
+    check_key(engine)
+    wanted, deadline = newest(), time.monotonic() + TIMEOUT
+    if not wanted:
+        os.execvp("airflow", ["airflow", "db", "check-migrations", "--migration-wait-timeout", str(TIMEOUT)])
+    while (found := reached(engine)) != wanted:
+        if time.monotonic() > deadline:
+            hint = f"Look at `{os.environ['WINDLASS_LOGS']}`." if os.environ.get("WINDLASS_LOGS") else ""
+            lacks = f"It has {', '.join(sorted(found)) or 'nothing'}, and {', '.join(sorted(wanted))} is wanted."
+            end(1, f"The database was not brought to this version of Airflow within {TIMEOUT} s. {hint}".strip(), lacks)
+        engine.dispose()
+        time.sleep(1)
 
 
 def rotate(engine):
