@@ -119,8 +119,16 @@ fn all_changes() -> Vec<Change> {
             LIVY,
             ("Role", "my-livy"),
             "{.rules}",
-            &["patch", "role", "my-livy", "--type=json", "-p", r#"[{"op":"remove","path":"/rules/3"}]"#],
-            "rules[3] is (absent) instead of {",
+            // One that Livy has in every version.
+            &[
+                "patch",
+                "role",
+                "my-livy",
+                "--type=json",
+                "-p",
+                r#"[{"op":"replace","path":"/rules/1/verbs","value":["list"]}]"#,
+            ],
+            "rules[1].verbs",
         ),
         Change {
             action: ("pull-secret/apache-livy", "update"),
