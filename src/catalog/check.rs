@@ -12,6 +12,9 @@ use super::{
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
 
+/// Of an action for which nobody else waits.
+pub(super) const NOT_LATE: &str = "only an action in `after` can be `late`";
+
 /// What templates that are filled in after the install know of their component.
 const LATER_SELF: [&str; 4] = ["id", "instance", "release", "namespace"];
 
@@ -176,6 +179,14 @@ impl Checker<'_> {
             for (index, action) in actions.iter().enumerate() {
                 let pos = self.item(id, phase, index);
                 self.action(id, pos, action, registered, None);
+                match phase {
+                    "after" if !action.late && actions[..index].iter().any(|before| before.late) => {
+                        self.add(id, pos, "actions that are `late` come last, and this one stands behind one");
+                    }
+                    "after" => {}
+                    _ if action.late => self.add(id, pos, NOT_LATE),
+                    _ => {}
+                }
                 let Some(run) = action.kind.kind().jobs() else { continue };
                 if matches!(phase, "first" | "before") && run.unless.is_none() {
                     self.add(id, pos, format!("without `unless` a Job in `{phase}` would run at every install"));
@@ -183,7 +194,6 @@ impl Checker<'_> {
                 self.job(id, pos, run, &mut jobs);
             }
         }
-        self.late(component);
         self.secrets(component);
         for (name, text) in &component.exports {
             let pos = self.place(id, &["exports", name]);

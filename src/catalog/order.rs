@@ -50,28 +50,4 @@ impl Checker<'_> {
         self.add(&id, pos, message);
         false
     }
-
-    /// That late actions are where there is something that need not wait for them.
-    pub(super) fn late(&mut self, component: &Component) {
-        let id = &component.id;
-        let mut places = Vec::new();
-        for (phase, actions) in
-            [("first", &component.first), ("before", &component.before), ("verify", &component.verify)]
-        {
-            let late = actions.iter().enumerate().filter(|(_, action)| action.late);
-            places.extend(late.map(|(index, _)| self.item(id, phase, index)));
-        }
-        for (question, actions) in &component.rotate {
-            let late = actions.iter().enumerate().filter(|(_, action)| action.late);
-            places.extend(late.map(|(index, _)| self.rotation(id, question, index)));
-        }
-        for pos in places {
-            self.add(id, pos, "only an action in `after` can be `late`");
-        }
-        let after = component.after.iter().enumerate().skip_while(|(_, action)| !action.late);
-        for (index, _) in after.filter(|(_, action)| !action.late) {
-            let pos = self.item(id, "after", index);
-            self.add(id, pos, "actions that are `late` come last, and this one stands behind one");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Checker, file, is_name};
+use super::check::{Checker, NOT_LATE, file, is_name};
 use super::kind::is_key;
 use super::refs::secrets_in;
 use super::{Component, EndpointLogin, Kind};
@@ -93,6 +93,9 @@ impl Checker<'_> {
             for (index, action) in actions.iter().enumerate() {
                 let pos = self.rotation(id, question, index);
                 self.action(id, pos, action, &BTreeSet::new(), Some(question));
+                if action.late {
+                    self.add(id, pos, NOT_LATE);
+                }
                 if action.register.is_some() {
                     self.add(id, pos, "nothing comes after `rotate` that could use what it registers");
                 }
@@ -156,7 +159,7 @@ impl Checker<'_> {
     }
 
     /// Where an action of a rotation is.
-    pub(super) fn rotation(&self, id: &str, question: &str, index: usize) -> Pos {
+    fn rotation(&self, id: &str, question: &str, index: usize) -> Pos {
         let items = self.trees.get(id).and_then(|tree| tree.get("rotate")?.get(question)).and_then(Node::list);
         let node = items.and_then(|items| items.get(index));
         node.map_or_else(|| self.place(id, &["rotate", question]), |node| node.pos)
