@@ -78,7 +78,9 @@ impl Names for Bound<'_> {
     fn image(&self, name: &str) -> Result<String, String> {
         let mut all = images::declared(self.resolver.answers, self.component);
         let found = all.find(|image| image.name == name).map(|image| image.reference);
-        found.ok_or_else(|| format!("it has no image called `{name}`"))
+        found.ok_or_else(|| {
+            format!("a Job runs image `{name}`, which is not used with these answers: see `when` of both")
+        })
     }
 
     fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {

@@ -1,6 +1,6 @@
 //! What hangs on answers: requirements, what they answer, actions, and which step waits.
 
-use super::tests::{catalog_of, chart};
+use super::tests::{catalog_of, catalog_with, chart};
 use super::*;
 use crate::catalog::Catalog;
 use crate::model::SecretRef;
@@ -102,6 +102,88 @@ fn a_secret_may_be_a_copy_of_what_another_component_fills() {
     };
     assert_eq!(from(&["app"]), []);
     assert_eq!(from(&["app", "peer"]), [Some(SecretRef::Secret("there/my-peer-login".to_owned()))]);
+}
+
+/// A service with a server beside it, unless the site has one: of that no public image exists, and a Job runs it.
+fn with_server(job: &str) -> Catalog {
+    let text = r#"
+questions:
+  - {id: host, title: t, type: string, optional: true}
+  - {id: password, title: t, type: secret, default: generate}
+images:
+  - {name: main, ref: "r.io/main:1", repository: image.repository, tag: image.tag, digest: image.digest}
+  - {name: server, ref: "", reference: "parts[name=server].image", when: "not answers.svc.host"}
+after: [{action: job.run, name: tidy, image: server, when: JOB}]
+rotate: {password: [{action: job.run, name: turn, image: server, when: "not answers.svc.host"}]}
+"#;
+    let values = "{% if not answers.svc.host %}parts: [{name: server}]{% endif %}\nserver: {{ self.images.server.ref | tojson }}\n";
+    catalog_with(&[("svc", &(text.replace("JOB", job) + &chart("my-svc", "svc")))], values).unwrap()
+}
+
+/// What the answers of a file about it give.
+fn served(job: &str, file: &str) -> Draft {
+    let file = parse_file("site.yaml", file, LayerKind::File).unwrap();
+    Draft::new(&with_server(job), &[file.layer], file.components.as_deref(), None).unwrap()
+}
+
+const ALIKE: &str = "\"not answers.svc.host\"";
+
+#[test]
+fn an_image_whose_condition_does_not_hold_is_in_no_list_and_nobody_is_asked_for_it() {
+    let found = |file: &str| {
+        let draft = served(ALIKE, file);
+        let unasked: Vec<String> = draft.unasked.iter().map(ToString::to_string).collect();
+        let answers = draft.finish().unwrap();
+        let resolved = resolve(&with_server(ALIKE), &answers).unwrap();
+        let images: Vec<String> = resolved.images.iter().map(|image| image.reference.clone()).collect();
+        assert_eq!(images, image_references(&with_server(ALIKE), &answers));
+        let unpinned: Vec<String> = resolved.unpinned.iter().map(|(question, _)| question.clone()).collect();
+        (unasked, images, unpinned, resolved.components[0].clone())
+    };
+    let missing = served(ALIKE, "svc: {}").missing;
+    assert_eq!(missing.iter().map(|it| it.id.question.as_str()).collect::<Vec<_>>(), ["server_image", "server_tag"]);
+    let named = "server_image: r.io/server, server_tag: '2'";
+
+    let (unasked, images, unpinned, svc) = found(&format!("svc: {{{named}}}"));
+    assert_eq!(unasked, Vec::<String>::new());
+    assert_eq!(images, ["r.io/main:1", "r.io/server:2"]);
+    assert_eq!(unpinned, ["svc.main_digest", "svc.server_digest"]);
+    assert_eq!(svc.release.as_ref().unwrap().values["parts"][0]["image"], "r.io/server:2");
+    assert_eq!((steps(&svc.after), svc.rotate["password"].len()), (vec!["svc/after-1"], 1));
+
+    // What the file says of it is no mistake, and counts for nothing.
+    for more in ["", named, "server_digest: sha256:1"] {
+        let (unasked, images, unpinned, svc) = found(&format!("svc: {{host: there, {more}}}"));
+        assert_eq!(unasked, ["svc.server_digest", "svc.server_image", "svc.server_tag"]);
+        assert_eq!(images, ["r.io/main:1"]);
+        assert_eq!(unpinned, ["svc.main_digest"]);
+        let image = serde_json::json!({"repository": "r.io/main", "tag": "1", "digest": ""});
+        let values = serde_json::json!({"image": image, "server": ""});
+        assert_eq!(*svc.release.unwrap().values, values, "its places are not there, and templates see its name");
+        assert_eq!((steps(&svc.after), svc.rotate["password"].len()), (vec![], 0));
+    }
+    let problems = served(ALIKE, "svc: {host: there, server_imaeg: x}").problems;
+    assert!(problems[0].1.to_string().contains("did you mean `svc.server_image`"), "{problems:?}");
+}
+
+#[test]
+fn each_instance_uses_its_own_images() {
+    let of = |file: &str| {
+        let catalog = with_server(ALIKE);
+        let images = image_references(&catalog, &served(ALIKE, file).finish().unwrap());
+        images.into_iter().filter(|image| image.contains("server")).collect::<Vec<_>>()
+    };
+    let two = "components: [svc@a, svc@b]\nsvc@a: {server_image: r.io/server-a, server_tag: '1'}\n";
+    assert_eq!(of(&format!("{two}svc@b: {{host: there}}")), ["r.io/server-a:1"]);
+    let both = of(&format!("{two}svc@b: {{server_image: r.io/server-b, server_tag: '1'}}"));
+    assert_eq!(both, ["r.io/server-a:1", "r.io/server-b:1"]);
+}
+
+#[test]
+fn a_job_that_runs_an_image_that_is_not_used_is_an_error_before_anything_runs() {
+    let answers = served("answers.svc.host", "svc: {host: there}").finish().unwrap();
+    let error = resolve(&with_server("answers.svc.host"), &answers).unwrap_err().to_string();
+    assert_eq!(error, "svc: a Job runs image `server`, which is not used with these answers: see `when` of both");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Requirements that hang on answers: which of them count.
+//! What hangs on answers: whether conditions hold, and which requirements count.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -6,8 +6,27 @@ use std::collections::BTreeSet;
 use minijinja::Value;
 
 use super::Answers;
-use super::template::Templates;
-use crate::catalog::Catalog;
+use super::template::{Known, Templates};
+use crate::catalog::{Catalog, Seen};
+
+/// Conditions over answers as they are.
+pub(super) struct Conditions {
+    templates: Templates,
+    known: Known,
+}
+
+impl Conditions {
+    pub(super) fn new(answers: &Answers) -> Self {
+        Self { templates: Templates::new(), known: answers.known() }
+    }
+
+    /// Whether one holds, with what its component sees; `None` where that cannot be told, as for one that names an answer
+    /// that is missing.
+    pub(super) fn hold(&self, component: &str, seen: Seen, when: &str) -> Option<bool> {
+        let context = Value::from_pairs([("answers", self.known.seen_by(seen))]);
+        self.templates.holds(component, when, &context).ok()
+    }
+}
 
 /// A requirement: the component that has it, and its place in the list.
 pub(super) type Place = (String, usize);
@@ -23,12 +42,11 @@ pub(super) fn holding(catalog: &Catalog, answers: &Answers) -> BTreeSet<Place> {
     if count(catalog) == 0 {
         return found;
     }
-    let (templates, known) = (Templates::new(), answers.known());
+    let conditions = Conditions::new(answers);
     for component in answers.components.iter().filter_map(|id| catalog.components.get(id)) {
         for (at, required) in component.requires.iter().enumerate() {
             let Some(when) = &required.when else { continue };
-            let context = Value::from_pairs([("answers", known.seen_by(answers.seen(catalog, &component.id)))]);
-            if templates.holds(&component.id, when, &context).unwrap_or(false) {
+            if conditions.hold(&component.id, answers.seen(catalog, &component.id), when) == Some(true) {
                 found.insert((component.id.clone(), at));
             }
         }

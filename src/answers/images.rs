@@ -1,7 +1,9 @@
-//! The images of components: as they are pulled, and where the values have them.
+//! The images of components: which are used, as they are pulled, and where the values have them.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conditions::Conditions;
 use super::resolver::name;
 use super::{Answers, DeclaredImage, ResolveError, ResolvedComponent};
 use crate::catalog::{Catalog, Component, Image, Paths, QuestionId};
@@ -58,7 +60,16 @@ impl Pulled {
     }
 }
 
-/// For templates: each image by its name, in parts.
+/// The images that a component runs with these answers. One whose condition nobody can tell is among them, as its questions
+/// are asked.
+fn used<'c>(answers: &Answers, component: &'c Component) -> Vec<&'c Image> {
+    let conditions = LazyCell::new(|| Conditions::new(answers));
+    let seen = || component.seen(|id| answers.has(id));
+    let is_used = |when: &String| conditions.hold(&component.id, seen(), when) != Some(false);
+    component.images.iter().filter(|image| image.when.as_ref().is_none_or(is_used)).collect()
+}
+
+/// For templates: each image by its name, in parts; those that are not used, too, so that no template has to ask.
 pub(super) fn for_templates(
     answers: &Answers,
     component: &Component,
@@ -80,9 +91,9 @@ pub(super) fn for_templates(
     images.collect()
 }
 
-/// The images that a component declares.
+/// The images that a component declares and uses.
 pub(super) fn declared(answers: &Answers, component: &Component) -> impl Iterator<Item = DeclaredImage> {
-    component.images.iter().map(|image| DeclaredImage {
+    used(answers, component).into_iter().map(|image| DeclaredImage {
         component: component.id.clone(),
         name: image.name.clone(),
         reference: Pulled::of(answers, component, image).reference,
@@ -90,7 +101,7 @@ pub(super) fn declared(answers: &Answers, component: &Component) -> impl Iterato
     })
 }
 
-/// The images of the chosen components, as they would be pulled; each once.
+/// The images that the chosen components use, as they would be pulled; each once.
 #[must_use]
 pub fn image_references(catalog: &Catalog, answers: &Answers) -> Vec<String> {
     let catalog = &*answers.catalog(catalog);
@@ -100,7 +111,7 @@ pub fn image_references(catalog: &Catalog, answers: &Answers) -> Vec<String> {
     all.into_iter().collect()
 }
 
-/// Puts the images where the chart has them.
+/// Puts the images where the chart has them; those that are not used nowhere, as the template may lack their places, too.
 ///
 /// # Errors
 /// A list of the values lacks the element that a path names.
@@ -109,7 +120,7 @@ pub(super) fn write(
     component: &Component,
     values: &mut serde_json::Value,
 ) -> Result<(), ResolveError> {
-    for image in &component.images {
+    for image in used(answers, component) {
         let pulled = Pulled::of(answers, component, image);
         let (folder, basename) = pulled.split_path();
         let apart = !image.registry.0.is_empty();
@@ -159,7 +170,7 @@ pub(super) fn unpinned(
         let (Some(component), Some(release)) = (catalog.components.get(&resolved.id), &resolved.release) else {
             continue;
         };
-        for image in component.images.iter().filter(|image| image.takes_digest()) {
+        for image in used(answers, component).into_iter().filter(|image| image.takes_digest()) {
             let texts = |paths: &Paths| -> Vec<String> {
                 let found = paths.0.iter().flat_map(|path| path.get(&release.values));
                 found.filter_map(|value| value.as_str().map(str::to_owned)).collect()

@@ -7,7 +7,7 @@ use std::fmt;
 use minijinja::Value;
 use serde_json::json;
 
-use super::conditions;
+use super::conditions::{self, Conditions};
 use super::layer::{Layer, LayerKind, Raw, from_profile};
 use super::template::{Known, Templates, value};
 use crate::catalog::{Answer, Catalog, QuestionId, Reference, Seen, Text, WEBHDFS, from_node, from_text, references};
@@ -274,7 +274,6 @@ impl Draft {
     /// Gives questions that are not asked their defaults, whatever was answered. One may hang on another, and no chain is
     /// longer than there are such questions.
     fn leave_unasked(&mut self, catalog: &Catalog) {
-        let templates = Templates::new();
         let ids = std::iter::once("platform".to_owned()).chain(self.answers.components.clone());
         let conditions: Vec<(QuestionId, &str)> = ids
             .flat_map(|component| {
@@ -284,15 +283,11 @@ impl Draft {
             })
             .collect();
         for _ in 0..conditions.len() {
-            let known = Known::default();
-            for (id, (answer, _)) in &self.answers.values {
-                known.add(&id.component, &id.question, value(&answer.json()));
-            }
-            // One that names an answer that is missing cannot be told: it is asked.
+            let now = Conditions::new(&self.answers);
+            // Where nobody can tell whether it holds, it is asked.
             let off = |(id, when): &&(QuestionId, &str)| {
-                let context =
-                    Value::from_pairs([("answers", known.seen_by(self.answers.seen(catalog, &id.component)))]);
-                !self.unasked.contains(id) && matches!(templates.holds(&id.component, when, &context), Ok(false))
+                let seen = || self.answers.seen(catalog, &id.component);
+                !self.unasked.contains(id) && now.hold(&id.component, seen(), when) == Some(false)
             };
             let off: Vec<QuestionId> = conditions.iter().filter(off).map(|(id, _)| id.clone()).collect();
             if off.is_empty() {

@@ -31,7 +31,7 @@ pub struct Resolved {
     pub pull_secret_name: String,
     /// Components that ask for no login.
     pub open: Vec<OpenComponent>,
-    /// The images that the components declare.
+    /// The images that the components declare and use.
     pub images: Vec<DeclaredImage>,
     /// Secrets of components' own namespaces that answers name: namespace and name.
     pub in_place: Vec<(String, String)>,

@@ -408,7 +408,7 @@ impl Resolver<'_> {
         let own_files = || self.files.get(&component.id).into_iter().flatten();
         let (first, before) = (actions(&part.first)?, actions(&part.before)?);
         let (after, verify) = (actions(&part.after)?, actions(&part.verify)?);
-        let rotate = self.rotations(component, &names, &fill)?;
+        let rotate = self.rotations(component, &names, &context, &fill)?;
         let release = self.release(component, &context)?;
         let endpoints = component.endpoints.iter().map(|endpoint| {
             Ok::<_, TemplateError>(ResolvedEndpoint {

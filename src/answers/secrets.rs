@@ -157,14 +157,18 @@ impl Resolver<'_> {
         &self,
         component: &Component,
         names: &Bound<'_>,
+        context: &Value,
         fill: &impl Fn(&str) -> Result<String, TemplateError>,
     ) -> Result<BTreeMap<String, Vec<ResolvedAction>>, ResolveError> {
         let rotations = component.rotate.iter().map(|(question, specs)| {
-            let acts = specs.iter().enumerate().map(|(index, spec)| {
-                let made = names.action(format!("{}/rotate-{}", component.id, index + 1), spec, fill)?;
-                Ok(ResolvedAction { register: None, ..made })
-            });
-            Ok((question.clone(), acts.collect::<Result<Vec<_>, ResolveError>>()?))
+            let mut acts = Vec::with_capacity(specs.len());
+            for (index, spec) in specs.iter().enumerate() {
+                let id = format!("{}/rotate-{}", component.id, index + 1);
+                if spec.when.as_deref().map_or(Ok(true), |when| self.templates.holds(&id, when, context))? {
+                    acts.push(ResolvedAction { register: None, ..names.action(id, spec, fill)? });
+                }
+            }
+            Ok((question.clone(), acts))
         });
         rotations.collect()
     }

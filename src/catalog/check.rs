@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{ActionSpec, Names, Run};
 use super::kind::objections;
 use super::question::{QuestionId, Rule};
-use super::refs::first_members;
+use super::refs::{as_template, first_members};
 use super::{
     BUNDLED, Catalog, Component, Kind, Question, Reference, Requirement, WEBHDFS, code_lines, definition, references,
 };
@@ -31,8 +31,8 @@ impl Checker<'_> {
         for question in &catalog.platform {
             let pos = Pos { line: 1, column: 1 };
             self.question("platform.yaml", pos, question);
-            if let Some(when) = question.when_template() {
-                self.template("platform", pos, &when, &BTreeSet::new());
+            if let Some(when) = &question.when {
+                self.condition("platform", pos, when);
             }
             if question.generates() {
                 let message =
@@ -143,8 +143,9 @@ impl Checker<'_> {
             if question.kind == Kind::Files && component.release.is_none() {
                 self.add(id, pos, format!("question `{}` is for files: that needs a `release`", question.id));
             }
-            if let Some(when) = question.when_template() {
-                self.template(id, pos, &when, &BTreeSet::new());
+            // That of an image's questions is told at the image.
+            if let Some(when) = question.when.as_ref().filter(|_| index < component.questions.len()) {
+                self.condition(id, pos, when);
             }
             if let Some(serde_json::Value::String(text)) = &question.default {
                 self.template(id, pos, text, &BTreeSet::new());
@@ -167,6 +168,9 @@ impl Checker<'_> {
             }
             if !is_name(&image.name, '_') {
                 self.add(id, pos, format!("`{}` cannot be an image's name: use [a-z][a-z0-9_]*", image.name));
+            }
+            if let Some(when) = &image.when {
+                self.condition(id, pos, when);
             }
         }
         let mut jobs = BTreeSet::new();
@@ -273,6 +277,14 @@ impl Checker<'_> {
         }
     }
 
+    /// A condition that is looked at while answers are given: nothing else is known then.
+    fn condition(&mut self, id: &str, pos: Pos, when: &str) {
+        self.template(id, pos, &as_template(when), &BTreeSet::new());
+        for root in ["exports", "self"].into_iter().filter(|root| first_members(when, root).next().is_some()) {
+            self.add(id, pos, format!("`when` is about answers here, and not about `{root}`"));
+        }
+    }
+
     /// A template that is filled in long after the install, from what is remembered of it.
     pub(super) fn known_later(&mut self, id: &str, pos: Pos, text: &str, what: &str) {
         self.template(id, pos, text, &BTreeSet::new());
@@ -364,8 +376,16 @@ impl Checker<'_> {
             if let Err(message) = action.kind.clone().bind(&Own { component, rotated }) {
                 self.add(id, pos, message);
             }
-            if action.kind.kind().jobs().is_some() && component.release.is_none() {
-                self.add(id, pos, "a Job runs in the namespace of a `release`, and this component has none");
+            if let Some(run) = action.kind.kind().jobs() {
+                if component.release.is_none() {
+                    self.add(id, pos, "a Job runs in the namespace of a `release`, and this component has none");
+                }
+                let image = component.images.iter().find(|image| image.name == run.image);
+                if action.when.is_none() && image.is_some_and(|image| image.when.is_some()) {
+                    let message =
+                        format!("image `{}` is not always used, so a Job that runs it needs a `when`", run.image);
+                    self.add(id, pos, message);
+                }
             }
         }
         if action.register.as_deref().is_some_and(|name| !is_name(name, '_')) {

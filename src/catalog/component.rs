@@ -364,6 +364,9 @@ pub struct Image {
     /// The Containerfile that makes it, where none is public.
     #[serde(default)]
     pub build: Option<String>,
+    /// An expression over `answers`: where it is not true, the image is not used.
+    #[serde(default)]
+    pub when: Option<String>,
 }
 
 impl Image {

@@ -188,6 +188,7 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         questions.push(question("values_file", title, Kind::Path, None, true));
     }
     for image in &component.images {
+        let before = questions.len();
         let names = component.image_names(image);
         let published = image.split();
         let repository = published.as_ref().map(ImageName::repository);
@@ -209,6 +210,8 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
             ));
             questions.push(digest);
         }
+        // Nobody is asked about an image that is not used.
+        questions[before..].iter_mut().for_each(|question| question.when.clone_from(&image.when));
     }
     questions
 }

@@ -138,12 +138,6 @@ impl Question {
         }
     }
 
-    /// The expression of `when` as a template, which says what it names.
-    #[must_use]
-    pub fn when_template(&self) -> Option<String> {
-        self.when.as_deref().map(as_template)
-    }
-
     /// Whether windlass makes the secret where none is named: `default: generate`.
     #[must_use]
     pub fn generates(&self) -> bool {

@@ -76,6 +76,7 @@ const IMAGE: Shape = Shape::Map(&[
     F::optional("digest", PATHS),
     F::optional("reference", PATHS),
     F::optional("build", Shape::Text),
+    F::optional("when", Shape::Text),
 ]);
 
 const REQUIREMENT: Shape = Shape::TextOr(&[

@@ -118,6 +118,45 @@ fn what_is_required_is_there_and_known_once() {
 }
 
 #[test]
+fn the_condition_of_an_image_is_about_answers_and_counts_for_jobs_too() {
+    let two = |rest: &str| {
+        let one = "{name: one, ref: 'x:1', when: \"answers.a.release == 'r' and not answers.platform.x\"}";
+        format!("images:\n  - {one}\n  - {{name: two, ref: 'x:1', {rest}\n")
+    };
+    let at = "a/component.yaml:9:5";
+    let about = "`when` is about answers here, and not about";
+    let run = |when: &str| format!("{{action: job.run, name: j, image: one, unless: u{when}}}");
+    let needs = "image `one` is not always used, so a Job that runs it needs a `when`";
+    mistakes(&[
+        (&two("tag: image.tag}"), &[]),
+        (&two("when: answers.a.relaese}"), &[&format!("{at}: unknown answer `a.relaese`; did you mean `release`?")]),
+        (&two("when: answers.b.x}"), &[&format!("{at}: unknown answer `b.x`")]),
+        (&two("when: \"answers.a.release ==\"}"), &[&format!("{at}: template: ")]),
+        (&two("when: there}"), &[&format!("{at}: unknown name `there` in a template")]),
+        (
+            &(two("when: pi.id}") + "after: [{action: http.wait, service: s, path: /, register: pi}]"),
+            &[&format!("{at}: unknown name `pi` in a template")],
+        ),
+        (&(two("when: exports.a.e}") + "exports: {e: x}"), &[&format!("{at}: {about} `exports`")]),
+        (&two("when: self.release}"), &[&format!("{at}: {about} `self`")]),
+        (&two("when: [a]}"), &["a/component.yaml:9:35: expected a text"]),
+        // As of questions.
+        (
+            "questions: [{id: q, title: t, type: string, optional: true, when: exports.a.e}]\nexports: {e: x}",
+            &[&format!("a/component.yaml:7:13: {about} `exports`")],
+        ),
+        (&(two("tag: t}") + &format!("before: [{}]", run(", when: answers.a.release"))), &[]),
+        (&(two("tag: t}") + &format!("before: [{}]", run(""))), &[&format!("a/component.yaml:10:10: {needs}")]),
+        (
+            &(two("tag: t}")
+                + "questions: [{id: p, title: t, type: secret, default: generate}]\n"
+                + &format!("rotate:\n  p:\n    - {}", run(""))),
+            &[&format!("a/component.yaml:13:7: {needs}")],
+        ),
+    ]);
+}
+
+#[test]
 fn an_export_that_is_required_is_somebodys_and_all_of_them_have_what_is_used() {
     let told = |user: &str, one: &str, two: &str| {
         catalog(&[("one", one), ("two", two), ("user", user)]).map(drop).err().unwrap_or_default()

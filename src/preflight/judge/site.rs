@@ -247,9 +247,9 @@ impl Judge<'_> {
                     ),
                 ),
                 None => (
-                    format!("`{image}` is none of the images of {component}{others}"),
+                    format!("`{image}` is none of the images that {component} uses{others}"),
                     format!(
-                        "in {component}/component.yaml, `images: [{{name: NAME, ref: \"{image}\", reference: PATH}}]`; or name another image in {component}.values_file"
+                        "in {component}/component.yaml, `images: [{{name: NAME, ref: \"{image}\", reference: PATH}}]`, or the `when` of the one that is there; or name another image in {component}.values_file"
                     ),
                 ),
             };

@@ -480,6 +480,16 @@ fn wrong_answers_are_told_at_the_field_and_kept_out() {
 }
 
 #[test]
+fn an_image_that_is_not_used_is_not_on_its_screen() {
+    let mut state = at_images(Lang::En, (80, 24));
+    assert!(shown(&state, (80, 24), false).contains("Image of git_sync"));
+    state.edits.insert("airflow.dags_source".parse().unwrap(), "none".to_owned());
+    state.again();
+    let text = shown(&state, (80, 24), false);
+    assert!(text.contains("Image of airflow") && !text.contains("git_sync"), "{text}");
+}
+
+#[test]
 fn a_secret_is_named_and_never_shown() {
     let mut state = at_questions(Lang::En, (80, 24));
     press(&mut state, "/");
