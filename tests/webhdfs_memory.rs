@@ -1,6 +1,5 @@
 //! Memory does not grow with the size of a file. A test binary of its own: what others need would be counted too.
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(dead_code, reason = "the fake can do more than this test asks for")]
 
 #[path = "fakes/webhdfs/mod.rs"]
 mod fake;

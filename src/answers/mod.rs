@@ -9,6 +9,7 @@ mod derived;
 mod file;
 mod filters;
 mod given;
+mod hdfs;
 mod ignored;
 mod images;
 mod installed;
@@ -31,6 +32,7 @@ pub use crate::catalog::Answer;
 pub use derived::{Derived, DerivedSecretError};
 pub use file::{FileError, example, recorded};
 pub use given::Given;
+pub use hdfs::hdfs_as_installed;
 pub use ignored::ignored_as_installed;
 pub use images::image_references;
 pub use layer::{

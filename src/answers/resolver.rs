@@ -85,12 +85,7 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
     shared(&components, answers)?;
     let hdfs = hdfs_provider.filter(|component| answers.has(&component.id)).and_then(|component| {
         let export = |name: &str| resolver.exports.text(&component.id, name);
-        Some(HdfsAccess {
-            component: component.id.clone(),
-            namespace: resolver.name(component, "namespace"),
-            namenodes: export(WEBHDFS)?.split(',').map(|url| url.trim().to_owned()).collect(),
-            user: export("hdfs_user").unwrap_or_else(|| "hdfs".to_owned()),
-        })
+        Some(hdfs_access(&component.id, resolver.name(component, "namespace"), &export(WEBHDFS)?, export(HDFS_USER)))
     });
     let pull_secret = match answers.get("platform", "pull_secret") {
         Answer::Secret(reference) => Some(reference.clone()),
@@ -114,6 +109,19 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         graph,
         left_out,
     })
+}
+
+/// What the superuser's name is exported as.
+pub(super) const HDFS_USER: &str = "hdfs_user";
+
+/// Where an HDFS is, by what its component exports.
+pub(super) fn hdfs_access(component: &str, namespace: String, webhdfs: &str, user: Option<String>) -> HdfsAccess {
+    HdfsAccess {
+        component: component.to_owned(),
+        namespace,
+        namenodes: webhdfs.split(',').map(|url| url.trim().to_owned()).collect(),
+        user: user.unwrap_or_else(|| "hdfs".to_owned()),
+    }
 }
 
 /// The components that ask for no login.

@@ -12,6 +12,7 @@ mod doors;
 mod drift;
 mod exit;
 mod guided;
+mod health;
 mod held;
 mod install;
 mod install_target;

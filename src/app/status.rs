@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::doors::Doors;
 use super::exit::{Exit, Failed, OrExit as _};
+use super::health::{self, Findings};
 use super::output::Output;
 use super::session;
 use crate::answers::ignored_as_installed;
@@ -28,7 +29,7 @@ const UNFINISHED: &str = "its install was not finished: `windlass install` goes 
 /// Shows what is installed and how it is.
 pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) -> Result<Exit, Failed> {
     let cluster = session::connect(global).await?;
-    let (report, healthy) = report(global, args, &cluster).await?;
+    let (report, healthy) = report(global, args, &cluster, HdfsLook::Asked).await?;
     if output.json {
         output.value(&report)?;
     } else {
@@ -42,11 +43,21 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
     Ok(if healthy { Exit::Done } else { Exit::Failed })
 }
 
+/// Whether an HDFS that is installed is asked how it is, which takes some seconds where it does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HdfsLook {
+    /// It is.
+    Asked,
+    /// What the API tells is enough.
+    LeftOut,
+}
+
 /// What is installed and how it is, and whether that is well.
 pub(super) async fn report(
     global: &Global,
     args: &StatusArgs,
     cluster: &Cluster,
+    hdfs: HdfsLook,
 ) -> Result<(StatusReport, bool), Failed> {
     let state = state_store::load(cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
     if let Some(unknown) = args.components.iter().flatten().find(|id| !state.components.contains_key(*id)) {
@@ -57,9 +68,10 @@ pub(super) async fn report(
     let (keys, ignored) = (keys(&state), ignored(&catalog, &state));
     let shown: Vec<_> = state.components.iter().filter(|(id, _)| wanted(id)).collect();
     let doors = Doors::new(cluster, Some(&catalog), &state, Duration::ZERO, &CancellationToken::new()).await;
-    let (found, endpoints) = tokio::join!(
+    let (found, endpoints, mut hdfs) = tokio::join!(
         observe::readable_releases(cluster, &keys, &ignored),
-        join_all(shown.iter().map(|(id, component)| doors.of(id, component)))
+        join_all(shown.iter().map(|(id, component)| doors.of(id, component))),
+        health::look(cluster, &catalog, &state, |id| hdfs == HdfsLook::Asked && wanted(id))
     );
     let (found, unreadable) = found.or_exit(Exit::Unusable)?;
     let base = |id: &str| instance_of(id).map_or(id, |(base, _)| base).to_owned();
@@ -68,6 +80,17 @@ pub(super) async fn report(
     for ((id, component), endpoints) in shown.into_iter().zip(endpoints) {
         let release = component.record.release.as_ref();
         let observed = release.and_then(|key| found.get(key));
+        // Of what is gone there is nothing more to tell.
+        let hdfs = match (hdfs.remove(id), observed) {
+            (Some(health), Some(ObservedRelease { state, .. })) => {
+                Some(health::with_pods(cluster, health, &state.key.namespace, &state.manifest).await)
+            }
+            _ => None,
+        };
+        let Findings { bad, warnings } = match (&hdfs, release) {
+            (Some(health), Some(release)) => health::findings(health, release),
+            _ => Findings::default(),
+        };
         rows.push(StatusRow {
             id: id.clone(),
             title: component.record.title.clone(),
@@ -81,9 +104,11 @@ pub(super) async fn report(
                     "{why}; `helm history {} -n {}` shows the revisions that are left, and deleting the Secret has Helm go on from them",
                     key.name, key.namespace
                 )]),
-                None => how(component, observed),
+                None => how(component, observed).or_unhealthy(bad),
             },
             verified: component.verified.clone(),
+            warnings,
+            hdfs,
             open: open(id),
             drift: observed
                 .map(|observed| observed.drift.iter().map(ToString::to_string).collect())

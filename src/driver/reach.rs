@@ -9,7 +9,8 @@ use futures::future::{BoxFuture, FutureExt as _};
 
 use super::kube::Tunnels;
 use super::webhdfs::{Error, Hdfs, HdfsConfig, RouteError, Tunnel, choose_route};
-use crate::model::{HdfsAccess, silent};
+use crate::model::hdfs_health::{HdfsHealth, NameNodeState};
+use crate::model::{HdfsAccess, causes, silent};
 
 /// How long one request to a NameNode may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,4 +67,23 @@ pub fn hdfs(access: &HdfsAccess, tunnels: &Tunnels) -> Result<Hdfs, ReachError> 
         request_timeout: REQUEST_TIMEOUT,
         progress: silent(),
     })?)
+}
+
+/// How an HDFS is, as far as its NameNodes say so within this time. Where it is the tunnel to one that failed, that is why
+/// it is silent; one that may not be reached, for lack of a right, is told apart from one that does not answer.
+///
+/// # Errors
+/// As for [`hdfs`].
+pub async fn hdfs_health(access: &HdfsAccess, tunnels: &Tunnels, within: Duration) -> Result<HdfsHealth, ReachError> {
+    let mut health = hdfs(access, tunnels)?.health(within).await;
+    for namenode in &mut health.namenodes {
+        let NameNodeState::Silent(_) = &namenode.state else { continue };
+        let place = namenode.address.rsplit_once(':');
+        let place = place.and_then(|(host, port)| Some((host.trim_matches(['[', ']']), port.parse().ok()?)));
+        let failed = place.and_then(|(host, port)| tunnels.last_hdfs_error(&access.namespace, host, port));
+        let Some(failed) = failed else { continue };
+        let why = causes(&failed).join(": ");
+        namenode.state = if failed.is_forbidden() { NameNodeState::Unasked(why) } else { NameNodeState::Silent(why) };
+    }
+    Ok(health)
 }

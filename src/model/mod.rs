@@ -10,6 +10,7 @@ pub mod fields;
 mod file_source;
 mod file_tree;
 mod hdfs;
+pub mod hdfs_health;
 mod ignored;
 mod image;
 pub mod ingress;

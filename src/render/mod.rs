@@ -6,6 +6,7 @@ mod error;
 mod failure;
 mod footer;
 mod graph;
+mod hdfs;
 pub mod json;
 pub mod line;
 mod look;

@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::Look;
+use super::hdfs::hdfs_lines;
 use super::paint::{Paint, Spans, join};
 use super::plan::{target, wrapped};
 use super::text;
 use crate::model::Login;
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
+use crate::model::hdfs_health::HdfsHealth;
 use crate::model::state::Verified;
 
 /// The version of the JSON of a [`StatusReport`].
@@ -48,6 +50,12 @@ pub struct StatusRow {
     pub state: ComponentStatus,
     /// How the last verify went.
     pub verified: Option<Verified>,
+    /// What works and should be looked at all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How its HDFS is, where it provides one that could be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hdfs: Option<HdfsHealth>,
     /// What whoever reaches it can do, since it asks for no login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,
@@ -63,7 +71,7 @@ pub struct StatusRow {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// How a component is. In JSON `state` and, where something is not ready, `reasons`.
+/// How a component is. In JSON `state` and, where something is bad or not ready, `reasons`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "reasons", rename_all = "kebab-case")]
 pub enum ComponentStatus {
@@ -71,6 +79,8 @@ pub enum ComponentStatus {
     Healthy,
     /// Ready, but the last verify failed or none was.
     Ready,
+    /// All of it is ready, and it does not do what it is there for, for these reasons.
+    Unhealthy(Vec<String>),
     /// Something is not ready, for these reasons.
     NotReady(Vec<String>),
     /// It was installed, and its release is gone.
@@ -80,10 +90,21 @@ pub enum ComponentStatus {
 }
 
 impl ComponentStatus {
+    /// The same, where it says itself that this is bad.
+    #[must_use]
+    pub fn or_unhealthy(self, bad: Vec<String>) -> Self {
+        match self {
+            Self::Healthy | Self::Ready if !bad.is_empty() => Self::Unhealthy(bad),
+            Self::NotReady(reasons) => Self::NotReady(reasons.into_iter().chain(bad).collect()),
+            as_it_was => as_it_was,
+        }
+    }
+
     const fn word(&self) -> (&'static str, Paint) {
         match self {
             Self::Healthy => ("healthy", Paint::Good),
             Self::Ready => ("ready", Paint::Accent),
+            Self::Unhealthy(_) => ("unhealthy", Paint::Bad),
             Self::NotReady(_) => ("not ready", Paint::Bad),
             Self::Missing => ("missing", Paint::Bad),
             Self::NotInstalled => ("not installed", Paint::Dim),
@@ -255,9 +276,10 @@ fn version(row: &StatusRow) -> String {
 }
 
 fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
-    let reasons = match &row.state {
-        ComponentStatus::NotReady(reasons) => reasons.as_slice(),
-        _ => &[],
+    let (label, reasons) = match &row.state {
+        ComponentStatus::NotReady(reasons) => ("not ready: ", reasons.as_slice()),
+        ComponentStatus::Unhealthy(reasons) => ("unhealthy: ", reasons.as_slice()),
+        _ => ("", [].as_slice()),
     };
     let failed = row.verified.as_ref().filter(|verified| !verified.passed).and_then(|verified| verified.why.clone());
     let ignored = (!row.ignored.is_empty()).then(|| match row.ignored.len() {
@@ -266,13 +288,15 @@ fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
     });
     let told = reasons
         .iter()
-        .map(|reason| ("not ready: ", reason))
+        .map(|reason| (label, reason))
+        .chain(row.warnings.iter().map(|warning| ("warning: ", warning)))
         .chain(failed.iter().map(|why| ("verify: ", why)))
         .chain(row.drift.iter().map(|drift| ("drift: ", drift)))
         .chain(row.unread.iter().map(|unread| ("warning: ", unread)));
     let mut lines: Vec<Spans> =
         told.flat_map(|(label, text)| wrapped(label, Paint::Warn, text, look, DETAIL)).collect();
     lines.extend(ignored.iter().flat_map(|text| wrapped("note: ", Paint::Dim, text, look, DETAIL)));
+    lines.extend(row.hdfs.iter().flat_map(|health| hdfs_lines(health, look, DETAIL)));
     lines.extend(endpoint_lines(&row.endpoints, DETAIL));
     lines
 }
@@ -282,7 +306,7 @@ fn counts(report: &StatusReport) -> String {
     if of("not installed") == report.components.len() {
         return "nothing installed".to_owned();
     }
-    let told = ["healthy", "ready", "not ready", "missing", "not installed"].map(|word| (of(word), word));
+    let told = ["healthy", "ready", "unhealthy", "not ready", "missing", "not installed"].map(|word| (of(word), word));
     let drifted = report.components.iter().filter(|row| !row.drift.is_empty()).count();
     let told = told.into_iter().chain([(drifted, "changed since the install")]);
     let told: Vec<String> =

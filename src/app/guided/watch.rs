@@ -12,7 +12,7 @@ use super::inputs::{Heard, Inputs, Kind};
 use super::terminal::{look, possible};
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::session;
-use crate::app::status::report;
+use crate::app::status::{HdfsLook, report};
 use crate::cli::{Global, StatusArgs};
 use crate::driver::kube::Cluster;
 use crate::render::StatusReport;
@@ -89,7 +89,7 @@ fn report_once(
     let (told, global, args, cluster) = (told.clone(), global.clone(), args.clone(), cluster.clone());
     apart(closed, move || async move {
         let looked = async {
-            let (report, _) = report(&global, &args, &cluster).await?;
+            let (report, _) = report(&global, &args, &cluster, HdfsLook::Asked).await?;
             let mut namespaces: Vec<&str> =
                 report.components.iter().filter_map(|row| Some(row.release.as_ref()?.namespace.as_str())).collect();
             namespaces.sort_unstable();

@@ -283,8 +283,8 @@ impl World {
         // What may not be read is told by preflight, not here.
         let state = state_store::load(&cluster).await.ok().flatten().unwrap_or_default();
         given.layers.push(session::installed(&state, &self.catalog)?);
-        let report =
-            status::report(&global, &StatusArgs::default(), &cluster).await.map(|(report, _)| report.components);
+        let report = status::report(&global, &StatusArgs::default(), &cluster, status::HdfsLook::LeftOut).await;
+        let report = report.map(|(report, _)| report.components);
         let connected = Connected {
             info: cluster.info().clone(),
             site: site(&cluster).await,

@@ -61,8 +61,13 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// How a NameNode goes into errors.
+    fn told(&self) -> String {
+        format!("NameNode {}", self.authority())
+    }
+
     /// How it goes into a URL.
-    fn authority(&self) -> String {
+    pub(super) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -200,7 +205,7 @@ impl Hdfs {
 
     async fn ask(&self, index: usize, call: &Call<'_>) -> Result<Answer, Miss> {
         let node = &self.shared.namenodes[index];
-        let name = format!("NameNode {}", node.authority());
+        let name = node.told();
         let mut url = format!("http://{}/webhdfs/v1{}?op={}", node.authority(), encode(call.path, true), call.op);
         for (key, value) in
             [("user.name", &self.shared.user)].into_iter().chain(call.query.iter().map(|(k, v)| (*k, v)))
@@ -285,22 +290,37 @@ impl Hdfs {
         let first = self.shared.active.load(Ordering::Relaxed);
         let mut states = Vec::new();
         for node in (0..count).map(|i| &self.shared.namenodes[(first + i) % count]) {
-            let name = format!("NameNode {}", node.authority());
-            let url = format!("http://{}{page}", node.authority());
-            let state = match self.request(node, Method::GET, &url, what, &name).await {
-                Err(error) => cause(&error),
-                Ok(response) if response.status().as_u16() != 200 => format!("{} for {page}", response.status()),
-                Ok(response) => match read_body(response, what, &name).await {
-                    Err(error) => cause(&error),
-                    Ok(body) => match take(&name, &body) {
-                        Ok(taken) => return Ok(taken),
-                        Err(state) => state,
-                    },
+            let name = node.told();
+            let state = match self.page(node, page, what).await {
+                Err(why) => why,
+                Ok(body) => match take(&name, &body) {
+                    Ok(taken) => return Ok(taken),
+                    Err(state) => state,
                 },
             };
             states.push(format!("{name}: {state}"));
         }
         Err(states.join("; "))
+    }
+
+    /// GET of a page of one NameNode's own web server; in words why not.
+    pub(super) async fn page(&self, node: &Node, page: &str, what: &str) -> Result<Vec<u8>, String> {
+        let name = node.told();
+        let url = format!("http://{}{page}", node.authority());
+        let response = self.request(node, Method::GET, &url, what, &name).await.map_err(|error| cause(&error))?;
+        if response.status().as_u16() != 200 {
+            return Err(format!("{} for {page}", response.status()));
+        }
+        read_body(response, what, &name).await.map_err(|error| cause(&error))
+    }
+
+    /// What one NameNode answers, asked once; nothing where it is no answer.
+    pub(super) async fn ask_once(&self, index: usize, call: &Call<'_>) -> Option<Answer> {
+        self.ask(index, call).await.ok()
+    }
+
+    pub(super) fn namenodes(&self) -> &[Node] {
+        &self.shared.namenodes
     }
 }
 

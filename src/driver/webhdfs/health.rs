@@ -1,13 +1,18 @@
-//! Whether HDFS can be written to: its own word, and a file that goes there and back.
+//! Whether HDFS can be written to: its own word, and a file that goes there and back. And how it is otherwise.
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
+use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 
-use super::client::Hdfs;
+use super::client::{Hdfs, Node, call};
+use super::error::seconds;
+use super::jmx::{self, Beans};
 use super::path::{join, normal};
-use super::wire::JmxAnswer;
+use super::wire::{DefaultsAnswer, JmxAnswer};
 use super::{Error, temp};
+use crate::model::hdfs_health::{FileSystemHealth, HdfsHealth, HdfsMode, NameNodeHealth, NameNodeState};
 
 const STATUS_PAGE: &str = "/jmx?qry=Hadoop:service=NameNode,name=NameNodeStatus";
 const SYSTEM_PAGE: &str = "/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState";
@@ -23,6 +28,14 @@ pub struct SystemState {
     pub operational: bool,
     /// DataNodes that report.
     pub live_datanodes: u32,
+}
+
+/// What one NameNode answered.
+struct Asked {
+    namenode: NameNodeHealth,
+    beans: Beans,
+    /// Copies of each block, where it is active and tells.
+    replication: Option<u64>,
 }
 
 impl Hdfs {
@@ -103,6 +116,57 @@ impl Hdfs {
             Ok(SystemState { operational: state == "Operational", live_datanodes })
         })
         .await
+    }
+
+    /// How the NameNodes and the file system are, by their own word. All NameNodes are asked at the same time, and what is
+    /// not answered within `within` is not known: that is an answer, too, so that there is no error.
+    pub async fn health(&self, within: Duration) -> HdfsHealth {
+        let asked = self.namenodes().iter().enumerate().map(|(index, node)| self.look_at(index, node, within));
+        let asked = join_all(asked).await;
+        // Of two that say so, one has not heard yet that another took its place.
+        let active = asked.iter().filter(|one| one.namenode.state == NameNodeState::Active);
+        let active = active.max_by_key(|one| one.beans.since());
+        let tells = |one: &&Asked| one.beans.tells();
+        let told = active.filter(tells).or_else(|| asked.iter().find(tells));
+        let file_system = told.map(|one| FileSystemHealth {
+            replication: one.replication,
+            ..one.beans.file_system(&one.namenode.name, jiff::Timestamp::now())
+        });
+        let mode = if asked.len() > 1 { HdfsMode::Ha } else { HdfsMode::Simple };
+        let namenodes = asked.into_iter().map(|one| one.namenode).collect();
+        HdfsHealth { mode, namenodes, file_system, quorums: Vec::new() }
+    }
+
+    async fn look_at(&self, index: usize, node: &Node, within: Duration) -> Asked {
+        let (mut beans, mut replication) = (Beans::default(), None);
+        let looked = async {
+            for page in jmx::PAGES {
+                let body = self.page(node, page, "ask how HDFS is").await?;
+                if !beans.read(&body) {
+                    return Err("what answers there is no NameNode".to_owned());
+                }
+            }
+            if beans.namenode() == Some(NameNodeState::Active) {
+                let call = call(Method::GET, "GETSERVERDEFAULTS", "ask for the defaults of", "/", Vec::new());
+                let answer = self.ask_once(index, &call).await;
+                replication = answer.and_then(|answer| answer.json::<DefaultsAnswer>(&call.what).ok());
+            }
+            Ok(())
+        };
+        let late = |_| Err(format!("no answer within {}", seconds(within)));
+        let looked = tokio::time::timeout(within, looked).await.unwrap_or_else(late);
+        let state = match (beans.namenode(), looked) {
+            // What came before it fell silent counts.
+            (Some(state), _) => state,
+            (None, Ok(())) => NameNodeState::Starting,
+            (None, Err(why)) => NameNodeState::Silent(why),
+        };
+        let address = node.authority();
+        Asked {
+            namenode: NameNodeHealth { name: jmx::pod(&address), address, state },
+            beans,
+            replication: replication.map(|answer| answer.defaults.replication),
+        }
     }
 
     /// Writes a small file into the folder `dir`, reads it back, compares and deletes it: also on failure,

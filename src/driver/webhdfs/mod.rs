@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod folders;
 mod health;
+mod jmx;
 mod path;
 mod route;
 mod temp;

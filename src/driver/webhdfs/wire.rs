@@ -105,6 +105,18 @@ pub(super) struct LocationAnswer {
     pub(super) location: String,
 }
 
+#[derive(Deserialize)]
+pub(super) struct DefaultsAnswer {
+    #[serde(rename = "FsServerDefaults")]
+    pub(super) defaults: Defaults,
+}
+
+/// What files get whose writer says nothing else.
+#[derive(Deserialize)]
+pub(super) struct Defaults {
+    pub(super) replication: u64,
+}
+
 /// An error as Hadoop sends it. The HTTP status says little: every IOException is a 403.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct RemoteException {

@@ -367,6 +367,8 @@ pub(in crate::render) fn report() -> StatusReport {
         release,
         state,
         verified: None,
+        warnings: Vec::new(),
+        hdfs: None,
         open: None,
         drift: vec![],
         ignored: vec![],

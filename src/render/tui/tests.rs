@@ -541,6 +541,8 @@ fn what_is_watched() {
         revision: Some(2),
         state,
         verified: None,
+        warnings: Vec::new(),
+        hdfs: None,
         open: None,
         drift: Vec::new(),
         ignored: Vec::new(),

@@ -30,6 +30,8 @@ pub(crate) struct Objects {
     pub(crate) leases: Vec<(Timestamp, Value)>,
     /// Answers with 503 while set.
     pub(crate) down: bool,
+    /// Nobody may forward ports.
+    pub(crate) no_forward: bool,
     version: u64,
 }
 
@@ -126,6 +128,9 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     if let Some(pod) = path.strip_suffix("/portforward") {
         let mut objects = server.objects.lock().unwrap();
         objects.asked.push(format!("{method} {path}"));
+        if objects.no_forward {
+            return status(403, "Forbidden");
+        }
         let uid = objects.kept.get(pod).and_then(|pod| pod["metadata"]["uid"].as_str()).map(str::to_owned);
         return uid.map_or_else(|| status(404, "NotFound"), |uid| forward::forward(request, uid));
     }

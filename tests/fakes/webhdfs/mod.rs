@@ -3,6 +3,7 @@
 //! It has HDFS's dangerous habit: an upload that breaks off leaves a file that looks whole. And it keeps a record of
 //! every content that was ever to be seen under every name.
 #![expect(clippy::unwrap_used, reason = "a fake that fails fails its test")]
+#![allow(dead_code, reason = "each test uses what it needs of it")]
 
 mod datanode;
 mod http;
@@ -55,6 +56,10 @@ pub(crate) struct Faults {
     pub(crate) jmx_safe: u32,
     /// /jmx is closed.
     pub(crate) jmx_forbidden: bool,
+    /// /jmx answers with these bytes.
+    pub(crate) jmx_says: Option<Vec<u8>>,
+    /// NameNodes (by index) that take requests and never answer.
+    pub(crate) hung: HashSet<usize>,
     /// Uploads cut after half of their bytes.
     pub(crate) cut_puts: u32,
     /// Uploads of which a byte is stored wrong.
@@ -94,6 +99,9 @@ pub(crate) struct State {
     /// Count bytes instead of keeping them.
     pub(crate) forget_data: bool,
     pub(crate) live_datanodes: u32,
+    pub(crate) replication: u32,
+    /// What /jmx of a NameNode (by index) has, as a real one was heard to say it; the least there is otherwise.
+    pub(crate) beans: HashMap<usize, Vec<serde_json::Value>>,
 }
 
 impl State {
@@ -144,6 +152,8 @@ impl FakeHdfs {
             block_size: 128 << 20,
             forget_data: false,
             live_datanodes: 1,
+            replication: 1,
+            beans: HashMap::new(),
         };
         let state = Arc::new(Mutex::new(state));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -166,6 +176,13 @@ impl FakeHdfs {
         set(&mut self.state().faults);
     }
 
+    /// Has the NameNodes say what those of a real HDFS said in such a state: `recorded/STATE.json`.
+    pub(crate) fn replay(&self, state: &str) {
+        for (index, beans) in recorded(state).into_iter().enumerate() {
+            self.state().beans.insert(index, beans);
+        }
+    }
+
     /// Puts a file there as if it had always been.
     pub(crate) fn add(&self, path: &str, data: &[u8], mode: u16) {
         let mut state = self.state();
@@ -185,6 +202,13 @@ impl FakeHdfs {
     pub(crate) fn leftovers(&self) -> Vec<String> {
         self.state().entries.keys().filter(|k| k.ends_with(".part")).cloned().collect()
     }
+}
+
+/// The beans of each NameNode of a real HDFS 3.4.1 in such a state. Written down from its /jmx, with names and addresses as
+/// pods have them.
+fn recorded(state: &str) -> Vec<Vec<serde_json::Value>> {
+    let file = format!("{}/tests/fakes/webhdfs/recorded/{state}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
 }
 
 pub(crate) fn now_ms() -> u64 {

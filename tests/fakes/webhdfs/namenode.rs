@@ -20,6 +20,9 @@ async fn connection(stream: TcpStream, state: Arc<Mutex<State>>, index: usize, d
     let mut stream = BufReader::new(stream);
     while let Some(request) = read_head(&mut stream).await {
         skip_body(&mut stream, request.len).await;
+        if state.lock().unwrap().faults.hung.contains(&index) {
+            tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        }
         let reply = answer(&mut state.lock().unwrap(), &request, index, datanode);
         let Some(reply) = reply else { return };
         reply.send(&mut stream, false).await;
@@ -76,6 +79,11 @@ fn answer(state: &mut State, request: &Request, index: usize, datanode: SocketAd
         },
         "LISTSTATUS_BATCH" if state.faults.old => unknown_op(op),
         "LISTSTATUS" | "LISTSTATUS_BATCH" => list(state, request),
+        "GETSERVERDEFAULTS" if state.faults.old => unknown_op(op),
+        "GETSERVERDEFAULTS" => {
+            let defaults = serde_json::json!({"replication": state.replication, "blockSize": state.block_size});
+            Reply::json(serde_json::json!({"FsServerDefaults": defaults}).to_string())
+        }
         "CHECKACCESS" if state.faults.old => unknown_op(op),
         "CHECKACCESS" if state.faults.denied => Reply::exception(403, "AccessControlException", DENIED),
         "CHECKACCESS" => Reply::empty(),
@@ -104,15 +112,30 @@ fn jmx(state: &mut State, request: &Request, index: usize) -> Reply {
     if state.faults.jmx_forbidden {
         return Reply::html(403, "<html>no</html>");
     }
-    let bean = if request.query("qry").ends_with("NameNodeStatus") {
-        let active = if state.faults.standby.contains(&index) { "standby" } else { "active" };
-        format!(r#"{{"State":"{active}"}}"#)
-    } else {
-        let safe = state.strike(|f| &mut f.jmx_safe);
-        let fs_state = if safe { "safeMode" } else { "Operational" };
-        format!(r#"{{"FSState":"{fs_state}","NumLiveDataNodes":{}}}"#, state.live_datanodes)
+    if let Some(said) = &state.faults.jmx_says {
+        return Reply::bytes(said.clone());
+    }
+    let wanted = request.query("qry");
+    let beans = match state.beans.get(&index) {
+        Some(beans) => beans.clone(),
+        None => {
+            let name = |name: &str| format!("Hadoop:service=NameNode,name={name}");
+            let active = if state.faults.standby.contains(&index) { "standby" } else { "active" };
+            let safe = !wanted.contains("NameNode,name=NameNode") && state.strike(|f| &mut f.jmx_safe);
+            let fs_state = if safe { "safeMode" } else { "Operational" };
+            vec![
+                serde_json::json!({"name": name("NameNodeStatus"), "State": active}),
+                serde_json::json!({"name": name("FSNamesystemState"), "FSState": fs_state, "NumLiveDataNodes": state.live_datanodes}),
+            ]
+        }
     };
-    Reply::json(format!(r#"{{"beans":[{bean}]}}"#))
+    // A pattern ends with `*`. What is not there is no error.
+    let meant = |bean: &&serde_json::Value| match wanted.strip_suffix('*') {
+        Some(start) => bean["name"].as_str().unwrap().starts_with(start),
+        None => bean["name"] == wanted,
+    };
+    let beans: Vec<_> = beans.iter().filter(meant).collect();
+    Reply::json(serde_json::json!({"beans": beans}).to_string())
 }
 
 fn status(name: &str, entry: &Entry) -> String {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::driver::kube::{ApiError, KubeError};
+use crate::driver::kube::{ApiError, ApiErrorKind, KubeError};
 use crate::driver::process::PrivateDirError;
 
 /// Why a connection through a tunnel failed. Cheap to clone: it is kept for whoever asks later.
@@ -98,4 +98,17 @@ pub enum TunnelError {
         /// What happened.
         message: String,
     },
+}
+
+impl TunnelError {
+    /// Whether it is a right that is missing.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        let kind = match self {
+            Self::Ask { source, .. } => source.kind(),
+            Self::Open { source, .. } => source.kind,
+            _ => return false,
+        };
+        kind == ApiErrorKind::Forbidden
+    }
 }

@@ -132,6 +132,13 @@ impl Tunnels {
         lock(&self.inner.errors).get(socket).cloned()
     }
 
+    /// The same of the socket that leads to a node of HDFS, as [`Tunnels::hdfs_socket`] made it.
+    #[must_use]
+    pub fn last_hdfs_error(&self, namespace: &str, host: &str, port: u16) -> Option<TunnelError> {
+        let address = Address::Host { namespace: namespace.to_owned(), host: host.to_owned(), port };
+        self.last_error(&self.opened(&address)?)
+    }
+
     fn opened(&self, address: &Address) -> Option<PathBuf> {
         let open = lock(&self.inner.open);
         let (path, listening) = open.sockets.get(address)?;

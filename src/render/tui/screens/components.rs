@@ -208,7 +208,7 @@ pub(super) const fn installed(status: &ComponentStatus) -> (Word, Paint) {
     match status {
         ComponentStatus::Healthy => (Word::InstalledHealthy, Paint::Good),
         ComponentStatus::Ready | ComponentStatus::NotInstalled => (Word::InstalledReady, Paint::Good),
-        ComponentStatus::NotReady(_) => (Word::InstalledNotReady, Paint::Warn),
+        ComponentStatus::NotReady(_) | ComponentStatus::Unhealthy(_) => (Word::InstalledNotReady, Paint::Warn),
         ComponentStatus::Missing => (Word::InstalledMissing, Paint::Bad),
     }
 }

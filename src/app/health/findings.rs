@@ -1,0 +1,314 @@
+//! What of an HDFS is bad: what it is, why, and the next command.
+
+use crate::model::cluster::ReleaseKey;
+use crate::model::few;
+use crate::model::hdfs_health::{
+    Capacity, FileSystemHealth, HdfsHealth, HdfsMode, JournalState, NameNodeHealth, NameNodeState, Voters, may_be_lost,
+};
+
+/// From this part of the room on, of a hundred, it is told that there is little left.
+const FULL: u64 = 90;
+
+/// A standby makes a checkpoint each hour (`dfs.namenode.checkpoint.period`), or after a million transactions
+/// (`dfs.namenode.checkpoint.txns`): one that is so many seconds old is none that was only late.
+const OLD_CHECKPOINT: u64 = 6 * 3600;
+const MANY_TRANSACTIONS: u64 = 1_000_000;
+
+/// How many names stand in a sentence.
+const NAMED: usize = 3;
+
+/// What of an HDFS is bad.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::app) struct Findings {
+    /// It does not do what it is there for, or has lost something.
+    pub(in crate::app) bad: Vec<String>,
+    /// It works, and somebody should look at it.
+    pub(in crate::app) warnings: Vec<String>,
+}
+
+/// What of this HDFS is bad, which is of that release.
+pub(in crate::app) fn findings(health: &HdfsHealth, release: &ReleaseKey) -> Findings {
+    let mut judge = Judge { health, release, found: Findings::default() };
+    judge.namenodes();
+    if let Some(said) = &health.file_system {
+        judge.safe_mode(said);
+        judge.datanodes(said);
+        judge.capacity(said);
+        // Another than the active one lags behind in these, and writes no edits.
+        if said.said_by_active {
+            judge.blocks(said);
+            judge.checkpoint(said);
+            judge.journalnodes(said);
+        }
+    }
+    judge.quorums();
+    judge.found
+}
+
+struct Judge<'a> {
+    health: &'a HdfsHealth,
+    release: &'a ReleaseKey,
+    found: Findings,
+}
+
+impl Judge<'_> {
+    fn bad(&mut self, text: String) {
+        self.found.bad.push(text);
+    }
+
+    fn warn(&mut self, text: String) {
+        self.found.warnings.push(text);
+    }
+
+    /// A kubectl command in the release's namespace.
+    fn kubectl(&self, rest: &str) -> String {
+        format!("`kubectl -n {} {rest}`", self.release.namespace)
+    }
+
+    /// A command of Hadoop in the pod of a NameNode that answers.
+    fn hadoop(&self, command: &str) -> String {
+        let said_by = self.health.file_system.as_ref().map(|said| said.said_by.as_str());
+        let first = self.health.namenodes.first().map(|namenode| namenode.name.as_str());
+        self.kubectl(&format!("exec {} -- {command}", said_by.or(first).unwrap_or_default()))
+    }
+
+    /// `my-hdfs-namenode-1 is standby, my-hdfs-namenode-2 does not answer: no such pod`.
+    fn states(&self, which: impl Fn(&NameNodeState) -> bool) -> String {
+        let told = |namenode: &NameNodeHealth| match &namenode.state {
+            NameNodeState::Silent(why) => format!("{} does not answer: {why}", namenode.name),
+            state => format!("{} is {}", namenode.name, state.word()),
+        };
+        let told: Vec<String> =
+            self.health.namenodes.iter().filter(|namenode| which(&namenode.state)).map(told).collect();
+        few(&told, NAMED)
+    }
+
+    fn namenodes(&mut self) {
+        use NameNodeState::{Active, Observer, Silent, Standby, Unasked};
+        let all = &self.health.namenodes;
+        let count = |which: fn(&NameNodeState) -> bool| all.iter().filter(|namenode| which(&namenode.state)).count();
+        // Of one that may not be asked nobody knows whether it is the one that is missed.
+        let unasked = count(|state| matches!(state, Unasked(_)));
+        let (active, standby) = (count(|state| *state == Active), count(|state| matches!(state, Standby | Observer)));
+        let pods = self.kubectl("get pods");
+        let ha = self.health.mode == HdfsMode::Ha;
+        if active == 0 && unasked == 0 {
+            let states = self.states(|_| true);
+            let log = all.first().map(|first| self.kubectl(&format!("logs {}", first.name))).unwrap_or_default();
+            if count(|state| matches!(state, Silent(_))) == all.len() {
+                return self
+                    .bad(format!("no NameNode answers ({states}): {pods} shows whether it runs, and {log} why not"));
+            }
+            return self.bad(if ha {
+                let asked = self.hadoop("hdfs haadmin -getAllServiceState");
+                format!(
+                    "no NameNode is active, so nothing can be read or written ({states}): a standby takes over within seconds where most ZooKeepers are ready, which {pods} shows; {asked} asks all of them again"
+                )
+            } else {
+                format!("the NameNode is not active, so nothing can be read or written ({states}): {log} says what it waits for")
+            });
+        }
+        if active > 1 {
+            let states = self.states(|state| *state == Active);
+            self.warn(format!(
+                "{active} NameNodes call themselves active ({states}): the JournalNodes let only one of them write, and the other ends with its next edit; {} asks again",
+                self.hadoop("hdfs haadmin -getAllServiceState")
+            ));
+        } else if ha && active == 1 && standby == 0 && unasked == 0 {
+            let other = all.iter().find(|namenode| namenode.state != Active);
+            let log = other.map(|other| self.kubectl(&format!("logs {}", other.name))).unwrap_or_default();
+            let states = self.states(|state| *state != Active);
+            self.warn(format!(
+                "no NameNode is standby ({states}), so that none takes over from the active one and no checkpoint is made: {pods} shows whether it runs, and {log} why not"
+            ));
+        } else {
+            for silent in all {
+                if let Silent(why) = &silent.state {
+                    let log = self.kubectl(&format!("logs {}", silent.name));
+                    self.warn(format!(
+                        "NameNode {} does not answer: {why}; {pods} shows whether it runs, and {log} why not",
+                        silent.name
+                    ));
+                }
+            }
+        }
+    }
+
+    fn safe_mode(&mut self, said: &FileSystemHealth) {
+        let Some(why) = &said.safe_mode else { return };
+        let report = self.hadoop("hdfs dfsadmin -report");
+        let fix = if why.contains("turned on manually") {
+            format!("{} ends it", self.hadoop("hdfs dfsadmin -safemode leave"))
+        } else if why.contains("automatically") {
+            format!("it ends by itself; {report} shows the DataNodes that it waits for")
+        } else {
+            format!("{report} shows its DataNodes")
+        };
+        // What is the same in every case, and what is told better, is left out of its own words.
+        let why = why.strip_prefix("Safe mode is ON.").unwrap_or(why);
+        let why = why.split("Use \"hdfs").next().unwrap_or_default().trim().trim_end_matches('.');
+        let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+        self.bad(format!("it is in safe mode, so that nothing can be written{why}: {fix}"));
+    }
+
+    fn datanodes(&mut self, said: &FileSystemHealth) {
+        let nodes = &said.datanodes;
+        let pods = self.kubectl("get pods");
+        if let Some((takers, copies)) = too_few(said) {
+            self.bad(format!(
+                "{} blocks, and each block is to have {copies} copies: {pods} shows which pods are not ready",
+                many(takers, "DataNode takes", "DataNodes take")
+            ));
+        }
+        if let Some(dead @ 1..) = nodes.dead {
+            let (blocks, run) =
+                if dead == 1 { ("its blocks", "its pod runs") } else { ("their blocks", "their pods run") };
+            self.warn(format!(
+                "{} dead{}: HDFS copies {blocks} to others where there is room; {pods} shows whether {run}, and one that was taken away for good is forgotten when the NameNode starts again",
+                many(dead, "DataNode is", "DataNodes are"),
+                named(&nodes.dead_names)
+            ));
+        }
+        if let Some(failed @ 1..) = nodes.failed_volumes {
+            let pod = nodes.failed_names.first().map(|name| self.kubectl(&format!("delete pod {name}")));
+            let again = pod.map(|pod| format!(", then {pod} has it start anew")).unwrap_or_default();
+            self.warn(format!(
+                "{} of DataNodes failed{}: {} shows them; mend or replace the volume{again}",
+                many(failed, "volume", "volumes"),
+                named(&nodes.failed_names),
+                self.hadoop("hdfs dfsadmin -report")
+            ));
+        }
+    }
+
+    fn capacity(&mut self, said: &FileSystemHealth) {
+        let Some(room @ Capacity { total: 1.., .. }) = said.capacity else { return };
+        let taken = room.total.saturating_sub(room.remaining);
+        if room.percent(taken) >= FULL {
+            self.warn(format!(
+                "{}% of the room is taken, by HDFS ({}%) and by others on the same disks: delete files, or give it more DataNodes or larger volumes; {} shows each folder's part",
+                room.percent(taken),
+                room.percent(room.used),
+                self.hadoop("hdfs dfs -du -h /")
+            ));
+        }
+    }
+
+    fn blocks(&mut self, said: &FileSystemHealth) {
+        let blocks = &said.blocks;
+        let lists = self.hadoop("hdfs fsck / -list-corruptfileblocks");
+        if let Some(missing @ 1..) = blocks.missing {
+            let single = blocks.missing_with_one_copy.filter(|single| *single > 0);
+            let single = single.map(|single| format!(" ({single} of them of files with one copy)")).unwrap_or_default();
+            let why = match said.datanodes.dead {
+                Some(1..) => "they come back with the DataNodes that are dead",
+                _ => "no DataNode that reports has a good copy",
+            };
+            let missing = many(missing, "block is", "blocks are");
+            self.bad(format!("{missing} missing{single}: {why}; {lists} lists their files"));
+        }
+        if let Some(corrupt @ 1..) = blocks.corrupt {
+            let corrupt = many(corrupt, "block has", "blocks have");
+            self.bad(format!(
+                "{corrupt} damaged copies: HDFS puts good ones in their place where there is one; {lists} lists the files of those that have none"
+            ));
+        }
+        // Missing ones are among them. What can be copied is being copied within seconds; in safe mode nothing is, and with
+        // too few DataNodes for anything that is told.
+        let under = blocks.under_replicated.map(|all| all.saturating_sub(blocks.missing.unwrap_or_default()));
+        if let Some(under @ 1..) = under
+            && blocks.being_copied == Some(0)
+            && said.safe_mode.is_none()
+            && too_few(said).is_none()
+        {
+            self.warn(format!(
+                "{} fewer copies than wanted, and none is being copied: too few DataNodes have room for what their files ask for; {} names them, and `hdfs dfs -setrep` changes what a file asks for",
+                many(under, "block has", "blocks have"),
+                self.hadoop("hdfs fsck /")
+            ));
+        }
+    }
+
+    fn checkpoint(&mut self, said: &FileSystemHealth) {
+        let Some(checkpoint) = said.checkpoint.as_ref().filter(|_| self.health.mode == HdfsMode::Ha) else { return };
+        let transactions = checkpoint.transactions_since.unwrap_or_default();
+        // Where nothing was written there is nothing to put together.
+        if checkpoint.seconds_ago > OLD_CHECKPOINT && transactions > 0 || transactions > MANY_TRANSACTIONS {
+            let standby = self.health.namenodes.iter().find(|namenode| namenode.state == NameNodeState::Standby);
+            let fix = match standby {
+                Some(standby) => format!("{} says why", self.kubectl(&format!("logs {}", standby.name))),
+                None => "it needs a standby".to_owned(),
+            };
+            self.warn(format!(
+                "the last checkpoint is of {}, {transactions} transactions ago: the standby makes one each hour, and without any the edits grow, and with them the time that a NameNode takes to start; {fix}",
+                checkpoint.at
+            ));
+        }
+    }
+
+    fn journalnodes(&mut self, said: &FileSystemHealth) {
+        let all = &said.journalnodes;
+        let late = |state| all.iter().filter(move |one| one.state == state).map(|one| one.told().to_owned());
+        let (behind, out): (Vec<_>, Vec<_>) = (late(JournalState::Behind).collect(), late(JournalState::Out).collect());
+        if behind.is_empty() && out.is_empty() {
+            return;
+        }
+        let told = all.iter().filter(|one| one.state != JournalState::InSync).filter_map(|one| {
+            let behind = one.txns_behind?;
+            Some(format!("{} is {behind} txns behind", one.told()))
+        });
+        let told: Vec<String> = told.collect();
+        let told = if told.is_empty() { String::new() } else { format!(" ({})", few(&told, NAMED)) };
+        let voting = (all.len() - behind.len() - out.len()) as u64;
+        let lost = match may_be_lost(voting, all.len() as u64) {
+            None | Some(0) => "no more may be lost, or the active NameNode ends".to_owned(),
+            Some(more) => format!("{more} more may be lost"),
+        };
+        let fix = if behind.is_empty() {
+            format!(
+                "it takes part again with the next segment of edits, within minutes; {} begins one now",
+                self.hadoop("hdfs dfsadmin -rollEdits")
+            )
+        } else {
+            let pods = self.kubectl("get pods");
+            format!("{pods} shows whether its pod runs")
+        };
+        self.warn(format!("{voting} of {} JournalNodes have all edits{told}: {lost}; {fix}", all.len()));
+    }
+
+    fn quorums(&mut self) {
+        for quorum in &self.health.quorums {
+            if quorum.ready >= quorum.replicas {
+                continue;
+            }
+            let word = quorum.of.word();
+            let lost = match (may_be_lost(quorum.ready, quorum.replicas), quorum.of) {
+                (None, Voters::ZooKeepers) => "no majority, so that no NameNode takes over from another".to_owned(),
+                (None, Voters::JournalNodes) => "no majority, so that no NameNode can write".to_owned(),
+                (Some(0), _) => "no more may be lost".to_owned(),
+                (Some(more), _) => format!("{more} more may be lost"),
+            };
+            let pods = self.kubectl("get pods");
+            self.found.warnings.push(format!(
+                "{} of {} {word}s are ready: {lost}; {pods} shows which is not",
+                quorum.ready, quorum.replicas
+            ));
+        }
+    }
+}
+
+/// How many DataNodes take blocks, and how many copies each block is to have, where that is more.
+fn too_few(said: &FileSystemHealth) -> Option<(u64, u64)> {
+    let (takers, copies) = (said.datanodes.in_service.or(said.datanodes.live)?, said.replication?);
+    (takers < copies).then_some((takers, copies))
+}
+
+/// `1 block is`, `3 blocks are`.
+fn many(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+/// ` (a, b and 7 more)`, where there are names.
+fn named(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(" ({})", few(names, NAMED)) }
+}

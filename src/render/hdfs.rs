@@ -1,0 +1,142 @@
+//! How an HDFS is, in a few lines below its component.
+
+use super::Look;
+use super::paint::{Paint, Spans};
+use super::plan::wrapped;
+use super::text;
+use crate::model::hdfs_health::{
+    BlocksHealth, Capacity, Checkpoint, DataNodesHealth, HdfsHealth, HdfsMode, JournalState, NameNodeState, Voters,
+    may_be_lost,
+};
+
+/// The widest name of a line, and the gap behind it.
+const COLUMN: usize = "JournalNodes".len() + 2;
+
+/// The lines, each moved in so far.
+pub(super) fn hdfs_lines(health: &HdfsHealth, look: &Look, indent: usize) -> Vec<Spans> {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, told: String| {
+        lines.extend(wrapped(&text::pad(name, COLUMN), Paint::Plain, &told, look, indent));
+    };
+    let name = if health.mode == HdfsMode::Ha { "NameNodes" } else { "NameNode" };
+    line(name, namenodes(health));
+    for of in [Voters::ZooKeepers, Voters::JournalNodes] {
+        if let Some(told) = voters(health, of) {
+            line(if of == Voters::ZooKeepers { "ZooKeepers" } else { "JournalNodes" }, told);
+        }
+    }
+    if let Some(said) = &health.file_system {
+        line("DataNodes", datanodes(&said.datanodes));
+        said.capacity.iter().for_each(|room| line("capacity", capacity(room)));
+        line("blocks", blocks(&said.blocks));
+        said.checkpoint.iter().for_each(|checkpoint| line("checkpoint", checkpoint_told(checkpoint)));
+        line("safe mode", if said.safe_mode.is_some() { "on" } else { "off" }.to_owned());
+    }
+    for namenode in &health.namenodes {
+        if let NameNodeState::Unasked(why) = &namenode.state {
+            let told = format!("NameNode {} was not asked how it is: {why}", namenode.name);
+            lines.extend(wrapped("note: ", Paint::Dim, &told, look, indent));
+        }
+    }
+    lines
+}
+
+/// `active nn-0, standby nn-1`; who does not answer and why is a finding.
+fn namenodes(health: &HdfsHealth) -> String {
+    let told = health.namenodes.iter().map(|namenode| format!("{} {}", namenode.state.word(), namenode.name));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// `3 of 3 ready, 1 may be lost`, and of JournalNodes how many have all edits.
+fn voters(health: &HdfsHealth, of: Voters) -> Option<String> {
+    let written = health.file_system.iter().flat_map(|said| &said.journalnodes).filter(|_| of == Voters::JournalNodes);
+    let (mut all, mut in_sync) = (0, 0);
+    for one in written {
+        all += 1;
+        in_sync += u64::from(one.state == JournalState::InSync);
+    }
+    let quorum = health.quorums.iter().find(|quorum| quorum.of == of);
+    let ready = quorum.map(|quorum| (quorum.ready, quorum.replicas));
+    let lost = |(voting, all)| match may_be_lost(voting, all) {
+        None => "no majority".to_owned(),
+        Some(more) => format!("{more} may be lost"),
+    };
+    let ready_told = ready.map(|(ready, all)| format!("{ready} of {all} ready"));
+    if all == 0 {
+        return Some(format!("{}, {}", ready_told?, lost(ready?)));
+    }
+    // The fewer count: one that is ready may lack edits, and one that has them all may have just ended.
+    let worst = ready.filter(|(ready, of)| *of == all && *ready < in_sync).unwrap_or((in_sync, all));
+    let told = [Some(format!("{in_sync} of {all} in sync")), ready_told, Some(lost(worst))];
+    Some(told.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// What is known of these numbers, without those that are zero and seldom anything else.
+fn numbers(all: &[(Option<u64>, &str, bool)]) -> String {
+    let told = all.iter().filter_map(|(number, word, always)| {
+        let number = number.filter(|number| *always || *number > 0)?;
+        Some(format!("{number} {word}"))
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    if told.is_empty() { "not known".to_owned() } else { told }
+}
+
+fn datanodes(nodes: &DataNodesHealth) -> String {
+    numbers(&[
+        (nodes.live, "live", true),
+        (nodes.dead, "dead", true),
+        (nodes.decommissioning, "decommissioning", true),
+        (nodes.decommissioned, "decommissioned", false),
+        (nodes.in_maintenance, "in maintenance", false),
+        (nodes.stale, "stale", false),
+        (nodes.failed_volumes, if nodes.failed_volumes == Some(1) { "failed volume" } else { "failed volumes" }, false),
+    ])
+}
+
+fn capacity(room: &Capacity) -> String {
+    let (used, total, left) = (text::bytes(room.used), text::bytes(room.total), text::bytes(room.remaining));
+    format!("{used} of {total} used ({}%), {left} left", room.percent(room.used))
+}
+
+fn blocks(blocks: &BlocksHealth) -> String {
+    numbers(&[
+        (blocks.missing, "missing", true),
+        (blocks.corrupt, "corrupt", false),
+        (blocks.under_replicated, "under-replicated", true),
+        (blocks.being_copied, "being copied", false),
+    ])
+}
+
+fn checkpoint_told(checkpoint: &Checkpoint) -> String {
+    let since = checkpoint.transactions_since.map(|since| format!(", {since} transactions since")).unwrap_or_default();
+    format!("{}{since}", ago(checkpoint.seconds_ago))
+}
+
+/// `40 s ago`, `12 min ago`, `7 h ago`, `3 days ago`.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s ago"),
+        120..7200 => format!("{} min ago", seconds / 60),
+        7200..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_roughly_as_anybody_needs() {
+        let told = [0, 119, 120, 7199, 7200, 172_799, 172_800, u64::MAX].map(ago);
+        let days = format!("{} days ago", u64::MAX / 86_400);
+        let want = ["0 s ago", "119 s ago", "2 min ago", "119 min ago", "2 h ago", "47 h ago", "2 days ago", &days];
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn what_is_not_told_is_not_guessed() {
+        assert_eq!(datanodes(&DataNodesHealth::default()), "not known");
+        assert_eq!(blocks(&BlocksHealth { missing: Some(0), ..BlocksHealth::default() }), "0 missing");
+    }
+}
