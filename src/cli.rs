@@ -124,6 +124,11 @@ connections to an endpoint are open at once, and one on which nothing is said fo
 Ends with 6 on Ctrl-C, with 2 where the component is not installed or the port is taken.")]
     Connect(ConnectArgs),
     /// Prove that what is installed works: files in HDFS, a Spark job, its history
+    #[command(after_help = "Examples:
+  windlass verify
+  windlass verify --failover                and that the second NameNode takes over (hdfs.mode=ha)
+
+Ends with 7 where a check failed, with 8 where nothing is installed.")]
     Verify(VerifyArgs),
     /// Bring a component back to the last revision that was verified
     #[command(after_help = "Example:
@@ -334,6 +339,10 @@ pub struct ConnectArgs {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
+    /// At the end, take the active NameNode's pod away and see that the other one takes over; what uses HDFS waits for
+    /// some seconds meanwhile
+    #[arg(long)]
+    pub failover: bool,
     /// Answers, if they are not those of the last install.
     #[command(flatten)]
     pub answers: AnswerArgs,

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use windlass::answers::{Answers, SecretContent, from_flags, image_references, resolve};
+use serde_json::{Value, json};
+use windlass::answers::{Answers, Resolved, SecretContent, from_flags, image_references, resolve};
 use windlass::catalog;
 use windlass::model::Secret;
 use windlass::model::observed::Observed;
+use windlass::model::state::InstallState;
 use windlass::plan::plan;
 
 /// The login that Airflow's pods and Jobs have for the git of their DAGs, with these answers more: user and password.
@@ -66,4 +68,73 @@ fn a_site_without_dags_from_git_needs_no_image_that_fetches_them() {
     assert!(!git(&["airflow", "datagram"], &["airflow.dags_source=none"]));
     assert!(git(&["airflow", "datagram"], &[]));
     assert!(git(&["airflow"], &["airflow.dags_source=git", "airflow.dags_repo=https://git.example/dags.git"]));
+}
+
+#[test]
+fn hdfs_gets_a_second_namenode_by_agreement_once_and_keeps_it() {
+    let catalog = catalog::load(&[]).unwrap();
+    let with = |flags: &[&str], was: Option<Value>| {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let answers =
+            Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&["spark-history-server".to_owned()])).unwrap();
+        let mut state = InstallState { answers: json!({"hdfs": was}), ..InstallState::default() };
+        if was.is_some() {
+            state.components.insert("hdfs".to_owned(), Default::default());
+        }
+        let broken = answers.broken_by(&catalog, &state).to_string();
+        let answers = answers.seeing_installed(&catalog, &state).unwrap_or(answers);
+        let resolved = resolve(&catalog, &answers).unwrap();
+        let component = |id: &str| resolved.components.iter().find(|component| component.id == id).unwrap();
+        let hdfs = component("hdfs");
+        let stops = hdfs.before.iter().map(|act| (act.title.clone(), act.agree.is_some())).collect::<Vec<_>>();
+        let images: Vec<&str> = resolved.images.iter().map(|image| image.name.as_str()).collect();
+        let client = component("spark-history-server").release.as_ref().unwrap().values["hdfs"].clone();
+        let namenodes = resolved.hdfs.as_ref().unwrap().namenodes.len();
+        (stops, broken, images.contains(&"zookeeper"), namenodes, client)
+    };
+    let (ha, quorum) = ("hdfs.mode=ha", "hdfs.zookeeper_quorum=zk.example.com:2181");
+    let stop = vec![("stop the NameNode".to_owned(), true)];
+    // What was installed before there was a choice had one NameNode.
+    for one in [json!({}), json!({"mode": "simple"})] {
+        assert_eq!(with(&[ha], Some(one.clone())).0, stop);
+        assert_eq!(with(&[], Some(one)).0, []);
+    }
+    let two = Some(json!({"mode": "ha", "nameservice": "hdfs-k8s"}));
+    for was in [None, two.clone()] {
+        let (stops, broken, zookeeper, namenodes, client) = with(&[ha], was);
+        assert_eq!((stops, broken.as_str(), zookeeper, namenodes), (vec![], "", true, 2));
+        assert_eq!(client["defaultFs"], "hdfs://hdfs-k8s");
+        assert_eq!(client["properties"]["dfs.ha.namenodes.hdfs-k8s"], "nn0,nn1");
+        assert_eq!(client["properties"].as_object().unwrap().len(), 9, "{client}");
+    }
+    // Nobody needs the image of what the site has.
+    assert!(!with(&[ha, quorum], None).2);
+    let (_, _, zookeeper, namenodes, client) = with(&[], None);
+    assert_eq!((zookeeper, namenodes, &client["properties"]), (false, 1, &json!({})));
+    assert!(with(&[], two.clone()).1.contains("one alone would lose the edits"));
+    assert!(with(&[ha, "hdfs.nameservice=lake"], two).1.contains("it cannot be changed"));
+}
+
+#[test]
+fn a_namenode_is_taken_away_by_request_alone_and_when_all_else_is_proven() {
+    let catalog = catalog::load(&[]).unwrap();
+    let checks = |mode: &str, disrupts: bool| {
+        let answers = Answers::new(
+            &catalog,
+            &[from_flags(&[format!("hdfs.mode={mode}")]).unwrap()],
+            Some(&["spark-history-server".to_owned()]),
+        );
+        let resolved = Resolved { disrupts, ..resolve(&catalog, &answers.unwrap()).unwrap() };
+        let plan = plan(&resolved, &Observed::default(), true);
+        let checks = plan.actions.into_iter().filter(|action| action.verify);
+        checks.map(|action| (action.title, action.id, action.needs)).collect::<Vec<_>>()
+    };
+    let failover = "the other NameNode takes over";
+    for (mode, asked) in [("ha", false), ("simple", false), ("simple", true)] {
+        assert!(checks(mode, asked).iter().all(|(title, ..)| title != failover), "{mode} {asked}");
+    }
+    let all = checks("ha", true);
+    let (_, _, needs) = all.iter().find(|(title, ..)| title == failover).unwrap();
+    let others = all.iter().filter(|(title, ..)| title != failover);
+    assert!(all.len() > 2 && others.clone().all(|(_, id, _)| needs.contains(id)), "{needs:?}");
 }

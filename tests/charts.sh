@@ -233,6 +233,25 @@ holds "hdfs: XML is escaped" "<value>a&amp;b&lt;c</value>" hdfs r n --set-string
 lacks "hdfs: never formats by force" "[-]force" hdfs r n
 lacks "hdfs: never deletes" '\brm\b|rmdir|--delete|-delete' hdfs r n -f "${h[0]}/daemonset-fix-owner.yaml"
 
+ha=$bundles/hdfs/chart/ci/ha.yaml
+lacks "hdfs: one NameNode has neither JournalNodes nor a ZooKeeper" "name: (r-journal|r-zk|zkfc)$|dfs\.nameservices" hdfs r n
+lacks "hdfs: no budget for one NameNode" "^kind: PodDisruptionBudget" hdfs r n
+holds "hdfs: high availability has a name" "<name>fs.defaultFS</name><value>hdfs://lake</value>" hdfs r n -f "$ha"
+holds "hdfs: two NameNodes" "<name>dfs.ha.namenodes.lake</name><value>nn0,nn1</value>" hdfs r n -f "$ha"
+holds "hdfs: their edits are with three JournalNodes" "qjournal://r-journal-0\.r-journal\.n\.svc\.k8s\.example\.com:8485;r-journal-1\.[^;]*;r-journal-2\.[^;]*:8485/lake<" hdfs r n -f "$ha"
+holds "hdfs: a ZooKeeper of three" "server\.3=r-zk-2\.r-zk\.n\.svc\.k8s\.example\.com:2888:3888;2181" hdfs r n -f "$ha"
+holds "hdfs: its log is on its volume" "dataLogDir=/data/log" hdfs r n -f "$ha"
+lacks "hdfs: none where there is one" "name: r-zk$|zoo\.cfg" hdfs r n -f "$bundles/hdfs/chart/ci/ha-quorum.yaml"
+holds "hdfs: which is named" "<name>ha.zookeeper.quorum</name><value>zk-0\.example\.com:2181," hdfs r n -f "$bundles/hdfs/chart/ci/ha-quorum.yaml"
+holds "hdfs: file systems share a ZooKeeper" "<value>/hadoop-ha/n/r</value>" hdfs r n -f "$ha"
+lacks "hdfs: high availability never formats by force" "[-]force" hdfs r n -f "$ha"
+refuses "hdfs: a quorum without ports" "quorum" hdfs r n --set mode=ha,zookeeper.quorum=zk-0
+refuses "hdfs: a mode that is none" "mode" hdfs r n --set mode=both
+count=$(render hdfs r n -f "$ha" | grep -c "^kind: PodDisruptionBudget")
+if [ "$count" = 4 ]; then ok; else not_ok "hdfs: $count budgets in high availability, not 4"; fi
+count=$(render hdfs "$(printf 'a%.0s' {1..53})" n -f "$ha" | awk '/^kind: /{kind = $2} kind == "StatefulSet" && /^  name: /{print length($2) + 11}' | sort -n | tail -n 1)
+if [ "$count" -le 63 ]; then ok; else not_ok "hdfs: the name of a StatefulSet makes a label of $count characters"; fi
+
 # The two scripts run as they are, with a stand-in for hdfs and paths of our own.
 script() { render hdfs r n --set datanode.kind=daemonset | awk -v key="  $1: |" '$0 == key {on = 1; next} on && /^  [^ ]/ {exit} on && /^---/ {exit} on {sub(/^    /, ""); print}'; }
 mkdir "$work/bin" "$work/data"
@@ -246,8 +265,9 @@ mkdir -p "$dir/current" && echo formatted-once >> "$FORMATS"
 echo 1 > "$dir/current/fsimage_0000000000000000000.md5"
 STUB
 chmod +x "$work/bin/hdfs"
-script format.sh | sed "s#/data#$work/data#g" > "$work/format.sh"
-format() { FORMATS=$work/formats PATH=$work/bin:$PATH "$@" bash "$work/format.sh" > "$work/out" 2>&1; }
+script common.sh > "$work/common.sh"
+script format.sh > "$work/format.sh"
+format() { FORMATS=$work/formats PATH=$work/bin:$PATH SCRIPTS=$work DATA=$work/data "$@" bash "$work/format.sh" > "$work/out" 2>&1; }
 if [ "$(wc -l < "$work/format.sh")" -gt 10 ]; then ok; else not_ok "format.sh: not found in the ConfigMap"; fi
 if ! DIE=1 format env; then ok; else not_ok "format.sh: a format that fails is no failure" "$(cat "$work/out")"; fi
 if ! [ -e "$work/data/name" ]; then ok; else not_ok "format.sh: a format that failed left $work/data/name"; fi

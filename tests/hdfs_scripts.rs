@@ -4,16 +4,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A script by its key in the chart's ConfigMap.
-fn script(key: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/templates/config.yaml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().skip_while(|line| *line != format!("  {key}: |")).skip(1);
-    let lines = lines.take_while(|line| line.starts_with("    ") || line.is_empty());
-    lines.map(|line| format!("{}\n", line.trim_start_matches("    "))).collect()
+/// The folder of the scripts.
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts")
 }
 
 /// A NameNode of this cluster id, for one question; gives its port.
@@ -40,16 +36,18 @@ fn namenode(id: &'static str) -> u16 {
 
 fn check(data: &Path, port: u16) -> Output {
     let mut command = Command::new("bash");
-    command.arg("-c").arg(script("check-cluster.sh")).env("DATA", data).env("NAMENODE", "127.0.0.1");
-    command.env("PORT", port.to_string()).env("TRIES", "1").env("PLACE", "folder /hdfs-data on node n1");
+    command.arg(scripts().join("check-cluster.sh")).env("SCRIPTS", scripts()).env("DATA", data);
+    // The first of two is silent.
+    command.env("NAMENODES", format!("127.0.0.1:1 127.0.0.1:{port}")).env("TRIES", "1");
+    command.env("PLACE", "folder /hdfs-data on node n1");
     command.env("MOVE", "run on that node: mv /hdfs-data/data /hdfs-data/data.old").output().unwrap()
 }
 
 /// `format.sh` on a folder; `hdfs` is none that could format.
 fn format(data: &Path) -> Output {
     let mut command = Command::new("bash");
-    command.arg("-c").arg(format!("hdfs() {{ echo \"hdfs $*\"; return 3; }}\n{}", script("format.sh")));
-    command.env("DATA", data).output().unwrap()
+    command.args(["-c", "hdfs() { echo \"hdfs $*\"; return 3; }; . \"$SCRIPTS/format.sh\""]);
+    command.env("SCRIPTS", scripts()).env("DATA", data).output().unwrap()
 }
 
 #[test]

@@ -39,6 +39,8 @@ fn helper(name: &str, release: &str, namespace: &str) -> Option<String> {
         "hdfs.fullname" | "livy.fullname" | "shs.fullname" => release.to_owned(),
         "hdfs.namenode" => format!("{release}-namenode"),
         "hdfs.datanode" => format!("{release}-datanode"),
+        "hdfs.journalnode" => format!("{release}-journal"),
+        "hdfs.zookeeper" => format!("{release}-zk"),
         "livy.sparkAccount" => format!("{release}-spark"),
         "livy.clusterRole" => format!("{release}-watch-{}", hash()),
         "livy.guard" => format!("{release}-guard-{}", hash()),
@@ -48,12 +50,14 @@ fn helper(name: &str, release: &str, namespace: &str) -> Option<String> {
 }
 
 /// Templates of the library that make whole objects.
-const MADE: [(&str, &str, &str); 7] = [
+const MADE: [(&str, &str, &str); 9] = [
     ("service", "v1", "Service"),
     ("headless", "v1", "Service"),
     ("ingress", "networking.k8s.io/v1", "Ingress"),
     ("policy", "networking.k8s.io/v1", "NetworkPolicy"),
     ("networkPolicy", "networking.k8s.io/v1", "NetworkPolicy"),
+    ("among", "networking.k8s.io/v1", "NetworkPolicy"),
+    ("budget", "policy/v1", "PodDisruptionBudget"),
     ("roleBinding", RBAC, "RoleBinding"),
     ("clusterRoleBinding", RBAC, "ClusterRoleBinding"),
 ];

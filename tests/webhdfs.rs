@@ -213,6 +213,29 @@ async fn a_standby_namenode_is_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failover_is_followed_through_datanodes_too() {
+    let (fake, dir) = (FakeHdfs::with_namenodes(2).await, TempDir::new().unwrap());
+    let (hdfs, _) = client(&fake);
+    let files = files(&dir, &[300_000, 10]);
+    // No try is counted: the DataNodes will find the other NameNode.
+    let options = UploadOptions { retries: 0, parallel: Some(1), ..UploadOptions::default() };
+    fake.faults(|f| f.leaderless = 4);
+    assert_eq!(hdfs.upload(files.clone(), &options, &CancellationToken::new()).await.unwrap().sent(), 2);
+    // Comparing, reading and checksums.
+    fake.faults(|f| (f.leaderless, f.standby) = (3, [0].into()));
+    assert_eq!(hdfs.upload(files, &options, &CancellationToken::new()).await.unwrap().skipped(), 2);
+    fake.faults(|f| (f.leaderless, f.standby) = (2, [1].into()));
+    assert_eq!(hdfs.read("/libs/1.jar").await.unwrap().len(), 10);
+    fake.faults(|f| f.leaderless = 2);
+    hdfs.checksum("/libs/0.jar").await.unwrap();
+    // Within the deadline.
+    fake.faults(|f| f.leaderless = 99);
+    let error = hdfs.with_deadline(Duration::from_millis(500)).read("/libs/1.jar").await.unwrap_err();
+    assert_eq!(error.exception(), Some("StandbyException"));
+    assert_eq!(fake.leftovers(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_namenode_that_is_not_there_is_passed_over_or_waited_for() {
     let fake = FakeHdfs::start().await;
     let spare = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -57,6 +57,7 @@ impl<'a> Bound<'a> {
             kind,
             // One about a component that was not chosen says nothing.
             fix: spec.fix.as_ref().and_then(|fix| fill(fix.en()).ok()),
+            agree: spec.agree.clone(),
             deadline: spec.deadline,
             retries: spec.retries,
             register: spec.register.clone(),

@@ -1,21 +1,26 @@
-//! Rules about what is installed: they can be looked at once that is known.
+//! Rules and conditions about what is installed: they can be looked at once that is known.
+
+use std::collections::BTreeMap;
 
 use minijinja::Value;
 use serde_json::json;
 
 use super::Answers;
 use super::template::{Templates, value};
-use crate::catalog::{Catalog, QuestionId, Reference, Rule, references};
+use crate::catalog::{Catalog, Component, INSTALLED, QuestionId, Reference, references};
 use crate::model::state::InstallState;
 use crate::model::yaml::{Findings, Pos};
 
-/// What a rule calls the component as it was installed.
-const INSTALLED: &str = "installed";
-
-/// Whether a rule is about what is installed.
-fn is_about(rule: &Rule) -> bool {
-    let names = references(&rule.template()).unwrap_or_default();
+/// Whether a rule or a condition, as a template, is about what is installed.
+fn is_about(template: &str) -> bool {
+    let names = references(template).unwrap_or_default();
     names.iter().any(|name| matches!(name, Reference::Name(name) if name == INSTALLED))
+}
+
+/// A component as it was installed, for rules and conditions.
+fn as_installed(state: &InstallState, id: &str) -> Option<serde_json::Value> {
+    let known = state.components.get(id)?;
+    Some(json!({"version": known.record.version, "answers": state.answers.get(id).unwrap_or(&json!({}))}))
 }
 
 impl Answers {
@@ -28,14 +33,12 @@ impl Answers {
         let mut findings = Findings::default();
         for component in self.components.iter().filter_map(|id| catalog.components.get(id)) {
             let id = &component.id;
-            let was = state.components.get(id).map(|known| {
-                json!({"version": known.record.version, "answers": state.answers.get(id).unwrap_or(&json!({}))})
-            });
-            for rule in component.rules.iter().filter(|rule| is_about(rule)) {
+            let was = as_installed(state, id);
+            for rule in component.rules.iter().filter(|rule| is_about(&rule.template())) {
                 let Some(question) = rule.about.first().map(|question| QuestionId::new(id, question)) else { continue };
                 let context = Value::from_pairs([
                     ("answers", known.seen_by(self.seen(catalog, id))),
-                    (INSTALLED, was.as_ref().map_or_else(|| Value::from(false), value)),
+                    (INSTALLED, seen(was.as_ref())),
                 ]);
                 let message = match templates.holds(id, &rule.that, &context) {
                     Ok(true) => continue,
@@ -47,6 +50,25 @@ impl Answers {
         }
         findings
     }
+
+    /// The same answers with what conditions of their components' actions see of what is installed; nothing where no
+    /// condition looks at it.
+    #[must_use]
+    pub fn seeing_installed(&self, catalog: &Catalog, state: &InstallState) -> Option<Self> {
+        let catalog = &*self.catalog(catalog);
+        let components = self.components.iter().filter_map(|id| catalog.components.get(id));
+        let asks = |component: &&Component| {
+            component.actions().any(|action| action.when_template().is_some_and(|when| is_about(&when)))
+        };
+        let found = components.filter(asks).filter_map(|it| Some((it.id.clone(), as_installed(state, &it.id)?)));
+        let installed: BTreeMap<_, _> = found.collect();
+        (!installed.is_empty()).then(|| Self { installed, ..self.clone() })
+    }
+}
+
+/// What `installed` is: false in a condition where the component is not installed.
+pub(super) fn seen(was: Option<&serde_json::Value>) -> Value {
+    was.map_or_else(|| Value::from(false), value)
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub struct Answers {
     pub others: BTreeMap<QuestionId, Answer>,
     /// Files that answers named when they were installed: they count instead of what is on this machine now.
     pub held: BTreeMap<QuestionId, FileTree>,
+    /// What conditions of actions see of a component as it was installed: `version` and `answers`.
+    pub installed: BTreeMap<String, serde_json::Value>,
 }
 
 /// Answers as far as there are any: what screens show while they are being given.
@@ -185,6 +187,7 @@ impl Draft {
             profile: profile.map(str::to_owned),
             others: BTreeMap::new(),
             held: BTreeMap::new(),
+            installed: BTreeMap::new(),
         };
         let mut draft = Self {
             answers,

@@ -43,6 +43,8 @@ pub struct Resolved {
     pub graph: Graph,
     /// Checks that cannot be done with the components that were chosen.
     pub left_out: Vec<LeftOut>,
+    /// Whether somebody asked for checks that take something away.
+    pub disrupts: bool,
 }
 
 /// The charts that do not lie in the catalog, fetched beforehand.
@@ -322,6 +324,8 @@ pub struct ResolvedAction {
     pub kind: ActionKind,
     /// What mends it where it fails, where that is known.
     pub fix: Option<String>,
+    /// What has to be agreed to before anything begins.
+    pub agree: Option<Text>,
     /// What people read.
     pub title: String,
     /// How long it may take.

@@ -108,6 +108,7 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         answers: answers.remembered(),
         graph,
         left_out,
+        disrupts: false,
     })
 }
 
@@ -345,7 +346,8 @@ impl Resolver<'_> {
     /// Takes out the actions whose condition does not hold: nobody misses them.
     fn leave_out_by_condition(&mut self, chosen: &[&Component], parts: &mut [Part]) -> Result<(), ResolveError> {
         for (component, part) in chosen.iter().zip(parts.iter_mut()) {
-            let context = self.context(component);
+            let installed = super::installed::seen(self.answers.installed.get(&component.id));
+            let context = minijinja::context! { installed, ..self.context(component) };
             for acts in part.phases() {
                 let mut kept = Vec::with_capacity(acts.len());
                 for act in std::mem::take(acts) {

@@ -212,6 +212,8 @@ pub(super) async fn with_installed(
     if changed {
         one_provider(catalog, answers, &state)?;
     }
+    let seeing = answers.seeing_installed(catalog, &state);
+    let (changed, answers) = (changed || seeing.is_some(), &seeing.unwrap_or_else(|| answers.clone()));
     let more = |id: &&String| id.contains('@') && !answers.has(id);
     if !state.components.keys().any(|id| more(&id)) {
         return Ok(changed.then(|| answers.clone()));

@@ -16,7 +16,7 @@ use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::observed::Observed;
 use crate::model::state::InstallState;
-use crate::plan::{self, verify_only};
+use crate::plan::{self, Action, Step, verify_only};
 use crate::render::target;
 
 /// Proves again that what is installed works.
@@ -55,6 +55,10 @@ impl VerifyRequest<'_> {
         }
         Ok(())
     }
+}
+
+fn disrupts(action: &Action) -> bool {
+    matches!(&action.step, Step::Act { action, .. } if action.kind().disrupts())
 }
 
 /// What is installed and has no definition now, and what has another than that it was installed with, in words.
@@ -98,11 +102,16 @@ impl RunRequest for VerifyRequest<'_> {
         self.other_definitions(&state)?;
         let answers = session::answers(self.global, &self.args.answers, &self.catalog, Some(&state))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
-        let resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
+        let mut resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
+        resolved.disrupts = self.args.failover;
         let reach = session::reach(&self.cluster, resolved.hdfs.as_ref())?;
         let everything = Observed { state: None, ..Observed::default() };
         let mut plan = verify_only(&plan::plan(&resolved, &everything, true));
         plan.actions.retain(|action| state.components.contains_key(&action.component));
+        if self.args.failover && !plan.actions.iter().any(disrupts) {
+            let text = "--failover: nothing that is installed has a second one that could take over (HDFS has with hdfs.mode=ha)";
+            return Err(Failed::text(Exit::BadInput, text));
+        }
         Ok(PreparedRun { resolved: Some(resolved), ..PreparedRun::new(plan, reach, None) })
     }
 

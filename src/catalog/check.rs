@@ -13,6 +13,9 @@ use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
 
 /// Of an action for which nobody else waits.
+/// What rules and conditions of actions call the component as it was installed.
+pub const INSTALLED: &str = "installed";
+
 pub(super) const NOT_LATE: &str = "only an action in `after` can be `late`";
 
 /// What templates that are filled in after the install know of their component.
@@ -339,7 +342,7 @@ impl Checker<'_> {
         let questions = catalog.questions(id);
         for (index, rule) in rules.iter().enumerate() {
             let pos = self.item(id, "rules", index);
-            self.template(id, pos, &rule.template(), &["installed"].into());
+            self.template(id, pos, &rule.template(), &[INSTALLED].into());
             if rule.about.is_empty() {
                 self.add(id, pos, "`about` names no question");
             }
@@ -362,8 +365,12 @@ impl Checker<'_> {
         registered: &BTreeSet<&str>,
         rotated: Option<&str>,
     ) {
-        for text in action.kind.templates().into_iter().chain(action.when_template().as_deref()) {
+        for text in action.kind.templates() {
             self.template(id, pos, text, registered);
+        }
+        if let Some(when) = action.when_template() {
+            let known = registered.iter().copied().chain([INSTALLED]).collect();
+            self.template(id, pos, &when, &known);
         }
         // It is filled in before anything runs.
         if let Some(fix) = &action.fix {

@@ -21,6 +21,7 @@ mod tests;
 
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
+pub use check::INSTALLED;
 pub use component::{
     AdoptVerdict, Adopts, By, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image,
     ImageNames, Leftover, Paths, ReleaseSpec, Requirement,

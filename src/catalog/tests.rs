@@ -33,6 +33,26 @@ fn mistakes(table: &[(&str, &[&str])]) {
 }
 
 #[test]
+fn conditions_of_actions_see_what_is_installed_and_only_workloads_are_scaled() {
+    let scale = |kind: &str, more: &str| {
+        format!("before: [{{action: k8s.scale, kind: {kind}, name: n, from: 1, replicas: 0{more}}}]")
+    };
+    let seen = ", when: \"installed and installed.version == 'x'\", agree: {en: away, ru: нет}";
+    mistakes(&[
+        (&scale("StatefulSet", seen), &[]),
+        (&scale("Deployment", ""), &[]),
+        (
+            &scale("DaemonSet", ""),
+            &["a/component.yaml:7:10: k8s.scale: a DaemonSet is neither a StatefulSet nor a Deployment"],
+        ),
+        (
+            "questions: [{id: q, title: t, type: string, optional: true, when: installed}]",
+            &["a/component.yaml:7:13: unknown name `installed` in a template"],
+        ),
+    ]);
+}
+
+#[test]
 fn late_is_what_comes_last_after_a_release() {
     let wait = |late: &str| format!("{{action: http.wait, service: s, path: /{late}}}");
     let (soon, late) = (wait(""), wait(", late: true"));

@@ -27,9 +27,9 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         builder.component(component);
     }
     if verify && builder.wants_verify() {
-        for component in &wanted.components {
-            builder.verify(component);
-        }
+        wanted.components.iter().for_each(|component| builder.verify(component, false));
+        // Once all else has proven itself.
+        wanted.components.iter().filter(|_| wanted.disrupts).for_each(|component| builder.verify(component, true));
     }
     let overlaid = wanted
         .components
@@ -339,6 +339,9 @@ impl Builder<'_> {
                 diff::entry(&act.title, self.observed.entries.get(&act.id), told)
             }
             Some(Leaves::Done(text)) => diff::done(text, self.observed.done(&component.id, &act.id)),
+            None if act.kind.kind().changes() => {
+                (Change::Update, act.agree.iter().map(|agree| agree.en().to_owned()).collect())
+            }
             None => (Change::Check, Vec::new()),
         };
         let mut made = Action {
@@ -443,11 +446,14 @@ impl Builder<'_> {
             || self.wanted.components.iter().any(|component| !component.verify.is_empty() && !proven(&component.id))
     }
 
-    fn verify(&mut self, component: &ResolvedComponent) {
-        for act in &component.verify {
+    fn verify(&mut self, component: &ResolvedComponent, disrupting: bool) {
+        for act in component.verify.iter().filter(|act| act.kind.kind().disrupts() == disrupting) {
+            let before = self.actions.iter().filter(|action| disrupting && action.verify);
+            let before: Vec<String> = before.map(|action| action.id.clone()).collect();
             self.act(component, act);
             if let Some(last) = self.actions.last_mut() {
                 last.verify = true;
+                last.needs.extend(before);
             }
         }
     }

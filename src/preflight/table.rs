@@ -217,6 +217,9 @@ checks! {
     CHANGE_REFUSED "change-refused" Error true
         "The API refuses the change of an object that is there, for another reason: the object is wrong, or admission (a webhook, a policy, a quota) does not let it pass. Found by a dry run, which changes nothing."
         "`windlass plan --diff` shows what would change; correct the answer or the chart, or ask whoever runs that admission.";
+    AGREEMENT "agreement" Error true
+        "The answers ask for a change that those who use the component will notice, or that has no way back: the message says what. Nothing begins before somebody has agreed."
+        "Agree to it: `--waive agreement`. Or give the answers that are remembered again: `windlass plan` then has nothing of it.";
     DNS_DOMAIN "dns-domain" Error true
         "The cluster's DNS serves another domain than `platform.cluster_domain`: addresses between components would not resolve. Not checked where there is no ConfigMap kube-system/coredns."
         "Answer `platform.cluster_domain` with the domain that is shown.";

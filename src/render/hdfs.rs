@@ -34,7 +34,10 @@ pub(super) fn hdfs_lines(health: &HdfsHealth, look: &Look, indent: usize) -> Vec
     }
     for namenode in &health.namenodes {
         if let NameNodeState::Unasked(why) = &namenode.state {
-            let told = format!("NameNode {} was not asked how it is: {why}", namenode.name);
+            let told = format!(
+                "NameNode {} was not asked how it is: {why}; it takes the right to create pods/portforward",
+                namenode.name
+            );
             lines.extend(wrapped("note: ", Paint::Dim, &told, look, indent));
         }
     }

@@ -9,6 +9,7 @@ mod bytewax;
 mod changes;
 mod doors;
 mod guided;
+mod ha;
 mod http;
 mod keeps;
 mod operated;
@@ -478,6 +479,48 @@ fn e03_a_component_that_only_a_folder_describes_on_every_screen() {
 #[ignore = "needs the sandbox"]
 fn e04_long_a_terminal_that_goes_away_stops_the_run_in_order() {
     guided::a_terminal_that_goes_away();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g01_two_namenodes_outlive_one_in_the_middle_of_an_upload() {
+    ha::survives();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g02_long_one_namenode_becomes_two() {
+    ha::becomes();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g03_long_what_is_lost_comes_back() {
+    ha::loses();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g04_long_five_failovers_at_random_moments() {
+    ha::fails_over();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g05_long_a_first_start_that_is_killed_ten_times_and_ten_times() {
+    ha::begins_however_often_it_is_killed();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g06_long_clients_follow_namenodes_to_other_addresses() {
+    ha::clients_follow();
+    ha::removed();
 }
 
 #[test]

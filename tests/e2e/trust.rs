@@ -14,7 +14,7 @@ fn rounds(name: &str, few: u64) -> u64 {
 
 /// The shared libraries by name, with the SHA-256 of their bytes: those that were given, and what HDFS hands out, with
 /// whatever else is in that folder.
-fn given_and_stored() -> [BTreeMap<String, String>; 2] {
+pub(crate) fn given_and_stored() -> [BTreeMap<String, String>; 2] {
     let sums = "cd \"$1\" && find . -type f ! -name .complete -exec sha256sum {} +";
     let sums_of =
         |told: &str| told.lines().filter_map(|line| line.split_once("  ")).map(|(a, b)| (b.into(), a.into())).collect();

@@ -17,6 +17,9 @@ windlass.letIn               (dict "root" . "ports" (list N…) "web" (list N…
                                                         the ingress controller, where there is an Ingress, comes to `web`. May be empty
 windlass.networkPolicy       (dict "root" . "name" NAME "component" COMPONENT "ports" … "web" … "own" …)
                                                         both: a policy with these rules
+windlass.among               (dict "root" . "name" NAME "component" COMPONENT "ports" …)
+                                                        a policy by which all pods of the release come to these, and nobody else
+windlass.budget              (list . NAME COMPONENT)    a PodDisruptionBudget: of these pods one at a time may be taken away
 windlass.roleBinding         (list . NAME ACCOUNT)      gives the Role NAME to the service account ACCOUNT
 windlass.clusterRoleBinding  (list . NAME ACCOUNT)      gives it the ClusterRole NAME
 windlass.binds               (list . NAME ACCOUNT KIND) what both of these say
@@ -127,6 +130,31 @@ spec:
   ingress:
   {{- . | trim | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{- define "windlass.among" -}}
+{{ include "windlass.policy" (list .root .name .component) }}
+  ingress:
+  - from:
+    - podSelector:
+        matchLabels:
+          {{- include "windlass.selector" .root | nindent 10 }}
+    ports:
+    {{- range .ports }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+{{- end }}
+
+{{- define "windlass.budget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "windlass.metadata" . | nindent 2 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels:
+      {{- include "windlass.selector" (list (first .) (last .)) | nindent 6 }}
 {{- end }}
 
 {{- define "windlass.roleBinding" -}}

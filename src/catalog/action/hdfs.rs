@@ -12,6 +12,7 @@ family! {
         Upload = "hdfs.upload",
         Probe = "hdfs.probe",
         Exists = "hdfs.exists",
+        Failover = "hdfs.failover",
     }
 }
 
@@ -51,6 +52,12 @@ parts! {
     /// Looks whether a path is there.
     Exists {
         /// Absolute path.
+        path: String,
+    }
+
+    /// Takes the active NameNode's pod away, and sees that another takes over and that all are there again.
+    Failover {
+        /// Folder for a file that is written meanwhile.
         path: String,
     }
 }
@@ -118,6 +125,28 @@ impl Kind for Upload {
 
     fn leaves(&self) -> Option<Leaves<'_>> {
         Some(Leaves::Files(self))
+    }
+}
+
+impl Kind for Failover {
+    fn limits(&self) -> Limits {
+        Limits { seconds: 300, retries: 0 }
+    }
+
+    fn title(&self) -> String {
+        "another NameNode takes over".to_owned()
+    }
+
+    fn problem(&self) -> Option<String> {
+        path(&self.path)
+    }
+
+    fn cleans_up(&self) -> bool {
+        true
+    }
+
+    fn disrupts(&self) -> bool {
+        true
     }
 }
 

@@ -8,6 +8,7 @@ family! {
     /// What can be done with an object of the cluster.
     K8sAction {
         Await = "k8s.wait",
+        Scale = "k8s.scale",
     }
 }
 
@@ -30,6 +31,20 @@ parts! {
         path: Option<String> = "Default::default",
         /// What the condition or the place has to be: `True` for a condition, anything for a place.
         equals: Option<String> = "Default::default",
+    }
+
+    /// Gives a workload of the component's release another number of pods, and waits until there are as many. One that
+    /// has neither this nor the number it should have before is left alone, and so is one that is not there: what this
+    /// comes before was done already, by a run that was killed behind it.
+    Scale {
+        /// `StatefulSet` or `Deployment`.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// How many pods it has until then.
+        from: u32,
+        /// How many pods it gets.
+        replicas: u32,
     }
 }
 
@@ -87,5 +102,26 @@ impl Kind for Await {
 
     fn waits_for(&self) -> Option<&Await> {
         Some(self)
+    }
+}
+
+impl Kind for Scale {
+    fn limits(&self) -> Limits {
+        Limits { seconds: 300, retries: 0 }
+    }
+
+    fn title(&self) -> String {
+        format!("{} {} has {} pods", self.kind, self.name, self.replicas)
+    }
+
+    fn bind(&mut self, _: &dyn Names) -> Result<(), String> {
+        if ["StatefulSet", "Deployment"].contains(&self.kind.as_str()) {
+            return Ok(());
+        }
+        Err(format!("k8s.scale: a {} is neither a StatefulSet nor a Deployment", self.kind))
+    }
+
+    fn changes(&self) -> bool {
+        true
     }
 }

@@ -50,6 +50,16 @@ pub trait Kind {
         None
     }
 
+    /// Whether it changes something that cannot be seen beforehand: it is a change of its own in every plan that has it.
+    fn changes(&self) -> bool {
+        false
+    }
+
+    /// Whether it takes something away that others use. Such a check is in no plan but that of who asks for it.
+    fn disrupts(&self) -> bool {
+        false
+    }
+
     /// The Job that it runs.
     fn jobs(&self) -> Option<&Run> {
         None
@@ -259,6 +269,8 @@ pub struct ActionSpec {
     pub fix: Option<Text>,
     /// Of the actions once the release is ready: other components do not wait for it, only their checks do.
     pub late: bool,
+    /// What it means to those who use the component: nothing begins before somebody has agreed.
+    pub agree: Option<Text>,
 }
 
 impl ActionSpec {
@@ -286,6 +298,8 @@ struct Common {
     fix: Option<Text>,
     #[serde(default)]
     late: bool,
+    #[serde(default)]
+    agree: Option<Text>,
 }
 
 const DURATION: Shape = Shape::That("a duration such as 30s, 5m or 1h", |text| parse_duration(text).is_some());
@@ -299,6 +313,7 @@ const COMMON: &[Field] = &[
     Field::optional("when", Shape::Text),
     Field::optional("fix", WORDS),
     Field::optional("late", Shape::Bool),
+    Field::optional("agree", WORDS),
 ];
 
 /// The shape of an action.
@@ -312,8 +327,8 @@ impl<'de> Deserialize<'de> for ActionSpec {
         let common: Common = serde_json::from_value(common.into()).map_err(D::Error::custom)?;
         let kind = serde_json::from_value(own.into()).map_err(D::Error::custom)?;
         let deadline = common.deadline.as_deref().and_then(parse_duration);
-        let Common { title, retries, register, when, fix, late, .. } = common;
-        Ok(Self { kind, title, deadline, retries, register, when, fix, late })
+        let Common { title, retries, register, when, fix, late, agree, .. } = common;
+        Ok(Self { kind, title, deadline, retries, register, when, fix, late, agree })
     }
 }
 

@@ -8,10 +8,10 @@ mod kind;
 mod livy;
 mod part;
 
-pub use hdfs::{Exists, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
+pub use hdfs::{Exists, Failover, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
 pub use http::{Ensure, HttpAction, Login, Quiet, Request, Tls, Wait, Write, is_wanted};
 pub use job::{JOB_LABEL, JobAction, JobParts, Run, Unique};
-pub use k8s::{Await, K8sAction};
+pub use k8s::{Await, K8sAction, Scale};
 pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits, Names};
 pub use livy::{Batch, LivyAction, Session};
 

@@ -122,6 +122,19 @@ impl Cluster {
         Ok(values.map(|bytes| HeldValue(bytes.0)).collect())
     }
 
+    /// Gives a workload another number of pods.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn scale(&self, object: &ObjectRef, replicas: u32) -> Result<(), KubeError> {
+        let what = object.to_string();
+        let api = self.api_of(object).await?;
+        let api = api.ok_or_else(|| protocol("scale", &what, "the cluster does not serve its kind"))?;
+        let patch = Patch::Merge(serde_json::json!({"spec": {"replicas": replicas}}));
+        let params = PatchParams::default();
+        retry::call("scale", &what, || api.patch(&object.name, &params, &patch)).await.map(drop)
+    }
+
     /// Deletes an object in the background; its dependents follow. `false` if it was not there.
     ///
     /// # Errors

@@ -256,10 +256,22 @@ impl Hdfs {
         client.map_err(|source| Error::Route { what: what.to_owned(), node: to.name(), source })
     }
 
-    /// GET from the DataNode that the NameNode names for `call`.
+    /// GET from the DataNode that the NameNode names for `call`, which may be another one the next time: asked again
+    /// within the deadline where it is away, or finds no NameNode that is active.
     pub(super) async fn get_through_datanode(&self, call: Call<'_>, timeout: Duration) -> Result<Answer, Error> {
-        let to = self.locate(call.clone()).await?;
-        self.get_from_datanode(&to, &call, timeout).await
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let to = self.locate(call.clone()).await?;
+            match self.get_from_datanode(&to, &call, timeout).await {
+                Err(error) if error.is_away() && start.elapsed() + pause < self.deadline => {
+                    self.say_waiting(error.to_string());
+                }
+                answered => return answered,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     /// GET from that DataNode.

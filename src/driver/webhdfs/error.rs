@@ -219,6 +219,23 @@ impl Error {
         }
     }
 
+    /// Whether a node was not there, or went away, so that it or another may answer soon. DataNodes tell of NameNodes, too:
+    /// a DataNode is a client of theirs, which finds none that is active while one takes over from the other.
+    pub(super) fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Route { .. } => true,
+            Self::Refused(refusal) if refusal.node.starts_with("DataNode ") => {
+                let name = refusal.exception.as_str();
+                matches!(name, "StandbyException" | "RetriableException" | "SafeModeException" | "EOFException")
+                    || ["Connect", "NoRouteToHost", "SocketTimeout", "UnknownHost"]
+                        .iter()
+                        .any(|word| name.contains(word))
+                    || refusal.message.contains("Failed on local exception")
+            }
+            _ => false,
+        }
+    }
+
     /// Hadoop's exception, where it answered with one.
     #[must_use]
     pub fn exception(&self) -> Option<&str> {

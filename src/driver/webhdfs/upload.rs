@@ -145,7 +145,7 @@ pub struct Compared {
 fn is_gone(error: &Error) -> bool {
     match error {
         Error::GaveUp { .. } | Error::NotOperational { .. } => true,
-        Error::Tries { source, .. } => send::is_away(source),
+        Error::Tries { source, .. } => source.is_away(),
         _ => false,
     }
 }

@@ -1,10 +1,21 @@
 //! Actions on HDFS.
 
+use std::time::{Duration, Instant};
+
 use super::World;
-use crate::catalog::action::{self, Exists, HdfsAction, Mkdir, Probe, WaitOperational};
+use crate::catalog::action::{self, Exists, Failover, HdfsAction, Mkdir, Probe, WaitOperational};
 use crate::driver::sources;
 use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
 use crate::engine::perform::{Context, Done, Failure};
+use crate::model::Progress;
+use crate::model::cluster::ObjectRef;
+use crate::model::hdfs_health::{NameNodeHealth, NameNodeState};
+
+/// How long NameNodes may take to say how they are.
+const ASKED: Duration = Duration::from_secs(3);
+
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(300);
 
 fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
@@ -62,7 +73,89 @@ impl World {
                     ..Failure::default()
                 }),
             },
+            HdfsAction::Failover(Failover { path }) => self.failover(hdfs, path, context).await,
             HdfsAction::Upload(upload) => self.upload(hdfs, component, upload, context).await,
+        }
+    }
+
+    async fn failover(&self, hdfs: &Hdfs, path: &str, context: &Context) -> Result<Done, Failure> {
+        let namenodes = hdfs.health(ASKED).await.namenodes;
+        let is = |wanted| move |one: &&NameNodeHealth| one.state == wanted;
+        let active = namenodes.iter().find(is(NameNodeState::Active));
+        let standby = namenodes.iter().find(is(NameNodeState::Standby));
+        let Some((active, standby)) = active.zip(standby) else {
+            let said: Vec<String> =
+                namenodes.iter().map(|one| format!("{} is {}", one.name, one.state.word())).collect();
+            let text = format!("no NameNode stands by, so none was taken away: {}", said.join(", "));
+            return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
+        };
+        // POD.SERVICE.NAMESPACE.svc.DOMAIN, as components export it.
+        let mut labels = active.address.split('.');
+        let (Some(pod), Some(namespace)) = (labels.next(), labels.nth(1)) else {
+            let text = format!("{} is not the name of a pod, so it is not known which to take away", active.address);
+            return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
+        };
+        (context.progress)(Progress::Note(format!("taking pod {pod} away, whose NameNode is active")));
+        let object = ObjectRef::namespaced("v1", "Pod", namespace, pod);
+        let before = self.cluster.get(&object).await.map_err(failed)?.unwrap_or_default();
+        self.cluster.delete(&object).await.map_err(failed)?;
+        let since = Instant::now();
+        let seconds = |since: Instant| since.elapsed().as_secs_f64();
+        let waits = |which, wanted| self.namenode_is(hdfs, which, wanted, context);
+        waits(&standby.name, NameNodeState::Active).await?;
+        let active_after = seconds(since);
+        hdfs.probe(path, &context.cancel).await.map_err(failed)?;
+        let written_after = seconds(since);
+        waits(&active.name, NameNodeState::Standby).await?;
+        let standby_after = seconds(since);
+        // As whoever looks next sees it.
+        let owner = &before["metadata"]["ownerReferences"][0];
+        if let (Some(kind), Some(name)) = (owner["kind"].as_str(), owner["name"].as_str()) {
+            self.all_available(&ObjectRef::namespaced("apps/v1", kind, namespace, name), context).await?;
+        }
+        Ok(summary(format!(
+            "{} took over after {active_after:.1} s, a file was written after {written_after:.1} s, and {pod} stands by after {standby_after:.1} s",
+            standby.name,
+        )))
+    }
+
+    /// Waits until all pods of a workload have been ready for as long as they should.
+    async fn all_available(&self, workload: &ObjectRef, context: &Context) -> Result<(), Failure> {
+        loop {
+            let found = self.cluster.get(workload).await.map_err(failed)?.unwrap_or_default();
+            if found["status"]["availableReplicas"] == found["spec"]["replicas"] {
+                return Ok(());
+            }
+            if context.left() <= PAUSE {
+                let text = format!("timed out: not all pods of {workload} are available");
+                return Err(Failure { errors: vec![text], ..Failure::default() });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until a NameNode is in a state.
+    async fn namenode_is(
+        &self,
+        hdfs: &Hdfs,
+        name: &str,
+        wanted: NameNodeState,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let mut last = None;
+        loop {
+            let found = hdfs.health(ASKED).await.namenodes.into_iter().find(|one| one.name == name);
+            let Some(found) = found.filter(|one| one.state != wanted) else { return Ok(()) };
+            let waiting = format!("{name} is {}, and not {} yet", found.state.word(), wanted.word());
+            if context.left() <= PAUSE {
+                let text = format!("timed out: {waiting}");
+                return Err(Failure { errors: vec![text], ..Failure::default() });
+            }
+            if last.as_ref() != Some(&waiting) {
+                (context.progress)(Progress::Waiting(waiting.clone()));
+                last = Some(waiting);
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

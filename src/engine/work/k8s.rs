@@ -1,11 +1,11 @@
-//! Waits for objects of any kind.
+//! Waits for objects of any kind, and scales workloads.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::World;
-use crate::catalog::action::{Await, K8sAction};
+use crate::catalog::action::{Await, K8sAction, Scale};
 use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::ObjectRef;
@@ -14,12 +14,18 @@ use crate::model::{Progress, few};
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Where Helm says whose an object is.
+const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+
 /// How many of many objects are named.
 const NAMED: usize = 4;
 
 impl World {
     pub(super) async fn k8s(&self, namespace: &str, action: &K8sAction, context: &Context) -> Result<Done, Failure> {
-        let K8sAction::Await(wait) = action;
+        let wait = match action {
+            K8sAction::Await(wait) => wait,
+            K8sAction::Scale(scale) => return self.scale(namespace, scale, context).await,
+        };
         let namespace = wait.namespace.as_deref().unwrap_or(namespace);
         let mut last = String::new();
         loop {
@@ -37,6 +43,47 @@ impl World {
             if waiting != last {
                 (context.progress)(Progress::Waiting(waiting.clone()));
                 last = waiting;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn scale(&self, namespace: &str, scale: &Scale, context: &Context) -> Result<Done, Failure> {
+        let object = ObjectRef::namespaced("apps/v1", &scale.kind, namespace, &scale.name);
+        let failed = |error| Failure::of(&error);
+        let mut last = None;
+        loop {
+            let Some(found) = self.cluster.get(&object).await.map_err(failed)? else {
+                return Ok(Done { summary: Some(format!("{object} is not there")), ..Done::default() });
+            };
+            if found["metadata"]["annotations"][RELEASE_NAMESPACE] != namespace {
+                return Err(Failure {
+                    errors: vec![format!("{object} is of no release, and is left alone")],
+                    ..Failure::default()
+                });
+            }
+            let now = &found["spec"]["replicas"];
+            if *now != scale.replicas && *now != scale.from {
+                let summary = format!("it has {now} pods, and not {}: left alone", scale.from);
+                return Ok(Done { summary: Some(summary), ..Done::default() });
+            }
+            if *now != scale.replicas {
+                self.cluster.scale(&object, scale.replicas).await.map_err(failed)?;
+                continue;
+            }
+            let pods = found["status"]["replicas"].as_u64().unwrap_or_default();
+            let seen = found["status"]["observedGeneration"] == found["metadata"]["generation"];
+            if seen && pods == u64::from(scale.replicas) {
+                return Ok(Done { summary: Some(format!("{pods} pods")), ..Done::default() });
+            }
+            let waiting = format!("{object} has {pods} pods");
+            if context.left() <= PAUSE {
+                let text = format!("timed out waiting for {} pods: {waiting}", scale.replicas);
+                return Err(Failure { errors: vec![text], ..Failure::default() });
+            }
+            if last.as_ref() != Some(&waiting) {
+                (context.progress)(Progress::Waiting(waiting.clone()));
+                last = Some(waiting);
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -1,7 +1,8 @@
-//! Releases that windlass did not make, under the names of ours.
+//! What somebody has to give leave for: releases that windlass did not make, under the names of ours, and changes that
+//! others notice.
 
 use super::Judge;
-use crate::preflight::table::{RELEASE_FOREIGN, RELEASE_NOT_ADOPTABLE};
+use crate::preflight::table::{AGREEMENT, RELEASE_FOREIGN, RELEASE_NOT_ADOPTABLE};
 
 impl Judge<'_> {
     pub(super) fn adoptions(&mut self) {
@@ -19,6 +20,12 @@ impl Judge<'_> {
             };
             finding.adopt = adoption.is_possible().then(|| id.clone());
             self.found.push(finding);
+        }
+    }
+    pub(super) fn agreements(&mut self) {
+        for (component, title, agree) in &self.needs.agreements {
+            let mend = format!("--waive {}, once those who use {component} know", AGREEMENT.id);
+            self.found.push(AGREEMENT.found(component.clone(), format!("{title}: {agree}"), mend));
         }
     }
 }

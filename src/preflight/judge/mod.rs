@@ -43,6 +43,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.secrets();
     judge.releases();
     judge.adoptions();
+    judge.agreements();
     judge.trials();
     judge.hdfs();
     judge.domain();

@@ -59,6 +59,8 @@ pub struct Needs {
     pub rights: Vec<RightNeed>,
     /// Releases that are there in place of ours, and that windlass did not make.
     pub adoptions: Vec<Adoption>,
+    /// What somebody has to agree to: the component, what is done, and what that means.
+    pub agreements: Vec<(String, String, String)>,
     /// Images without a digest: the answer that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
     /// Images that charts render and components do not declare.
@@ -73,6 +75,17 @@ pub struct Needs {
     pub domain: String,
 }
 
+/// What the actions of an install are to be agreed to.
+fn agreements(wanted: &Resolved) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for component in &wanted.components {
+        let asked =
+            component.actions().filter_map(|act| Some((act.title.clone(), act.agree.as_ref()?.en().to_owned())));
+        found.extend(asked.map(|(title, agree)| (component.id.clone(), title, agree)));
+    }
+    found
+}
+
 /// What is needed for these answers, with what their charts rendered. `site` says how the API calls the kinds, and
 /// which namespaces are there.
 #[must_use]
@@ -80,6 +93,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     let mut needs = Needs {
         domain: pointer_text(&wanted.answers, "/platform/cluster_domain").unwrap_or_default().to_owned(),
         unpinned: wanted.unpinned.clone(),
+        agreements: agreements(wanted),
         undeclared: images::undeclared(wanted, rendered),
         ..Needs::default()
     };

@@ -22,6 +22,12 @@ async fn connection(stream: TcpStream, state: Arc<Mutex<State>>) {
     let mut stream = BufReader::with_capacity(64 << 10, stream);
     let Some(request) = read_head(&mut stream).await else { return };
     state.lock().unwrap().requests.push(format!("{} DN-{} {}", request.method, request.op(), request.path));
+    if state.lock().unwrap().strike(|f| &mut f.leaderless) {
+        let message =
+            "Operation category READ is not supported in state standby. Visit https://s.apache.org/sbnn-error";
+        Reply::exception(403, "StandbyException", message).send(&mut stream, true).await;
+        return;
+    }
     let reply = match request.op() {
         "CREATE" => match create(&mut stream, &request, &state).await {
             Some(reply) => reply,

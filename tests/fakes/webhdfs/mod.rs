@@ -66,6 +66,8 @@ pub(crate) struct Faults {
     pub(crate) damaged_puts: u32,
     /// Uploads that are never read nor answered.
     pub(crate) hung_puts: u32,
+    /// Requests to the DataNode that it refuses, since its own client finds no active NameNode.
+    pub(crate) leaderless: u32,
     /// Renames that are done, but not answered.
     pub(crate) unanswered_renames: u32,
     /// Pause per piece an upload takes.

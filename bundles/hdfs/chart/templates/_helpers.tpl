@@ -14,10 +14,90 @@ pods, and a label holds 63: with "-namenode" that leaves 43 for the release.
 {{ include "hdfs.fullname" . }}-datanode
 {{- end }}
 
-{{- /* The NameNode by its pod's name, as the seed's scripts and windlass address it. */}}
+{{- define "hdfs.journalnode" -}}
+{{ include "hdfs.fullname" . }}-journal
+{{- end }}
+
+{{- define "hdfs.zookeeper" -}}
+{{ include "hdfs.fullname" . }}-zk
+{{- end }}
+
+{{- define "hdfs.ha" -}}
+{{- if eq .Values.mode "ha" }}true{{ end -}}
+{{- end }}
+
+{{- /* Pods of a StatefulSet by their names, as the seed's scripts and windlass address them:
+     (list . NAME COUNT BEFORE BEHIND SEPARATOR), with a text before and behind each. */}}
+{{- define "hdfs.hosts" -}}
+{{- $root := first . -}}{{- $name := index . 1 -}}{{- $all := list -}}
+{{- range $at := until (int (index . 2)) -}}
+{{- $all = append $all (printf "%s%s-%d.%s.%s.svc.%s%s" (index $ 3) $name $at $name $root.Release.Namespace $root.Values.clusterDomain (index $ 4)) -}}
+{{- end -}}
+{{- join (last .) $all -}}
+{{- end }}
+
+{{- define "hdfs.namenodes" -}}
+{{ ternary 2 1 (eq .Values.mode "ha") }}
+{{- end }}
+
 {{- define "hdfs.namenode.host" -}}
-{{- $name := include "hdfs.namenode" . -}}
-{{- printf "%s-0.%s.%s.svc.%s" $name $name .Release.Namespace .Values.clusterDomain -}}
+{{ include "hdfs.hosts" (list . (include "hdfs.namenode" .) 1 "" "" "") }}
+{{- end }}
+
+{{- /* host:port of the NameNodes' web servers, separated by spaces, for scripts. */}}
+{{- define "hdfs.namenode.web" -}}
+{{ include "hdfs.hosts" (list . (include "hdfs.namenode" .) (include "hdfs.namenodes" .) "" ":9870" " ") }}
+{{- end }}
+
+{{- define "hdfs.journalnode.web" -}}
+{{ include "hdfs.hosts" (list . (include "hdfs.journalnode" .) 3 "" ":8480" " ") }}
+{{- end }}
+
+{{- define "hdfs.zookeeper.quorum" -}}
+{{ .Values.zookeeper.quorum | default (include "hdfs.hosts" (list . (include "hdfs.zookeeper" .) 3 "" ":2181" ",")) }}
+{{- end }}
+
+{{- define "hdfs.defaultFs" -}}
+{{- if eq .Values.mode "ha" -}}hdfs://{{ .Values.nameservice }}{{- else -}}hdfs://{{ include "hdfs.namenode.host" . }}:8020{{- end -}}
+{{- end }}
+
+{{- /* Where pods of one kind go: (list . COMPONENT MAP). Apart from each other, in nodes and zones, as far as there are
+     different ones, unless MAP has an affinity of its own. */}}
+{{- define "hdfs.apart" -}}
+{{- $selector := include "windlass.selector" (list (first .) (index . 1)) -}}
+{{- if (last .).affinity -}}
+affinity:
+  {{- toYaml (last .).affinity | nindent 2 }}
+{{- else -}}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            {{- $selector | nindent 12 }}
+topologySpreadConstraints:
+- maxSkew: 1
+  topologyKey: topology.kubernetes.io/zone
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- $selector | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{- /* A StatefulSet's claim template: (list . COMPONENT STORAGE). It can never be changed, so it carries no label that
+     changes with the chart. */}}
+{{- define "hdfs.claims" -}}
+volumeClaimTemplates:
+- metadata:
+    name: data
+    labels:
+      {{- include "windlass.selector" (list (first .) (index . 1)) | nindent 6 }}
+  spec:
+    {{- include "windlass.claim" (last .) | nindent 4 }}
 {{- end }}
 
 {{- /* The head of a daemon's pod: (list . MAP), with the placement that MAP holds. */}}
@@ -49,12 +129,12 @@ terminationGracePeriodSeconds: 60
 - {name: logs, mountPath: /var/log/hadoop}
 {{- end }}
 
-{{- /* With the scripts that (list . SCRIPT…) names. */}}
+{{- /* With the scripts that (list . SCRIPT…) names, and what they share. */}}
 {{- define "hdfs.volumes" -}}
 {{- $config := printf "%s-config" (include "hdfs.fullname" (first .)) -}}
 {{ include "windlass.configVolume" (list "config" $config "core-site.xml" "hdfs-site.xml" "log4j.properties") }}
 {{ include "windlass.configVolume" (list "passwd" $config "passwd" "group") }}
 - {name: tmp, emptyDir: {}}
 - {name: logs, emptyDir: {}}
-{{ include "windlass.configVolume" (concat (list "scripts" $config) (rest .)) }}
+{{ include "windlass.configVolume" (concat (list "scripts" $config "common.sh") (rest .)) }}
 {{- end }}

@@ -132,6 +132,11 @@ spec:
       # Hadoop's shell refuses to start without these two, empty or not.
       mkdir -p /tmp/conf
       for file in core-site.xml hdfs-site.xml; do echo '<configuration/>' > "/tmp/conf/$file"; done
+      {{- with $v.hdfs.properties }}
+      cat > /tmp/conf/core-site.xml << 'XML'
+      {{- include "windlass.xml" . | nindent 6 }}
+      XML
+      {{- end }}
       "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xmx128m -XX:+UseSerialGC -cp "/tmp/conf:/opt/spark/jars/*" org.apache.hadoop.fs.FsShell -get '{{ $v.spark.sharedLibraries }}' /opt/spark/shared-libraries/ 2> /tmp/error
       rc=$?
       cat /tmp/error >&2

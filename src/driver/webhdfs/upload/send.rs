@@ -58,7 +58,7 @@ impl Hdfs {
                 return Err(error);
             }
             let since = *first_failure.get_or_insert_with(Instant::now);
-            let may_come_back = is_away(&error) && since.elapsed() + pause < patience;
+            let may_come_back = error.is_away() && since.elapsed() + pause < patience;
             if tries > options.retries && !may_come_back {
                 let path = job.remote.clone();
                 return Err(Error::Tries { path, tries, source: Box::new(error) });
@@ -117,11 +117,6 @@ impl Hdfs {
     fn learn_layout(&self, layout: Layout) {
         *self.shared.layout.lock().unwrap_or_else(PoisonError::into_inner) = layout;
     }
-}
-
-/// Whether a node was not there, or went away.
-pub(super) fn is_away(error: &Error) -> bool {
-    matches!(error, Error::Unreachable { .. } | Error::Route { .. })
 }
 
 /// Whether trying again may end otherwise.

@@ -1,4 +1,4 @@
-//! Releases that windlass did not make.
+//! What somebody has to give leave for.
 
 use super::*;
 use crate::catalog::Text;
@@ -35,4 +35,13 @@ fn releases_that_are_not_ours_are_adopted_by_leave_or_not_at_all() {
     assert_eq!(never.what, format!("{made}; it cannot be adopted: its volumes differ"));
     assert!(never.mend.ends_with("helm -n ns uninstall rel"), "{}", never.mend);
     assert_eq!(judged(Adoptable::OtherChart("ours".to_owned())).id, "release-not-adoptable");
+}
+
+#[test]
+fn what_others_notice_is_agreed_to_by_name() {
+    let agreements = vec![("any".to_owned(), "stop it".to_owned(), "it is away meanwhile".to_owned())];
+    let found = judge(&Needs { agreements, ..needs() }, &facts(), &Observed::default());
+    let told: Vec<_> = found.iter().map(|one| (one.id, one.place.as_str(), one.what.as_str())).collect();
+    assert_eq!(told, [("agreement", "any", "stop it: it is away meanwhile")]);
+    assert!(found[0].mend.starts_with("--waive agreement"), "{}", found[0].mend);
 }

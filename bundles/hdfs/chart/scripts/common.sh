@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# What HDFS's daemons say of themselves. For the scripts beside it, in pods and where nothing but bash is at hand.
+
+# ask HOST PORT BEAN: what a daemon's /jmx says of a bean, on one line; nothing where it does not answer in 5 s.
+ask() {
+  # shellcheck disable=SC2016 # that shell's own
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /jmx?qry=%s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 && cat <&3' \
+    "$1" "$2" "$3" 2>/dev/null | tr -d '\r\n' || true
+}
+
+# field NAME TEXT: a bean's text or number of that name.
+field() { sed -n 's/.*"'"$1"'" *: *"\{0,1\}\([^",}]*\).*/\1/p' <<<"$2"; }
+
+# others HOST:PORT…: those that are not this pod.
+others() { printf '%s\n' "$@" | grep -v "^${HOSTNAME}[.:]" | paste -sd' '; }
+
+# say TEXT: once, until there is something else to say.
+said=
+say() {
+  [ "$said" = "$*" ] || echo "$*"
+  said=$*
+}
+
+# journals HOST:PORT…: asks JournalNodes. Sets `formatted` and `empty`, how many hold edits and how many do not; `silent`,
+# the names of those that do not answer; `clusters`, whose edits they say they hold, which they know only once somebody
+# asked for them; `storage`, the same in their own words; and `written`, how many of those with edits a NameNode wrote to.
+journals() {
+  local at one answer
+  formatted=0 empty=0 written=0 silent='' clusters='' storage=''
+  for at in "$@"; do
+    answer=$(ask "${at%:*}" "${at##*:}" Hadoop:service=JournalNode,name=JournalNodeInfo)
+    case $answer in
+    *'\"Formatted\":\"true\"'*)
+      formatted=$((formatted + 1))
+      one=$(sed -n 's/.*"ClusterIds" *: *\[ *"\([^"]*\)".*/\1/p' <<<"$answer")
+      clusters=$(printf '%s\n' "$clusters" "$one" | grep . | sort -u || true)
+      one=$(sed -n 's/.*"StorageInfos" *: *\[ *"{\([^"}]*\)}".*/\1/p' <<<"$answer" | tr ',' '\n' | tr -d ' ' | sort | paste -sd' ')
+      storage=$(printf '%s\n' "$storage" "$one" | grep . | sort -u || true)
+      # A NameNode that is about to write has itself promised an epoch first.
+      one=$(field LastPromisedEpoch "$(ask "${at%:*}" "${at##*:}" "Hadoop:service=JournalNode,name=Journal-$NAMESERVICE")")
+      [ "${one:-0}" = 0 ] || written=$((written + 1))
+      ;;
+    *'"JournalsStatus"'*) empty=$((empty + 1)) ;;
+    *) silent="$silent ${at%%.*}" ;;
+    esac
+  done
+}
+
+# Whether a JournalNode that is empty may take its place among these: all of the others answer and hold edits of one file
+# system, so that no edit is only where it was lost. Or nobody has written yet: a first start was interrupted.
+may_join() {
+  [ -z "$silent" ] && [ "$formatted" -gt 0 ] && [ "$(grep -c . <<<"$storage")" = 1 ] && { [ "$empty" = 0 ] || [ "$written" = 0 ]; }
+}

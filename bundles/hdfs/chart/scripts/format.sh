@@ -1,0 +1,166 @@
+# shellcheck shell=bash
+# Gives a NameNode its file system image where it has none: formatted where there is no file system yet, copied from the
+# other NameNode where there is one. Each is made in a new folder that is renamed when it is whole. Nothing is ever
+# deleted or formatted over, so that it can be killed at any moment and begins again. Metadata of HDFS 2 are refused: a
+# NameNode that was told to upgrade them would leave no way back, and one that was not would end again and again, with a
+# stack trace.
+# DATA is the volume. In high availability JOURNALNODES are host:port of their web servers, NAMENODES those of the
+# NameNodes, and NAMESERVICE the file system's name.
+set -eu
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "${SCRIPTS:-/scripts}/common.sh"
+data=${DATA:-/data}
+name=$data/name
+# Since when the edits of this image are the JournalNodes' too.
+shared=$data/.shared
+pause=${PAUSE:-3}
+id=()
+if [ -n "${JOURNALNODES:-}" ]; then
+  ordinal=${HOSTNAME##*-}
+  id=(-D "dfs.ha.namenode.id=nn$ordinal")
+  # shellcheck disable=SC2086 # words
+  others=$(others $NAMENODES)
+fi
+
+layout=$(sed -n 's/^layoutVersion=\(-[0-9]*\)$/\1/p' "$name/current/VERSION" 2>/dev/null || true)
+if [ -n "$layout" ] && [ "$layout" -gt -64 ]; then
+  echo "$name holds the metadata of an HDFS 2, of layoutVersion $layout (2.7 writes -63), and HDFS 3.4, which writes -67, must not start on it; nothing was changed. start HDFS 2 on this volume again and copy its files to a new HDFS beside it (hadoop distcp webhdfs://OLD/ webhdfs://NEW/), or give this NameNode an empty volume" >&2
+  exit 1
+fi
+image_in() { compgen -G "$1/current/fsimage_*.md5" >/dev/null; }
+
+# image ARGUMENT…: has the NameNode make an image, and gives it its name. A start that was interrupted leaves its folder
+# behind, so each try takes a new one.
+image() {
+  local new code=0
+  new="$data/.format-$(date +%s%N)-$$"
+  hdfs namenode "${id[@]}" -D "dfs.namenode.name.dir=file://$new" "$@" -nonInteractive || code=$?
+  [ $code = 0 ] || return $code
+  if ! image_in "$new"; then
+    echo "making an image ended well but $new holds none" >&2
+    return 1
+  fi
+  # Before the image has its name, since it is nothing without one.
+  [ "$1" != -bootstrapStandby ] || : >"$shared"
+  mv -T "$new" "$name"
+}
+
+# The JournalNodes get the edits of this volume's image, once.
+share() {
+  local own
+  own=$(sed -n 's/^clusterID=//p' "$name/current/VERSION")
+  while :; do
+    # shellcheck disable=SC2086 # words
+    journals $JOURNALNODES
+    if [ -n "$silent" ]; then
+      say "waiting for the JournalNodes:$silent do not answer"
+    elif [ "$formatted" = 0 ]; then
+      say "the JournalNodes are empty: giving them the edits of $own"
+      if hdfs namenode "${id[@]}" -initializeSharedEdits -nonInteractive; then break; fi
+    elif [ "$empty" != 0 ]; then
+      say "$empty of the JournalNodes are empty and $formatted are not, since a start was interrupted: they join the others within some minutes"
+    elif [ "$clusters" = "$own" ]; then
+      break
+    elif [ -n "$clusters" ]; then
+      echo "the JournalNodes hold edits of another HDFS: their cluster id is ${clusters//$'\n'/ and }, that of $name is $own. nothing was changed. give this NameNode the volume that belongs to them, or, if nobody needs their edits any more, delete the JournalNodes' claims and pods" >&2
+      exit 1
+    else
+      # They know whose edits they hold only once they are asked; this asks, and changes nothing where there are any.
+      say "asking the JournalNodes whose edits they hold"
+      hdfs namenode "${id[@]}" -initializeSharedEdits -nonInteractive || true
+    fi
+    sleep "$pause"
+  done
+  : >"$shared"
+  echo "the JournalNodes hold the edits of $own"
+}
+
+# A copy of the other NameNode's image. Where the JournalNodes lack edits that came after it, Hadoop's advice is to have
+# the active one save its image anew; nothing can be written meanwhile, for some seconds.
+copy() {
+  local code lacking=0
+  while :; do
+    code=0
+    others_up || { sleep "$pause" && continue; }
+    say "copying the image of the other NameNode"
+    image -bootstrapStandby || code=$?
+    [ $code != 0 ] || break
+    # 6: transactions are missing in the JournalNodes.
+    if [ $code = 6 ]; then lacking=$((lacking + 1)); else lacking=0; fi
+    if [ $lacking = 3 ]; then
+      echo "the JournalNodes lack edits behind the other NameNode's image: having it save a new one"
+      save
+      lacking=0
+    fi
+    say "the image could not be copied (exit code $code): trying again"
+    sleep "$pause"
+  done
+  echo "copied"
+}
+save() {
+  local at to
+  for at in $others; do
+    to=(-fs "hdfs://${at%:*}:8020")
+    if hdfs dfsadmin "${to[@]}" -safemode enter; then hdfs dfsadmin "${to[@]}" -saveNamespace || true; fi
+    hdfs dfsadmin "${to[@]}" -safemode leave || true
+  done
+}
+others_up() {
+  local at answer
+  for at in $others; do
+    answer=$(ask "${at%:*}" "${at##*:}" Hadoop:service=NameNode,name=NameNodeStatus)
+    case $(field State "$answer") in active | standby | observer) return ;; esac
+  done
+  say "waiting for the other NameNode, to copy its image"
+  return 1
+}
+
+if image_in "$name"; then
+  echo "$name holds a file system image: not formatting"
+  if [ -z "${JOURNALNODES:-}" ] && [ -e "$shared" ]; then
+    echo "the edits of $name are with JournalNodes, since it was one of several NameNodes: alone it would lose what only they hold. nothing was changed. set hdfs.mode back to ha" >&2
+    exit 1
+  elif [ -n "${JOURNALNODES:-}" ] && ! [ -e "$shared" ]; then
+    share
+  fi
+  exit 0
+fi
+if [ -e "$name" ] && [ -n "$(ls -A "$name")" ]; then
+  echo "$name is not empty but holds no file system image (current/fsimage_*.md5): its metadata is damaged or not the NameNode's; not formatting, nothing was changed. restore it from a copy, or move the folder away to begin with an empty file system" >&2
+  exit 1
+fi
+
+if [ -z "${JOURNALNODES:-}" ]; then
+  echo "$name is empty: formatting a new file system"
+  image -format
+  echo "formatted"
+elif [ "$ordinal" != 0 ]; then
+  copy
+else
+  # Only where nobody knows of a file system, which takes the word of each.
+  while :; do
+    # shellcheck disable=SC2086 # words
+    journals $JOURNALNODES
+    if [ "$formatted" != 0 ]; then
+      echo "$name is empty and the JournalNodes are not: this NameNode's volume was lost, or is new"
+      copy
+      exit 0
+    elif [ -n "$silent" ]; then
+      say "waiting for the JournalNodes:$silent do not answer"
+    else
+      break
+    fi
+    sleep "$pause"
+  done
+  for at in $others; do
+    cluster=$(field ClusterId "$(ask "${at%:*}" "${at##*:}" Hadoop:service=NameNode,name=NameNodeInfo)")
+    if [ -n "$cluster" ]; then
+      echo "this NameNode and all JournalNodes are empty, but ${at%%.*} serves the file system $cluster: not formatting, nothing was changed. bring the JournalNodes' volumes back, or delete the volume of ${at%%.*} to begin with an empty file system" >&2
+      exit 1
+    fi
+  done
+  echo "$name and the JournalNodes are empty: formatting a new file system"
+  image -D dfs.namenode.shared.edits.dir= -format
+  echo "formatted"
+  share
+fi

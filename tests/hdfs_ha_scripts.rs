@@ -1,0 +1,395 @@
+//! The scripts of HDFS's chart in high availability, against JournalNodes and an `hdfs` that keep what they hold in files:
+//! whatever is killed and whatever is lost, nothing is formatted over, and the next start goes on.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// `hdfs`, for what the scripts ask of it. `$WORLD/journal-N` is what a JournalNode holds: `empty`, `silent`, or
+/// `formatted CLUSTER KNOWN EPOCH`. With DIE it kills who called it, as a node that fails does: before the image is made,
+/// behind it, or behind so many JournalNodes.
+const HDFS: &str = r#"#!/bin/bash
+echo "$*" >>"$WORLD/calls"
+dir=$(sed -n 's/.*dfs.namenode.name.dir=file:\/\/\([^ ]*\).*/\1/p' <<<"$*")
+die() { [ "${DIE:-}" != "$1" ] || kill -KILL "$PPID" $$; }
+image() { mkdir -p "$dir/current" && echo "clusterID=$1" >"$dir/current/VERSION"; die image; echo 1 >"$dir/current/fsimage_0000000000000000000.md5"; die made; }
+case "$*" in
+*-bootstrapStandby*)
+  [ -z "${LACKING:-}" ] || { [ -e "$WORLD/saved" ] || exit 6; }
+  grep -q formatted "$WORLD"/journal-* && image "$(cut -d' ' -f2 "$WORLD/peer")" ;;
+*-format*) image CID-new ;;
+*-initializeSharedEdits*)
+  if grep -q formatted "$WORLD"/journal-*; then
+    sed -i 's/ unknown / known /' "$WORLD"/journal-*
+    exit 1
+  fi
+  for n in 0 1 2; do
+    die "$n"
+    echo "formatted $(sed -n 's/^clusterID=//p' "$DATA/name/current/VERSION") known 0" >"$WORLD/journal-$n"
+  done
+  die 3 ;;
+*-saveNamespace*) touch "$WORLD/saved" ;;
+journalnode) echo started ;;
+esac
+"#;
+
+/// JournalNodes, another NameNode, a volume, and what was called.
+struct World {
+    folder: tempfile::TempDir,
+    journalnodes: Vec<u16>,
+    namenode: u16,
+}
+
+/// Answers each question with what a file says at that moment.
+fn serve(file: PathBuf, answer: fn(&str, &str) -> Option<String>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut asked, mut part) = (stream.unwrap(), Vec::new(), [0; 1024]);
+            while !asked.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut part) {
+                    Ok(count) if count > 0 => asked.extend_from_slice(&part[..count]),
+                    _ => break,
+                }
+            }
+            let state = std::fs::read_to_string(&file).unwrap_or_default();
+            if let Some(body) = answer(&String::from_utf8_lossy(&asked), state.trim()) {
+                let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n\r\n{body}").as_bytes());
+            }
+        }
+    });
+    port
+}
+
+/// A JournalNode's beans, in the form of Hadoop 3.4.1.
+fn journalnode(asked: &str, state: &str) -> Option<String> {
+    let words: Vec<&str> = state.split(' ').collect();
+    let (cluster, known, epoch) = match words[..] {
+        ["formatted", cluster, known, epoch] => (cluster, known == "known", epoch),
+        ["empty"] => {
+            return Some("{\n \"beans\" : [ {\n \"JournalsStatus\" : \"{}\",\n \"ClusterIds\" : [ ]\n } ]\n}".into());
+        }
+        _ => return None,
+    };
+    if asked.contains("name=Journal-lake ") {
+        return Some(if known {
+            format!("{{ \"beans\" : [ {{ \"LastPromisedEpoch\" : {epoch},\n \"x\" : 1 }} ] }}")
+        } else {
+            "{ \"beans\" : [ ] }".into()
+        });
+    }
+    let mut body = String::from(
+        "{\n \"beans\" : [ {\n \"JournalsStatus\" : \"{\\\"lake\\\":{\\\"Formatted\\\":\\\"true\\\"}}\",\n",
+    );
+    if known {
+        write!(body, " \"ClusterIds\" : [ \"{cluster}\" ],\n \"StorageInfos\" : [ \"{{NamespaceId=7, LayoutVersion=-67, ClusterId={cluster}, CreationTime=9}}\" ]\n").unwrap();
+    } else {
+        body.push_str(" \"ClusterIds\" : [ ],\n \"StorageInfos\" : [ ]\n");
+    }
+    Some(body + " } ]\n}")
+}
+
+/// The other NameNode: `STATE CLUSTER`, or nothing where it does not run.
+fn namenode(asked: &str, state: &str) -> Option<String> {
+    let (state, cluster) = state.split_once(' ')?;
+    let field = if asked.contains("NameNodeInfo") { ("ClusterId", cluster) } else { ("State", state) };
+    Some(format!("{{\n \"beans\" : [ {{\n \"x\" : 1,\n \"{}\" : \"{}\",\n \"y\" : 2 }} ]\n}}", field.0, field.1))
+}
+
+impl World {
+    fn new(journals: [&str; 3]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let bin = at("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::write(bin.join("hdfs"), HDFS).unwrap();
+        std::fs::set_permissions(bin.join("hdfs"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        for (number, state) in journals.iter().enumerate() {
+            std::fs::write(at(&format!("journal-{number}")), state).unwrap();
+        }
+        let journalnodes = (0..3).map(|number| serve(at(&format!("journal-{number}")), journalnode)).collect();
+        let namenode = serve(at("peer"), namenode);
+        Self { folder, journalnodes, namenode }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A script in the pod `pod`, for at most two seconds.
+    fn run(&self, script: &str, pod: &str, journalnodes: &[usize], more: &[(&str, &str)]) -> (Option<i32>, String) {
+        std::fs::create_dir_all(self.at(pod)).unwrap();
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts");
+        let hosts: Vec<String> =
+            journalnodes.iter().map(|at| format!("127.0.0.1:{}", self.journalnodes[*at])).collect();
+        let path = format!("{}:{}", self.at("bin").display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("timeout");
+        command.args(["2", "bash"]).arg(scripts.join(script)).env("SCRIPTS", &scripts).env("PATH", path);
+        command.env("WORLD", self.folder.path()).env("DATA", self.at(pod)).env("HOSTNAME", pod).env("PAUSE", "0.1");
+        command.env("NAMESERVICE", "lake").env("NAMENODES", format!("127.0.0.1:{}", self.namenode));
+        if !hosts.is_empty() {
+            command.env("JOURNALNODES", hosts.join(" "));
+        }
+        let Output { status, stdout, stderr } = command.envs(more.iter().copied()).output().unwrap();
+        // Of a script that was killed `timeout` dies the same death.
+        (status.code().or(Some(137)), String::from_utf8([stdout, stderr].concat()).unwrap())
+    }
+
+    /// `format.sh` of a NameNode.
+    fn format(&self, pod: &str, more: &[(&str, &str)]) -> (Option<i32>, String) {
+        self.run("format.sh", pod, &[0, 1, 2], more)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.at(name)).unwrap_or_default()
+    }
+
+    fn set(&self, name: &str, state: &str) {
+        std::fs::write(self.at(name), state).unwrap();
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.at(name).exists()
+    }
+
+    /// How often `hdfs` was called with this.
+    fn calls(&self, word: &str) -> usize {
+        self.read("calls").lines().filter(|line| line.contains(word)).count()
+    }
+}
+
+const EMPTY: [&str; 3] = ["empty"; 3];
+const HELD: [&str; 3] = ["formatted CID-old known 4"; 3];
+
+#[test]
+fn a_first_start_formats_once_and_gives_the_edits_to_all_journalnodes() {
+    let world = World::new(EMPTY);
+    let (code, said) = world.format("nn-0", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    for number in 0..3 {
+        assert_eq!(world.read(&format!("journal-{number}")).trim(), "formatted CID-new known 0");
+    }
+    assert!(world.has("nn-0/name/current/fsimage_0000000000000000000.md5") && world.has("nn-0/.shared"));
+    assert!(
+        world
+            .read("calls")
+            .lines()
+            .all(|call| call.contains("dfs.ha.namenode.id=nn0") && call.ends_with("-nonInteractive"))
+    );
+    // The second NameNode waits for the first, and copies.
+    let (code, said) = world.format("nn-1", &[]);
+    assert_eq!((code, said.as_str()), (Some(124), "waiting for the other NameNode, to copy its image\n"));
+    world.set("peer", "active CID-new");
+    assert_eq!(world.format("nn-1", &[]).0, Some(0));
+    assert!(world.has("nn-1/name/current/VERSION") && world.has("nn-1/.shared"));
+    // Neither does anything when it starts again.
+    let before = world.read("calls");
+    assert_eq!(world.format("nn-0", &[]).0, Some(0));
+    assert_eq!(world.format("nn-1", &[]).0, Some(0));
+    assert_eq!(world.read("calls"), before);
+}
+
+#[test]
+fn a_first_start_that_is_killed_anywhere_goes_on() {
+    for moment in ["image", "made", "0", "1", "2", "3"] {
+        let world = World::new(EMPTY);
+        let (code, said) = world.format("nn-0", &[("DIE", moment)]);
+        assert_eq!(code, Some(137), "{moment}: {said}");
+        assert!(!world.has("nn-0/.shared"), "{moment}");
+        let (code, said) = world.format("nn-0", &[]);
+        if ["1", "2"].contains(&moment) {
+            // Hadoop formats all JournalNodes or none: those that are left out join by themselves.
+            assert_eq!(code, Some(124), "{moment}: {said}");
+            assert!(said.contains("since a start was interrupted: they join the others"), "{said}");
+            for number in 0..3 {
+                let name = format!("journal-{number}");
+                if world.read(&name) == "empty" {
+                    let others: Vec<usize> = (0..3).filter(|at| *at != number).collect();
+                    let (code, said) = world.run("journalnode.sh", &name.replace('-', "node-"), &others, &[]);
+                    assert_eq!(code, Some(0), "{said}");
+                    assert!(
+                        world.has(&format!("{}/journal/lake/current/VERSION", name.replace('-', "node-"))),
+                        "{said}"
+                    );
+                    // Who joined has been asked for nothing yet.
+                    world.set(&name, "formatted CID-new unknown 0");
+                }
+            }
+            let (code, said) = world.format("nn-0", &[]);
+            assert_eq!(code, Some(0), "{moment}: {said}");
+        } else {
+            assert_eq!(code, Some(0), "{moment}: {said}");
+        }
+        assert!(world.has("nn-0/name/current/VERSION") && world.has("nn-0/.shared"), "{moment}: {said}");
+        assert!(world.calls("-format") <= 2, "{moment}: {}", world.read("calls"));
+        assert_eq!(world.read("nn-0/name/current/VERSION"), "clusterID=CID-new\n");
+    }
+}
+
+#[test]
+fn a_namenode_whose_volume_was_lost_is_copied_and_never_formatted() {
+    for pod in ["nn-0", "nn-1"] {
+        let world = World::new(HELD);
+        world.set("peer", "active CID-old");
+        for moment in ["image", "made"] {
+            assert_eq!(world.format(pod, &[("DIE", moment)]).0, Some(137), "{pod} {moment}");
+            assert!(!world.has(&format!("{pod}/name")));
+        }
+        let (code, said) = world.format(pod, &[]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(world.read(&format!("{pod}/name/current/VERSION")), "clusterID=CID-old\n");
+        assert_eq!(world.calls("-format") + world.calls("-initializeSharedEdits"), 0);
+    }
+}
+
+#[test]
+fn nothing_is_formatted_while_somebody_may_hold_a_file_system() {
+    // One that does not answer may.
+    let world = World::new(["empty", "silent", "empty"]);
+    let (code, said) = world.format("nn-0", &[]);
+    assert_eq!(code, Some(124));
+    assert!(said.contains("waiting for the JournalNodes:") && said.lines().count() == 1, "{said}");
+    // All JournalNodes were lost at once, and the other NameNode has it all.
+    let world = World::new(EMPTY);
+    world.set("peer", "active CID-old");
+    let (code, said) = world.format("nn-0", &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("serves the file system CID-old: not formatting, nothing was changed"), "{said}");
+    // One JournalNode of three is left.
+    let world = World::new(["empty", "formatted CID-old known 3", "silent"]);
+    assert_eq!(world.format("nn-0", &[]).0, Some(124));
+    assert_eq!(world.read("calls"), "");
+}
+
+/// A volume with an image, and `.shared` where it is one of several NameNodes'.
+fn with_image(world: &World, cluster: &str, shared: bool) {
+    std::fs::create_dir_all(world.at("nn-0/name/current")).unwrap();
+    world.set("nn-0/name/current/VERSION", &format!("clusterID={cluster}\n"));
+    world.set("nn-0/name/current/fsimage_0000000000000000042.md5", "1");
+    if shared {
+        world.set("nn-0/.shared", "");
+    }
+}
+
+#[test]
+fn a_file_system_of_one_namenode_becomes_one_of_two_and_never_back() {
+    let world = World::new(EMPTY);
+    with_image(&world, "CID-mine", false);
+    let (code, said) = world.format("nn-0", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(world.read("journal-2").trim(), "formatted CID-mine known 0");
+    assert_eq!(world.calls("-format"), 0);
+    let (code, said) = world.run("format.sh", "nn-0", &[], &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("alone it would lose what only they hold. nothing was changed. set hdfs.mode back to ha"),
+        "{said}"
+    );
+}
+
+#[test]
+fn edits_of_another_file_system_are_refused() {
+    for known in ["known", "unknown"] {
+        let held = format!("formatted CID-theirs {known} 9");
+        let world = World::new([&held; 3]);
+        with_image(&world, "CID-mine", false);
+        let (code, said) = world.format("nn-0", &[]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("their cluster id is CID-theirs, that of"), "{said}");
+        assert!(!world.has("nn-0/.shared"));
+    }
+}
+
+#[test]
+fn edits_that_journalnodes_lack_are_mended_as_hadoop_says() {
+    let world = World::new(HELD);
+    world.set("peer", "active CID-old");
+    let (code, said) = world.format("nn-1", &[("LACKING", "1")]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("having it save a new one"), "{said}");
+    let calls = world.read("calls");
+    let asked: Vec<&str> = calls
+        .lines()
+        .filter(|call| call.starts_with("dfsadmin"))
+        .map(|call| call.rsplit(':').next().unwrap())
+        .collect();
+    assert_eq!(asked, ["8020 -safemode enter", "8020 -saveNamespace", "8020 -safemode leave"]);
+}
+
+#[test]
+fn an_empty_journalnode_joins_the_others_only_where_no_edit_can_be_missed() {
+    let version = "namespaceID=7\nclusterID=CID-old\ncTime=9\nstorageType=JOURNAL_NODE\nlayoutVersion=-67\n";
+    let both = ["formatted CID-old known 4", "formatted CID-old known 4", "silent"];
+    for (states, joins) in [
+        (both, true),
+        // They have not been asked for it since they started.
+        (["formatted CID-old unknown 4", "formatted CID-old unknown 4", "silent"], false),
+        (["formatted CID-old known 4", "silent", "silent"], false),
+        (["formatted CID-old known 4", "empty", "silent"], false),
+        (["formatted CID-old known 4", "formatted CID-other known 4", "silent"], false),
+        // A first start was interrupted: nothing was written yet.
+        (["formatted CID-old known 0", "empty", "silent"], true),
+        (["empty", "empty", "silent"], false),
+        (["silent", "silent", "silent"], false),
+    ] {
+        let world = World::new(states);
+        // What a formatting that was killed left.
+        std::fs::create_dir_all(world.at("jn-2/journal/lake/current")).unwrap();
+        let (code, said) = world.run("journalnode.sh", "jn-2", &[0, 1], &[]);
+        assert_eq!(code, Some(0), "{states:?}: {said}");
+        assert!(said.ends_with("started\n"), "{said}");
+        assert_eq!(
+            world.read("jn-2/journal/lake/current/VERSION"),
+            if joins { version } else { "" },
+            "{states:?}: {said}"
+        );
+        assert_eq!(world.has("jn-2/journal/lake/current/paxos"), joins);
+        // What runs, and is empty, begins again where it would join.
+        world.set("journal-2", "empty");
+        let port = world.journalnodes[2].to_string();
+        let (code, said) = world.run("journalnode-alive.sh", "jn-2", &[0, 1], &[("PORT", &port)]);
+        assert_eq!(code, Some(i32::from(joins)), "{states:?}: {said}");
+        // What holds edits is asked no further, and is left as it is.
+        world.set("journal-2", "formatted CID-old known 4");
+        assert_eq!(world.run("journalnode-alive.sh", "jn-2", &[0, 1], &[("PORT", &port)]).0, Some(0));
+        if joins {
+            let (_, said) = world.run("journalnode.sh", "jn-2", &[0, 1], &[]);
+            assert_eq!(said, "started\n");
+        }
+    }
+}
+
+#[test]
+fn a_pod_that_ends_hands_over_only_where_it_is_active_and_the_other_stands_by() {
+    for (own, other, calls) in [
+        ("active CID", "standby CID", "haadmin -failover nn0 nn1\n"),
+        ("standby CID", "active CID", ""),
+        ("active CID", "initializing CID", ""),
+        ("active CID", "", ""),
+        ("", "standby CID", ""),
+    ] {
+        let world = World::new(HELD);
+        world.set("own", own);
+        world.set("peer", other);
+        let port = serve(world.at("own"), namenode).to_string();
+        let namenodes = format!("nn-0.nn.ns.svc:9870 127.0.0.1:{}", world.namenode);
+        let stop = |who: &str| {
+            let run = format!("HOSTNAME=nn-0; set -- {who}; . \"$SCRIPTS/stop.sh\"");
+            let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts");
+            let path = format!("{}:{}", world.at("bin").display(), std::env::var("PATH").unwrap());
+            let mut command = Command::new("timeout");
+            command.args(["2", "bash", "-c", &run]).env("SCRIPTS", scripts).env("PATH", path);
+            command.env("WORLD", world.folder.path()).env("PORT", &port).env("NAMENODES", &namenodes);
+            command.output().unwrap().status.code()
+        };
+        assert_eq!(stop("namenode"), Some(0), "{own}, {other}");
+        assert_eq!(world.read("calls"), calls, "{own}, {other}");
+        // Its controller stays as long as it is active: both take part.
+        assert_eq!(stop("zkfc"), Some(if own.starts_with("active") { 124 } else { 0 }), "{own}, {other}");
+    }
+}
