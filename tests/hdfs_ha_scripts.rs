@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// `hdfs`, for what the scripts ask of it. `$WORLD/journal-N` is what a JournalNode holds: `empty`, `silent`, or
-/// `formatted CLUSTER KNOWN EPOCH`. With DIE it kills who called it, as a node that fails does: before the image is made,
+/// `formatted CLUSTER KNOWN EPOCH [LAST]`. With DIE it kills who called it, as a node that fails does: before the image is made,
 /// behind it, or behind so many JournalNodes.
 const HDFS: &str = r#"#!/bin/bash
 echo "$*" >>"$WORLD/calls"
@@ -32,6 +32,7 @@ case "$*" in
     echo "formatted $(sed -n 's/^clusterID=//p' "$DATA/name/current/VERSION") known 0" >"$WORLD/journal-$n"
   done
   die 3 ;;
+*"-safemode get"*) echo "Safe mode is ${SAFE:-OFF}" ;;
 *-saveNamespace*) touch "$WORLD/saved" ;;
 journalnode) echo started ;;
 esac
@@ -69,19 +70,17 @@ fn serve(file: PathBuf, answer: fn(&str, &str) -> Option<String>) -> u16 {
 /// A JournalNode's beans, in the form of Hadoop 3.4.1.
 fn journalnode(asked: &str, state: &str) -> Option<String> {
     let words: Vec<&str> = state.split(' ').collect();
-    let (cluster, known, epoch) = match words[..] {
-        ["formatted", cluster, known, epoch] => (cluster, known == "known", epoch),
+    let (cluster, known, epoch, last) = match words[..] {
+        ["formatted", cluster, known, epoch] => (cluster, known == "known", epoch, "0"),
+        ["formatted", cluster, known, epoch, last] => (cluster, known == "known", epoch, last),
         ["empty"] => {
             return Some("{\n \"beans\" : [ {\n \"JournalsStatus\" : \"{}\",\n \"ClusterIds\" : [ ]\n } ]\n}".into());
         }
         _ => return None,
     };
     if asked.contains("name=Journal-lake ") {
-        return Some(if known {
-            format!("{{ \"beans\" : [ {{ \"LastPromisedEpoch\" : {epoch},\n \"x\" : 1 }} ] }}")
-        } else {
-            "{ \"beans\" : [ ] }".into()
-        });
+        let bean = format!("{{ \"LastWrittenTxId\" : {last},\n \"LastPromisedEpoch\" : {epoch},\n \"x\" : 1 }}");
+        return Some(format!("{{ \"beans\" : [ {} ] }}", if known { &bean } else { "" }));
     }
     let mut body = String::from(
         "{\n \"beans\" : [ {\n \"JournalsStatus\" : \"{\\\"lake\\\":{\\\"Formatted\\\":\\\"true\\\"}}\",\n",
@@ -97,7 +96,11 @@ fn journalnode(asked: &str, state: &str) -> Option<String> {
 /// The other NameNode: `STATE CLUSTER`, or nothing where it does not run.
 fn namenode(asked: &str, state: &str) -> Option<String> {
     let (state, cluster) = state.split_once(' ')?;
-    let field = if asked.contains("NameNodeInfo") { ("ClusterId", cluster) } else { ("State", state) };
+    let field = match asked {
+        asked if asked.contains("NameNodeInfo") => ("ClusterId", cluster),
+        asked if asked.contains("FSNamesystemState") => ("FSState", "Operational"),
+        _ => ("State", state),
+    };
     Some(format!("{{\n \"beans\" : [ {{\n \"x\" : 1,\n \"{}\" : \"{}\",\n \"y\" : 2 }} ]\n}}", field.0, field.1))
 }
 
@@ -293,6 +296,61 @@ fn a_file_system_of_one_namenode_becomes_one_of_two_and_never_back() {
 }
 
 #[test]
+fn journalnodes_that_hold_a_part_of_the_edits_are_not_taken_for_whole() {
+    let held = |last: [u32; 3]| last.map(|last| format!("formatted CID-mine known 1 {last}"));
+    for (last, segments, goes_on) in [
+        (
+            [42, 42, 42],
+            &["edits_0000000000000000001-0000000000000000040", "edits_0000000000000000041-0000000000000000042"][..],
+            true,
+        ),
+        ([99, 42, 0], &["edits_0000000000000000001-0000000000000000042"], true),
+        ([42, 41, 0], &["edits_0000000000000000001-0000000000000000042"], false),
+        ([0, 0, 0], &["edits_0000000000000000001-0000000000000000042"], false),
+        // Killed before it closed what it was to give.
+        (
+            [42, 42, 42],
+            &["edits_0000000000000000001-0000000000000000042", "edits_inprogress_0000000000000000043"],
+            false,
+        ),
+        ([0, 0, 0], &[], true),
+    ] {
+        let states = held(last);
+        let world = World::new([&states[0], &states[1], &states[2]]);
+        with_image(&world, "CID-mine", false);
+        segments.iter().for_each(|segment| world.set(&format!("nn-0/name/current/{segment}"), ""));
+        let (code, said) = world.format("nn-0", &[]);
+        assert_eq!(code, Some(if goes_on { 0 } else { 1 }), "{last:?} {segments:?}: {said}");
+        assert_eq!(world.has("nn-0/.shared"), goes_on);
+        assert!(
+            goes_on || said.contains("hold a part only of the edits") && said.contains("delete their claims (data-127"),
+            "{said}"
+        );
+        assert_eq!(world.read("calls"), "");
+    }
+}
+
+#[test]
+fn what_the_journalnodes_held_is_looked_for_by_its_name() {
+    let world = World::new(EMPTY);
+    with_image(&world, "CID-mine", true);
+    let (code, said) = world.format("nn-0", &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("their volumes were lost. nothing was changed"), "{said}");
+    let world = World::new(HELD);
+    with_image(&world, "CID-old", true);
+    world.set("nn-0/.shared", "sea");
+    let (code, said) = world.format("nn-0", &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("set hdfs.nameservice back to sea"), "{said}");
+    world.set("nn-0/.shared", "lake");
+    assert_eq!(world.format("nn-0", &[]).0, Some(0));
+    // One that is silent keeps nobody from starting again.
+    world.set("journal-1", "silent");
+    assert_eq!(world.format("nn-0", &[]).0, Some(0));
+}
+
+#[test]
 fn edits_of_another_file_system_are_refused() {
     for known in ["known", "unknown"] {
         let held = format!("formatted CID-theirs {known} 9");
@@ -318,7 +376,20 @@ fn edits_that_journalnodes_lack_are_mended_as_hadoop_says() {
         .filter(|call| call.starts_with("dfsadmin"))
         .map(|call| call.rsplit(':').next().unwrap())
         .collect();
-    assert_eq!(asked, ["8020 -safemode enter", "8020 -saveNamespace", "8020 -safemode leave"]);
+    let all = ["8020 -safemode get", "8020 -safemode enter", "8020 -saveNamespace", "8020 -safemode leave"];
+    assert_eq!(asked, all);
+    assert!(!world.has("nn-1/.saving"));
+    // Who was killed meanwhile ends it first; where somebody else put it there, it stays.
+    let world = World::new(HELD);
+    world.set("peer", "active CID-old");
+    std::fs::create_dir_all(world.at("nn-1")).unwrap();
+    world.set("nn-1/.saving", "");
+    assert_eq!(world.format("nn-1", &[]).0, Some(0));
+    assert!(!world.has("nn-1/.saving") && world.read("calls").lines().next().unwrap().ends_with("-safemode leave"));
+    let world = World::new(HELD);
+    world.set("peer", "active CID-old");
+    assert_eq!(world.format("nn-1", &[("LACKING", "1"), ("SAFE", "ON")]).0, Some(124));
+    assert_eq!(world.calls("-safemode enter") + world.calls("-safemode leave"), 0);
 }
 
 #[test]
@@ -332,8 +403,9 @@ fn an_empty_journalnode_joins_the_others_only_where_no_edit_can_be_missed() {
         (["formatted CID-old known 4", "silent", "silent"], false),
         (["formatted CID-old known 4", "empty", "silent"], false),
         (["formatted CID-old known 4", "formatted CID-other known 4", "silent"], false),
-        // A first start was interrupted: nothing was written yet.
+        // A first start was interrupted: nothing was written yet. What is not known counts as written.
         (["formatted CID-old known 0", "empty", "silent"], true),
+        (["formatted CID-old known -", "empty", "silent"], false),
         (["empty", "empty", "silent"], false),
         (["silent", "silent", "silent"], false),
     ] {

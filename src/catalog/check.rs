@@ -12,10 +12,10 @@ use super::{
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
 
-/// Of an action for which nobody else waits.
 /// What rules and conditions of actions call the component as it was installed.
 pub const INSTALLED: &str = "installed";
 
+/// Of an action for which nobody else waits.
 pub(super) const NOT_LATE: &str = "only an action in `after` can be `late`";
 
 /// What templates that are filled in after the install know of their component.

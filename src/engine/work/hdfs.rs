@@ -106,6 +106,8 @@ impl World {
         let active_after = seconds(since);
         hdfs.probe(path, &context.cancel).await.map_err(failed)?;
         let written_after = seconds(since);
+        // The old pod may still be there, and stand by before it ends.
+        self.replaced(&object, &before["metadata"]["uid"], context).await?;
         waits(&active.name, NameNodeState::Standby).await?;
         let standby_after = seconds(since);
         // As whoever looks next sees it.
@@ -117,6 +119,23 @@ impl World {
             "{} took over after {active_after:.1} s, a file was written after {written_after:.1} s, and {pod} stands by after {standby_after:.1} s",
             standby.name,
         )))
+    }
+
+    /// Waits until another pod of the same name is there.
+    async fn replaced(&self, pod: &ObjectRef, uid: &serde_json::Value, context: &Context) -> Result<(), Failure> {
+        loop {
+            let found = self.cluster.get(pod).await.map_err(failed)?;
+            if found.is_some_and(|found| found["metadata"]["uid"] != *uid) {
+                return Ok(());
+            }
+            if context.left() <= PAUSE {
+                return Err(Failure {
+                    errors: vec![format!("timed out: {pod} is not replaced")],
+                    ..Failure::default()
+                });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Waits until all pods of a workload have been ready for as long as they should.

@@ -23,22 +23,24 @@ say() {
 
 # journals HOST:PORT…: asks JournalNodes. Sets `formatted` and `empty`, how many hold edits and how many do not; `silent`,
 # the names of those that do not answer; `clusters`, whose edits they say they hold, which they know only once somebody
-# asked for them; `storage`, the same in their own words; and `written`, how many of those with edits a NameNode wrote to.
+# asked for them; `storage`, the same in their own words; `written`, how many of those with edits a NameNode may have
+# written to; and `last`, the last transaction that each of them holds, one a line.
 journals() {
   local at one answer
-  formatted=0 empty=0 written=0 silent='' clusters='' storage=''
+  formatted=0 empty=0 written=0 silent='' clusters='' storage='' last=''
   for at in "$@"; do
     answer=$(ask "${at%:*}" "${at##*:}" Hadoop:service=JournalNode,name=JournalNodeInfo)
     case $answer in
-    *'\"Formatted\":\"true\"'*)
+    *'\"'"$NAMESERVICE"'\":{\"Formatted\":\"true\"}'*)
       formatted=$((formatted + 1))
       one=$(sed -n 's/.*"ClusterIds" *: *\[ *"\([^"]*\)".*/\1/p' <<<"$answer")
       clusters=$(printf '%s\n' "$clusters" "$one" | grep . | sort -u || true)
       one=$(sed -n 's/.*"StorageInfos" *: *\[ *"{\([^"}]*\)}".*/\1/p' <<<"$answer" | tr ',' '\n' | tr -d ' ' | sort | paste -sd' ')
       storage=$(printf '%s\n' "$storage" "$one" | grep . | sort -u || true)
-      # A NameNode that is about to write has itself promised an epoch first.
-      one=$(field LastPromisedEpoch "$(ask "${at%:*}" "${at##*:}" "Hadoop:service=JournalNode,name=Journal-$NAMESERVICE")")
-      [ "${one:-0}" = 0 ] || written=$((written + 1))
+      answer=$(ask "${at%:*}" "${at##*:}" "Hadoop:service=JournalNode,name=Journal-$NAMESERVICE")
+      # A NameNode that is about to write has itself promised an epoch first; what is not known counts as written.
+      [ "$(field LastPromisedEpoch "$answer")" = 0 ] || written=$((written + 1))
+      last=$(printf '%s\n' "$last" "$(field LastWrittenTxId "$answer")" | grep . || true)
       ;;
     *'"JournalsStatus"'*) empty=$((empty + 1)) ;;
     *) silent="$silent ${at%%.*}" ;;

@@ -11,8 +11,12 @@ set -eu
 . "${SCRIPTS:-/scripts}/common.sh"
 data=${DATA:-/data}
 name=$data/name
-# Since when the edits of this image are the JournalNodes' too.
+# Since when the edits of this image are the JournalNodes' too; holds the name of the file system.
 shared=$data/.shared
+# While another NameNode is in safe mode for us.
+saving=$data/.saving
+# A shell that is the first process of its container heeds no signal by itself.
+trap 'exit 143' TERM
 pause=${PAUSE:-3}
 id=()
 if [ -n "${JOURNALNODES:-}" ]; then
@@ -34,20 +38,31 @@ image_in() { compgen -G "$1/current/fsimage_*.md5" >/dev/null; }
 image() {
   local new code=0
   new="$data/.format-$(date +%s%N)-$$"
-  hdfs namenode "${id[@]}" -D "dfs.namenode.name.dir=file://$new" "$@" -nonInteractive || code=$?
+  hdfs namenode ${id[@]+"${id[@]}"} -D "dfs.namenode.name.dir=file://$new" "$@" -nonInteractive || code=$?
   [ $code = 0 ] || return $code
   if ! image_in "$new"; then
     echo "making an image ended well but $new holds none" >&2
     return 1
   fi
   # Before the image has its name, since it is nothing without one.
-  [ "$1" != -bootstrapStandby ] || : >"$shared"
+  [ "$1" != -bootstrapStandby ] || echo "$NAMESERVICE" >"$shared"
   mv -T "$new" "$name"
+}
+
+# Whether two of the JournalNodes hold all that is on this volume. Hadoop empties and names all of them before it gives them
+# the edits, so that one that was killed between leaves JournalNodes that look as if they had them.
+given() {
+  local own
+  if ! compgen -G "$name/current/edits_*" >/dev/null; then return 0; fi
+  # It closes the last segment before it gives it.
+  if compgen -G "$name/current/edits_inprogress_*" >/dev/null; then return 1; fi
+  own=$(printf '%s\n' "$name"/current/edits_*-* | sed -n 's/.*-0*\([0-9][0-9]*\)$/\1/p' | sort -n | tail -n 1)
+  [ -n "$own" ] && [ "$(awk -v own="$own" '$1 >= own' <<<"$last" | grep -c .)" -ge 2 ]
 }
 
 # The JournalNodes get the edits of this volume's image, once.
 share() {
-  local own
+  local own at claims=
   own=$(sed -n 's/^clusterID=//p' "$name/current/VERSION")
   while :; do
     # shellcheck disable=SC2086 # words
@@ -56,22 +71,27 @@ share() {
       say "waiting for the JournalNodes:$silent do not answer"
     elif [ "$formatted" = 0 ]; then
       say "the JournalNodes are empty: giving them the edits of $own"
-      if hdfs namenode "${id[@]}" -initializeSharedEdits -nonInteractive; then break; fi
+      if hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive; then break; fi
     elif [ "$empty" != 0 ]; then
       say "$empty of the JournalNodes are empty and $formatted are not, since a start was interrupted: they join the others within some minutes"
-    elif [ "$clusters" = "$own" ]; then
+      # What they hold they know only once they are asked; this asks, and changes nothing where there is any.
+      [ -n "$clusters" ] || hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive || true
+    elif [ "$clusters" = "$own" ] && given; then
       break
+    elif [ "$clusters" = "$own" ]; then
+      for at in $JOURNALNODES; do claims="$claims data-${at%%.*}"; done
+      echo "the JournalNodes hold a part only of the edits in $name, since giving them was interrupted. nothing was changed. they hold nothing that is not here: delete their claims (${claims# }) and their pods, and this goes on" >&2
+      exit 1
     elif [ -n "$clusters" ]; then
       echo "the JournalNodes hold edits of another HDFS: their cluster id is ${clusters//$'\n'/ and }, that of $name is $own. nothing was changed. give this NameNode the volume that belongs to them, or, if nobody needs their edits any more, delete the JournalNodes' claims and pods" >&2
       exit 1
     else
-      # They know whose edits they hold only once they are asked; this asks, and changes nothing where there are any.
       say "asking the JournalNodes whose edits they hold"
-      hdfs namenode "${id[@]}" -initializeSharedEdits -nonInteractive || true
+      hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive || true
     fi
     sleep "$pause"
   done
-  : >"$shared"
+  echo "$NAMESERVICE" >"$shared"
   echo "the JournalNodes hold the edits of $own"
 }
 
@@ -82,6 +102,8 @@ copy() {
   while :; do
     code=0
     others_up || { sleep "$pause" && continue; }
+    # A try before this one may have been killed while the other NameNode was in safe mode for it.
+    [ ! -e "$saving" ] || leave || { sleep "$pause" && continue; }
     say "copying the image of the other NameNode"
     image -bootstrapStandby || code=$?
     [ $code != 0 ] || break
@@ -101,9 +123,17 @@ save() {
   local at to
   for at in $others; do
     to=(-fs "hdfs://${at%:*}:8020")
+    # Whoever else put it there has a reason.
+    if ! hdfs dfsadmin "${to[@]}" -safemode get | grep -q OFF; then continue; fi
+    : >"$saving"
     if hdfs dfsadmin "${to[@]}" -safemode enter; then hdfs dfsadmin "${to[@]}" -saveNamespace || true; fi
-    hdfs dfsadmin "${to[@]}" -safemode leave || true
   done
+  [ ! -e "$saving" ] || leave || true
+}
+leave() {
+  local at
+  for at in $others; do hdfs dfsadmin -fs "hdfs://${at%:*}:8020" -safemode leave || return; done
+  mv -T "$saving" "$data/.saved"
 }
 others_up() {
   local at answer
@@ -122,6 +152,19 @@ if image_in "$name"; then
     exit 1
   elif [ -n "${JOURNALNODES:-}" ] && ! [ -e "$shared" ]; then
     share
+  elif [ -n "${JOURNALNODES:-}" ]; then
+    was=$(<"$shared")
+    if [ "${was:-$NAMESERVICE}" != "$NAMESERVICE" ]; then
+      echo "the JournalNodes keep the edits of $name under the name $was, and the file system is to be called $NAMESERVICE. nothing was changed. set hdfs.nameservice back to $was" >&2
+      exit 1
+    fi
+    # Asked once, since a NameNode that starts again must not wait for all of them.
+    # shellcheck disable=SC2086 # words
+    journals $JOURNALNODES
+    if [ -z "$silent" ] && [ "$formatted" = 0 ]; then
+      echo "all JournalNodes are empty, and they held the edits of $name: their volumes were lost. nothing was changed. bring one of them back from a copy; or, if this NameNode was the active one, which has all edits on its own volume, too, delete $shared there: it gives them to the JournalNodes again" >&2
+      exit 1
+    fi
   fi
   exit 0
 fi

@@ -13,13 +13,24 @@ namenode)
   for at in $NAMENODES; do
     case $at in
     "${HOSTNAME}."*) ;;
-    *) if [ "$(state "$at")" = standby ]; then exec timeout 30 hdfs haadmin -failover "nn${HOSTNAME##*-}" "nn$number"; fi ;;
+    *)
+      if [ "$(state "$at")" = standby ]; then
+        # One that has just begun does not know all blocks yet: it would be active, and in safe mode.
+        for _ in $(seq 30); do
+          [ "$(field FSState "$(ask "${at%:*}" "${at##*:}" Hadoop:service=NameNode,name=FSNamesystemState)")" != Operational ] || break
+          sleep 0.5
+        done
+        # Its JVM has to find room beside the NameNode's.
+        export HADOOP_CLIENT_OPTS=-Xmx64m
+        exec timeout 25 hdfs haadmin -failover "nn${HOSTNAME##*-}" "nn$number"
+      fi
+      ;;
     esac
     number=$((number + 1))
   done
   ;;
 zkfc)
-  for _ in $(seq 60); do
+  for _ in $(seq 80); do
     [ "$(state "$self")" = active ] || exit 0
     sleep 0.5
   done

@@ -2,6 +2,8 @@
 # The failover controller beside a NameNode. Its place in ZooKeeper is made where it is missing, which is the first start,
 # and a ZooKeeper that lost all it held.
 set -eu
+# A shell that is the first process of its container heeds no signal by itself.
+trap 'exit 143' TERM
 id=(-D "dfs.ha.namenode.id=nn${HOSTNAME##*-}")
 while :; do
   code=0
