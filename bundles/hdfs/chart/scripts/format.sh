@@ -49,15 +49,19 @@ image() {
   mv -T "$new" "$name"
 }
 
+# The last transaction of this volume's closed segments; nothing where there is none.
+own_last() { printf '%s\n' "$name"/current/edits_*-* | sed -n 's/.*-0*\([0-9][0-9]*\)$/\1/p' | sort -n | tail -n 1; }
+
+# How many JournalNodes hold that transaction and more, by a comparison such as '>='.
+holding() { awk -v own="$(own_last)" '$1 '"$1"' own + 0' <<<"$last" | grep -c . || true; }
+
 # Whether two of the JournalNodes hold all that is on this volume. Hadoop empties and names all of them before it gives them
 # the edits, so that one that was killed between leaves JournalNodes that look as if they had them.
 given() {
-  local own
   if ! compgen -G "$name/current/edits_*" >/dev/null; then return 0; fi
   # It closes the last segment before it gives it.
   if compgen -G "$name/current/edits_inprogress_*" >/dev/null; then return 1; fi
-  own=$(printf '%s\n' "$name"/current/edits_*-* | sed -n 's/.*-0*\([0-9][0-9]*\)$/\1/p' | sort -n | tail -n 1)
-  [ -n "$own" ] && [ "$(awk -v own="$own" '$1 >= own' <<<"$last" | grep -c .)" -ge 2 ]
+  [ "$(holding '>=')" -ge 2 ]
 }
 
 # The JournalNodes get the edits of this volume's image, once.
@@ -76,13 +80,16 @@ share() {
       say "$empty of the JournalNodes are empty and $formatted are not, since a start was interrupted: they join the others within some minutes"
       # What they hold they know only once they are asked; this asks, and changes nothing where there is any.
       [ -n "$clusters" ] || hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive || true
-    elif [ "$clusters" = "$own" ] && given; then
+    elif [ "$clusters" = "$own" ] && [ "$(grep -c . <<<"$last")" = "$formatted" ] && given; then
       break
-    elif [ "$clusters" = "$own" ]; then
+    elif [ "$clusters" = "$own" ] && [ "$(grep -c . <<<"$last")" = "$formatted" ] && [ "$(holding '>')" != 0 ]; then
+      echo "the JournalNodes hold edits that are not in $name, and too few of them hold them all. nothing was changed. give this NameNode the volume that it had, or bring the JournalNodes' back" >&2
+      exit 1
+    elif [ "$clusters" = "$own" ] && [ "$(grep -c . <<<"$last")" = "$formatted" ]; then
       for at in $JOURNALNODES; do claims="$claims data-${at%%.*}"; done
       echo "the JournalNodes hold a part only of the edits in $name, since giving them was interrupted. nothing was changed. they hold nothing that is not here: delete their claims (${claims# }) and their pods, and this goes on" >&2
       exit 1
-    elif [ -n "$clusters" ]; then
+    elif [ -n "$clusters" ] && [ "$clusters" != "$own" ]; then
       echo "the JournalNodes hold edits of another HDFS: their cluster id is ${clusters//$'\n'/ and }, that of $name is $own. nothing was changed. give this NameNode the volume that belongs to them, or, if nobody needs their edits any more, delete the JournalNodes' claims and pods" >&2
       exit 1
     else

@@ -8,9 +8,14 @@ id=(-D "dfs.ha.namenode.id=nn${HOSTNAME##*-}")
 while :; do
   code=0
   hdfs zkfc "${id[@]}" -formatZK -nonInteractive || code=$?
+  case $code in
   # 2: it is there.
-  case $code in 0 | 2) break ;; esac
-  echo "ZooKeeper does not take part yet (exit code $code): trying again"
+  0 | 2) break ;;
+  # What is configured does not allow of a controller, and will not by itself.
+  4 | 5) exit "$code" ;;
+  6) echo "ZooKeeper does not answer yet: asking again" ;;
+  *) echo "the place in ZooKeeper could not be made (exit code $code): again" ;;
+  esac
   sleep 3
 done
 exec hdfs zkfc "${id[@]}"
