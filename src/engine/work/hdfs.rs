@@ -123,34 +123,22 @@ impl World {
 
     /// Waits until another pod of the same name is there.
     async fn replaced(&self, pod: &ObjectRef, uid: &serde_json::Value, context: &Context) -> Result<(), Failure> {
-        loop {
+        let look = || async move {
             let found = self.cluster.get(pod).await.map_err(failed)?;
-            if found.is_some_and(|found| found["metadata"]["uid"] != *uid) {
-                return Ok(());
-            }
-            if context.left() <= PAUSE {
-                return Err(Failure {
-                    errors: vec![format!("timed out: {pod} is not replaced")],
-                    ..Failure::default()
-                });
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+            let new = found.is_some_and(|found| found["metadata"]["uid"] != *uid);
+            Ok(if new { Ok(()) } else { Err(format!("{pod} is not replaced yet")) })
+        };
+        context.until("the new pod", PAUSE, look).await
     }
 
     /// Waits until all pods of a workload have been ready for as long as they should.
     async fn all_available(&self, workload: &ObjectRef, context: &Context) -> Result<(), Failure> {
-        loop {
+        let look = || async move {
             let found = self.cluster.get(workload).await.map_err(failed)?.unwrap_or_default();
-            if found["status"]["availableReplicas"] == found["spec"]["replicas"] {
-                return Ok(());
-            }
-            if context.left() <= PAUSE {
-                let text = format!("timed out: not all pods of {workload} are available");
-                return Err(Failure { errors: vec![text], ..Failure::default() });
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+            let all = found["status"]["availableReplicas"] == found["spec"]["replicas"];
+            Ok(if all { Ok(()) } else { Err(format!("not all pods of {workload} are available yet")) })
+        };
+        context.until("all pods", PAUSE, look).await
     }
 
     /// Waits until a NameNode is in a state.
@@ -161,21 +149,17 @@ impl World {
         wanted: NameNodeState,
         context: &Context,
     ) -> Result<(), Failure> {
-        let mut last = None;
-        loop {
+        let wanted = &wanted;
+        let look = || async move {
             let found = hdfs.health(ASKED).await.namenodes.into_iter().find(|one| one.name == name);
-            let Some(found) = found.filter(|one| one.state != wanted) else { return Ok(()) };
-            let waiting = format!("{name} is {}, and not {} yet", found.state.word(), wanted.word());
-            if context.left() <= PAUSE {
-                let text = format!("timed out: {waiting}");
-                return Err(Failure { errors: vec![text], ..Failure::default() });
-            }
-            if last.as_ref() != Some(&waiting) {
-                (context.progress)(Progress::Waiting(waiting.clone()));
-                last = Some(waiting);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+            Ok(match found {
+                Some(found) if found.state != *wanted => {
+                    Err(format!("{name} is {}, and not {} yet", found.state.word(), wanted.word()))
+                }
+                _ => Ok(()),
+            })
+        };
+        context.until(wanted.word(), PAUSE, look).await
     }
 
     async fn upload(

@@ -9,7 +9,7 @@ use crate::catalog::action::{Await, K8sAction, Scale};
 use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::ObjectRef;
-use crate::model::{Progress, few};
+use crate::model::few;
 
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -27,66 +27,36 @@ impl World {
             K8sAction::Scale(scale) => return self.scale(namespace, scale, context).await,
         };
         let namespace = wait.namespace.as_deref().unwrap_or(namespace);
-        let mut last = String::new();
-        loop {
-            let waiting = match self.state_of(namespace, wait).await? {
-                Ok(value) => {
-                    let results = wait.path.is_some().then(|| serde_json::json!({"value": value}));
-                    return Ok(Done { summary: Some(wait.wanted()), results, ..Done::default() });
-                }
-                Err(waiting) => waiting,
-            };
-            if context.left() <= PAUSE {
-                let text = format!("timed out waiting for {}: {waiting}", wait.wanted());
-                return Err(Failure { errors: vec![text], ..Failure::default() });
-            }
-            if waiting != last {
-                (context.progress)(Progress::Waiting(waiting.clone()));
-                last = waiting;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+        let value = context.until(&wait.wanted(), PAUSE, || self.state_of(namespace, wait)).await?;
+        let results = wait.path.is_some().then(|| serde_json::json!({"value": value}));
+        Ok(Done { summary: Some(wait.wanted()), results, ..Done::default() })
     }
 
     async fn scale(&self, namespace: &str, scale: &Scale, context: &Context) -> Result<Done, Failure> {
-        let object = ObjectRef::namespaced("apps/v1", &scale.kind, namespace, &scale.name);
+        let object = &ObjectRef::namespaced("apps/v1", &scale.kind, namespace, &scale.name);
         let failed = |error| Failure::of(&error);
-        let mut last = None;
-        loop {
-            let Some(found) = self.cluster.get(&object).await.map_err(failed)? else {
-                return Ok(Done { summary: Some(format!("{object} is not there")), ..Done::default() });
+        let look = || async move {
+            let Some(found) = self.cluster.get(object).await.map_err(failed)? else {
+                return Ok(Ok(format!("{object} is not there")));
             };
             if found["metadata"]["annotations"][RELEASE_NAMESPACE] != namespace {
-                return Err(Failure {
-                    errors: vec![format!("{object} is of no release, and is left alone")],
-                    ..Failure::default()
-                });
+                let text = format!("{object} is of no release, and is left alone");
+                return Err(Failure { errors: vec![text], ..Failure::default() });
             }
             let now = &found["spec"]["replicas"];
             if *now != scale.replicas && *now != scale.from {
-                let summary = format!("it has {now} pods, and not {}: left alone", scale.from);
-                return Ok(Done { summary: Some(summary), ..Done::default() });
+                return Ok(Ok(format!("it has {now} pods, and not {}: left alone", scale.from)));
             }
             if *now != scale.replicas {
-                self.cluster.scale(&object, scale.replicas).await.map_err(failed)?;
-                continue;
+                self.cluster.scale(object, scale.replicas).await.map_err(failed)?;
             }
             let pods = found["status"]["replicas"].as_u64().unwrap_or_default();
             let seen = found["status"]["observedGeneration"] == found["metadata"]["generation"];
-            if seen && pods == u64::from(scale.replicas) {
-                return Ok(Done { summary: Some(format!("{pods} pods")), ..Done::default() });
-            }
-            let waiting = format!("{object} has {pods} pods");
-            if context.left() <= PAUSE {
-                let text = format!("timed out waiting for {} pods: {waiting}", scale.replicas);
-                return Err(Failure { errors: vec![text], ..Failure::default() });
-            }
-            if last.as_ref() != Some(&waiting) {
-                (context.progress)(Progress::Waiting(waiting.clone()));
-                last = Some(waiting);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+            let done = *now == scale.replicas && seen && pods == u64::from(scale.replicas);
+            Ok(if done { Ok(format!("{pods} pods")) } else { Err(format!("{object} has {pods} pods")) })
+        };
+        let summary = context.until(&format!("{} pods", scale.replicas), PAUSE, look).await?;
+        Ok(Done { summary: Some(summary), ..Done::default() })
     }
 
     /// What is at the path that is asked for, or what is waited for.

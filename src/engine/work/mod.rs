@@ -26,10 +26,10 @@ use crate::driver::helm::Helm;
 use crate::driver::http::Service;
 use crate::driver::kube::{Cluster, Tunnels, telling};
 use crate::driver::webhdfs::Hdfs;
-use crate::model::FileTree;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
 use crate::model::lock::{Lock, Standing};
 use crate::model::state::{ComponentRecord, Uploads};
+use crate::model::{FileTree, Progress};
 use crate::plan::{Action, Change, Step};
 
 pub use self::record::{Proven, Proving};
@@ -179,5 +179,31 @@ impl Context {
     /// The time that is left.
     fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Looks again and again until `look` finds it, and says what is waited for each time that this changes.
+    ///
+    /// # Errors
+    /// What `look` fails with; or, when the time is over, what was `wanted` and what it was waited for last.
+    async fn until<T, F>(&self, wanted: &str, pause: Duration, mut look: impl FnMut() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Result<T, String>, Failure>>,
+    {
+        let mut last = String::new();
+        loop {
+            let waiting = match look().await? {
+                Ok(found) => return Ok(found),
+                Err(waiting) => waiting,
+            };
+            if self.left() <= pause {
+                let text = format!("timed out waiting for {wanted}: {waiting}");
+                return Err(Failure { errors: vec![text], ..Failure::default() });
+            }
+            if waiting != last {
+                (self.progress)(Progress::Waiting(waiting.clone()));
+                last = waiting;
+            }
+            tokio::time::sleep(pause).await;
+        }
     }
 }

@@ -13,7 +13,7 @@ own=$(sed -n 's/^clusterID=//p' "$version")
 theirs=
 for _ in $(seq "${TRIES:-15}"); do
   for at in $NAMENODES; do
-    theirs=$(field ClusterId "$(ask "${at%:*}" "${at##*:}" Hadoop:service=NameNode,name=NameNodeInfo)")
+    theirs=$(field ClusterId "$(ask "$at" Hadoop:service=NameNode,name=NameNodeInfo)")
     [ -z "$theirs" ] || break 2
   done
   sleep 2

@@ -1,15 +1,18 @@
 # shellcheck shell=bash
 # What HDFS's daemons say of themselves. For the scripts beside it, in pods and where nothing but bash is at hand.
 
-# ask HOST PORT BEAN: what a daemon's /jmx says of a bean, on one line; nothing where it does not answer in 5 s.
+# ask HOST:PORT BEAN: what a daemon's /jmx says of a bean, on one line; nothing where it does not answer in 5 s.
 ask() {
   # shellcheck disable=SC2016 # that shell's own
   timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /jmx?qry=%s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 && cat <&3' \
-    "$1" "$2" "$3" 2>/dev/null | tr -d '\r\n' || true
+    "${1%:*}" "${1##*:}" "$2" 2>/dev/null | tr -d '\r\n' || true
 }
 
 # field NAME TEXT: a bean's text or number of that name.
 field() { sed -n 's/.*"'"$1"'" *: *"\{0,1\}\([^",}]*\).*/\1/p' <<<"$2"; }
+
+# state HOST:PORT: active, standby or another state of a NameNode; nothing where it does not answer.
+state() { field State "$(ask "$1" Hadoop:service=NameNode,name=NameNodeStatus)"; }
 
 # others HOST:PORT…: those that are not this pod.
 others() { printf '%s\n' "$@" | grep -v "^${HOSTNAME}[.:]" | paste -sd' '; }
@@ -29,7 +32,7 @@ journals() {
   local at one answer
   formatted=0 empty=0 written=0 silent='' clusters='' storage='' last=''
   for at in "$@"; do
-    answer=$(ask "${at%:*}" "${at##*:}" Hadoop:service=JournalNode,name=JournalNodeInfo)
+    answer=$(ask "$at" Hadoop:service=JournalNode,name=JournalNodeInfo)
     case $answer in
     *'\"'"$NAMESERVICE"'\":{\"Formatted\":\"true\"}'*)
       formatted=$((formatted + 1))
@@ -37,7 +40,7 @@ journals() {
       clusters=$(printf '%s\n' "$clusters" "$one" | grep . | sort -u || true)
       one=$(sed -n 's/.*"StorageInfos" *: *\[ *"{\([^"}]*\)}".*/\1/p' <<<"$answer" | tr ',' '\n' | tr -d ' ' | sort | paste -sd' ')
       storage=$(printf '%s\n' "$storage" "$one" | grep . | sort -u || true)
-      answer=$(ask "${at%:*}" "${at##*:}" "Hadoop:service=JournalNode,name=Journal-$NAMESERVICE")
+      answer=$(ask "$at" "Hadoop:service=JournalNode,name=Journal-$NAMESERVICE")
       # A NameNode that is about to write has itself promised an epoch first; what is not known counts as written.
       [ "$(field LastPromisedEpoch "$answer")" = 0 ] || written=$((written + 1))
       last=$(printf '%s\n' "$last" "$(field LastWrittenTxId "$answer")" | grep . || true)

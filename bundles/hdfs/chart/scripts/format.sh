@@ -64,6 +64,10 @@ given() {
   [ "$(holding '>=')" -ge 2 ]
 }
 
+# Gives the JournalNodes the edits of this volume's image where they are empty. Where any is not, it asks them whose edits
+# they hold, which they know only then, and changes nothing.
+give() { hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive; }
+
 # The JournalNodes get the edits of this volume's image, once.
 share() {
   local own at claims=
@@ -75,26 +79,25 @@ share() {
       say "waiting for the JournalNodes:$silent do not answer"
     elif [ "$formatted" = 0 ]; then
       say "the JournalNodes are empty: giving them the edits of $own"
-      if hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive; then break; fi
+      if give; then break; fi
     elif [ "$empty" != 0 ]; then
       say "$empty of the JournalNodes are empty and $formatted are not, since a start was interrupted: they join the others within some minutes"
-      # What they hold they know only once they are asked; this asks, and changes nothing where there is any.
-      [ -n "$clusters" ] || hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive || true
-    elif [ "$clusters" = "$own" ] && [ "$(grep -c . <<<"$last")" = "$formatted" ] && given; then
-      break
-    elif [ "$clusters" = "$own" ] && [ "$(grep -c . <<<"$last")" = "$formatted" ] && [ "$(holding '>')" != 0 ]; then
-      echo "the JournalNodes hold edits that are not in $name, and too few of them hold them all. nothing was changed. give this NameNode the volume that it had, or bring the JournalNodes' back" >&2
-      exit 1
-    elif [ "$clusters" = "$own" ] && [ "$(grep -c . <<<"$last")" = "$formatted" ]; then
-      for at in $JOURNALNODES; do claims="$claims data-${at%%.*}"; done
-      echo "the JournalNodes hold a part only of the edits in $name, since giving them was interrupted. nothing was changed. they hold nothing that is not here: delete their claims (${claims# }) and their pods, and this goes on" >&2
-      exit 1
+      [ -n "$clusters" ] || give || true
     elif [ -n "$clusters" ] && [ "$clusters" != "$own" ]; then
       echo "the JournalNodes hold edits of another HDFS: their cluster id is ${clusters//$'\n'/ and }, that of $name is $own. nothing was changed. give this NameNode the volume that belongs to them, or, if nobody needs their edits any more, delete the JournalNodes' claims and pods" >&2
       exit 1
-    else
+    elif [ -z "$clusters" ] || [ "$(grep -c . <<<"$last")" != "$formatted" ]; then
       say "asking the JournalNodes whose edits they hold"
-      hdfs namenode ${id[@]+"${id[@]}"} -initializeSharedEdits -nonInteractive || true
+      give || true
+    elif given; then
+      break
+    elif [ "$(holding '>')" != 0 ]; then
+      echo "the JournalNodes hold edits that are not in $name, and too few of them hold them all. nothing was changed. give this NameNode the volume that it had, or bring the JournalNodes' back" >&2
+      exit 1
+    else
+      for at in $JOURNALNODES; do claims="$claims data-${at%%.*}"; done
+      echo "the JournalNodes hold a part only of the edits in $name, since giving them was interrupted. nothing was changed. they hold nothing that is not here: delete their claims (${claims# }) and their pods, and this goes on" >&2
+      exit 1
     fi
     sleep "$pause"
   done
@@ -143,10 +146,9 @@ leave() {
   mv -T "$saving" "$data/.saved"
 }
 others_up() {
-  local at answer
+  local at
   for at in $others; do
-    answer=$(ask "${at%:*}" "${at##*:}" Hadoop:service=NameNode,name=NameNodeStatus)
-    case $(field State "$answer") in active | standby | observer) return ;; esac
+    case $(state "$at") in active | standby | observer) return ;; esac
   done
   say "waiting for the other NameNode, to copy its image"
   return 1
@@ -203,7 +205,7 @@ else
     sleep "$pause"
   done
   for at in $others; do
-    cluster=$(field ClusterId "$(ask "${at%:*}" "${at##*:}" Hadoop:service=NameNode,name=NameNodeInfo)")
+    cluster=$(field ClusterId "$(ask "$at" Hadoop:service=NameNode,name=NameNodeInfo)")
     if [ -n "$cluster" ]; then
       echo "this NameNode and all JournalNodes are empty, but ${at%%.*} serves the file system $cluster: not formatting, nothing was changed. bring the JournalNodes' volumes back, or delete the volume of ${at%%.*} to begin with an empty file system" >&2
       exit 1

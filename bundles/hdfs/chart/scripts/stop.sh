@@ -4,7 +4,6 @@
 # controllers take part. usage: stop.sh namenode | zkfc
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${SCRIPTS:-/scripts}/common.sh"
-state() { field State "$(ask "${1%:*}" "${1##*:}" Hadoop:service=NameNode,name=NameNodeStatus)"; }
 self=127.0.0.1:${PORT:-9870}
 case $1 in
 namenode)
@@ -17,7 +16,7 @@ namenode)
       if [ "$(state "$at")" = standby ]; then
         # One that has just begun does not know all blocks yet: it would be active, and in safe mode.
         for _ in $(seq 30); do
-          [ "$(field FSState "$(ask "${at%:*}" "${at##*:}" Hadoop:service=NameNode,name=FSNamesystemState)")" != Operational ] || break
+          [ "$(field FSState "$(ask "$at" Hadoop:service=NameNode,name=FSNamesystemState)")" != Operational ] || break
           sleep 0.5
         done
         # Its JVM has to find room beside the NameNode's.

@@ -26,12 +26,17 @@ pods, and a label holds 63: with "-namenode" that leaves 43 for the release.
 {{- if eq .Values.mode "ha" }}true{{ end -}}
 {{- end }}
 
-{{- /* Pods of a StatefulSet by their names, as the seed's scripts and windlass address them:
-     (list . NAME COUNT BEFORE BEHIND SEPARATOR), with a text before and behind each. */}}
+{{- /* A pod of a StatefulSet by its name, as the seed's scripts and windlass address it: (list . NAME ORDINAL). */}}
+{{- define "hdfs.host" -}}
+{{- $root := first . -}}
+{{ index . 1 }}-{{ last . }}.{{ index . 1 }}.{{ $root.Release.Namespace }}.svc.{{ $root.Values.clusterDomain }}
+{{- end }}
+
+{{- /* The first of them: (list . NAME COUNT PORT SEPARATOR), each with the port. */}}
 {{- define "hdfs.hosts" -}}
-{{- $root := first . -}}{{- $name := index . 1 -}}{{- $all := list -}}
+{{- $all := list -}}
 {{- range $at := until (int (index . 2)) -}}
-{{- $all = append $all (printf "%s%s-%d.%s.%s.svc.%s%s" (index $ 3) $name $at $name $root.Release.Namespace $root.Values.clusterDomain (index $ 4)) -}}
+{{- $all = append $all (printf "%s:%d" (include "hdfs.host" (list (first $) (index $ 1) $at)) (int (index $ 3))) -}}
 {{- end -}}
 {{- join (last .) $all -}}
 {{- end }}
@@ -41,20 +46,20 @@ pods, and a label holds 63: with "-namenode" that leaves 43 for the release.
 {{- end }}
 
 {{- define "hdfs.namenode.host" -}}
-{{ include "hdfs.hosts" (list . (include "hdfs.namenode" .) 1 "" "" "") }}
+{{ include "hdfs.host" (list . (include "hdfs.namenode" .) 0) }}
 {{- end }}
 
 {{- /* host:port of the NameNodes' web servers, separated by spaces, for scripts. */}}
 {{- define "hdfs.namenode.web" -}}
-{{ include "hdfs.hosts" (list . (include "hdfs.namenode" .) (include "hdfs.namenodes" .) "" ":9870" " ") }}
+{{ include "hdfs.hosts" (list . (include "hdfs.namenode" .) (include "hdfs.namenodes" .) 9870 " ") }}
 {{- end }}
 
 {{- define "hdfs.journalnode.web" -}}
-{{ include "hdfs.hosts" (list . (include "hdfs.journalnode" .) 3 "" ":8480" " ") }}
+{{ include "hdfs.hosts" (list . (include "hdfs.journalnode" .) 3 8480 " ") }}
 {{- end }}
 
 {{- define "hdfs.zookeeper.quorum" -}}
-{{ .Values.zookeeper.quorum | default (include "hdfs.hosts" (list . (include "hdfs.zookeeper" .) 3 "" ":2181" ",")) }}
+{{ .Values.zookeeper.quorum | default (include "hdfs.hosts" (list . (include "hdfs.zookeeper" .) 3 2181 ",")) }}
 {{- end }}
 
 {{- define "hdfs.defaultFs" -}}
