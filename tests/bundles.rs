@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use windlass::answers::{Answers, Resolved, SecretContent, from_flags, image_references, resolve};
 use windlass::catalog;
 use windlass::model::Secret;
+use windlass::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use windlass::model::observed::Observed;
-use windlass::model::state::InstallState;
-use windlass::plan::plan;
+use windlass::model::state::{ComponentRecord, ComponentState, InstallState};
+use windlass::plan::{Change, plan};
+use windlass::preflight::{Rendered, Site, needs};
 
 /// The login that Airflow's pods and Jobs have for the git of their DAGs, with these answers more: user and password.
 fn git_login(flags: &[&str]) -> (String, String) {
@@ -79,7 +81,7 @@ fn hdfs_gets_a_second_namenode_by_agreement_once_and_keeps_it() {
             Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&["spark-history-server".to_owned()])).unwrap();
         let mut state = InstallState { answers: json!({"hdfs": was}), ..InstallState::default() };
         if was.is_some() {
-            state.components.insert("hdfs".to_owned(), Default::default());
+            state.components.insert("hdfs".to_owned(), of_version("3.4.1"));
         }
         let broken = answers.broken_by(&catalog, &state).to_string();
         let answers = answers.seeing_installed(&catalog, &state).unwrap_or(answers);
@@ -113,6 +115,52 @@ fn hdfs_gets_a_second_namenode_by_agreement_once_and_keeps_it() {
     assert_eq!((zookeeper, namenodes, &client["properties"]), (false, 1, &json!({})));
     assert!(with(&[], two.clone()).1.contains("one alone would lose the edits"));
     assert!(with(&[ha, "hdfs.nameservice=lake"], two).1.contains("it cannot be changed"));
+    let older = json!({"mode": "simple", "image_tag": "3.4.0"});
+    assert!(with(&[ha], Some(older)).1.contains("with the version that runs"));
+}
+
+/// A component that was installed of this version.
+fn of_version(version: &str) -> ComponentState {
+    let record = ComponentRecord { version: version.to_owned(), ..ComponentRecord::default() };
+    ComponentState { record, ..ComponentState::default() }
+}
+
+#[test]
+fn another_hdfs_is_prepared_before_and_final_by_request_once() {
+    let catalog = catalog::load(&[]).unwrap();
+    let with = |flag: &str, was: Option<(&str, &str)>, done: &str| {
+        let answers =
+            Answers::new(&catalog, &[from_flags(&[flag.to_owned()]).unwrap()], Some(&["hdfs".to_owned()])).unwrap();
+        let mut state = InstallState::default();
+        if let Some((version, tag)) = was {
+            state.components.insert("hdfs".to_owned(), of_version(version));
+            state.answers = json!({"hdfs": {"image_tag": tag}});
+        }
+        state.done.insert("hdfs".to_owned(), [("hdfs/after-5".to_owned(), done.to_owned())].into());
+        let answers = answers.seeing_installed(&catalog, &state).unwrap_or(answers);
+        let resolved = resolve(&catalog, &answers).unwrap();
+        let observed = Observed { state: Some(state), ..Observed::default() };
+        let jobs =
+            plan(&resolved, &observed, false).actions.into_iter().filter(|action| action.title.contains("upgrade"));
+        jobs.map(|action| (action.id, action.change, action.why)).collect::<Vec<_>>()
+    };
+    let plain = "hdfs.replication=1";
+    let prepared = vec![("hdfs/before-6".to_owned(), Change::Update, Vec::new())];
+    assert_eq!(with(plain, None, ""), []);
+    assert_eq!(with(plain, Some(("3.4.1", "3.4.1")), ""), []);
+    assert_eq!(with(plain, Some(("3.4.0", "3.4.0")), ""), prepared);
+    assert_eq!(with("hdfs.image_tag=3.4.1-site", Some(("3.4.1", "3.4.1")), ""), prepared);
+    let agree = "the upgrade becomes final, and there is no way back to the version before";
+    let last = |change, why: &[&str]| {
+        let why = why.iter().map(|why| (*why).to_owned()).collect();
+        vec![("hdfs/after-5".to_owned(), change, why)]
+    };
+    let (finalize, same) = ("hdfs.finalize=3.4.1", Some(("3.4.1", "3.4.1")));
+    assert_eq!(with(finalize, None, ""), []);
+    assert_eq!(with("hdfs.finalize=3.4.0", same, ""), []);
+    assert_eq!(with(finalize, same, "3.4.1"), last(Change::Nothing, &[]));
+    let again = "it was done for `3.4.0`, and now it is `3.4.1`";
+    assert_eq!(with(finalize, same, "3.4.0"), last(Change::Update, &[again, agree]));
 }
 
 #[test]
@@ -137,4 +185,100 @@ fn a_namenode_is_taken_away_by_request_alone_and_when_all_else_is_proven() {
     let (_, _, needs) = all.iter().find(|(title, ..)| title == failover).unwrap();
     let others = all.iter().filter(|(title, ..)| title != failover);
     assert!(all.len() > 2 && others.clone().all(|(_, id, _)| needs.contains(id)), "{needs:?}");
+}
+
+/// These answers, where a component was installed with some.
+fn again(component: &str, flags: &[&str], was: &Value) -> Resolved {
+    let catalog = catalog::load(&[]).unwrap();
+    let always = ["airflow.image=x.example/airflow", "airflow.dags_repo=https://git.example/dags.git"];
+    let flags: Vec<String> = always.iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+    let chosen = ["airflow", "datagram", "hdfs"].map(str::to_owned);
+    let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen)).unwrap();
+    let mut state = InstallState { answers: json!({component: was}), ..InstallState::default() };
+    state.components.insert(component.to_owned(), Default::default());
+    let answers = answers.seeing_installed(&catalog, &state).unwrap_or(answers);
+    resolve(&catalog, &answers).unwrap()
+}
+
+/// The volumes that a component asks for, where it was installed with some answers.
+fn grown(component: &str, flags: &[&str], was: &Value) -> Vec<String> {
+    let resolved = again(component, flags, was);
+    let component = resolved.components.iter().find(|known| known.id == component).unwrap();
+    let grown = component.before.iter().filter_map(|act| act.kind.kind().grows());
+    grown.map(|grow| format!("{} {} {}", grow.claim, grow.name, grow.storage)).collect()
+}
+
+#[test]
+fn another_size_of_volumes_is_a_step_of_its_own_and_the_same_in_other_words_is_none() {
+    let none: [&str; 0] = [];
+    let sizes = json!({"namenode_storage": "10Gi", "datanode_storage": "50Gi", "journalnode_storage": "5Gi",
+        "zookeeper_storage": "1Gi", "mode": "ha", "nameservice": "hdfs-k8s"});
+    let ha = "hdfs.mode=ha";
+    let all = [
+        "hdfs.namenode_storage=11Gi",
+        "hdfs.datanode_storage=51Gi",
+        "hdfs.journalnode_storage=6Gi",
+        "hdfs.zookeeper_storage=2Gi",
+        ha,
+    ];
+    let named =
+        ["data my-hdfs-namenode 11Gi", "data my-hdfs-datanode 51Gi", "data my-hdfs-journal 6Gi", "data my-hdfs-zk 2Gi"];
+    assert_eq!(grown("hdfs", &all, &sizes), named);
+    assert_eq!(grown("hdfs", &[ha, "hdfs.datanode_storage=40Gi"], &sizes), ["data my-hdfs-datanode 40Gi"]);
+    assert_eq!(grown("hdfs", &[ha, "hdfs.datanode_storage=51200Mi"], &sizes), none);
+    // What is not there has no volumes; what was installed before there was the question has those of then.
+    let daemons = [&all[..], &["hdfs.datanode_kind=daemonset", "hdfs.zookeeper_quorum=zk.example:2181"]].concat();
+    assert_eq!(grown("hdfs", &daemons, &sizes), [named[0], named[2]]);
+    for was in [json!({}), json!({"namenode_storage": "", "datanode_storage": null})] {
+        assert_eq!(grown("hdfs", &["hdfs.datanode_storage=51Gi"], &was), none);
+    }
+    let long = "a".repeat(53);
+    let release = format!("hdfs.release={long}");
+    let found = grown("hdfs", &[&release, "hdfs.namenode_storage=11Gi"], &json!({"namenode_storage": "10Gi"}));
+    assert_eq!(found, [format!("data {}-namenode 11Gi", &long[..43])]);
+    let sizes = json!({"storage": "1Gi"});
+    assert_eq!(grown("postgresql@airflow", &[], &sizes), ["data my-airflow-postgresql 8Gi"]);
+    let own = ["postgresql@airflow.host=db.example", "postgresql@airflow.password=env:X"];
+    assert_eq!(grown("postgresql@airflow", &own, &sizes), none);
+    let sizes = json!({"mspace_storage": "8192Mi", "gitflow_storage": "4Gi", "maven_storage": "500Mi"});
+    assert_eq!(grown("datagram", &[], &sizes), ["gitflow my-datagram 8Gi", "maven my-datagram 1Gi"]);
+    let sizes = json!({"logs_storage": "1Gi"});
+    assert_eq!(grown("airflow", &["airflow.executor=LocalExecutor"], &sizes), ["logs my-airflow-scheduler 5Gi"]);
+    let celery = grown("airflow", &["airflow.executor=CeleryExecutor"], &sizes);
+    assert_eq!(celery, ["logs my-airflow-scheduler 5Gi", "logs my-airflow-worker 5Gi"]);
+}
+
+#[test]
+fn preflight_knows_which_field_of_a_stateful_set_is_given_way_to() {
+    let resolved = again("datagram", &[], &json!({"maven_storage": "500Mi"}));
+    let key = ReleaseKey::new("neoflex-datagram", "my-datagram");
+    let rendered = |names: &[&str]| {
+        let template =
+            |name: &&str| json!({"metadata": {"name": name}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}});
+        let templates: Vec<Value> = names.iter().map(template).collect();
+        let object = ManifestObject {
+            object: ObjectRef::namespaced("apps/v1", "StatefulSet", &key.namespace, &key.name),
+            body: json!({"spec": {"volumeClaimTemplates": templates}}),
+        };
+        Rendered {
+            key: key.clone(),
+            incompatible: None,
+            objects: Ok(vec![object]),
+            hooks: Vec::new(),
+            stored: 0,
+            unread: Vec::new(),
+            defines: Vec::new(),
+        }
+    };
+    let path = |names: &[&str]| {
+        let [grow] = needs(&resolved, &[rendered(names)], &Site::default()).grows.try_into().unwrap();
+        assert_eq!(
+            (grow.set.to_string(), grow.claim),
+            ("StatefulSet neoflex-datagram/my-datagram".to_owned(), "maven".to_owned())
+        );
+        grow.path
+    };
+    let field = "spec.volumeClaimTemplates[2].spec.resources.requests.storage";
+    assert_eq!(path(&["mspace", "gitflow", "maven"]).as_deref(), Some(field));
+    assert_eq!(path(&["mspace"]), None, "another chart's");
 }

@@ -243,6 +243,10 @@ holds "hdfs: a ZooKeeper of three" "server\.3=r-zk-2\.r-zk\.n\.svc\.k8s\.example
 holds "hdfs: its log is on its volume" "dataLogDir=/data/log" hdfs r n -f "$ha"
 lacks "hdfs: none where there is one" "name: r-zk$|zoo\.cfg" hdfs r n -f "$bundles/hdfs/chart/ci/ha-quorum.yaml"
 holds "hdfs: which is named" "<name>ha.zookeeper.quorum</name><value>zk-0\.example\.com:2181," hdfs r n -f "$bundles/hdfs/chart/ci/ha-quorum.yaml"
+for of in "" "-f $ha"; do
+  # shellcheck disable=SC2086 # words
+  if [ "$(render hdfs r n $of | grep -cE 'command: \[bash, /scripts/namenode\.sh\]|key: "namenode\.sh"')" = 2 ]; then ok; else not_ok "hdfs: a NameNode begins by another script ($of)"; fi
+done
 holds "hdfs: file systems share a ZooKeeper" "<value>/hadoop-ha/n/r</value>" hdfs r n -f "$ha"
 lacks "hdfs: high availability never formats by force" "[-]force" hdfs r n -f "$ha"
 refuses "hdfs: a quorum without ports" "quorum" hdfs r n --set mode=ha,zookeeper.quorum=zk-0

@@ -486,3 +486,43 @@ fn a_pod_that_ends_hands_over_only_where_it_is_active_and_the_other_stands_by() 
         assert_eq!(stop("zkfc"), Some(if own.starts_with("active") { 124 } else { 0 }), "{own}, {other}");
     }
 }
+
+#[test]
+fn a_journalnode_is_ready_once_somebody_writes_to_it() {
+    let world = World::new(EMPTY);
+    let bean = |asked: &str, state: &str| asked.contains("name=Journal-lake ").then(|| state.to_owned());
+    let port = serve(world.at("bean"), bean).to_string();
+    let ready = || {
+        let more = [("PORT", port.as_str()), ("RPC_PORT", port.as_str())];
+        world.run("journalnode-ready.sh", "jn-0", &[], &more)
+    };
+    let bean = |last: u64, behind: u64| {
+        world.set(
+            "bean",
+            &format!("{{ \"LastJournalTimestamp\" : {last},\n \"CurrentLagTxns\" : {behind},\n \"x\" : 1 }}"),
+        );
+    };
+    // There is no file system yet, and nobody to wait for.
+    assert_eq!(ready(), (Some(0), String::new()));
+    let current = world.at("jn-0/journal/lake/current");
+    std::fs::create_dir_all(&current).unwrap();
+    std::fs::write(current.join("last-promised-epoch"), "0\n").unwrap();
+    assert_eq!(ready(), (Some(0), String::new()));
+    // It began again, and nobody has asked it for anything since: it says nothing of itself.
+    std::fs::write(current.join("last-promised-epoch"), "3\n").unwrap();
+    let waits = "no NameNode has written to this JournalNode since it started";
+    assert!(ready().1.starts_with(waits), "{:?}", ready());
+    bean(0, 0);
+    assert!(ready().1.starts_with(waits), "{:?}", ready());
+    bean(1_795_956_699_075, 7);
+    assert!(ready().1.starts_with("this JournalNode is 7 transactions behind"), "{:?}", ready());
+    bean(1_795_956_699_075, 0);
+    assert_eq!(ready(), (Some(0), String::new()));
+    // Its volume was lost, and it has joined the others.
+    std::fs::remove_file(current.join("last-promised-epoch")).unwrap();
+    std::fs::create_dir(world.at("jn-0/.join-x")).unwrap();
+    bean(0, 0);
+    assert!(ready().1.starts_with(waits), "{:?}", ready());
+    bean(1_795_956_699_075, 0);
+    assert_eq!(ready(), (Some(0), String::new()));
+}

@@ -20,11 +20,20 @@ use windlass::preflight::{Rendered, Site, looks, needs};
 
 fn wanted() -> Resolved {
     let catalog = catalog::load(&[]).unwrap();
-    let flags = ["livy.image=x.example/livy", "livy.image_tag=1", "platform.pull_secret=file:login.json"];
+    let flags = [
+        "livy.image=x.example/livy",
+        "livy.image_tag=1",
+        "platform.pull_secret=file:login.json",
+        "hdfs.replicate_existing=true",
+        "hdfs.finalize=3.4.1",
+    ];
     let flags = flags.map(str::to_owned);
     // Those of which this test can read the charts.
     let chosen = ["hdfs", "livy", "shared-libraries", "spark-history-server"].map(str::to_owned);
-    let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen)).unwrap();
+    let mut answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen)).unwrap();
+    // An install that makes volumes larger, has DataNodes leave or is an upgrade needs more than a first one.
+    let small = json!({"namenode_storage": "1Gi", "datanode_storage": "1Gi", "datanode_replicas": 3});
+    answers.installed.insert("hdfs".to_owned(), json!({"version": "1", "answers": small}));
     resolve(&catalog, &answers).unwrap()
 }
 
@@ -279,6 +288,18 @@ fn the_documented_rights_are_those_that_preflight_asks_for() {
 }
 
 #[test]
+fn claims_are_patched_only_where_volumes_are_to_grow() {
+    let patched = |wanted: &Resolved| {
+        let rights = needs(wanted, &[], &Site::default()).rights;
+        rights.iter().any(|need| need.right.to_string() == "patch persistentvolumeclaims in apache-hdfs")
+    };
+    let mut wanted = wanted();
+    assert!(patched(&wanted));
+    wanted.components.iter_mut().for_each(|component| component.before.clear());
+    assert!(!patched(&wanted));
+}
+
+#[test]
 fn every_rule_names_what_it_grants() {
     let rights = asked();
     assert!(rights.len() > 100, "only {} rights", rights.len());
@@ -288,6 +309,7 @@ fn every_rule_names_what_it_grants() {
     let named = |text: &str| rights.iter().any(|right| right.to_string() == text);
     for text in [
         "patch statefulsets.apps my-hdfs-namenode in apache-hdfs",
+        "patch persistentvolumeclaims in apache-hdfs",
         "create daemonsets.apps in apache-hdfs",
         "deletecollection pods in apache-livy",
         "delete networkpolicies.networking.k8s.io my-hdfs-closed in apache-hdfs",
@@ -318,8 +340,9 @@ fn namespaces_that_others_made_are_neither_made_nor_patched() {
 
 #[test]
 fn what_has_a_known_name_is_changed_and_deleted_by_that_name_only() {
-    // Pods have names that nobody knows before; so have Helm's records and long lists of files.
-    let unknown = ["pods", "pods/log", "pods/portforward", "secrets"];
+    // Pods have names that nobody knows before; so have Helm's records and long lists of files. Claims go by the number of
+    // pods, which is an answer.
+    let unknown = ["persistentvolumeclaims", "pods", "pods/log", "pods/portforward", "secrets"];
     for right in asked().iter().filter(|right| right.name.is_none()) {
         let changes = matches!(right.verb.as_str(), "get" | "update" | "patch" | "delete" | "escalate" | "bind");
         // Livy's own role, which windlass can only give if it holds it: what spark-submit makes and then changes.

@@ -7,15 +7,9 @@ use serde_json::json;
 
 use super::Answers;
 use super::template::{Templates, value};
-use crate::catalog::{Catalog, Component, INSTALLED, QuestionId, Reference, references};
+use crate::catalog::{Catalog, Component, INSTALLED, QuestionId, is_about_installed};
 use crate::model::state::InstallState;
 use crate::model::yaml::{Findings, Pos};
-
-/// Whether a rule or a condition, as a template, is about what is installed.
-fn is_about(template: &str) -> bool {
-    let names = references(template).unwrap_or_default();
-    names.iter().any(|name| matches!(name, Reference::Name(name) if name == INSTALLED))
-}
 
 /// A component as it was installed, for rules and conditions.
 fn as_installed(state: &InstallState, id: &str) -> Option<serde_json::Value> {
@@ -34,7 +28,7 @@ impl Answers {
         for component in self.components.iter().filter_map(|id| catalog.components.get(id)) {
             let id = &component.id;
             let was = as_installed(state, id);
-            for rule in component.rules.iter().filter(|rule| is_about(&rule.template())) {
+            for rule in component.rules.iter().filter(|rule| is_about_installed(&rule.template())) {
                 let Some(question) = rule.about.first().map(|question| QuestionId::new(id, question)) else { continue };
                 let context = Value::from_pairs([
                     ("answers", known.seen_by(self.seen(catalog, id))),
@@ -58,7 +52,7 @@ impl Answers {
         let catalog = &*self.catalog(catalog);
         let components = self.components.iter().filter_map(|id| catalog.components.get(id));
         let asks = |component: &&Component| {
-            component.actions().any(|action| action.when_template().is_some_and(|when| is_about(&when)))
+            component.actions().any(|action| action.when_template().is_some_and(|when| is_about_installed(&when)))
         };
         let found = components.filter(asks).filter_map(|it| Some((it.id.clone(), as_installed(state, &it.id)?)));
         let installed: BTreeMap<_, _> = found.collect();

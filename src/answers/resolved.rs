@@ -189,6 +189,13 @@ impl ResolvedComponent {
         self.installs().chain(&self.verify)
     }
 
+    /// Whether an action is a Job before the release: where nothing is remembered of it, its condition says that there is
+    /// something to do.
+    #[must_use]
+    pub fn prepares(&self, act: &ResolvedAction) -> bool {
+        act.kind.kind().jobs().is_some() && self.first.iter().chain(&self.before).any(|one| one.id == act.id)
+    }
+
     /// Those of an install.
     pub fn installs(&self) -> impl Iterator<Item = &ResolvedAction> {
         self.first.iter().chain(&self.before).chain(&self.after)

@@ -17,7 +17,7 @@ use super::{
     ResolvedEndpoint, ResolvedFiles, ResolvedRelease,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Answer, Catalog, Component, Leftover, Part, QuestionId, Seen, WEBHDFS, graph};
+use crate::catalog::{Act, Answer, Catalog, Component, INSTALLED, Leftover, Part, QuestionId, Seen, WEBHDFS, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
     FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, crds, digest, is_selector,
@@ -260,6 +260,7 @@ impl Resolver<'_> {
         let this = value(&serde_json::json!({
             "id": component.id,
             "instance": component.instance(),
+            "version": component.version,
             "release": self.name(component, "release"),
             "namespace": self.name(component, "namespace"),
             "pull_secret": self.pull_secret(),
@@ -271,6 +272,7 @@ impl Resolver<'_> {
             ("answers".to_owned(), self.answers_value.seen_by(self.seen(component))),
             ("exports".to_owned(), self.exports.seen_by(self.seen(component))),
             ("self".to_owned(), this),
+            (INSTALLED.to_owned(), super::installed::seen(self.answers.installed.get(&component.id))),
         ];
         // What an instance calls a result is one of its own.
         let own = component.results.iter().filter_map(|(name, of)| Some((name.clone(), self.later.get(of)?.clone())));
@@ -346,8 +348,7 @@ impl Resolver<'_> {
     /// Takes out the actions whose condition does not hold: nobody misses them.
     fn leave_out_by_condition(&mut self, chosen: &[&Component], parts: &mut [Part]) -> Result<(), ResolveError> {
         for (component, part) in chosen.iter().zip(parts.iter_mut()) {
-            let installed = super::installed::seen(self.answers.installed.get(&component.id));
-            let context = minijinja::context! { installed, ..self.context(component) };
+            let context = self.context(component);
             for acts in part.phases() {
                 let mut kept = Vec::with_capacity(acts.len());
                 for act in std::mem::take(acts) {

@@ -8,6 +8,7 @@ use super::held::holding;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
 use super::{charts, session};
+use crate::answers::{Answers, Resolved};
 use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global, RollbackArgs};
 use crate::driver::kube::Cluster;
@@ -47,7 +48,9 @@ impl RunRequest for RollbackRequest<'_> {
         let verified = as_verified(&state, &self.args.component);
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&verified))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;
-        let resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
+        let seeing = answers.seeing_installed(&self.catalog, &state).unwrap_or(answers);
+        let resolved = charts::resolved_as_installed(&self.catalog, &seeing)?;
+        self.refuse_what_needs_more(&state, &seeing, &resolved)?;
         let proof = match self.args.no_verify {
             true => Vec::new(),
             false => plan::checks_of(&resolved, &self.args.component),
@@ -71,6 +74,35 @@ impl RunRequest for RollbackRequest<'_> {
 }
 
 impl RollbackRequest<'_> {
+    /// A way back to other answers that the rules about what is installed forbid, or before which objects have to be changed:
+    /// Helm would just go it. A Job before an upgrade is none of these.
+    fn refuse_what_needs_more(&self, state: &InstallState, was: &Answers, resolved: &Resolved) -> Result<(), Failed> {
+        let id = &self.args.component;
+        let answers = |state: &InstallState| state.answers.get(id).and_then(|it| it.as_object().cloned());
+        let (now, then) = (answers(state).unwrap_or_default(), answers(&as_verified(state, id)).unwrap_or_default());
+        if now == then {
+            return Ok(());
+        }
+        let broken = was.broken_by(&self.catalog, state);
+        if !broken.0.is_empty() {
+            return Err(Failed::text(Exit::Refused, format!("{id} cannot go back: {broken}")));
+        }
+        let mut before = resolved.components.iter().filter(|it| it.id == *id).flat_map(|it| &it.before);
+        let Some(first) = before.find(|act| act.kind.kind().changes()) else { return Ok(()) };
+        let differ = then.iter().filter(|(question, answer)| now.get(*question) != Some(answer));
+        let set: String = differ
+            .map(|(question, answer)| {
+                let answer = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
+                format!(" --set {id}.{question}={answer}")
+            })
+            .collect();
+        let title = &first.title;
+        let text = format!(
+            "{id} cannot just go back: `{title}` comes before that, which an install does: windlass install{set}"
+        );
+        Err(Failed::text(Exit::Refused, text))
+    }
+
     async fn plan(&self, state: &InstallState, proof: Vec<Action>) -> Result<Plan, Failed> {
         let key = state.components.get(&self.args.component).and_then(|component| component.record.release.clone());
         let found = self.cluster.releases(key.as_slice()).await.or_exit(Exit::Unusable)?;

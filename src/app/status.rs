@@ -88,7 +88,7 @@ pub(super) async fn report(
             _ => None,
         };
         let Findings { bad, warnings } = match (&hdfs, release) {
-            (Some(health), Some(release)) => health::findings(health, release),
+            (Some(health), Some(release)) => health::findings(health, id, release),
             _ => Findings::default(),
         };
         rows.push(StatusRow {

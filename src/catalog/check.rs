@@ -7,13 +7,11 @@ use super::kind::objections;
 use super::question::{QuestionId, Rule};
 use super::refs::{as_template, first_members};
 use super::{
-    BUNDLED, Catalog, Component, Kind, Question, Reference, Requirement, WEBHDFS, code_lines, definition, references,
+    BUNDLED, Catalog, Component, INSTALLED, Kind, Question, Reference, Requirement, WEBHDFS, code_lines, definition,
+    is_about_installed, references,
 };
 use crate::model::yaml::{Findings, Node, Pos};
 use crate::model::{ImageName, is_selector};
-
-/// What rules and conditions of actions call the component as it was installed.
-pub const INSTALLED: &str = "installed";
 
 /// Of an action for which nobody else waits.
 pub(super) const NOT_LATE: &str = "only an action in `after` can be `late`";
@@ -195,7 +193,9 @@ impl Checker<'_> {
                     _ => {}
                 }
                 let Some(run) = action.kind.kind().jobs() else { continue };
-                if matches!(phase, "first" | "before") && run.unless.is_none() {
+                // What is installed changes with the install, and the condition with it.
+                let once = run.unless.is_some() || action.when_template().is_some_and(|when| is_about_installed(&when));
+                if matches!(phase, "first" | "before") && !once {
                     self.add(id, pos, format!("without `unless` a Job in `{phase}` would run at every install"));
                 }
                 self.job(id, pos, run, &mut jobs);
@@ -365,12 +365,15 @@ impl Checker<'_> {
         registered: &BTreeSet<&str>,
         rotated: Option<&str>,
     ) {
-        for text in action.kind.templates() {
-            self.template(id, pos, text, registered);
+        let and_installed = &registered.iter().copied().chain([INSTALLED]).collect();
+        let when = action.when_template();
+        if let Some(when) = &when {
+            self.template(id, pos, when, and_installed);
         }
-        if let Some(when) = action.when_template() {
-            let known = registered.iter().copied().chain([INSTALLED]).collect();
-            self.template(id, pos, &when, &known);
+        // Whose condition is about it is done only where there is such.
+        let known = if when.as_deref().is_some_and(is_about_installed) { and_installed } else { registered };
+        for text in action.kind.templates() {
+            self.template(id, pos, text, known);
         }
         // It is filled in before anything runs.
         if let Some(fix) = &action.fix {

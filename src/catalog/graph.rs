@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::ActionSpec;
 use super::component::By;
-use super::{Component, Reference, references};
+use super::{Component, INSTALLED, Reference, references};
 
 /// What a component brings into the graph.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,6 +106,7 @@ impl Act {
             match name {
                 Reference::Export(other, _) => drop(act.needs.insert(component.means(&other).to_owned())),
                 Reference::Answer(other, _) => drop(act.answers.insert(component.means(&other).to_owned())),
+                Reference::Name(name) if name == INSTALLED => {}
                 Reference::Name(name) => {
                     let of = component.results.get(&name).cloned();
                     act.results.insert(of.unwrap_or(name));

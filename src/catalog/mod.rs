@@ -21,7 +21,6 @@ mod tests;
 
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
-pub use check::INSTALLED;
 pub use component::{
     AdoptVerdict, Adopts, By, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image,
     ImageNames, Leftover, Paths, ReleaseSpec, Requirement,
@@ -32,5 +31,5 @@ pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, 
 pub use load::{Catalog, implicit_questions};
 pub use provide::{WEBHDFS, definition};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
-pub use refs::{Reference, answering, code_lines, members, references, secrets_in};
+pub use refs::{INSTALLED, Reference, answering, code_lines, is_about_installed, members, references, secrets_in};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

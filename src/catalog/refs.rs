@@ -1,6 +1,9 @@
 //! Which names a template uses, read from its text: edges and "unknown name" errors come from here, before anything
 //! is rendered.
 
+/// What rules, conditions of actions, and the texts of actions with such a condition call the component as it was installed.
+pub const INSTALLED: &str = "installed";
+
 /// A name that a template uses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {
@@ -39,6 +42,13 @@ pub fn references(template: &str) -> Result<Vec<Reference>, String> {
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Whether a rule or a condition, as a template, is about what is installed.
+#[must_use]
+pub fn is_about_installed(template: &str) -> bool {
+    let names = references(template).unwrap_or_default();
+    names.iter().any(|name| matches!(name, Reference::Name(name) if name == INSTALLED))
 }
 
 /// An expression as a template, which says what it names.

@@ -38,9 +38,15 @@ fn conditions_of_actions_see_what_is_installed_and_only_workloads_are_scaled() {
         format!("before: [{{action: k8s.scale, kind: {kind}, name: n, from: 1, replicas: 0{more}}}]")
     };
     let seen = ", when: \"installed and installed.version == 'x'\", agree: {en: away, ru: нет}";
+    let job = |when: &str| {
+        let run = format!("{{action: job.run, name: j, image: one{when}}}");
+        format!("images: [{{name: one, ref: 'x:1', tag: image.tag}}]\nbefore: [{run}]")
+    };
     mistakes(&[
         (&scale("StatefulSet", seen), &[]),
         (&scale("Deployment", ""), &[]),
+        (&job(", when: \"installed and installed.version != self.version\""), &[]),
+        (&job(", when: self.release"), &["a/component.yaml:8:10: without `unless` a Job in `before` would run"]),
         (
             &scale("DaemonSet", ""),
             &["a/component.yaml:7:10: k8s.scale: a DaemonSet is neither a StatefulSet nor a Deployment"],
@@ -49,6 +55,17 @@ fn conditions_of_actions_see_what_is_installed_and_only_workloads_are_scaled() {
             "questions: [{id: q, title: t, type: string, optional: true, when: installed}]",
             &["a/component.yaml:7:13: unknown name `installed` in a template"],
         ),
+    ]);
+}
+
+#[test]
+fn volumes_grow_to_a_size_that_is_one() {
+    let grow = |more: &str| format!("before: [{{action: k8s.grow, name: n{more}}}]");
+    mistakes(&[
+        (&grow(", storage: \"{{ 1 }}Gi\""), &[]),
+        (&grow(", storage: 2Gi, claim: logs"), &[]),
+        (&grow(""), &["a/component.yaml:7:10: key `storage` is missing"]),
+        (&grow(", storage: 2Gi, class: x"), &["a/component.yaml:7:52: unknown key `class`; did you mean `claim`?"]),
     ]);
 }
 

@@ -343,6 +343,30 @@ pub struct ClaimState {
     pub labels: BTreeMap<String, String>,
     /// The release that Helm made it for, also by a revision that has it no more.
     pub release: Option<ReleaseKey>,
+    /// What it has, as `requested`; empty where it has no volume yet.
+    pub capacity: String,
+    /// Its volume is larger already, and the file system on it will be once its node has seen to that.
+    pub file_system_pending: bool,
+    /// What is said of its becoming larger.
+    pub told: Option<String>,
+}
+
+impl ClaimState {
+    /// A claim of which nothing is known but that it is there.
+    #[must_use]
+    pub fn new(object: ObjectRef) -> Self {
+        Self {
+            object,
+            phase: String::new(),
+            requested: String::new(),
+            storage_class: None,
+            labels: BTreeMap::new(),
+            release: None,
+            capacity: String::new(),
+            file_system_pending: false,
+            told: None,
+        }
+    }
 }
 
 /// When waiting for readiness gives up before its deadline. Numbers are data; the defaults are design.md's.

@@ -34,6 +34,9 @@ pub struct NameNodeHealth {
     pub name: String,
     /// `host:port` of its pages.
     pub address: String,
+    /// Its version of Hadoop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// How it is.
     #[serde(flatten)]
     pub state: NameNodeState,
@@ -88,6 +91,9 @@ pub struct FileSystemHealth {
     /// The id that the file system got when it was formatted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<String>,
+    /// The upgrade that is not final; nothing where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rolling_upgrade: Option<RollingUpgrade>,
     /// Why nothing can be written, in the NameNode's words; nothing outside of safe mode.
     pub safe_mode: Option<String>,
     /// Copies of each block of a file, where its writer says nothing else.
@@ -106,6 +112,16 @@ pub struct FileSystemHealth {
     /// The JournalNodes that the active NameNode writes its edits to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub journalnodes: Vec<JournalNode>,
+}
+
+/// An upgrade between its preparation and its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RollingUpgrade {
+    /// When it was prepared, by the NameNode's clock, RFC 3339.
+    pub since: String,
+    /// Whether the image to go back to is there, so that pods may be replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_go_on: Option<bool>,
 }
 
 /// How many DataNodes are how.
@@ -129,6 +145,9 @@ pub struct DataNodesHealth {
     /// Their blocks are on others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decommissioned: Option<u64>,
+    /// Names of those of both that are still there, at most a hundred.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaving_names: Vec<String>,
     /// They are in maintenance or on their way into it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_maintenance: Option<u64>,
@@ -141,6 +160,9 @@ pub struct DataNodesHealth {
     /// Names of the DataNodes that have them, at most a hundred.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed_names: Vec<String>,
+    /// Their versions of Hadoop, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
 }
 
 /// The room of all live DataNodes, in bytes. What others keep on the same disks is in neither `used` nor `remaining`.

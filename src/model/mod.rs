@@ -30,6 +30,7 @@ pub mod site;
 pub mod state;
 mod value_path;
 mod values;
+pub mod volumes;
 pub mod yaml;
 
 pub use causes::causes;

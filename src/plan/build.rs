@@ -338,8 +338,8 @@ impl Builder<'_> {
                 let told = ensure.told.as_deref().map(|told| (told, self.observed.done(&component.id, &act.id)));
                 diff::entry(&act.title, self.observed.entries.get(&act.id), told)
             }
-            Some(Leaves::Done(text)) => diff::done(text, self.observed.done(&component.id, &act.id)),
-            None if act.kind.kind().changes() => {
+            Some(Leaves::Done(text)) => diff::done(act, text, self.observed.done(&component.id, &act.id)),
+            None if act.kind.kind().changes() || component.prepares(act) => {
                 (Change::Update, act.agree.iter().map(|agree| agree.en().to_owned()).collect())
             }
             None => (Change::Check, Vec::new()),

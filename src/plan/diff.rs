@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::answers::{Resolved, ResolvedRelease};
+use crate::answers::{Resolved, ResolvedAction, ResolvedRelease};
 use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease, ObservedUpload};
@@ -101,11 +101,15 @@ pub(super) fn entry(
 }
 
 /// What is done once for what a text says needs.
-pub(super) fn done(text: &str, before: Option<&str>) -> (Change, Vec<String>) {
+pub(super) fn done(act: &ResolvedAction, text: &str, before: Option<&str>) -> (Change, Vec<String>) {
+    let agree = act.agree.as_ref().map(|agree| agree.en().to_owned());
     match before {
-        None => (Change::Create, Vec::new()),
+        None => (Change::Create, agree.into_iter().collect()),
         Some(before) if before == text => (Change::Nothing, Vec::new()),
-        Some(before) => (Change::Update, vec![format!("it was done for `{before}`, and now it is `{text}`")]),
+        Some(before) => {
+            let again = format!("it was done for `{before}`, and now it is `{text}`");
+            (Change::Update, [Some(again), agree].into_iter().flatten().collect())
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::needs::{Needs, RightNeed, SecretNeed, needs, wait_object, waits};
+use super::needs::{GrowNeed, Needs, RightNeed, SecretNeed, needs, wait_object, waits};
 use super::render::{Rendered, Site, defined, render};
 use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
@@ -17,11 +17,12 @@ use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::driver::process::{own_process, still_runs};
-use crate::model::STATE_NAMESPACE;
-use crate::model::cluster::{ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
+use crate::model::cluster::{ClaimState, ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
 use crate::model::lock::Standing;
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
+use crate::model::volumes::claim_template;
+use crate::model::{Quantity, STATE_NAMESPACE};
 use crate::plan::{adoptions, relabelled, updates};
 
 /// How long one look may take before the checks that need it are left out.
@@ -63,8 +64,10 @@ pub struct Facts {
     pub quotas: BTreeMap<String, Seen<Vec<Quota>>>,
     /// Limits by namespace.
     pub limits: BTreeMap<String, Seen<Vec<Limit>>>,
-    /// Names of volumes by namespace.
-    pub claims: BTreeMap<String, Seen<Vec<String>>>,
+    /// Volumes by namespace.
+    pub claims: BTreeMap<String, Seen<Vec<ClaimState>>>,
+    /// What is to become larger, and the size that its StatefulSet asks for now, if it is there.
+    pub grows: Vec<(GrowNeed, Seen<Option<Quantity>>)>,
     /// Whether each namespace is there that a NetworkPolicy lets in.
     pub peers: BTreeMap<String, Seen<bool>>,
     /// Whether each Secret that is asked for is there.
@@ -115,7 +118,7 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         ),
         each(theirs, |name| async move { look(&format!("list limitranges in {name}"), cluster.limits(&name)).await }),
         each(theirs, |name| async move {
-            look(&format!("list persistentvolumeclaims in {name}"), cluster.claim_names(&name)).await
+            look(&format!("list persistentvolumeclaims in {name}"), cluster.all_claims(&name)).await
         }),
         look("list nodes", cluster.nodes()),
         look("list pods of all namespaces", cluster.pod_uses(ours)),
@@ -137,6 +140,7 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         quotas,
         limits,
         claims,
+        grows: Vec::new(),
         peers: BTreeMap::new(),
         secrets: BTreeMap::new(),
         domain,
@@ -197,11 +201,12 @@ pub async fn gather(
     let trials = trials(&rendered, &updates(wanted, observed), observed);
     let peers: BTreeSet<&String> = needs.peers.keys().chain(needs.elsewhere.keys()).collect();
     let peers: Vec<String> = peers.into_iter().cloned().collect();
-    (facts.rights, facts.secrets, facts.trials, facts.owners, facts.peers) = tokio::join!(
+    (facts.rights, facts.secrets, facts.trials, facts.owners, facts.grows, facts.peers) = tokio::join!(
         review(cluster, &needs.rights),
         secrets(cluster, &needs.secrets),
         try_all(cluster, trials),
         owners(cluster, &rendered, &site, observed),
+        grows(cluster, &needs.grows),
         each(&peers, |name| async move {
             look(&format!("get namespace {name}"), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
@@ -296,6 +301,16 @@ fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
         (Some(namespace), Some(name)) => Some(Owner::Release(ReleaseKey::new(namespace, name))),
         _ => Some(Owner::Nobody),
     }
+}
+
+/// The sizes that StatefulSets ask for now.
+async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Option<Quantity>>)> {
+    let asked = wanted.iter().cloned().map(|need| async move {
+        let found = look(&format!("get {}", need.set), cluster.get(&need.set)).await;
+        let size = found.map(|set| set.and_then(|set| Some(claim_template(&set, &need.claim)?.1)));
+        (need, size)
+    });
+    join_all(asked).await
 }
 
 async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, Seen<bool>> {

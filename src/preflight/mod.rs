@@ -13,8 +13,8 @@ pub use connect::{connect_finding, helm_finding};
 pub use facts::{Facts, Owner, Seen, Unseen, gather, review, surroundings};
 pub use judge::judge;
 pub use needs::{
-    ClaimNeed, ContainerNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse,
-    UndeclaredImage, Use, looks, needs,
+    Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
+    SecretNeed, SecretUse, UndeclaredImage, Use, looks, needs,
 };
 pub use render::{Rendered, Site, render};
 pub use table::{ADOPTABLE, CHECKS, Check, check, markdown};

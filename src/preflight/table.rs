@@ -127,6 +127,12 @@ checks! {
     STORAGE_EXPANSION "storage-expansion" Warning true
         "Volumes of the StorageClass cannot grow later."
         "Choose sizes that last, or a class with `allowVolumeExpansion: true`.";
+    VOLUME_FIXED "volume-not-expandable" Error true
+        "An answer asks for larger volumes than there are, and some of them cannot grow: their StorageClass has no `allowVolumeExpansion`, or they have no class, or no volume yet. Nothing is changed, since the others would be larger and the StatefulSet could not follow."
+        "`kubectl patch storageclass NAME -p '{\"allowVolumeExpansion\":true}'`, if its provisioner can do it; or answer with the size that the volumes have.";
+    VOLUME_SMALLER "volume-smaller" Error true
+        "An answer asks for smaller volumes than there are: no volume becomes smaller."
+        "Answer with the size that they have, which the message names.";
     HELM_DELETES "helm-deletes-data" Hint true
         "`helm uninstall` of the release would delete an object that holds more than itself: a claim or volume with its data, a kind or namespace with all that others made of or in it, or a StatefulSet that takes its claims along. `windlass uninstall` names it and keeps it."
         "Give it the annotation `helm.sh/resource-policy: keep` in the chart (a StatefulSet: `persistentVolumeClaimRetentionPolicy.whenDeleted: Retain`), or leave uninstalling to windlass.";
@@ -213,7 +219,7 @@ checks! {
         "Nothing, if no Helm is at work: windlass goes on from there. Else wait for it.";
     FIELD_IMMUTABLE "field-immutable" Error true
         "A release would change a field that cannot be changed once its object is there (a StatefulSet's volume templates, a Deployment's selector, a Job, an address, a volume): Helm would fail in the middle of the upgrade. Found by a dry run, which changes nothing."
-        "The command that is shown, then the same install again: it makes the object anew. `--cascade=orphan` leaves the pods running; volumes stay, with the size that they have. What holds data itself (a PersistentVolumeClaim) keeps the old value.";
+        "The command that is shown, then the same install again: it makes the object anew. `--cascade=orphan` leaves the pods running; volumes stay as they are (their sizes are answers of most components, and grow without this). What holds data itself (a PersistentVolumeClaim) keeps the old value.";
     CHANGE_REFUSED "change-refused" Error true
         "The API refuses the change of an object that is there, for another reason: the object is wrong, or admission (a webhook, a policy, a quota) does not let it pass. Found by a dry run, which changes nothing."
         "`windlass plan --diff` shows what would change; correct the answer or the chart, or ask whoever runs that admission.";

@@ -30,6 +30,9 @@ pub(super) fn hdfs_lines(health: &HdfsHealth, look: &Look, indent: usize) -> Vec
         said.capacity.iter().for_each(|room| line("capacity", capacity(room)));
         line("blocks", blocks(&said.blocks));
         said.checkpoint.iter().for_each(|checkpoint| line("checkpoint", checkpoint_told(checkpoint)));
+        if let Some(upgrade) = &said.rolling_upgrade {
+            line("upgrade", format!("not final, since {}", upgrade.since));
+        }
         line("safe mode", if said.safe_mode.is_some() { "on" } else { "off" }.to_owned());
     }
     for namenode in &health.namenodes {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::*;
 
-const HA: [&str; 6] = ["--set", "hdfs.mode=ha", "--set", "hdfs.datanode_replicas=2", "--set", "hdfs.replication=2"];
+pub(crate) const HA: [&str; 6] =
+    ["--set", "hdfs.mode=ha", "--set", "hdfs.datanode_replicas=2", "--set", "hdfs.replication=2"];
 
 /// Where the large file goes.
 const LARGE: &str = "/large/big.jar";
@@ -17,7 +18,7 @@ fn installed() -> Ran {
 }
 
 /// Not captured: whoever waits for these wants to see how long it took.
-fn told(what: &str, since: Instant) {
+pub(crate) fn told(what: &str, since: Instant) {
     let _ = writeln!(std::io::stderr(), "{what}: {:.1} s", since.elapsed().as_secs_f64());
 }
 
@@ -38,21 +39,21 @@ fn active() -> Option<usize> {
 }
 
 /// Waits until one is active and the other stands by.
-fn whole(seconds: u64) {
+pub(crate) fn whole(seconds: u64) {
     eventually("one NameNode is active and the other stands by", seconds, || {
         (0..2).any(|one| answer(one).contains(" 200 ") && answer(1 - one).contains(" 405 "))
     });
 }
 
 /// A command in a NameNode's pod, whichever runs.
-fn in_namenode(command: &str) -> Ran {
+pub(crate) fn in_namenode(command: &str) -> Ran {
     let namenode = active().unwrap_or(0);
     let exec = ["-n", "apache-hdfs", "exec", &pod(namenode), "-c", "namenode", "--", "bash", "-c", command];
     run(kubectl_command(&exec).stdin(Stdio::null()))
 }
 
 /// Every block of every file is there, as often as it should be.
-fn healthy() {
+pub(crate) fn healthy() {
     let mut told = String::new();
     eventually("every block is there as often as it should be", 180, || {
         told = in_namenode("hdfs fsck / -blocks 2>/dev/null").out;

@@ -7,9 +7,11 @@
 mod api;
 mod bytewax;
 mod changes;
+mod datanodes;
 mod doors;
 mod guided;
 mod ha;
+mod hdfs_upgrade;
 mod http;
 mod keeps;
 mod operated;
@@ -21,6 +23,7 @@ mod secrets;
 mod support;
 mod trust;
 mod upgrade;
+mod volumes;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -520,6 +523,36 @@ fn g05_long_a_first_start_that_is_killed_ten_times_and_ten_times() {
 #[ignore = "needs the sandbox"]
 fn g06_long_clients_follow_namenodes_to_other_addresses() {
     ha::clients_follow();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g07_long_volumes_become_larger_with_what_is_in_them() {
+    from_nothing();
+    volumes::become_larger();
+    ha::removed();
+    volumes::class_removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g09_long_datanodes_and_copies_become_more() {
+    datanodes::come();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g10_long_datanodes_leave_when_their_blocks_are_elsewhere() {
+    datanodes::leave();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn g08_long_hdfs_goes_to_the_next_version_back_and_on() {
+    hdfs_upgrade::rolls();
     ha::removed();
 }
 

@@ -73,24 +73,23 @@ pub(crate) fn what_would_change_is_told() {
 }
 
 pub(crate) fn what_cannot_be_changed_is_refused_with_the_way_round() {
-    let larger = ["install", "--yes", "--no-verify", "--set", "hdfs.datanode_storage=11Gi"];
-    let args = with_jars(&larger);
-    let larger: Vec<&str> = args.iter().map(String::as_str).collect();
+    let policy = ["podManagementPolicy: Parallel", "podManagementPolicy: OrderedReady"];
+    let other = changed_catalog("diff-fixed", "hdfs/chart/templates/datanode.yaml", policy[0], policy[1]);
     let (before, pod) = (releases(), uid("pod", "my-hdfs-datanode-0"));
     let volume = uid("pvc", "data-my-hdfs-datanode-0");
     let way = "kubectl -n apache-hdfs delete statefulset my-hdfs-datanode --cascade=orphan";
-    let refused = |args: &[&str], sizes: &str| {
-        run(&mut windlass(args))
-            .exits(11)
-            .says("field-immutable")
-            .says("StatefulSet apache-hdfs/my-hdfs-datanode")
-            .says(&format!("spec.volumeClaimTemplates[0].spec.resources.requests.storage: {sizes}"))
-            .says(way);
-        assert_eq!(releases(), before, "nothing was changed");
-    };
-    refused(&larger, "\"10Gi\" becomes \"11Gi\"");
-    let look = with_jars(&["preflight", "--json", "--set", "hdfs.datanode_storage=11Gi"]);
-    let look = run(&mut windlass(&look.iter().map(String::as_str).collect::<Vec<_>>())).exits(11);
+    // Of the sandbox's class; tests/e2e/volumes.rs has those that grow.
+    let larger = install(&["--no-verify", "--set", "hdfs.datanode_storage=11Gi"]).exits(11);
+    let larger = larger.says("volume-not-expandable").says("StorageClass local-path does not let volumes grow");
+    assert!(!larger.out.contains("field-immutable"), "{}", larger.out);
+    with(&other, &["install", "--yes", "--no-verify"])
+        .exits(11)
+        .says("field-immutable")
+        .says("StatefulSet apache-hdfs/my-hdfs-datanode")
+        .says("spec.podManagementPolicy: \"Parallel\" becomes \"OrderedReady\"")
+        .says(way);
+    assert_eq!(releases(), before, "nothing was changed");
+    let look = with(&other, &["preflight", "--json"]).exits(11);
     let found: Value = serde_json::from_str(&look.out).unwrap();
     let errors: Vec<&Value> =
         found["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == "error").collect();
@@ -99,14 +98,16 @@ pub(crate) fn what_cannot_be_changed_is_refused_with_the_way_round() {
     // The way round, as it is told.
     let orphan = || kubectl(&["-n", "apache-hdfs", "delete", "statefulset", "my-hdfs-datanode", "--cascade=orphan"]);
     orphan();
-    run(&mut windlass(&larger)).exits(0).says("StatefulSet apache-hdfs/my-hdfs-datanode is gone");
+    with(&other, &["install", "--yes", "--no-verify"])
+        .exits(0)
+        .says("StatefulSet apache-hdfs/my-hdfs-datanode is gone");
     assert_eq!(uid("pod", "my-hdfs-datanode-0"), pod, "the pod ran on");
     assert_eq!(uid("pvc", "data-my-hdfs-datanode-0"), volume, "the volume stayed");
     let set = kubectl_json(&["-n", "apache-hdfs", "get", "statefulset", "my-hdfs-datanode"]);
-    assert_eq!(set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "11Gi");
+    assert_eq!(set["spec"]["podManagementPolicy"], "OrderedReady");
     // And back, likewise.
     let before = releases();
-    let back = install(&["--no-verify"]).exits(11).says("\"11Gi\" becomes \"10Gi\"");
+    let back = install(&["--no-verify"]).exits(11).says("\"OrderedReady\" becomes \"Parallel\"");
     assert!(back.out.contains(way), "{}", back.out);
     assert_eq!(releases(), before);
     orphan();

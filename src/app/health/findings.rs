@@ -1,5 +1,7 @@
 //! What of an HDFS is bad: what it is, why, and the next command.
 
+use std::collections::BTreeSet;
+
 use crate::model::cluster::ReleaseKey;
 use crate::model::few;
 use crate::model::hdfs_health::{
@@ -26,12 +28,13 @@ pub(in crate::app) struct Findings {
     pub(in crate::app) warnings: Vec<String>,
 }
 
-/// What of this HDFS is bad, which is of that release.
-pub(in crate::app) fn findings(health: &HdfsHealth, release: &ReleaseKey) -> Findings {
-    let mut judge = Judge { health, release, found: Findings::default() };
+/// What of this HDFS is bad, which is of that release of the component `id`.
+pub(in crate::app) fn findings(health: &HdfsHealth, id: &str, release: &ReleaseKey) -> Findings {
+    let mut judge = Judge { health, id, release, found: Findings::default() };
     judge.namenodes();
     if let Some(said) = &health.file_system {
         judge.safe_mode(said);
+        judge.upgrade(said);
         judge.datanodes(said);
         judge.capacity(said);
         // Another than the active one lags behind in these, and writes no edits.
@@ -47,6 +50,7 @@ pub(in crate::app) fn findings(health: &HdfsHealth, release: &ReleaseKey) -> Fin
 
 struct Judge<'a> {
     health: &'a HdfsHealth,
+    id: &'a str,
     release: &'a ReleaseKey,
     found: Findings,
 }
@@ -151,6 +155,29 @@ impl Judge<'_> {
         self.bad(format!("it is in safe mode, so that nothing can be written{why}: {fix}"));
     }
 
+    fn upgrade(&mut self, said: &FileSystemHealth) {
+        let namenodes: BTreeSet<&str> = self.health.namenodes.iter().filter_map(|one| one.version.as_deref()).collect();
+        let mut versions = namenodes.clone();
+        versions.extend(said.datanodes.versions.iter().map(String::as_str));
+        if versions.len() > 1 {
+            let told = |all: Vec<&str>| if all.is_empty() { "unknown".to_owned() } else { all.join(" and ") };
+            let datanodes = said.datanodes.versions.iter().map(String::as_str).collect();
+            self.warn(format!(
+                "not all run the same version: NameNodes {}, DataNodes {}: `windlass install` goes on with an upgrade that was stopped, and {} shows which pods are not ready",
+                told(namenodes.into_iter().collect()),
+                told(datanodes),
+                self.kubectl("get pods")
+            ));
+        } else if let Some(upgrade) = &said.rolling_upgrade {
+            // With several versions it cannot be made final, and that is told.
+            let version = said.version.as_deref().unwrap_or("VERSION");
+            self.warn(format!(
+                "an upgrade is not final, since {}: what is deleted keeps its room, and the way back is open, until `windlass install --set {}.finalize={version} --waive agreement`",
+                upgrade.since, self.id
+            ));
+        }
+    }
+
     fn datanodes(&mut self, said: &FileSystemHealth) {
         let nodes = &said.datanodes;
         let pods = self.kubectl("get pods");
@@ -167,6 +194,16 @@ impl Judge<'_> {
                 "{} dead{}: HDFS copies {blocks} to others where there is room; {pods} shows whether {run}, and one that was taken away for good is forgotten when the NameNode starts again",
                 many(dead, "DataNode is", "DataNodes are"),
                 named(&nodes.dead_names)
+            ));
+        }
+        let leaving = nodes.leaving_names.len() as u64;
+        if leaving > 0 {
+            let (was, blocks) = if leaving == 1 { ("it was", "its blocks") } else { ("they were", "their blocks") };
+            self.warn(format!(
+                "{} no more blocks{}, since {was} told to leave: the install that did so, once more, goes on from there, and one with as many DataNodes as before has {blocks} stay; {} shows how many are left to copy",
+                many(leaving, "DataNode takes", "DataNodes take"),
+                named(&nodes.leaving_names),
+                self.hadoop("hdfs dfsadmin -report -decommissioning")
             ));
         }
         if let Some(failed @ 1..) = nodes.failed_volumes {

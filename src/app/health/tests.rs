@@ -8,7 +8,7 @@ use super::findings::{Findings, findings};
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::hdfs_health::{
     BlocksHealth, Capacity, Checkpoint, DataNodesHealth, FileSystemHealth, HdfsHealth, HdfsMode, JournalNode,
-    JournalState, NameNodeHealth, NameNodeState, Quorum, Voters,
+    JournalState, NameNodeHealth, NameNodeState, Quorum, RollingUpgrade, Voters,
 };
 use crate::model::state::Verified;
 use crate::render::{ComponentStatus, Look, STATUS_SCHEMA, StatusReport, StatusRow, status_table};
@@ -22,7 +22,7 @@ fn key() -> ReleaseKey {
 fn namenode(number: usize, state: NameNodeState) -> NameNodeHealth {
     let name = format!("my-hdfs-namenode-{number}");
     let address = format!("{name}.my-hdfs-namenode.apache-hdfs.svc.cluster.local:9870");
-    NameNodeHealth { name, address, state }
+    NameNodeHealth { name, address, version: Some("3.4.1".to_owned()), state }
 }
 
 fn simple() -> HdfsHealth {
@@ -34,6 +34,7 @@ fn simple() -> HdfsHealth {
             said_by_active: true,
             version: Some("3.4.1".to_owned()),
             cluster_id: Some("CID-1".to_owned()),
+            rolling_upgrade: None,
             safe_mode: None,
             replication: Some(3),
             datanodes: DataNodesHealth {
@@ -42,6 +43,7 @@ fn simple() -> HdfsHealth {
                 dead: Some(0),
                 decommissioning: Some(0),
                 failed_volumes: Some(0),
+                versions: vec!["3.4.1".to_owned()],
                 ..DataNodesHealth::default()
             },
             capacity: Some(Capacity { total: 150 * GIB, used: 37 * GIB, remaining: 90 * GIB }),
@@ -96,6 +98,10 @@ fn with_namenodes(states: &[NameNodeState], told: bool) -> HdfsHealth {
     HdfsHealth { namenodes, file_system, ..base }
 }
 
+fn upgrade() -> Option<RollingUpgrade> {
+    Some(RollingUpgrade { since: "2026-11-29T06:01:12Z".to_owned(), may_go_on: Some(true) })
+}
+
 /// Every state that something is said of.
 fn states() -> Vec<(&'static str, HdfsHealth)> {
     use NameNodeState::{Active, Silent, Standby, Starting};
@@ -126,6 +132,15 @@ fn states() -> Vec<(&'static str, HdfsHealth)> {
                 said.datanodes.live = Some(3);
                 said.datanodes.dead = Some(1);
                 said.datanodes.dead_names = vec!["my-hdfs-datanode-3".to_owned()];
+            }),
+        ),
+        (
+            "a DataNode leaves",
+            changed(simple(), |said| {
+                said.replication = Some(2);
+                said.datanodes.in_service = Some(2);
+                said.datanodes.decommissioning = Some(1);
+                said.datanodes.leaving_names = vec!["my-hdfs-datanode-2".to_owned()];
             }),
         ),
         (
@@ -166,11 +181,19 @@ fn states() -> Vec<(&'static str, HdfsHealth)> {
             changed(ha(), |said| said.journalnodes[2] = journalnode(2, JournalState::Behind, Some(31))),
         ),
         ("a ZooKeeper is not ready", voters),
+        ("an upgrade that is not final", changed(ha(), |said| said.rolling_upgrade = upgrade())),
+        (
+            "an upgrade that was stopped",
+            changed(ha(), |said| {
+                said.rolling_upgrade = upgrade();
+                said.datanodes.versions = vec!["3.4.0".to_owned(), "3.4.1".to_owned()];
+            }),
+        ),
     ]
 }
 
 fn told(health: HdfsHealth, width: usize) -> String {
-    let Findings { bad, warnings } = findings(&health, &key());
+    let Findings { bad, warnings } = findings(&health, "hdfs", &key());
     let verified = Verified { at: "2026-11-29T06:15:40Z".to_owned(), passed: true, why: None };
     let row = StatusRow {
         id: "hdfs".to_owned(),
@@ -201,7 +224,7 @@ fn told(health: HdfsHealth, width: usize) -> String {
 /// What stands between the marks of the page.
 fn shown() -> String {
     let findings = states().into_iter().map(|(title, health)| {
-        let all = findings(&health, &key());
+        let all = findings(&health, "hdfs", &key());
         let bad = all.bad.iter().map(|text| ("unhealthy", text));
         let told = bad.chain(all.warnings.iter().map(|text| ("warning", text)));
         let told: Vec<String> = told.map(|(word, text)| format!("- {word}: {}", text.replace('|', "\\|"))).collect();
@@ -232,12 +255,12 @@ fn the_page_shows_what_status_says() {
 
 #[test]
 fn what_is_well_has_no_finding() {
-    assert_eq!(findings(&simple(), &key()), Findings::default());
-    assert_eq!(findings(&ha(), &key()), Findings::default());
+    assert_eq!(findings(&simple(), "hdfs", &key()), Findings::default());
+    assert_eq!(findings(&ha(), "hdfs", &key()), Findings::default());
     // One that may not be asked might be all that is missed.
     let unasked = NameNodeState::Unasked("no right".to_owned());
     for states in [vec![unasked.clone()], vec![NameNodeState::Active, unasked.clone()]] {
-        assert_eq!(findings(&with_namenodes(&states, states.len() > 1), &key()), Findings::default());
+        assert_eq!(findings(&with_namenodes(&states, states.len() > 1), "hdfs", &key()), Findings::default());
     }
     let note = told(with_namenodes(&[unasked], false), 100);
     assert!(note.starts_with("healthy") && note.contains("note: NameNode my-hdfs-namenode-0 was not asked"), "{note}");
@@ -256,11 +279,11 @@ fn each_bad_state_has_one_finding_with_a_command() {
         "damaged copies",
     ];
     for (title, health) in states() {
-        let found = findings(&health, &key());
+        let found = findings(&health, "hdfs", &key());
         let (bad_ones, warnings) = (found.bad.len(), found.warnings.len());
         assert_eq!((bad_ones, warnings), if bad.contains(&title) { (1, 0) } else { (0, 1) }, "{title}: {found:?}");
         let text = found.bad.first().or(found.warnings.first()).unwrap();
-        assert!(text.contains("`kubectl -n apache-hdfs "), "{title}: {text}");
+        assert!(text.contains("`kubectl -n apache-hdfs ") || text.contains("`windlass install "), "{title}: {text}");
         let told = told(health, 200);
         let word = if bad.contains(&title) { "unhealthy" } else { "healthy" };
         assert!(told.starts_with(word), "{title}: {told}");
@@ -282,13 +305,13 @@ fn what_is_normal_is_no_finding() {
     });
     // One that is missing has fewer copies than wanted, too.
     let missing = changed(simple(), |said| (said.blocks.missing, said.blocks.under_replicated) = (Some(2), Some(2)));
-    assert_eq!(findings(&missing, &key()).warnings, [""; 0]);
+    assert_eq!(findings(&missing, "hdfs", &key()).warnings, [""; 0]);
     let unknown = changed(simple(), |said| *said = FileSystemHealth { said_by_active: true, ..Default::default() });
     for health in [copying, idle, alone, unknown] {
-        assert_eq!(findings(&health, &key()), Findings::default(), "{health:?}");
+        assert_eq!(findings(&health, "hdfs", &key()), Findings::default(), "{health:?}");
     }
     let many = changed(ha(), |said| said.checkpoint.as_mut().unwrap().transactions_since = Some(1_000_001));
-    assert_eq!(findings(&many, &key()).warnings.len(), 1);
+    assert_eq!(findings(&many, "hdfs", &key()).warnings.len(), 1);
 }
 
 #[test]

@@ -60,6 +60,8 @@ parts! {
         expect_unique: Option<Unique> = "Default::default",
         /// A regular expression that must not be found in any line.
         forbid: Option<String> = "Default::default",
+        /// Whether what it says is told while it runs, line by line.
+        tells: bool = "Default::default",
     }
 
     /// Texts that are found in logs once each.

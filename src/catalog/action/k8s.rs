@@ -2,13 +2,15 @@
 
 use super::kind::{Kind, Limits, Names};
 use super::part::{family, parts};
-use crate::model::is_selector;
+use crate::model::{Quantity, is_selector};
 
 family! {
     /// What can be done with an object of the cluster.
     K8sAction {
         Await = "k8s.wait",
         Scale = "k8s.scale",
+        SetText = "k8s.config_map",
+        Grow = "k8s.grow",
     }
 }
 
@@ -46,6 +48,34 @@ parts! {
         /// How many pods it gets.
         replicas: u32,
     }
+
+    /// Puts a text into a ConfigMap of the component's release, in place of the one that its chart has there, until Helm
+    /// changes the release the next time.
+    SetText {
+        /// Its name.
+        name: String,
+        /// A key that it has.
+        key: String,
+        /// The text.
+        text: String,
+    }
+
+    /// Gives the pods of a StatefulSet of the component's release larger volumes: its claims grow, and then it gives way,
+    /// with its pods left alone, to the one that Helm makes in its place, whose template asks for as much. One that is not
+    /// there has given way already, to a run that was killed behind that.
+    Grow {
+        /// Its name.
+        name: String,
+        /// The name of its claim template.
+        claim: String = "data",
+        /// How large, as a quantity.
+        storage: String,
+    }
+}
+
+/// What claim templates are called where nothing else is said.
+fn data() -> String {
+    "data".to_owned()
 }
 
 impl Await {
@@ -123,5 +153,42 @@ impl Kind for Scale {
 
     fn changes(&self) -> bool {
         true
+    }
+}
+
+impl Kind for SetText {
+    fn limits(&self) -> Limits {
+        Limits { seconds: 60, retries: 3 }
+    }
+
+    fn title(&self) -> String {
+        format!("{} of ConfigMap {}", self.key, self.name)
+    }
+
+    fn changes(&self) -> bool {
+        true
+    }
+}
+
+impl Kind for Grow {
+    fn limits(&self) -> Limits {
+        Limits { seconds: 900, retries: 0 }
+    }
+
+    fn title(&self) -> String {
+        format!("{} volumes of StatefulSet {} have {}", self.claim, self.name, self.storage)
+    }
+
+    fn problem(&self) -> Option<String> {
+        let size = Quantity::parse(&self.storage);
+        size.is_none().then(|| format!("k8s.grow: `{}` is no size of a volume, such as 20Gi", self.storage))
+    }
+
+    fn changes(&self) -> bool {
+        true
+    }
+
+    fn grows(&self) -> Option<&Grow> {
+        Some(self)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hdfs::{HdfsAction, Mkdir, Upload};
 use super::http::{Ensure, HttpAction};
 use super::job::{JobAction, Run};
-use super::k8s::{Await, K8sAction};
+use super::k8s::{Await, Grow, K8sAction};
 use super::livy::LivyAction;
 use crate::catalog::question::{Text, WORDS};
 use crate::catalog::refs::as_template;
@@ -67,6 +67,11 @@ pub trait Kind {
 
     /// The objects whose state it waits for.
     fn waits_for(&self) -> Option<&Await> {
+        None
+    }
+
+    /// The volumes that it makes larger.
+    fn grows(&self) -> Option<&Grow> {
         None
     }
 }

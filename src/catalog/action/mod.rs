@@ -11,7 +11,7 @@ mod part;
 pub use hdfs::{Exists, Failover, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
 pub use http::{Ensure, HttpAction, Login, Quiet, Request, Tls, Wait, Write, is_wanted};
 pub use job::{JOB_LABEL, JobAction, JobParts, Run, Unique};
-pub use k8s::{Await, K8sAction, Scale};
+pub use k8s::{Await, Grow, K8sAction, Scale, SetText};
 pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits, Names};
 pub use livy::{Batch, LivyAction, Session};
 

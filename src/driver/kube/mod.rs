@@ -27,6 +27,7 @@ mod site;
 mod small;
 mod stored;
 mod tunnel;
+mod volumes;
 
 pub use crate::model::{Manifest, parse_manifest};
 pub use condition::{has_condition, has_value};

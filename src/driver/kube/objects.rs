@@ -24,6 +24,9 @@ const FIELD_MANAGER: &str = "windlass";
 /// How often it is asked whether something is gone: that happens rarely, and a watch per object would cost more.
 const GONE_PAUSE: Duration = Duration::from_millis(500);
 
+/// The condition of a claim whose volume is larger already, and the file system on it not yet.
+const FILE_SYSTEM_PENDING: &str = "FileSystemResizePending";
+
 /// How many objects with some labels are looked at.
 const MOST_LABELLED: u32 = 500;
 
@@ -127,12 +130,19 @@ impl Cluster {
     /// # Errors
     /// When the API refuses or cannot be asked.
     pub async fn scale(&self, object: &ObjectRef, replicas: u32) -> Result<(), KubeError> {
+        self.merge("scale", object, serde_json::json!({"spec": {"replicas": replicas}})).await
+    }
+
+    /// Lays fields over those of an object that is there; `verb` says for what.
+    ///
+    /// # Errors
+    /// When the API refuses or cannot be asked.
+    pub async fn merge(&self, verb: &'static str, object: &ObjectRef, fields: Value) -> Result<(), KubeError> {
         let what = object.to_string();
         let api = self.api_of(object).await?;
-        let api = api.ok_or_else(|| protocol("scale", &what, "the cluster does not serve its kind"))?;
-        let patch = Patch::Merge(serde_json::json!({"spec": {"replicas": replicas}}));
-        let params = PatchParams::default();
-        retry::call("scale", &what, || api.patch(&object.name, &params, &patch)).await.map(drop)
+        let api = api.ok_or_else(|| protocol(verb, &what, "the cluster does not serve its kind"))?;
+        let (patch, params) = (Patch::Merge(fields), PatchParams::default());
+        retry::call(verb, &what, || api.patch(&object.name, &params, &patch)).await.map(drop)
     }
 
     /// Deletes an object in the background; its dependents follow. `false` if it was not there.
@@ -434,18 +444,25 @@ fn namespace_state(namespace: Namespace, created: bool) -> NamespaceState {
     }
 }
 
-fn claim_state(namespace: &str, claim: PersistentVolumeClaim) -> ClaimState {
+pub(super) fn claim_state(namespace: &str, claim: PersistentVolumeClaim) -> ClaimState {
     let name = claim.metadata.name.unwrap_or_default();
     let notes = claim.metadata.annotations.unwrap_or_default();
     let release = notes.get("meta.helm.sh/release-namespace").zip(notes.get("meta.helm.sh/release-name"));
     let spec = claim.spec.unwrap_or_default();
     let requested = spec.resources.and_then(|resources| resources.requests).and_then(|mut r| r.remove("storage"));
+    let status = claim.status.unwrap_or_default();
+    let capacity = status.capacity.and_then(|mut capacity| capacity.remove("storage"));
+    let conditions = status.conditions.unwrap_or_default();
+    let said = conditions.iter().filter_map(|it| it.message.as_deref()).find(|message| !message.is_empty());
     ClaimState {
         object: ObjectRef::namespaced("v1", "PersistentVolumeClaim", namespace, &name),
-        phase: claim.status.and_then(|status| status.phase).unwrap_or_else(|| "Pending".to_owned()),
+        phase: status.phase.unwrap_or_else(|| "Pending".to_owned()),
         requested: requested.map(|quantity| quantity.0).unwrap_or_default(),
         storage_class: spec.storage_class_name,
         labels: claim.metadata.labels.unwrap_or_default(),
         release: release.map(|(namespace, name)| ReleaseKey::new(namespace, name)),
+        capacity: capacity.map(|quantity| quantity.0).unwrap_or_default(),
+        told: said.map(str::to_owned),
+        file_system_pending: conditions.iter().any(|it| it.type_ == FILE_SYSTEM_PENDING && it.status == "True"),
     }
 }

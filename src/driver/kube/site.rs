@@ -11,10 +11,11 @@ use kube::discovery::Scope;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::objects::claim_state;
 use super::small::Condition;
 use super::{Cluster, KubeError, retry};
 use crate::model::Quantity;
-use crate::model::cluster::ObjectRef;
+use crate::model::cluster::{ClaimState, ObjectRef};
 use crate::model::site::{Amounts, IngressClass, Limit, Node, PodUse, Quota, Resource, StorageClass, Taint};
 
 const DEFAULT_STORAGE: &str = "storageclass.kubernetes.io/is-default-class";
@@ -134,13 +135,13 @@ impl Cluster {
         Ok(limits)
     }
 
-    /// The names of the PersistentVolumeClaims of a namespace.
+    /// All PersistentVolumeClaims of a namespace.
     ///
     /// # Errors
     /// When the API refuses or cannot be asked.
-    pub async fn claim_names(&self, namespace: &str) -> Result<Vec<String>, KubeError> {
+    pub async fn all_claims(&self, namespace: &str) -> Result<Vec<ClaimState>, KubeError> {
         let found: Vec<PersistentVolumeClaim> = self.all(Some(namespace), &format!("claims in {namespace}")).await?;
-        Ok(found.into_iter().filter_map(|claim| claim.metadata.name).collect())
+        Ok(found.into_iter().map(|claim| claim_state(namespace, claim)).collect())
     }
 
     /// The DNS domain that CoreDNS serves for the cluster; `None` where its configuration is not where kubeadm and

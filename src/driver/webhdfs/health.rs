@@ -163,7 +163,7 @@ impl Hdfs {
         };
         let address = node.authority();
         Asked {
-            namenode: NameNodeHealth { name: jmx::pod(&address), address, state },
+            namenode: NameNodeHealth { name: jmx::pod(&address), address, version: beans.version(), state },
             beans,
             replication: replication.map(|answer| answer.defaults.replication),
         }

@@ -12,6 +12,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::model::hdfs_health::{
     BlocksHealth, Capacity, Checkpoint, DataNodesHealth, FileSystemHealth, JournalNode, JournalState, NameNodeState,
+    RollingUpgrade,
 };
 
 /// The pages that have all of it. Two patterns, since one for all beans brings the times of every call along.
@@ -23,6 +24,9 @@ const NAMED: usize = 100;
 
 /// The longest text that is passed on, in characters.
 const LONGEST: usize = 500;
+
+/// A DataNode that has not reported for longer than this has left, in seconds; NameNodes wait ten minutes to say so.
+const SILENT: u64 = 30;
 
 /// A JournalNode that lacks edits for longer than this is behind, in milliseconds; some are always on their way.
 const MOMENT: u64 = 10_000;
@@ -76,14 +80,20 @@ impl Beans {
         self.state.fs_state.text().is_some() || self.number(|bean| &bean.num_live_data_nodes).is_some()
     }
 
+    /// Its version of Hadoop.
+    pub(super) fn version(&self) -> Option<String> {
+        let version = self.info.software_version.text().or_else(|| self.info.version.text()?.split(',').next());
+        version.map(|version| cut(version, 40))
+    }
+
     /// What it says of the file system. `now` is the time on this machine.
     pub(super) fn file_system(&self, said_by: &str, now: Timestamp) -> FileSystemHealth {
-        let version = self.info.software_version.text().or_else(|| self.info.version.text()?.split(',').next());
         FileSystemHealth {
             said_by: said_by.to_owned(),
             said_by_active: self.namenode() == Some(NameNodeState::Active),
-            version: version.map(|version| cut(version, 40)),
+            version: self.version(),
             cluster_id: self.info.cluster_id.text().map(|id| cut(id, 100)),
+            rolling_upgrade: self.rolling_upgrade(),
             safe_mode: self.safe_mode(),
             replication: None,
             datanodes: self.datanodes(),
@@ -119,6 +129,13 @@ impl Beans {
         }
     }
 
+    fn rolling_upgrade(&self) -> Option<RollingUpgrade> {
+        let status = &self.info.rolling_upgrade_status;
+        let since = Timestamp::from_millisecond(status.get("startTime")?.as_i64()?).ok()?;
+        let may_go_on = status.get("createdRollbackImages").and_then(serde_json::Value::as_bool);
+        Some(RollingUpgrade { since: Timestamp::from_second(since.as_second()).ok()?.to_string(), may_go_on })
+    }
+
     fn datanodes(&self) -> DataNodesHealth {
         let both = |one: Option<u64>, other: Option<u64>| match (one, other) {
             (None, None) => None,
@@ -139,10 +156,15 @@ impl Beans {
             }),
             decommissioning: number(|bean| &bean.num_decommissioning_data_nodes),
             decommissioned: both(number(|bean| &bean.num_decom_live_data_nodes), dead_decommissioned),
+            leaving_names: named(&self.info.live_nodes, |node| {
+                let gone = node.last_contact.number().is_some_and(|seconds| seconds > SILENT);
+                !gone && matches!(node.admin_state.text(), Some("Decommissioned" | "Decommission In Progress"))
+            }),
             in_maintenance: both(in_maintenance, number(|bean| &bean.num_entering_maintenance_data_nodes)),
             stale: number(|bean| &bean.num_stale_data_nodes).or_else(|| number(|bean| &bean.stale_data_nodes)),
             failed_volumes: number(|bean| &bean.volume_failures_total),
             failed_names: named(&self.info.live_nodes, |node| node.failed_volumes.number().is_some_and(|n| n > 0)),
+            versions: versions(&self.info.distinct_versions),
         }
     }
 
@@ -183,6 +205,8 @@ struct Bean {
     last_transition: Scalar,
     version: Scalar,
     software_version: Scalar,
+    distinct_versions: serde_json::Value,
+    rolling_upgrade_status: serde_json::Value,
     cluster_id: Scalar,
     safemode: Scalar,
     live_nodes: Scalar,
@@ -225,6 +249,7 @@ struct Node {
     admin_state: Scalar,
     #[serde(rename = "volfails")]
     failed_volumes: Scalar,
+    last_contact: Scalar,
 }
 
 /// A value that is wanted as a number or a text. Anything else is read over and is neither.
@@ -298,6 +323,15 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Scalar::Other)
     }
+}
+
+/// The versions of `[{"key": "3.4.1", "value": 2}]`, sorted.
+fn versions(counted: &serde_json::Value) -> Vec<String> {
+    let entries = counted.as_array().into_iter().flatten();
+    let mut found: Vec<String> =
+        entries.filter_map(|entry| Some(cut(entry.get("key")?.as_str()?, 40))).take(NAMED).collect();
+    found.sort_unstable();
+    found
 }
 
 /// The names of those nodes of `{"host:port": {…}}` that are meant, sorted, the first [`NAMED`] that come.
@@ -478,6 +512,25 @@ mod tests {
         assert_eq!(told(&far), [(a(), InSync, None)], "a number that is none");
         for none in ["open for read", "not currently writing", "Failed", ""] {
             assert_eq!(told(none), [], "{none}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_that_is_not_final_and_the_versions() {
+        let status = json!({"blockPoolId": "BP-1", "createdRollbackImages": true, "finalizeTime": 0, "startTime": 1_795_955_683_585_u64});
+        let counted = json!([{"key": "3.4.2", "value": 1}, {"key": "3.4.1", "value": 1}, {"value": 1}, 7]);
+        let info = json!({"SoftwareVersion": "3.4.2", "RollingUpgradeStatus": status, "DistinctVersions": counted});
+        let beans = read(&json!([bean("NameNodeInfo", info)]));
+        let said = beans.file_system("nn", Timestamp::UNIX_EPOCH);
+        let upgrade = RollingUpgrade { since: "2026-11-29T12:34:43Z".to_owned(), may_go_on: Some(true) };
+        assert_eq!((beans.version().as_deref(), said.rolling_upgrade), (Some("3.4.2"), Some(upgrade)));
+        assert_eq!(said.datanodes.versions, ["3.4.1", "3.4.2"]);
+        for none in
+            [json!(null), json!({}), json!({"startTime": "x"}), json!({"startTime": i64::MAX}), json!("x"), json!([1])]
+        {
+            let info = json!({"RollingUpgradeStatus": none, "DistinctVersions": none});
+            let said = read(&json!([bean("NameNodeInfo", info)])).file_system("nn", Timestamp::UNIX_EPOCH);
+            assert_eq!((said.rolling_upgrade, said.datanodes.versions.len()), (None, 0));
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod judge;
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use super::World;
@@ -23,11 +25,23 @@ const RESERVE: Duration = Duration::from_secs(15);
 /// How long the controller may take to see that the pods have ended.
 const SEEN: Duration = Duration::from_secs(20);
 
+/// How often one that tells is listened to.
+const TELLS: Duration = Duration::from_secs(2);
+
+/// More lines than these are not told of what is said meanwhile.
+const TAIL: u32 = 50;
+
 /// How many of the last lines are kept in the journal.
 const LOG_LINES: usize = 40;
 
 fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
+}
+
+/// The lines behind the one that was told last; all where it is not among them any more.
+fn behind<'a>(tail: &'a [String], last: Option<&String>) -> &'a [String] {
+    let told = last.and_then(|last| tail.iter().rposition(|line| line == last));
+    &tail[told.map_or(0, |told| told + 1)..]
 }
 
 /// One attempt.
@@ -51,6 +65,7 @@ impl World {
         attempt.clear_after_killed().await?;
         let ended = tokio::select! {
             ended = attempt.ended() => ended,
+            never = attempt.tell(), if run.tells => match never {},
             () = context.cancel.cancelled() => Err(Failure { errors: vec!["stopped".to_owned()], ..Failure::default() }),
         };
         let judged = match ended {
@@ -134,7 +149,7 @@ impl Attempt<'_> {
             while Instant::now() < until {
                 match cluster.job_end(self.namespace, &self.run.name).await.map_err(failed)? {
                     Some(JobEnd::Complete) => return Ok(pods),
-                    Some(JobEnd::Failed(why)) => return Err(self.gave_up(&pods, &why)),
+                    Some(JobEnd::Failed(why)) => return Err(self.gave_up(&pods, &why).await),
                     Some(JobEnd::Running) => {}
                     None => return Err(self.gone()),
                 }
@@ -153,17 +168,40 @@ impl Attempt<'_> {
         }
     }
 
+    /// Tells what its pods say, each line once, until it is dropped.
+    async fn tell(&self) -> Infallible {
+        let mut told: BTreeMap<String, String> = BTreeMap::new();
+        loop {
+            tokio::time::sleep(TELLS).await;
+            for pod in self.pods().await {
+                let tail = self.world.cluster.pod_logs_tail(self.namespace, &pod.name, None, TAIL).await;
+                let tail = tail.unwrap_or_default();
+                for line in behind(&tail, told.get(&pod.name)) {
+                    self.note(line.clone());
+                }
+                if let Some(last) = tail.last() {
+                    told.insert(pod.name, last.clone());
+                }
+            }
+        }
+    }
+
     fn gone(&self) -> Failure {
         let text = format!("Job {}/{} was removed while it ran", self.namespace, self.run.name);
         Failure { errors: vec![text], ..Failure::default() }
     }
 
-    fn gave_up(&self, pods: &[PodState], why: &str) -> Failure {
+    /// One that tells ends with the reason.
+    async fn gave_up(&self, pods: &[PodState], why: &str) -> Failure {
         let mut errors = vec![format!("Job {}/{} failed: {why}", self.namespace, self.run.name)];
         for pod in pods.iter().filter(|pod| pod.phase == "Failed") {
             let code = pod.containers.iter().find_map(|container| container.exit_code);
             let code = code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
             errors.push(format!("pod {} failed{code}", pod.name));
+            if self.run.tells {
+                let tail = self.world.cluster.pod_logs_tail(self.namespace, &pod.name, None, 1).await;
+                errors.extend(tail.unwrap_or_default());
+            }
         }
         Failure { errors, ..Failure::default() }
     }
@@ -233,5 +271,22 @@ impl Failure {
     fn with_log(mut self, log: Vec<String>) -> Self {
         self.log = log;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_told_once() {
+        let lines = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let (tail, one) = (lines("a b c"), |text: &str| Some(text.to_owned()));
+        assert_eq!(behind(&tail, None), lines("a b c"));
+        assert_eq!(behind(&tail, one("b").as_ref()), lines("c"));
+        assert_eq!(behind(&tail, one("c").as_ref()), lines(""));
+        assert_eq!(behind(&tail, one("gone").as_ref()), lines("a b c"));
+        assert_eq!(behind(&lines("a b a"), one("a").as_ref()), lines(""));
+        assert_eq!(behind(&[], one("a").as_ref()), lines(""));
     }
 }

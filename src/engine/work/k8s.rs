@@ -5,26 +5,39 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::World;
-use crate::catalog::action::{Await, K8sAction, Scale};
+use crate::catalog::action::{Await, K8sAction, Scale, SetText};
 use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::ObjectRef;
 use crate::model::few;
+use crate::plan::Action;
 
 /// How often it is looked.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where Helm says whose an object is.
 const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 
 /// How many of many objects are named.
-const NAMED: usize = 4;
+pub(super) const NAMED: usize = 4;
 
 impl World {
-    pub(super) async fn k8s(&self, namespace: &str, action: &K8sAction, context: &Context) -> Result<Done, Failure> {
-        let wait = match action {
+    pub(super) async fn k8s(
+        &self,
+        action: &Action,
+        namespace: &str,
+        kind: &K8sAction,
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let wait = match kind {
             K8sAction::Await(wait) => wait,
             K8sAction::Scale(scale) => return self.scale(namespace, scale, context).await,
+            K8sAction::SetText(set) => return self.set_text(namespace, set).await,
+            K8sAction::Grow(grow) => {
+                let record = self.records.get(&action.component);
+                let release = record.and_then(|record| record.release.as_ref());
+                return self.grow(namespace, release, grow, context).await;
+            }
         };
         let namespace = wait.namespace.as_deref().unwrap_or(namespace);
         let value = context.until(&wait.wanted(), PAUSE, || self.state_of(namespace, wait)).await?;
@@ -39,10 +52,7 @@ impl World {
             let Some(found) = self.cluster.get(object).await.map_err(failed)? else {
                 return Ok(Ok(format!("{object} is not there")));
             };
-            if found["metadata"]["annotations"][RELEASE_NAMESPACE] != namespace {
-                let text = format!("{object} is of no release, and is left alone");
-                return Err(Failure { errors: vec![text], ..Failure::default() });
-            }
+            of_release(object, &found, namespace)?;
             let now = &found["spec"]["replicas"];
             if *now != scale.replicas && *now != scale.from {
                 return Ok(Ok(format!("it has {now} pods, and not {}: left alone", scale.from)));
@@ -57,6 +67,24 @@ impl World {
         };
         let summary = context.until(&format!("{} pods", scale.replicas), PAUSE, look).await?;
         Ok(Done { summary: Some(summary), ..Done::default() })
+    }
+
+    async fn set_text(&self, namespace: &str, set: &SetText) -> Result<Done, Failure> {
+        let object = ObjectRef::namespaced("v1", "ConfigMap", namespace, &set.name);
+        let failed = |error| Failure::of(&error);
+        let found = self.cluster.get(&object).await.map_err(failed)?.unwrap_or_default();
+        of_release(&object, &found, namespace)?;
+        let now = &found["data"][&set.key];
+        if !now.is_string() {
+            let text = format!("{object} has no `{}`", set.key);
+            return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
+        }
+        if *now == set.text {
+            return Ok(Done { summary: Some("was there".to_owned()), ..Done::default() });
+        }
+        let fields = serde_json::json!({"data": {&set.key: set.text}});
+        self.cluster.merge("change", &object, fields).await.map_err(failed)?;
+        Ok(Done::default())
     }
 
     /// What is at the path that is asked for, or what is waited for.
@@ -101,4 +129,13 @@ impl World {
         }
         Ok(if waiting.is_empty() { Ok(value) } else { Err(few(&waiting, NAMED)) })
     }
+}
+
+/// Refuses what is of no release in the namespace.
+fn of_release(object: &ObjectRef, found: &Value, namespace: &str) -> Result<(), Failure> {
+    if found["metadata"]["annotations"][RELEASE_NAMESPACE] == namespace {
+        return Ok(());
+    }
+    let what = if found.is_null() { "is not there" } else { "is of no release, and is left alone" };
+    Err(Failure { errors: vec![format!("{object} {what}")], ..Failure::default() }.for_good())
 }

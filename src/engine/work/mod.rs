@@ -2,6 +2,7 @@
 
 mod cluster;
 mod crds;
+mod grow;
 mod hdfs;
 mod http;
 mod job;
@@ -11,6 +12,8 @@ mod record;
 mod remove;
 mod secrets;
 mod stuck;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -158,7 +161,7 @@ impl World {
             ActionKind::Http(kind) => self.http(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Job(kind) => self.job(action, namespace.unwrap_or_default(), kind, context).await,
-            ActionKind::K8s(kind) => self.k8s(namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::K8s(kind) => self.k8s(action, namespace.unwrap_or_default(), kind, context).await,
             ActionKind::Hdfs(kind) => self.hdfs(&action.component, kind, context).await,
         }
     }

@@ -2,6 +2,7 @@
 //! others notice.
 
 use super::Judge;
+use crate::preflight::needs::Agreement;
 use crate::preflight::table::{AGREEMENT, RELEASE_FOREIGN, RELEASE_NOT_ADOPTABLE};
 
 impl Judge<'_> {
@@ -23,9 +24,12 @@ impl Judge<'_> {
         }
     }
     pub(super) fn agreements(&mut self) {
-        for (component, title, agree) in &self.needs.agreements {
+        for Agreement { component, action, title, says, done } in &self.needs.agreements {
+            if done.is_some() && done.as_deref() == self.observed.done(component, action) {
+                continue;
+            }
             let mend = format!("--waive {}, once those who use {component} know", AGREEMENT.id);
-            self.found.push(AGREEMENT.found(component.clone(), format!("{title}: {agree}"), mend));
+            self.found.push(AGREEMENT.found(component.clone(), format!("{title}: {says}"), mend));
         }
     }
 }

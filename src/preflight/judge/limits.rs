@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Judge;
+use super::volumes::smaller;
 use crate::model::Quantity;
 use crate::model::site::{Amounts, Limit, Quota};
 use crate::preflight::facts::Facts;
@@ -169,6 +170,16 @@ impl Judge<'_> {
             add("requests.storage".to_owned(), claim.size);
             if let Some(class) = &claim.class {
                 add(format!("{class}.storageclass.storage.k8s.io/requests.storage"), claim.size);
+            }
+        }
+        let known = self.facts.claims.get(namespace).and_then(|claims| claims.as_deref().ok()).unwrap_or_default();
+        for need in self.needs.grows.iter().filter(|need| need.set.namespace.as_deref() == Some(namespace)) {
+            for claim in smaller(need, known) {
+                let more = need.size.minus(Quantity::parse(&claim.requested).unwrap_or_default());
+                add("requests.storage".to_owned(), more);
+                if let Some(class) = &claim.storage_class {
+                    add(format!("{class}.storageclass.storage.k8s.io/requests.storage"), more);
+                }
             }
         }
         // What is counted by number is there already where a release is; only a first install can tell.

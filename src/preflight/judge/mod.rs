@@ -9,6 +9,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod volumes;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.quotas();
     judge.limit_ranges();
     judge.storage();
+    judge.volumes();
     judge.doors();
     judge.taken_along();
     judge.peers();

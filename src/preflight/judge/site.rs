@@ -72,7 +72,7 @@ impl Judge<'_> {
     /// Volumes that are not there yet. Where that is not known, all of them.
     pub(super) fn new_claims(&self) -> impl Iterator<Item = &ClaimNeed> {
         self.needs.claims.iter().filter(|claim| match self.facts.claims.get(&claim.namespace) {
-            Some(Ok(there)) => !there.contains(&claim.name),
+            Some(Ok(there)) => there.iter().all(|known| known.object.name != claim.name),
             _ => true,
         })
     }

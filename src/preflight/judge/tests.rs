@@ -2,20 +2,23 @@
 
 mod adopt;
 mod nodes;
+mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::judge;
-use crate::model::cluster::{NamespaceState, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
+use crate::model::cluster::{ClaimState, NamespaceState, ObjectRef, ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::observed::{Observed, ObservedHdfs, ObservedRelease};
 use crate::model::preflight::{Finding, Severity};
 use crate::model::site::{Amounts, Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass, Taint};
+use crate::model::state::InstallState;
 use crate::model::{CHART_DIGEST, Quantity};
 use crate::preflight::facts::{Facts, Owner, Unseen};
 use crate::preflight::needs::{
-    ClaimNeed, ContainerNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed, SecretNeed, SecretUse, Use,
+    Agreement, ClaimNeed, ContainerNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed, SecretNeed,
+    SecretUse, Use,
 };
 use crate::preflight::table::check;
 
@@ -55,6 +58,16 @@ pub(super) fn needs() -> Needs {
         releases: BTreeSet::from([("ns".to_owned(), "rel".to_owned())]),
         domain: "cluster.local".to_owned(),
         ..Needs::default()
+    }
+}
+
+/// A claim that is there, of the class that there is.
+fn claim(name: &str, size: &str) -> ClaimState {
+    ClaimState {
+        phase: "Bound".to_owned(),
+        requested: size.to_owned(),
+        storage_class: Some("fast".to_owned()),
+        ..ClaimState::new(ObjectRef::namespaced("v1", "PersistentVolumeClaim", "ns", name))
     }
 }
 
@@ -101,6 +114,7 @@ pub(super) fn facts() -> Facts {
         quotas: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
         limits: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
         claims: BTreeMap::from([("ns".to_owned(), Ok(Vec::new()))]),
+        grows: Vec::new(),
         peers: BTreeMap::new(),
         secrets: BTreeMap::new(),
         domain: Ok(Some("cluster.local".to_owned())),
@@ -252,7 +266,7 @@ fn storage_classes() {
         ("there is no StorageClass slow; there is fast", "--set platform.storage_class=fast")
     );
     // A volume that is there needs no class, and neither does one that is made by hand.
-    facts.claims.insert("ns".to_owned(), Ok(vec!["data-db-0".to_owned()]));
+    facts.claims.insert("ns".to_owned(), Ok(vec![claim("data-db-0", "10Gi")]));
     assert_eq!(found(&needs(), &facts), []);
     named.claims[0].class = Some(String::new());
     assert_eq!(found(&named, &self::facts()), []);

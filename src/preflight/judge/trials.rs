@@ -18,6 +18,9 @@ impl Judge<'_> {
             let Some(Some(refusal)) = seen else { continue };
             let place = tried.object.to_string();
             let fields = concerned(tried, refusal);
+            if refusal.code == 422 && !refusal.in_itself && self.grown(&tried.object, &fields) {
+                continue;
+            }
             let told = told(&fields);
             let what = format!("release {}: the API refuses the change ({}){told}", tried.release, refusal.message);
             self.found.push(if refusal.code == 422 && !refusal.in_itself {
@@ -27,6 +30,18 @@ impl Judge<'_> {
                 CHANGE_REFUSED.found(place, what, mend)
             });
         }
+    }
+}
+
+impl Judge<'_> {
+    /// Whether these fields of an object are nothing but sizes of volumes for which an action of the plan makes room before
+    /// Helm comes to them.
+    fn grown(&self, object: &ObjectRef, fields: &[&(String, String)]) -> bool {
+        let grown = |path: &String| {
+            let mut grows = self.needs.grows.iter();
+            grows.any(|need| need.set == *object && need.path.as_ref() == Some(path))
+        };
+        !fields.is_empty() && fields.iter().all(|(path, _)| grown(path))
     }
 }
 

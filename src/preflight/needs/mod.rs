@@ -1,6 +1,7 @@
 //! What the plan asks of a cluster: from what the charts render, without asking anybody.
 
 mod admission;
+mod grows;
 mod images;
 mod objects;
 mod rights;
@@ -8,6 +9,7 @@ mod rights;
 mod tests;
 
 pub use admission::Objections;
+pub use grows::GrowNeed;
 pub use images::UndeclaredImage;
 pub(super) use objects::pointer_text;
 pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
@@ -18,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::render::{Rendered, Site};
 use crate::answers::{OpenComponent, Resolved, ResolvedComponent};
-use crate::catalog::action::{JobParts, Run};
+use crate::catalog::action::{JobParts, Leaves, Run};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::data::taken_along;
 use crate::model::{PULL_SECRET, Quantity, STATE_NAMESPACE};
@@ -45,6 +47,8 @@ pub struct Needs {
     pub pods: Vec<PodNeed>,
     /// Volumes.
     pub claims: Vec<ClaimNeed>,
+    /// Volumes that are there and are to become larger.
+    pub grows: Vec<GrowNeed>,
     /// Ingresses.
     pub ingresses: Vec<IngressNeed>,
     /// Namespaces that NetworkPolicies let in as a whole, those of the releases apart, each with one that does.
@@ -59,8 +63,8 @@ pub struct Needs {
     pub rights: Vec<RightNeed>,
     /// Releases that are there in place of ours, and that windlass did not make.
     pub adoptions: Vec<Adoption>,
-    /// What somebody has to agree to: the component, what is done, and what that means.
-    pub agreements: Vec<(String, String, String)>,
+    /// What somebody has to agree to.
+    pub agreements: Vec<Agreement>,
     /// Images without a digest: the answer that would give one, and the image.
     pub unpinned: Vec<(String, String)>,
     /// Images that charts render and components do not declare.
@@ -75,13 +79,37 @@ pub struct Needs {
     pub domain: String,
 }
 
+/// An action that somebody has to agree to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// The component.
+    pub component: String,
+    /// The action, as the plan calls it.
+    pub action: String,
+    /// What is done.
+    pub title: String,
+    /// What that means.
+    pub says: String,
+    /// What it is done for: where it was done for that before, nobody has to agree again.
+    pub done: Option<String>,
+}
+
 /// What the actions of an install are to be agreed to.
-fn agreements(wanted: &Resolved) -> Vec<(String, String, String)> {
+fn agreements(wanted: &Resolved) -> Vec<Agreement> {
     let mut found = Vec::new();
     for component in &wanted.components {
-        let asked =
-            component.actions().filter_map(|act| Some((act.title.clone(), act.agree.as_ref()?.en().to_owned())));
-        found.extend(asked.map(|(title, agree)| (component.id.clone(), title, agree)));
+        found.extend(component.actions().filter_map(|act| {
+            Some(Agreement {
+                component: component.id.clone(),
+                action: act.id.clone(),
+                title: act.title.clone(),
+                says: act.agree.as_ref()?.en().to_owned(),
+                done: match act.kind.kind().leaves() {
+                    Some(Leaves::Done(text)) => Some(text.to_owned()),
+                    _ => None,
+                },
+            })
+        }));
     }
     found
 }
@@ -189,6 +217,7 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
     for (namespace, name) in filled.iter().copied().chain(pulled) {
         secrets.entry(namespace).or_default().insert(name);
     }
+    needs.grows = grows::grows(wanted, &objects);
     let rights = rights::rights(wanted, &objects, site, &secrets);
     needs.rights = rights;
     needs

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::grows::growing;
 use crate::answers::Resolved;
 use crate::catalog::action::Await;
 use crate::model::cluster::{ManifestObject, ObjectRef};
@@ -116,18 +117,27 @@ pub(super) fn rights(
     for component in &wanted.components {
         let Some(namespace) = component.namespace.as_deref() else { continue };
         let rotate = component.rotate.values().flatten();
-        let actions = || component.actions().chain(rotate.clone());
-        if actions().any(|action| action.kind.kind().jobs().is_some()) {
-            // Found again by label, whatever their names were.
-            all.must(Some(namespace), "batch", "jobs", &["get", "list", "create", "delete"]);
-            for resource in ["services", "configmaps"] {
-                all.must(Some(namespace), "", resource, &["list", "create", "delete"]);
+        let actions = component.actions().chain(rotate);
+        for run in actions.filter_map(|action| action.kind.kind().jobs()) {
+            // Found again by label; names are what they are made with.
+            let named = run.config_map_names().map(|name| ("", "configmaps", name));
+            let named =
+                [("batch", "jobs", run.name.clone()), ("", "services", run.name.clone())].into_iter().chain(named);
+            for (group, resource, name) in named {
+                all.must(Some(namespace), group, resource, &["list", "create"]);
+                all.named(Some(namespace), group, resource, &name, &["delete"]);
             }
+            all.named(Some(namespace), "batch", "jobs", &run.name, &["get"]);
         }
         if !component.config_maps.is_empty() {
             // Named by their content, which changes.
             all.must(Some(namespace), "", "configmaps", &["get", "list", "create", "delete"]);
         }
+    }
+    for (namespace, grow) in growing(wanted) {
+        // One for each pod, and pods come and go with a number.
+        all.must(Some(namespace), "", "persistentvolumeclaims", &["list", "patch"]);
+        all.named(Some(namespace), "apps", "statefulsets", &grow.name, &["get", "delete"]);
     }
     let crds = wanted.components.iter().filter_map(|component| component.release.as_ref()).flat_map(|it| &it.crds);
     for crd in crds.filter(|crd| crd.object.kind == CRD) {

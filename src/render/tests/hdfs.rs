@@ -5,7 +5,7 @@ use insta::{assert_json_snapshot, assert_snapshot};
 use super::made::{look, report};
 use crate::model::hdfs_health::{
     BlocksHealth, Capacity, Checkpoint, DataNodesHealth, FileSystemHealth, HdfsHealth, HdfsMode, JournalNode,
-    JournalState, NameNodeHealth, NameNodeState, Quorum, Voters,
+    JournalState, NameNodeHealth, NameNodeState, Quorum, RollingUpgrade, Voters,
 };
 use crate::render::{StatusReport, StatusRow, status_table};
 
@@ -14,6 +14,7 @@ fn health() -> HdfsHealth {
     let namenode = |number: u32, state| NameNodeHealth {
         name: format!("my-hdfs-namenode-{number}"),
         address: format!("my-hdfs-namenode-{number}.my-hdfs-namenode.apache-hdfs.svc.cluster.local:9870"),
+        version: (number < 2).then(|| "3.4.1".into()),
         state,
     };
     let journalnode = |number: u32, state, txns_behind: Option<u64>| JournalNode {
@@ -37,6 +38,7 @@ fn health() -> HdfsHealth {
             said_by_active: true,
             version: Some("3.4.1".into()),
             cluster_id: Some("CID-a9797202".into()),
+            rolling_upgrade: Some(RollingUpgrade { since: "2025-11-21T07:00:00Z".into(), may_go_on: Some(true) }),
             safe_mode: Some("Safe mode is ON. It was turned on manually.".into()),
             replication: Some(3),
             datanodes: DataNodesHealth {
@@ -46,10 +48,12 @@ fn health() -> HdfsHealth {
                 dead_names: vec!["my-hdfs-datanode-3".into()],
                 decommissioning: Some(1),
                 decommissioned: Some(0),
+                leaving_names: Vec::new(),
                 in_maintenance: Some(0),
                 stale: Some(0),
                 failed_volumes: Some(1),
                 failed_names: vec!["my-hdfs-datanode-1".into()],
+                versions: vec!["3.4.1".into()],
             },
             capacity: Some(Capacity { total: 50 << 30, used: 13_207_024_435, remaining: 30 << 30 }),
             blocks: BlocksHealth {

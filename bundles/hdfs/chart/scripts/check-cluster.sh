@@ -1,9 +1,28 @@
 # shellcheck shell=bash
-# A DataNode that holds blocks of another file system would end again and again, with a stack trace. Where the NameNode
-# does not answer, the DataNode itself compares. NAMENODES are host:port of their web servers.
+# Before a DataNode begins. One that holds blocks of another file system would end again and again, with a stack trace;
+# where the NameNode does not answer, the DataNode itself compares. And in an upgrade NameNodes come first: a DataNode of
+# the new version waits until they have it. NAMENODES are host:port of their web servers.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${SCRIPTS:-/scripts}/common.sh"
+# The version of a NameNode that answers and is older than this image; nothing where there is none.
+old_namenode() {
+  local at theirs
+  for at in $NAMENODES; do
+    theirs=$(field SoftwareVersion "$(ask "$at" Hadoop:service=NameNode,name=NameNodeInfo)")
+    if [ -n "$theirs" ] && older "$theirs" "$image"; then echo "$theirs" && return; fi
+  done
+}
+image=$(own_version)
+if [ -n "$image" ]; then
+  for _ in $(seq "${UPGRADE_TRIES:-150}"); do
+    old=$(old_namenode)
+    [ -n "$old" ] || break
+    say "waiting until no NameNode runs Hadoop $old any more, since a DataNode of $image comes after them"
+    sleep "${PAUSE:-2}"
+  done
+  [ -z "${old:-}" ] || echo "a NameNode runs Hadoop $old still: going on all the same"
+fi
 version=${DATA:-/data}/data/current/VERSION
 if ! [ -r "$version" ]; then
   echo "$PLACE holds no blocks yet"
@@ -16,7 +35,7 @@ for _ in $(seq "${TRIES:-15}"); do
     theirs=$(field ClusterId "$(ask "$at" Hadoop:service=NameNode,name=NameNodeInfo)")
     [ -z "$theirs" ] || break 2
   done
-  sleep 2
+  sleep "${PAUSE:-2}"
 done
 if [ -z "$theirs" ] || [ -z "$own" ] || [ "$theirs" = "$own" ]; then
   echo "$PLACE: cluster id ${own:-unknown}, the NameNode's is ${theirs:-unknown}"

@@ -1,12 +1,15 @@
 # shellcheck shell=bash
 # What HDFS's daemons say of themselves. For the scripts beside it, in pods and where nothing but bash is at hand.
 
-# ask HOST:PORT BEAN: what a daemon's /jmx says of a bean, on one line; nothing where it does not answer in 5 s.
-ask() {
+# get HOST:PORT PATH: what a daemon's web server answers, head and all, on one line; nothing where it does not in 5 s.
+get() {
   # shellcheck disable=SC2016 # that shell's own
-  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /jmx?qry=%s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 && cat <&3' \
-    "${1%:*}" "${1##*:}" "$2" 2>/dev/null | tr -d '\r\n' || true
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 && cat <&3' \
+    "${1%:*}" "${1##*:}" "$2" 2>/dev/null | tr -d '\0\r\n' || true
 }
+
+# ask HOST:PORT BEAN: what a daemon's /jmx says of a bean.
+ask() { get "$1" "/jmx?qry=$2"; }
 
 # field NAME TEXT: a bean's text or number of that name.
 field() { sed -n 's/.*"'"$1"'" *: *"\{0,1\}\([^",}]*\).*/\1/p' <<<"$2"; }
@@ -16,6 +19,18 @@ state() { field State "$(ask "$1" Hadoop:service=NameNode,name=NameNodeStatus)";
 
 # others HOST:PORT…: those that are not this pod.
 others() { printf '%s\n' "$@" | grep -v "^${HOSTNAME}[.:]" | paste -sd' '; }
+
+# own_version: this image's Hadoop, by the name of a jar, which needs no JVM; nothing where there is none of that name.
+own_version() {
+  printf '%s\n' "${HADOOP_HOME:-/opt/hadoop}"/share/hadoop/common/hadoop-common-*.jar |
+    sed -n '/-tests\.jar$/d; s/.*hadoop-common-\([0-9].*\)\.jar$/\1/p' | head -n 1
+}
+
+# older A B: whether version A is older than B.
+older() { [ "$1" != "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+# Whether a NameNode, by its NameNodeInfo, knows of an upgrade that is not final.
+upgrading() { grep -q '"RollingUpgradeStatus" *: *{' <<<"$1"; }
 
 # say TEXT: once, until there is something else to say.
 said=

@@ -22,6 +22,11 @@ pods, and a label holds 63: with "-namenode" that leaves 43 for the release.
 {{ include "hdfs.fullname" . }}-zk
 {{- end }}
 
+{{- /* Whether DataNodes have numbers, so that the last of them can leave. */}}
+{{- define "hdfs.numbered" -}}
+{{- if ne .Values.datanode.kind "daemonset" }}true{{ end -}}
+{{- end }}
+
 {{- define "hdfs.ha" -}}
 {{- if eq .Values.mode "ha" }}true{{ end -}}
 {{- end }}

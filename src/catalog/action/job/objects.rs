@@ -53,6 +53,11 @@ impl Run {
         json!({"app.kubernetes.io/managed-by": "windlass", JOB_LABEL: self.name})
     }
 
+    /// What its ConfigMaps are called, one for each folder of files.
+    pub fn config_map_names(&self) -> impl Iterator<Item = String> {
+        (0..self.files.len()).map(|at| self.config_map_name(at))
+    }
+
     fn config_map_name(&self, at: usize) -> String {
         format!("{}-{at}", self.name)
     }

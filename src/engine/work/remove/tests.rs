@@ -1,18 +1,14 @@
 //! Removing namespaces, against a made-up API that takes preconditions as the real one does.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::World;
-use crate::driver::kube::Tunnels;
 use crate::driver::state_store::tests::{Shared, serve};
 use crate::driver::state_store::{load, update};
-use crate::engine::perform::{Context, Done, Failure};
-use crate::model::cluster::ReadyPolicy;
-use crate::model::silent;
+use crate::engine::perform::{Done, Failure};
+use crate::engine::work::tests::{context, world};
 
 fn namespace(uid: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ours", "uid": uid}})
@@ -23,37 +19,12 @@ async fn begin(uid: &str, known: &str) -> (World, Shared) {
     let (cluster, api) = serve().await;
     update(&cluster, |state| drop(state.namespaces.insert("ours".to_owned(), known.to_owned()))).await.unwrap();
     api.lock().unwrap().namespaces.insert("ours".to_owned(), namespace(uid));
-    let world = World {
-        derived: BTreeMap::new(),
-        tunnels: Tunnels::new(&cluster).unwrap(),
-        cluster,
-        helm: None,
-        hdfs: None,
-        charts: BTreeMap::new(),
-        files: BTreeMap::new(),
-        pull_secret: String::new(),
-        policy: ReadyPolicy::default(),
-        locked: true,
-        gate: None,
-        took_over: None,
-        begun: std::sync::Mutex::default(),
-        records: BTreeMap::new(),
-        run: "run".to_owned(),
-        uploads: tokio::sync::Mutex::default(),
-        state: tokio::sync::Mutex::default(),
-    };
-    (world, api)
+    (world(cluster), api)
 }
 
 async fn remove(world: &World, agreed: &[&str]) -> Result<Done, Failure> {
-    let context = Context {
-        results: Arc::default(),
-        progress: silent(),
-        cancel: tokio_util::sync::CancellationToken::new(),
-        deadline: Instant::now() + Duration::from_secs(60),
-    };
     let agreed: Vec<String> = agreed.iter().map(|agreed| (*agreed).to_owned()).collect();
-    world.remove_namespace("ours", &BTreeSet::from(["my-livy".to_owned()]), &agreed, &context).await
+    world.remove_namespace("ours", &BTreeSet::from(["my-livy".to_owned()]), &agreed, &context(60)).await
 }
 
 async fn is_known(world: &World) -> bool {

@@ -39,9 +39,25 @@ fn releases_that_are_not_ours_are_adopted_by_leave_or_not_at_all() {
 
 #[test]
 fn what_others_notice_is_agreed_to_by_name() {
-    let agreements = vec![("any".to_owned(), "stop it".to_owned(), "it is away meanwhile".to_owned())];
+    let agreement = Agreement {
+        component: "any".to_owned(),
+        action: "any/after-1".to_owned(),
+        title: "stop it".to_owned(),
+        says: "it is away meanwhile".to_owned(),
+        done: None,
+    };
+    let agreements = vec![agreement.clone()];
     let found = judge(&Needs { agreements, ..needs() }, &facts(), &Observed::default());
     let told: Vec<_> = found.iter().map(|one| (one.id, one.place.as_str(), one.what.as_str())).collect();
     assert_eq!(told, [("agreement", "any", "stop it: it is away meanwhile")]);
     assert!(found[0].mend.starts_with("--waive agreement"), "{}", found[0].mend);
+    // What was done for the same before is not done again.
+    let agreements = vec![Agreement { done: Some("2".to_owned()), ..agreement }];
+    let asked = Needs { agreements, ..needs() };
+    for (before, count) in [(None, 1), (Some("1"), 1), (Some("2"), 0)] {
+        let done = before.map(|before| ("any/after-1".to_owned(), before.to_owned())).into_iter().collect();
+        let state = InstallState { done: [("any".to_owned(), done)].into(), ..InstallState::default() };
+        let observed = Observed { state: Some(state), ..Observed::default() };
+        assert_eq!(judge(&asked, &facts(), &observed).len(), count, "{before:?}");
+    }
 }

@@ -1,0 +1,243 @@
+# shellcheck shell=bash
+# What has to be done with DataNodes and copies before their number, or that of the copies, changes, and afterwards. In a
+# Job; each part can be killed at any moment and begins again.
+#   may-leave  refuses where a file would have fewer copies than it asks for, or where there is no room; changes nothing
+#   drain      has the NameNodes copy what is on them to the others, and waits until all of it is there
+#   admit      has those that are to stay take blocks again
+#   copies     gives files that are there another number of copies
+# NAMENODES are host:port of the NameNodes' web servers, DATANODE is the DataNodes' name without the number, STAYING how
+# many of them stay, LEAVING the names of those that leave, COPIES the number of copies.
+set -eu
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "${SCRIPTS:-/scripts}/common.sh"
+trap 'exit 143' TERM
+pause=${PAUSE:-3}
+leaving=${LEAVING:-}
+
+# section NAME TEXT: one of a bean's maps of DataNodes, without the quotes around it.
+section() { sed -n 's/.*"'"$1"'" *: *"\(\([^"\\]\|\\.\)*\)".*/\1/p' <<<"$2" | sed 's/\\"/"/g'; }
+
+# of DATANODE SECTION: what it says of one; nothing where it does not know it.
+of() { grep -o "\"$1\\.[^\"]*\":{[^}]*}" <<<"$2" || true; }
+
+# names SECTION: the names of those it knows.
+names() { grep -o '"[^"]*":{' <<<"$1" | sed 's/^"\([^.:"]*\).*/\1/' | sort -V || true; }
+
+stays() { [ "${1%-*}" = "$DATANODE" ] && [ "${1##*-}" -lt "$STAYING" ] 2>/dev/null; }
+leaves() { case " $leaving " in *" $1 "*) ;; *) return 1 ;; esac; }
+
+# look HOST:PORT: sets `live`, `dead` and `moving` as that NameNode knows them; fails where it does not answer.
+look() {
+  local info
+  info=$(ask "$1" Hadoop:service=NameNode,name=NameNodeInfo)
+  [ -n "$(field ClusterId "$info")" ] || return 1
+  live=$(section LiveNodes "$info") dead=$(section DeadNodes "$info") moving=$(section DecomNodes "$info")
+}
+
+# active: sets `at` to the active NameNode, and looks at what it knows. Waits for one.
+active() {
+  local tries=${TRIES:-60}
+  while :; do
+    for at in $NAMENODES; do
+      if [ "$(state "$at")" = active ] && look "$at"; then return; fi
+    done
+    tries=$((tries - 1))
+    if [ "$tries" -le 0 ]; then
+      echo "no NameNode is active, so nothing can be moved and nothing was changed. windlass status says how they are" >&2
+      exit 1
+    fi
+    say "waiting for an active NameNode"
+    sleep "$pause"
+  done
+}
+
+size() { numfmt --to=iec --suffix=B "$1"; }
+
+# sum FIELD DATANODE…: of those that are live.
+sum() {
+  local one name=$1
+  shift
+  for one in "$@"; do field "$name" "$(of "$one" "$live")"; done | awk '{ sum += $1 } END { printf "%.0f", sum }'
+}
+
+staying() { seq -f "$DATANODE-%.0f" 0 $((STAYING - 1)); }
+
+# Those that have left before and that the NameNode still thinks are there: reading anew who leaves would take their leave
+# back, and the copies of their blocks elsewhere would count as too many, and be deleted.
+left_before() {
+  local one
+  for one in $(names "$live"); do
+    if ! stays "$one" && ! leaves "$one" && [ "$(field adminState "$(of "$one" "$live")")" = Decommissioned ]; then
+      echo "$one"
+    fi
+  done
+}
+
+# refresh HOST:PORT: has that NameNode read anew which DataNodes leave.
+refresh() {
+  local behind
+  behind=$(left_before | paste -sd' ')
+  if [ -n "$behind" ]; then
+    say "waiting until ${1%%.*} has forgotten $behind, which left before: within eleven minutes"
+    return
+  fi
+  hdfs dfsadmin -fs "hdfs://${1%:*}:8020" -refreshNodes >/dev/null || say "${1%%.*} could not be told: trying again"
+}
+
+may_leave() {
+  local one gone=0 used room missing
+  active
+  for one in $leaving; do
+    [ -n "$(of "$one" "$live")" ] || gone=$((gone + 1))
+  done
+  if [ "$gone" = "$(wc -w <<<"$leaving")" ]; then
+    echo "already gone: $leaving"
+    return
+  fi
+  missing=$(for one in $(staying); do [ -n "$(of "$one" "$live")" ] || echo "$one"; done | paste -sd' ')
+  if [ -n "$missing" ]; then
+    echo "$missing: not reporting to the NameNode, so the copies there cannot be counted on. nothing was changed. windlass status says how HDFS is" >&2
+    exit 1
+  fi
+  # shellcheck disable=SC2046,SC2086 # words
+  used=$(sum usedSpace $leaving) room=$(sum remaining $(staying))
+  if [ "$used" -gt "$room" ]; then
+    echo "$leaving: $(size "$used") are there, and those that stay have room for $(size "$room"). nothing was changed. delete files, give DataNodes larger volumes, or keep more of them" >&2
+    exit 1
+  fi
+  say "looking at the copies of all files"
+  hdfs fsck / -files -includeSnapshots 2> >(grep -v "^Connecting to namenode" >&2) | STAYING=$STAYING LC_ALL=C awk '
+    {
+      # The path comes first and may hold anything: what is said of it is behind the last such words.
+      said = $0
+      if (sub(/^.* [0-9]+ bytes, (replicated: replication|erasure-coded: policy)=/, "", said)) {
+        if (++files % 100000 == 0) { print "looked at " files " files"; fflush() }
+        split(said, part, ","); n = split(part[1], word, "-")
+        copies = n < 3 ? part[1] + 0 : word[n - 2] + word[n - 1]
+        if (copies > ENVIRON["STAYING"] + 0 && ++many <= 5) {
+          path = substr($0, 1, length($0) - length(said)); sub(/ [0-9]+ bytes, [^ ]+ [^ ]+$/, "", path)
+          told = told (told ? ", " : "") path " (" copies ")"
+        }
+      }
+    }
+    /^ *(Missing|Corrupt) blocks:/ { if ($3 > 0) bad = bad "; " tolower($1) " blocks: " $3 }
+    /^The filesystem under path .* is (HEALTHY|CORRUPT)/ { whole = 1 }
+    END {
+      if (!whole) { print "the files could not be looked at. nothing was changed"; exit 1 }
+      if (bad) { print "HDFS is not whole" bad ". nothing was changed. hdfs fsck / -list-corruptfileblocks names the files"; exit 1 }
+      if (many) {
+        if (many > 5) told = told " and " many - 5 " more"
+        print many " of " files + 0 " files ask for more copies than the " ENVIRON["STAYING"] " DataNodes that would stay can hold: " told ". nothing was changed. lower that number (hdfs dfs -setrep NUMBER PATH; of a snapshot: delete it), or keep more DataNodes"
+        exit 1
+      }
+      print "all " files + 0 " files have room for their copies on " ENVIRON["STAYING"] " DataNodes"
+    }'
+}
+
+# How one that leaves is, as the active NameNode knows it: done, or what it waits for.
+left() {
+  local here state
+  here=$(of "$1" "$live")
+  state=$(field adminState "$here")
+  case $state in
+  Decommissioned) ;;
+  'Decommission In Progress')
+    echo "$1: $(field underReplicatedBlocks "$(of "$1" "$moving")") of $(field numBlocks "$here") blocks to copy"
+    ;;
+  '')
+    # Its volume cannot be read any more: what else there is of its blocks is being copied by then.
+    if [ -z "$(of "$1" "$dead")" ]; then return; fi
+    [ "$(field adminState "$(of "$1" "$dead")")" = Decommissioned ] || echo "$1: it does not report, and is not known to be free of blocks"
+    ;;
+  *) echo "$1: its NameNode has not been told yet" ;;
+  esac
+}
+
+drain() {
+  local one waits told since=$SECONDS last=
+  while :; do
+    for at in $NAMENODES; do
+      look "$at" || continue
+      for one in $leaving; do
+        case $(field adminState "$(of "$one" "$live")") in
+        '' | 'Decommission In Progress' | Decommissioned) ;;
+        *) refresh "$at" && break ;;
+        esac
+      done
+    done
+    active
+    waits=
+    for one in $leaving; do
+      told=$(left "$one")
+      waits=$waits${told:+${waits:+; }$told}
+    done
+    if [ -z "$waits" ]; then break; fi
+    say "$waits"
+    if [ "$waits" != "$last" ]; then
+      last=$waits since=$SECONDS
+    elif [ $((SECONDS - since)) -ge "${STUCK:-120}" ]; then
+      # A block that is still being written moves when its file is closed.
+      say "files that are open there: $(hdfs dfsadmin -listOpenFiles -blockingDecommission 2>/dev/null | awk -F'\t' '/\// { print $NF }' | head -n 5 | paste -sd' ' | sed 's/^$/none/')"
+      since=$SECONDS
+    fi
+    sleep "$pause"
+  done
+  for one in $leaving; do echo "$one: every block has its copies elsewhere"; done
+}
+
+admit() {
+  local one waits
+  while :; do
+    waits=
+    for at in $NAMENODES; do
+      look "$at" || continue
+      for one in $(staying); do
+        case $(field adminState "$(of "$one" "$live")") in
+        Decommission*)
+          waits="$waits $one"
+          refresh "$at"
+          break
+          ;;
+        esac
+      done
+    done
+    if [ -z "$waits" ]; then break; fi
+    say "to take blocks again:$waits"
+    sleep "$pause"
+  done
+  echo "no DataNode that stays is told to leave"
+}
+
+# Where the DataNodes are there, the copies are, too, when it ends: what comes next may begin DataNodes anew.
+copies() {
+  local lack
+  active
+  say "giving all files $COPIES copies"
+  # It says so of each file.
+  hdfs dfs -setrep -R "$COPIES" / | awk '++files % 10000 == 0 { print files " files"; fflush() } END { print files + 0 " files are to have '"$COPIES"' copies" }'
+  while :; do
+    active
+    if [ "$(grep -o '"adminState":"In Service"' <<<"$live" | grep -c .)" -lt "$COPIES" ]; then
+      echo "they are made when there are as many DataNodes"
+      break
+    fi
+    lack=$(ask "$at" Hadoop:service=NameNode,name=FSNamesystem)
+    # Those that are on their way are counted apart.
+    lack=$(($(field LowRedundancyBlocks "$lack") + $(field PendingReconstructionBlocks "$lack")))
+    [ "$lack" != 0 ] || break
+    say "$lack blocks to copy"
+    sleep "$pause"
+  done
+}
+
+set -o pipefail
+case $1 in
+may-leave) may_leave ;;
+drain) drain ;;
+admit) admit ;;
+copies) copies ;;
+*)
+  echo "usage: datanodes.sh may-leave | drain | admit | copies" >&2
+  exit 2
+  ;;
+esac

@@ -1,0 +1,159 @@
+//! Larger volumes: the claims of a StatefulSet grow, and it gives way to one whose template asks for as much.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use super::World;
+use super::cluster::failed;
+use super::k8s::{NAMED, PAUSE};
+use crate::catalog::action::Grow;
+use crate::driver::kube::ApiErrorKind;
+use crate::engine::perform::{Context, Done, Failure};
+use crate::model::cluster::{ClaimState, ObjectRef, ReleaseKey};
+use crate::model::volumes::{Fixed, claim_template, is_claim_of};
+use crate::model::{Quantity, few};
+
+/// Where Helm says whose an object is.
+const RELEASE: [&str; 2] = ["meta.helm.sh/release-namespace", "meta.helm.sh/release-name"];
+
+impl World {
+    /// Every step looks at what is there, so that a run that begins in the middle goes on from there. The StatefulSet goes
+    /// last: until then nothing but its claims has changed.
+    pub(super) async fn grow(
+        &self,
+        namespace: &str,
+        release: Option<&ReleaseKey>,
+        grow: &Grow,
+        context: &Context,
+    ) -> Result<Done, Failure> {
+        let set = &ObjectRef::namespaced("apps/v1", "StatefulSet", namespace, &grow.name);
+        let Some(size) = Quantity::parse(&grow.storage) else {
+            return Err(refused(vec![format!("`{}` is no size of a volume", grow.storage)]));
+        };
+        let old = || async {
+            let found = self.cluster.get(set).await.map_err(failed)?;
+            let uid = found.as_ref().map(|found| to_replace(set, found, release, grow, size)).transpose()?;
+            Ok((found.is_some(), uid.flatten()))
+        };
+        let (there, replace) = old().await?;
+        let claims = self.grow_claims(namespace, grow, size).await?;
+        let pending = self.grown(namespace, grow, size, context).await?;
+        if replace.is_some() {
+            let look = || async {
+                let (_, Some(uid)) = old().await? else { return Ok(Ok(())) };
+                self.cluster.orphan_pods(set, &uid).await.map_err(failed)?;
+                Ok(Err(format!("{set} is still there")))
+            };
+            context.until(&format!("{set} to give way"), PAUSE, look).await?;
+        }
+        let mut told = vec![match claims {
+            0 => "there are no volumes".to_owned(),
+            1 => format!("1 volume has {}", grow.storage),
+            _ => format!("{claims} volumes have {}", grow.storage),
+        }];
+        if !pending.is_empty() {
+            let pending = few(&pending, NAMED);
+            told.push(format!("{pending}: the file system follows, at the latest when the pod begins anew"));
+        }
+        match (there, replace) {
+            (false, _) => told.push(format!("{set} is not there")),
+            (true, Some(_)) => told.push(format!("{set} gives way to another, its pods run on")),
+            (true, None) => {}
+        }
+        Ok(Done { summary: Some(told.join("; ")), ..Done::default() })
+    }
+
+    /// Has all claims that are smaller ask for more, once it is known that each of them can. How many claims there are.
+    async fn grow_claims(&self, namespace: &str, grow: &Grow, size: Quantity) -> Result<usize, Failure> {
+        let claims = self.claims_of(namespace, grow).await?;
+        let smaller: Vec<&ClaimState> = claims.iter().filter(|claim| claim.asks_less_than(size)).collect();
+        if smaller.is_empty() {
+            return Ok(claims.len());
+        }
+        let classes = match self.cluster.storage_classes().await {
+            Ok(classes) => Some(classes),
+            // Then the API says it, of the first.
+            Err(error) if error.kind() == ApiErrorKind::Forbidden => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let fixed = smaller.iter().filter_map(|claim| Some((claim, Fixed::of(claim, classes.as_deref())?)));
+        let fixed: Vec<String> = fixed
+            .map(|(claim, why)| {
+                let (object, has, fix) = (&claim.object, &claim.requested, why.fix(claim));
+                format!("{object} of {has} cannot have {}: {why}; {fix}", grow.storage)
+            })
+            .collect();
+        if !fixed.is_empty() {
+            return Err(refused(fixed));
+        }
+        for claim in smaller {
+            self.cluster.resize_claim(&claim.object, &grow.storage).await.map_err(failed)?;
+        }
+        Ok(claims.len())
+    }
+
+    /// Waits until all volumes are as large; gives the claims whose file system is not yet.
+    async fn grown(
+        &self,
+        namespace: &str,
+        grow: &Grow,
+        size: Quantity,
+        context: &Context,
+    ) -> Result<Vec<String>, Failure> {
+        let look = || async {
+            let (mut pending, mut waiting) = (Vec::new(), Vec::new());
+            for claim in self.claims_of(namespace, grow).await? {
+                // One without a volume gets it with its pod, and as large as it asks for.
+                if Quantity::parse(&claim.capacity).is_none_or(|has| has >= size) {
+                    continue;
+                }
+                if claim.file_system_pending {
+                    pending.push(claim.object.name);
+                } else {
+                    let told = claim.told.map(|told| format!(": {told}")).unwrap_or_default();
+                    waiting.push(format!("{} has {}{told}", claim.object.name, claim.capacity));
+                }
+            }
+            Ok(if waiting.is_empty() { Ok(pending) } else { Err(few(&waiting, NAMED)) })
+        };
+        context.until(&format!("volumes of {}", grow.storage), PAUSE, look).await
+    }
+
+    /// The claims that the StatefulSet made from the template, whether it is there or not.
+    async fn claims_of(&self, namespace: &str, grow: &Grow) -> Result<Vec<ClaimState>, Failure> {
+        let mut claims = self.cluster.all_claims(namespace).await.map_err(failed)?;
+        claims.retain(|claim| is_claim_of(&claim.object.name, &grow.claim, &grow.name));
+        Ok(claims)
+    }
+}
+
+/// The uid of a StatefulSet whose template asks for less; none where there is nothing to replace.
+fn to_replace(
+    set: &ObjectRef,
+    found: &Value,
+    release: Option<&ReleaseKey>,
+    grow: &Grow,
+    size: Quantity,
+) -> Result<Option<String>, Failure> {
+    let [namespace, name] = RELEASE.map(|note| found["metadata"]["annotations"][note].as_str().unwrap_or_default());
+    if release.is_none_or(|release| (release.namespace.as_str(), release.name.as_str()) != (namespace, name)) {
+        return Err(refused(vec![format!("{set} is not of this release, and is left alone")]));
+    }
+    match claim_template(found, &grow.claim) {
+        Some((_, has)) if has > size => {
+            let has = has.of("storage");
+            let text =
+                format!("the {} volumes of {set} have {has}, and none becomes smaller: keep that size", grow.claim);
+            Err(refused(vec![text]))
+        }
+        Some((_, has)) if has < size => Ok(found["metadata"]["uid"].as_str().map(str::to_owned)),
+        _ => Ok(None),
+    }
+}
+
+/// A failure that stays one.
+fn refused(errors: Vec<String>) -> Failure {
+    Failure { errors, ..Failure::default() }
+}

@@ -1,0 +1,221 @@
+//! Volumes that grow, against a made-up API which refuses what the real one refuses.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::driver::state_store::tests::connected;
+use crate::engine::work::tests::{context, world};
+
+/// What becomes of a claim that asks for more.
+#[derive(Clone, Copy, PartialEq)]
+enum Resizer {
+    /// It has it when it is looked at again.
+    Works,
+    /// Its volume has, and its file system not yet.
+    WaitsForNode,
+    /// Nothing, and why.
+    Fails,
+}
+
+struct Api {
+    set: Option<Value>,
+    claims: BTreeMap<String, Value>,
+    /// Name, and whether its volumes grow; none may be looked at where this is `None`.
+    class: Option<(&'static str, bool)>,
+    resizer: Resizer,
+    /// What was changed, in that order.
+    writes: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Api>>;
+
+fn set(size: &str, release: &str) -> Value {
+    let template = json!({"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": size}}}});
+    json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "ns", "uid": "u1",
+        "annotations": {"meta.helm.sh/release-namespace": "ns", "meta.helm.sh/release-name": release}},
+        "spec": {"volumeClaimTemplates": [template]}})
+}
+
+fn claim(name: &str, size: &str, phase: &str) -> Value {
+    let bound = if phase == "Bound" { json!({"storage": size}) } else { Value::Null };
+    json!({"metadata": {"name": name, "namespace": "ns"},
+        "spec": {"storageClassName": "fast", "resources": {"requests": {"storage": size}}},
+        "status": {"phase": phase, "capacity": bound}})
+}
+
+fn refused(code: u16, reason: &str) -> Response {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": format!("made-up {reason}"),
+        "reason": reason, "code": code});
+    (StatusCode::from_u16(code).unwrap(), axum::Json(body)).into_response()
+}
+
+fn list(items: &[Value]) -> Response {
+    axum::Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})).into_response()
+}
+
+const SET: &str = "/apis/apps/v1/namespaces/ns/statefulsets/db";
+const CLAIMS: &str = "/api/v1/namespaces/ns/persistentvolumeclaims";
+
+async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes) -> Response {
+    let mut api = api.lock().unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let resizer = api.resizer;
+    let found = match (method.as_str(), uri.path()) {
+        ("GET", "/version") => json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4", "gitCommit": "",
+            "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "gc", "platform": "linux/amd64"}),
+        ("GET", path @ ("/api" | "/apis")) => {
+            let resource = json!({"resource": "statefulsets", "responseKind": {"group": "apps", "version": "v1",
+                "kind": "StatefulSet"}, "scope": "Namespaced", "singularResource": "statefulset", "verbs": ["get"]});
+            let group = json!({"metadata": {"name": "apps"}, "versions": [{"version": "v1", "resources": [resource]}]});
+            let items = if path == "/apis" { json!([group]) } else { json!([]) };
+            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
+                "items": items})
+        }
+        ("GET", "/apis/storage.k8s.io/v1/storageclasses") => {
+            let Some((name, expands)) = api.class else { return refused(403, "Forbidden") };
+            let class = json!({"metadata": {"name": name}, "provisioner": "p", "allowVolumeExpansion": expands});
+            return list(&[class]);
+        }
+        ("GET", SET) => match &api.set {
+            Some(set) => set.clone(),
+            None => return refused(404, "NotFound"),
+        },
+        ("DELETE", SET) => {
+            assert_eq!((&body["propagationPolicy"], &body["preconditions"]["uid"]), (&json!("Orphan"), &json!("u1")));
+            api.writes.push("delete db".to_owned());
+            api.set = None;
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})
+        }
+        ("GET", CLAIMS) => return list(&api.claims.values().cloned().collect::<Vec<_>>()),
+        ("PATCH", path) => {
+            let name = path.strip_prefix(CLAIMS).unwrap().trim_start_matches('/').to_owned();
+            let size = body["spec"]["resources"]["requests"]["storage"].clone();
+            api.writes.push(format!("{name} asks for {}", size.as_str().unwrap()));
+            if api.class.is_none() {
+                return refused(403, "Forbidden");
+            }
+            let claim = api.claims.get_mut(&name).unwrap();
+            claim["spec"]["resources"]["requests"]["storage"] = size.clone();
+            match resizer {
+                Resizer::Works => claim["status"]["capacity"]["storage"] = size,
+                Resizer::WaitsForNode => {
+                    claim["status"]["conditions"] = json!([{"type": "FileSystemResizePending", "status": "True"}]);
+                }
+                Resizer::Fails => {
+                    let condition = json!({"type": "ControllerResizeError", "status": "True", "message": "too often"});
+                    claim["status"]["conditions"] = json!([condition]);
+                }
+            }
+            claim.clone()
+        }
+        (method, path) => panic!("{method} {path}"),
+    };
+    axum::Json(found).into_response()
+}
+
+/// A StatefulSet of 1Gi with two claims, one of them larger than that, and claims of others.
+fn begun() -> Api {
+    let names = ["data-db-0", "data-db-10", "logs-db-0", "data-db2-0"];
+    let sizes = ["1Gi", "4Gi", "1Gi", "1Gi"];
+    let claims = names.iter().zip(sizes).map(|(name, size)| ((*name).to_owned(), claim(name, size, "Bound")));
+    Api {
+        set: Some(set("1Gi", "rel")),
+        claims: claims.collect(),
+        class: Some(("fast", true)),
+        resizer: Resizer::Works,
+        writes: Vec::new(),
+    }
+}
+
+/// Asks for volumes of this size; what came of it, and what was written.
+async fn grow(api: Api, size: &str, seconds: u64) -> (Result<String, String>, Vec<String>) {
+    let shared = Shared::new(Mutex::new(api));
+    let world = world(connected(Router::new().fallback(answer).with_state(shared.clone())).await);
+    let grow = Grow { name: "db".to_owned(), claim: "data".to_owned(), storage: size.to_owned() };
+    let release = ReleaseKey::new("ns", "rel");
+    let done = world.grow("ns", Some(&release), &grow, &context(seconds)).await;
+    let writes = shared.lock().unwrap().writes.clone();
+    (done.map(|done| done.summary.unwrap()).map_err(|failure| failure.errors.join("; ")), writes)
+}
+
+#[tokio::test]
+async fn claims_grow_and_then_the_stateful_set_gives_way() {
+    let (done, writes) = grow(begun(), "2Gi", 60).await;
+    let told = "2 volumes have 2Gi; StatefulSet ns/db gives way to another, its pods run on";
+    assert_eq!(done.as_deref(), Ok(told));
+    assert_eq!(writes, ["data-db-0 asks for 2Gi", "delete db"]);
+}
+
+#[tokio::test]
+async fn a_run_that_was_killed_is_gone_on_with() {
+    // Behind the deletion, with a claim that is still small.
+    let (done, writes) = grow(Api { set: None, ..begun() }, "2Gi", 60).await;
+    assert_eq!(done.as_deref(), Ok("2 volumes have 2Gi; StatefulSet ns/db is not there"));
+    assert_eq!(writes, ["data-db-0 asks for 2Gi"]);
+    // Behind Helm.
+    let mut done = begun();
+    done.set = Some(set("2048Mi", "rel"));
+    done.claims.insert("data-db-0".to_owned(), claim("data-db-0", "2Gi", "Bound"));
+    assert_eq!(grow(done, "2Gi", 60).await, (Ok("2 volumes have 2Gi".to_owned()), Vec::new()));
+    // What has no volume yet gets it with its pod, as large as it asks for.
+    let mut waits = begun();
+    waits.claims.insert("data-db-0".to_owned(), claim("data-db-0", "2Gi", "Pending"));
+    assert_eq!(grow(waits, "2Gi", 60).await.1, ["delete db"]);
+}
+
+#[tokio::test]
+async fn nothing_is_changed_where_one_of_the_claims_cannot_grow() {
+    let mut fixed = begun();
+    fixed.class = Some(("fast", false));
+    let (done, writes) = grow(fixed, "5Gi", 60).await;
+    let told = done.unwrap_err();
+    for part in [
+        "PersistentVolumeClaim ns/data-db-0 of 1Gi cannot have 5Gi: StorageClass fast does not let volumes grow",
+        "PersistentVolumeClaim ns/data-db-10 of 4Gi cannot have 5Gi",
+        "kubectl patch storageclass fast -p",
+        "keep the size that it has: 1Gi",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert_eq!(writes, [""; 0]);
+    let mut unbound = begun();
+    unbound.claims.insert("data-db-1".to_owned(), claim("data-db-1", "1Gi", "Pending"));
+    let (done, writes) = grow(unbound, "2Gi", 60).await;
+    assert!(done.unwrap_err().contains("data-db-1 of 1Gi cannot have 2Gi: it has no volume (Pending)"));
+    assert_eq!(writes, [""; 0]);
+    // Where classes may not be looked at, the API says it.
+    let (done, writes) = grow(Api { class: None, ..begun() }, "2Gi", 60).await;
+    assert!(done.unwrap_err().contains("made-up Forbidden"));
+    assert_eq!(writes, ["data-db-0 asks for 2Gi"]);
+}
+
+#[tokio::test]
+async fn volumes_become_no_smaller_and_what_is_of_others_is_left_alone() {
+    let (done, writes) = grow(begun(), "512Mi", 60).await;
+    let told = "the data volumes of StatefulSet ns/db have 1Gi, and none becomes smaller: keep that size";
+    assert_eq!((done.unwrap_err().as_str(), writes.len()), (told, 0));
+    let other = Api { set: Some(set("1Gi", "other")), ..begun() };
+    let (done, writes) = grow(other, "2Gi", 60).await;
+    let told = "StatefulSet ns/db is not of this release, and is left alone";
+    assert_eq!((done.unwrap_err().as_str(), writes.len()), (told, 0));
+}
+
+#[tokio::test]
+async fn a_file_system_that_waits_for_its_node_is_told_and_a_resizer_that_fails_too() {
+    let waits = Api { resizer: Resizer::WaitsForNode, ..begun() };
+    let (done, writes) = grow(waits, "2Gi", 60).await;
+    assert!(done.unwrap().contains("data-db-0: the file system follows, at the latest when the pod begins anew"));
+    assert_eq!(writes.last().map(String::as_str), Some("delete db"));
+    let fails = Api { resizer: Resizer::Fails, ..begun() };
+    let (done, writes) = grow(fails, "2Gi", 2).await;
+    assert_eq!(done.unwrap_err(), "timed out waiting for volumes of 2Gi: data-db-0 has 1Gi: too often");
+    assert_eq!(writes, ["data-db-0 asks for 2Gi"], "the StatefulSet stays");
+}

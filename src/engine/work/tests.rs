@@ -1,0 +1,44 @@
+//! What tests of single steps work with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::World;
+use crate::driver::kube::{Cluster, Tunnels};
+use crate::engine::perform::Context;
+use crate::model::cluster::ReadyPolicy;
+use crate::model::silent;
+
+/// With this cluster and nothing else.
+pub(super) fn world(cluster: Cluster) -> World {
+    World {
+        derived: BTreeMap::new(),
+        tunnels: Tunnels::new(&cluster).unwrap(),
+        cluster,
+        helm: None,
+        hdfs: None,
+        charts: BTreeMap::new(),
+        files: BTreeMap::new(),
+        pull_secret: String::new(),
+        policy: ReadyPolicy::default(),
+        locked: true,
+        gate: None,
+        took_over: None,
+        begun: std::sync::Mutex::default(),
+        records: BTreeMap::new(),
+        run: "run".to_owned(),
+        uploads: tokio::sync::Mutex::default(),
+        state: tokio::sync::Mutex::default(),
+    }
+}
+
+/// An attempt that has so many seconds, and of which nobody hears.
+pub(super) fn context(seconds: u64) -> Context {
+    Context {
+        results: Arc::default(),
+        progress: silent(),
+        cancel: tokio_util::sync::CancellationToken::new(),
+        deadline: Instant::now() + Duration::from_secs(seconds),
+    }
+}

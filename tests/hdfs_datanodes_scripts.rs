@@ -1,0 +1,290 @@
+//! What is done before DataNodes leave and when they are back, against NameNodes that keep what they know in files: nothing
+//! leaves before its blocks are elsewhere, and nobody's leave is taken back while it is thought to be there.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// `hdfs`, for what the script asks of it. A NameNode that reads anew who leaves does what `$WORLD/exclude` says, as Hadoop
+/// does: who is in it begins to leave, and who is not in it any more is back in service.
+const HDFS: &str = r#"#!/bin/bash
+echo "$*" >>"$WORLD/calls"
+case "$*" in
+fsck*) cat "$WORLD/fsck" ;;
+*-refreshNodes*)
+  for n in 0 1; do
+    while read -r name state rest; do
+      if grep -qx "$name" "$WORLD/exclude"; then
+        [ "$state" != In_Service ] || state=Decommission_In_Progress
+      elif [ "$state" != dead ]; then
+        state=In_Service
+      fi
+      echo "$name $state $rest"
+    done <"$WORLD/namenode-$n" >"$WORLD/new"
+    cp "$WORLD/new" "$WORLD/namenode-$n"
+  done ;;
+*-listOpenFiles*) printf 'dn-2\tclient\t/logs/app.inprogress\n' ;;
+*-setrep*) printf 'Replication 2 set: /a\nReplication 2 set: /b\n' ;;
+esac
+"#;
+
+struct World {
+    folder: tempfile::TempDir,
+    namenodes: [u16; 2],
+}
+
+/// Answers each question with what two files say at that moment: the NameNode's state, and its DataNodes as lines
+/// `NAME STATE USED REMAINING BLOCKS LEFT`.
+fn serve(state: PathBuf, nodes: PathBuf) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut asked, mut part) = (stream.unwrap(), Vec::new(), [0; 1024]);
+            while !asked.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut part) {
+                    Ok(count) if count > 0 => asked.extend_from_slice(&part[..count]),
+                    _ => break,
+                }
+            }
+            let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+            let state = read(&state).trim().to_owned();
+            if state.is_empty() {
+                continue;
+            }
+            let asked = String::from_utf8_lossy(&asked).into_owned();
+            let body = if asked.contains("name=NameNodeInfo") {
+                info(&read(&nodes))
+            } else if asked.contains("name=FSNamesystem ") {
+                "\"LowRedundancyBlocks\" : 0,\n \"PendingReconstructionBlocks\" : 0,".to_owned()
+            } else {
+                format!("\"State\" : \"{state}\",")
+            };
+            let body = format!("{{\n \"beans\" : [ {{\n \"x\" : 1,\n {body}\n \"y\" : 2 }} ]\n}}");
+            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n\r\n{body}").as_bytes());
+        }
+    });
+    port
+}
+
+/// The bean in the form of Hadoop 3.4.1.
+fn info(nodes: &str) -> String {
+    let (mut live, mut dead, mut moving) = (String::new(), String::new(), String::new());
+    for node in nodes.lines() {
+        let [name, state, used, remaining, blocks, left] = node.split(' ').collect::<Vec<_>>()[..] else { continue };
+        let host = format!("\\\"{name}.dn.ns.svc.cluster.local:9866\\\"");
+        if state == "dead" {
+            write!(dead, "{host}:{{\\\"lastContact\\\":900,\\\"adminState\\\":\\\"Decommissioned\\\"}},").unwrap();
+            continue;
+        }
+        let state = state.replace('_', " ");
+        write!(live, "{host}:{{\\\"lastContact\\\":1,\\\"usedSpace\\\":{used},\\\"adminState\\\":\\\"{state}\\\",\\\"numBlocks\\\":{blocks},\\\"version\\\":\\\"3.4.1\\\",\\\"used\\\":{used},\\\"remaining\\\":{remaining}}},").unwrap();
+        if state == "Decommission In Progress" {
+            write!(moving, "{host}:{{\\\"xferaddr\\\":\\\"10.0.0.7:9866\\\",\\\"underReplicatedBlocks\\\":{left}}},")
+                .unwrap();
+        }
+    }
+    let map = |text: String| format!("{{{}}}", text.trim_end_matches(','));
+    format!(
+        "\"ClusterId\" : \"CID-1\",\n \"LiveNodes\" : \"{}\",\n \"DeadNodes\" : \"{}\",\n \"DecomNodes\" : \"{}\",",
+        map(live),
+        map(dead),
+        map(moving)
+    )
+}
+
+impl World {
+    /// Two NameNodes that know these DataNodes.
+    fn new(nodes: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let bin = at("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::write(bin.join("hdfs"), HDFS).unwrap();
+        std::fs::set_permissions(bin.join("hdfs"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let namenodes = [0, 1].map(|one| serve(at(&format!("state-{one}")), at(&format!("namenode-{one}"))));
+        let world = Self { folder, namenodes };
+        for (name, text) in [("state-0", "standby"), ("state-1", "active"), ("exclude", ""), ("fsck", FILES)] {
+            world.set(name, text);
+        }
+        world.know(nodes);
+        world
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn set(&self, name: &str, text: &str) {
+        std::fs::write(self.at(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.at(name)).unwrap_or_default()
+    }
+
+    fn know(&self, nodes: &[&str]) {
+        for one in ["namenode-0", "namenode-1"] {
+            self.set(one, &(nodes.join("\n") + "\n"));
+        }
+    }
+
+    fn calls(&self, word: &str) -> usize {
+        self.read("calls").lines().filter(|line| line.contains(word)).count()
+    }
+
+    /// The script, for at most three seconds.
+    fn run(&self, word: &str, staying: u32, leaving: &str) -> (Option<i32>, String) {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts");
+        let path = format!("{}:{}", self.at("bin").display(), std::env::var("PATH").unwrap());
+        let hosts = self.namenodes.map(|port| format!("127.0.0.1:{port}")).join(" ");
+        let mut command = Command::new("timeout");
+        command.args(["3", "bash"]).arg(scripts.join("datanodes.sh")).arg(word).env("SCRIPTS", &scripts);
+        command.env("PATH", path).env("WORLD", self.folder.path()).env("NAMENODES", hosts).env("PAUSE", "0.1");
+        command.env("STUCK", "1").env("TRIES", "5").env("DATANODE", "dn").env("COPIES", "2");
+        command.env("STAYING", staying.to_string()).env("LEAVING", leaving).env("HOSTNAME", "job-0");
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap().replace("Terminated\n", ""))
+    }
+}
+
+/// What fsck says of files, names among them that look like what it says.
+const FILES: &str = "FSCK started by hdfs\n\n/ <dir>\n/a 30 bytes, replicated: replication=2, 1 block(s):  OK\n\
+    /b, replicated: replication=9, 1 block(s): 1 bytes, replicated: replication=1, 1 block(s):  OK\n\
+    \nStatus: HEALTHY\n Missing blocks:\t\t0\n Corrupt blocks:\t\t0\nThe filesystem under path '/' is HEALTHY\n";
+
+const THREE: [&str; 3] = ["dn-0 In_Service 10 500 4 0", "dn-1 In_Service 10 500 4 0", "dn-2 In_Service 30 500 7 7"];
+
+#[test]
+fn all_files_have_room_for_their_copies_or_nothing_is_changed() {
+    let world = World::new(&THREE);
+    let (code, said) = world.run("may-leave", 2, "dn-2 ");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("all 2 files have room for their copies on 2 DataNodes\n"), "{said}");
+    let line = "/c d,e 7 bytes, replicated: replication=3, 1 block(s):  Under replicated BP-1:blk_1";
+    let coded = "/ec 7 bytes, erasure-coded: policy=RS-3-2-1024k, 1 block(s):  OK";
+    world.set("fsck", &FILES.replace("\nStatus", &format!("{line}\n{coded}\nStatus")));
+    let (code, said) = world.run("may-leave", 2, "dn-2 ");
+    assert_eq!(code, Some(1), "{said}");
+    let expected = "2 of 4 files ask for more copies than the 2 DataNodes that would stay can hold: /c d,e (3), /ec (5). nothing was changed";
+    assert!(said.contains(expected), "{said}");
+    // Many are counted, and not all of them named.
+    let many: String = (0..9).map(|at| line.replace("/c", &format!("/c{at}")) + "\n").collect();
+    world.set("fsck", &FILES.replace("\nStatus", &format!("{many}\nStatus")));
+    let (code, said) = world.run("may-leave", 2, "dn-2 ");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("/c4 d,e (3) and 4 more. nothing was changed"), "{said}");
+}
+
+#[test]
+fn what_is_not_known_to_be_whole_is_not_taken_apart() {
+    for (from, to, expected) in [
+        ("Missing blocks:\t\t0", "Missing blocks:\t\t2", "HDFS is not whole; missing blocks: 2. nothing was changed"),
+        ("The filesystem under", "", "the files could not be looked at. nothing was changed"),
+    ] {
+        let world = World::new(&THREE);
+        world.set("fsck", &FILES.replace(from, to));
+        let (code, said) = world.run("may-leave", 2, "dn-2 ");
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+    // One that is to stay does not report.
+    let world = World::new(&[THREE[0], THREE[2]]);
+    let (code, said) = world.run("may-leave", 2, "dn-2 ");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("dn-1: not reporting"), "{said}");
+    // There is no room.
+    let world = World::new(&["dn-0 In_Service 10 20 4 0", "dn-1 In_Service 10 9 4 0", "dn-2 In_Service 30 500 7 7"]);
+    let (code, said) = world.run("may-leave", 2, "dn-2 ");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("dn-2 : 30B are there, and those that stay have room for 29B"), "{said}");
+    // Nobody can say.
+    let world = World::new(&THREE);
+    world.set("state-1", "standby");
+    let (code, said) = world.run("may-leave", 2, "dn-2 ");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no NameNode is active"), "{said}");
+    assert_eq!(world.calls(""), 0);
+}
+
+#[test]
+fn it_ends_when_all_that_leave_are_free_of_blocks_and_every_namenode_knows_who_leaves() {
+    let world = World::new(&THREE);
+    world.set("exclude", "dn-2\n");
+    let (code, said) = world.run("drain", 2, "dn-2 ");
+    assert_eq!(code, Some(124), "{said}");
+    assert!(said.contains("dn-2: 7 of 7 blocks to copy\n"), "{said}");
+    // Nothing moves: what keeps it is told.
+    assert!(said.contains("files that are open there: /logs/app.inprogress"), "{said}");
+    let told = world.calls("-refreshNodes");
+    world.know(&[THREE[0], THREE[1], "dn-2 Decommissioned 30 500 7 0"]);
+    let (code, said) = world.run("drain", 2, "dn-2 ");
+    assert_eq!((code, said.as_str()), (Some(0), "dn-2: every block has its copies elsewhere\n"));
+    assert_eq!(world.calls("-refreshNodes"), told, "who has been told is not told again");
+    // Only one of the NameNodes has begun since, and knows nothing of it.
+    world.set("namenode-0", &(THREE.join("\n") + "\n"));
+    assert_eq!(world.run("drain", 2, "dn-2 ").0, Some(0));
+    assert!(world.read("namenode-0").contains("dn-2 Decommission_In_Progress"), "{}", world.read("namenode-0"));
+}
+
+#[test]
+fn those_that_are_gone_are_waited_for_no_more() {
+    let world = World::new(&[THREE[0], THREE[1]]);
+    for word in ["may-leave", "drain"] {
+        assert_eq!(world.run(word, 2, "dn-2 ").0, Some(0), "{word}");
+    }
+    world.know(&[THREE[0], THREE[1], "dn-2 dead 0 0 0 0"]);
+    for word in ["may-leave", "drain"] {
+        assert_eq!(world.run(word, 2, "dn-2 ").0, Some(0), "{word}");
+    }
+    assert_eq!(world.calls("-refreshNodes"), 0);
+}
+
+#[test]
+fn nobodys_leave_is_taken_back_while_it_is_thought_to_be_there() {
+    // dn-3 has left a minute ago; now dn-2 is to leave, or to be back.
+    for (word, two) in [("drain", "dn-2 In_Service 30 500 7 7"), ("admit", "dn-2 Decommissioned 30 500 7 0")] {
+        let world = World::new(&[THREE[0], THREE[1], two, "dn-3 Decommissioned 30 500 7 0"]);
+        let (staying, leaving) = if word == "drain" { (2, "dn-2 ") } else { (3, "") };
+        let (code, said) = world.run(word, staying, leaving);
+        assert_eq!(code, Some(124), "{word}: {said}");
+        assert!(said.contains("has forgotten dn-3, which left before: within eleven minutes"), "{word}: {said}");
+        assert_eq!(world.calls("-refreshNodes"), 0, "{word}");
+        // It is known to be gone.
+        world.know(&[THREE[0], THREE[1], two, "dn-3 dead 0 0 0 0"]);
+        world.run(word, staying, leaving);
+        assert!(world.calls("-refreshNodes") > 0, "{word}");
+    }
+}
+
+#[test]
+fn those_that_are_to_stay_after_all_take_blocks_again() {
+    for state in ["Decommissioned", "Decommission_In_Progress"] {
+        let world = World::new(&[THREE[0], THREE[1], &format!("dn-2 {state} 30 500 7 0")]);
+        let (code, said) = world.run("admit", 3, "");
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.starts_with("to take blocks again: dn-2"), "{said}");
+        assert!(said.ends_with("no DataNode that stays is told to leave\n"), "{said}");
+        for one in ["namenode-0", "namenode-1"] {
+            assert!(world.read(one).contains("dn-2 In_Service"), "{}", world.read(one));
+        }
+    }
+    let world = World::new(&THREE);
+    assert_eq!(world.run("admit", 3, "").0, Some(0));
+    assert_eq!(world.calls(""), 0, "nothing is asked of Hadoop where all is well");
+}
+
+#[test]
+fn copies_are_waited_for_where_there_are_datanodes_for_them() {
+    let world = World::new(&THREE);
+    let (code, said) = world.run("copies", 3, "");
+    assert_eq!((code, said.as_str()), (Some(0), "giving all files 2 copies\n2 files are to have 2 copies\n"));
+    let world = World::new(&THREE[..1]);
+    let (code, said) = world.run("copies", 1, "");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("they are made when there are as many DataNodes\n"), "{said}");
+}
