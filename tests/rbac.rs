@@ -19,6 +19,11 @@ use windlass::model::{STATE_NAMESPACE, yaml};
 use windlass::preflight::{Rendered, Site, looks, needs};
 
 fn wanted() -> Resolved {
+    wanted_over("1")
+}
+
+/// An install over HDFS of that version: another one than the catalog's is upgraded, and the same one may become final.
+fn wanted_over(version: &str) -> Resolved {
     let catalog = catalog::load(&[]).unwrap();
     let flags = [
         "livy.image=x.example/livy",
@@ -33,7 +38,7 @@ fn wanted() -> Resolved {
     let mut answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen)).unwrap();
     // An install that makes volumes larger, has DataNodes leave or is an upgrade needs more than a first one.
     let small = json!({"namenode_storage": "1Gi", "datanode_storage": "1Gi", "datanode_replicas": 3});
-    answers.installed.insert("hdfs".to_owned(), json!({"version": "1", "answers": small}));
+    answers.installed.insert("hdfs".to_owned(), json!({"version": version, "answers": small, "chart_values": {}}));
     resolve(&catalog, &answers).unwrap()
 }
 
@@ -159,9 +164,9 @@ fn asked() -> BTreeSet<Right> {
             defines: Vec::new(),
         });
     }
-    let needs = needs(&wanted, &rendered, &site);
-    let rights = needs.rights.iter().map(|need| need.right.clone());
-    rights.chain(looks(needs.namespaces.keys())).collect()
+    let needs = [wanted, wanted_over("3.4.1")].map(|wanted| needs(&wanted, &rendered, &site));
+    let rights = needs.iter().flat_map(|needs| &needs.rights).map(|need| need.right.clone());
+    rights.chain(needs.iter().flat_map(|needs| looks(needs.namespaces.keys()))).collect()
 }
 
 /// Group, resource, and verbs: names that share these make one rule, resources that share names and verbs, too.

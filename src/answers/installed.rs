@@ -11,10 +11,12 @@ use crate::catalog::{Catalog, Component, INSTALLED, QuestionId, is_about_install
 use crate::model::state::InstallState;
 use crate::model::yaml::{Findings, Pos};
 
-/// A component as it was installed, for rules and conditions.
+/// A component as it was installed, for rules and conditions. What Helm has now may be another revision: whoever can ask it
+/// fills in its values.
 fn as_installed(state: &InstallState, id: &str) -> Option<serde_json::Value> {
     let known = state.components.get(id)?;
-    Some(json!({"version": known.record.version, "answers": state.answers.get(id).unwrap_or(&json!({}))}))
+    let answers = state.answers.get(id).unwrap_or(&json!({})).clone();
+    Some(json!({"version": known.record.version, "answers": answers, "chart_values": {}}))
 }
 
 impl Answers {
@@ -33,6 +35,7 @@ impl Answers {
                 let context = Value::from_pairs([
                     ("answers", known.seen_by(self.seen(catalog, id))),
                     (INSTALLED, seen(was.as_ref())),
+                    ("self", value(&json!({"version": component.version}))),
                 ]);
                 let message = match templates.holds(id, &rule.that, &context) {
                     Ok(true) => continue,

@@ -48,7 +48,7 @@ impl RunRequest for RollbackRequest<'_> {
         let verified = as_verified(&state, &self.args.component);
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&verified))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;
-        let seeing = answers.seeing_installed(&self.catalog, &state).unwrap_or(answers);
+        let seeing = session::seeing_installed(&self.catalog, &answers, &self.cluster, &state).await.unwrap_or(answers);
         let resolved = charts::resolved_as_installed(&self.catalog, &seeing)?;
         self.refuse_what_needs_more(&state, &seeing, &resolved)?;
         let proof = match self.args.no_verify {
@@ -80,9 +80,6 @@ impl RollbackRequest<'_> {
         let id = &self.args.component;
         let answers = |state: &InstallState| state.answers.get(id).and_then(|it| it.as_object().cloned());
         let (now, then) = (answers(state).unwrap_or_default(), answers(&as_verified(state, id)).unwrap_or_default());
-        if now == then {
-            return Ok(());
-        }
         let broken = was.broken_by(&self.catalog, state);
         if !broken.0.is_empty() {
             return Err(Failed::text(Exit::Refused, format!("{id} cannot go back: {broken}")));

@@ -212,7 +212,7 @@ pub(super) async fn with_installed(
     if changed {
         one_provider(catalog, answers, &state)?;
     }
-    let seeing = answers.seeing_installed(catalog, &state);
+    let seeing = seeing_installed(catalog, answers, cluster, &state).await;
     let (changed, answers) = (changed || seeing.is_some(), &seeing.unwrap_or_else(|| answers.clone()));
     let more = |id: &&String| id.contains('@') && !answers.has(id);
     if !state.components.keys().any(|id| more(&id)) {
@@ -225,6 +225,26 @@ pub(super) async fn with_installed(
     let known = draft.answers.values.into_iter().map(|(id, (answer, _))| (id, answer)).chain(draft.answers.others);
     answers.others.extend(known.filter(|(id, _)| place(id) && more(&&id.component)));
     Ok(Some(answers))
+}
+
+/// The same answers with what conditions of actions see of what is installed, and of what Helm has: a run that failed before
+/// its end is remembered by Helm alone.
+pub(super) async fn seeing_installed(
+    catalog: &Catalog,
+    answers: &Answers,
+    cluster: &Cluster,
+    state: &InstallState,
+) -> Option<Answers> {
+    let mut seeing = answers.seeing_installed(catalog, state)?;
+    for (id, installed) in &mut seeing.installed {
+        let Some(key) = state.components.get(id).and_then(|known| known.record.release.clone()) else { continue };
+        // What may not be read is told by who needs it.
+        let found = cluster.releases(std::slice::from_ref(&key)).await.unwrap_or_default();
+        if let Some(release) = found.get(&key).filter(|release| release.config.is_object()) {
+            installed["chart_values"] = release.config.clone();
+        }
+    }
+    Some(seeing)
 }
 
 /// Refuses a component that exports what another exports that is installed, and of which there can be one: what a chosen

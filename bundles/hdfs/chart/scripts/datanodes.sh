@@ -13,6 +13,7 @@ set -eu
 trap 'exit 143' TERM
 pause=${PAUSE:-3}
 leaving=${LEAVING:-}
+tmp=$(mktemp -d)
 
 # section NAME TEXT: one of a bean's maps of DataNodes, without the quotes around it.
 section() { sed -n 's/.*"'"$1"'" *: *"\(\([^"\\]\|\\.\)*\)".*/\1/p' <<<"$2" | sed 's/\\"/"/g'; }
@@ -26,9 +27,9 @@ names() { grep -o '"[^"]*":{' <<<"$1" | sed 's/^"\([^.:"]*\).*/\1/' | sort -V ||
 stays() { [ "${1%-*}" = "$DATANODE" ] && [ "${1##*-}" -lt "$STAYING" ] 2>/dev/null; }
 leaves() { case " $leaving " in *" $1 "*) ;; *) return 1 ;; esac; }
 
-# look HOST:PORT: sets `live`, `dead` and `moving` as that NameNode knows them; fails where it does not answer.
+# look HOST:PORT: sets `live`, `dead` and `moving` as that NameNode knows them, and `info` as it says it; fails where it does
+# not answer.
 look() {
-  local info
   info=$(ask "$1" Hadoop:service=NameNode,name=NameNodeInfo)
   [ -n "$(field ClusterId "$info")" ] || return 1
   live=$(section LiveNodes "$info") dead=$(section DeadNodes "$info") moving=$(section DecomNodes "$info")
@@ -84,23 +85,62 @@ refresh() {
   hdfs dfsadmin -fs "hdfs://${1%:*}:8020" -refreshNodes >/dev/null || say "${1%%.*} could not be told: trying again"
 }
 
+# settled: sets `why` to what keeps the NameNode from knowing where all blocks are: one that has just begun knows of no
+# DataNode and misses no block. Of what it does not know, a pod that answers is there all the same.
+settled() {
+  local one missing
+  missing=$(for one in $(staying); do [ -n "$(of "$one" "$live")" ] || echo "$one"; done | paste -sd' ')
+  why=
+  if [ -n "$(field Safemode "$info")" ]; then
+    why="HDFS is in safe mode"
+  elif [ -n "$missing" ]; then
+    why="$missing: not reporting to the NameNode, so the copies there cannot be counted on"
+  elif [ "$(field NumberOfMissingBlocks "$info")" != 0 ]; then
+    why="blocks are missing (hdfs fsck / -list-corruptfileblocks names their files)"
+  else
+    for one in $leaving; do
+      if ! knows "$one" && [ -n "$(ask "$one.$DATANODE:${DATANODE_PORT:-9864}" Hadoop:service=DataNode,name=DataNodeInfo)" ]; then
+        why="$one runs, and has not reported to the NameNode yet"
+      fi
+    done
+  fi
+}
+
+# Whether the NameNode knows of a DataNode, be it dead.
+knows() { [ -n "$(of "$1" "$live")$(of "$1" "$dead")" ]; }
+
+# lacking: how many blocks have fewer copies than they should, those on their way among them; nothing where it is not known.
+lacking() {
+  local said low pending
+  said=$(ask "$at" Hadoop:service=NameNode,name=FSNamesystem)
+  low=$(field LowRedundancyBlocks "$said") pending=$(field PendingReconstructionBlocks "$said")
+  [ -z "$low" ] || [ -z "$pending" ] || echo $((low + pending))
+}
+
 may_leave() {
-  local one gone=0 used room missing
-  active
-  for one in $leaving; do
-    [ -n "$(of "$one" "$live")" ] || gone=$((gone + 1))
+  local one here=0 leaves used room
+  for _ in $(seq "${TRIES:-60}"); do
+    active
+    settled
+    [ -n "$why" ] || break
+    say "waiting: $why"
+    sleep "$pause"
   done
-  if [ "$gone" = "$(wc -w <<<"$leaving")" ]; then
+  if [ -n "$why" ]; then
+    echo "$why. nothing was changed. windlass status says how HDFS is" >&2
+    exit 1
+  fi
+  for one in $leaving; do
+    if knows "$one"; then here=$((here + 1)); fi
+  done
+  if [ "$here" = 0 ]; then
     echo "already gone: $leaving"
     return
   fi
-  missing=$(for one in $(staying); do [ -n "$(of "$one" "$live")" ] || echo "$one"; done | paste -sd' ')
-  if [ -n "$missing" ]; then
-    echo "$missing: not reporting to the NameNode, so the copies there cannot be counted on. nothing was changed. windlass status says how HDFS is" >&2
-    exit 1
-  fi
+  # What a try before this one has copied needs no room any more.
+  leaves=$(for one in $leaving; do [ "$(field adminState "$(of "$one" "$live")")" = Decommissioned ] || echo "$one"; done)
   # shellcheck disable=SC2046,SC2086 # words
-  used=$(sum usedSpace $leaving) room=$(sum remaining $(staying))
+  used=$(sum usedSpace $leaves) room=$(sum remaining $(staying))
   if [ "$used" -gt "$room" ]; then
     echo "$leaving: $(size "$used") are there, and those that stay have room for $(size "$room"). nothing was changed. delete files, give DataNodes larger volumes, or keep more of them" >&2
     exit 1
@@ -144,11 +184,8 @@ left() {
   'Decommission In Progress')
     echo "$1: $(field underReplicatedBlocks "$(of "$1" "$moving")") of $(field numBlocks "$here") blocks to copy"
     ;;
-  '')
-    # Its volume cannot be read any more: what else there is of its blocks is being copied by then.
-    if [ -z "$(of "$1" "$dead")" ]; then return; fi
-    [ "$(field adminState "$(of "$1" "$dead")")" = Decommissioned ] || echo "$1: it does not report, and is not known to be free of blocks"
-    ;;
+  # It is gone, or dead: what counts is whether any block lacks copies.
+  '') ;;
   *) echo "$1: its NameNode has not been told yet" ;;
   esac
 }
@@ -166,11 +203,17 @@ drain() {
       done
     done
     active
-    waits=
+    settled
+    waits=$why
     for one in $leaving; do
       told=$(left "$one")
       waits=$waits${told:+${waits:+; }$told}
     done
+    if [ -z "$waits" ]; then
+      # Hadoop lets one go whose blocks have as many copies as new files get, and a file may ask for more.
+      told=$(lacking)
+      [ "$told" = 0 ] || waits="${told:-an unknown number of} blocks lack copies (hdfs fsck / names them)"
+    fi
     if [ -z "$waits" ]; then break; fi
     say "$waits"
     if [ "$waits" != "$last" ]; then
@@ -210,22 +253,31 @@ admit() {
 
 # Where the DataNodes are there, the copies are, too, when it ends: what comes next may begin DataNodes anew.
 copies() {
-  local lack
+  local lack said=$tmp/setrep last='' since=$SECONDS
   active
   say "giving all files $COPIES copies"
-  # It says so of each file.
-  hdfs dfs -setrep -R "$COPIES" / | awk '++files % 10000 == 0 { print files " files"; fflush() } END { print files + 0 " files are to have '"$COPIES"' copies" }'
+  # It says so of each file. Those that went away meanwhile are no mistake.
+  hdfs dfs -setrep -R "$COPIES" / 2>"$said" |
+    awk '++files % 10000 == 0 { print files " files"; fflush() } END { print files + 0 " files are to have '"$COPIES"' copies" }' || true
+  if grep '^setrep:' "$said" | grep -v 'No such file or directory' >&2; then
+    echo "not all files could be told. the same command goes on" >&2
+    exit 1
+  fi
   while :; do
     active
     if [ "$(grep -o '"adminState":"In Service"' <<<"$live" | grep -c .)" -lt "$COPIES" ]; then
       echo "they are made when there are as many DataNodes"
       break
     fi
-    lack=$(ask "$at" Hadoop:service=NameNode,name=FSNamesystem)
-    # Those that are on their way are counted apart.
-    lack=$(($(field LowRedundancyBlocks "$lack") + $(field PendingReconstructionBlocks "$lack")))
-    [ "$lack" != 0 ] || break
-    say "$lack blocks to copy"
+    lack=$(lacking)
+    if [ "$lack" = 0 ]; then break; fi
+    say "${lack:-an unknown number of} blocks to copy"
+    if [ "$lack" != "$last" ]; then
+      last=$lack since=$SECONDS
+    elif [ $((SECONDS - since)) -ge $((${STUCK:-120} * 5)) ]; then
+      echo "none was copied for minutes: hdfs fsck / names them. going on, they are made when there is room"
+      break
+    fi
     sleep "$pause"
   done
 }

@@ -117,12 +117,11 @@ prepare() {
     run hdfs dfsadmin -rollingUpgrade prepare || exit 1
   else
     echo "nothing can be written while the NameNode saves an image to go back to"
-    run hdfs dfsadmin -safemode enter || exit 1
     # It leaves safe mode by itself where it succeeds.
-    if ! run hdfs dfsadmin -rollingUpgrade prepare; then
-      run hdfs dfsadmin -safemode leave || true
-      exit 1
-    fi
+    trap 'run hdfs dfsadmin -safemode leave || true' EXIT
+    run hdfs dfsadmin -safemode enter || exit 1
+    run hdfs dfsadmin -rollingUpgrade prepare || exit 1
+    trap - EXIT
   fi
   while :; do
     if run hdfs dfsadmin -rollingUpgrade query; then
