@@ -257,7 +257,7 @@ count=$(render hdfs "$(printf 'a%.0s' {1..53})" n -f "$ha" | awk '/^kind: /{kind
 if [ "$count" -le 63 ]; then ok; else not_ok "hdfs: the name of a StatefulSet makes a label of $count characters"; fi
 
 # The two scripts run as they are, with a stand-in for hdfs and paths of our own.
-script() { render hdfs r n --set datanode.kind=daemonset | awk -v key="  $1: |" '$0 == key {on = 1; next} on && /^  [^ ]/ {exit} on && /^---/ {exit} on {sub(/^    /, ""); print}'; }
+script() { render hdfs r n --set datanode.kind=daemonset | awk -v key="  $1: |" '$0 == key {on = 1; next} on && (/^  [^ ]/ || /^---/) {on = 0} on {sub(/^    /, ""); print}'; }
 mkdir "$work/bin" "$work/data"
 cat > "$work/bin/hdfs" <<'STUB'
 #!/bin/sh

@@ -30,7 +30,7 @@ fsck*) cat "$WORLD/fsck" ;;
 *-listOpenFiles*) printf 'dn-2\tclient\t/logs/app.inprogress\n' ;;
 *-setrep*)
   printf 'Replication 2 set: /a\nReplication 2 set: /b\n'
-  cat "$WORLD/setrep" >&2 2>/dev/null && exit 1
+  if [ -e "$WORLD/setrep" ]; then cat "$WORLD/setrep" >&2 && exit 1; fi
   ;;
 esac
 "#;
@@ -270,6 +270,12 @@ fn those_that_are_gone_are_waited_for_no_more() {
     let (code, said) = world.run("drain", 2, "dn-2 ");
     assert_eq!(code, Some(124), "{said}");
     assert!(said.contains("4 blocks lack copies"), "{said}");
+    let (code, said) = world.run_for(9, "drain", 2, "dn-2 ");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("none was copied for minutes") && said.contains("nothing was taken away"), "{said}");
+    // Of one that is gone nothing is waited for.
+    world.know(&[THREE[0], THREE[1]]);
+    assert_eq!(world.run("drain", 2, "dn-2 ").0, Some(0));
     assert_eq!(world.calls("-refreshNodes"), 0);
 }
 
@@ -346,13 +352,22 @@ fn copies_are_waited_for_where_there_are_datanodes_for_them() {
     assert!(said.ends_with("they are made when there are as many DataNodes\n"), "{said}");
     // Files that went away meanwhile are no mistake; others are.
     let world = World::new(&THREE);
-    world.set("setrep", "NOTE: x\nsetrep: `/c': No such file or directory\n");
+    let gone = "setrep: Could not set replication for: /c\nsetrep: File hdfs://x/d does not exist.\n";
+    world.set("setrep", &format!("NOTE: x\n{gone}"));
     let (code, said) = world.run("copies", 3, "");
     assert_eq!(code, Some(0), "{said}");
-    world.set("setrep", "setrep: `/c': No such file or directory\nsetrep: Permission denied: user=x\n");
+    for wrong in
+        ["setrep: Permission denied: user=x", "-setrep: UnknownHostException", "Exception in thread \"main\" x"]
+    {
+        world.set("setrep", &format!("{gone}{wrong}\n"));
+        let (code, said) = world.run("copies", 3, "");
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(&format!("{wrong}\nnot all files could be told (exit code 1)")), "{said}");
+    }
+    // One that was killed says nothing.
+    world.set("setrep", "");
     let (code, said) = world.run("copies", 3, "");
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("setrep: Permission denied: user=x\nnot all files could be told"), "{said}");
     // Nothing is copied any more: it is said, and gone on.
     let world = World::new(&THREE);
     world.set("low", "3");

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Answers;
 use super::template::{Templates, value};
-use crate::catalog::{Catalog, Component, INSTALLED, QuestionId, is_about_installed};
+use crate::catalog::{Catalog, Component, INSTALLED, QuestionId, Rule, is_about_installed};
 use crate::model::state::InstallState;
 use crate::model::yaml::{Findings, Pos};
 
@@ -24,13 +24,23 @@ impl Answers {
     /// false in a condition where the component is not installed.
     #[must_use]
     pub fn broken_by(&self, catalog: &Catalog, state: &InstallState) -> Findings {
+        self.broken(catalog, state, |_, _| true)
+    }
+
+    /// The same for a rollback of that component to these answers.
+    #[must_use]
+    pub fn broken_going_back(&self, catalog: &Catalog, state: &InstallState, id: &str) -> Findings {
+        self.broken(catalog, state, |of, rule| of == id && rule.back)
+    }
+
+    fn broken(&self, catalog: &Catalog, state: &InstallState, counts: impl Fn(&str, &Rule) -> bool) -> Findings {
         let catalog = &*self.catalog(catalog);
         let (templates, known) = (Templates::new(), self.known());
         let mut findings = Findings::default();
         for component in self.components.iter().filter_map(|id| catalog.components.get(id)) {
             let id = &component.id;
             let was = as_installed(state, id);
-            for rule in component.rules.iter().filter(|rule| is_about_installed(&rule.template())) {
+            for rule in component.rules.iter().filter(|rule| counts(id, rule) && is_about_installed(&rule.template())) {
                 let Some(question) = rule.about.first().map(|question| QuestionId::new(id, question)) else { continue };
                 let context = Value::from_pairs([
                     ("answers", known.seen_by(self.seen(catalog, id))),

@@ -80,7 +80,7 @@ impl RollbackRequest<'_> {
         let id = &self.args.component;
         let answers = |state: &InstallState| state.answers.get(id).and_then(|it| it.as_object().cloned());
         let (now, then) = (answers(state).unwrap_or_default(), answers(&as_verified(state, id)).unwrap_or_default());
-        let broken = was.broken_by(&self.catalog, state);
+        let broken = was.broken_going_back(&self.catalog, state, id);
         if !broken.0.is_empty() {
             return Err(Failed::text(Exit::Refused, format!("{id} cannot go back: {broken}")));
         }

@@ -155,6 +155,13 @@ pub struct Rule {
     pub about: Vec<String>,
     /// What is wrong where it is not.
     pub say: Text,
+    /// Whether a rollback has to hold it, too.
+    #[serde(default = "yes")]
+    pub back: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Rule {

@@ -24,6 +24,7 @@ const RULE: Shape = Shape::Map(&[
     F::required("that", Shape::Text),
     F::required("about", Shape::List(&Shape::Text)),
     F::required("say", WORDS),
+    F::optional("back", Shape::Bool),
 ]);
 
 const QUESTION: Shape = Shape::Map(&[

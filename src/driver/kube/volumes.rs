@@ -1,25 +1,12 @@
 //! What it takes to give the pods of a StatefulSet larger volumes.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
+use kube::api::{Api, DeleteParams, Preconditions, PropagationPolicy};
 
 use super::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::cluster::ObjectRef;
 
 impl Cluster {
-    /// Has a claim ask for this size, a quantity.
-    ///
-    /// # Errors
-    /// When the API refuses, as it does where the claim's class lets no volume grow, or cannot be asked.
-    pub async fn resize_claim(&self, claim: &ObjectRef, size: &str) -> Result<(), KubeError> {
-        let namespace = claim.namespace.as_deref().unwrap_or_default();
-        let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client(), namespace);
-        let patch = Patch::Merge(serde_json::json!({"spec": {"resources": {"requests": {"storage": size}}}}));
-        let params = PatchParams::default();
-        retry::call("resize", &claim.to_string(), || api.patch(&claim.name, &params, &patch)).await.map(drop)
-    }
-
     /// Deletes a StatefulSet and leaves its pods alone, if it is still the one with this uid.
     ///
     /// # Errors

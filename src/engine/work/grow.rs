@@ -3,20 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::World;
 use super::cluster::failed;
-use super::k8s::{NAMED, PAUSE};
+use super::k8s::{NAMED, PAUSE, of_release};
 use crate::catalog::action::Grow;
 use crate::driver::kube::ApiErrorKind;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ClaimState, ObjectRef, ReleaseKey};
 use crate::model::volumes::{Fixed, claim_template, is_claim_of};
 use crate::model::{Quantity, few};
-
-/// Where Helm says whose an object is.
-const RELEASE: [&str; 2] = ["meta.helm.sh/release-namespace", "meta.helm.sh/release-name"];
 
 impl World {
     /// Every step looks at what is there, so that a run that begins in the middle goes on from there. The StatefulSet goes
@@ -89,7 +86,8 @@ impl World {
             return Err(refused(fixed));
         }
         for claim in smaller {
-            self.cluster.resize_claim(&claim.object, &grow.storage).await.map_err(failed)?;
+            let fields = json!({"spec": {"resources": {"requests": {"storage": grow.storage}}}});
+            self.cluster.merge("resize", &claim.object, fields).await.map_err(failed)?;
         }
         Ok(claims.len())
     }
@@ -137,10 +135,7 @@ fn to_replace(
     grow: &Grow,
     size: Quantity,
 ) -> Result<Option<String>, Failure> {
-    let [namespace, name] = RELEASE.map(|note| found["metadata"]["annotations"][note].as_str().unwrap_or_default());
-    if release.is_none_or(|release| (release.namespace.as_str(), release.name.as_str()) != (namespace, name)) {
-        return Err(refused(vec![format!("{set} is not of this release, and is left alone")]));
-    }
+    of_release(set, found, release)?;
     match claim_template(found, &grow.claim) {
         Some((_, has)) if has > size => {
             let has = has.of("storage");

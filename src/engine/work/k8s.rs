@@ -8,7 +8,7 @@ use super::World;
 use crate::catalog::action::{Await, K8sAction, Scale, SetText};
 use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::model::cluster::ObjectRef;
+use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::few;
 use crate::plan::Action;
 
@@ -16,7 +16,7 @@ use crate::plan::Action;
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where Helm says whose an object is.
-const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+const RELEASE: [&str; 2] = ["meta.helm.sh/release-namespace", "meta.helm.sh/release-name"];
 
 /// How many of many objects are named.
 pub(super) const NAMED: usize = 4;
@@ -29,15 +29,12 @@ impl World {
         kind: &K8sAction,
         context: &Context,
     ) -> Result<Done, Failure> {
+        let release = self.records.get(&action.component).and_then(|record| record.release.as_ref());
         let wait = match kind {
             K8sAction::Await(wait) => wait,
-            K8sAction::Scale(scale) => return self.scale(namespace, scale, context).await,
-            K8sAction::SetText(set) => return self.set_text(namespace, set).await,
-            K8sAction::Grow(grow) => {
-                let record = self.records.get(&action.component);
-                let release = record.and_then(|record| record.release.as_ref());
-                return self.grow(namespace, release, grow, context).await;
-            }
+            K8sAction::Scale(scale) => return self.scale(namespace, release, scale, context).await,
+            K8sAction::SetText(set) => return self.set_text(namespace, release, set).await,
+            K8sAction::Grow(grow) => return self.grow(namespace, release, grow, context).await,
         };
         let namespace = wait.namespace.as_deref().unwrap_or(namespace);
         let value = context.until(&wait.wanted(), PAUSE, || self.state_of(namespace, wait)).await?;
@@ -45,14 +42,20 @@ impl World {
         Ok(Done { summary: Some(wait.wanted()), results, ..Done::default() })
     }
 
-    async fn scale(&self, namespace: &str, scale: &Scale, context: &Context) -> Result<Done, Failure> {
+    async fn scale(
+        &self,
+        namespace: &str,
+        release: Option<&ReleaseKey>,
+        scale: &Scale,
+        context: &Context,
+    ) -> Result<Done, Failure> {
         let object = &ObjectRef::namespaced("apps/v1", &scale.kind, namespace, &scale.name);
         let failed = |error| Failure::of(&error);
         let look = || async move {
             let Some(found) = self.cluster.get(object).await.map_err(failed)? else {
                 return Ok(Ok(format!("{object} is not there")));
             };
-            of_release(object, &found, namespace)?;
+            of_release(object, &found, release)?;
             let now = &found["spec"]["replicas"];
             if *now != scale.replicas && *now != scale.from {
                 return Ok(Ok(format!("it has {now} pods, and not {}: left alone", scale.from)));
@@ -69,11 +72,11 @@ impl World {
         Ok(Done { summary: Some(summary), ..Done::default() })
     }
 
-    async fn set_text(&self, namespace: &str, set: &SetText) -> Result<Done, Failure> {
+    async fn set_text(&self, namespace: &str, release: Option<&ReleaseKey>, set: &SetText) -> Result<Done, Failure> {
         let object = ObjectRef::namespaced("v1", "ConfigMap", namespace, &set.name);
         let failed = |error| Failure::of(&error);
         let found = self.cluster.get(&object).await.map_err(failed)?.unwrap_or_default();
-        of_release(&object, &found, namespace)?;
+        of_release(&object, &found, release)?;
         let now = &found["data"][&set.key];
         if !now.is_string() {
             let text = format!("{object} has no `{}`", set.key);
@@ -131,11 +134,12 @@ impl World {
     }
 }
 
-/// Refuses what is of no release in the namespace.
-fn of_release(object: &ObjectRef, found: &Value, namespace: &str) -> Result<(), Failure> {
-    if found["metadata"]["annotations"][RELEASE_NAMESPACE] == namespace {
+/// Refuses what is not of the component's release.
+pub(super) fn of_release(object: &ObjectRef, found: &Value, release: Option<&ReleaseKey>) -> Result<(), Failure> {
+    let [namespace, name] = RELEASE.map(|note| found["metadata"]["annotations"][note].as_str().unwrap_or_default());
+    if release.is_some_and(|release| (release.namespace.as_str(), release.name.as_str()) == (namespace, name)) {
         return Ok(());
     }
-    let what = if found.is_null() { "is not there" } else { "is of no release, and is left alone" };
+    let what = if found.is_null() { "is not there" } else { "is not of this release, and is left alone" };
     Err(Failure { errors: vec![format!("{object} {what}")], ..Failure::default() }.for_good())
 }

@@ -117,6 +117,9 @@ lacking() {
   [ -z "$low" ] || [ -z "$pending" ] || echo $((low + pending))
 }
 
+# fewer NUMBER LEAST: whether it is known, and less than ever before.
+fewer() { [ -n "$1" ] && { [ -z "$2" ] || [ "$1" -lt "$2" ]; }; }
+
 may_leave() {
   local one here=0 leaves used room
   for _ in $(seq "${TRIES:-60}"); do
@@ -191,7 +194,8 @@ left() {
 }
 
 drain() {
-  local one waits told since=$SECONDS last=
+  local one waits told here least='' stands since=$SECONDS last=
+  stands=$since
   while :; do
     for at in $NAMENODES; do
       look "$at" || continue
@@ -209,10 +213,22 @@ drain() {
       told=$(left "$one")
       waits=$waits${told:+${waits:+; }$told}
     done
-    if [ -z "$waits" ]; then
+    here=
+    for one in $leaving; do
+      if knows "$one"; then here=1; fi
+    done
+    if [ -z "$waits" ] && [ -n "$here" ]; then
       # Hadoop lets one go whose blocks have as many copies as new files get, and a file may ask for more.
       told=$(lacking)
-      [ "$told" = 0 ] || waits="${told:-an unknown number of} blocks lack copies (hdfs fsck / names them)"
+      if [ "$told" != 0 ]; then waits="${told:-an unknown number of} blocks lack copies (hdfs fsck / names them)"; fi
+      if fewer "$told" "$least"; then
+        least=$told stands=$SECONDS
+      elif [ "$told" != 0 ] && [ $((SECONDS - stands)) -ge $((${STUCK:-120} * 5)) ]; then
+        echo "$waits, and none was copied for minutes: their files ask for more than there is room for. nothing was taken away. lower that (hdfs dfs -setrep NUMBER PATH), or keep more DataNodes" >&2
+        exit 1
+      fi
+    else
+      stands=$SECONDS
     fi
     if [ -z "$waits" ]; then break; fi
     say "$waits"
@@ -253,14 +269,16 @@ admit() {
 
 # Where the DataNodes are there, the copies are, too, when it ends: what comes next may begin DataNodes anew.
 copies() {
-  local lack said=$tmp/setrep last='' since=$SECONDS
+  local lack least='' since=$SECONDS code=0 said=$tmp/setrep wrong
   active
   say "giving all files $COPIES copies"
-  # It says so of each file. Those that went away meanwhile are no mistake.
+  # It says so of each file.
   hdfs dfs -setrep -R "$COPIES" / 2>"$said" |
-    awk '++files % 10000 == 0 { print files " files"; fflush() } END { print files + 0 " files are to have '"$COPIES"' copies" }' || true
-  if grep '^setrep:' "$said" | grep -v 'No such file or directory' >&2; then
-    echo "not all files could be told. the same command goes on" >&2
+    awk '++files % 10000 == 0 { print files " files"; fflush() } END { print files + 0 " files are to have '"$COPIES"' copies" }' || code=${PIPESTATUS[0]}
+  # What went away meanwhile is no mistake.
+  wrong=$(grep -E '^(-?setrep:|Exception )' "$said" | grep -vE 'No such file or directory|does not exist|Could not set replication for: ' || true)
+  if [ -n "$wrong" ] || { [ "$code" != 0 ] && ! { [ "$code" = 1 ] && grep -q '^setrep:' "$said"; }; }; then
+    printf '%s\n' "${wrong:-$(tail -n 3 "$said")}" "not all files could be told (exit code $code). the same command goes on" >&2
     exit 1
   fi
   while :; do
@@ -272,8 +290,8 @@ copies() {
     lack=$(lacking)
     if [ "$lack" = 0 ]; then break; fi
     say "${lack:-an unknown number of} blocks to copy"
-    if [ "$lack" != "$last" ]; then
-      last=$lack since=$SECONDS
+    if fewer "$lack" "$least"; then
+      least=$lack since=$SECONDS
     elif [ $((SECONDS - since)) -ge $((${STUCK:-120} * 5)) ]; then
       echo "none was copied for minutes: hdfs fsck / names them. going on, they are made when there is room"
       break

@@ -72,12 +72,15 @@ async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes
         ("GET", "/version") => json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4", "gitCommit": "",
             "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "gc", "platform": "linux/amd64"}),
         ("GET", path @ ("/api" | "/apis")) => {
-            let resource = json!({"resource": "statefulsets", "responseKind": {"group": "apps", "version": "v1",
-                "kind": "StatefulSet"}, "scope": "Namespaced", "singularResource": "statefulset", "verbs": ["get"]});
-            let group = json!({"metadata": {"name": "apps"}, "versions": [{"version": "v1", "resources": [resource]}]});
-            let items = if path == "/apis" { json!([group]) } else { json!([]) };
+            let (group, resource, kind) = match path {
+                "/apis" => ("apps", "statefulsets", "StatefulSet"),
+                _ => ("", "persistentvolumeclaims", "PersistentVolumeClaim"),
+            };
+            let resource = json!({"resource": resource, "responseKind": {"group": group, "version": "v1", "kind": kind},
+                "scope": "Namespaced", "singularResource": kind.to_lowercase(), "verbs": ["get"]});
+            let group = json!({"metadata": {"name": group}, "versions": [{"version": "v1", "resources": [resource]}]});
             json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
-                "items": items})
+                "items": [group]})
         }
         ("GET", "/apis/storage.k8s.io/v1/storageclasses") => {
             let Some((name, expands)) = api.class else { return refused(403, "Forbidden") };
