@@ -295,7 +295,7 @@ fn what_a_namespace_lacks() {
         // By a values file, since the DataNodes that are installed cannot become another kind.
         let file = scratch().join("daemons.yaml");
         std::fs::write(&file, "datanode: {kind: daemonset}\n").unwrap();
-        finds("pod-security", 11, &["--set", &format!("hdfs.values_file={}", file.display())]);
+        finds("pods-not-admitted", 11, &["--set", &format!("hdfs.values_file={}", file.display())]);
         finds("pull-secret-missing", 11, &["--set", "platform.pull_secret=secret:nobodys"]);
         let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/chart-any");
         let mut helm = Command::new(sandbox().join("bin/helm"));
