@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Answers;
 use super::template::{Templates, value};
-use crate::catalog::{Catalog, Component, INSTALLED, QuestionId, Rule, is_about_installed};
+use crate::catalog::{CHART_VALUES, Catalog, Component, INSTALLED, QuestionId, Rule, is_about_installed};
 use crate::model::state::InstallState;
 use crate::model::yaml::{Findings, Pos};
 
@@ -16,7 +16,7 @@ use crate::model::yaml::{Findings, Pos};
 fn as_installed(state: &InstallState, id: &str) -> Option<serde_json::Value> {
     let known = state.components.get(id)?;
     let answers = state.answers.get(id).unwrap_or(&json!({})).clone();
-    Some(json!({"version": known.record.version, "answers": answers, "chart_values": {}}))
+    Some(json!({"version": known.record.version, "answers": answers, CHART_VALUES: {}}))
 }
 
 impl Answers {

@@ -50,7 +50,7 @@ impl RunRequest for RollbackRequest<'_> {
         let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;
         let seeing = session::seeing_installed(&self.catalog, &answers, &self.cluster, &state).await.unwrap_or(answers);
         let resolved = charts::resolved_as_installed(&self.catalog, &seeing)?;
-        self.refuse_what_needs_more(&state, &seeing, &resolved)?;
+        self.refuse_what_needs_more((&state, &verified), &seeing, &resolved)?;
         let proof = match self.args.no_verify {
             true => Vec::new(),
             false => plan::checks_of(&resolved, &self.args.component),
@@ -76,17 +76,21 @@ impl RunRequest for RollbackRequest<'_> {
 impl RollbackRequest<'_> {
     /// A way back to other answers that the rules about what is installed forbid, or before which objects have to be changed:
     /// Helm would just go it. A Job before an upgrade is none of these.
-    fn refuse_what_needs_more(&self, state: &InstallState, was: &Answers, resolved: &Resolved) -> Result<(), Failed> {
+    fn refuse_what_needs_more(
+        &self,
+        (state, verified): (&InstallState, &InstallState),
+        was: &Answers,
+        resolved: &Resolved,
+    ) -> Result<(), Failed> {
         let id = &self.args.component;
-        let answers = |state: &InstallState| state.answers.get(id).and_then(|it| it.as_object().cloned());
-        let (now, then) = (answers(state).unwrap_or_default(), answers(&as_verified(state, id)).unwrap_or_default());
         let broken = was.broken_going_back(&self.catalog, state, id);
         if !broken.0.is_empty() {
             return Err(Failed::text(Exit::Refused, format!("{id} cannot go back: {broken}")));
         }
         let mut before = resolved.components.iter().filter(|it| it.id == *id).flat_map(|it| &it.before);
         let Some(first) = before.find(|act| act.kind.kind().changes()) else { return Ok(()) };
-        let differ = then.iter().filter(|(question, answer)| now.get(*question) != Some(answer));
+        let then = verified.answers.get(id).and_then(|it| it.as_object()).into_iter().flatten();
+        let differ = then.filter(|(question, answer)| state.answers[id].get(question) != Some(answer));
         let set: String = differ
             .map(|(question, answer)| {
                 let answer = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);

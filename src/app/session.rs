@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::answers::{
     Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, from_environment, from_flags, parse_file,
 };
-use crate::catalog::{self, BUNDLED, Catalog, QuestionId, WEBHDFS};
+use crate::catalog::{self, BUNDLED, CHART_VALUES, Catalog, Component, INSTALLED, QuestionId, WEBHDFS, members};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::helm::{FindError, FindHelm, Helm};
 use crate::driver::kube::{Cluster, ConnectOptions, Tunnels};
@@ -236,12 +236,18 @@ pub(super) async fn seeing_installed(
     state: &InstallState,
 ) -> Option<Answers> {
     let mut seeing = answers.seeing_installed(catalog, state)?;
+    let known = answers.catalog(catalog);
     for (id, installed) in &mut seeing.installed {
+        let mut conditions = known.components.get(id).into_iter().flat_map(Component::actions);
+        let asks = |when: &str| members(when, INSTALLED).iter().any(|(field, _)| field == CHART_VALUES);
+        if !conditions.any(|action| action.when.as_deref().is_some_and(asks)) {
+            continue;
+        }
         let Some(key) = state.components.get(id).and_then(|known| known.record.release.clone()) else { continue };
         // What may not be read is told by who needs it.
         let found = cluster.releases(std::slice::from_ref(&key)).await.unwrap_or_default();
         if let Some(release) = found.get(&key).filter(|release| release.config.is_object()) {
-            installed["chart_values"] = release.config.clone();
+            installed[CHART_VALUES] = release.config.clone();
         }
     }
     Some(seeing)

@@ -31,5 +31,7 @@ pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, 
 pub use load::{Catalog, implicit_questions};
 pub use provide::{WEBHDFS, definition};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
-pub use refs::{INSTALLED, Reference, answering, code_lines, is_about_installed, members, references, secrets_in};
+pub use refs::{
+    CHART_VALUES, INSTALLED, Reference, answering, code_lines, is_about_installed, members, references, secrets_in,
+};
 pub use source::{CatalogError, Files, embedded, export, load, read_dir};

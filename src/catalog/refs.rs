@@ -4,6 +4,9 @@
 /// What rules, conditions of actions, and the texts of actions with such a condition call the component as it was installed.
 pub const INSTALLED: &str = "installed";
 
+/// What it calls the values that Helm has of the component.
+pub const CHART_VALUES: &str = "chart_values";
+
 /// A name that a template uses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {

@@ -125,14 +125,6 @@ impl Cluster {
         Ok(values.map(|bytes| HeldValue(bytes.0)).collect())
     }
 
-    /// Gives a workload another number of pods.
-    ///
-    /// # Errors
-    /// When the API refuses or cannot be asked.
-    pub async fn scale(&self, object: &ObjectRef, replicas: u32) -> Result<(), KubeError> {
-        self.merge("scale", object, serde_json::json!({"spec": {"replicas": replicas}})).await
-    }
-
     /// Lays fields over those of an object that is there; `verb` says for what.
     ///
     /// # Errors

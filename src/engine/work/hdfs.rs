@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::World;
+use super::cluster::failed;
 use crate::catalog::action::{self, Exists, Failover, HdfsAction, Mkdir, Probe, WaitOperational};
 use crate::driver::sources;
 use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
@@ -16,10 +17,6 @@ const ASKED: Duration = Duration::from_secs(3);
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(300);
-
-fn failed(error: impl std::error::Error + 'static) -> Failure {
-    Failure::of(&error)
-}
 
 fn octal(text: &str) -> Result<u16, Failure> {
     u16::from_str_radix(text, 8)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::World;
+use super::cluster::failed;
 use crate::catalog::action::{Ensure, HttpAction, Quiet, Request, Write, is_wanted};
 use crate::driver::http::{Answered, Ask, Body, HttpError, Opened, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};
@@ -16,10 +17,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How much of an answer a summary shows.
 const SHOWN: usize = 80;
-
-fn failed(error: impl std::error::Error + 'static) -> Failure {
-    Failure::of(&error)
-}
 
 /// A value with its secrets in their places.
 fn sent(quiet: &Quiet, opened: &Opened) -> Value {

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use super::World;
+use super::cluster::failed;
 use crate::catalog::action::{JOB_LABEL, JobAction, JobParts, Run};
 use crate::driver::kube::{JobEnd, WaitError};
 use crate::engine::perform::{Context, Done, Failure};
@@ -33,10 +34,6 @@ const TAIL: u32 = 50;
 
 /// How many of the last lines are kept in the journal.
 const LOG_LINES: usize = 40;
-
-fn failed(error: impl std::error::Error + 'static) -> Failure {
-    Failure::of(&error)
-}
 
 /// The lines behind the one that was told last; all where it is not among them any more.
 fn behind<'a>(tail: &'a [String], last: Option<&String>) -> &'a [String] {

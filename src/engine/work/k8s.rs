@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::World;
+use super::cluster::failed;
 use crate::catalog::action::{Await, K8sAction, Scale, SetText};
 use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};
@@ -38,7 +39,7 @@ impl World {
         };
         let namespace = wait.namespace.as_deref().unwrap_or(namespace);
         let value = context.until(&wait.wanted(), PAUSE, || self.state_of(namespace, wait)).await?;
-        let results = wait.path.is_some().then(|| serde_json::json!({"value": value}));
+        let results = wait.path.is_some().then(|| json!({"value": value}));
         Ok(Done { summary: Some(wait.wanted()), results, ..Done::default() })
     }
 
@@ -50,7 +51,6 @@ impl World {
         context: &Context,
     ) -> Result<Done, Failure> {
         let object = &ObjectRef::namespaced("apps/v1", &scale.kind, namespace, &scale.name);
-        let failed = |error| Failure::of(&error);
         let look = || async move {
             let Some(found) = self.cluster.get(object).await.map_err(failed)? else {
                 return Ok(Ok(format!("{object} is not there")));
@@ -61,7 +61,8 @@ impl World {
                 return Ok(Ok(format!("it has {now} pods, and not {}: left alone", scale.from)));
             }
             if *now != scale.replicas {
-                self.cluster.scale(object, scale.replicas).await.map_err(failed)?;
+                let fields = json!({"spec": {"replicas": scale.replicas}});
+                self.cluster.merge("scale", object, fields).await.map_err(failed)?;
             }
             let pods = found["status"]["replicas"].as_u64().unwrap_or_default();
             let seen = found["status"]["observedGeneration"] == found["metadata"]["generation"];
@@ -74,7 +75,6 @@ impl World {
 
     async fn set_text(&self, namespace: &str, release: Option<&ReleaseKey>, set: &SetText) -> Result<Done, Failure> {
         let object = ObjectRef::namespaced("v1", "ConfigMap", namespace, &set.name);
-        let failed = |error| Failure::of(&error);
         let found = self.cluster.get(&object).await.map_err(failed)?.unwrap_or_default();
         of_release(&object, &found, release)?;
         let now = &found["data"][&set.key];
@@ -85,7 +85,7 @@ impl World {
         if *now == set.text {
             return Ok(Done { summary: Some("was there".to_owned()), ..Done::default() });
         }
-        let fields = serde_json::json!({"data": {&set.key: set.text}});
+        let fields = json!({"data": {&set.key: set.text}});
         self.cluster.merge("change", &object, fields).await.map_err(failed)?;
         Ok(Done::default())
     }
@@ -94,7 +94,6 @@ impl World {
     async fn state_of(&self, namespace: &str, wait: &Await) -> Result<Result<String, String>, Failure> {
         let object =
             ObjectRef::namespaced(&wait.api_version, &wait.kind, namespace, wait.name.as_deref().unwrap_or_default());
-        let failed = |error| Failure::of(&error);
         if self.cluster.resource(&object).await.map_err(failed)?.is_none() {
             // It may come with the release that is just being made.
             self.cluster.forget_kinds().await;

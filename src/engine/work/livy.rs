@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::World;
+use super::cluster::failed;
 use crate::catalog::action::{Batch, LivyAction, Session};
 use crate::driver::http::{BatchRequest, Livy, LivyError, LivyVersion};
 use crate::driver::kube::WaitError;
@@ -36,10 +37,6 @@ const SEARCHED_LINES: u32 = 2000;
 
 /// The states of a batch or session in which no driver will come any more.
 const ENDED: [&str; 4] = ["dead", "error", "killed", "shutting_down"];
-
-fn failed(error: impl std::error::Error + 'static) -> Failure {
-    Failure::of(&error)
-}
 
 fn stopped() -> Failure {
     failure("stopped".to_owned(), Vec::new())
