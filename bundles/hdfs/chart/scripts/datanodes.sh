@@ -99,15 +99,22 @@ settled() {
     why="blocks are missing (hdfs fsck / -list-corruptfileblocks names their files)"
   else
     for one in $leaving; do
-      if ! knows "$one" && [ -n "$(ask "$one.$DATANODE:${DATANODE_PORT:-9864}" Hadoop:service=DataNode,name=DataNodeInfo)" ]; then
+      if ! knows "$one" && [ -n "$(ask "$one.$DATANODE:9864" Hadoop:service=DataNode,name=DataNodeInfo)" ]; then
         why="$one runs, and has not reported to the NameNode yet"
       fi
     done
   fi
 }
 
-# Whether the NameNode knows of a DataNode, be it dead.
+# Whether the NameNode knows of a DataNode, be it dead; and whether of any that leaves.
 knows() { [ -n "$(of "$1" "$live")$(of "$1" "$dead")" ]; }
+knows_any() {
+  local one
+  for one in $leaving; do
+    if knows "$one"; then return; fi
+  done
+  return 1
+}
 
 # lacking: how many blocks have fewer copies than they should, those on their way among them; nothing where it is not known.
 lacking() {
@@ -117,11 +124,15 @@ lacking() {
   [ -z "$low" ] || [ -z "$pending" ] || echo $((low + pending))
 }
 
-# fewer NUMBER LEAST: whether it is known, and less than ever before.
-fewer() { [ -n "$1" ] && { [ -z "$2" ] || [ "$1" -lt "$2" ]; }; }
+# stands NUMBER: whether that many blocks, where it is known how many, have been as many for minutes.
+least='' stood=$SECONDS
+stands() {
+  if [ -n "$1" ] && { [ -z "$least" ] || [ "$1" -lt "$least" ]; }; then least=$1 stood=$SECONDS; fi
+  [ $((SECONDS - stood)) -ge $((${STUCK:-120} * 5)) ]
+}
 
 may_leave() {
-  local one here=0 leaves used room
+  local one full used room
   for _ in $(seq "${TRIES:-60}"); do
     active
     settled
@@ -133,17 +144,14 @@ may_leave() {
     echo "$why. nothing was changed. windlass status says how HDFS is" >&2
     exit 1
   fi
-  for one in $leaving; do
-    if knows "$one"; then here=$((here + 1)); fi
-  done
-  if [ "$here" = 0 ]; then
+  if ! knows_any; then
     echo "already gone: $leaving"
     return
   fi
   # What a try before this one has copied needs no room any more.
-  leaves=$(for one in $leaving; do [ "$(field adminState "$(of "$one" "$live")")" = Decommissioned ] || echo "$one"; done)
+  full=$(for one in $leaving; do [ "$(field adminState "$(of "$one" "$live")")" = Decommissioned ] || echo "$one"; done)
   # shellcheck disable=SC2046,SC2086 # words
-  used=$(sum usedSpace $leaves) room=$(sum remaining $(staying))
+  used=$(sum usedSpace $full) room=$(sum remaining $(staying))
   if [ "$used" -gt "$room" ]; then
     echo "$leaving: $(size "$used") are there, and those that stay have room for $(size "$room"). nothing was changed. delete files, give DataNodes larger volumes, or keep more of them" >&2
     exit 1
@@ -194,8 +202,7 @@ left() {
 }
 
 drain() {
-  local one waits told here least='' stands since=$SECONDS last=
-  stands=$since
+  local one waits told since=$SECONDS last=
   while :; do
     for at in $NAMENODES; do
       look "$at" || continue
@@ -213,22 +220,16 @@ drain() {
       told=$(left "$one")
       waits=$waits${told:+${waits:+; }$told}
     done
-    here=
-    for one in $leaving; do
-      if knows "$one"; then here=1; fi
-    done
-    if [ -z "$waits" ] && [ -n "$here" ]; then
+    if [ -z "$waits" ] && knows_any; then
       # Hadoop lets one go whose blocks have as many copies as new files get, and a file may ask for more.
       told=$(lacking)
       if [ "$told" != 0 ]; then waits="${told:-an unknown number of} blocks lack copies (hdfs fsck / names them)"; fi
-      if fewer "$told" "$least"; then
-        least=$told stands=$SECONDS
-      elif [ "$told" != 0 ] && [ $((SECONDS - stands)) -ge $((${STUCK:-120} * 5)) ]; then
+      if [ -n "$waits" ] && stands "$told"; then
         echo "$waits, and none was copied for minutes: their files ask for more than there is room for. nothing was taken away. lower that (hdfs dfs -setrep NUMBER PATH), or keep more DataNodes" >&2
         exit 1
       fi
     else
-      stands=$SECONDS
+      stood=$SECONDS
     fi
     if [ -z "$waits" ]; then break; fi
     say "$waits"
@@ -269,7 +270,7 @@ admit() {
 
 # Where the DataNodes are there, the copies are, too, when it ends: what comes next may begin DataNodes anew.
 copies() {
-  local lack least='' since=$SECONDS code=0 said=$tmp/setrep wrong
+  local lack code=0 said=$tmp/setrep wrong
   active
   say "giving all files $COPIES copies"
   # It says so of each file.
@@ -281,6 +282,7 @@ copies() {
     printf '%s\n' "${wrong:-$(tail -n 3 "$said")}" "not all files could be told (exit code $code). the same command goes on" >&2
     exit 1
   fi
+  stood=$SECONDS
   while :; do
     active
     if [ "$(grep -o '"adminState":"In Service"' <<<"$live" | grep -c .)" -lt "$COPIES" ]; then
@@ -290,9 +292,7 @@ copies() {
     lack=$(lacking)
     if [ "$lack" = 0 ]; then break; fi
     say "${lack:-an unknown number of} blocks to copy"
-    if fewer "$lack" "$least"; then
-      least=$lack since=$SECONDS
-    elif [ $((SECONDS - since)) -ge $((${STUCK:-120} * 5)) ]; then
+    if stands "$lack"; then
       echo "none was copied for minutes: hdfs fsck / names them. going on, they are made when there is room"
       break
     fi
