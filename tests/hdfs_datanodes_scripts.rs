@@ -3,11 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
+#[path = "fakes/hadoop/mod.rs"]
+mod hadoop;
+
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
+
+use hadoop::{Files, OK, hosts, ran, serve};
 
 /// `hdfs`, for what the script asks of it. A NameNode that reads anew who leaves does what `$WORLD/exclude` says, as Hadoop
 /// does: who is in it begins to leave, and who is not in it any more is back in service.
@@ -36,46 +38,37 @@ esac
 "#;
 
 struct World {
-    folder: tempfile::TempDir,
+    files: Files,
     namenodes: [u16; 2],
 }
 
-/// Answers each question with what two files say at that moment: the NameNode's state, and its DataNodes as lines
-/// `NAME STATE USED REMAINING BLOCKS LEFT`.
-fn serve(state: PathBuf, nodes: PathBuf) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, mut asked, mut part) = (stream.unwrap(), Vec::new(), [0; 1024]);
-            while !asked.ends_with(b"\r\n\r\n") {
-                match stream.read(&mut part) {
-                    Ok(count) if count > 0 => asked.extend_from_slice(&part[..count]),
-                    _ => break,
-                }
-            }
-            let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-            let state = read(&state).trim().to_owned();
-            if state.is_empty() {
-                continue;
-            }
-            let asked = String::from_utf8_lossy(&asked).into_owned();
-            let body = if asked.contains("name=NameNodeInfo") {
-                let safe = read(&nodes.with_file_name("safe"));
-                let missing = read(&nodes.with_file_name("missing"));
-                let more = format!("\n \"Safemode\" : \"{safe}\",\n \"NumberOfMissingBlocks\" : {missing},");
-                info(&read(&nodes)) + &more
-            } else if asked.contains("name=FSNamesystem ") {
-                let low = read(&nodes.with_file_name("low"));
-                format!("\"LowRedundancyBlocks\" : {},\n \"PendingReconstructionBlocks\" : 0,", low.trim())
-            } else {
-                format!("\"State\" : \"{state}\",")
-            };
-            let body = format!("{{\n \"beans\" : [ {{\n \"x\" : 1,\n {body}\n \"y\" : 2 }} ]\n}}");
-            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n\r\n{body}").as_bytes());
+impl std::ops::Deref for World {
+    type Target = Files;
+
+    fn deref(&self) -> &Files {
+        &self.files
+    }
+}
+
+/// A NameNode: its state in one file, its DataNodes in another as lines `NAME STATE USED REMAINING BLOCKS LEFT`.
+fn namenode(folder: PathBuf, number: usize) -> u16 {
+    serve(move |asked| {
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let state = read(&format!("state-{number}"));
+        if state.is_empty() {
+            return None;
         }
-    });
-    port
+        let body = if asked.contains("name=NameNodeInfo") {
+            let (safe, missing) = (read("safe"), read("missing"));
+            let more = format!("\n \"Safemode\" : \"{safe}\",\n \"NumberOfMissingBlocks\" : {missing},");
+            info(&read(&format!("namenode-{number}"))) + &more
+        } else if asked.contains("name=FSNamesystem ") {
+            format!("\"LowRedundancyBlocks\" : {},\n \"PendingReconstructionBlocks\" : 0,", read("low"))
+        } else {
+            format!("\"State\" : \"{state}\",")
+        };
+        Some(format!("{OK}{{\n \"beans\" : [ {{\n \"x\" : 1,\n {body}\n \"y\" : 2 }} ]\n}}"))
+    })
 }
 
 /// The bean in the form of Hadoop 3.4.1.
@@ -107,14 +100,9 @@ fn info(nodes: &str) -> String {
 impl World {
     /// Two NameNodes that know these DataNodes.
     fn new(nodes: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let bin = at("bin");
-        std::fs::create_dir_all(&bin).unwrap();
-        std::fs::write(bin.join("hdfs"), HDFS).unwrap();
-        std::fs::set_permissions(bin.join("hdfs"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let namenodes = [0, 1].map(|one| serve(at(&format!("state-{one}")), at(&format!("namenode-{one}"))));
-        let world = Self { folder, namenodes };
+        let files = Files::new(HDFS);
+        let namenodes = [0, 1].map(|number| namenode(files.folder().to_owned(), number));
+        let world = Self { files, namenodes };
         for (name, text) in [
             ("state-0", "standby"),
             ("state-1", "active"),
@@ -130,26 +118,10 @@ impl World {
         world
     }
 
-    fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn set(&self, name: &str, text: &str) {
-        std::fs::write(self.at(name), text).unwrap();
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.at(name)).unwrap_or_default()
-    }
-
     fn know(&self, nodes: &[&str]) {
         for one in ["namenode-0", "namenode-1"] {
             self.set(one, &(nodes.join("\n") + "\n"));
         }
-    }
-
-    fn calls(&self, word: &str) -> usize {
-        self.read("calls").lines().filter(|line| line.contains(word)).count()
     }
 
     /// The script, for at most three seconds.
@@ -158,20 +130,10 @@ impl World {
     }
 
     fn run_for(&self, seconds: u32, word: &str, staying: u32, leaving: &str) -> (Option<i32>, String) {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts");
-        let path = format!("{}:{}", self.at("bin").display(), std::env::var("PATH").unwrap());
-        let hosts = self.namenodes.map(|port| format!("127.0.0.1:{port}")).join(" ");
-        let mut command = Command::new("timeout");
-        command
-            .args([&seconds.to_string(), "bash"])
-            .arg(scripts.join("datanodes.sh"))
-            .arg(word)
-            .env("SCRIPTS", &scripts);
-        command.env("PATH", path).env("WORLD", self.folder.path()).env("NAMENODES", hosts).env("PAUSE", "0.1");
-        command.env("STUCK", "1").env("TRIES", "5").env("DATANODE", "dn").env("COPIES", "2");
-        command.env("STAYING", staying.to_string()).env("LEAVING", leaving).env("HOSTNAME", "job-0");
-        let Output { status, stdout, stderr } = command.output().unwrap();
-        (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap().replace("Terminated\n", ""))
+        let mut command = self.script(seconds, &["datanodes.sh", word]);
+        command.env("NAMENODES", hosts(&self.namenodes)).env("STUCK", "1").env("TRIES", "5").env("DATANODE", "dn");
+        command.env("COPIES", "2").env("STAYING", staying.to_string()).env("LEAVING", leaving).env("HOSTNAME", "job-0");
+        ran(&mut command)
     }
 }
 

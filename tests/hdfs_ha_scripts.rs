@@ -3,11 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
+#[path = "fakes/hadoop/mod.rs"]
+mod hadoop;
+
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
+
+use hadoop::{Files, OK, hosts, ran};
 
 /// `hdfs`, for what the scripts ask of it. `$WORLD/journal-N` is what a JournalNode holds: `empty`, `silent`, or
 /// `formatted CLUSTER KNOWN EPOCH [LAST]`. With DIE it kills who called it, as a node that fails does: before the image is made,
@@ -40,31 +42,25 @@ esac
 
 /// JournalNodes, another NameNode, a volume, and what was called.
 struct World {
-    folder: tempfile::TempDir,
+    files: Files,
     journalnodes: Vec<u16>,
     namenode: u16,
 }
 
+impl std::ops::Deref for World {
+    type Target = Files;
+
+    fn deref(&self) -> &Files {
+        &self.files
+    }
+}
+
 /// Answers each question with what a file says at that moment.
 fn serve(file: PathBuf, answer: fn(&str, &str) -> Option<String>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, mut asked, mut part) = (stream.unwrap(), Vec::new(), [0; 1024]);
-            while !asked.ends_with(b"\r\n\r\n") {
-                match stream.read(&mut part) {
-                    Ok(count) if count > 0 => asked.extend_from_slice(&part[..count]),
-                    _ => break,
-                }
-            }
-            let state = std::fs::read_to_string(&file).unwrap_or_default();
-            if let Some(body) = answer(&String::from_utf8_lossy(&asked), state.trim()) {
-                let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n\r\n{body}").as_bytes());
-            }
-        }
-    });
-    port
+    hadoop::serve(move |asked| {
+        let state = std::fs::read_to_string(&file).unwrap_or_default();
+        Some(format!("{OK}{}", answer(asked, state.trim())?))
+    })
 }
 
 /// A JournalNode's beans, in the form of Hadoop 3.4.1.
@@ -106,65 +102,32 @@ fn namenode(asked: &str, state: &str) -> Option<String> {
 
 impl World {
     fn new(journals: [&str; 3]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let bin = at("bin");
-        std::fs::create_dir_all(&bin).unwrap();
-        std::fs::write(bin.join("hdfs"), HDFS).unwrap();
-        std::fs::set_permissions(bin.join("hdfs"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let files = Files::new(HDFS);
         for (number, state) in journals.iter().enumerate() {
-            std::fs::write(at(&format!("journal-{number}")), state).unwrap();
+            files.set(&format!("journal-{number}"), state);
         }
-        let journalnodes = (0..3).map(|number| serve(at(&format!("journal-{number}")), journalnode)).collect();
-        let namenode = serve(at("peer"), namenode);
-        Self { folder, journalnodes, namenode }
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        let journalnodes = (0..3).map(|number| serve(files.at(&format!("journal-{number}")), journalnode)).collect();
+        let namenode = serve(files.at("peer"), namenode);
+        Self { files, journalnodes, namenode }
     }
 
     /// A script in the pod `pod`, for at most two seconds.
     fn run(&self, script: &str, pod: &str, journalnodes: &[usize], more: &[(&str, &str)]) -> (Option<i32>, String) {
         std::fs::create_dir_all(self.at(pod)).unwrap();
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts");
-        let hosts: Vec<String> =
-            journalnodes.iter().map(|at| format!("127.0.0.1:{}", self.journalnodes[*at])).collect();
-        let path = format!("{}:{}", self.at("bin").display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new("timeout");
-        command.args(["2", "bash"]).arg(scripts.join(script)).env("SCRIPTS", &scripts).env("PATH", path);
-        command.env("WORLD", self.folder.path()).env("DATA", self.at(pod)).env("HOSTNAME", pod).env("PAUSE", "0.1");
-        command.env("NAMESERVICE", "lake").env("NAMENODES", format!("127.0.0.1:{}", self.namenode));
-        if !hosts.is_empty() {
-            command.env("JOURNALNODES", hosts.join(" "));
+        let asked: Vec<u16> = journalnodes.iter().map(|at| self.journalnodes[*at]).collect();
+        let words: Vec<&str> = script.split(' ').collect();
+        let mut command = self.script(2, &words);
+        command.env("DATA", self.at(pod)).env("HOSTNAME", pod).env("NAMESERVICE", "lake");
+        command.env("NAMENODES", hosts(&[self.namenode]));
+        if !asked.is_empty() {
+            command.env("JOURNALNODES", hosts(&asked));
         }
-        let Output { status, stdout, stderr } = command.envs(more.iter().copied()).output().unwrap();
-        // Of a script that was killed `timeout` dies the same death; what bash says of a pause that was ended is no word of
-        // the script's.
-        let said = String::from_utf8([stdout, stderr].concat()).unwrap().replace("Terminated\n", "");
-        (status.code().or(Some(137)), said)
+        ran(command.envs(more.iter().copied()))
     }
 
     /// `format.sh` of a NameNode.
     fn format(&self, pod: &str, more: &[(&str, &str)]) -> (Option<i32>, String) {
         self.run("format.sh", pod, &[0, 1, 2], more)
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.at(name)).unwrap_or_default()
-    }
-
-    fn set(&self, name: &str, state: &str) {
-        std::fs::write(self.at(name), state).unwrap();
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.at(name).exists()
-    }
-
-    /// How often `hdfs` was called with this.
-    fn calls(&self, word: &str) -> usize {
-        self.read("calls").lines().filter(|line| line.contains(word)).count()
     }
 }
 
@@ -473,11 +436,8 @@ fn a_pod_that_ends_hands_over_only_where_it_is_active_and_the_other_stands_by() 
         let namenodes = format!("nn-0.nn.ns.svc:9870 127.0.0.1:{}", world.namenode);
         let stop = |who: &str| {
             let run = format!("HOSTNAME=nn-0; set -- {who}; . \"$SCRIPTS/stop.sh\"");
-            let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts");
-            let path = format!("{}:{}", world.at("bin").display(), std::env::var("PATH").unwrap());
-            let mut command = Command::new("timeout");
-            command.args(["2", "bash", "-c", &run]).env("SCRIPTS", scripts).env("PATH", path);
-            command.env("WORLD", world.folder.path()).env("PORT", &port).env("NAMENODES", &namenodes);
+            let mut command = world.bash(2);
+            command.args(["-c", &run]).env("PORT", &port).env("NAMENODES", &namenodes);
             command.output().unwrap().status.code()
         };
         assert_eq!(stop("namenode"), Some(0), "{own}, {other}");

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
-use std::io::{Read as _, Write as _};
+#[path = "fakes/hadoop/mod.rs"]
+mod hadoop;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,26 +14,14 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts")
 }
 
-/// A NameNode of this cluster id, for one question; gives its port.
+/// A NameNode of this cluster id; gives its port.
 fn namenode(id: &'static str) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        // To its end: what is closed with something unread may take the answer along.
-        let (mut asked, mut part) = (Vec::new(), [0; 1024]);
-        while !asked.ends_with(b"\r\n\r\n") {
-            let count = stream.read(&mut part).unwrap();
-            assert!(count > 0, "a question without an end");
-            asked.extend_from_slice(&part[..count]);
-        }
+    hadoop::serve(move |_| {
         let body = format!(
             "{{\n  \"beans\" : [ {{\n    \"Total\" : 1,\n    \"ClusterId\" : \"{id}\",\n    \"x\" : 2\n  }} ]\n}}"
         );
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
-        let _ = stream.write_all(format!("{head}{body}").as_bytes());
-    });
-    port
+        Some(format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{body}"))
+    })
 }
 
 fn check(data: &Path, port: u16) -> Output {

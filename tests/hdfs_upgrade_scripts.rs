@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+#[path = "fakes/hadoop/mod.rs"]
+mod hadoop;
+
+use std::path::Path;
+
+use hadoop::{Files, OK, hosts, ran, serve};
 
 /// `hdfs`, for what the scripts ask of it. `$WORLD/upgrade` is there while an upgrade is not final, `$WORLD/saved` once its
 /// image to go back to is. With DIE it kills all that runs with it before that word is carried out, or behind it.
@@ -37,8 +39,16 @@ die "behind ${!#}"
 /// NameNodes, and what was called. `$WORLD/nn-N` is `STATE VERSION DATANODES MISSING`, or empty for one that is silent;
 /// DATANODES are their versions, separated by commas. One that is `ignorant` does not know of an upgrade.
 struct World {
-    folder: tempfile::TempDir,
+    files: Files,
     namenodes: Vec<u16>,
+}
+
+impl std::ops::Deref for World {
+    type Target = Files;
+
+    fn deref(&self) -> &Files {
+        &self.files
+    }
 }
 
 fn answer(folder: &Path, number: usize, asked: &str) -> Option<String> {
@@ -51,9 +61,8 @@ fn answer(folder: &Path, number: usize, asked: &str) -> Option<String> {
         let said = format!("This namenode has storage info {layout}:7:9:CID-1 but the secondary expected none");
         return Some(format!("HTTP/1.1 403 {said}\r\n\r\n"));
     }
-    let ok = "HTTP/1.1 200 OK\r\n\r\n";
     if asked.contains("NameNodeStatus") {
-        return Some(format!("{ok}{{\n \"beans\" : [ {{\n \"State\" : \"{state}\"\n }} ]\n}}"));
+        return Some(format!("{OK}{{\n \"beans\" : [ {{\n \"State\" : \"{state}\"\n }} ]\n}}"));
     }
     let knows = folder.join("upgrade").exists() && !words.contains(&"ignorant");
     let upgrade =
@@ -64,30 +73,10 @@ fn answer(folder: &Path, number: usize, asked: &str) -> Option<String> {
     let safe =
         if by_hand { "Safe mode is ON. It was turned on manually." } else { words.get(4).copied().unwrap_or_default() };
     Some(format!(
-        "{ok}{{\n \"beans\" : [ {{\n \"Safemode\" : \"{}\",\n \"NumberOfMissingBlocks\" : {missing},\n \"LiveNodes\" : \"{{\\\"a\\\":{{\\\"version\\\":\\\"x\\\"}}}}\",\n \"DistinctVersions\" : [ {} ],\n \"SoftwareVersion\" : \"{version}\",\n \"RollingUpgradeStatus\" : {upgrade}\n }} ]\n}}",
+        "{OK}{{\n \"beans\" : [ {{\n \"Safemode\" : \"{}\",\n \"NumberOfMissingBlocks\" : {missing},\n \"LiveNodes\" : \"{{\\\"a\\\":{{\\\"version\\\":\\\"x\\\"}}}}\",\n \"DistinctVersions\" : [ {} ],\n \"SoftwareVersion\" : \"{version}\",\n \"RollingUpgradeStatus\" : {upgrade}\n }} ]\n}}",
         if safe == "ignorant" { "" } else { safe },
         versions.join(", ")
     ))
-}
-
-fn serve(folder: PathBuf, number: usize) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, mut asked, mut part) = (stream.unwrap(), Vec::new(), [0; 1024]);
-            while !asked.ends_with(b"\r\n\r\n") {
-                match stream.read(&mut part) {
-                    Ok(count) if count > 0 => asked.extend_from_slice(&part[..count]),
-                    _ => break,
-                }
-            }
-            if let Some(body) = answer(&folder, number, &String::from_utf8_lossy(&asked)) {
-                let _ = stream.write_all(body.as_bytes());
-            }
-        }
-    });
-    port
 }
 
 /// An image of this version of Hadoop.
@@ -95,18 +84,18 @@ const OWN: &str = "3.4.2";
 
 impl World {
     fn new(namenodes: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let jars = at("hadoop/share/hadoop/common");
-        std::fs::create_dir_all(at("bin")).unwrap();
-        std::fs::create_dir_all(&jars).unwrap();
+        let files = Files::new(HDFS);
+        let jars = "hadoop/share/hadoop/common";
+        std::fs::create_dir_all(files.at(jars)).unwrap();
         for jar in [format!("hadoop-common-{OWN}-tests.jar"), format!("hadoop-common-{OWN}.jar")] {
-            std::fs::write(jars.join(jar), "").unwrap();
+            files.set(&format!("{jars}/{jar}"), "");
         }
-        std::fs::write(at("bin/hdfs"), HDFS).unwrap();
-        std::fs::set_permissions(at("bin/hdfs"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let ports = (0..namenodes.len()).map(|number| serve(folder.path().to_owned(), number)).collect();
-        let world = Self { folder, namenodes: ports };
+        let port = |number| {
+            let folder = files.folder().to_owned();
+            serve(move |asked| answer(&folder, number, asked))
+        };
+        let ports = (0..namenodes.len()).map(port).collect();
+        let world = Self { files, namenodes: ports };
         namenodes.iter().enumerate().for_each(|(number, state)| world.set(&format!("nn-{number}"), state));
         world.set("layout-there", "-67");
         world.set("layout-here", "-67");
@@ -117,17 +106,10 @@ impl World {
     }
 
     fn run(&self, words: &[&str], more: &[(&str, &str)]) -> (Option<i32>, String) {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/hdfs/chart/scripts");
-        let hosts: Vec<String> = self.namenodes.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-        let path = format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new("timeout");
-        // It makes a process group of its own.
-        command.args(["20", "bash"]).arg(scripts.join(words[0])).args(&words[1..]).env("SCRIPTS", &scripts);
-        command.env("PATH", path).env("WORLD", self.folder.path()).env("TMPDIR", self.folder.path());
-        command.env("HADOOP_HOME", self.folder.path().join("hadoop")).env("NAMENODES", hosts.join(" "));
-        command.env("PAUSE", "0.1").env("TRIES", "2").envs(more.iter().copied());
-        let Output { status, stdout, stderr } = command.output().unwrap();
-        (status.code().or(Some(137)), String::from_utf8([stdout, stderr].concat()).unwrap())
+        let mut command = self.script(20, words);
+        command.env("TMPDIR", self.folder()).env("HADOOP_HOME", self.at("hadoop"));
+        command.env("NAMENODES", hosts(&self.namenodes)).env("TRIES", "2").envs(more.iter().copied());
+        ran(&mut command)
     }
 
     fn prepare(&self, more: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -138,17 +120,9 @@ impl World {
         self.run(&["upgrade.sh", "finalize"], more)
     }
 
-    fn set(&self, name: &str, state: &str) {
-        std::fs::write(self.folder.path().join(name), state).unwrap();
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.folder.path().join(name).exists()
-    }
-
     /// The commands that change something, in order.
     fn changes(&self) -> Vec<String> {
-        let calls = std::fs::read_to_string(self.folder.path().join("calls")).unwrap_or_default();
+        let calls = self.read("calls");
         let changes = calls.lines().filter(|call| call.starts_with("dfsadmin") && !call.ends_with("query"));
         changes.map(|call| call.trim_start_matches("dfsadmin ").to_owned()).collect()
     }
@@ -343,8 +317,7 @@ fn a_datanode_of_the_new_version_comes_after_the_namenodes() {
 #[test]
 fn a_namenode_goes_on_with_an_upgrade_only_where_there_is_an_image_to_go_back_to() {
     let world = World::new(&WELL);
-    let calls = || std::fs::read_to_string(world.folder.path().join("calls")).unwrap();
-    let volume = world.folder.path().join("volume/name/current");
+    let volume = world.at("volume/name/current");
     std::fs::create_dir_all(&volume).unwrap();
     std::fs::write(volume.join("fsimage_0000000000000000012.md5"), "").unwrap();
     let data = volume.join("../..").to_str().unwrap().to_owned();
@@ -352,7 +325,7 @@ fn a_namenode_goes_on_with_an_upgrade_only_where_there_is_an_image_to_go_back_to
         let (code, said) =
             world.run(&["namenode.sh"], &[&[("DATA", data.as_str()), ("HOSTNAME", "nn-1")], more].concat());
         assert_eq!(code, Some(0), "{said}");
-        calls().lines().last().unwrap().to_owned()
+        world.read("calls").lines().last().unwrap().to_owned()
     };
     assert_eq!(start(&[]), "namenode -D dfs.ha.namenode.id=nn1");
     assert_eq!(start(&[("NAMENODES", "")]), "namenode");
