@@ -292,10 +292,8 @@ fn what_a_namespace_lacks() {
         );
         let report = finds("limit-range", 11, &[]);
         assert!(!ids(&report).contains(&"quota-unset".to_owned()), "{report}");
-        // By a values file, since the DataNodes that are installed cannot become another kind.
-        let file = scratch().join("daemons.yaml");
-        std::fs::write(&file, "datanode: {kind: daemonset}\n").unwrap();
-        finds("pods-not-admitted", 11, &["--set", &format!("hdfs.values_file={}", file.display())]);
+        let loose = changed_catalog("loose", "hdfs/component.yaml", "else 'restricted'", "else 'privileged'");
+        finds("pod-security", 11, &["--catalog", loose.to_str().unwrap()]);
         finds("pull-secret-missing", 11, &["--set", "platform.pull_secret=secret:nobodys"]);
         let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/chart-any");
         let mut helm = Command::new(sandbox().join("bin/helm"));
