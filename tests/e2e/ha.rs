@@ -1,7 +1,8 @@
 //! HDFS with two NameNodes: what is taken away, and when, and that nothing is lost.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::*;
@@ -69,10 +70,24 @@ fn stored(path: &str) -> String {
     in_namenode(&format!("set -o pipefail; hdfs dfs -cat {path} | sha256sum")).exits(0).out
 }
 
-/// Uploads 1 GiB, and takes the active NameNode's pod away some time after the first byte.
+/// A folder with 1 GiB in one file, and the jars in a folder.
+fn large_folder() -> PathBuf {
+    let folder = scratch().join("large");
+    if !folder.exists() {
+        let part = scratch().join("large.part");
+        let _ = std::fs::remove_dir_all(&part);
+        std::fs::create_dir(&part).unwrap();
+        run(Command::new("cp").arg("-rl").arg(big_folder().join("big.jar")).arg(&part)).exits(0);
+        run(Command::new("cp").arg("-rl").arg(jars()).arg(part.join("jars"))).exits(0);
+        std::fs::rename(part, &folder).unwrap();
+    }
+    folder
+}
+
+/// Uploads the jars and 1 GiB, and takes the active NameNode's pod away some time after the first byte.
 fn upload_across_a_failover(millis: u64) {
     in_namenode("hdfs dfs -rm -r -f -skipTrash /large").exits(0);
-    let source = format!("shared-libraries.source={}", big_folder().display());
+    let source = format!("shared-libraries.source={}", large_folder().display());
     let more = [
         "--no-verify",
         "--components",
@@ -92,11 +107,13 @@ fn upload_across_a_failover(millis: u64) {
     told(&format!("the active NameNode's pod deleted {millis} ms after the start: the other is active after"), since);
     let ran = Ran::new(child.wait_with_output().unwrap()).exits(0);
     told("the upload has ended well after", since);
-    assert!(ran.out.contains("1 sent"), "{}", ran.out);
-    let want = run(std::process::Command::new("sha256sum").arg(big_folder().join("big.jar"))).exits(0).out;
+    assert!(ran.out.contains(&format!("{} sent", crate::JARS + 1)), "{}", ran.out);
+    let want = run(Command::new("sha256sum").arg(large_folder().join("big.jar"))).exits(0).out;
     assert_eq!(stored(LARGE).split(' ').next(), want.split(' ').next());
-    let left = in_namenode("hdfs dfs -ls /large").exits(0).out;
-    assert_eq!(left.lines().filter(|line| line.contains("/large/")).count(), 1, "no temporary file: {left}");
+    let [given, stored] = crate::trust::given_and_stored_in("/large/jars");
+    assert_eq!((given.len(), &given), (crate::JARS, &stored));
+    let left = in_namenode("hdfs dfs -find /large").exits(0).out;
+    assert_eq!(left.lines().count(), crate::JARS + 3, "no temporary file: {left}");
     whole(120);
 }
 
@@ -120,7 +137,7 @@ pub(crate) fn removed() {
 
 /// One NameNode becomes two, by agreement, with what is in it; killed at every step once.
 pub(crate) fn becomes() {
-    let components = ["--components", "hdfs,shared-libraries"];
+    let components = ["--components", "hdfs,shared-libraries,livy,spark-history-server"];
     install(&components).exits(0);
     let more = [&components[..], &["--no-verify", "--set", "hdfs.mode=ha"]].concat();
     let before = kubectl(&["-n", "apache-hdfs", "get", "pod", &pod(0), "-o", "jsonpath={.metadata.uid}"]);
@@ -160,6 +177,8 @@ pub(crate) fn becomes() {
     assert_eq!((given.len(), &given), (crate::JARS, &stored));
     healthy();
     install(&more).exits(0).says("nothing to do");
+    // Spark runs, and its event log is where the name leads.
+    run(&mut windlass(&["verify"])).exits(0).says("Pi is roughly 3.1");
     install(&components).exits(2).says("one alone would lose the edits");
 }
 
