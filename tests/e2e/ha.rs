@@ -110,11 +110,11 @@ fn upload_across_a_failover(millis: u64) {
     assert!(ran.out.contains(&format!("{} sent", crate::JARS + 1)), "{}", ran.out);
     let want = run(Command::new("sha256sum").arg(large_folder().join("big.jar"))).exits(0).out;
     assert_eq!(stored(LARGE).split(' ').next(), want.split(' ').next());
-    let [given, stored] = crate::trust::given_and_stored_in("/large/jars");
-    assert_eq!((given.len(), &given), (crate::JARS, &stored));
     let left = in_namenode("hdfs dfs -find /large").exits(0).out;
     assert_eq!(left.lines().count(), crate::JARS + 3, "no temporary file: {left}");
     whole(120);
+    let [given, stored] = crate::trust::given_and_stored_in("/large/jars");
+    assert_eq!((given.len(), &given), (crate::JARS, &stored));
 }
 
 pub(crate) fn survives() {
