@@ -15,16 +15,16 @@ fn rounds(name: &str, few: u64) -> u64 {
 /// The shared libraries by name, with the SHA-256 of their bytes: those that were given, and what HDFS hands out, with
 /// whatever else is in that folder.
 pub(crate) fn given_and_stored() -> [BTreeMap<String, String>; 2] {
-    given_and_stored_in("/datagram/sharedlibs")
+    given_and_got("hdfs dfs -get /datagram/sharedlibs /tmp/got")
 }
 
-/// The same, of another folder of HDFS that the jars went to.
-pub(crate) fn given_and_stored_in(folder: &str) -> [BTreeMap<String, String>; 2] {
+/// The same of other files of HDFS, which `get` puts into `/tmp/got`.
+pub(crate) fn given_and_got(get: &str) -> [BTreeMap<String, String>; 2] {
     let sums = "cd \"$1\" && find . -type f ! -name .complete -exec sha256sum {} +";
     let sums_of =
         |told: &str| told.lines().filter_map(|line| line.split_once("  ")).map(|(a, b)| (b.into(), a.into())).collect();
     let given = run(Command::new("sh").args(["-c", sums, "sh"]).arg(jars())).exits(0).out;
-    let stored = format!("rm -rf /tmp/got && hdfs dfs -get {folder} /tmp/got && {sums}; rm -rf /tmp/got");
+    let stored = format!("rm -rf /tmp/got && {get} && {sums}; rm -rf /tmp/got");
     let exec = ["-n", "apache-hdfs", "exec", "my-hdfs-namenode-0", "--", "sh", "-c", &stored, "sh", "/tmp/got"];
     [sums_of(&given), sums_of(&kubectl(&exec))]
 }
