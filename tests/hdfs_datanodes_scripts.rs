@@ -124,9 +124,16 @@ impl World {
         }
     }
 
-    /// The script, for at most three seconds.
+    /// The script, to its end.
     fn run(&self, word: &str, staying: u32, leaving: &str) -> (Option<i32>, String) {
-        self.run_for(3, word, staying, leaving)
+        self.run_for(120, word, staying, leaving)
+    }
+
+    /// The script, as long as it takes to see that it waits, and what it says meanwhile.
+    fn waits(&self, word: &str, staying: u32, leaving: &str) -> String {
+        let (code, said) = self.run_for(5, word, staying, leaving);
+        assert_eq!(code, Some(124), "{word}: {said}");
+        said
     }
 
     fn run_for(&self, seconds: u32, word: &str, staying: u32, leaving: &str) -> (Option<i32>, String) {
@@ -200,8 +207,7 @@ fn what_is_not_known_to_be_whole_is_not_taken_apart() {
 fn it_ends_when_all_that_leave_are_free_of_blocks_and_every_namenode_knows_who_leaves() {
     let world = World::new(&THREE);
     world.set("exclude", "dn-2\n");
-    let (code, said) = world.run("drain", 2, "dn-2 ");
-    assert_eq!(code, Some(124), "{said}");
+    let said = world.waits("drain", 2, "dn-2 ");
     assert!(said.contains("dn-2: 7 of 7 blocks to copy\n"), "{said}");
     // Nothing moves: what keeps it is told.
     assert!(said.contains("files that are open there: /logs/app.inprogress"), "{said}");
@@ -229,10 +235,9 @@ fn those_that_are_gone_are_waited_for_no_more() {
     assert!(said.contains("all 2 files have room"), "its files are looked at: {said}");
     assert_eq!(world.run("drain", 2, "dn-2 ").0, Some(0));
     world.set("low", "4");
-    let (code, said) = world.run("drain", 2, "dn-2 ");
-    assert_eq!(code, Some(124), "{said}");
+    let said = world.waits("drain", 2, "dn-2 ");
     assert!(said.contains("4 blocks lack copies"), "{said}");
-    let (code, said) = world.run_for(9, "drain", 2, "dn-2 ");
+    let (code, said) = world.run("drain", 2, "dn-2 ");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("none was copied for minutes") && said.contains("nothing was taken away"), "{said}");
     // Of one that is gone nothing is waited for.
@@ -252,8 +257,7 @@ fn a_namenode_that_has_just_begun_knows_nothing_and_is_not_believed() {
     ] {
         let world = World::new(&nodes);
         world.set(file, text);
-        let (code, said) = world.run("drain", 2, "dn-2 ");
-        assert_eq!(code, Some(124), "{said}");
+        let said = world.waits("drain", 2, "dn-2 ");
         assert!(said.contains(expected), "{expected}: {said}");
         let (code, said) = world.run("may-leave", 2, "dn-2 ");
         assert_eq!(code, Some(1), "{said}");
@@ -275,13 +279,12 @@ fn nobodys_leave_is_taken_back_while_it_is_thought_to_be_there() {
     for (word, two) in [("drain", "dn-2 In_Service 30 500 7 7"), ("admit", "dn-2 Decommissioned 30 500 7 0")] {
         let world = World::new(&[THREE[0], THREE[1], two, "dn-3 Decommissioned 30 500 7 0"]);
         let (staying, leaving) = if word == "drain" { (2, "dn-2 ") } else { (3, "") };
-        let (code, said) = world.run(word, staying, leaving);
-        assert_eq!(code, Some(124), "{word}: {said}");
+        let said = world.waits(word, staying, leaving);
         assert!(said.contains("has forgotten dn-3, which left before: within eleven minutes"), "{word}: {said}");
         assert_eq!(world.calls("-refreshNodes"), 0, "{word}");
         // It is known to be gone.
         world.know(&[THREE[0], THREE[1], two, "dn-3 dead 0 0 0 0"]);
-        world.run(word, staying, leaving);
+        world.run_for(5, word, staying, leaving);
         assert!(world.calls("-refreshNodes") > 0, "{word}");
     }
 }
@@ -333,7 +336,7 @@ fn copies_are_waited_for_where_there_are_datanodes_for_them() {
     // Nothing is copied any more: it is said, and gone on.
     let world = World::new(&THREE);
     world.set("low", "3");
-    let (code, said) = world.run_for(8, "copies", 3, "");
+    let (code, said) = world.run("copies", 3, "");
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("3 blocks to copy\nnone was copied for minutes"), "{said}");
 }

@@ -111,12 +111,22 @@ impl World {
         Self { files, journalnodes, namenode }
     }
 
-    /// A script in the pod `pod`, for at most two seconds.
+    /// A script in the pod `pod`, to its end.
     fn run(&self, script: &str, pod: &str, journalnodes: &[usize], more: &[(&str, &str)]) -> (Option<i32>, String) {
+        self.run_for(120, script, (pod, journalnodes), more)
+    }
+
+    fn run_for(
+        &self,
+        seconds: u32,
+        script: &str,
+        (pod, journalnodes): (&str, &[usize]),
+        more: &[(&str, &str)],
+    ) -> (Option<i32>, String) {
         std::fs::create_dir_all(self.at(pod)).unwrap();
         let asked: Vec<u16> = journalnodes.iter().map(|at| self.journalnodes[*at]).collect();
         let words: Vec<&str> = script.split(' ').collect();
-        let mut command = self.script(2, &words);
+        let mut command = self.script(seconds, &words);
         command.env("DATA", self.at(pod)).env("HOSTNAME", pod).env("NAMESERVICE", "lake");
         command.env("NAMENODES", hosts(&[self.namenode]));
         if !asked.is_empty() {
@@ -128,6 +138,13 @@ impl World {
     /// `format.sh` of a NameNode.
     fn format(&self, pod: &str, more: &[(&str, &str)]) -> (Option<i32>, String) {
         self.run("format.sh", pod, &[0, 1, 2], more)
+    }
+
+    /// The same as long as it takes to see that it waits, and what it says meanwhile.
+    fn waits(&self, pod: &str, more: &[(&str, &str)]) -> String {
+        let (code, said) = self.run_for(4, "format.sh", (pod, &[0, 1, 2]), more);
+        assert_eq!(code, Some(124), "{said}");
+        said
     }
 }
 
@@ -150,8 +167,7 @@ fn a_first_start_formats_once_and_gives_the_edits_to_all_journalnodes() {
             .all(|call| call.contains("dfs.ha.namenode.id=nn0") && call.ends_with("-nonInteractive"))
     );
     // The second NameNode waits for the first, and copies.
-    let (code, said) = world.format("nn-1", &[]);
-    assert_eq!((code, said.as_str()), (Some(124), "waiting for the other NameNode, to copy its image\n"));
+    assert_eq!(world.waits("nn-1", &[]), "waiting for the other NameNode, to copy its image\n");
     world.set("peer", "active CID-new");
     assert_eq!(world.format("nn-1", &[]).0, Some(0));
     assert!(world.has("nn-1/name/current/VERSION") && world.has("nn-1/.shared"));
@@ -169,10 +185,9 @@ fn a_first_start_that_is_killed_anywhere_goes_on() {
         let (code, said) = world.format("nn-0", &[("DIE", moment)]);
         assert_eq!(code, Some(137), "{moment}: {said}");
         assert!(!world.has("nn-0/.shared"), "{moment}");
-        let (code, said) = world.format("nn-0", &[]);
         if ["1", "2"].contains(&moment) {
             // Hadoop formats all JournalNodes or none: those that are left out join by themselves.
-            assert_eq!(code, Some(124), "{moment}: {said}");
+            let said = world.waits("nn-0", &[]);
             assert!(said.contains("since a start was interrupted: they join the others"), "{said}");
             for number in 0..3 {
                 let name = format!("journal-{number}");
@@ -188,11 +203,9 @@ fn a_first_start_that_is_killed_anywhere_goes_on() {
                     world.set(&name, "formatted CID-new unknown 0");
                 }
             }
-            let (code, said) = world.format("nn-0", &[]);
-            assert_eq!(code, Some(0), "{moment}: {said}");
-        } else {
-            assert_eq!(code, Some(0), "{moment}: {said}");
         }
+        let (code, said) = world.format("nn-0", &[]);
+        assert_eq!(code, Some(0), "{moment}: {said}");
         assert!(world.has("nn-0/name/current/VERSION") && world.has("nn-0/.shared"), "{moment}: {said}");
         assert!(world.calls("-format") <= 2, "{moment}: {}", world.read("calls"));
         assert_eq!(world.read("nn-0/name/current/VERSION"), "clusterID=CID-new\n");
@@ -219,8 +232,7 @@ fn a_namenode_whose_volume_was_lost_is_copied_and_never_formatted() {
 fn nothing_is_formatted_while_somebody_may_hold_a_file_system() {
     // One that does not answer may.
     let world = World::new(["empty", "silent", "empty"]);
-    let (code, said) = world.format("nn-0", &[]);
-    assert_eq!(code, Some(124));
+    let said = world.waits("nn-0", &[]);
     assert!(said.contains("waiting for the JournalNodes:") && said.lines().count() == 1, "{said}");
     // All JournalNodes were lost at once, and the other NameNode has it all.
     let world = World::new(EMPTY);
@@ -230,7 +242,7 @@ fn nothing_is_formatted_while_somebody_may_hold_a_file_system() {
     assert!(said.contains("serves the file system CID-old: not formatting, nothing was changed"), "{said}");
     // One JournalNode of three is left.
     let world = World::new(["empty", "formatted CID-old known 3", "silent"]);
-    assert_eq!(world.format("nn-0", &[]).0, Some(124));
+    world.waits("nn-0", &[]);
     assert_eq!(world.read("calls"), "");
 }
 
@@ -372,7 +384,7 @@ fn edits_that_journalnodes_lack_are_mended_as_hadoop_says() {
     assert!(!world.has("nn-1/.saving") && world.read("calls").lines().next().unwrap().ends_with("-safemode leave"));
     let world = World::new(HELD);
     world.set("peer", "active CID-old");
-    assert_eq!(world.format("nn-1", &[("LACKING", "1"), ("SAFE", "ON")]).0, Some(124));
+    world.waits("nn-1", &[("LACKING", "1"), ("SAFE", "ON")]);
     assert_eq!(world.calls("-safemode enter") + world.calls("-safemode leave"), 0);
 }
 
@@ -434,16 +446,17 @@ fn a_pod_that_ends_hands_over_only_where_it_is_active_and_the_other_stands_by() 
         world.set("peer", other);
         let port = serve(world.at("own"), namenode).to_string();
         let namenodes = format!("nn-0.nn.ns.svc:9870 127.0.0.1:{}", world.namenode);
-        let stop = |who: &str| {
+        let stop = |seconds: u32, who: &str| {
             let run = format!("HOSTNAME=nn-0; set -- {who}; . \"$SCRIPTS/stop.sh\"");
-            let mut command = world.bash(2);
+            let mut command = world.bash(seconds);
             command.args(["-c", &run]).env("PORT", &port).env("NAMENODES", &namenodes);
             command.output().unwrap().status.code()
         };
-        assert_eq!(stop("namenode"), Some(0), "{own}, {other}");
+        assert_eq!(stop(120, "namenode"), Some(0), "{own}, {other}");
         assert_eq!(world.read("calls"), calls, "{own}, {other}");
         // Its controller stays as long as it is active: both take part.
-        assert_eq!(stop("zkfc"), Some(if own.starts_with("active") { 124 } else { 0 }), "{own}, {other}");
+        let (seconds, code) = if own.starts_with("active") { (3, 124) } else { (120, 0) };
+        assert_eq!(stop(seconds, "zkfc"), Some(code), "{own}, {other}");
     }
 }
 

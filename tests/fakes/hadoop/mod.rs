@@ -22,6 +22,7 @@ impl Files {
     pub(crate) fn new(hdfs: &str) -> Self {
         let files = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir_all(files.at("bin")).unwrap();
+        std::fs::create_dir_all(files.at("here")).unwrap();
         files.set("bin/hdfs", hdfs);
         let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(files.at("bin/hdfs"), all).unwrap();
@@ -65,8 +66,17 @@ impl Files {
         let path = format!("{}:{}", self.at("bin").display(), std::env::var("PATH").unwrap());
         let mut command = Command::new("timeout");
         command.args([&seconds.to_string(), "bash"]).env("SCRIPTS", SCRIPTS).env("PATH", path);
-        command.env("WORLD", self.folder()).env("PAUSE", "0.1");
+        command.env("WORLD", self.folder()).env("PAUSE", "0.1").current_dir(self.at("here"));
         command
+    }
+}
+
+/// The root of a pod cannot be written: whoever writes where it happens to be fails there.
+impl Drop for Files {
+    fn drop(&mut self) {
+        let left: Vec<_> =
+            std::fs::read_dir(self.at("here")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.is_empty() || std::thread::panicking(), "left where the script ran: {left:?}");
     }
 }
 

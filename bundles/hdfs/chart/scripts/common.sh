@@ -33,10 +33,10 @@ older() { [ "$1" != "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1
 upgrading() { grep -q '"RollingUpgradeStatus" *: *{' <<<"$1"; }
 
 # say TEXT: once, until there is something else to say.
-said=
+last_said=
 say() {
-  [ "$said" = "$*" ] || echo "$*"
-  said=$*
+  [ "$last_said" = "$*" ] || echo "$*"
+  last_said=$*
 }
 
 # journals HOST:PORT…: asks JournalNodes. Sets `formatted` and `empty`, how many hold edits and how many do not; `silent`,

@@ -118,9 +118,9 @@ knows_any() {
 
 # lacking: how many blocks have fewer copies than they should, those on their way among them; nothing where it is not known.
 lacking() {
-  local said low pending
-  said=$(ask "$at" Hadoop:service=NameNode,name=FSNamesystem)
-  low=$(field LowRedundancyBlocks "$said") pending=$(field PendingReconstructionBlocks "$said")
+  local counts low pending
+  counts=$(ask "$at" Hadoop:service=NameNode,name=FSNamesystem)
+  low=$(field LowRedundancyBlocks "$counts") pending=$(field PendingReconstructionBlocks "$counts")
   [ -z "$low" ] || [ -z "$pending" ] || echo $((low + pending))
 }
 
@@ -270,16 +270,16 @@ admit() {
 
 # Where the DataNodes are there, the copies are, too, when it ends: what comes next may begin DataNodes anew.
 copies() {
-  local lack code=0 said=$tmp/setrep wrong
+  local lack code=0 errors=$tmp/setrep wrong
   active
   say "giving all files $COPIES copies"
   # It says so of each file.
-  hdfs dfs -setrep -R "$COPIES" / 2>"$said" |
+  hdfs dfs -setrep -R "$COPIES" / 2>"$errors" |
     awk '++files % 10000 == 0 { print files " files"; fflush() } END { print files + 0 " files are to have '"$COPIES"' copies" }' || code=${PIPESTATUS[0]}
   # What went away meanwhile is no mistake.
-  wrong=$(grep -E '^(-?setrep:|Exception )' "$said" | grep -vE 'No such file or directory|does not exist|Could not set replication for: ' || true)
-  if [ -n "$wrong" ] || { [ "$code" != 0 ] && ! { [ "$code" = 1 ] && grep -q '^setrep:' "$said"; }; }; then
-    printf '%s\n' "${wrong:-$(tail -n 3 "$said")}" "not all files could be told (exit code $code). the same command goes on" >&2
+  wrong=$(grep -E '^(-?setrep:|Exception )' "$errors" | grep -vE 'No such file or directory|does not exist|Could not set replication for: ' || true)
+  if [ -n "$wrong" ] || { [ "$code" != 0 ] && ! { [ "$code" = 1 ] && grep -q '^setrep:' "$errors"; }; }; then
+    printf '%s\n' "${wrong:-$(tail -n 3 "$errors")}" "not all files could be told (exit code $code). the same command goes on" >&2
     exit 1
   fi
   stood=$SECONDS
