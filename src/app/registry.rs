@@ -6,7 +6,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use crate::answers::{Answer, Answers, image_references};
 use crate::catalog::Catalog;
 use crate::driver::kube::Cluster;
-use crate::driver::registry::{Trust, has, login, parts};
+use crate::driver::registry::{Credentials, Limits, Proxies, Registries, Settings, Trust, login, parts};
 use crate::driver::secrets;
 
 /// Asks the registry that the answers name for every image; says that all are there, or which are not. Registries that
@@ -27,7 +27,15 @@ pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluste
         plain_http: answers.get("platform", "registry_plain_http").json() == serde_json::Value::Bool(true),
         token_host: answers.get("platform", "registry_token_host").text().map(str::to_owned),
     };
-    let trust = &trust;
+    let known = known.into_iter().fold(Credentials::none(), |all, login| all.with(host, login));
+    let settings = Settings {
+        credentials: known,
+        trust: vec![(host.to_owned(), trust)],
+        proxies: Proxies::from_env().or_exit(Exit::BadInput)?,
+        limits: Limits::brief(),
+        ..Settings::default()
+    };
+    let asked = Registries::new(settings).or_exit(Exit::BadInput)?.registry(host).await.or_exit(Exit::BadInput)?;
     let images = image_references(catalog, answers);
     let ours: Vec<&String> =
         images.iter().filter(|image| parts(image).is_some_and(|(known, ..)| known == host)).collect();
@@ -36,7 +44,7 @@ pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluste
         return Err(Failed::text(Exit::BadInput, text));
     }
     let mut missing = Vec::new();
-    for (image, answer) in ours.iter().zip(join_all(ours.iter().map(|image| has(image, known.as_ref(), trust))).await) {
+    for (image, answer) in ours.iter().zip(join_all(ours.iter().map(|image| asked.has(image))).await) {
         if !answer.or_exit(Exit::Unusable)? {
             missing.push(image.as_str());
         }

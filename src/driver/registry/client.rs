@@ -1,0 +1,368 @@
+//! One registry: which scheme it speaks, and how requests without a large body are sent to it: with what it wants to see,
+//! again where that helps, along redirects without our credentials.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+use tokio::sync::OnceCell;
+
+use super::auth::{Auth, Scopes};
+use super::error::RegistryError;
+use super::proxy::{ProxyWay, bare};
+use super::retry;
+use super::settings::{Limits, Settings, Trust};
+use super::tls::{self, Issuers};
+use crate::driver::body;
+
+/// How many redirects are followed.
+const REDIRECTS: usize = 5;
+
+/// The most of an error's text that is read, and the most that is shown.
+const ERROR_TEXT: usize = 64 << 10;
+const SHOWN: usize = 300;
+
+/// The registries that are reached in one way, by one pool of connections.
+#[derive(Clone)]
+pub struct Registries(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    issuers: Issuers,
+    settings: Settings,
+    known: tokio::sync::Mutex<Vec<Registry>>,
+}
+
+impl Registries {
+    /// Reads the files of certificates; asks nobody.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn new(settings: Settings) -> Result<Self, RegistryError> {
+        let (client, issuers) = tls::client(&settings)?;
+        Ok(Self(Arc::new(Shared { client, issuers, settings, known: tokio::sync::Mutex::default() })))
+    }
+
+    /// One of them, by its name in images: `docker.io`, `harbor.site:5000`. Asks a credential helper, if one is named.
+    ///
+    /// # Errors
+    /// There should be a login, and there is none.
+    pub async fn registry(&self, host: &str) -> Result<Registry, RegistryError> {
+        let shared = &self.0;
+        let mut known = shared.known.lock().await;
+        if let Some(found) = known.iter().find(|known| known.host() == host) {
+            return Ok(found.clone());
+        }
+        let no = |source| RegistryError::Credentials { host: host.to_owned(), source };
+        let login = shared.settings.credentials.login(host).await.map_err(no)?;
+        let (trust, limits) = (shared.settings.trust_of(host), shared.settings.limits);
+        let auth = Auth::new(host, login, trust.clone(), shared.client.clone(), limits);
+        let made = Registry(Arc::new(Inner {
+            host: host.to_owned(),
+            client: shared.client.clone(),
+            issuers: shared.issuers.clone(),
+            auth,
+            trust,
+            limits,
+            base: OnceCell::new(),
+        }));
+        known.push(made.clone());
+        Ok(made)
+    }
+
+    /// How a registry is reached: directly, or by which proxy.
+    #[must_use]
+    pub fn way_to(&self, host: &str) -> ProxyWay {
+        self.0.settings.proxies.way_to(api_host(host))
+    }
+}
+
+/// One registry. Copies are the same one.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    host: String,
+    client: Client,
+    issuers: Issuers,
+    auth: Auth,
+    trust: Trust,
+    limits: Limits,
+    /// Where it is, once it has answered.
+    base: OnceCell<Url>,
+}
+
+/// Who answers for a registry's name.
+fn api_host(host: &str) -> &str {
+    if host == "docker.io" { "registry-1.docker.io" } else { host }
+}
+
+/// A request that can be sent again.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) scopes: Scopes,
+    /// How long each try may take until its answer begins.
+    pub(super) deadline: Duration,
+    /// How often it is tried.
+    pub(super) tries: u32,
+    /// What is asked for, for errors.
+    pub(super) what: String,
+}
+
+impl Registry {
+    /// Its name in images.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(super) fn auth(&self) -> &Auth {
+        &self.0.auth
+    }
+
+    /// Where it is, with the scheme that it speaks. Asked once: its first answer also says what it wants to see.
+    async fn base(&self) -> Result<&Url, RegistryError> {
+        self.0.base.get_or_try_init(|| self.discover()).await
+    }
+
+    async fn discover(&self) -> Result<Url, RegistryError> {
+        let host = self.host();
+        let name = api_host(host);
+        let url = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{name}/v2/")).map_err(|_| RegistryError::Name(host.to_owned()))
+        };
+        let named = self.0.trust.plain_http;
+        let mut failures = 0;
+        let (answer, base) = loop {
+            let base = url("https")?;
+            let error = match self.0.client.get(base.clone()).timeout(self.0.limits.answer).send().await {
+                Ok(answer) => break (answer, base),
+                Err(error) => error,
+            };
+            // Plain HTTP only where TLS is not spoken, and only inside a site or where that is named.
+            let falls_back = (is_inside(name) && retry::speaks_no_tls(&error))
+                || (named && error.is_connect() && !retry::is_untrusted(&error));
+            if falls_back {
+                if self.0.auth.has_login() && !named {
+                    return Err(RegistryError::Plain { host: host.to_owned() });
+                }
+                let base = url("http")?;
+                match self.0.client.get(base.clone()).timeout(self.0.limits.answer).send().await {
+                    Ok(answer) => break (answer, base),
+                    Err(error) if failures > 0 || !retry::may_pass(&error) => return Err(self.unreachable(error)),
+                    Err(_) => {}
+                }
+            } else if failures > 0 || !retry::may_pass(&error) {
+                return Err(self.unreachable(error));
+            }
+            failures += 1;
+            tokio::time::sleep(retry::wait(failures, None, &self.0.limits)).await;
+        };
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            self.0.auth.learn(answer.headers());
+        }
+        // Read to its end, so that the connection serves again.
+        let _ = body::read(answer, ERROR_TEXT).await;
+        Ok(base)
+    }
+
+    /// An address below `/v2/`.
+    pub(super) async fn url(&self, path: &str) -> Result<Url, RegistryError> {
+        let base = self.base().await?;
+        base.join(path).map_err(|_| RegistryError::Name(path.to_owned()))
+    }
+
+    /// A request for something below `/v2/`, with the usual bounds.
+    pub(super) async fn ask(&self, method: Method, path: &str, scopes: Scopes) -> Result<Ask, RegistryError> {
+        let what = match path.split_once('?') {
+            Some((path, _)) => path.to_owned(),
+            None => path.to_owned(),
+        };
+        Ok(Ask {
+            method,
+            url: self.url(path).await?,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            scopes,
+            deadline: self.0.limits.answer,
+            tries: self.0.limits.tries,
+            what,
+        })
+    }
+
+    /// Whether an address is this registry's own, and may see what only that may see.
+    pub(super) fn is_own(&self, url: &Url) -> bool {
+        self.0.base.get().is_some_and(|base| base.origin() == url.origin())
+    }
+
+    /// Where an answer sends to: absolute, or relative to where it came from. TLS is never left.
+    pub(super) fn location(&self, from: &Url, headers: &HeaderMap, what: &str) -> Result<Url, RegistryError> {
+        let text = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let bad = |to: String| RegistryError::Location { host: self.host().to_owned(), what: what.to_owned(), to };
+        if text.is_empty() {
+            return Err(bad("nowhere".to_owned()));
+        }
+        let url = from.join(text).map_err(|_| bad("an address that is none".to_owned()))?;
+        let fits = url.scheme() == "https" || (url.scheme() == "http" && from.scheme() == "http");
+        let bare_login = url.username().is_empty() && url.password().is_none();
+        if fits && bare_login && url.has_host() { Ok(url) } else { Err(bad(bare(&url))) }
+    }
+
+    /// Sends a request until there is an answer that will not change, with what the registry wants to see.
+    pub(super) async fn send(&self, ask: &Ask) -> Result<Response, RegistryError> {
+        let mut ask = ask.clone();
+        let mut redirects = 0;
+        let mut failures = 0;
+        let mut challenged = false;
+        loop {
+            let own = self.is_own(&ask.url);
+            let header = if own { self.0.auth.header(&ask.scopes).await? } else { None };
+            let mut request = self.0.client.request(ask.method.clone(), ask.url.clone()).headers(ask.headers.clone());
+            if let Some(header) = &header {
+                request = request.header(AUTHORIZATION, header.clone());
+            }
+            if !ask.body.is_empty() || matches!(ask.method, Method::POST | Method::PUT | Method::PATCH) {
+                request = request.header(reqwest::header::CONTENT_LENGTH, ask.body.len()).body(ask.body.clone());
+            }
+            let last = failures + 1 >= ask.tries;
+            let pause = match tokio::time::timeout(ask.deadline, request.send()).await {
+                Err(_) if last => {
+                    let (host, what, after) = (self.host().to_owned(), ask.what, ask.deadline);
+                    return Err(RegistryError::Slow { host, what, after });
+                }
+                Err(_) => None,
+                Ok(Err(error)) if last || !retry::may_pass(&error) => return Err(self.unreachable(error)),
+                Ok(Err(_)) => None,
+                Ok(Ok(answer)) => {
+                    let status = answer.status();
+                    if status == StatusCode::UNAUTHORIZED && own && !challenged {
+                        // A token that has run out meanwhile, or the first word about what is wanted.
+                        challenged = true;
+                        let can = self.0.auth.learn(answer.headers());
+                        self.0.auth.refused(&ask.scopes, header.as_ref()).await;
+                        if can {
+                            let _ = body::read(answer, ERROR_TEXT).await;
+                            continue;
+                        }
+                        return Ok(answer);
+                    }
+                    let follows = matches!(ask.method, Method::GET | Method::HEAD)
+                        && matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+                    if follows && redirects < REDIRECTS {
+                        redirects += 1;
+                        ask.url = self.location(&ask.url, answer.headers(), &ask.what)?;
+                        continue;
+                    }
+                    if !retry::status_may_pass(status) || last {
+                        return Ok(answer);
+                    }
+                    let asked = retry::retry_after(answer.headers());
+                    let _ = body::read(answer, ERROR_TEXT).await;
+                    asked
+                }
+            };
+            failures += 1;
+            tokio::time::sleep(retry::wait(failures, pause, &self.0.limits)).await;
+        }
+    }
+
+    /// An exchange that failed, as an error that names what can be done.
+    pub(super) fn unreachable(&self, source: reqwest::Error) -> RegistryError {
+        let host = self.host().to_owned();
+        // An address that was sent to may hold what nobody else may know.
+        let source = source.without_url();
+        if retry::is_untrusted(&source) {
+            let issuers = self.0.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+            let name = api_host(&host).rsplit_once(':').map_or(api_host(&host), |(name, _)| name);
+            let found = issuers.iter().find(|(known, _)| known == name.trim_matches(['[', ']']));
+            if let Some((_, issuer)) = found.filter(|_| format!("{source:?}").contains("UnknownIssuer")) {
+                return RegistryError::Untrusted { host, issuer: issuer.clone(), source };
+            }
+        }
+        RegistryError::Unreachable { host, source }
+    }
+
+    /// An answer that is none of those that were hoped for, with the registry's own words.
+    pub(super) async fn odd(&self, answer: Response, what: &str) -> RegistryError {
+        let status = answer.status();
+        let said = words(&body::read(answer, ERROR_TEXT).await.unwrap_or_default());
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        let (host, what) = (self.host().to_owned(), what.to_owned());
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => RegistryError::Refused { host, what, status, said },
+            _ => RegistryError::Odd { host, what, status, said },
+        }
+    }
+}
+
+/// A registry's words about an error: those of its JSON, or the first of any text. Never more than a few hundred letters.
+pub(super) fn words(body: &[u8]) -> String {
+    let clean = |text: &str| -> String {
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(errors) = json["errors"].as_array() {
+        let text = |error: &serde_json::Value| {
+            let code = error["code"].as_str().unwrap_or_default();
+            let message = error["message"].as_str().unwrap_or_default();
+            format!("{code} {message}").trim().to_owned()
+        };
+        return clean(&errors.iter().map(text).collect::<Vec<_>>().join("; "));
+    }
+    if let Some(message) = json["message"].as_str() {
+        return clean(message);
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) if !text.trim_start().starts_with('<') => clean(text),
+        _ => String::new(),
+    }
+}
+
+/// Whether a host is named by an address that no router passes on.
+fn is_inside(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    match name.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(address)) => address.is_private() || address.is_loopback(),
+        Ok(std::net::IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => name == "localhost",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_inside_a_site_may_plain_http_be_tried() {
+        for inside in ["10.97.0.2:5000", "127.0.0.1", "localhost:5000", "[::1]:5000", "192.168.1.1"] {
+            assert!(is_inside(inside), "{inside}");
+        }
+        for outside in ["r.site:5000", "8.8.8.8", "docker.io"] {
+            assert!(!is_inside(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_registrys_words_are_short_and_clean() {
+        assert_eq!(words(br#"{"errors":[{"code":"DENIED","message":"no\npush"},{"code":"X"}]}"#), "DENIED no push; X");
+        assert_eq!(words(br#"{"message":"project x not found"}"#), "project x not found");
+        assert_eq!(words(b"<html>413</html>"), "");
+        assert_eq!(words("plain \u{1b}[31m".as_bytes()), "plain [31m");
+        assert!(words(&[b'x'; 5000]).len() <= SHOWN);
+    }
+}

@@ -1,0 +1,162 @@
+//! Why a registry did not do what was asked of it.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::credentials::CredentialsError;
+use crate::driver::body::BodyError;
+use crate::model::oci::{Digest, ManifestError};
+
+/// Why a registry gave no answer, or not the one that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The name has no registry, repository and tag.
+    #[error("`{0}` is not an image as host/path:tag")]
+    Name(String),
+    /// What it is to be reached with cannot be used.
+    #[error("failed to set up connections to registries: {what}")]
+    Setup {
+        /// What is wrong.
+        what: String,
+    },
+    /// Nothing answers there.
+    #[error("registry {host} does not answer from this machine")]
+    Unreachable {
+        /// Which.
+        host: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// Its certificate was made by somebody who is not trusted here.
+    #[error(
+        "the certificate of registry {host} was issued by {issuer}, which is not trusted here; pass a file with that authority's certificate as --ca FILE"
+    )]
+    Untrusted {
+        /// Which.
+        host: String,
+        /// Who issued it.
+        issuer: String,
+        /// What TLS says.
+        source: reqwest::Error,
+    },
+    /// It does not speak TLS, and there is a login that everybody on the way could read.
+    #[error(
+        "registry {host} does not speak TLS, and the login is not sent in plain text; give the registry a certificate, or answer platform.registry_plain_http with true"
+    )]
+    Plain {
+        /// Which.
+        host: String,
+    },
+    /// It wants the login to be sent to somebody else.
+    #[error(
+        "registry {host} wants the login to be sent to {realm}, and it is sent to https://{host} alone; if that is right, name its host as platform.registry_token_host"
+    )]
+    Elsewhere {
+        /// Which.
+        host: String,
+        /// Where to.
+        realm: String,
+    },
+    /// There is no login to be had.
+    #[error("failed to get the login for registry {host}")]
+    Credentials {
+        /// Which.
+        host: String,
+        /// Why.
+        source: CredentialsError,
+    },
+    /// Its answer to a login does not end, or makes no sense.
+    #[error("registry {host} gives no token")]
+    Token {
+        /// Which.
+        host: String,
+        /// Why.
+        source: BodyError,
+    },
+    /// It wants credentials, or others.
+    #[error("registry {host} refuses {what}: {status}{said}; are the credentials right?")]
+    Refused {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// Its answer.
+        status: StatusCode,
+        /// Its words, after a colon; empty where it has none.
+        said: String,
+    },
+    /// It answered something else.
+    #[error("registry {host} answers {status} when it is asked for {what}{said}")]
+    Odd {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// Its answer.
+        status: StatusCode,
+        /// Its words, after a colon; empty where it has none.
+        said: String,
+    },
+    /// It did not answer in time.
+    #[error("{what} of registry {host} timed out after {}s", after.as_secs())]
+    Slow {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// Its answer does not end.
+    #[error("registry {host} gives no {what}")]
+    Body {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// Why.
+        source: BodyError,
+    },
+    /// What it gave is no manifest that can be used.
+    #[error("{what} of registry {host} cannot be used")]
+    Manifest {
+        /// Which.
+        host: String,
+        /// Which manifest.
+        what: String,
+        /// Why.
+        source: ManifestError,
+    },
+    /// What it gave is not what was asked for.
+    #[error("registry {host} gives something else than {what}: its digest is {found}")]
+    Digest {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// What came.
+        found: Digest,
+    },
+    /// It sends to somewhere where nothing may be sent.
+    #[error("registry {host} sends {what} to {to}, which is no address that can be followed")]
+    Location {
+        /// Which.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// Where to, without what may be secret.
+        to: String,
+    },
+}
+
+impl RegistryError {
+    /// The status that the registry answered with, if it did.
+    #[must_use]
+    pub const fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Refused { status, .. } | Self::Odd { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
