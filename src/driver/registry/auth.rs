@@ -21,6 +21,9 @@ const TOKEN: usize = 1 << 20;
 /// How long a token is good for that does not say.
 const LIFE: Duration = Duration::from_secs(60);
 
+/// What is refused where a login is: for nothing else does the registry have to be asked again.
+pub(super) const LOGIN: &str = "the login";
+
 /// What is asked of a repository, as tokens have it: `repository:NAME:pull,push`.
 pub(super) type Scopes = Vec<String>;
 
@@ -136,7 +139,9 @@ impl Auth {
                 }
                 Ok(answer) => return self.token(answer, asked).await,
                 Err(error) if retry::may_pass(&error) && failures + 1 < self.limits.tries => None,
-                Err(source) => return Err(RegistryError::Unreachable { host: bare(&realm), source: source.without_url() }),
+                Err(source) => {
+                    return Err(RegistryError::Unreachable { host: bare(&realm), source: source.without_url() });
+                }
             };
             failures += 1;
             tokio::time::sleep(retry::wait(failures, pause, &self.limits)).await;
@@ -172,7 +177,7 @@ impl Auth {
         let host = self.host.clone();
         let status = answer.status();
         if !status.is_success() {
-            let what = "the login".to_owned();
+            let what = LOGIN.to_owned();
             return Err(match status {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                     RegistryError::Refused { host, what, status, said: String::new() }

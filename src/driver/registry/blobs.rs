@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use tokio_util::io::StreamReader;
 
-use super::auth;
+use super::auth::{self, Scopes};
 use super::client::Registry;
 use super::error::RegistryError;
 use super::retry;
@@ -21,8 +21,18 @@ impl Registry {
     /// # Errors
     /// Anything but yes and no.
     pub async fn has_blob(&self, repository: &str, digest: Digest) -> Result<bool, RegistryError> {
+        self.has_blob_as(repository, digest, auth::pull(repository)).await
+    }
+
+    /// As [`Self::has_blob`], with the token of whoever is about to write there: one for all that follows.
+    pub(super) async fn has_blob_as(
+        &self,
+        repository: &str,
+        digest: Digest,
+        scopes: Scopes,
+    ) -> Result<bool, RegistryError> {
         let path = format!("{repository}/blobs/{digest}");
-        let answer = self.send(&self.ask(Method::HEAD, &path, auth::pull(repository)).await?).await?;
+        let answer = self.send(&self.ask(Method::HEAD, &path, scopes).await?).await?;
         match answer.status() {
             status if status.is_success() => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
@@ -34,12 +44,7 @@ impl Registry {
     ///
     /// # Errors
     /// The registry does not have it, or gives none of it.
-    pub async fn blob(
-        &self,
-        repository: &str,
-        blob: &Descriptor,
-        offset: u64,
-    ) -> Result<BlobReader, RegistryError> {
+    pub async fn blob(&self, repository: &str, blob: &Descriptor, offset: u64) -> Result<BlobReader, RegistryError> {
         let mut reading = Reading {
             registry: self.clone(),
             repository: repository.to_owned(),
@@ -143,7 +148,8 @@ impl Reading {
                 Ok(Ok(Some(piece))) => {
                     self.at += piece.len() as u64;
                     if self.at > self.size {
-                        let text = format!("{} is longer than the {} bytes that it should have", self.digest, self.size);
+                        let text =
+                            format!("{} is longer than the {} bytes that it should have", self.digest, self.size);
                         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
                     }
                     self.failures = 0;

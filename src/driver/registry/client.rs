@@ -216,7 +216,11 @@ impl Registry {
         if text.is_empty() {
             return Err(bad("nowhere".to_owned()));
         }
-        let url = from.join(text).map_err(|_| bad("an address that is none".to_owned()))?;
+        let mut url = from.join(text).map_err(|_| bad("an address that is none".to_owned()))?;
+        // A registry behind a proxy that ends TLS often does not know that it is there.
+        if url.scheme() == "http" && from.scheme() == "https" && url.host() == from.host() {
+            let _ = url.set_scheme("https");
+        }
         let fits = url.scheme() == "https" || (url.scheme() == "http" && from.scheme() == "http");
         let bare_login = url.username().is_empty() && url.password().is_none();
         if fits && bare_login && url.has_host() { Ok(url) } else { Err(bad(bare(&url))) }

@@ -110,8 +110,7 @@ impl Credentials {
             return Ok(Some(login.clone()));
         }
         let Some(config) = &self.config else { return Ok(None) };
-        let json: serde_json::Value =
-            serde_json::from_str(config.expose()).map_err(|_| CredentialsError::Json)?;
+        let json: serde_json::Value = serde_json::from_str(config.expose()).map_err(|_| CredentialsError::Json)?;
         let key = if host == "docker.io" { HUB_KEY } else { host };
         let helpers = json["credHelpers"].as_object();
         let own = helpers.and_then(|helpers| helpers.iter().find(|(name, _)| bare(name) == bare(key)));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LINK};
 use reqwest::{Method, StatusCode};
 
-use super::auth;
+use super::auth::{self, Scopes};
 use super::client::Registry;
 use super::error::RegistryError;
 use crate::driver::body;
@@ -70,8 +70,18 @@ impl Registry {
     /// # Errors
     /// Anything but "there is none".
     pub async fn digest(&self, repository: &str, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
+        self.digest_as(repository, reference, auth::pull(repository)).await
+    }
+
+    /// As [`Self::digest`], with the token of whoever is about to write there: one for all that follows.
+    pub(super) async fn digest_as(
+        &self,
+        repository: &str,
+        reference: &Reference,
+        scopes: Scopes,
+    ) -> Result<Option<Digest>, RegistryError> {
         let path = format!("{repository}/manifests/{}", text(reference));
-        let mut ask = self.ask(Method::HEAD, &path, auth::pull(repository)).await?;
+        let mut ask = self.ask(Method::HEAD, &path, scopes).await?;
         ask.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
         let answer = self.send(&ask).await?;
         match answer.status() {
@@ -123,7 +133,8 @@ impl Registry {
             let answer = self.send(&ask).await?;
             match answer.status() {
                 status if status.is_success() => {
-                    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+                    let kind =
+                        answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
                     match body::read(answer, MANIFEST_LIMIT).await {
                         Ok(bytes) => return Ok(Some((bytes, kind))),
                         Err(body::BodyError::Broken(_)) if failures + 1 < self.limits().tries => {}
@@ -150,10 +161,8 @@ impl Registry {
     ) -> Result<Stored, RegistryError> {
         let path = format!("{repository}/manifests/{}", text(reference));
         let mut ask = self.ask(Method::PUT, &path, auth::push(repository)).await?;
-        ask.headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_str(media_type).map_err(|_| RegistryError::Name(path.clone()))?,
-        );
+        ask.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_str(media_type).map_err(|_| RegistryError::Name(path.clone()))?);
         ask.body = Bytes::copy_from_slice(bytes);
         let answer = self.send(&ask).await?;
         if !answer.status().is_success() {

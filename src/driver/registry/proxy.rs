@@ -223,7 +223,10 @@ mod tests {
         let way = |vars: &[(&str, &str)]| proxies(vars).way_to("r.site").to_string();
         assert_eq!(way(&[]), "direct");
         assert_eq!(way(&[("ALL_PROXY", "p:1")]), "through http://p:1");
-        assert_eq!(way(&[("ALL_PROXY", "p:1"), ("https_proxy", "https://q"), ("HTTPS_PROXY", "p:2")]), "through https://q");
+        assert_eq!(
+            way(&[("ALL_PROXY", "p:1"), ("https_proxy", "https://q"), ("HTTPS_PROXY", "p:2")]),
+            "through https://q"
+        );
         assert_eq!(way(&[("HTTPS_PROXY", "p:1"), ("NO_PROXY", "*")]), "direct");
         let bad = |value: &str| Proxies::from_vars(|name| (name == "HTTPS_PROXY").then(|| value.to_owned()));
         assert_eq!(bad("socks5://u:p@h:1").unwrap_err(), ProxyError { variable: "HTTPS_PROXY".to_owned() });

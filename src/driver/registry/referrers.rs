@@ -42,11 +42,7 @@ impl Registry {
         Ok(self.find_referrers(repository, subject).await?.descriptors().to_vec())
     }
 
-    pub(super) async fn find_referrers(
-        &self,
-        repository: &str,
-        subject: Digest,
-    ) -> Result<Referrers, RegistryError> {
+    pub(super) async fn find_referrers(&self, repository: &str, subject: Digest) -> Result<Referrers, RegistryError> {
         let path = format!("{repository}/referrers/{subject}");
         let mut ask = self.ask(Method::GET, &path, auth::pull(repository)).await?;
         let mut found = Vec::new();

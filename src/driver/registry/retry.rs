@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use rustls::AlertDescription;
 
 use super::settings::Limits;
@@ -28,16 +28,12 @@ fn any(error: &(dyn Error + 'static), mut found: impl FnMut(&(dyn Error + 'stati
 
 /// Whether the answer to a TLS greeting was none: a certificate that is not trusted is one.
 pub(super) fn speaks_no_tls(error: &reqwest::Error) -> bool {
-    any(error, |error| {
-        matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidMessage(_)))
-    })
+    any(error, |error| matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidMessage(_))))
 }
 
 /// Whether the server's certificate is not accepted here.
 pub(super) fn is_untrusted(error: &reqwest::Error) -> bool {
-    any(error, |error| {
-        matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
-    })
+    any(error, |error| matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
 /// Whether a failed exchange may end better: the connection was refused, reset, closed before or in the answer, or ended by

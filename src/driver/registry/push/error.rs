@@ -1,0 +1,147 @@
+//! Why a push does not end, or does not begin.
+
+use std::io;
+use std::time::Duration;
+
+use super::plan::PlanError;
+use super::receipt::Receipt;
+use crate::driver::registry::RegistryError;
+use crate::model::oci::{Digest, ManifestError};
+
+/// Why something was not pushed.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The offline bundle, or the layout, does not give it.
+    #[error("failed to read {what}")]
+    Store {
+        /// What.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It gives other bytes.
+    #[error("manifest {digest} of {image} is damaged: its bytes have another digest")]
+    Damaged {
+        /// Of which image.
+        image: String,
+        /// Which.
+        digest: Digest,
+    },
+    /// A manifest is none.
+    #[error("manifest {digest} of {image} cannot be read")]
+    Manifest {
+        /// Of which image.
+        image: String,
+        /// Which.
+        digest: Digest,
+        /// Why.
+        source: ManifestError,
+    },
+    /// What should be done cannot be.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The registry does not answer, or refuses.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The registry refuses to take anything into a repository.
+    #[error("failed to push to {host}/{repository}: {why}")]
+    NoPush {
+        /// Which registry.
+        host: String,
+        /// Which repository.
+        repository: String,
+        /// What it may be, and what to do.
+        why: String,
+        /// What the registry says.
+        source: RegistryError,
+    },
+    /// The registry says that the bytes are others than the digest says.
+    #[error(
+        "registry {host} found other bytes than {digest} has, twice: is the offline bundle damaged? run windlass bundle verify"
+    )]
+    Digest {
+        /// Which registry.
+        host: String,
+        /// Which blob.
+        digest: Digest,
+    },
+    /// No chunk is small enough.
+    #[error(
+        "registry {host}, or a proxy before it, takes no more than {size} bytes at a time; raise its limit for bodies (nginx: client_max_body_size 0)"
+    )]
+    TooLarge {
+        /// Which registry.
+        host: String,
+        /// What was too large.
+        size: u64,
+    },
+    /// It was tried again and again.
+    #[error(
+        "failed to upload {digest} to {host}/{repository}: {tries} tries got no further than {at} of {size} bytes; the last one: {last}"
+    )]
+    GaveUp {
+        /// Which registry.
+        host: String,
+        /// Into which repository.
+        repository: String,
+        /// Which blob.
+        digest: Digest,
+        /// How often.
+        tries: u32,
+        /// How far.
+        at: u64,
+        /// Of how much.
+        size: u64,
+        /// What happened last.
+        last: String,
+    },
+    /// It does not take a blob for good that it has all bytes of.
+    #[error("registry {host} did not finish {digest} after its last byte: timed out after {}s", after.as_secs())]
+    Commit {
+        /// Which registry.
+        host: String,
+        /// Which blob.
+        digest: Digest,
+        /// How long.
+        after: Duration,
+    },
+    /// A tag may not be changed.
+    #[error(
+        "tag {tag} of {host}/{repository} is immutable and stands for something else; push with --tag-conflict keep, or to another repository"
+    )]
+    ImmutableTag {
+        /// Which registry.
+        host: String,
+        /// Which repository.
+        repository: String,
+        /// Which tag.
+        tag: String,
+        /// What the registry says.
+        source: RegistryError,
+    },
+    /// What was written is not there afterwards.
+    #[error("registry {host} does not have {what} after it was pushed")]
+    Lost {
+        /// Which registry.
+        host: String,
+        /// What.
+        what: String,
+    },
+    /// The journal cannot be kept.
+    #[error("failed to write the push's journal")]
+    Journal(#[source] io::Error),
+    /// Some images are there, and some are not.
+    #[error("failed to push {} of {all} images, the first: {first}; run the same command again to resume", failed.len())]
+    Incomplete {
+        /// The names of those that are not.
+        failed: Vec<String>,
+        /// How many there are.
+        all: usize,
+        /// One of them.
+        first: String,
+        /// What is there.
+        receipt: Box<Receipt>,
+        /// Why the first is not.
+        source: Box<PushError>,
+    },
+}

@@ -1,0 +1,42 @@
+//! What was pushed, for whoever has to know later: where each image is, by which digest, and what was sent for it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::oci::Digest;
+
+/// The version of the format.
+pub const RECEIPT_SCHEMA: u32 = 1;
+
+/// The whole receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// [`RECEIPT_SCHEMA`].
+    pub schema: u32,
+    /// The registry.
+    pub registry: String,
+    /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
+    pub images: BTreeMap<String, ReceiptImage>,
+    /// Bytes that went over the wire for blobs, those of failed tries included.
+    pub bytes_on_the_wire: u64,
+}
+
+/// One image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptImage {
+    /// Its repository, with the registry: `harbor.site/mirror/apache/spark`.
+    pub target: String,
+    /// Its tags there; those that were kept for something else are not among them.
+    pub tags: Vec<String>,
+    /// The digest that it is referred to by, as the registry has confirmed it after the push.
+    pub digest: Digest,
+    /// Its other manifests: of platforms, signatures, attestations.
+    pub manifests: Vec<Digest>,
+    /// Bytes of its blobs that were sent for it. What several images share counts for the first.
+    pub bytes_sent: u64,
+    /// Bytes of its blobs that were mounted for it.
+    pub bytes_mounted: u64,
+    /// Bytes of its blobs that were there.
+    pub bytes_existing: u64,
+}

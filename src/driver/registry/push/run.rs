@@ -1,0 +1,421 @@
+//! A push from end to end: look, plan, send, write manifests and tags, look again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::future::join;
+
+use super::attach::is_immutable;
+use super::error::PushError;
+use super::image::{BlobStore, ImageRequest, PushImage, PushManifest};
+use super::journal::Journal;
+use super::plan::{self, BlobAction, Presence, PushPlan, TagAction, TagConflict, wanted_tags};
+use super::preflight::RepositoryProblem;
+use super::progress::PushProgress;
+use super::receipt::{RECEIPT_SCHEMA, Receipt, ReceiptImage};
+use super::upload::{Landed, Parcel, Uploader};
+use crate::driver::image_source::Reference;
+use crate::driver::registry::auth;
+use crate::driver::registry::{Registry, RegistryError};
+use crate::model::oci::{Digest, OciManifest};
+
+/// Images whose manifests are written at a time.
+const IMAGES: usize = 8;
+
+/// A push that is planned. Nothing is changed before [`Push::run`]; whoever stops that stops everything, and the journal knows
+/// what is half sent.
+pub struct Push<'a> {
+    registry: Registry,
+    store: &'a dyn BlobStore,
+    images: Vec<PushImage>,
+    plan: PushPlan,
+    journal: Journal,
+}
+
+/// A blob in a repository, and how it got there or why not.
+type Landing = ((String, Digest), Result<Landed, PushError>);
+
+/// Something that is asked of the registry.
+enum Question {
+    Blob(String, Digest),
+    Manifest(String, Digest),
+    Tag(String, String),
+}
+
+impl<'a> Push<'a> {
+    /// Reads the manifests, asks the registry for everything at the same time, and plans.
+    ///
+    /// # Errors
+    /// A manifest cannot be read, the registry does not answer, tags are in the way, a base is missing.
+    pub async fn prepare(
+        registry: Registry,
+        store: &'a dyn BlobStore,
+        requests: Vec<ImageRequest>,
+        conflict: TagConflict,
+        journal: Journal,
+    ) -> Result<Self, PushError> {
+        let mut images = Vec::with_capacity(requests.len());
+        for request in requests {
+            images.push(PushImage::gather(store, request).await?);
+        }
+        let presence = look(&registry, all_questions(&images)).await?;
+        let plan = plan::plan(registry.host(), &images, &presence, |digest| store.holds(digest), conflict)?;
+        Ok(Self { registry, store, images, plan, journal })
+    }
+
+    /// What will be done.
+    #[must_use]
+    pub const fn plan(&self) -> &PushPlan {
+        &self.plan
+    }
+
+    /// What keeps us from doing it: asked for each repository that is written to, all at once.
+    ///
+    /// # Errors
+    /// The registry does not answer, or not as a registry.
+    pub async fn problems(&self) -> Result<Vec<RepositoryProblem>, RegistryError> {
+        let blobs =
+            self.plan.blobs.iter().filter(|step| step.action != BlobAction::Exists).map(|step| &step.repository);
+        let manifests = self.plan.manifests.iter().filter(|step| !step.exists).map(|step| &step.repository);
+        let tags =
+            self.plan.tags.iter().filter(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. }));
+        let written: BTreeSet<String> =
+            blobs.chain(manifests).chain(tags.map(|step| &step.repository)).cloned().collect();
+        self.registry.push_problems(&written).await
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// [`PushError::Incomplete`] with a receipt of what is there: one image's failure does not stop the others.
+    pub async fn run(&self, progress: &PushProgress) -> Result<Receipt, PushError> {
+        let mut failures: BTreeMap<(String, Digest), Option<PushError>> = BTreeMap::new();
+        let mut landed = BTreeMap::new();
+        for (key, result) in self.send_blobs(progress).await {
+            match result {
+                Ok(how) => _ = landed.insert(key, how),
+                Err(error) => _ = failures.insert(key, Some(error)),
+            }
+        }
+        let mut written = Vec::new();
+        let mut failed: Vec<(String, PushError)> = Vec::new();
+        for image in &self.images {
+            let repository = &image.request.repository;
+            let key =
+                image.blobs.keys().map(|digest| (repository.clone(), *digest)).find(|key| failures.contains_key(key));
+            match key {
+                None => written.push(image),
+                Some(key) => {
+                    // Others that need the same blob fail for the same reason, which is told once.
+                    let what = format!("{} in {}", key.1, key.0);
+                    let lost = PushError::Lost { host: self.registry.host().to_owned(), what };
+                    let error = failures.get_mut(&key).and_then(Option::take).unwrap_or(lost);
+                    failed.push((image.request.name.clone(), error));
+                }
+            }
+        }
+        let results: Vec<_> = futures::stream::iter(written)
+            .map(|image| async move { (image, self.write(image).await) })
+            .buffer_unordered(IMAGES)
+            .collect()
+            .await;
+        let mut done = BTreeSet::new();
+        for (image, result) in results {
+            match result {
+                Ok(()) => _ = done.insert(image.request.name.as_str()),
+                Err(error) => failed.push((image.request.name.clone(), error)),
+            }
+        }
+        for (name, error) in self.confirm(&done).await? {
+            done.remove(name.as_str());
+            failed.push((name, error));
+        }
+        let receipt = self.receipt(&done, &landed, progress);
+        // Reasons come before what merely follows from them.
+        failed.sort_by_key(|(_, error)| matches!(error, PushError::Lost { .. }));
+        let names: Vec<String> = failed.iter().map(|(name, _)| name.clone()).collect();
+        match failed.into_iter().next() {
+            None => Ok(receipt),
+            Some((first, source)) => Err(PushError::Incomplete {
+                failed: names,
+                all: self.images.len(),
+                first,
+                receipt: Box::new(receipt),
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    /// Sends and mounts what is not there: the largest first, each once, then into the other repositories.
+    async fn send_blobs(&self, progress: &PushProgress) -> Vec<Landing> {
+        let uploader = Uploader { registry: &self.registry, store: self.store, journal: &self.journal };
+        let mut jobs: BTreeMap<Digest, (Option<Parcel>, Vec<(Parcel, String)>)> = BTreeMap::new();
+        for step in &self.plan.blobs {
+            let parcel = || Parcel {
+                repository: step.repository.clone(),
+                digest: step.digest,
+                size: step.bytes,
+                progress: Arc::new(progress.blob(step.bytes)),
+            };
+            match &step.action {
+                BlobAction::Exists => {}
+                BlobAction::Upload => jobs.entry(step.digest).or_default().0 = Some(parcel()),
+                BlobAction::Mount { from } => jobs.entry(step.digest).or_default().1.push((parcel(), from.clone())),
+            }
+        }
+        let (mut uploads, mounts): (Vec<_>, Vec<_>) = jobs.into_values().partition(|(upload, _)| upload.is_some());
+        uploads.sort_by_key(|(upload, _)| std::cmp::Reverse(upload.as_ref().map_or(0, |parcel| parcel.size)));
+        let limits = self.registry.limits();
+        let uploader = &uploader;
+        let work = |(upload, mounts): (Option<Parcel>, Vec<(Parcel, String)>)| async move {
+            let mut landings: Vec<Landing> = Vec::new();
+            if let Some(parcel) = upload {
+                let result = uploader.upload(&parcel, None).await.map(|()| Landed::Sent);
+                let ok = result.is_ok();
+                landings.push(((parcel.repository, parcel.digest), result));
+                if !ok {
+                    let lost = |parcel: Parcel| {
+                        let what = format!("{} in {}", parcel.digest, parcel.repository);
+                        let lost = PushError::Lost { host: uploader.registry.host().to_owned(), what };
+                        ((parcel.repository, parcel.digest), Err(lost))
+                    };
+                    landings.extend(mounts.into_iter().map(|(parcel, _)| lost(parcel)));
+                    return landings;
+                }
+            }
+            let mounted = futures::stream::iter(mounts).map(|(parcel, from)| async move {
+                let result = uploader.mount(&parcel, &from).await;
+                ((parcel.repository, parcel.digest), result)
+            });
+            landings.extend(mounted.buffer_unordered(limits.uploads).collect::<Vec<_>>().await);
+            landings
+        };
+        let uploads = futures::stream::iter(uploads).map(work).buffer_unordered(limits.uploads).collect::<Vec<_>>();
+        let mounts = futures::stream::iter(mounts).map(work).buffer_unordered(limits.uploads).collect::<Vec<_>>();
+        let (uploads, mounts) = join(uploads, mounts).await;
+        uploads.into_iter().chain(mounts).flatten().collect()
+    }
+
+    /// Writes the manifests of an image, each after those that it needs, and then its tags.
+    async fn write(&self, image: &PushImage) -> Result<(), PushError> {
+        let repository = &image.request.repository;
+        let exists: BTreeSet<Digest> = self
+            .plan
+            .manifests
+            .iter()
+            .filter(|step| step.exists && step.repository == *repository)
+            .map(|step| step.digest)
+            .collect();
+        let mut unlisted: BTreeMap<Digest, Vec<&OciManifest>> = BTreeMap::new();
+        let most = image.manifests.iter().map(|one| one.rank).max().unwrap_or_default();
+        for rank in 0..=most {
+            let these = image.manifests.iter().filter(|one| one.rank == rank);
+            let put = these.map(|one| {
+                let there = exists.contains(&one.manifest.digest);
+                async move { Ok::<_, PushError>((one, there || self.put(image, one).await?, there)) }
+            });
+            let mut put = futures::stream::iter(put).buffer_unordered(IMAGES);
+            while let Some(result) = put.next().await {
+                let (PushManifest { manifest, .. }, lists, there) = result?;
+                if let Some(subject) = manifest.subject.as_ref().filter(|_| !lists || there) {
+                    unlisted.entry(subject.digest).or_default().push(manifest);
+                }
+            }
+        }
+        for (subject, manifests) in unlisted {
+            self.registry.attach(repository, subject, &manifests).await?;
+        }
+        // Those of signatures first: who finds the image finds them.
+        let mut tags = wanted_tags(image);
+        tags.sort_by_key(|(_, digest)| *digest == image.request.top);
+        for (tag, digest) in tags {
+            let step = self.plan.tags.iter().find(|step| step.repository == *repository && step.tag == tag);
+            if step.is_some_and(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. })) {
+                self.tag(image, &tag, digest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one manifest by its digest. Gives whether the registry lists it where it belongs.
+    async fn put(&self, image: &PushImage, one: &PushManifest) -> Result<bool, PushError> {
+        let manifest = &one.manifest;
+        let reference = Reference::Digest(manifest.digest);
+        let put =
+            self.registry.put_manifest(&image.request.repository, &reference, &manifest.bytes, &manifest.media_type);
+        Ok(put.await?.lists_subject)
+    }
+
+    /// Writes one tag.
+    async fn tag(&self, image: &PushImage, tag: &str, digest: Digest) -> Result<(), PushError> {
+        let repository = &image.request.repository;
+        let held = image.manifests.iter().find(|one| one.manifest.digest == digest).map(|one| &one.manifest);
+        let (bytes, kind) = match held {
+            Some(manifest) => (manifest.bytes.clone(), manifest.media_type.clone()),
+            // Of a base: the registry has it.
+            None => {
+                let found = self.registry.manifest(repository, &Reference::Digest(digest)).await?;
+                let what = format!("{digest} in {repository}");
+                let lost = || PushError::Lost { host: self.registry.host().to_owned(), what };
+                let found = found.ok_or_else(lost)?;
+                (found.bytes, found.media_type)
+            }
+        };
+        match self.registry.put_manifest(repository, &Reference::Tag(tag.to_owned()), &bytes, &kind).await {
+            Ok(_) => Ok(()),
+            Err(source) if is_immutable(&source) => Err(PushError::ImmutableTag {
+                host: self.registry.host().to_owned(),
+                repository: repository.clone(),
+                tag: tag.to_owned(),
+                source,
+            }),
+            Err(source) => Err(source.into()),
+        }
+    }
+
+    /// Asks again for everything that was not there before. What was there was asked for a moment ago.
+    async fn confirm(&self, done: &BTreeSet<&str>) -> Result<Vec<(String, PushError)>, PushError> {
+        let blobs = self.plan.blobs.iter().filter(|step| step.action != BlobAction::Exists);
+        let manifests = self.plan.manifests.iter().filter(|step| !step.exists);
+        let tags =
+            self.plan.tags.iter().filter(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. }));
+        let blobs = blobs.map(|step| Question::Blob(step.repository.clone(), step.digest));
+        let manifests = manifests.map(|step| Question::Manifest(step.repository.clone(), step.digest));
+        let tags = tags.map(|step| Question::Tag(step.repository.clone(), step.tag.clone()));
+        let questions: Vec<Question> = blobs.chain(manifests).chain(tags).collect();
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What was there at the beginning counts as it was.
+        let mut now = look(&self.registry, questions).await?;
+        let there = self.plan.blobs.iter().filter(|step| step.action == BlobAction::Exists);
+        now.blobs.extend(there.map(|step| (step.repository.clone(), step.digest)));
+        let there = self.plan.manifests.iter().filter(|step| step.exists);
+        now.manifests.extend(there.map(|step| (step.repository.clone(), step.digest)));
+        let mut lost = Vec::new();
+        for image in self.images.iter().filter(|image| done.contains(image.request.name.as_str())) {
+            let repository = &image.request.repository;
+            let blob = image.blobs.keys().find(|digest| !now.blobs.contains(&(repository.clone(), **digest)));
+            let manifest = image.manifests.iter().map(|one| &one.manifest.digest);
+            let manifest = manifest.into_iter().find(|digest| !now.manifests.contains(&(repository.clone(), **digest)));
+            let tag = wanted_tags(image).into_iter().find(|(tag, digest)| {
+                let step = self.plan.tags.iter().find(|step| step.repository == *repository && step.tag == *tag);
+                let set = step.is_some_and(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. }));
+                set && now.tags.get(&(repository.clone(), tag.clone())) != Some(digest)
+            });
+            let what = blob.or(manifest).map(|digest| format!("{digest} in {repository}"));
+            if let Some(what) = what.or(tag.map(|(tag, _)| format!("{repository}:{tag}"))) {
+                lost.push((
+                    image.request.name.clone(),
+                    PushError::Lost { host: self.registry.host().to_owned(), what },
+                ));
+            }
+        }
+        Ok(lost)
+    }
+
+    fn receipt(
+        &self,
+        done: &BTreeSet<&str>,
+        landed: &BTreeMap<(String, Digest), Landed>,
+        progress: &PushProgress,
+    ) -> Receipt {
+        let mut counted: BTreeSet<(String, Digest)> = BTreeSet::new();
+        let mut images = BTreeMap::new();
+        for image in self.images.iter().filter(|image| done.contains(image.request.name.as_str())) {
+            let request = &image.request;
+            let kept = |tag: &&String| {
+                let step =
+                    self.plan.tags.iter().find(|step| step.repository == request.repository && step.tag == **tag);
+                step.is_some_and(|step| matches!(step.action, TagAction::Keep { .. }))
+            };
+            let mut entry = ReceiptImage {
+                target: format!("{}/{}", self.registry.host(), request.repository),
+                tags: request.tags.iter().filter(|tag| !kept(tag)).cloned().collect(),
+                digest: request.top,
+                manifests: image
+                    .manifests
+                    .iter()
+                    .map(|one| one.manifest.digest)
+                    .filter(|one| *one != request.top)
+                    .collect(),
+                bytes_sent: 0,
+                bytes_mounted: 0,
+                bytes_existing: 0,
+            };
+            for (digest, size) in &image.blobs {
+                let key = (request.repository.clone(), *digest);
+                let how = landed.get(&key).filter(|_| !counted.contains(&key));
+                match how {
+                    Some(Landed::Sent) => entry.bytes_sent += size,
+                    Some(Landed::Mounted) => entry.bytes_mounted += size,
+                    None => entry.bytes_existing += size,
+                }
+                counted.insert(key);
+            }
+            images.insert(request.name.clone(), entry);
+        }
+        Receipt {
+            schema: RECEIPT_SCHEMA,
+            registry: self.registry.host().to_owned(),
+            images,
+            bytes_on_the_wire: progress.snapshot().sent,
+        }
+    }
+}
+
+/// Everything that a plan has to know, each once.
+fn all_questions(images: &[PushImage]) -> Vec<Question> {
+    let mut blobs = BTreeSet::new();
+    let mut manifests = BTreeSet::new();
+    let mut tags = BTreeSet::new();
+    for image in images {
+        let repository = &image.request.repository;
+        blobs.extend(image.blobs.keys().map(|digest| (repository.clone(), *digest)));
+        manifests.extend(image.base.iter().map(|digest| (repository.clone(), *digest)));
+        manifests.extend(image.manifests.iter().map(|one| (repository.clone(), one.manifest.digest)));
+        tags.extend(wanted_tags(image).into_iter().map(|(tag, _)| (repository.clone(), tag)));
+    }
+    let blobs = blobs.into_iter().map(|(repository, digest)| Question::Blob(repository, digest));
+    let manifests = manifests.into_iter().map(|(repository, digest)| Question::Manifest(repository, digest));
+    let tags = tags.into_iter().map(|(repository, tag)| Question::Tag(repository, tag));
+    blobs.chain(manifests).chain(tags).collect()
+}
+
+/// Asks all of it, many at a time.
+async fn look(registry: &Registry, questions: Vec<Question>) -> Result<Presence, RegistryError> {
+    let limits = registry.limits();
+    let asked = futures::stream::iter(questions).map(|question| async move {
+        let scopes = |repository: &str| auth::push(repository);
+        let answer = match &question {
+            Question::Blob(repository, digest) => {
+                let has = registry.has_blob_as(repository, *digest, scopes(repository)).await;
+                has.map(|has| has.then_some(*digest))
+            }
+            Question::Manifest(repository, digest) => {
+                registry.digest_as(repository, &Reference::Digest(*digest), scopes(repository)).await
+            }
+            Question::Tag(repository, tag) => {
+                registry.digest_as(repository, &Reference::Tag(tag.clone()), scopes(repository)).await
+            }
+        };
+        match answer {
+            // Many registries refuse to say anything about a repository that is not there. An upload will say what is wrong.
+            Err(RegistryError::Refused { what, .. }) if what != auth::LOGIN => Ok((question, None)),
+            Err(error) => Err(error),
+            Ok(found) => Ok((question, found)),
+        }
+    });
+    let mut asked = asked.buffer_unordered(limits.questions);
+    let mut found = Presence::default();
+    while let Some(answer) = asked.next().await {
+        match answer? {
+            (_, None) => {}
+            (Question::Blob(repository, digest), Some(_)) => _ = found.blobs.insert((repository, digest)),
+            (Question::Manifest(repository, digest), Some(_)) => _ = found.manifests.insert((repository, digest)),
+            (Question::Tag(repository, tag), Some(digest)) => _ = found.tags.insert((repository, tag), digest),
+        }
+    }
+    Ok(found)
+}

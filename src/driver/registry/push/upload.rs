@@ -1,0 +1,348 @@
+//! One blob on its way into one repository, through all that can happen to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode, Url};
+use tokio::time::Instant;
+
+use super::error::PushError;
+use super::image::BlobStore;
+use super::journal::Journal;
+use super::preflight;
+use super::progress::BlobProgress;
+use super::session::{Begun, Piece, Sent, Session, received};
+use super::sizing::Sizing;
+use crate::driver::registry::auth::{self, Scopes};
+use crate::driver::registry::{Registry, retry};
+use crate::model::oci::Digest;
+
+/// Who sends blobs.
+pub(super) struct Uploader<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) store: &'a dyn BlobStore,
+    pub(super) journal: &'a Journal,
+}
+
+/// What is sent where.
+#[derive(Clone)]
+pub(super) struct Parcel {
+    pub(super) repository: String,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) progress: Arc<BlobProgress>,
+}
+
+/// How a blob got there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Landed {
+    Sent,
+    Mounted,
+}
+
+/// What one request came to.
+enum Step {
+    /// The blob is there.
+    Done,
+    /// The registry has taken what was sent, and has so much now.
+    Moved(Session),
+    /// The answer to the last byte was lost: it may be there.
+    Maybe(String),
+    /// The registry is asked how far it is, after a while; with what was cut off, if it was.
+    Ask { why: String, pause: Option<Duration>, cut: Option<(u64, Duration)> },
+    /// The upload is no longer there.
+    Dead(String),
+    /// The registry found other bytes.
+    Differs,
+}
+
+impl Uploader<'_> {
+    fn host(&self) -> &str {
+        self.registry.host()
+    }
+
+    /// Mounts a blob, or sends it where that is refused.
+    pub(super) async fn mount(&self, parcel: &Parcel, from: &str) -> Result<Landed, PushError> {
+        let begun = self.registry.begin_upload(&parcel.repository, Some((parcel.digest, from))).await;
+        let session = match begun {
+            Ok(Begun::Mounted) => {
+                parcel.progress.finished();
+                return Ok(Landed::Mounted);
+            }
+            Ok(Begun::Session(session)) => Some(session),
+            // Whatever the reason is, an upload will either do or say it better.
+            Ok(Begun::Refused(_)) | Err(_) => None,
+        };
+        self.upload(parcel, session).await.map(|()| Landed::Sent)
+    }
+
+    /// Sends a blob, into an upload that has begun or that an earlier run has left, or into a new one.
+    pub(super) async fn upload(&self, parcel: &Parcel, begun: Option<Session>) -> Result<(), PushError> {
+        let limits = *self.registry.limits();
+        let scopes = auth::push(&parcel.repository);
+        let mut sizing = Sizing::new(&limits);
+        let mut session = match begun {
+            Some(session) => Some(session),
+            None => self.left(parcel).await,
+        };
+        let (mut failures, mut best, mut differed) = (0, 0, false);
+        loop {
+            let current = match session.take() {
+                Some(session) => session,
+                None => self.begin(parcel).await?,
+            };
+            sizing.at_least(current.least);
+            self.note(parcel, Some(&current.url))?;
+            let step = self.step(parcel, &current, &mut sizing, &scopes).await;
+            let step = match step {
+                Ok(step) => step,
+                Err(error) => {
+                    self.cancel(parcel, &current).await;
+                    return Err(error);
+                }
+            };
+            let (why, pause) = match step {
+                Step::Done => return self.finish(parcel),
+                Step::Moved(next) => {
+                    if next.at > best {
+                        (best, failures) = (next.at, 0);
+                    }
+                    session = Some(next);
+                    continue;
+                }
+                Step::Maybe(why) => {
+                    if self.appears(parcel).await {
+                        return self.finish(parcel);
+                    }
+                    session = self.registry.upload_status(&parcel.repository, &current).await.ok().flatten();
+                    if session.is_none() {
+                        self.cancel(parcel, &current).await;
+                    }
+                    (why, None)
+                }
+                Step::Ask { why, pause, cut } => {
+                    tokio::time::sleep(retry::wait(failures + 1, pause, &limits)).await;
+                    session = self.registry.upload_status(&parcel.repository, &current).await.ok().flatten();
+                    if let Some((sent, elapsed)) = cut {
+                        let kept = session.as_ref().is_some_and(|session| session.at > current.at);
+                        sizing.cut(sent, elapsed, kept);
+                    }
+                    match &session {
+                        Some(session) if session.at > best => (best, failures) = (session.at, 0),
+                        Some(_) => {}
+                        None => self.cancel(parcel, &current).await,
+                    }
+                    (why, Some(Duration::ZERO))
+                }
+                Step::Dead(why) => {
+                    self.cancel(parcel, &current).await;
+                    (why, None)
+                }
+                Step::Differs => {
+                    self.cancel(parcel, &current).await;
+                    if differed {
+                        return Err(PushError::Digest { host: self.host().to_owned(), digest: parcel.digest });
+                    }
+                    differed = true;
+                    ("the registry found other bytes".to_owned(), None)
+                }
+            };
+            failures += 1;
+            if failures >= limits.tries {
+                if let Some(session) = &session {
+                    self.cancel(parcel, session).await;
+                }
+                return Err(PushError::GaveUp {
+                    host: self.host().to_owned(),
+                    repository: parcel.repository.clone(),
+                    digest: parcel.digest,
+                    tries: failures,
+                    at: best,
+                    size: parcel.size,
+                    last: why,
+                });
+            }
+            // Who was asked after a while has been waited for already.
+            if pause.is_none() {
+                tokio::time::sleep(retry::wait(failures, None, &limits)).await;
+            }
+        }
+    }
+
+    /// An upload of an earlier run, as far as it is.
+    async fn left(&self, parcel: &Parcel) -> Option<Session> {
+        let url = self.journal.waiting(self.host(), &parcel.repository, parcel.digest)?;
+        // The journal is a file: it sends nobody anywhere.
+        self.registry.url("").await.ok()?;
+        if !self.registry.is_own(&url) {
+            return None;
+        }
+        let session = Session { url, at: 0, least: 0 };
+        let found = self.registry.upload_status(&parcel.repository, &session).await.ok().flatten();
+        let found = found.filter(|found| found.at <= parcel.size);
+        match &found {
+            Some(found) => parcel.progress.reached(found.at),
+            None => self.cancel(parcel, &session).await,
+        }
+        found
+    }
+
+    async fn begin(&self, parcel: &Parcel) -> Result<Session, PushError> {
+        match self.registry.begin_upload(&parcel.repository, None).await? {
+            Begun::Session(session) => Ok(session),
+            Begun::Mounted => Ok(Session { url: self.registry.url("").await?, at: 0, least: 0 }),
+            Begun::Refused(answer) => {
+                let what = format!("an upload to {}", parcel.repository);
+                let headers = answer.headers().clone();
+                let source = self.registry.odd(answer, &what).await;
+                Err(preflight::no_push(self.host(), &parcel.repository, &headers, source))
+            }
+        }
+    }
+
+    fn note(&self, parcel: &Parcel, url: Option<&Url>) -> Result<(), PushError> {
+        let url = url.filter(|url| self.registry.is_own(url)).cloned();
+        self.journal.note(self.host(), &parcel.repository, parcel.digest, url).map_err(PushError::Journal)
+    }
+
+    fn finish(&self, parcel: &Parcel) -> Result<(), PushError> {
+        parcel.progress.finished();
+        self.note(parcel, None)
+    }
+
+    async fn cancel(&self, parcel: &Parcel, session: &Session) {
+        self.registry.cancel_upload(&parcel.repository, session).await;
+        // A line too much in the journal costs one question.
+        let _ = self.note(parcel, None);
+    }
+
+    /// One request of an upload: all that is left, a chunk, or the end.
+    async fn step(
+        &self,
+        parcel: &Parcel,
+        session: &Session,
+        sizing: &mut Sizing,
+        scopes: &Scopes,
+    ) -> Result<Step, PushError> {
+        let left = parcel.size.saturating_sub(session.at);
+        // Small ones are never cut up for the sake of it, and what has begun is ended by a request of its own.
+        let whole = session.at == 0 && sizing.next(left) == left && sizing.is_whole();
+        let ends = whole || left == 0;
+        let len = if whole { left } else { sizing.next(left) };
+        let read = |source| PushError::Store { what: format!("blob {}", parcel.digest), source };
+        let reader = self.store.open(parcel.digest, session.at).await.map_err(read)?;
+        let piece = Piece { reader, from: session.at, len, progress: (*parcel.progress).clone() };
+        let mut url = session.url.clone();
+        let method = if ends {
+            url.query_pairs_mut().append_pair("digest", &parcel.digest.to_string());
+            Method::PUT
+        } else {
+            Method::PATCH
+        };
+        match self.registry.send_piece(method, url, scopes, piece).await? {
+            Sent::Unreadable(source) => Err(read(source)),
+            Sent::NoCommit => match self.appears(parcel).await {
+                true => Ok(Step::Done),
+                false => Err(PushError::Commit {
+                    host: self.host().to_owned(),
+                    digest: parcel.digest,
+                    after: self.registry.limits().commit,
+                }),
+            },
+            Sent::Cut { all: true, why, .. } if ends => Ok(Step::Maybe(why)),
+            Sent::Cut { sent, elapsed, why, .. } => Ok(Step::Ask { why, pause: None, cut: Some((sent, elapsed)) }),
+            Sent::Answer { answer, sent, elapsed, all } => {
+                let step = self.judge(parcel, session, sizing, (answer, len), (ends, all)).await?;
+                Ok(match step {
+                    // A proxy that gave up in the middle is like a connection that did.
+                    Step::Ask { why, pause: None, .. } if !all => {
+                        Step::Ask { why, pause: None, cut: Some((sent, elapsed)) }
+                    }
+                    step => step,
+                })
+            }
+        }
+    }
+
+    /// What an answer means to a request with `len` bytes: whether it was to end the upload, and was sent as a whole.
+    async fn judge(
+        &self,
+        parcel: &Parcel,
+        session: &Session,
+        sizing: &mut Sizing,
+        (answer, len): (Response, u64),
+        (ends, all): (bool, bool),
+    ) -> Result<Step, PushError> {
+        let status = answer.status();
+        let text = format!("it answered {status}");
+        match status {
+            StatusCode::CREATED | StatusCode::OK | StatusCode::NO_CONTENT if ends => Ok(Step::Done),
+            StatusCode::CREATED | StatusCode::ACCEPTED | StatusCode::NO_CONTENT | StatusCode::OK if all => {
+                let url = self
+                    .registry
+                    .location(&session.url, answer.headers(), &parcel.repository)
+                    .unwrap_or_else(|_| session.url.clone());
+                let sent = session.at + len;
+                // Its own count is the one that counts; some give none.
+                let at = received(answer.headers()).filter(|at| *at > 0 && *at <= parcel.size).unwrap_or(sent);
+                Ok(Step::Moved(Session { url, at, least: session.least }))
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                if sizing.too_large(len) {
+                    return Ok(Step::Dead(text));
+                }
+                Err(PushError::TooLarge { host: self.host().to_owned(), size: len })
+            }
+            // The token is another one when it is asked the next time.
+            StatusCode::UNAUTHORIZED if self.registry.is_own(&session.url) => {
+                Ok(Step::Ask { why: text, pause: Some(Duration::ZERO), cut: None })
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Step::Dead(text)),
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(Step::Ask { why: text, pause: None, cut: None }),
+            status if status.is_redirection() => Ok(Step::Dead(text)),
+            status if retry::status_may_pass(status) => {
+                if ends && all && status != StatusCode::TOO_MANY_REQUESTS {
+                    return Ok(Step::Maybe(text));
+                }
+                Ok(Step::Ask { why: text, pause: retry::retry_after(answer.headers()), cut: None })
+            }
+            // Signed addresses of others run out.
+            StatusCode::FORBIDDEN if !self.registry.is_own(&session.url) => Ok(Step::Dead(text)),
+            _ => {
+                let headers = answer.headers().clone();
+                let source =
+                    self.registry.odd(answer, &format!("blob {} of {}", parcel.digest, parcel.repository)).await;
+                let said = source.to_string();
+                if said.contains("DIGEST_INVALID") {
+                    return Ok(Step::Differs);
+                }
+                if said.contains("BLOB_UPLOAD_INVALID") || said.contains("BLOB_UPLOAD_UNKNOWN") {
+                    return Ok(Step::Dead(said));
+                }
+                if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                    return Err(preflight::no_push(self.host(), &parcel.repository, &headers, source));
+                }
+                Err(source.into())
+            }
+        }
+    }
+
+    /// Whether a blob turns up after its last byte was sent. A registry may take a while to copy it where it belongs.
+    async fn appears(&self, parcel: &Parcel) -> bool {
+        let limits = self.registry.limits();
+        let begun = Instant::now();
+        let mut asked = 0;
+        loop {
+            let scopes = auth::push(&parcel.repository);
+            if matches!(self.registry.has_blob_as(&parcel.repository, parcel.digest, scopes).await, Ok(true)) {
+                return true;
+            }
+            asked += 1;
+            let left = limits.commit_poll.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            tokio::time::sleep(retry::wait(asked, None, limits).min(left)).await;
+        }
+    }
+}
