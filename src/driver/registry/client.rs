@@ -304,7 +304,13 @@ impl Registry {
     pub(super) async fn odd(&self, answer: Response, what: &str) -> RegistryError {
         let status = answer.status();
         let said = words(&body::read(answer, ERROR_TEXT).await.unwrap_or_default());
-        let said = if said.is_empty() { said } else { format!(": {said}") };
+        let said = match status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                format!(": {said}; it limits requests: log in, or wait").replace(": ;", ":")
+            }
+            _ if said.is_empty() => said,
+            _ => format!(": {said}"),
+        };
         let (host, what) = (self.host().to_owned(), what.to_owned());
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => RegistryError::Refused { host, what, status, said },

@@ -37,7 +37,9 @@ fn query(request: &Request<Body>, name: &str) -> Option<String> {
 pub(super) async fn answer(fake: &FakeRegistry, request: Request<Body>, index: usize) -> Answer {
     let path = request.uri().path().to_owned();
     if path == "/token" {
-        return Ok(token(fake, &request).await);
+        let authorization = header(request.headers(), "authorization");
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        return Ok(token(fake, authorization, &query).await);
     }
     if let Some(id) = path.strip_prefix("/elsewhere/") {
         let id = id.to_owned();
@@ -106,9 +108,8 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Gives a token, if the login is right.
-async fn token(fake: &FakeRegistry, request: &Request<Body>) -> Response<Body> {
-    let authorization = header(request.headers(), "authorization");
-    let scopes = request.uri().query().unwrap_or_default().replace("%3A", ":").replace("%2F", "/").replace("%2C", ",");
+async fn token(fake: &FakeRegistry, authorization: Option<String>, query: &str) -> Response<Body> {
+    let scopes = query.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",");
     fake.with(|state| {
         let Some(tokens) = &mut state.tokens else { return };
         tokens.asked += 1;

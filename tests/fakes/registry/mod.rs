@@ -13,7 +13,7 @@ use axum::body::Body;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use windlass::model::oci::Digest;
 
 pub use proxy::CountingProxy;
@@ -190,7 +190,11 @@ impl FakeRegistry {
     }
 
     async fn listen(state: Arc<Mutex<State>>, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Little is on its way at a time, or a client is done before the registry has begun.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 << 10).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(64).unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let fake = Self { host, state };
         let served = fake.clone();

@@ -311,3 +311,80 @@ impl PushPlan {
 fn short(digest: Digest) -> String {
     digest.to_string().chars().take(19).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::driver::registry::push::ImageRequest;
+
+    fn image(repository: u8, blobs: &[u8]) -> PushImage {
+        let digest = |number: &u8| (Digest::of(&[*number]), u64::from(*number));
+        PushImage {
+            request: ImageRequest {
+                name: format!("docker.io/r{repository}:1"),
+                repository: format!("r{repository}"),
+                tags: vec!["1".to_owned()],
+                top: Digest::of(&[repository, 0]),
+                media_type: String::new(),
+                attached: Vec::new(),
+            },
+            manifests: Vec::new(),
+            base: BTreeSet::new(),
+            blobs: blobs.iter().map(digest).collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_blob_gets_everywhere_and_is_sent_at_most_once(
+            images in prop::collection::vec((0u8..5, prop::collection::vec(0u8..8, 0..6)), 0..8),
+            there in prop::collection::btree_set((0u8..5, 0u8..8), 0..10),
+        ) {
+            let images: Vec<PushImage> = images.iter().map(|(repository, blobs)| image(*repository, blobs)).collect();
+            let blobs = there.iter().map(|(repository, blob)| (format!("r{repository}"), Digest::of(&[*blob]))).collect();
+            let presence = Presence { blobs, ..Presence::default() };
+            let plan = plan("r", &images, &presence, |_| true, TagConflict::Fail).unwrap();
+            let wanted: BTreeSet<(String, Digest)> = images
+                .iter()
+                .flat_map(|image| image.blobs.keys().map(|digest| (image.request.repository.clone(), *digest)))
+                .collect();
+            let planned: Vec<(String, Digest)> =
+                plan.blobs.iter().map(|step| (step.repository.clone(), step.digest)).collect();
+            prop_assert_eq!(&wanted.into_iter().collect::<Vec<_>>(), &planned, "each once, in order");
+            let mut sent = BTreeSet::new();
+            for step in &plan.blobs {
+                let key = |repository: &str| (repository.to_owned(), step.digest);
+                let is_there = presence.blobs.contains(&key(&step.repository));
+                match &step.action {
+                    BlobAction::Exists => prop_assert!(is_there),
+                    BlobAction::Upload => prop_assert!(!is_there && sent.insert(step.digest)),
+                    BlobAction::Mount { from } => {
+                        let uploaded = plan.blobs.iter().any(|other| {
+                            other.digest == step.digest
+                                && other.repository == *from
+                                && other.action == BlobAction::Upload
+                        });
+                        prop_assert!(!is_there && (presence.blobs.contains(&key(from)) || uploaded));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everything_that_is_in_the_way_is_said_at_once() {
+        let images = [image(1, &[1]), image(2, &[2])];
+        let found = Digest::of(b"other");
+        let tags = [1, 2].map(|number| ((format!("r{number}"), "1".to_owned()), found)).into();
+        let presence = Presence { tags, ..Presence::default() };
+        let error = plan("r", &images, &presence, |_| true, TagConflict::Fail).unwrap_err();
+        assert!(matches!(&error, PlanError::TagConflicts(all) if all.len() == 2), "{error}");
+        let error = plan("r", &images, &presence, |_| false, TagConflict::Fail).unwrap_err();
+        assert!(matches!(&error, PlanError::Base(all) if all.len() == 2), "{error}");
+        let kept = plan("r", &images, &presence, |_| true, TagConflict::Keep).unwrap();
+        assert!(kept.tags.iter().all(|step| step.action == TagAction::Keep { found }));
+        assert!(!kept.is_empty() && PushPlan::default().is_empty());
+    }
+}

@@ -52,6 +52,8 @@ enum Step {
     Ask { why: String, pause: Option<Duration>, cut: Option<(u64, Duration)> },
     /// The upload is no longer there.
     Dead(String),
+    /// It was too much at a time; a smaller piece is next.
+    TooLarge,
     /// The registry found other bytes.
     Differs,
 }
@@ -137,6 +139,11 @@ impl Uploader<'_> {
                 Step::Dead(why) => {
                     self.cancel(parcel, &current).await;
                     (why, None)
+                }
+                // No failure: it ends where pieces get no smaller.
+                Step::TooLarge => {
+                    self.cancel(parcel, &current).await;
+                    continue;
                 }
                 Step::Differs => {
                     self.cancel(parcel, &current).await;
@@ -289,7 +296,7 @@ impl Uploader<'_> {
             }
             StatusCode::PAYLOAD_TOO_LARGE => {
                 if sizing.too_large(len) {
-                    return Ok(Step::Dead(text));
+                    return Ok(Step::TooLarge);
                 }
                 Err(PushError::TooLarge { host: self.host().to_owned(), size: len })
             }
