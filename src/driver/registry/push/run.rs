@@ -36,6 +36,9 @@ pub struct Push<'a> {
 /// A blob in a repository, and how it got there or why not.
 type Landing = ((String, Digest), Result<Landed, PushError>);
 
+/// A blob's way: where it is sent, if it is, and where it is mounted then, each with where from.
+type Journey = (Option<Parcel>, Vec<(Parcel, String)>);
+
 /// Something that is asked of the registry.
 enum Question {
     Blob(String, Digest),
@@ -150,7 +153,7 @@ impl<'a> Push<'a> {
     /// Sends and mounts what is not there: the largest first, each once, then into the other repositories.
     async fn send_blobs(&self, progress: &PushProgress) -> Vec<Landing> {
         let uploader = Uploader { registry: &self.registry, store: self.store, journal: &self.journal };
-        let mut jobs: BTreeMap<Digest, (Option<Parcel>, Vec<(Parcel, String)>)> = BTreeMap::new();
+        let mut jobs: BTreeMap<Digest, Journey> = BTreeMap::new();
         for step in &self.plan.blobs {
             let parcel = || Parcel {
                 repository: step.repository.clone(),
@@ -168,7 +171,7 @@ impl<'a> Push<'a> {
         uploads.sort_by_key(|(upload, _)| std::cmp::Reverse(upload.as_ref().map_or(0, |parcel| parcel.size)));
         let limits = self.registry.limits();
         let uploader = &uploader;
-        let work = |(upload, mounts): (Option<Parcel>, Vec<(Parcel, String)>)| async move {
+        let work = |(upload, mounts): Journey| async move {
             let mut landings: Vec<Landing> = Vec::new();
             if let Some(parcel) = upload {
                 let result = uploader.upload(&parcel, None).await.map(|()| Landed::Sent);
