@@ -81,13 +81,13 @@ async fn the_end_of_a_blob_may_take_longer_than_nothing_may_move() {
 
 #[tokio::test]
 async fn cuts_at_the_same_time_make_requests_that_end_before_it() {
-    let (fake, store, requests) = one(16 << 20).await;
+    let (fake, store, requests) = one(10 << 20).await;
     fake.with(|state| {
         state.faults.rate = Some(8_000_000);
         state.faults.cut_after = Some(Duration::from_millis(700));
     });
     let large = Settings {
-        limits: windlass::driver::registry::Limits { chunk: 15 << 20, chunk_least: 64 << 10, tries: 8, ..limits() },
+        limits: windlass::driver::registry::Limits { chunk: 9 << 20, chunk_least: 64 << 10, tries: 8, ..limits() },
         ..settings()
     };
     push_with(&fake, &store, requests, large, TagConflict::Fail).await.unwrap();
@@ -125,14 +125,14 @@ async fn resets_resume_where_the_registry_is() {
 
 #[tokio::test]
 async fn what_stands_still_is_begun_again_and_what_is_slow_is_not() {
-    let (fake, store, requests) = one(20_000_000).await;
+    let (fake, store, requests) = one(8_000_000).await;
     fake.with(|state| state.faults.stands_still = Some((1_000_000, 1)));
     let begun = Instant::now();
     push(&fake, &store, requests).await.unwrap();
     assert!(begun.elapsed() > Duration::from_millis(450) && begun.elapsed() < Duration::from_secs(30));
     // Slow, and never still: a second, twice the limit.
-    let (fake, store, requests) = one(8_000_000).await;
-    fake.with(|state| state.faults.rate = Some(8_000_000));
+    let (fake, store, requests) = one(4_000_000).await;
+    fake.with(|state| state.faults.rate = Some(4_000_000));
     push(&fake, &store, requests).await.unwrap();
     fake.with(|state| assert_eq!(state.body_bytes, store.all()));
 }

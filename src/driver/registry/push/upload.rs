@@ -248,6 +248,9 @@ impl Uploader<'_> {
         };
         match self.registry.send_piece(method, url, scopes, piece).await? {
             Sent::Unreadable(source) => Err(read(source)),
+            Sent::NoCommit if !ends => {
+                Ok(Step::Ask { why: "it did not answer after a chunk".to_owned(), pause: None, cut: None })
+            }
             Sent::NoCommit => match self.appears(parcel).await {
                 true => Ok(Step::Done),
                 false => Err(PushError::Commit {
