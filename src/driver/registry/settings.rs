@@ -115,7 +115,7 @@ impl Default for Limits {
             commit: Duration::from_secs(900),
             commit_poll: Duration::from_secs(120),
             mount: Duration::from_secs(60),
-            tries: 6,
+            tries: 8,
             backoff: Duration::from_millis(500),
             backoff_most: Duration::from_secs(30),
             retry_after_most: Duration::from_secs(300),

@@ -109,14 +109,19 @@ impl Uploader<'_> {
                     if next.at > best {
                         (best, failures) = (next.at, 0);
                     }
+                    let further = next.at > current.at;
                     session = Some(next);
-                    continue;
+                    if further {
+                        continue;
+                    }
+                    ("it took a chunk and has no more than before".to_owned(), None)
                 }
                 Step::Maybe(why) => {
                     if self.appears(parcel).await {
                         return self.finish(parcel);
                     }
-                    session = self.registry.upload_status(&parcel.repository, &current).await.ok().flatten();
+                    // Who is not there at all has nothing cancelled: the journal knows where the next run resumes.
+                    session = self.registry.upload_status(&parcel.repository, &current).await?;
                     if session.is_none() {
                         self.cancel(parcel, &current).await;
                     }
@@ -124,7 +129,7 @@ impl Uploader<'_> {
                 }
                 Step::Ask { why, pause, cut } => {
                     tokio::time::sleep(retry::wait(failures + 1, pause, &limits)).await;
-                    session = self.registry.upload_status(&parcel.repository, &current).await.ok().flatten();
+                    session = self.registry.upload_status(&parcel.repository, &current).await?;
                     if let Some((sent, elapsed)) = cut {
                         let kept = session.as_ref().is_some_and(|session| session.at > current.at);
                         sizing.cut(sent, elapsed, kept);
@@ -156,8 +161,8 @@ impl Uploader<'_> {
             };
             failures += 1;
             if failures >= limits.tries {
-                if let Some(session) = &session {
-                    self.cancel(parcel, session).await;
+                if let Some(session) = session.filter(|session| session.at == 0) {
+                    self.cancel(parcel, &session).await;
                 }
                 return Err(PushError::GaveUp {
                     host: self.host().to_owned(),
@@ -297,6 +302,8 @@ impl Uploader<'_> {
                 let at = received(answer.headers()).filter(|at| *at > 0 && *at <= parcel.size).unwrap_or(sent);
                 Ok(Step::Moved(Session { url, at, least: session.least }))
             }
+            // It has answered before it had everything: only it knows how much it took.
+            status if status.is_success() => Ok(Step::Ask { why: text, pause: None, cut: None }),
             StatusCode::PAYLOAD_TOO_LARGE => {
                 if sizing.too_large(len) {
                     return Ok(Step::TooLarge);
