@@ -22,14 +22,14 @@ use windlass::model::oci::{Digest, INDEXES, MANIFESTS};
 
 use crate::fake::FakeRegistry;
 
-pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// Blobs and manifests; counts what is read of blobs.
 #[derive(Default)]
-pub struct Store {
-    pub blobs: BTreeMap<Digest, Vec<u8>>,
-    pub manifests: BTreeMap<Digest, Vec<u8>>,
-    pub read: Arc<AtomicU64>,
+pub(crate) struct Store {
+    pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
+    pub(crate) manifests: BTreeMap<Digest, Vec<u8>>,
+    pub(crate) read: Arc<AtomicU64>,
 }
 
 struct Counting {
@@ -68,7 +68,7 @@ impl BlobStore for Store {
 }
 
 /// Bytes that are no others', so many of them.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut bytes = Vec::with_capacity(len + 8);
     while bytes.len() < len {
@@ -82,13 +82,13 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
 }
 
 impl Store {
-    pub fn blob(&mut self, bytes: Vec<u8>) -> Digest {
+    pub(crate) fn blob(&mut self, bytes: Vec<u8>) -> Digest {
         let digest = Digest::of(&bytes);
         self.blobs.insert(digest, bytes);
         digest
     }
 
-    pub fn manifest_of(&mut self, json: serde_json::Value) -> Digest {
+    pub(crate) fn manifest_of(&mut self, json: serde_json::Value) -> Digest {
         let bytes = json.to_string().into_bytes();
         let digest = Digest::of(&bytes);
         self.manifests.insert(digest, bytes);
@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// An image of a config and layers of these sizes; equal seeds and sizes are equal layers.
-    pub fn image(&mut self, name: &str, layers: &[(u64, usize)]) -> Digest {
+    pub(crate) fn image(&mut self, name: &str, layers: &[(u64, usize)]) -> Digest {
         let config = self.blob(format!("{{\"image\":\"{name}\"}}").into_bytes());
         let layers: Vec<Digest> = layers.iter().map(|(seed, len)| self.blob(noise(*seed, *len))).collect();
         let layers: Vec<_> = layers.iter().map(|one| self.descriptor(*one, "layer")).collect();
@@ -109,13 +109,13 @@ impl Store {
         self.manifest_of(json!({"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": layers}))
     }
 
-    pub fn index(&mut self, children: &[Digest]) -> Digest {
+    pub(crate) fn index(&mut self, children: &[Digest]) -> Digest {
         let children: Vec<_> = children.iter().map(|one| self.descriptor(*one, MANIFESTS[0])).collect();
         self.manifest_of(json!({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": children}))
     }
 
     /// A signature as the OCI has them: with a subject.
-    pub fn signature(&mut self, subject: Digest, text: &str) -> Digest {
+    pub(crate) fn signature(&mut self, subject: Digest, text: &str) -> Digest {
         let config = self.blob(b"{}".to_vec());
         let layer = self.blob(text.as_bytes().to_vec());
         let (config, layer) = (self.descriptor(config, "empty"), self.descriptor(layer, "signature"));
@@ -126,16 +126,16 @@ impl Store {
         }))
     }
 
-    pub fn size(&self, of: impl Fn(&Digest) -> bool) -> u64 {
+    pub(crate) fn size(&self, of: impl Fn(&Digest) -> bool) -> u64 {
         self.blobs.iter().filter(|(digest, _)| of(digest)).map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
-    pub fn all(&self) -> u64 {
+    pub(crate) fn all(&self) -> u64 {
         self.size(|_| true)
     }
 }
 
-pub fn request(repository: &str, tag: &str, top: Digest) -> ImageRequest {
+pub(crate) fn request(repository: &str, tag: &str, top: Digest) -> ImageRequest {
     ImageRequest {
         name: format!("docker.io/{repository}:{tag}"),
         repository: repository.to_owned(),
@@ -147,7 +147,7 @@ pub fn request(repository: &str, tag: &str, top: Digest) -> ImageRequest {
 }
 
 /// Everything is short, so that tests are.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         connect: Duration::from_secs(2),
         answer: Duration::from_secs(5),
@@ -166,17 +166,17 @@ pub fn limits() -> Limits {
     }
 }
 
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings { limits: limits(), ..Settings::default() }
 }
 
-pub async fn registry(fake: &FakeRegistry, settings: Settings) -> Registry {
+pub(crate) async fn registry(fake: &FakeRegistry, settings: Settings) -> Registry {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Registries::new(settings).unwrap().registry(&fake.host).await.unwrap()
 }
 
 /// With a login, which may go in plain text.
-pub fn with_login(fake: &FakeRegistry) -> Settings {
+pub(crate) fn with_login(fake: &FakeRegistry) -> Settings {
     let login = Login { user: "u".to_owned(), password: Secret::new("p".to_owned()) };
     Settings {
         credentials: Credentials::none().with(&fake.host, login),
@@ -186,14 +186,18 @@ pub fn with_login(fake: &FakeRegistry) -> Settings {
 }
 
 /// What `u` and `p` are in a header.
-pub const BASIC: &str = "Basic dTpw";
+pub(crate) const BASIC: &str = "Basic dTpw";
 
 /// Pushes with short limits and without a login.
-pub async fn push(fake: &FakeRegistry, store: &Store, requests: Vec<ImageRequest>) -> Result<Receipt, PushError> {
+pub(crate) async fn push(
+    fake: &FakeRegistry,
+    store: &Store,
+    requests: Vec<ImageRequest>,
+) -> Result<Receipt, PushError> {
     push_with(fake, store, requests, settings(), TagConflict::Fail).await
 }
 
-pub async fn push_with(
+pub(crate) async fn push_with(
     fake: &FakeRegistry,
     store: &Store,
     requests: Vec<ImageRequest>,

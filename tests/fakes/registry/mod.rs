@@ -2,7 +2,7 @@
 
 mod answers;
 mod proxy;
-pub mod tls;
+pub(crate) mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,47 +16,47 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 use windlass::model::oci::Digest;
 
-pub use proxy::CountingProxy;
+pub(crate) use proxy::CountingProxy;
 
 /// A request as it was seen.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub host: String,
-    pub method: String,
+pub(crate) struct Seen {
+    pub(crate) host: String,
+    pub(crate) method: String,
     /// With the query.
-    pub path: String,
-    pub authorization: Option<String>,
+    pub(crate) path: String,
+    pub(crate) authorization: Option<String>,
     /// Bytes of its body that were read.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 #[derive(Default)]
-pub struct Repository {
-    pub blobs: BTreeSet<Digest>,
-    pub manifests: BTreeMap<Digest, (String, Vec<u8>)>,
-    pub tags: BTreeMap<String, Digest>,
+pub(crate) struct Repository {
+    pub(crate) blobs: BTreeSet<Digest>,
+    pub(crate) manifests: BTreeMap<Digest, (String, Vec<u8>)>,
+    pub(crate) tags: BTreeMap<String, Digest>,
 }
 
-pub struct Upload {
-    pub repository: String,
-    pub bytes: Vec<u8>,
+pub(crate) struct Upload {
+    pub(crate) repository: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Tokens: who asks without one is sent to the realm.
-pub struct Tokens {
-    pub life: Duration,
-    pub realm: String,
+pub(crate) struct Tokens {
+    pub(crate) life: Duration,
+    pub(crate) realm: String,
     /// Tokens, what they are for, and when they end.
-    pub given: BTreeMap<String, (String, Instant)>,
-    pub asked: usize,
-    pub at_once: usize,
-    pub most_at_once: usize,
-    pub login: Option<String>,
+    pub(crate) given: BTreeMap<String, (String, Instant)>,
+    pub(crate) asked: usize,
+    pub(crate) at_once: usize,
+    pub(crate) most_at_once: usize,
+    pub(crate) login: Option<String>,
 }
 
 /// How the registry refuses who may not push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refuses {
+pub(crate) enum Refuses {
     GitLab,
     OpenShift,
     Harbor,
@@ -65,7 +65,7 @@ pub enum Refuses {
 
 /// Where uploads are sent to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub enum Location {
+pub(crate) enum Location {
     #[default]
     Absolute,
     Relative,
@@ -75,84 +75,84 @@ pub enum Location {
 
 /// What goes wrong. Counts are of requests to which it still happens.
 #[derive(Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// Bodies that are longer get 413.
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// The blob is stored, and the answer is this.
-    pub after_last: Option<(u16, u32)>,
+    pub(crate) after_last: Option<(u16, u32)>,
     /// How long the answer to the last byte takes.
-    pub hold: Option<Duration>,
+    pub(crate) hold: Option<Duration>,
     /// Requests that take longer are cut off.
-    pub cut_after: Option<Duration>,
+    pub(crate) cut_after: Option<Duration>,
     /// Bytes a second.
-    pub rate: Option<u64>,
+    pub(crate) rate: Option<u64>,
     /// Reset after so many bytes of a body, so many times.
-    pub reset: Option<(u64, u32)>,
+    pub(crate) reset: Option<(u64, u32)>,
     /// Bytes that arrived before a cut count.
-    pub keeps_partial: bool,
+    pub(crate) keeps_partial: bool,
     /// The status that a mount gets.
-    pub mount: Option<u16>,
-    pub location: Location,
-    pub immutable: bool,
+    pub(crate) mount: Option<u16>,
+    pub(crate) location: Location,
+    pub(crate) immutable: bool,
     /// Requests that get 429, and what they are told.
-    pub limited: Option<(u32, &'static str)>,
+    pub(crate) limited: Option<(u32, &'static str)>,
     /// Requests that get 500.
-    pub broken: u32,
+    pub(crate) broken: u32,
     /// Requests whose connection ends without an answer.
-    pub silent: u32,
-    pub no_referrers: bool,
-    pub gitlab_fallback: bool,
-    pub refuses: Option<Refuses>,
+    pub(crate) silent: u32,
+    pub(crate) no_referrers: bool,
+    pub(crate) gitlab_fallback: bool,
+    pub(crate) refuses: Option<Refuses>,
     /// Where blobs are.
-    pub blobs_at: Option<String>,
+    pub(crate) blobs_at: Option<String>,
     /// After how many bytes downloads break off.
-    pub cut_downloads: Vec<u64>,
+    pub(crate) cut_downloads: Vec<u64>,
     /// Ranges are not understood.
-    pub no_ranges: bool,
-    pub least_chunk: Option<u64>,
+    pub(crate) no_ranges: bool,
+    pub(crate) least_chunk: Option<u64>,
     /// Bodies of uploads stand still after so many bytes.
-    pub stands_still: Option<(u64, u32)>,
+    pub(crate) stands_still: Option<(u64, u32)>,
 }
 
 #[derive(Default)]
-pub struct State {
-    pub repositories: BTreeMap<String, Repository>,
-    pub blobs: BTreeMap<Digest, Vec<u8>>,
-    pub uploads: BTreeMap<String, Upload>,
-    pub next_upload: u64,
-    pub seen: Vec<Seen>,
-    pub faults: Faults,
-    pub tokens: Option<Tokens>,
+pub(crate) struct State {
+    pub(crate) repositories: BTreeMap<String, Repository>,
+    pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
+    pub(crate) uploads: BTreeMap<String, Upload>,
+    pub(crate) next_upload: u64,
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) faults: Faults,
+    pub(crate) tokens: Option<Tokens>,
     /// What every request has to bring.
-    pub basic: Option<String>,
+    pub(crate) basic: Option<String>,
     /// Bytes of blobs that were read in all.
-    pub body_bytes: u64,
+    pub(crate) body_bytes: u64,
     /// Bodies that are being read, and the most at a time.
-    pub reading: usize,
-    pub most_reading: usize,
+    pub(crate) reading: usize,
+    pub(crate) most_reading: usize,
 }
 
 impl State {
-    pub fn repository(&mut self, name: &str) -> &mut Repository {
+    pub(crate) fn repository(&mut self, name: &str) -> &mut Repository {
         self.repositories.entry(name.to_owned()).or_default()
     }
 
-    pub fn has_blob(&self, repository: &str, digest: Digest) -> bool {
+    pub(crate) fn has_blob(&self, repository: &str, digest: Digest) -> bool {
         self.repositories.get(repository).is_some_and(|one| one.blobs.contains(&digest))
     }
 
     /// How many requests of a method have a path with this in it.
-    pub fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.seen.iter().filter(|seen| seen.method == method && seen.path.contains(part)).count()
     }
 
     /// Bytes of bodies of a method.
-    pub fn bytes(&self, method: &str) -> u64 {
+    pub(crate) fn bytes(&self, method: &str) -> u64 {
         self.seen.iter().filter(|seen| seen.method == method && seen.path.contains("/uploads/")).map(|s| s.bytes).sum()
     }
 
     /// Repositories and methods of writing requests, in order, without those of blobs.
-    pub fn manifest_puts(&self) -> Vec<String> {
+    pub(crate) fn manifest_puts(&self) -> Vec<String> {
         self.seen
             .iter()
             .filter(|s| s.method == "PUT" && s.path.contains("/manifests/"))
@@ -163,29 +163,29 @@ impl State {
 
 /// A running registry.
 #[derive(Clone)]
-pub struct FakeRegistry {
+pub(crate) struct FakeRegistry {
     /// `127.0.0.1:1234`.
-    pub host: String,
-    pub state: Arc<Mutex<State>>,
+    pub(crate) host: String,
+    pub(crate) state: Arc<Mutex<State>>,
 }
 
 impl FakeRegistry {
     /// In plain text.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::listen(Arc::default(), None).await
     }
 
     /// The same registry by another name.
-    pub async fn also(&self) -> Self {
+    pub(crate) async fn also(&self) -> Self {
         Self::listen(Arc::clone(&self.state), None).await
     }
 
     /// With TLS.
-    pub async fn start_tls(config: Arc<rustls::ServerConfig>) -> Self {
+    pub(crate) async fn start_tls(config: Arc<rustls::ServerConfig>) -> Self {
         Self::listen(Arc::default(), Some(config)).await
     }
 
-    pub async fn also_tls(&self, config: Arc<rustls::ServerConfig>) -> Self {
+    pub(crate) async fn also_tls(&self, config: Arc<rustls::ServerConfig>) -> Self {
         Self::listen(Arc::clone(&self.state), Some(config)).await
     }
 
@@ -252,17 +252,17 @@ impl FakeRegistry {
     }
 
     /// The state, for a look or a change.
-    pub fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         f(&mut self.state.lock().unwrap())
     }
 
     /// Wants tokens from now on.
-    pub fn want_tokens(&self, life: Duration, login: Option<&str>) {
+    pub(crate) fn want_tokens(&self, life: Duration, login: Option<&str>) {
         let realm = format!("http://{}/token", self.host);
         self.want_tokens_of(realm, life, login);
     }
 
-    pub fn want_tokens_of(&self, realm: String, life: Duration, login: Option<&str>) {
+    pub(crate) fn want_tokens_of(&self, realm: String, life: Duration, login: Option<&str>) {
         self.with(|state| {
             state.tokens = Some(Tokens {
                 life,

@@ -6,15 +6,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 #[derive(Clone)]
-pub struct CountingProxy {
+pub(crate) struct CountingProxy {
     /// `127.0.0.1:3128`.
-    pub address: String,
+    pub(crate) address: String,
     /// The heads of requests, in order.
-    pub heads: Arc<Mutex<Vec<String>>>,
+    pub(crate) heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl CountingProxy {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Self { address: listener.local_addr().unwrap().to_string(), heads: Arc::default() };
         let heads = proxy.heads.clone();
@@ -27,7 +27,7 @@ impl CountingProxy {
         proxy
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.heads.lock().unwrap().len()
     }
 }

@@ -7,7 +7,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 
-pub struct Site {
+pub(crate) struct Site {
     root: CertifiedIssuer<'static, KeyPair>,
     below: CertifiedIssuer<'static, KeyPair>,
 }
@@ -20,7 +20,7 @@ fn authority(name: &str) -> CertificateParams {
 }
 
 impl Site {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let root = CertifiedIssuer::self_signed(authority(&format!("{name} root")), KeyPair::generate().unwrap());
         let root = root.unwrap();
         let below = authority(&format!("{name} signing"));
@@ -28,12 +28,12 @@ impl Site {
         Self { root, below }
     }
 
-    pub fn root_pem(&self) -> String {
+    pub(crate) fn root_pem(&self) -> String {
         self.root.pem()
     }
 
     /// A server that shows its own certificate and the one that signed it.
-    pub fn server(&self, names: &[&str], wants_client: bool) -> Arc<rustls::ServerConfig> {
+    pub(crate) fn server(&self, names: &[&str], wants_client: bool) -> Arc<rustls::ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.below).unwrap();
@@ -55,7 +55,7 @@ impl Site {
     }
 
     /// A client's certificate with its chain, and its key.
-    pub fn client(&self) -> (String, String) {
+    pub(crate) fn client(&self) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let certificate =
             CertificateParams::new(vec!["client".to_owned()]).unwrap().signed_by(&key, &self.below).unwrap();
