@@ -165,6 +165,7 @@ pub struct OciManifest {
 
 /// What a manifest is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are as many as images: a box would only stand in the way")]
 pub enum ManifestContent {
     /// A list: its manifests, in order.
     Index(Vec<Descriptor>),
