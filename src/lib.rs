@@ -10,6 +10,7 @@ pub mod cli;
 pub mod driver;
 pub mod engine;
 pub mod event;
+pub mod lock;
 pub mod model;
 pub mod observe;
 pub mod plan;

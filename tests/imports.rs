@@ -28,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("observe", &["catalog", "answers", "driver", "model"]),
     ("preflight", &["catalog", "answers", "plan", "driver", "model"]),
+    ("lock", &["catalog", "answers", "model", "driver::image_source"]),
     ("event", &["plan", "model"]),
     ("plan", &["catalog", "answers", "model"]),
     ("answers", &["catalog", "model"]),

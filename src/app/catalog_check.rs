@@ -12,12 +12,13 @@ use super::charts::{Fetcher, LoginFrom};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
-use crate::answers::{Answers, AnswersError, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
-use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId, Requirement};
+use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
+use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId};
 use crate::cli::Global;
 use crate::driver::files::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::process::PrivateDir;
+use crate::lock::companions;
 use crate::model::cluster::ReleaseKey;
 use crate::model::yaml::{Findings, Pos};
 use crate::model::{every_crd, every_template, parse_manifest};
@@ -102,7 +103,7 @@ impl Check<'_> {
         let mut answered = Vec::new();
         let mut all_trials = Vec::new();
         for component in all {
-            match trials(catalog, component) {
+            match companions(catalog, component) {
                 Ok(trials) => all_trials.extend(trials.into_iter().map(|trial| (component, trial))),
                 Err(error) => self.findings.add(&format!("{}/component.yaml", component.id), START, error.to_string()),
             }
@@ -244,72 +245,6 @@ impl Check<'_> {
             }
         }
     }
-}
-
-/// With which other components one is tried out, and what is said of a trial that fails.
-///
-/// # Errors
-/// What is wrong with the component where it cannot be chosen at all.
-fn trials(catalog: &Catalog, component: &Component) -> Result<Vec<(Vec<String>, String)>, AnswersError> {
-    let givers = |required: &Requirement| -> Vec<String> {
-        let Some(export) = &required.export else { return vec![required.id.clone()] };
-        let all = catalog.providers(export).filter(|other| other.id != component.id);
-        all.map(|other| other.id.clone()).collect()
-    };
-    let of = |optional: bool| -> Vec<String> {
-        let all = component.requires.iter().filter(|it| it.optional == optional);
-        all.filter(|it| optional || it.export.is_some()).flat_map(givers).collect()
-    };
-    let (required, optional) = (of(false), of(true));
-    let first = completed(catalog, component, &[])?;
-    // Without what is optional, then with each by itself, and with as much of it as goes together.
-    let mut trials = vec![first.clone()];
-    let mut all = Vec::new();
-    for one in required.iter().chain(&optional) {
-        trials.extend(completed(catalog, component, std::slice::from_ref(one)).ok());
-    }
-    for one in optional.iter().cloned() {
-        let more = [all.as_slice(), &[one]].concat();
-        if completed(catalog, component, &more).is_ok() {
-            all = more;
-        }
-    }
-    trials.extend(completed(catalog, component, &all).ok());
-    let mut seen = BTreeSet::new();
-    trials.retain(|trial| seen.insert(trial.iter().cloned().collect::<BTreeSet<_>>()));
-    let how = |trial: &[String]| match trial {
-        [] if optional.is_empty() => String::new(),
-        [] => " (without what is optional in `requires`)".to_owned(),
-        with => format!(" (with {})", with.join(", ")),
-    };
-    Ok(trials.into_iter().map(|trial| (trial.clone(), how(&trial))).collect())
-}
-
-/// The most choices that are looked at for one trial.
-const CHOICES: usize = 64;
-
-/// What has to be chosen with a component and these others: of those that export what one needs the first with which it can
-/// be.
-///
-/// # Errors
-/// Why it cannot be at all.
-fn completed(catalog: &Catalog, component: &Component, with: &[String]) -> Result<Vec<String>, AnswersError> {
-    let mut open = vec![with.to_vec()];
-    let mut first = None;
-    for _ in 0..CHOICES {
-        let Some(with) = open.pop() else { break };
-        let chosen = std::iter::once(&component.id).chain(&with).cloned().collect();
-        let error = match (Given { chosen: Some(chosen), ..Given::default() }).draft(catalog) {
-            Ok(_) => return Ok(with),
-            Err(error) => error,
-        };
-        if let AnswersError::NoProvider { known, .. } = &error {
-            open.extend(known.iter().rev().map(|one| [with.as_slice(), std::slice::from_ref(one)].concat()));
-        }
-        first.get_or_insert(error);
-    }
-    // It is there, for something was looked at.
-    first.map_or_else(|| Ok(with.to_vec()), Err)
 }
 
 const START: Pos = Pos { line: 1, column: 1 };

@@ -10,7 +10,13 @@ use super::oci::Digest;
 /// The version of the format.
 pub const LOCK_SCHEMA: u32 = 1;
 
-/// The whole file.
+/// What the file is called.
+pub const LOCK_FILE: &str = "images.lock";
+
+/// The component that stands for what windlass runs by itself.
+pub const WINDLASS: &str = "windlass";
+
+/// The whole file. How it is written and read is in `images_lock_text`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImagesLock {
@@ -18,10 +24,14 @@ pub struct ImagesLock {
     pub schema: u32,
     /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
     pub images: BTreeMap<String, LockedImage>,
+    /// Images that nobody publishes, by component and name within it (`livy.livy`): the Containerfile that makes them, or an
+    /// empty text where the definition has none. A site that answers with one of its own has it under `images`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unpublished: BTreeMap<String, String>,
     /// Charts by component.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub charts: BTreeMap<String, LockedFiles>,
-    /// Files that are uploaded, by component and question.
+    /// Files that answers name, by component and question (`bytewax.source`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, LockedFiles>,
     /// Programs that go with it (`helm`, `windlass`), by name.
@@ -30,6 +40,27 @@ pub struct ImagesLock {
     /// Only in an offline bundle: what it is one of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<LockedBundle>,
+}
+
+impl Default for ImagesLock {
+    fn default() -> Self {
+        Self {
+            schema: LOCK_SCHEMA,
+            images: BTreeMap::new(),
+            unpublished: BTreeMap::new(),
+            charts: BTreeMap::new(),
+            files: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            bundle: None,
+        }
+    }
+}
+
+impl ImagesLock {
+    /// The images that no registry confirmed.
+    pub fn unresolved(&self) -> impl Iterator<Item = &str> {
+        self.images.iter().filter(|(_, image)| image.resolved.is_none()).map(|(name, _)| name.as_str())
+    }
 }
 
 /// One image.
@@ -96,7 +127,8 @@ pub struct ImageUse {
     pub component: String,
     /// In which place: `images.hadoop` of the definition, or `StatefulSet/hdfs-namenode container namenode` of a rendering.
     pub at: String,
-    /// The profiles whose renderings have it; empty for the definition's own list.
+    /// The profiles whose renderings have it, `default` for none; empty for the definition's own list. Where no profile alone
+    /// has it, the answers that bring it: `hdfs.mode=ha`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub profiles: BTreeSet<String>,
 }
@@ -120,8 +152,9 @@ pub struct LockedFiles {
 pub struct LockedProgram {
     /// Its version.
     pub version: String,
-    /// By platform: the digest and size of the file.
-    pub platforms: BTreeMap<String, LockedFile>,
+    /// By platform: the digest and size of the file; left out where nobody has looked at one: the entry is *unresolved*.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platforms: Option<BTreeMap<String, LockedFile>>,
 }
 
 /// One file.

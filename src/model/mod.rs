@@ -14,6 +14,7 @@ pub mod hdfs_health;
 mod ignored;
 mod image;
 pub mod images_lock;
+mod images_lock_text;
 pub mod ingress;
 pub mod lock;
 mod login;
@@ -43,6 +44,7 @@ pub use file_tree::{FileTree, digest};
 pub use hdfs::{HdfsAccess, name_problem, path_problem};
 pub use ignored::{Ignored, IgnoredField, IgnoredPaths};
 pub use image::{ImageName, ImageNameError};
+pub use images_lock_text::LOCK_LIMIT;
 pub use login::Login;
 pub use manifest::{Manifest, parse_manifest};
 pub use names::{

@@ -5,6 +5,7 @@ mod connect;
 mod facts;
 mod judge;
 mod needs;
+mod pull;
 mod render;
 mod table;
 mod trials;
@@ -16,6 +17,7 @@ pub use needs::{
     Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
     SecretNeed, SecretUse, UndeclaredImage, Use, looks, needs,
 };
+pub use pull::{NodeRuntime, PullClass, PullTrouble, judge_pull};
 pub use render::{Rendered, Site, render};
 pub use table::{ADOPTABLE, CHECKS, Check, check, markdown};
 pub use trials::{Trial, Tried, try_all};
