@@ -1,5 +1,9 @@
 //! The command line as types. Parsing never does anything.
 
+mod lock;
+
+pub use lock::LockArgs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -187,6 +191,23 @@ Examples:
     Answers(AnswersFileArgs),
     /// Show, check or write out the component definitions
     Catalog(CatalogArgs),
+    /// Write images.lock: every image, chart and file that the platform is made of, and where each comes from
+    #[command(
+        after_help = "Images are found by rendering every chart in every profile, with every answer that brings images, by the
+lists of the definitions, and in the Jobs that windlass runs. Needs Helm and no cluster. Without --from nothing is asked
+of any registry: images that no registry has confirmed are unresolved, and say so.
+
+Examples:
+  windlass lock                                    ./images.lock; what was resolved stays so
+  windlass lock --from harbor.site/mirror          with digests, platforms and signatures from there
+  windlass lock --from docker.io --platform linux/amd64   one platform of each image
+  windlass lock --check                            what differs from ./images.lock, or from the built-in one
+  windlass lock --why spark                        which component, object and profile bring an image
+  windlass lock --answers site.yaml --catalog DIR --output site.lock   a site's own charts and images
+
+Exit codes: 0 done, or no difference; 2 bad input, 4 Helm or the registry cannot be used, 8 --check found differences."
+    )]
+    Lock(LockArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:
   windlass completions bash > /etc/bash_completion.d/windlass")]

@@ -239,6 +239,32 @@ fn id_problems(source: &Source, ids: &[String]) -> Vec<String> {
     found
 }
 
+/// Where the images are listed that windlass runs by itself: each of them has to be in images.lock.
+const OWN_IMAGES: &str = "lock/own.rs";
+
+/// What an image's name begins with that somebody publishes.
+const PUBLIC: [&str; 4] = ["docker.io/", "quay.io/", "registry.k8s.io/", "ghcr.io/"];
+
+/// An image that the code starts and that is in no lock is not in an offline bundle either.
+#[test]
+fn no_code_names_an_image() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let file = Path::new(&source.path);
+        let test = file.file_name().is_some_and(|name| name == "tests.rs") || source.path.contains("/tests/");
+        if test || source.path == OWN_IMAGES {
+            continue;
+        }
+        for token in without_tests(&tokens(&source.text)) {
+            let Kind::Text(text) = &token.kind else { continue };
+            if PUBLIC.iter().any(|begin| text.starts_with(begin)) {
+                found.push(format!("src/{}:{}: \"{text}\" belongs into src/{OWN_IMAGES}", source.path, token.line));
+            }
+        }
+    }
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
 fn component_ids() -> Vec<String> {
     fs::read_dir(root().join("bundles"))
         .unwrap()

@@ -17,6 +17,7 @@ mod held;
 mod install;
 mod install_target;
 mod journal;
+mod lock;
 mod output;
 mod preflight;
 mod registry;
@@ -71,6 +72,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Replay(args) => guided::replay(&cli.global, &args, &output).await,
         Command::Answers(args) => answers::answers(&cli.global, &args.command, &output),
         Command::Catalog(args) => catalog::catalog(&cli.global, &args.command, &output).await,
+        Command::Lock(args) => lock::lock(&cli.global, &args, &output).await,
         Command::Completions { shell } => completions(shell, &output),
         Command::Man => man(&output),
     };

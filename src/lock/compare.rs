@@ -57,13 +57,18 @@ const PLACES: usize = 20;
 #[must_use]
 pub fn differences(locked: &ImagesLock, needed: &ImagesLock) -> Vec<Difference> {
     let mut found = Vec::new();
-    compare(&mut found, "image", &locked.images, &needed.images, image, |image| image.used_by.iter().map(place).collect());
-    compare(&mut found, "unpublished image", &locked.unpublished, &needed.unpublished, values, |build| match build.as_str() {
-        "" => Vec::new(),
-        build => vec![format!("made by {build}")],
+    compare(&mut found, "image", &locked.images, &needed.images, image, |image| {
+        image.used_by.iter().map(place).collect()
+    });
+    compare(&mut found, "unpublished image", &locked.unpublished, &needed.unpublished, values, |build| {
+        match build.as_str() {
+            "" => Vec::new(),
+            build => vec![format!("made by {build}")],
+        }
     });
     let from = |files: &crate::model::images_lock::LockedFiles| vec![format!("{} {}", files.from, files.digest)];
-    let both = |was: &Vec<String>, is: &Vec<String>| vec![format!("was {}", was.join(" ")), format!("is  {}", is.join(" "))];
+    let both =
+        |was: &Vec<String>, is: &Vec<String>| vec![format!("was {}", was.join(" ")), format!("is  {}", is.join(" "))];
     let files = |was: &_, is: &_| {
         let (was, is) = (from(was), from(is));
         if was == is { Vec::new() } else { both(&was, &is) }
@@ -135,7 +140,11 @@ mod tests {
     use crate::model::oci::Digest;
 
     fn used(at: &str, profiles: &[&str]) -> ImageUse {
-        ImageUse { component: "a".into(), at: at.into(), profiles: profiles.iter().map(|one| (*one).to_owned()).collect() }
+        ImageUse {
+            component: "a".into(),
+            at: at.into(),
+            profiles: profiles.iter().map(|one| (*one).to_owned()).collect(),
+        }
     }
 
     fn lock(images: &[(&str, &[ImageUse])], chart: &str, helm: &str) -> ImagesLock {
@@ -154,7 +163,8 @@ mod tests {
 
     #[test]
     fn what_is_new_gone_or_changed_is_named_with_its_places() {
-        let one = lock(&[("x:1", &[used("images.x", &[])]), ("y:1", &[used("Pod/y container y", &["small"])])], "1", "4.2.4");
+        let one =
+            lock(&[("x:1", &[used("images.x", &[])]), ("y:1", &[used("Pod/y container y", &["small"])])], "1", "4.2.4");
         let mut same = one.clone();
         let digest = Digest::of(b"x");
         let resolved = ResolvedImage {
@@ -168,7 +178,14 @@ mod tests {
         same.images.get_mut("x:1").unwrap().resolved = Some(resolved);
         assert_eq!(differences(&one, &one), []);
         assert_eq!(differences(&same, &one), [], "what a registry said is no difference");
-        let two = lock(&[("x:1", &[used("images.x", &[]), used("Pod/x container x", &["default", "small"])]), ("z:1", &[used("Job/z container z", &["hdfs.mode=ha"])])], "2", "4.2.5");
+        let two = lock(
+            &[
+                ("x:1", &[used("images.x", &[]), used("Pod/x container x", &["default", "small"])]),
+                ("z:1", &[used("Job/z container z", &["hdfs.mode=ha"])]),
+            ],
+            "2",
+            "4.2.5",
+        );
         let said: Vec<String> = differences(&one, &two).iter().map(ToString::to_string).collect();
         let expected = [
             "new image z:1\n    a: Job/z container z (hdfs.mode=ha)",

@@ -37,12 +37,17 @@ mod tests {
             for image in &component.images {
                 match image.split() {
                     Some(name) => {
-                        let used = &lock.images.get(&name.whole()).unwrap_or_else(|| panic!("{name} is missing")).used_by;
+                        let used =
+                            &lock.images.get(&name.whole()).unwrap_or_else(|| panic!("{name} is missing")).used_by;
                         assert!(used.iter().any(|one| one.component == component.id), "{name}");
                     }
                     None => {
                         let name = format!("{}.{}", component.id, image.name);
-                        assert_eq!(lock.unpublished.get(&name), Some(&image.build.clone().unwrap_or_default()), "{name}");
+                        assert_eq!(
+                            lock.unpublished.get(&name),
+                            Some(&image.build.clone().unwrap_or_default()),
+                            "{name}"
+                        );
                     }
                 }
             }

@@ -96,8 +96,11 @@ impl Place {
     /// At something that has a name; keys that only lead there are left out.
     fn named(&self, what: &str) -> Self {
         let mut named = self.clone();
-        let keys: Vec<String> =
-            named.keys.drain(..).filter(|key| !ON_THE_WAY.contains(&key.as_str()) && key.parse::<usize>().is_err()).collect();
+        let keys: Vec<String> = named
+            .keys
+            .drain(..)
+            .filter(|key| !ON_THE_WAY.contains(&key.as_str()) && key.parse::<usize>().is_err())
+            .collect();
         if !keys.is_empty() {
             named.head.push(keys.join("."));
         }
@@ -123,7 +126,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn at(&self, place: &Place) -> String {
         // Keys may hold anything, and what is told of them goes into a file and to a terminal.
-        let said: String = format!("{} {}", self.object, place.said()).chars().filter(|c| !c.is_control()).take(300).collect();
+        let said: String =
+            format!("{} {}", self.object, place.said()).chars().filter(|c| !c.is_control()).take(300).collect();
         said.trim_end().to_owned()
     }
 
@@ -259,7 +263,10 @@ impl Walk<'_> {
     fn plain(&mut self, key: &str, text: &str, place: &Place) {
         if !self.only_known && names_image(key) {
             // Elsewhere than in a container a name alone may be that of a picture.
-            if let Some(name) = ImageName::parse(text).ok().filter(|name| name.names_registry() || name.tag.is_some() || name.digest.is_some()) {
+            if let Some(name) = ImageName::parse(text)
+                .ok()
+                .filter(|name| name.names_registry() || name.tag.is_some() || name.digest.is_some())
+            {
                 self.add(name, place);
                 return;
             }
@@ -339,12 +346,12 @@ mod tests {
         ], "args": ["--image", "a/arg:1", "--conf", "spark.kubernetes.container.image=b/conf:1", "--port", "c/d:80"],
            "command": ["sh", "-c", "submit --image=c/script:1\n# --image=d/no:1\n"]});
         let expected = [
+            "Job/a container c: main:1",
             "Job/a container c args --image: a/arg:1",
             "Job/a container c args spark.kubernetes.container.image: b/conf:1",
             "Job/a container c command --image: c/script:1",
             "Job/a container c env SPARK_IMAGE: other/spark:2",
             "Job/a container c env X: apache/spark:3.5.5",
-            "Job/a container c: main:1",
         ];
         let found = found("Job", json!({"spec": {"template": {"spec": {"containers": [container]}}}}));
         assert_eq!(found, expected);

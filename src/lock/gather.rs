@@ -49,7 +49,7 @@ impl Gathered {
             return;
         }
         let places = self.images.entry(image.whole()).or_default();
-        let seen = places.entry((component.to_owned(), at.to_owned())).or_default();
+        let seen = places.entry((component.to_owned(), lasting(at))).or_default();
         let labels = if varied { &mut seen.answers } else { &mut seen.profiles };
         labels.extend(with.map(str::to_owned));
     }
@@ -86,11 +86,27 @@ impl Gathered {
     pub fn into_lock(self, programs: BTreeMap<String, LockedProgram>, earlier: Option<&ImagesLock>) -> ImagesLock {
         let Self { images, unpublished, charts, files } = self;
         let images = images.into_iter().map(|(name, places)| {
-            let used_by = places.into_iter().map(|((component, at), seen)| ImageUse { component, at, profiles: seen.said() });
+            let used_by =
+                places.into_iter().map(|((component, at), seen)| ImageUse { component, at, profiles: seen.said() });
             let resolved = earlier.and_then(|lock| lock.images.get(&name)?.resolved.clone());
             (name, LockedImage { resolved, used_by: used_by.collect() })
         });
         ImagesLock { images: images.collect(), unpublished, charts, files, programs, ..ImagesLock::default() }
+    }
+}
+
+/// A place without the digest of settings that ends an object's name, as those of Jobs do which run again when something
+/// changed: a lock does not change with it.
+fn lasting(at: &str) -> String {
+    let (object, rest) = at.split_once(' ').map_or((at, ""), |(object, _)| (object, &at[object.len()..]));
+    let is_digest = |end: &str| {
+        (8..=64).contains(&end.len())
+            && end.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+            && end.chars().any(|c| c.is_ascii_digit())
+    };
+    match object.rsplit_once('-').filter(|(_, end)| is_digest(end)) {
+        Some((name, _)) => format!("{name}-*{rest}"),
+        None => at.to_owned(),
     }
 }
 
@@ -112,6 +128,19 @@ mod tests {
 
     fn name(text: &str) -> ImageName {
         ImageName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn digests_in_names_of_objects_are_left_out() {
+        for (at, expected) in [
+            ("Job/my-airflow-admin-67f152c2 container admin", "Job/my-airflow-admin-* container admin"),
+            ("Job/x-67f152c2", "Job/x-*"),
+            ("Pod/hdfs-deadbeef container x", "Pod/hdfs-deadbeef container x"),
+            ("Pod/hdfs-2026 container x-67f152c2", "Pod/hdfs-2026 container x-67f152c2"),
+            ("images.x", "images.x"),
+        ] {
+            assert_eq!(lasting(at), expected);
+        }
     }
 
     #[test]

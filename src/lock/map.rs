@@ -219,9 +219,10 @@ fn judge(name: &ImageName, lock: &ImagesLock, map: &ImageMap) -> Option<Reason> 
     match &name.digest {
         _ if resolved().next().is_none() => Some(Reason::Unresolved(meant[0].0.to_owned())),
         Some(digest) if resolved().any(|(_, resolved)| resolved.digest.to_string() == *digest) => None,
-        Some(_) => resolved()
-            .next()
-            .map(|(published, resolved)| Reason::Digest { published: published.to_owned(), locked: resolved.digest.to_string() }),
+        Some(_) => resolved().next().map(|(published, resolved)| Reason::Digest {
+            published: published.to_owned(),
+            locked: resolved.digest.to_string(),
+        }),
         None => resolved().next().map(|(_, resolved)| Reason::ByTag(resolved.digest.to_string())),
     }
 }
@@ -257,7 +258,18 @@ pub(super) mod tests {
     fn said(lock: &ImagesLock, map: &ImageMap, body: Value) -> Vec<String> {
         let object = ManifestObject { object: ObjectRef::namespaced("v1", "Pod", "ns", "p"), body };
         let found = outside([RenderedImage { component: "a", object: &object }], lock, map);
-        found.into_iter().map(|one| format!("{} {}: {}{}", one.at, one.image, one.reason, if one.reason.stops() { "" } else { " (goes on)" })).collect()
+        found
+            .into_iter()
+            .map(|one| {
+                format!(
+                    "{} {}: {}{}",
+                    one.at,
+                    one.image,
+                    one.reason,
+                    if one.reason.stops() { "" } else { " (goes on)" }
+                )
+            })
+            .collect()
     }
 
     fn pod(image: &str) -> Value {
@@ -270,9 +282,16 @@ pub(super) mod tests {
         let map = ImageMap::moved(&lock, "r.site:5000/mirror/");
         let (spark, other) = (Digest::of(b"spark"), Digest::of(b"other"));
         let registry = "r.site:5000/mirror";
-        assert_eq!(map.reference("docker.io/apache/spark:3.5.6", &lock.images["docker.io/apache/spark:3.5.6"]), Some(format!("{registry}/apache/spark:3.5.6@{spark}")));
+        assert_eq!(
+            map.reference("docker.io/apache/spark:3.5.6", &lock.images["docker.io/apache/spark:3.5.6"]),
+            Some(format!("{registry}/apache/spark:3.5.6@{spark}"))
+        );
         assert_eq!(map.reference("quay.io/a/b:1", &lock.images["quay.io/a/b:1"]), Some(format!("{registry}/a/b:1")));
-        for image in [format!("{registry}/apache/spark:3.5.6@{spark}"), format!("{registry}/apache/spark@{spark}"), format!("{registry}/apache/spark:site@{spark}")] {
+        for image in [
+            format!("{registry}/apache/spark:3.5.6@{spark}"),
+            format!("{registry}/apache/spark@{spark}"),
+            format!("{registry}/apache/spark:site@{spark}"),
+        ] {
             assert_eq!(said(&lock, &map, pod(&image)), [""; 0], "{image}");
         }
         for (image, expected) in [
@@ -284,10 +303,22 @@ pub(super) mod tests {
             (format!("{registry}/apache/sparkle:3.5.6"), "images.lock does not have it".into()),
             (format!("{registry}/apache/spark:3.5.5@{other}"), "images.lock does not have it".into()),
             (format!("{registry}/a/b:1"), "quay.io/a/b:1 is not resolved in images.lock".into()),
-            (format!("{registry}/apache/spark:3.5.6@{other}"), format!("images.lock has {spark} for docker.io/apache/spark:3.5.6")),
-            (format!("{registry}/apache/spark@{other}"), format!("images.lock has {spark} for docker.io/apache/spark:3.5.6")),
-            (format!("{registry}/apache/spark:3.5.6"), format!("it names no digest: images.lock has {spark} (goes on)")),
-            (format!("{registry}/library/redis:7"), format!("it names no digest: images.lock has {} (goes on)", Digest::of(b"redis"))),
+            (
+                format!("{registry}/apache/spark:3.5.6@{other}"),
+                format!("images.lock has {spark} for docker.io/apache/spark:3.5.6"),
+            ),
+            (
+                format!("{registry}/apache/spark@{other}"),
+                format!("images.lock has {spark} for docker.io/apache/spark:3.5.6"),
+            ),
+            (
+                format!("{registry}/apache/spark:3.5.6"),
+                format!("it names no digest: images.lock has {spark} (goes on)"),
+            ),
+            (
+                format!("{registry}/library/redis:7"),
+                format!("it names no digest: images.lock has {} (goes on)", Digest::of(b"redis")),
+            ),
         ] {
             assert_eq!(said(&lock, &map, pod(&image)), [format!("Pod/p container c {image}: {expected}")]);
         }
@@ -303,12 +334,16 @@ pub(super) mod tests {
         let found = said(&lock, &map, env);
         assert_eq!(found.len(), 2, "{found:#?}");
         assert!(found[0].starts_with("Pod/p container c args spark.kubernetes.container.image docker.io/apache/spark:3.5.6: it is not in r.site"), "{found:#?}");
-        assert!(found[1].starts_with("Pod/p container c env OTHER_IMAGE quay.io/x/y:1: it is not in r.site"), "{found:#?}");
+        assert!(
+            found[1].starts_with("Pod/p container c env OTHER_IMAGE quay.io/x/y:1: it is not in r.site"),
+            "{found:#?}"
+        );
     }
 
     #[test]
     fn flattened_names_are_mapped_by_the_receipt_and_collisions_are_told() {
-        let lock = lock(&[("docker.io/a/x:1", Some("one")), ("quay.io/b/x:1", Some("two")), ("ghcr.io/a/x:1", Some("one"))]);
+        let lock =
+            lock(&[("docker.io/a/x:1", Some("one")), ("quay.io/b/x:1", Some("two")), ("ghcr.io/a/x:1", Some("one"))]);
         let map = ImageMap::moved(&lock, "r.site/p");
         assert_eq!(map.collisions(&lock), [], "a/x of two registries is the same image here");
         let flat = map.with(lock.images.keys().map(|name| (name.clone(), "r.site/p/x".to_owned())));
@@ -317,6 +352,10 @@ pub(super) mod tests {
         let one = Digest::of(b"one");
         assert_eq!(said(&lock, &flat, pod(&format!("r.site/p/x:1@{one}"))), [""; 0]);
         let unresolved = tests::lock(&[("docker.io/a/x:1", None), ("quay.io/a/x:1", None)]);
-        assert_eq!(ImageMap::moved(&unresolved, "r.site").collisions(&unresolved).len(), 1, "nobody knows that they are the same");
+        assert_eq!(
+            ImageMap::moved(&unresolved, "r.site").collisions(&unresolved).len(),
+            1,
+            "nobody knows that they are the same"
+        );
     }
 }

@@ -7,6 +7,7 @@ mod embedded;
 mod find;
 mod gather;
 mod map;
+mod own;
 mod resolve;
 mod running;
 mod texts;

@@ -222,7 +222,8 @@ impl Asked<'_> {
             let manifest = self.required(descriptor.digest).await?;
             let mut resolved = self.manifest_mode(&manifest, platform);
             // What the list has about this manifest goes with it: the list itself does not.
-            resolved.attached = children.iter().filter_map(|child| attached::in_list(&child.descriptor, manifest.digest)).collect();
+            resolved.attached =
+                children.iter().filter_map(|child| attached::in_list(&child.descriptor, manifest.digest)).collect();
             let beside = resolved.attached.iter().map(|one| one.digest).collect::<Vec<_>>();
             return Ok((resolved, std::iter::once(manifest.digest).chain(beside).collect()));
         }
@@ -234,7 +235,8 @@ impl Asked<'_> {
         if found.is_empty() {
             return Err(self.bound("no manifest for any platform in its list".to_owned()));
         }
-        let subjects = std::iter::once(top.digest).chain(children.iter().map(|child| child.descriptor.digest)).collect();
+        let subjects =
+            std::iter::once(top.digest).chain(children.iter().map(|child| child.descriptor.digest)).collect();
         let resolved = ResolvedImage {
             digest: top.digest,
             media_type: top.media_type.clone(),
@@ -296,7 +298,10 @@ impl Asked<'_> {
         })?;
         let no_platform = || ResolveFailure::Config { image: self.image.to_owned(), digest: config.digest };
         if Digest::of(&bytes) != config.digest {
-            return Err(ResolveFailure::Digest { image: format!("the config {} of {}", config.digest, self.image), found: Digest::of(&bytes) });
+            return Err(ResolveFailure::Digest {
+                image: format!("the config {} of {}", config.digest, self.image),
+                found: Digest::of(&bytes),
+            });
         }
         of_config(&bytes).ok_or_else(no_platform)
     }

@@ -112,14 +112,17 @@ fn verdict(one: &Running, lock: &ImagesLock, map: Option<&ImageMap>) -> Verdict 
             None => return Verdict::OwnId(name.to_string(), one.image_id.clone()),
         },
     };
-    let Some((published, resolved)) = meant.iter().find_map(|(name, image)| Some((*name, image.resolved.as_ref()?))) else {
+    let Some((published, resolved)) = meant.iter().find_map(|(name, image)| Some((*name, image.resolved.as_ref()?)))
+    else {
         return Verdict::Unresolved(meant[0].0.to_owned());
     };
     for (published, image) in &meant {
         let Some(resolved) = &image.resolved else { continue };
         // Some runtimes name the list that was asked for, others the manifest that they took of it.
-        let all: BTreeSet<String> =
-            std::iter::once(resolved.digest).chain(resolved.platforms.values().copied()).map(|digest| digest.to_string()).collect();
+        let all: BTreeSet<String> = std::iter::once(resolved.digest)
+            .chain(resolved.platforms.values().copied())
+            .map(|digest| digest.to_string())
+            .collect();
         if all.contains(&digest) {
             return Verdict::Locked((*published).to_owned());
         }
@@ -148,16 +151,22 @@ mod tests {
     use crate::model::oci::Digest;
 
     fn said(image: &str, id: &str, lock: &ImagesLock, map: Option<&ImageMap>) -> String {
-        let one = Running { pod: ("ns".into(), "p".into()), container: "c".into(), image: image.into(), image_id: id.into() };
+        let one =
+            Running { pod: ("ns".into(), "p".into()), container: "c".into(), image: image.into(), image_id: id.into() };
         let found = compare_running([&one], lock, map);
         format!("{}{}", if found[0].1.is_wrong() { "WRONG: " } else { "" }, found[0].1)
     }
 
     #[test]
     fn what_each_runtime_says_is_compared_with_the_lock() {
-        let lock = lock(&[("apache/spark:3.5.6", Some("spark")), ("apache/spark:3.5.5", Some("older")), ("quay.io/a/b:1", None)]);
+        let lock = lock(&[
+            ("apache/spark:3.5.6", Some("spark")),
+            ("apache/spark:3.5.5", Some("older")),
+            ("quay.io/a/b:1", None),
+        ]);
         let map = ImageMap::moved(&lock, "r.site:5000");
-        let (index, amd64, older, other) = (Digest::of(b"spark"), Digest::of(b"spark/amd64"), Digest::of(b"older"), Digest::of(b"other"));
+        let (index, amd64, older, other) =
+            (Digest::of(b"spark"), Digest::of(b"spark/amd64"), Digest::of(b"older"), Digest::of(b"other"));
         let at = "r.site:5000/apache/spark";
         let locked = "it is docker.io/apache/spark:3.5.6 of images.lock".to_owned();
         for (image, id, expected) in [
@@ -167,25 +176,62 @@ mod tests {
             // CRI-O names the manifest, or an id of its own.
             (format!("{at}@{index}"), format!("{at}@{amd64}"), locked.clone()),
             (format!("{at}@{index}"), "0".repeat(64), locked.clone()),
-            (format!("{at}:3.5.6"), "0".repeat(64), format!("the node has {at}:3.5.6 under an id of its own ({}), which cannot be compared with images.lock", "0".repeat(64))),
+            (
+                format!("{at}:3.5.6"),
+                "0".repeat(64),
+                format!(
+                    "the node has {at}:3.5.6 under an id of its own ({}), which cannot be compared with images.lock",
+                    "0".repeat(64)
+                ),
+            ),
             // Docker.
             (format!("{at}:3.5.6"), format!("docker-pullable://{at}@{index}"), locked.clone()),
             // An image that was imported.
-            (format!("{at}:3.5.6"), format!("sha256:{}", "1".repeat(64)), format!("the node has {at}:3.5.6 under an id of its own (sha256:{}), which cannot be compared with images.lock", "1".repeat(64))),
+            (
+                format!("{at}:3.5.6"),
+                format!("sha256:{}", "1".repeat(64)),
+                format!(
+                    "the node has {at}:3.5.6 under an id of its own (sha256:{}), which cannot be compared with images.lock",
+                    "1".repeat(64)
+                ),
+            ),
             (format!("{at}:3.5.6"), String::new(), "its image is not pulled yet".into()),
             // containerd's status has a digest in the place of the name for what has no tag.
             (format!("sha256:{}", "2".repeat(64)), format!("{at}@{index}"), locked.clone()),
-            (format!("{at}:3.5.6"), format!("{at}@{other}"), format!("WRONG: it runs {other}, and images.lock has {index} for docker.io/apache/spark:3.5.6")),
-            (format!("{at}:3.5.6"), format!("{at}@{older}"), format!("WRONG: it runs {older}, and images.lock has {index} for docker.io/apache/spark:3.5.6")),
+            (
+                format!("{at}:3.5.6"),
+                format!("{at}@{other}"),
+                format!("WRONG: it runs {other}, and images.lock has {index} for docker.io/apache/spark:3.5.6"),
+            ),
+            (
+                format!("{at}:3.5.6"),
+                format!("{at}@{older}"),
+                format!("WRONG: it runs {older}, and images.lock has {index} for docker.io/apache/spark:3.5.6"),
+            ),
             (format!("{at}:3.5.4"), format!("{at}@{other}"), format!("WRONG: images.lock does not have {at}:3.5.4")),
-            ("busybox:1".into(), format!("docker.io/library/busybox@{other}"), "WRONG: busybox:1 is not from r.site:5000".into()),
-            ("docker.io/apache/spark:3.5.6".into(), format!("docker.io/apache/spark@{index}"), "WRONG: docker.io/apache/spark:3.5.6 is not from r.site:5000".into()),
-            ("r.site:5000/a/b:1".into(), format!("r.site:5000/a/b@{other}"), "quay.io/a/b:1 is not resolved in images.lock".into()),
+            (
+                "busybox:1".into(),
+                format!("docker.io/library/busybox@{other}"),
+                "WRONG: busybox:1 is not from r.site:5000".into(),
+            ),
+            (
+                "docker.io/apache/spark:3.5.6".into(),
+                format!("docker.io/apache/spark@{index}"),
+                "WRONG: docker.io/apache/spark:3.5.6 is not from r.site:5000".into(),
+            ),
+            (
+                "r.site:5000/a/b:1".into(),
+                format!("r.site:5000/a/b@{other}"),
+                "quay.io/a/b:1 is not resolved in images.lock".into(),
+            ),
         ] {
             assert_eq!(said(&image, &id, &lock, Some(&map)), expected, "{image} {id}");
         }
         assert_eq!(said("apache/spark:3.5.6", &format!("docker.io/apache/spark@{index}"), &lock, None), locked);
-        assert_eq!(said("apache/spark:3.5.5", &format!("docker.io/apache/spark@{older}"), &lock, None), "it is docker.io/apache/spark:3.5.5 of images.lock");
+        assert_eq!(
+            said("apache/spark:3.5.5", &format!("docker.io/apache/spark@{older}"), &lock, None),
+            "it is docker.io/apache/spark:3.5.5 of images.lock"
+        );
         // A mirror of the nodes that the name does not show.
         assert_eq!(said("apache/spark:3.5.6", &format!("mirror/apache/spark@{index}"), &lock, None), locked);
     }

@@ -68,7 +68,7 @@ pub(super) fn in_text(text: &str, known: &Known) -> Vec<(Option<String>, ImageNa
         }
         for word in line.split(|c: char| !is_part(c)) {
             // `--image=x/y:1` is one word up to the sign, and another behind it: the sign is no part of a name.
-            let word = word.trim_matches(['.', ':', '/', '-', '@']);
+            let word = word.rsplit("://").next().unwrap_or(word).trim_matches(['.', ':', '/', '-', '@']);
             if let Some(name) = versioned(word).filter(|name| known.has(name)) {
                 add(None, name);
             }
@@ -87,8 +87,9 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        let known: Vec<ImageName> =
-            ["docker.io/apache/spark:3.5.6", "docker.io/library/redis:7"].map(|name| ImageName::parse(name).unwrap()).into();
+        let known: Vec<ImageName> = ["docker.io/apache/spark:3.5.6", "docker.io/library/redis:7"]
+            .map(|name| ImageName::parse(name).unwrap())
+            .into();
         let said = |(key, name): (Option<String>, ImageName)| match key {
             Some(key) => format!("{key} {name}"),
             None => name.to_string(),
@@ -98,10 +99,29 @@ mod tests {
 
     #[test]
     fn keys_name_images() {
-        for key in ["image", "Image", "containerImage", "spark.kubernetes.container.image", "WORKER_IMAGE", "--image", "imageName", "image_ref", "pause-image"] {
+        for key in [
+            "image",
+            "Image",
+            "containerImage",
+            "spark.kubernetes.container.image",
+            "WORKER_IMAGE",
+            "--image",
+            "imageName",
+            "image_ref",
+            "pause-image",
+        ] {
             assert!(names_image(key), "{key}");
         }
-        for key in ["imagePullPolicy", "image.pullSecrets", "images", "imageID", "image_tag", "imagePullSecrets", "", "imagery"] {
+        for key in [
+            "imagePullPolicy",
+            "image.pullSecrets",
+            "images",
+            "imageID",
+            "image_tag",
+            "imagePullSecrets",
+            "",
+            "imagery",
+        ] {
             assert!(!names_image(key), "{key}");
         }
     }
@@ -109,11 +129,17 @@ mod tests {
     #[test]
     fn settings_arguments_and_scripts_are_read() {
         for (text, expected) in [
-            ("spark.kubernetes.container.image docker.io/apache/spark:3.5.6", "spark.kubernetes.container.image docker.io/apache/spark:3.5.6"),
+            (
+                "spark.kubernetes.container.image docker.io/apache/spark:3.5.6",
+                "spark.kubernetes.container.image docker.io/apache/spark:3.5.6",
+            ),
             ("spark.kubernetes.container.image=other/thing:1\n", "spark.kubernetes.container.image other/thing:1"),
             ("  image: \"quay.io/a/b@SHA\",", "image quay.io/a/b@SHA"),
             ("{\"image\":\"a.io/b:1\"}", "image a.io/b:1"),
-            ("exec spark-submit --conf spark.kubernetes.executor.container.image=a.io/b:1 --x", "spark.kubernetes.executor.container.image a.io/b:1"),
+            (
+                "exec spark-submit --conf spark.kubernetes.executor.container.image=a.io/b:1 --x",
+                "spark.kubernetes.executor.container.image a.io/b:1",
+            ),
             ("run --image a/b:1", "--image a/b:1"),
             ("export IMAGE='a/b:1'", "IMAGE a/b:1"),
             ("see apache/spark:3.5.5.", "apache/spark:3.5.5"),

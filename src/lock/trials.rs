@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::answers::{Answer, AnswersError, Given, Layer, LayerKind, Raw};
+use crate::answers::{Answer, AnswersError, Draft, Given, Layer, LayerKind, Raw};
 use crate::catalog::{Catalog, Component, Kind, Question, QuestionId, Reference, Requirement, references};
 use crate::model::yaml::Pos;
 
@@ -31,6 +31,30 @@ pub struct Trial {
     pub varied: bool,
     /// The answers.
     pub given: Given,
+}
+
+impl Trial {
+    /// The same with something in the place of what was left open and has to be answered with these answers, such as the
+    /// address of a git where DAGs come from one; `None` where that is not what is wrong.
+    #[must_use]
+    pub fn answered(&self, catalog: &Catalog, draft: &Draft) -> Option<Self> {
+        let open = draft
+            .problems
+            .iter()
+            .filter(|(id, _)| draft.answers.values.get(id).is_none_or(|(answer, _)| *answer == Answer::Empty));
+        let answers: Vec<_> = open
+            .filter_map(|(id, _)| match catalog.question(id)?.kind.rules().stand_in(catalog.question(id)?) {
+                Answer::Text(text) => Some((id.clone(), Pos::default(), Raw::Text(text))),
+                _ => None,
+            })
+            .collect();
+        if answers.is_empty() {
+            return None;
+        }
+        let mut trial = self.clone();
+        trial.given.layers.push(Layer { kind: LayerKind::Flag, name: "a trial".to_owned(), answers });
+        Some(trial)
+    }
 }
 
 /// Answers that put a stand-in where nobody publishes an image, so that charts render which refuse to without.
@@ -230,4 +254,85 @@ fn completed(catalog: &Catalog, component: &Component, with: &[String]) -> Resul
     }
     // It is there, for something was looked at.
     first.map_or_else(|| Ok(with.to_vec()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog;
+
+    #[test]
+    fn every_profile_and_every_answer_that_may_bring_an_image_is_tried() {
+        let catalog = catalog::load(&[]).unwrap();
+        let trials = trials(&catalog).unwrap();
+        let labels = |component: &str| -> BTreeSet<&str> {
+            let own = trials.iter().filter(|trial| trial.component == component);
+            own.map(|trial| trial.label.as_str()).collect()
+        };
+        for component in catalog.components.keys() {
+            let labels = labels(component);
+            for profile in catalog.profiles.keys().map(String::as_str).chain([DEFAULT_PROFILE]) {
+                assert!(labels.contains(profile), "{component} is not tried in {profile}: {labels:?}");
+            }
+        }
+        let hdfs = labels("hdfs");
+        for label in ["hdfs.mode=ha", "hdfs.mode=ha hdfs.zookeeper_quorum=unanswered", "hdfs.datanode_kind=daemonset"] {
+            assert!(hdfs.contains(label), "{label}: {hdfs:?}");
+        }
+        let airflow = labels("airflow");
+        for label in ["airflow.dags_source=git airflow.executor=KubernetesExecutor", "platform.ingress_enabled=true"] {
+            assert!(airflow.contains(label), "{label}: {airflow:?}");
+        }
+        assert!(!hdfs.iter().any(|label| label.contains("memory")), "sizes bring no images: {hdfs:?}");
+        assert!(trials.len() < 500, "{}", trials.len());
+        let with: BTreeSet<_> = trials
+            .iter()
+            .filter(|trial| trial.component == "airflow")
+            .map(|trial| trial.given.chosen.clone())
+            .collect();
+        assert!(with.len() > 1, "alone and with what it uses: {with:?}");
+    }
+
+    #[test]
+    fn what_an_answer_makes_necessary_is_answered_too() {
+        let catalog = catalog::load(&[]).unwrap();
+        let trials = trials(&catalog).unwrap();
+        let git = trials.iter().find(|trial| trial.label == "airflow.dags_source=git").unwrap();
+        let draft = git.given.draft(&catalog).unwrap();
+        assert!(!draft.problems.is_empty());
+        let answered = git.answered(&catalog, &draft).unwrap().given.draft(&catalog).unwrap();
+        assert!(answered.problems.is_empty(), "{:?}", answered.problems);
+        assert_eq!(answered.answers.get("airflow", "dags_repo").text(), Some("unanswered"));
+        assert_eq!(git.answered(&catalog, &answered), None);
+    }
+
+    #[test]
+    fn images_that_nobody_publishes_have_a_stand_in() {
+        let catalog = catalog::load(&[]).unwrap();
+        let layer = unpublished_layer(&catalog);
+        let answers: Vec<(String, Raw)> =
+            layer.answers.iter().map(|(id, _, raw)| (id.to_string(), raw.clone())).collect();
+        assert!(
+            answers.contains(&("livy.image".to_owned(), Raw::Text("windlass.invalid/livy/livy".to_owned()))),
+            "{answers:?}"
+        );
+        let unpublished =
+            catalog.components.values().flat_map(|component| &component.images).filter(|image| image.split().is_none());
+        assert_eq!(answers.len(), 2 * unpublished.count());
+    }
+
+    #[test]
+    fn answers_are_combined_as_long_as_there_are_few() {
+        let id = |n: usize| QuestionId::new("a", &format!("q{n}"));
+        let texts = || vec!["x".to_owned(), "y".to_owned()];
+        let switches = |conditions: usize, values: usize| Switches {
+            conditions: (0..conditions).map(|n| (id(n), texts())).collect(),
+            values: (10..10 + values).map(|n| (id(n), texts())).collect(),
+        };
+        assert_eq!(switches(0, 0).sets().len(), 0);
+        assert_eq!(switches(2, 0).sets().len(), 3 * 3 - 1);
+        assert_eq!(switches(2, 3).sets().len(), 3 * 3 - 1 + 6);
+        assert_eq!(switches(3, 0).sets().len(), 27 - 1);
+        assert_eq!(switches(4, 0).sets().len(), 8, "each by itself");
+    }
 }

@@ -58,10 +58,8 @@ const FILES: Shape = Shape::Map(&[
 
 const FILE: Shape = Shape::Map(&[Field::required("digest", DIGEST), Field::required("size", Shape::Int)]);
 
-const PROGRAM: Shape = Shape::Map(&[
-    Field::required("version", Shape::Text),
-    Field::optional("platforms", Shape::MapOf(&FILE)),
-]);
+const PROGRAM: Shape =
+    Shape::Map(&[Field::required("version", Shape::Text), Field::optional("platforms", Shape::MapOf(&FILE))]);
 
 const BUNDLE: Shape = Shape::Map(&[
     Field::required("windlass", Shape::Text),
@@ -117,7 +115,9 @@ impl ImagesLock {
         let root = yaml::parse(file, text)?;
         if let Some((pos, schema)) = schema(&root).filter(|(_, schema)| *schema != i64::from(LOCK_SCHEMA)) {
             // All else may be otherwise there, too.
-            let what = format!("a lock of format {schema}, and this windlass reads {LOCK_SCHEMA}: use the windlass that wrote it, or write it anew (`windlass lock`)");
+            let what = format!(
+                "a lock of format {schema}, and this windlass reads {LOCK_SCHEMA}: use the windlass that wrote it, or write it anew (`windlass lock`)"
+            );
             findings.add(file, pos, what);
             return Err(findings);
         }
@@ -199,7 +199,10 @@ impl Check<'_> {
         if let Some(bundle) = root.get("bundle") {
             for (digest, pos, size) in entries(bundle, "blobs") {
                 if !is_digest(digest) {
-                    self.add(*pos, format!("expected a digest (sha256: and 64 lower-case hex digits), found `{digest}`"));
+                    self.add(
+                        *pos,
+                        format!("expected a digest (sha256: and 64 lower-case hex digits), found `{digest}`"),
+                    );
                 }
                 self.size(Some(size));
             }
@@ -358,16 +361,33 @@ mod tests {
             (image("    used_by: [{component: a}]\n"), "l:4:15: key `at` is missing"),
             (image("    used_by: [{component: a, at: b, profiles: [x, x]}]\n"), "l:4:51: `x` is there twice"),
             (image("    used_by: [{component: a, at: \"b\\e[2J\"}]\n"), "l:4:34: a text here has at most 1000 letters"),
-            ("schema: 1\nimages:\n  x:1: {used_by: [{component: a, at: b}]}".into(), "l:3:3: `x:1` is not the whole name: expected `docker.io/library/x:1`"),
+            (
+                "schema: 1\nimages:\n  x:1: {used_by: [{component: a, at: b}]}".into(),
+                "l:3:3: `x:1` is not the whole name: expected `docker.io/library/x:1`",
+            ),
             ("schema: 1\nimages:\n  X: {used_by: [{component: a, at: b}]}".into(), "l:3:3: `X` is no image's name"),
             (resolved("sha256:12", "index", "{}"), "l:4:24: expected a digest"),
             (resolved(SHA, "both", "{}"), "expected one of index, manifest, found `both`"),
             (resolved(SHA, "index", "{}"), "docker.io/library/x:1 is resolved and has no platform"),
-            (resolved(SHA, "index", &format!("{{amd64: '{SHA}'}}")), "expected a platform, such as linux/amd64, found `amd64`"),
-            (resolved(SHA, "manifest", &format!("{{linux/amd64: '{other}'}}")), "in mode `manifest` there is one platform, and its digest is the image's"),
+            (
+                resolved(SHA, "index", &format!("{{amd64: '{SHA}'}}")),
+                "expected a platform, such as linux/amd64, found `amd64`",
+            ),
+            (
+                resolved(SHA, "manifest", &format!("{{linux/amd64: '{other}'}}")),
+                "in mode `manifest` there is one platform, and its digest is the image's",
+            ),
             ("schema: 1\nimages: {}\ncharts: {a: {from: chart, digest: sha256:x}}".into(), "l:3:35: expected a digest"),
-            (format!("schema: 1\nimages: {{}}\ncharts: {{a: {{from: chart, digest: '{SHA}', size: -1}}}}"), "expected a size in bytes, found -1"),
-            (format!("schema: 1\nimages: {{}}\nbundle: {{windlass: '1', platforms: [linux], components: [], blobs: {{x: 1, '{SHA}': -2}}}}"), "l:3:38: expected a platform"),
+            (
+                format!("schema: 1\nimages: {{}}\ncharts: {{a: {{from: chart, digest: '{SHA}', size: -1}}}}"),
+                "expected a size in bytes, found -1",
+            ),
+            (
+                format!(
+                    "schema: 1\nimages: {{}}\nbundle: {{windlass: '1', platforms: [linux], components: [], blobs: {{x: 1, '{SHA}': -2}}}}"
+                ),
+                "l:3:37: expected a platform",
+            ),
             ("a: &x 1".into(), "l:1:"),
             ("schema: 1\nimages: {}\n---\nschema: 1".into(), "l:3:1: a second document"),
             ("schema: 1\nimages: [".into(), "not valid YAML"),
@@ -387,7 +407,26 @@ mod tests {
 
     /// Texts as people and charts have them, and those that YAML reads as something else.
     fn text() -> impl Strategy<Value = String> {
-        let odd = ["yes", "~", "null", "1", "0x1", "1e3", "- a", "a: b", "#", "'", "\"", "{}", " a ", "2026-11-29", "*a", "!", "%", "é漢"];
+        let odd = [
+            "yes",
+            "~",
+            "null",
+            "1",
+            "0x1",
+            "1e3",
+            "- a",
+            "a: b",
+            "#",
+            "'",
+            "\"",
+            "{}",
+            " a ",
+            "2026-11-29",
+            "*a",
+            "!",
+            "%",
+            "é漢",
+        ];
         prop_oneof![proptest::sample::select(odd.to_vec()).prop_map(str::to_owned), "[ -~]{1,40}", "[a-z]{1,8}"]
     }
 
@@ -410,18 +449,22 @@ mod tests {
     }
 
     fn files() -> impl Strategy<Value = LockedFiles> {
-        (text(), digest(), proptest::option::of(0..1000_u64))
-            .prop_map(|(from, digest, size)| LockedFiles { from, digest: digest.to_string(), size })
+        (text(), digest(), proptest::option::of(0..1000_u64)).prop_map(|(from, digest, size)| LockedFiles {
+            from,
+            digest: digest.to_string(),
+            size,
+        })
     }
 
     fn lock() -> impl Strategy<Value = ImagesLock> {
-        let uses = proptest::collection::btree_map((text(), text()), proptest::collection::btree_set(text(), 0..3), 1..4)
-            .prop_map(|uses| {
-                let each = uses.into_iter();
-                each.map(|((component, at), profiles)| ImageUse { component, at, profiles }).collect()
-            });
-        let image = (proptest::option::of(resolved()), uses)
-            .prop_map(|(resolved, used_by)| LockedImage { resolved, used_by });
+        let uses =
+            proptest::collection::btree_map((text(), text()), proptest::collection::btree_set(text(), 0..3), 1..4)
+                .prop_map(|uses| {
+                    let each = uses.into_iter();
+                    each.map(|((component, at), profiles)| ImageUse { component, at, profiles }).collect()
+                });
+        let image =
+            (proptest::option::of(resolved()), uses).prop_map(|(resolved, used_by)| LockedImage { resolved, used_by });
         let file = (digest(), 0..1000_u64).prop_map(|(digest, size)| LockedFile { digest, size });
         let platforms = proptest::option::of(proptest::collection::btree_map("linux/[a-z0-9]{1,5}", file, 0..3));
         let program = (text(), platforms).prop_map(|(version, platforms)| LockedProgram { version, platforms });
@@ -485,7 +528,16 @@ mod tests {
 
     #[test]
     fn platforms_have_two_or_three_parts() {
-        let good: BTreeMap<&str, bool> = [("linux/amd64", true), ("linux/arm/v7", true), ("linux", false), ("", false), ("a/b/c/d", false), ("linux/ amd64", false), ("linux//v7", false)].into();
+        let good: BTreeMap<&str, bool> = [
+            ("linux/amd64", true),
+            ("linux/arm/v7", true),
+            ("linux", false),
+            ("", false),
+            ("a/b/c/d", false),
+            ("linux/ amd64", false),
+            ("linux//v7", false),
+        ]
+        .into();
         for (text, expected) in good {
             assert_eq!(is_platform(text), expected, "{text}");
         }

@@ -10,4 +10,4 @@ pub use command::{Helm, KubeTarget, Recorded, Template, Upgrade};
 pub use error::{FailureKind, FindError, HelmError};
 pub use find::FindHelm;
 pub use pull::{PullError, PullFailure, PullOptions};
-pub use version::{HelmVersion, VersionError};
+pub use version::{HelmVersion, TESTED as TESTED_HELM, VersionError};

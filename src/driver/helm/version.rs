@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The version that windlass is tested with, and that offline bundles bring.
+pub const TESTED: &str = "4.2.4";
+
 /// Helm's version. A Helm built without its release flags names no patch level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HelmVersion {
@@ -30,7 +33,7 @@ pub enum VersionError {
         text: String,
     },
     /// Older than what we use of it.
-    #[error("helm {found} is too old; install helm 3.18 or newer (4.2.4 is what windlass is tested with)")]
+    #[error("helm {found} is too old; install helm 3.18 or newer ({TESTED} is what windlass is tested with)")]
     TooOld {
         /// What was found.
         found: HelmVersion,

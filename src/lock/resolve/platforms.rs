@@ -14,7 +14,9 @@ pub struct PlatformError(String);
 /// # Errors
 /// It is not of that form.
 pub fn parse_platform(text: &str) -> Result<Platform, PlatformError> {
-    let word = |part: &str| !part.is_empty() && part.len() <= 40 && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let word = |part: &str| {
+        !part.is_empty() && part.len() <= 40 && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
     let parts: Vec<&str> = text.trim().split('/').collect();
     let (os, architecture, variant) = match parts.as_slice() {
         [os, architecture] => (os, architecture, None),
@@ -88,8 +90,16 @@ mod tests {
         ] {
             assert_eq!(fits(&parse(wanted), &parse(has)), expected, "{wanted} {has}");
         }
-        assert_eq!(of_config(br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#).map(|it| named(&it)), Some("linux/arm64".into()));
-        for bytes in [&b"{}"[..], b"", b"{\"os\":\"\",\"architecture\":\"amd64\"}", b"{\"os\":\"unknown\",\"architecture\":\"unknown\"}"] {
+        assert_eq!(
+            of_config(br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#).map(|it| named(&it)),
+            Some("linux/arm64".into())
+        );
+        for bytes in [
+            &b"{}"[..],
+            b"",
+            b"{\"os\":\"\",\"architecture\":\"amd64\"}",
+            b"{\"os\":\"unknown\",\"architecture\":\"unknown\"}",
+        ] {
             assert_eq!(of_config(bytes), None);
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use futures::future::BoxFuture;
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::*;
@@ -64,7 +64,12 @@ impl Fake {
                 child
             })
             .collect();
-        self.put(repository, tag, INDEXES[0], &json!({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": children}))
+        self.put(
+            repository,
+            tag,
+            INDEXES[0],
+            &json!({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": children}),
+        )
     }
 
     fn refers(&mut self, subject: Digest, digest: Digest) {
@@ -164,7 +169,11 @@ fn multi(fake: &mut Fake) -> (Digest, Digest, Digest, Digest) {
     let index = fake.index(
         X,
         Some("1"),
-        &[(amd64, Some("linux/amd64"), json!({})), (arm64, Some("linux/arm64/v8"), json!({})), (attestation, Some("unknown/unknown"), notes)],
+        &[
+            (amd64, Some("linux/amd64"), json!({})),
+            (arm64, Some("linux/arm64/v8"), json!({})),
+            (attestation, Some("unknown/unknown"), notes),
+        ],
     );
     (index, amd64, arm64, attestation)
 }
@@ -179,12 +188,17 @@ async fn an_index_is_meant_whole_or_by_one_platform() {
     assert_eq!(whole.platforms, [("linux/amd64".to_owned(), amd64), ("linux/arm64".to_owned(), arm64)].into());
     assert_eq!(whole.size, fake.manifests[&(X.to_owned(), index.to_string())].0.len() as u64);
     assert!(whole.attached.is_empty(), "what is in the list goes with it");
-    assert_eq!(asked(&fake, &["a/x:1"], &["linux/amd64", "linux/arm64"]).await.unwrap(), found, "several platforms are the list");
+    assert_eq!(
+        asked(&fake, &["a/x:1"], &["linux/amd64", "linux/arm64"]).await.unwrap(),
+        found,
+        "several platforms are the list"
+    );
     let found = asked(&fake, &["a/x:1"], &["linux/amd64"]).await.unwrap();
     let one = resolved(&found, "docker.io/a/x:1");
     assert_eq!((one.digest, one.mode, one.media_type.as_str()), (amd64, LockMode::Manifest, MANIFESTS[0]));
     assert_eq!(one.platforms, [("linux/amd64".to_owned(), amd64)].into());
-    let beside = Attached { subject: amd64, digest: attestation, tag: None, artifact_type: Some("attestation-manifest".into()) };
+    let beside =
+        Attached { subject: amd64, digest: attestation, tag: None, artifact_type: Some("attestation-manifest".into()) };
     assert_eq!(one.attached, [beside].into());
     let found = asked(&fake, &["a/x:1"], &["linux/arm64"]).await.unwrap();
     assert_eq!(resolved(&found, "docker.io/a/x:1").digest, arm64, "arm64 is arm64/v8");
@@ -208,12 +222,20 @@ async fn a_single_manifest_says_what_it_runs_on_by_its_config() {
     // Also where a list does not say it.
     let index = fake.index(X, Some("2"), &[(digest, None, json!({}))]);
     let found = asked(&fake, &["a/x:2"], &[]).await.unwrap();
-    assert_eq!((resolved(&found, "docker.io/a/x:2").digest, resolved(&found, "docker.io/a/x:2").platforms.len()), (index, 1));
+    assert_eq!(
+        (resolved(&found, "docker.io/a/x:2").digest, resolved(&found, "docker.io/a/x:2").platforms.len()),
+        (index, 1)
+    );
     // A config that is other bytes, or says nothing.
     let blob = *fake.blobs.keys().next().unwrap();
     fake.blobs.insert(blob, b"{}".to_vec());
     assert!(asked(&fake, &["a/x:1"], &[]).await.unwrap_err().contains("what came has the digest"));
-    let nothing = fake.put(X, Some("3"), MANIFESTS[0], &json!({"config": {"mediaType": "c", "digest": Digest::of(b"{}"), "size": 2}, "layers": []}));
+    let nothing = fake.put(
+        X,
+        Some("3"),
+        MANIFESTS[0],
+        &json!({"config": {"mediaType": "c", "digest": Digest::of(b"{}"), "size": 2}, "layers": []}),
+    );
     fake.blobs.insert(Digest::of(b"{}"), b"{}".to_vec());
     let error = asked(&fake, &["a/x:3"], &[]).await.unwrap_err();
     assert!(error.contains("does not say which platform it is for"), "{error} {nothing}");
@@ -256,11 +278,15 @@ async fn signatures_are_found_by_tag_and_by_referrer_of_every_manifest_and_of_th
     fake.refers(referrer, of_referrer);
     let of_signature = fake.image(X, Some(&signature.fallback_tag(".att")), "a/b", "of signature", json!({}));
     // Two that do not count: the image itself, as GitLab answers, and what is about something else.
-    fake.manifests.insert((X.to_owned(), index.fallback_tag(".att")), fake.manifests[&(X.to_owned(), index.to_string())].clone());
+    fake.manifests
+        .insert((X.to_owned(), index.fallback_tag(".att")), fake.manifests[&(X.to_owned(), index.to_string())].clone());
     fake.refers(index, index);
     fake.refers(arm64, referrer);
     // A circle.
-    fake.manifests.insert((X.to_owned(), of_signature.fallback_tag(".sig")), fake.manifests[&(X.to_owned(), signature.to_string())].clone());
+    fake.manifests.insert(
+        (X.to_owned(), of_signature.fallback_tag(".sig")),
+        fake.manifests[&(X.to_owned(), signature.to_string())].clone(),
+    );
     let found = asked(&fake, &["a/x:1"], &[]).await.unwrap();
     let one = |subject: Digest, digest, suffix: Option<&str>, kind: Option<&str>| Attached {
         subject,
@@ -279,7 +305,8 @@ async fn signatures_are_found_by_tag_and_by_referrer_of_every_manifest_and_of_th
     ]
     .into();
     assert_eq!(resolved(&found, "docker.io/a/x:1").attached, expected);
-    let asked_about = |digest: Digest| fake.asked.lock().unwrap().iter().any(|asked| asked.contains(&format!("referrers {digest}")));
+    let asked_about =
+        |digest: Digest| fake.asked.lock().unwrap().iter().any(|asked| asked.contains(&format!("referrers {digest}")));
     assert!(asked_about(attestation), "the manifests of a list are all looked at");
     // Of one platform only what is about it.
     let found = asked(&fake, &["a/x:1"], &["linux/arm64"]).await.unwrap();

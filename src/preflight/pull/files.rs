@@ -23,7 +23,9 @@ impl NodeRuntime {
     pub fn of(runtime: &str, kubelet: &str) -> Self {
         match runtime.split("://").next().unwrap_or_default() {
             "cri-o" => Self::CriO,
-            "containerd" if kubelet.contains("+k3s") || runtime.contains("-k3s") && !kubelet.contains("+rke2") => Self::K3s,
+            "containerd" if kubelet.contains("+k3s") || runtime.contains("-k3s") && !kubelet.contains("+rke2") => {
+                Self::K3s
+            }
             "containerd" if kubelet.contains("+rke2") => Self::Rke2,
             "containerd" => Self::Containerd,
             _ => Self::Unknown,
@@ -56,24 +58,33 @@ impl NodeRuntime {
     pub(super) fn change(self, class: PullClass, host: &str, what: &str) -> String {
         let Some(file) = self.file(class, host) else { return String::new() };
         let line = match (class, self) {
-            (PullClass::Proxy, _) => return format!("add {host} to NO_PROXY in {file} on every node{}", self.restart()),
+            (PullClass::Proxy, _) => {
+                return format!("add {host} to NO_PROXY in {file} on every node{}", self.restart());
+            }
             (PullClass::UnknownAuthority, Self::K3s | Self::Rke2) => {
                 format!("`configs: {{\"{host}\": {{tls: {{ca_file: /etc/ssl/certs/registry-ca.pem}}}}}}`")
             }
-            (_, Self::K3s | Self::Rke2) => format!("`mirrors: {{\"{host}\": {{endpoint: [\"{}://{host}\"]}}}}`", scheme(class)),
+            (_, Self::K3s | Self::Rke2) => {
+                format!("`mirrors: {{\"{host}\": {{endpoint: [\"{}://{host}\"]}}}}`", scheme(class))
+            }
             (PullClass::UnknownAuthority, Self::CriO) => {
                 return format!("put {what} into {file} on every node; CRI-O reads it at the next pull");
             }
-            (_, Self::CriO) => format!("`[[registry]]`, `location = \"{host}\"`, `insecure = {}`", class == PullClass::PlainHttp),
+            (_, Self::CriO) => {
+                format!("`[[registry]]`, `location = \"{host}\"`, `insecure = {}`", class == PullClass::PlainHttp)
+            }
             (PullClass::UnknownAuthority, _) => {
-                format!("`server = \"https://{host}\"`, `[host.\"https://{host}\"]`, `ca = \"/etc/containerd/certs.d/{host}/ca.crt\"`")
+                format!(
+                    "`server = \"https://{host}\"`, `[host.\"https://{host}\"]`, `ca = \"/etc/containerd/certs.d/{host}/ca.crt\"`"
+                )
             }
             (..) => format!("`server = \"{0}://{host}\"`, `[host.\"{0}://{host}\"]`", scheme(class)),
         };
         // containerd reads its folder at each pull, if it is told of the folder at all.
         let needs = match self {
             Self::Containerd | Self::Unknown => {
-                "; `config_path = \"/etc/containerd/certs.d\"` in /etc/containerd/config.toml makes containerd read it".to_owned()
+                "; `config_path = \"/etc/containerd/certs.d\"` in /etc/containerd/config.toml makes containerd read it"
+                    .to_owned()
             }
             _ => self.restart(),
         };

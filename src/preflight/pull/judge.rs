@@ -143,8 +143,10 @@ pub fn judge_pull(image: &str, runtime: NodeRuntime, texts: &[&str]) -> Option<P
 /// Whether a text is about a pull that failed.
 fn tells(text: &str) -> bool {
     let text = text.trim();
-    let waits = text.starts_with("Back-off pulling image") && !text.contains("ErrImagePull:") && !text.contains("failed");
-    let bare = matches!(text, "" | "ErrImagePull" | "ImagePullBackOff" | "Error: ErrImagePull" | "Error: ImagePullBackOff");
+    let waits =
+        text.starts_with("Back-off pulling image") && !text.contains("ErrImagePull:") && !text.contains("failed");
+    let bare =
+        matches!(text, "" | "ErrImagePull" | "ImagePullBackOff" | "Error: ErrImagePull" | "Error: ImagePullBackOff");
     let good = ["Pulling image ", "Successfully pulled image", "Successfully assigned", "Container image "];
     !waits && !bare && !good.iter().any(|good| text.starts_with(good))
 }
@@ -232,5 +234,6 @@ fn words(class: PullClass, image: &str, host: &str, runtime: NodeRuntime, text: 
 fn looked_up(text: &str) -> Option<&str> {
     let after = text.split("lookup ").nth(1)?;
     let name = after.split([' ', ':', '"']).next()?;
-    (!name.is_empty() && name.len() <= 255 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))).then_some(name)
+    (!name.is_empty() && name.len() <= 255 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')))
+        .then_some(name)
 }

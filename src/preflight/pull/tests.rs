@@ -2,7 +2,7 @@
 
 use super::NodeRuntime::{Containerd, CriO, K3s, Rke2, Unknown};
 use super::PullClass::{
-    Absent, DiskFull, Dns, Expired, Forbidden, HttpsOnly, Other, Platform, PlainHttp, Proxy, Refused, Timeout, TooMany,
+    Absent, DiskFull, Dns, Expired, Forbidden, HttpsOnly, Other, PlainHttp, Platform, Proxy, Refused, Timeout, TooMany,
     Unauthorized, UnknownAuthority, Unreachable, WrongName,
 };
 use super::*;
@@ -129,13 +129,22 @@ fn the_file_of_each_runtime_is_named() {
         assert!(found.what.contains("registry.site:5000"));
     }
     let found = judge_pull(IMAGE, K3s, &[&plain]).unwrap();
-    assert!(found.fix.contains("endpoint: [\"http://registry.site:5000\"]") && found.fix.contains("k3s-agent"), "{}", found.fix);
+    assert!(
+        found.fix.contains("endpoint: [\"http://registry.site:5000\"]") && found.fix.contains("k3s-agent"),
+        "{}",
+        found.fix
+    );
     let found = judge_pull(IMAGE, CriO, &[&plain]).unwrap();
     assert!(found.fix.contains("insecure = true"), "{}", found.fix);
     let login = judge_pull(IMAGE, Containerd, &["401 Unauthorized"]).unwrap();
     assert!(login.file.is_none() && login.fix.contains("windlass secrets refresh"), "{login:?}");
-    let name = judge_pull(IMAGE, Containerd, &["Get \"https://auth.site/token\": dial tcp: lookup auth.site: no such host"]).unwrap();
-    assert_eq!((name.what.as_str(), name.file.as_deref()), ("the node does not know the name auth.site", Some("/etc/hosts")));
+    let name =
+        judge_pull(IMAGE, Containerd, &["Get \"https://auth.site/token\": dial tcp: lookup auth.site: no such host"])
+            .unwrap();
+    assert_eq!(
+        (name.what.as_str(), name.file.as_deref()),
+        ("the node does not know the name auth.site", Some("/etc/hosts"))
+    );
 }
 
 #[test]

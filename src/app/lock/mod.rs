@@ -1,0 +1,9 @@
+//! `windlass lock`.
+
+mod command;
+mod render;
+mod said;
+mod site_files;
+mod source;
+
+pub(super) use command::lock;
