@@ -397,6 +397,18 @@ mod tests {
         assert_eq!(crd, ["CustomResourceDefinition/a spec.default: apache/spark:3.5.6"]);
     }
 
+    proptest::proptest! {
+        /// Whatever stands in an object, there is an answer.
+        #[test]
+        fn any_text_is_walked(key in "[ -~]{0,12}", text in ".{0,80}", image in "[a-z0-9:/@.]{0,30}") {
+            let data = json!({"data": {key.as_str(): text.as_str(), "c": format!("image: {image}\n{text}"), "d": format!("{text} --image={image}")}});
+            for kind in ["ConfigMap", "Secret", "X", "CustomResourceDefinition"] {
+                found(kind, data.clone());
+            }
+            found("Pod", json!({"spec": {"containers": [{"name": key.as_str(), "image": image.as_str(), "args": [text.as_str(), image.as_str()]}]}}));
+        }
+    }
+
     #[test]
     fn nothing_is_walked_without_end() {
         let mut deep = json!({"image": "a/b:1"});

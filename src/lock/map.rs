@@ -197,6 +197,48 @@ pub fn outside<'a>(
     found
 }
 
+/// The same of images that no rendered object has: those of Jobs that windlass starts, and of what components declare.
+/// Each is given with its component and place.
+#[must_use]
+pub fn outside_references<'a>(
+    references: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
+    lock: &ImagesLock,
+    map: &ImageMap,
+) -> Vec<Outside> {
+    let one = |(component, at, image): (&str, &str, &str)| {
+        let reason = match ImageName::parse(image) {
+            Ok(name) => judge(&name, lock, map)?,
+            Err(why) => Reason::Unreadable(format!("`{image}` is no image's name: {why}")),
+        };
+        Some(Outside { component: component.to_owned(), at: at.to_owned(), image: image.to_owned(), reason })
+    };
+    references.into_iter().filter_map(one).collect()
+}
+
+/// The platforms among these, such as those of a cluster's nodes, for which the lock lacks images, and which images.
+#[must_use]
+pub fn missing_platforms<'a>(
+    lock: &ImagesLock,
+    platforms: impl IntoIterator<Item = &'a str>,
+) -> BTreeMap<&'a str, Vec<String>> {
+    let mut found = BTreeMap::new();
+    for platform in platforms {
+        // Nodes do not say which variant they are.
+        let has = |known: &String| {
+            known == platform || known.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let lacks = lock
+            .images
+            .iter()
+            .filter(|(_, image)| image.resolved.as_ref().is_some_and(|resolved| !resolved.platforms.keys().any(has)));
+        let lacks: Vec<String> = lacks.map(|(name, _)| name.clone()).collect();
+        if !lacks.is_empty() {
+            found.insert(platform, lacks);
+        }
+    }
+    found
+}
+
 fn judge(name: &ImageName, lock: &ImagesLock, map: &ImageMap) -> Option<Reason> {
     if !map.is_in_registry(name) {
         return Some(Reason::Registry(map.registry.clone()));
@@ -338,6 +380,28 @@ pub(super) mod tests {
             found[1].starts_with("Pod/p container c env OTHER_IMAGE quay.io/x/y:1: it is not in r.site"),
             "{found:#?}"
         );
+    }
+
+    #[test]
+    fn jobs_and_platforms_are_held_to_the_lock() {
+        let mut lock = lock(&[("apache/spark:3.5.6", Some("spark")), ("quay.io/a/b:1", None)]);
+        let map = ImageMap::moved(&lock, "r.site");
+        let digest = Digest::of(b"spark");
+        let good = format!("r.site/apache/spark:3.5.6@{digest}");
+        let references =
+            [("a", "step verify-1", good.as_str()), ("a", "step verify-2", "busybox:1"), ("b", "images.x", "X")];
+        let found: Vec<String> = outside_references(references, &lock, &map)
+            .iter()
+            .map(|one| format!("{} {}: {}", one.component, one.at, one.reason))
+            .collect();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found[0], "a step verify-2: it is not in r.site");
+        assert!(found[1].starts_with("b images.x: `X` is no image's name"), "{found:?}");
+        let platforms =
+            &mut lock.images.get_mut("docker.io/apache/spark:3.5.6").unwrap().resolved.as_mut().unwrap().platforms;
+        platforms.insert("linux/arm/v7".into(), digest);
+        let missing = missing_platforms(&lock, ["linux/amd64", "linux/arm", "linux/arm64"]);
+        assert_eq!(missing, [("linux/arm64", vec!["docker.io/apache/spark:3.5.6".to_owned()])].into());
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub const DEFAULT_PROFILE: &str = "default";
 /// The registry of images that nobody publishes, as long as no site has named its own: a name that no DNS ever has.
 pub const UNPUBLISHED_REGISTRY: &str = "windlass.invalid";
 
+/// What stands for an answer that others make necessary.
+const ADDRESS: &str = "https://windlass.invalid/unanswered";
+
 /// The most combinations of answers that are tried of one component; past it each is tried by itself.
 const COMBINATIONS: usize = 64;
 
@@ -44,7 +47,8 @@ impl Trial {
             .filter(|(id, _)| draft.answers.values.get(id).is_none_or(|(answer, _)| *answer == Answer::Empty));
         let answers: Vec<_> = open
             .filter_map(|(id, _)| match catalog.question(id)?.kind.rules().stand_in(catalog.question(id)?) {
-                Answer::Text(text) => Some((id.clone(), Pos::default(), Raw::Text(text))),
+                // What must not be left open is mostly an address, and any text does where it is none.
+                Answer::Text(_) => Some((id.clone(), Pos::default(), Raw::Text(ADDRESS.to_owned()))),
                 _ => None,
             })
             .collect();
@@ -302,7 +306,7 @@ mod tests {
         assert!(!draft.problems.is_empty());
         let answered = git.answered(&catalog, &draft).unwrap().given.draft(&catalog).unwrap();
         assert!(answered.problems.is_empty(), "{:?}", answered.problems);
-        assert_eq!(answered.answers.get("airflow", "dags_repo").text(), Some("unanswered"));
+        assert_eq!(answered.answers.get("airflow", "dags_repo").text(), Some(ADDRESS));
         assert_eq!(git.answered(&catalog, &answered), None);
     }
 
