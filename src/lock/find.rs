@@ -125,7 +125,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn at(&self, place: &Place) -> String {
-        // Keys may hold anything, and what is told of them goes into a file and to a terminal.
+        // Keys may hold anything, and what is said of them goes into a file and to a terminal.
         let said: String =
             format!("{} {}", self.object, place.said()).chars().filter(|c| !c.is_control()).take(300).collect();
         said.trim_end().to_owned()

@@ -159,7 +159,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether an install from an offline bundle must not go on: all but a tag that is the lock's, since some charts take no
+    /// Whether an install from an offline bundle stops: for all but a tag that is the lock's, since some charts take no
     /// digest.
     #[must_use]
     pub const fn stops(&self) -> bool {
@@ -308,7 +308,7 @@ pub(super) mod tests {
                     one.at,
                     one.image,
                     one.reason,
-                    if one.reason.stops() { "" } else { " (goes on)" }
+                    if one.reason.stops() { "" } else { " (no stop)" }
                 )
             })
             .collect()
@@ -355,11 +355,11 @@ pub(super) mod tests {
             ),
             (
                 format!("{registry}/apache/spark:3.5.6"),
-                format!("it names no digest: images.lock has {spark} (goes on)"),
+                format!("it names no digest: images.lock has {spark} (no stop)"),
             ),
             (
                 format!("{registry}/library/redis:7"),
-                format!("it names no digest: images.lock has {} (goes on)", Digest::of(b"redis")),
+                format!("it names no digest: images.lock has {} (no stop)", Digest::of(b"redis")),
             ),
         ] {
             assert_eq!(said(&lock, &map, pod(&image)), [format!("Pod/p container c {image}: {expected}")]);
@@ -405,7 +405,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn flattened_names_are_mapped_by_the_receipt_and_collisions_are_told() {
+    fn flattened_names_are_mapped_by_the_receipt_and_collisions_are_found() {
         let lock =
             lock(&[("docker.io/a/x:1", Some("one")), ("quay.io/b/x:1", Some("two")), ("ghcr.io/a/x:1", Some("one"))]);
         let map = ImageMap::moved(&lock, "r.site/p");

@@ -91,13 +91,13 @@ pub enum ResolveFailure {
     },
 }
 
-/// What is told while names are resolved: how many are done, of how many.
+/// Called while names are resolved: how many are done, of how many.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// The same lock with what the source says of each image. An image that it does not have is unresolved, whatever it was.
 ///
 /// # Errors
-/// The first image, in order of the names, of which something could not be told: only "there is none" is an answer.
+/// The first image, in order of the names, of which something is not known: only "there is none" is an answer.
 pub async fn resolve(
     lock: &ImagesLock,
     source: &dyn ImageSource,

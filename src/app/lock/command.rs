@@ -36,7 +36,7 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
     }
     let platforms: Vec<Platform> =
         args.platform.iter().map(|text| parse_platform(text)).collect::<Result<_, _>>().or_exit(Exit::BadInput)?;
-    // Before anything is rendered: what is wrong with it is told at once.
+    // Before anything is rendered: what is wrong with it is said at once.
     let checked = args.check.then(|| known(args)).transpose()?;
     let catalog = load_catalog(global)?;
     let Looked { gathered, refused } = look(global, args, &catalog, output).await?;

@@ -1,7 +1,7 @@
 //! Renders charts for the images that are in them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ use crate::model::{ChartRef, FileTree, ImageName, causes, parse_manifest};
 /// How many charts are rendered at the same time.
 const AT_ONCE: usize = 4;
 
-/// How often is told how far it is.
+/// How often a remark says how far it is.
 const TELL: Duration = Duration::from_secs(3);
 
 /// What was found, and what of it could not be looked at.
@@ -237,7 +237,7 @@ impl<'a> Run<'a> {
             let id = QuestionId::new(&own.id, &files.question);
             let from = answers.get(&own.id, &files.question).text().unwrap_or_default();
             // What stands in for an answer is nobody's file.
-            if PathBuf::from(from) != self.stand_in && (from.starts_with(BUNDLED) || !varied) {
+            if self.stand_in != Path::new(from) && (from.starts_with(BUNDLED) || !varied) {
                 self.gathered.file(&id.to_string(), from, &files.digest);
             }
         }
@@ -279,16 +279,16 @@ impl<'a> Run<'a> {
         let folders = self.folders(&jobs)?;
         let all = jobs.len();
         self.output.remark(&format!("rendering {all} releases with Helm"));
-        let (done, told) = (AtomicUsize::new(0), std::sync::Mutex::new(Instant::now()));
+        let (done, last) = (AtomicUsize::new(0), std::sync::Mutex::new(Instant::now()));
         let rendered: Vec<_> = futures::stream::iter(&jobs)
             .map(async |job| {
                 let text = template(&helm, &job.release, folders.get(&job.release.chart_digest)).await;
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if let Ok(mut told) = told.lock()
-                    && told.elapsed() >= TELL
+                if let Ok(mut last) = last.lock()
+                    && last.elapsed() >= TELL
                     && done < all
                 {
-                    *told = Instant::now();
+                    *last = Instant::now();
                     self.output.remark(&format!("{done} of {all} rendered"));
                 }
                 text

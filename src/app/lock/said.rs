@@ -20,7 +20,7 @@ pub(super) fn written(place: &str, lock: &ImagesLock, refused: usize) -> String 
             let _ = write!(text, ", {count} unresolved: {}", few(&unresolved, 5));
         }
     }
-    let _ = write!(text, "; {}, {}\n", counted(lock.charts.len(), "chart"), counted(lock.files.len(), "set of files"));
+    let _ = writeln!(text, "; {}, {}", counted(lock.charts.len(), "chart"), counted(lock.files.len(), "set of files"));
     for (name, build) in &lock.unpublished {
         let how = if build.is_empty() { String::new() } else { format!("; {build} makes it") };
         let _ = writeln!(text, "{name} has no public image, and is not in the lock until answers name one{how}");

@@ -80,7 +80,7 @@ impl NodeRuntime {
             }
             (..) => format!("`server = \"{0}://{host}\"`, `[host.\"{0}://{host}\"]`", scheme(class)),
         };
-        // containerd reads its folder at each pull, if it is told of the folder at all.
+        // containerd reads its folder at each pull, if its configuration names the folder at all.
         let needs = match self {
             Self::Containerd | Self::Unknown => {
                 "; `config_path = \"/etc/containerd/certs.d\"` in /etc/containerd/config.toml makes containerd read it"

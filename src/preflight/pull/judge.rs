@@ -132,9 +132,9 @@ const WORDS: &[(PullClass, &[&str])] = &[
 /// long as they say nothing of a cause: that it is being pulled, or will be tried again.
 #[must_use]
 pub fn judge_pull(image: &str, runtime: NodeRuntime, texts: &[&str]) -> Option<PullTrouble> {
-    let told: Vec<&str> = texts.iter().copied().filter(|text| tells(text)).collect();
-    let known = told.iter().find_map(|text| Some((class(text)?, *text)));
-    let (class, text) = known.or_else(|| told.first().map(|text| (PullClass::Other, *text)))?;
+    let causes: Vec<&str> = texts.iter().copied().filter(|text| tells(text)).collect();
+    let known = causes.iter().find_map(|text| Some((class(text)?, *text)));
+    let (class, text) = known.or_else(|| causes.first().map(|text| (PullClass::Other, *text)))?;
     let host = ImageName::parse(image).map_or_else(|_| image.to_owned(), |name| name.registry().to_owned());
     let (what, fix) = words(class, image, &host, runtime, text);
     Some(PullTrouble { class, what, file: runtime.file(class, &host), fix, said: shortened(text) })

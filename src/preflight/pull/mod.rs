@@ -1,4 +1,4 @@
-//! Why a node did not pull an image: what runtimes say, told apart, with what has to be changed and where. Pure: whoever runs
+//! Why a node did not pull an image: what runtimes say as a cause, with what has to be changed and where. Pure: whoever runs
 //! the pull test has the texts.
 
 mod files;
