@@ -6,7 +6,11 @@ pub use lock::LockArgs;
 
 use std::path::PathBuf;
 
+mod bundle;
+
 use clap::{Args, Parser, Subcommand};
+
+pub use bundle::{BundleArgs, BundleCommand, CreateArgs, InventoryFormat, LayoutArg, LocalArg, OpenArgs};
 
 use crate::model::LANGUAGES;
 
@@ -183,6 +187,19 @@ Examples:
   windlass support-bundle --output case-17.tar.gz --namespace ingress-nginx"
     )]
     SupportBundle(SupportArgs),
+    /// Make, check and take apart offline bundles: all that an install needs, for a site without internet
+    #[command(after_help = "Examples:
+  windlass bundle create --lock images.lock --layout ./images --output platform.tar
+  windlass bundle verify platform.tar --key site.pub
+  windlass bundle inspect /mnt/a:/mnt/b
+
+An offline bundle is one uncompressed tar and an OCI image layout at the same time, so that skopeo and containerd read it
+too. It is read in place, be it in parts on several media: nothing is ever unpacked.
+
+Exit codes: 0 done, 1 an error of this machine (a full disk: the same command resumes), 2 bad input (also a bundle that is
+damaged), 4 the source cannot be used, 5 a fetch failed (the same command resumes), 7 `verify` found wrong bytes,
+8 refused (not signed by the pinned key), 11 too little room; see docs/exit-codes.md")]
+    Bundle(BundleArgs),
     /// Write, check or describe an answers file
     #[command(after_help = "Examples:
   windlass answers init --profile small > site.yaml     every question, with help and default

@@ -3,6 +3,7 @@
 mod answers;
 mod answers_file;
 mod ask;
+mod bundle;
 mod catalog;
 mod catalog_check;
 mod charts;
@@ -33,6 +34,7 @@ mod uninstall;
 mod unlock;
 mod verify;
 
+pub use crate::driver::bundle::parse_split;
 pub use crate::render::tui::Aside;
 pub use exit::{Exit, Failed};
 
@@ -67,6 +69,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Rollback(args) => rollback::rollback(&cli.global, &args, &output).await,
         Command::Secrets(args) => secrets::secrets(&cli.global, &args.command, &output).await,
         Command::SupportBundle(args) => support::support(&cli.global, &args, &output).await,
+        Command::Bundle(args) => bundle::bundle(&args, &output).await,
         Command::Unlock => unlock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),
         Command::Replay(args) => guided::replay(&cli.global, &args, &output).await,

@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod body;
+pub mod bundle;
 mod cache;
 pub mod charts;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod helm;
 pub mod http;
 pub mod image_source;
 pub mod kube;
+pub mod layouts;
 pub mod names;
 pub mod process;
 pub mod reach;

@@ -1,0 +1,32 @@
+//! `windlass bundle`: offline bundles, made, looked at, checked and taken apart on this machine.
+
+mod create;
+mod inventory;
+mod progress;
+mod show;
+mod sign;
+mod source;
+mod take;
+mod trust;
+
+use super::exit::{Exit, Failed};
+use super::output::Output;
+use crate::cli::{BundleArgs, BundleCommand};
+
+/// Does what the command says.
+pub(super) async fn bundle(args: &BundleArgs, output: &Output) -> Result<Exit, Failed> {
+    match &args.command {
+        BundleCommand::Create(args) => create::create(args, output).await,
+        BundleCommand::Inspect { open, format, sbom } => show::inspect(open, *format, sbom.as_deref(), output),
+        BundleCommand::Verify(open) => take::verify(open, output),
+        BundleCommand::Extract { image, open, to } => take::extract(image, open, to, output),
+        BundleCommand::Diff { old, new } => show::diff(old, new, output),
+        BundleCommand::Split { open, size, output: target } => take::split(open, *size, target, output),
+        BundleCommand::Join { bundles, output: target } => take::join(bundles, target, output).await,
+        BundleCommand::Sign { bundle, private_key, signature, key, print_lock } => {
+            let from = sign::From { private_key: private_key.as_deref(), signature: signature.as_deref(), key: key.as_deref() };
+            sign::sign(bundle, &from, *print_lock, output)
+        }
+        BundleCommand::Keygen { name } => sign::keygen(name, output),
+    }
+}

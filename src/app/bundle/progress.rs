@@ -1,0 +1,108 @@
+//! How far something is that takes longer than a second, and sizes for people.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::super::output::Output;
+
+/// Between two lines.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// The first line.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// Tells how far it is: at most every other second, and never less than before.
+pub(super) struct Progress<'a> {
+    output: &'a Output,
+    what: &'static str,
+    total: u64,
+    state: Mutex<State>,
+}
+
+struct State {
+    begun: Instant,
+    next: Instant,
+    done: u64,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(output: &'a Output, what: &'static str, total: u64) -> Self {
+        let begun = Instant::now();
+        Self { output, what, total, state: Mutex::new(State { begun, next: begun + FIRST, done: 0 }) }
+    }
+
+    /// So many bytes more.
+    pub(super) fn add(&self, bytes: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.done += bytes;
+        self.tell(&mut state);
+    }
+
+    /// So many bytes in all.
+    pub(super) fn set(&self, bytes: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.done = state.done.max(bytes);
+        self.tell(&mut state);
+    }
+
+    fn tell(&self, state: &mut State) {
+        let now = Instant::now();
+        if now < state.next {
+            return;
+        }
+        state.next = now + EVERY;
+        let rate = rate(state.done, now - state.begun);
+        if self.output.json {
+            let value = json!({"progress": {"what": self.what, "bytes": state.done, "of": self.total, "bytes_per_second": rate}});
+            // Progress may be lost; what ends the command is told by its end.
+            let _ = self.output.value(&value);
+            return;
+        }
+        let percent = u128::from(state.done) * 100 / u128::from(self.total.max(1));
+        let left = self.total.saturating_sub(state.done).checked_div(rate).map(|seconds| format!(", {} left", time(seconds)));
+        self.output.remark(&format!(
+            "{} {percent} %: {} of {}, {}/s{}",
+            self.what,
+            human(state.done),
+            human(self.total),
+            human(rate),
+            left.unwrap_or_default()
+        ));
+    }
+}
+
+fn rate(bytes: u64, time: Duration) -> u64 {
+    u64::try_from(u128::from(bytes) * 1000 / time.as_millis().max(1)).unwrap_or(u64::MAX)
+}
+
+fn time(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m {}s", seconds % 60),
+        (hours, minutes) => format!("{hours}h {minutes}m"),
+    }
+}
+
+/// A size as disks and networks are labelled: by thousands.
+pub(super) fn human(bytes: u64) -> String {
+    let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
+    match units.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_short() {
+        for (bytes, text) in [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_550_000, "1.5 MB"), (4_700_000_000, "4.7 GB")] {
+            assert_eq!(human(bytes), text);
+        }
+        assert_eq!((time(59), time(61), time(3660)), ("59s".into(), "1m 1s".into(), "1h 1m".into()));
+    }
+}

@@ -1,0 +1,149 @@
+//! `windlass bundle verify`, `extract`, `split` and `join`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::super::exit::{Exit, Failed};
+use super::super::output::Output;
+use super::progress::{Progress, human};
+use super::trust::{open, reading, signed_json, signed_text, writing};
+use crate::cli::OpenArgs;
+use crate::driver::bundle::{self, Bundle, BundleError, BundleRequest, CreateError, Created, Target, Union};
+
+/// Reads every byte.
+pub(super) fn verify(args: &OpenArgs, output: &Output) -> Result<Exit, Failed> {
+    let (found, signed) = open(args)?;
+    checked(&found, output)?;
+    let (blobs, bytes) = (found.about().blobs.len(), found.parts().total());
+    if output.json {
+        output.value(&json!({"verified": {"blobs": blobs, "bytes": bytes, "lock": found.lock_digest(), "signature": signed_json(&signed), "base": found.about().base}}))?;
+        return Ok(Exit::Done);
+    }
+    let base = found.about().base.map(|base| format!("\na difference to the offline bundle with the lock {base}"));
+    output.text(&format!(
+        "{} is sound: {blobs} blobs, {}\nlock {}\n{}{}\n",
+        found.files().name,
+        human(bytes),
+        found.lock_digest(),
+        signed_text(&signed),
+        base.unwrap_or_default()
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// All blobs are right, or all that are wrong are told.
+fn checked(found: &Bundle, output: &Output) -> Result<(), Failed> {
+    let progress = Progress::new(output, "reading", found.about().blobs.values().sum());
+    let Err(errors) = bundle::verify(found, &|bytes| progress.add(bytes)) else { return Ok(()) };
+    let mut errors = errors.into_iter();
+    let first = errors.next();
+    for error in errors {
+        let text = crate::model::causes(&error).join(": ");
+        output.remark(&format!("error: {text}"));
+    }
+    Err(first.map_or_else(
+        || Failed::text(Exit::VerifyFailed, "the offline bundle is damaged"),
+        |error| Failed::new(Exit::VerifyFailed, error),
+    ))
+}
+
+/// Writes images as an OCI layout.
+pub(super) fn extract(image: &str, args: &OpenArgs, to: &Path, output: &Output) -> Result<Exit, Failed> {
+    let (found, _) = open(args)?;
+    let names = named(&found, image)?;
+    let progress = Progress::new(output, "writing", found.about().blobs.values().sum());
+    let bytes = bundle::extract(&found, &names, to, &|bytes| progress.add(bytes));
+    let bytes = bytes.map_err(|error| match error {
+        CreateError::Bundle(error @ BundleError::Blob { .. }) => Failed::new(Exit::VerifyFailed, error),
+        other => writing(other, true),
+    })?;
+    if output.json {
+        output.value(&json!({"extracted": {"images": names, "to": to.display().to_string(), "bytes": bytes}}))?;
+    } else {
+        output.text(&format!("{}: {} images, {}\n", to.display(), names.len(), human(bytes)))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The images that a name means: its own, in whichever form it was written, or all.
+fn named(found: &Bundle, image: &str) -> Result<BTreeSet<String>, Failed> {
+    let names: BTreeSet<String> = found.lock().images.keys().cloned().collect();
+    if image == "all" {
+        return Ok(names);
+    }
+    let whole = crate::model::ImageName::parse(image).map_or_else(|_| image.to_owned(), |name| name.whole());
+    if names.contains(&whole) {
+        return Ok([whole].into());
+    }
+    let near = names.iter().max_by(|a, b| strsim::jaro(a, &whole).total_cmp(&strsim::jaro(b, &whole))).cloned();
+    Err(reading(BundleError::NoImage { image: image.to_owned(), name: found.files().name.clone(), nearest: near }))
+}
+
+/// Cuts one into parts.
+pub(super) fn split(args: &OpenArgs, size: u64, target: &Path, output: &Output) -> Result<Exit, Failed> {
+    let (found, _) = open(args)?;
+    checked(&found, output)?;
+    let progress = Progress::new(output, "writing", found.parts().total());
+    let made = bundle::split(&found, target, size, &|bytes| progress.add(bytes));
+    told(&made.map_err(|error| writing(error, true))?, found.parts().total(), output)
+}
+
+/// Puts parts together, or a difference and its base.
+pub(super) async fn join(given: &[PathBuf], target: &Path, output: &Output) -> Result<Exit, Failed> {
+    // Parts are one bundle; base and difference are two, each by itself.
+    let whole = match Bundle::open(given) {
+        Ok(found) => Some(found),
+        Err(BundleError::Several(_)) if given.len() == 2 => None,
+        Err(error) => return Err(reading(error)),
+    };
+    if let Some(found) = whole {
+        checked(&found, output)?;
+        let progress = Progress::new(output, "writing", found.parts().total());
+        let made = bundle::join(&found, target, &|bytes| progress.add(bytes));
+        return told(&made.map_err(|error| writing(error, true))?, found.parts().total(), output);
+    }
+    let one = |path: &PathBuf| Bundle::open(std::slice::from_ref(path)).map_err(reading);
+    let (first, second) = (one(&given[0])?, one(&given[1])?);
+    let (base, difference) = if first.about().base.is_some() { (second, first) } else { (first, second) };
+    let Some(expected) = difference.about().base else {
+        let text = format!("neither {} nor {} is a difference", base.files().name, difference.files().name);
+        return Err(Failed::text(Exit::BadInput, text));
+    };
+    if base.lock_digest() != expected {
+        let (difference, found) = (difference.files().name.clone(), base.lock_digest());
+        let error = CreateError::WrongBase { difference, expected, base: base.files().name.clone(), found };
+        return Err(writing(error, true));
+    }
+    let about = difference.about().clone();
+    let request = BundleRequest {
+        lock: difference.lock().clone(),
+        windlass: about.windlass,
+        platforms: about.platforms,
+        components: about.components,
+        charts: BTreeMap::new(),
+        files: BTreeMap::new(),
+        programs: BTreeMap::new(),
+        base: None,
+        signer: None,
+    };
+    let source = Union::new(vec![&difference, &base]);
+    let plan = bundle::plan(&source, request).await.map_err(|error| writing(error, true))?;
+    let target = Target { path: target.to_owned(), split: None, restart: false };
+    let progress = Progress::new(output, "writing", plan.blobs);
+    let made = bundle::create(&source, &plan, &target, &|done, _| progress.set(done)).await;
+    told(&made.map_err(|error| writing(error, false))?, plan.total, output)
+}
+
+fn told(made: &Created, total: u64, output: &Output) -> Result<Exit, Failed> {
+    let names: Vec<_> = made.files.iter().map(|path| path.display().to_string()).collect();
+    if output.json {
+        let sums = made.sums.as_ref().map(|path| path.display().to_string());
+        output.value(&json!({"created": {"files": names, "bytes": total, "sums": sums}}))?;
+        return Ok(Exit::Done);
+    }
+    let sums = made.sums.as_ref().map(|path| format!("{}: their sums, for sha256sum -c\n", path.display()));
+    output.text(&format!("{}\n{} in all\n{}", names.join("\n"), human(total), sums.unwrap_or_default()))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,250 @@
+//! `windlass bundle` as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::app::parse_split;
+
+/// `bundle`.
+#[derive(Debug, Args)]
+pub struct BundleArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BundleCommand,
+}
+
+/// What to do with offline bundles.
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Make one from a registry or from OCI layouts; the same command resumes one that was interrupted
+    #[command(after_help = "Examples:
+  windlass bundle create --lock images.lock --layout docker.io/apache/spark:3.5.6=./spark --output platform.tar
+  windlass bundle create --lock images.lock --from registry.example --platform linux/amd64 --platform linux/arm64
+  windlass bundle create --lock images.lock --from registry.example --split dvd
+  windlass bundle create --lock images.lock --from registry.example --since last-year.tar --output update.tar
+
+What will be fetched and written is said first. Equal inputs give equal bytes. An interrupted one lies beside its name as
+.partial and fetches nothing again that it had.")]
+    Create(CreateArgs),
+    /// Show what is in one: components, images, platforms, sizes
+    #[command(after_help = "Examples:
+  windlass bundle inspect platform.tar
+  windlass bundle inspect platform.tar --format cyclonedx > inventory.json
+  windlass bundle inspect platform.tar --sbom ./sboms     every SBOM that its images carry, and which have none")]
+    Inspect {
+        /// The offline bundle.
+        #[command(flatten)]
+        open: OpenArgs,
+        /// Print it in this format
+        #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+        format: Option<InventoryFormat>,
+        /// Write the SBOMs that its images carry (SPDX, CycloneDX) into this folder
+        #[arg(long, value_name = "DIR")]
+        sbom: Option<PathBuf>,
+    },
+    /// Read every byte of one, and check its signature
+    #[command(after_help = "Examples:
+  windlass bundle verify platform.tar
+  windlass bundle verify /mnt/a:/mnt/b --key site.pub
+
+With --key, one that is not signed, or not by that key, is refused (8). Ends with 7 where bytes are wrong.")]
+    Verify(OpenArgs),
+    /// Write images of one as an OCI layout, for scanners
+    #[command(after_help = "Examples:
+  windlass bundle extract docker.io/apache/spark:3.5.6 platform.tar --to oci:./spark
+  windlass bundle extract all platform.tar --to oci:./all")]
+    Extract {
+        /// The image's whole name, or `all`
+        image: String,
+        /// The offline bundle.
+        #[command(flatten)]
+        open: OpenArgs,
+        /// A new folder: oci:DIR
+        #[arg(long, value_name = "oci:DIR", value_parser = oci_folder)]
+        to: PathBuf,
+    },
+    /// Show what is new, gone and changed between two
+    #[command(after_help = "Example:
+  windlass bundle diff last-year.tar platform.tar     each may be a lock alone")]
+    Diff {
+        /// The older: an offline bundle or its lock
+        old: PathBuf,
+        /// The newer
+        new: PathBuf,
+    },
+    /// Cut one into parts for media
+    #[command(after_help = "Example:
+  windlass bundle split platform.tar --size fat32 --output /mnt/usb/platform.tar")]
+    Split {
+        /// The offline bundle.
+        #[command(flatten)]
+        open: OpenArgs,
+        /// The size of a part: dvd, bd25, fat32, or such as 4G
+        #[arg(long, value_name = "SIZE", value_parser = parse_split)]
+        size: u64,
+        /// What the names of parts begin with
+        #[arg(long, short = 'o', value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Put parts together, or a difference and its base
+    #[command(after_help = "Examples:
+  windlass bundle join /mnt/a:/mnt/b --output platform.tar       its parts; nothing else needs them joined
+  windlass bundle join base.tar update.tar --output platform.tar a difference and its base, to the bytes that one create gives")]
+    Join {
+        /// Parts or their folders; or base and difference
+        #[arg(required = true, num_args = 1..)]
+        bundles: Vec<PathBuf>,
+        /// The new file
+        #[arg(long, short = 'o', value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Sign one: FILE.sig beside it
+    #[command(after_help = "Examples:
+  windlass bundle sign platform.tar --private-key site.key
+  windlass bundle sign platform.tar --print-lock > images.lock          to sign elsewhere, on an HSM or by cosign:
+  cosign sign-blob --key site-p256.key images.lock > images.lock.sig
+  windlass bundle sign platform.tar --signature images.lock.sig --key site-p256.pub")]
+    Sign {
+        /// The offline bundle: a file, a part, or folders of parts
+        #[arg(required = true, num_args = 1..)]
+        bundle: Vec<PathBuf>,
+        /// Sign by this private key (ed25519, PEM)
+        #[arg(long, value_name = "FILE", required_unless_present_any = ["signature", "print_lock"])]
+        private_key: Option<PathBuf>,
+        /// Take a signature that was made elsewhere: base64, as cosign prints it
+        #[arg(long, value_name = "FILE", conflicts_with = "private_key", requires = "key")]
+        signature: Option<PathBuf>,
+        /// The public key of that signature: ed25519, or ECDSA on P-256 (PEM)
+        #[arg(long, value_name = "FILE", requires = "signature")]
+        key: Option<PathBuf>,
+        /// Print the bytes to sign
+        #[arg(long, conflicts_with_all = ["private_key", "signature", "json"])]
+        print_lock: bool,
+    },
+    /// Make a pair of keys to sign with
+    #[command(after_help = "Example:
+  windlass bundle keygen site          site.key, which stays secret, and site.pub")]
+    Keygen {
+        /// What the names of both files begin with
+        name: PathBuf,
+    },
+}
+
+/// Which offline bundle, and whose.
+#[derive(Debug, Clone, Args)]
+pub struct OpenArgs {
+    /// The offline bundle: a file, a part, or folders of parts, with colons between or one after the other
+    #[arg(required = true, num_args = 1.., value_name = "BUNDLE")]
+    pub bundle: Vec<PathBuf>,
+    /// Accept it only if it is signed by this public key (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Its signature, where it is neither inside nor beside it
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+}
+
+/// How `inspect --format` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum InventoryFormat {
+    /// CycloneDX 1.6 as JSON: the inventory of the offline bundle itself
+    Cyclonedx,
+}
+
+/// `bundle create`.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// Take the images from this lock
+    #[arg(long, value_name = "FILE")]
+    pub lock: PathBuf,
+    /// Fetch from this registry, which holds all images by their paths, instead of each image's own
+    #[arg(long, value_name = "REGISTRY")]
+    pub from: Option<String>,
+    /// Take images from an OCI layout, an oci-archive or what `docker save` wrote; may be repeated
+    #[arg(long, value_name = "[IMAGE=]PATH")]
+    pub layout: Vec<LayoutArg>,
+    /// For this platform; may be repeated
+    #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
+    pub platform: Vec<String>,
+    /// Only what these components use
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub components: Option<Vec<String>>,
+    /// Only what OLD does not hold: an offline bundle, or its lock
+    #[arg(long, value_name = "OLD")]
+    pub since: Option<PathBuf>,
+    /// A component's chart: an archive or a folder; may be repeated
+    #[arg(long, value_name = "ID=PATH")]
+    pub chart: Vec<LocalArg>,
+    /// Files that a component uploads: an archive or a folder; may be repeated
+    #[arg(long, value_name = "ID.QUESTION=PATH")]
+    pub file: Vec<LocalArg>,
+    /// A program to take along, such as helm@3.19.0=./helm; may be repeated
+    #[arg(long, value_name = "NAME@VERSION=PATH")]
+    pub program: Vec<LocalArg>,
+    /// Write parts of this size: dvd, bd25, fat32, or such as 4G
+    #[arg(long, value_name = "SIZE", value_parser = parse_split)]
+    pub split: Option<u64>,
+    /// Sign it inside, by this private key (ed25519, PEM)
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+    /// Write it to FILE
+    #[arg(long, short = 'o', value_name = "FILE", default_value = "windlass-bundle.tar")]
+    pub output: PathBuf,
+    /// Remove an unfinished one of other inputs and begin again
+    #[arg(long)]
+    pub restart: bool,
+    /// Say what would be fetched and written, and end
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `[IMAGE=]PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayoutArg {
+    /// The image that it holds.
+    pub image: Option<String>,
+    /// The folder or the archive.
+    pub path: PathBuf,
+}
+
+/// `NAME=PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalArg {
+    /// Of what.
+    pub name: String,
+    /// The file or folder.
+    pub path: PathBuf,
+}
+
+impl std::str::FromStr for LayoutArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((image, path)) if !image.is_empty() && !path.is_empty() && !image.starts_with(['.', '/']) => {
+                Ok(Self { image: Some(image.to_owned()), path: path.into() })
+            }
+            _ if text.is_empty() => Err("expected a path".to_owned()),
+            _ => Ok(Self { image: None, path: text.into() }),
+        }
+    }
+}
+
+impl std::str::FromStr for LocalArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+                Ok(Self { name: name.to_owned(), path: path.into() })
+            }
+            _ => Err("expected a name, = and a path".to_owned()),
+        }
+    }
+}
+
+fn oci_folder(text: &str) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("oci:").filter(|path| !path.is_empty());
+    path.map(PathBuf::from).ok_or_else(|| "expected oci: and a folder, such as oci:./images".to_owned())
+}

@@ -1,0 +1,113 @@
+//! Writes images of an offline bundle as an OCI layout, for scanners and other tools.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::closure::{self, Closure};
+use super::create::{disk_error, folder_of, partial};
+use super::error::{BlobProblem, BundleError, CreateError};
+use super::format;
+use super::read::Bundle;
+use super::stream::CHUNK;
+use crate::driver::disk::disk;
+use crate::model::images_lock::ImagesLock;
+use crate::model::oci::Digest;
+
+/// Writes the images of these names into a new folder, which has its name only when all is there. Equal bundles give equal
+/// folders. Each blob is checked as it is written.
+///
+/// # Errors
+/// The folder is there, an image is not in the bundle, a blob is wrong, or the disk fails.
+pub fn extract(
+    bundle: &Bundle,
+    images: &BTreeSet<String>,
+    target: &Path,
+    progress: &dyn Fn(u64),
+) -> Result<u64, CreateError> {
+    if target.exists() {
+        return Err(CreateError::There(target.to_owned()));
+    }
+    let mut lock: ImagesLock = bundle.lock().clone();
+    lock.images.retain(|name, _| images.contains(name));
+    let (blobs, kinds) = needed(bundle, &lock)?;
+    let total: u64 = blobs.values().sum();
+    let folder = folder_of(target);
+    fs::create_dir_all(folder).map_err(|error| CreateError::io("write", folder, error))?;
+    let found = disk(folder).map_err(|error| CreateError::io("read", folder, error))?;
+    if found.free < total {
+        return Err(CreateError::Space { path: found.path.into(), needed: total, free: found.free });
+    }
+    let new = partial(target);
+    // What an earlier run left: it cannot be told how much of it is right.
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(|error| CreateError::io("remove", &new, error))?;
+    }
+    let write = |path: &Path, bytes: &[u8]| {
+        fs::write(path, bytes).map_err(|error| disk_error("write", path, error, bytes.len() as u64))
+    };
+    let below = new.join("blobs/sha256");
+    fs::create_dir_all(&below).map_err(|error| CreateError::io("write", &below, error))?;
+    for digest in blobs.keys() {
+        copy(bundle, *digest, &below.join(digest.hex()), progress)?;
+    }
+    write(&new.join(format::INDEX), &format::index_json(&lock, None, &blobs, &kinds)?)?;
+    write(&new.join(format::LAYOUT), format::LAYOUT_BYTES)?;
+    fs::rename(&new, target).map_err(|error| CreateError::io("rename", &new, error))?;
+    Ok(total)
+}
+
+type Needed = (BTreeMap<Digest, u64>, BTreeMap<Digest, String>);
+
+/// The blobs of the images of a lock, all of which must be in the bundle.
+pub(super) fn needed(bundle: &Bundle, lock: &ImagesLock) -> Result<Needed, BundleError> {
+    let mut closure = Closure::new(lock)?;
+    loop {
+        let pending = closure.pending();
+        if pending.is_empty() {
+            break;
+        }
+        for wanted in pending {
+            let manifest = bundle.manifest(wanted.digest)?;
+            closure.found(&wanted, &manifest)?;
+        }
+    }
+    let blobs = closure.sizes()?;
+    for digest in blobs.keys() {
+        bundle.place(*digest)?;
+    }
+    if let Some((name, _)) = lock.images.iter().find(|(_, image)| image.resolved.is_none()) {
+        let image = name.clone();
+        return Err(BundleError::NoImage { image, name: bundle.files().name.clone(), nearest: None });
+    }
+    debug_assert!(closure::resolved(lock).count() == lock.images.len());
+    Ok((blobs, closure.kinds()))
+}
+
+fn copy(bundle: &Bundle, digest: Digest, path: &Path, progress: &dyn Fn(u64)) -> Result<(), CreateError> {
+    let (at, size) = bundle.place(digest)?;
+    let io = |error| disk_error("write", path, error, size);
+    let mut file = File::create(path).map_err(io)?;
+    let mut hash = Sha256::new();
+    let (mut buffer, mut done) = (vec![0; CHUNK], 0);
+    while done < size {
+        let count = usize::try_from(size - done).unwrap_or(CHUNK).min(CHUNK);
+        let piece = &mut buffer[..count];
+        let read = bundle.parts().read_exact_at(at + done, piece);
+        read.map_err(|error| CreateError::io("read", bundle.holding(at + done, 1), error))?;
+        hash.update(&piece);
+        file.write_all(piece).map_err(io)?;
+        done += count as u64;
+        progress(count as u64);
+    }
+    match Digest::finish(hash) {
+        found if found == digest => Ok(()),
+        found => {
+            let problem = BlobProblem::Digest(found);
+            Err(BundleError::Blob { digest, of: bundle.holding(at, size), problem }.into())
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Reads every byte of an offline bundle, on all cores, straight from its files.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use sha2::{Digest as _, Sha256};
+
+use super::error::{BlobProblem, BundleError};
+use super::parts::Parts;
+use super::read::Bundle;
+use super::split::bad_parts;
+use super::stream::CHUNK;
+use crate::model::oci::Digest;
+
+/// What was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// How many blobs.
+    pub blobs: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Hashes all blobs. That the rest is sound is what opening it has shown. `progress` gets bytes as they are read, from any
+/// thread.
+///
+/// # Errors
+/// All blobs that are wrong, in order, with the files or the parts that hold them.
+pub fn verify(bundle: &Bundle, progress: &(dyn Fn(u64) + Sync)) -> Result<Verified, Vec<BundleError>> {
+    let mut order: Vec<_> = bundle.layout().blobs.iter().map(|(digest, place)| (*digest, *place)).collect();
+    // The largest first, so that no core works alone at the end.
+    order.sort_by_key(|(digest, (_, size))| (std::cmp::Reverse(*size), *digest));
+    let wrong = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    let parts = bundle.parts().as_ref();
+    let work = || {
+        let mut buffer = vec![0; CHUNK];
+        while let Some((digest, (at, size))) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let problem = match hash(parts, *at, *size, &mut buffer, progress) {
+                Ok(hash) => match Digest::finish(hash) {
+                    found if found == *digest => continue,
+                    found => Ok(BlobProblem::Digest(found)),
+                },
+                Err(error) => Err(error),
+            };
+            wrong.lock().unwrap_or_else(PoisonError::into_inner).push((*digest, *at, *size, problem));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..cores() {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if wrong.is_empty() {
+        return Ok(Verified { blobs: order.len(), bytes: order.iter().map(|(_, (_, size))| size).sum() });
+    }
+    wrong.sort_by_key(|(digest, ..)| *digest);
+    let errors = wrong.into_iter().map(|(digest, at, size, problem)| match problem {
+        Ok(problem) => {
+            let range = at..at + size.max(1);
+            let of = bad_parts(bundle, range).unwrap_or_else(|| bundle.holding(at, size));
+            BundleError::Blob { digest, of, problem }
+        }
+        Err(error) => BundleError::io("read", bundle.holding(at, size), error),
+    });
+    Err(errors.collect())
+}
+
+/// The hash of some bytes, not finished.
+pub(super) fn hash_prefix(parts: &Parts, at: u64, size: u64) -> io::Result<Sha256> {
+    hash(parts, at, size, &mut vec![0; CHUNK], &|_| ())
+}
+
+fn hash(parts: &Parts, at: u64, size: u64, buffer: &mut [u8], progress: &(dyn Fn(u64) + Sync)) -> io::Result<Sha256> {
+    let mut hash = Sha256::new();
+    let mut done = 0;
+    while done < size {
+        let count = usize::try_from(size - done).unwrap_or(buffer.len()).min(buffer.len());
+        parts.read_exact_at(at + done, &mut buffer[..count])?;
+        hash.update(&buffer[..count]);
+        done += count as u64;
+        progress(count as u64);
+    }
+    Ok(hash)
+}
+
+/// How many threads hash.
+pub(super) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
