@@ -101,6 +101,8 @@ pub struct Layouts {
     places: BTreeMap<Digest, Place>,
     /// Manifests by whole names.
     names: BTreeMap<String, Descriptor>,
+    /// Every manifest that an `index.json` lists, named or not.
+    listed: Vec<Descriptor>,
     /// What could not be kept.
     notes: Vec<String>,
     shown: Vec<String>,
@@ -151,7 +153,10 @@ impl Layouts {
             return self.layout(path, &archive, name);
         }
         if !archive.has("manifest.json") {
-            return Err(LayoutError::Kind { path: path.to_owned(), problem: "it has neither index.json nor manifest.json" });
+            return Err(LayoutError::Kind {
+                path: path.to_owned(),
+                problem: "it has neither index.json nor manifest.json",
+            });
         }
         let made = docker::images(path, &archive)?;
         self.places.extend(made.places);
@@ -190,6 +195,7 @@ impl Layouts {
         let bytes = files.read("index.json", INDEX_LIMIT)?.ok_or_else(|| kind("it has no index.json"))?;
         let json = |source| LayoutError::Json { path: path.to_owned(), what: "index.json".to_owned(), source };
         let index: IndexFile = serde_json::from_slice(&bytes).map_err(json)?;
+        self.listed.extend(index.manifests.iter().cloned());
         for descriptor in &index.manifests {
             let names = NAMES.iter().filter_map(|key| descriptor.annotations.get(*key));
             // The reference's annotation may hold a tag alone, which is no name.
@@ -203,8 +209,11 @@ impl Layouts {
             return Ok(());
         }
         let tag = name.rsplit_once(':').map(|(_, tag)| tag.to_owned());
-        let tagged: Vec<_> =
-            index.manifests.iter().filter(|one| one.annotations.get(NAMES[1]) == tag.as_ref() && tag.is_some()).collect();
+        let tagged: Vec<_> = index
+            .manifests
+            .iter()
+            .filter(|one| one.annotations.get(NAMES[1]) == tag.as_ref() && tag.is_some())
+            .collect();
         let platforms = index.manifests.iter().all(|one| one.platform.is_some());
         match (tagged.as_slice(), index.manifests.as_slice()) {
             ([one], _) => drop(self.names.insert(name, (*one).clone())),
@@ -282,7 +291,8 @@ impl ImageSource for Layouts {
             read.map_err(|error| self.failed(shown(), error))?;
             let manifest = OciManifest::parse(bytes, kind).map_err(|error| self.failed(shown(), error))?;
             if manifest.digest != digest {
-                let error = std::io::Error::new(std::io::ErrorKind::InvalidData, format!("its digest is {}", manifest.digest));
+                let error =
+                    std::io::Error::new(std::io::ErrorKind::InvalidData, format!("its digest is {}", manifest.digest));
                 return Err(self.failed(shown(), error));
             }
             Ok(Some(manifest))
@@ -309,8 +319,11 @@ impl ImageSource for Layouts {
     ) -> BoxFuture<'a, Result<Vec<Descriptor>, SourceError>> {
         Box::pin(async move {
             // What belongs to an image lies beside it, among the layout's own manifests.
-            let mut found = Vec::new();
-            for descriptor in self.names.values() {
+            let mut found: Vec<Descriptor> = Vec::new();
+            for descriptor in &self.listed {
+                if found.iter().any(|known| known.digest == descriptor.digest) {
+                    continue;
+                }
                 let Some(manifest) = self.manifest("", &Reference::Digest(descriptor.digest)).await? else { continue };
                 if manifest.subject.as_ref().is_some_and(|about| about.digest == subject) {
                     found.push(Descriptor { artifact_type: manifest.artifact_type, ..descriptor.clone() });

@@ -78,32 +78,34 @@ impl Site {
             faults: Mutex::new(BTreeMap::new()),
             files: tempfile::tempdir().unwrap(),
         };
-        let shared = site.blob("application/vnd.oci.image.layer.v1.tar+zstd", noise(1, 100_000));
-        let big = site.blob("application/vnd.oci.image.layer.v1.tar+gzip", noise(2, large));
-        let empty = site.blob("application/vnd.oci.image.layer.v1.tar", Vec::new());
-        let amd = site.manifest(MANIFESTS[0], "amd64", &[&shared, &big]);
-        let arm = site.manifest(MANIFESTS[0], "arm64", &[&shared, &empty]);
+        let shared = site.put("application/vnd.oci.image.layer.v1.tar+zstd", noise(1, 100_000));
+        let big = site.put("application/vnd.oci.image.layer.v1.tar+gzip", noise(2, large));
+        let empty = site.put("application/vnd.oci.image.layer.v1.tar", Vec::new());
+        let amd = site.image(MANIFESTS[0], "amd64", &[&shared, &big]);
+        let arm = site.image(MANIFESTS[0], "arm64", &[&shared, &empty]);
         let statement = json!({"predicateType": "https://spdx.dev/Document", "predicate": {"spdxVersion": "SPDX-2.3"}});
-        let bill = site.blob("application/vnd.in-toto+json", statement.to_string().into_bytes());
-        let attestation = site.manifest(MANIFESTS[0], "attestation", &[&bill]);
+        let bill = site.put("application/vnd.in-toto+json", statement.to_string().into_bytes());
+        let attestation = site.image(MANIFESTS[0], "attestation", &[&bill]);
         let with = |mut one: Value, os: &str, architecture: &str| {
             one["platform"] = json!({"os": os, "architecture": architecture});
             one
         };
         let mut unknown = with(attestation, "unknown", "unknown");
-        unknown["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": amd["digest"]});
+        unknown["annotations"] =
+            json!({"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": amd["digest"]});
         let children = json!([with(amd.clone(), "linux", "amd64"), with(arm, "linux", "arm64"), unknown]);
         let index = json!({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": children}).to_string();
-        let index = site.blob(INDEXES[0], index.into_bytes());
+        let index = site.put(INDEXES[0], index.into_bytes());
         site.tag("docker.io/x/multi:1", &index);
         for subject in [&index, &amd] {
-            let payload = site.blob("application/vnd.dev.cosign.simplesigning.v1+json", subject.to_string().into_bytes());
-            let signature = site.manifest(MANIFESTS[0], "signature", &[&payload]);
+            let payload =
+                site.put("application/vnd.dev.cosign.simplesigning.v1+json", subject.to_string().into_bytes());
+            let signature = site.image(MANIFESTS[0], "signature", &[&payload]);
             let tag = subject["digest"].as_str().unwrap().replace(':', "-");
             site.tag(&format!("docker.io/x/multi:{tag}.sig"), &signature);
         }
-        let other = site.blob("application/vnd.docker.image.rootfs.diff.tar.gzip", noise(3, 200_000));
-        let one = site.manifest(MANIFESTS[1], "one", &[&shared, &other]);
+        let other = site.put("application/vnd.docker.image.rootfs.diff.tar.gzip", noise(3, 200_000));
+        let one = site.image(MANIFESTS[1], "one", &[&shared, &other]);
         site.tag("docker.io/x/one:2", &one);
         std::fs::create_dir(site.files.path().join("chart")).unwrap();
         std::fs::write(site.files.path().join("chart/Chart.yaml"), "name: sample\n").unwrap();
@@ -111,16 +113,17 @@ impl Site {
         site
     }
 
-    fn blob(&mut self, media_type: &str, bytes: Vec<u8>) -> Value {
+    fn put(&mut self, media_type: &str, bytes: Vec<u8>) -> Value {
         let found = json!({"mediaType": media_type, "digest": Digest::of(&bytes).to_string(), "size": bytes.len()});
         self.blobs.insert(Digest::of(&bytes), bytes);
         found
     }
 
-    fn manifest(&mut self, media_type: &str, config: &str, layers: &[&Value]) -> Value {
-        let config = self.blob("application/vnd.oci.image.config.v1+json", json!({"config": config}).to_string().into_bytes());
+    fn image(&mut self, media_type: &str, config: &str, layers: &[&Value]) -> Value {
+        let config =
+            self.put("application/vnd.oci.image.config.v1+json", json!({"config": config}).to_string().into_bytes());
         let text = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers});
-        self.blob(media_type, text.to_string().into_bytes())
+        self.put(media_type, text.to_string().into_bytes())
     }
 
     fn tag(&mut self, name: &str, of: &Value) {
@@ -141,11 +144,11 @@ impl Site {
 }
 
 /// All that the site has, resolved.
-pub(crate) fn request(site: &Site) -> BundleRequest {
+pub(crate) async fn request(site: &Site) -> BundleRequest {
     let platforms = ["linux/amd64", "linux/arm64"].map(str::to_owned).into();
     let mut lock = site.lock.clone();
     for name in ["docker.io/x/multi:1", "docker.io/x/one:2"] {
-        let resolved = futures::executor::block_on(resolve(site, name, &platforms)).unwrap();
+        let resolved = resolve(site, name, &platforms).await.unwrap();
         let used = ImageUse { component: "sample".into(), at: "images.x".into(), profiles: [].into() };
         lock.images.insert(name.to_owned(), LockedImage { resolved: Some(resolved), used_by: [used].into() });
     }
@@ -168,7 +171,7 @@ pub(crate) fn request(site: &Site) -> BundleRequest {
 
 /// Writes a whole bundle.
 pub(crate) async fn made(site: &Site, path: &Path) -> BundlePlan {
-    let planned = plan(site, request(site)).await.unwrap();
+    let planned = plan(site, request(site).await).await.unwrap();
     let target = Target { path: PathBuf::from(path), split: None, restart: false };
     create(site, &planned, &target, &|_, _| ()).await.unwrap();
     planned

@@ -71,7 +71,11 @@ async fn entries_that_do_not_belong_are_refused_by_name() {
         ("folder", replaced(place(3), &header("blobs/", 0, b'5')), "a folder"),
         ("PAX", inserted(place(3), &[&header("x", 512, b'x')[..], &[b' '; 512]].concat()), "PAX"),
         ("PAX for all", inserted(0, &[&header("g", 512, b'g')[..], &[b' '; 512]].concat()), "PAX"),
-        ("long name", inserted(place(3), &[&header("././@LongLink", 512, b'L')[..], &[b'a'; 512]].concat()), "long name"),
+        (
+            "long name",
+            inserted(place(3), &[&header("././@LongLink", 512, b'L')[..], &[b'a'; 512]].concat()),
+            "long name",
+        ),
         ("twice", replaced(place(4), &header(&first.name, second.size, b'0')), "there twice"),
         ("order", replaced(place(3), &header(&second.name, second.size, b'0')), "out of order"),
         ("unknown", replaced(place(3), &header("install.sh", first.size, b'0')), "no offline bundle has"),
@@ -121,7 +125,14 @@ async fn locks_that_do_not_fit_their_archive_are_refused() {
         ("a tag", lock.replace("tag: sha256-", "tag: ../sha256-"), "is no tag"),
         ("a platform", lock.replace("linux/amd64: ", "li\\nux: "), "is no platform"),
         ("another word", lock.replace("component: sample", "component: simple"), "content is not what the lock gives"),
-        ("a blob less", lock.lines().filter(|line| !line.contains(&format!("{some_blob}: "))).map(|line| format!("{line}\n")).collect(), ""),
+        (
+            "a blob less",
+            lock.lines()
+                .filter(|line| !line.contains(&format!("{some_blob}: ")))
+                .map(|line| format!("{line}\n"))
+                .collect(),
+            "",
+        ),
         ("a blob more", format!("{}    sha256:{}: 5\n", lock, "f".repeat(64)), ""),
         ("another mode", lock.replace("mode: index", "mode: manifest"), "the lock says one manifest"),
         ("sizes", lock.replace(": 100000\n", ": 18446744073709551615\n"), "larger than any file"),
@@ -143,7 +154,9 @@ async fn every_flipped_byte_is_found() {
     for entry in layout.entries.iter().take(8) {
         let at = usize::try_from(entry.header).unwrap();
         places.extend([0, 100, 124, 148, 156, 257, 329, 511].map(|offset| at + offset));
-        places.extend([entry.data(), entry.data() + entry.size / 2, entry.end() - 1].map(|at| usize::try_from(at).unwrap()));
+        places.extend(
+            [entry.data(), entry.data() + entry.size / 2, entry.end() - 1].map(|at| usize::try_from(at).unwrap()),
+        );
     }
     places.extend([1, 512, 1023, 1024].map(|back| bytes.len() - back));
     let mut step = 7;

@@ -58,13 +58,18 @@ pub(super) async fn create(args: &CreateArgs, output: &Output) -> Result<Exit, F
         output.value(&json!({"created": {"files": names, "bytes": plan.total, "resumed": made.resumed, "lock": crate::model::digest(&plan.lock_bytes)}}))?;
         return Ok(Exit::Done);
     }
-    let resumed = if made.resumed > 0 { format!("; {} were there already", human(made.resumed)) } else { String::new() };
+    let resumed =
+        if made.resumed > 0 { format!("; {} were there already", human(made.resumed)) } else { String::new() };
     let files = match names.as_slice() {
         [one] => one.clone(),
         [first, .., last] => format!("{first} to {last}"),
         [] => String::new(),
     };
-    output.text(&format!("created {files}: {}{resumed}\nlock {}\n", human(plan.total), crate::model::digest(&plan.lock_bytes)))?;
+    output.text(&format!(
+        "created {files}: {}{resumed}\nlock {}\n",
+        human(plan.total),
+        crate::model::digest(&plan.lock_bytes)
+    ))?;
     Ok(Exit::Done)
 }
 
@@ -88,7 +93,8 @@ fn announce(plan: &BundlePlan, space: &Space, output: &Output) -> Result<(), Fai
 /// The images of some components, and what they are for.
 fn chosen(mut lock: ImagesLock, wanted: Option<&[String]>) -> Result<(ImagesLock, BTreeSet<String>), Failed> {
     let uses = lock.images.values().flat_map(|image| &image.used_by).map(|used| used.component.clone());
-    let folders = lock.charts.keys().cloned().chain(lock.files.keys().filter_map(|key| Some(key.split_once('.')?.0.to_owned())));
+    let folders =
+        lock.charts.keys().cloned().chain(lock.files.keys().filter_map(|key| Some(key.split_once('.')?.0.to_owned())));
     let known: BTreeSet<String> = uses.chain(folders).collect();
     let Some(wanted) = wanted else { return Ok((lock, known)) };
     // What windlass runs by itself is needed whatever is installed.

@@ -46,7 +46,8 @@ pub(super) fn images(bundle: &Bundle) -> Result<Vec<ImageRow>, Failed> {
                 blobs.extend(here.map(|blob| (blob.digest, blob.size)));
             }
         }
-        let in_base = image.resolved.as_ref().is_some_and(|resolved| !bundle.layout().blobs.contains_key(&resolved.digest));
+        let in_base =
+            image.resolved.as_ref().is_some_and(|resolved| !bundle.layout().blobs.contains_key(&resolved.digest));
         rows.push(ImageRow {
             name: name.clone(),
             components: image.used_by.iter().map(|used| used.component.clone()).collect(),
@@ -113,7 +114,9 @@ pub(super) fn cyclonedx(bundle: &Bundle) -> Result<Value, BundleError> {
         }
     }
     let about = json!({"component": {"type": "application", "bom-ref": "bundle", "name": "windlass offline bundle", "version": bundle.about().windlass, "hashes": [hash(bundle.lock_digest())]}});
-    Ok(json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "metadata": about, "components": components}))
+    Ok(
+        json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "metadata": about, "components": components}),
+    )
 }
 
 fn property(name: &str, value: &str) -> Value {
@@ -129,7 +132,8 @@ fn purl(name: Option<&ImageName>, image: &ResolvedImage) -> Option<String> {
     let name = name?;
     let path = name.path();
     let last = path.rsplit('/').next()?;
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let repository = encode(&format!("{}/{path}", name.registry()));
     let tag = name.tag.as_ref().map(|tag| format!("&tag={}", encode(tag))).unwrap_or_default();
     Some(format!("pkg:oci/{last}@{}?repository_url={repository}{tag}", encode(&image.digest.to_string())))
@@ -159,8 +163,12 @@ impl Difference {
 
 /// Compares two locks. What is equal is left out.
 pub(super) fn differences(old: &ImagesLock, new: &ImagesLock) -> Vec<Difference> {
-    let kinds: [(&'static str, fn(&ImagesLock) -> BTreeMap<String, String>); 4] =
-        [("image", image_digests), ("chart", |lock| folders(&lock.charts)), ("files", |lock| folders(&lock.files)), ("program", programs)];
+    let kinds: [(&'static str, fn(&ImagesLock) -> BTreeMap<String, String>); 4] = [
+        ("image", image_digests),
+        ("chart", |lock| folders(&lock.charts)),
+        ("files", |lock| folders(&lock.files)),
+        ("program", programs),
+    ];
     let mut found = Vec::new();
     for (kind, digests) in kinds {
         let (mut before, after) = (digests(old), digests(new));
@@ -177,7 +185,9 @@ pub(super) fn differences(old: &ImagesLock, new: &ImagesLock) -> Vec<Difference>
 }
 
 fn image_digests(lock: &ImagesLock) -> BTreeMap<String, String> {
-    let text = |image: &Option<ResolvedImage>| image.as_ref().map_or_else(|| "unresolved".to_owned(), |image| image.digest.to_string());
+    let text = |image: &Option<ResolvedImage>| {
+        image.as_ref().map_or_else(|| "unresolved".to_owned(), |image| image.digest.to_string())
+    };
     lock.images.iter().map(|(name, image)| (name.clone(), text(&image.resolved))).collect()
 }
 
@@ -187,7 +197,10 @@ fn folders(all: &BTreeMap<String, crate::model::images_lock::LockedFiles>) -> BT
 
 fn programs(lock: &ImagesLock) -> BTreeMap<String, String> {
     let each = lock.programs.iter().flat_map(|(name, program)| {
-        program.platforms.iter().map(move |(platform, file)| (format!("{name} for {platform}"), file.digest.to_string()))
+        program
+            .platforms
+            .iter()
+            .map(move |(platform, file)| (format!("{name} for {platform}"), file.digest.to_string()))
     });
     each.collect()
 }

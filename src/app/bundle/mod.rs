@@ -24,7 +24,11 @@ pub(super) async fn bundle(args: &BundleArgs, output: &Output) -> Result<Exit, F
         BundleCommand::Split { open, size, output: target } => take::split(open, *size, target, output),
         BundleCommand::Join { bundles, output: target } => take::join(bundles, target, output).await,
         BundleCommand::Sign { bundle, private_key, signature, key, print_lock } => {
-            let from = sign::From { private_key: private_key.as_deref(), signature: signature.as_deref(), key: key.as_deref() };
+            let from = sign::From {
+                private_key: private_key.as_deref(),
+                signature: signature.as_deref(),
+                key: key.as_deref(),
+            };
             sign::sign(bundle, &from, *print_lock, output)
         }
         BundleCommand::Keygen { name } => sign::keygen(name, output),

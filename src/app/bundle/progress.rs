@@ -61,7 +61,8 @@ impl<'a> Progress<'a> {
             return;
         }
         let percent = u128::from(state.done) * 100 / u128::from(self.total.max(1));
-        let left = self.total.saturating_sub(state.done).checked_div(rate).map(|seconds| format!(", {} left", time(seconds)));
+        let left =
+            self.total.saturating_sub(state.done).checked_div(rate).map(|seconds| format!(", {} left", time(seconds)));
         self.output.remark(&format!(
             "{} {percent} %: {} of {}, {}/s{}",
             self.what,
@@ -100,7 +101,9 @@ mod tests {
 
     #[test]
     fn sizes_and_times_are_short() {
-        for (bytes, text) in [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_550_000, "1.5 MB"), (4_700_000_000, "4.7 GB")] {
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_550_000, "1.5 MB"), (4_700_000_000, "4.7 GB")]
+        {
             assert_eq!(human(bytes), text);
         }
         assert_eq!((time(59), time(61), time(3660)), ("59s".into(), "1m 1s".into(), "1h 1m".into()));

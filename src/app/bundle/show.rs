@@ -89,7 +89,14 @@ fn tree(bundle: &Bundle, rows: &[ImageRow], signed: &SignedBy) -> String {
     }
     for (name, program) in &bundle.lock().programs {
         for (platform, file) in &program.platforms {
-            let _ = writeln!(text, "  {} {}  {}  {}", clean(name), clean(&program.version), clean(platform), human(file.size));
+            let _ = writeln!(
+                text,
+                "  {} {}  {}  {}",
+                clean(name),
+                clean(&program.version),
+                clean(platform),
+                human(file.size)
+            );
         }
     }
     let unique: BTreeMap<_, _> = rows.iter().flat_map(|row| row.blobs.clone()).collect();
@@ -97,7 +104,13 @@ fn tree(bundle: &Bundle, rows: &[ImageRow], signed: &SignedBy) -> String {
     let bytes: u64 = unique.values().sum();
     let unresolved = rows.iter().filter(|row| row.resolved.is_none()).count();
     let unresolved = if unresolved > 0 { format!(", {unresolved} unresolved") } else { String::new() };
-    let _ = writeln!(text, "\n{} images{unresolved}: {}, of which {} are shared and stored once", rows.len(), human(bytes), human(sum - bytes));
+    let _ = writeln!(
+        text,
+        "\n{} images{unresolved}: {}, of which {} are shared and stored once",
+        rows.len(),
+        human(bytes),
+        human(sum - bytes)
+    );
     text
 }
 
@@ -127,8 +140,10 @@ fn write_sboms(bundle: &Bundle, folder: &Path, output: &Output) -> Result<Exit, 
             without.push(name.clone());
         }
         for sbom in found {
-            let plain: String =
-                name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
+            let plain: String = name
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' })
+                .collect();
             let file = format!("{plain}.{}.{}", &sbom.subject.hex()[..12], sbom.kind.suffix());
             let mut text = serde_json::to_vec_pretty(&sbom.document).or_exit(Exit::Unexpected)?;
             text.push(b'\n');
@@ -163,7 +178,9 @@ pub(super) fn diff(old: &Path, new: &Path, output: &Output) -> Result<Exit, Fail
     if output.json {
         let rows: Vec<_> = found
             .iter()
-            .map(|one| json!({"kind": one.kind, "name": one.name, "state": one.state(), "old": one.old, "new": one.new}))
+            .map(
+                |one| json!({"kind": one.kind, "name": one.name, "state": one.state(), "old": one.old, "new": one.new}),
+            )
             .collect();
         output.value(&json!({"differences": rows, "new_blob_bytes": fresh}))?;
         return Ok(Exit::Done);

@@ -25,7 +25,8 @@ pub(super) struct Wanted {
     pub repository: String,
     /// Its digest.
     pub digest: Digest,
-    media_type: Option<String>,
+    /// What it is named as: that counts where it does not say so itself, for who writes and who reads.
+    pub media_type: Option<String>,
     size: Option<u64>,
     role: Role,
     depth: u8,
@@ -57,20 +58,12 @@ pub(super) struct Closure<'a> {
     pub blobs: BTreeMap<Digest, Need>,
     /// Media type and size of every manifest that was found.
     pub manifests: BTreeMap<Digest, (String, u64)>,
-    /// Manifests that the base of a difference has.
-    in_base: BTreeSet<Digest>,
 }
 
 impl<'a> Closure<'a> {
     pub(super) fn new(lock: &'a ImagesLock) -> Result<Self, BundleError> {
-        let mut closure = Self {
-            lock,
-            next: Vec::new(),
-            asked: BTreeSet::new(),
-            blobs: BTreeMap::new(),
-            manifests: BTreeMap::new(),
-            in_base: BTreeSet::new(),
-        };
+        let mut closure =
+            Self { lock, next: Vec::new(), asked: BTreeSet::new(), blobs: BTreeMap::new(), manifests: BTreeMap::new() };
         for (name, image) in resolved(lock) {
             let repository = repository(name);
             let top = Wanted {
@@ -159,11 +152,6 @@ impl<'a> Closure<'a> {
         Ok(())
     }
 
-    /// Notes that a manifest is in the base.
-    pub(super) fn in_base(&mut self, wanted: &Wanted) {
-        self.in_base.insert(wanted.digest);
-    }
-
     /// The sizes of all blobs that are needed, manifests too.
     pub(super) fn sizes(&self) -> Result<BTreeMap<Digest, u64>, BundleError> {
         let mut sizes: BTreeMap<Digest, u64> =
@@ -190,13 +178,12 @@ impl<'a> Closure<'a> {
         if let Some(size) = wanted.size.filter(|size| *size > MANIFEST_LIMIT as u64) {
             return Err(blob(&wanted, BlobProblem::Long(size)));
         }
+        if self.asked.len() > MANIFESTS {
+            return Err(blob(&wanted, BlobProblem::Manifest("there are more manifests than any bundle has")));
+        }
         // Of one image once, but for the top, whose checks count for each name.
         if wanted.role == Role::Top || self.asked.insert((wanted.repository.clone(), wanted.digest)) {
             self.next.push(wanted);
-        }
-        if self.asked.len() > 2 * MANIFESTS {
-            let first = self.next.swap_remove(0);
-            return Err(blob(&first, BlobProblem::Manifest("there are more manifests than any bundle has")));
         }
         Ok(())
     }

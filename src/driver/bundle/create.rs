@@ -129,7 +129,7 @@ pub async fn create(
                 None => 0,
             };
             let mut begun = fetch::Begun::default();
-            if known > 0 {
+            if known > 0 || noted.get(&digest) == Some(&Noted::Done) {
                 let parts = Arc::clone(parts);
                 let read = tokio::task::spawn_blocking(move || hash_prefix(&parts, at, known)).await?;
                 let hash = read.map_err(|error| CreateError::io("read", &slot.path, error))?;
@@ -256,9 +256,12 @@ fn write_frame(plan: &BundlePlan, parts: &Parts) -> Result<(), CreateError> {
         let path = parts.holding(at..at + 1).next().map(Path::to_owned).unwrap_or_default();
         parts.write_all_at(at, bytes).map_err(|error| disk_error("write", &path, error, plan.total))
     };
-    let mut contents: BTreeMap<&str, &[u8]> =
-        [(format::LOCK, plan.lock_bytes.as_slice()), (format::LAYOUT, format::LAYOUT_BYTES), (format::INDEX, &plan.index)]
-            .into();
+    let mut contents: BTreeMap<&str, &[u8]> = [
+        (format::LOCK, plan.lock_bytes.as_slice()),
+        (format::LAYOUT, format::LAYOUT_BYTES),
+        (format::INDEX, &plan.index),
+    ]
+    .into();
     contents.extend(plan.signature.as_deref().map(|bytes| (format::SIGNATURE, bytes)));
     for entry in &plan.layout.entries {
         write(entry.header, &format::header(&entry.name, entry.size))?;
@@ -332,7 +335,9 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 
 pub(super) fn disk_error(what: &'static str, path: &Path, error: io::Error, needed: u64) -> CreateError {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CreateError::Full { path: path.to_owned(), needed },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            CreateError::Full { path: path.to_owned(), needed }
+        }
         _ => CreateError::io(what, path, error),
     }
 }

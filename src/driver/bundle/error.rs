@@ -128,7 +128,7 @@ pub enum BundleError {
     },
     /// Parts of different runs.
     #[error(
-        "{} has {found} bytes and the part before it {expected}: it is cut short, or of another run",
+        "{} has {found} bytes and the first part {expected}: one of them is cut short, or of another run",
         path.display()
     )]
     PartSize {
@@ -264,13 +264,17 @@ pub enum SignError {
         expected: &'static str,
     },
     /// A key of another kind.
-    #[error("{0} is encrypted, and no password can be given: decrypt it first, or sign elsewhere and give the signature by --signature")]
+    #[error(
+        "{0} is encrypted, and no password can be given: decrypt it first, or sign elsewhere and give the signature by --signature"
+    )]
     Encrypted(String),
     /// No randomness.
     #[error("the system gives no random bytes")]
     Random(#[source] getrandom::Error),
     /// There is no signature.
-    #[error("it is not signed, and a key is pinned; sign it with `windlass bundle sign`, or give its signature by --signature")]
+    #[error(
+        "it is not signed, and a key is pinned; sign it with `windlass bundle sign`, or give its signature by --signature"
+    )]
     Unsigned,
     /// The signature is of another key.
     #[error("its signature was not made by the pinned key {pinned}, or images.lock was changed")]
@@ -330,14 +334,12 @@ pub enum CreateError {
     #[error("image `{0}` is unresolved: no registry confirmed it; `windlass lock` resolves it")]
     Unresolved(String),
     /// The source does not have it.
-    #[error("{source_name} does not have the manifest {digest} of {image}")]
+    #[error("the source does not have the manifest {digest} of {image}")]
     NoManifest {
         /// Which.
         digest: Digest,
         /// Of which image.
         image: String,
-        /// Where it was looked for.
-        source_name: String,
     },
     /// It is there.
     #[error("{} is already there: remove it, or give another name by --output", .0.display())]
@@ -355,7 +357,9 @@ pub enum CreateError {
     #[error("{} is a part of another run: remove it, or give another name by --output", .0.display())]
     OtherPart(PathBuf),
     /// The name cannot be on every medium.
-    #[error("`{0}` cannot be the name of parts: only a-z, 0-9, dots and dashes, at most 59, which every file system takes")]
+    #[error(
+        "`{0}` cannot be the name of parts: only a-z, 0-9, dots and dashes, at most 59, which every file system takes"
+    )]
     Name(String),
     /// Too many parts.
     #[error("parts of {size} bytes would be {parts}, and at most 999 can be numbered")]
@@ -381,7 +385,9 @@ pub enum CreateError {
     #[error("{0} is itself a difference and cannot be a base: give a whole offline bundle or its lock")]
     BaseIsDifference(String),
     /// A base of another difference.
-    #[error("{difference} adds to the offline bundle whose images.lock has the digest {expected}, and {base} has {found}")]
+    #[error(
+        "{difference} adds to the offline bundle whose images.lock has the digest {expected}, and {base} has {found}"
+    )]
     WrongBase {
         /// The difference.
         difference: String,

@@ -135,7 +135,8 @@ fn pieces(path: &Path) -> Vec<PathBuf> {
 fn part_of(path: &Path) -> Option<(String, usize)> {
     let name = file_name(path)?;
     let (base, digits) = name.rsplit_once('.')?;
-    let number = (digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())??;
+    let number =
+        (digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())??;
     (base.ends_with(".tar") && number > 0).then(|| (base.to_owned(), number))
 }
 
@@ -180,7 +181,12 @@ mod tests {
         touch(&a, &["p.tar.001", "p.tar.003", "notes.txt"]);
         touch(&b, &["P.TAR.002", "P.TAR.SHA256", "p.tar.sig"]);
         let both = PathBuf::from(format!("{}:{}", a.display(), b.display()));
-        for given in [vec![a.clone(), b.clone()], vec![both], vec![a.join("p.tar.001"), b.clone()], vec![a.join("p.tar"), b.clone()]] {
+        for given in [
+            vec![a.clone(), b.clone()],
+            vec![both],
+            vec![a.join("p.tar.001"), b.clone()],
+            vec![a.join("p.tar"), b.clone()],
+        ] {
             let found = find(&given).unwrap();
             assert_eq!(names(&found), ["p.tar.001", "P.TAR.002", "p.tar.003"], "{given:?}");
             assert_eq!((found.name.as_str(), found.parts), ("p.tar", true));
@@ -193,13 +199,18 @@ mod tests {
         touch(&b, &["q.tar.001"]);
         assert!(matches!(find(&[a.clone(), b.clone()]), Err(BundleError::Several(_))));
         assert_eq!(names(&find(&[a.join("p.tar.001"), b]).unwrap()).len(), 3, "what is named is meant");
-        assert_eq!(names(&find(&[a.clone(), a]).unwrap_or_else(|_| Found {
-            name: String::new(),
-            files: Vec::new(),
-            parts: false,
-            sums: None,
-            signature: None
-        })).len(), 0, "part 2 is missing, and no part is there twice");
+        assert_eq!(
+            names(&find(&[a.clone(), a]).unwrap_or_else(|_| Found {
+                name: String::new(),
+                files: Vec::new(),
+                parts: false,
+                sums: None,
+                signature: None
+            }))
+            .len(),
+            0,
+            "part 2 is missing, and no part is there twice"
+        );
     }
 
     #[test]

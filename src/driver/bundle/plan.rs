@@ -66,9 +66,7 @@ impl Base {
     /// It is that of a difference, or of no bundle. `name` says where it was read.
     pub fn of(lock: &ImagesLock, digest: Digest, name: &str) -> Result<Self, CreateError> {
         match &lock.bundle {
-            Some(bundle) if bundle.base.is_none() => {
-                Ok(Self { digest, blobs: bundle.blobs.keys().copied().collect() })
-            }
+            Some(bundle) if bundle.base.is_none() => Ok(Self { digest, blobs: bundle.blobs.keys().copied().collect() }),
             Some(_) => Err(CreateError::BaseIsDifference(name.to_owned())),
             None => Err(CreateError::Bundle(BundleError::LockContent {
                 name: name.to_owned(),
@@ -139,7 +137,13 @@ pub async fn plan(source: &dyn ImageSource, request: BundleRequest) -> Result<Bu
         }
         lock.programs.insert(name, locked);
     }
-    let bundle = LockedBundle { windlass, platforms, components, base: base.as_ref().map(|base| base.digest), blobs: BTreeMap::new() };
+    let bundle = LockedBundle {
+        windlass,
+        platforms,
+        components,
+        base: base.as_ref().map(|base| base.digest),
+        blobs: BTreeMap::new(),
+    };
     let (blobs, kinds, fetch) = blobs(source, &lock, base.as_ref(), &mut origins).await?;
     lock.bundle = Some(LockedBundle { blobs: blobs.clone(), ..bundle });
     let lock_bytes = yaml::to_string(&lock)?.into_bytes();
@@ -166,7 +170,8 @@ fn locals(
         origins.insert(digest, origin);
         // Where it comes from is the definition's word; a path of this machine would make other bytes on another.
         let from = locked.get(&name).map(|files| files.from.clone());
-        let from = from.or_else(|| path.file_name().map(|name| name.to_string_lossy().into_owned())).unwrap_or_default();
+        let from =
+            from.or_else(|| path.file_name().map(|name| name.to_string_lossy().into_owned())).unwrap_or_default();
         locked.insert(name, LockedFiles { from, digest: digest.to_string(), size: Some(size) });
     }
     Ok(())
@@ -203,8 +208,9 @@ async fn blobs(
     for (digest, need) in closure.blobs {
         origins.entry(digest).or_insert(Origin::Source(need.repository, need.descriptor));
     }
-    let others = closure::others(lock).map_err(|(what, problem)| {
-        BundleError::LockContent { name: "the request".to_owned(), problem: format!("{what}: {problem}; its archive was not given") }
+    let others = closure::others(lock).map_err(|(what, problem)| BundleError::LockContent {
+        name: "the request".to_owned(),
+        problem: format!("{what}: {problem}; its archive was not given"),
     })?;
     for (digest, (size, what)) in others {
         if let Some(other) = sizes.insert(digest, size).filter(|other| *other != size) {
@@ -219,7 +225,8 @@ async fn blobs(
     }
     origins.retain(|digest, _| sizes.contains_key(digest));
     let from_source = |digest: &Digest| matches!(origins.get(digest), Some(Origin::Source(..)));
-    let fetch = sizes.iter().filter(|(digest, _)| from_source(digest)).map(|(_, size)| *size).fold(0, u64::saturating_add);
+    let fetch =
+        sizes.iter().filter(|(digest, _)| from_source(digest)).map(|(_, size)| *size).fold(0, u64::saturating_add);
     if sizes.values().try_fold(0_u64, |sum, size| sum.checked_add(*size)).is_none() {
         return Err(CreateError::Huge);
     }
@@ -228,11 +235,10 @@ async fn blobs(
 
 async fn manifest(source: &dyn ImageSource, wanted: &Wanted) -> Result<OciManifest, CreateError> {
     let found = source.manifest(&wanted.repository, &Reference::Digest(wanted.digest)).await?;
-    found.ok_or_else(|| CreateError::NoManifest {
-        digest: wanted.digest,
-        image: wanted.image.clone(),
-        source_name: "the source".to_owned(),
-    })
+    let found = found.ok_or_else(|| CreateError::NoManifest { digest: wanted.digest, image: wanted.image.clone() })?;
+    // A registry's word for what it is counts for nobody who reads the bundle.
+    let read = OciManifest::parse(found.bytes, wanted.media_type.as_deref());
+    read.map_err(|source| BundleError::Manifest { digest: wanted.digest, of: wanted.image.clone(), source }.into())
 }
 
 fn packed(digest: Digest, size: u64) -> crate::model::oci::Descriptor {

@@ -167,10 +167,16 @@ impl Bundle {
     /// # Errors
     /// The bundle does not hold it, or its bytes are wrong.
     pub fn manifest(&self, digest: Digest) -> Result<OciManifest, BundleError> {
+        self.manifest_as(digest, self.manifests.get(&digest).map(String::as_str))
+    }
+
+    fn manifest_as(&self, digest: Digest, media_type: Option<&str>) -> Result<OciManifest, BundleError> {
         let bytes = self.small(digest, MANIFEST_LIMIT as u64)?;
-        let media_type = self.manifests.get(&digest).map(String::as_str);
-        OciManifest::parse(bytes, media_type)
-            .map_err(|source| BundleError::Manifest { digest, of: self.found.name.clone(), source })
+        OciManifest::parse(bytes, media_type).map_err(|source| BundleError::Manifest {
+            digest,
+            of: self.found.name.clone(),
+            source,
+        })
     }
 
     /// A blob that fits into memory, checked against its digest.
@@ -208,12 +214,8 @@ impl Bundle {
     pub fn place(&self, digest: Digest) -> Result<(u64, u64), BundleError> {
         let found = self.layout.blobs.get(&digest).copied();
         found.ok_or_else(|| match self.bundle.base {
-            Some(base) => {
-                BundleError::InBase { name: self.found.name.clone(), what: format!("blob {digest}"), base }
-            }
-            None => {
-                BundleError::Blob { digest, of: self.found.name.clone(), problem: BlobProblem::Unlisted }
-            }
+            Some(base) => BundleError::InBase { name: self.found.name.clone(), what: format!("blob {digest}"), base },
+            None => BundleError::Blob { digest, of: self.found.name.clone(), problem: BlobProblem::Unlisted },
         })
     }
 
@@ -238,11 +240,9 @@ impl Bundle {
             }
             for wanted in pending {
                 if self.layout.blobs.contains_key(&wanted.digest) {
-                    let manifest = self.manifest(wanted.digest)?;
+                    let manifest = self.manifest_as(wanted.digest, wanted.media_type.as_deref())?;
                     closure.found(&wanted, &manifest)?;
-                } else if self.bundle.base.is_some() {
-                    closure.in_base(&wanted);
-                } else {
+                } else if self.bundle.base.is_none() {
                     let problem = BlobProblem::Unlisted;
                     return Err(BundleError::Blob { digest: wanted.digest, of: wanted.image, problem });
                 }
@@ -258,9 +258,8 @@ impl Bundle {
                 return Err(BundleError::Blob { digest, of: what, problem: BlobProblem::Sizes(other, size) });
             }
         }
-        let wrong = |digest: &Digest, problem| {
-            Err(BundleError::Blob { digest: *digest, of: self.found.name.clone(), problem })
-        };
+        let wrong =
+            |digest: &Digest, problem| Err(BundleError::Blob { digest: *digest, of: self.found.name.clone(), problem });
         for (digest, size) in &self.bundle.blobs {
             match needed.get(digest) {
                 Some(expected) if expected == size => {}
@@ -369,19 +368,13 @@ impl Reader<'_> {
 
     /// Looks at every header from the first blob on, and at what is between.
     fn whole(&mut self, layout: &Layout) -> Result<(), BundleError> {
-        if self.parts.total() > layout.total {
-            let extra = self.parts.total() - layout.total;
-            let path = self.parts.holding(layout.total..self.parts.total()).next().map(Path::to_owned);
-            return Err(BundleError::Trailing { path: path.unwrap_or_default(), extra });
-        }
         for entry in layout.entries.iter().filter(|entry| entry.name.starts_with(BLOBS)) {
             if entry.header < self.parts.total() {
                 let bytes = self.block(entry.header)?;
                 self.header(entry, &bytes)?;
             }
-            let end = entry.data() + entry.size;
-            if entry.end() <= self.parts.total() && self.bytes(end, entry.end() - end)?.iter().any(|byte| *byte != 0) {
-                return Err(self.wrong(entry, EntryProblem::Padding));
+            if entry.end() <= self.parts.total() {
+                self.zero(entry, entry.data() + entry.size, entry.end())?;
             }
         }
         if self.parts.total() < layout.total {
@@ -389,10 +382,21 @@ impl Reader<'_> {
         }
         let end = layout.total - 2 * BLOCK;
         let trailer = Entry { name: "end of the archive".to_owned(), size: 0, header: end };
-        if self.bytes(end, 2 * BLOCK)?.iter().any(|byte| *byte != 0) {
-            return Err(self.wrong(&trailer, EntryProblem::Padding));
+        self.zero(&trailer, end, layout.total)?;
+        if self.parts.total() > layout.total {
+            let extra = self.parts.total() - layout.total;
+            return Err(BundleError::Trailing { path: self.file(layout.total), extra });
         }
         Ok(())
+    }
+
+    /// What lies after an entry's content, up to the next one.
+    fn zero(&self, entry: &Entry, from: u64, to: u64) -> Result<(), BundleError> {
+        match self.bytes(from, to - from)?.iter().position(|byte| *byte != 0) {
+            // Where parts are swapped, that is in another file than the entry.
+            Some(at) => Err(self.wrong(&Entry { header: from + at as u64, ..entry.clone() }, EntryProblem::Padding)),
+            None => Ok(()),
+        }
     }
 
     /// Holds a header to the one that belongs there, to the byte; says what is wrong with another.
@@ -404,7 +408,11 @@ impl Reader<'_> {
         let header = tar::Header::from_byte_slice(bytes);
         let name = String::from_utf8_lossy(&header.path_bytes()).chars().take(200).collect::<String>();
         let shown = Entry { name: name.escape_debug().to_string(), ..expected.clone() };
-        let sum: u32 = bytes.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
+        let sum: u32 = bytes
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+            .sum();
         let size = header.entry_size().unwrap_or(u64::MAX);
         let problem = if bytes.iter().all(|byte| *byte == 0) {
             return Err(self.wrong(expected, EntryProblem::End));

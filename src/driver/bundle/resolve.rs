@@ -126,7 +126,8 @@ async fn attached(
 ) -> Result<BTreeSet<Attached>, ResolveError> {
     let mut found = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut subjects: Vec<Digest> = [top.digest].into_iter().chain(top.children().iter().map(|child| child.digest)).collect();
+    let mut subjects: Vec<Digest> =
+        [top.digest].into_iter().chain(top.children().iter().map(|child| child.digest)).collect();
     for _ in 0..DEPTH {
         let mut next = Vec::new();
         for subject in std::mem::take(&mut subjects) {

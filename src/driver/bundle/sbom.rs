@@ -150,7 +150,11 @@ mod tests {
         let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6"});
         let old = json!({"predicateType": "https://cyclonedx.org/bom", "predicate": {"Data": bom.to_string()}});
         assert_eq!(unwrap(old, "", 0), Some((SbomKind::CycloneDx, bom)));
-        for other in [json!({"predicateType": "https://slsa.dev/provenance/v1", "predicate": {}}), json!({"payload": "?", "payloadType": "x"}), json!([1])] {
+        for other in [
+            json!({"predicateType": "https://slsa.dev/provenance/v1", "predicate": {}}),
+            json!({"payload": "?", "payloadType": "x"}),
+            json!([1]),
+        ] {
             assert_eq!(unwrap(other, "application/vnd.in-toto+json", 0), None);
         }
     }

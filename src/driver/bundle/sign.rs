@@ -17,8 +17,7 @@ use crate::model::oci::Digest;
 
 /// What precedes the 32 bytes of an ed25519 key in PKCS#8's first version, which every OpenSSL reads; ring itself writes the
 /// second.
-const ED25519_PRIVATE: [u8; 16] =
-    [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+const ED25519_PRIVATE: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 /// What precedes the 32 bytes of an ed25519 public key.
 const ED25519_PUBLIC: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
@@ -105,17 +104,21 @@ impl PublicKey {
     /// As a PEM file.
     #[must_use]
     pub fn pem(&self) -> String {
-        pem::encode_config(&Pem::new("PUBLIC KEY", self.der.clone()), pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
+        pem::encode_config(
+            &Pem::new("PUBLIC KEY", self.der.clone()),
+            pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+        )
     }
 
     /// Whether it made this signature of these bytes.
     #[must_use]
     pub fn made(&self, signature: &[u8], message: &[u8]) -> bool {
         match self.kind {
-            Kind::Ed25519 => UnparsedPublicKey::new(&ED25519, &self.der[ED25519_PUBLIC.len()..]).verify(message, signature),
-            Kind::P256 => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.der[P256_PUBLIC.len()..]).verify(message, signature)
+            Kind::Ed25519 => {
+                UnparsedPublicKey::new(&ED25519, &self.der[ED25519_PUBLIC.len()..]).verify(message, signature)
             }
+            Kind::P256 => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.der[P256_PUBLIC.len()..])
+                .verify(message, signature),
         }
         .is_ok()
     }
@@ -193,7 +196,9 @@ pub fn write_beside(path: &Path, signature: &[u8]) -> Result<(), SignError> {
 
 /// The signature bytes in a file, and the key that it brings: ours, or the base64 that `cosign sign-blob` prints.
 fn parse(bytes: &[u8]) -> Result<(Option<PublicKey>, Vec<u8>), SignError> {
-    let shown = || SignError::Form(String::from_utf8_lossy(bytes).chars().take(40).collect::<String>().escape_debug().to_string());
+    let shown = || {
+        SignError::Form(String::from_utf8_lossy(bytes).chars().take(40).collect::<String>().escape_debug().to_string())
+    };
     let text = std::str::from_utf8(bytes).map_err(|_| shown())?;
     let decode = |text: &str| STANDARD.decode(text.trim()).map_err(|_| shown());
     let Some(rest) = text.strip_prefix(HEAD) else {
@@ -202,7 +207,8 @@ fn parse(bytes: &[u8]) -> Result<(Option<PublicKey>, Vec<u8>), SignError> {
     };
     let mut lines = rest.lines();
     let mut field = |name: &str| lines.next().and_then(|line| line.strip_prefix(name)).map(str::to_owned);
-    let (Some(_), Some(key), Some(signature), None) = (field(""), field("key: "), field("signature: "), field("")) else {
+    let (Some(_), Some(key), Some(signature), None) = (field(""), field("key: "), field("signature: "), field(""))
+    else {
         return Err(shown());
     };
     let (key, signature) = (PublicKey::of(&decode(&key)?).ok_or_else(shown)?, decode(&signature)?);
@@ -289,7 +295,10 @@ mod tests {
         for at in 0..signed.len() {
             let mut flipped = signed.clone();
             flipped[at] ^= 1;
-            assert!(check(Some(&flipped), b"lock", None).is_err_and(|error| !matches!(error, SignError::Unsigned)), "byte {at}");
+            assert!(
+                check(Some(&flipped), b"lock", None).is_err_and(|error| !matches!(error, SignError::Unsigned)),
+                "byte {at}"
+            );
         }
         assert!(SigningKey::read(&at("a.pub")).is_err() && PublicKey::read(&at("a.key")).is_err());
         let error = SigningKey::read(&at("none")).err().unwrap().to_string();

@@ -145,7 +145,8 @@ pub fn split(bundle: &Bundle, path: &Path, size: u64, progress: &dyn Fn(u64)) ->
         return Err(CreateError::Parts { size, parts: count });
     }
     // One more than there are: a part of another run that would be taken for one of these.
-    let files: Vec<_> = (0..count).map(|index| (part_name(path, index), index * size, size.min(total - index * size))).collect();
+    let files: Vec<_> =
+        (0..count).map(|index| (part_name(path, index), index * size, size.min(total - index * size))).collect();
     let sums = suffixed(path, ".sha256");
     let more = part_name(path, count);
     if let Some(other) = more.exists().then_some(more) {
@@ -218,7 +219,13 @@ mod tests {
 
     #[test]
     fn sizes_have_names_and_units() {
-        for (text, size) in [("dvd", 4480 << 20), ("FAT32", (4 << 30) - 1), ("1048576", 1 << 20), ("4G", 4 << 30), ("700MiB", 700 << 20)] {
+        for (text, size) in [
+            ("dvd", 4480 << 20),
+            ("FAT32", (4 << 30) - 1),
+            ("1048576", 1 << 20),
+            ("4G", 4 << 30),
+            ("700MiB", 700 << 20),
+        ] {
             assert_eq!(parse_split(text), Ok(size), "{text}");
         }
         for bad in ["", "G", "0", "1023K", "-1G", "1.5G", "4X", "99999999999T", "cd"] {
@@ -231,7 +238,13 @@ mod tests {
         let digest = Digest::of(b"x");
         let list = format!("{}  p.tar.001\n{}  p.tar.002\n", digest.hex(), digest.hex());
         let expected: BTreeMap<_, _> = [("p.tar.001".to_owned(), digest), ("p.tar.002".to_owned(), digest)].into();
-        for text in [list.clone(), list.replace('\n', "\r\n"), list.to_uppercase(), format!("\u{feff}{list}"), list.replace("  ", " *")] {
+        for text in [
+            list.clone(),
+            list.replace('\n', "\r\n"),
+            list.to_uppercase(),
+            format!("\u{feff}{list}"),
+            list.replace("  ", " *"),
+        ] {
             assert_eq!(parse_sums(&text), expected, "{text:?}");
         }
         assert!(parse_sums("not a sum\n\n").is_empty());

@@ -25,7 +25,9 @@ impl Archive {
         let io = |error| LayoutError::Io(path.to_owned(), error);
         let parts = Parts::open(&[path.to_owned()]).map_err(|(path, error)| LayoutError::Io(path, error))?;
         let mut head = [0; 4];
-        if parts.read_exact_at(0, &mut head).is_ok() && (head.starts_with(&[0x1f, 0x8b]) || head == [0x28, 0xb5, 0x2f, 0xfd]) {
+        if parts.read_exact_at(0, &mut head).is_ok()
+            && (head.starts_with(&[0x1f, 0x8b]) || head == [0x28, 0xb5, 0x2f, 0xfd])
+        {
             return Err(LayoutError::Compressed(path.to_owned()));
         }
         let mut archive = tar::Archive::new(BufReader::new(std::fs::File::open(path).map_err(io)?));

@@ -189,7 +189,8 @@ impl Slot {
         };
         let origin = origin.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let written = origin.write(&mut out).and_then(|()| out.flush().map_err(|error| CreateError::io("write", "", error)));
+            let written =
+                origin.write(&mut out).and_then(|()| out.flush().map_err(|error| CreateError::io("write", "", error)));
             (written, out)
         });
         let (written, out) = done.await?;
