@@ -8,8 +8,9 @@ use serde_json::json;
 use super::super::exit::{Exit, Failed};
 use super::super::output::Output;
 use super::progress::{Progress, human};
-use super::trust::{open, reading, signed_json, signed_text, writing};
+use super::trust::{open, reading, signed_json, signed_text, signing, writing};
 use crate::cli::OpenArgs;
+use crate::driver::bundle::sign::write_beside;
 use crate::driver::bundle::{self, Bundle, BundleError, BundleRequest, CreateError, Created, Target, Union};
 
 /// Reads every byte.
@@ -87,7 +88,18 @@ pub(super) fn split(args: &OpenArgs, size: u64, target: &Path, output: &Output) 
     checked(&found, output)?;
     let progress = Progress::new(output, "writing", found.parts().total());
     let made = bundle::split(&found, target, size, &|bytes| progress.add(bytes));
-    told(&made.map_err(|error| writing(error, true))?, found.parts().total(), output)
+    let made = made.map_err(|error| writing(error, true))?;
+    keep_signature(&found, target)?;
+    told(&made, found.parts().total(), output)
+}
+
+/// A signature beside a bundle goes with it: it is of the lock, which stays the same.
+fn keep_signature(found: &Bundle, target: &Path) -> Result<(), Failed> {
+    let Some(_) = &found.files().signature else { return Ok(()) };
+    let Some(bytes) = found.signature().map_err(signing)? else { return Ok(()) };
+    let mut path = target.as_os_str().to_owned();
+    path.push(".sig");
+    write_beside(Path::new(&path), &bytes).map_err(|error| Failed::new(Exit::Unexpected, error))
 }
 
 /// Puts parts together, or a difference and its base.
@@ -102,7 +114,9 @@ pub(super) async fn join(given: &[PathBuf], target: &Path, output: &Output) -> R
         checked(&found, output)?;
         let progress = Progress::new(output, "writing", found.parts().total());
         let made = bundle::join(&found, target, &|bytes| progress.add(bytes));
-        return told(&made.map_err(|error| writing(error, true))?, found.parts().total(), output);
+        let made = made.map_err(|error| writing(error, true))?;
+        keep_signature(&found, target)?;
+        return told(&made, found.parts().total(), output);
     }
     let one = |path: &PathBuf| Bundle::open(std::slice::from_ref(path)).map_err(reading);
     let (first, second) = (one(&given[0])?, one(&given[1])?);
