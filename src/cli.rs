@@ -1,16 +1,14 @@
 //! The command line as types. Parsing never does anything.
 
+mod bundle;
 mod lock;
 
-pub use lock::LockArgs;
-
 use std::path::PathBuf;
-
-mod bundle;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use bundle::{BundleArgs, BundleCommand, CreateArgs, InventoryFormat, LayoutArg, LocalArg, OpenArgs};
+pub use lock::LockArgs;
 
 use crate::model::LANGUAGES;
 

@@ -152,7 +152,7 @@ mod tests {
             ((*name).to_owned(), LockedImage { resolved: None, used_by: used.iter().cloned().collect() })
         });
         let chart = LockedFiles { from: "chart".into(), digest: chart.into(), size: None };
-        let helm = LockedProgram { version: helm.into(), platforms: None };
+        let helm = LockedProgram { version: helm.into(), platforms: BTreeMap::new() };
         ImagesLock {
             images: images.collect(),
             charts: [("a".to_owned(), chart)].into(),

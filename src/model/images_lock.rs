@@ -153,8 +153,8 @@ pub struct LockedProgram {
     /// Its version.
     pub version: String,
     /// By platform: the digest and size of the file; left out where nobody has looked at one: the entry is *unresolved*.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platforms: Option<BTreeMap<String, LockedFile>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub platforms: BTreeMap<String, LockedFile>,
 }
 
 /// One file.

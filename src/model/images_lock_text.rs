@@ -325,7 +325,7 @@ mod tests {
         let used = ImageUse { component: "a".into(), at: "images.x".into(), profiles: BTreeSet::new() };
         let image = LockedImage { resolved: None, used_by: [used].into() };
         lock.images.insert("docker.io/library/x:1".into(), image);
-        lock.programs.insert("helm".into(), LockedProgram { version: "4.2.4".into(), platforms: None });
+        lock.programs.insert("helm".into(), LockedProgram { version: "4.2.4".into(), platforms: BTreeMap::new() });
         let text = lock.to_text().unwrap();
         let body = "schema: 1\nimages:\n  docker.io/library/x:1:\n    used_by:\n    - component: a\n      at: images.x\n\
                     programs:\n  helm:\n    version: 4.2.4\n";

@@ -10,8 +10,9 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, ReadBuf};
-use windlass::driver::bundle::{BundlePlan, BundleRequest, ProgramRequest, Target, create, plan, resolve};
+use windlass::driver::bundle::{BundlePlan, BundleRequest, ProgramRequest, Target, create, plan};
 use windlass::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
+use windlass::lock::{Wanted, parse_platform};
 use windlass::model::images_lock::{ImageUse, ImagesLock, LOCK_SCHEMA, LockedImage};
 use windlass::model::oci::{Descriptor, Digest, INDEXES, MANIFESTS, OciManifest};
 
@@ -148,10 +149,12 @@ pub(crate) async fn request(site: &Site) -> BundleRequest {
     let platforms = ["linux/amd64", "linux/arm64"].map(str::to_owned).into();
     let mut lock = site.lock.clone();
     for name in ["docker.io/x/multi:1", "docker.io/x/one:2"] {
-        let resolved = resolve(site, name, &platforms).await.unwrap();
         let used = ImageUse { component: "sample".into(), at: "images.x".into(), profiles: [].into() };
-        lock.images.insert(name.to_owned(), LockedImage { resolved: Some(resolved), used_by: [used].into() });
+        lock.images.insert(name.to_owned(), LockedImage { resolved: None, used_by: [used].into() });
     }
+    let both = ["linux/amd64", "linux/arm64"].map(|text| parse_platform(text).unwrap());
+    let wanted = Wanted { from: None, platforms: &both, without_attached: false };
+    lock = windlass::lock::resolve(&lock, site, wanted, &|_, _| {}).await.unwrap();
     let helm = ProgramRequest {
         version: "3.19.0".into(),
         platforms: [("linux/amd64".to_owned(), site.files.path().join("helm"))].into(),

@@ -12,9 +12,10 @@ use super::trust::{reading, signing, writing};
 use crate::cli::{CreateArgs, LocalArg};
 use crate::driver::bundle::sign::SigningKey;
 use crate::driver::bundle::{
-    Base, BundlePlan, BundleRequest, ProgramRequest, Space, Target, create as write, lock_of, plan, resolve,
+    Base, BundlePlan, BundleRequest, ProgramRequest, Space, Target, create as write, lock_of, plan,
 };
 use crate::driver::image_source::ImageSource;
+use crate::lock::{self, Wanted, parse_platform};
 use crate::model::images_lock::ImagesLock;
 
 /// Makes an offline bundle.
@@ -115,19 +116,27 @@ fn chosen(mut lock: ImagesLock, wanted: Option<&[String]>) -> Result<(ImagesLock
     Ok((lock, wanted))
 }
 
-/// Resolves what the lock does not, or for other platforms.
+/// Resolves what the lock does not.
 async fn resolve_all(
     source: &dyn ImageSource,
     lock: &mut ImagesLock,
     platforms: &BTreeSet<String>,
     output: &Output,
 ) -> Result<(), Failed> {
-    for (name, image) in &mut lock.images {
-        if image.resolved.is_none() {
-            let found = resolve(source, name, platforms).await.or_exit(Exit::Unusable)?;
-            output.remark(&format!("{name} resolved to {}", found.digest));
-            image.resolved = Some(found);
+    let open = lock.images.iter().filter(|(_, image)| image.resolved.is_none());
+    let open = ImagesLock {
+        images: open.map(|(name, image)| (name.clone(), image.clone())).collect(),
+        ..ImagesLock::default()
+    };
+    let platforms = platforms.iter().map(|text| parse_platform(text)).collect::<Result<Vec<_>, _>>();
+    let wanted = Wanted { from: None, platforms: &platforms.or_exit(Exit::BadInput)?, without_attached: false };
+    let found = lock::resolve(&open, source, wanted, &|_, _| {}).await.or_exit(Exit::Unusable)?;
+    for (name, image) in found.images {
+        match &image.resolved {
+            Some(resolved) => output.remark(&format!("{name} resolved to {}", resolved.digest)),
+            None => output.remark(&format!("warning: the source has no {name}")),
         }
+        lock.images.insert(name, image);
     }
     Ok(())
 }

@@ -95,7 +95,7 @@ async fn look(global: &Global, args: &LockArgs, catalog: &Catalog, output: &Outp
 
 /// The programs that go with the platform. Which bytes they are is known once somebody puts them into an offline bundle.
 fn programs() -> BTreeMap<String, LockedProgram> {
-    let helm = LockedProgram { version: TESTED_HELM.to_owned(), platforms: None };
+    let helm = LockedProgram { version: TESTED_HELM.to_owned(), platforms: BTreeMap::new() };
     [("helm".to_owned(), helm)].into()
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::driver::image_source::SourceError;
 use crate::model::bounded;
 use crate::model::oci::{Digest, ManifestError};
-use crate::model::yaml::TypeError;
+use crate::model::yaml::{Findings, TypeError};
 
 /// What is wrong with an entry of the archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -176,8 +176,8 @@ pub enum BundleError {
     Lock {
         /// The file.
         name: String,
-        /// Why.
-        source: TypeError,
+        /// Every mistake, with its place.
+        source: Findings,
     },
     /// The lock says what cannot be.
     #[error("images.lock of {name} cannot be used: {problem}")]

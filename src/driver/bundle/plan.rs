@@ -13,7 +13,6 @@ use super::sign::SigningKey;
 use crate::driver::image_source::{ImageSource, Reference};
 use crate::model::images_lock::{ImagesLock, LOCK_SCHEMA, LockedBundle, LockedFile, LockedFiles, LockedProgram};
 use crate::model::oci::{Digest, OciManifest};
-use crate::model::yaml;
 
 /// So many manifests are asked for at once.
 const AT_ONCE: usize = 6;
@@ -146,7 +145,7 @@ pub async fn plan(source: &dyn ImageSource, request: BundleRequest) -> Result<Bu
     };
     let (blobs, kinds, fetch) = blobs(source, &lock, base.as_ref(), &mut origins).await?;
     lock.bundle = Some(LockedBundle { blobs: blobs.clone(), ..bundle });
-    let lock_bytes = yaml::to_string(&lock)?.into_bytes();
+    let lock_bytes = lock.to_text()?.into_bytes();
     if lock_bytes.len() as u64 > format::LOCK_LIMIT {
         return Err(CreateError::LongLock(lock_bytes.len() as u64));
     }

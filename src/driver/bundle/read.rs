@@ -10,9 +10,9 @@ use super::find::{Found, find};
 use super::format::{self, BLOBS, BLOCK, Entry, INDEX, LAYOUT, LOCK, Layout, SIGNATURE};
 use super::parts::Parts;
 use super::stream::{CHUNK, RangeReader};
-use crate::model::images_lock::{ImagesLock, LOCK_SCHEMA, LockedBundle};
+use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockedBundle};
 use crate::model::oci::{Digest, MANIFEST_LIMIT, OciManifest};
-use crate::model::{ImageName, bounded, yaml};
+use crate::model::{ImageName, bounded};
 
 /// An offline bundle that was opened: its structure is sound, and its manifests are what the lock says. Its other blobs are
 /// not read yet; [`super::verify()`] does that.
@@ -303,13 +303,9 @@ pub fn lock_of(path: &Path) -> Result<(ImagesLock, Digest), BundleError> {
 fn parse(bytes: &[u8], name: &str) -> Result<ImagesLock, BundleError> {
     let problem = |problem: &str| BundleError::LockContent { name: name.to_owned(), problem: problem.to_owned() };
     let text = std::str::from_utf8(bytes).map_err(|_| problem("it is not UTF-8"))?;
-    let lock: ImagesLock =
-        yaml::from_str(text).map_err(|source| BundleError::Lock { name: name.to_owned(), source })?;
+    let lock =
+        ImagesLock::parse(LOCK_FILE, text).map_err(|source| BundleError::Lock { name: name.to_owned(), source })?;
     // Names become paths, tags and lines on a terminal.
-    let bad_name = |name: &&String| ImageName::parse(name).map_or(true, |parsed| parsed.whole() != **name);
-    if let Some(name) = lock.images.keys().find(bad_name) {
-        return Err(problem(&format!("`{}` is no image's whole name", name.escape_debug())));
-    }
     for (name, image) in closure::resolved(&lock) {
         let tags = image.attached.iter().filter_map(|attached| attached.tag.as_ref());
         if let Some(tag) = tags.clone().find(|tag| ImageName::parse(&format!("x:{tag}")).is_err()) {
@@ -318,9 +314,6 @@ fn parse(bytes: &[u8], name: &str) -> Result<ImagesLock, BundleError> {
         if let Some(platform) = image.platforms.keys().find(|text| format::platform(text).is_none()) {
             return Err(problem(&format!("`{}` of {name} is no platform", platform.escape_debug())));
         }
-    }
-    if lock.schema != LOCK_SCHEMA {
-        return Err(problem(&format!("its schema is {}, and this windlass reads {LOCK_SCHEMA}", lock.schema)));
     }
     Ok(lock)
 }
