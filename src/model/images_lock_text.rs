@@ -466,7 +466,7 @@ mod tests {
         let image =
             (proptest::option::of(resolved()), uses).prop_map(|(resolved, used_by)| LockedImage { resolved, used_by });
         let file = (digest(), 0..1000_u64).prop_map(|(digest, size)| LockedFile { digest, size });
-        let platforms = proptest::option::of(proptest::collection::btree_map("linux/[a-z0-9]{1,5}", file, 0..3));
+        let platforms = proptest::collection::btree_map("linux/[a-z0-9]{1,5}", file, 0..3);
         let program = (text(), platforms).prop_map(|(version, platforms)| LockedProgram { version, platforms });
         let bundle = (
             text(),

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use windlass::driver::bundle::{BundlePlan, BundleRequest, ProgramRequest, Target, create, plan};
 use windlass::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
 use windlass::lock::{Wanted, parse_platform};
-use windlass::model::images_lock::{ImageUse, ImagesLock, LOCK_SCHEMA, LockedImage};
+use windlass::model::images_lock::{ImageUse, ImagesLock, LockedImage};
 use windlass::model::oci::{Descriptor, Digest, INDEXES, MANIFESTS, OciManifest};
 
 /// What a blob does.
@@ -67,14 +67,7 @@ impl Site {
         let mut site = Self {
             blobs: BTreeMap::new(),
             tags: BTreeMap::new(),
-            lock: ImagesLock {
-                schema: LOCK_SCHEMA,
-                images: BTreeMap::new(),
-                charts: BTreeMap::new(),
-                files: BTreeMap::new(),
-                programs: BTreeMap::new(),
-                bundle: None,
-            },
+            lock: ImagesLock::default(),
             asked: Mutex::new(Vec::new()),
             faults: Mutex::new(BTreeMap::new()),
             files: tempfile::tempdir().unwrap(),
@@ -144,17 +137,27 @@ impl Site {
     }
 }
 
-/// All that the site has, resolved.
-pub(crate) async fn request(site: &Site) -> BundleRequest {
-    let platforms = ["linux/amd64", "linux/arm64"].map(str::to_owned).into();
-    let mut lock = site.lock.clone();
+/// A lock that has the site's images, too; unresolved.
+fn with_names(mut lock: ImagesLock) -> ImagesLock {
     for name in ["docker.io/x/multi:1", "docker.io/x/one:2"] {
         let used = ImageUse { component: "sample".into(), at: "images.x".into(), profiles: [].into() };
         lock.images.insert(name.to_owned(), LockedImage { resolved: None, used_by: [used].into() });
     }
+    lock
+}
+
+/// What a source says of a lock's images.
+pub(crate) async fn resolved(lock: ImagesLock, source: &dyn ImageSource) -> ImagesLock {
     let both = ["linux/amd64", "linux/arm64"].map(|text| parse_platform(text).unwrap());
     let wanted = Wanted { from: None, platforms: &both, without_attached: false };
-    lock = windlass::lock::resolve(&lock, site, wanted, &|_, _| {}).await.unwrap();
+    windlass::lock::resolve(&lock, source, wanted, &|_, _| {}).await.unwrap()
+}
+
+/// All that the site has, resolved.
+pub(crate) async fn request(site: &Site) -> BundleRequest {
+    let platforms = ["linux/amd64", "linux/arm64"].map(str::to_owned).into();
+    let lock = with_names(site.lock.clone());
+    let lock = resolved(lock, site).await;
     let helm = ProgramRequest {
         version: "3.19.0".into(),
         platforms: [("linux/amd64".to_owned(), site.files.path().join("helm"))].into(),

@@ -11,7 +11,7 @@ use crate::fixture::{Site, made};
 async fn sound(folder: &Path) -> (Vec<u8>, Layout) {
     let path = folder.join("sound.tar");
     made(&Site::new(), &path).await;
-    let layout = Bundle::open(&[path.clone()]).unwrap().layout().clone();
+    let layout = Bundle::open(std::slice::from_ref(&path)).unwrap().layout().clone();
     (std::fs::read(path).unwrap(), layout)
 }
 

@@ -161,9 +161,12 @@ impl Difference {
     }
 }
 
+/// Names and digests of one kind.
+type Digests = fn(&ImagesLock) -> BTreeMap<String, String>;
+
 /// Compares two locks. What is equal is left out.
 pub(super) fn differences(old: &ImagesLock, new: &ImagesLock) -> Vec<Difference> {
-    let kinds: [(&'static str, fn(&ImagesLock) -> BTreeMap<String, String>); 4] = [
+    let kinds: [(&'static str, Digests); 4] = [
         ("image", image_digests),
         ("chart", |lock| folders(&lock.charts)),
         ("files", |lock| folders(&lock.files)),

@@ -202,8 +202,11 @@ pub(super) fn repository(name: &str) -> String {
     }
 }
 
+/// What is no image, by digest: its size, and what it is.
+type Others = BTreeMap<Digest, (u64, String)>;
+
 /// The digests of charts, files and programs, with their sizes and what they are.
-pub(super) fn others(lock: &ImagesLock) -> Result<BTreeMap<Digest, (u64, String)>, (String, &'static str)> {
+pub(super) fn others(lock: &ImagesLock) -> Result<Others, (String, &'static str)> {
     let mut found = BTreeMap::new();
     let folders = [("chart", &lock.charts), ("files", &lock.files)];
     for (kind, (name, files)) in folders.iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind, one))) {
@@ -220,12 +223,7 @@ pub(super) fn others(lock: &ImagesLock) -> Result<BTreeMap<Digest, (u64, String)
     Ok(found)
 }
 
-fn insert(
-    found: &mut BTreeMap<Digest, (u64, String)>,
-    digest: Digest,
-    size: u64,
-    what: String,
-) -> Result<(), (String, &'static str)> {
+fn insert(found: &mut Others, digest: Digest, size: u64, what: String) -> Result<(), (String, &'static str)> {
     match found.get(&digest) {
         Some((other, _)) if *other != size => Err((what, "its size is another than that of equal bytes")),
         Some(_) => Ok(()),

@@ -18,7 +18,7 @@ pub(super) enum Origin {
     /// A folder of this machine, as a tar.
     Folder(PathBuf),
     /// The source, by repository.
-    Source(String, Descriptor),
+    Source(String, Box<Descriptor>),
 }
 
 impl Origin {

@@ -205,7 +205,7 @@ async fn blobs(
     let mut sizes = closure.sizes()?;
     let kinds = closure.kinds();
     for (digest, need) in closure.blobs {
-        origins.entry(digest).or_insert(Origin::Source(need.repository, need.descriptor));
+        origins.entry(digest).or_insert(Origin::Source(need.repository, Box::new(need.descriptor)));
     }
     let others = closure::others(lock).map_err(|(what, problem)| BundleError::LockContent {
         name: "the request".to_owned(),
@@ -217,7 +217,7 @@ async fn blobs(
             return Err(BundleError::Blob { digest, of: what, problem }.into());
         }
         // What was packed before is asked for by its digest alone.
-        origins.entry(digest).or_insert_with(|| Origin::Source(String::new(), packed(digest, size)));
+        origins.entry(digest).or_insert_with(|| Origin::Source(String::new(), Box::new(packed(digest, size))));
     }
     if let Some(base) = base {
         sizes.retain(|digest, _| !base.blobs.contains(digest));
