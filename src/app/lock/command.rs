@@ -14,6 +14,7 @@ use crate::app::session::{self, load_catalog};
 use crate::catalog::Catalog;
 use crate::cli::{Global, LockArgs};
 use crate::driver::helm::TESTED_HELM;
+use crate::driver::image_source::ImageSource;
 use crate::lock::{EMBEDDED_NAME, ResolveFailure, Wanted, Why, differences, embedded, parse_platform, resolve, why};
 use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockedProgram};
 use crate::model::oci::Platform;
@@ -38,6 +39,8 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
         args.platform.iter().map(|text| parse_platform(text)).collect::<Result<_, _>>().or_exit(Exit::BadInput)?;
     // Before anything is rendered: what is wrong with it is said at once.
     let checked = args.check.then(|| known(args)).transpose()?;
+    let from = args.from.as_deref().map(|from| (from != PUBLISHED).then_some(from));
+    let source = from.map(source_for).transpose()?;
     let catalog = load_catalog(global)?;
     let Looked { gathered, refused } = look(global, args, &catalog, output).await?;
     if global.verbose > 0 {
@@ -59,10 +62,9 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
         None => embedded().or_exit(Exit::Unexpected)?,
     };
     let mut lock = gathered.into_lock(programs(), Some(&earlier));
-    if let Some(from) = &args.from {
-        let from = (from != PUBLISHED).then_some(from.as_str());
+    if let Some((from, source)) = from.zip(source) {
         let wanted = Wanted { from, platforms: &platforms, without_attached: args.without_signatures };
-        lock = resolved(&lock, wanted, output).await?;
+        lock = resolved(&lock, &*source, wanted, output).await?;
     }
     let text = lock.to_text().or_exit(Exit::Unexpected)?;
     if to_stdout {
@@ -99,15 +101,19 @@ fn programs() -> BTreeMap<String, LockedProgram> {
     [("helm".to_owned(), helm)].into()
 }
 
-async fn resolved(lock: &ImagesLock, wanted: Wanted<'_>, output: &Output) -> Result<ImagesLock, Failed> {
-    let source = source_for(wanted.from)?;
+async fn resolved(
+    lock: &ImagesLock,
+    source: &dyn ImageSource,
+    wanted: Wanted<'_>,
+    output: &Output,
+) -> Result<ImagesLock, Failed> {
     output.remark(&format!("asking for {} images", lock.images.len()));
     let tell = |done: usize, all: usize| {
         if done.is_multiple_of(TELL) && done < all {
             output.remark(&format!("{done} of {all} resolved"));
         }
     };
-    let found = resolve(lock, &*source, wanted, &tell).await;
+    let found = resolve(lock, source, wanted, &tell).await;
     found.map_err(|error| {
         let exit = match error {
             ResolveFailure::Platform { .. } => Exit::BadInput,
