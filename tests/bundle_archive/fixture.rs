@@ -114,8 +114,10 @@ impl Site {
     }
 
     fn image(&mut self, media_type: &str, config: &str, layers: &[&Value]) -> Value {
-        let config =
-            self.put("application/vnd.oci.image.config.v1+json", json!({"config": config}).to_string().into_bytes());
+        let config = self.put(
+            "application/vnd.oci.image.config.v1+json",
+            json!({"config": config, "os": "linux", "architecture": "amd64"}).to_string().into_bytes(),
+        );
         let text = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers});
         self.put(media_type, text.to_string().into_bytes())
     }
