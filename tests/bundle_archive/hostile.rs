@@ -118,12 +118,12 @@ async fn locks_that_do_not_fit_their_archive_are_refused() {
         ("no YAML", "{".to_owned(), "failed to parse images.lock"),
         ("another shape", "schema: 1\nimages: []\n".to_owned(), "failed to parse images.lock"),
         ("a bomb", bombs.to_owned(), "failed to parse images.lock"),
-        ("schema", lock.replace("schema: 1\n", "schema: 2\n"), "its schema is 2"),
+        ("schema", lock.replace("schema: 1\n", "schema: 2\n"), "images.lock:3:9: a lock of format 2"),
         ("no bundle", lock.split("bundle:\n").next().unwrap().to_owned(), "of no offline bundle"),
         ("a field", format!("{lock}more: 1\n"), "failed to parse images.lock"),
-        ("a name", lock.replace("docker.io/x/one:2", "docker.io/../one:2"), "no image's whole name"),
+        ("a name", lock.replace("docker.io/x/one:2", "docker.io/../one:2"), "`docker.io/../one:2` is no image's name"),
         ("a tag", lock.replace("tag: sha256-", "tag: ../sha256-"), "is no tag"),
-        ("a platform", lock.replace("linux/amd64: ", "li\\nux: "), "is no platform"),
+        ("a platform", lock.replace("linux/amd64: ", "li\\nux: "), "expected a platform"),
         ("another word", lock.replace("component: sample", "component: simple"), "content is not what the lock gives"),
         (
             "a blob less",
@@ -134,8 +134,8 @@ async fn locks_that_do_not_fit_their_archive_are_refused() {
             "",
         ),
         ("a blob more", format!("{}    sha256:{}: 5\n", lock, "f".repeat(64)), ""),
-        ("another mode", lock.replace("mode: index", "mode: manifest"), "the lock says one manifest"),
-        ("sizes", lock.replace(": 100000\n", ": 18446744073709551615\n"), "larger than any file"),
+        ("another mode", lock.replace("mode: index", "mode: manifest"), "in mode `manifest` there is one platform"),
+        ("sizes", lock.replace(": 100000\n", ": 18446744073709551615\n"), "expected a whole number"),
     ] {
         assert_ne!(changed, lock, "{what}");
         let text = said(folder.path(), &around(&changed)).unwrap_or_else(|| panic!("{what} was accepted"));
