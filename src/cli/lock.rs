@@ -24,7 +24,7 @@ pub struct LockArgs {
     /// Write it to FILE instead of ./images.lock; - is the standard output
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Ask this registry, host[:port][/path], what each image is; `published` asks each image's own
+    /// Ask this registry (`host[:port][/path]`) what each image is; `published` asks each image's own
     #[arg(long, value_name = "REGISTRY")]
     pub from: Option<String>,
     /// With --from: only these platforms, such as linux/amd64; of one alone its manifest is locked, and not the index
