@@ -235,10 +235,9 @@ fn those_that_are_gone_are_waited_for_no_more() {
     assert!(said.contains("all 2 files have room"), "its files are looked at: {said}");
     assert_eq!(world.run("drain", 2, "dn-2 ").0, Some(0));
     world.set("low", "4");
-    let said = world.waits("drain", 2, "dn-2 ");
-    assert!(said.contains("4 blocks lack copies"), "{said}");
     let (code, said) = world.run("drain", 2, "dn-2 ");
     assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("4 blocks lack copies"), "{said}");
     assert!(said.contains("none was copied for minutes") && said.contains("nothing was taken away"), "{said}");
     // Of one that is gone nothing is waited for.
     world.know(&[THREE[0], THREE[1]]);
