@@ -2,13 +2,17 @@
 
 mod bundle;
 mod lock;
+mod registry;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use bundle::{BundleArgs, BundleCommand, CreateArgs, InventoryFormat, LayoutArg, LocalArg, OpenArgs};
+pub use bundle::{
+    BundleArgs, BundleCommand, CreateArgs, InventoryFormat, LayoutArg, LocalArg, OpenArgs, PushArgs, ServeArgs, TagRule,
+};
 pub use lock::LockArgs;
+pub use registry::RegistryArgs;
 
 use crate::model::LANGUAGES;
 

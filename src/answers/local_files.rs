@@ -65,6 +65,14 @@ impl AnsweredFiles {
     }
 }
 
+/// The files that a text names which answers a question of a component, as they become the content of a ConfigMap.
+///
+/// # Errors
+/// They cannot be read, or are none that a ConfigMap takes.
+pub fn question_files(component: &Component, question: &str, text: &str) -> Result<FileTree, ResolveError> {
+    Ok(read(component, question, text)?.content)
+}
+
 /// Reads the files that a text names, which answers a question of a component.
 pub(super) fn read(component: &Component, question: &str, text: &str) -> Result<AnsweredFiles, ResolveError> {
     let answer = format!("{}.{question}", component.id);

@@ -38,7 +38,7 @@ pub use images::image_references;
 pub use layer::{
     AnswersFile, Layer, LayerKind, Raw, from_environment, from_flags, from_profile, parse_file, scan_file,
 };
-pub use local_files::files_prefix;
+pub use local_files::{files_prefix, question_files};
 pub use logins::logins_as_installed;
 pub use outline::SecretOutline;
 pub use resolve::{Answers, AnswersError, Draft, Missing};

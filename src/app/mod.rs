@@ -21,6 +21,7 @@ mod journal;
 mod lock;
 mod output;
 mod preflight;
+mod registries;
 mod registry;
 mod rollback;
 mod run;
@@ -69,7 +70,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Rollback(args) => rollback::rollback(&cli.global, &args, &output).await,
         Command::Secrets(args) => secrets::secrets(&cli.global, &args.command, &output).await,
         Command::SupportBundle(args) => support::support(&cli.global, &args, &output).await,
-        Command::Bundle(args) => bundle::bundle(&args, &output).await,
+        Command::Bundle(args) => bundle::bundle(&cli.global, &args, &output).await,
         Command::Unlock => unlock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),
         Command::Replay(args) => guided::replay(&cli.global, &args, &output).await,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::RegistryArgs;
 use crate::app::parse_split;
 
 /// `bundle`.
@@ -19,10 +20,14 @@ pub struct BundleArgs {
 pub enum BundleCommand {
     /// Make one from a registry or from OCI layouts; the same command resumes one that was interrupted
     #[command(after_help = "Examples:
-  windlass bundle create --lock images.lock --layout docker.io/apache/spark:3.5.6=./spark --output platform.tar
-  windlass bundle create --lock images.lock --from registry.example --platform linux/amd64 --platform linux/arm64
-  windlass bundle create --lock images.lock --from registry.example --split dvd
-  windlass bundle create --lock images.lock --from registry.example --since last-year.tar --output update.tar
+  windlass bundle create --output platform.tar                      each image from its own registry
+  windlass bundle create --from mirror.example/hub --platform linux/amd64 --platform linux/arm64
+  windlass bundle create --components livy --split dvd
+  windlass bundle create --since last-year.tar --output update.tar
+  windlass bundle create --layout docker.io/apache/spark:3.5.6=./spark --output platform.tar
+
+Charts and files of the chosen components are the catalog's and are held to the lock; this windlass and its Helm go in for
+this machine's platform. Where the lock has an index and one platform is asked for, that platform's manifest goes in alone.
 
 What will be fetched and written is said first. Equal inputs give equal bytes. An interrupted one lies beside its name as
 .partial and fetches nothing again that it had.")]
@@ -73,6 +78,24 @@ With --key, one that is not signed, or not by that key, is refused (8). Ends wit
         /// The newer
         new: PathBuf,
     },
+    /// Push its images to a registry; the same command resumes one that was interrupted
+    #[command(after_help = "Examples:
+  windlass bundle push platform.tar --registry harbor.site/mirror --plan
+  windlass bundle push /mnt/a:/mnt/b --registry harbor.site/mirror --ca site-ca.pem --key site.pub --receipt pushed.json
+  windlass bundle push platform.tar --registry gitlab.site:5050/group/project --max-depth 2
+
+Nothing is unpacked: blobs are read in place and checked on their way, and what the registry has is not sent. What keeps the
+push from going well (missing projects, rights, tags that stand for something else) is said at once, and ends with 11.")]
+    Push(PushArgs),
+    /// Serve its images as a read-only registry, straight from its files, until Ctrl-C
+    #[command(after_help = "Examples:
+  windlass bundle serve platform.tar                                     for this machine
+  windlass bundle serve platform.tar --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem
+
+An image is found as PATH and as REGISTRY/PATH: docker.io/apache/spark:3.5.6 is HOST:5000/apache/spark:3.5.6, and containerd
+finds it by HOST:5000 as a mirror of docker.io. Whoever reaches the address may read; nothing can be written.
+Ends with 6 on Ctrl-C.")]
+    Serve(ServeArgs),
     /// Cut one into parts for media
     #[command(after_help = "Example:
   windlass bundle split platform.tar --size fat32 --output /mnt/usb/platform.tar")]
@@ -155,10 +178,12 @@ pub enum InventoryFormat {
 /// `bundle create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
-    /// Take the images from this lock
+    /// Take the images of this lock, or of this offline bundle's, instead of ./images.lock or, where that is not there, of the
+    /// built-in one
     #[arg(long, value_name = "FILE")]
-    pub lock: PathBuf,
-    /// Fetch from this registry, which holds all images by their paths, instead of each image's own
+    pub lock: Option<PathBuf>,
+    /// Fetch from this registry, host[:port][/path], which holds all images by their paths; `published` is each image's own,
+    /// as without it
     #[arg(long, value_name = "REGISTRY")]
     pub from: Option<String>,
     /// Take images from an OCI layout, an oci-archive or what `docker save` wrote; may be repeated
@@ -173,7 +198,7 @@ pub struct CreateArgs {
     /// Only what OLD does not hold: an offline bundle, or its lock
     #[arg(long, value_name = "OLD")]
     pub since: Option<PathBuf>,
-    /// A component's chart: an archive or a folder; may be repeated
+    /// A component's chart instead of the catalog's: an archive or a folder; may be repeated
     #[arg(long, value_name = "ID=PATH")]
     pub chart: Vec<LocalArg>,
     /// Files that a component uploads: an archive or a folder; may be repeated
@@ -182,6 +207,9 @@ pub struct CreateArgs {
     /// A program to take along, such as helm@3.19.0=./helm; may be repeated
     #[arg(long, value_name = "NAME@VERSION=PATH")]
     pub program: Vec<LocalArg>,
+    /// Leave out this windlass and the Helm that it would use
+    #[arg(long)]
+    pub no_programs: bool,
     /// Write parts of this size: dvd, bd25, fat32, or such as 4G
     #[arg(long, value_name = "SIZE", value_parser = parse_split)]
     pub split: Option<u64>,
@@ -197,6 +225,72 @@ pub struct CreateArgs {
     /// Say what would be fetched and written, and end
     #[arg(long)]
     pub dry_run: bool,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub reach: RegistryArgs,
+}
+
+/// `bundle push`.
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The offline bundle.
+    #[command(flatten)]
+    pub open: OpenArgs,
+    /// Push to this registry, below this path
+    #[arg(long, value_name = "HOST[:PORT][/PATH]")]
+    pub registry: String,
+    /// Show what would be sent, mounted and tagged, and change nothing
+    #[arg(long, conflicts_with = "receipt")]
+    pub plan: bool,
+    /// One part below the path: docker.io/apache/spark becomes PATH/apache-spark
+    #[arg(long, conflicts_with = "max_depth")]
+    pub flatten: bool,
+    /// At most so many parts below the path; further ones are joined by dashes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_depth: Option<u8>,
+    /// Where a tag stands for something else: refuse before anything is sent, keep it, or overwrite it
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = TagRule::Fail)]
+    pub tag_conflict: TagRule,
+    /// Leave out signatures and attestations that lie beside images; the receipt says so
+    #[arg(long)]
+    pub without_signatures: bool,
+    /// Write to FILE, as JSON, where each image is and by which digest
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+    /// How the registry is reached.
+    #[command(flatten)]
+    pub reach: RegistryArgs,
+}
+
+/// What `--tag-conflict` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TagRule {
+    /// Nothing is pushed
+    Fail,
+    /// The tag stays as it is; the image is there by its digest
+    Keep,
+    /// The tag is moved
+    Overwrite,
+}
+
+/// `bundle serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The offline bundle.
+    #[command(flatten)]
+    pub open: OpenArgs,
+    /// Listen on this address
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000")]
+    pub listen: std::net::SocketAddr,
+    /// Speak TLS by this certificate (PEM, with its chain)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Speak plain HTTP although others than this machine can reach the address
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub plain_http: bool,
 }
 
 /// `[IMAGE=]PATH`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::AnswerArgs;
+use super::{AnswerArgs, RegistryArgs};
 
 /// `lock`.
 #[derive(Debug, Args)]
@@ -33,4 +33,7 @@ pub struct LockArgs {
     /// With --from: do not look for signatures and attestations
     #[arg(long, requires = "from")]
     pub without_signatures: bool,
+    /// With --from: how the registry is reached.
+    #[command(flatten)]
+    pub reach: RegistryArgs,
 }

@@ -38,18 +38,18 @@ async fn a_bundle_goes_through_all_commands() {
     lock.programs.clear();
     lock.images.values_mut().for_each(|image| image.resolved = None);
     std::fs::write(at.join("images.lock"), windlass::model::yaml::to_string(&lock).unwrap()).unwrap();
-    let create = ["create", "--lock", "images.lock", "--layout", "layout", "--output", "again.tar"];
+    let create = ["create", "--no-programs", "--lock", "images.lock", "--layout", "layout", "--output", "again.tar"];
     let planned = ok(at, &[&create[..], &["--dry-run", "--json"]].concat());
     assert!(planned.contains("\"fetch_bytes\":") && !at.join("again.tar").exists(), "{planned}");
     ok(at, &create);
     let inspected = ok(at, &["inspect", "again.tar"]);
     assert!(inspected.contains("docker.io/x/multi:1") && inspected.contains("not signed"), "{inspected}");
     let both = ["--platform", "linux/amd64", "--platform", "linux/arm64", "--output", "both.tar"];
-    let (exit, text) = code(at, &[&create[..5], &both[..]].concat());
+    let (exit, text) = code(at, &[&create[..6], &both[..]].concat());
     assert!(exit == 4 && text.contains("docker.io/x/one:2 is not made for linux/arm64"), "{exit}: {text}");
     assert!(!at.join("both.tar").exists());
     let chart = format!("sample={}", site.files.path().join("chart").display());
-    ok(at, &[&create[..5], &["--output", "chart.tar", "--chart", &chart]].concat());
+    ok(at, &[&create[..6], &["--output", "chart.tar", "--chart", &chart]].concat());
     let differ = ok(at, &["diff", "again.tar", "chart.tar", "--json"]);
     assert!(differ.contains("\"state\":\"new\"") && differ.contains("\"chart\""), "{differ}");
     assert!(code(at, &create).0 == 2, "it is there already");
@@ -63,7 +63,7 @@ async fn a_bundle_goes_through_all_commands() {
     assert!(verified.contains("signed by the pinned key"), "{verified}");
     let (exit, text) = code(at, &["verify", "platform.tar", "--key", "other.pub"]);
     assert!(exit == 8 && text.contains("not made by the pinned key"), "{exit} {text}");
-    ok(at, &[&create[..5], &["--output", "inside.tar", "--private-key", "site.key"]].concat());
+    ok(at, &[&create[..6], &["--output", "inside.tar", "--private-key", "site.key"]].concat());
     let verified = ok(at, &["verify", "inside.tar", "--key", "site.pub", "--json"]);
     assert!(verified.contains("\"state\":\"pinned\""), "{verified}");
     assert_eq!(code(at, &["verify", "inside.tar", "--key", "other.pub"]).0, 8);
@@ -77,7 +77,7 @@ async fn a_bundle_goes_through_all_commands() {
     ok(at, &["join", "parts", "b", "--output", "joined.tar"]);
     assert!(std::fs::read(at.join("joined.tar")).unwrap() == std::fs::read(at.join("platform.tar")).unwrap());
     // A difference.
-    ok(at, &[&create[..5], &["--output", "update.tar", "--since", "again.tar", "--chart", &chart]].concat());
+    ok(at, &[&create[..6], &["--output", "update.tar", "--since", "again.tar", "--chart", &chart]].concat());
     ok(at, &["join", "again.tar", "update.tar", "--output", "full.tar"]);
     assert!(std::fs::read(at.join("full.tar")).unwrap() == std::fs::read(at.join("chart.tar")).unwrap());
     assert_eq!(code(at, &["join", "platform.tar", "update.tar", "--output", "x.tar"]).0, 2, "another base");
@@ -98,6 +98,6 @@ async fn a_bundle_goes_through_all_commands() {
     assert!(!at.join("bad").exists());
     let (exit, text) = code(at, &["extract", "x/multy:1", "platform.tar", "--to", "oci:x"]);
     assert!(exit == 2 && text.contains("did you mean `docker.io/x/multi:1`"), "{exit} {text}");
-    let (exit, text) = code(at, &["create", "--lock", "images.lock", "--from", "registry.example"]);
+    let (exit, text) = code(at, &["create", "--lock", "images.lock", "--from", "registry.example", "--layout", "x"]);
     assert!(exit == 2 && text.contains("--layout"), "{exit} {text}");
 }

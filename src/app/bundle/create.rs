@@ -1,26 +1,27 @@
 //! `windlass bundle create`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::json;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
+use super::content::Content;
 use super::progress::{Progress, human};
 use super::source::source_for;
 use super::trust::{reading, signing, writing};
-use crate::cli::{CreateArgs, LocalArg};
+use crate::cli::{CreateArgs, Global};
 use crate::driver::bundle::sign::SigningKey;
-use crate::driver::bundle::{
-    Base, BundlePlan, BundleRequest, ProgramRequest, Space, Target, create as write, lock_of, plan,
-};
+use crate::driver::bundle::{Base, BundlePlan, BundleRequest, Space, Target, create as write, lock_of, plan};
 use crate::driver::image_source::ImageSource;
-use crate::lock::{self, Wanted, parse_platform};
-use crate::model::images_lock::ImagesLock;
+use crate::lock::{self, EMBEDDED_NAME, ResolveFailure, Wanted, embedded, missing_platforms, parse_platform};
+use crate::model::few;
+use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockMode, LockedImage};
 
 /// Makes an offline bundle.
-pub(super) async fn create(args: &CreateArgs, output: &Output) -> Result<Exit, Failed> {
-    let (lock, _) = lock_of(&args.lock).map_err(reading)?;
+pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) -> Result<Exit, Failed> {
+    let lock = the_lock(args, output)?;
     let signer = args.private_key.as_deref().map(SigningKey::read).transpose().map_err(signing)?;
     let base = match &args.since {
         None => None,
@@ -29,18 +30,23 @@ pub(super) async fn create(args: &CreateArgs, output: &Output) -> Result<Exit, F
             Some(Base::of(&lock, digest, &path.display().to_string()).map_err(|error| writing(error, true))?)
         }
     };
-    let source = source_for(args.from.as_deref(), &args.layout, output)?;
     let platforms: BTreeSet<String> = args.platform.iter().cloned().collect();
     let (mut lock, components) = chosen(lock, args.components.as_deref())?;
+    let source = source_for(args, &lock, output)?;
+    for name in lock.unpublished.keys() {
+        output.remark(&format!("warning: nobody publishes the image {name}, and it is not in the offline bundle"));
+    }
+    // What is on this machine comes first: it costs least to be told of.
+    let content = Content::gather(global, args, &lock, output).await?;
     resolve_all(source.as_ref(), &mut lock, &platforms, output).await?;
     let request = BundleRequest {
         lock,
         windlass: env!("CARGO_PKG_VERSION").to_owned(),
         platforms: platforms.clone(),
         components,
-        charts: locals(&args.chart),
-        files: locals(&args.file),
-        programs: programs(&args.program, &platforms)?,
+        charts: content.charts.clone(),
+        files: content.files.clone(),
+        programs: content.programs.clone(),
         base,
         signer,
     };
@@ -91,6 +97,20 @@ fn announce(plan: &BundlePlan, space: &Space, output: &Output) -> Result<(), Fai
     Ok(())
 }
 
+/// The lock whose images are taken.
+fn the_lock(args: &CreateArgs, output: &Output) -> Result<ImagesLock, Failed> {
+    let here = Path::new(LOCK_FILE);
+    let path = args.lock.as_deref().or_else(|| here.exists().then_some(here));
+    let Some(path) = path else {
+        output.remark(&format!("the images of {EMBEDDED_NAME}"));
+        return embedded().or_exit(Exit::Unexpected);
+    };
+    if args.lock.is_none() {
+        output.remark(&format!("the images of ./{LOCK_FILE}"));
+    }
+    Ok(lock_of(path).map_err(reading)?.0)
+}
+
 /// The images of some components, and what they are for.
 fn chosen(mut lock: ImagesLock, wanted: Option<&[String]>) -> Result<(ImagesLock, BTreeSet<String>), Failed> {
     let uses = lock.images.values().flat_map(|image| &image.used_by).map(|used| used.component.clone());
@@ -113,47 +133,51 @@ fn chosen(mut lock: ImagesLock, wanted: Option<&[String]>) -> Result<(ImagesLock
     }
     lock.charts.retain(|component, _| goes(component));
     lock.files.retain(|key, _| goes(key.split_once('.').map_or(key, |(component, _)| component)));
+    lock.unpublished.retain(|key, _| goes(key.split_once('.').map_or(key, |(component, _)| component)));
     Ok((lock, wanted))
 }
 
-/// Resolves what the lock does not.
+/// Resolves what the lock does not; and where it has an index and one platform is asked for, that platform's manifest, from the
+/// index that it pins.
 async fn resolve_all(
     source: &dyn ImageSource,
     lock: &mut ImagesLock,
     platforms: &BTreeSet<String>,
     output: &Output,
 ) -> Result<(), Failed> {
-    let open = lock.images.iter().filter(|(_, image)| image.resolved.is_none());
-    let open = ImagesLock {
-        images: open.map(|(name, image)| (name.clone(), image.clone())).collect(),
-        ..ImagesLock::default()
-    };
-    let platforms = platforms.iter().map(|text| parse_platform(text)).collect::<Result<Vec<_>, _>>();
-    let wanted = Wanted { from: None, platforms: &platforms.or_exit(Exit::BadInput)?, without_attached: false };
-    let found = lock::resolve(&open, source, wanted, &|_, _| {}).await.or_exit(Exit::Unusable)?;
-    for (name, image) in found.images {
+    let mut open = ImagesLock::default();
+    let mut names = BTreeMap::new();
+    for (name, image) in &lock.images {
+        let asked = match &image.resolved {
+            None => name.clone(),
+            Some(found) if found.mode == LockMode::Index && platforms.len() == 1 => {
+                format!("{}@{}", name.split('@').next().unwrap_or(name), found.digest)
+            }
+            Some(_) => continue,
+        };
+        open.images.insert(asked.clone(), LockedImage { resolved: None, used_by: image.used_by.clone() });
+        names.insert(asked, name.clone());
+    }
+    let wanted = platforms.iter().map(|text| parse_platform(text)).collect::<Result<Vec<_>, _>>();
+    let wanted = Wanted { from: None, platforms: &wanted.or_exit(Exit::BadInput)?, without_attached: false };
+    if !open.images.is_empty() {
+        output.remark(&format!("asking for {} images", open.images.len()));
+    }
+    let found = lock::resolve(&open, source, wanted, &|_, _| {}).await.map_err(|error| {
+        let exit = if matches!(error, ResolveFailure::Platform { .. }) { Exit::BadInput } else { Exit::Unusable };
+        Failed::new(exit, error)
+    })?;
+    for (asked, image) in found.images {
+        let Some(name) = names.remove(&asked) else { continue };
         match &image.resolved {
             Some(resolved) => output.remark(&format!("{name} resolved to {}", resolved.digest)),
-            None => output.remark(&format!("warning: the source has no {name}")),
+            None => output.remark(&format!("warning: the source has no {asked}")),
         }
         lock.images.insert(name, image);
     }
+    for (platform, lacks) in missing_platforms(lock, platforms.iter().map(String::as_str)) {
+        let lacks: Vec<&str> = lacks.iter().map(String::as_str).collect();
+        output.remark(&format!("warning: not made for {platform}: {}", few(&lacks, 5)));
+    }
     Ok(())
-}
-
-fn locals(given: &[LocalArg]) -> BTreeMap<String, std::path::PathBuf> {
-    given.iter().map(|arg| (arg.name.clone(), arg.path.clone())).collect()
-}
-
-/// `NAME@VERSION`, for the first platform: one file runs on one.
-fn programs(given: &[LocalArg], platforms: &BTreeSet<String>) -> Result<BTreeMap<String, ProgramRequest>, Failed> {
-    let platform = platforms.iter().next().cloned().unwrap_or_default();
-    let one = |arg: &LocalArg| {
-        let Some((name, version)) = arg.name.split_once('@') else {
-            return Err(Failed::text(Exit::BadInput, format!("--program {}: expected NAME@VERSION=PATH", arg.name)));
-        };
-        let platforms = [(platform.clone(), arg.path.clone())].into();
-        Ok((name.to_owned(), ProgramRequest { version: version.to_owned(), platforms }))
-    };
-    given.iter().map(one).collect()
 }

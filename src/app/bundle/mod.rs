@@ -1,8 +1,12 @@
 //! `windlass bundle`: offline bundles, made, looked at, checked and taken apart on this machine.
 
+mod content;
 mod create;
 mod inventory;
 mod progress;
+mod push;
+mod requests;
+mod serve;
 mod show;
 mod sign;
 mod source;
@@ -11,16 +15,18 @@ mod trust;
 
 use super::exit::{Exit, Failed};
 use super::output::Output;
-use crate::cli::{BundleArgs, BundleCommand};
+use crate::cli::{BundleArgs, BundleCommand, Global};
 
 /// Does what the command says.
-pub(super) async fn bundle(args: &BundleArgs, output: &Output) -> Result<Exit, Failed> {
+pub(super) async fn bundle(global: &Global, args: &BundleArgs, output: &Output) -> Result<Exit, Failed> {
     match &args.command {
-        BundleCommand::Create(args) => create::create(args, output).await,
+        BundleCommand::Create(args) => create::create(global, args, output).await,
         BundleCommand::Inspect { open, format, sbom } => show::inspect(open, *format, sbom.as_deref(), output),
         BundleCommand::Verify(open) => take::verify(open, output),
         BundleCommand::Extract { image, open, to } => take::extract(image, open, to, output),
         BundleCommand::Diff { old, new } => show::diff(old, new, output),
+        BundleCommand::Push(args) => push::push(args, output).await,
+        BundleCommand::Serve(args) => serve::serve(args, output).await,
         BundleCommand::Split { open, size, output: target } => take::split(open, *size, target, output),
         BundleCommand::Join { bundles, output: target } => take::join(bundles, target, output).await,
         BundleCommand::Sign { bundle, private_key, signature, key, print_lock } => {

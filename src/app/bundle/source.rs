@@ -4,27 +4,33 @@ use std::sync::Arc;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
-use crate::cli::LayoutArg;
+use super::super::registries::{hosts, mirror, registries};
+use crate::cli::CreateArgs;
 use crate::driver::image_source::ImageSource;
 use crate::driver::layouts::Layouts;
+use crate::driver::registry::RegistrySource;
+use crate::model::images_lock::ImagesLock;
 
 /// The source that the options name: layouts of this machine, or registries.
 pub(super) fn source_for(
-    from: Option<&str>,
-    layouts: &[LayoutArg],
+    args: &CreateArgs,
+    lock: &ImagesLock,
     output: &Output,
 ) -> Result<Arc<dyn ImageSource>, Failed> {
-    if layouts.is_empty() {
-        // The registries' client takes this place.
-        let which = from.unwrap_or("the images' own registries");
-        let text = format!("this build cannot fetch from {which}: give the images by --layout");
-        return Err(Failed::text(Exit::BadInput, text));
+    let from = mirror(args.from.as_deref())?;
+    if args.layout.is_empty() {
+        let asked = hosts(from.as_deref(), lock.images.keys());
+        let source = RegistrySource::new(registries(&args.reach, &asked, output)?);
+        return Ok(match &from {
+            Some(from) => Arc::new(source.mirrored(from)),
+            None => Arc::new(source),
+        });
     }
-    if from.is_some() {
+    if args.from.is_some() {
         return Err(Failed::text(Exit::BadInput, "give either --from or --layout"));
     }
     let mut found = Layouts::default();
-    for layout in layouts {
+    for layout in &args.layout {
         found.add(&layout.path, layout.image.as_deref()).or_exit(Exit::BadInput)?;
     }
     for note in found.notes() {

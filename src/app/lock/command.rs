@@ -10,6 +10,7 @@ use super::said;
 use super::source::source_for;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
+use crate::app::registries::mirror;
 use crate::app::session::{self, load_catalog};
 use crate::catalog::Catalog;
 use crate::cli::{Global, LockArgs};
@@ -19,9 +20,6 @@ use crate::lock::{EMBEDDED_NAME, ResolveFailure, Wanted, Why, differences, embed
 use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockedProgram};
 use crate::model::oci::Platform;
 use crate::model::{LOCK_LIMIT, bounded};
-
-/// What `--from` is called where each image's own registry is meant.
-const PUBLISHED: &str = "published";
 
 /// How many images are resolved between two remarks.
 const TELL: usize = 10;
@@ -38,9 +36,8 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
     let platforms: Vec<Platform> =
         args.platform.iter().map(|text| parse_platform(text)).collect::<Result<_, _>>().or_exit(Exit::BadInput)?;
     // Before anything is rendered: what is wrong with it is said at once.
+    let from = mirror(args.from.as_deref())?;
     let checked = args.check.then(|| known(args)).transpose()?;
-    let from = args.from.as_deref().map(|from| (from != PUBLISHED).then_some(from));
-    let source = from.map(source_for).transpose()?;
     let catalog = load_catalog(global)?;
     let Looked { gathered, refused } = look(global, args, &catalog, output).await?;
     if global.verbose > 0 {
@@ -62,9 +59,9 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
         None => embedded().or_exit(Exit::Unexpected)?,
     };
     let mut lock = gathered.into_lock(programs(), Some(&earlier));
-    if let Some((from, source)) = from.zip(source) {
-        let wanted = Wanted { from, platforms: &platforms, without_attached: args.without_signatures };
-        lock = resolved(&lock, &*source, wanted, output).await?;
+    if args.from.is_some() {
+        let wanted = Wanted { from: from.as_deref(), platforms: &platforms, without_attached: args.without_signatures };
+        lock = resolved(args, &lock, wanted, output).await?;
     }
     let text = lock.to_text().or_exit(Exit::Unexpected)?;
     if to_stdout {
@@ -102,11 +99,12 @@ fn programs() -> BTreeMap<String, LockedProgram> {
 }
 
 async fn resolved(
+    args: &LockArgs,
     lock: &ImagesLock,
-    source: &dyn ImageSource,
     wanted: Wanted<'_>,
     output: &Output,
 ) -> Result<ImagesLock, Failed> {
+    let source = source_for(&args.reach, wanted.from, lock, output)?;
     output.remark(&format!("asking for {} images", lock.images.len()));
     let tell = |done: usize, all: usize| {
         if done.is_multiple_of(TELL) && done < all {

@@ -7,3 +7,4 @@ mod site_files;
 mod source;
 
 pub(super) use command::lock;
+pub(super) use site_files::digest_of;

@@ -15,7 +15,7 @@ use crate::model::oci::Digest;
 const CHUNK: usize = 1 << 20;
 
 /// The digest of a source's files: over names, lengths and contents, as that of every folder of files is made.
-pub(super) async fn digest_of(question: &str, from: &str) -> Result<String, Failed> {
+pub(in crate::app) async fn digest_of(question: &str, from: &str) -> Result<String, Failed> {
     let failed = |error: anyhow::Error| {
         Failed::new(Exit::BadInput, error.context(format!("the files of {question} cannot be locked")))
     };

@@ -1,13 +1,22 @@
 //! Where images are asked about.
 
-use crate::app::exit::{Exit, Failed};
-use crate::driver::image_source::ImageSource;
+use std::collections::BTreeSet;
 
-/// The source for a registry; for `None` each image's own. The one place in which a client for registries comes in.
-pub(super) fn source_for(registry: Option<&str>) -> Result<Box<dyn ImageSource>, Failed> {
-    let which = registry.map_or_else(|| "public registries".to_owned(), |registry| format!("the registry {registry}"));
-    let text = format!(
-        "this windlass cannot ask {which} yet; without --from the lock is written, and images that nobody confirmed stay unresolved"
-    );
-    Err(Failed::text(Exit::Unusable, text))
+use crate::app::exit::Failed;
+use crate::app::output::Output;
+use crate::app::registries::{hosts, registries};
+use crate::cli::RegistryArgs;
+use crate::driver::image_source::ImageSource;
+use crate::driver::registry::RegistrySource;
+use crate::model::images_lock::ImagesLock;
+
+/// The source for names of a registry; for `None` each image's own is asked.
+pub(super) fn source_for(
+    reach: &RegistryArgs,
+    from: Option<&str>,
+    lock: &ImagesLock,
+    output: &Output,
+) -> Result<Box<dyn ImageSource>, Failed> {
+    let asked: BTreeSet<String> = hosts(from, lock.images.keys());
+    Ok(Box::new(RegistrySource::new(registries(reach, &asked, output)?)))
 }

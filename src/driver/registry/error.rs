@@ -42,7 +42,7 @@ pub enum RegistryError {
     },
     /// It does not speak TLS, and there is a login that everybody on the way could read.
     #[error(
-        "registry {host} does not speak TLS, and the login is not sent in plain text; give the registry a certificate, or answer platform.registry_plain_http with true"
+        "registry {host} does not speak TLS, and the login is not sent in plain text; give the registry a certificate, or allow it: --plain-http {host}; of an install, the answer platform.registry_plain_http=true"
     )]
     Plain {
         /// Which.
@@ -50,7 +50,7 @@ pub enum RegistryError {
     },
     /// It wants the login to be sent to somebody else.
     #[error(
-        "registry {host} wants the login to be sent to {realm}, and it is sent to https://{host} alone; if that is right, name its host as platform.registry_token_host"
+        "registry {host} wants the login to be sent to {realm}, and it is sent to https://{host} alone; if that is right, name its host: --token-host; of an install, the answer platform.registry_token_host"
     )]
     Elsewhere {
         /// Which.

@@ -363,6 +363,7 @@ impl<'a> Push<'a> {
             schema: RECEIPT_SCHEMA,
             registry: self.registry.host().to_owned(),
             images,
+            without_signatures: false,
             bytes_on_the_wire: progress.snapshot().sent,
         }
     }

@@ -1,0 +1,252 @@
+//! `windlass bundle push`.
+
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::exit::{Exit, Failed, OrExit as _};
+use super::super::journal::root;
+use super::super::output::Output;
+use super::super::registries::registries;
+use super::super::run::signalled;
+use super::progress::{Progress, human};
+use super::requests::requests;
+use super::trust::{open, signed_text};
+use crate::cli::{PushArgs, TagRule};
+use crate::driver::bundle::{Bundle, BundleStore};
+use crate::driver::registry::Registry;
+use crate::driver::registry::push::{
+    Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, ReceiptImage, TagConflict, Target,
+};
+use crate::model::oci::Digest;
+
+/// How often it is looked at how far a push is.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Pushes until a signal comes.
+pub(super) async fn push(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
+    let signalled = signalled().or_exit(Exit::Unexpected)?;
+    tokio::select! {
+        biased;
+        () = signalled => Err(Failed::text(Exit::Stopped, "stopped; run the same command again to resume")),
+        ended = pushed(args, output) => ended,
+    }
+}
+
+async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
+    let depth = if args.flatten { Some(1) } else { args.max_depth.map(usize::from) };
+    let target = Target::parse(&args.registry, depth).or_exit(Exit::BadInput)?;
+    let (bundle, signed) = open(&args.open)?;
+    output.remark(&format!("{}: {}", bundle.files().name, signed_text(&signed)));
+    let requests = requests(bundle.lock(), &target, args.without_signatures)?;
+    let repositories: BTreeSet<String> = requests.iter().map(|request| request.repository.clone()).collect();
+    let images = requests.len();
+    let registries = registries(&args.reach, &[target.host.clone()].into(), output)?;
+    let registry = registries.registry(&target.host).await.or_exit(Exit::Unusable)?;
+    let store = BundleStore::new(&bundle);
+    // A plan changes nothing, here as little as there.
+    let (journal, held) = match args.plan {
+        true => (Journal::in_memory(), None),
+        false => journal(&target, &bundle).map(|(journal, held)| (journal, Some(held)))?,
+    };
+    let conflict = match args.tag_conflict {
+        TagRule::Fail => TagConflict::Fail,
+        TagRule::Keep => TagConflict::Keep,
+        TagRule::Overwrite => TagConflict::Overwrite,
+    };
+    let push = match Push::prepare(registry.clone(), &store, requests, conflict, journal).await {
+        Ok(push) => push,
+        Err(PushError::Plan(error)) if !args.plan => return refused(&registry, &repositories, error, output).await,
+        Err(error) => return Err(before(error)),
+    };
+    if args.plan {
+        match output.json {
+            true => output.value(&json!({"plan": push.plan()}))?,
+            false => output.text(&push.plan().table())?,
+        }
+        return Ok(Exit::Done);
+    }
+    let problems = push.problems().await.or_exit(Exit::Unusable)?;
+    if !problems.is_empty() {
+        return Err(told(problems.iter().map(ToString::to_string).collect(), output)?);
+    }
+    announce(push.plan(), images, output)?;
+    let nothing = push.plan().is_empty();
+    let result = watched(&push, output).await;
+    match result {
+        Ok(mut receipt) => {
+            receipt.without_signatures = args.without_signatures;
+            keep(args.receipt.as_deref(), &receipt)?;
+            if let Some(held) = held {
+                held.remove();
+            }
+            done(&target, &receipt, nothing, output)
+        }
+        Err(error) => {
+            if let PushError::Incomplete { receipt, failed, .. } = &error {
+                let mut receipt = (**receipt).clone();
+                receipt.without_signatures = args.without_signatures;
+                keep(args.receipt.as_deref(), &receipt)?;
+                failed.iter().for_each(|name| output.remark(&format!("not pushed: {name}")));
+            }
+            Err(Failed::new(if is_damage(&error) { Exit::VerifyFailed } else { Exit::Failed }, error))
+        }
+    }
+}
+
+/// Runs it, and tells how far it is.
+async fn watched(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError> {
+    let (_, mounted, sent) = push.plan().bytes();
+    let progress = Progress::new(output, "pushing", mounted + sent);
+    let counts = PushProgress::default();
+    let run = push.run(&counts);
+    tokio::pin!(run);
+    loop {
+        tokio::select! {
+            ended = &mut run => return ended,
+            () = tokio::time::sleep(LOOK) => progress.set(counts.snapshot().done),
+        }
+    }
+}
+
+fn announce(plan: &PushPlan, images: usize, output: &Output) -> Result<(), Failed> {
+    let (there, mounted, sent) = plan.bytes();
+    if output.json {
+        return output.value(
+            &json!({"plan": {"images": images, "upload_bytes": sent, "mount_bytes": mounted, "existing_bytes": there}}),
+        );
+    }
+    output.remark(&format!(
+        "{images} images: {} to upload, {} to mount, {} there already",
+        human(sent),
+        human(mounted),
+        human(there)
+    ));
+    Ok(())
+}
+
+fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> Result<Exit, Failed> {
+    if output.json {
+        output.value(&json!({"pushed": receipt, "nothing": nothing}))?;
+        return Ok(Exit::Done);
+    }
+    let to = if target.prefix.is_empty() { target.host.clone() } else { format!("{}/{}", target.host, target.prefix) };
+    let images = receipt.images.len();
+    let without = if receipt.without_signatures { "; signatures were left out" } else { "" };
+    if nothing {
+        output.text(&format!("nothing to push: {to} has all {images} images{without}\n"))?;
+        return Ok(Exit::Done);
+    }
+    let sum = |of: fn(&ReceiptImage) -> u64| -> u64 { receipt.images.values().map(of).sum() };
+    output.text(&format!(
+        "pushed {images} images to {to}: {} sent, {} mounted, {} there already{without}\n",
+        human(sum(|image| image.bytes_sent)),
+        human(sum(|image| image.bytes_mounted)),
+        human(sum(|image| image.bytes_existing))
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// Tags in the way and a missing base come before missing rights are asked for; whoever has to repair something wants to know all.
+async fn refused(
+    registry: &Registry,
+    repositories: &BTreeSet<String>,
+    error: PlanError,
+    output: &Output,
+) -> Result<Exit, Failed> {
+    let mut texts = vec![error.to_string()];
+    texts.extend(registry.push_problems(repositories).await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string));
+    Err(told(texts, output)?)
+}
+
+/// All that keeps a push from being begun.
+fn told(texts: Vec<String>, output: &Output) -> Result<Failed, Failed> {
+    if output.json {
+        output.value(&json!({"problems": texts}))?;
+    }
+    let count = texts.len();
+    let head =
+        if count == 1 { "nothing was pushed".to_owned() } else { format!("nothing was pushed, for {count} reasons") };
+    Ok(Failed::text(Exit::Preflight, format!("{head}:\n{}", texts.join("\n"))))
+}
+
+/// Errors before anything was sent.
+fn before(error: PushError) -> Failed {
+    let exit = match &error {
+        PushError::Plan(_) => Exit::Preflight,
+        PushError::Store { .. } | PushError::Damaged { .. } | PushError::Manifest { .. } => Exit::BadInput,
+        _ => Exit::Unusable,
+    };
+    Failed::new(exit, error)
+}
+
+/// Whether the offline bundle is what is wrong.
+fn is_damage(error: &PushError) -> bool {
+    match error {
+        PushError::Incomplete { source, .. } => is_damage(source),
+        PushError::Store { source, .. } => source.kind() == io::ErrorKind::InvalidData,
+        PushError::Damaged { .. } | PushError::Digest { .. } => true,
+        _ => false,
+    }
+}
+
+/// Writes the receipt whole or not at all.
+fn keep(path: Option<&Path>, receipt: &Receipt) -> Result<(), Failed> {
+    let Some(path) = path else { return Ok(()) };
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut text = serde_json::to_string_pretty(receipt).or_exit(Exit::Unexpected)?;
+    text.push('\n');
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    written.map_err(|error| {
+        let error = anyhow::Error::new(error).context(format!("failed to write the receipt {}", path.display()));
+        Failed::new(Exit::Unexpected, error)
+    })
+}
+
+/// The journal's files, which nobody else uses meanwhile.
+struct Held {
+    lock: File,
+    files: [PathBuf; 2],
+}
+
+impl Held {
+    /// Nothing is left to resume.
+    fn remove(self) {
+        // One that stays is read and found to hold nothing.
+        self.files.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        drop(self.lock);
+    }
+}
+
+/// What pushes of this offline bundle to this place left, in the state folder; only the user may read it.
+fn journal(target: &Target, bundle: &Bundle) -> Result<(Journal, Held), Failed> {
+    let opened = || -> io::Result<Option<(Journal, Held)>> {
+        let folder = root()?.with_file_name("pushes");
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let what = format!("{}/{} {}", target.host, target.prefix, bundle.lock_digest());
+        let host: String =
+            target.host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+        let name = format!("{host}-{}", &Digest::of(what.as_bytes()).hex()[..16]);
+        let [path, held] = ["jsonl", "lock"].map(|suffix| folder.join(format!("{name}.{suffix}")));
+        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&held)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        Ok(Some((Journal::open(&path)?, Held { lock, files: [path, held] })))
+    };
+    let opened = opened().map_err(|error| {
+        Failed::new(Exit::Unexpected, anyhow::Error::new(error).context("failed to keep the journal of the push"))
+    })?;
+    opened.ok_or_else(|| {
+        let text = format!("another windlass is pushing {} to {}", bundle.files().name, target.host);
+        Failed::text(Exit::Locked, text)
+    })
+}

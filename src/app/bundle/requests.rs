@@ -1,0 +1,27 @@
+//! What of an offline bundle is pushed where.
+
+use std::collections::BTreeMap;
+
+use super::super::exit::{Exit, Failed, OrExit as _};
+use crate::driver::registry::push::{ImageRequest, Target, TargetName};
+use crate::model::images_lock::{ImagesLock, ResolvedImage};
+
+/// The images of a lock with their names in the target.
+pub(super) fn requests(
+    lock: &ImagesLock,
+    target: &Target,
+    without_signatures: bool,
+) -> Result<Vec<ImageRequest>, Failed> {
+    let images: BTreeMap<&str, &ResolvedImage> =
+        lock.images.iter().filter_map(|(name, image)| Some((name.as_str(), image.resolved.as_ref()?))).collect();
+    let digest = |name: &str| images.get(name).map(|image| image.digest);
+    let names = target.names(images.keys().copied(), |a, b| digest(a) == digest(b)).or_exit(Exit::BadInput)?;
+    let request = |(name, at): (String, TargetName)| {
+        let image = images.get(name.as_str())?;
+        let TargetName { repository, tag } = at;
+        let attached = if without_signatures { Vec::new() } else { image.attached.iter().cloned().collect() };
+        let (tags, top, media_type) = (tag.into_iter().collect(), image.digest, image.media_type.clone());
+        Some(ImageRequest { name, repository, tags, top, media_type, attached })
+    };
+    Ok(names.into_iter().filter_map(request).collect())
+}

@@ -1,0 +1,77 @@
+//! How commands reach registries: their options, as the settings of the one client, and which registries are meant.
+
+use std::collections::BTreeSet;
+
+use super::exit::{Exit, Failed, OrExit as _};
+use super::output::Output;
+use crate::cli::RegistryArgs;
+use crate::driver::registry::push::Target;
+use crate::driver::registry::{Credentials, Proxies, Registries, Settings, Trust};
+use crate::model::ImageName;
+
+/// What `--from` is called where each image's own registry is meant.
+const PUBLISHED: &str = "published";
+
+/// The registry, with its path, that `--from` names; `None` for each image's own.
+pub(super) fn mirror(from: Option<&str>) -> Result<Option<String>, Failed> {
+    let Some(from) = from.filter(|from| *from != PUBLISHED) else { return Ok(None) };
+    let Target { host, prefix, .. } = Target::parse(from, None).or_exit(Exit::BadInput)?;
+    Ok(Some(if prefix.is_empty() { host } else { format!("{host}/{prefix}") }))
+}
+
+/// The registries that are asked for images: the one that mirrors them, or each image's own.
+pub(super) fn hosts<'a>(from: Option<&str>, images: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
+    match from {
+        Some(from) => [from.split('/').next().unwrap_or(from).to_owned()].into(),
+        None => {
+            images.into_iter().filter_map(|image| Some(ImageName::parse(image).ok()?.registry().to_owned())).collect()
+        }
+    }
+}
+
+/// The client with what the options and the environment say, and for each registry the way to it. Nobody is asked yet.
+pub(super) fn registries(args: &RegistryArgs, hosts: &BTreeSet<String>, output: &Output) -> Result<Registries, Failed> {
+    if let Some(stray) = args.plain_http.iter().find(|host| !hosts.contains(*host)) {
+        let known = hosts.iter().cloned().collect::<Vec<_>>().join(", ");
+        return Err(Failed::text(
+            Exit::BadInput,
+            format!("--plain-http {stray}: no such registry is asked, but {known}"),
+        ));
+    }
+    let credentials = match &args.registry_config {
+        Some(path) => Credentials::none().with_config_file(path),
+        None => Credentials::none().with_user_config(),
+    };
+    let trust = |host: &String| {
+        let plain_http = args.plain_http.contains(host);
+        (host.clone(), Trust { plain_http, token_host: args.token_host.clone() })
+    };
+    let settings = Settings {
+        credentials: credentials.or_exit(Exit::BadInput)?,
+        trust: hosts.iter().map(trust).collect(),
+        ca_files: args.ca.clone(),
+        client_certificate: args.client_cert.clone().zip(args.client_key.clone()),
+        proxies: Proxies::from_env().or_exit(Exit::BadInput)?,
+        ..Settings::default()
+    };
+    let registries = Registries::new(settings).or_exit(Exit::BadInput)?;
+    for host in hosts {
+        output.remark(&format!("registry {host}: {}", registries.way_to(host)));
+    }
+    Ok(registries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_registries_are_asked_is_known_before() {
+        let images = ["docker.io/a/x:1", "quay.io/b/y:2", "quay.io/b/z:2"].map(str::to_owned);
+        assert_eq!(hosts(None, &images), ["docker.io", "quay.io"].map(str::to_owned).into());
+        assert_eq!(hosts(Some("r.site:5000/mirror"), &images), ["r.site:5000".to_owned()].into());
+        assert_eq!(mirror(Some("r.site:5000/mirror/")).unwrap().as_deref(), Some("r.site:5000/mirror"));
+        assert_eq!((mirror(None).unwrap(), mirror(Some("published")).unwrap()), (None, None));
+        assert_eq!(mirror(Some("https://r.site")).unwrap_err().exit, Exit::BadInput);
+    }
+}

@@ -1,0 +1,28 @@
+//! How registries are reached: the same options for every command that asks one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Trust, logins and certificates.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RegistryArgs {
+    /// Trust the certificate authorities in FILE (PEM) beside the system's; may be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    pub ca: Vec<PathBuf>,
+    /// Show registries this certificate (PEM, with its chain)
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Registries")]
+    pub client_cert: Option<PathBuf>,
+    /// The key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Registries")]
+    pub client_key: Option<PathBuf>,
+    /// Speak plain HTTP to this registry where it does not speak TLS, the login included; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
+    pub plain_http: Vec<String>,
+    /// Send the login to this host as well: it gives out the registry's tokens
+    #[arg(long, value_name = "HOST", help_heading = "Registries")]
+    pub token_host: Option<String>,
+    /// Take logins from this Docker config.json instead of the user's own
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    pub registry_config: Option<PathBuf>,
+}
