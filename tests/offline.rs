@@ -1,0 +1,178 @@
+//! Offline bundles from one registry to another and served, by the program itself. Registries are in memory and count.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "fakes/registry/mod.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod fake;
+#[path = "offline/push.rs"]
+mod push;
+#[path = "offline/serve.rs"]
+mod serve;
+
+use std::path::Path;
+
+use fake::FakeRegistry;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+use windlass::driver::bundle::{Bundle, lock_of};
+use windlass::model::images_lock::{ImageUse, ImagesLock, LockMode, LockedImage};
+use windlass::model::oci::{Digest, INDEXES, MANIFESTS};
+
+/// The images, by the names that they are locked under.
+const IMAGES: [&str; 2] = ["docker.io/x/multi:1", "quay.io/y/one:2"];
+
+/// Where the registry that they come from has them.
+const HUB: &str = "hub";
+
+/// Bytes that are no others'.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+fn blob(fake: &FakeRegistry, repository: &str, kind: &str, bytes: &[u8]) -> Value {
+    let digest = Digest::of(bytes);
+    fake.with(|state| {
+        state.blobs.insert(digest, bytes.to_vec());
+        state.repository(repository).blobs.insert(digest);
+    });
+    json!({"mediaType": kind, "digest": digest, "size": bytes.len()})
+}
+
+fn manifest(fake: &FakeRegistry, repository: &str, kind: &str, json: &Value, tag: Option<&str>) -> Value {
+    let bytes = json.to_string().into_bytes();
+    let (digest, size) = (Digest::of(&bytes), bytes.len());
+    fake.with(|state| {
+        let repository = state.repository(repository);
+        repository.manifests.insert(digest, (kind.to_owned(), bytes));
+        tag.map(|tag| repository.tags.insert(tag.to_owned(), digest));
+    });
+    json!({"mediaType": kind, "digest": digest, "size": size})
+}
+
+/// One platform of an image.
+fn platform(fake: &FakeRegistry, repository: &str, architecture: &str, layers: &[Vec<u8>]) -> Value {
+    let config = json!({"os": "linux", "architecture": architecture, "of": repository}).to_string();
+    let config = blob(fake, repository, "application/vnd.oci.image.config.v1+json", config.as_bytes());
+    let kind = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let layers: Vec<Value> = layers.iter().map(|bytes| blob(fake, repository, kind, bytes)).collect();
+    let json = json!({"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": layers});
+    let mut made = manifest(fake, repository, MANIFESTS[0], &json, None);
+    made["platform"] = json!({"os": "linux", "architecture": architecture});
+    made
+}
+
+/// A signature: beside its subject by a tag, or by naming it.
+fn signature(fake: &FakeRegistry, repository: &str, subject: &Value, by_tag: bool) {
+    let config = blob(fake, repository, "application/vnd.oci.empty.v1+json", b"{}");
+    let layer =
+        blob(fake, repository, "application/vnd.dev.cosign.simplesigning.v1+json", subject.to_string().as_bytes());
+    let mut json = json!({"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": [layer]});
+    if by_tag {
+        let tag = format!("{}.sig", subject["digest"].as_str().unwrap().replace(':', "-"));
+        manifest(fake, repository, MANIFESTS[0], &json, Some(&tag));
+    } else {
+        json["artifactType"] = json!("application/vnd.signature");
+        json["subject"] =
+            json!({"mediaType": subject["mediaType"], "digest": subject["digest"], "size": subject["size"]});
+        manifest(fake, repository, MANIFESTS[0], &json, None);
+    }
+}
+
+/// Two images of two platforms, which share a layer; the larger is signed in both ways.
+async fn hub() -> FakeRegistry {
+    let fake = FakeRegistry::start().await;
+    let shared = noise(1, 300_000);
+    for (repository, tag, seed, size) in [("x/multi", "1", 2, 3_000_000), ("y/one", "2", 3, 200_000)] {
+        let repository = format!("{HUB}/{repository}");
+        let amd = platform(&fake, &repository, "amd64", &[shared.clone(), noise(seed, size)]);
+        let arm = platform(&fake, &repository, "arm64", &[shared.clone(), noise(seed + 10, 1000)]);
+        let json = json!({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [amd, arm]});
+        let index = manifest(&fake, &repository, INDEXES[0], &json, Some(tag));
+        if seed == 2 {
+            signature(&fake, &repository, &index, true);
+            signature(&fake, &repository, &amd, false);
+        }
+    }
+    fake
+}
+
+/// The largest layer, which only `x/multi` has.
+fn large() -> Digest {
+    Digest::of(&noise(2, 3_000_000))
+}
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+    command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin").current_dir(folder).arg("bundle").args(args);
+    command.kill_on_drop(true);
+    command
+}
+
+/// Runs it: its exit code, stdout and stderr.
+async fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let ran = command(folder, args).output().await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (ran.status.code().unwrap(), text(&ran.stdout), text(&ran.stderr))
+}
+
+async fn ok(folder: &Path, args: &[&str]) -> (String, String) {
+    let (code, out, err) = run(folder, args).await;
+    assert_eq!(code, 0, "{args:?}: {out}{err}");
+    (out, err)
+}
+
+fn write_lock(folder: &Path, lock: &ImagesLock) {
+    std::fs::write(folder.join("images.lock"), lock.to_text().unwrap()).unwrap();
+}
+
+/// A folder with `images.lock`, unresolved, and `platform.tar`, made from a hub.
+async fn made(hub: &FakeRegistry) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lock = ImagesLock::default();
+    for name in IMAGES {
+        let used = ImageUse { component: "sample".into(), at: "images.x".into(), profiles: [].into() };
+        lock.images.insert(name.to_owned(), LockedImage { resolved: None, used_by: [used].into() });
+    }
+    write_lock(folder.path(), &lock);
+    let from = format!("{}/{HUB}", hub.host);
+    let both = ["--platform", "linux/amd64", "--platform", "linux/arm64", "--no-programs", "--output", "platform.tar"];
+    let (_, err) = ok(folder.path(), &[&["create", "--from", &from], &both[..]].concat()).await;
+    assert!(err.contains(&format!("registry {}: direct", hub.host)) && err.contains("./images.lock"), "{err}");
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_platform_of_a_locked_index_is_its_manifest_alone() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let mut lock = lock_of(&at.join("platform.tar")).unwrap().0;
+    assert!(lock.images.values().all(|image| image.resolved.as_ref().unwrap().mode == LockMode::Index));
+    assert_eq!(lock.images[IMAGES[0]].resolved.as_ref().unwrap().attached.len(), 2, "both signatures");
+    lock.bundle = None;
+    write_lock(at, &lock);
+    // The tag moves on, and the pinned list is still what counts.
+    hub.with(|state| _ = state.repository("hub/x/multi").tags.remove("1"));
+    let from = format!("{}/{HUB}", hub.host);
+    let one = ["--platform", "linux/arm64", "--no-programs", "--output", "arm.tar"];
+    ok(at, &[&["create", "--from", &from], &one[..]].concat()).await;
+    let bundle = Bundle::open(&[at.join("arm.tar")]).unwrap();
+    for (name, image) in &bundle.lock().images {
+        let (found, was) = (image.resolved.as_ref().unwrap(), lock.images[name].resolved.as_ref().unwrap());
+        assert_eq!((found.mode, found.digest), (LockMode::Manifest, was.platforms["linux/arm64"]), "{name}");
+    }
+    assert!(bundle.place(large()).is_err(), "what the other platform needs is not in it");
+    let other = ["--platform", "linux/s390x", "--no-programs", "--output", "s390x.tar"];
+    let (code, _, err) = run(at, &[&["create", "--from", &from], &other[..]].concat()).await;
+    assert!(code == 2 && err.contains("is not made for linux/s390x"), "{code} {err}");
+}

@@ -1,0 +1,199 @@
+//! `windlass bundle push`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use windlass::driver::bundle::Bundle;
+use windlass::driver::registry::push::Receipt;
+use windlass::model::oci::Digest;
+
+use super::fake::FakeRegistry;
+use super::{command, hub, large, made, ok, run};
+
+/// Requests that change something.
+fn writes(fake: &FakeRegistry) -> usize {
+    fake.with(|state| state.seen.iter().filter(|seen| !matches!(seen.method.as_str(), "GET" | "HEAD")).count())
+}
+
+fn pushes(folder: &Path) -> Vec<std::path::PathBuf> {
+    let found = std::fs::read_dir(folder.join(".local/state/windlass/pushes"));
+    found.map(|found| found.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_from_one_registry_arrives_in_another_to_the_byte() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let site = FakeRegistry::start().await;
+    let to = format!("{}/site/mirror", site.host);
+    let push = ["push", "platform.tar", "--registry", &to];
+    // A plan changes nothing, there and here.
+    let (table, _) = ok(at, &[&push[..], &["--plan"]].concat()).await;
+    assert!(
+        table.contains("site/mirror/x/multi") && table.contains("upload") && table.contains("mount from"),
+        "{table}"
+    );
+    let (plan, _) = ok(at, &[&push[..], &["--plan", "--json"]].concat()).await;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    assert!(plan["plan"]["blobs"].as_array().unwrap().len() > 5, "{plan}");
+    assert!(writes(&site) == 0 && pushes(at).is_empty());
+    // Signatures may be left out, which the receipt says.
+    let bare = format!("{}/bare", site.host);
+    let args = ["push", "platform.tar", "--registry", &bare, "--without-signatures", "--receipt", "bare.json"];
+    ok(at, &args).await;
+    let receipt: Receipt = serde_json::from_str(&std::fs::read_to_string(at.join("bare.json")).unwrap()).unwrap();
+    assert!(receipt.without_signatures);
+    site.with(|state| {
+        assert_eq!(state.repository("bare/x/multi").tags.len(), 1);
+        assert_eq!(state.repository("bare/x/multi").manifests.len(), 3);
+    });
+    let (said, _) = ok(at, &[&push[..], &["--receipt", "receipt.json"]].concat()).await;
+    assert!(said.starts_with(&format!("pushed 2 images to {to}: ")), "{said}");
+    let receipt: Receipt = serde_json::from_str(&std::fs::read_to_string(at.join("receipt.json")).unwrap()).unwrap();
+    assert!(!receipt.without_signatures && receipt.images.len() == 2);
+    for repository in ["x/multi", "y/one"] {
+        let [was, is] = [(&hub, "hub"), (&site, "site/mirror")].map(|(fake, prefix)| {
+            fake.with(|state| {
+                let found = state.repository(&format!("{prefix}/{repository}"));
+                (found.manifests.clone(), found.blobs.clone(), found.tags.clone())
+            })
+        });
+        assert!(was == is, "{repository}");
+    }
+    for image in receipt.images.values() {
+        assert!(hub.with(|state| state.repositories.values().any(|one| one.manifests.contains_key(&image.digest))));
+    }
+    assert!(pushes(at).is_empty(), "nothing is left to resume");
+    // Again: nothing is sent.
+    let before = writes(&site);
+    let (said, _) = ok(at, &push).await;
+    assert!(said.starts_with("nothing to push: ") && writes(&site) == before, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_the_way_is_told_before_anything_is_sent() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let site = FakeRegistry::start().await;
+    let push = ["push", "platform.tar", "--registry", &site.host];
+    let other = Digest::of(b"other");
+    site.with(|state| {
+        let repository = state.repository("x/multi");
+        repository.manifests.insert(other, ("application/vnd.oci.image.manifest.v1+json".into(), b"other".to_vec()));
+        repository.tags.insert("1".to_owned(), other);
+    });
+    let (code, _, err) = run(at, &push).await;
+    assert!(code == 11 && err.contains("tags exist with another digest") && err.contains("x/multi:1"), "{code} {err}");
+    assert_eq!(site.with(|state| state.blobs.len()), 0);
+    ok(at, &[&push[..], &["--tag-conflict", "keep"]].concat()).await;
+    assert_eq!(site.with(|state| state.repository("x/multi").tags["1"]), other);
+    ok(at, &[&push[..], &["--tag-conflict", "overwrite"]].concat()).await;
+    assert_ne!(site.with(|state| state.repository("x/multi").tags["1"]), other);
+    // All repositories that nothing can be pushed into, at once.
+    let closed = FakeRegistry::start().await;
+    closed.with(|state| state.faults.refuses = Some(super::fake::Refuses::Harbor));
+    let (code, out, _) =
+        run(at, &["push", "platform.tar", "--registry", &format!("{}/p", closed.host), "--json"]).await;
+    let problems: Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    assert!(code == 11 && problems["problems"].as_array().is_some_and(|all| all.len() == 2), "{code} {out}");
+    // Two images that would be one, and a registry that is none.
+    let (code, _, err) = run(at, &["push", "platform.tar", "--registry", "harbor"]).await;
+    assert!(code == 2 && err.contains("no registry"), "{code} {err}");
+    let stray = [&push[..], &["--plain-http", "other.site"]].concat();
+    assert_eq!(run(at, &stray).await.0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_needs_a_damaged_blob_gets_a_tag() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let place = Bundle::open(&[at.join("platform.tar")]).unwrap().place(large()).unwrap();
+    let whole = std::fs::read(at.join("platform.tar")).unwrap();
+    for offset in [0, place.1 / 2, place.1 - 1] {
+        let mut bytes = whole.clone();
+        bytes[usize::try_from(place.0 + offset).unwrap()] ^= 1;
+        std::fs::write(at.join("flipped.tar"), &bytes).unwrap();
+        // In one request, and in chunks, of which all but the first begin elsewhere.
+        for limit in [None, Some(1 << 20)] {
+            let site = FakeRegistry::start().await;
+            site.with(|state| state.faults.limit = limit);
+            let (code, _, err) = run(at, &["push", "flipped.tar", "--registry", &site.host]).await;
+            assert!(code == 7 && err.contains("docker.io/x/multi:1"), "{offset} {limit:?}: {code} {err}");
+            site.with(|state| {
+                assert!(!state.blobs.contains_key(&large()) && !state.blobs.contains_key(&Digest::of(&bytes)));
+                assert!(
+                    state.repository("x/multi").tags.is_empty() && state.repository("x/multi").manifests.is_empty()
+                );
+                assert_eq!(state.repository("y/one").tags.len(), 1, "what does not need it is there");
+            });
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_that_was_killed_sends_nothing_twice_that_was_finished() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let site = FakeRegistry::start().await;
+    site.with(|state| state.faults.rate = Some(600_000));
+    let push = ["push", "platform.tar", "--registry", &site.host, "--json"];
+    let mut child =
+        command(at, &push).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while site.with(|state| state.blobs.len()) < 4 {
+        assert!(begun.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Its own signal and no chance to do anything about it.
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
+    let journals = pushes(at);
+    assert!(!journals.is_empty());
+    for path in journals {
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (finished, seen) = site.with(|state| {
+        state.faults.rate = None;
+        (state.blobs.keys().copied().collect::<Vec<_>>(), state.seen.len())
+    });
+    assert!(!finished.contains(&large()), "it was killed in the middle");
+    let (out, _) = ok(at, &push).await;
+    assert!(out.lines().last().unwrap().contains("\"pushed\""), "{out}");
+    site.with(|state| {
+        let again = state.seen[seen..].iter().filter(|seen| seen.method == "PUT" || seen.method == "PATCH");
+        let again: Vec<&String> = again.map(|seen| &seen.path).collect();
+        for digest in &finished {
+            let sent = again.iter().any(|path| path.contains("/uploads/") && path.contains(&digest.hex()));
+            assert!(!sent, "{digest} was sent again: {again:?}");
+        }
+        assert_eq!((state.repository("x/multi").tags.len(), state.repository("y/one").tags.len()), (2, 1));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_ends_a_push_in_order() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let site = FakeRegistry::start().await;
+    site.with(|state| state.faults.rate = Some(300_000));
+    let push = ["push", "platform.tar", "--registry", &site.host];
+    let child = command(folder.path(), &push).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    let begun = std::time::Instant::now();
+    while site.with(|state| state.count("PUT", "/uploads/")) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ended = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.code() == Some(6) && said.contains("run the same command again to resume"), "{said}");
+    site.with(|state| assert!(state.repositories.values().all(|one| one.tags.is_empty())));
+}
