@@ -191,16 +191,18 @@ Examples:
     SupportBundle(SupportArgs),
     /// Make, check and take apart offline bundles: all that an install needs, for a site without internet
     #[command(after_help = "Examples:
-  windlass bundle create --lock images.lock --layout ./images --output platform.tar
-  windlass bundle verify platform.tar --key site.pub
-  windlass bundle inspect /mnt/a:/mnt/b
+  windlass bundle create --output platform.tar
+  windlass bundle verify /mnt/a:/mnt/b --key site.pub
+  windlass bundle push platform.tar --registry harbor.site/mirror
+  windlass bundle serve platform.tar --listen 127.0.0.1:5000
 
 An offline bundle is one uncompressed tar and an OCI image layout at the same time, so that skopeo and containerd read it
 too. It is read in place, be it in parts on several media: nothing is ever unpacked.
 
 Exit codes: 0 done, 1 an error of this machine (a full disk: the same command resumes), 2 bad input (also a bundle that is
-damaged), 4 the source cannot be used, 5 a fetch failed (the same command resumes), 7 `verify` found wrong bytes,
-8 refused (not signed by the pinned key), 11 too little room; see docs/exit-codes.md")]
+damaged), 4 the source or the registry cannot be used, 5 a fetch or a push failed (the same command resumes), 6 stopped,
+7 wrong bytes were found, 8 refused (not signed by the pinned key), 9 another windlass is at it, 11 too little room, or the
+registry is not ready for a push; see docs/exit-codes.md")]
     Bundle(BundleArgs),
     /// Write, check or describe an answers file
     #[command(after_help = "Examples:

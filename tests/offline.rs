@@ -54,7 +54,9 @@ fn manifest(fake: &FakeRegistry, repository: &str, kind: &str, json: &Value, tag
     fake.with(|state| {
         let repository = state.repository(repository);
         repository.manifests.insert(digest, (kind.to_owned(), bytes));
-        tag.map(|tag| repository.tags.insert(tag.to_owned(), digest));
+        if let Some(tag) = tag {
+            repository.tags.insert(tag.to_owned(), digest);
+        }
     });
     json!({"mediaType": kind, "digest": digest, "size": size})
 }

@@ -166,7 +166,7 @@ fn fits(what: &str, found: &str, locked: &LockedFiles) -> Result<(), Failed> {
         return Ok(());
     }
     let text = format!(
-        "{what} ({}) are not what the lock says: {found} instead of {}; `windlass lock` writes the lock anew",
+        "{what}: {} is not what the lock says ({found} instead of {}); `windlass lock` writes the lock anew",
         locked.from, locked.digest
     );
     Err(Failed::text(Exit::BadInput, text))
