@@ -80,10 +80,10 @@ async fn what_is_in_the_way_is_told_before_anything_is_sent() {
     let at = folder.path();
     let site = FakeRegistry::start().await;
     let push = ["push", "platform.tar", "--registry", &site.host];
-    let other = Digest::of(b"other");
+    let other = Digest::of(b"{}");
     site.with(|state| {
         let repository = state.repository("x/multi");
-        repository.manifests.insert(other, ("application/vnd.oci.image.manifest.v1+json".into(), b"other".to_vec()));
+        repository.manifests.insert(other, ("application/vnd.oci.image.manifest.v1+json".into(), b"{}".to_vec()));
         repository.tags.insert("1".to_owned(), other);
     });
     let (code, _, err) = run(at, &push).await;

@@ -15,7 +15,6 @@ use crate::app::session::{self, load_catalog};
 use crate::catalog::Catalog;
 use crate::cli::{Global, LockArgs};
 use crate::driver::helm::TESTED_HELM;
-use crate::driver::image_source::ImageSource;
 use crate::lock::{EMBEDDED_NAME, ResolveFailure, Wanted, Why, differences, embedded, parse_platform, resolve, why};
 use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockedProgram};
 use crate::model::oci::Platform;
@@ -111,7 +110,7 @@ async fn resolved(
             output.remark(&format!("{done} of {all} resolved"));
         }
     };
-    let found = resolve(lock, source, wanted, &tell).await;
+    let found = resolve(lock, source.as_ref(), wanted, &tell).await;
     found.map_err(|error| {
         let exit = match error {
             ResolveFailure::Platform { .. } => Exit::BadInput,
