@@ -178,3 +178,65 @@ async fn one_platform_of_a_locked_index_is_its_manifest_alone() {
     let (code, _, err) = run(at, &[&["create", "--from", &from], &other[..]].concat()).await;
     assert!(code == 2 && err.contains("is not made for linux/s390x"), "{code} {err}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn charts_and_files_are_the_catalogs_and_those_of_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut lock = windlass::lock::embedded().unwrap();
+    lock.images.clear();
+    write_lock(at, &lock);
+    let (_, err) = ok(at, &["create", "--no-programs", "--output", "charts.tar"]).await;
+    assert!(err.contains("warning: nobody publishes the image "), "{err}");
+    let found = lock_of(&at.join("charts.tar")).unwrap().0;
+    assert!(found.charts.keys().eq(lock.charts.keys()) && found.files.keys().eq(lock.files.keys()));
+    assert!(found.charts.values().all(|chart| chart.size.is_some_and(|size| size > 1000)));
+    // Twice the same bytes.
+    ok(at, &["create", "--no-programs", "--output", "again.tar"]).await;
+    assert!(std::fs::read(at.join("charts.tar")).unwrap() == std::fs::read(at.join("again.tar")).unwrap());
+    // Another chart than the lock's is no part of it.
+    let (id, chart) = lock.charts.iter_mut().next().unwrap();
+    chart.digest = Digest::of(b"another").to_string();
+    let id = id.clone();
+    write_lock(at, &lock);
+    let (code, _, err) = run(at, &["create", "--no-programs", "--output", "other.tar"]).await;
+    assert!(code == 2 && err.contains(&format!("the chart of {id}: ")), "{code} {err}");
+    // A Helm goes along unless that is said otherwise.
+    let (code, _, err) = run(at, &["create", "--output", "other.tar"]).await;
+    assert!(code != 0 && !at.join("other.tar").exists(), "{err}");
+}
+
+/// Where there is no Helm, neither in WINDLASS_HELM nor on PATH, nothing is tried.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_is_resolved_by_a_registry_that_mirrors() {
+    let named = std::env::var_os("WINDLASS_HELM").map(std::path::PathBuf::from);
+    let on_path =
+        || std::env::split_paths(&std::env::var_os("PATH")?).map(|at| at.join("helm")).find(|at| at.is_file());
+    let Some(helm) = named.or_else(on_path) else { return };
+    let built_in = windlass::lock::embedded().unwrap();
+    let of_redis = |image: &LockedImage| image.used_by.iter().any(|one| one.component == "redis");
+    let (name, _) = built_in.images.iter().find(|(_, image)| of_redis(image)).unwrap();
+    let (path, tag) = name.strip_prefix("docker.io/").unwrap().split_once(':').unwrap();
+    let hub = FakeRegistry::start().await;
+    let repository = format!("{HUB}/{path}");
+    let amd = platform(&hub, &repository, "amd64", &[noise(1, 1000)]);
+    let list = json!({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [amd]});
+    let list = manifest(&hub, &repository, INDEXES[0], &list, Some(tag));
+    signature(&hub, &repository, &list, true);
+    let folder = tempfile::tempdir().unwrap();
+    for (args, mode, digest) in [
+        (&[][..], LockMode::Index, &list["digest"]),
+        (&["--platform", "linux/amd64"], LockMode::Manifest, &amd["digest"]),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command.env_clear().env("HOME", folder.path()).env("PATH", "/usr/bin:/bin").env("WINDLASS_HELM", &helm);
+        command.current_dir(folder.path()).args(["lock", "--components", "redis", "--from"]);
+        let ran = command.arg(format!("{}/{HUB}", hub.host)).args(args).output().await.unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert!(ran.status.success() && said.contains(&format!("registry {}: direct", hub.host)), "{said}");
+        let lock = lock_of(&folder.path().join("images.lock")).unwrap().0;
+        let found = lock.images[name].resolved.as_ref().unwrap();
+        assert_eq!((found.mode, &json!(found.digest)), (mode, digest));
+        assert_eq!(found.attached.is_empty(), mode == LockMode::Manifest, "only the list is signed");
+    }
+}

@@ -4,13 +4,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use windlass::driver::bundle::Bundle;
 use windlass::driver::registry::push::Receipt;
-use windlass::model::oci::Digest;
+use windlass::model::oci::{Digest, MANIFESTS};
 
 use super::fake::FakeRegistry;
-use super::{command, hub, large, made, ok, run};
+use super::{command, hub, large, made, manifest, ok, run};
 
 /// Requests that change something.
 fn writes(fake: &FakeRegistry) -> usize {
@@ -80,12 +80,10 @@ async fn what_is_in_the_way_is_told_before_anything_is_sent() {
     let at = folder.path();
     let site = FakeRegistry::start().await;
     let push = ["push", "platform.tar", "--registry", &site.host];
-    let other = Digest::of(b"{}");
-    site.with(|state| {
-        let repository = state.repository("x/multi");
-        repository.manifests.insert(other, ("application/vnd.oci.image.manifest.v1+json".into(), b"{}".to_vec()));
-        repository.tags.insert("1".to_owned(), other);
-    });
+    let config = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": large(), "size": 1});
+    let json = json!({"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": []});
+    let other = manifest(&site, "x/multi", MANIFESTS[0], &json, Some("1"));
+    let other: Digest = other["digest"].as_str().unwrap().parse().unwrap();
     let (code, _, err) = run(at, &push).await;
     assert!(code == 11 && err.contains("tags exist with another digest") && err.contains("x/multi:1"), "{code} {err}");
     assert_eq!(site.with(|state| state.blobs.len()), 0);
