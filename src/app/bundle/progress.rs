@@ -49,7 +49,8 @@ impl<'a> Progress<'a> {
 
     fn tell(&self, state: &mut State) {
         let now = Instant::now();
-        if now < state.next {
+        // Of nothing there is nothing to tell.
+        if now < state.next || self.total == 0 {
             return;
         }
         state.next = now + EVERY;
