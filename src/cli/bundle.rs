@@ -182,7 +182,7 @@ pub struct CreateArgs {
     /// built-in one
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
-    /// Fetch from this registry, host[:port][/path], which holds all images by their paths; `published` is each image's own,
+    /// Fetch from this registry, `host[:port][/path]`, which holds all images by their paths; `published` is each image's own,
     /// as without it
     #[arg(long, value_name = "REGISTRY")]
     pub from: Option<String>,
