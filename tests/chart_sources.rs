@@ -1,10 +1,11 @@
 //! Charts out of repositories that are there, lie, hang or never end, pulled by a real Helm from servers on loopback. Where
 //! there is no Helm, neither in WINDLASS_HELM nor on PATH, nothing is tried.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
-#![expect(clippy::print_stderr, reason = "whoever runs it has to see what was left out")]
 
 #[path = "fakes/api/mod.rs"]
 mod api;
+#[path = "fakes/real_helm.rs"]
+mod real_helm;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -14,21 +15,11 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use real_helm::helm;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use windlass::driver::helm::{FindHelm, Helm, PullError, PullFailure, PullOptions};
 use windlass::model::{ChartRef, digest};
-
-fn helm() -> Option<PathBuf> {
-    let named = std::env::var_os("WINDLASS_HELM").map(PathBuf::from);
-    let found = named.or_else(|| {
-        std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join("helm")).find(|path| path.is_file())
-    });
-    if found.is_none() {
-        eprintln!("skipped: no helm, neither in WINDLASS_HELM nor on PATH");
-    }
-    found
-}
 
 /// A chart as `helm package` writes it; `extra` is more of its Chart.yaml.
 fn packed(name: &str, version: &str, extra: &str) -> Vec<u8> {

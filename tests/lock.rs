@@ -1,23 +1,15 @@
 //! `images.lock` of the repository against its definitions, by the program itself: it renders every chart with a real Helm.
 //! Where there is none, neither in WINDLASS_HELM nor on PATH, nothing is tried.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
-#![expect(clippy::print_stderr, reason = "whoever runs it has to see what was left out")]
+
+#[path = "fakes/real_helm.rs"]
+mod real_helm;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use real_helm::helm;
 use serde_json::Value;
-
-fn helm() -> Option<PathBuf> {
-    let named = std::env::var_os("WINDLASS_HELM").map(PathBuf::from);
-    let found = named.or_else(|| {
-        std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join("helm")).find(|path| path.is_file())
-    });
-    if found.is_none() {
-        eprintln!("skipped: no helm, neither in WINDLASS_HELM nor on PATH");
-    }
-    found
-}
 
 /// Runs `windlass lock` in a folder of its own.
 fn lock(helm: &Path, folder: &Path, args: &[&str]) -> Output {

@@ -6,12 +6,14 @@
 mod fake;
 #[path = "offline/push.rs"]
 mod push;
+#[path = "fakes/real_helm.rs"]
+mod real_helm;
 #[path = "offline/serve.rs"]
 mod serve;
 
 use std::path::Path;
 
-use fake::FakeRegistry;
+use fake::{FakeRegistry, noise};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -24,20 +26,6 @@ const IMAGES: [&str; 2] = ["docker.io/x/multi:1", "quay.io/y/one:2"];
 
 /// Where the registry that they come from has them.
 const HUB: &str = "hub";
-
-/// Bytes that are no others'.
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
 
 fn blob(fake: &FakeRegistry, repository: &str, kind: &str, bytes: &[u8]) -> Value {
     let digest = Digest::of(bytes);
@@ -209,10 +197,7 @@ async fn charts_and_files_are_the_catalogs_and_those_of_the_lock() {
 /// Where there is no Helm, neither in WINDLASS_HELM nor on PATH, nothing is tried.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_is_resolved_by_a_registry_that_mirrors() {
-    let named = std::env::var_os("WINDLASS_HELM").map(std::path::PathBuf::from);
-    let on_path =
-        || std::env::split_paths(&std::env::var_os("PATH")?).map(|at| at.join("helm")).find(|at| at.is_file());
-    let Some(helm) = named.or_else(on_path) else { return };
+    let Some(helm) = real_helm::helm() else { return };
     let built_in = windlass::lock::embedded().unwrap();
     let of_redis = |image: &LockedImage| image.used_by.iter().any(|one| one.component == "redis");
     let (name, _) = built_in.images.iter().find(|(_, image)| of_redis(image)).unwrap();

@@ -5,17 +5,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::exit::{Exit, Failed, OrExit as _};
+use crate::driver::whole_file::replace;
 
 /// Writes answers over a file, whole or not at all.
 pub(super) fn save_over(path: &Path, text: &str) -> Result<(), Failed> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = tempfile::Builder::new().prefix(".windlass-").tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)
-    };
-    write()
+    replace(path, text.as_bytes(), 0o600)
         .map(drop)
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to write answers to {}", path.display())))
         .or_exit(Exit::BadInput)

@@ -6,8 +6,9 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use crate::cli::RegistryArgs;
 use crate::driver::registry::push::Target;
-use crate::driver::registry::{Credentials, Proxies, Registries, Settings, Trust};
+use crate::driver::registry::{Credentials, Proxies, Registries, RegistrySource, Settings, Trust};
 use crate::model::ImageName;
+use crate::model::images_lock::ImagesLock;
 
 /// What `--from` is called where each image's own registry is meant.
 const PUBLISHED: &str = "published";
@@ -19,14 +20,24 @@ pub(super) fn mirror(from: Option<&str>) -> Result<Option<String>, Failed> {
     Ok(Some(if prefix.is_empty() { host } else { format!("{host}/{prefix}") }))
 }
 
-/// The registries that are asked for images: the one that mirrors them, or each image's own.
-pub(super) fn hosts<'a>(from: Option<&str>, images: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
+/// The names of the registries that are asked for images.
+fn hosts<'a>(from: Option<&str>, images: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
     match from {
         Some(from) => [from.split('/').next().unwrap_or(from).to_owned()].into(),
         None => {
             images.into_iter().filter_map(|image| Some(ImageName::parse(image).ok()?.registry().to_owned())).collect()
         }
     }
+}
+
+/// The source of a lock's images: the registry that mirrors them, or each image's own.
+pub(super) fn asked(
+    args: &RegistryArgs,
+    from: Option<&str>,
+    lock: &ImagesLock,
+    output: &Output,
+) -> Result<RegistrySource, Failed> {
+    Ok(RegistrySource::new(registries(args, &hosts(from, lock.images.keys()), output)?))
 }
 
 /// The client with what the options and the environment say, and for each registry the way to it. Nobody is asked yet.

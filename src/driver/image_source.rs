@@ -17,6 +17,17 @@ pub enum Reference {
     Digest(Digest),
 }
 
+impl Reference {
+    /// The whole name of what it means in a repository.
+    #[must_use]
+    pub fn of(&self, repository: &str) -> String {
+        match self {
+            Self::Tag(tag) => format!("{repository}:{tag}"),
+            Self::Digest(digest) => format!("{repository}@{digest}"),
+        }
+    }
+}
+
 /// Bytes of a blob as they come.
 pub type BlobReader = Box<dyn AsyncRead + Send + Unpin>;
 

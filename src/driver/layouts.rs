@@ -339,15 +339,7 @@ fn whole(name: &str) -> Result<String, LayoutError> {
 }
 
 fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
-    Descriptor {
-        media_type: media_type.to_owned(),
-        digest: Digest::of(bytes),
-        size: bytes.len() as u64,
-        urls: Vec::new(),
-        platform: None,
-        artifact_type: None,
-        annotations: BTreeMap::new(),
-    }
+    Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64)
 }
 
 #[cfg(test)]

@@ -21,3 +21,4 @@ pub mod secrets;
 pub mod sources;
 pub mod state_store;
 pub mod webhdfs;
+pub mod whole_file;

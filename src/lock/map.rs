@@ -92,13 +92,13 @@ impl ImageMap {
     /// Whether a name is in the registry, below its path.
     #[must_use]
     pub fn is_in_registry(&self, name: &ImageName) -> bool {
-        let whole = format!("{}/{}", name.registry(), name.path());
+        let whole = name.whole_repository();
         whole.strip_prefix(&self.registry).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// The images of the lock that a name in the registry may be; of those of its tag only these.
     pub(super) fn meant<'a>(&'a self, lock: &'a ImagesLock, name: &ImageName) -> Vec<(&'a str, &'a LockedImage)> {
-        let whole = format!("{}/{}", name.registry(), name.path());
+        let whole = name.whole_repository();
         let here = self.repositories.iter().filter(|(_, repository)| **repository == whole);
         let found: Vec<(&str, &LockedImage)> =
             here.filter_map(|(published, _)| Some((published.as_str(), lock.images.get(published)?))).collect();

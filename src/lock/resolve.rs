@@ -141,7 +141,7 @@ async fn one(
     let Ok(name) = ImageName::parse(image) else { return Ok(None) };
     let repository = match wanted.from {
         Some(registry) => name.moved(registry),
-        None => format!("{}/{}", name.registry(), name.path()),
+        None => name.whole_repository(),
     };
     let asked = Asked { image, repository, source };
     let pinned = name.digest.as_deref().and_then(|digest| digest.parse::<Digest>().ok());

@@ -107,6 +107,12 @@ impl ImageName {
         self.registry.as_ref().map_or_else(|| self.path.clone(), |registry| format!("{registry}/{}", self.path))
     }
 
+    /// Registry and path in full: where the image is, whatever its version.
+    #[must_use]
+    pub fn whole_repository(&self) -> String {
+        format!("{}/{}", self.registry(), self.path())
+    }
+
     /// The same image in another registry, which may have a path: `harbor.site/mirror`.
     #[must_use]
     pub fn moved(&self, registry: &str) -> String {
@@ -122,7 +128,7 @@ impl ImageName {
         };
         let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
         let digest = self.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
-        format!("{}/{}{tag}{digest}", self.registry(), self.path())
+        format!("{}{tag}{digest}", self.whole_repository())
     }
 }
 

@@ -146,6 +146,16 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Descriptor {
+    /// One of which no more is known than it takes to name a blob.
+    #[must_use]
+    pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
+        let media_type = media_type.to_owned();
+        let (urls, annotations) = (Vec::new(), BTreeMap::new());
+        Self { media_type, digest, size, urls, platform: None, artifact_type: None, annotations }
+    }
+}
+
 /// A manifest or an index: the bytes it arrived in, and what they say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OciManifest {

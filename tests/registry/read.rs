@@ -12,8 +12,8 @@ use windlass::model::Secret;
 use windlass::model::oci::{Descriptor, Digest};
 
 use crate::fake::tls::Site;
-use crate::fake::{CountingProxy, FakeRegistry};
-use crate::store::{BASIC, Store, limits, noise, push, registry, request, settings, with_login};
+use crate::fake::{CountingProxy, FakeRegistry, noise};
+use crate::store::{BASIC, Store, limits, push, registry, request, settings, with_login};
 
 fn descriptor(bytes: &[u8]) -> Descriptor {
     let json = serde_json::json!({"mediaType": "layer", "digest": Digest::of(bytes).to_string(), "size": bytes.len()});

@@ -20,7 +20,7 @@ use windlass::driver::registry::{Credentials, Limits, Login, Registries, Registr
 use windlass::model::Secret;
 use windlass::model::oci::{Digest, INDEXES, MANIFESTS};
 
-use crate::fake::FakeRegistry;
+use crate::fake::{FakeRegistry, noise};
 
 pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
@@ -65,20 +65,6 @@ impl BlobStore for Store {
         let found = self.manifests.get(&digest).cloned();
         async move { found.ok_or_else(|| io::Error::other("no such manifest")) }.boxed()
     }
-}
-
-/// Bytes that are no others', so many of them.
-pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }
 
 impl Store {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
+use super::super::lock::unresolved;
 use super::super::output::Output;
 use super::content::Content;
 use super::progress::{Progress, human};
@@ -15,7 +16,7 @@ use crate::cli::{CreateArgs, Global};
 use crate::driver::bundle::sign::SigningKey;
 use crate::driver::bundle::{Base, BundlePlan, BundleRequest, Space, Target, create as write, lock_of, plan};
 use crate::driver::image_source::ImageSource;
-use crate::lock::{self, EMBEDDED_NAME, ResolveFailure, Wanted, embedded, missing_platforms, parse_platform};
+use crate::lock::{self, EMBEDDED_NAME, Wanted, embedded, missing_platforms, parse_platform};
 use crate::model::few;
 use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockMode, LockedImage};
 
@@ -114,8 +115,7 @@ fn the_lock(args: &CreateArgs, output: &Output) -> Result<ImagesLock, Failed> {
 /// The images of some components, and what they are for.
 fn chosen(mut lock: ImagesLock, wanted: Option<&[String]>) -> Result<(ImagesLock, BTreeSet<String>), Failed> {
     let uses = lock.images.values().flat_map(|image| &image.used_by).map(|used| used.component.clone());
-    let folders =
-        lock.charts.keys().cloned().chain(lock.files.keys().filter_map(|key| Some(key.split_once('.')?.0.to_owned())));
+    let folders = lock.charts.keys().cloned().chain(lock.files.keys().map(|key| component_of(key).to_owned()));
     let known: BTreeSet<String> = uses.chain(folders).collect();
     let Some(wanted) = wanted else { return Ok((lock, known)) };
     // What windlass runs by itself is needed whatever is installed.
@@ -132,9 +132,14 @@ fn chosen(mut lock: ImagesLock, wanted: Option<&[String]>) -> Result<(ImagesLock
         image.used_by.retain(|used| goes(&used.component));
     }
     lock.charts.retain(|component, _| goes(component));
-    lock.files.retain(|key, _| goes(key.split_once('.').map_or(key, |(component, _)| component)));
-    lock.unpublished.retain(|key, _| goes(key.split_once('.').map_or(key, |(component, _)| component)));
+    lock.files.retain(|key, _| goes(component_of(key)));
+    lock.unpublished.retain(|key, _| goes(component_of(key)));
     Ok((lock, wanted))
+}
+
+/// The component of a lock's entry that is named by component and question, or component and image.
+fn component_of(key: &str) -> &str {
+    key.split_once('.').map_or(key, |(component, _)| component)
 }
 
 /// Resolves what the lock does not; and where it has an index and one platform is asked for, that platform's manifest, from the
@@ -163,10 +168,7 @@ async fn resolve_all(
     if !open.images.is_empty() {
         output.remark(&format!("asking for {} images", open.images.len()));
     }
-    let found = lock::resolve(&open, source, wanted, &|_, _| {}).await.map_err(|error| {
-        let exit = if matches!(error, ResolveFailure::Platform { .. }) { Exit::BadInput } else { Exit::Unusable };
-        Failed::new(exit, error)
-    })?;
+    let found = lock::resolve(&open, source, wanted, &|_, _| {}).await.map_err(unresolved)?;
     for (asked, image) in found.images {
         let Some(name) = names.remove(&asked) else { continue };
         match &image.resolved {

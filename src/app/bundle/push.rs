@@ -23,6 +23,7 @@ use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
     Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, ReceiptImage, TagConflict, Target,
 };
+use crate::driver::whole_file::replace;
 use crate::model::oci::Digest;
 
 /// How often it is looked at how far a push is.
@@ -198,12 +199,9 @@ fn is_damage(error: &PushError) -> bool {
 /// Writes the receipt whole or not at all.
 fn keep(path: Option<&Path>, receipt: &Receipt) -> Result<(), Failed> {
     let Some(path) = path else { return Ok(()) };
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
     let mut text = serde_json::to_string_pretty(receipt).or_exit(Exit::Unexpected)?;
     text.push('\n');
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
-    written.map_err(|error| {
+    replace(path, text.as_bytes(), 0o666).map(drop).map_err(|error| {
         let error = anyhow::Error::new(error).context(format!("failed to write the receipt {}", path.display()));
         Failed::new(Exit::Unexpected, error)
     })

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
-use super::super::registries::{hosts, mirror, registries};
+use super::super::registries::{asked, mirror};
 use crate::cli::CreateArgs;
 use crate::driver::image_source::ImageSource;
 use crate::driver::layouts::Layouts;
-use crate::driver::registry::RegistrySource;
 use crate::model::images_lock::ImagesLock;
 
 /// The source that the options name: layouts of this machine, or registries.
@@ -19,8 +18,7 @@ pub(super) fn source_for(
 ) -> Result<Arc<dyn ImageSource>, Failed> {
     let from = mirror(args.from.as_deref())?;
     if args.layout.is_empty() {
-        let asked = hosts(from.as_deref(), lock.images.keys());
-        let source = RegistrySource::new(registries(&args.reach, &asked, output)?);
+        let source = asked(&args.reach, from.as_deref(), lock, output)?;
         return Ok(match &from {
             Some(from) => Arc::new(source.mirrored(from)),
             None => Arc::new(source),

@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::render::{Looked, of_answers, of_catalog};
 use super::said;
-use super::source::source_for;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
-use crate::app::registries::mirror;
+use crate::app::registries::{asked, mirror};
 use crate::app::session::{self, load_catalog};
 use crate::catalog::Catalog;
 use crate::cli::{Global, LockArgs};
 use crate::driver::helm::TESTED_HELM;
+use crate::driver::whole_file::replace;
 use crate::lock::{EMBEDDED_NAME, ResolveFailure, Wanted, Why, differences, embedded, parse_platform, resolve, why};
 use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockedProgram};
 use crate::model::oci::Platform;
@@ -103,21 +103,21 @@ async fn resolved(
     wanted: Wanted<'_>,
     output: &Output,
 ) -> Result<ImagesLock, Failed> {
-    let source = source_for(&args.reach, wanted.from, lock, output)?;
+    let source = asked(&args.reach, wanted.from, lock, output)?;
     output.remark(&format!("asking for {} images", lock.images.len()));
     let tell = |done: usize, all: usize| {
         if done.is_multiple_of(TELL) && done < all {
             output.remark(&format!("{done} of {all} resolved"));
         }
     };
-    let found = resolve(lock, source.as_ref(), wanted, &tell).await;
-    found.map_err(|error| {
-        let exit = match error {
-            ResolveFailure::Platform { .. } => Exit::BadInput,
-            _ => Exit::Unusable,
-        };
-        Failed::new(exit, error)
-    })
+    let found = resolve(lock, &source, wanted, &tell).await;
+    found.map_err(unresolved)
+}
+
+/// What keeps images from being resolved: a platform that was asked for, or the source.
+pub(in crate::app) fn unresolved(error: ResolveFailure) -> Failed {
+    let exit = if matches!(error, ResolveFailure::Platform { .. }) { Exit::BadInput } else { Exit::Unusable };
+    Failed::new(exit, error)
 }
 
 fn check(
@@ -219,13 +219,7 @@ fn read(path: &Path) -> Result<Option<ImagesLock>, Failed> {
 
 /// Writes the file whole or not at all.
 fn write(path: &Path, text: &str) -> Result<(), Failed> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
-    written.map_err(|error| {
-        // What cannot be removed is named like what it is.
-        let _ = std::fs::remove_file(&partial);
+    replace(path, text.as_bytes(), 0o666).map(drop).map_err(|error| {
         Failed::new(Exit::BadInput, anyhow::Error::new(error).context(format!("failed to write {}", path.display())))
     })
 }

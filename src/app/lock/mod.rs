@@ -4,7 +4,6 @@ mod command;
 mod render;
 mod said;
 mod site_files;
-mod source;
 
-pub(super) use command::lock;
+pub(super) use command::{lock, unresolved};
 pub(super) use site_files::digest_of;

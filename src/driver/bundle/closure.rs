@@ -197,7 +197,7 @@ pub(super) fn resolved(lock: &ImagesLock) -> impl Iterator<Item = (&String, &Res
 /// Registry and path of an image's whole name.
 pub(super) fn repository(name: &str) -> String {
     match ImageName::parse(name) {
-        Ok(name) => format!("{}/{}", name.registry(), name.path()),
+        Ok(name) => name.whole_repository(),
         Err(_) => name.to_owned(),
     }
 }

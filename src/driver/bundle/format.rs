@@ -169,15 +169,8 @@ pub fn index_json(
         .collect();
     for (digest, artifact_type) in attached {
         let (Some(size), Some(media_type)) = (blobs.get(&digest), kinds.get(&digest)) else { continue };
-        manifests.push(Descriptor {
-            media_type: media_type.clone(),
-            digest,
-            size: *size,
-            urls: Vec::new(),
-            platform: None,
-            artifact_type: artifact_type.cloned(),
-            annotations: BTreeMap::new(),
-        });
+        let found = Descriptor::new(media_type, digest, *size);
+        manifests.push(Descriptor { artifact_type: artifact_type.cloned(), ..found });
     }
     let annotations = lock_digest.map(|digest| (LOCK_NOTE, digest.to_string())).into_iter().collect();
     serde_json::to_vec(&Index { schema_version: 2, media_type: INDEXES[0], manifests, annotations })
@@ -189,20 +182,12 @@ fn top(name: &str, image: &ResolvedImage) -> Descriptor {
         LockMode::Index => None,
         LockMode::Manifest => image.platforms.keys().next().and_then(|text| platform(text)),
     };
-    Descriptor {
-        media_type: image.media_type.clone(),
-        digest: image.digest,
-        size: image.size,
-        urls: Vec::new(),
-        platform,
-        artifact_type: None,
-        annotations: annotations.into_iter().collect(),
-    }
+    let annotations = annotations.into_iter().collect();
+    Descriptor { platform, annotations, ..Descriptor::new(&image.media_type, image.digest, image.size) }
 }
 
 /// `linux/arm/v7` in parts.
-#[must_use]
-pub fn platform(text: &str) -> Option<Platform> {
+fn platform(text: &str) -> Option<Platform> {
     let mut parts = text.split('/').map(str::to_owned);
     let (os, architecture, variant) = (parts.next()?, parts.next()?, parts.next());
     let whole = !os.is_empty() && !architecture.is_empty() && variant.as_deref() != Some("") && parts.next().is_none();

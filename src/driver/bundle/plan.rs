@@ -12,7 +12,7 @@ use super::origin::Origin;
 use super::sign::SigningKey;
 use crate::driver::image_source::{ImageSource, Reference};
 use crate::model::images_lock::{ImagesLock, LOCK_SCHEMA, LockedBundle, LockedFile, LockedFiles, LockedProgram};
-use crate::model::oci::{Digest, OciManifest};
+use crate::model::oci::{Descriptor, Digest, OciManifest};
 
 /// So many manifests are asked for at once.
 const AT_ONCE: usize = 6;
@@ -240,14 +240,6 @@ async fn manifest(source: &dyn ImageSource, wanted: &Wanted) -> Result<OciManife
     read.map_err(|source| BundleError::Manifest { digest: wanted.digest, of: wanted.image.clone(), source }.into())
 }
 
-fn packed(digest: Digest, size: u64) -> crate::model::oci::Descriptor {
-    crate::model::oci::Descriptor {
-        media_type: "application/octet-stream".to_owned(),
-        digest,
-        size,
-        urls: Vec::new(),
-        platform: None,
-        artifact_type: None,
-        annotations: BTreeMap::new(),
-    }
+fn packed(digest: Digest, size: u64) -> Descriptor {
+    Descriptor::new("application/octet-stream", digest, size)
 }

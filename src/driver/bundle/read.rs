@@ -311,9 +311,6 @@ fn parse(bytes: &[u8], name: &str) -> Result<ImagesLock, BundleError> {
         if let Some(tag) = tags.clone().find(|tag| ImageName::parse(&format!("x:{tag}")).is_err()) {
             return Err(problem(&format!("`{}` of {name} is no tag", tag.escape_debug())));
         }
-        if let Some(platform) = image.platforms.keys().find(|text| format::platform(text).is_none()) {
-            return Err(problem(&format!("`{}` of {name} is no platform", platform.escape_debug())));
-        }
     }
     Ok(lock)
 }

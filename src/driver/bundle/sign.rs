@@ -12,6 +12,7 @@ use pem::Pem;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 use super::error::SignError;
+use crate::driver::whole_file::replace;
 use crate::model::bounded;
 use crate::model::oci::Digest;
 
@@ -186,12 +187,9 @@ pub fn file(key: &PublicKey, signature: &[u8]) -> Vec<u8> {
 /// The disk's.
 pub fn write_beside(path: &Path, signature: &[u8]) -> Result<(), SignError> {
     let io = |source| SignError::Io { what: "write", path: path.to_owned(), source };
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = tempfile::Builder::new().prefix(".windlass-").suffix(".sig").tempfile_in(folder).map_err(io)?;
-    new.write_all(signature).and_then(|()| new.as_file().sync_all()).map_err(io)?;
+    // Everybody may read it, whatever the umask.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    new.as_file().set_permissions(mode).map_err(io)?;
-    new.persist(path).map(drop).map_err(|error| io(error.error))
+    replace(path, signature, 0o644).and_then(|new| new.set_permissions(mode)).map_err(io)
 }
 
 /// The signature bytes in a file, and the key that it brings: ours, or the base64 that `cosign sign-blob` prints.

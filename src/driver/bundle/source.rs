@@ -25,7 +25,7 @@ impl ImageSource for Bundle {
             match self.manifest(digest) {
                 Ok(manifest) => Ok(Some(manifest)),
                 Err(BundleError::InBase { .. }) if matches!(reference, Reference::Digest(_)) => Ok(None),
-                Err(error) => Err(failed(self, shown(repository, reference), error)),
+                Err(error) => Err(failed(self, reference.of(repository), error)),
             }
         })
     }
@@ -75,24 +75,11 @@ fn about<'a>(lock: &'a ImagesLock, repository: &'a str, subject: Digest) -> impl
 }
 
 fn descriptor(bundle: &Bundle, attached: &Attached) -> Option<Descriptor> {
-    Some(Descriptor {
-        media_type: bundle.manifests().get(&attached.digest)?.clone(),
-        digest: attached.digest,
-        size: bundle.about().blobs.get(&attached.digest).copied()?,
-        urls: Vec::new(),
-        platform: None,
-        artifact_type: attached.artifact_type.clone(),
-        annotations: std::collections::BTreeMap::new(),
-    })
+    let size = bundle.about().blobs.get(&attached.digest).copied()?;
+    let found = Descriptor::new(bundle.manifests().get(&attached.digest)?, attached.digest, size);
+    Some(Descriptor { artifact_type: attached.artifact_type.clone(), ..found })
 }
 
 fn failed(bundle: &Bundle, what: String, error: BundleError) -> SourceError {
     SourceError { what, source_name: bundle.files().name.clone(), source: Box::new(error) }
-}
-
-pub(in crate::driver) fn shown(repository: &str, reference: &Reference) -> String {
-    match reference {
-        Reference::Tag(tag) => format!("{repository}:{tag}"),
-        Reference::Digest(digest) => format!("{repository}@{digest}"),
-    }
 }

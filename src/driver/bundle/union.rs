@@ -2,7 +2,6 @@
 
 use futures::future::BoxFuture;
 
-use super::source::shown;
 use crate::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
 use crate::model::oci::{Descriptor, Digest, OciManifest};
 
@@ -57,7 +56,7 @@ impl ImageSource for Union<'_> {
                 }
             }
             Err(first.unwrap_or_else(|| SourceError {
-                what: shown(repository, &Reference::Digest(blob.digest)),
+                what: Reference::Digest(blob.digest).of(repository),
                 source_name: "no source".to_owned(),
                 source: Box::new(Nowhere),
             }))

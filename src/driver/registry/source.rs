@@ -8,7 +8,6 @@ use tokio::sync::Semaphore;
 
 use super::client::{Registries, Registry};
 use super::error::RegistryError;
-use super::manifests;
 use crate::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
 use crate::model::ImageName;
 use crate::model::oci::{Descriptor, Digest, OciManifest};
@@ -64,9 +63,7 @@ impl ImageSource for RegistrySource {
                 let (registry, path) = self.find(repository).await?;
                 registry.manifest(&path, reference).await
             };
-            let sign = if matches!(reference, Reference::Tag(_)) { ':' } else { '@' };
-            let what = || format!("{repository}{sign}{}", manifests::text(reference));
-            found.await.map_err(|error| self.error(repository, what(), error))
+            found.await.map_err(|error| self.error(repository, reference.of(repository), error))
         }
         .boxed()
     }

@@ -73,15 +73,8 @@ impl Fake {
     }
 
     fn refers(&mut self, subject: Digest, digest: Digest) {
-        let descriptor = Descriptor {
-            media_type: MANIFESTS[0].into(),
-            digest,
-            size: 1,
-            urls: Vec::new(),
-            platform: None,
-            artifact_type: Some("listed".into()),
-            annotations: BTreeMap::new(),
-        };
+        let descriptor =
+            Descriptor { artifact_type: Some("listed".into()), ..Descriptor::new(MANIFESTS[0], digest, 1) };
         self.referrers.entry(subject).or_default().push(descriptor);
     }
 

@@ -18,6 +18,20 @@ use windlass::model::oci::Digest;
 
 pub(crate) use proxy::CountingProxy;
 
+/// Bytes that are no others', so many of them.
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
 /// A request as it was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {

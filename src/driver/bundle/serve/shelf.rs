@@ -47,7 +47,7 @@ impl Shelf {
         let mut repositories: BTreeMap<String, Repository> = BTreeMap::new();
         for (name, image) in closure::resolved(bundle.lock()) {
             let Ok(name) = ImageName::parse(name) else { continue };
-            for key in [name.path(), format!("{}/{}", name.registry(), name.path())] {
+            for key in [name.path(), name.whole_repository()] {
                 let repository = repositories.entry(key).or_default();
                 if let Some(tag) = &name.tag {
                     repository.tag(tag, image.digest);
