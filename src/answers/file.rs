@@ -58,6 +58,8 @@ pub fn recorded(catalog: &Catalog, answers: &Answers) -> Result<String, Template
             // What was emptied stays empty: nothing that weighs less fills it again.
             Answer::Empty if answers.is_emptied(id) => format!("{}:", question.id),
             Answer::Empty => format!("# {}:", question.id),
+            // The next offline bundle brings its own.
+            answer if answers.is_bundled(id) => format!("# {}: {}", question.id, scalar(answer)),
             answer => format!("{}: {}", question.id, scalar(answer)),
         };
         Line { comments, line }

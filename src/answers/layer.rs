@@ -11,6 +11,8 @@ use crate::model::yaml::{Findings, Node, Pos, Scalar, Yaml, parse};
 pub enum LayerKind {
     /// The default in the catalog.
     Catalog,
+    /// What an offline bundle brought.
+    Bundle,
     /// What `sandbox/up` wrote.
     Sandbox,
     /// What is installed.

@@ -405,6 +405,12 @@ impl Answers {
         self.values.get(&QuestionId::new(component, question)).map_or(&Answer::Empty, |(answer, _)| answer)
     }
 
+    /// Whether an offline bundle brought the answer.
+    #[must_use]
+    pub fn is_bundled(&self, id: &QuestionId) -> bool {
+        matches!(self.values.get(id), Some((_, LayerKind::Bundle)))
+    }
+
     /// The answers as they are remembered: what was emptied is null, what never had an answer is an empty text.
     #[must_use]
     pub fn remembered(&self) -> serde_json::Value {

@@ -5,6 +5,7 @@ use std::path::Path;
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+use super::bundled::BundledCharts;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::aside;
 use super::session::{anchored, connect, find_helm};
@@ -113,15 +114,16 @@ impl FetchError {
     }
 }
 
-/// Fills the answers in, with the charts that they and the catalog name.
+/// Fills the answers in, with the charts that they and the catalog name; those of an offline bundle come first.
 pub(super) async fn resolved(
     global: &Global,
     catalog: &Catalog,
     answers: &Answers,
     from: LoginFrom<'_>,
+    bundled: Option<&BundledCharts>,
 ) -> Result<Resolved, Failed> {
     let answers = anchored(catalog, answers)?;
-    let charts = fetch(global, catalog, &answers, from).await?;
+    let charts = fetch(global, catalog, &answers, from, bundled).await?;
     filled_in(catalog, &answers, &charts)
 }
 
@@ -153,8 +155,14 @@ fn filled_in(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Re
     Ok(resolved)
 }
 
-async fn fetch(global: &Global, catalog: &Catalog, answers: &Answers, from: LoginFrom<'_>) -> Result<Charts, Failed> {
-    let fetcher = Fetcher::new(global, answers, from);
+async fn fetch(
+    global: &Global,
+    catalog: &Catalog,
+    answers: &Answers,
+    from: LoginFrom<'_>,
+    bundled: Option<&BundledCharts>,
+) -> Result<Charts, Failed> {
+    let fetcher = Fetcher { bundled, ..Fetcher::new(global, answers, from) };
     let catalog = &*answers.catalog(catalog);
     let chosen = answers.components.iter().filter_map(|id| catalog.components.get(id));
     let all: Vec<&Component> = chosen.filter(|component| component.chart.is_some()).collect();
@@ -194,6 +202,8 @@ pub(super) struct Fetcher<'a> {
     global: &'a Global,
     answers: &'a Answers,
     from: LoginFrom<'a>,
+    /// Charts that an offline bundle brought.
+    bundled: Option<&'a BundledCharts>,
     cache: ChartCache,
     helm: tokio::sync::OnceCell<Helm>,
     /// The login of the answers, read once: where it is, and what was found.
@@ -203,12 +213,15 @@ pub(super) struct Fetcher<'a> {
 impl<'a> Fetcher<'a> {
     pub(super) fn new(global: &'a Global, answers: &'a Answers, from: LoginFrom<'a>) -> Self {
         let (helm, login) = (tokio::sync::OnceCell::new(), tokio::sync::OnceCell::new());
-        Self { global, answers, from, cache: ChartCache::of_user(), helm, login }
+        Self { global, answers, from, bundled: None, cache: ChartCache::of_user(), helm, login }
     }
 
     /// The chart of a component, if it does not lie in the catalog; an error comes with what was asked for.
     pub(super) async fn component(&self, component: &Component) -> Result<Option<FileTree>, (String, FetchError)> {
         let Some(chart) = self.named(component)? else { return Ok(None) };
+        if let Some(files) = self.bundled.and_then(|bundled| bundled.get(&component.id, &chart)) {
+            return Ok(Some(files.clone()));
+        }
         let found = match &chart.source {
             ChartSource::Path(path) => local(path, chart.sha256.as_deref()),
             _ => self.remote(&chart).await,

@@ -9,6 +9,7 @@ use super::ask::confirm;
 use super::diff::{self, PlanWithDiff};
 use super::exit::{Exit, Failed};
 use super::install_target::{InstallTarget, unobserved};
+use super::offline::Opened;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest, needs_helm, reason_not_to_move};
 use super::{preflight, session, times};
@@ -19,9 +20,16 @@ use crate::render::{GraphFormat, diff_table, plan_graph, plan_table, target};
 
 /// `windlass plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, Failed> {
-    let target = InstallTarget::new(global, &args.answers, output).await?;
+    let opened = Opened::new(&args.offline, output)?;
+    let global = &Opened::global(opened.as_ref(), global);
+    let target = InstallTarget::new(global, &args.answers, opened, output).await?;
     preflight::check_adopted(&args.adopt, &target)?;
-    let observed = target.observe().await.map_err(unobserved)?;
+    let mut observed = target.observe().await.map_err(unobserved)?;
+    let problems;
+    (observed.offline, problems) = target.observe_offline().await?;
+    for problem in problems {
+        output.remark(&format!("warning: `windlass install` refuses this: {problem}"));
+    }
     let diff = match args.diff {
         true => Some(diff::diffs(&target.resolved, &observed, &target.cluster, global).await?),
         false => None,
@@ -77,7 +85,9 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
 /// `windlass install`.
 pub(super) async fn install(global: &Global, args: &InstallArgs, output: &Output) -> Result<Exit, Failed> {
     preflight::check_waivers(&args.waive)?;
-    let target = InstallTarget::new(global, &args.answers, output).await?;
+    let opened = Opened::new(&args.offline, output)?;
+    let global = &Opened::global(opened.as_ref(), global);
+    let target = InstallTarget::new(global, &args.answers, opened, output).await?;
     preflight::check_adopted(&args.adopt, &target)?;
     let request = InstallRequest {
         target,
@@ -117,13 +127,15 @@ impl RunRequest for InstallRequest<'_> {
 
     async fn prepare(&self) -> Result<PreparedRun, Failed> {
         let target = &self.target;
-        let observed = match target.observe().await {
+        let mut observed = match target.observe().await {
             Ok(observed) => observed,
             Err(error) => return Err(preflight::instead(error, target, self.global, self.waive, self.output).await),
         };
         if let Some(why) = reason_not_to_move(&moved(&target.resolved, observed.state.as_ref())) {
             return Err(Failed::text(Exit::Refused, why));
         }
+        let problems;
+        (observed.offline, problems) = target.observe_offline().await?;
         let plan = plan::plan(&target.resolved, &observed, self.verify);
         let mut prepared = PreparedRun::new(plan, (target.tunnels.clone(), target.hdfs.clone()), None);
         if !self.allow_downgrade {
@@ -135,11 +147,14 @@ impl RunRequest for InstallRequest<'_> {
                 prepared.helm = Some(session::helm(self.global, &target.cluster).await?);
             }
             let helm = prepared.helm.as_ref();
-            prepared.report = Some(preflight::with(target, &observed, helm, self.waive).await?);
+            prepared.report = Some(preflight::with(target, &observed, &problems, helm, self.waive).await?);
         }
         prepared.resolved = Some(target.resolved.clone());
         prepared.answers = Some(target.answers.clone());
         prepared.observed = Some(observed);
+        if let Some(offline) = &target.offline {
+            prepared.push = Some(offline.work().await?);
+        }
         Ok(prepared)
     }
 

@@ -2,6 +2,7 @@
 
 use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
+use super::offline::{Offline, Opened};
 use super::output::Output;
 use super::{charts, session};
 use crate::answers::{Answers, Resolved, recorded};
@@ -10,6 +11,7 @@ use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::{Cluster, Tunnels};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::observed::Observed;
+use crate::model::offline::ObservedOffline;
 use crate::observe::{ObserveError, observe};
 use crate::render::target;
 
@@ -21,38 +23,69 @@ pub(super) struct InstallTarget {
     pub hdfs: Option<Hdfs>,
     /// The text of an answers file that replays the run.
     pub answers: String,
+    /// The offline bundle that it is from, if it is.
+    pub offline: Option<Offline>,
 }
 
 impl InstallTarget {
-    /// From definitions and answers to a cluster that answered.
-    pub(super) async fn new(global: &Global, args: &AnswerArgs, output: &Output) -> Result<Self, Failed> {
+    /// From definitions and answers to a cluster that answered. `global` names the Helm of the offline bundle.
+    pub(super) async fn new(
+        global: &Global,
+        args: &AnswerArgs,
+        opened: Option<Opened>,
+        output: &Output,
+    ) -> Result<Self, Failed> {
         let catalog = session::load_catalog(global)?;
-        let answers = session::answers_or_ask(global, args, &catalog, output)?;
-        let resolved = charts::resolved(global, &catalog, &answers, LoginFrom::Target).await?;
+        let args = Opened::answer_args(opened.as_ref(), args);
+        let answers = session::answers_or_ask(global, &args, &catalog, output)?;
+        let offline = opened.map(|opened| Offline::new(opened, &answers, output)).transpose()?;
+        let (answers, resolved) = filled(global, &catalog, answers, LoginFrom::Target, offline.as_ref()).await?;
         let cluster = session::connect(global).await?;
         let (answers, resolved) = match session::with_installed(&catalog, &answers, &cluster).await? {
             None => (answers, resolved),
-            Some(answers) => {
-                let resolved = charts::resolved(global, &catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
-                (answers, resolved)
-            }
+            Some(answers) => filled(global, &catalog, answers, LoginFrom::Cluster(&cluster), offline.as_ref()).await?,
         };
         let text = replayable(&catalog, &answers)?;
-        let found = Self::on(cluster, resolved, text)?;
+        let found = Self::on(cluster, resolved, text, offline)?;
         output.remark(&format!("looking at {} …", target(found.cluster.info())));
         Ok(found)
     }
 
     /// On a cluster that answered.
-    pub(super) fn on(cluster: Cluster, resolved: Resolved, answers: String) -> Result<Self, Failed> {
+    pub(super) fn on(
+        cluster: Cluster,
+        resolved: Resolved,
+        answers: String,
+        offline: Option<Offline>,
+    ) -> Result<Self, Failed> {
         let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
-        Ok(Self { cluster, resolved, tunnels, hdfs, answers })
+        Ok(Self { cluster, resolved, tunnels, hdfs, answers, offline })
     }
 
     /// What the cluster has of it now.
     pub(super) async fn observe(&self) -> Result<Observed, ObserveError> {
         observe(&self.resolved, &self.cluster, Some(&self.tunnels), self.hdfs.as_ref()).await
     }
+
+    /// What the registry has of the offline bundle, and what keeps the rest of it from there; nothing where there is none.
+    pub(super) async fn observe_offline(&self) -> Result<(Option<ObservedOffline>, Vec<String>), Failed> {
+        let Some(offline) = &self.offline else { return Ok((None, Vec::new())) };
+        let (observed, problems) = offline.observe(&self.cluster).await?;
+        Ok((Some(observed), problems))
+    }
+}
+
+/// Answers with what they take from an offline bundle, filled in.
+pub(super) async fn filled(
+    global: &Global,
+    catalog: &Catalog,
+    answers: Answers,
+    from: LoginFrom<'_>,
+    offline: Option<&Offline>,
+) -> Result<(Answers, Resolved), Failed> {
+    let answers = offline.map_or_else(|| answers.clone(), |offline| offline.answers(catalog, &answers));
+    let resolved = charts::resolved(global, catalog, &answers, from, offline.map(Offline::charts)).await?;
+    Ok((answers, resolved))
 }
 
 /// The text of an answers file that replays a run from any folder: paths on this machine are whole in it.

@@ -7,10 +7,11 @@ use futures::FutureExt as _;
 
 use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
-use super::install_target::{InstallTarget, unobserved};
+use super::install_target::{InstallTarget, filled, unobserved};
+use super::offline::{Offline, Opened};
 use super::output::Output;
-use super::{charts, journal, session};
-use crate::answers::{Answers, Resolved};
+use super::{journal, session};
+use crate::answers::Answers;
 use crate::catalog::Catalog;
 use crate::cli::{Global, PreflightArgs};
 use crate::driver::helm::Helm;
@@ -21,7 +22,7 @@ use crate::model::preflight::{Finding, Report, Severity, adopt_leave, leave_flag
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
-    ADOPTABLE, CHECKS, Facts, check, connect_finding, gather, helm_finding, judge, markdown, surroundings,
+    ADOPTABLE, CHECKS, Facts, Gathered, check, connect_finding, gather, helm_finding, judge, markdown, surroundings,
 };
 use crate::render::{preflight_table, target};
 
@@ -35,10 +36,13 @@ pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Ou
         return Ok(Exit::Done);
     }
     check_waivers(&args.waive)?;
+    let opened = Opened::new(&args.offline, output)?;
+    let global = &Opened::global(opened.as_ref(), global);
     let catalog = session::load_catalog(global)?;
-    let answers = session::answers(global, &args.answers, &catalog, None)?;
+    let answers = session::answers(global, &Opened::answer_args(opened.as_ref(), &args.answers), &catalog, None)?;
     check_components(&args.adopt, answers.components.iter().map(String::as_str))?;
-    let report = report(global, &catalog, &answers, &leaves(&args.waive, &args.adopt), output).await?;
+    let offline = opened.map(|opened| Offline::new(opened, &answers, output)).transpose()?;
+    let report = report(global, &catalog, (&answers, offline), &leaves(&args.waive, &args.adopt), output).await?;
     if output.json {
         output.value(&report)?;
     } else {
@@ -51,11 +55,11 @@ pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Ou
 pub(super) async fn report(
     global: &Global,
     catalog: &Catalog,
-    answers: &Answers,
+    (answers, offline): (&Answers, Option<Offline>),
     waive: &[String],
     output: &Output,
 ) -> Result<Report, Failed> {
-    let resolved = charts::resolved(global, catalog, answers, LoginFrom::Target).await?;
+    let (answers, resolved) = filled(global, catalog, answers.clone(), LoginFrom::Target, offline.as_ref()).await?;
     let options = session::target(global)?;
     let ((helm, mut findings), cluster) = tokio::join!(helm(global), Cluster::connect(&options));
     let cluster = match cluster {
@@ -69,11 +73,11 @@ pub(super) async fn report(
     };
     output.remark(&format!("looking at {} …", target(cluster.info())));
     // What an install would plan: with what is installed and of use.
-    let resolved = match session::with_installed(catalog, answers, &cluster).await? {
-        Some(answers) => charts::resolved(global, catalog, &answers, LoginFrom::Cluster(&cluster)).await?,
+    let resolved = match session::with_installed(catalog, &answers, &cluster).await? {
+        Some(answers) => filled(global, catalog, answers, LoginFrom::Cluster(&cluster), offline.as_ref()).await?.1,
         None => resolved,
     };
-    let install = InstallTarget::on(cluster, resolved, String::new())?;
+    let install = InstallTarget::on(cluster, resolved, String::new(), offline)?;
     findings.extend(found(&install, helm.as_ref()).await?);
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
@@ -88,12 +92,12 @@ pub(super) async fn on(install: &InstallTarget, global: &Global, waive: &[String
 /// The same with what was observed already.
 pub(super) async fn seen(
     install: &InstallTarget,
-    observed: &Observed,
+    (observed, problems): (&Observed, &[String]),
     global: &Global,
     waive: &[String],
 ) -> Result<Report, Failed> {
     let (helm, mut findings) = helm(global).await;
-    findings.extend(look(&install.resolved, &install.cluster, helm.as_ref(), observed).await?);
+    findings.extend(look(install, helm.as_ref(), observed, problems).await?);
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
@@ -117,7 +121,8 @@ async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Findi
             other => other.map_err(unobserved)?,
         };
         observed.hdfs = hdfs(install, &observed).await;
-        compare(&install.resolved, &install.cluster, helm, &observed, around.clone()).await
+        let problems = install.observe_offline().await?.1;
+        compare(install, helm, &observed, &problems, around.clone()).await
     };
     let (found, _) = tokio::try_join!(found, around.clone().map(Ok))?;
     Ok(found)
@@ -144,10 +149,11 @@ async fn hdfs(install: &InstallTarget, observed: &Observed) -> ObservedHdfs {
 pub(super) async fn with(
     install: &InstallTarget,
     observed: &Observed,
+    problems: &[String],
     helm: Option<&Helm>,
     waive: &[String],
 ) -> Result<Report, Failed> {
-    let findings = look(&install.resolved, &install.cluster, helm, observed).await?;
+    let findings = look(install, helm, observed, problems).await?;
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
@@ -165,7 +171,7 @@ pub(super) async fn instead(
     }
     let told = async {
         let helm = session::find_helm(global).await.or_exit(Exit::Unusable)?;
-        let findings = look(&install.resolved, &install.cluster, Some(&helm), &Observed::default()).await?;
+        let findings = look(install, Some(&helm), &Observed::default(), &[]).await?;
         judged(&Report::new(Some(install.cluster.info().clone()), findings, waive), output)
     };
     // Waived or not, nothing can be planned without having looked.
@@ -203,25 +209,33 @@ fn refusal(report: &Report) -> String {
     format!("preflight found {errors} ({}), nothing was changed: mend what is named{waive}", ids.join(", "))
 }
 
+/// `problems` are those of a push to the registry.
 async fn look(
-    resolved: &Resolved,
-    cluster: &Cluster,
+    install: &InstallTarget,
     helm: Option<&Helm>,
     observed: &Observed,
+    problems: &[String],
 ) -> Result<Vec<Finding>, Failed> {
     let runs = journal::root().or_exit(Exit::Unexpected)?;
-    compare(resolved, cluster, helm, observed, surroundings(resolved, cluster, &runs)).await
+    compare(install, helm, observed, problems, surroundings(&install.resolved, &install.cluster, &runs)).await
 }
 
 async fn compare(
-    resolved: &Resolved,
-    cluster: &Cluster,
+    install: &InstallTarget,
     helm: Option<&Helm>,
     observed: &Observed,
+    problems: &[String],
     around: impl Future<Output = Facts>,
 ) -> Result<Vec<Finding>, Failed> {
-    let (needs, facts) = gather(resolved, observed, cluster, helm, around).await.or_exit(Exit::Unusable)?;
-    Ok(judge(&needs, &facts, observed))
+    let resolved = &install.resolved;
+    let gathered = gather(resolved, observed, &install.cluster, helm, around).await.or_exit(Exit::Unusable)?;
+    let Gathered { needs, facts, rendered } = gathered;
+    let mut findings = judge(&needs, &facts, observed);
+    if let Some(offline) = &install.offline {
+        let nodes = facts.nodes.as_deref().unwrap_or_default();
+        findings.extend(offline.findings(resolved, &rendered, nodes, problems));
+    }
+    Ok(findings)
 }
 
 /// What is waived, together with leave to adopt the releases of these components.

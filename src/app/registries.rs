@@ -7,8 +7,8 @@ use super::output::Output;
 use crate::cli::RegistryArgs;
 use crate::driver::registry::push::Target;
 use crate::driver::registry::{Credentials, Proxies, Registries, RegistrySource, Settings, Trust};
-use crate::model::ImageName;
 use crate::model::images_lock::ImagesLock;
+use crate::model::{ImageName, Secret};
 
 /// What `--from` is called where each image's own registry is meant.
 const PUBLISHED: &str = "published";
@@ -37,11 +37,17 @@ pub(super) fn asked(
     lock: &ImagesLock,
     output: &Output,
 ) -> Result<RegistrySource, Failed> {
-    Ok(RegistrySource::new(registries(args, &hosts(from, lock.images.keys()), output)?))
+    Ok(RegistrySource::new(registries(args, &hosts(from, lock.images.keys()), None, output)?))
 }
 
 /// The client with what the options and the environment say, and for each registry the way to it. Nobody is asked yet.
-pub(super) fn registries(args: &RegistryArgs, hosts: &BTreeSet<String>, output: &Output) -> Result<Registries, Failed> {
+/// `last` is a Docker config.json for those that nobody else has a login for.
+pub(super) fn registries(
+    args: &RegistryArgs,
+    hosts: &BTreeSet<String>,
+    last: Option<Secret>,
+    output: &Output,
+) -> Result<Registries, Failed> {
     if let Some(stray) = args.plain_http.iter().find(|host| !hosts.contains(*host)) {
         let known = hosts.iter().cloned().collect::<Vec<_>>().join(", ");
         return Err(Failed::text(
@@ -58,7 +64,7 @@ pub(super) fn registries(args: &RegistryArgs, hosts: &BTreeSet<String>, output: 
         (host.clone(), Trust { plain_http, token_host: args.token_host.clone() })
     };
     let settings = Settings {
-        credentials: credentials.or_exit(Exit::BadInput)?,
+        credentials: credentials.or_exit(Exit::BadInput)?.with_last(last),
         trust: hosts.iter().map(trust).collect(),
         ca_files: args.ca.clone(),
         client_certificate: args.client_cert.clone().zip(args.client_key.clone()),

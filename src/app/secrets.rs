@@ -168,7 +168,7 @@ impl RunRequest for RotateRequest<'_> {
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&state))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
         let resolved =
-            charts::resolved(self.global, &self.catalog, &answers, LoginFrom::Cluster(&self.cluster)).await?;
+            charts::resolved(self.global, &self.catalog, &answers, LoginFrom::Cluster(&self.cluster), None).await?;
         let rotated = plan::rotated(&resolved, id, question).or_exit(Exit::Refused)?;
         let (_, release, secret) = rotated;
         let changed = plan::changed_with(&resolved, rotated);

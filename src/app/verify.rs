@@ -16,7 +16,7 @@ use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::observed::Observed;
 use crate::model::state::InstallState;
-use crate::plan::{self, Action, Step, verify_only};
+use crate::plan::{self, Action, Step, running_images, verify_only};
 use crate::render::target;
 
 /// Proves again that what is installed works.
@@ -108,6 +108,11 @@ impl RunRequest for VerifyRequest<'_> {
         let everything = Observed { state: None, ..Observed::default() };
         let mut plan = verify_only(&plan::plan(&resolved, &everything, true));
         plan.actions.retain(|action| state.components.contains_key(&action.component));
+        if let Some(record) = &state.offline {
+            let releases = state.components.values().filter_map(|component| component.record.release.clone());
+            let releases = releases.map(|key| (key.namespace, key.name)).collect();
+            plan.actions.push(running_images(record, releases, Vec::new()));
+        }
         if self.args.failover && !plan.actions.iter().any(disrupts) {
             let text = "--failover: nothing that is installed has a second one that could take over (HDFS has with hdfs.mode=ha)";
             return Err(Failed::text(Exit::BadInput, text));

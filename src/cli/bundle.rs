@@ -155,7 +155,7 @@ Ends with 6 on Ctrl-C.")]
 }
 
 /// Which offline bundle, and whose.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct OpenArgs {
     /// The offline bundle: a file, a part, or folders of parts, with colons between or one after the other
     #[arg(required = true, num_args = 1.., value_name = "BUNDLE")]
@@ -166,6 +166,56 @@ pub struct OpenArgs {
     /// Its signature, where it is neither inside nor beside it
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
+}
+
+/// An install from an offline bundle.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[command(next_help_heading = "Offline")]
+pub struct OfflineArgs {
+    /// Install from this offline bundle, with nothing but the cluster and the registry: a file, a part, or folders of parts, with
+    /// colons between; may be repeated
+    #[arg(long, value_name = "BUNDLE")]
+    pub bundle: Vec<PathBuf>,
+    /// Push its images to this registry, below this path, and pull them from there; else to platform.registry
+    #[arg(long, value_name = "HOST[:PORT][/PATH]", requires = "bundle")]
+    pub registry: Option<String>,
+    /// Accept the offline bundle only if it is signed by this public key (PEM)
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub key: Option<PathBuf>,
+    /// Its signature, where it is neither inside nor beside it
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub signature: Option<PathBuf>,
+    /// How images are called in the registry.
+    #[command(flatten)]
+    pub into: PushInto,
+    /// How the registry is reached.
+    #[command(flatten)]
+    pub reach: RegistryArgs,
+}
+
+/// What images are called in a registry, and what is done where a name is taken.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct PushInto {
+    /// One part below the path: docker.io/apache/spark becomes PATH/apache-spark
+    #[arg(long, conflicts_with = "max_depth")]
+    pub flatten: bool,
+    /// At most so many parts below the path; further ones are joined by dashes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_depth: Option<u8>,
+    /// Where a tag stands for something else: refuse before anything is sent, keep it, or overwrite it
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = TagRule::Fail)]
+    pub tag_conflict: TagRule,
+    /// Leave out signatures and attestations that lie beside images; the receipt says so
+    #[arg(long)]
+    pub without_signatures: bool,
+}
+
+impl PushInto {
+    /// The most parts of a repository below the path.
+    #[must_use]
+    pub fn depth(&self) -> Option<usize> {
+        if self.flatten { Some(1) } else { self.max_depth.map(usize::from) }
+    }
 }
 
 /// How `inspect --format` prints.
@@ -242,18 +292,9 @@ pub struct PushArgs {
     /// Show what would be sent, mounted and tagged, and change nothing
     #[arg(long, conflicts_with = "receipt")]
     pub plan: bool,
-    /// One part below the path: docker.io/apache/spark becomes PATH/apache-spark
-    #[arg(long, conflicts_with = "max_depth")]
-    pub flatten: bool,
-    /// At most so many parts below the path; further ones are joined by dashes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
-    pub max_depth: Option<u8>,
-    /// Where a tag stands for something else: refuse before anything is sent, keep it, or overwrite it
-    #[arg(long, value_name = "RULE", value_enum, default_value_t = TagRule::Fail)]
-    pub tag_conflict: TagRule,
-    /// Leave out signatures and attestations that lie beside images; the receipt says so
-    #[arg(long)]
-    pub without_signatures: bool,
+    /// How images are called there.
+    #[command(flatten)]
+    pub into: PushInto,
     /// Write to FILE, as JSON, where each image is and by which digest
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
@@ -263,9 +304,10 @@ pub struct PushArgs {
 }
 
 /// What `--tag-conflict` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum TagRule {
     /// Nothing is pushed
+    #[default]
     Fail,
     /// The tag stays as it is; the image is there by its digest
     Keep,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// Trust, logins and certificates.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct RegistryArgs {
     /// Trust the certificate authorities in FILE (PEM) beside the system's; may be repeated
     #[arg(long, value_name = "FILE", help_heading = "Registries")]

@@ -213,6 +213,17 @@ fn steps() -> Vec<Step> {
         Step::PurgeClaim { namespace: text(), name: text() },
         Step::RemoveNamespace { name: text(), releases: BTreeSet::new(), others: vec![] },
         Step::Forget { kept: None },
+        Step::Push { registry: text(), lock_digest: text(), record: Default::default() },
+        Step::PullTest {
+            namespace: text(),
+            pool: crate::model::offline::NodePool {
+                name: text(),
+                node: None,
+                runtime: Default::default(),
+                image: text(),
+            },
+        },
+        Step::Images { releases: vec![], record: Default::default() },
         hdfs(HdfsAction::Mkdir(Mkdir { path: text(), mode: text() })),
         hdfs(HdfsAction::WaitOperational(WaitOperational { replication: text() })),
         hdfs(HdfsAction::Upload(Upload { from: text(), to: text(), mode: text(), pattern: text() })),

@@ -498,6 +498,8 @@ pub struct ContainerState {
     pub name: String,
     /// The image as the pod asks for it.
     pub image: String,
+    /// What the runtime says that it is; empty as long as it is not pulled.
+    pub image_id: String,
     /// It runs and its readiness probe passes.
     pub ready: bool,
     /// How often it was started again.
@@ -506,4 +508,6 @@ pub struct ContainerState {
     pub exit_code: Option<i32>,
     /// Why it waits or ended: `ImagePullBackOff`, `OOMKilled`, `Error`.
     pub reason: Option<String>,
+    /// What the kubelet says of it while it waits.
+    pub message: Option<String>,
 }

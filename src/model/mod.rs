@@ -22,6 +22,7 @@ mod manifest;
 mod names;
 pub mod observed;
 pub mod oci;
+pub mod offline;
 pub mod preflight;
 mod progress;
 mod quantity;

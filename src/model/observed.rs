@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cluster::{Drift, Finding, ObjectRef, ReleaseKey, ReleaseState};
 use super::data::DataPlaces;
 use super::is_marked;
+use super::offline::ObservedOffline;
 use super::state::InstallState;
 
 /// The answers to all that was asked.
@@ -34,6 +35,8 @@ pub struct Observed {
     pub entries: BTreeMap<String, Result<Comparison, String>>,
     /// What windlass remembers.
     pub state: Option<InstallState>,
+    /// Of an install from an offline bundle: what the registry has of it.
+    pub offline: Option<ObservedOffline>,
 }
 
 impl Observed {

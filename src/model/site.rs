@@ -96,6 +96,10 @@ pub struct Node {
     pub ready: bool,
     /// What pods may request of it in all.
     pub allocatable: Amounts,
+    /// What it is, as images say it: `linux/amd64`.
+    pub platform: String,
+    /// What pulls on it, and its kubelet's version, as it says them itself.
+    pub runtime: (String, String),
 }
 
 /// What keeps pods away from a node, unless they tolerate it.

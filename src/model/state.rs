@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::cluster::ReleaseKey;
 use super::data::DataPlaces;
+use super::offline::OfflineRecord;
 
 /// The format's version that this build writes. Whoever adds or changes a field raises it: a windlass that does not know
 /// the field would drop it with the next thing that it writes, and refuses what has a higher number instead.
-pub const STATE_SCHEMA: u32 = 3;
+pub const STATE_SCHEMA: u32 = 4;
 
 /// Why a text is no state that this build may use.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,9 @@ pub struct InstallState {
     /// What was done that cannot be seen: component to step to what it was done for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub done: BTreeMap<String, BTreeMap<String, String>>,
+    /// What offline bundles brought, if any did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline: Option<OfflineRecord>,
     /// What versions of Secrets and salts of hashes are made with: random, and told nobody.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub salt: String,
@@ -131,6 +135,7 @@ impl InstallState {
         }
         if self.components.is_empty() && self.begun.is_empty() && self.kept.is_empty() {
             self.answers = Value::Null;
+            self.offline = None;
         }
     }
 }
@@ -346,7 +351,7 @@ mod tests {
 
         let newer = json!({"schema": STATE_SCHEMA + 1, "components": ["quite", "otherwise"]}).to_string();
         let error = InstallState::from_json(&newer).unwrap_err();
-        assert!(matches!(error, StateTextError::Newer(4)), "{error}");
+        assert!(matches!(error, StateTextError::Newer(5)), "{error}");
     }
 
     /// The names of all fields of a state in which every one of them is.
@@ -406,6 +411,10 @@ mod tests {
             namespaces: [("x".to_owned(), String::new())].into(),
             kept: [("x".to_owned(), Kept { record: record.clone(), data: Some(data) })].into(),
             begun: [("x".to_owned(), record)].into(),
+            offline: Some(OfflineRecord {
+                repositories: [("x".to_owned(), String::new())].into(),
+                ..OfflineRecord::default()
+            }),
         };
         let mut found = BTreeSet::new();
         fields(&serde_json::to_value(&state).unwrap(), "", &mut found);
@@ -413,7 +422,7 @@ mod tests {
         let digest = crate::model::digest(text.join("\n").as_bytes());
         assert_eq!(
             (STATE_SCHEMA, &digest[..19]),
-            (3, "sha256:ec24fd0e9daa"),
+            (4, "sha256:875927d43cde"),
             "raise STATE_SCHEMA\n{}",
             text.join("\n")
         );

@@ -147,6 +147,7 @@ pub async fn observe(
     let levels = levels(&found, state.as_ref());
     let found = found.into_keys().collect();
     Ok(Observed {
+        offline: None,
         namespaces: found,
         levels,
         pull_secrets,

@@ -1,13 +1,14 @@
 //! Wanted and observed to actions and edges.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::copies::{copy_action, copy_id, old_copies};
 use super::diff;
 use super::levels::{pod_security, relabelled};
+use super::offline::extend;
+use super::order::sort;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
@@ -31,6 +32,7 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         // Once all else has proven itself.
         wanted.components.iter().filter(|_| wanted.disrupts).for_each(|component| builder.verify(component, true));
     }
+    extend(&mut builder.actions, wanted, observed);
     let overlaid = wanted
         .components
         .iter()
@@ -552,7 +554,11 @@ fn limits(step: &Step) -> (Duration, u32) {
         | Step::SwitchSecret { .. }
         | Step::Files { .. }
         | Step::Record { .. }
+        | Step::Images { .. }
         | Step::Forget { .. } => (60, 3),
+        // One that stalls is ended by itself; how long the rest takes is the line's matter.
+        Step::Push { .. } => (24 * 3600, 2),
+        Step::PullTest { .. } => (600, 2),
         Step::RemoveSecret { .. } | Step::RemoveFiles { .. } | Step::RemoveByLabel { .. } => (120, 3),
         // A release that a Helm out of sight works on is waited for that long, too.
         Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
@@ -566,32 +572,4 @@ fn limits(step: &Step) -> (Duration, u32) {
         }
     };
     (Duration::from_secs(seconds), retries)
-}
-
-/// Puts each action behind those that it needs, otherwise in the order given.
-pub(super) fn sort(actions: &mut Vec<Action>) {
-    let index: HashMap<&str, usize> = actions.iter().enumerate().map(|(at, action)| (action.id.as_str(), at)).collect();
-    let mut left = vec![0_usize; actions.len()];
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); actions.len()];
-    for (at, action) in actions.iter().enumerate() {
-        for need in action.needs.iter().filter_map(|need| index.get(need.as_str())) {
-            left[at] += 1;
-            users[*need].push(at);
-        }
-    }
-    let mut free: BinaryHeap<Reverse<usize>> = (0..left.len()).filter(|at| left[*at] == 0).map(Reverse).collect();
-    let mut order = Vec::with_capacity(left.len());
-    while let Some(Reverse(at)) = free.pop() {
-        order.push(at);
-        for user in &users[at] {
-            left[*user] -= 1;
-            if left[*user] == 0 {
-                free.push(Reverse(*user));
-            }
-        }
-    }
-    // A circle is ruled out by the graph; what waits in one stays in its order all the same.
-    order.extend((0..left.len()).filter(|at| left[*at] > 0));
-    let mut open: Vec<Option<Action>> = std::mem::take(actions).into_iter().map(Some).collect();
-    actions.extend(order.into_iter().filter_map(|at| open[at].take()));
 }

@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::{action, of_act, secret_action, secret_id, sort};
+use super::build::{action, of_act, secret_action, secret_id};
 use super::copies::copy_action;
 use super::diff::{self, same_release};
+use super::order::sort;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Ensure, Leaves};

@@ -10,6 +10,7 @@ use crate::answers::LeftOut;
 use crate::catalog::action::ActionKind;
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
+use crate::model::offline::{NodePool, OfflineRecord};
 use crate::model::state::ComponentRecord;
 use crate::model::{HdfsAccess, MadeSecret, ReleaseValues, SecretRef};
 
@@ -131,6 +132,8 @@ impl Step {
         match self {
             // Helm has a record of its own to bring to an end.
             Self::Release { .. } | Self::Rollback { .. } | Self::Uninstall { .. } => true,
+            // It has made a Job.
+            Self::PullTest { .. } => true,
             Self::Act { action, .. } => action.kind().cleans_up(),
             Self::Namespace { .. }
             | Self::PullSecret { .. }
@@ -149,6 +152,8 @@ impl Step {
             | Self::RemoveSecret { .. }
             | Self::PurgeClaim { .. }
             | Self::RemoveNamespace { .. }
+            | Self::Push { .. }
+            | Self::Images { .. }
             | Self::Forget { .. } => false,
         }
     }
@@ -260,6 +265,31 @@ pub enum Step {
         key: ReleaseKey,
         /// Helm's number of the revision.
         revision: u32,
+    },
+    /// Brings the images of an offline bundle to a registry; the offline bundle is handed to the engine apart.
+    Push {
+        /// Which registry.
+        registry: String,
+        /// The digest of the offline bundle's images.lock.
+        lock_digest: String,
+        /// What is to be remembered of it.
+        #[serde(skip)]
+        record: OfflineRecord,
+    },
+    /// Has a node pull an image.
+    PullTest {
+        /// In which namespace.
+        namespace: String,
+        /// Which nodes.
+        pool: NodePool,
+    },
+    /// Compares what pods run with what an offline bundle brought.
+    Images {
+        /// The releases whose pods are looked at, by namespace and name.
+        releases: Vec<(String, String)>,
+        /// What was brought.
+        #[serde(skip)]
+        record: OfflineRecord,
     },
     /// Waits until what a release rendered is ready.
     Ready {

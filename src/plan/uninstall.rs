@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::kinds::in_use;
 use self::waits::Waits;
-use super::build::{action, sort};
+use super::build::action;
+use super::order::sort;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;

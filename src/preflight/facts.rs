@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::needs::{GrowNeed, Needs, RightNeed, SecretNeed, needs, wait_object, waits};
+use super::needs::{GrowNeed, Needs, RightNeed, SecretNeed, needs, pull_tests, wait_object, waits};
 use super::render::{Rendered, Site, defined, render};
 use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
@@ -86,6 +86,17 @@ pub struct Facts {
     pub runs: Seen<Option<String>>,
     /// Where runs are kept.
     pub disk: Seen<Disk>,
+}
+
+/// What is needed, what there is, and what the charts render.
+#[derive(Debug, Clone)]
+pub struct Gathered {
+    /// What is needed.
+    pub needs: Needs,
+    /// What there is.
+    pub facts: Facts,
+    /// What the charts render.
+    pub rendered: Vec<Rendered>,
 }
 
 /// Whose an object is that is there.
@@ -175,7 +186,7 @@ pub async fn gather(
     cluster: &Cluster,
     helm: Option<&Helm>,
     around: impl Future<Output = Facts>,
-) -> Result<(Needs, Facts), KubeError> {
+) -> Result<Gathered, KubeError> {
     let rendered = async {
         let Some(helm) = helm else { return Ok(Vec::new()) };
         render(wanted, observed, cluster, helm, |_| true).await
@@ -197,7 +208,13 @@ pub async fn gather(
         }
     }
     define(&rendered, &mut site);
-    let needs = Needs { adoptions: adoptions(wanted, observed), ..needs(wanted, &rendered, &site) };
+    let mut needs = Needs { adoptions: adoptions(wanted, observed), ..needs(wanted, &rendered, &site) };
+    let first = wanted.components.iter().find_map(|component| component.release.as_ref());
+    if let (Some(offline), Some(release)) = (&observed.offline, first) {
+        let tests = pull_tests(&release.namespace, offline.pools.len());
+        let known: BTreeSet<RightNeed> = std::mem::take(&mut needs.rights).into_iter().chain(tests).collect();
+        needs.rights = known.into_iter().collect();
+    }
     let trials = trials(&rendered, &updates(wanted, observed), observed);
     let peers: BTreeSet<&String> = needs.peers.keys().chain(needs.elsewhere.keys()).collect();
     let peers: Vec<String> = peers.into_iter().cloned().collect();
@@ -211,7 +228,7 @@ pub async fn gather(
             look(&format!("get namespace {name}"), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
     );
-    Ok((needs, facts))
+    Ok(Gathered { needs, facts, rendered })
 }
 
 /// What the install itself lets the cluster serve: kinds of each chart's own `crds/`, which are applied first, and those

@@ -5,19 +5,19 @@ mod connect;
 mod facts;
 mod judge;
 mod needs;
-mod pull;
+mod offline;
 mod render;
 mod table;
 mod trials;
 
 pub use connect::{connect_finding, helm_finding};
-pub use facts::{Facts, Owner, Seen, Unseen, gather, review, surroundings};
+pub use facts::{Facts, Gathered, Owner, Seen, Unseen, gather, review, surroundings};
 pub use judge::judge;
 pub use needs::{
     Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
-    SecretNeed, SecretUse, UndeclaredImage, Use, looks, needs,
+    SecretNeed, SecretUse, UndeclaredImage, Use, looks, needs, pull_tests,
 };
-pub use pull::{NodeRuntime, PullClass, PullTrouble, judge_pull};
+pub use offline::{image_outside, platform_missing, push_problem};
 pub use render::{Rendered, Site, render};
 pub use table::{ADOPTABLE, CHECKS, Check, check, markdown};
 pub use trials::{Trial, Tried, try_all};

@@ -181,6 +181,15 @@ checks! {
     IMAGE_UNDECLARED "image-undeclared" Hint true
         "A chart renders an image that its component does not declare: no answer changes or pins it, and it does not move to a registry of the site."
         "Name it under `images` of component.yaml, with the paths at which the chart's values have it. Of a chart that is yours: the same in a `values_file`.";
+    IMAGE_NOT_IN_BUNDLE "image-not-in-bundle" Error true
+        "An install from an offline bundle would pull an image that it does not hold, or other bytes than it holds, or from elsewhere than from the registry that it is pushed to."
+        "Make the answer that names the image fit the offline bundle, or make one with it: `windlass lock --answers`, `windlass bundle create`.";
+    PLATFORM_NOT_IN_BUNDLE "platform-not-in-bundle" Error true
+        "The cluster has nodes of a platform for which the offline bundle lacks images: pods that land there would not start."
+        "Make one with `windlass bundle create --platform OS/ARCH`, or keep the pods off such nodes.";
+    REGISTRY_PUSH "registry-push" Error false
+        "The registry does not take what the offline bundle holds: a project is missing, a right, or a tag stands for something else."
+        "Do what the message says; for tags `--tag-conflict` decides.";
     IMAGE_NOT_MOVED "image-not-moved" Error true
         "Images come from a registry of the site (`platform.registry`), and a chart renders one that is pulled from elsewhere and that its component does not declare."
         "Name it under `images` of component.yaml, with the paths at which the chart's values have it; or name where the site has it in a `values_file`.";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::super::exit::Failed;
-use super::trust::reading;
+use super::super::trust::reading;
 use crate::driver::bundle::{Bundle, BundleError};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockMode, ResolvedImage};

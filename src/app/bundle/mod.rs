@@ -5,13 +5,11 @@ mod create;
 mod inventory;
 mod progress;
 mod push;
-mod requests;
 mod serve;
 mod show;
 mod sign;
 mod source;
 mod take;
-mod trust;
 
 use super::exit::{Exit, Failed};
 use super::output::Output;

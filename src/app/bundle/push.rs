@@ -1,30 +1,26 @@
 //! `windlass bundle push`.
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
-use super::super::journal::root;
 use super::super::output::Output;
+use super::super::push_requests::{conflict, pushes, requests};
 use super::super::registries::registries;
 use super::super::run::signalled;
+use super::super::trust::{open, signed_text};
 use super::progress::{Progress, human};
-use super::requests::requests;
-use super::trust::{open, signed_text};
-use crate::cli::{PushArgs, TagRule};
+use crate::cli::PushArgs;
 use crate::driver::bundle::{Bundle, BundleStore};
 use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
-    Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, ReceiptImage, TagConflict, Target,
+    HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, ReceiptImage, Target,
 };
 use crate::driver::whole_file::replace;
-use crate::model::oci::Digest;
 
 /// How often it is looked at how far a push is.
 const LOOK: Duration = Duration::from_millis(200);
@@ -40,26 +36,24 @@ pub(super) async fn push(args: &PushArgs, output: &Output) -> Result<Exit, Faile
 }
 
 async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
-    let depth = if args.flatten { Some(1) } else { args.max_depth.map(usize::from) };
-    let target = Target::parse(&args.registry, depth).or_exit(Exit::BadInput)?;
+    let target = Target::parse(&args.registry, args.into.depth()).or_exit(Exit::BadInput)?;
     let (bundle, signed) = open(&args.open)?;
     output.remark(&format!("{}: {}", bundle.files().name, signed_text(&signed)));
-    let requests = requests(bundle.lock(), &target, args.without_signatures)?;
+    let requests = requests(bundle.lock(), &target, args.into.without_signatures)?;
     let repositories: BTreeSet<String> = requests.iter().map(|request| request.repository.clone()).collect();
     let images = requests.len();
-    let registries = registries(&args.reach, &[target.host.clone()].into(), output)?;
+    let registries = registries(&args.reach, &[target.host.clone()].into(), None, output)?;
     let registry = registries.registry(&target.host).await.or_exit(Exit::Unusable)?;
     let store = BundleStore::new(&bundle);
     // A plan changes nothing, here as little as there.
     let (journal, held) = match args.plan {
         true => (Journal::in_memory(), None),
-        false => journal(&target, &bundle).map(|(journal, held)| (journal, Some(held)))?,
+        false => {
+            let held = held_journal(&target, &bundle)?;
+            (held.open().or_exit(Exit::Unexpected)?, Some(held))
+        }
     };
-    let conflict = match args.tag_conflict {
-        TagRule::Fail => TagConflict::Fail,
-        TagRule::Keep => TagConflict::Keep,
-        TagRule::Overwrite => TagConflict::Overwrite,
-    };
+    let conflict = conflict(args.into.tag_conflict);
     let push = match Push::prepare(registry.clone(), &store, requests, conflict, journal).await {
         Ok(push) => push,
         Err(PushError::Plan(error)) if !args.plan => return refused(&registry, &repositories, error, output).await,
@@ -81,7 +75,7 @@ async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     let result = watched(&push, output).await;
     match result {
         Ok(mut receipt) => {
-            receipt.without_signatures = args.without_signatures;
+            receipt.without_signatures = args.into.without_signatures;
             keep(args.receipt.as_deref(), &receipt)?;
             if let Some(held) = held {
                 held.remove();
@@ -91,7 +85,7 @@ async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
         Err(error) => {
             if let PushError::Incomplete { receipt, failed, .. } = &error {
                 let mut receipt = (**receipt).clone();
-                receipt.without_signatures = args.without_signatures;
+                receipt.without_signatures = args.into.without_signatures;
                 keep(args.receipt.as_deref(), &receipt)?;
                 failed.iter().for_each(|name| output.remark(&format!("not pushed: {name}")));
             }
@@ -207,43 +201,14 @@ fn keep(path: Option<&Path>, receipt: &Receipt) -> Result<(), Failed> {
     })
 }
 
-/// The journal's files, which nobody else uses meanwhile.
-struct Held {
-    lock: File,
-    files: [PathBuf; 2],
-}
-
-impl Held {
-    /// Nothing is left to resume.
-    fn remove(self) {
-        // One that stays is read and found to hold nothing.
-        self.files.iter().for_each(|path| drop(std::fs::remove_file(path)));
-        drop(self.lock);
-    }
-}
-
-/// What pushes of this offline bundle to this place left, in the state folder; only the user may read it.
-fn journal(target: &Target, bundle: &Bundle) -> Result<(Journal, Held), Failed> {
-    let opened = || -> io::Result<Option<(Journal, Held)>> {
-        let folder = root()?.with_file_name("pushes");
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let what = format!("{}/{} {}", target.host, target.prefix, bundle.lock_digest());
-        let host: String =
-            target.host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        let name = format!("{host}-{}", &Digest::of(what.as_bytes()).hex()[..16]);
-        let [path, held] = ["jsonl", "lock"].map(|suffix| folder.join(format!("{name}.{suffix}")));
-        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&held)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        Ok(Some((Journal::open(&path)?, Held { lock, files: [path, held] })))
-    };
-    let opened = opened().map_err(|error| {
+/// What pushes of this offline bundle to this place left, in the state folder.
+fn held_journal(target: &Target, bundle: &Bundle) -> Result<HeldJournal, Failed> {
+    let kept = |error| {
         Failed::new(Exit::Unexpected, anyhow::Error::new(error).context("failed to keep the journal of the push"))
-    })?;
-    opened.ok_or_else(|| {
+    };
+    let folder = pushes().map_err(kept)?;
+    let held = HeldJournal::take(&folder, target, bundle.lock_digest()).map_err(kept)?;
+    held.ok_or_else(|| {
         let text = format!("another windlass is pushing {} to {}", bundle.files().name, target.host);
         Failed::text(Exit::Locked, text)
     })

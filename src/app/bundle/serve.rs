@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
 use super::super::run::signalled;
-use super::trust::{open, signed_text};
+use super::super::trust::{open, signed_text};
 use crate::cli::ServeArgs;
 use crate::driver::bundle::{ServeError, Server};
 

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
+use super::super::trust::{open, reading, signed_json, signed_text};
 use super::inventory::{self, ImageRow};
 use super::progress::human;
-use super::trust::{open, reading, signed_json, signed_text};
 use crate::cli::{InventoryFormat, OpenArgs};
 use crate::driver::bundle::sign::SignedBy;
 use crate::driver::bundle::{Bundle, lock_of, sboms};

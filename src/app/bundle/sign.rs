@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
-use super::trust::{reading, signature_file, signing};
+use super::super::trust::{reading, signature_file, signing};
 use crate::driver::bundle::Bundle;
 use crate::driver::bundle::sign::{self, PublicKey, SigningKey};
 

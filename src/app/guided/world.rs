@@ -12,14 +12,15 @@ use super::apart::apart;
 use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
-use crate::answers::{Draft, Given, recorded};
+use crate::answers::{Answers, Draft, Given, recorded};
 use crate::app::charts::LoginFrom;
 use crate::app::exit::{Exit, Failed};
 use crate::app::install::InstallRequest;
-use crate::app::install_target::{InstallTarget, replayable, unobserved};
+use crate::app::install_target::{InstallTarget, filled, replayable, unobserved};
+use crate::app::offline::{Offline, Opened};
 use crate::app::output::Output;
 use crate::app::run::{Turn, carry_out, reason_not_to_move, reason_to_refuse};
-use crate::app::{answers_file, charts, diff, preflight, session, status};
+use crate::app::{answers_file, diff, preflight, session, status};
 use crate::catalog::Catalog;
 use crate::cli::{Global, GuideArgs, StatusArgs};
 use crate::driver::kube::Cluster;
@@ -305,25 +306,39 @@ impl World {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
         let answers = session::with_installed(&self.catalog, &answers, &cluster).await?.unwrap_or(answers);
-        let resolved = charts::resolved(&global, &self.catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
-        let target = InstallTarget::on(cluster, resolved, String::new())?;
+        let (global, offline) = self.offline(global, &answers)?;
+        let from = LoginFrom::Cluster(&cluster);
+        let (_, resolved) = filled(&global, &self.catalog, answers, from, offline.as_ref()).await?;
+        let target = InstallTarget::on(cluster, resolved, String::new(), offline)?;
         preflight::on(&target, &global, waived).await
+    }
+
+    /// The offline bundle of these answers, if the install is from one, and the options with its Helm.
+    fn offline(&self, global: Global, answers: &Answers) -> Result<(Global, Option<Offline>), Failed> {
+        let opened = Opened::new(&self.args.offline, &self.output)?;
+        let global = Opened::global(opened.as_ref(), &global);
+        let offline = opened.map(|opened| Offline::new(opened, answers, &self.output)).transpose()?;
+        Ok((global, offline))
     }
 
     async fn target(&self, given: &Given) -> Result<(Global, InstallTarget), Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
         let answers = session::with_installed(&self.catalog, &answers, &cluster).await?.unwrap_or(answers);
-        let resolved = charts::resolved(&global, &self.catalog, &answers, LoginFrom::Cluster(&cluster)).await?;
+        let (global, offline) = self.offline(global, &answers)?;
+        let from = LoginFrom::Cluster(&cluster);
+        let (answers, resolved) = filled(&global, &self.catalog, answers, from, offline.as_ref()).await?;
         let text = replayable(&self.catalog, &answers)?;
-        Ok((global, InstallTarget::on(cluster, resolved, text)?))
+        Ok((global, InstallTarget::on(cluster, resolved, text, offline)?))
     }
 
     async fn plan(&self, given: &Given, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
         let (global, target) = self.target(given).await?;
-        let observed = target.observe().await.map_err(unobserved)?;
+        let mut observed = target.observe().await.map_err(unobserved)?;
+        let problems;
+        (observed.offline, problems) = target.observe_offline().await?;
         let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
-        let report = preflight::seen(&target, &observed, &global, waived).await?;
+        let report = preflight::seen(&target, (&observed, &problems), &global, waived).await?;
         let plan = plan::plan(&target.resolved, &observed, !self.args.no_verify);
         let state = observed.state.as_ref();
         let refused = reason_not_to_move(&moved(&target.resolved, state));
@@ -449,7 +464,7 @@ mod tests {
         let told = [
             world.target(&given).await.map(drop),
             world.preflight(&given, &[]).await.map(drop),
-            preflight::report(&global, &world.catalog, &answers, &[], &world.output).await.map(drop),
+            preflight::report(&global, &world.catalog, (&answers, None), &[], &world.output).await.map(drop),
         ];
         for told in told {
             let told = told.unwrap_err().chain().join(": ");

@@ -42,7 +42,7 @@ pub(super) async fn execute<R: RunRequest>(
     turn: &Turn,
     output: &Output,
 ) -> Result<Ended, Failed> {
-    let PreparedRun { plan, resolved, tunnels, hdfs, helm, answers, follows, left_out, .. } = prepared;
+    let PreparedRun { plan, resolved, tunnels, hdfs, helm, answers, follows, left_out, push, .. } = prepared;
     let run = turn.run.clone();
     let journal = plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose()?;
     let run_dir = journal.as_ref().map(|journal| journal.folder.clone());
@@ -60,6 +60,7 @@ pub(super) async fn execute<R: RunRequest>(
     let files = components().flat_map(|component| &component.files);
     let world = Arc::new(World {
         files: files.map(|(digest, files)| (digest.clone(), files.clone())).collect(),
+        push,
         pull_secret: resolved.as_ref().map(|resolved| resolved.pull_secret_name.clone()).unwrap_or_default(),
         cluster: cluster.clone(),
         tunnels,

@@ -7,6 +7,7 @@ use crate::app::exit::Failed;
 use crate::driver::helm::Helm;
 use crate::driver::kube::{Cluster, Tunnels};
 use crate::driver::webhdfs::Hdfs;
+use crate::engine::PushWork;
 use crate::model::observed::Observed;
 use crate::model::preflight::Report;
 use crate::plan::{Change, Downgrade, Moved, Plan, Step};
@@ -23,6 +24,8 @@ pub(in crate::app) struct PreparedRun {
     pub helm: Option<Helm>,
     /// What would go back to an older version without leave: the run is refused.
     pub downgrades: Vec<Downgrade>,
+    /// The offline bundle to push, where the plan has that.
+    pub push: Option<PushWork>,
     /// What preflight found, where it was asked.
     pub report: Option<Report>,
     /// The text of an answers file that replays the run.
@@ -44,6 +47,7 @@ impl PreparedRun {
             hdfs,
             helm,
             downgrades: Vec::new(),
+            push: None,
             report: None,
             answers: None,
             follows: None,

@@ -133,7 +133,7 @@ async fn preflight(global: &Global, state: &InstallState, output: &Output) -> Re
         args.answers = files.into_iter().find(|file| file.exists());
     }
     let answers = session::answers(global, &args, &catalog, installed)?;
-    let report = super::preflight::report(global, &catalog, &answers, &[], output).await?;
+    let report = super::preflight::report(global, &catalog, (&answers, None), &[], output).await?;
     serde_json::to_value(report).or_exit(Exit::Unexpected)
 }
 

@@ -87,7 +87,11 @@ pub(super) fn needed(bundle: &Bundle, lock: &ImagesLock) -> Result<Needed, Bundl
     Ok((blobs, closure.kinds()))
 }
 
-fn copy(bundle: &Bundle, digest: Digest, path: &Path, progress: &dyn Fn(u64)) -> Result<(), CreateError> {
+/// Writes one blob into a new file, and says of one that is wrong that it is; what was written of it stays.
+///
+/// # Errors
+/// It is not in the bundle, it is wrong, or the disk fails.
+pub fn copy(bundle: &Bundle, digest: Digest, path: &Path, progress: &dyn Fn(u64)) -> Result<(), CreateError> {
     let (at, size) = bundle.place(digest)?;
     let io = |error| disk_error("write", path, error, size);
     let mut file = File::create(path).map_err(io)?;

@@ -24,7 +24,7 @@ mod verify;
 
 pub use create::{CreateProgress, Created, Target, create};
 pub use error::{BlobProblem, BundleError, CreateError, EntryProblem, SignError};
-pub use extract::extract;
+pub use extract::{copy, extract};
 pub use find::{Found, find};
 pub use parts::Parts;
 pub use plan::{Base, BundlePlan, BundleRequest, ProgramRequest, Space, plan};

@@ -126,9 +126,11 @@ fn container_state(it: &ContainerStatus) -> ContainerState {
     ContainerState {
         name: it.name.clone(),
         image: it.image.clone(),
+        image_id: it.image_id.clone(),
         ready: it.ready,
         restarts: u32::try_from(it.restart_count).unwrap_or(0),
         exit_code: ended.as_ref().map(|ended| ended.exit_code),
+        message: state.waiting.as_ref().and_then(|waiting| waiting.message.clone()),
         reason: state.waiting.and_then(|waiting| waiting.reason).or(ended.and_then(|ended| ended.reason)),
     }
 }

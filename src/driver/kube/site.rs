@@ -217,6 +217,20 @@ struct SmallTaint {
 struct NodeStatus {
     conditions: Vec<Condition>,
     allocatable: BTreeMap<String, KubeQuantity>,
+    #[serde(rename = "nodeInfo")]
+    info: NodeInfo,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct NodeInfo {
+    #[serde(rename = "operatingSystem")]
+    os: String,
+    architecture: String,
+    #[serde(rename = "containerRuntimeVersion")]
+    runtime: String,
+    #[serde(rename = "kubeletVersion")]
+    kubelet: String,
 }
 
 /// A pod, as far as it matters.
@@ -311,6 +325,8 @@ fn node(node: SmallNode) -> Node {
         taints: taints.map(|it| Taint { key: it.key, value: it.value, effect: it.effect }).collect(),
         ready,
         allocatable: amounts(Some(&node.status.allocatable)),
+        platform: format!("{}/{}", node.status.info.os, node.status.info.architecture),
+        runtime: (node.status.info.runtime, node.status.info.kubelet),
     }
 }
 

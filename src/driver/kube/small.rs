@@ -107,6 +107,8 @@ pub(super) struct Condition {
 pub(super) struct ContainerStatus {
     pub(super) name: String,
     pub(super) image: String,
+    #[serde(rename = "imageID")]
+    pub(super) image_id: String,
     pub(super) ready: bool,
     pub(super) started: Option<bool>,
     pub(super) restart_count: i32,

@@ -24,6 +24,8 @@ const HUB_KEY: &str = "https://index.docker.io/v1/";
 pub struct Credentials {
     given: Vec<(String, Login)>,
     config: Option<Secret>,
+    /// What counts where the config has none.
+    last: Option<Secret>,
 }
 
 /// Why there is no login where there should be one.
@@ -77,6 +79,13 @@ impl Credentials {
         self
     }
 
+    /// Adds those of another config.json, for registries that nobody else has a login for.
+    #[must_use]
+    pub fn with_last(mut self, config: Option<Secret>) -> Self {
+        self.last = config;
+        self
+    }
+
     /// Adds those of a file.
     ///
     /// # Errors
@@ -106,6 +115,11 @@ impl Credentials {
     /// # Errors
     /// A helper is named and gives none.
     pub async fn login(&self, host: &str) -> Result<Option<Login>, CredentialsError> {
+        let found = self.own(host).await?;
+        Ok(found.or_else(|| login(self.last.as_ref()?, host)))
+    }
+
+    async fn own(&self, host: &str) -> Result<Option<Login>, CredentialsError> {
         if let Some((_, login)) = self.given.iter().find(|(name, _)| name == host) {
             return Ok(Some(login.clone()));
         }

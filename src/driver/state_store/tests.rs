@@ -254,7 +254,7 @@ async fn an_older_windlass_finds_a_format_that_it_refuses() {
     let Packed { head, .. } = pack(&mut state).unwrap();
     assert_eq!(head.len(), 2, "it is compressed");
     let seen: Value = serde_json::from_slice(&head["state.json"]).unwrap();
-    assert_eq!(seen, json!({"schema": 3}));
+    assert_eq!(seen, json!({"schema": 4}));
     assert_eq!(InstallState::from_json(&unpack_head(&head).unwrap().unwrap()).unwrap(), state);
 }
 

@@ -8,6 +8,7 @@ mod http;
 mod job;
 mod k8s;
 mod livy;
+mod offline;
 mod record;
 mod remove;
 mod secrets;
@@ -35,6 +36,7 @@ use crate::model::state::{ComponentRecord, Uploads};
 use crate::model::{FileTree, Progress};
 use crate::plan::{Action, Change, Step};
 
+pub use self::offline::PushWork;
 pub use self::record::{Proven, Proving};
 
 /// What the work is done with.
@@ -53,6 +55,8 @@ pub struct World {
     pub files: BTreeMap<String, FileTree>,
     /// What Secrets are made of that are made of others, by namespace and name.
     pub derived: BTreeMap<(String, String), Derived>,
+    /// The offline bundle to push, if the plan has such a step.
+    pub push: Option<PushWork>,
     /// The Secret that lets namespaces pull; empty where none is needed.
     pub pull_secret: String,
     /// When waiting for readiness is given up early.
@@ -143,6 +147,9 @@ impl World {
             Step::RemoveNamespace { name, releases, others } => {
                 self.remove_namespace(name, releases, others, &context).await
             }
+            Step::Push { record, .. } => self.push_images(record, &context).await,
+            Step::PullTest { namespace, pool } => self.pull_test(action, namespace, pool, &context).await,
+            Step::Images { releases, record } => self.running_images(releases, record).await,
             Step::Forget { kept } => self.forget(&action.component, kept.as_ref()).await,
         }
     }

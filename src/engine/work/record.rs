@@ -155,7 +155,7 @@ impl World {
         Ok(state.and_then(|state| state.done.get(component)?.get(step).cloned()))
     }
 
-    async fn change(&self, change: impl Fn(&mut InstallState)) -> Result<Done, Failure> {
+    pub(super) async fn change(&self, change: impl Fn(&mut InstallState)) -> Result<Done, Failure> {
         state_store::update(&self.cluster, change).await.map_err(|error| Failure::of(&error))?;
         Ok(Done::default())
     }

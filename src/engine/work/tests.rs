@@ -13,6 +13,7 @@ use crate::model::silent;
 /// With this cluster and nothing else.
 pub(super) fn world(cluster: Cluster) -> World {
     World {
+        push: None,
         derived: BTreeMap::new(),
         tunnels: Tunnels::new(&cluster).unwrap(),
         cluster,

@@ -13,7 +13,7 @@ pub use grows::GrowNeed;
 pub use images::UndeclaredImage;
 pub(super) use objects::pointer_text;
 pub use objects::{ClaimNeed, ContainerNeed, IngressNeed, PodNeed, Replicas, SecretNeed, SecretUse};
-pub use rights::{RightNeed, Use, looks};
+pub use rights::{RightNeed, Use, looks, pull_tests};
 pub(super) use rights::{wait_object, waits};
 
 use std::collections::{BTreeMap, BTreeSet};

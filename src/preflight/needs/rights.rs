@@ -165,6 +165,18 @@ pub(super) fn rights(
     all.0.into_iter().collect()
 }
 
+/// What the pull tests of an offline install need besides: a Job each.
+#[must_use]
+pub fn pull_tests(namespace: &str, count: usize) -> BTreeSet<RightNeed> {
+    let mut all = Collected(BTreeSet::new());
+    all.must(Some(namespace), "batch", "jobs", &["list", "create"]);
+    all.must(Some(namespace), "", "pods", &["list"]);
+    for at in 1..=count {
+        all.named(Some(namespace), "batch", "jobs", &format!("windlass-pull-test-{at}"), &["delete"]);
+    }
+    all.0
+}
+
 /// The state Secret and the lock.
 fn remembering(all: &mut Collected, site: &Site) {
     let system = Some(STATE_NAMESPACE);

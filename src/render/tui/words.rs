@@ -156,6 +156,7 @@ words! {
     SourceDefault: "default", "по умолчанию";
     SourceProfile: "sizes", "размеры";
     SourceSandbox: "sandbox", "песочница";
+    SourceBundle: "offline bundle", "автономный пакет";
     SourceInstalled: "installed", "установлено";
     SourceFile: "file", "файл";
     SourceEnvironment: "environment", "окружение";

@@ -2,6 +2,7 @@
 
 mod attach;
 mod error;
+mod held;
 mod image;
 mod journal;
 mod names;
@@ -15,6 +16,7 @@ mod sizing;
 mod upload;
 
 pub use error::PushError;
+pub use held::HeldJournal;
 pub use image::{BlobStore, ImageRequest, PushImage, PushManifest};
 pub use journal::Journal;
 pub use names::{NameError, Target, TargetName};

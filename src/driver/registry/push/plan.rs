@@ -258,6 +258,13 @@ impl PushPlan {
         })
     }
 
+    /// How many manifests and tags are written.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        let tags = self.tags.iter().filter(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. }));
+        self.manifests.iter().filter(|step| !step.exists).count() + tags.count()
+    }
+
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -118,11 +118,12 @@ impl<'a> Push<'a> {
                 }
             }
         }
-        let results: Vec<_> = futures::stream::iter(written)
-            .map(|image| async move { (image, self.write(image).await) })
-            .buffer_unordered(IMAGES)
-            .collect()
-            .await;
+        // Collected first, here and below: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
+        let mut writes = Vec::with_capacity(written.len());
+        for image in written {
+            writes.push(async move { (image, self.write(image).await) });
+        }
+        let results: Vec<_> = futures::stream::iter(writes).buffer_unordered(IMAGES).collect().await;
         let mut done = BTreeSet::new();
         for (image, result) in results {
             match result {
@@ -213,12 +214,12 @@ impl<'a> Push<'a> {
         let mut unlisted: BTreeMap<Digest, Vec<&OciManifest>> = BTreeMap::new();
         let most = image.manifests.iter().map(|one| one.rank).max().unwrap_or_default();
         for rank in 0..=most {
-            let these = image.manifests.iter().filter(|one| one.rank == rank);
-            let put = these.map(|one| {
+            let mut puts = Vec::new();
+            for one in image.manifests.iter().filter(|one| one.rank == rank) {
                 let there = exists.contains(&one.manifest.digest);
-                async move { Ok::<_, PushError>((one, there || self.put(image, one).await?, there)) }
-            });
-            let mut put = futures::stream::iter(put).buffer_unordered(IMAGES);
+                puts.push(async move { Ok::<_, PushError>((one, there || self.put(image, one).await?, there)) });
+            }
+            let mut put = futures::stream::iter(puts).buffer_unordered(IMAGES);
             while let Some(result) = put.next().await {
                 let (PushManifest { manifest, .. }, lists, there) = result?;
                 if let Some(subject) = manifest.subject.as_ref().filter(|_| !lists || there) {

@@ -85,6 +85,7 @@ fn source_of(state: &State, id: &QuestionId) -> &'static str {
         // The chosen size, which counts like an answer of one's own.
         Some(LayerKind::Profile | LayerKind::Screen) => Word::SourceProfile,
         Some(LayerKind::Installed) => Word::SourceInstalled,
+        Some(LayerKind::Bundle) => Word::SourceBundle,
         Some(LayerKind::Sandbox) => Word::SourceSandbox,
         Some(LayerKind::File) => Word::SourceFile,
         Some(LayerKind::Environment) => Word::SourceEnvironment,

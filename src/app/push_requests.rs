@@ -1,9 +1,13 @@
-//! What of an offline bundle is pushed where.
+//! What of an offline bundle is pushed where, by which rules, and where that is noted.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 
-use super::super::exit::{Exit, Failed, OrExit as _};
-use crate::driver::registry::push::{ImageRequest, Target, TargetName};
+use super::exit::{Exit, Failed, OrExit as _};
+use super::journal::root;
+use crate::cli::TagRule;
+use crate::driver::registry::push::{ImageRequest, TagConflict, Target, TargetName};
 use crate::model::images_lock::{ImagesLock, ResolvedImage};
 
 /// The images of a lock with their names in the target.
@@ -24,4 +28,18 @@ pub(super) fn requests(
         Some(ImageRequest { name, repository, tags, top, media_type, attached })
     };
     Ok(names.into_iter().filter_map(request).collect())
+}
+
+/// What is done where a tag stands for something else.
+pub(super) const fn conflict(rule: TagRule) -> TagConflict {
+    match rule {
+        TagRule::Fail => TagConflict::Fail,
+        TagRule::Keep => TagConflict::Keep,
+        TagRule::Overwrite => TagConflict::Overwrite,
+    }
+}
+
+/// Where journals of pushes are.
+pub(super) fn pushes() -> io::Result<PathBuf> {
+    Ok(root()?.with_file_name("pushes"))
 }

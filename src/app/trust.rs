@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::exit::{Exit, Failed, OrExit as _};
+use super::exit::{Exit, Failed, OrExit as _};
 use crate::cli::OpenArgs;
 use crate::driver::bundle::sign::{self, PublicKey, SignedBy};
 use crate::driver::bundle::{Bundle, BundleError, CreateError, SignError};

@@ -1,0 +1,114 @@
+//! Charts that an offline bundle brings along, and what its archives may hold.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Component, Path};
+
+use super::exit::{Exit, Failed, OrExit as _};
+use crate::driver::bundle::Bundle;
+use crate::model::images_lock::LockedFiles;
+use crate::model::oci::Digest;
+use crate::model::{ChartRef, FileTree};
+
+/// The most bytes of a chart.
+const CHART: u64 = 64 << 20;
+
+/// The charts of an offline bundle: by component what was asked for, and its files.
+#[derive(Debug, Default)]
+pub(super) struct BundledCharts(BTreeMap<String, (String, FileTree)>);
+
+impl BundledCharts {
+    /// Those that have to be fetched from elsewhere; the others are in the binary.
+    pub(super) fn of(bundle: &Bundle) -> Result<Self, Failed> {
+        let mut found = BTreeMap::new();
+        for (id, locked) in &bundle.lock().charts {
+            if !ChartRef::is_remote(&locked.from) {
+                continue;
+            }
+            let Some((digest, _)) = place(locked) else { continue };
+            let packed = bundle.small(digest, CHART).or_exit(Exit::BadInput)?;
+            let tree = tree(&packed).map_err(|error| broken(bundle, &format!("the chart of {id}"), error))?;
+            found.insert(id.clone(), (locked.from.clone(), tree));
+        }
+        Ok(Self(found))
+    }
+
+    /// A component's, if it is what is asked for.
+    pub(super) fn get(&self, component: &str, chart: &ChartRef) -> Option<&FileTree> {
+        self.0.get(component).filter(|(from, _)| *from == chart.to_string()).map(|(_, tree)| tree)
+    }
+}
+
+/// The archive's digest and size, where the offline bundle has it.
+pub(super) fn place(locked: &LockedFiles) -> Option<(Digest, u64)> {
+    Some((locked.digest.parse().ok()?, locked.size?))
+}
+
+pub(super) fn broken(bundle: &Bundle, what: &str, error: impl Into<anyhow::Error>) -> Failed {
+    let text = format!("{what} in {} cannot be read", bundle.files().name);
+    Failed { exit: Exit::BadInput, error: error.into().context(text) }
+}
+
+/// The path of an entry, if it stays below its folder.
+pub(super) fn inside(path: &Path) -> io::Result<&Path> {
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if plain && path.components().next().is_some() {
+        return Ok(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, format!("`{}` is no path below it", path.display())))
+}
+
+pub(super) fn regular<R: Read>(entry: &tar::Entry<'_, R>) -> io::Result<()> {
+    if entry.header().entry_type().is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "it holds something that is no file"))
+}
+
+fn tree(packed: &[u8]) -> io::Result<FileTree> {
+    let mut files = Vec::new();
+    for entry in tar::Archive::new(packed).entries()? {
+        let mut entry = entry?;
+        regular(&entry)?;
+        let path = entry.path()?.into_owned();
+        let name = inside(&path)?.to_str().map(str::to_owned);
+        let name = name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a name is not UTF-8"))?;
+        let mut bytes = Vec::new();
+        // No more than all of it: the archive's size is bounded.
+        (&mut entry).take(CHART).read_to_end(&mut bytes)?;
+        files.push((name, bytes));
+    }
+    Ok(FileTree::new(files))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(entries: &[(&str, tar::EntryType)]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, kind) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_size(if kind.is_file() { 1 } else { 0 });
+            header.set_mode(0o644);
+            // As an attacker would: past the checks of the writer.
+            header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_cksum();
+            archive.append(&header, if kind.is_file() { &b"x"[..] } else { &[] }).unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    #[test]
+    fn a_chart_is_files_below_its_folder_and_nothing_else() {
+        let file = tar::EntryType::Regular;
+        let chart = tree(&packed(&[("Chart.yaml", file), ("templates/a.yaml", file)])).unwrap();
+        assert_eq!(chart.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["Chart.yaml", "templates/a.yaml"]);
+        for (name, kind) in
+            [("../evil", file), ("/etc/passwd", file), ("a/../../b", file), ("link", tar::EntryType::Symlink)]
+        {
+            assert!(tree(&packed(&[(name, kind)])).is_err(), "{name}");
+        }
+    }
+}
