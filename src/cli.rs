@@ -67,6 +67,9 @@ pub struct Global {
     /// Lay the definitions in DIR over the built-in catalog; may be repeated
     #[arg(long, global = true, value_name = "DIR", help_heading = "Input")]
     pub catalog: Vec<PathBuf>,
+    /// The Helm of an offline bundle, where none is named.
+    #[arg(skip)]
+    pub bundled_helm: Option<PathBuf>,
     /// Nothing but the screens may ask or print: credential plugins of the kubeconfig may not.
     #[arg(skip)]
     pub silent: bool,

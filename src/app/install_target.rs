@@ -36,7 +36,7 @@ impl InstallTarget {
         output: &Output,
     ) -> Result<Self, Failed> {
         let catalog = session::load_catalog(global)?;
-        let args = Opened::answer_args(opened.as_ref(), args);
+        let args = Opened::answer_args(opened.as_ref(), args, &catalog);
         let answers = session::answers_or_ask(global, &args, &catalog, output)?;
         let offline = opened.map(|opened| Offline::new(opened, &answers, output)).transpose()?;
         let (answers, resolved) = filled(global, &catalog, answers, LoginFrom::Target, offline.as_ref()).await?;

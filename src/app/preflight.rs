@@ -39,7 +39,8 @@ pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Ou
     let opened = Opened::new(&args.offline, output)?;
     let global = &Opened::global(opened.as_ref(), global);
     let catalog = session::load_catalog(global)?;
-    let answers = session::answers(global, &Opened::answer_args(opened.as_ref(), &args.answers), &catalog, None)?;
+    let answers =
+        session::answers(global, &Opened::answer_args(opened.as_ref(), &args.answers, &catalog), &catalog, None)?;
     check_components(&args.adopt, answers.components.iter().map(String::as_str))?;
     let offline = opened.map(|opened| Offline::new(opened, &answers, output)).transpose()?;
     let report = report(global, &catalog, (&answers, offline), &leaves(&args.waive, &args.adopt), output).await?;

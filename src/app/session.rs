@@ -369,7 +369,12 @@ pub(super) async fn helm(global: &Global, cluster: &Cluster) -> Result<Helm, Fai
 /// Helm, for no cluster yet.
 pub(super) async fn find_helm(global: &Global) -> Result<Helm, FindError> {
     let sandbox = sandbox(global).map(|folder| folder.join("bin/helm"));
-    Helm::find(&FindHelm::from_env(global.helm.clone(), sandbox)).await
+    let mut find = FindHelm::from_env(global.helm.clone(), sandbox);
+    // What an offline bundle brings comes before what happens to be on this machine, and after what somebody names.
+    if find.explicit.is_none() && find.env.is_none() {
+        find.explicit.clone_from(&global.bundled_helm);
+    }
+    Helm::find(&find).await
 }
 
 /// Ways into the cluster, and HDFS in it.

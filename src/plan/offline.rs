@@ -52,7 +52,7 @@ fn before_pods(
         ..action(
             "platform",
             PUSH.to_owned(),
-            format!("{} images in {}", offline.images, record.registry),
+            format!("push {} to {}", counted(offline.images), record.registry),
             Step::Push { registry: record.registry.clone(), lock_digest: record.lock_digest.clone(), record: wanted },
         )
     };
@@ -98,6 +98,10 @@ pub fn running_images(record: &OfflineRecord, releases: Vec<(String, String)>, n
         needs,
         ..action("platform", "platform/images".to_owned(), title, Step::Images { releases, record: record.clone() })
     }
+}
+
+fn counted(images: usize) -> String {
+    if images == 1 { "1 image".to_owned() } else { format!("{images} images") }
 }
 
 /// Bytes for people; plans are pure, so they are written here.

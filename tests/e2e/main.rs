@@ -14,6 +14,7 @@ mod ha;
 mod hdfs_upgrade;
 mod http;
 mod keeps;
+mod offline;
 mod operated;
 mod platform;
 mod preflight;
@@ -798,4 +799,24 @@ fn f09_long_other_profiles() {
 #[ignore = "needs the sandbox"]
 fn f10_long_another_chart_takes_our_secrets() {
     platform::another_chart_takes_our_secrets();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn h01_an_install_from_an_offline_bundle_needs_nothing_but_cluster_and_registry() {
+    offline::installs();
+    ha::removed();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn h02_long_nodes_say_why_they_cannot_pull() {
+    offline::nodes_say();
+}
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn h03_long_killed_and_stopped_in_the_middle_of_a_push() {
+    offline::killed();
+    ha::removed();
 }

@@ -1,6 +1,6 @@
 //! Opens the offline bundle of an install.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::app::bundled::BundledCharts;
 use crate::app::exit::{Exit, Failed};
 use crate::app::output::Output;
 use crate::app::trust::{open, signed_text};
+use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global, OfflineArgs, OpenArgs, RegistryArgs};
 use crate::driver::bundle::Bundle;
 
@@ -48,26 +49,52 @@ impl Opened {
         Ok(Some(Self { bundle: Arc::new(bundle), args: args.clone(), charts, files, helm }))
     }
 
-    /// The options of the command, with Helm from the offline bundle unless another was named.
+    /// The options of the command, with Helm from the offline bundle.
     pub(in crate::app) fn global(opened: Option<&Self>, global: &Global) -> Global {
-        let mut global = global.clone();
-        let named = std::env::var_os("WINDLASS_HELM").is_some_and(|helm| !helm.is_empty());
-        if let Some(helm) = opened.and_then(|opened| opened.helm.clone()).filter(|_| global.helm.is_none() && !named) {
-            global.helm = Some(helm);
-        }
-        global
+        Global { bundled_helm: opened.and_then(|opened| opened.helm.clone()), ..global.clone() }
     }
 
-    /// The options of answers, with the registry that images go to.
-    pub(in crate::app) fn answer_args(opened: Option<&Self>, args: &AnswerArgs) -> AnswerArgs {
+    /// The options of answers, with the registry that images go to, and with the components that the offline bundle holds
+    /// where nobody chose any.
+    pub(in crate::app) fn answer_args(opened: Option<&Self>, args: &AnswerArgs, catalog: &Catalog) -> AnswerArgs {
         let mut args = args.clone();
-        if let Some(registry) = opened.and_then(|opened| opened.args.registry.as_ref()) {
-            args.set.push(format!("platform.registry={registry}"));
+        let Some(opened) = opened else { return args };
+        args.set.extend(opened.args.registry.iter().map(|registry| format!("platform.registry={registry}")));
+        if args.components.is_none() && args.answers.is_none() {
+            args.components = held(catalog, &opened.bundle.about().components);
         }
         args
     }
 
     pub(super) const fn files(&self) -> &BTreeMap<String, (String, PathBuf)> {
         &self.files
+    }
+}
+
+/// What is installed from an offline bundle that lacks some of what is installed where nobody chooses; `None` where it lacks
+/// nothing of that.
+fn held(catalog: &Catalog, components: &BTreeSet<String>) -> Option<Vec<String>> {
+    let usual = |id: &&String| catalog.components.get(*id).is_some_and(|component| !component.on_request);
+    if catalog.components.keys().filter(usual).all(|id| components.contains(id)) {
+        return None;
+    }
+    let found: Vec<String> = components.iter().filter(usual).cloned().collect();
+    let all = || components.iter().filter(|id| catalog.components.contains_key(*id)).cloned().collect();
+    Some(if found.is_empty() { all() } else { found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog;
+
+    #[test]
+    fn what_an_offline_bundle_holds_is_what_is_installed_where_nobody_chose() {
+        let catalog = catalog::load(&[]).unwrap();
+        let held = |ids: &[&str]| held(&catalog, &ids.iter().map(|id| (*id).to_owned()).collect());
+        let all: Vec<&str> = catalog.components.keys().map(String::as_str).collect();
+        assert_eq!(held(&all), None, "the same as without one");
+        assert_eq!(held(&["hdfs", "bytewax"]), Some(vec!["hdfs".to_owned()]), "what is on request stays so");
+        assert_eq!(held(&["bytewax"]), Some(vec!["bytewax".to_owned()]), "unless it is all there is");
     }
 }

@@ -115,17 +115,24 @@ pub(super) fn pod_state(pod: &Pod) -> PodState {
         terminating: pod.metadata.deletion_timestamp.is_some(),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         ip: status.pod_ip.clone(),
-        containers: statuses.map(container_state).collect(),
+        containers: statuses.map(|it| container_state(it, asked(pod, &it.name))).collect(),
     }
 }
 
-fn container_state(it: &ContainerStatus) -> ContainerState {
+/// The image that a pod asks for. Its status may have another name of the same bytes: one that the node has had before.
+pub(super) fn asked<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
+    let spec = pod.spec.as_ref()?;
+    let mut all = spec.init_containers.iter().flatten().chain(&spec.containers);
+    all.find(|it| it.name == container)?.image.as_deref()
+}
+
+fn container_state(it: &ContainerStatus, asked: Option<&str>) -> ContainerState {
     let state = it.state.clone().unwrap_or_default();
     let last = it.last_state.clone().unwrap_or_default();
     let ended = state.terminated.or(last.terminated);
     ContainerState {
         name: it.name.clone(),
-        image: it.image.clone(),
+        image: asked.map_or_else(|| it.image.clone(), str::to_owned),
         image_id: it.image_id.clone(),
         ready: it.ready,
         restarts: u32::try_from(it.restart_count).unwrap_or(0),
@@ -150,6 +157,7 @@ mod tests {
         }))
         .unwrap();
         let state = pod_state(&pod);
+        assert_eq!(state.containers[0].image, "i", "the status has it where the spec has not");
         assert!(state.ended() && !state.ready);
         assert_eq!((state.containers[0].exit_code, state.containers[0].reason.as_deref()), (Some(1), Some("Error")));
         assert_eq!((state.node.as_deref(), state.ip.as_deref()), (Some("node"), Some("10.0.0.9")));

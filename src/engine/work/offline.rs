@@ -324,8 +324,7 @@ fn summary(receipt: &Receipt) -> String {
         |of: fn(&crate::driver::registry::push::ReceiptImage) -> u64| -> u64 { receipt.images.values().map(of).sum() };
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     format!(
-        "{} images: {} MiB sent, {} MiB mounted, {} MiB there already",
-        receipt.images.len(),
+        "{} MiB sent, {} MiB mounted, {} MiB there already",
         mib(sum(|image| image.bytes_sent)),
         mib(sum(|image| image.bytes_mounted)),
         mib(sum(|image| image.bytes_existing))

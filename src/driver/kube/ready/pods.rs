@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Event;
 use super::judge::{BEFORE, Judge, about};
 use super::pulls::{PullError, classify, is_pull_reason};
 use super::snapshot::{event_text, one_line, uid};
+use crate::driver::kube::pods::asked;
 use crate::driver::kube::small::{ContainerStatus, Pod, Terminated};
 use crate::model::cluster::{Finding, ObjectRef};
 
@@ -146,7 +147,7 @@ impl Judge<'_> {
     }
 
     fn pull(&mut self, mut finding: Finding, pod: &Pod, it: &ContainerStatus, reason: &str, message: &str) -> Finding {
-        let image = image_of(pod, &it.name).unwrap_or(it.image.as_str()).to_owned();
+        let image = asked(pod, &it.name).unwrap_or(it.image.as_str()).to_owned();
         let events: Vec<&Event> = self
             .view
             .events_of(uid(pod))
@@ -270,12 +271,6 @@ pub(super) fn node_of(pod: &Pod) -> Option<&str> {
 pub(super) fn claims(pod: &Pod) -> impl Iterator<Item = &str> {
     let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     volumes.filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()))
-}
-
-fn image_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
-    let spec = pod.spec.as_ref()?;
-    let all = spec.init_containers.iter().flatten().chain(&spec.containers);
-    all.into_iter().find(|it| it.name == container)?.image.as_deref()
 }
 
 /// Each start but the one that may be running now came to an end.
