@@ -38,7 +38,7 @@ pub(crate) fn two_operators() {
     let revision = || revision("my-spark-history-server");
     let args = with_jars(&["install", "--yes", "--no-verify"]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (mut kept_out, rounds) = (0, rounds("WINDLASS_SOAK_TWICE", 4));
+    let (mut kept_out, rounds) = (0, rounds("WINDLASS_SOAK_TWICE", 3));
     for round in 0..rounds {
         let before = revision();
         // Something to do that takes no time but Helm's.
@@ -316,7 +316,7 @@ pub(crate) fn kills() {
     // Acceptance 1.
     let mut random_state = seed();
     let seed = random_state;
-    let (installs, uninstalls) = (rounds("WINDLASS_SOAK_INSTALLS", 2), rounds("WINDLASS_SOAK_UNINSTALLS", 3));
+    let (installs, uninstalls) = (rounds("WINDLASS_SOAK_INSTALLS", 2), rounds("WINDLASS_SOAK_UNINSTALLS", 2));
     // Few have to do in tests/run, and one set of proofs.
     let soak = installs > 5;
     let batch_only = batch_only();
