@@ -349,13 +349,13 @@ if [ -n "$busybox" ]; then
   bare=$work/bare
   mkdir -p "$bare/bin" "$bare/media"
   cp "$busybox" "$bare/bin/busybox"
-  for program in sh $("$busybox" --list); do ln -sf busybox "$bare/bin/$program"; done
+  for program in $("$busybox" --list); do [ "$program" = busybox ] || ln -sf busybox "$bare/bin/$program"; done
   cp "$root/install.sh" "$bare/"
   bundle "$bare/media/platform.tar" "$work/program"
   (cd "$bare/media" && split -b 1500 -a 3 --numeric-suffixes=1 platform.tar platform.tar. && rm platform.tar && mv platform.tar.001 "$bare/")
-  if [ "$(id -u)" = 0 ] && "$(command -v chroot)" "$bare" /bin/true 2>/dev/null; then
+  if [ "$(id -u)" = 0 ] && chroot "$bare" /bin/true 2>/dev/null; then
     CODE=0
-    LOG=/log PATH=/bin chroot "$bare" /bin/sh /install.sh --bundle /:/media --registry r --yes >"$work/out" 2>"$work/err" || CODE=$?
+    chroot "$bare" /bin/env PATH=/bin LOG=/log /bin/sh /install.sh --bundle /:/media --registry r --yes >"$work/out" 2>"$work/err" || CODE=$?
     is "busybox in an empty root" "0 [--version] [install] [--registry] [r] [--yes] [--bundle] [/:/media]" "$CODE $(paste -sd' ' "$bare/log" 2>/dev/null || cat "$work/err")"
     is "busybox in an empty root: nothing stays" "" "$(find "$bare" -maxdepth 2 -name '.windlass.*')"
   else
