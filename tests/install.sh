@@ -347,7 +347,8 @@ is "Ctrl-C while it is taken: nothing stays" "" "$(no_leftovers)"
 # With nothing but busybox: in a root folder of its own where root runs this, else by its programs alone.
 if [ -n "$busybox" ]; then
   bare=$work/bare
-  mkdir -p "$bare/bin" "$bare/media"
+  mkdir -p "$bare/bin" "$bare/media" "$bare/dev" "$bare/tmp"
+  mknod -m 0666 "$bare/dev/null" c 1 3 2>/dev/null || : >"$bare/dev/null"
   cp "$busybox" "$bare/bin/busybox"
   for program in $("$busybox" --list); do [ "$program" = busybox ] || ln -sf busybox "$bare/bin/$program"; done
   cp "$root/install.sh" "$bare/"
