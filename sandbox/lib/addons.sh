@@ -35,7 +35,8 @@ images_key() {
 seed_registry() {
   local seed tmp
   seed=$CACHE/registry/$(images_key)
-  if [ -d "$NODE/registry/docker" ] || [ ! -d "$seed" ]; then return 0; fi
+  # A rehearsal's registry begins empty, whatever was kept under that name.
+  if [ "$OFFLINE" = yes ] || [ -d "$NODE/registry/docker" ] || [ ! -d "$seed" ]; then return 0; fi
   touch "$seed" # the newest few are kept
   tmp=$NODE/registry.seed
   rm -rf "$tmp"
@@ -47,7 +48,7 @@ seed_registry() {
 save_registry() {
   local seed tmp
   seed=$CACHE/registry/$(images_key)
-  [ ! -d "$seed" ] || return 0
+  [ "$OFFLINE" = no ] && [ ! -d "$seed" ] || return 0
   mkdir -p "$CACHE/registry"
   # shellcheck disable=SC2012  # names of ours: hexadecimal keys
   ls -t "$CACHE/registry" | tail -n +3 | while read -r tmp; do rm -rf "$CACHE/registry/$tmp"; done

@@ -34,6 +34,7 @@ make_node_files() {
     render "$SANDBOX_HOME/node/traefik.yaml" | publish "$NODE/etc/traefik.yaml"
     keep "${PROGRAM[traefik]}" "$NODE/bin/traefik"
   fi
+  make_offline_files
   keep "${PROGRAM[kubernetes]}" "$DIR/bin/kubectl"
   for file in helm crane; do keep "${PROGRAM[$file]}" "$DIR/bin/$file"; done
   cat <<ENV | publish "$NODE/etc/node.env"
@@ -46,6 +47,10 @@ POD_CIDR=$POD_CIDR
 SERVICE_CIDR=$SERVICE_CIDR
 REGISTRY=$REGISTRY
 INGRESS=$INGRESS
+OFFLINE=$OFFLINE
+NODE_IP=$NODE_IP
+OPERATOR_GATEWAY=$OPERATOR_GATEWAY
+OPERATOR_IP=$OPERATOR_IP
 ENV
 }
 
@@ -162,5 +167,6 @@ policies_ready() {
   in_node iptables -w 5 -S FORWARD | grep -q KUBE-ROUTER-FORWARD && in_node pgrep -x kube-router >/dev/null
 }
 node_healthy() {
-  node_alive && link_ready && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready && policies_ready && ingress_as_chosen
+  node_alive && link_ready && registry_ready && api_ready && kubelet_ready && dns_ready && storage_ready && policies_ready && ingress_as_chosen &&
+    offline_as_chosen
 }

@@ -13,6 +13,7 @@ missing_tools() {
     command -v "${entry%%:*}" >/dev/null || echo "${entry##*:}"
   done | sort -u
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+  [ -z "${PROBE_EGRESS:-}" ] || command -v nft >/dev/null || echo nftables
 }
 
 check_packages() {
