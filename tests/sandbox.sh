@@ -110,9 +110,9 @@ namespaces() {
 
 test_refusals() {
   local script route subnet
-  for script in up down status exec; do assert_contains "$script --help" "usage: sandbox/$script" "$(sandbox/$script --help)"; done
+  for script in up down status exec isolated egress; do assert_contains "$script --help" "usage: sandbox/$script" "$(sandbox/$script --help)"; done
   refuses "unknown argument" "unknown argument --nonsense" sandbox/up --nonsense
-  for script in up down status "exec true"; do
+  for script in up down status "exec true" "isolated true" egress; do
     # shellcheck disable=SC2086  # a command and its argument
     refuses "$script without root" "needs root" setpriv --reuid 65534 --regid 65534 --clear-groups sandbox/$script
   done
@@ -147,6 +147,7 @@ test_refusals() {
   rm -rf "$D"
   assert_contains "status without a sandbox" "no sandbox under $D" "$(sandbox/status || true)"
   refuses "exec without a sandbox" "the sandbox is not up" sandbox/exec true
+  refuses "isolated without a sandbox" "there is no sandbox without a way out" sandbox/isolated true
 }
 
 test_life() {
@@ -377,6 +378,59 @@ test_two_at_once() {
   sandbox/down 2>/dev/null
 }
 
+# What a rehearsal of an install without internet stands on: nothing gets out, and nothing that tries is missed.
+test_offline() {
+  local before said
+  before=$(host_state)
+  assert "up --offline" sandbox/up --offline
+  assert "up --offline: every part is healthy" sandbox/status
+  assert_equal "the registry begins with the node's own images" "sandbox/busybox sandbox/coredns" "$(in_registry)"
+  assert_equal "nothing wanted to leave" "0 packets that wanted to leave: 0" "$(egress)"
+  assert_equal "what installs reaches the API" ok "$(sandbox/isolated curl -s -m 3 --cacert "$D/node/pki/ca.crt" https://10.98.77.2:6443/readyz)"
+  assert_equal "and the registry" 401 "$(sandbox/isolated curl -s -m 3 -o "$TMP/answer" -w '%{http_code}' http://10.98.77.2:5000/v2/)"
+  assert "and no host" no_host sandbox/isolated curl -s -m 2 http://10.98.77.1:81/
+  assert "nor a name server" no_host sandbox/isolated getent hosts example.org
+  assert "nor does the node" no_host sandbox/exec curl -s -m 2 http://192.0.2.1:82/
+  assert "nor by the link to this machine" no_host sandbox/exec curl -s -m 2 http://10.98.77.1:83/
+  assert_equal "isolated passes the exit code on" 7 "$(rc=0; sandbox/isolated sh -c 'exit 7' || rc=$?; echo $rc)"
+  kubectl create namespace probe >/dev/null
+  kubectl -n probe create secret generic registry --type=kubernetes.io/dockerconfigjson --from-file=.dockerconfigjson="$D/registry-auth.json" >/dev/null
+  runs_pod probe leaver 'nc -w 2 192.0.2.7 84; nslookup example.org 192.0.2.54; touch /tmp/x; while :; do sleep 1; done'
+  assert "a pod runs" kubectl -n probe wait pod/leaver --for=condition=Ready --timeout=60s
+  assert "its packets are counted" eventually 30 left_for "192.0.2.54 udp 53 from pod probe/leaver"
+  said=$(egress)
+  for line in "10.98.77.1 tcp 81 from what installs" "192.0.2.53 udp 53 from what installs" "192.0.2.1 tcp 82 from the node itself" \
+    "10.98.77.1 tcp 83 from the node itself" "192.0.2.7 tcp 84 from pod probe/leaver"; do
+    assert_contains "counted: $line" "$line" "$said"
+  done
+  assert_equal "egress ends with 1 then" 1 "${said%% *}"
+  assert_contains "status says so" "10.98.77.1 tcp 81 from what installs" "$(sandbox/status)"
+  kubectl delete namespace probe >/dev/null
+  assert_equal "the rules count from zero again" "0 packets that wanted to leave: 0" "$(sandbox/egress --reset >/dev/null && egress)"
+  kubectl create configmap kept --from-literal=key=value >/dev/null
+  assert_contains "a later up keeps the choice" "way out     none" "$(sandbox/up 2>/dev/null)"
+  assert "up --online" sandbox/up --node-only --online
+  assert "up --online: every part is healthy" sandbox/status
+  assert_equal "its data is there" value "$(kubectl get configmap kept -o 'jsonpath={.data.key}')"
+  assert_equal "nothing is counted" 3 "$(egress | cut -d' ' -f1)"
+  echo "$D/layout apache/spark:3.5.6" >>"$D/state/images"
+  refuses "up --offline with the platform's images" "holds the platform's images already" sandbox/up --offline
+  assert "down" sandbox/down
+  eventually 5 no_zombies || true
+  assert_equal "down leaves the host as it was" "$before" "$(host_state)"
+}
+egress() { # EXIT-CODE OUTPUT
+  local rc=0 said
+  said=$(sandbox/egress) || rc=$?
+  echo "$rc $said"
+}
+left_for() { grep -qF -- "$1" <<<"$(egress)"; }
+no_host() { ! "$@"; }
+in_registry() {
+  sed -n 's/.*"password": "\([^"]*\)".*/user = "windlass:\1"/p' "$D/registry-auth.json" |
+    curl -s -m 5 -K - http://10.98.77.2:5000/v2/_catalog | grep -o 'sandbox/[a-z]*\|[a-z]*/[a-z]*' | sort -u | paste -sd' '
+}
+
 test_killed_build() {
   local cache=$TMP/cache part pid rc=0
   mkdir "$cache"
@@ -403,7 +457,7 @@ no_build() { ! pgrep -f -- "-o $1/programs/tmp" >/dev/null; }
   echo "tests/sandbox.sh needs root, as the sandbox does; next: sudo tests/sandbox.sh" >&2
   exit 1
 }
-for test in refusals life killed interrupted two_at_once killed_build; do
+for test in refusals life offline killed interrupted two_at_once killed_build; do
   [[ $test == *${1:-}* ]] || continue
   echo "$test"
   begun=$SECONDS
