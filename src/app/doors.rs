@@ -110,7 +110,7 @@ impl<'a> Doors<'a> {
             inside.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split(['.', ':', '/']).next());
         let Some((url, host)) = ingress.url(service) else { return Outside::default() };
         let unresolved = match (host, address.parse::<IpAddr>()) {
-            (Some(host), Ok(ip)) if !leads_to(host, ip).await => Some(host.to_owned()),
+            (Some(host), Ok(ip)) if self.cluster.asks_names() && !leads_to(host, ip).await => Some(host.to_owned()),
             _ => None,
         };
         Outside { url: Some(url), address: Some(address), unresolved, closed: None }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt as _};
 
 use super::kube::Tunnels;
-use super::webhdfs::{Error, Hdfs, HdfsConfig, RouteError, Tunnel, choose_route};
+use super::webhdfs::{Error, Hdfs, HdfsConfig, Route, RouteError, Sockets, Tunnel, choose_route};
 use crate::model::hdfs_health::{HdfsHealth, NameNodeState};
 use crate::model::{HdfsAccess, causes, silent};
 
@@ -59,10 +59,12 @@ pub enum ReachError {
 /// The NameNodes' addresses are none, or no HTTP client can be made.
 pub fn hdfs(access: &HdfsAccess, tunnels: &Tunnels) -> Result<Hdfs, ReachError> {
     let tunnel = Arc::new(HdfsTunnel { tunnels: tunnels.clone(), namespace: access.namespace.clone() });
+    let route: Arc<dyn Route> =
+        if tunnels.asks_names() { choose_route(Some(tunnel))? } else { Arc::new(Sockets::new(tunnel)) };
     Ok(Hdfs::new(HdfsConfig {
         namenodes: access.namenodes.clone(),
         user: access.user.clone(),
-        route: choose_route(Some(tunnel))?,
+        route,
         deadline: PATIENCE,
         request_timeout: REQUEST_TIMEOUT,
         progress: silent(),

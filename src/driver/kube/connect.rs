@@ -215,6 +215,7 @@ fn one_of(names: &[String]) -> String {
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) inner: Arc<Inner>,
+    without_names: bool,
 }
 
 pub(super) struct Inner {
@@ -270,7 +271,22 @@ impl Cluster {
         let client = client(&minimal, options.plugin_within).await?;
         let version = version(&client, &minimal).await?;
         let info = ClusterInfo { context: minimal.context, server: minimal.server, user: minimal.user, version };
-        Ok(Self { inner: Arc::new(Inner { client, info, discovery: Mutex::new(None), kubeconfig, dir }) })
+        let inner = Inner { client, info, discovery: Mutex::new(None), kubeconfig, dir };
+        Ok(Self { inner: Arc::new(inner), without_names: false })
+    }
+
+    /// The same cluster at a site where this machine's name server is not to be asked for what is in it: an install from an
+    /// offline bundle speaks to the API and the registry alone.
+    #[must_use]
+    pub fn without_names(mut self) -> Self {
+        self.without_names = true;
+        self
+    }
+
+    /// Whether this machine may be asked where names of the cluster lead.
+    #[must_use]
+    pub const fn asks_names(&self) -> bool {
+        !self.without_names
     }
 
     /// What was connected to, to be shown and confirmed.

@@ -76,6 +76,12 @@ impl Tunnels {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Whether this machine may be asked where names of the cluster lead.
+    #[must_use]
+    pub fn asks_names(&self) -> bool {
+        self.inner.cluster.asks_names()
+    }
+
     /// A socket that leads to a port of this pod. The same target gives the same socket.
     ///
     /// # Errors
