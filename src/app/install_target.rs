@@ -58,6 +58,7 @@ impl InstallTarget {
         answers: String,
         offline: Option<Offline>,
     ) -> Result<Self, Failed> {
+        let cluster = if offline.is_some() { cluster.without_names() } else { cluster };
         let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
         Ok(Self { cluster, resolved, tunnels, hdfs, answers, offline })
     }
