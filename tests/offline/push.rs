@@ -164,6 +164,8 @@ async fn a_push_that_was_killed_sends_nothing_twice_that_was_finished() {
     assert!(!finished.contains(&large()), "it was killed in the middle");
     let (out, _) = ok(at, &push).await;
     assert!(out.lines().last().unwrap().contains("\"pushed\""), "{out}");
+    let half = out.lines().find(|line| line.contains("\"half_sent\"")).unwrap_or_default();
+    assert!(half.contains(&large().to_string()), "whether it resumes is told: {out}");
     site.with(|state| {
         let again = state.seen[seen..].iter().filter(|seen| seen.method == "PUT" || seen.method == "PATCH");
         let again: Vec<&String> = again.map(|seen| &seen.path).collect();

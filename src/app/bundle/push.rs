@@ -18,7 +18,7 @@ use crate::cli::PushArgs;
 use crate::driver::bundle::{Bundle, BundleStore};
 use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
-    HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, ReceiptImage, Target,
+    HalfSent, HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, ReceiptImage, Target,
 };
 use crate::driver::whole_file::replace;
 
@@ -102,10 +102,29 @@ async fn watched(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError>
     let run = push.run(&counts);
     tokio::pin!(run);
     loop {
-        tokio::select! {
-            ended = &mut run => return ended,
-            () = tokio::time::sleep(LOOK) => progress.set(counts.snapshot().done),
+        let ended = tokio::select! {
+            ended = &mut run => Some(ended),
+            () = tokio::time::sleep(LOOK) => None,
+        };
+        counts.take_half_sent().iter().for_each(|half| tell_half_sent(half, output));
+        if let Some(ended) = ended {
+            return ended;
         }
+        progress.set(counts.snapshot().done);
+    }
+}
+
+/// Says of a blob that an earlier push had sent in part whether it resumes there.
+fn tell_half_sent(half: &HalfSent, output: &Output) {
+    let HalfSent { repository, digest, size, kept } = half;
+    if output.json {
+        let value = json!({"half_sent": {"repository": repository, "digest": digest, "bytes": size, "kept_bytes": kept}});
+        // As with progress: how the push ends is told by its end.
+        let _ = output.value(&value);
+    } else if *kept > 0 {
+        output.remark(&format!("{digest} of {repository} resumes at {} of {}", human(*kept), human(*size)));
+    } else {
+        output.remark(&format!("{digest} of {repository} starts again: the registry kept nothing of its upload"));
     }
 }
 

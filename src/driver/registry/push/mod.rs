@@ -24,6 +24,6 @@ pub use plan::{
     BlobAction, BlobStep, ManifestStep, PlanError, Presence, PushPlan, TagAction, TagConflict, TagStep, plan,
 };
 pub use preflight::RepositoryProblem;
-pub use progress::{PushProgress, PushSnapshot};
+pub use progress::{HalfSent, PushProgress, PushSnapshot};
 pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptImage};
 pub use run::Push;

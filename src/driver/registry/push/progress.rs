@@ -1,7 +1,9 @@
 //! How far a push is, in bytes. It never goes back: what is sent once more counts when it gets further than before.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::oci::Digest;
 
 /// How far a push is. Copies are the same one; it may be read at any time.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +14,20 @@ struct Counts {
     total: AtomicU64,
     done: AtomicU64,
     sent: AtomicU64,
+    half_sent: Mutex<Vec<HalfSent>>,
+}
+
+/// A blob that an earlier push had sent in part, and what has become of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HalfSent {
+    /// Where it goes.
+    pub repository: String,
+    /// The blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How many bytes the registry has kept, from which the upload resumes; with none it starts again.
+    pub kept: u64,
 }
 
 /// One reading.
@@ -32,6 +48,12 @@ impl PushProgress {
         // In this order, since what is done is never to be more than all.
         let done = self.0.done.load(Ordering::Acquire);
         PushSnapshot { total: self.0.total.load(Ordering::Acquire), done, sent: self.0.sent.load(Ordering::Acquire) }
+    }
+
+    /// What has become of blobs that an earlier push had sent in part, each told once.
+    #[must_use]
+    pub fn take_half_sent(&self) -> Vec<HalfSent> {
+        std::mem::take(&mut self.0.half_sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A blob that has to get there.
@@ -57,6 +79,13 @@ impl BlobProgress {
         if offset > before {
             self.all.0.done.fetch_add(offset - before, Ordering::AcqRel);
         }
+    }
+
+    /// An earlier push had sent a part of it, of which the registry has kept so much.
+    pub(super) fn half_sent(&self, repository: &str, digest: Digest, kept: u64) {
+        self.reached(kept);
+        let half = HalfSent { repository: repository.to_owned(), digest, size: self.size, kept };
+        self.all.0.half_sent.lock().unwrap_or_else(PoisonError::into_inner).push(half);
     }
 
     /// So many bytes were sent.

@@ -192,9 +192,10 @@ impl Uploader<'_> {
         let session = Session { url, at: 0, least: 0 };
         let found = self.registry.upload_status(&parcel.repository, &session).await.ok().flatten();
         let found = found.filter(|found| found.at <= parcel.size);
-        match &found {
-            Some(found) => parcel.progress.reached(found.at),
-            None => self.cancel(parcel, &session).await,
+        let kept = found.as_ref().map_or(0, |found| found.at);
+        parcel.progress.half_sent(&parcel.repository, parcel.digest, kept);
+        if found.is_none() {
+            self.cancel(parcel, &session).await;
         }
         found
     }
