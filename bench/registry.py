@@ -269,7 +269,7 @@ class Cost:
     cpu: float
     peak: int  # KiB, of its largest process
     read: int  # bytes that it read by system calls
-    disk: int  # bytes that it had written to a disk
+    disk: int  # bytes that it wrote to files of a disk, whether they were deleted or not
     output: str
 
 
@@ -288,7 +288,7 @@ def measured(command, log, limit=1800, **more):
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     return Cost(child.returncode, wall, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, int(counts["rchar"]),
-                int(counts["write_bytes"]) - int(counts["cancelled_write_bytes"]), pathlib.Path(log).read_text(errors="replace"))
+                int(counts["write_bytes"]), pathlib.Path(log).read_text(errors="replace"))
 
 
 def files_written(command, log, **more):
@@ -304,7 +304,7 @@ def written_in(trace):
     found = set()
     for line in trace.splitlines():
         opened = re.search(r'open(?:at)?\((?:[A-Z_0-9]+, )?"([^"]*)", ([A-Z_|0-9]+).*= [0-9]+$', line)
-        if opened and re.search(r"O_WRONLY|O_RDWR|O_CREAT", opened[2]) and not opened[1].startswith(("/dev/", "/proc/", "/sys/")):
+        if opened and re.search(r"O_WRONLY|O_RDWR|O_CREAT", opened[2]) and not re.match("/dev/(?!shm/)|/proc/|/sys/", opened[1]):
             found.add(opened[1])
         made = re.search(r'(?:creat|memfd_create)\("([^"]*)".*= [0-9]+$', line)
         if made:

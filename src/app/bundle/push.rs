@@ -118,7 +118,8 @@ async fn watched(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError>
 fn tell_half_sent(half: &HalfSent, output: &Output) {
     let HalfSent { repository, digest, size, kept } = half;
     if output.json {
-        let value = json!({"half_sent": {"repository": repository, "digest": digest, "bytes": size, "kept_bytes": kept}});
+        let value =
+            json!({"half_sent": {"repository": repository, "digest": digest, "bytes": size, "kept_bytes": kept}});
         // As with progress: how the push ends is told by its end.
         let _ = output.value(&value);
     } else if *kept > 0 {

@@ -43,7 +43,17 @@ type Journey = (Option<Parcel>, Vec<(Parcel, String)>);
 enum Question {
     Blob(String, Digest),
     Manifest(String, Digest),
-    Tag(String, String),
+    /// Repository, tag, and the manifest that it is to stand for: where it does, that is there, too, and is not asked for.
+    Tag(String, String, Digest),
+}
+
+/// What the registry says to a question.
+enum Answer {
+    Nothing,
+    Blob(String, Digest),
+    Manifest(String, Digest),
+    /// What the tag stands for, if it is there, and whether the wanted manifest is.
+    Tag((String, String), Option<Digest>, Option<Digest>),
 }
 
 impl<'a> Push<'a> {
@@ -284,10 +294,11 @@ impl<'a> Push<'a> {
         let manifests = self.plan.manifests.iter().filter(|step| !step.exists);
         let tags =
             self.plan.tags.iter().filter(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. }));
-        let blobs = blobs.map(|step| Question::Blob(step.repository.clone(), step.digest));
-        let manifests = manifests.map(|step| Question::Manifest(step.repository.clone(), step.digest));
-        let tags = tags.map(|step| Question::Tag(step.repository.clone(), step.tag.clone()));
-        let questions: Vec<Question> = blobs.chain(manifests).chain(tags).collect();
+        let questions = questions(
+            blobs.map(|step| (step.repository.clone(), step.digest)).collect(),
+            manifests.map(|step| (step.repository.clone(), step.digest)).collect(),
+            tags.map(|step| (step.repository.clone(), step.tag.clone(), step.digest)).collect(),
+        );
         if questions.is_empty() {
             return Ok(Vec::new());
         }
@@ -380,47 +391,73 @@ fn all_questions(images: &[PushImage]) -> Vec<Question> {
         blobs.extend(image.blobs.keys().map(|digest| (repository.clone(), *digest)));
         manifests.extend(image.base.iter().map(|digest| (repository.clone(), *digest)));
         manifests.extend(image.manifests.iter().map(|one| (repository.clone(), one.manifest.digest)));
-        tags.extend(wanted_tags(image).into_iter().map(|(tag, _)| (repository.clone(), tag)));
+        tags.extend(wanted_tags(image).into_iter().map(|(tag, digest)| (repository.clone(), tag, digest)));
     }
+    questions(blobs, manifests, tags)
+}
+
+/// The questions about some blobs, manifests and tags. Tags come first, since of some the manifest is asked for afterwards.
+fn questions(
+    blobs: BTreeSet<(String, Digest)>,
+    mut manifests: BTreeSet<(String, Digest)>,
+    tags: BTreeSet<(String, String, Digest)>,
+) -> Vec<Question> {
+    for (repository, _, digest) in &tags {
+        manifests.remove(&(repository.clone(), *digest));
+    }
+    let tags = tags.into_iter().map(|(repository, tag, digest)| Question::Tag(repository, tag, digest));
     let blobs = blobs.into_iter().map(|(repository, digest)| Question::Blob(repository, digest));
     let manifests = manifests.into_iter().map(|(repository, digest)| Question::Manifest(repository, digest));
-    let tags = tags.into_iter().map(|(repository, tag)| Question::Tag(repository, tag));
-    blobs.chain(manifests).chain(tags).collect()
+    tags.chain(blobs).chain(manifests).collect()
 }
 
 /// Asks all of it, many at a time.
 async fn look(registry: &Registry, questions: Vec<Question>) -> Result<Presence, RegistryError> {
     let limits = registry.limits();
-    let asked = futures::stream::iter(questions).map(|question| async move {
-        let scopes = |repository: &str| auth::push(repository);
-        let answer = match &question {
-            Question::Blob(repository, digest) => {
-                let has = registry.has_blob_as(repository, *digest, scopes(repository)).await;
-                has.map(|has| has.then_some(*digest))
-            }
-            Question::Manifest(repository, digest) => {
-                registry.digest_as(repository, &Reference::Digest(*digest), scopes(repository)).await
-            }
-            Question::Tag(repository, tag) => {
-                registry.digest_as(repository, &Reference::Tag(tag.clone()), scopes(repository)).await
-            }
-        };
-        match answer {
-            // Many registries refuse to say anything about a repository that is not there. An upload will say what is wrong.
-            Err(RegistryError::Refused { what, .. }) if what != auth::LOGIN => Ok((question, None)),
-            Err(error) => Err(error),
-            Ok(found) => Ok((question, found)),
-        }
-    });
+    let asked = futures::stream::iter(questions).map(|question| ask(registry, question));
     let mut asked = asked.buffer_unordered(limits.questions);
     let mut found = Presence::default();
     while let Some(answer) = asked.next().await {
         match answer? {
-            (_, None) => {}
-            (Question::Blob(repository, digest), Some(_)) => _ = found.blobs.insert((repository, digest)),
-            (Question::Manifest(repository, digest), Some(_)) => _ = found.manifests.insert((repository, digest)),
-            (Question::Tag(repository, tag), Some(digest)) => _ = found.tags.insert((repository, tag), digest),
+            Answer::Nothing => {}
+            Answer::Blob(repository, digest) => _ = found.blobs.insert((repository, digest)),
+            Answer::Manifest(repository, digest) => _ = found.manifests.insert((repository, digest)),
+            Answer::Tag(key, stands_for, manifest) => {
+                found.manifests.extend(manifest.map(|digest| (key.0.clone(), digest)));
+                found.tags.extend(stands_for.map(|digest| (key, digest)));
+            }
         }
     }
     Ok(found)
+}
+
+/// Asks one question.
+async fn ask(registry: &Registry, question: Question) -> Result<Answer, RegistryError> {
+    // Many registries refuse to say anything about a repository that is not there. An upload will say what is wrong.
+    let known = |answer: Result<Option<Digest>, RegistryError>| match answer {
+        Err(RegistryError::Refused { what, .. }) if what != auth::LOGIN => Ok(None),
+        other => other,
+    };
+    let manifest = async |repository: &str, reference: Reference| {
+        known(registry.digest_as(repository, &reference, auth::push(repository)).await)
+    };
+    match question {
+        Question::Blob(repository, digest) => {
+            let has = registry.has_blob_as(&repository, digest, auth::push(&repository)).await;
+            let found = known(has.map(|has| has.then_some(digest)))?;
+            Ok(found.map_or(Answer::Nothing, |digest| Answer::Blob(repository, digest)))
+        }
+        Question::Manifest(repository, digest) => {
+            let found = manifest(&repository, Reference::Digest(digest)).await?;
+            Ok(found.map_or(Answer::Nothing, |digest| Answer::Manifest(repository, digest)))
+        }
+        Question::Tag(repository, tag, wanted) => {
+            let stands_for = manifest(&repository, Reference::Tag(tag.clone())).await?;
+            let there = match stands_for {
+                Some(found) if found == wanted => Some(wanted),
+                _ => manifest(&repository, Reference::Digest(wanted)).await?,
+            };
+            Ok(Answer::Tag((repository, tag), stands_for, there))
+        }
+    }
 }
