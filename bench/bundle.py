@@ -61,7 +61,7 @@ class Bench:
         else:
             ours = [*create, *(part for layout, repository, tag, _ in self.images for part in ("--layout", f"docker.io/{repository}:{tag}={layout}"))]
             source = [f"oci:{layout}" for layout, *_ in self.images]
-        copies = [shlex.join(["skopeo", "--insecure-policy", "copy", "--preserve-digests", "--src-tls-verify=false", one, f"oci-archive:{self.out}/{number}.tar:docker.io/{repository}:{tag}"])
+        copies = [shlex.join(["skopeo", "--insecure-policy", "--tmpdir", str(self.work), "copy", "--preserve-digests", "--src-tls-verify=false", one, f"oci-archive:{self.out}/{number}.tar:docker.io/{repository}:{tag}"])
                   for number, (one, (_, repository, tag, _)) in enumerate(zip(source, self.images))]
         return {"windlass": ours, "skopeo and sha256sum": ["bash", "-ec", "\n".join([*copies, f"sha256sum {self.out}/*.tar >{self.out}/sums"])]}
 

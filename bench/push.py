@@ -101,8 +101,6 @@ class Bench:
         # Where skopeo, as root, notes which blobs it has seen where.
         os.makedirs("/var/lib/containers", exist_ok=True)
         run("mount", "-t", "tmpfs", "none", "/var/lib/containers")
-        # Where skopeo unpacks, whatever TMPDIR says.
-        run("mount", "--bind", self.work / "tmp", "/var/tmp")
 
     def prepare(self, images, name):
         """The offline bundle, and an archive for each image as skopeo reads them."""
@@ -138,7 +136,7 @@ class Bench:
 
         def skopeo(layout, repository, tag, digest, archive):
             # As the images are, and not compressed on the way, which would be other images.
-            return ["skopeo", "--insecure-policy", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci-archive:{archive}", f"docker://{address}/{repository}:{tag}"]
+            return ["skopeo", "--insecure-policy", "--tmpdir", self.work / "tmp", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci-archive:{archive}", f"docker://{address}/{repository}:{tag}"]
 
         def regctl(layout, repository, tag, digest, archive):
             return ["regctl", "--host", f"reg={address},tls=disabled", "image", "copy", f"ocidir://{layout}@{digest}", f"{address}/{repository}:{tag}"]
