@@ -21,6 +21,16 @@ pub(super) fn pinned(catalog: &Catalog, answers: &Answers, lock: &ImagesLock, ma
             let text = |question: &str| answers.get(&component.id, question).text().unwrap_or_default().to_owned();
             let (repository, tag) = (text(&names.repository), text(&names.tag));
             let Some((published, locked)) = meant(lock, map, &repository, &tag) else { continue };
+            // Who answers with the name of the lock means that image, wherever the registry has it: an image that nobody
+            // publishes is named by answers alone, and those that the lock was made by are the ones at hand.
+            let id = QuestionId::new(&component.id, &names.repository);
+            if let Some((answer, kind)) = pinned.values.get_mut(&id)
+                && is_given(kind)
+                && let Some(there) = map.repository(published).filter(|there| *there != repository)
+                && ImageName::parse(&repository).is_ok_and(|name| Some(name.whole_repository()) == repository_of(published))
+            {
+                *answer = Answer::Text(there.to_owned());
+            }
             let mut set = |question: &str, answer: String| {
                 let id = QuestionId::new(&component.id, question);
                 let given = pinned.values.get(&id).is_some_and(|(_, kind)| is_given(kind));
@@ -38,6 +48,10 @@ pub(super) fn pinned(catalog: &Catalog, answers: &Answers, lock: &ImagesLock, ma
         }
     }
     pinned
+}
+
+fn repository_of(image: &str) -> Option<String> {
+    ImageName::parse(image).ok().map(|name| name.whole_repository())
 }
 
 /// Whether somebody said it for this install.
@@ -140,6 +154,26 @@ mod tests {
         assert_eq!(found.get("hdfs", "image_digest").text(), Some(digest.as_str()));
         let found = pinned(&catalog, &answers(&catalog, &["hdfs.image_tag=0.0.1"]), &lock, &map);
         assert!(!found.is_bundled(&QuestionId::new("hdfs", "image_digest")));
+    }
+
+    #[test]
+    fn an_image_that_nobody_publishes_is_where_the_registry_has_it() {
+        let catalog = catalog::load(&[]).unwrap();
+        let mut lock = lock(&catalog);
+        let any = lock.images.values().next().unwrap().clone();
+        lock.images.insert("registry.example/windlass/livy:1".to_owned(), any);
+        let map = ImageMap::moved(&lock, "r.site/mirror");
+        let find = |image: &str, tag: &str| {
+            let flags = [format!("livy.image={image}"), format!("livy.image_tag={tag}")];
+            let given = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(&["livy".to_owned()])).unwrap();
+            let found = pinned(&catalog, &given, &lock, &map);
+            let text = |question: &str| found.get("livy", question).text().unwrap_or_default().to_owned();
+            (text("image"), !text("image_digest").is_empty())
+        };
+        let there = "r.site/mirror/windlass/livy".to_owned();
+        assert_eq!(find("registry.example/windlass/livy", "1"), (there.clone(), true));
+        assert_eq!(find(&there, "1"), (there, true), "it may be named as it is there");
+        assert_eq!(find("registry.example/windlass/livy", "2"), ("registry.example/windlass/livy".to_owned(), false));
     }
 
     #[test]
