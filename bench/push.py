@@ -9,7 +9,9 @@ SETS = ["empty", "full", "far-empty", "far-full", "big"]
 TITLES = {"empty": "Into an empty registry", "full": "Again, into the full one", "far-empty": "Into an empty registry, {delay} ms away",
           "far-full": "Again, into the full one, {delay} ms away", "big": "One image with one blob of {big} MB, into an empty registry"}
 FLOORS = ["curl, 4 at a time", "curl, 8 at a time"]
-PEERS = ["crane", "crane, 4 images at a time", "skopeo", "regctl"]
+PEERS = ["crane", "skopeo", "regctl"]
+# What a script around a peer can do beside it: shown with each goal, and not what is asked for.
+SCRIPTED = "crane, 4 images at a time"
 MEMORY = 64 << 10  # KiB
 
 
@@ -21,15 +23,16 @@ def goals(name, rows):
     peers = {peer: rows[peer]["seconds"] for peer in PEERS if peer in rows}
     fastest = min(peers, key=peers.get)
     ratio = peers[fastest] / ours
+    scripted = f"; {rows[SCRIPTED]['seconds'] / ours:.2f} times {SCRIPTED}" if SCRIPTED in rows else ""
     floors = [rows[floor]["seconds"] for floor in FLOORS if floor in rows]
     found = []
     if name in ("empty", "big"):
         share = min(floors) / ours
-        found.append((f"1.5 times the fastest peer or 90 % of the floor: {ratio:.2f} times {fastest}, {share:.0%} of the floor", ratio >= 1.5 or share >= 0.9))
+        found.append((f"1.5 times the fastest peer or 90 % of the floor: {ratio:.2f} times {fastest}, {share:.0%} of the floor{scripted}", ratio >= 1.5 or share >= 0.9))
     elif name == "far-empty":
-        found.append((f"three times as fast as the fastest peer: {ratio:.2f} times {fastest}", ratio >= 3))
+        found.append((f"three times as fast as the fastest peer: {ratio:.2f} times {fastest}{scripted}", ratio >= 3))
     else:
-        found.append((f"not slower than the fastest peer: {ratio:.2f} times {fastest}", ratio >= 1))
+        found.append((f"not slower than the fastest peer: {ratio:.2f} times {fastest}{scripted}", ratio >= 1))
     found.append((f"at most 64 MiB of memory: {rows['windlass']['peak'] / 1024:.0f} MiB", rows["windlass"]["peak"] <= MEMORY))
     return found
 
@@ -147,7 +150,7 @@ curl -sf -o /dev/null -T "$1" -H 'Content-Type: application/octet-stream' "$at&d
             return ["bash", "-ec", f"printf '%s\\n' \"$@\" | xargs -P {count} -n 1 bash -ec {shlex.quote(upload)} --", "--", *self.blobs]
 
         several = ["bash", "-ec", "printf '%s\\0' \"$@\" | xargs -0 -P 4 -n 1 bash -ec", "--", *(shlex.join(map(str, crane(*image, None))) for image in self.images)]
-        return {"windlass": windlass, "crane": each(crane), "crane, 4 images at a time": several, "skopeo": each(skopeo), "regctl": each(regctl),
+        return {"windlass": windlass, "crane": each(crane), SCRIPTED: several, "skopeo": each(skopeo), "regctl": each(regctl),
                 **{floor: curl(floor.split()[1]) for floor in FLOORS}}
 
     def push(self, way, address):
