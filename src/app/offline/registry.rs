@@ -57,6 +57,9 @@ impl Offline {
         if plain && !reach.plain_http.contains(&target.host) {
             reach.plain_http.push(target.host.clone());
         }
+        if reach.token_host.is_none() {
+            reach.token_host = answers.get("platform", "registry_token_host").text().map(str::to_owned);
+        }
         // Who may pull from there may often push as well; a login of their own comes first.
         let login = match answers.get("platform", "pull_secret") {
             Answer::Secret(from) => secrets::here(from).transpose().or_exit(Exit::BadInput)?,
