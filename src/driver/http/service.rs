@@ -181,6 +181,10 @@ impl Service {
         let mut builder =
             Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).redirect(Policy::custom(at_home)).unix_socket(socket);
         let mut base = format!("http://{name}");
+        if tls.is_none() {
+            // The system's authorities are not looked for: a machine may have none.
+            builder = builder.tls_certs_only(std::iter::empty());
+        }
         if let Some(tls) = tls {
             let port = name.rsplit_once(':').map_or("443", |(_, port)| port);
             base = format!("https://{}:{port}", tls.name);
