@@ -27,7 +27,7 @@ pub(super) fn pinned(catalog: &Catalog, answers: &Answers, lock: &ImagesLock, ma
             if let Some((answer, kind)) = pinned.values.get_mut(&id)
                 && is_given(kind)
                 && let Some(there) = map.repository(published).filter(|there| *there != repository)
-                && ImageName::parse(&repository).is_ok_and(|name| Some(name.whole_repository()) == repository_of(published))
+                && repository_of(&repository) == repository_of(published)
             {
                 *answer = Answer::Text(there.to_owned());
             }
