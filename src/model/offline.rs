@@ -42,6 +42,8 @@ pub struct ObservedOffline {
     pub record: OfflineRecord,
     /// How many images are in it.
     pub images: usize,
+    /// Bytes that are there.
+    pub there_bytes: u64,
     /// Bytes to send.
     pub upload_bytes: u64,
     /// Bytes to mount from other repositories of the registry.

@@ -8,6 +8,7 @@ mod places;
 mod replay;
 mod run;
 mod screens;
+mod source;
 mod terminal;
 mod watch;
 mod world;

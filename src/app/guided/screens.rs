@@ -7,6 +7,7 @@ use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::inputs::{Heard, Inputs, Kind};
+use super::source::named;
 use super::terminal::{look, possible};
 use super::world::World;
 use crate::app::exit::{Exit, Failed, OrExit as _};
@@ -39,6 +40,12 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
                     and `windlass answers init` writes such a file";
         return Err(Failed::text(Exit::Missing, text));
     }
+    let mut args = args.clone();
+    // An answer like others from here on.
+    if let Some(registry) = args.offline.registry.take() {
+        args.answers.set.push(format!("platform.registry={registry}"));
+    }
+    let args = &args;
     let catalog = Arc::new(session::load_catalog(global)?);
     let given = session::given(global, &args.answers, &catalog, None)?;
     let look = look(global, args.ascii);
@@ -50,6 +57,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     let mut state = State::new(look, size, catalog.clone(), given, waivable).map_err(session::wrong)?;
     state.now = now();
     state.no_verify = args.no_verify;
+    state.source = named(&args.offline);
     state.older = state.file.exists();
     // Before anything is asked: whoever started it sees at once that it is there.
     tui.draw(&state).or_exit(Exit::Unexpected)?;
@@ -72,9 +80,9 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     }
     if let Some(file) = world.wrote() {
         let flags = state.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
-        let file = file.display();
-        output
-            .remark(&format!("the answers are in {file}; to go on with them: windlass {flags}guide --answers {file}"));
+        let (file, offline) = (file.display(), state.offline_flags());
+        let next = format!("windlass {flags}guide --answers {file}{offline}");
+        output.remark(&format!("the answers are in {file}; to go on with them: {next}"));
     }
     match left {
         Left::Done(exit) => Ok(exit),

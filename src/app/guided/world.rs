@@ -12,6 +12,7 @@ use super::apart::apart;
 use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
+use super::source::Sources;
 use crate::answers::{Answers, Draft, Given, recorded};
 use crate::app::charts::LoginFrom;
 use crate::app::exit::{Exit, Failed};
@@ -31,9 +32,9 @@ use crate::render::tui::{Connected, Intent, News, Planned};
 
 /// The cluster that was chosen, and how it is meant.
 #[derive(Clone)]
-struct Chosen {
+pub(super) struct Chosen {
     global: Global,
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
 }
 
 /// What the tasks share.
@@ -41,12 +42,15 @@ struct Chosen {
 pub(super) struct World {
     global: Global,
     args: GuideArgs,
-    catalog: Arc<Catalog>,
+    pub(super) catalog: Arc<Catalog>,
     news: UnboundedSender<News>,
     output: Arc<Output>,
+    /// For what would be said of an offline bundle each time that it is opened: its screen shows that.
+    pub(super) mute: Arc<Output>,
+    pub(super) sources: Arc<Sources>,
     shared: Arc<Mutex<Shared>>,
     /// Cancelled when nobody wants to know any more.
-    closed: CancellationToken,
+    pub(super) closed: CancellationToken,
 }
 
 #[derive(Default)]
@@ -74,17 +78,17 @@ struct Shared {
 
 /// How often something was asked for.
 #[derive(Default)]
-struct Asked(u64);
+pub(super) struct Asked(u64);
 
 impl Asked {
     /// Once more; gives its number.
-    const fn again(&mut self) -> u64 {
+    pub(super) const fn again(&mut self) -> u64 {
         self.0 += 1;
         self.0
     }
 
     /// Whether nothing was asked for since.
-    const fn is_last(&self, number: u64) -> bool {
+    pub(super) const fn is_last(&self, number: u64) -> bool {
         self.0 == number
     }
 }
@@ -97,6 +101,8 @@ impl World {
         news: UnboundedSender<News>,
         output: &Output,
     ) -> Self {
+        let (nobody, _) = tokio::sync::mpsc::unbounded_channel();
+        let mute = Arc::new(output.to_screens(nobody));
         let output = Arc::new(output.to_screens(news.clone()));
         Self {
             global: global.clone(),
@@ -104,6 +110,8 @@ impl World {
             catalog,
             news,
             output,
+            mute,
+            sources: Arc::new(Sources::new(&args.offline)),
             shared: Arc::default(),
             closed: CancellationToken::new(),
         }
@@ -150,7 +158,7 @@ impl World {
     }
 
     /// Does something apart from the screens, which hear of it if it breaks off.
-    fn apart<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static) {
+    pub(super) fn apart<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static) {
         self.apart_or(make, |world, why| world.tell(News::Remark(why)));
     }
 
@@ -190,6 +198,7 @@ impl World {
                     world.tell(News::Connected(connected.map_err(|failed| failed.chain())));
                 });
             }
+            Intent::Source(intent) => self.source(intent),
             Intent::Preflight(given, waived) => {
                 let number = self.shared().looks.again();
                 self.apart(move || async move {
@@ -296,7 +305,7 @@ impl World {
         Ok((Chosen { global, cluster }, connected))
     }
 
-    fn chosen(&self) -> Result<Chosen, Failed> {
+    pub(super) fn chosen(&self) -> Result<Chosen, Failed> {
         self.shared().chosen.clone().ok_or_else(|| Failed::text(Exit::Unexpected, "no cluster was chosen"))
     }
 
@@ -315,9 +324,9 @@ impl World {
 
     /// The offline bundle of these answers, if the install is from one, and the options with its Helm.
     fn offline(&self, global: Global, answers: &Answers) -> Result<(Global, Option<Offline>), Failed> {
-        let opened = Opened::new(&self.args.offline, &self.output)?;
+        let opened = Opened::new(&self.sources.args(), &self.mute)?;
         let global = Opened::global(opened.as_ref(), &global);
-        let offline = opened.map(|opened| Offline::new(opened, answers, &self.output)).transpose()?;
+        let offline = opened.map(|opened| Offline::new(opened, answers, &self.mute)).transpose()?;
         Ok((global, offline))
     }
 

@@ -12,6 +12,7 @@ use crate::app::trust::{open, signed_text};
 use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global, OfflineArgs, OpenArgs, RegistryArgs};
 use crate::driver::bundle::Bundle;
+use crate::driver::bundle::sign::SignedBy;
 
 /// What Helm is called in an offline bundle.
 const HELM: &str = "helm";
@@ -21,6 +22,7 @@ pub(in crate::app) struct Opened {
     pub(super) bundle: Arc<Bundle>,
     pub(super) args: OfflineArgs,
     pub(super) charts: BundledCharts,
+    signed: SignedBy,
     files: BTreeMap<String, (String, PathBuf)>,
     helm: Option<PathBuf>,
 }
@@ -46,7 +48,7 @@ impl Opened {
         let charts = BundledCharts::of(&bundle)?;
         let files = files(&bundle)?;
         let helm = program(&bundle, HELM)?;
-        Ok(Some(Self { bundle: Arc::new(bundle), args: args.clone(), charts, files, helm }))
+        Ok(Some(Self { bundle: Arc::new(bundle), args: args.clone(), charts, signed, files, helm }))
     }
 
     /// The options of the command, with Helm from the offline bundle.
@@ -64,6 +66,16 @@ impl Opened {
             args.components = held(catalog, &opened.bundle.about().components);
         }
         args
+    }
+
+    /// The offline bundle.
+    pub(in crate::app) fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Whose it is.
+    pub(in crate::app) const fn signed(&self) -> &SignedBy {
+        &self.signed
     }
 
     pub(super) const fn files(&self) -> &BTreeMap<String, (String, PathBuf)> {

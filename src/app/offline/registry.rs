@@ -120,7 +120,7 @@ impl Offline {
             ObservedOffline { record: self.record(), images, pools: self.pools(&nodes), ..ObservedOffline::default() };
         let problems = match push {
             Ok(push) => {
-                (_, observed.mount_bytes, observed.upload_bytes) = push.plan().bytes();
+                (observed.there_bytes, observed.mount_bytes, observed.upload_bytes) = push.plan().bytes();
                 observed.writes = push.plan().writes();
                 push.problems().await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string).collect()
             }

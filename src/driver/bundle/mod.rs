@@ -35,4 +35,4 @@ pub use split::{SPLITS, join, parse_split, split};
 pub use store::BundleStore;
 pub use stream::{Checked, RangeReader};
 pub use union::Union;
-pub use verify::{Verified, verify};
+pub use verify::{Verified, verify, verify_while};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -30,17 +30,39 @@ pub struct Verified {
 /// # Errors
 /// All blobs that are wrong, in order, with the files or the parts that hold them.
 pub fn verify(bundle: &Bundle, progress: &(dyn Fn(u64) + Sync)) -> Result<Verified, Vec<BundleError>> {
+    let read = verify_while(bundle, &|bytes| {
+        progress(bytes);
+        true
+    });
+    // Nobody stopped it.
+    read.map(|verified| verified.unwrap_or(Verified { blobs: 0, bytes: 0 }))
+}
+
+/// The same as long as `progress` wants more; `None` where it did not.
+///
+/// # Errors
+/// All blobs that are wrong, of those that were read.
+pub fn verify_while(
+    bundle: &Bundle,
+    progress: &(dyn Fn(u64) -> bool + Sync),
+) -> Result<Option<Verified>, Vec<BundleError>> {
     let mut order: Vec<_> = bundle.layout().blobs.iter().map(|(digest, place)| (*digest, *place)).collect();
     // The largest first, so that no core works alone at the end.
     order.sort_by_key(|(digest, (_, size))| (std::cmp::Reverse(*size), *digest));
     let wrong = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
     let parts = bundle.parts().as_ref();
     let work = || {
         let mut buffer = vec![0; CHUNK];
         while let Some((digest, (at, size))) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let problem = match hash(parts, *at, *size, &mut buffer, progress) {
-                Ok(hash) => match Digest::finish(hash) {
+            let more = |bytes| !stopped.load(Ordering::Relaxed) && progress(bytes);
+            let problem = match hash(parts, *at, *size, &mut buffer, &more) {
+                Ok(None) => {
+                    stopped.store(true, Ordering::Relaxed);
+                    break;
+                }
+                Ok(Some(hash)) => match Digest::finish(hash) {
                     found if found == *digest => continue,
                     found => Ok(BlobProblem::Digest(found)),
                 },
@@ -57,7 +79,8 @@ pub fn verify(bundle: &Bundle, progress: &(dyn Fn(u64) + Sync)) -> Result<Verifi
     });
     let mut wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
     if wrong.is_empty() {
-        return Ok(Verified { blobs: order.len(), bytes: order.iter().map(|(_, (_, size))| size).sum() });
+        let all = || Verified { blobs: order.len(), bytes: order.iter().map(|(_, (_, size))| size).sum() };
+        return Ok((!stopped.into_inner()).then(all));
     }
     wrong.sort_by_key(|(digest, ..)| *digest);
     let errors = wrong.into_iter().map(|(digest, at, size, problem)| match problem {
@@ -73,10 +96,18 @@ pub fn verify(bundle: &Bundle, progress: &(dyn Fn(u64) + Sync)) -> Result<Verifi
 
 /// The hash of some bytes, not finished.
 pub(super) fn hash_prefix(parts: &Parts, at: u64, size: u64) -> io::Result<Sha256> {
-    hash(parts, at, size, &mut vec![0; CHUNK], &|_| ())
+    let hash = hash(parts, at, size, &mut vec![0; CHUNK], &|_| true)?;
+    hash.ok_or_else(|| io::ErrorKind::Interrupted.into())
 }
 
-fn hash(parts: &Parts, at: u64, size: u64, buffer: &mut [u8], progress: &(dyn Fn(u64) + Sync)) -> io::Result<Sha256> {
+/// `None` where no more was wanted before the end.
+fn hash(
+    parts: &Parts,
+    at: u64,
+    size: u64,
+    buffer: &mut [u8],
+    more: &dyn Fn(u64) -> bool,
+) -> io::Result<Option<Sha256>> {
     let mut hash = Sha256::new();
     let mut done = 0;
     while done < size {
@@ -84,9 +115,11 @@ fn hash(parts: &Parts, at: u64, size: u64, buffer: &mut [u8], progress: &(dyn Fn
         parts.read_exact_at(at + done, &mut buffer[..count])?;
         hash.update(&buffer[..count]);
         done += count as u64;
-        progress(count as u64);
+        if !more(count as u64) {
+            return Ok(None);
+        }
     }
-    Ok(hash)
+    Ok(Some(hash))
 }
 
 /// How many threads hash.

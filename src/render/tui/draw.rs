@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::keymap::{BINDINGS, Command, Scope, name};
 use super::look::{Glyph, Look};
 use super::screens;
+use super::screens::source::Origin;
 use super::state::{Ask, Overlay, Screen, State, Tone};
 use super::update::scope;
 use super::widgets::{Cursor, fill as across, frame, inner, paragraph, put, put_all};
@@ -193,6 +194,13 @@ fn keys(state: &State) -> Vec<(Scope, Command)> {
     let mut keys = vec![(Scope::Any, Command::Help)];
     keys.extend(match scope(state) {
         Scope::Run => run_keys(state),
+        Scope::Source => {
+            let mut keys = vec![(Scope::Any, Command::Enter), (Scope::Any, Command::Continue)];
+            if screens::source::origin(state) == Origin::Bundle {
+                keys.extend([(Scope::Source, Command::Verify), (Scope::List, Command::Again)]);
+            }
+            keys
+        }
         Scope::Preflight => {
             let mut keys = vec![(Scope::Any, Command::Continue), (Scope::List, Command::Again)];
             if state.report.as_ref().is_some_and(|report| !report.findings.is_empty()) {

@@ -49,6 +49,8 @@ pub enum Command {
     Copy,
     /// Look again.
     Again,
+    /// Read every byte of the offline bundle, or stop that.
+    Verify,
     /// Waive the finding.
     Waive,
     /// Have a component once more.
@@ -90,6 +92,8 @@ pub(super) enum Scope {
     Any,
     /// Where there are rows.
     List,
+    /// Where images come from.
+    Source,
     /// Where findings are shown.
     Preflight,
     /// Where components are chosen.
@@ -147,6 +151,7 @@ pub(super) const BINDINGS: &[Binding] = bindings! {
     Run NextMatch KeyNextMatch [c('n')];
     Run PreviousMatch KeyPreviousMatch [c('N')];
     List Again KeyAgain [c('r')];
+    Source Verify KeyVerify [c('v')];
     Preflight Waive KeyWaive [c('w')];
     Components Another KeyAnother [c('n')];
     Review Write KeyWrite [c('w')];
@@ -255,7 +260,15 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for scope in [Scope::Any, Scope::List, Scope::Preflight, Scope::Components, Scope::Review, Scope::Run] {
+        for scope in [
+            Scope::Any,
+            Scope::List,
+            Scope::Source,
+            Scope::Preflight,
+            Scope::Components,
+            Scope::Review,
+            Scope::Run,
+        ] {
             let mut seen: Vec<(KeyCode, KeyModifiers)> = Vec::new();
             for binding in BINDINGS.iter().filter(|binding| binding.scope == scope) {
                 for key in binding.keys {

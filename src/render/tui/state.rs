@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::look::Look;
 use super::run::RunView;
+use super::screens::source::{self, Source};
 use super::widgets::{Cursor, LineEdit};
 use super::words::Word;
 use crate::answers::{AnswersError, Draft, Given, Layer, LayerKind, Raw, from_profile};
@@ -23,6 +24,8 @@ use crate::render::{ComponentStatus, SummaryExtras};
 pub enum Screen {
     /// Which cluster.
     Cluster,
+    /// Where images come from.
+    Source,
     /// What it lacks.
     Preflight,
     /// What is installed.
@@ -31,7 +34,7 @@ pub enum Screen {
     Profile,
     /// Everything else that can be decided.
     Questions,
-    /// Where images come from.
+    /// Each image.
     Images,
     /// What would be done.
     Review,
@@ -43,8 +46,9 @@ pub enum Screen {
 
 impl Screen {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Cluster,
+        Self::Source,
         Self::Preflight,
         Self::Components,
         Self::Profile,
@@ -58,6 +62,7 @@ impl Screen {
     pub(super) const fn title(self) -> Word {
         match self {
             Self::Cluster => Word::Cluster,
+            Self::Source => Word::Source,
             Self::Preflight => Word::Preflight,
             Self::Components => Word::Components,
             Self::Profile => Word::Profile,
@@ -261,6 +266,8 @@ pub struct State {
     pub targets_known: bool,
     /// The row among them.
     pub target: Cursor,
+    /// Where images come from.
+    pub source: Source,
     /// The one that was chosen.
     pub connected: Option<Connected>,
     /// What preflight found, with the answers as they were when it was asked last.
@@ -363,6 +370,7 @@ impl State {
             targets: Vec::new(),
             targets_known: false,
             target: Cursor::default(),
+            source: Source::default(),
             connected: None,
             report: None,
             failed: None,
@@ -472,6 +480,13 @@ impl State {
 
     /// Makes the draft anew; what was planned with other answers is no longer true.
     pub(super) fn again(&mut self) {
+        self.draft_again();
+        self.planned = None;
+        self.refused = false;
+    }
+
+    /// Makes only the draft anew.
+    pub(super) fn draft_again(&mut self) {
         let answered = self.answered();
         let installed = self.connected.iter().flat_map(|connected| connected.installed.keys().map(String::as_str));
         if let Cow::Owned(more) = self.catalog.with_instances(answered.components().chain(installed)) {
@@ -481,8 +496,7 @@ impl State {
             Ok(draft) => self.draft = draft,
             Err(error) => self.notice = Some((Tone::Bad, error.to_string())),
         }
-        self.planned = None;
-        self.refused = false;
+        source::pin(self);
     }
 
     /// The form of the screen that is shown, if it has one.
@@ -519,12 +533,19 @@ impl State {
         options
     }
 
+    /// The options that name the offline bundle, each with a space before; nothing where the install is from none.
+    #[must_use]
+    pub fn offline_flags(&self) -> String {
+        source::flags(self)
+    }
+
     /// The command that does the same.
     #[must_use]
     pub fn command(&self) -> String {
         let flags = self.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
         let waived: String = self.waived.iter().map(|leave| format!(" {}", leave_flag(leave))).collect();
         let proof = if self.no_verify { " --no-verify" } else { "" };
-        format!("windlass {flags}install --answers {}{waived}{proof} --yes", self.file.display())
+        let offline = self.offline_flags();
+        format!("windlass {flags}install --answers {}{offline}{waived}{proof} --yes", self.file.display())
     }
 }

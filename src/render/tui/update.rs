@@ -8,6 +8,7 @@ use super::draw::SMALLEST;
 use super::keymap::{self, Command, Leaving, Scope};
 use super::run::{Ended, PodRow, RunView};
 use super::screens;
+use super::screens::source::{SourceIntent, SourceNews};
 use super::state::{Ask, Connected, Overlay, Planned, Screen, State, Target, Tone};
 use super::widgets::Cursor;
 use super::words::{Word, fill};
@@ -44,6 +45,8 @@ pub enum News {
     Answered(usize, super::state::Answer),
     /// The chosen one can be used.
     Connected(Result<Box<Connected>, Vec<String>>),
+    /// What was asked for where images come from.
+    Source(SourceNews),
     /// What preflight found.
     Report(Result<Report, Vec<String>>),
     /// What would be done, and what preflight finds with these answers.
@@ -79,6 +82,8 @@ pub enum Intent {
     Targets,
     /// Use this one, by its row.
     Connect(usize),
+    /// What is wanted where images come from.
+    Source(SourceIntent),
     /// Look at what an install would need.
     Preflight(Given, Vec<String>),
     /// Ask the registry for the images.
@@ -198,6 +203,7 @@ pub fn leaves(state: &State, key: KeyEvent) -> bool {
 /// Where keys are pressed now.
 pub(super) fn scope(state: &State) -> Scope {
     match state.screen {
+        Screen::Source => Scope::Source,
         Screen::Preflight => Scope::Preflight,
         Screen::Components => Scope::Components,
         Screen::Review => Scope::Review,
@@ -354,6 +360,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
                 Err(errors) => complain(state, &errors),
             }
         }
+        News::Source(news) => return screens::source::heard(state, news),
         News::Report(report) => {
             state.is_there(Word::Looking);
             match report {
@@ -452,7 +459,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
     Vec::new()
 }
 
-/// A cluster can be used: what it knows becomes part of the answers, and preflight looks at it.
+/// A cluster can be used: what it knows becomes part of the answers.
 fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     let untouched = !state.is_changed();
     let was_given = state.profile == state.given.profile;
@@ -470,8 +477,7 @@ fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
         state.settle();
     }
     state.report = None;
-    state.screen = Screen::Preflight;
-    screens::preflight::look(state)
+    screens::source::enter(state)
 }
 
 /// What was waived meanwhile is waived.

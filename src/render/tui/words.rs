@@ -63,6 +63,7 @@ macro_rules! words {
 
 words! {
     Cluster: "Cluster", "Кластер";
+    Source: "Source", "Источник";
     Preflight: "Preflight", "Проверка";
     Components: "Components", "Компоненты";
     Profile: "Sizes", "Размеры";
@@ -102,6 +103,48 @@ words! {
     Asking: "asking", "запрос";
     Here: "Kubernetes {version}", "Kubernetes {version}";
     HereWithNodes: "Kubernetes {version}, {nodes} node(s)", "Kubernetes {version}, узлов: {nodes}";
+
+    WhichSource: "Where do nodes get their images from?", "Откуда узлы берут образы?";
+    FromPublished: "from where each is published", "оттуда, где каждый опубликован";
+    FromRegistry: "from the site's registry, which has them", "из реестра площадки, где они уже есть";
+    FromBundle: "from an offline bundle, by way of the site's registry", "из автономного пакета через реестр площадки";
+    FromPublishedHelp: "Each node pulls from docker.io, quay.io and other registries, and needs a way there.", "Каждый узел загружает образы с docker.io, quay.io и других реестров; нужен доступ к ним.";
+    FromRegistryHelp: "A registry of the site holds all images by their paths.", "В реестре площадки есть все образы, пути прежние.";
+    FromBundleHelp: "For a site without internet: images are pushed to the site's registry as the first step of the install; charts, files and Helm are in the offline bundle, too.", "Для площадки без интернета: первый шаг установки — отправка образов в реестр площадки; чарты, файлы и Helm тоже в автономном пакете.";
+    OfflineBundle: "Offline bundle", "Автономный пакет";
+    SiteRegistry: "Registry of the site", "Реестр площадки";
+    BundleFile: "File, or folders with its parts", "Файл или папки с частями";
+    BundleFileHelp: "A file, a part, or folders with parts and colons between them, as /mnt/a:/mnt/b. It is opened at once: structure, signature and lock are checked.", "Файл, часть или папки с частями через двоеточие, например /mnt/a:/mnt/b. Пакет сразу открывается: проверяются структура, подпись и список образов.";
+    BundleKey: "Public key that has to have signed it", "Открытый ключ, которым он подписан";
+    BundleKeyHelp: "A PEM file. With it, an offline bundle that is not signed by this key is refused. Empty: any is taken.", "Файл PEM. С ним автономный пакет без подписи этого ключа не принимается. Пусто — любой.";
+    BundleCheck: "Check", "Проверка";
+    OpeningBundle: "opening the offline bundle", "открывается автономный пакет";
+    BundleOpened: "{images} images, {bytes}", "образов: {images}, {bytes}";
+    BundleSound: "every byte is right", "все байты верны";
+    BundleDamaged: "damaged", "повреждён";
+    BytesRead: "{done} of {total}", "{done} из {total}";
+    SignedNobody: "not signed", "не подписан";
+    SignedUnpinned: "signed by {key}; no public key was named to compare it with", "подписан ключом {key}; открытый ключ для сравнения не назван";
+    SignedUnchecked: "signed; name the public key to have that checked", "подписан; назовите открытый ключ, чтобы это проверить";
+    SignedPinned: "signed by the key that was named, {key}", "подписан названным ключом {key}";
+    BundleHolds: "for {platforms}; {components}", "для {platforms}; {components}";
+    ReadEveryByte: "v reads every byte and compares it with the lock.", "v — прочитать и сверить каждый байт.";
+    EscStops: "Every byte is read; Esc stops that.", "Читается каждый байт; Esc — прервать.";
+    EveryByte: "Every byte was read and is right: {bytes}.", "Прочитан каждый байт, всё верно: {bytes}.";
+    ReadStopped: "reading the offline bundle was stopped", "чтение автономного пакета прервано";
+    RegistryCa: "Authorities to trust besides the system's", "Доверенные центры сверх системных";
+    RegistryCaHelp: "A PEM file with the authority of the registry's certificate, for the push from this machine. Nodes have settings of their own: the pull test names the file.", "Файл PEM с центром сертификата реестра, для отправки с этой машины. У узлов свои настройки: проверка загрузки назовёт файл.";
+    PushPlan: "Push plan", "План отправки образов";
+    PushPlanHelp: "Enter asks the registry what it has, and what keeps images from being pushed. Nothing is changed.", "Enter — спросить реестр, что в нём есть и что мешает отправке образов. Ничего не меняется.";
+    PushCounts: "{images} images: {upload} to upload, {mount} to mount, {there} there already", "образов: {images}; отправить {upload}, смонтировать {mount}, уже есть {there}";
+    PushProblems: "problems: {count}", "препятствий: {count}";
+    NothingToPush: "nothing to push", "отправлять нечего";
+    ToUpload: "{bytes} to upload", "отправить {bytes}";
+    NameBundle: "name the file of the offline bundle", "назовите файл автономного пакета";
+    NameRegistry: "name the registry: HOST[:PORT][/PATH]", "назовите реестр: УЗЕЛ[:ПОРТ][/ПУТЬ]";
+    NotInBundle: "not in the offline bundle", "нет в автономном пакете";
+    BundleLacks: "{bundle} does not hold {component}", "{component}: нет в {bundle}";
+    PushedRegistry: "Images go from {bundle} to {registry}. r asks it again.", "Образы из {bundle} отправляются в {registry}. r — спросить ещё раз.";
 
     NothingFound: "Nothing found: an install can go ahead.", "Замечаний нет: можно устанавливать.";
     FindingCounts: "errors: {errors}, warnings: {warnings}, hints: {hints}, waived: {waived}", "ошибок: {errors}, предупреждений: {warnings}, советов: {hints}, принято: {waived}";
@@ -286,6 +329,7 @@ words! {
     KeyNextMatch: "next match", "следующее совпадение";
     KeyPreviousMatch: "match before", "предыдущее совпадение";
     KeyAgain: "again; look once more", "ещё раз; посмотреть снова";
+    KeyVerify: "read all; compare every byte, or stop that", "прочитать всё; сверить каждый байт или прервать";
     KeyWaive: "waive; or take that back", "принять; или отменить это";
     KeyAnother: "another; one more of it, with a name of its own", "ещё один; под своим именем";
     NameLabel: "name of the new one", "имя нового";

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::form::typing_line;
-use super::{back, divider, page};
+use super::{back, divider, page, source};
 use crate::catalog::{Requirement, instance_of};
 use crate::render::ComponentStatus;
 use crate::render::paint::{Paint, Spans};
@@ -99,6 +99,11 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
 
 fn toggle(state: &mut State) {
     let Some(id) = state.catalog.components.keys().nth(state.component.0).cloned() else { return };
+    if source::lacks(state, &id) && !state.chosen.contains(&id) {
+        let told = [("bundle", source::name(state)), ("component", state.catalog.title(&id).of(state.look.lang.code()))];
+        state.notice = Some((Tone::Bad, fill(state.look.say(Word::BundleLacks), &told)));
+        return;
+    }
     let was = state.chosen.remove(&id);
     // Those that need it would bring it back, or have done so.
     let by = needed(state).remove(&id);
@@ -144,6 +149,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             .column(Paint::Dim, &component.version, 8)
             .gap(2);
         let line = match by.filter(|_| !state.chosen.contains(&component.id)) {
+            _ if source::lacks(state, &component.id) => line.add(Paint::Warn, look.say(Word::NotInBundle)),
             Some(by) => {
                 let by: Vec<&str> = by.iter().map(|id| state.catalog.title(id).of(lang)).collect();
                 line.add(Paint::Accent, fill(look.say(Word::NeededBy), &[("by", &by.join(", "))]))

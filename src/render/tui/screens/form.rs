@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::field::{escaped, field, known, problem, raw, unescaped};
+use super::source::{self, Origin};
 use super::{back, divider, page, secret};
 use crate::catalog::{Question, QuestionId, Widget};
 use crate::event::Status;
@@ -167,6 +168,9 @@ fn changed(state: &mut State) -> Vec<Intent> {
 }
 
 fn ask_registry(state: &mut State) -> Vec<Intent> {
+    if source::origin(state) == Origin::Bundle {
+        return source::ask(state);
+    }
     state.busy = Some((Word::AskingRegistry, state.now));
     vec![Intent::Registry(state.answered())]
 }
@@ -213,7 +217,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
 }
 
 /// The next or last of the options, if there are any.
-fn choose(state: &mut State, id: &QuestionId, question: &Question, next: bool) {
+pub(super) fn choose(state: &mut State, id: &QuestionId, question: &Question, next: bool) {
     let options = state.options(question);
     if options.is_empty() {
         return;
@@ -259,7 +263,7 @@ fn restore(state: &mut State, id: &QuestionId) -> Vec<Intent> {
 }
 
 /// Takes an answer in. One that says what is so without it is none.
-fn answer(state: &mut State, id: &QuestionId, text: String) {
+pub(super) fn answer(state: &mut State, id: &QuestionId, text: String) {
     state.edits.remove(id);
     state.again();
     if raw(state, id) != text || state.draft.problem(id).is_some() {
@@ -270,7 +274,7 @@ fn answer(state: &mut State, id: &QuestionId, text: String) {
 }
 
 /// The ways to name a secret that a question allows.
-fn ways(question: &Question) -> Vec<(&'static str, Word)> {
+pub(super) fn ways(question: &Question) -> Vec<(&'static str, Word)> {
     let mut ways = vec![("secret", Word::SecretInCluster), ("file", Word::SecretFile), ("env", Word::SecretVariable)];
     if question.generates() {
         ways.insert(0, ("generate", Word::SecretGenerate));
@@ -368,8 +372,8 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             let told = fill(look.say(Word::Filtered), &[("text", &form.filter), ("count", &count)]);
             head.push(Spans::new().add(Paint::Accent, told));
         }
-        _ if about == About::Images && wrong(state, &fields) == 0 => head.extend(source(state)),
-        _ if about == About::Images => head.extend([Spans::new()].into_iter().chain(source(state))),
+        _ if about == About::Images && wrong(state, &fields) == 0 => head.extend(comes_from(state)),
+        _ if about == About::Images => head.extend([Spans::new()].into_iter().chain(comes_from(state))),
         // What is shown is said once that is known.
         _ => head.push(Spans::new()),
     }
@@ -450,10 +454,14 @@ fn wrong(state: &State, fields: &[Row]) -> usize {
 }
 
 /// Where images come from, and what the registry says to that.
-fn source(state: &State) -> Vec<Spans> {
+fn comes_from(state: &State) -> Vec<Spans> {
     let look = state.look;
     let registry = state.draft.answers.get("platform", "registry").text().map(str::to_owned);
     let told = match &registry {
+        Some(registry) if source::origin(state) == Origin::Bundle => {
+            let told = [("bundle", source::name(state)), ("registry", registry)];
+            fill(look.say(Word::PushedRegistry), &told)
+        }
         Some(registry) => fill(look.say(Word::PrivateRegistry), &[("registry", registry)]),
         None => look.say(Word::PublicRegistries).to_owned(),
     };

@@ -11,6 +11,8 @@ pub(super) mod review;
 pub(super) mod run;
 pub(super) mod run_panes;
 mod secret;
+pub(super) mod source;
+mod source_pane;
 pub(super) mod summary;
 
 use std::ops::Range;
@@ -32,6 +34,7 @@ use crate::render::plan::target;
 pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match state.screen {
         Screen::Cluster => cluster::act(state, command),
+        Screen::Source => source::act(state, command),
         Screen::Preflight => preflight::act(state, command),
         Screen::Components => components::act(state, command),
         Screen::Profile => profile::act(state, command),
@@ -47,10 +50,17 @@ pub(super) const fn knows(screen: Screen, command: Command) -> bool {
     use Command::{Again, Continue, Filter, Left, Next, Previous, Right, Toggle, Undo};
     match command {
         Filter | Next | Previous => matches!(screen, Screen::Questions | Screen::Images | Screen::Run),
-        Undo => matches!(screen, Screen::Questions | Screen::Images),
-        Left | Right => matches!(screen, Screen::Questions | Screen::Images | Screen::Review | Screen::Run),
+        Undo => matches!(screen, Screen::Source | Screen::Questions | Screen::Images),
+        Left | Right => {
+            matches!(screen, Screen::Source | Screen::Questions | Screen::Images | Screen::Review | Screen::Run)
+        }
         Toggle => !matches!(screen, Screen::Cluster | Screen::Run | Screen::Summary),
-        Again => matches!(screen, Screen::Cluster | Screen::Preflight | Screen::Images | Screen::Review),
+        Again => {
+            matches!(
+                screen,
+                Screen::Cluster | Screen::Source | Screen::Preflight | Screen::Images | Screen::Review
+            )
+        }
         Continue => !matches!(screen, Screen::Summary),
         _ => true,
     }
@@ -69,6 +79,7 @@ pub(super) const fn word_of(state: &State, binding: &Binding) -> Word {
 pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     match state.screen {
         Screen::Cluster => cluster::draw(state, buffer, area),
+        Screen::Source => source_pane::draw(state, buffer, area),
         Screen::Preflight => preflight::draw(state, buffer, area),
         Screen::Components => components::draw(state, buffer, area),
         Screen::Profile => profile::draw(state, buffer, area),
@@ -83,6 +94,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
 pub(super) fn is_typing(state: &State) -> bool {
     let form = state.form().is_some_and(|(_, form)| form.typing.is_some());
     form || (state.screen == Screen::Components && state.naming.is_some())
+        || (state.screen == Screen::Source && source::is_typing(state))
         || (state.screen == Screen::Run && state.run.as_ref().is_some_and(|run| run.log.typing.is_some()))
 }
 
@@ -90,6 +102,7 @@ pub(super) fn is_typing(state: &State) -> bool {
 pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     match state.screen {
         Screen::Run => run::typed(state, key),
+        Screen::Source => source::typed(state, key),
         Screen::Components => components::typed(state, key),
         _ => form::typed(state, key),
     }
@@ -99,6 +112,7 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
 pub(super) fn paste(state: &mut State, text: &str) {
     match state.screen {
         Screen::Run => run::paste(state, text),
+        Screen::Source => source::paste(state, text),
         Screen::Components => state.naming.iter_mut().for_each(|edit| edit.insert(text)),
         _ => form::paste(state, text),
     }
