@@ -16,7 +16,7 @@ use fixture::{Fault, Site, made, request, resolved};
 use tokio::io::AsyncReadExt as _;
 use windlass::driver::bundle::{
     Base, Bundle, BundleError, BundleRequest, CreateError, Target, Union, create, extract, join, lock_of, plan, sboms,
-    split, verify,
+    split, verify, verify_while,
 };
 use windlass::driver::image_source::{ImageSource as _, Reference};
 use windlass::driver::layouts::Layouts;
@@ -94,6 +94,21 @@ async fn a_bundle_is_a_source_of_its_images() {
     let found = sboms(&bundle, "docker.io/x/multi:1").unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].document["spdxVersion"], "SPDX-2.3");
+}
+
+/// Whoever stops the reading is neither told that all is right nor that something is wrong.
+#[tokio::test]
+async fn the_reading_of_every_byte_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    made(&Site::large(), &path).await;
+    let bundle = open(&path).unwrap();
+    let read = std::sync::atomic::AtomicU64::new(0);
+    let stopped = verify_while(&bundle, &|bytes| read.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) < 8 << 20);
+    assert_eq!(stopped.unwrap(), None);
+    let (read, all) = (read.into_inner(), bundle.about().blobs.values().sum::<u64>());
+    assert!(read < all / 2, "{read} of {all} bytes were read");
+    assert_eq!(verify_while(&bundle, &|_| true).unwrap().unwrap().bytes, all);
 }
 
 /// Dropped at any moment, as by kill -9: what was noted as finished is not fetched again, and a large blob resumes inside.

@@ -4,6 +4,9 @@
 #[path = "fakes/registry/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "other tests use more of it")]
 mod fake;
+#[path = "offline/guided.rs"]
+mod guided;
+mod pty;
 #[path = "offline/push.rs"]
 mod push;
 #[path = "fakes/real_helm.rs"]

@@ -35,10 +35,18 @@ fn purge() {
     run(&mut windlass(&["uninstall", "--yes", "--purge-data", "--confirm", "windlass-sandbox"])).exits(0);
 }
 
-/// From the cluster's screen to that of the questions.
-fn to_questions(screens: &mut Pty) {
+/// From the cluster's screen over that of where images come from, which is as the sandbox's answers have it.
+fn to_preflight(screens: &mut Pty) {
     screens.shows("Kubernetes v1.", 20);
     screens.keys("\r");
+    let asked = ["Where do nodes get their images from?", "Откуда узлы берут образы?"];
+    screens.until("where images come from", 20, |text| asked.iter().any(|words| text.contains(words)));
+    screens.keys("\r");
+}
+
+/// From the cluster's screen to that of the questions.
+fn to_questions(screens: &mut Pty) {
+    to_preflight(screens);
     screens.shows("[Preflight]", 20);
     nothing_wrong(screens);
     screens.keys("c");
@@ -163,8 +171,7 @@ pub(crate) fn a_wrong_tag_is_corrected() {
 
     // Who starts again begins with what is installed: nothing would be taken back.
     let mut screens = guide(&folder, &["--no-verify"]);
-    screens.shows("Kubernetes v1.", 20);
-    screens.keys("\r");
+    to_preflight(&mut screens);
     screens.shows("installed here already", 20);
     nothing_wrong(&mut screens);
     screens.keys("ccc");
@@ -182,8 +189,7 @@ pub(crate) fn a_component_that_only_a_folder_describes() {
     let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/components");
     let folder = folder("described");
     let mut screens = guide(&folder, &["--catalog", catalog.to_str().unwrap(), "--components", "sample"]);
-    screens.shows("Kubernetes v1.", 20);
-    screens.keys("\r");
+    to_preflight(&mut screens);
     nothing_wrong(&mut screens);
     screens.keys("c");
     let text = screens.shows("What is to be installed?", 5);
@@ -275,8 +281,7 @@ pub(crate) fn bytewax_is_chosen() {
     for (words, (source, entry)) in WORDS.iter().zip([("endless.py", "endless.py"), ("tree", "main.py")]) {
         let folder = folder(&format!("bytewax-{}", words.lang));
         let mut screens = guide(&folder, &["--no-verify", "--lang", words.lang]);
-        screens.shows("Kubernetes v1.", 20);
-        screens.keys("\r");
+        to_preflight(&mut screens);
         screens.until("what preflight found", 30, |text| words.nothing_found.iter().any(|found| text.contains(found)));
         screens.keys("c");
         let text = screens.shows(words.components, 5);

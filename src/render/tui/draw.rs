@@ -93,7 +93,8 @@ fn whole(state: &State, buffer: &mut Buffer, area: Rect) {
 /// `windlass  Cluster › Preflight › …`, the screen that is shown standing out.
 fn title(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
-    let mut line = Spans::indent(1).add(Paint::Bold, "windlass").gap(2);
+    let named = Spans::indent(1).add(Paint::Bold, "windlass").gap(2);
+    let mut line = Spans::new();
     for (index, screen) in Screen::ALL.into_iter().enumerate() {
         if index > 0 {
             line = line.add_label(Paint::Dim, if look.ascii { " > " } else { " › " });
@@ -105,11 +106,16 @@ fn title(state: &State, buffer: &mut Buffer, area: Rect) {
             false => line.add(Paint::Dim, title),
         };
     }
-    if line.width() > usize::from(area.width) {
+    let wide = usize::from(area.width);
+    if named.width() + line.width() <= wide {
+        line = named.join(line);
+    } else if line.width() < wide {
+        line = Spans::indent(1).join(line);
+    } else {
         // Where there is no room for all of them: how far it is.
         let at = Screen::ALL.iter().position(|screen| *screen == state.screen).unwrap_or(0) + 1;
         let told = format!("{at}/{}  {}", Screen::ALL.len(), look.say(state.screen.title()));
-        line = Spans::indent(1).add(Paint::Bold, "windlass").gap(2).add(Paint::Bold, told);
+        line = named.add(Paint::Bold, told);
     }
     put(buffer, area, 0, line, look);
     across(buffer, area, 1, look.glyph(Glyph::Across), look.style(Paint::Dim));

@@ -260,15 +260,9 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for scope in [
-            Scope::Any,
-            Scope::List,
-            Scope::Source,
-            Scope::Preflight,
-            Scope::Components,
-            Scope::Review,
-            Scope::Run,
-        ] {
+        for scope in
+            [Scope::Any, Scope::List, Scope::Source, Scope::Preflight, Scope::Components, Scope::Review, Scope::Run]
+        {
             let mut seen: Vec<(KeyCode, KeyModifiers)> = Vec::new();
             for binding in BINDINGS.iter().filter(|binding| binding.scope == scope) {
                 for key in binding.keys {

@@ -3,6 +3,7 @@
 mod newcomer;
 mod runs;
 mod secrets;
+mod source;
 
 use std::sync::Arc;
 
@@ -131,6 +132,7 @@ fn at_components(lang: Lang, size: (u16, u16)) -> State {
     tell(&mut state, News::Targets(vec![target("windlass-sandbox", true, Answer::Here("v1.34.4".into(), Some(1)))]));
     press(&mut state, "Enter");
     tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+    press(&mut state, "Enter");
     tell(&mut state, News::Report(Ok(report(false))));
     press(&mut state, "c");
     state
@@ -313,6 +315,7 @@ fn findings() {
         tell(&mut state, News::Targets(vec![target("windlass-sandbox", true, Answer::Asked)]));
         press(&mut state, "Enter");
         tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+        press(&mut state, "Enter");
         tell(&mut state, News::Report(Ok(report(true))));
         state
     });

@@ -100,7 +100,8 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
 fn toggle(state: &mut State) {
     let Some(id) = state.catalog.components.keys().nth(state.component.0).cloned() else { return };
     if source::lacks(state, &id) && !state.chosen.contains(&id) {
-        let told = [("bundle", source::name(state)), ("component", state.catalog.title(&id).of(state.look.lang.code()))];
+        let told =
+            [("bundle", source::name(state)), ("component", state.catalog.title(&id).of(state.look.lang.code()))];
         state.notice = Some((Tone::Bad, fill(state.look.say(Word::BundleLacks), &told)));
         return;
     }

@@ -56,10 +56,7 @@ pub(super) const fn knows(screen: Screen, command: Command) -> bool {
         }
         Toggle => !matches!(screen, Screen::Cluster | Screen::Run | Screen::Summary),
         Again => {
-            matches!(
-                screen,
-                Screen::Cluster | Screen::Source | Screen::Preflight | Screen::Images | Screen::Review
-            )
+            matches!(screen, Screen::Cluster | Screen::Source | Screen::Preflight | Screen::Images | Screen::Review)
         }
         Continue => !matches!(screen, Screen::Summary),
         _ => true,

@@ -357,11 +357,14 @@ fn choose(state: &mut State, origin: Origin) -> Vec<Intent> {
         state.edits.remove(&named);
     }
     hold(state);
-    go_to(state, match origin {
-        Origin::Published => Row::Continue,
-        Origin::Registry => Row::Answer(REGISTRY),
-        Origin::Bundle => Row::Bundle,
-    });
+    go_to(
+        state,
+        match origin {
+            Origin::Published => Row::Continue,
+            Origin::Registry => Row::Answer(REGISTRY),
+            Origin::Bundle => Row::Bundle,
+        },
+    );
     let unopened = state.source.opened.is_none() && !state.source.choice.bundle.is_empty();
     if origin == Origin::Bundle && unopened { open(state) } else { Vec::new() }
 }
@@ -471,7 +474,12 @@ pub(in crate::render::tui) fn heard(state: &mut State, news: SourceNews) -> Vec<
         SourceNews::Opened(opened) => {
             state.is_there(Word::OpeningBundle);
             state.source.opened = Some(opened.map_err(|errors| errors.join(": ")));
+            let untouched = !state.is_changed();
             hold(state);
+            if untouched {
+                // What it lacks is left out by itself, which is no answer of anybody's.
+                state.settle();
+            }
             return changed(state);
         }
         SourceNews::Read(done, total) if is_reading(state) => {

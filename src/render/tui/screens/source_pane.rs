@@ -109,7 +109,9 @@ fn checked(state: &State) -> Spans {
         (None, _) if state.is_busy(Word::OpeningBundle) => Spans::new().add(Paint::Dim, look.say(Word::OpeningBundle)),
         (None, _) => Spans::new(),
         (Some(Err(_)), _) => marked(look, Glyph::Failed, Paint::Bad, look.say(Word::StateFailed)),
-        (Some(Ok(_)), Some(Reading::Wrong(_))) => marked(look, Glyph::Failed, Paint::Bad, look.say(Word::BundleDamaged)),
+        (Some(Ok(_)), Some(Reading::Wrong(_))) => {
+            marked(look, Glyph::Failed, Paint::Bad, look.say(Word::BundleDamaged))
+        }
         (Some(Ok(_)), Some(Reading::Sound(_))) => marked(look, Glyph::Done, Paint::Good, look.say(Word::BundleSound)),
         (Some(Ok(_)), Some(Reading::Going(done, total))) => {
             let told = [("done", text::bytes(*done)), ("total", text::bytes(*total))];
@@ -222,8 +224,17 @@ fn of_bundle(state: &State, width: usize) -> Vec<Spans> {
         Signed::Pinned(by) => (Paint::Good, key(Word::SignedPinned, by)),
     };
     say(paint, &format!("{}: {signed}", view.name));
-    let titles: Vec<&str> =
-        view.components.iter().map(|id| if state.catalog.components.contains_key(id) { state.catalog.title(id).of(look.lang.code()) } else { id.as_str() }).collect();
+    let titles: Vec<&str> = view
+        .components
+        .iter()
+        .map(|id| {
+            if state.catalog.components.contains_key(id) {
+                state.catalog.title(id).of(look.lang.code())
+            } else {
+                id.as_str()
+            }
+        })
+        .collect();
     let platforms: Vec<&str> = view.platforms.iter().map(String::as_str).collect();
     let told = [("components", titles.join(", ")), ("platforms", platforms.join(", "))];
     say(Paint::Plain, &fill(look.say(Word::BundleHolds), &told));

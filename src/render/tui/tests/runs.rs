@@ -166,7 +166,7 @@ fn another_cluster_forgets_what_was_said_of_the_last() {
     assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
     tell(&mut state, News::Connected(Ok(Box::new(connected()))));
     assert!(state.overlay.is_none() && state.waived.is_empty() && state.planned.is_none());
-    assert_eq!(state.screen, Screen::Preflight);
+    assert_eq!(state.screen, Screen::Source);
 }
 
 #[test]

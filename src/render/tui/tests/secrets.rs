@@ -15,6 +15,7 @@ fn at_secret(lang: Lang, size: (u16, u16), question: &str) -> State {
     press(&mut state, "Enter");
     let connected = Connected { given: Given::default(), ..connected() };
     tell(&mut state, News::Connected(Ok(Box::new(connected))));
+    press(&mut state, "Enter");
     tell(&mut state, News::Report(Ok(report(false))));
     state.chosen = ["ledger".to_owned()].into();
     state.again();
