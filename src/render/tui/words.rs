@@ -132,7 +132,7 @@ words! {
     EscStops: "Every byte is read; Esc stops that.", "Читается каждый байт; Esc — прервать.";
     EveryByte: "Every byte was read and is right: {bytes}.", "Прочитан каждый байт, всё верно: {bytes}.";
     ReadStopped: "reading the offline bundle was stopped", "чтение автономного пакета прервано";
-    RegistryCa: "Authorities to trust besides the system's", "Доверенные центры сверх системных";
+    RegistryCa: "Certificate authorities to trust", "Доверенные центры сверх системных";
     RegistryCaHelp: "A PEM file with the authority of the registry's certificate, for the push from this machine. Nodes have settings of their own: the pull test names the file.", "Файл PEM с центром сертификата реестра, для отправки с этой машины. У узлов свои настройки: проверка загрузки назовёт файл.";
     PushPlan: "Push plan", "План отправки образов";
     PushPlanHelp: "Enter asks the registry what it has, and what keeps images from being pushed. Nothing is changed.", "Enter — спросить реестр, что в нём есть и что мешает отправке образов. Ничего не меняется.";
