@@ -21,9 +21,8 @@ pub use keymap::{Command, list_command as command};
 pub use look::Look;
 pub use picture::picture;
 pub use run::{Ended, PodRow, RunView, Then};
-pub use screens::source::{
-    BundleView, OfflineChoice, Origin, PushView, Reading, Signed, Source, SourceIntent, SourceNews,
-};
+pub use screens::source::{Origin, Source};
+pub use screens::source_news::{BundleView, OfflineChoice, PushView, Reading, Signed, SourceIntent, SourceNews};
 pub use state::{Answer, Connected, Planned, Screen, Site, State, Target};
 pub use terminal::{Aside, Tui};
 pub use update::{Input, Intent, News, leaves, update};

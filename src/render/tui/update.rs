@@ -8,7 +8,7 @@ use super::draw::SMALLEST;
 use super::keymap::{self, Command, Leaving, Scope};
 use super::run::{Ended, PodRow, RunView};
 use super::screens;
-use super::screens::source::{SourceIntent, SourceNews};
+use super::screens::source_news::{SourceIntent, SourceNews};
 use super::state::{Ask, Connected, Overlay, Planned, Screen, State, Target, Tone};
 use super::widgets::Cursor;
 use super::words::{Word, fill};

@@ -12,6 +12,7 @@ pub(super) mod run;
 pub(super) mod run_panes;
 mod secret;
 pub(super) mod source;
+pub(super) mod source_news;
 mod source_pane;
 pub(super) mod summary;
 

@@ -192,7 +192,14 @@ fn components_that_it_lacks_are_not_chosen_and_say_why() {
     assert!(text.contains("platform.tar does not hold Apache Livy") && !state.chosen.contains("livy"), "{text}");
     // From where they are published, they are chosen as before.
     press(&mut state, "Esc Esc Home Space");
-    assert!(state.chosen.contains("livy") && state.chosen.contains("hdfs"), "{:?}", state.chosen);
+    let usual: std::collections::BTreeSet<String> = state.catalog.usual().map(str::to_owned).collect();
+    assert_eq!(state.chosen, usual);
+    // One that has nothing of the usual ones is taken for what it has.
+    let mut state = with_bundle(Lang::En, &["bytewax", "none-such"]);
+    assert_eq!(state.chosen, ["bytewax".to_owned()].into());
+    assert!(!state.is_changed(), "nobody has answered anything");
+    press(&mut state, "Home Space");
+    assert_eq!(state.chosen, usual);
 }
 
 #[test]
