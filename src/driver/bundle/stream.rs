@@ -16,19 +16,14 @@ use crate::model::oci::Digest;
 /// What is read at once: large enough for a disk, and small beside 64 MiB with a handful of blobs under way.
 pub(super) const CHUNK: usize = 1 << 20;
 
-/// What a stream reads at once. Two such pieces are in memory: one that is handed out, and the next.
-const PIECE: usize = CHUNK / 2;
-
-/// A range of files as a stream. Reads happen on the threads for blocking work, one piece ahead of whoever takes them: where
-/// the processors are busy, a stream that waited for each piece would mostly wait for a thread.
+/// A range of files as a stream. Reads happen on the threads for blocking work.
 pub struct RangeReader {
     parts: Arc<Parts>,
     at: u64,
     end: u64,
     buffer: Vec<u8>,
     used: usize,
-    /// What is being read, and from where.
-    pending: Option<(u64, JoinHandle<io::Result<Vec<u8>>>)>,
+    pending: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
 
 impl RangeReader {
@@ -36,22 +31,6 @@ impl RangeReader {
     #[must_use]
     pub const fn new(parts: Arc<Parts>, at: u64, end: u64) -> Self {
         Self { parts, at, end, buffer: Vec::new(), used: 0, pending: None }
-    }
-
-    /// Begins to read the next piece, if there is one, into memory that is no longer needed.
-    fn read_next(&mut self, mut buffer: Vec<u8>) {
-        if self.at >= self.end {
-            return;
-        }
-        let count = usize::try_from(self.end - self.at).unwrap_or(PIECE).min(PIECE);
-        let (parts, at) = (Arc::clone(&self.parts), self.at);
-        self.at += count as u64;
-        let read = tokio::task::spawn_blocking(move || {
-            buffer.resize(count, 0);
-            parts.read_exact_at(at, &mut buffer)?;
-            Ok(buffer)
-        });
-        self.pending = Some((at, read));
     }
 }
 
@@ -65,27 +44,25 @@ impl AsyncRead for RangeReader {
                 this.used += count;
                 return Poll::Ready(Ok(()));
             }
-            if let Some((from, pending)) = &mut this.pending {
-                let (from, read) = (*from, ready!(Pin::new(pending).poll(context)));
+            if let Some(pending) = &mut this.pending {
+                let read = ready!(Pin::new(pending).poll(context));
                 this.pending = None;
-                match read.map_err(io::Error::other).flatten() {
-                    Ok(buffer) => {
-                        let taken = std::mem::replace(&mut this.buffer, buffer);
-                        this.used = 0;
-                        this.read_next(taken);
-                    }
-                    Err(error) => {
-                        // Whoever asks once more is given nothing from behind it.
-                        this.at = from;
-                        return Poll::Ready(Err(error));
-                    }
-                }
+                this.buffer = read.map_err(io::Error::other)??;
+                this.used = 0;
+                this.at += this.buffer.len() as u64;
                 continue;
             }
             if this.at >= this.end {
                 return Poll::Ready(Ok(()));
             }
-            this.read_next(Vec::new());
+            let count = usize::try_from(this.end - this.at).unwrap_or(CHUNK).min(CHUNK);
+            let (parts, at, mut buffer) = (Arc::clone(&this.parts), this.at, std::mem::take(&mut this.buffer));
+            this.used = 0;
+            this.pending = Some(tokio::task::spawn_blocking(move || {
+                buffer.resize(count, 0);
+                parts.read_exact_at(at, &mut buffer)?;
+                Ok(buffer)
+            }));
         }
     }
 }
