@@ -1,6 +1,7 @@
 //! The command line as types. Parsing never does anything.
 
 mod bundle;
+mod image;
 mod install;
 mod lock;
 mod registry;
@@ -13,6 +14,7 @@ pub use bundle::{
     BundleArgs, BundleCommand, CreateArgs, InventoryFormat, LayoutArg, LocalArg, OfflineArgs, OpenArgs, PushArgs,
     PushInto, ServeArgs, TagRule,
 };
+pub use image::{BuildArg, BuildArgs, ImageArgs, ImageCommand, ImageTarget};
 pub use install::{AnswerArgs, Graph, GuideArgs, InstallArgs, PlanArgs, PreflightArgs};
 pub use lock::LockArgs;
 pub use registry::RegistryArgs;
@@ -211,6 +213,11 @@ damaged), 4 the source or the registry cannot be used, 5 a fetch or a push faile
 7 wrong bytes were found, 8 refused (not signed by the pinned key), 9 another windlass is at it, 11 too little room, or the
 registry is not ready for a push; see docs/exit-codes.md")]
     Bundle(BundleArgs),
+    /// Make the images that nobody publishes, without a container engine
+    #[command(after_help = "Examples:
+  windlass image list
+  windlass image build livy --dist livy.zip --to registry:harbor.site/platform/livy:0.9.0-incubating")]
+    Image(ImageArgs),
     /// Write, check or describe an answers file
     #[command(after_help = "Examples:
   windlass answers init --profile small > site.yaml     every question, with help and default

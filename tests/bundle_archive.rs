@@ -15,7 +15,7 @@ use std::time::Duration;
 use fixture::{Fault, Site, made, request, resolved};
 use tokio::io::AsyncReadExt as _;
 use windlass::driver::bundle::{
-    Base, Bundle, BundleError, BundleRequest, CreateError, Target, Union, create, extract, join, lock_of, plan, sboms,
+    Base, Bundle, BundleError, BundleRequest, CreateError, LayoutWriteError, Target, Union, create, extract, join, lock_of, plan, sboms,
     split, verify, verify_while,
 };
 use windlass::driver::image_source::{ImageSource as _, Reference};
@@ -337,7 +337,8 @@ async fn what_is_extracted_is_a_layout_with_the_same_digests() {
     extract(&bundle, &all, &two, &|_| ()).unwrap();
     let same = std::process::Command::new("diff").arg("-r").args([&one, &two]).status();
     assert!(same.unwrap().success());
-    assert!(matches!(extract(&bundle, &all, &one, &|_| ()), Err(CreateError::There(_))));
+    let again = extract(&bundle, &all, &one, &|_| ());
+    assert!(matches!(again, Err(CreateError::Layout(LayoutWriteError::There(_)))));
     let mut layouts = Layouts::default();
     layouts.add(&one, None).unwrap();
     for (name, image) in &bundle.lock().images {

@@ -16,6 +16,7 @@ mod exit;
 mod guided;
 mod health;
 mod held;
+mod image;
 mod install;
 mod install_target;
 mod journal;
@@ -75,6 +76,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Secrets(args) => secrets::secrets(&cli.global, &args.command, &output).await,
         Command::SupportBundle(args) => support::support(&cli.global, &args, &output).await,
         Command::Bundle(args) => bundle::bundle(&cli.global, &args, &output).await,
+        Command::Image(args) => image::image(&cli.global, &args, &output).await,
         Command::Unlock => unlock::unlock(&cli.global, &output).await,
         Command::Runs(args) => runs::runs(&args, &output),
         Command::Replay(args) => guided::replay(&cli.global, &args, &output).await,

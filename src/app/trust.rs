@@ -5,14 +5,14 @@ use std::path::Path;
 use super::exit::{Exit, Failed, OrExit as _};
 use crate::cli::OpenArgs;
 use crate::driver::bundle::sign::{self, PublicKey, SignedBy};
-use crate::driver::bundle::{Bundle, BundleError, CreateError, SignError};
+use crate::driver::bundle::{Bundle, BundleError, CreateError, LayoutWriteError, SignError};
 use crate::model::bounded;
 
 /// The most bytes of a signature's file.
 const SIGNATURE: u64 = 4096;
 
 /// An offline bundle whose signature was looked at.
-pub(super) fn open(args: &OpenArgs) -> Result<(Bundle, SignedBy), Failed> {
+pub(in crate::app) fn open(args: &OpenArgs) -> Result<(Bundle, SignedBy), Failed> {
     let pinned = args.key.as_deref().map(PublicKey::read).transpose().map_err(signing)?;
     let bundle = Bundle::open(&args.bundle).map_err(reading)?;
     let signature = match &args.signature {
@@ -35,7 +35,7 @@ pub(super) fn signature_file(path: &Path) -> Result<Vec<u8>, Failed> {
 }
 
 /// What a signature has shown, for people.
-pub(super) fn signed_text(signed: &SignedBy) -> String {
+pub(in crate::app) fn signed_text(signed: &SignedBy) -> String {
     match signed {
         SignedBy::Nobody => "not signed".to_owned(),
         SignedBy::Unpinned(key) => format!("signed by {}, which --key does not pin", key.fingerprint()),
@@ -82,7 +82,8 @@ pub(super) fn writing(error: CreateError, planning: bool) -> Failed {
     let exit = match &error {
         CreateError::Source(_) if planning => Exit::Unusable,
         CreateError::Source(_) => Exit::Failed,
-        CreateError::Space { .. } => Exit::Preflight,
+        CreateError::Space { .. } | CreateError::Layout(LayoutWriteError::Space { .. }) => Exit::Preflight,
+        CreateError::Layout(LayoutWriteError::Full(_) | LayoutWriteError::Io { .. }) => Exit::Unexpected,
         CreateError::Full { .. } | CreateError::Io { .. } | CreateError::Worker(_) => Exit::Unexpected,
         CreateError::Busy(_) => Exit::Locked,
         CreateError::Sign(error) => refusal(error),

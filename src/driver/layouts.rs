@@ -1,6 +1,7 @@
 //! Images that lie on this machine: OCI layouts as folders or as tars (`oci-archive`), and what `docker save` writes.
 
 mod archive;
+mod beside;
 mod docker;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use crate::driver::bundle::{Parts, RangeReader};
 use crate::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
 use crate::model::oci::{Descriptor, Digest, INDEXES, MANIFEST_LIMIT, MANIFESTS, ManifestError, OciManifest};
 use crate::model::{ImageName, bounded};
+
+pub use beside::LayoutsBeside;
 
 /// The most bytes of an `index.json`.
 const INDEX_LIMIT: u64 = 16 << 20;

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod files;
 pub mod helm;
 pub mod http;
+pub mod image_build;
 pub mod image_source;
 pub mod kube;
 pub mod layouts;

@@ -1,7 +1,6 @@
 //! `windlass bundle create`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::json;
 
@@ -11,18 +10,18 @@ use super::super::output::Output;
 use super::super::trust::{reading, signing, writing};
 use super::content::Content;
 use super::progress::{Progress, human};
-use super::source::source_for;
+use super::source::{source_for, the_lock};
 use crate::cli::{CreateArgs, Global};
 use crate::driver::bundle::sign::SigningKey;
 use crate::driver::bundle::{Base, BundlePlan, BundleRequest, Space, Target, create as write, lock_of, plan};
 use crate::driver::image_source::ImageSource;
-use crate::lock::{self, EMBEDDED_NAME, Wanted, embedded, missing_platforms, parse_platform};
+use crate::lock::{self, Wanted, missing_platforms, parse_platform};
 use crate::model::few;
-use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockMode, LockedImage};
+use crate::model::images_lock::{ImagesLock, LockMode, LockedImage};
 
 /// Makes an offline bundle.
 pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) -> Result<Exit, Failed> {
-    let lock = the_lock(args, output)?;
+    let lock = the_lock(args.lock.as_deref(), output)?;
     let signer = args.private_key.as_deref().map(SigningKey::read).transpose().map_err(signing)?;
     let base = match &args.since {
         None => None,
@@ -35,7 +34,7 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
     let (mut lock, components) = chosen(lock, args.components.as_deref())?;
     let source = source_for(args, &lock, output)?;
     for name in lock.unpublished.keys() {
-        output.remark(&format!("warning: nobody publishes the image {name}, and it is not in the offline bundle"));
+        output.remark(&format!("warning: nobody publishes the image {name}, and it is not in the offline bundle: `windlass image build` makes it"));
     }
     // What is on this machine comes first: it costs least to be told of.
     let content = Content::gather(global, args, &lock, output).await?;
@@ -96,20 +95,6 @@ fn announce(plan: &BundlePlan, space: &Space, output: &Output) -> Result<(), Fai
         human(space.free)
     ));
     Ok(())
-}
-
-/// The lock whose images are taken.
-fn the_lock(args: &CreateArgs, output: &Output) -> Result<ImagesLock, Failed> {
-    let here = Path::new(LOCK_FILE);
-    let path = args.lock.as_deref().or_else(|| here.exists().then_some(here));
-    let Some(path) = path else {
-        output.remark(&format!("the images of {EMBEDDED_NAME}"));
-        return embedded().or_exit(Exit::Unexpected);
-    };
-    if args.lock.is_none() {
-        output.remark(&format!("the images of ./{LOCK_FILE}"));
-    }
-    Ok(lock_of(path).map_err(reading)?.0)
 }
 
 /// The images of some components, and what they are for.

@@ -3,12 +3,12 @@
 mod content;
 mod create;
 mod inventory;
-mod progress;
+pub(super) mod progress;
 mod push;
 mod serve;
 mod show;
 mod sign;
-mod source;
+pub(super) mod source;
 mod take;
 
 use super::exit::{Exit, Failed};

@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const FIRST: Duration = Duration::from_secs(1);
 
 /// Tells how far it is: at most every other second, and never less than before.
-pub(super) struct Progress<'a> {
+pub(in crate::app) struct Progress<'a> {
     output: &'a Output,
     what: &'static str,
     total: u64,
@@ -28,20 +28,20 @@ struct State {
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(output: &'a Output, what: &'static str, total: u64) -> Self {
+    pub(in crate::app) fn new(output: &'a Output, what: &'static str, total: u64) -> Self {
         let begun = Instant::now();
         Self { output, what, total, state: Mutex::new(State { begun, next: begun + FIRST, done: 0 }) }
     }
 
     /// So many bytes more.
-    pub(super) fn add(&self, bytes: u64) {
+    pub(in crate::app) fn add(&self, bytes: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done += bytes;
         self.tell(&mut state);
     }
 
     /// So many bytes in all.
-    pub(super) fn set(&self, bytes: u64) {
+    pub(in crate::app) fn set(&self, bytes: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done = state.done.max(bytes);
         self.tell(&mut state);
@@ -88,7 +88,7 @@ fn time(seconds: u64) -> String {
 }
 
 /// A size as disks and networks are labelled: by thousands.
-pub(super) fn human(bytes: u64) -> String {
+pub(in crate::app) fn human(bytes: u64) -> String {
     let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
     match units.iter().find(|(unit, _)| bytes >= *unit) {
         Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),

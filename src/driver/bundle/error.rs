@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::layout::LayoutWriteError;
 use crate::driver::image_source::SourceError;
 use crate::model::bounded;
 use crate::model::oci::{Digest, ManifestError};
@@ -344,6 +345,9 @@ pub enum CreateError {
     /// It is there.
     #[error("{} is already there: remove it, or give another name by --output", .0.display())]
     There(PathBuf),
+    /// A layout.
+    #[error(transparent)]
+    Layout(#[from] LayoutWriteError),
     /// An unfinished one of another lock.
     #[error(
         "{} is unfinished and was begun from other inputs; `--restart` removes it and begins again",

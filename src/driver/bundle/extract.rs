@@ -1,19 +1,18 @@
 //! Writes images of an offline bundle as an OCI layout, for scanners and other tools.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 use super::closure::{self, Closure};
-use super::create::{disk_error, folder_of, partial};
 use super::error::{BlobProblem, BundleError, CreateError};
 use super::format;
+use super::layout::{LayoutFolder, LayoutWriteError};
 use super::read::Bundle;
 use super::stream::CHUNK;
-use crate::driver::disk::disk;
 use crate::model::images_lock::ImagesLock;
 use crate::model::oci::Digest;
 
@@ -28,35 +27,17 @@ pub fn extract(
     target: &Path,
     progress: &dyn Fn(u64),
 ) -> Result<u64, CreateError> {
-    if target.exists() {
-        return Err(CreateError::There(target.to_owned()));
-    }
+    // Before all that takes long.
+    let folder = LayoutFolder::begin(target)?;
     let mut lock: ImagesLock = bundle.lock().clone();
     lock.images.retain(|name, _| images.contains(name));
     let (blobs, kinds) = needed(bundle, &lock)?;
     let total: u64 = blobs.values().sum();
-    let folder = folder_of(target);
-    fs::create_dir_all(folder).map_err(|error| CreateError::io("write", folder, error))?;
-    let found = disk(folder).map_err(|error| CreateError::io("read", folder, error))?;
-    if found.free < total {
-        return Err(CreateError::Space { path: found.path.into(), needed: total, free: found.free });
-    }
-    let new = partial(target);
-    // What an earlier run left: it cannot be told how much of it is right.
-    if new.exists() {
-        fs::remove_dir_all(&new).map_err(|error| CreateError::io("remove", &new, error))?;
-    }
-    let write = |path: &Path, bytes: &[u8]| {
-        fs::write(path, bytes).map_err(|error| disk_error("write", path, error, bytes.len() as u64))
-    };
-    let below = new.join("blobs/sha256");
-    fs::create_dir_all(&below).map_err(|error| CreateError::io("write", &below, error))?;
+    folder.check_room(total)?;
     for digest in blobs.keys() {
-        copy(bundle, *digest, &below.join(digest.hex()), progress)?;
+        copy(bundle, *digest, &folder.blob(*digest), progress)?;
     }
-    write(&new.join(format::INDEX), &format::index_json(&lock, None, &blobs, &kinds)?)?;
-    write(&new.join(format::LAYOUT), format::LAYOUT_BYTES)?;
-    fs::rename(&new, target).map_err(|error| CreateError::io("rename", &new, error))?;
+    folder.finish(&format::index_json(&lock, None, &blobs, &kinds)?)?;
     Ok(total)
 }
 
@@ -93,7 +74,7 @@ pub(super) fn needed(bundle: &Bundle, lock: &ImagesLock) -> Result<Needed, Bundl
 /// It is not in the bundle, it is wrong, or the disk fails.
 pub fn copy(bundle: &Bundle, digest: Digest, path: &Path, progress: &dyn Fn(u64)) -> Result<(), CreateError> {
     let (at, size) = bundle.place(digest)?;
-    let io = |error| disk_error("write", path, error, size);
+    let io = |error| LayoutWriteError::io("write", path, error);
     let mut file = File::create(path).map_err(io)?;
     let mut hash = Sha256::new();
     let (mut buffer, mut done) = (vec![0; CHUNK], 0);

@@ -173,17 +173,29 @@ pub fn index_json(
         manifests.push(Descriptor { artifact_type: artifact_type.cloned(), ..found });
     }
     let annotations = lock_digest.map(|digest| (LOCK_NOTE, digest.to_string())).into_iter().collect();
+    index_of(manifests, annotations)
+}
+
+/// An OCI index of these manifests, with these notes.
+///
+/// # Errors
+/// As [`index_json`].
+pub fn index_of(manifests: Vec<Descriptor>, annotations: BTreeMap<&str, String>) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&Index { schema_version: 2, media_type: INDEXES[0], manifests, annotations })
 }
 
+/// The notes by which tools find an image of this name.
+#[must_use]
+pub fn named(name: &str) -> BTreeMap<String, String> {
+    [REF_NAME, IMAGE_NAME].map(|key| (key.to_owned(), name.to_owned())).into()
+}
+
 fn top(name: &str, image: &ResolvedImage) -> Descriptor {
-    let annotations = [REF_NAME, IMAGE_NAME].map(|key| (key.to_owned(), name.to_owned()));
     let platform = match image.mode {
         LockMode::Index => None,
         LockMode::Manifest => image.platforms.keys().next().and_then(|text| platform(text)),
     };
-    let annotations = annotations.into_iter().collect();
-    Descriptor { platform, annotations, ..Descriptor::new(&image.media_type, image.digest, image.size) }
+    Descriptor { platform, annotations: named(name), ..Descriptor::new(&image.media_type, image.digest, image.size) }
 }
 
 /// `linux/arm/v7` in parts.

@@ -15,8 +15,9 @@ use super::process::PrivateDir;
 use crate::model::FileSource;
 
 pub use git::{Git, GitError, GitFailure};
+use unpack::Sieve;
 pub use unpack::UnpackError;
-use unpack::{Packing, Sieve};
+pub(in crate::driver) use unpack::{BYTES, Entry, Packing, Visitor, What, enter, pour, walk};
 
 /// What a pointer of Git LFS begins with.
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";

@@ -1,4 +1,5 @@
-//! Archives from anywhere: what fits is unpacked into one folder by its own name, within bounds, and nothing else is.
+//! Archives from anywhere: what fits is unpacked into one folder by its own name, within bounds, and nothing else is. Who takes
+//! something else out of archives is another [`Visitor`] of the same walk.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use crate::driver::process::PrivateDirError;
 use crate::model::{bounded, entry_parts, entry_shown, few, name_problem};
 
 /// The most that is unpacked, and the most that is read through on the way.
-const BYTES: u64 = 4 << 30;
+pub(in crate::driver) const BYTES: u64 = 4 << 30;
 const STREAM: u64 = 2 * BYTES;
 
 /// How many entries are looked at.
@@ -90,14 +91,42 @@ pub enum UnpackError {
         /// Why.
         source: io::Error,
     },
+    /// An entry below what is no folder.
+    #[error("`{0}` in it lies below a file or a link, or stands for a file and a folder")]
+    Below(String),
+    /// A link that leads out.
+    #[error("`{0}` in it is a link that leads out of the archive: nothing of it was taken")]
+    Link(String),
+    /// A name by which layers of images remove what is below them.
+    #[error("`{0}` in it would remove files of the base image: names do not begin with .wh.")]
+    Whiteout(String),
+    /// A name that cannot be kept.
+    #[error("`{0}` in it is not UTF-8: rename it")]
+    Name(String),
+    /// Far too much from far too little.
+    #[error("it is a bomb: its files have more than {times} times its own {size} bytes")]
+    Bomb {
+        /// The most times that are taken.
+        times: u64,
+        /// The archive's size.
+        size: u64,
+    },
     /// Somebody wanted to stop.
     #[error("unpacking was stopped")]
     Stopped,
 }
 
+impl UnpackError {
+    /// Whether this machine is at fault, and not the archive.
+    #[must_use]
+    pub const fn is_disk(&self) -> bool {
+        matches!(self, Self::Dir(_) | Self::Write { .. })
+    }
+}
+
 /// How an archive is packed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Packing {
+pub(in crate::driver) enum Packing {
     Zip,
     Tar,
     TarGz,
@@ -115,11 +144,77 @@ impl Packing {
 }
 
 /// What an entry is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::driver) enum What {
     Folder,
     File,
+    /// Its content is where it leads, from the folder that it is in.
+    Link,
+    /// Its content is the entry that it is another name of.
+    HardLink,
     Other,
+}
+
+/// An entry that a walk has come to.
+pub(in crate::driver) struct Entry<'a> {
+    pub path: &'a str,
+    pub what: What,
+    /// The owner may run it.
+    pub executable: bool,
+}
+
+/// Who walks through an archive.
+pub(in crate::driver) trait Visitor {
+    /// Whether an entry's content is wanted, and by which name.
+    fn visit(&mut self, entry: &Entry<'_>) -> Result<Option<String>, UnpackError>;
+
+    /// The content of the entry that was wanted.
+    fn keep(&mut self, name: String, content: &mut dyn Read) -> Result<(), UnpackError>;
+
+    /// Who may end the walk.
+    fn stop(&self) -> &CancellationToken;
+}
+
+/// The parts of an entry's path, within the bounds of an archive.
+pub(in crate::driver) fn enter<'p>(
+    entries: &mut usize,
+    stop: &CancellationToken,
+    path: &'p str,
+) -> Result<Vec<&'p str>, UnpackError> {
+    *entries += 1;
+    if *entries > ENTRIES {
+        return Err(UnpackError::Large(format!("{ENTRIES} entries")));
+    }
+    if stop.is_cancelled() {
+        return Err(UnpackError::Stopped);
+    }
+    entry_parts(path).ok_or_else(|| UnpackError::Outside(entry_shown(path)))
+}
+
+/// Passes a content on in pieces, with `bytes` the sum of all contents so far, which is bounded.
+pub(in crate::driver) fn pour(
+    content: &mut dyn Read,
+    bytes: &mut u64,
+    stop: &CancellationToken,
+    to: &mut dyn FnMut(&[u8], u64) -> Result<(), UnpackError>,
+) -> Result<(), UnpackError> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = match content.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(broken(error)),
+        };
+        *bytes += read as u64;
+        if *bytes > BYTES {
+            return Err(UnpackError::Large(bounded::size(BYTES)));
+        }
+        if stop.is_cancelled() {
+            return Err(UnpackError::Stopped);
+        }
+        to(&buffer[..read], *bytes)?;
+    }
 }
 
 /// What is taken out of an archive.
@@ -148,14 +243,7 @@ impl Sieve {
     /// Whether an entry is to be unpacked, and by which name. One that leads out makes all of the archive suspicious; other
     /// links are not ours.
     fn wants(&mut self, path: &str, what: What) -> Result<Option<String>, UnpackError> {
-        self.entries += 1;
-        if self.entries > ENTRIES {
-            return Err(UnpackError::Large(format!("{ENTRIES} entries")));
-        }
-        if self.stop.is_cancelled() {
-            return Err(UnpackError::Stopped);
-        }
-        let parts = entry_parts(path).ok_or_else(|| UnpackError::Outside(entry_shown(path)))?;
+        let parts = enter(&mut self.entries, &self.stop, path)?;
         let Some((name, folder)) = parts.split_last() else { return Ok(None) };
         if what == What::Folder || name.starts_with('.') || !fits(name, &self.pattern) {
             return Ok(None);
@@ -185,23 +273,8 @@ impl Sieve {
             }
             opened => opened.map_err(failed)?,
         };
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let read = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(broken(error)),
-            };
-            self.bytes += read as u64;
-            if self.bytes > BYTES {
-                return Err(UnpackError::Large(bounded::size(BYTES)));
-            }
-            if self.stop.is_cancelled() {
-                return Err(UnpackError::Stopped);
-            }
-            file.write_all(&buffer[..read]).map_err(failed)?;
-        }
+        let mut write = |piece: &[u8], _| file.write_all(piece).map_err(failed);
+        pour(&mut reader, &mut self.bytes, &self.stop, &mut write)?;
         self.found.insert(name, path);
         Ok(())
     }
@@ -222,23 +295,42 @@ impl Sieve {
     }
 }
 
+impl Visitor for Sieve {
+    fn visit(&mut self, entry: &Entry<'_>) -> Result<Option<String>, UnpackError> {
+        self.wants(entry.path, entry.what)
+    }
+
+    fn keep(&mut self, name: String, content: &mut dyn Read) -> Result<(), UnpackError> {
+        self.take(name, content)
+    }
+
+    fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+}
+
 fn broken(error: impl std::fmt::Display) -> UnpackError {
     UnpackError::Broken(error.to_string())
 }
 
 /// Unpacks what fits.
 pub(super) fn unpack(file: File, packing: Packing, sieve: &mut Sieve) -> Result<(), UnpackError> {
-    let file = BufReader::with_capacity(BUFFER, file);
-    match packing {
-        Packing::Zip => zip(file, sieve)?,
-        Packing::Tar => tar(file, sieve)?,
-        Packing::TarGz => tar(MultiGzDecoder::new(file), sieve)?,
-    }
+    walk(file, packing, sieve)?;
     sieve.done()
 }
 
-fn zip(file: impl Read + Seek, sieve: &mut Sieve) -> Result<(), UnpackError> {
-    let meter = Meter::new(DIRECTORY, u64::MAX, &sieve.stop);
+/// Goes through all entries of an archive.
+pub(in crate::driver) fn walk(file: File, packing: Packing, visitor: &mut impl Visitor) -> Result<(), UnpackError> {
+    let file = BufReader::with_capacity(BUFFER, file);
+    match packing {
+        Packing::Zip => zip(file, visitor),
+        Packing::Tar => tar(file, visitor),
+        Packing::TarGz => tar(MultiGzDecoder::new(file), visitor),
+    }
+}
+
+fn zip(file: impl Read + Seek, visitor: &mut impl Visitor) -> Result<(), UnpackError> {
+    let meter = Meter::new(DIRECTORY, u64::MAX, visitor.stop());
     let opened = ZipArchive::new(Metered { inner: file, meter: &meter });
     if meter.is_spent() {
         return Err(UnpackError::Broken("no list of entries at its end".to_owned()));
@@ -251,15 +343,18 @@ fn zip(file: impl Read + Seek, sieve: &mut Sieve) -> Result<(), UnpackError> {
     for at in 0..archive.len() {
         let entry = archive.by_index_data(at).map_err(broken)?;
         let path = entry.name().map_err(broken)?.into_owned();
-        let what = match entry.unix_mode().map_or(0, |mode| mode & 0o170_000) {
+        let mode = entry.unix_mode().unwrap_or_default();
+        let what = match mode & 0o170_000 {
             _ if entry.is_dir() => What::Folder,
             // Written where there are no modes.
             0 | 0o100_000 => What::File,
+            0o120_000 => What::Link,
             _ => What::Other,
         };
-        let Some(name) = sieve.wants(&path, what)? else { continue };
+        let entry = Entry { path: &path, what, executable: mode & 0o100 != 0 };
+        let Some(name) = visitor.visit(&entry)? else { continue };
         let shown = entry_shown(&path);
-        let reader = archive.by_index(at).map_err(|error| match error {
+        let mut reader = archive.by_index(at).map_err(|error| match error {
             ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
                 UnpackError::Broken(format!("`{shown}` in it has a password: pack it without"))
             }
@@ -268,13 +363,13 @@ fn zip(file: impl Read + Seek, sieve: &mut Sieve) -> Result<(), UnpackError> {
             }
             error => broken(error),
         })?;
-        sieve.take(name, reader)?;
+        visitor.keep(name, &mut reader)?;
     }
     Ok(())
 }
 
-fn tar(stream: impl Read, sieve: &mut Sieve) -> Result<(), UnpackError> {
-    let meter = Meter::new(HEADER, STREAM, &sieve.stop);
+fn tar(stream: impl Read, visitor: &mut impl Visitor) -> Result<(), UnpackError> {
+    let meter = Meter::new(HEADER, STREAM, visitor.stop());
     let mut archive = tar::Archive::new(Metered { inner: stream, meter: &meter });
     let told = |error: io::Error| match meter.is_spent() {
         true if meter.total() >= STREAM => UnpackError::Large(bounded::size(STREAM)),
@@ -300,15 +395,23 @@ fn tar(stream: impl Read, sieve: &mut Sieve) -> Result<(), UnpackError> {
             _ if kind.is_pax_global_extensions() => continue,
             _ if kind.is_dir() => What::Folder,
             _ if kind.is_file() || kind.is_contiguous() => What::File,
+            _ if kind.is_symlink() => What::Link,
+            _ if kind.is_hard_link() => What::HardLink,
             _ => What::Other,
         };
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        match sieve.wants(&path, what)? {
-            Some(name) => sieve.take(name, &mut entry).map_err(|error| match error {
+        let link = match what {
+            What::Link | What::HardLink => Some(entry.link_name_bytes().unwrap_or_default().into_owned()),
+            _ => None,
+        };
+        let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
+        match (visitor.visit(&Entry { path: &path, what, executable })?, link) {
+            (Some(name), Some(link)) => visitor.keep(name, &mut link.as_slice())?,
+            (Some(name), None) => visitor.keep(name, &mut entry).map_err(|error| match error {
                 UnpackError::Broken(text) => told(io::Error::other(text)),
                 error => error,
             })?,
-            None => drop(io::copy(&mut entry, &mut io::sink()).map_err(told)?),
+            (None, _) => drop(io::copy(&mut entry, &mut io::sink()).map_err(told)?),
         }
     }
     // To the end of the gzip, where its checksum is.

@@ -1,0 +1,20 @@
+//! `windlass image`: images that nobody publishes, made without a container engine.
+
+mod base;
+mod build;
+mod list;
+mod push;
+mod said;
+mod target;
+
+use super::exit::{Exit, Failed};
+use super::output::Output;
+use crate::cli::{Global, ImageArgs, ImageCommand};
+
+/// Does what the command says.
+pub(super) async fn image(global: &Global, args: &ImageArgs, output: &Output) -> Result<Exit, Failed> {
+    match &args.command {
+        ImageCommand::Build(args) => build::build(global, args, output).await,
+        ImageCommand::List => list::list(global, output),
+    }
+}

@@ -1,0 +1,130 @@
+//! The options of `image`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{LayoutArg, RegistryArgs, TagRule};
+
+/// `image`.
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ImageCommand,
+}
+
+/// What to do with images that nobody publishes.
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    /// Make one: a layer on its base, from a distribution as it is released
+    #[command(after_help = "Examples:
+  windlass image build livy --dist apache-livy-0.9.0-incubating_2.12-bin.zip \\
+      --to registry:harbor.site/platform/livy:0.9.0-incubating
+  windlass image build livy --dist livy.zip --to oci:./livy --tag harbor.site/platform/livy:0.9.0-incubating
+  windlass bundle create --lock site.lock --layout ./livy --from published     the layout goes into an offline bundle
+  windlass image build livy --dist livy.zip --bundle platform.tar --to oci:./livy   the base from an offline bundle
+
+The component's Containerfile says how; what needs a container engine (RUN) is refused with its line. The base is the one that
+images.lock pins, wherever it comes from. Equal inputs give equal bytes, on any machine: no times, fixed order and modes.
+
+Exit codes: 0 done, 1 an error of this machine (a full disk), 2 bad input (a wrong distribution, a base for another platform, a
+folder that is there), 4 the base or the registry cannot be reached, 5 a fetch or a push failed, 6 stopped, 8 the offline bundle
+is not signed by the pinned key, 11 too little room, or the registry is not ready for a push; see docs/exit-codes.md")]
+    Build(Box<BuildArgs>),
+    /// List the images that components have a Containerfile for, and whether they need a container engine
+    #[command(after_help = "Example:
+  windlass image list --catalog definitions")]
+    List,
+}
+
+/// `image build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The component; COMPONENT.IMAGE where it has several images that can be made
+    pub component: String,
+    /// A distribution as it is released: .zip, .tar.gz or .tar. NAME is that of COPY --from=NAME, `dist` where it is left out;
+    /// may be repeated
+    #[arg(long, value_name = "[NAME=]ARCHIVE", required = true)]
+    pub dist: Vec<LayoutArg>,
+    /// Where to: a new folder, or a registry
+    #[arg(long, value_name = "oci:DIR|registry:HOST/REPOSITORY:TAG")]
+    pub to: ImageTarget,
+    /// With --to oci: what the image is called in the layout, such as harbor.site/platform/livy:0.9.0; may be repeated
+    #[arg(long, value_name = "IMAGE")]
+    pub tag: Vec<String>,
+    /// For this platform; may be repeated, and then it is a list of all
+    #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
+    pub platform: Vec<String>,
+    /// Another value for an ARG of the Containerfile; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub build_arg: Vec<BuildArg>,
+    /// Take the base from this registry, `host[:port][/path]`, which holds images by their paths; `published` is its own, as
+    /// without it
+    #[arg(long, value_name = "REGISTRY", conflicts_with_all = ["layout", "bundle"], help_heading = "Base image")]
+    pub from: Option<String>,
+    /// Take the base from an OCI layout, an oci-archive or what `docker save` wrote; may be repeated
+    #[arg(long, value_name = "[IMAGE=]PATH", conflicts_with = "bundle", help_heading = "Base image")]
+    pub layout: Vec<LayoutArg>,
+    /// Take the base from an offline bundle; may be repeated for its parts
+    #[arg(long, value_name = "BUNDLE", help_heading = "Base image")]
+    pub bundle: Vec<PathBuf>,
+    /// Accept that offline bundle only if it is signed by this public key (PEM)
+    #[arg(long, value_name = "FILE", requires = "bundle", help_heading = "Base image")]
+    pub key: Option<PathBuf>,
+    /// Its signature, where it is neither inside nor beside it
+    #[arg(long, value_name = "FILE", requires = "bundle", help_heading = "Base image")]
+    pub signature: Option<PathBuf>,
+    /// Hold the base to this lock instead of ./images.lock or, where that is not there, the built-in one
+    #[arg(long, value_name = "FILE", help_heading = "Base image")]
+    pub lock: Option<PathBuf>,
+    /// With --to registry: where the tag stands for something else: refuse before anything is sent, keep it, or overwrite it
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = TagRule::Fail)]
+    pub tag_conflict: TagRule,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub reach: RegistryArgs,
+}
+
+/// Where an image goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageTarget {
+    /// A new OCI layout.
+    Oci(PathBuf),
+    /// An image's name in a registry.
+    Registry(String),
+}
+
+impl std::str::FromStr for ImageTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("oci", path)) if !path.is_empty() => Ok(Self::Oci(path.into())),
+            Some(("registry", name)) if !name.is_empty() => Ok(Self::Registry(name.to_owned())),
+            _ => Err("expected oci: and a folder, or registry: and an image's name, such as oci:./image or \
+                      registry:harbor.site/platform/name:1.0"
+                .to_owned()),
+        }
+    }
+}
+
+/// `NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildArg {
+    /// The argument.
+    pub name: String,
+    /// Its value, which may be empty.
+    pub value: String,
+}
+
+impl std::str::FromStr for BuildArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self { name: name.to_owned(), value: value.to_owned() }),
+            _ => Err("expected a name, = and a value".to_owned()),
+        }
+    }
+}
