@@ -192,7 +192,7 @@ fn hint(component: Option<&Component>, question: &Question) -> Option<String> {
     });
     match image {
         Some((id, build)) => Some(format!(
-            "there is no public image: `windlass catalog export DIR`, then build it from DIR/{id}/{build} as that file says"
+            "there is no public image: `windlass image build {id}` makes it, by {id}/{build} of `windlass catalog export DIR`"
         )),
         None if question.kind == Kind::Secret => Some(format!("give a reference: {}", ways(question))),
         None => question.help.as_ref().map(|help| help.en().to_owned()),

@@ -9,6 +9,7 @@ use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::lock::unresolved;
 use super::super::output::Output;
 use super::super::registries::{mirror, registries};
+use super::failure::failed;
 use crate::cli::{BuildArgs, OpenArgs};
 use crate::driver::image_build::Base;
 use crate::driver::image_source::ImageSource;
@@ -98,7 +99,7 @@ pub(super) async fn find(
             Failed::text(Exit::BadInput, format!("the source has no {whole}{hint}"))
         })?;
         let base = Base::read(source, &whole, &image.whole_repository(), found.digest).await;
-        bases.push(base.map_err(super::build::failed)?);
+        bases.push(base.map_err(failed)?);
     }
     let pinned = locked.map(|locked| locked.digest);
     let name = args.lock.as_deref().unwrap_or(Path::new("images.lock")).display().to_string();

@@ -14,12 +14,12 @@ use super::super::output::Output;
 use super::super::run::signalled;
 use super::super::session::load_catalog;
 use super::base::{Found, Origin, find};
-use super::list::DIST;
+use super::failure::failed;
 use super::push::{Goal, push};
 use super::said::{Said, said};
-use super::target::{Buildable, one};
+use super::target::{Buildable, DIST, one};
 use crate::cli::{BuildArgs, Global, ImageTarget};
-use crate::driver::bundle::{LayoutFolder, LayoutWriteError};
+use crate::driver::bundle::LayoutFolder;
 use crate::driver::image_build::{
     Build, BuildError, Containerfile, Distribution, LayerPlace, Made, ScratchFolder,
 };
@@ -60,12 +60,8 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
         ImageTarget::Registry(_) => None,
     };
     let distributions = distributions(args, &containerfile, stop).await?;
-    for (name, distribution) in &distributions {
-        output.remark(&format!(
-            "{name}: {}, SHA-512 {}",
-            args.dist.iter().find(|dist| named(dist.image.as_deref()) == name).map_or_else(String::new, |dist| dist.path.display().to_string()),
-            distribution.sha512().unwrap_or_default()
-        ));
+    for distribution in distributions.values() {
+        output.remark(&format!("{}: SHA-512 {}", distribution.shown(), distribution.sha512().unwrap_or_default()));
     }
     let origin = Origin::new(args, &base, goal.as_ref().map(|goal| goal.host.as_str()), output)?;
     let found = find(args, &base, origin.source.as_ref(), output).await?;
@@ -76,11 +72,6 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
         own: buildable.own(),
         distributions,
     };
-    let to = match (&goal, &folder) {
-        (Some(goal), _) => goal.shown.clone(),
-        _ => "a layout".to_owned(),
-    };
-    tracing::debug!("making {} for {to}", buildable.name());
     let (made, work, answer) = match (folder, goal) {
         (Some(folder), _) => {
             let (made, work, folder) = layers(work, &found, folder, stop, output).await?;
@@ -88,7 +79,7 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
             folder.check_room(bytes).map_err(|error| failed(error.into()))?;
             let progress = Progress::new(output, "copying the base", bytes);
             let report = |bytes| progress.add(bytes);
-            let written = made.into_layout(origin.source.as_ref(), folder, &names, &report).await;
+            let written = made.write_layout(origin.source.as_ref(), folder, &names, &report).await;
             written.map_err(failed)?;
             let name = names.first().map(|name| ImageName::parse(name)).transpose().or_exit(Exit::BadInput)?;
             (made, work, name)
@@ -255,26 +246,4 @@ async fn distributions(
         paths.into_iter().map(|(name, path)| Ok((name, Distribution::open(&path, &stop)?))).collect()
     };
     spawn_blocking(read).await.map_err(|error| failed(error.into()))?.map_err(failed)
-}
-
-/// The code of what keeps an image from being made.
-pub(super) fn failed(error: BuildError) -> Failed {
-    let exit = match &error {
-        BuildError::Source(_) => Exit::Unusable,
-        BuildError::Fetch { .. } => Exit::Failed,
-        BuildError::Layout(LayoutWriteError::Space { .. }) => Exit::Preflight,
-        BuildError::Layout(LayoutWriteError::There(_)) => Exit::BadInput,
-        BuildError::Layout(_) | BuildError::Scratch { .. } | BuildError::Json(_) | BuildError::Worker(_) => {
-            Exit::Unexpected
-        }
-        BuildError::Distribution { source, .. } if source.is_disk() => Exit::Unexpected,
-        BuildError::Distribution { .. }
-        | BuildError::Archive { .. }
-        | BuildError::Containerfile(_)
-        | BuildError::Missing { .. }
-        | BuildError::Copy { .. }
-        | BuildError::NoBase { .. }
-        | BuildError::Base { .. } => Exit::BadInput,
-    };
-    Failed::new(exit, error)
 }

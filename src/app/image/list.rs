@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::exit::{Exit, Failed};
 use super::super::output::Output;
 use super::super::session::load_catalog;
-use super::target::all;
+use super::target::{DIST, all};
 use crate::cli::Global;
 
 /// Lists what can be made, and what keeps the rest from it.
@@ -45,6 +45,3 @@ pub(super) fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
     }
     Ok(Exit::Done)
 }
-
-/// What a distribution is called that has no name.
-pub(super) const DIST: &str = "dist";

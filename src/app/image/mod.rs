@@ -2,6 +2,7 @@
 
 mod base;
 mod build;
+mod failure;
 mod list;
 mod push;
 mod said;

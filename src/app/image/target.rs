@@ -5,6 +5,9 @@ use crate::catalog::{Catalog, Component, Image};
 use crate::driver::image_build::{BuildError, Containerfile, Distribution};
 use crate::model::FileTree;
 
+/// What a distribution is called that has no name.
+pub(super) const DIST: &str = "dist";
+
 /// An image that a component has a Containerfile for.
 pub(super) struct Buildable<'c> {
     pub(super) component: &'c Component,

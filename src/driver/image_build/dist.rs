@@ -126,6 +126,12 @@ impl Distribution {
         Self { shown: shown.to_owned(), entries, sha512: None }
     }
 
+    /// What it is called in messages: the archive's path.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// The SHA-512 of the archive in hex, which projects publish beside their releases.
     #[must_use]
     pub fn sha512(&self) -> Option<&str> {

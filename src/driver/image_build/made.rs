@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::base::Base;
-use super::containerfile::{Containerfile, Recipe};
+use super::containerfile::{Containerfile, Recipe, Step};
 use super::dist::Distribution;
 use super::error::BuildError;
 use super::layer::{self, CREATED, Layer};
@@ -89,7 +89,7 @@ impl Build<'_> {
     ) -> Result<Made, BuildError> {
         let mut images = Vec::new();
         let mut files = BTreeMap::new();
-        let mut before: Option<(Vec<super::containerfile::Step>, Layer)> = None;
+        let mut before: Option<(Vec<Step>, Layer)> = None;
         for base in self.bases {
             let recipe = self.containerfile.evaluate(self.arguments, &base.platform, &base.container())?;
             let layer = match &before {

@@ -1,5 +1,6 @@
 //! Where an image goes that was made: a new OCI layout, or what a push reads from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,7 +79,7 @@ impl Made {
 
     /// The layers of the bases that are handed on, each once.
     fn layers(&self) -> impl Iterator<Item = (&Base, &Descriptor)> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let all = self.images.iter().flat_map(|image| image.base.own_layers().map(|layer| (&image.base, layer)));
         all.filter(move |(_, layer)| seen.insert(layer.digest))
     }
@@ -86,7 +87,7 @@ impl Made {
     /// How many bytes are read of the bases, where all of it is.
     #[must_use]
     pub fn base_bytes(bases: &[Base]) -> u64 {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let layers = bases.iter().flat_map(Base::own_layers).filter(|layer| seen.insert(layer.digest));
         layers.map(|layer| layer.size).sum()
     }
@@ -95,7 +96,7 @@ impl Made {
     ///
     /// # Errors
     /// A layer of the base does not come, or not as its digest says; the disk fails.
-    pub async fn into_layout(
+    pub async fn write_layout(
         &self,
         source: &dyn ImageSource,
         folder: LayoutFolder,
@@ -114,7 +115,7 @@ impl Made {
         if tops.is_empty() {
             tops.push(self.top.clone());
         }
-        folder.finish(&format::index_of(tops, std::collections::BTreeMap::new())?)?;
+        folder.finish(&format::index_of(tops, BTreeMap::new())?)?;
         Ok(())
     }
 

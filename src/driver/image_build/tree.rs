@@ -1,6 +1,6 @@
 //! What a layer holds, by the steps of a Containerfile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::containerfile::Step;
 use super::dist::{Content, Distribution, Packed};
@@ -34,7 +34,7 @@ pub(super) enum Kind {
 pub(super) struct Tree {
     pub(super) nodes: BTreeMap<String, Node>,
     /// Folders that the layer makes: it is known that no mode of the base's is lost by it.
-    made: std::collections::BTreeSet<String>,
+    made: BTreeSet<String>,
 }
 
 /// Where what is copied goes.
@@ -189,4 +189,78 @@ fn missing(source: &str, place: &Place<'_>) -> BuildError {
     };
     let (wanted, shown) = (source.to_owned(), place.from.shown.clone());
     BuildError::Missing { place: place.shown.clone(), wanted, shown, near }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FileTree;
+
+    fn of(files: &[(&str, &str)]) -> Distribution {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+        Distribution::of_files("x/image", &FileTree::new(files))
+    }
+
+    fn copy(sources: &[&str], to: &str) -> Step {
+        Step::Copy {
+            pos: Pos { line: 3, column: 1 },
+            from: None,
+            sources: sources.iter().map(|source| source.trim_matches('/').to_owned()).collect(),
+            to: to.trim_end_matches('/').to_owned(),
+            into: to.ends_with('/'),
+            owner: (1, 2),
+            mode: None,
+        }
+    }
+
+    fn folder(path: &str) -> Step {
+        Step::Folder { path: path.to_owned(), owner: (5, 6) }
+    }
+
+    /// Paths, those of folders with a slash, and owners.
+    fn made(steps: &[Step]) -> Result<Vec<(String, u64)>, String> {
+        let mut own = of(&[("a", "1"), ("lib/b", "22"), ("lib/deep/c", "333")]);
+        own.entries.insert("lib/link".to_owned(), Packed::Link("b".to_owned()));
+        let tree = Tree::new("C", steps, &own, &BTreeMap::new()).map_err(|error| error.to_string())?;
+        let shown = |(path, node): (&String, &Node)| {
+            let slash = if matches!(node.kind, Kind::Folder) { "/" } else { "" };
+            (format!("{path}{slash}"), node.owner.0)
+        };
+        Ok(tree.nodes.iter().map(shown).collect())
+    }
+
+    #[test]
+    fn files_and_folders_go_where_container_engines_put_them() {
+        let paths = |steps: &[Step]| made(steps).unwrap().into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        assert_eq!(paths(&[copy(&["a"], "/opt/x/b")]), ["opt/x/b"], "folders above a file are the base's");
+        assert_eq!(paths(&[copy(&["a", "lib/b"], "/opt/x/")]), ["opt/x/a", "opt/x/b"]);
+        assert_eq!(paths(&[copy(&["a"], "/")]), ["a"]);
+        let all = ["opt/x/", "opt/x/b", "opt/x/deep/", "opt/x/deep/c", "opt/x/link"];
+        assert_eq!(paths(&[copy(&["lib"], "/opt/x")]), all, "what is in it, and not itself");
+        assert_eq!(paths(&[copy(&["lib/"], "/opt/")]), ["opt/b", "opt/deep/", "opt/deep/c", "opt/link"]);
+        let both = paths(&[copy(&["/"], "/opt/x"), copy(&["a"], "/opt/x/lib"), copy(&["lib"], "/opt/x/lib/new")]);
+        assert!(both.contains(&"opt/x/lib/a".to_owned()) && both.contains(&"opt/x/lib/new/deep/c".to_owned()), "{both:?}");
+        // A folder to work in is made where the layer makes the one above; what is there stays as it is.
+        let steps = [folder("/opt/x"), copy(&["lib"], "/opt/x"), folder("/opt/x/logs"), folder("/opt/x/deep"), folder("/srv")];
+        let found = made(&steps).unwrap();
+        assert!(found.contains(&("opt/x/logs/".to_owned(), 5)) && found.contains(&("opt/x/deep/".to_owned(), 1)), "{found:?}");
+        assert!(!found.iter().any(|(path, _)| path == "srv/"));
+    }
+
+    #[test]
+    fn what_may_break_the_base_is_refused_at_its_place() {
+        for (steps, told) in [
+            (vec![copy(&["lib"], "/")], "C:3:1: a folder goes to a place such as /opt/NAME"),
+            (vec![copy(&["lib"], "/srv/a/b")], "it is not known whether the base has /srv/a"),
+            (vec![copy(&["lib"], "/opt/x"), copy(&["a"], "/opt/x/deep/c/y")], "/opt/x/deep/c is a file or a link"),
+            (vec![copy(&["lib"], "/opt/x"), copy(&["a"], "/opt/x/link/y")], "/opt/x/link is a file or a link"),
+            (vec![copy(&["a"], "/opt/x/deep"), copy(&["lib"], "/opt/x")], "/opt/x/deep is a folder where a file"),
+            (vec![copy(&["lib/link"], "/opt/x")], "`lib/link` is a link: name what it leads to"),
+            (vec![copy(&["lib/B"], "/opt/x")], "C:3:1: there is no `lib/B` in x/image, but "),
+            (vec![copy(&["gone/completely"], "/opt/x")], "is it the right one?"),
+        ] {
+            let text = made(&steps).unwrap_err();
+            assert!(text.contains(told), "{steps:?}: {text}");
+        }
+    }
 }
