@@ -213,5 +213,7 @@ fn json_blob(files: &BTreeMap<String, Vec<u8>>, digest: &Value) -> Value {
 /// What is left in a folder that only the release, layouts and logs of tests belong to.
 fn leftovers(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".partial") || name.starts_with("windlass-") || name.starts_with(".tmp")).collect()
+    names
+        .filter(|name| name.ends_with(".partial") || name.starts_with("windlass-") || name.starts_with(".tmp"))
+        .collect()
 }

@@ -85,8 +85,10 @@ async fn equal_releases_give_equal_images_however_they_are_packed() {
     assert_eq!(config["rootfs"]["diff_ids"][2], json!(Digest::of(&unpacked)));
     let listed = listed(layer);
     assert!(listed.iter().all(|(path, .., time)| path.starts_with("opt/livy/") && *time == 318_211_200), "{listed:?}");
-    let shown: Vec<String> =
-        listed.iter().map(|(path, kind, mode, owner, size, _)| format!("{path} {kind} {mode:o} {owner} {size}")).collect();
+    let shown: Vec<String> = listed
+        .iter()
+        .map(|(path, kind, mode, owner, size, _)| format!("{path} {kind} {mode:o} {owner} {size}"))
+        .collect();
     let log4j = std::fs::metadata("bundles/livy/image/log4j.properties").unwrap().len();
     assert_eq!(
         shown,
@@ -189,12 +191,15 @@ async fn a_layout_goes_into_an_offline_bundle_and_an_offline_bundle_gives_the_ba
     let args = ["image", "build", "livy", "--dist", "livy.zip", "--bundle", "platform.tar", "--lock", "platform.tar"];
     let (out, err) = ok(at, &[&args[..], &["--to", "oci:again", "--tag", name]].concat()).await;
     assert!(out.contains(made["digest"].as_str().unwrap()), "{out}");
-    assert!(out.contains("livy.image: registry.invalid/platform/livy\nlivy.image_tag: 0.9.0\nlivy.image_digest: sha256:"));
+    assert!(
+        out.contains("livy.image: registry.invalid/platform/livy\nlivy.image_tag: 0.9.0\nlivy.image_digest: sha256:")
+    );
     assert!(err.contains("as platform.tar pins it") && !err.contains("registry "), "{err}");
     assert!(files(&at.join("livy")) == files(&at.join("again")));
     // From a layout of the base.
     ok(at, &["bundle", "extract", "docker.io/apache/spark:3.5.6", "platform.tar", "--to", "oci:spark"]).await;
-    let args = ["image", "build", "livy.livy", "--dist", "livy.zip", "--layout", "spark", "--to", "oci:third", "--tag", name];
+    let args =
+        ["image", "build", "livy.livy", "--dist", "livy.zip", "--layout", "spark", "--to", "oci:third", "--tag", name];
     let (_, err) = ok(at, &args).await;
     assert!(err.contains("warning: images.lock does not say which docker.io/apache/spark:3.5.6 is meant"), "{err}");
     assert!(files(&at.join("livy")) == files(&at.join("third")));

@@ -100,10 +100,12 @@ async fn what_does_not_fit_together_is_told_with_what_helps() {
     // Another release than the file names.
     let older = [&dist[..], &["--build-arg", "LIVY_VERSION=0.8.0-incubating"]].concat();
     let (code, text) = refused(at, &hub, &older).await;
-    let told = "there is no `jars/livy-server-0.8.0-incubating.jar` in livy.zip, but `jars/livy-server-0.9.0-incubating.jar`";
+    let told =
+        "there is no `jars/livy-server-0.8.0-incubating.jar` in livy.zip, but `jars/livy-server-0.9.0-incubating.jar`";
     assert!(code == 2 && text.contains("livy/image/Containerfile:25:1: ") && text.contains(told), "{code} {text}");
     // For another Scala.
-    let scala: Vec<File> = release().into_iter().map(|(path, content, mode)| (path.replace("2.12", "2.11"), content, mode)).collect();
+    let scala: Vec<File> =
+        release().into_iter().map(|(path, content, mode)| (path.replace("2.12", "2.11"), content, mode)).collect();
     std::fs::write(at.join("other.zip"), zip_of(&scala)).unwrap();
     let (code, text) = refused(at, &hub, &["--dist", "other.zip", "--to", "oci:out"]).await;
     assert!(code == 2 && text.contains("there is no `repl_2.12-jars/livy-repl_2.12-0.9.0-incubating.jar`"), "{text}");
@@ -111,7 +113,11 @@ async fn what_does_not_fit_together_is_told_with_what_helps() {
         (&["--platform", "linux/s390x"][..], 2, "is not made for linux/s390x; it has linux/amd64, linux/arm64"),
         (&["--platform", "linux"], 2, "is no platform"),
         (&["--platform", "linux/amd64", "--platform", "linux/amd64"], 2, "is given twice"),
-        (&["--build-arg", "SPARK_IMAGE=docker.io/apache/spark:4.0.0"], 2, "the source has no docker.io/apache/spark:4.0.0"),
+        (
+            &["--build-arg", "SPARK_IMAGE=docker.io/apache/spark:4.0.0"],
+            2,
+            "the source has no docker.io/apache/spark:4.0.0",
+        ),
         (&["--build-arg", "SPARK_IMAGE=A B"], 2, "FROM of livy/image/Containerfile is `A B`"),
         (&["--build-arg", "SPARK=x"], 2, "has no such ARG, but LIVY_VERSION, SPARK_IMAGE"),
         (&["--dist", "other=livy.zip"], 2, "nothing is copied from `other`, but from dist"),
@@ -132,7 +138,10 @@ async fn what_does_not_fit_together_is_told_with_what_helps() {
     let (code, _, err) = run(at, &["image", "build", "hdfs", "--dist", "livy.zip", "--to", "oci:out"]).await;
     assert!(code == 2 && err.contains("no image with a Containerfile; those that have one are "), "{err}");
     let (code, _, err) = run(at, &["image", "build", "airflow", "--dist", "livy.zip", "--to", "oci:out"]).await;
-    assert!(code == 2 && err.contains("airflow/image/Containerfile:") && err.contains(":1: RUN needs a container engine"), "{err}");
+    assert!(
+        code == 2 && err.contains("airflow/image/Containerfile:") && err.contains(":1: RUN needs a container engine"),
+        "{err}"
+    );
     assert!(!at.join("out").exists());
 }
 

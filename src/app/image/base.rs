@@ -30,7 +30,12 @@ pub(super) struct Origin {
 
 impl Origin {
     /// By the options. `target` is the registry that the image is pushed to.
-    pub(super) fn new(args: &BuildArgs, image: &ImageName, target: Option<&str>, output: &Output) -> Result<Self, Failed> {
+    pub(super) fn new(
+        args: &BuildArgs,
+        image: &ImageName,
+        target: Option<&str>,
+        output: &Output,
+    ) -> Result<Self, Failed> {
         let local = !args.layout.is_empty() || !args.bundle.is_empty();
         let from = mirror(args.from.as_deref())?;
         // As the source has it: in the mirror, or in its own registry.
@@ -95,7 +100,8 @@ pub(super) async fn find(
             None => asked(source, &whole, &platform).await?,
         };
         let found = found.ok_or_else(|| {
-            let hint = if args.layout.is_empty() { "" } else { "; where the layout does not name it: --layout IMAGE=PATH" };
+            let hint =
+                if args.layout.is_empty() { "" } else { "; where the layout does not name it: --layout IMAGE=PATH" };
             Failed::text(Exit::BadInput, format!("the source has no {whole}{hint}"))
         })?;
         let base = Base::read(source, &whole, &image.whole_repository(), found.digest).await;
@@ -142,11 +148,7 @@ async fn pinned(
 }
 
 /// What the source has under a name, for one platform.
-async fn asked(
-    source: &dyn ImageSource,
-    name: &str,
-    platform: &Platform,
-) -> Result<Option<ResolvedImage>, Failed> {
+async fn asked(source: &dyn ImageSource, name: &str, platform: &Platform) -> Result<Option<ResolvedImage>, Failed> {
     let used = ImageUse { component: String::new(), at: String::new(), profiles: BTreeSet::new() };
     let mut lock = ImagesLock::default();
     lock.images.insert(name.to_owned(), LockedImage { resolved: None, used_by: [used].into() });

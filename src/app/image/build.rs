@@ -20,9 +20,7 @@ use super::said::{Said, said};
 use super::target::{Buildable, DIST, one};
 use crate::cli::{BuildArgs, Global, ImageTarget};
 use crate::driver::bundle::LayoutFolder;
-use crate::driver::image_build::{
-    Build, BuildError, Containerfile, Distribution, LayerPlace, Made, ScratchFolder,
-};
+use crate::driver::image_build::{Build, BuildError, Containerfile, Distribution, LayerPlace, Made, ScratchFolder};
 use crate::model::ImageName;
 
 /// How often it is looked at how far it is.
@@ -65,13 +63,7 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
     }
     let origin = Origin::new(args, &base, goal.as_ref().map(|goal| goal.host.as_str()), output)?;
     let found = find(args, &base, origin.source.as_ref(), output).await?;
-    let work = Work {
-        file: buildable.file(),
-        containerfile,
-        arguments,
-        own: buildable.own(),
-        distributions,
-    };
+    let work = Work { file: buildable.file(), containerfile, arguments, own: buildable.own(), distributions };
     let (made, work, answer) = match (folder, goal) {
         (Some(folder), _) => {
             let (made, work, folder) = layers(work, &found, folder, stop, output).await?;
@@ -96,7 +88,10 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
         (None, None) => return Err(Failed::text(Exit::BadInput, "--to names no place")),
     };
     let archives = work.archives(args);
-    said(&Said { args, buildable: &buildable, found: &found, made: &made, name: answer.as_ref(), archives: &archives }, output)?;
+    said(
+        &Said { args, buildable: &buildable, found: &found, made: &made, name: answer.as_ref(), archives: &archives },
+        output,
+    )?;
     Ok(Exit::Done)
 }
 
@@ -230,7 +225,8 @@ async fn distributions(
         let name = named(dist.image.as_deref());
         if !wanted.contains(name) {
             let all = wanted.iter().cloned().collect::<Vec<_>>().join(", ");
-            let text = format!("--dist {name}={}: nothing is copied from `{name}`, but from {all}", dist.path.display());
+            let text =
+                format!("--dist {name}={}: nothing is copied from `{name}`, but from {all}", dist.path.display());
             return Err(Failed::text(Exit::BadInput, text));
         }
         if paths.insert(name.to_owned(), dist.path.clone()).is_some() {

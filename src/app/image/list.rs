@@ -20,15 +20,25 @@ pub(super) fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
         let (said, reasons, distributions) = match &read {
             Ok(file) => {
                 let names: Vec<&str> = file.distributions().into_iter().collect();
-                let given: Vec<_> =
-                    names.iter().map(|name| if *name == DIST { "--dist ARCHIVE".to_owned() } else { format!("--dist {name}=ARCHIVE") }).collect();
+                let given: Vec<_> = names
+                    .iter()
+                    .map(
+                        |name| {
+                            if *name == DIST { "--dist ARCHIVE".to_owned() } else { format!("--dist {name}=ARCHIVE") }
+                        },
+                    )
+                    .collect();
                 let command = format!("windlass image build {} {}", one.name(), given.join(" "));
                 (command, Vec::new(), names.iter().map(|name| (*name).to_owned()).collect())
             }
             Err(failed) => {
                 let chain = failed.chain().join("\n");
                 let reasons: Vec<String> = chain.lines().skip(1).map(str::to_owned).collect();
-                (format!("needs a container engine: {}", reasons.first().cloned().unwrap_or(chain)), reasons, Vec::new())
+                (
+                    format!("needs a container engine: {}", reasons.first().cloned().unwrap_or(chain)),
+                    reasons,
+                    Vec::new(),
+                )
             }
         };
         let other = published.as_ref().map(|name| format!(" (in place of {name})")).unwrap_or_default();

@@ -77,10 +77,8 @@ pub(super) fn said(said: &Said<'_>, output: &Output) -> Result<(), Failed> {
 /// What a site answers that installs this image.
 fn answers(buildable: &Buildable<'_>, name: &ImageName, digest: &str) -> Vec<(String, String)> {
     let names = buildable.component.image_names(buildable.image);
-    let mut found = vec![
-        (names.repository, name.whole_repository()),
-        (names.tag, name.tag.clone().unwrap_or_default()),
-    ];
+    let mut found =
+        vec![(names.repository, name.whole_repository()), (names.tag, name.tag.clone().unwrap_or_default())];
     if buildable.image.takes_digest() {
         found.push((names.digest, digest.to_owned()));
     }

@@ -59,9 +59,8 @@ pub(super) fn all(catalog: &Catalog) -> Vec<Buildable<'_>> {
 pub(super) fn one<'c>(catalog: &'c Catalog, name: &str) -> Result<Buildable<'c>, Failed> {
     let mut known = all(catalog);
     let names: Vec<String> = known.iter().map(Buildable::name).collect();
-    let mut found: Vec<usize> = (0..known.len())
-        .filter(|at| known[*at].component.id == name || names[*at] == name)
-        .collect();
+    let mut found: Vec<usize> =
+        (0..known.len()).filter(|at| known[*at].component.id == name || names[*at] == name).collect();
     if let ([at], None) = (found.as_slice(), found.get(1)) {
         return Ok(known.swap_remove(*at));
     }

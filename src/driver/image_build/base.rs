@@ -71,7 +71,8 @@ impl Base {
         read.map_err(failed)?;
         let parsed: Option<Map<String, Value>> = serde_json::from_slice(&bytes).ok();
         let parsed = parsed.ok_or_else(|| no(format!("its config {} is no JSON object", config.digest)))?;
-        let text = |key: &str| parsed.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+        let text =
+            |key: &str| parsed.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
         let (Some(os), Some(architecture)) = (text("os"), text("architecture")) else {
             return Err(no("its config does not say which platform it is for".to_owned()));
         };

@@ -68,7 +68,10 @@ impl Read for Spooled {
 #[derive(Debug, Clone)]
 pub(super) enum Packed {
     Folder,
-    File { content: Content, executable: bool },
+    File {
+        content: Content,
+        executable: bool,
+    },
     /// Where it leads, from the folder that it is in.
     Link(String),
 }
@@ -228,7 +231,10 @@ impl Taken {
         let tops: Vec<_> = entries.iter().filter(|(path, _)| !path.contains('/')).collect();
         if let [(top, Packed::Folder)] = tops.as_slice() {
             let prefix = format!("{top}/");
-            entries = entries.into_iter().filter_map(|(path, one)| Some((path.strip_prefix(&prefix)?.to_owned(), one))).collect();
+            entries = entries
+                .into_iter()
+                .filter_map(|(path, one)| Some((path.strip_prefix(&prefix)?.to_owned(), one)))
+                .collect();
         }
         let out = entries.iter().find_map(|(path, one)| match one {
             Packed::Link(to) if !stays(path, to) => Some(path),

@@ -72,12 +72,7 @@ impl<R: Read> Read for Stopping<'_, R> {
 }
 
 /// Writes the layer of a tree into a new file.
-pub(super) fn write(
-    tree: &Tree,
-    to: &Path,
-    stop: &CancellationToken,
-    progress: &dyn Fn(u64),
-) -> io::Result<Layer> {
+pub(super) fn write(tree: &Tree, to: &Path, stop: &CancellationToken, progress: &dyn Fn(u64)) -> io::Result<Layer> {
     let file = Hashed::new(BufWriter::with_capacity(1 << 20, File::create(to)?));
     // No time and no name in its head: GzBuilder writes neither, and says that it is of no system in particular.
     let packed: GzEncoder<_> = GzBuilder::new().write(file, Compression::default());

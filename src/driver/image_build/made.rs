@@ -173,8 +173,12 @@ struct Manifest<'a> {
 
 /// Config and manifest of one platform.
 fn image(base: &Base, recipe: &Recipe, layer: Layer) -> Result<MadeImage, BuildError> {
-    let mut config: Map<String, Value> =
-        base.config.iter().filter(|(key, _)| KEPT.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut config: Map<String, Value> = base
+        .config
+        .iter()
+        .filter(|(key, _)| KEPT.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     config.insert("created".to_owned(), CREATED.into());
     config.insert("config".to_owned(), recipe.config.clone().into());
     if let Some(Value::Array(ids)) = config.get_mut("rootfs").and_then(|rootfs| rootfs.get_mut("diff_ids")) {

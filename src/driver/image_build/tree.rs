@@ -123,7 +123,8 @@ impl Tree {
                     self.folder(to, place)?;
                 }
                 let prefix = if source.is_empty() { String::new() } else { format!("{source}/") };
-                for (path, packed) in entries.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix)) {
+                for (path, packed) in entries.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix))
+                {
                     let path = format!("{to}/{}", &path[prefix.len()..]);
                     match packed {
                         Packed::Folder => self.folder(&path, place)?,
@@ -155,7 +156,8 @@ impl Tree {
             return wrong(format!("/{path} is a folder, and a file would take its place"));
         }
         let above = path.match_indices('/').map(|(at, _)| &path[..at]);
-        if let Some(above) = above.into_iter().find(|above| self.nodes.get(*above).is_some_and(|node| !is_folder(node))) {
+        if let Some(above) = above.into_iter().find(|above| self.nodes.get(*above).is_some_and(|node| !is_folder(node)))
+        {
             return wrong(format!("/{above} is a file or a link, and /{path} would be below it"));
         }
         let (kind, mode) = match packed {
@@ -239,11 +241,18 @@ mod tests {
         assert_eq!(paths(&[copy(&["lib"], "/opt/x")]), all, "what is in it, and not itself");
         assert_eq!(paths(&[copy(&["lib/"], "/opt/")]), ["opt/b", "opt/deep/", "opt/deep/c", "opt/link"]);
         let both = paths(&[copy(&["/"], "/opt/x"), copy(&["a"], "/opt/x/lib"), copy(&["lib"], "/opt/x/lib/new")]);
-        assert!(both.contains(&"opt/x/lib/a".to_owned()) && both.contains(&"opt/x/lib/new/deep/c".to_owned()), "{both:?}");
+        assert!(
+            both.contains(&"opt/x/lib/a".to_owned()) && both.contains(&"opt/x/lib/new/deep/c".to_owned()),
+            "{both:?}"
+        );
         // A folder to work in is made where the layer makes the one above; what is there stays as it is.
-        let steps = [folder("/opt/x"), copy(&["lib"], "/opt/x"), folder("/opt/x/logs"), folder("/opt/x/deep"), folder("/srv")];
+        let steps =
+            [folder("/opt/x"), copy(&["lib"], "/opt/x"), folder("/opt/x/logs"), folder("/opt/x/deep"), folder("/srv")];
         let found = made(&steps).unwrap();
-        assert!(found.contains(&("opt/x/logs/".to_owned(), 5)) && found.contains(&("opt/x/deep/".to_owned(), 1)), "{found:?}");
+        assert!(
+            found.contains(&("opt/x/logs/".to_owned(), 5)) && found.contains(&("opt/x/deep/".to_owned(), 1)),
+            "{found:?}"
+        );
         assert!(!found.iter().any(|(path, _)| path == "srv/"));
     }
 

@@ -143,7 +143,10 @@ impl Scope<'_> {
         let Self { file, arguments, config, findings, .. } = self;
         let env = |name: &str| {
             let list = config.get("Env").and_then(Value::as_array)?;
-            list.iter().filter_map(Value::as_str).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+            list.iter()
+                .filter_map(Value::as_str)
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+                .map(str::to_owned)
         };
         // What the image's processes see comes first.
         expand(file, word, &|name| env(name).or_else(|| arguments.get(name).cloned()), findings)
@@ -178,7 +181,8 @@ impl Scope<'_> {
         let Some(list) = list.as_array_mut() else { return };
         for ((name, _), value) in pairs.iter().zip(values) {
             let pair = Value::from(format!("{name}={value}"));
-            let is_it = |old: &&mut Value| old.as_str().and_then(|old| old.split_once('=')).is_some_and(|(old, _)| old == name);
+            let is_it =
+                |old: &&mut Value| old.as_str().and_then(|old| old.split_once('=')).is_some_and(|(old, _)| old == name);
             match list.iter_mut().find(is_it) {
                 Some(old) => *old = pair,
                 None => list.push(pair),
@@ -266,7 +270,9 @@ impl Scope<'_> {
                 None => self.findings.add(
                     self.file,
                     pos,
-                    format!("--chown={text}: expected numbers, such as 185:185, since only a running container knows names"),
+                    format!(
+                        "--chown={text}: expected numbers, such as 185:185, since only a running container knows names"
+                    ),
                 ),
             }
         }
@@ -275,7 +281,11 @@ impl Scope<'_> {
             let text = self.word(word);
             mode = u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o777 && text.len() >= 3);
             if mode.is_none() {
-                self.findings.add(self.file, pos, format!("--chmod={text}: expected an octal mode of at most 0777, such as 0755"));
+                self.findings.add(
+                    self.file,
+                    pos,
+                    format!("--chmod={text}: expected an octal mode of at most 0777, such as 0755"),
+                );
             }
         }
         let from = copy.from.clone();

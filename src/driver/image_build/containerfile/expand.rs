@@ -74,7 +74,9 @@ fn fill(
         (None, None) => findings.add(
             file,
             pos,
-            format!("the variable {name} has no value: declare it by ARG and give it by --build-arg, or write ${{{name}:-}}"),
+            format!(
+                "the variable {name} has no value: declare it by ARG and give it by --build-arg, or write ${{{name}:-}}"
+            ),
         ),
     }
     at

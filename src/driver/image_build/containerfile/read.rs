@@ -10,8 +10,7 @@ use crate::model::yaml::{Findings, Pos};
 const LIMIT: usize = 1 << 20;
 
 /// What is understood.
-const KNOWN: [&str; 10] =
-    ["ARG", "FROM", "COPY", "ENV", "LABEL", "USER", "WORKDIR", "EXPOSE", "ENTRYPOINT", "CMD"];
+const KNOWN: [&str; 10] = ["ARG", "FROM", "COPY", "ENV", "LABEL", "USER", "WORKDIR", "EXPOSE", "ENTRYPOINT", "CMD"];
 
 /// A word with its quotes and variables.
 pub(super) type Word = Vec<Letter>;
@@ -218,7 +217,8 @@ impl Reader<'_> {
                 Some(at) if at > 0 && (name != "ENV" || is_variable(&text(&word[..at]))) => {
                     found.push((word[..at].to_vec(), word[at + 1..].to_vec()));
                 }
-                _ => self.add(place(word, pos), format!("{name} is written NAME=VALUE, with quotes where there are spaces")),
+                _ => self
+                    .add(place(word, pos), format!("{name} is written NAME=VALUE, with quotes where there are spaces")),
             }
         }
         if words.is_empty() {
@@ -239,7 +239,12 @@ impl Reader<'_> {
     fn exec(&mut self, pos: Pos, name: &str, line: &Line, keyword: usize) -> Option<Vec<String>> {
         let found: Option<Vec<String>> = serde_json::from_str(text(&line.0[keyword..]).trim()).ok();
         if found.is_none() {
-            self.add(pos, format!("{name} is written as a JSON list, such as {name} [\"/bin/server\", \"-v\"]: there may be no shell"));
+            self.add(
+                pos,
+                format!(
+                    "{name} is written as a JSON list, such as {name} [\"/bin/server\", \"-v\"]: there may be no shell"
+                ),
+            );
         }
         found
     }
@@ -257,7 +262,12 @@ impl Reader<'_> {
                     let name = text(&value);
                     match is_name(&name) {
                         true => from = Some(name),
-                        false => self.add(at, format!("--from={name}: expected the name of a distribution, as --dist NAME=ARCHIVE gives it")),
+                        false => self.add(
+                            at,
+                            format!(
+                                "--from={name}: expected the name of a distribution, as --dist NAME=ARCHIVE gives it"
+                            ),
+                        ),
                     }
                 }
                 ("--chown", Some(value)) => owner = Some(value),

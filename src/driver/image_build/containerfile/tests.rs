@@ -54,7 +54,10 @@ fn the_config_is_the_bases_with_what_the_file_sets() {
     });
     assert_eq!(Value::from(made.config), expected, "the base's CMD was for its own program");
     let Step::Copy { sources, to, into, from, owner, mode, .. } = &made.steps[0] else { panic!("{:?}", made.steps) };
-    assert_eq!((sources.as_slice(), to.as_str(), into), (["a2".to_owned(), "b".to_owned()].as_slice(), "/opt/x", &true));
+    assert_eq!(
+        (sources.as_slice(), to.as_str(), into),
+        (["a2".to_owned(), "b".to_owned()].as_slice(), "/opt/x", &true)
+    );
     assert_eq!((from.as_deref(), *owner, *mode), (Some("dist"), (0, 0), None));
     let Step::Copy { to, into, from, .. } = &made.steps[1] else { panic!("{:?}", made.steps) };
     assert_eq!((to.as_str(), into, from), ("/w/rel", &false, &None));
