@@ -15,8 +15,8 @@ use std::time::Duration;
 use fixture::{Fault, Site, made, request, resolved};
 use tokio::io::AsyncReadExt as _;
 use windlass::driver::bundle::{
-    Base, Bundle, BundleError, BundleRequest, CreateError, LayoutWriteError, Target, Union, create, extract, join, lock_of,
-    plan, sboms, split, verify, verify_while,
+    Base, Bundle, BundleError, BundleRequest, CreateError, LayoutWriteError, Target, Union, create, extract, join,
+    lock_of, plan, sboms, split, verify, verify_while,
 };
 use windlass::driver::image_source::{ImageSource as _, Reference};
 use windlass::driver::layouts::Layouts;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
 use super::super::registries::{asked, mirror};
-use super::trust::reading;
+use super::super::trust::reading;
 use crate::cli::{CreateArgs, LayoutArg};
 use crate::driver::bundle::lock_of;
 use crate::driver::image_source::ImageSource;

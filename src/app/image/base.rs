@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::super::bundle::source::{layouts, the_lock};
-use super::super::bundle::trust::{open, signed_text};
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::lock::unresolved;
 use super::super::output::Output;
 use super::super::registries::{mirror, registries};
+use super::super::trust::{open, signed_text};
 use super::failure::failed;
 use crate::cli::{BuildArgs, OpenArgs};
 use crate::driver::image_build::Base;
@@ -47,7 +47,7 @@ impl Origin {
         let own = (!local).then(|| place.0.clone());
         let hosts: BTreeSet<String> = own.into_iter().chain(target.map(str::to_owned)).collect();
         // Options for registries where none is asked are a mistake, which the client names.
-        let registries = registries(&args.reach, &hosts, output)?;
+        let registries = registries(&args.reach, &hosts, None, output)?;
         let kept = (!hosts.is_empty()).then(|| registries.clone());
         if !args.bundle.is_empty() {
             let open_args =
