@@ -121,6 +121,19 @@ pub(crate) fn installs() {
     assert!(!more.err.contains("panicked") && releases().is_empty(), "{more:?}");
     assert_eq!(tags(&format!("{registry}/{}/apache/hadoop", place("offline"))), "", "nothing was pushed");
 
+    // Whose it is counts where a key is pinned; a plan says what would be pushed.
+    let keys = tempfile::tempdir().unwrap();
+    for name in ["site", "other"] {
+        run(Command::new(WINDLASS).args(["bundle", "keygen", name]).current_dir(keys.path())).exits(0);
+    }
+    let [private, key, other] = ["site.key", "site.pub", "other.pub"].map(|name| keys.path().join(name));
+    // One of an earlier run.
+    drop(std::fs::remove_file(folder().join("platform.tar.sig")));
+    run(Command::new(WINDLASS).args(["bundle", "sign"]).arg(bundle()).arg("--private-key").arg(&private)).exits(0);
+    run(offline(&["plan"], "offline").arg("--key").arg(&other)).exits(8);
+    run(offline(&["plan"], "offline").arg("--key").arg(&key)).exits(0).says("push 1 image to ");
+    run(offline(&["install", "--yes"], "offline").arg("--key").arg(&other)).exits(8);
+
     // One wrong byte: nothing that depends on it gets a tag, and nothing is installed.
     flip(&bundle());
     let damaged = run(&mut offline(&["install", "--yes"], "damaged"));
@@ -129,7 +142,7 @@ pub(crate) fn installs() {
     assert!(damaged.out.contains("blocked") && releases().is_empty(), "{}\n{}", damaged.out, damaged.err);
     assert_eq!(tags(&format!("{registry}/{}/apache/hadoop", place("damaged"))), "");
 
-    let ran = run(&mut offline(&["install", "--yes"], "offline")).exits(0);
+    let ran = run(&mut offline(&["install", "--yes", "--max-depth", "2"], "offline")).exits(0);
     let ran = ran.says("nodes of linux/amd64 pull from").says("containers by digest");
     assert!(!ran.out.contains("0 containers by digest"), "{}", ran.out);
     let digest = text(&lock()["bundle"]["images"][0]["resolved"]["digest"]);
@@ -307,10 +320,12 @@ pub(crate) fn nodes_say() {
     drop(kubectl(&["delete", "namespace", "apache-hdfs"]));
 }
 
+/// An install for a registry whose names have one part below the path.
+const FLAT: [&str; 3] = ["install", "--yes", "--flatten"];
+
 /// An install whose push has begun some time ago.
 fn pushing(millis: u64) -> Child {
-    let mut child =
-        offline(&["install", "--yes"], "killed").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = offline(&FLAT, "killed").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
     let begun =
         lines.by_ref().map_while(Result::ok).find(|line| line.contains("start") && line.contains("push 1 image"));
@@ -331,8 +346,8 @@ pub(crate) fn killed() {
     let mut child = pushing(300);
     run(Command::new("kill").args(["-INT", &child.id().to_string()])).exits(0);
     assert_eq!(child.wait().unwrap().code(), Some(6));
-    assert_eq!(tags(&format!("{}/{}/apache/hadoop", registry(), place("killed"))), "");
-    let ran = run(&mut offline(&["install", "--yes"], "killed")).exits(0).says("containers by digest");
+    assert_eq!(tags(&format!("{}/{}/apache-hadoop", registry(), place("killed"))), "");
+    let ran = run(&mut offline(&FLAT, "killed")).exits(0).says("containers by digest");
     assert!(!ran.err.contains("panicked"), "{}", ran.err);
-    run(&mut offline(&["install", "--yes"], "killed")).exits(0).says("nothing to do");
+    run(&mut offline(&FLAT, "killed")).exits(0).says("nothing to do");
 }

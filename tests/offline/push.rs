@@ -105,6 +105,35 @@ async fn what_is_in_the_way_is_told_before_anything_is_sent() {
     assert_eq!(run(at, &stray).await.0, 2);
 }
 
+/// Parts, a pinned key, names with fewer parts, a login from a file and HTTP by name, as docs/offline.md shows them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_a_signed_one_go_where_names_have_fewer_parts() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    ok(at, &["keygen", "site"]).await;
+    let from = format!("{}/{}", hub.host, super::HUB);
+    let create = ["create", "--from", &from, "--no-programs", "--output", "parts.tar"];
+    ok(at, &[&create[..], &["--split", "1M", "--private-key", "site.key"]].concat()).await;
+    assert!(at.join("parts.tar.002").exists() && !at.join("parts.tar").exists());
+    ok(at, &["verify", "parts.tar.001", "--key", "site.pub"]).await;
+    let site = FakeRegistry::start().await;
+    std::fs::write(at.join("config.json"), "{\"auths\": {}}").unwrap();
+    let [flat, group] = ["flat", "group/project"].map(|path| format!("{}/{path}", site.host));
+    let signed = ["push", "parts.tar.001", "--key", "site.pub", "--registry"];
+    ok(at, &[&signed[..], &[&flat, "--flatten", "--registry-config", "config.json"]].concat()).await;
+    ok(at, &[&signed[..], &[&group, "--max-depth", "2", "--plain-http", &site.host]].concat()).await;
+    site.with(|state| {
+        for repository in ["flat/x-multi", "flat/y-one", "group/project/x/multi", "group/project/y/one"] {
+            assert!(!state.repository(repository).tags.is_empty(), "{repository}");
+        }
+        assert!(!state.repositories.contains_key("flat/x/multi"));
+    });
+    ok(at, &["keygen", "other"]).await;
+    let (code, _, err) = run(at, &["push", "parts.tar.001", "--key", "other.pub", "--registry", &flat]).await;
+    assert!(code == 8 && err.contains("not made by the pinned key"), "{code} {err}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_needs_a_damaged_blob_gets_a_tag() {
     let hub = hub().await;

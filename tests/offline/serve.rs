@@ -161,6 +161,9 @@ async fn others_are_served_by_tls_unless_it_is_named() {
     let settings = Settings { ca_files: vec![at.join("cert.pem")], ..Settings::default() };
     let registry = Registries::new(settings).unwrap().registry(&host).await.unwrap();
     assert!(registry.manifest("x/multi", &Reference::Tag("1".to_owned())).await.unwrap().is_some());
+    // Who pushes to it finds all there, so that an install can take it as its registry.
+    let (code, out, err) = run(at, &["push", "platform.tar", "--registry", &host, "--ca", "cert.pem"]).await;
+    assert!(code == 0 && out.starts_with("nothing to push: "), "{code} {out} {err}");
     // Whoever speaks plain HTTP gets nothing.
     let plain = Client::builder().no_proxy().build().unwrap().get(format!("http://{host}/v2/")).send().await;
     assert!(plain.is_err());
