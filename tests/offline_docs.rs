@@ -33,6 +33,8 @@ install | tests/e2e/offline.rs | const FLAT: | --flatten
 install | tests/e2e/offline.rs | fn nodes_say( | --bundle --registry --registry-config --ca --set
 install | tests/e2e/guided.rs | fn a_terminal_that_goes_away( | --answers
 install | tests/sequence.rs | fn windlass( | --helm
+image build | tests/image_build/made.rs | fn a_layout_goes_into_an_offline_bundle_and_an_offline_bundle_gives_the_base( | --dist --to --tag
+image list | tests/image_build/made.rs | fn what_can_be_made_is_listed_with_what_keeps_the_rest_from_it( |
 install.sh | tests/install.sh | a bundle's windlass: run | --bundle --registry --yes --sandbox --answers
 ";
 
