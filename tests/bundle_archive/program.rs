@@ -99,5 +99,5 @@ async fn a_bundle_goes_through_all_commands() {
     let (exit, text) = code(at, &["extract", "x/multy:1", "platform.tar", "--to", "oci:x"]);
     assert!(exit == 2 && text.contains("did you mean `docker.io/x/multi:1`"), "{exit} {text}");
     let (exit, text) = code(at, &["create", "--lock", "images.lock", "--from", "registry.example", "--layout", "x"]);
-    assert!(exit == 2 && text.contains("--layout"), "{exit} {text}");
+    assert!(exit == 2 && text.contains("failed to read x"), "{exit} {text}");
 }
