@@ -74,7 +74,8 @@ fn entry(archive: &mut Vec<u8>, path: &str, content: &[u8], mode: u32, kind: tar
     let content = if is_link { b"" } else { content };
     header.set_size(content.len() as u64);
     header.set_mode(mode & 0o7777);
-    (header.set_uid(1001), header.set_mtime(1_700_000_000));
+    header.set_uid(1001);
+    header.set_mtime(1_700_000_000);
     header.set_cksum();
     archive.extend_from_slice(header.as_bytes());
     archive.extend_from_slice(content);

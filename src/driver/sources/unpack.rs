@@ -191,12 +191,15 @@ pub(in crate::driver) fn enter<'p>(
     entry_parts(path).ok_or_else(|| UnpackError::Outside(entry_shown(path)))
 }
 
+/// Takes a piece of a content, and the sum of all contents so far.
+pub(in crate::driver) type Sink<'a> = &'a mut dyn FnMut(&[u8], u64) -> Result<(), UnpackError>;
+
 /// Passes a content on in pieces, with `bytes` the sum of all contents so far, which is bounded.
 pub(in crate::driver) fn pour(
     content: &mut dyn Read,
     bytes: &mut u64,
     stop: &CancellationToken,
-    to: &mut dyn FnMut(&[u8], u64) -> Result<(), UnpackError>,
+    to: Sink<'_>,
 ) -> Result<(), UnpackError> {
     let mut buffer = vec![0; BUFFER];
     loop {
