@@ -28,7 +28,7 @@ node_offline() { grep -qs '^OFFLINE=yes$' "$NODE/etc/node.env" && echo yes || ec
 offline_as_chosen() {
   [ "$(node_offline)" = "$OFFLINE" ] && { [ "$OFFLINE" = no ] || egress_ready; }
 }
-egress_ready() { in_node nft list table inet egress && in_operator nft list table inet egress; }
+egress_ready() { { in_node nft list table inet egress && in_operator nft list table inet egress; } >/dev/null; }
 
 # in_operator COMMAND...: in the network of what installs.
 in_operator() { nsenter --net="/proc/$NODE_PID/root/run/netns/operator" -- "$@"; }
