@@ -2,6 +2,7 @@
 //! `windlass install`. One task owns the state and the terminal; all that takes time runs in others and sends news.
 
 mod apart;
+mod asked;
 mod follow;
 mod inputs;
 mod places;
@@ -9,6 +10,7 @@ mod replay;
 mod run;
 mod screens;
 mod source;
+mod sources;
 mod terminal;
 mod watch;
 mod world;

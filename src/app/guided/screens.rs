@@ -7,7 +7,7 @@ use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::inputs::{Heard, Inputs, Kind};
-use super::source::named;
+use super::sources::named;
 use super::terminal::{look, possible};
 use super::world::World;
 use crate::app::exit::{Exit, Failed, OrExit as _};

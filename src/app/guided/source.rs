@@ -1,115 +1,24 @@
 //! What the screens want of an offline bundle: it is opened, read, and compared with what the registry has.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::world::{Asked, World};
+use super::world::World;
 use crate::answers::{Given, LayerKind};
 use crate::app::exit::{Exit, Failed};
 use crate::app::offline::{Offline, Opened};
 use crate::app::session;
-use crate::cli::{OfflineArgs, TagRule};
 use crate::driver::bundle::sign::SignedBy;
 use crate::driver::bundle::verify_while;
 use crate::model::causes;
-use crate::render::tui::{BundleView, News, OfflineChoice, PushView, Signed, Source, SourceIntent, SourceNews};
+use crate::render::tui::{BundleView, News, OfflineChoice, PushView, Signed, SourceIntent, SourceNews};
 
 /// How often it is said how far the reading is, at the most.
 const STEPS: u64 = 200;
 
 /// The most blobs that are named where several are wrong.
 const NAMED: usize = 3;
-
-/// The offline bundle that is installed from, and what is asked about it.
-pub(super) struct Sources {
-    /// The options of the command line; screens change some of them.
-    given: OfflineArgs,
-    now: Mutex<Now>,
-}
-
-struct Now {
-    /// What is installed from; nothing named where that is no offline bundle.
-    args: OfflineArgs,
-    /// Only the last that was asked for is wanted.
-    opens: Asked,
-    plans: Asked,
-    /// Cancelled to stop reading.
-    reading: CancellationToken,
-}
-
-impl Sources {
-    pub(super) fn new(given: &OfflineArgs) -> Self {
-        let args = if given.bundle.is_empty() { OfflineArgs::default() } else { given.clone() };
-        let now = Now { args, opens: Asked::default(), plans: Asked::default(), reading: CancellationToken::new() };
-        Self { given: given.clone(), now: Mutex::new(now) }
-    }
-
-    /// The options of an install from what was chosen.
-    pub(super) fn args(&self) -> OfflineArgs {
-        self.now().args.clone()
-    }
-
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Those of the command line with what was chosen on the screen.
-    fn of(&self, choice: &OfflineChoice) -> OfflineArgs {
-        let home = std::env::var_os("HOME");
-        let path = |text: &str| (!text.is_empty()).then(|| at_home(text, home.as_ref()));
-        let mut args = self.given.clone();
-        args.bundle = choice.bundle.split(':').filter_map(path).collect();
-        args.key = path(&choice.key);
-        args.reach.ca = choice.ca.split(':').filter_map(path).collect();
-        args
-    }
-}
-
-/// `~/…` is in the user's own folder, as shells have it.
-fn at_home(text: &str, home: Option<&OsString>) -> PathBuf {
-    match (text.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => Path::new(home).join(rest),
-        _ => PathBuf::from(text),
-    }
-}
-
-/// What the screen begins with.
-pub(super) fn named(args: &OfflineArgs) -> Source {
-    let joined = |paths: &[PathBuf]| {
-        let texts: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        texts.join(":")
-    };
-    let text = |path: &PathBuf| path.display().to_string();
-    let choice = OfflineChoice {
-        bundle: joined(&args.bundle),
-        key: args.key.as_ref().map(text).unwrap_or_default(),
-        ca: joined(&args.reach.ca),
-    };
-    let (into, reach) = (&args.into, &args.reach);
-    let tags = match into.tag_conflict {
-        TagRule::Fail => None,
-        TagRule::Keep => Some("keep".to_owned()),
-        TagRule::Overwrite => Some("overwrite".to_owned()),
-    };
-    let valued = [
-        ("--signature", args.signature.as_ref().map(text)),
-        ("--max-depth", into.max_depth.map(|depth| depth.to_string())),
-        ("--tag-conflict", tags),
-        ("--client-cert", reach.client_cert.as_ref().map(text)),
-        ("--client-key", reach.client_key.as_ref().map(text)),
-        ("--token-host", reach.token_host.clone()),
-        ("--registry-config", reach.registry_config.as_ref().map(text)),
-    ];
-    let plain = reach.plain_http.iter().map(|host| ("--plain-http", Some(host.clone())));
-    let switches = [("--flatten", into.flatten), ("--without-signatures", into.without_signatures)];
-    let switches = switches.into_iter().filter(|(_, on)| *on).map(|(option, _)| (option, None));
-    let more = valued.into_iter().filter(|(_, value)| value.is_some()).chain(plain).chain(switches);
-    Source::new(choice, more.collect())
-}
 
 impl World {
     /// Begins what the screen of sources wants.

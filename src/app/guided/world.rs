@@ -9,10 +9,11 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::apart::apart;
+use super::asked::Asked;
 use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
-use super::source::Sources;
+use super::sources::Sources;
 use crate::answers::{Answers, Draft, Given, recorded};
 use crate::app::charts::LoginFrom;
 use crate::app::exit::{Exit, Failed};
@@ -74,23 +75,6 @@ struct Shared {
     wrote: Option<PathBuf>,
     /// Looks at pods and logs until the next run begins.
     follower: Option<AbortHandle>,
-}
-
-/// How often something was asked for.
-#[derive(Default)]
-pub(super) struct Asked(u64);
-
-impl Asked {
-    /// Once more; gives its number.
-    pub(super) const fn again(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
-    }
-
-    /// Whether nothing was asked for since.
-    pub(super) const fn is_last(&self, number: u64) -> bool {
-        self.0 == number
-    }
 }
 
 impl World {
