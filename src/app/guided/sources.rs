@@ -96,3 +96,50 @@ pub(super) fn named(args: &OfflineArgs) -> Source {
     let more = valued.into_iter().filter(|(_, value)| value.is_some()).chain(plain).chain(switches);
     Source::new(choice, more.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn offline(options: &[&str]) -> OfflineArgs {
+        let cli = Cli::parse_from(["windlass", "guide", "--bundle", "/a:/b"].iter().chain(options));
+        let Some(Command::Guide(args)) = cli.command else { panic!("it is another command") };
+        args.offline
+    }
+
+    #[test]
+    fn what_was_chosen_takes_the_place_of_some_options_and_leaves_the_others() {
+        let given =
+            offline(&["--key", "k.pub", "--ca", "a.pem", "--ca", "b.pem", "--max-depth", "2", "--plain-http", "r"]);
+        let sources = Sources::new(&given);
+        assert_eq!(sources.args(), given, "until something is chosen");
+        let choice = OfflineChoice { bundle: "/c".into(), key: String::new(), ca: "/d.pem:/e.pem".into() };
+        let found = sources.of(&choice);
+        assert_eq!((found.bundle, found.key), (vec!["/c".into()], None));
+        assert_eq!(found.reach.ca, [PathBuf::from("/d.pem"), "/e.pem".into()]);
+        assert_eq!((found.into, &found.reach.plain_http), (given.into.clone(), &given.reach.plain_http));
+        let text = format!("{:?}", named(&given));
+        for part in [
+            r#"bundle: "/a:/b""#,
+            r#"key: "k.pub""#,
+            r#"ca: "a.pem:b.pem""#,
+            r#"("--max-depth", Some("2")), ("--plain-http", Some("r"))"#,
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        // Options for an offline bundle mean nothing where none is installed from.
+        let without = OfflineArgs { bundle: Vec::new(), ..given };
+        assert_eq!(Sources::new(&without).args(), OfflineArgs::default());
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_of_whoever_types_it() {
+        let home = OsString::from("/home/ann");
+        assert_eq!(at_home("~/x.tar", Some(&home)), PathBuf::from("/home/ann/x.tar"));
+        assert_eq!(at_home("/mnt/~/x.tar", Some(&home)), PathBuf::from("/mnt/~/x.tar"));
+        assert_eq!(at_home("~/x.tar", None), PathBuf::from("~/x.tar"));
+    }
+}
