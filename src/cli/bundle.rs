@@ -236,7 +236,8 @@ pub struct CreateArgs {
     /// as without it
     #[arg(long, value_name = "REGISTRY")]
     pub from: Option<String>,
-    /// Take images from an OCI layout, an oci-archive or what `docker save` wrote; may be repeated
+    /// Take images from an OCI layout, an oci-archive or what `docker save` wrote; with --from only those that it names; may be
+    /// repeated
     #[arg(long, value_name = "[IMAGE=]PATH")]
     pub layout: Vec<LayoutArg>,
     /// For this platform; may be repeated
