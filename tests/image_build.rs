@@ -6,6 +6,8 @@
 mod fake;
 #[path = "image_build/made.rs"]
 mod made;
+#[path = "fakes/ran.rs"]
+mod ran;
 #[path = "image_build/refused.rs"]
 mod refused;
 
@@ -16,6 +18,7 @@ use std::path::Path;
 use fake::{FakeRegistry, Refuses, noise};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ran::ran;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use windlass::model::oci::{Digest, INDEXES, MANIFESTS};
@@ -167,9 +170,7 @@ fn command(folder: &Path, args: &[&str]) -> Command {
 
 /// Runs it: its exit code, stdout and stderr.
 async fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
-    let ran = command(folder, args).output().await.unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (ran.status.code().unwrap(), text(&ran.stdout), text(&ran.stderr))
+    ran(command(folder, args)).await
 }
 
 async fn ok(folder: &Path, args: &[&str]) -> (String, String) {

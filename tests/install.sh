@@ -75,6 +75,25 @@ run() {
   OUT=$(cat "$work/out") ERR=$(cat "$work/err") LOGGED=$(paste -sd' ' "$work/log")
 }
 
+# begin ERR ARGUMENT...: install.sh where Ctrl-C can reach it, until what it started says that it runs; sets PID.
+begin() {
+  local err=$1
+  shift
+  : >"$work/log"
+  (cd "$tree" && PATH=$bin LOG=$work/log exec "$(command -v setsid)" "$(command -v env)" --default-signal=INT ./install.sh "$@" >/dev/null 2>"$err" </dev/null) &
+  PID=$!
+  for _ in $(seq 100); do
+    if grep -q running "$work/log"; then break; fi
+    sleep 0.1
+  done
+}
+# interrupt: Ctrl-C; sets CODE.
+interrupt() {
+  kill -INT -- "-$PID"
+  CODE=0
+  wait "$PID" || CODE=$?
+}
+
 # at_terminal ARGUMENTS: install.sh where there are screens to show; sets LOGGED.
 script=$(command -v script)
 at_terminal() {
@@ -141,16 +160,8 @@ has "not root: how" "next: sudo ./install.sh --sandbox --yes" "$ERR"
 
 # --- Ctrl-C ---
 put "$tree/windlass" 'trap "echo stopping >>\"$LOG\"; exit 6" INT; echo running >>"$LOG"; for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; done'
-: >"$work/log"
-(cd "$tree" && PATH=$bin LOG=$work/log exec "$(command -v setsid)" "$(command -v env)" --default-signal=INT ./install.sh >/dev/null 2>"$work/err" </dev/null) &
-pid=$!
-for _ in $(seq 100); do
-  if grep -q running "$work/log"; then break; fi
-  sleep 0.1
-done
-kill -INT -- "-$pid"
-CODE=0
-wait "$pid" || CODE=$?
+begin "$work/err"
+interrupt
 is "Ctrl-C: windlass ends it" "running stopping" "$(paste -sd' ' "$work/log")"
 is "Ctrl-C: windlass's exit code" 6 "$CODE"
 
@@ -318,31 +329,15 @@ has "no sandbox beside it" "clone the repository" "$ERR"
 rm "$tree/windlass"
 put "$work/waits" '[ "$1" != --version ] || exit 0; trap "exit 6" INT; echo running >>"$LOG"; for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; done'
 bundle "$media/waits.tar" "$work/waits"
-: >"$work/log"
-(cd "$tree" && PATH=$bin LOG=$work/log exec "$(command -v setsid)" "$(command -v env)" --default-signal=INT ./install.sh --bundle "$media/waits.tar" >/dev/null 2>&1 </dev/null) &
-pid=$!
-for _ in $(seq 100); do
-  if grep -q running "$work/log"; then break; fi
-  sleep 0.1
-done
+begin /dev/null --bundle "$media/waits.tar"
 has "Ctrl-C, a bundle's windlass: it is there" .windlass. "$(no_leftovers)"
-kill -INT -- "-$pid"
-CODE=0
-wait "$pid" || CODE=$?
+interrupt
 is "Ctrl-C, a bundle's windlass: its exit code" 6 "$CODE"
 is "Ctrl-C, a bundle's windlass: nothing stays" "" "$(no_leftovers)"
 put "$work/slow" 'if [ "$1" = --version ]; then echo running >>"$LOG"; sleep 3; fi'
 bundle "$media/slow.tar" "$work/slow"
-: >"$work/log"
-(cd "$tree" && PATH=$bin LOG=$work/log exec "$(command -v setsid)" "$(command -v env)" --default-signal=INT ./install.sh --bundle "$media/slow.tar" >/dev/null 2>&1 </dev/null) &
-pid=$!
-for _ in $(seq 100); do
-  if grep -q running "$work/log"; then break; fi
-  sleep 0.1
-done
-kill -INT -- "-$pid"
-CODE=0
-wait "$pid" || CODE=$?
+begin /dev/null --bundle "$media/slow.tar"
+interrupt
 is "Ctrl-C while it is taken: exit code" 130 "$CODE"
 is "Ctrl-C while it is taken: nothing stays" "" "$(no_leftovers)"
 

@@ -9,6 +9,8 @@ mod guided;
 mod pty;
 #[path = "offline/push.rs"]
 mod push;
+#[path = "fakes/ran.rs"]
+mod ran;
 #[path = "fakes/real_helm.rs"]
 mod real_helm;
 #[path = "offline/serve.rs"]
@@ -17,6 +19,7 @@ mod serve;
 use std::path::Path;
 
 use fake::{FakeRegistry, noise};
+use ran::ran;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -113,9 +116,7 @@ fn command(folder: &Path, args: &[&str]) -> Command {
 
 /// Runs it: its exit code, stdout and stderr.
 async fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
-    let ran = command(folder, args).output().await.unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (ran.status.code().unwrap(), text(&ran.stdout), text(&ran.stderr))
+    ran(command(folder, args)).await
 }
 
 async fn ok(folder: &Path, args: &[&str]) -> (String, String) {

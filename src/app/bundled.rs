@@ -1,4 +1,4 @@
-//! Charts that an offline bundle brings along, and what its archives may hold.
+//! What an offline bundle brings along: its charts, what its archives may hold, and for which platform its programs are.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -9,6 +9,9 @@ use crate::driver::bundle::Bundle;
 use crate::model::images_lock::LockedFiles;
 use crate::model::oci::Digest;
 use crate::model::{ChartRef, FileTree};
+
+/// What the program that installs charts is called in an offline bundle.
+pub(super) const HELM: &str = "helm";
 
 /// The most bytes of a chart.
 const CHART: u64 = 64 << 20;
@@ -37,6 +40,16 @@ impl BundledCharts {
     pub(super) fn get(&self, component: &str, chart: &ChartRef) -> Option<&FileTree> {
         self.0.get(component).filter(|(from, _)| *from == chart.to_string()).map(|(_, tree)| tree)
     }
+}
+
+/// This machine's platform, as images name it.
+pub(super) fn own_platform() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("linux/{architecture}")
 }
 
 /// The archive's digest and size, where the offline bundle has it.

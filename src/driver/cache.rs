@@ -17,6 +17,15 @@ const HALF: Duration = Duration::from_secs(3600);
 /// What is being written.
 const PART: &str = ".part-";
 
+/// `${XDG_CACHE_HOME:-~/.cache}/windlass/NAME`; nothing without a home.
+#[must_use]
+pub fn user_cache(name: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let cache = cache.or_else(|| Some(set("HOME")?.join(".cache")))?;
+    Some(cache.join("windlass").join(name))
+}
+
 /// A folder of files. Each is named by what was asked for and by what is in it, so that one that is broken or was changed is
 /// known, and got again.
 #[derive(Debug, Clone)]
@@ -32,14 +41,6 @@ impl Cache {
     /// `most_files` how many of them stay: the oldest goes first.
     pub(super) const fn new(folder: Option<PathBuf>, ending: &'static str, most: u64, most_files: usize) -> Self {
         Self { folder, ending, most, most_files }
-    }
-
-    /// `${XDG_CACHE_HOME:-~/.cache}/windlass/NAME`; nothing without a home.
-    pub(super) fn folder_of_user(name: &str) -> Option<PathBuf> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-        let cache = cache.or_else(|| Some(set("HOME")?.join(".cache")))?;
-        Some(cache.join("windlass").join(name))
     }
 
     /// What was got for this reference, if it is as it was.

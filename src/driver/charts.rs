@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::cache::Cache;
+use super::cache::{Cache, user_cache};
 use crate::model::bounded;
 
 /// The most that is kept, of which the oldest goes first.
@@ -26,7 +26,7 @@ impl ChartCache {
     /// `${XDG_CACHE_HOME:-~/.cache}/windlass/charts`; without a home nothing is kept.
     #[must_use]
     pub fn of_user() -> Self {
-        Self::at(Cache::folder_of_user("charts"))
+        Self::at(user_cache("charts"))
     }
 
     const fn at(folder: Option<PathBuf>) -> Self {

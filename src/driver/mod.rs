@@ -23,3 +23,5 @@ pub mod sources;
 pub mod state_store;
 pub mod webhdfs;
 pub mod whole_file;
+
+pub use cache::user_cache;

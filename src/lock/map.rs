@@ -215,6 +215,12 @@ pub fn outside_references<'a>(
     references.into_iter().filter_map(one).collect()
 }
 
+/// Whether what the lock has for a platform (`linux/arm64/v8`) runs on a node's: nodes do not say which variant they are.
+#[must_use]
+pub fn is_for(known: &str, node: &str) -> bool {
+    known.strip_prefix(node).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The platforms among these, such as those of a cluster's nodes, for which the lock lacks images, and which images.
 #[must_use]
 pub fn missing_platforms<'a>(
@@ -223,10 +229,7 @@ pub fn missing_platforms<'a>(
 ) -> BTreeMap<&'a str, Vec<String>> {
     let mut found = BTreeMap::new();
     for platform in platforms {
-        // Nodes do not say which variant they are.
-        let has = |known: &String| {
-            known == platform || known.strip_prefix(platform).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let has = |known: &String| is_for(known, platform);
         let lacks = lock
             .images
             .iter()

@@ -18,7 +18,9 @@ pub use compare::{Change, Difference, differences};
 pub use embedded::{EMBEDDED_NAME, embedded};
 pub use find::{Found, Known, Unfound, images_in};
 pub use gather::Gathered;
-pub use map::{Collision, ImageMap, Outside, Reason, RenderedImage, missing_platforms, outside, outside_references};
+pub use map::{
+    Collision, ImageMap, Outside, Reason, RenderedImage, is_for, missing_platforms, outside, outside_references,
+};
 pub use resolve::{PlatformError, Progress, ResolveFailure, Wanted, parse_platform, resolve};
 pub use running::{Running, Verdict, compare_running};
 pub use trials::{DEFAULT_PROFILE, Trial, UNPUBLISHED_REGISTRY, companions, trials, unpublished_layer};

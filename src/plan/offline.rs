@@ -17,24 +17,23 @@ pub(super) fn extend(actions: &mut Vec<Action>, wanted: &Resolved, observed: &Ob
         wanted.components.iter().filter_map(|component| component.release.as_ref()).collect();
     let namespaces: Vec<&str> = releases.iter().map(|release| release.namespace.as_str()).collect();
     let proves = actions.iter().any(|action| action.verify);
-    before_pods(actions, offline, &namespaces, observed.state.as_ref());
+    let record = before_pods(actions, offline, &namespaces, observed.state.as_ref());
     if proves {
-        let known = observed.state.as_ref().and_then(|state| state.offline.as_ref());
         let of = releases.iter().map(|release| (release.namespace.clone(), release.name.clone())).collect();
         let ready = actions.iter().filter(|action| matches!(action.step, Step::Ready { .. }));
         let needs = ready.map(|action| action.id.clone()).collect();
-        actions.push(running_images(&offline.record.clone().after(known), of, needs));
+        actions.push(running_images(&record, of, needs));
     }
 }
 
 /// Puts push and pull tests before everything that starts pods. `namespaces` are those of the install, `state` is what is
-/// remembered.
+/// remembered. Gives what is to be.
 fn before_pods(
     actions: &mut Vec<Action>,
     offline: &ObservedOffline,
     namespaces: &[&str],
     state: Option<&InstallState>,
-) {
+) -> OfflineRecord {
     let record = &offline.record;
     let mut why = Vec::new();
     if offline.upload_bytes + offline.mount_bytes > 0 || offline.writes > 0 {
@@ -53,7 +52,11 @@ fn before_pods(
             "platform",
             PUSH.to_owned(),
             format!("push {} to {}", counted(offline.images), record.registry),
-            Step::Push { registry: record.registry.clone(), lock_digest: record.lock_digest.clone(), record: wanted },
+            Step::Push {
+                registry: record.registry.clone(),
+                lock_digest: record.lock_digest.clone(),
+                record: wanted.clone(),
+            },
         )
     };
     let starts = |action: &Action| match &action.step {
@@ -87,6 +90,7 @@ fn before_pods(
     actions.push(push);
     actions.extend(tests);
     actions.extend(rest);
+    wanted
 }
 
 /// The check that pods run what the offline bundle brought: of these releases, by namespace and name.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::bundled::{HELM, own_platform};
 use super::super::charts::{Fetcher, LoginFrom};
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::lock::digest_of;
@@ -19,9 +20,6 @@ use crate::driver::process::PrivateDir;
 use crate::driver::sources;
 use crate::model::images_lock::{ImagesLock, LockedFiles, WINDLASS};
 use crate::model::{ChartRef, FileTree};
-
-/// The program that installs charts.
-const HELM: &str = "helm";
 
 /// Everything of this machine that goes in.
 pub(super) struct Content {
@@ -64,7 +62,7 @@ impl Content {
                 files.insert(key, path);
             }
         }
-        let platform = format!("linux/{}", architecture());
+        let platform = own_platform();
         let first = args.platform.iter().min().map_or(platform.as_str(), String::as_str);
         let mut programs = named(&args.program, first)?;
         if !args.no_programs {
@@ -206,13 +204,4 @@ fn named(given: &[LocalArg], platform: &str) -> Result<BTreeMap<String, ProgramR
 
 fn locals(given: &[LocalArg]) -> BTreeMap<String, PathBuf> {
     given.iter().map(|arg| (arg.name.clone(), arg.path.clone())).collect()
-}
-
-/// As images name it.
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }

@@ -4,7 +4,7 @@ mod content;
 mod create;
 mod inventory;
 pub(super) mod progress;
-mod push;
+pub(super) mod push;
 mod serve;
 mod show;
 mod sign;

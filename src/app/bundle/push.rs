@@ -1,7 +1,6 @@
 //! `windlass bundle push`.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::cli::PushArgs;
 use crate::driver::bundle::{Bundle, BundleStore};
 use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
-    HalfSent, HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, ReceiptImage, Target,
+    HalfSent, HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, Target,
 };
 use crate::driver::whole_file::replace;
 
@@ -89,13 +88,13 @@ async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
                 keep(args.receipt.as_deref(), &receipt)?;
                 failed.iter().for_each(|name| output.remark(&format!("not pushed: {name}")));
             }
-            Err(Failed::new(if is_damage(&error) { Exit::VerifyFailed } else { Exit::Failed }, error))
+            Err(Failed::new(if error.is_damage() { Exit::VerifyFailed } else { Exit::Failed }, error))
         }
     }
 }
 
 /// Runs it, and tells how far it is.
-async fn watched(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError> {
+pub(in crate::app) async fn watched(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError> {
     let (_, mounted, sent) = push.plan().bytes();
     let progress = Progress::new(output, "pushing", mounted + sent);
     let counts = PushProgress::default();
@@ -157,12 +156,12 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
         output.text(&format!("nothing to push: {to} has all {images} images{without}\n"))?;
         return Ok(Exit::Done);
     }
-    let sum = |of: fn(&ReceiptImage) -> u64| -> u64 { receipt.images.values().map(of).sum() };
+    let (existing, mounted, sent) = receipt.bytes();
     output.text(&format!(
         "pushed {images} images to {to}: {} sent, {} mounted, {} there already{without}\n",
-        human(sum(|image| image.bytes_sent)),
-        human(sum(|image| image.bytes_mounted)),
-        human(sum(|image| image.bytes_existing))
+        human(sent),
+        human(mounted),
+        human(existing)
     ))?;
     Ok(Exit::Done)
 }
@@ -198,16 +197,6 @@ fn before(error: PushError) -> Failed {
         _ => Exit::Unusable,
     };
     Failed::new(exit, error)
-}
-
-/// Whether the offline bundle is what is wrong.
-fn is_damage(error: &PushError) -> bool {
-    match error {
-        PushError::Incomplete { source, .. } => is_damage(source),
-        PushError::Store { source, .. } => source.kind() == io::ErrorKind::InvalidData,
-        PushError::Damaged { .. } | PushError::Digest { .. } => true,
-        _ => false,
-    }
 }
 
 /// Writes the receipt whole or not at all.

@@ -1,20 +1,17 @@
 //! An image that was made, into a registry.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use super::super::bundle::progress::{Progress, human};
+use super::super::bundle::progress::human;
+use super::super::bundle::push::watched;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
+use super::super::push_requests::conflict;
 use super::base::{Found, Origin};
-use crate::cli::{BuildArgs, TagRule};
+use crate::cli::BuildArgs;
 use crate::driver::image_build::Made;
-use crate::driver::registry::push::{ImageRequest, Journal, Push, PushError, PushProgress, TagConflict};
+use crate::driver::registry::push::{ImageRequest, Journal, Push, PushError};
 use crate::model::ImageName;
-
-/// How often it is looked at how far it is.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Where it goes.
 pub(super) struct Goal {
@@ -74,14 +71,11 @@ pub(super) async fn push(
         };
         requests.extend(found.bases.iter().map(request));
     }
-    let conflict = match args.tag_conflict {
-        TagRule::Fail => TagConflict::Fail,
-        TagRule::Keep => TagConflict::Keep,
-        TagRule::Overwrite => TagConflict::Overwrite,
-    };
     let store = made.store(origin.source.as_ref());
     // It is made anew by the same command, and what arrived is not sent again.
-    let push = Push::prepare(registry, &store, requests, conflict, Journal::in_memory()).await.map_err(before)?;
+    let push = Push::prepare(registry, &store, requests, conflict(args.tag_conflict), Journal::in_memory())
+        .await
+        .map_err(before)?;
     let problems = push.problems().await.or_exit(Exit::Unusable)?;
     if !problems.is_empty() {
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -92,17 +86,7 @@ pub(super) async fn push(
     }
     let (there, mounted, sent) = push.plan().bytes();
     output.remark(&format!("{} to upload, {} to mount, {} there already", human(sent), human(mounted), human(there)));
-    let progress = Progress::new(output, "pushing", mounted + sent);
-    let counts = PushProgress::default();
-    let run = push.run(&counts);
-    tokio::pin!(run);
-    let ended = loop {
-        tokio::select! {
-            ended = &mut run => break ended,
-            () = tokio::time::sleep(LOOK) => progress.set(counts.snapshot().done),
-        }
-    };
-    ended.map(drop).map_err(|error| Failed::new(Exit::Failed, error))
+    watched(&push, output).await.map(drop).map_err(|error| Failed::new(Exit::Failed, error))
 }
 
 /// Errors before anything was sent.

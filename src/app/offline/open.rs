@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::taken::{files, program};
-use crate::app::bundled::BundledCharts;
+use crate::app::bundled::{BundledCharts, HELM};
 use crate::app::exit::{Exit, Failed};
 use crate::app::output::Output;
 use crate::app::trust::{open, signed_text};
@@ -13,9 +13,6 @@ use crate::catalog::Catalog;
 use crate::cli::{AnswerArgs, Global, OfflineArgs, OpenArgs, RegistryArgs};
 use crate::driver::bundle::Bundle;
 use crate::driver::bundle::sign::SignedBy;
-
-/// What Helm is called in an offline bundle.
-const HELM: &str = "helm";
 
 /// An offline bundle that was opened, its signature checked, and what it brings along.
 pub(in crate::app) struct Opened {

@@ -18,7 +18,7 @@ use crate::driver::registry::push::{Journal, Push, PushError, Target};
 use crate::driver::registry::{Registries, Registry};
 use crate::driver::secrets;
 use crate::engine::PushWork;
-use crate::lock::ImageMap;
+use crate::lock::{ImageMap, is_for};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockedImage, ResolvedImage};
 use crate::model::oci::ManifestContent;
@@ -157,10 +157,13 @@ impl Offline {
         let free: Vec<&Node> = ready.iter().copied().filter(|node| !node.taints.iter().any(keeps)).collect();
         let asked = if free.is_empty() { ready } else { free };
         let mut pools: BTreeMap<(String, (String, String)), NodePool> = BTreeMap::new();
+        let mut smallest: BTreeMap<&str, Option<String>> = BTreeMap::new();
         for node in asked {
             let label = POOLS.iter().find_map(|label| node.labels.get(*label));
             let name = label.map_or_else(|| node.platform.clone(), |pool| format!("{pool} ({})", node.platform));
-            let Some(image) = self.smallest(Some(&node.platform)) else { continue };
+            // Manifests are read for it: once, and not for each of a thousand nodes.
+            let image = smallest.entry(&node.platform).or_insert_with(|| self.smallest(Some(&node.platform)));
+            let Some(image) = image.clone() else { continue };
             let key = (name.clone(), node.runtime.clone());
             let pool = NodePool { name, node: Some(node.name.clone()), runtime: node.runtime.clone(), image };
             pools.entry(key).or_insert(pool);
@@ -188,11 +191,7 @@ impl Offline {
 
     /// The bytes of an image for a platform.
     fn bytes(&self, image: &ResolvedImage, platform: Option<&str>) -> Option<u64> {
-        let fits = |known: &str| {
-            platform.is_none_or(|wanted| {
-                known == wanted || known.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'))
-            })
-        };
+        let fits = |known: &str| platform.is_none_or(|wanted| is_for(known, wanted));
         let digest = image.platforms.iter().find(|(known, _)| fits(known)).map(|(_, digest)| *digest)?;
         match self.bundle().manifest(digest).ok()?.content {
             ManifestContent::Image { config, layers } => {

@@ -6,11 +6,11 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::app::bundled::{broken, inside, place, regular};
+use crate::app::bundled::{broken, inside, own_platform, place, regular};
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::catalog::BUNDLED;
 use crate::driver::bundle::{Bundle, copy};
-use crate::driver::whole_file;
+use crate::driver::{user_cache, whole_file};
 use crate::model::images_lock::LockedFile;
 use crate::model::oci::Digest;
 
@@ -19,10 +19,8 @@ const PROGRAM: u64 = 512 << 20;
 
 /// Where this user's offline bundles are unpacked to, as far as they have to be.
 fn folder_of(bundle: &Bundle) -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-    let cache = cache.or_else(|| Some(set("HOME")?.join(".cache"))).unwrap_or_else(std::env::temp_dir);
-    cache.join("windlass/offline").join(&bundle.lock_digest().hex()[..16])
+    let folder = user_cache("offline").unwrap_or_else(|| std::env::temp_dir().join("windlass/offline"));
+    folder.join(&bundle.lock_digest().hex()[..16])
 }
 
 fn make(folder: &Path) -> Result<(), Failed> {
@@ -74,12 +72,7 @@ fn unpack(bundle: &Bundle, digest: Digest, folder: &Path) -> Result<(), anyhow::
 
 /// A program of the offline bundle for this machine, ready to run; `None` where it has none.
 pub(super) fn program(bundle: &Bundle, name: &str) -> Result<Option<PathBuf>, Failed> {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    let platform = format!("linux/{architecture}");
+    let platform = own_platform();
     let Some(LockedFile { digest, size }) =
         bundle.lock().programs.get(name).and_then(|program| program.platforms.get(&platform)).copied()
     else {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::cache::Cache;
+use crate::driver::cache::{Cache, user_cache};
 use crate::driver::process::{self, Environment, Output, PrivateDir, PrivateDirError, ProcessError, Spec};
 use crate::model::{GIT_TOKEN, GitSource, Secret, bounded, known, remember};
 
@@ -209,7 +209,7 @@ impl Git {
     #[must_use]
     pub fn of_user() -> Self {
         let token = std::env::var(GIT_TOKEN).ok().filter(|token| !token.is_empty());
-        Self::with(Environment::inherited_without(&[]), token, Cache::folder_of_user("git"))
+        Self::with(Environment::inherited_without(&[]), token, user_cache("git"))
     }
 
     /// With another environment, token and folder for what is kept.

@@ -303,32 +303,21 @@ fn trouble_of(pool: &NodePool, trouble: &PullTrouble) -> Failure {
 /// A push that failed. What is wrong with the offline bundle or with names in the registry stays so.
 fn not_pushed(error: &PushError) -> Failure {
     let failure = Failure::of(error);
-    let for_good = match error {
-        PushError::Incomplete { source, .. } => stays(source),
-        other => stays(other),
-    };
-    if for_good { failure.for_good() } else { failure }
+    if stays(error) { failure.for_good() } else { failure }
 }
 
 fn stays(error: &PushError) -> bool {
     match error {
-        PushError::Store { source, .. } => source.kind() == std::io::ErrorKind::InvalidData,
-        PushError::Plan(_) | PushError::Damaged { .. } | PushError::Digest { .. } | PushError::Manifest { .. } => true,
-        PushError::ImmutableTag { .. } => true,
-        _ => false,
+        PushError::Incomplete { source, .. } => stays(source),
+        PushError::Plan(_) | PushError::Manifest { .. } | PushError::ImmutableTag { .. } => true,
+        other => other.is_damage(),
     }
 }
 
 fn summary(receipt: &Receipt) -> String {
-    let sum =
-        |of: fn(&crate::driver::registry::push::ReceiptImage) -> u64| -> u64 { receipt.images.values().map(of).sum() };
+    let (existing, mounted, sent) = receipt.bytes();
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-    format!(
-        "{} MiB sent, {} MiB mounted, {} MiB there already",
-        mib(sum(|image| image.bytes_sent)),
-        mib(sum(|image| image.bytes_mounted)),
-        mib(sum(|image| image.bytes_existing))
-    )
+    format!("{} MiB sent, {} MiB mounted, {} MiB there already", mib(sent), mib(mounted), mib(existing))
 }
 
 #[cfg(test)]

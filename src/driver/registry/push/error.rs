@@ -145,3 +145,16 @@ pub enum PushError {
         source: Box<PushError>,
     },
 }
+
+impl PushError {
+    /// Whether what is pushed is wrong, and not the registry or the way to it.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Incomplete { source, .. } => source.is_damage(),
+            Self::Store { source, .. } => source.kind() == io::ErrorKind::InvalidData,
+            Self::Damaged { .. } | Self::Digest { .. } => true,
+            _ => false,
+        }
+    }
+}

@@ -25,6 +25,16 @@ pub struct Receipt {
     pub bytes_on_the_wire: u64,
 }
 
+impl Receipt {
+    /// Bytes of blobs that were there, that were mounted, and that were sent, as [`super::PushPlan::bytes`] gives them.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64, u64) {
+        self.images.values().fold((0, 0, 0), |(existing, mounted, sent), image| {
+            (existing + image.bytes_existing, mounted + image.bytes_mounted, sent + image.bytes_sent)
+        })
+    }
+}
+
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptImage {
