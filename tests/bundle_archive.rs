@@ -1,5 +1,4 @@
 //! The archive of offline bundles: written, resumed, split, read in place, refused where it is not sound.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "bundle_archive/fixture.rs"]
 mod fixture;

@@ -1,5 +1,4 @@
 //! What the components of `bundles/` make of answers, where that is a matter of trust or of what a site has to have.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
 use std::collections::BTreeMap;
 

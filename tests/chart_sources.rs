@@ -1,11 +1,5 @@
 //! Charts out of repositories that are there, lie, hang or never end, pulled by a real Helm from servers on loopback. Where
 //! there is no Helm, neither in WINDLASS_HELM nor on PATH, nothing is tried.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
-
-#[path = "fakes/api/mod.rs"]
-mod api;
-#[path = "fakes/real_helm.rs"]
-mod real_helm;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -15,7 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use real_helm::helm;
+use crate::real_helm::helm;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use windlass::driver::helm::{FindHelm, Helm, PullError, PullFailure, PullOptions};
@@ -429,7 +423,7 @@ async fn a_login_in_the_cluster_pulls_charts_and_is_told_by_its_name() {
     let (good, bad) = ("dTpwbDRudGVkLUwwZ2lu", "dTpvdGhlci1MMGdpbg==");
     let server = registry(good);
     let host = server.at.trim_start_matches("http://").to_owned();
-    let api = api::Api::serve(|_, _, _| ()).await;
+    let api = crate::api::Api::serve(|_, _, _| ()).await;
     let put = |auth: &str| {
         let config = json!({"auths": {&host: {"auth": auth}}}).to_string();
         let data = base64::engine::general_purpose::STANDARD.encode(config);

@@ -1,5 +1,4 @@
 //! Commands that need no cluster, as a user types them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 use std::path::Path;
 use std::process::Command;

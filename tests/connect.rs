@@ -1,8 +1,4 @@
 //! `windlass connect`, and the ways that `status` tells, by the binary, against a made-up API.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
-#[path = "fakes/api/mod.rs"]
-mod api;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -11,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use api::Api;
+use crate::api::Api;
 use serde_json::{Value, json};
 
 /// A component with a page that asks for a login.

@@ -1,15 +1,10 @@
 //! What is done before DataNodes leave and when they are back, against NameNodes that keep what they know in files: nothing
 //! leaves before its blocks are elsewhere, and nobody's leave is taken back while it is thought to be there.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
-#[path = "fakes/hadoop/mod.rs"]
-mod hadoop;
-
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use hadoop::{Files, OK, hosts, ran, serve};
+use crate::hadoop::{Files, OK, hosts, ran, serve};
 
 /// `hdfs`, for what the script asks of it. A NameNode that reads anew who leaves does what `$WORLD/exclude` says, as Hadoop
 /// does: who is in it begins to leave, and who is not in it any more is back in service.

@@ -1,15 +1,10 @@
 //! The scripts of HDFS's chart in high availability, against JournalNodes and an `hdfs` that keep what they hold in files:
 //! whatever is killed and whatever is lost, nothing is formatted over, and the next start goes on.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
-#[path = "fakes/hadoop/mod.rs"]
-mod hadoop;
-
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use hadoop::{Files, OK, hosts, ran};
+use crate::hadoop::{Files, OK, hosts, ran};
 
 /// `hdfs`, for what the scripts ask of it. `$WORLD/journal-N` is what a JournalNode holds: `empty`, `silent`, or
 /// `formatted CLUSTER KNOWN EPOCH [LAST]`. With DIE it kills who called it, as a node that fails does: before the image is made,
@@ -57,7 +52,7 @@ impl std::ops::Deref for World {
 
 /// Answers each question with what a file says at that moment.
 fn serve(file: PathBuf, answer: fn(&str, &str) -> Option<String>) -> u16 {
-    hadoop::serve(move |asked| {
+    crate::hadoop::serve(move |asked| {
         let state = std::fs::read_to_string(&file).unwrap_or_default();
         Some(format!("{OK}{}", answer(asked, state.trim())?))
     })

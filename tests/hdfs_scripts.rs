@@ -1,10 +1,5 @@
 //! The scripts of HDFS's chart, as the pods run them.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
-#[path = "fakes/hadoop/mod.rs"]
-mod hadoop;
-
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,7 +11,7 @@ fn scripts() -> PathBuf {
 
 /// A NameNode of this cluster id; gives its port.
 fn namenode(id: &'static str) -> u16 {
-    hadoop::serve(move |_| {
+    crate::hadoop::serve(move |_| {
         let body = format!(
             "{{\n  \"beans\" : [ {{\n    \"Total\" : 1,\n    \"ClusterId\" : \"{id}\",\n    \"x\" : 2\n  }} ]\n}}"
         );

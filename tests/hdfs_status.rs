@@ -1,19 +1,13 @@
 //! `windlass status` of an HDFS, by the binary, against a made-up API and NameNodes that say what real ones said.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
-#[path = "fakes/api/mod.rs"]
-mod api;
-#[path = "fakes/webhdfs/mod.rs"]
-mod webhdfs;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use api::Api;
+use crate::api::Api;
+use crate::webhdfs_server::{FakeHdfs, now_ms};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use webhdfs::{FakeHdfs, now_ms};
 
 /// A component that provides HDFS, wherever that is.
 const FILES: &str = r#"

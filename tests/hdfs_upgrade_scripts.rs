@@ -1,14 +1,9 @@
 //! The script that prepares and finalizes an upgrade of HDFS, against NameNodes and an `hdfs` that keep what they hold in
 //! files: what it refuses, and that it goes on wherever it was killed. And who begins when in one.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
-#[path = "fakes/hadoop/mod.rs"]
-mod hadoop;
-
 use std::path::Path;
 
-use hadoop::{Files, OK, hosts, ran, serve};
+use crate::hadoop::{Files, OK, hosts, ran, serve};
 
 /// `hdfs`, for what the scripts ask of it. `$WORLD/upgrade` is there while an upgrade is not final, `$WORLD/saved` once its
 /// image to go back to is. With DIE it kills all that runs with it before that word is carried out, or behind it.

@@ -1,7 +1,5 @@
 //! The helm driver against a Helm that is a shell script: what it is given, and what comes of what it does.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -204,7 +202,7 @@ fn the_users_helm_variables_redirect_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("env");
     let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_with_a_hostile_environment", "--quiet"])
+        .args(["--exact", "helm_fake::child_with_a_hostile_environment", "--quiet"])
         .env("WINDLASS_TEST_COPY", &copy)
         .env("WINDLASS_ANSWER_HDFS__PASSWORD", "secret")
         .env("HELM_NAMESPACE", "elsewhere")

@@ -1,13 +1,7 @@
 //! `windlass image`, by the program itself: a release of Livy as it is downloaded, on a base in a registry in memory.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "fakes/registry/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "other tests use more of it")]
-mod fake;
 #[path = "image_build/made.rs"]
 mod made;
-#[path = "fakes/ran.rs"]
-mod ran;
 #[path = "image_build/refused.rs"]
 mod refused;
 
@@ -15,10 +9,10 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write as _};
 use std::path::Path;
 
-use fake::{FakeRegistry, Refuses, noise};
+use crate::ran::ran;
+use crate::registry_server::{FakeRegistry, Refuses, noise};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ran::ran;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use windlass::model::oci::{Digest, INDEXES, MANIFESTS};

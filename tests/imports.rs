@@ -1,6 +1,5 @@
 //! Holds the code to its own map: who may import whom, how long a file gets, and what only one module may name.
 //! It reads the sources as text, so that a forbidden import is a failing test and not a matter of taste in review.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -100,6 +99,27 @@ const MAY_WRITE: &[(&str, &str)] = &[
 ];
 
 /// What comes from outside must not drive the terminal, so only those write to it that clean.
+/// Cargo builds the test programs that Cargo.toml names, and nothing says so when a file is in none of them.
+#[test]
+fn every_file_of_tests_is_in_a_test_program() {
+    let read = |path| fs::read_to_string(root().join(path)).unwrap();
+    let (all, manifest) = (read("tests/all.rs"), read("Cargo.toml"));
+    let files = fs::read_dir(root().join("tests")).unwrap().map(|entry| entry.unwrap().path());
+    let names = files.filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    let names: BTreeSet<String> = names.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let left: Vec<&String> = names
+        .iter()
+        .filter(|name| {
+            !all.lines().any(|line| line == format!("mod {name};"))
+                && !manifest.contains(&format!("\"tests/{name}.rs\""))
+        })
+        .collect();
+    assert!(
+        left.is_empty() && names.contains("imports"),
+        "in no test program: {left:?}; next: name them in tests/all.rs"
+    );
+}
+
 #[test]
 fn only_what_cleans_writes_to_the_terminal() {
     let problems: Vec<String> = sources().iter().flat_map(terminal_problems).collect();

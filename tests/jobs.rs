@@ -1,7 +1,5 @@
 //! How tests/run's jobs end: a shell may have forgotten a child, and its id may be another's, before anybody asks.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
 use std::process::Command;
 
 /// Runs a script that has tests/jobs.sh and a folder `$logs` of its own; what it prints.

@@ -1,7 +1,5 @@
 //! The kube driver against a made-up API on a loopback port: what no real cluster does when it is asked to.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,5 @@
-//! The kube and helm drivers against a real cluster: `WINDLASS_E2E=1 cargo test --test kube_sandbox -- --ignored`,
+//! The kube and helm drivers against a real cluster: `WINDLASS_E2E=1 cargo test --test all -- --ignored kube_sandbox::`,
 //! with the sandbox up. Each test has a namespace of its own, `k-…`, and removes it.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, like the tests")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,10 @@
 //! `images.lock` of the repository against its definitions, by the program itself: it renders every chart with a real Helm.
 //! Where there is none, neither in WINDLASS_HELM nor on PATH, nothing is tried.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
-
-#[path = "fakes/real_helm.rs"]
-mod real_helm;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use real_helm::helm;
+use crate::real_helm::helm;
 use serde_json::Value;
 
 /// Runs `windlass lock` in a folder of its own.

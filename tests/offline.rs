@@ -1,25 +1,16 @@
 //! Offline bundles from one registry to another and served, by the program itself. Registries are in memory and count.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "fakes/registry/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "other tests use more of it")]
-mod fake;
 #[path = "offline/guided.rs"]
 mod guided;
-mod pty;
 #[path = "offline/push.rs"]
 mod push;
-#[path = "fakes/ran.rs"]
-mod ran;
-#[path = "fakes/real_helm.rs"]
-mod real_helm;
 #[path = "offline/serve.rs"]
 mod serve;
 
 use std::path::Path;
 
-use fake::{FakeRegistry, noise};
-use ran::ran;
+use crate::ran::ran;
+use crate::registry_server::{FakeRegistry, noise};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -201,7 +192,7 @@ async fn charts_and_files_are_the_catalogs_and_those_of_the_lock() {
 /// Where there is no Helm, neither in WINDLASS_HELM nor on PATH, nothing is tried.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_is_resolved_by_a_registry_that_mirrors() {
-    let Some(helm) = real_helm::helm() else { return };
+    let Some(helm) = crate::real_helm::helm() else { return };
     let built_in = windlass::lock::embedded().unwrap();
     let of_redis = |image: &LockedImage| image.used_by.iter().any(|one| one.component == "redis");
     let (name, _) = built_in.images.iter().find(|(_, image)| of_redis(image)).unwrap();

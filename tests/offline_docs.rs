@@ -1,6 +1,5 @@
 //! `docs/offline.md` and `docs/offline.ru.md`: each command in them is one that windlass takes and that a test runs, both pages have
 //! the same, and the files and sentences that they quote are the pull test's.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

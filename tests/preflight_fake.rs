@@ -1,7 +1,5 @@
 //! Preflight against a made-up API: what no cluster at hand is, and what a sandbox would have to be broken for.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, like the tests")]
-
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,9 +1,7 @@
 //! `docs/rbac.yaml` is exactly what preflight asks for, over all that the charts can render. Without Helm: kinds and
 //! roles are read from the templates themselves.
 //!
-//! To make it anew: `WINDLASS_UPDATE=1 cargo test --test rbac`
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
+//! To make it anew: `WINDLASS_UPDATE=1 cargo test --test all rbac::`
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -236,7 +234,7 @@ fn rbac() -> String {
 #   kubectl apply -f docs/rbac.yaml
 #   kubectl -n windlass-system create token windlass
 #
-# Made by: WINDLASS_UPDATE=1 cargo test --test rbac
+# Made by: WINDLASS_UPDATE=1 cargo test --test all rbac::
 ",
     );
     for namespace in scopes.keys().flatten().filter(|name| **name != "kube-system") {
@@ -288,11 +286,11 @@ fn the_documented_rights_are_those_that_preflight_asks_for() {
         assert_eq!(
             found,
             wanted,
-            "docs/rbac.yaml:{}: make it anew: WINDLASS_UPDATE=1 cargo test --test rbac",
+            "docs/rbac.yaml:{}: make it anew: WINDLASS_UPDATE=1 cargo test --test all rbac::",
             line + 1
         );
     }
-    assert!(found == wanted, "docs/rbac.yaml is of another length: WINDLASS_UPDATE=1 cargo test --test rbac");
+    assert!(found == wanted, "docs/rbac.yaml is of another length: WINDLASS_UPDATE=1 cargo test --test all rbac::");
 }
 
 #[test]

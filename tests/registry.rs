@@ -1,8 +1,5 @@
 //! The client of registries against one in memory, well-behaved and not. Each test asserts what was asked of the server.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "fakes/registry/mod.rs"]
-mod fake;
 #[path = "registry/push.rs"]
 mod push;
 #[path = "registry/read.rs"]

@@ -1,19 +1,14 @@
 //! The one sequence of every run, by the binary, against an API server that changes between two looks at it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
-
-#[path = "fakes/api/mod.rs"]
-mod api;
-mod pty;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use api::{Api, LEASE, Objects};
+use crate::api::{Api, LEASE, Objects};
+use crate::pty::Pty;
 use axum::http::Method;
 use portable_pty::CommandBuilder;
-use pty::Pty;
 use serde_json::{Value, json};
 
 /// A component that is there as soon as it is recorded.
@@ -303,7 +298,7 @@ async fn signals_at_the_question_and_after_it() {
         assert_eq!(run.ends(10), code, "{}", run.text());
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {}", begun.elapsed(), run.text());
         assert!(!api.objects().kept.contains_key(LEASE), "the lock was given back: {}", run.text());
-        pty::no_process_of(run.pid(), 5);
+        crate::pty::no_process_of(run.pid(), 5);
         assert!(!api.objects().remembered()["components"]["gate"].is_null(), "it is as it was");
     }
 }

@@ -1,12 +1,9 @@
 //! The guided install in a real terminal, without a cluster: whatever happens to it, the shell gets its terminal back.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
-
-mod pty;
 
 use std::path::Path;
 use std::process::Command;
 
-use pty::Pty;
+use crate::pty::Pty;
 
 const WINDLASS: &str = env!("CARGO_BIN_EXE_windlass");
 
@@ -31,7 +28,7 @@ fn signal(shell: &Pty, name: &str) {
 
 fn begun(more: &str) -> (tempfile::TempDir, Pty) {
     let home = tempfile::tempdir().unwrap();
-    let mut shell = pty::shell(home.path(), &[("WINDLASS_SANDBOX_DIR", "/nonexistent")]);
+    let mut shell = crate::pty::shell(home.path(), &[("WINDLASS_SANDBOX_DIR", "/nonexistent")]);
     shell.keys(&format!("$WINDLASS {more}; echo code-$?\r"));
     (home, shell)
 }
@@ -54,7 +51,7 @@ fn leaving_gives_the_terminal_back() {
 #[test]
 fn a_terminal_of_no_size_counts_as_80x24() {
     let home = tempfile::tempdir().unwrap();
-    let mut shell = pty::shell(home.path(), &[("WINDLASS_SANDBOX_DIR", "/nonexistent")]);
+    let mut shell = crate::pty::shell(home.path(), &[("WINDLASS_SANDBOX_DIR", "/nonexistent")]);
     shell.keys("stty cols 0 rows 0; $WINDLASS; echo code-$?\r");
     let text = shell.shows(NOTHING, 10);
     assert!(text.contains("Cluster"), "{text}");
@@ -134,13 +131,13 @@ fn a_terminal_that_goes_away_takes_it_along() {
         let session = shell.pid();
         shell.hang_up();
         shell.ends(10);
-        pty::no_process_of(session, 10);
+        crate::pty::no_process_of(session, 10);
         // The shell is killed.
         let (home, mut shell) = begun(&more);
         shell.shows(shown, 10);
         let session = shell.pid();
         shell.kill();
-        pty::no_process_of(session, 10);
+        crate::pty::no_process_of(session, 10);
         assert_eq!(shell.settings(), std::fs::read_to_string(home.path().join("before")).unwrap(), "stty differs");
         assert_eq!(shell.taken(), (false, false), "another screen, or no cursor:\n{}", shell.text());
     }

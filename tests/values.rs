@@ -1,6 +1,5 @@
 //! Files of values, read by us and by Helm: `helm template -f FILE` must render what it renders of our reading, and refuse
 //! what we refuse. Needs Helm: `WINDLASS_HELM`, else PATH; `tests/run` runs it with the sandbox's.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like the tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

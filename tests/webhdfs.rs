@@ -1,8 +1,4 @@
 //! The WebHDFS driver against a fake that answers as a real HDFS was seen to, faults included.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-#[path = "fakes/webhdfs/mod.rs"]
-mod fake;
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fake::{FakeHdfs, now_ms};
+use crate::webhdfs_server::{FakeHdfs, now_ms};
 use futures::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream, UnixListener};

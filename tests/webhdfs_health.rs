@@ -1,13 +1,9 @@
 //! How an HDFS is, by its own word: against answers that a real one gave in each state, and against what none gives.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-#[path = "fakes/webhdfs/mod.rs"]
-mod fake;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fake::FakeHdfs;
+use crate::webhdfs_server::FakeHdfs;
 use windlass::driver::webhdfs::{Direct, Hdfs, HdfsConfig};
 use windlass::model::hdfs_health::{HdfsHealth, HdfsMode, JournalState, NameNodeState};
 use windlass::model::silent;

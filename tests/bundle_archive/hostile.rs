@@ -5,7 +5,7 @@ use std::path::Path;
 use windlass::driver::bundle::format::{self, Layout};
 use windlass::driver::bundle::{Bundle, verify};
 
-use crate::fixture::{Site, made};
+use super::fixture::{Site, made};
 
 /// A small sound archive.
 async fn sound(folder: &Path) -> (Vec<u8>, Layout) {

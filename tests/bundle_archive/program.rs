@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use windlass::model::images_lock::ImagesLock;
 
-use crate::fixture::{Site, made};
+use super::fixture::{Site, made};
 
 fn run(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_windlass")).arg("bundle").args(args).current_dir(folder).output().unwrap()

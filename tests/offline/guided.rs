@@ -5,8 +5,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
-use super::pty::{Pty, shell};
 use super::*;
+use crate::pty::{Pty, shell};
 
 /// The kubeconfig of an API that lets nobody look at anything.
 async fn kubeconfig(folder: &Path) {

@@ -9,8 +9,8 @@ use windlass::driver::bundle::Bundle;
 use windlass::driver::registry::push::Receipt;
 use windlass::model::oci::{Digest, MANIFESTS};
 
-use super::fake::FakeRegistry;
 use super::{command, hub, large, made, manifest, ok, run};
+use crate::registry_server::FakeRegistry;
 
 /// Requests that change something.
 fn writes(fake: &FakeRegistry) -> usize {
@@ -93,7 +93,7 @@ async fn what_is_in_the_way_is_told_before_anything_is_sent() {
     assert_ne!(site.with(|state| state.repository("x/multi").tags["1"]), other);
     // All repositories that nothing can be pushed into, at once.
     let closed = FakeRegistry::start().await;
-    closed.with(|state| state.faults.refuses = Some(super::fake::Refuses::Harbor));
+    closed.with(|state| state.faults.refuses = Some(crate::registry_server::Refuses::Harbor));
     let (code, out, _) =
         run(at, &["push", "platform.tar", "--registry", &format!("{}/p", closed.host), "--json"]).await;
     let problems: Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();

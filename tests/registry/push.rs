@@ -8,8 +8,8 @@ use windlass::driver::registry::push::{BlobAction, Journal, PlanError, Push, Pus
 use windlass::model::images_lock::Attached;
 use windlass::model::oci::{Digest, INDEXES};
 
-use crate::fake::{FakeRegistry, noise};
-use crate::store::{Store, push, push_with, registry, request, settings};
+use super::store::{Store, push, push_with, registry, request, settings};
+use crate::registry_server::{FakeRegistry, noise};
 
 #[tokio::test]
 async fn each_blob_is_sent_once_and_mounted_elsewhere_and_a_repeat_sends_nothing() {

@@ -11,9 +11,9 @@ use windlass::driver::registry::{
 use windlass::model::Secret;
 use windlass::model::oci::{Descriptor, Digest};
 
-use crate::fake::tls::Site;
-use crate::fake::{CountingProxy, FakeRegistry, noise};
-use crate::store::{BASIC, Store, limits, push, registry, request, settings, with_login};
+use super::store::{BASIC, Store, limits, push, registry, request, settings, with_login};
+use crate::registry_server::tls::Site;
+use crate::registry_server::{CountingProxy, FakeRegistry, noise};
 
 fn descriptor(bytes: &[u8]) -> Descriptor {
     let json = serde_json::json!({"mediaType": "layer", "digest": Digest::of(bytes).to_string(), "size": bytes.len()});
@@ -256,12 +256,13 @@ async fn helper_programs_give_logins() {
     if std::env::var_os("WINDLASS_TEST_HELPERS").is_none() {
         CALLS.fetch_add(1, Ordering::Relaxed);
         let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "read::helper_programs_give_logins"])
+            .args(["--exact", "registry::read::helper_programs_give_logins"])
             .env("PATH", path)
             .env("WINDLASS_TEST_HELPERS", "1")
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
         return;
     }
     let of = |config: &str| Credentials::none().with_config(Secret::new(config.to_owned()));

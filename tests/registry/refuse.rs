@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use windlass::driver::registry::push::{Journal, Push, PushError, PushProgress, TagConflict};
 
-use crate::fake::{FakeRegistry, Refuses};
-use crate::store::{BASIC, Store, push, registry, request, settings, with_login};
+use super::store::{BASIC, Store, push, registry, request, settings, with_login};
+use crate::registry_server::{FakeRegistry, Refuses};
 
 #[tokio::test]
 async fn what_is_missing_is_said_for_all_repositories_at_once_with_the_commands() {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use windlass::driver::registry::Settings;
 use windlass::driver::registry::push::{PushError, TagConflict};
 
-use crate::fake::{FakeRegistry, Location};
-use crate::store::{BASIC, Store, limits, push, push_with, request, settings, with_login};
+use super::store::{BASIC, Store, limits, push, push_with, request, settings, with_login};
+use crate::registry_server::{FakeRegistry, Location};
 
 /// A registry, a store with an image of one large layer and a small config, and the request for it.
 async fn one(size: usize) -> (FakeRegistry, Store, Vec<windlass::driver::registry::push::ImageRequest>) {

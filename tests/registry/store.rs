@@ -20,7 +20,7 @@ use windlass::driver::registry::{Credentials, Limits, Login, Registries, Registr
 use windlass::model::Secret;
 use windlass::model::oci::{Digest, INDEXES, MANIFESTS};
 
-use crate::fake::{FakeRegistry, noise};
+use crate::registry_server::{FakeRegistry, noise};
 
 pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 

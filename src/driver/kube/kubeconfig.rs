@@ -2,7 +2,7 @@
 //!
 //! kubectl is lenient in one way and strict in another, and so is this: names and whole entries may be missing where
 //! the context in use does not need them, but a value of the wrong type anywhere, or a name that is there twice, makes
-//! the whole file unusable. `tests/as_kubectl.rs` holds a corpus of both against kubectl itself.
+//! the whole file unusable. `tests/as_kubectl/mod.rs` holds a corpus of both against kubectl itself.
 
 mod shape;
 

@@ -1,5 +1,4 @@
 //! An API server for tests: it keeps what it is given, has a clock of its own, and can be made to change its mind.
-#![allow(dead_code, reason = "each test uses what it needs of it")]
 
 mod forward;
 

@@ -1,7 +1,6 @@
 //! What the scripts of HDFS's chart need outside of a pod: an `hdfs` that is a script, and daemons that answer on `/jmx`. Both
 //! keep what they hold in the files of one folder, so that a test can look at it and change it.
 #![expect(clippy::unwrap_used, reason = "a fake that fails fails its test")]
-#![allow(dead_code, reason = "each test uses what it needs of it")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

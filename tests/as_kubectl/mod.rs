@@ -2,7 +2,7 @@
 //! only if the other does. The entries are data (`*.yaml` beside this file) and say what kubectl did when they were
 //! recorded. Where there is a kubectl (`WINDLASS_KUBECTL`, or the sandbox's), it is asked again; where there is none,
 //! windlass is compared with what was recorded, and that is said.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on fails where it stands")]
+#![expect(clippy::print_stderr, reason = "a test that cannot go on fails where it stands")]
 
 mod servers;
 
@@ -150,7 +150,7 @@ fn one(entry: &Entry, kubectl: Option<&Path>, env: &BTreeMap<String, String>, fo
         }
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "connect_as_the_environment_says", "--nocapture"]);
+    command.args(["--ignored", "--exact", "as_kubectl::connect_as_the_environment_says", "--nocapture"]);
     command.env_clear().envs(env).current_dir(folder).env("AS_KUBECTL", entry.context.as_deref().unwrap_or_default());
     let found = run(command, Duration::from_secs(30));
     let wanted = entry.connects != entry.disagrees.is_some();
