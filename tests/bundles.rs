@@ -237,7 +237,7 @@ fn again(component: &str, flags: &[&str], was: &Value) -> Resolved {
 fn grown(component: &str, flags: &[&str], was: &Value) -> Vec<String> {
     let resolved = again(component, flags, was);
     let component = resolved.components.iter().find(|known| known.id == component).unwrap();
-    let grown = component.before.iter().filter_map(|act| act.kind.kind().grows());
+    let grown = component.before.iter().filter_map(|act| act.kind.grows());
     grown.map(|grow| format!("{} {} {}", grow.claim, grow.name, grow.storage)).collect()
 }
 

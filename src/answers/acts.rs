@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::images;
 use super::resolved::{ResolveError, ResolvedAction};
-use super::resolver::Resolver;
+use super::scope::Resolver;
 use super::template::TemplateError;
 use crate::catalog::action::{ActionKind, ActionSpec, Names};
 use crate::catalog::{Component, Reference, references};

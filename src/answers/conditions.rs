@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use minijinja::Value;
 
-use super::Answers;
+use super::answered::Answers;
 use super::template::{Known, Templates};
 use crate::catalog::{Catalog, Seen};
 

@@ -2,7 +2,7 @@
 
 use minijinja::Value;
 
-use super::resolver::{HDFS_USER, hdfs_access, known};
+use super::scope::{HDFS_USER, hdfs_access, known};
 use super::template::{Templates, value};
 use crate::catalog::{Component, WEBHDFS};
 use crate::model::HdfsAccess;

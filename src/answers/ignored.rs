@@ -2,7 +2,7 @@
 
 use minijinja::Value;
 
-use super::resolver::Resolver;
+use super::scope::{Resolver, known};
 use super::template::{TemplateError, Templates, value};
 use crate::catalog::Component;
 use crate::model::cluster::ReleaseKey;
@@ -25,7 +25,7 @@ pub fn ignored_as_installed(
     release: &ReleaseKey,
     answers: &serde_json::Value,
 ) -> Ignored {
-    let (templates, known) = (Templates::new(), super::resolver::known(answers));
+    let (templates, known) = (Templates::new(), known(answers));
     let seen = component.seen(used);
     let each = component.ignore.iter().map(|ignore| {
         let one = Component { ignore: vec![ignore.clone()], ..component.clone() };

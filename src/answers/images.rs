@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::conditions::Conditions;
-use super::resolver::name;
+use super::scope::name;
 use super::{Answers, DeclaredImage, ResolveError, ResolvedComponent};
 use crate::catalog::{Catalog, Component, Image, Paths, QuestionId};
 use crate::model::ImageName;

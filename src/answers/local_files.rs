@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::resolve::Answers;
+use super::answered::Answers;
 use super::resolved::{ResolveError, ResolvedFiles};
 use crate::catalog::{BUNDLED, Component, Kind, QuestionId, read_dir};
 use crate::model::{FileTree, bounded, secret_line};

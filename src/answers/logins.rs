@@ -19,7 +19,7 @@ pub fn logins_as_installed(
     answers: &serde_json::Value,
 ) -> Vec<(String, Login)> {
     let templates = Templates::new();
-    let known = super::resolver::known(answers).seen_by(component.seen(used));
+    let known = super::scope::known(answers).seen_by(component.seen(used));
     let this = value(&serde_json::json!({
         "id": component.id, "instance": component.instance(), "release": release.name, "namespace": release.namespace,
     }));

@@ -1,6 +1,7 @@
 //! Questions to answers: layers, validation, what is missing, and the catalog with every template filled in.
 
 mod acts;
+mod answered;
 #[cfg(test)]
 mod conditional_tests;
 mod conditions;
@@ -23,12 +24,14 @@ mod resolve;
 mod resolved;
 mod resolver;
 mod schema;
+mod scope;
 mod secrets;
 mod template;
 #[cfg(test)]
 mod tests;
 
 pub use crate::catalog::Answer;
+pub use answered::Answers;
 pub use derived::{Derived, DerivedSecretError};
 pub use file::{FileError, example, recorded};
 pub use given::Given;
@@ -41,7 +44,7 @@ pub use layer::{
 pub use local_files::{files_prefix, question_files};
 pub use logins::logins_as_installed;
 pub use outline::SecretOutline;
-pub use resolve::{Answers, AnswersError, Draft, Missing};
+pub use resolve::{AnswersError, Draft, Missing};
 pub use resolved::{
     Charts, DeclaredImage, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent,
     ResolvedCopy, ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,

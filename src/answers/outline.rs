@@ -9,7 +9,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
 use super::resolve::Draft;
-use super::resolver::name;
+use super::scope::name;
 use super::secrets::{named, secret_name};
 use super::template::Templates;
 use crate::catalog::{Answer, Catalog, Component, Kind, Question, QuestionId, Reference, references, secrets_in};
@@ -105,7 +105,7 @@ impl Draft {
         let components = self.answers.components.iter().filter_map(|id| catalog.components.get(id));
         let components = components.filter(|component| component.release.is_some());
         let mut places: Vec<String> = components
-            .map(|component| format!("{}/{name}", super::resolver::name(&self.answers, component, "namespace")))
+            .map(|component| format!("{}/{name}", super::scope::name(&self.answers, component, "namespace")))
             .collect();
         places.sort();
         places.dedup();

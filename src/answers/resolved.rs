@@ -193,7 +193,7 @@ impl ResolvedComponent {
     /// something to do.
     #[must_use]
     pub fn prepares(&self, act: &ResolvedAction) -> bool {
-        act.kind.kind().jobs().is_some() && self.first.iter().chain(&self.before).any(|one| one.id == act.id)
+        act.kind.jobs().is_some() && self.first.iter().chain(&self.before).any(|one| one.id == act.id)
     }
 
     /// Those of an install.

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::Object;
 
-use super::Answers;
 use super::acts::Bound;
+use super::answered::Answers;
 use super::images;
 use super::local_files::answered_files;
+use super::scope::{HDFS_USER, Resolver, hdfs_access, known};
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
     Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedCopy,
-    ResolvedEndpoint, ResolvedFiles, ResolvedRelease,
+    ResolvedEndpoint, ResolvedRelease,
 };
 use crate::catalog::action::ActionSpec;
-use crate::catalog::{Act, Answer, Catalog, Component, INSTALLED, Leftover, Part, QuestionId, Seen, WEBHDFS, graph};
+use crate::catalog::{Act, Answer, Catalog, Component, INSTALLED, Leftover, Part, QuestionId, WEBHDFS, graph};
 use crate::model::yaml::{self, lay_over};
 use crate::model::{
-    FileTree, HdfsAccess, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, crds, digest, is_selector,
+    FileTree, PULL_SECRET, ReleaseValues, STATE_NAMESPACE, SecretRef, bounded, crds, digest, is_selector,
 };
 
 /// Stands for the results of an action at planning time: `{{ pi.app_id }}` renders to itself.
@@ -112,19 +113,6 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
     })
 }
 
-/// What the superuser's name is exported as.
-pub(super) const HDFS_USER: &str = "hdfs_user";
-
-/// Where an HDFS is, by what its component exports.
-pub(super) fn hdfs_access(component: &str, namespace: String, webhdfs: &str, user: Option<String>) -> HdfsAccess {
-    HdfsAccess {
-        component: component.to_owned(),
-        namespace,
-        namenodes: webhdfs.split(',').map(|url| url.trim().to_owned()).collect(),
-        user: user.unwrap_or_else(|| "hdfs".to_owned()),
-    }
-}
-
 /// The components that ask for no login.
 fn open(catalog: &Catalog, components: &[ResolvedComponent]) -> Vec<OpenComponent> {
     let all = components.iter().filter_map(|component| {
@@ -175,31 +163,7 @@ fn shared(components: &[ResolvedComponent], answers: &Answers) -> Result<(), Res
     Ok(())
 }
 
-pub(super) struct Resolver<'a> {
-    pub(super) templates: Templates,
-    pub(super) answers: &'a Answers,
-    charts: &'a Charts,
-    pub(super) answers_value: Known,
-    /// What answers to questions for files became, by component.
-    pub(super) files: BTreeMap<String, Vec<(ResolvedFiles, FileTree)>>,
-    exports: Known,
-    later: BTreeMap<String, Value>,
-    /// Who connects to a component, as peers of its network policies.
-    clients: BTreeMap<String, Vec<serde_json::Value>>,
-    /// What the Secrets that windlass fills are called: component and question, or what it calls one that is made of others.
-    pub(super) secret_names: BTreeMap<(String, String), String>,
-}
-
 impl Resolver<'_> {
-    pub(super) fn name(&self, component: &Component, question: &str) -> String {
-        name(self.answers, component, question)
-    }
-
-    /// What the names of components mean to one of them.
-    pub(super) fn seen(&self, component: &Component) -> Seen {
-        component.seen(|id| self.answers.has(id))
-    }
-
     fn hdfs_provider<'c>(&self, catalog: &'c Catalog) -> Option<&'c Component> {
         catalog.hdfs_provider(|id| self.answers.has(id))
     }
@@ -536,24 +500,10 @@ impl Resolver<'_> {
     }
 }
 
-/// Answers by component and question, as templates see them.
-pub(super) fn known(answers: &serde_json::Value) -> Known {
-    let known = Known::default();
-    for (component, answers) in answers.as_object().into_iter().flatten() {
-        let answers = answers.as_object().into_iter().flatten();
-        known.insert(component, answers.map(|(question, answer)| (question.clone(), value(answer))).collect());
-    }
-    known
-}
-
 /// Whether a namespace can be called so.
 fn is_label(name: &str) -> bool {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     name.len() <= 63 && name.starts_with(word) && name.ends_with(word) && name.chars().all(|c| word(c) || c == '-')
-}
-
-pub(super) fn name(answers: &Answers, component: &Component, question: &str) -> String {
-    answers.get(&component.id, question).text().unwrap_or_default().to_owned()
 }
 
 /// Each component after those whose exports it uses or that it requires; of several that may come, in the order given.

@@ -6,7 +6,7 @@ use minijinja::Value;
 
 use super::acts::Bound;
 use super::derived::Derived;
-use super::resolver::Resolver;
+use super::scope::Resolver;
 use super::template::{TemplateError, Templates, value};
 use super::{ResolveError, ResolvedAction, ResolvedCopy, ResolvedSecret, SecretContent};
 use crate::catalog::{Answer, Component, Kind, Question};

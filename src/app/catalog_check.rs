@@ -15,7 +15,7 @@ use super::session::find_helm;
 use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
 use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId};
 use crate::cli::Global;
-use crate::driver::files::write_chart;
+use crate::driver::charts::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::process::PrivateDir;
 use crate::lock::companions;

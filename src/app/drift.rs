@@ -143,7 +143,7 @@ fn bare(object: ObjectRef) -> ManifestObject {
 
 /// Whether a step has something in a service be as wanted.
 fn is_entry(step: &Step) -> bool {
-    matches!(step, Step::Act { action, .. } if matches!(action.kind().leaves(), Some(Leaves::Entry(_))))
+    matches!(step, Step::Act { action, .. } if matches!(action.leaves(), Some(Leaves::Entry(_))))
 }
 
 /// Takes the definitions of kinds out of all releases, so that they are asked for once; by component.

@@ -1,7 +1,7 @@
 //! What a run leaves on this machine: a folder with its answers, its plan and its events.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ const KEPT: usize = 20;
 /// The machine gives no random bytes.
 pub(super) fn new_id() -> io::Result<String> {
     let mut random = [0_u8; 3];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    getrandom::fill(&mut random).map_err(io::Error::from)?;
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("{time}-{hex}"))

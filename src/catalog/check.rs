@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{ActionSpec, Names, Run};
+use super::identifier::is_name;
 use super::kind::objections;
 use super::question::{QuestionId, Rule};
 use super::refs::{as_template, first_members};
@@ -192,7 +193,7 @@ impl Checker<'_> {
                     _ if action.late => self.add(id, pos, NOT_LATE),
                     _ => {}
                 }
-                let Some(run) = action.kind.kind().jobs() else { continue };
+                let Some(run) = action.kind.jobs() else { continue };
                 // What is installed changes with the install, and the condition with it.
                 let once = run.unless.is_some() || action.when_template().is_some_and(|when| is_about_installed(&when));
                 if matches!(phase, "first" | "before") && !once {
@@ -386,7 +387,7 @@ impl Checker<'_> {
             if let Err(message) = action.kind.clone().bind(&Own { component, rotated }) {
                 self.add(id, pos, message);
             }
-            if let Some(run) = action.kind.kind().jobs() {
+            if let Some(run) = action.kind.jobs() {
                 if component.release.is_none() {
                     self.add(id, pos, "a Job runs in the namespace of a `release`, and this component has none");
                 }
@@ -585,10 +586,4 @@ pub(super) fn file(id: &str) -> String {
 /// Whether a text holds something that templates would replace.
 fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%")
-}
-
-/// `[a-z][a-z0-9<separator>]*`.
-pub(super) fn is_name(text: &str, separator: char) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == separator)
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::is_name;
-use super::load::{Catalog, all_questions};
+use super::components::{Catalog, all_questions};
+use super::identifier::is_name;
 use super::{Component, Text};
 
 /// The longest name of an instance: it becomes a part of the release's.

@@ -5,7 +5,9 @@ mod archive;
 mod chart;
 mod check;
 mod component;
+mod components;
 mod graph;
+mod identifier;
 mod instance;
 mod kind;
 mod load;
@@ -25,13 +27,13 @@ pub use component::{
     AdoptVerdict, Adopts, By, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image,
     ImageNames, Leftover, Paths, ReleaseSpec, Requirement,
 };
+pub use components::{Catalog, Files, implicit_questions};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
 pub use instance::{Seen, instance_of};
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
-pub use load::{Catalog, implicit_questions};
 pub use provide::{WEBHDFS, definition};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};
 pub use refs::{
     CHART_VALUES, INSTALLED, Reference, answering, code_lines, is_about_installed, members, references, secrets_in,
 };
-pub use source::{CatalogError, Files, embedded, export, load, read_dir};
+pub use source::{CatalogError, embedded, export, load, read_dir};

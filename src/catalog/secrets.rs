@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Checker, NOT_LATE, file, is_name};
+use super::check::{Checker, NOT_LATE, file};
+use super::identifier::is_name;
 use super::kind::is_key;
 use super::refs::secrets_in;
 use super::{Component, EndpointLogin, Kind};
@@ -99,7 +100,7 @@ impl Checker<'_> {
                 if action.register.is_some() {
                     self.add(id, pos, "nothing comes after `rotate` that could use what it registers");
                 }
-                if let Some(run) = action.kind.kind().jobs() {
+                if let Some(run) = action.kind.jobs() {
                     self.job(id, pos, run, &mut jobs);
                 }
             }

@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::Catalog;
+use super::components::{Catalog, Files};
 use crate::model::bounded;
 use crate::model::yaml::Findings;
 
 static BUNDLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/bundles");
-
-/// Files of a catalog by path below its root, with `/` between folders.
-pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Why there is no catalog.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,10 @@
-//! Charts that were pulled once, kept on this machine so that the next run needs no network.
+//! Charts on this machine: those that were pulled once, kept so that the next run needs no network, and those that Helm reads.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::cache::{Cache, user_cache};
-use crate::model::bounded;
+use crate::model::{FileTree, bounded};
 
 /// The most that is kept, of which the oldest goes first.
 const MOST: u64 = 256 << 20;
@@ -54,6 +54,21 @@ impl ChartCache {
         part.write_all(archive)?;
         self.0.keep(reference, part).map(drop)
     }
+}
+
+/// Writes the files of a chart below a folder, which is made.
+///
+/// # Errors
+/// A file or folder cannot be written.
+pub fn write_chart(chart: &FileTree, folder: &Path) -> std::io::Result<()> {
+    for (path, bytes) in chart.iter() {
+        let file = folder.join(path);
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(&file, bytes)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

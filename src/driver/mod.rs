@@ -7,7 +7,6 @@ mod cache;
 pub mod charts;
 pub mod clock;
 pub mod disk;
-pub mod files;
 pub mod helm;
 pub mod http;
 pub mod image_build;

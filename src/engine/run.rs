@@ -9,13 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::perform::{Context, Done, Failure, Perform, Results};
 use crate::event::{Announced, Channel, EVENT_SCHEMA, Event, Outcome, Skip};
-use crate::model::Progress;
 use crate::model::cluster::ClusterInfo;
+use crate::model::{Backoff, Progress};
 use crate::plan::{Action, Change, Plan};
 
-/// The first pause between attempts; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Between attempts.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
 
 /// How long a stopped attempt of a step that cleans up may take to do so before it is abandoned.
 const GRACE: Duration = Duration::from_secs(45);
@@ -302,7 +301,7 @@ async fn attempts<P: Perform>(
 ) -> End {
     let begun = Instant::now();
     let deadline = begun + Duration::from_secs(action.deadline_seconds);
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = PAUSES;
     let mut attempt = 1;
     // What has something to clean up hears of the wish to stop; everything else is dropped at once, wherever it is.
     let grace = if action.step.cleans_up() { GRACE } else { Duration::ZERO };
@@ -328,13 +327,14 @@ async fn attempts<P: Perform>(
         if cancel.is_cancelled() {
             return End::Stopped(true);
         }
-        let last = attempt > action.retries || !failure.may_pass || Instant::now() + pause >= deadline;
+        let last = attempt > action.retries || !failure.may_pass || Instant::now() + pauses.peek() >= deadline;
         if last {
             if let (Some(fix), Some(error)) = (&action.fix, failure.errors.last_mut()) {
                 *error = format!("{error}; {fix}");
             }
             return End::Failed(failure, begun.elapsed().as_secs_f64());
         }
+        let pause = pauses.pause();
         events.send(Event::ActionRetried {
             id: action.id.clone(),
             attempt,
@@ -345,7 +345,6 @@ async fn attempts<P: Perform>(
             () = tokio::time::sleep(pause) => {}
             () = cancel.cancelled() => return End::Stopped(true),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
         attempt += 1;
     }
 }

@@ -1,10 +1,12 @@
 //! What a registry has under the names of a lock: digests, platforms, and what belongs to an image.
 
+mod asked;
 mod attached;
 mod platforms;
 #[cfg(test)]
 mod tests;
 
+pub use asked::ResolveFailure;
 pub use platforms::{PlatformError, parse_platform};
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -14,6 +16,7 @@ use crate::driver::image_source::{ImageSource, Reference, SourceError};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockMode, ResolvedImage};
 use crate::model::oci::{Descriptor, Digest, INDEXES, ManifestContent, OciManifest, Platform};
+use asked::Asked;
 use platforms::{fits, named, of_config};
 
 /// How many images are asked for at the same time: registries slow down or refuse beyond that.
@@ -37,58 +40,6 @@ pub struct Wanted<'a> {
     pub platforms: &'a [Platform],
     /// Signatures and attestations are left out.
     pub without_attached: bool,
-}
-
-/// Why the names were not resolved.
-#[derive(Debug, thiserror::Error)]
-pub enum ResolveFailure {
-    /// The source did not answer, or not as it should.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// An image is not made for a platform that was asked for.
-    #[error("{image} is not made for {wanted}; it has {has}")]
-    Platform {
-        /// Which.
-        image: String,
-        /// The platform.
-        wanted: String,
-        /// Those that there are.
-        has: String,
-    },
-    /// Something that an image names is not there.
-    #[error("{image} names {digest}, and {repository} does not have it")]
-    Absent {
-        /// Which image.
-        image: String,
-        /// What it names.
-        digest: Digest,
-        /// Where it was asked for.
-        repository: String,
-    },
-    /// What came is not what the name says.
-    #[error("{image}: what came has the digest {found}")]
-    Digest {
-        /// The name, with its digest.
-        image: String,
-        /// That of what came.
-        found: Digest,
-    },
-    /// The config does not say what the image runs on.
-    #[error("{image}: its config {digest} does not say which platform it is for")]
-    Config {
-        /// Which image.
-        image: String,
-        /// The config.
-        digest: Digest,
-    },
-    /// There is more of something than is ever read.
-    #[error("{image} has {what}")]
-    Bound {
-        /// Which image.
-        image: String,
-        /// What, with the bound.
-        what: String,
-    },
 }
 
 /// Called while names are resolved: how many are done, of how many.
@@ -121,15 +72,6 @@ pub async fn resolve(
         }
     }
     Ok(lock)
-}
-
-/// An image that is looked at.
-struct Asked<'a> {
-    /// Its name in the lock.
-    image: &'a str,
-    /// Where the source has it.
-    repository: String,
-    source: &'a dyn ImageSource,
 }
 
 async fn one(
@@ -275,12 +217,6 @@ impl Asked<'_> {
         Ok(found)
     }
 
-    /// A manifest that something names.
-    async fn required(&self, digest: Digest) -> Result<OciManifest, ResolveFailure> {
-        let found = self.source.manifest(&self.repository, &Reference::Digest(digest)).await?;
-        found.ok_or_else(|| self.absent(digest))
-    }
-
     /// What a manifest's image runs on, by its config.
     async fn platform(&self, manifest: &OciManifest) -> Result<Platform, ResolveFailure> {
         let ManifestContent::Image { config, .. } = &manifest.content else {
@@ -304,17 +240,5 @@ impl Asked<'_> {
             });
         }
         of_config(&bytes).ok_or_else(no_platform)
-    }
-
-    fn lacks(&self, wanted: &Platform, has: &str) -> ResolveFailure {
-        ResolveFailure::Platform { image: self.image.to_owned(), wanted: wanted.to_string(), has: has.to_owned() }
-    }
-
-    fn absent(&self, digest: Digest) -> ResolveFailure {
-        ResolveFailure::Absent { image: self.image.to_owned(), digest, repository: self.repository.clone() }
-    }
-
-    fn bound(&self, what: String) -> ResolveFailure {
-        ResolveFailure::Bound { image: self.image.to_owned(), what }
     }
 }

@@ -1,5 +1,6 @@
 //! Ids, versions, references, digests and what was observed: types that every layer shares. No I/O, but for how files are read.
 
+mod backoff;
 pub mod bounded;
 mod causes;
 mod chart;
@@ -19,6 +20,7 @@ pub mod ingress;
 pub mod lock;
 mod login;
 mod manifest;
+mod name_pattern;
 mod names;
 pub mod observed;
 pub mod oci;
@@ -37,6 +39,7 @@ mod values;
 pub mod volumes;
 pub mod yaml;
 
+pub use backoff::Backoff;
 pub use causes::causes;
 pub use chart::{CHART_WAYS, ChartRef, ChartSource, is_digest};
 pub use crds::{CRD, crd_ref, crds, every_crd, every_template};
@@ -48,6 +51,7 @@ pub use image::{ImageName, ImageNameError};
 pub use images_lock_text::LOCK_LIMIT;
 pub use login::Login;
 pub use manifest::{Manifest, parse_manifest};
+pub use name_pattern::NamePattern;
 pub use names::{
     CHART_DIGEST, FILES_LABEL, LANGUAGES, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked,
     is_selector, mark,

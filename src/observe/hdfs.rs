@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::ObserveError;
+use super::error::ObserveError;
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
 use crate::catalog::action::{self, Leaves, Mkdir};
-use crate::driver::files::FilesError;
-use crate::driver::sources::{self, Opened};
+use crate::driver::sources::{self, FilesError, Opened};
 use crate::driver::webhdfs::{self, Difference, Error, Hdfs, Upload, UploadOptions};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease, ObservedUpload};
@@ -61,7 +60,7 @@ pub(super) async fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, Ob
     for component in &wanted.components {
         let begin = found.len();
         for action in actions(component) {
-            let Some(Leaves::Files(upload)) = action.kind.kind().leaves() else { continue };
+            let Some(Leaves::Files(upload)) = action.kind.leaves() else { continue };
             let action::Upload { from, to, mode, pattern } = upload;
             if from.is_empty() {
                 continue;
@@ -148,7 +147,7 @@ fn compared(error: Error, origin: Origin) -> Asked {
 async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<ObservedHdfs, Asked> {
     let mut folders = BTreeMap::new();
     for action in wanted.components.iter().flat_map(actions) {
-        if let Some(Leaves::Folder(Mkdir { path, .. })) = action.kind.kind().leaves()
+        if let Some(Leaves::Folder(Mkdir { path, .. })) = action.kind.leaves()
             && !folders.contains_key(path)
         {
             let folder = match hdfs.status(path).await? {

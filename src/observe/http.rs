@@ -35,7 +35,7 @@ pub(super) async fn look(
         let actions = component.installs();
         actions.map(move |action| (component.namespace.as_deref().unwrap_or_default(), action))
     });
-    let entries = all.filter_map(|(namespace, action)| match action.kind.kind().leaves() {
+    let entries = all.filter_map(|(namespace, action)| match action.kind.leaves() {
         Some(Leaves::Entry(ensure)) => Some((namespace, action, ensure)),
         _ => None,
     });

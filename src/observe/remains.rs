@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 
-use super::ObserveError;
+use super::error::ObserveError;
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::{DataPlaces, custom_objects, taken_along};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 
-use super::ObserveError;
+use super::error::ObserveError;
 use crate::answers::{
     Derived, Resolved, ResolvedComponent, ResolvedCopy, ResolvedRelease, ResolvedSecret, SecretContent,
 };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::diff::equal;
+use super::equal::equal;
 use crate::answers::{Resolved, ResolvedRelease};
 use crate::catalog::{AdoptVerdict, Adopts, Text};
 use crate::model::cluster::{ManifestObject, ReleaseKey, ReleaseState};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::action::{action, secret_id};
 use super::copies::{copy_action, copy_id, old_copies};
 use super::diff;
 use super::levels::{pod_security, relabelled};
@@ -11,7 +11,7 @@ use super::offline::extend;
 use super::order::sort;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
-use crate::catalog::action::{Leaves, Limits, Mkdir, Upload};
+use crate::catalog::action::{Leaves, Mkdir, Upload};
 use crate::model::cluster::{ManifestObject, ReleaseKey};
 use crate::model::observed::{Definition, Observed};
 use crate::model::state::ComponentRecord;
@@ -125,7 +125,7 @@ impl Builder<'_> {
         let changed = self.changed(&component.id, begin);
         for act in &component.after {
             self.act(component, act);
-            let last = self.actions.last_mut().filter(|_| act.kind.kind().leaves().is_none() && !changed);
+            let last = self.actions.last_mut().filter(|_| act.kind.leaves().is_none() && !changed);
             if let Some(last) = last.filter(|last| last.change == Change::Check) {
                 // What it looks at has not changed.
                 last.change = Change::Nothing;
@@ -138,7 +138,7 @@ impl Builder<'_> {
     /// Uploads of one component into one folder are done together: what is remembered of the folder is what they all sent.
     fn together(&mut self, begin: usize) {
         let folder = |action: &Action| match &action.step {
-            Step::Act { action, .. } => match action.kind().leaves() {
+            Step::Act { action, .. } => match action.leaves() {
                 Some(Leaves::Files(Upload { to, from, .. })) if !from.is_empty() => Some(to.clone()),
                 _ => None,
             },
@@ -324,7 +324,7 @@ impl Builder<'_> {
     }
 
     fn act(&mut self, component: &ResolvedComponent, act: &ResolvedAction) {
-        let (change, why) = match act.kind.kind().leaves() {
+        let (change, why) = match act.kind.leaves() {
             Some(Leaves::Folder(Mkdir { path, mode })) => diff::folder(path, mode, &self.observed.hdfs),
             Some(Leaves::Files(Upload { from, .. })) if from.is_empty() => {
                 (Change::Nothing, vec!["nothing to upload was named".to_owned()])
@@ -353,7 +353,7 @@ impl Builder<'_> {
             register: act.register.clone(),
             ..of_act(component, act)
         };
-        if let (Some(_), Some(release)) = (act.kind.kind().jobs(), &component.release) {
+        if let (Some(_), Some(release)) = (act.kind.jobs(), &component.release) {
             made.needs.extend(self.around(component, release));
         }
         self.actions.push(made);
@@ -469,10 +469,6 @@ fn files_id(component: &str, question: &str) -> String {
     format!("{component}/files-{question}")
 }
 
-pub(super) fn secret_id(component: &str, question: &str) -> String {
-    format!("{component}/secret-{question}")
-}
-
 /// The steps that fill what a Secret is made of.
 fn sources(component: &ResolvedComponent, secret: &ResolvedSecret) -> Vec<String> {
     let SecretContent::Derived(derived) = &secret.content else { return Vec::new() };
@@ -522,54 +518,4 @@ pub(super) fn of_act(component: &ResolvedComponent, act: &ResolvedAction) -> Act
         fix: act.fix.clone(),
         ..made
     }
-}
-
-/// An action with the deadline and retries that its kind has by default.
-pub(super) fn action(component: &str, id: String, title: String, step: Step) -> Action {
-    let (deadline, retries) = limits(&step);
-    Action {
-        id,
-        component: component.to_owned(),
-        title,
-        change: Change::Check,
-        why: Vec::new(),
-        needs: Vec::new(),
-        deadline_seconds: deadline.as_secs(),
-        retries,
-        register: None,
-        verify: false,
-        fix: None,
-        step,
-    }
-}
-
-/// Deadline and retries by kind of step, for those that say nothing themselves.
-fn limits(step: &Step) -> (Duration, u32) {
-    let (seconds, retries) = match step {
-        Step::Namespace { .. }
-        | Step::PullSecret { .. }
-        | Step::Secret { .. }
-        | Step::DerivedSecret { .. }
-        | Step::StageSecret { .. }
-        | Step::SwitchSecret { .. }
-        | Step::Files { .. }
-        | Step::Record { .. }
-        | Step::Images { .. }
-        | Step::Forget { .. } => (60, 3),
-        // One that stalls is ended by itself; how long the rest takes is the line's matter.
-        Step::Push { .. } => (24 * 3600, 2),
-        Step::PullTest { .. } => (600, 2),
-        Step::RemoveSecret { .. } | Step::RemoveFiles { .. } | Step::RemoveByLabel { .. } => (120, 3),
-        // A release that a Helm out of sight works on is waited for that long, too.
-        Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. } => (660, 4),
-        Step::Ready { .. } => (900, 0),
-        Step::PurgeClaim { .. } | Step::RemoveNamespace { .. } => (300, 3),
-        Step::RemoveObjects { .. } | Step::RemoveCrd { .. } => (300, 0),
-        Step::Crds { .. } => (120, 3),
-        Step::Act { action, .. } => {
-            let Limits { seconds, retries } = action.kind().limits();
-            (seconds, retries)
-        }
-    };
-    (Duration::from_secs(seconds), retries)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::build::{action, secret_id};
+use super::action::{action, secret_id};
 use super::types::{Action, Step};
 use crate::answers::{Resolved, ResolvedComponent, ResolvedCopy};
 use crate::model::state::{ComponentRecord, InstallState};

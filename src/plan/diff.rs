@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::equal::equal;
+use super::fields::value_changes;
+use super::types::Change;
 use crate::answers::{Resolved, ResolvedAction, ResolvedRelease};
 use crate::model::CHART_DIGEST;
 use crate::model::cluster::{ReleaseKey, ReleaseState, ReleaseStatus};
 use crate::model::observed::{Comparison, Folder, Observed, ObservedHdfs, ObservedRelease, ObservedUpload};
-
-use super::{Change, value_changes};
 
 /// How many differing values are named one by one.
 const NAMED: usize = 6;
@@ -63,18 +64,6 @@ pub fn same_release(chart: &str, values: &Value, found: &ReleaseState) -> bool {
     found.status == ReleaseStatus::Deployed
         && found.chart_annotations.get(CHART_DIGEST).is_some_and(|digest| digest == chart)
         && equal(values, &found.config)
-}
-
-/// Helm may turn 1 into 1.0 on the way through its JSON.
-pub(super) fn equal(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| equal(value, other)))
-        }
-        _ => a == b,
-    }
 }
 
 /// What something in a service needs.

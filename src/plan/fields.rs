@@ -8,7 +8,7 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::Change;
-use super::diff::equal;
+use super::equal::equal;
 use crate::model::fields::{ListKey, join};
 use crate::model::{CHART_DIGEST, IgnoredPaths, Redactor, ReleaseValues};
 

@@ -1,5 +1,6 @@
 //! What will be done: a pure function of what is wanted and what was observed.
 
+mod action;
 mod adopt;
 mod build;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod contents;
 mod copies;
 mod diff;
 mod downgrade;
+mod equal;
 mod fields;
 mod levels;
 mod moved;

@@ -1,6 +1,6 @@
 //! An install from an offline bundle: its images are in the registry, and nodes can pull them, before anything needs them.
 
-use super::build::action;
+use super::action::action;
 use super::types::{Action, Change, Step};
 use crate::answers::{Resolved, ResolvedRelease};
 use crate::model::observed::Observed;
@@ -61,7 +61,7 @@ fn before_pods(
     };
     let starts = |action: &Action| match &action.step {
         Step::Release { .. } => true,
-        Step::Act { action, .. } => action.kind().jobs().is_some(),
+        Step::Act { action, .. } => action.jobs().is_some(),
         _ => false,
     };
     let begins = |action: &Action| starts(action) && action.change != Change::Nothing && !action.verify;

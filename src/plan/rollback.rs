@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::build::action;
+use super::action::action;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::model::cluster::{ReleaseState, ReleaseStatus};
 use crate::model::state::InstallState;

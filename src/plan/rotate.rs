@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::{action, of_act, secret_action, secret_id};
+use super::action::{action, secret_id};
+use super::build::{of_act, secret_action};
 use super::copies::copy_action;
 use super::diff::{self, same_release};
 use super::order::sort;
@@ -274,7 +275,7 @@ fn entries<'a>(
     wanted: &'a Resolved,
     places: &BTreeSet<(String, String)>,
 ) -> impl Iterator<Item = (&'a ResolvedComponent, &'a ResolvedAction)> {
-    let holds = |act: &ResolvedAction| match act.kind.kind().leaves() {
+    let holds = |act: &ResolvedAction| match act.kind.leaves() {
         Some(Leaves::Entry(Ensure { told: Some(told), .. })) => !versions_in(told).is_disjoint(places),
         _ => false,
     };

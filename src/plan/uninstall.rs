@@ -3,16 +3,22 @@
 //! Two rules hold whatever is chosen: data goes only with a purge, claim by claim, each by its name; and nothing that
 //! belongs to what stays is touched, be that installed or only kept.
 
+mod builder;
 mod kinds;
+mod removal;
+mod stays;
 #[cfg(test)]
 mod tests;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::builder::{Builder, NAMED};
 use self::kinds::in_use;
+pub use self::removal::Removal;
+use self::stays::{Place, Stays, places};
 use self::waits::Waits;
-use super::build::action;
+use super::action::action;
 use super::order::sort;
 use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
@@ -20,9 +26,6 @@ use crate::model::data::DataPlaces;
 use crate::model::observed::Remains;
 use crate::model::state::{ComponentRecord, InstallState};
 use crate::model::{CRD, FILES_LABEL, STATE_NAMESPACE};
-
-/// How many things that stay are named one by one.
-const NAMED: usize = 8;
 
 /// Why nothing is uninstalled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,26 +44,6 @@ pub enum UninstallError {
         /// Who needs it.
         by: Vec<String>,
     },
-}
-
-/// What is to be taken away.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Removal<'a> {
-    /// The components; all of them without.
-    pub chosen: Option<&'a [String]>,
-    /// Their data, too.
-    pub purge: bool,
-    /// With the data also what others may use or have put there: kinds and namespaces.
-    pub shared: bool,
-    /// By component those that it can do without, as far as that is known.
-    pub optional: Option<&'a BTreeMap<String, BTreeSet<String>>>,
-}
-
-impl Removal<'_> {
-    /// Whether a component can do without another.
-    fn is_optional(&self, component: &str, other: &str) -> bool {
-        self.optional.and_then(|all| all.get(component)).is_some_and(|optional| optional.contains(other))
-    }
 }
 
 /// The plan that removes what is chosen, or everything.
@@ -147,128 +130,7 @@ fn is_shared(object: &ObjectRef) -> bool {
     matches!(object.kind.as_str(), "CustomResourceDefinition" | "Namespace")
 }
 
-/// A thing of a namespace: the namespace and its name.
-type Place = (String, String);
-
-/// What must not be touched.
-#[derive(Default)]
-struct Stays {
-    /// Where anything that stays is, or its data.
-    namespaces: BTreeSet<String>,
-    /// Where anything is installed that stays.
-    inhabited: BTreeSet<String>,
-    secrets: BTreeSet<Place>,
-    data: DataPlaces,
-    claims: BTreeSet<Place>,
-}
-
-impl Stays {
-    fn new(
-        state: &InstallState,
-        remains: &Remains,
-        going: &BTreeSet<String>,
-        purged: &BTreeSet<String>,
-        purge: bool,
-    ) -> Self {
-        let mut stays = Self::default();
-        for (id, component) in &state.components {
-            let goes = going.contains(id);
-            if goes && purge {
-                continue;
-            }
-            stays.take(&component.record, component.data.as_ref(), remains);
-            if let (Some(key), false) = (&component.record.release, goes) {
-                stays.inhabited.insert(key.namespace.clone());
-                stays.inhabited.extend(component.record.namespaces.iter().cloned());
-                let pull = component.record.pull_secret.iter();
-                stays.secrets.extend(pull.map(|name| (key.namespace.clone(), name.clone())));
-            }
-        }
-        for (_, kept) in state.kept.iter().filter(|(id, _)| !purged.contains(*id)) {
-            stays.take(&kept.record, kept.data.as_ref(), remains);
-            if let Some(key) = &kept.record.release {
-                let pull = kept.record.pull_secret.iter();
-                stays.secrets.extend(pull.map(|name| (key.namespace.clone(), name.clone())));
-            }
-        }
-        stays
-    }
-
-    /// A record's namespace, Secrets and claims.
-    fn take(&mut self, record: &ComponentRecord, data: Option<&DataPlaces>, remains: &Remains) {
-        let (places, claims) = places(record, &[data], remains);
-        self.namespaces.extend(places.namespaces().cloned());
-        self.data.extend(&places);
-        self.claims.extend(claims);
-        let Some(key) = &record.release else { return };
-        self.namespaces.insert(key.namespace.clone());
-        self.namespaces.extend(record.namespaces.iter().cloned());
-        self.secrets.extend(record.secret_places());
-        for (kind, selector) in &record.leftovers {
-            let selected = remains.selected.get(&(kind.clone(), key.namespace.clone(), selector.clone()));
-            let selected = selected.into_iter().flatten().map(|name| (key.namespace.clone(), name.clone()));
-            match kind.as_str() {
-                "PersistentVolumeClaim" => self.claims.extend(selected),
-                "Secret" => self.secrets.extend(selected),
-                _ => {}
-            }
-        }
-    }
-
-    fn holds_claim(&self, claim: &Place) -> bool {
-        self.claims.contains(claim) || self.data.holds(claim)
-    }
-}
-
-/// Where a component's data is, as far as that is known, and claims that only a label tells of.
-fn places(record: &ComponentRecord, known: &[Option<&DataPlaces>], remains: &Remains) -> (DataPlaces, BTreeSet<Place>) {
-    let mut places = DataPlaces::default();
-    for data in known.iter().flatten() {
-        places.extend(data);
-    }
-    places.crds.extend(record.crds.iter().cloned());
-    let Some(key) = &record.release else { return (places, BTreeSet::new()) };
-    places.claims.extend(remains.made.get(key).into_iter().flatten().cloned());
-    let rendered = remains.releases.get(key);
-    if let Some(rendered) = rendered {
-        places.extend(&rendered.data);
-    }
-    // Until format 2 nothing was noted, and Helm has forgotten what was uninstalled.
-    let labelled =
-        if rendered.is_none() && known.iter().any(Option::is_none) { remains.labelled.get(key) } else { None };
-    let labelled = labelled.into_iter().flatten().map(|name| (key.namespace.clone(), name.clone()));
-    (places, labelled.collect())
-}
-
-struct Builder<'a> {
-    state: &'a InstallState,
-    remains: &'a Remains,
-    removal: Removal<'a>,
-    going: BTreeSet<String>,
-    stays: Stays,
-    actions: Vec<Action>,
-    /// The last step of each component.
-    forgets: Vec<String>,
-    /// Claims and Secrets that a step removes already.
-    planned: BTreeSet<(&'static str, Place)>,
-    waits: Waits,
-}
-
 impl Builder<'_> {
-    /// A step that deletes; gives what the next one needs.
-    fn push(
-        &mut self,
-        component: &str,
-        id: String,
-        title: String,
-        why: Vec<String>,
-        needs: Vec<String>,
-        step: Step,
-    ) -> Vec<String> {
-        self.actions.push(Action { change: Change::Delete, why, needs, ..action(component, id.clone(), title, step) });
-        vec![id]
-    }
-
     fn component(&mut self, id: &str) {
         let (state, remains) = (self.state, self.remains);
         let Some(component) = state.components.get(id) else { return };

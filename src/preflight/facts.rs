@@ -3,19 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::join_all;
-use tokio::time::timeout;
 
 use super::needs::{GrowNeed, Needs, RightNeed, SecretNeed, needs, pull_tests, wait_object, waits};
 use super::render::{Rendered, Site, defined, render};
+use super::seen::{NoAnswer, Query, Seen, Unseen, look};
 use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
 use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
-use crate::driver::kube::{ApiErrorKind, Cluster, KubeError};
+use crate::driver::kube::{Cluster, KubeError};
 use crate::driver::process::{own_process, still_runs};
 use crate::model::cluster::{ClaimState, ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
 use crate::model::lock::Standing;
@@ -25,23 +24,8 @@ use crate::model::volumes::claim_template;
 use crate::model::{Quantity, STATE_NAMESPACE};
 use crate::plan::{adoptions, relabelled, updates};
 
-/// How long one look may take before the checks that need it are left out.
-const LOOK: Duration = Duration::from_secs(8);
-
 /// How many rights are asked about at the same time.
 const AT_ONCE: usize = 16;
-
-/// Why something is not known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unseen {
-    /// What was tried: `list nodes`.
-    pub what: String,
-    /// Why it gave nothing.
-    pub why: String,
-}
-
-/// Something that was looked at.
-pub type Seen<T> = Result<T, Unseen>;
 
 /// All that is known.
 #[derive(Debug, Clone)]
@@ -121,25 +105,27 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
     let ours = |namespace: &str, instance: &str| releases.contains(&(namespace, instance));
     let all: Vec<String> = names.into_iter().chain([STATE_NAMESPACE.to_owned()]).collect();
     let theirs = &all[..all.len() - 1];
-    let (namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user, runs) = tokio::join!(
-        each(&all, |name| async move { look(&format!("get namespace {name}"), cluster.namespace(&name)).await }),
-        each(
-            theirs,
-            |name| async move { look(&format!("list resourcequotas in {name}"), cluster.quotas(&name)).await }
-        ),
-        each(theirs, |name| async move { look(&format!("list limitranges in {name}"), cluster.limits(&name)).await }),
-        each(theirs, |name| async move {
-            look(&format!("list persistentvolumeclaims in {name}"), cluster.all_claims(&name)).await
-        }),
-        look("list nodes", cluster.nodes()),
-        look("list pods of all namespaces", cluster.pod_uses(ours)),
-        look("list storageclasses", cluster.storage_classes()),
-        look("list ingressclasses", cluster.ingress_classes()),
-        look("get ConfigMap kube-system/coredns", cluster.dns_domain()),
-        look("ask for the API server's clock", cluster.clock_ahead()),
-        look("ask for our own name", cluster.user_name()),
-        look("look at windlass's lock", another_run(cluster)),
-    );
+    let (namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user, runs) =
+        tokio::join!(
+            each(&all, |name| async move { look(Query::Namespace(name.clone()), cluster.namespace(&name)).await }),
+            each(theirs, |name| async move {
+                look(Query::ListIn("resourcequotas", name.clone()), cluster.quotas(&name)).await
+            }),
+            each(theirs, |name| async move {
+                look(Query::ListIn("limitranges", name.clone()), cluster.limits(&name)).await
+            }),
+            each(theirs, |name| async move {
+                look(Query::ListIn("persistentvolumeclaims", name.clone()), cluster.all_claims(&name)).await
+            }),
+            look(Query::List("nodes"), cluster.nodes()),
+            look(Query::ListAll("pods"), cluster.pod_uses(ours)),
+            look(Query::List("storageclasses"), cluster.storage_classes()),
+            look(Query::List("ingressclasses"), cluster.ingress_classes()),
+            look(Query::Get(ObjectRef::namespaced("v1", "ConfigMap", "kube-system", "coredns")), cluster.dns_domain()),
+            look(Query::Other("ask for the API server's clock".to_owned()), cluster.clock_ahead()),
+            look(Query::Other("ask for our own name".to_owned()), cluster.user_name()),
+            look(Query::Other("look at windlass's lock".to_owned()), another_run(cluster)),
+        );
     Facts {
         user: user.ok().flatten(),
         version: cluster.info().version.clone(),
@@ -161,8 +147,8 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         owners: Vec::new(),
         runs,
         disk: disk(run_folder).map_err(|error| Unseen {
-            what: format!("look at the disk of {}", run_folder.display()),
-            why: error.to_string(),
+            what: Query::Other(format!("look at the disk of {}", run_folder.display())),
+            why: NoAnswer::Failed(error.to_string()),
         }),
     }
 }
@@ -225,7 +211,7 @@ pub async fn gather(
         owners(cluster, &rendered, &site, observed),
         grows(cluster, &needs.grows),
         each(&peers, |name| async move {
-            look(&format!("get namespace {name}"), cluster.namespace(&name)).await.map(|found| found.is_some())
+            look(Query::Namespace(name.clone()), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
     );
     Ok(Gathered { needs, facts, rendered })
@@ -267,7 +253,7 @@ pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, 
         .into_iter()
         .cloned()
         .map(|right| async move {
-            let seen = look(&format!("ask for the right to {right}"), cluster.may(&right)).await;
+            let seen = look(Query::Other(format!("ask for the right to {right}")), cluster.may(&right)).await;
             (right, seen)
         })
         .collect();
@@ -298,7 +284,7 @@ async fn owners(
     let asked: Vec<_> = new
         .into_iter()
         .map(|(key, object)| async move {
-            let found = look(&format!("get {object}"), cluster.get(&object)).await;
+            let found = look(Query::Get(object.clone()), cluster.get(&object)).await;
             let owner = found.map(|live| live.and_then(|live| owner(&live, &key)));
             (key, object, owner)
         })
@@ -323,7 +309,7 @@ fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
 /// The sizes that StatefulSets ask for now.
 async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Option<Quantity>>)> {
     let asked = wanted.iter().cloned().map(|need| async move {
-        let found = look(&format!("get {}", need.set), cluster.get(&need.set)).await;
+        let found = look(Query::Get(need.set.clone()), cluster.get(&need.set)).await;
         let size = found.map(|set| set.and_then(|set| Some(claim_template(&set, &need.claim)?.1)));
         (need, size)
     });
@@ -333,8 +319,7 @@ async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Op
 async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, Seen<bool>> {
     let asked = wanted.iter().cloned().map(|need| async move {
         let object = ObjectRef::namespaced("v1", "Secret", &need.namespace, &need.name);
-        let what = format!("get {object}");
-        let seen = look(&what, cluster.get(&object)).await.map(|found| found.is_some());
+        let seen = look(Query::Get(object.clone()), cluster.get(&object)).await.map(|found| found.is_some());
         (need, seen)
     });
     join_all(asked).await.into_iter().collect()
@@ -349,18 +334,6 @@ async fn each<T, F: Future<Output = Seen<T>>>(
         async move { (name.clone(), asked.await) }
     });
     join_all(asked).await.into_iter().collect()
-}
-
-/// The answer, or why there is none, within the time that a look has.
-pub(super) async fn look<T>(what: &str, ask: impl Future<Output = Result<T, KubeError>>) -> Seen<T> {
-    let unseen = |why: String| Unseen { what: what.to_owned(), why };
-    match timeout(LOOK, ask).await {
-        Ok(Ok(seen)) => Ok(seen),
-        // The API's own words name the user at length; who may not do what is said already.
-        Ok(Err(error)) if error.kind() == ApiErrorKind::Forbidden => Err(unseen("not allowed".to_owned())),
-        Ok(Err(error)) => Err(unseen(error.source.to_string())),
-        Err(_) => Err(unseen(format!("no answer within {} s", LOOK.as_secs()))),
-    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ mod judge;
 mod needs;
 mod offline;
 mod render;
+mod seen;
 mod table;
 mod trials;
 
 pub use connect::{connect_finding, helm_finding};
-pub use facts::{Facts, Gathered, Owner, Seen, Unseen, gather, review, surroundings};
+pub use facts::{Facts, Gathered, Owner, gather, review, surroundings};
 pub use judge::judge;
 pub use needs::{
     Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
@@ -19,5 +20,6 @@ pub use needs::{
 };
 pub use offline::{image_outside, platform_missing, push_problem};
 pub use render::{Rendered, Site, render};
+pub use seen::{NoAnswer, Query, Seen, Unseen};
 pub use table::{ADOPTABLE, CHECKS, Check, check, markdown};
 pub use trials::{Trial, Tried, try_all};

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::answers::{Resolved, ResolvedRelease};
-use crate::driver::files::write_chart;
+use crate::driver::charts::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::kube::{Cluster, KubeError, parse_manifest};
 use crate::model::FileTree;

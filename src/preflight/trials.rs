@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
-use super::facts::{Seen, look};
 use super::render::Rendered;
+use super::seen::{Query, Seen, look};
 use crate::driver::kube::Cluster;
 use crate::model::cluster::{ManifestObject, ObjectRef, Refusal, ReleaseKey};
 use crate::model::observed::{Observed, ObservedRelease};
@@ -100,8 +100,8 @@ pub async fn try_all(cluster: &Cluster, trials: Vec<Trial>) -> Vec<Tried> {
     let asked: Vec<_> = trials
         .into_iter()
         .map(|Trial { release, object, changed }| async move {
-            let what = format!("try the change of {}", object.object);
-            let refused = look(&what, cluster.refusal(&object)).await;
+            let what = Query::Other(format!("try the change of {}", object.object));
+            let refused = look(what, cluster.refusal(&object)).await;
             Tried { release, object: object.object, changed, refused }
         })
         .collect();

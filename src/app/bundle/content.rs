@@ -15,7 +15,7 @@ use crate::answers::{Given, from_flags, question_files};
 use crate::catalog::{Catalog, Kind, QuestionId};
 use crate::cli::{CreateArgs, Global, LocalArg};
 use crate::driver::bundle::ProgramRequest;
-use crate::driver::files::write_chart;
+use crate::driver::charts::write_chart;
 use crate::driver::process::PrivateDir;
 use crate::driver::sources;
 use crate::model::images_lock::{ImagesLock, LockedFiles, WINDLASS};

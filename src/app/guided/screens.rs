@@ -16,7 +16,7 @@ use crate::app::session;
 use crate::cli::{Global, GuideArgs};
 use crate::preflight::check;
 use crate::render::summary;
-use crate::render::tui::{Input, Intent, News, State, Tui, update};
+use crate::render::tui::{Input, Intent, News, RunPhase, State, Tui, update};
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
@@ -56,9 +56,9 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     let size = tui.size().or_exit(Exit::Unexpected)?;
     let mut state = State::new(look, size, catalog.clone(), given, waivable).map_err(session::wrong)?;
     state.now = now();
-    state.no_verify = args.no_verify;
+    state.review.no_verify = args.no_verify;
     state.source = named(&args.offline);
-    state.older = state.file.exists();
+    state.file.older = state.file.path.exists();
     // Before anything is asked: whoever started it sees at once that it is there.
     tui.draw(&state).or_exit(Exit::Unexpected)?;
     if args.debug_panic {
@@ -74,7 +74,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     let Screens { tui, state, mut world, .. } = screens;
     drop(tui);
     world.close();
-    if let (Some(run), Some(extras)) = (&state.run, &state.summary) {
+    if let (Some(run), Some(extras)) = (&state.run, &state.summary.extras) {
         // What was seen last stays in the terminal's history, if that is still there.
         let _ = output.text(&summary(&run.state, extras, &output.look()));
     }
@@ -117,7 +117,8 @@ impl Screens {
         let mut dirty = true;
         loop {
             let moves = self.state.busy.is_some() || self.state.runs();
-            let asked = self.state.targets.iter().any(|target| target.answer == crate::render::tui::Answer::Asked);
+            let asked =
+                self.state.cluster.targets.iter().any(|target| target.answer == crate::render::tui::Answer::Asked);
             let pause = if moves || asked { BUSY } else { IDLE };
             let due = drawn + FRAME;
             let left = tokio::select! {
@@ -204,7 +205,7 @@ impl Screens {
             }
             // The kernel, the shell and the lost terminal itself all tell of the same: that is no wish to leave at once.
             Kind::HungUp => {
-                let told = std::mem::replace(&mut self.leaving, true) || self.state.stopping;
+                let told = std::mem::replace(&mut self.leaving, true) || self.state.running.phase == RunPhase::Stopping;
                 if told { None } else { self.input(Input::Signal) }
             }
             Kind::Stop => self.intent(Intent::Suspend),

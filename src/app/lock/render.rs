@@ -19,7 +19,7 @@ use crate::app::output::Output;
 use crate::app::session::{anchored, find_helm, wrong};
 use crate::catalog::{BUNDLED, Catalog, Component, Kind, QuestionId};
 use crate::cli::Global;
-use crate::driver::files::write_chart;
+use crate::driver::charts::write_chart;
 use crate::driver::helm::{Helm, Template};
 use crate::driver::process::PrivateDir;
 use crate::lock::{DEFAULT_PROFILE, Gathered, Known, UNPUBLISHED_REGISTRY, images_in, trials, unpublished_layer};
@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
         varied: bool,
     ) {
         for action in own.actions() {
-            let Some(job) = action.kind.kind().jobs() else { continue };
+            let Some(job) = action.kind.jobs() else { continue };
             let Ok(image) = ImageName::parse(&job.image) else { continue };
             let step = action.id.rsplit('/').next().unwrap_or(&action.id);
             self.image(&image, &component.base, &format!("Job/{} of step {step}", job.name), label, varied);

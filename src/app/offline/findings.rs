@@ -28,7 +28,7 @@ impl Offline {
         let mut all = outside(objects, lock, &self.map);
         let jobs = wanted.components.iter().flat_map(|component| {
             component.actions().filter_map(move |act| {
-                let run = act.kind.kind().jobs()?;
+                let run = act.kind.jobs()?;
                 Some((component.id.as_str(), act.id.as_str(), run.image.as_str()))
             })
         });

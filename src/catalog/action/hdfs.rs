@@ -1,8 +1,8 @@
 //! Actions on HDFS.
 
-use super::kind::{Kind, Leaves, Limits};
+use super::kind::{Kind, Limits};
 use super::part::{family, parts};
-use crate::model::{FileSource, path_problem};
+use crate::model::{FileSource, NamePattern, path_problem};
 
 family! {
     /// What can be done in HDFS.
@@ -39,7 +39,7 @@ parts! {
         to: String,
         /// Mode of the files.
         mode: String = "file_mode",
-        /// Which files, as a pattern with `*`.
+        /// Which files, as a pattern: `*.jar`, `lib-?.{jar,zip}`.
         pattern: String = "all_files",
     }
 
@@ -82,10 +82,6 @@ impl Kind for Mkdir {
     fn problem(&self) -> Option<String> {
         path(&self.path).or_else(|| mode(&self.mode))
     }
-
-    fn leaves(&self) -> Option<Leaves<'_>> {
-        Some(Leaves::Folder(self))
-    }
 }
 
 impl Kind for WaitOperational {
@@ -113,7 +109,7 @@ impl Kind for Upload {
     }
 
     fn problem(&self) -> Option<String> {
-        path(&self.to).or_else(|| mode(&self.mode)).or_else(|| {
+        path(&self.to).or_else(|| mode(&self.mode)).or_else(|| NamePattern::parse(&self.pattern).err()).or_else(|| {
             let wrong = FileSource::parse(&self.from).err()?;
             Some(format!("the source of the files {wrong}"))
         })
@@ -121,10 +117,6 @@ impl Kind for Upload {
 
     fn cleans_up(&self) -> bool {
         true
-    }
-
-    fn leaves(&self) -> Option<Leaves<'_>> {
-        Some(Leaves::Files(self))
     }
 }
 

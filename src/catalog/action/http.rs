@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::kind::{Kind, Leaves, Limits, Names};
+use super::kind::{Kind, Limits, Names};
 use super::part::{Part, family, parts};
 use crate::model::yaml::Shape;
 use crate::model::{Lookup, Way, version_mark};
@@ -403,10 +403,6 @@ impl Kind for Ensure {
 
     fn service(&self) -> Option<&str> {
         Some(&self.service)
-    }
-
-    fn leaves(&self) -> Option<Leaves<'_>> {
-        Some(Leaves::Entry(self))
     }
 }
 

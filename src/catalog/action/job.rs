@@ -1,15 +1,11 @@
 //! Actions that run in the cluster, as Jobs.
 
-mod objects;
-
 use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::kind::{Kind, Leaves, Limits, Names};
+use super::kind::{Kind, Limits, Names};
 use super::part::{family, parts};
-
-pub use objects::{JOB_LABEL, JobParts};
 
 family! {
     /// What can be run in the cluster.
@@ -162,13 +158,5 @@ impl Kind for Run {
 
     fn cleans_up(&self) -> bool {
         true
-    }
-
-    fn leaves(&self) -> Option<Leaves<'_>> {
-        self.unless.as_deref().map(Leaves::Done)
-    }
-
-    fn jobs(&self) -> Option<&Run> {
-        Some(self)
     }
 }

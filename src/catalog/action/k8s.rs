@@ -129,10 +129,6 @@ impl Kind for Await {
         }
         Ok(())
     }
-
-    fn waits_for(&self) -> Option<&Await> {
-        Some(self)
-    }
 }
 
 impl Kind for Scale {
@@ -186,9 +182,5 @@ impl Kind for Grow {
 
     fn changes(&self) -> bool {
         true
-    }
-
-    fn grows(&self) -> Option<&Grow> {
-        Some(self)
     }
 }

@@ -3,16 +3,20 @@
 mod hdfs;
 mod http;
 mod job;
+mod job_objects;
 mod k8s;
 mod kind;
 mod livy;
 mod part;
+mod spec;
 
 pub use hdfs::{Exists, Failover, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
 pub use http::{Ensure, HttpAction, Login, Quiet, Request, Tls, Wait, Write, is_wanted};
-pub use job::{JOB_LABEL, JobAction, JobParts, Run, Unique};
+pub use job::{JobAction, Run, Unique};
+pub use job_objects::{JOB_LABEL, JobParts};
 pub use k8s::{Await, Grow, K8sAction, Scale, SetText};
-pub use kind::{ActionKind, ActionSpec, Kind, Leaves, Limits, Names};
+pub use kind::{Kind, Limits, Names};
 pub use livy::{Batch, LivyAction, Session};
+pub use spec::{ActionKind, ActionSpec, Leaves};
 
-pub(super) use kind::ACTION;
+pub(super) use spec::ACTION;

@@ -1,5 +1,7 @@
 //! The value of an answer.
 
+use serde_json::Value;
+
 use crate::model::SecretRef;
 
 /// The value of an answer.
@@ -50,11 +52,33 @@ impl Answer {
             Self::Text(text) => text.clone(),
             Self::Int(number) => number.to_string(),
             Self::Bool(yes) => yes.to_string(),
-            Self::Json(value) => super::list::typed(value),
+            Self::Json(value) => typed(value),
             Self::Secret(SecretRef::Generate) => "generate".to_owned(),
             Self::Secret(SecretRef::Env(name)) => format!("env:{name}"),
             Self::Secret(SecretRef::File(path)) => format!("file:{}", path.display()),
             Self::Secret(SecretRef::Secret(name)) => format!("secret:{name}"),
         }
     }
+}
+
+/// A list or mapping as it would be typed.
+fn typed(value: &Value) -> String {
+    let plain = |value: &Value| match value {
+        Value::String(text) => {
+            let odd = |c: char| matches!(c, ',' | '=' | '[' | ']' | '{' | '}') || c.is_control();
+            (!text.is_empty() && text.trim() == text && !text.contains(odd)).then(|| text.clone())
+        }
+        _ => None,
+    };
+    let short = match value {
+        Value::Array(items) if !items.is_empty() => items.iter().map(plain).collect::<Option<Vec<_>>>(),
+        Value::Object(entries) if !entries.is_empty() => {
+            let pair = |(key, value): (&String, &Value)| {
+                Some(format!("{}={}", plain(&Value::String(key.clone()))?, plain(value)?))
+            };
+            entries.iter().map(pair).collect()
+        }
+        _ => None,
+    };
+    short.map_or_else(|| value.to_string(), |parts| parts.join(", "))
 }

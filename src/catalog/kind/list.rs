@@ -108,7 +108,7 @@ impl QuestionType for List {
     fn node(&self, question: &Question, node: &Node) -> Result<Answer, String> {
         match &node.yaml {
             Yaml::List(_) => Ok(Answer::Json(json(node))),
-            Yaml::Scalar(_) => super::from_text(question, node.written()),
+            Yaml::Scalar(_) => self.text(question, node.written()),
             Yaml::Map(_) => Err(format!("expected a list, found {}", node.kind())),
         }
     }
@@ -157,7 +157,7 @@ impl QuestionType for Mapping {
     fn node(&self, question: &Question, node: &Node) -> Result<Answer, String> {
         match &node.yaml {
             Yaml::Map(_) => Ok(Answer::Json(json(node))),
-            Yaml::Scalar(_) => super::from_text(question, node.written()),
+            Yaml::Scalar(_) => self.text(question, node.written()),
             Yaml::List(_) => Err(format!("expected a mapping, found {}", node.kind())),
         }
     }
@@ -198,26 +198,4 @@ fn json(node: &Node) -> Value {
         Yaml::List(items) => items.iter().map(json).collect(),
         Yaml::Map(entries) => entries.iter().map(|(key, _, value)| (key.clone(), json(value))).collect(),
     }
-}
-
-/// A list or mapping as it would be typed.
-pub(super) fn typed(value: &Value) -> String {
-    let plain = |value: &Value| match value {
-        Value::String(text) => {
-            let odd = |c: char| matches!(c, ',' | '=' | '[' | ']' | '{' | '}') || c.is_control();
-            (!text.is_empty() && text.trim() == text && !text.contains(odd)).then(|| text.clone())
-        }
-        _ => None,
-    };
-    let short = match value {
-        Value::Array(items) if !items.is_empty() => items.iter().map(plain).collect::<Option<Vec<_>>>(),
-        Value::Object(entries) if !entries.is_empty() => {
-            let pair = |(key, value): (&String, &Value)| {
-                Some(format!("{}={}", plain(&Value::String(key.clone()))?, plain(value)?))
-            };
-            entries.iter().map(pair).collect()
-        }
-        _ => None,
-    };
-    short.map_or_else(|| value.to_string(), |parts| parts.join(", "))
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::rules::{Extra, QuestionType, Widget, pattern};
+use super::rules::{QuestionType, pattern};
+use super::types::{Extra, Widget};
 use crate::catalog::Question;
 use crate::model::yaml::{Node, Scalar, Yaml};
 

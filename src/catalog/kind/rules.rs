@@ -1,16 +1,11 @@
-//! The types of question. A new one is a type in its family's file and a line in the list here.
+//! What a type of question says of itself.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::files::Files;
-use super::list::{Labels, List, Mapping, Peers};
-use super::number::{Boolean, Integer, Port, Quantity};
-use super::secret::Secret;
-use super::text::{Chart, Choice, Digest, Hostname, Line, Path, Source, Text};
+use super::types::{Extra, Widget};
 use crate::catalog::Question;
-use crate::model::yaml::{Node, Scalar, Yaml};
+use crate::model::yaml::{Node, Yaml};
 
 /// What a type of question says of itself.
 pub trait QuestionType: Sync {
@@ -20,6 +15,19 @@ pub trait QuestionType: Sync {
     /// What is wrong with it, in words that fit behind "`livy.memory`: ".
     fn read(&self, question: &Question, text: &str) -> Result<Answer, String>;
 
+    /// Reads an answer that came as text (a flag or an environment variable).
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that fit behind "`livy.memory`: ".
+    fn text(&self, question: &Question, text: &str) -> Result<Answer, String> {
+        // What was pasted brings the end of its line along; nobody means that.
+        let trimmed = text.trim_matches(['\r', '\n']);
+        if trimmed.is_empty() {
+            return empty(question);
+        }
+        self.read(question, if self.widget() == Widget::Lines { text } else { trimmed })
+    }
+
     /// Reads a node of an answers file that is not null.
     ///
     /// # Errors
@@ -27,7 +35,7 @@ pub trait QuestionType: Sync {
     fn node(&self, question: &Question, node: &Node) -> Result<Answer, String> {
         match node.yaml {
             // A tag such as 0012345, a quantity such as 1024 or a word such as True: its text is what was meant.
-            Yaml::Scalar(_) => super::from_text(question, node.written()),
+            Yaml::Scalar(_) => self.text(question, node.written()),
             _ => Err(format!("expected a text, found {}", node.kind())),
         }
     }
@@ -72,157 +80,6 @@ pub trait QuestionType: Sync {
     }
 }
 
-/// A key of a question that only some types have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extra {
-    /// `choices`.
-    Choices,
-    /// `min` and `max`.
-    Bounds,
-    /// `measures`.
-    Measures,
-    /// `format`, `bytes`, `names`, `key` and `secret_name`.
-    Secret,
-}
-
-/// How a screen asks for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Widget {
-    /// A line to type.
-    Line,
-    /// Several lines.
-    Lines,
-    /// One of a few.
-    Choices,
-    /// Yes or no.
-    Switch,
-    /// Where a secret is.
-    Secret,
-}
-
-macro_rules! kinds {
-    ($($(#[doc = $doc:literal])+ $kind:ident($rules:expr) = $name:literal),+ $(,)?) => {
-        /// The type of an answer.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-        pub enum Kind {
-            $( $(#[doc = $doc])+ #[serde(rename = $name)] $kind, )+
-        }
-
-        impl Kind {
-            /// Their names in `component.yaml`.
-            pub(in crate::catalog) const NAMES: &'static [&'static str] = &[$($name),+];
-
-            /// What it says of itself.
-            #[must_use]
-            pub fn rules(self) -> &'static dyn QuestionType {
-                match self { $( Self::$kind => &$rules, )+ }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// Any text on one line.
-    String(Line) = "string",
-    /// A text of several lines.
-    Text(Text) = "text",
-    /// A whole number.
-    Integer(Integer) = "integer",
-    /// A Kubernetes quantity, such as `512Mi`.
-    Quantity(Quantity) = "quantity",
-    /// A DNS name.
-    Hostname(Hostname) = "hostname",
-    /// A TCP port.
-    Port(Port) = "port",
-    /// A path in a file system or in HDFS.
-    Path(Path) = "path",
-    /// Where files to upload come from: a folder, an archive, or a git repository at one commit.
-    Source(Source) = "source",
-    /// Where a chart is: a folder, an archive, a repository or a registry.
-    Chart(Chart) = "chart",
-    /// One of `choices`.
-    Choice(Choice) = "choice",
-    /// `true` or `false`.
-    Boolean(Boolean) = "boolean",
-    /// Labels of nodes, such as `disk=ssd,zone=a`.
-    Labels(Labels) = "labels",
-    /// Who may connect: namespaces and networks, such as `airflow,10.0.0.0/8`.
-    Peers(Peers) = "peers",
-    /// A list of values.
-    List(List) = "list",
-    /// Values by name.
-    Map(Mapping) = "map",
-    /// An image's digest, `sha256:` and 64 hexadecimal digits.
-    Digest(Digest) = "digest",
-    /// A reference to a secret; the value itself is never an answer.
-    Secret(Secret) = "secret",
-    /// A file or folder that becomes a ConfigMap.
-    Files(Files) = "files",
-}
-
-/// What is wrong with a question, its default included.
-pub(in crate::catalog) fn objections(question: &Question) -> Vec<String> {
-    let rules = question.kind.rules();
-    let extra =
-        |there: bool, key: Extra, what: &str| (there && !rules.extras().contains(&key)).then(|| what.to_owned());
-    let default = question.default.as_ref().filter(|default| !default.is_null());
-    let is_template = default.and_then(Value::as_str).is_some_and(|text| text.contains("{{") || text.contains("{%"));
-    let fits = default
-        .is_none_or(|default| is_template && rules.takes(question, &"".into()) || rules.takes(question, default));
-    [
-        extra(!question.choices.is_empty(), Extra::Choices, "has `choices` but is not a choice"),
-        extra(
-            question.min.is_some() || question.max.is_some(),
-            Extra::Bounds,
-            "has `min` or `max` but is not a number",
-        ),
-        extra(question.measures.is_some(), Extra::Measures, "has `measures` but is not a quantity"),
-        extra(
-            question.format.is_some()
-                || question.bytes.is_some()
-                || !question.names.is_empty()
-                || question.key.is_some()
-                || question.secret_name.is_some(),
-            Extra::Secret,
-            "has `format`, `bytes`, `names`, `key` or `secret_name` but is not a secret",
-        ),
-        rules.objection(question),
-        (!fits).then(|| "has a default that does not fit its type".to_owned()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// Reads an answer that came as text (a flag or an environment variable).
-///
-/// # Errors
-/// What is wrong with it, in words that fit behind "`livy.memory`: ".
-pub fn from_text(question: &Question, text: &str) -> Result<Answer, String> {
-    // What was pasted brings the end of its line along; nobody means that.
-    let trimmed = text.trim_matches(['\r', '\n']);
-    if trimmed.is_empty() {
-        return empty(question);
-    }
-    let text = if question.kind.rules().widget() == Widget::Lines { text } else { trimmed };
-    question.kind.rules().read(question, text)
-}
-
-/// Reads an answer from an answers file.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn from_node(question: &Question, node: &Node) -> Result<Answer, String> {
-    match node.yaml {
-        Yaml::Scalar(Scalar::Null) => empty(question),
-        _ => question.kind.rules().node(question, node),
-    }
-}
-
-fn empty(question: &Question) -> Result<Answer, String> {
-    if question.optional { Ok(Answer::Empty) } else { Err("must not be empty".to_owned()) }
-}
-
 /// A text as an answer, if it is one line.
 pub(super) fn line(text: &str) -> Result<Answer, String> {
     if text.chars().any(char::is_control) {
@@ -244,4 +101,9 @@ pub(super) fn whole(path: &str) -> Result<&str, String> {
 pub(super) fn pattern(schema: &mut Map<String, Value>, numbers: bool, pattern: &str) {
     schema.insert("type".to_owned(), if numbers { json!(["string", "number"]) } else { json!("string") });
     schema.insert("pattern".to_owned(), json!(pattern));
+}
+
+/// What an empty text is.
+pub(super) fn empty(question: &Question) -> Result<Answer, String> {
+    if question.optional { Ok(Answer::Empty) } else { Err("must not be empty".to_owned()) }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::rules::{Extra, QuestionType, Widget, whole};
+use super::rules::{QuestionType, whole};
+use super::types::{Extra, Widget};
 use crate::catalog::Question;
 use crate::model::yaml::{Node, Scalar, Yaml};
 use crate::model::{SecretFormat, SecretRef};
@@ -26,7 +27,7 @@ impl QuestionType for Secret {
 
     fn node(&self, question: &Question, node: &Node) -> Result<Answer, String> {
         match &node.yaml {
-            Yaml::Scalar(Scalar::Text(text)) => super::from_text(question, text),
+            Yaml::Scalar(Scalar::Text(text)) => self.text(question, text),
             Yaml::Map(entries) => match entries.as_slice() {
                 [(way, _, name)] => {
                     whole_certificate(question, way)?;

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::rules::{Extra, QuestionType, Widget, line, pattern, whole};
+use super::rules::{QuestionType, line, pattern, whole};
+use super::types::{Extra, Widget};
 use crate::catalog::Question;
 use crate::model::{CHART_WAYS, ChartRef, FileSource, SOURCE_WAYS};
 

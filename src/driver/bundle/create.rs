@@ -13,11 +13,12 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::error::{BlobProblem, BundleError, CreateError};
 use super::format::{self, BLOCK};
+use super::hash::hash_prefix;
 use super::journal::{Journal, Noted, Opened};
+use super::output::{Created, Target, disk_error, folder_of, partial, suffixed, write_new};
 use super::parts::Parts;
 use super::plan::{BundlePlan, Space};
 use super::split::{MOST_PARTS, part_name, sums_of, valid_name};
-use super::verify::hash_prefix;
 use crate::driver::disk::disk;
 use crate::driver::image_source::ImageSource;
 use crate::model::oci::Digest;
@@ -27,30 +28,8 @@ mod fetch;
 /// So many blobs are fetched at once.
 const AT_ONCE: usize = 5;
 
-/// Where an offline bundle goes.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// The file, or what the names of parts begin with.
-    pub path: PathBuf,
-    /// The bytes of a part.
-    pub split: Option<u64>,
-    /// Remove what is unfinished and of other inputs.
-    pub restart: bool,
-}
-
 /// Tells how far it is: bytes of blobs that are written, of how many. They never become fewer.
 pub type CreateProgress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
-
-/// What was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
-    /// The files, in order.
-    pub files: Vec<PathBuf>,
-    /// The list of sums of parts.
-    pub sums: Option<PathBuf>,
-    /// Bytes of blobs that an earlier run had written.
-    pub resumed: u64,
-}
 
 /// The files of a bundle under way.
 struct Files {
@@ -299,14 +278,6 @@ fn finish(
     Ok(())
 }
 
-/// A small file, whole or not at all.
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = suffixed(path, ".partial");
-    fs::write(&new, bytes)?;
-    File::open(&new)?.sync_all()?;
-    fs::rename(new, path)
-}
-
 fn remove(paths: impl IntoIterator<Item = PathBuf>) -> Result<(), CreateError> {
     for path in paths {
         match fs::remove_file(&path) {
@@ -317,27 +288,4 @@ fn remove(paths: impl IntoIterator<Item = PathBuf>) -> Result<(), CreateError> {
         }
     }
     Ok(())
-}
-
-pub(super) fn partial(path: &Path) -> PathBuf {
-    suffixed(path, ".partial")
-}
-
-pub(super) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-pub(super) fn disk_error(what: &'static str, path: &Path, error: io::Error, needed: u64) -> CreateError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            CreateError::Full { path: path.to_owned(), needed }
-        }
-        _ => CreateError::io(what, path, error),
-    }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::LayoutWriteError;
 use crate::driver::image_source::SourceError;
 use crate::model::bounded;
 use crate::model::oci::{Digest, ManifestError};
@@ -437,4 +436,46 @@ fn of_what(of: &str) -> impl fmt::Display {
 
 fn meant(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+/// Why a layout was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutWriteError {
+    /// It is there.
+    #[error("{} is already there: remove it, or name another folder", .0.display())]
+    There(PathBuf),
+    /// There is too little room from the start.
+    #[error("{} has {free} bytes free and {needed} are needed: free some, or name a folder elsewhere", path.display())]
+    Space {
+        /// The file system.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// The disk is full.
+    #[error("the disk of {} is full, nothing was kept: free some, and run the same command again", .0.display())]
+    Full(PathBuf),
+    /// The disk.
+    #[error("failed to {what} {}", path.display())]
+    Io {
+        /// `read`, `write`.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl LayoutWriteError {
+    /// An error of the disk; a full one has words of its own.
+    pub fn io(what: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path),
+            _ => Self::Io { what, path, source },
+        }
+    }
 }

@@ -8,9 +8,10 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::closure::{self, Closure};
+use super::error::LayoutWriteError;
 use super::error::{BlobProblem, BundleError, CreateError};
 use super::format;
-use super::layout::{LayoutFolder, LayoutWriteError};
+use super::layout::LayoutFolder;
 use super::read::Bundle;
 use super::stream::CHUNK;
 use crate::model::images_lock::ImagesLock;

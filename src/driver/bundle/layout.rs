@@ -1,55 +1,13 @@
 //! The one way in which an OCI layout is written as a folder: it has its name only when all is there.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::create::{folder_of, partial};
+use super::error::LayoutWriteError;
 use super::format;
+use super::output::{folder_of, partial};
 use crate::driver::disk::disk;
 use crate::model::oci::Digest;
-
-/// Why a layout was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum LayoutWriteError {
-    /// It is there.
-    #[error("{} is already there: remove it, or name another folder", .0.display())]
-    There(PathBuf),
-    /// There is too little room from the start.
-    #[error("{} has {free} bytes free and {needed} are needed: free some, or name a folder elsewhere", path.display())]
-    Space {
-        /// The file system.
-        path: PathBuf,
-        /// Bytes needed.
-        needed: u64,
-        /// Bytes free.
-        free: u64,
-    },
-    /// The disk is full.
-    #[error("the disk of {} is full, nothing was kept: free some, and run the same command again", .0.display())]
-    Full(PathBuf),
-    /// The disk.
-    #[error("failed to {what} {}", path.display())]
-    Io {
-        /// `read`, `write`.
-        what: &'static str,
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-impl LayoutWriteError {
-    /// An error of the disk; a full one has words of its own.
-    pub fn io(what: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
-        let path = path.as_ref().to_owned();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path),
-            _ => Self::Io { what, path, source },
-        }
-    }
-}
 
 /// A layout that is being written. What is not finished is removed.
 #[derive(Debug)]
@@ -129,6 +87,8 @@ impl Drop for LayoutFolder {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

@@ -12,12 +12,12 @@ use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
-use super::create::{Created, disk_error, partial, suffixed, write_new};
 use super::error::CreateError;
+use super::hash::{cores, hash_prefix};
+use super::output::{Created, disk_error, folder_of, partial, suffixed, write_new};
 use super::parts::Parts;
 use super::read::Bundle;
 use super::stream::CHUNK;
-use super::verify::{cores, hash_prefix};
 use crate::driver::disk::disk;
 use crate::model::bounded;
 use crate::model::oci::Digest;
@@ -180,7 +180,7 @@ fn copy(
     if let Some(there) = taken {
         return Err(CreateError::There(there.to_owned()));
     }
-    let folder = super::create::folder_of(path);
+    let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(|error| CreateError::io("write", folder, error))?;
     let found = disk(folder).map_err(|error| CreateError::io("read", folder, error))?;
     let total = bundle.parts().total();

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 
 use super::error::BlobProblem;
+use super::hash::hash_prefix;
 use super::read::Bundle;
 use super::stream::Checked;
-use super::verify::hash_prefix;
 use crate::driver::image_source::BlobReader;
 use crate::driver::registry::push::BlobStore;
 use crate::model::oci::{Digest, MANIFEST_LIMIT};

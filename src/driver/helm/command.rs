@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::history::{Recorded, parse_history};
 use super::{FailureKind, FindError, FindHelm, HelmError, HelmVersion};
 use crate::driver::process::{self, Environment, PrivateDir, ProcessError, Spec, StderrLine};
-use crate::model::cluster::{ReleaseKey, ReleaseStatus};
+use crate::model::cluster::ReleaseKey;
 
 /// After SIGTERM Helm records the release as failed, which takes it one or two calls to the API.
 const GRACE: Duration = Duration::from_secs(30);
@@ -82,17 +82,6 @@ pub struct Template {
     pub api_versions: Vec<String>,
     /// Whether the chart sees an upgrade.
     pub is_upgrade: bool,
-}
-
-/// What Helm recorded about the newest revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// Counts from 1.
-    pub revision: u32,
-    /// What became of it.
-    pub status: ReleaseStatus,
-    /// Our description, or Helm's reason for a failure.
-    pub description: String,
 }
 
 /// One Helm binary with an environment of its own. Cheap to clone; clones share the private folder, which goes with
@@ -343,27 +332,12 @@ fn failed(
     }
 }
 
-fn parse_history(json: &[u8]) -> Result<Option<Recorded>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Entry {
-        revision: u32,
-        status: String,
-        #[serde(default)]
-        description: String,
-    }
-    let entries: Vec<Entry> = serde_json::from_slice(json)?;
-    Ok(entries.into_iter().max_by_key(|entry| entry.revision).map(|entry| Recorded {
-        revision: entry.revision,
-        status: ReleaseStatus::from_helm(&entry.status),
-        description: entry.description,
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
 
     use super::*;
+    use crate::model::cluster::ReleaseStatus;
 
     fn upgrade() -> Upgrade {
         Upgrade::new(ReleaseKey::new("ns", "rel"), "/chart", Value::Null, "run=1")

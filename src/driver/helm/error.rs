@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Recorded, VersionError};
+use super::VersionError;
+use super::history::Recorded;
 use crate::driver::process::{PrivateDirError, ProcessError};
 use crate::model::cluster::ReleaseKey;
 

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::error::LoginError;
 use super::kubeconfig::{Exec, Minimal, Mode, set};
 use crate::driver::process::{self, Environment, ProcessError, Spec};
 use crate::model::yaml::helm_value;
@@ -36,50 +37,6 @@ const FILE_KEPT: Duration = Duration::from_secs(60);
 
 /// The versions of the plugins' protocol that there are.
 const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
-
-/// Why nobody was logged in.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// The plugin is not installed.
-    #[error("the credential plugin {command} is not installed on this machine{}", advice(.hint))]
-    Absent {
-        /// The program.
-        command: String,
-        /// What the kubeconfig says of how to come by it.
-        hint: Option<String>,
-    },
-    /// The plugin did not end well.
-    #[error("the credential plugin {command} gave no credentials")]
-    Failed {
-        /// The program.
-        command: String,
-        /// How it ended.
-        source: ProcessError,
-    },
-    /// The plugin gave something else.
-    #[error("the credential plugin {command} {what}")]
-    Answer {
-        /// The program.
-        command: String,
-        /// What is wrong with it; never the content.
-        what: String,
-    },
-    /// The file of the token cannot be read.
-    #[error("failed to read the token of {}", path.display())]
-    TokenFile {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-}
-
-fn advice(hint: &Option<String>) -> String {
-    let Some(hint) = hint else { return String::new() };
-    // Of whoever wrote the kubeconfig: not to drive the terminal.
-    let plain: String = hint.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!(": {}", plain.split_whitespace().collect::<Vec<_>>().join(" "))
-}
 
 /// Where tokens come from.
 pub(super) enum Credentials {

@@ -1,10 +1,14 @@
 //! What the Kubernetes API can answer, in words.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::client::UpgradeConnectionError;
 use kube::runtime::watcher;
+
+use crate::driver::process::ProcessError;
+use crate::model::bounded;
 
 /// A call that gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +116,58 @@ impl From<&watcher::Error> for ApiError {
     }
 }
 
+/// Why nobody was logged in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The plugin is not installed.
+    #[error("the credential plugin {command} is not installed on this machine{}", advice(.hint))]
+    Absent {
+        /// The program.
+        command: String,
+        /// What the kubeconfig says of how to come by it.
+        hint: Option<String>,
+    },
+    /// The plugin did not end well.
+    #[error("the credential plugin {command} gave no credentials")]
+    Failed {
+        /// The program.
+        command: String,
+        /// How it ended.
+        source: ProcessError,
+    },
+    /// The plugin gave something else.
+    #[error("the credential plugin {command} {what}")]
+    Answer {
+        /// The program.
+        command: String,
+        /// What is wrong with it; never the content.
+        what: String,
+    },
+    /// The file of the token cannot be read.
+    #[error("failed to read the token of {}", path.display())]
+    TokenFile {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+fn advice(hint: &Option<String>) -> String {
+    let Some(hint) = hint else { return String::new() };
+    // Of whoever wrote the kubeconfig: not to drive the terminal.
+    let plain: String = hint.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!(": {}", plain.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// An answer that does not end.
+#[derive(Debug, thiserror::Error)]
+#[error("the API server sent {what} of more than {}, the most that is read", bounded::size(*.limit as u64))]
+pub(super) struct TooLong {
+    pub(super) what: &'static str,
+    pub(super) limit: usize,
+}
+
 fn status_error(status: &kube::core::Status) -> ApiError {
     let kind = kind_of(status.code, &status.reason);
     let mut message = status.message.trim().to_owned();
@@ -143,9 +199,9 @@ fn transport(err: &kube::Error) -> ApiError {
     for layer in Layers(Some(err)) {
         if layer.downcast_ref::<rustls::Error>().is_some() {
             kind = ApiErrorKind::Tls;
-        } else if layer.is::<kube::client::AuthError>() || layer.is::<super::credentials::LoginError>() {
+        } else if layer.is::<kube::client::AuthError>() || layer.is::<LoginError>() {
             kind = ApiErrorKind::Login;
-        } else if layer.is::<super::guard::TooLong>() {
+        } else if layer.is::<TooLong>() {
             kind = ApiErrorKind::Protocol;
         } else if layer.downcast_ref::<tokio::time::error::Elapsed>().is_some()
             || layer.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)

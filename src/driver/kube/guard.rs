@@ -12,7 +12,7 @@ use kube::Client;
 use kube::client::Body;
 
 use super::credentials::Credentials;
-use crate::model::bounded;
+use super::error::TooLong;
 
 /// The most of one answer of the API: a list of ten thousand pods fits.
 const ANSWER: usize = 128 << 20;
@@ -21,14 +21,6 @@ const ANSWER: usize = 128 << 20;
 const EVENT: usize = 16 << 20;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// An answer that does not end.
-#[derive(Debug, thiserror::Error)]
-#[error("the API server sent {what} of more than {}, the most that is read", bounded::size(*.limit as u64))]
-pub(super) struct TooLong {
-    what: &'static str,
-    limit: usize,
-}
 
 /// The client with our credentials and bounds around it.
 pub(super) struct Guard {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::ConnectError;
+use super::connect_error::{ConnectError, KubeconfigError};
 use crate::model::bounded;
 use crate::model::yaml::helm_value;
 
@@ -21,28 +21,6 @@ use shape::{Context as ContextShape, File};
 
 /// The only extension that means something to others: credential plugins get it with the cluster.
 const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";
-
-/// A kubeconfig that cannot be read as one.
-#[derive(Debug, thiserror::Error)]
-pub enum KubeconfigError {
-    /// It is no YAML.
-    #[error("{0}")]
-    Yaml(String),
-    /// A value is of another type than it has to be, anywhere in the file.
-    #[error("{0}")]
-    Type(#[from] serde_json::Error),
-    /// It is of another kind or version.
-    #[error("it is a {0}, not a Config of v1")]
-    Kind(String),
-    /// A name is there twice.
-    #[error("{list} has the name {name:?} twice")]
-    Twice {
-        /// `clusters`, `users` or `contexts`.
-        list: &'static str,
-        /// Which name.
-        name: String,
-    },
-}
 
 /// All files, merged.
 #[derive(Debug, Clone, Default)]

@@ -3,6 +3,7 @@
 mod condition;
 mod config_maps;
 mod connect;
+mod connect_error;
 mod contents;
 mod crds;
 mod credentials;
@@ -32,12 +33,12 @@ mod volumes;
 
 pub use crate::model::{Manifest, parse_manifest};
 pub use condition::{has_condition, has_value};
-pub use connect::{Cluster, ConnectError, ConnectOptions, contexts};
-pub use credentials::LoginError;
+pub use connect::{Cluster, ConnectOptions, contexts};
+pub use connect_error::{ConnectError, KubeconfigError};
 pub use drift::{Compared, Differences, differences, differences_but};
-pub use error::{ApiError, ApiErrorKind, KubeError};
+pub use error::{ApiError, ApiErrorKind, KubeError, LoginError};
 pub use jobs::{JobEnd, WholeLog};
-pub use kubeconfig::{Context, KubeconfigError};
+pub use kubeconfig::Context;
 pub use objects::{HeldValue, SecretOutline};
 pub use pull::{NodeRuntime, PullClass, PullTrouble, judge_pull};
 pub use ready::{NotReady, WaitError};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{ApiError, ApiErrorKind, KubeError};
-use crate::model::{Progress, ProgressSink};
+use crate::model::{Backoff, Progress, ProgressSink};
 
 /// How long a call is tried in all.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(30);
@@ -13,8 +13,7 @@ pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a single attempt may take: a connection that died silently must not eat the whole deadline.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 /// A pause shorter than this is not worth a word.
 const WORTH_SAYING: Duration = Duration::from_millis(800);
@@ -44,13 +43,14 @@ where
     F: Future<Output = Result<T, kube::Error>>,
 {
     let end = Instant::now() + deadline;
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = PAUSES;
     loop {
         let err = match timeout_at(end.min(Instant::now() + ATTEMPT), op()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(err)) => ApiError::from(&err),
             Err(_) => ApiError::new(ApiErrorKind::Timeout, "the API server did not answer in time"),
         };
+        let pause = pauses.pause();
         let wait = err.retry_after.unwrap_or(pause);
         if !err.is_transient() || Instant::now() + wait >= end {
             return Err(err);
@@ -61,7 +61,6 @@ where
             let _ = TOLD.try_with(|progress| progress(Progress::Waiting(text)));
         }
         sleep(wait).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

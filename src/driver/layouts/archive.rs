@@ -5,7 +5,7 @@ use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Files, LayoutError, Place};
+use super::files::{Files, LayoutError, Place};
 use crate::driver::bundle::Parts;
 use crate::model::oci::Digest;
 

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::Layouts;
+use super::local::Layouts;
 use crate::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
 use crate::model::oci::{Descriptor, Digest, OciManifest};
 

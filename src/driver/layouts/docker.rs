@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::Archive;
-use super::{Files as _, LayoutError, Place, descriptor};
+use super::files::{Files as _, LayoutError, Place, descriptor};
 use crate::model::oci::{Descriptor, Digest, MANIFESTS};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";

@@ -12,5 +12,6 @@ pub use environment::Environment;
 pub use error::{Exit, ProcessError};
 pub use hand_over::hand_over;
 pub use identity::{own_process, running_with, still_runs};
+pub use output::StderrLine;
 pub use private_dir::{PrivateDir, PrivateDirError};
-pub use run::{Output, Spec, StderrLine, run};
+pub use run::{Output, Spec, run};

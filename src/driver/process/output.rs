@@ -2,11 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// A line longer than this is cut: no line of a tool that we run comes near it.
 const LINE_CAP: usize = 16 * 1024;
+
+/// Takes each line of stderr as it comes. Must not block.
+pub type StderrLine = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Reads everything and keeps the first `cap` bytes. The second value says whether there was more.
 pub(super) async fn read_head(mut pipe: impl AsyncRead + Unpin, cap: usize) -> io::Result<(Vec<u8>, bool)> {
@@ -87,7 +91,7 @@ pub(super) async fn read_lines(
     mut pipe: impl AsyncRead + Unpin,
     cap: usize,
     tail: &std::sync::Mutex<Tail>,
-    on_line: Option<&super::StderrLine>,
+    on_line: Option<&StderrLine>,
 ) -> io::Result<()> {
     let mut lines = Lines::default();
     let mut chunk = vec![0; 8 * 1024];

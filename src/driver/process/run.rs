@@ -12,11 +12,8 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::output::{Tail, read_head, read_lines};
+use super::output::{StderrLine, Tail, read_head, read_lines};
 use super::{Environment, Exit, ProcessError};
-
-/// Takes each line of stderr as it comes. Must not block.
-pub type StderrLine = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How many of the last stderr lines an error carries.
 const ERROR_LINES: usize = 12;

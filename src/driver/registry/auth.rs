@@ -9,10 +9,11 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::Instant;
 
+use super::credentials::Login;
 use super::error::RegistryError;
 use super::proxy::bare;
 use super::retry;
-use super::settings::{Limits, Login, Trust};
+use super::settings::{Limits, Trust};
 use crate::driver::body;
 
 /// The most of an answer with a token.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use tokio_util::sync::CancellationToken;
 
-use super::settings::Login;
 use crate::driver::process::{self, Environment, ProcessError, Spec};
 use crate::model::{Secret, bounded};
 
@@ -18,6 +17,23 @@ const HELPER_OUTPUT: usize = 256 << 10;
 
 /// Docker's own registry in its config.json.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// Name and password for a registry.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The user; empty where the password is an identity token.
+    pub user: String,
+    /// The password, or an identity token, as `docker login` keeps it for some registries.
+    pub password: Secret,
+}
+
+impl Login {
+    /// Whether the password is a token that is exchanged for others.
+    #[must_use]
+    pub fn is_identity_token(&self) -> bool {
+        self.user.is_empty()
+    }
+}
 
 /// Logins by registry.
 #[derive(Debug, Clone, Default)]

@@ -41,9 +41,9 @@ mod source;
 mod tls;
 
 pub use client::{Registries, Registry};
-pub use credentials::{Credentials, CredentialsError, login};
+pub use credentials::{Credentials, CredentialsError, Login, login};
 pub use error::RegistryError;
 pub use manifests::parts;
 pub use proxy::{Proxies, ProxyError, ProxyWay};
-pub use settings::{Limits, Login, Settings, Trust};
+pub use settings::{Limits, Settings, Trust};
 pub use source::RegistrySource;

@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use rustls::AlertDescription;
 
 use super::settings::Limits;
+use crate::model::Backoff;
 
 /// Walks the causes of an error. The source of an I/O error is that of what it holds, which would be passed over.
 fn any(error: &(dyn Error + 'static), mut found: impl FnMut(&(dyn Error + 'static)) -> bool) -> bool {
@@ -78,7 +79,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// How long is waited after `failures` failures (from 1): between half and all of a time that doubles, or at least as long as
 /// the registry asks for.
 pub(super) fn wait(failures: u32, asked: Option<Duration>, limits: &Limits) -> Duration {
-    let full = limits.backoff.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(limits.backoff_most);
+    let full = Backoff::new(limits.backoff, limits.backoff_most).after(failures);
     let share = getrandom::u32().unwrap_or(u32::MAX / 2);
     let jittered = full / 2 + (full / 2).mul_f64(f64::from(share) / f64::from(u32::MAX));
     match asked {

@@ -5,24 +5,6 @@ use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::proxy::Proxies;
-use crate::model::Secret;
-
-/// Name and password for a registry.
-#[derive(Debug, Clone)]
-pub struct Login {
-    /// The user; empty where the password is an identity token.
-    pub user: String,
-    /// The password, or an identity token, as `docker login` keeps it for some registries.
-    pub password: Secret,
-}
-
-impl Login {
-    /// Whether the password is a token that is exchanged for others.
-    #[must_use]
-    pub fn is_identity_token(&self) -> bool {
-        self.user.is_empty()
-    }
-}
 
 /// Where a login may go beside the registry itself under TLS, because an answer says so.
 #[derive(Debug, Clone, Default)]

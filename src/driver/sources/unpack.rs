@@ -13,9 +13,8 @@ use tokio_util::sync::CancellationToken;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use crate::driver::files::fits;
 use crate::driver::process::PrivateDirError;
-use crate::model::{bounded, entry_parts, entry_shown, few, name_problem};
+use crate::model::{NamePattern, bounded, entry_parts, entry_shown, few, name_problem};
 
 /// The most that is unpacked, and the most that is read through on the way.
 pub(in crate::driver) const BYTES: u64 = 4 << 30;
@@ -223,7 +222,7 @@ pub(in crate::driver) fn pour(
 /// What is taken out of an archive.
 pub(super) struct Sieve {
     folder: Vec<String>,
-    pattern: String,
+    pattern: NamePattern,
     to: PathBuf,
     stop: CancellationToken,
     entries: usize,
@@ -233,10 +232,10 @@ pub(super) struct Sieve {
 }
 
 impl Sieve {
-    pub(super) fn new(folder: &str, pattern: &str, to: PathBuf, stop: CancellationToken) -> Self {
+    pub(super) fn new(folder: &str, pattern: &NamePattern, to: PathBuf, stop: CancellationToken) -> Self {
         let folder = folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let (found, elsewhere) = (BTreeMap::new(), BTreeMap::new());
-        Self { folder, pattern: pattern.to_owned(), to, stop, entries: 0, bytes: 0, found, elsewhere }
+        Self { folder, pattern: pattern.clone(), to, stop, entries: 0, bytes: 0, found, elsewhere }
     }
 
     pub(super) fn files(self) -> Vec<(String, PathBuf)> {
@@ -248,7 +247,7 @@ impl Sieve {
     fn wants(&mut self, path: &str, what: What) -> Result<Option<String>, UnpackError> {
         let parts = enter(&mut self.entries, &self.stop, path)?;
         let Some((name, folder)) = parts.split_last() else { return Ok(None) };
-        if what == What::Folder || name.starts_with('.') || !fits(name, &self.pattern) {
+        if what == What::Folder || name.starts_with('.') || !self.pattern.fits(name) {
             return Ok(None);
         }
         if folder != self.folder {
@@ -294,7 +293,11 @@ impl Sieve {
             [] => String::new(),
             _ => format!("; there are {}: name that folder behind a #", few(&there, 5)),
         };
-        Err(UnpackError::Empty { place: named(&self.folder.join("/")), pattern: self.pattern.clone(), elsewhere })
+        Err(UnpackError::Empty {
+            place: named(&self.folder.join("/")),
+            pattern: self.pattern.text().to_owned(),
+            elsewhere,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::route::{Route, root_cause};
 use super::wire::{LocationAnswer, RemoteException};
 use super::{Error, path};
 use crate::driver::body::{self, BodyError};
-use crate::model::{Progress, ProgressSink};
+use crate::model::{Backoff, Progress, ProgressSink};
 
 /// Where HDFS is and how to speak to it.
 pub struct HdfsConfig {
@@ -115,8 +115,7 @@ enum Miss {
 
 /// A NameNode's JSON is never longer; a page of a listing has a thousand entries.
 const ANSWER_LIMIT: usize = 32 << 20;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
 
 impl Hdfs {
     /// Sets the client up; nothing is sent yet.
@@ -164,7 +163,7 @@ impl Hdfs {
     /// Asks the NameNodes until one answers, within the deadline.
     pub(super) async fn namenode(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = PAUSES;
         let mut said = String::new();
         loop {
             let mut states: Vec<String> = Vec::new();
@@ -186,7 +185,7 @@ impl Hdfs {
             }
             let states = states.join("; ");
             let waited = start.elapsed();
-            if waited + pause >= self.deadline {
+            if waited + pauses.peek() >= self.deadline {
                 if self.deadline.is_zero() && count == 1 {
                     // Asked once, as wanted: the answer itself says it best.
                     return Err(last.unwrap_or(Error::NoNameNode));
@@ -198,8 +197,7 @@ impl Hdfs {
                 self.say_waiting(states.clone());
                 said = states;
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(pauses.pause()).await;
         }
     }
 
@@ -260,17 +258,16 @@ impl Hdfs {
     /// within the deadline where it is away, or finds no NameNode that is active.
     pub(super) async fn get_through_datanode(&self, call: Call<'_>, timeout: Duration) -> Result<Answer, Error> {
         let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = PAUSES;
         loop {
             let to = self.locate(call.clone()).await?;
             match self.get_from_datanode(&to, &call, timeout).await {
-                Err(error) if error.is_away() && start.elapsed() + pause < self.deadline => {
+                Err(error) if error.is_away() && start.elapsed() + pauses.peek() < self.deadline => {
                     self.say_waiting(error.to_string());
                 }
                 answered => return answered,
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(pauses.pause()).await;
         }
     }
 

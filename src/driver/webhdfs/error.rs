@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::report::UploadReport;
 use super::route::RouteError;
-use super::upload::UploadReport;
 use super::wire::RemoteException;
 use super::{ChecksumError, FileChecksum};
 

@@ -8,7 +8,7 @@ use super::client::{Answer, DataNodeUrl, Hdfs, call, created};
 use super::path::{self, normal};
 use super::wire::{BooleanAnswer, ListAnswer, PageAnswer, StatusAnswer};
 use super::{Error, FileChecksum, FileStatus};
-use crate::driver::files::fits;
+use crate::model::NamePattern;
 
 /// What an "ensure" did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,20 +44,22 @@ impl Hdfs {
         }
     }
 
-    /// The name of what is at `path`, in whose last part `*` stands for any text: of several the first in HDFS's order.
-    /// `None` where nothing is.
+    /// The name of what is at `path`, whose last part is a [`NamePattern`] where it has a `*`: of several the first in HDFS's
+    /// order. `None` where nothing is.
     ///
     /// # Errors
-    /// As for [`Hdfs::list`].
+    /// [`Error::Path`] where it is none; else as for [`Hdfs::list`].
     pub async fn find(&self, path: &str) -> Result<Option<String>, Error> {
         let Some((folder, pattern)) = path.rsplit_once('/').filter(|(_, name)| name.contains('*')) else {
             let found = self.status(path).await?;
             return Ok(found.map(|_| path.rsplit('/').next().unwrap_or_default().to_owned()));
         };
+        let wrong = |_| Error::Path { path: path.to_owned(), why: "its last part is not a pattern for names of files" };
+        let pattern = NamePattern::parse(pattern).map_err(wrong)?;
         let mut found = None;
         let folder = if folder.is_empty() { "/" } else { folder };
         self.list_each(folder, |status| {
-            if found.is_none() && fits(&status.name, pattern) {
+            if found.is_none() && pattern.fits(&status.name) {
                 found = Some(status.name);
             }
         })

@@ -5,132 +5,28 @@
 //! see holds the old file or the new one, never a part: an upload that breaks off leaves a file in HDFS that looks
 //! whole, and nothing but its name and checksum tells.
 
+mod job;
 mod local;
 mod send;
 mod survey;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+use self::job::{Job, PARALLEL};
 use self::local::{Local, Pool};
 use self::send::Meter;
 use self::survey::Survey;
+use super::Error;
 use super::client::Hdfs;
 use super::path::normal;
-use super::{Error, FileChecksum, FileStatus};
+use super::report::{FileReport, Outcome, UploadReport};
 
+pub use self::job::{Upload, UploadOptions};
 pub use self::survey::{Comparison, Difference};
-
-/// A local file and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
-    /// A regular file on this machine; a link to one is followed.
-    pub local: PathBuf,
-    /// The file's absolute path in HDFS. Its folder is made where it is missing.
-    pub remote: String,
-    /// Its mode there.
-    pub mode: u16,
-}
-
-/// How to upload.
-#[derive(Debug, Clone)]
-pub struct UploadOptions {
-    /// Files at the same time; `None` for eight.
-    pub parallel: Option<usize>,
-    /// Tries after the first, per file.
-    pub retries: u32,
-    /// How long after its first failure a file is tried even more often, while a DataNode is away: at most the client's
-    /// deadline. A pod that is replaced takes half a minute, and more where its image must be fetched.
-    pub patience: Duration,
-    /// A try ends when nothing moves for this long.
-    pub stall_timeout: Duration,
-    /// Temporary files of ours in the target folders are removed when older than this: older than any upload can be.
-    pub stale_after: Duration,
-    /// No other process uploads: temporary files that are not this process's were abandoned, however new they are.
-    pub alone: bool,
-}
-
-impl Default for UploadOptions {
-    fn default() -> Self {
-        Self {
-            parallel: None,
-            retries: 3,
-            patience: Duration::from_secs(60),
-            stall_timeout: Duration::from_secs(60),
-            stale_after: Duration::from_secs(24 * 3600),
-            alone: false,
-        }
-    }
-}
-
-/// Files at the same time, where the caller says nothing. A small file's time is spent waiting, for the NameNode's edit
-/// log and the DataNode's disk and threads, so this does not follow the processors of *this* machine; past eight nothing
-/// more was gained (`docs/bench-webhdfs.md`) and each costs a megabyte of buffers.
-const PARALLEL: usize = 8;
-
-impl UploadOptions {
-    fn width(&self) -> usize {
-        self.parallel.unwrap_or(PARALLEL).max(1)
-    }
-}
-
-/// What became of one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Sent, verified and put in place.
-    Sent {
-        /// How often it was tried, the last time with success.
-        tries: u32,
-    },
-    /// The same bytes with the same mode were there.
-    Skipped,
-    /// The same bytes were there; only the mode was set.
-    ModeSet {
-        /// The mode it had.
-        from: u16,
-    },
-}
-
-/// One file of a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileReport {
-    /// Its path in HDFS.
-    pub remote: String,
-    /// Its bytes.
-    pub len: u64,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The checksum that HDFS and the local file agree on.
-    pub checksum: FileChecksum,
-}
-
-/// What an upload did, in the order the files were given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UploadReport {
-    /// Every file that is in HDFS as it should be.
-    pub files: Vec<FileReport>,
-    /// Bytes of files that were sent; those of failed tries do not count.
-    pub bytes_sent: u64,
-}
-
-impl UploadReport {
-    /// Files that were sent.
-    #[must_use]
-    pub fn sent(&self) -> usize {
-        self.files.iter().filter(|f| matches!(f.outcome, Outcome::Sent { .. })).count()
-    }
-
-    /// Files whose bytes were there already.
-    #[must_use]
-    pub fn skipped(&self) -> usize {
-        self.files.len() - self.sent()
-    }
-}
 
 /// What a comparison found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -148,15 +44,6 @@ fn is_gone(error: &Error) -> bool {
         Error::Tries { source, .. } => source.is_away(),
         _ => false,
     }
-}
-
-/// One file on its way, checked.
-struct Job {
-    local: Local,
-    remote: String,
-    mode: u16,
-    /// What is at `remote` now.
-    there: Option<FileStatus>,
 }
 
 impl Hdfs {

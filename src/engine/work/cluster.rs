@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::World;
-use crate::driver::files::write_chart;
+use super::world::World;
+use crate::driver::charts::write_chart;
 use crate::driver::helm::{Helm, HelmError, Upgrade};
 use crate::driver::kube::{NotReady, WaitError};
 use crate::driver::state_store;

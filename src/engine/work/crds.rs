@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::World;
 use super::cluster::{HELM_MARGIN, failed, internal};
+use super::world::World;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::ObjectRef;
 use crate::model::{CRD, Progress, crd_ref, every_crd, few};

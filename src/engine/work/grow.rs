@@ -5,9 +5,9 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use super::World;
 use super::cluster::failed;
 use super::k8s::{NAMED, PAUSE, of_release};
+use super::world::World;
 use crate::catalog::action::Grow;
 use crate::driver::kube::ApiErrorKind;
 use crate::engine::perform::{Context, Done, Failure};

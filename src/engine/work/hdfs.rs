@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::World;
 use super::cluster::failed;
+use super::world::World;
 use crate::catalog::action::{self, Exists, Failover, HdfsAction, Mkdir, Probe, WaitOperational};
 use crate::driver::sources;
 use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::World;
 use super::cluster::failed;
+use super::world::World;
 use crate::catalog::action::{Ensure, HttpAction, Quiet, Request, Write, is_wanted};
 use crate::driver::http::{Answered, Ask, Body, HttpError, Opened, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use super::World;
 use super::cluster::failed;
+use super::world::World;
 use crate::catalog::action::{JOB_LABEL, JobAction, JobParts, Run};
 use crate::driver::kube::{JobEnd, WaitError};
 use crate::engine::perform::{Context, Done, Failure};

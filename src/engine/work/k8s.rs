@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::World;
 use super::cluster::failed;
+use super::world::World;
 use crate::catalog::action::{Await, K8sAction, Scale, SetText};
 use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};

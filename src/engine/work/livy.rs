@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::World;
 use super::cluster::failed;
+use super::world::World;
 use crate::catalog::action::{Batch, LivyAction, Session};
 use crate::driver::http::{BatchRequest, Livy, LivyError, LivyVersion};
 use crate::driver::kube::WaitError;

@@ -1,20 +1,15 @@
 //! An install from an offline bundle: images to the registry, whether nodes can pull them, and whether pods run them.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::World;
 use super::cluster::failed;
+use super::world::World;
 use crate::catalog::action::JOB_LABEL;
-use crate::driver::bundle::{Bundle, BundleStore};
+use crate::driver::bundle::BundleStore;
 use crate::driver::kube::{NodeRuntime, PullClass, PullTrouble, judge_pull};
-use crate::driver::registry::Registry;
-use crate::driver::registry::push::{
-    HeldJournal, ImageRequest, Push, PushError, PushProgress, Receipt, TagConflict, Target,
-};
+use crate::driver::registry::push::{HeldJournal, Push, PushError, PushProgress, Receipt};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::lock::{ImageMap, Running, Verdict, compare_running};
 use crate::model::Progress;
@@ -33,23 +28,6 @@ const GONE: Duration = Duration::from_secs(20);
 
 /// The most containers that are named in one failure.
 const NAMED: usize = 10;
-
-/// What is pushed, and where.
-#[derive(Clone)]
-pub struct PushWork {
-    /// The offline bundle.
-    pub bundle: Arc<Bundle>,
-    /// The registry's client.
-    pub registry: Registry,
-    /// Where in it.
-    pub target: Target,
-    /// The images and what they are called there.
-    pub requests: Vec<ImageRequest>,
-    /// What is done where a tag stands for something else.
-    pub conflict: TagConflict,
-    /// The folder of journals of pushes.
-    pub journals: PathBuf,
-}
 
 impl World {
     /// Sends what the registry lacks. Dropped in the middle, the journal knows what waits.

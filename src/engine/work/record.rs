@@ -4,25 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::World;
+use super::world::{Proven, World};
 use crate::driver::state_store;
 use crate::engine::perform::{Done, Failure};
 use crate::model::cluster::ReleaseKey;
 use crate::model::data::DataPlaces;
 use crate::model::state::{ComponentRecord, ComponentState, Good, InstallState, Verified};
-
-/// What the checks of this run are about, fixed when the first of a component's checks starts: another run may install
-/// something else beside them.
-pub type Proving = BTreeMap<String, Proven>;
-
-/// What a component's checks are about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Proven {
-    /// What is installed.
-    record: ComponentRecord,
-    /// Its release's revision.
-    revision: Option<u32>,
-}
 
 impl World {
     /// Remembers that a component is about to be installed.

@@ -6,8 +6,8 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::World;
 use super::cluster::{HELM_MARGIN, failed, internal};
+use super::world::World;
 use crate::driver::state_store;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ObjectRef, ReleaseState};

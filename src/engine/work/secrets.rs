@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::World;
 use super::cluster::{failed, internal};
+use super::world::World;
 use crate::answers::SecretVersions;
 use crate::catalog::action::ActionKind;
 use crate::driver::{secrets, state_store};

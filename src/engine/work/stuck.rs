@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::World;
 use super::cluster::HELM_TIMEOUT;
+use super::world::World;
 use crate::driver::process::running_with;
 use crate::engine::perform::{Context, Failure};
 use crate::model::Progress;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::World;
+use super::world::World;
 use crate::driver::kube::{Cluster, Tunnels};
 use crate::engine::perform::Context;
 use crate::model::cluster::ReadyPolicy;

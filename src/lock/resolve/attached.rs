@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Asked, ResolveFailure};
+use super::asked::{Asked, ResolveFailure};
 use crate::driver::image_source::Reference;
 use crate::model::images_lock::Attached;
 use crate::model::oci::{Descriptor, Digest};

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::GONE;
+use super::mark::GONE;
 use super::names::{is_about, is_header, names_a_secret};
 
 /// A name and what assigns: `key=`, `"key": `, `<key> => `. The value is read by [`value`].

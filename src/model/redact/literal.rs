@@ -1,6 +1,7 @@
 //! Secrets that are written in files, told from code that only names them.
 
-use super::{GONE, redact};
+use super::known::redact;
+use super::mark::GONE;
 
 /// What stands where something was taken out.
 const MARKS: [&str; 2] = [GONE, "(token)"];

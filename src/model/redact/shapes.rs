@@ -8,7 +8,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use regex::{Captures, Regex};
 
-use super::GONE;
+use super::mark::GONE;
 
 /// Base64 is decoded as it is found: with padding or without.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()

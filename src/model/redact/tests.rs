@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
+use super::mark::GONE;
 use super::*;
 
 const PLANTED: &str = include_str!("../../../tests/secrets/planted.txt");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Pos;
+use super::pos::Pos;
 
 /// One mistake in a file: where it is, what it is and, where we can guess, what was meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,12 +3,14 @@
 
 mod finding;
 mod helm;
+mod pos;
 mod shape;
 mod tree;
 mod typed;
 
 pub use finding::{Finding, Findings};
 pub use helm::{HelmDocument, HelmYamlError, helm_documents, helm_value, helm_values, lay_over};
+pub use pos::Pos;
 pub use shape::{Field, Shape, check};
-pub use tree::{Node, Pos, Scalar, Yaml, parse};
+pub use tree::{Node, Scalar, Yaml, parse};
 pub use typed::{TypeError, documents, from_str, to_string};

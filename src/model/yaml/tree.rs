@@ -4,16 +4,8 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::Findings;
-
-/// A place in a text: line and column, both counted from 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Pos {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-}
+use super::finding::Findings;
+use super::pos::Pos;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Builder, NAMED};
+use super::builder::{Builder, NAMED};
 use crate::model::CRD;
 use crate::model::cluster::ObjectRef;
 use crate::model::observed::OfKind;

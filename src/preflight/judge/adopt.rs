@@ -1,7 +1,7 @@
 //! What somebody has to give leave for: releases that windlass did not make, under the names of ours, and changes that
 //! others notice.
 
-use super::Judge;
+use super::found::Judge;
 use crate::preflight::needs::Agreement;
 use crate::preflight::table::{AGREEMENT, RELEASE_FOREIGN, RELEASE_NOT_ADOPTABLE};
 

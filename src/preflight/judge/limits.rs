@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Judge;
+use super::found::Judge;
 use super::volumes::smaller;
 use crate::model::Quantity;
 use crate::model::site::{Amounts, Limit, Quota};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Judge;
+use super::found::Judge;
 use crate::model::few;
 use crate::preflight::facts::Owner;
 use crate::preflight::needs::rank;

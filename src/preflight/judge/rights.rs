@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Judge;
+use super::found::Judge;
 use crate::model::site::Right;
 use crate::preflight::needs::{RightNeed, Use};
 use crate::preflight::table::{RIGHTS_EXPLAIN, RIGHTS_MISSING};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Judge;
+use super::found::Judge;
 use super::limits::{limits_of, pod_takes};
 use crate::model::Quantity;
 use crate::model::site::{Amounts, Node, PodUse, Taint};

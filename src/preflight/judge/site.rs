@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Judge;
+use super::found::Judge;
 use crate::model::observed::{ObservedHdfs, ObservedRelease};
 use crate::model::preflight::Severity;
 use crate::model::{CHART_DIGEST, ImageName, few};

@@ -15,11 +15,12 @@ use crate::model::preflight::{Finding, Severity};
 use crate::model::site::{Amounts, Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass, Taint};
 use crate::model::state::InstallState;
 use crate::model::{CHART_DIGEST, Quantity};
-use crate::preflight::facts::{Facts, Owner, Unseen};
+use crate::preflight::facts::{Facts, Owner};
 use crate::preflight::needs::{
     Agreement, ClaimNeed, ContainerNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed, SecretNeed,
     SecretUse, Use,
 };
+use crate::preflight::seen::{NoAnswer, Query, Unseen};
 use crate::preflight::table::check;
 
 fn amounts(all: &[(&str, &str)]) -> Amounts {
@@ -239,11 +240,11 @@ fn a_right_that_only_explains_is_a_warning() {
 
 #[test]
 fn what_may_not_be_looked_at_is_a_warning_that_names_the_checks() {
-    let unseen = |what: &str| Unseen { what: what.to_owned(), why: "not allowed".to_owned() };
+    let unseen = |what: Query| Unseen { what, why: NoAnswer::NotAllowed };
     let mut facts = facts();
-    facts.nodes = Err(unseen("list nodes"));
-    facts.storage_classes = Err(unseen("list storageclasses"));
-    facts.pods = Err(unseen("list pods of all namespaces"));
+    facts.nodes = Err(unseen(Query::List("nodes")));
+    facts.storage_classes = Err(unseen(Query::List("storageclasses")));
+    facts.pods = Err(unseen(Query::ListAll("pods")));
     let mut told = found(&needs(), &facts);
     told.sort();
     assert_eq!(told.iter().map(|finding| finding.id).collect::<Vec<_>>(), ["not-checked", "not-checked"]);
@@ -302,7 +303,7 @@ fn who_is_let_in_and_is_not_there_is_told() {
     let policy = ObjectRef::namespaced("networking.k8s.io/v1", "NetworkPolicy", "ns", "web");
     needs.peers = ["there", "gone", "hidden"].map(|name| (name.to_owned(), policy.clone())).into();
     let mut facts = facts();
-    let hidden = Unseen { what: "get namespace hidden".to_owned(), why: "not allowed".to_owned() };
+    let hidden = Unseen { what: Query::Namespace("hidden".to_owned()), why: NoAnswer::NotAllowed };
     facts.peers = [("there", Ok(true)), ("gone", Ok(false)), ("hidden", Err(hidden))]
         .map(|(name, seen)| (name.to_owned(), seen))
         .into();
@@ -329,7 +330,7 @@ fn ingress_classes() {
     assert_eq!(found(&needs, &facts), []);
     // Without an Ingress nobody asks for a class.
     needs.ingresses.clear();
-    facts.ingress_classes = Err(Unseen { what: "list ingressclasses".to_owned(), why: "not allowed".to_owned() });
+    facts.ingress_classes = Err(Unseen { what: Query::List("ingressclasses"), why: NoAnswer::NotAllowed });
     assert_eq!(found(&needs, &facts), []);
 }
 
@@ -374,7 +375,7 @@ fn what_our_own_pods_give_back_must_be_known() {
     let hard = amounts(&[("requests.memory", "1Gi")]);
     let quota = Quota { name: "q".to_owned(), used: hard.clone(), hard, scoped: false };
     facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
-    facts.pods = Err(Unseen { what: "list pods of all namespaces".to_owned(), why: "not allowed".to_owned() });
+    facts.pods = Err(Unseen { what: Query::ListAll("pods"), why: NoAnswer::NotAllowed });
     let releases = BTreeMap::from([released(ReleaseStatus::Deployed, true)]);
     let found = judge(&needs(), &facts, &Observed { releases, ..Observed::default() });
     assert_eq!((found.len(), found[0].id), (1, "not-checked"), "{found:?}");

@@ -1,6 +1,6 @@
 //! Changes that the API would refuse, and the way round.
 
-use super::Judge;
+use super::found::Judge;
 use crate::model::cluster::{ObjectRef, Refusal};
 use crate::preflight::table::{CHANGE_REFUSED, FIELD_IMMUTABLE};
 use crate::preflight::trials::Tried;
@@ -102,9 +102,9 @@ mod tests {
     use super::*;
     use crate::model::cluster::ReleaseKey;
     use crate::model::observed::Observed;
-    use crate::preflight::facts::Unseen;
     use crate::preflight::judge::judge;
     use crate::preflight::judge::tests::{facts, needs};
+    use crate::preflight::seen::{NoAnswer, Query, Unseen};
 
     fn tried(kind: &str, changed: &[&str]) -> Tried {
         Tried {
@@ -170,7 +170,10 @@ mod tests {
             tried("Job", Ok(None)),
             tried(
                 "Service",
-                Err(Unseen { what: "try the change of Service ns/db".to_owned(), why: "late".to_owned() }),
+                Err(Unseen {
+                    what: Query::Other("try the change of Service ns/db".to_owned()),
+                    why: NoAnswer::Failed("late".to_owned()),
+                }),
             ),
         ];
         let mut found = judge(&needs(), &facts, &Observed::default());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Judge;
+use super::found::Judge;
 use crate::model::cluster::ClaimState;
 use crate::model::few;
 use crate::model::volumes::{Fixed, is_claim_of};

@@ -36,6 +36,6 @@ pub(super) fn grows(wanted: &Resolved, objects: &[&ManifestObject]) -> Vec<GrowN
 pub(super) fn growing(wanted: &Resolved) -> impl Iterator<Item = (&str, &Grow)> {
     wanted.components.iter().flat_map(|component| {
         let namespace = component.namespace.as_deref().unwrap_or_default();
-        component.actions().filter_map(move |action| Some((namespace, action.kind.kind().grows()?)))
+        component.actions().filter_map(move |action| Some((namespace, action.kind.grows()?)))
     })
 }

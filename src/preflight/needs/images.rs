@@ -4,26 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::render::Rendered;
-use super::pointer_text;
+use super::objects::pointer_text;
+use super::types::UndeclaredImage;
 use crate::answers::{DeclaredImage, Resolved};
 use crate::model::ImageName;
-use crate::model::cluster::{ManifestObject, ObjectRef};
-
-/// An image that nobody declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UndeclaredImage {
-    /// As it is rendered.
-    pub image: String,
-    /// The component whose chart has it.
-    pub component: String,
-    /// Where.
-    pub objects: Vec<ObjectRef>,
-    /// The declared image that it is under another registry or version: its name there, and how it should read.
-    pub meant: Option<(String, String)>,
-    /// It would be pulled from elsewhere than from the site's registry.
-    pub elsewhere: bool,
-}
+use crate::model::cluster::ManifestObject;
+use crate::preflight::render::Rendered;
 
 /// Kinds whose texts are no one's images.
 const NO_IMAGES: [&str; 4] = ["ConfigMap", "Secret", "CustomResourceDefinition", "NetworkPolicy"];
@@ -140,6 +126,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::cluster::ObjectRef;
 
     fn declared() -> DeclaredImage {
         let published = ImageName::parse("docker.io/apache/spark:3.5.6").unwrap();

@@ -4,103 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Needs;
-use super::admission::{Objections, objections};
+use super::admission::objections;
+use super::types::{ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, SecretNeed, SecretUse};
 use crate::model::Quantity;
-use crate::model::cluster::{ManifestObject, ObjectRef};
+use crate::model::cluster::ManifestObject;
 use crate::model::site::Amounts;
 
 /// The label by which Helm's charts, ours among them, say which release a pod belongs to.
 const INSTANCE: &str = "app.kubernetes.io/instance";
-
-/// How many pods of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replicas {
-    /// So many.
-    Count(u64),
-    /// One on every node that it may go to.
-    EveryNode,
-}
-
-/// Pods of one workload.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PodNeed {
-    /// The workload.
-    pub owner: ObjectRef,
-    /// How many.
-    pub replicas: Replicas,
-    /// The containers, init containers among them.
-    pub containers: Vec<ContainerNeed>,
-    /// Labels that a node must carry.
-    pub node_selector: BTreeMap<String, String>,
-    /// Terms of which a node must fit one, as the API has them; none: any node.
-    pub node_terms: Vec<Value>,
-    /// What it tolerates, as the API has it.
-    pub tolerations: Vec<Value>,
-    /// The release that its pods say they belong to.
-    pub instance: Option<String>,
-    /// What the Pod Security Standards have against them.
-    pub objections: Objections,
-}
-
-/// A container.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ContainerNeed {
-    /// Its name.
-    pub name: String,
-    /// Its image.
-    pub image: String,
-    /// It runs before the others and ends.
-    pub init: bool,
-    /// What it requests.
-    pub requests: Amounts,
-    /// What it is limited to.
-    pub limits: Amounts,
-}
-
-/// A volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimNeed {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name, as the claim will have it.
-    pub name: String,
-    /// The class that it names; `Some("")` is a volume that somebody makes by hand.
-    pub class: Option<String>,
-    /// How large.
-    pub size: Quantity,
-}
-
-/// An Ingress.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngressNeed {
-    /// Which.
-    pub object: ObjectRef,
-    /// The class that it names.
-    pub class: Option<String>,
-}
-
-/// A Secret that must be there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SecretNeed {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// What for.
-    pub used: SecretUse,
-}
-
-/// What a Secret is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SecretUse {
-    /// To pull images.
-    Pull,
-    /// An Ingress's certificate.
-    Tls,
-    /// What an answer names.
-    Answer,
-}
 
 /// The text at a place of a JSON value, if there is one.
 pub(crate) fn pointer_text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -250,6 +161,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::cluster::ObjectRef;
 
     fn collected(body: Value) -> Needs {
         let text = |pointer: &str| pointer_text(&body, pointer).unwrap_or_default().to_owned();

@@ -118,7 +118,7 @@ pub(super) fn rights(
         let Some(namespace) = component.namespace.as_deref() else { continue };
         let rotate = component.rotate.values().flatten();
         let actions = component.actions().chain(rotate);
-        for run in actions.filter_map(|action| action.kind.kind().jobs()) {
+        for run in actions.filter_map(|action| action.kind.jobs()) {
             // Found again by label; names are what they are made with.
             let named = run.config_map_names().map(|name| ("", "configmaps", name));
             let named =
@@ -203,7 +203,7 @@ fn services(wanted: &Resolved) -> BTreeSet<(&str, &str)> {
 /// What actions wait for, each with its namespace.
 pub(in crate::preflight) fn waits(wanted: &Resolved) -> impl Iterator<Item = (&str, &Await)> {
     wanted.components.iter().flat_map(|component| {
-        let waits = component.actions().filter_map(|action| action.kind.kind().waits_for());
+        let waits = component.actions().filter_map(|action| action.kind.waits_for());
         let own = component.namespace.as_deref().unwrap_or_default();
         waits.map(move |wait| (wait.namespace.as_deref().unwrap_or(own), wait))
     })

@@ -4,12 +4,12 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::help;
 use super::keymap::{BINDINGS, Command, Scope, name};
 use super::look::{Glyph, Look};
 use super::screens;
-use super::screens::source::Origin;
+use super::screens::common::elapsed;
 use super::state::{Ask, Overlay, Screen, State, Tone};
-use super::update::scope;
 use super::widgets::{Cursor, fill as across, frame, inner, paragraph, put, put_all};
 use super::words::{Word, fill};
 use crate::event::Status;
@@ -81,10 +81,10 @@ pub(super) fn plain(buffer: &mut Buffer, area: Rect) {
 fn whole(state: &State, buffer: &mut Buffer, area: Rect) {
     title(state, buffer, area);
     let body = inner(Rect { y: area.y + 2, height: area.height - 4, ..area }, 1);
-    screens::draw(state, buffer, body);
+    (screens::view(state.screen).draw)(state, buffer, body);
     footer(state, buffer, Rect { y: area.bottom() - 2, height: 2, ..area });
     match &state.overlay {
-        Some(Overlay::Help(cursor)) => help(state, *cursor, buffer, area),
+        Some(Overlay::Help(cursor)) => help_window(state, *cursor, buffer, area),
         Some(Overlay::Ask(asked)) => ask(state, *asked, buffer, area),
         None => {}
     }
@@ -99,7 +99,7 @@ fn title(state: &State, buffer: &mut Buffer, area: Rect) {
         if index > 0 {
             line = line.add_label(Paint::Dim, if look.ascii { " > " } else { " › " });
         }
-        let title = look.say(screen.title());
+        let title = look.say(screens::view(screen).title);
         line = match screen == state.screen {
             // Not by colour alone.
             true => line.add(Paint::Bold, format!("[{title}]")),
@@ -114,7 +114,7 @@ fn title(state: &State, buffer: &mut Buffer, area: Rect) {
     } else {
         // Where there is no room for all of them: how far it is.
         let at = Screen::ALL.iter().position(|screen| *screen == state.screen).unwrap_or(0) + 1;
-        let told = format!("{at}/{}  {}", Screen::ALL.len(), look.say(state.screen.title()));
+        let told = format!("{at}/{}  {}", Screen::ALL.len(), look.say(screens::view(state.screen).title));
         line = named.add(Paint::Bold, told);
     }
     put(buffer, area, 0, line, look);
@@ -151,7 +151,7 @@ fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
         let found = BINDINGS.iter().find(|binding| binding.scope == scope && binding.command == command);
         let Some(binding) = found else { continue };
         let Some(key) = binding.keys.first() else { continue };
-        let word = short(look.say(screens::word_of(state, binding)));
+        let word = short(look.say(screens::view(state.screen).word_of(binding)));
         let key = Spans::new().add_label(Paint::Accent, &name(*key, look.ascii));
         shown.push((command, key.gap(1).add(Paint::Dim, word)));
     }
@@ -167,12 +167,6 @@ fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
         line = line.gap(if at == 0 { 1 } else { 2 }).join(key);
     }
     put(buffer, area, 1, line, look);
-}
-
-/// `beginning (54 s)`.
-pub(super) fn elapsed(state: &State, word: Word, since: i64) -> String {
-    let seconds = ((state.now - since).max(0) / 1000).to_string();
-    fill(state.look.say(Word::Elapsed), &[("what", state.look.say(word)), ("seconds", &seconds)])
 }
 
 /// What went wrong, whole: over the last rows of the screen, where one row is not enough for it.
@@ -197,67 +191,11 @@ fn short(text: &str) -> &str {
 
 /// The keys that are worth a place in the footer.
 fn keys(state: &State) -> Vec<(Scope, Command)> {
+    let view = screens::view(state.screen);
     let mut keys = vec![(Scope::Any, Command::Help)];
-    keys.extend(match scope(state) {
-        Scope::Run => run_keys(state),
-        Scope::Source => {
-            let mut keys = vec![(Scope::Any, Command::Enter), (Scope::Any, Command::Continue)];
-            if screens::source::origin(state) == Origin::Bundle {
-                keys.extend([(Scope::Source, Command::Verify), (Scope::List, Command::Again)]);
-            }
-            keys
-        }
-        Scope::Preflight => {
-            let mut keys = vec![(Scope::Any, Command::Continue), (Scope::List, Command::Again)];
-            if state.report.as_ref().is_some_and(|report| !report.findings.is_empty()) {
-                keys.push((Scope::Preflight, Command::Waive));
-            }
-            keys
-        }
-        Scope::Review => vec![
-            (Scope::Any, Command::Enter),
-            (Scope::Any, Command::Continue),
-            (Scope::List, Command::Again),
-            (Scope::Review, Command::Write),
-            (Scope::Any, Command::Copy),
-        ],
-        Scope::Components => vec![
-            (Scope::Any, Command::Enter),
-            (Scope::List, Command::Toggle),
-            (Scope::Any, Command::Continue),
-            (Scope::Components, Command::Another),
-            (Scope::List, Command::Again),
-            (Scope::List, Command::Filter),
-        ],
-        _ => vec![
-            (Scope::Any, Command::Enter),
-            (Scope::List, Command::Toggle),
-            (Scope::Any, Command::Continue),
-            (Scope::List, Command::Again),
-            (Scope::List, Command::Filter),
-        ],
-    });
-    keys.retain(|(_, command)| screens::knows(state.screen, *command));
+    keys.extend((view.keys)(state));
+    keys.retain(|(_, command)| view.knows(*command));
     keys.extend([(Scope::Any, Command::Back), (Scope::Any, Command::Quit)]);
-    keys
-}
-
-/// Those of a run: what can be done about what failed, or how to stop it.
-fn run_keys(state: &State) -> Vec<(Scope, Command)> {
-    let Some(run) = &state.run else { return Vec::new() };
-    let next = (Scope::List, Command::Next);
-    if run.recorded {
-        return vec![next];
-    }
-    let mut keys = Vec::new();
-    if !run.failed().is_empty() || !run.is_live() {
-        keys.extend([(Scope::Run, Command::Retry), (Scope::Run, Command::Edit), (Scope::Run, Command::Skip)]);
-    }
-    match run.is_live() {
-        true => keys.push((Scope::Run, Command::Stop)),
-        false => keys.push((Scope::Any, Command::Continue)),
-    }
-    keys.push(next);
     keys
 }
 
@@ -277,21 +215,21 @@ fn window(state: &State, buffer: &mut Buffer, area: Rect, size: (u16, u16), titl
     inner(Rect { height: inside.height.saturating_sub(1), ..inside }, 2)
 }
 
-fn help(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rect) {
-    let rows = u16::try_from(screens::help_rows(state)).unwrap_or(u16::MAX);
+fn help_window(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rect) {
+    let rows = u16::try_from(help::lines(state).len()).unwrap_or(u16::MAX);
     let size = (64, rows.saturating_add(2).min(area.height.saturating_sub(2)));
     let inside = window(state, buffer, area, size, state.look.say(Word::HelpTitle));
-    screens::help::draw(state, cursor, buffer, inside);
+    help::draw(state, cursor, buffer, inside);
 }
 
 /// The words of a question.
 fn question(state: &State, ask: Ask) -> String {
     let look = state.look;
-    let file = state.file.display().to_string();
+    let file = state.file.path.display().to_string();
     match ask {
         Ask::Leave if !state.is_changed() => look.say(Word::AskLeaveEmpty).to_owned(),
-        Ask::Leave if state.unwritten => fill(look.say(Word::AskLeaveLost), &[("file", &file)]),
-        Ask::Leave if state.older => fill(look.say(Word::AskLeaveOlder), &[("file", &file)]),
+        Ask::Leave if state.file.failed => fill(look.say(Word::AskLeaveLost), &[("file", &file)]),
+        Ask::Leave if state.file.older => fill(look.say(Word::AskLeaveOlder), &[("file", &file)]),
         Ask::Leave => fill(look.say(Word::AskLeave), &[("file", &file)]),
         Ask::Stop => look.say(Word::AskStop).to_owned(),
         Ask::LeaveAtOnce => fill(look.say(Word::AskLeaveAtOnce), &[("what", &running(state))]),

@@ -1,23 +1,24 @@
 //! What the screens show. It changes in `update` only, and `draw` reads nothing else.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::known::Connected;
 use super::look::Look;
+use super::parts::{
+    AnswersFile, ClusterScreen, ComponentsScreen, PreflightScreen, ProfileScreen, ReviewScreen, RunPhase, RunScreen,
+    SummaryScreen,
+};
 use super::run::RunView;
-use super::screens::source::{self, Source};
-use super::widgets::{Cursor, LineEdit};
+use super::source::Source;
+use super::typing::Typing;
+use super::widgets::Cursor;
 use super::words::Word;
 use crate::answers::{AnswersError, Draft, Given, Layer, LayerKind, Raw, from_profile};
-use crate::catalog::{Catalog, Profile, Question, QuestionId, Suggest, Widget};
-use crate::model::cluster::ClusterInfo;
-use crate::model::preflight::{Report, leave_flag};
-use crate::model::site::Node;
+use crate::catalog::{Catalog, Profile, Question, QuestionId, Widget};
 use crate::model::yaml::Pos;
-use crate::plan::{Plan, ReleaseDiff};
-use crate::render::{ComponentStatus, SummaryExtras};
 
 /// The screens, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,106 +60,12 @@ impl Screen {
         Self::Summary,
     ];
 
-    pub(super) const fn title(self) -> Word {
-        match self {
-            Self::Cluster => Word::Cluster,
-            Self::Source => Word::Source,
-            Self::Preflight => Word::Preflight,
-            Self::Components => Word::Components,
-            Self::Profile => Word::Profile,
-            Self::Questions => Word::Questions,
-            Self::Images => Word::Images,
-            Self::Review => Word::Review,
-            Self::Run => Word::Run,
-            Self::Summary => Word::Summary,
-        }
-    }
-
     /// The one after, or before.
     pub(super) fn beside(self, after: bool) -> Option<Self> {
         let at = Self::ALL.iter().position(|screen| *screen == self)?;
         let at = if after { at.checked_add(1)? } else { at.checked_sub(1)? };
         Self::ALL.get(at).copied()
     }
-}
-
-/// A cluster that could be meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The context's name; for the sandbox too.
-    pub context: String,
-    /// The API's address.
-    pub server: String,
-    /// Whether it is the sandbox.
-    pub sandbox: bool,
-    /// Whether it is the one that is used if nobody says anything.
-    pub current: bool,
-    /// What it answered.
-    pub answer: Answer,
-}
-
-/// What a cluster answered when it was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// Nothing yet.
-    Asked,
-    /// Its version, and how many nodes it has where that may be known.
-    Here(String, Option<usize>),
-    /// Why it cannot be used.
-    Not(String),
-}
-
-/// What is known of the cluster that was chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Site {
-    /// Its nodes.
-    pub nodes: Vec<Node>,
-    /// Names of its StorageClasses, the default one first.
-    pub storage_classes: Vec<String>,
-    /// Names of its IngressClasses, the default one first.
-    pub ingress_classes: Vec<String>,
-}
-
-impl Site {
-    /// Names that could be the answer to a question.
-    #[must_use]
-    pub fn names(&self, suggest: Suggest) -> Vec<String> {
-        match suggest {
-            Suggest::StorageClasses => self.storage_classes.clone(),
-            Suggest::IngressClasses => self.ingress_classes.clone(),
-            Suggest::NodeLabels => {
-                let labels =
-                    self.nodes.iter().flat_map(|node| &node.labels).map(|(key, value)| format!("{key}={value}"));
-                labels.collect::<BTreeSet<_>>().into_iter().collect()
-            }
-        }
-    }
-}
-
-/// The cluster that was chosen.
-#[derive(Debug, Clone)]
-pub struct Connected {
-    /// Who it is.
-    pub info: ClusterInfo,
-    /// What it has.
-    pub site: Site,
-    /// What was answered before any screen, what belongs to this cluster and what is installed included.
-    pub given: Given,
-    /// How each component is that is installed, or was begun to be.
-    pub installed: BTreeMap<String, ComponentStatus>,
-    /// The flags that name it, each with a space behind: `--sandbox `, `--context NAME `.
-    pub flags: String,
-}
-
-/// What would be done.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
-    /// The plan.
-    pub plan: Plan,
-    /// What updates would change.
-    pub diffs: Vec<ReleaseDiff>,
-    /// Why it may not be done: what would go back to an older version.
-    pub refused: Option<String>,
 }
 
 /// How bad it is what is said.
@@ -226,19 +133,6 @@ pub struct Form {
     pub kept: Option<String>,
 }
 
-/// What is being typed into a form.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Typing {
-    /// The filter.
-    Filter(LineEdit),
-    /// An answer.
-    Answer(LineEdit),
-    /// Which kind of reference names a secret.
-    SecretKind(Cursor),
-    /// The name behind `env:`, `file:` or `secret:`.
-    SecretName(&'static str, LineEdit),
-}
-
 /// Everything.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -260,38 +154,22 @@ pub struct State {
     pub catalog: Arc<Catalog>,
     /// What was answered before any screen.
     pub given: Given,
-    /// The clusters that could be meant.
-    pub targets: Vec<Target>,
-    /// Whether they have been looked for.
-    pub targets_known: bool,
-    /// The row among them.
-    pub target: Cursor,
+    /// Which cluster.
+    pub cluster: ClusterScreen,
     /// Where images come from.
     pub source: Source,
-    /// The one that was chosen.
+    /// The cluster that was chosen.
     pub connected: Option<Connected>,
-    /// What preflight found, with the answers as they were when it was asked last.
-    pub report: Option<Report>,
-    /// Why what was to be shown here could not be had: the findings, or the plan.
-    pub failed: Option<String>,
-    /// The row among its findings.
-    pub finding: Cursor,
-    /// The findings that were waived, and leave to adopt releases: [`Finding::leave`](crate::model::preflight::Finding::leave).
-    pub waived: BTreeSet<String>,
+    /// What it lacks.
+    pub preflight: PreflightScreen,
     /// Whether a finding can be waived, by its id.
     pub waivable: fn(&str) -> bool,
-    /// The components that were chosen, without what they require.
-    pub chosen: BTreeSet<String>,
-    /// The row among the components.
-    pub component: Cursor,
-    /// The name of one more of the component at that row, while it is typed.
-    pub naming: Option<LineEdit>,
-    /// The profile.
-    pub profile: Option<String>,
-    /// Whether it was chosen here: then its sizes count more than what was there before.
-    pub resized: bool,
-    /// The row among the profiles.
-    pub profile_row: Cursor,
+    /// Why what was to be shown could not be had: the findings, or the plan.
+    pub failed: Option<String>,
+    /// What is installed.
+    pub components: ComponentsScreen,
+    /// Sizes.
+    pub profile: ProfileScreen,
     /// What was typed or chosen on the screens.
     pub edits: BTreeMap<QuestionId, String>,
     /// The answers as they are with it.
@@ -303,39 +181,15 @@ pub struct State {
     /// What the registry answered: good or bad, and in words.
     pub registry: Option<(bool, String)>,
     /// What would be done.
-    pub planned: Option<Planned>,
-    /// The row of the review.
-    pub review: Cursor,
-    /// The findings on the review whose details are shown.
-    pub unfolded: BTreeSet<usize>,
-    /// Whether a run was refused for what preflight found, so that the review says it.
-    pub refused: bool,
-    /// The components of the plan whose steps are shown.
-    pub open: BTreeSet<String>,
-    /// Whether the proof at the end is left out.
-    pub no_verify: bool,
-    /// Where the answers file goes.
-    pub file: PathBuf,
-    /// Whether a file of somebody else's is there, which is kept when the answers are written.
-    pub older: bool,
-    /// Whether the answers could not be written when that was tried last.
-    pub unwritten: bool,
-    /// The answers that are in a file already, or were there before anybody answered here.
-    pub saved: Given,
+    pub review: ReviewScreen,
+    /// Where the answers go.
+    pub file: AnswersFile,
     /// What runs, or ran.
     pub run: Option<RunView>,
-    /// The answers that it began with.
-    pub ran: Option<Given>,
-    /// The plan that was agreed to last.
-    pub agreed: Option<Box<Plan>>,
-    /// Whether a run is about to begin.
-    pub beginning: bool,
-    /// Whether it was asked to stop.
-    pub stopping: bool,
-    /// What the summary says besides.
-    pub summary: Option<SummaryExtras>,
-    /// The first row of the summary.
-    pub summary_row: Cursor,
+    /// What it runs with, and how far it is.
+    pub running: RunScreen,
+    /// How it ended.
+    pub summary: SummaryScreen,
 }
 
 impl State {
@@ -367,44 +221,24 @@ impl State {
             overlay: None,
             notice: None,
             busy: None,
-            targets: Vec::new(),
-            targets_known: false,
-            target: Cursor::default(),
+            cluster: ClusterScreen::default(),
             source: Source::default(),
             connected: None,
-            report: None,
-            failed: None,
-            finding: Cursor::default(),
-            waived: BTreeSet::new(),
+            preflight: PreflightScreen::default(),
             waivable,
-            chosen,
-            component: Cursor::default(),
-            naming: None,
-            profile: given.profile.clone(),
-            resized: false,
-            profile_row: Cursor::default(),
+            failed: None,
+            components: ComponentsScreen { chosen, ..ComponentsScreen::default() },
+            profile: ProfileScreen { chosen: given.profile.clone(), ..ProfileScreen::default() },
             edits: BTreeMap::new(),
             draft,
             questions: Form::default(),
             images: Form::default(),
             registry: None,
-            planned: None,
-            review: Cursor::default(),
-            unfolded: BTreeSet::new(),
-            refused: false,
-            open: BTreeSet::new(),
-            no_verify: false,
-            file: PathBuf::from("windlass-answers.yaml"),
-            older: false,
-            unwritten: false,
-            saved: Given::default(),
+            review: ReviewScreen::default(),
+            file: AnswersFile { path: PathBuf::from("windlass-answers.yaml"), ..AnswersFile::default() },
             run: None,
-            ran: None,
-            agreed: None,
-            beginning: false,
-            stopping: false,
-            summary: None,
-            summary_row: Cursor::default(),
+            running: RunScreen::default(),
+            summary: SummaryScreen::default(),
             catalog,
             given,
         };
@@ -421,33 +255,33 @@ impl State {
 
     /// From here on, what is answered is new.
     pub(super) fn settle(&mut self) {
-        let row = self.profile.as_ref().and_then(|id| self.profiles().iter().position(|known| known.id == *id));
-        self.profile_row = Cursor(row.map_or(0, |row| row + 1));
-        self.saved = self.answered();
+        let row = self.profile.chosen.as_ref().and_then(|id| self.profiles().iter().position(|known| known.id == *id));
+        self.profile.cursor = Cursor(row.map_or(0, |row| row + 1));
+        self.file.saved = self.answered();
     }
 
     /// Whether something was answered that is in no file yet.
     #[must_use]
     pub fn is_changed(&self) -> bool {
-        self.answered() != self.saved
+        self.answered() != self.file.saved
     }
 
     /// Whether answers would be lost by leaving: no file takes them.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.unwritten && self.is_changed()
+        self.file.failed && self.is_changed()
     }
 
     /// Whether leaving would write answers, as far as a file takes them.
     #[must_use]
     pub fn may_write(&self) -> bool {
-        !self.unwritten && self.is_changed()
+        !self.file.failed && self.is_changed()
     }
 
     /// Whether a run goes on, or is about to.
     #[must_use]
     pub fn runs(&self) -> bool {
-        self.beginning || self.run.as_ref().is_some_and(RunView::is_live)
+        self.running.phase == RunPhase::Beginning || self.run.as_ref().is_some_and(RunView::is_live)
     }
 
     /// Whether this is what is being waited for.
@@ -466,37 +300,20 @@ impl State {
     #[must_use]
     pub fn answered(&self) -> Given {
         let mut given = self.given.clone();
-        if let Some(profile) =
-            self.profile.as_ref().filter(|_| self.resized).and_then(|id| self.catalog.profiles.get(id))
+        if let Some(profile) = self
+            .profile
+            .chosen
+            .as_ref()
+            .filter(|_| self.profile.chosen_here)
+            .and_then(|id| self.catalog.profiles.get(id))
         {
             given.layers.push(Layer { kind: LayerKind::Screen, ..from_profile(profile).known(&self.catalog) });
         }
         let answers = self.edits.iter().map(|(id, text)| (id.clone(), Pos::default(), Raw::Text(text.clone())));
         given.layers.push(Layer { kind: LayerKind::Screen, name: "screen".to_owned(), answers: answers.collect() });
-        given.chosen = Some(self.chosen.iter().cloned().collect());
-        given.profile.clone_from(&self.profile);
+        given.chosen = Some(self.components.chosen.iter().cloned().collect());
+        given.profile.clone_from(&self.profile.chosen);
         given
-    }
-
-    /// Makes the draft anew; what was planned with other answers is no longer true.
-    pub(super) fn again(&mut self) {
-        self.draft_again();
-        self.planned = None;
-        self.refused = false;
-    }
-
-    /// Makes only the draft anew.
-    pub(super) fn draft_again(&mut self) {
-        let answered = self.answered();
-        let installed = self.connected.iter().flat_map(|connected| connected.installed.keys().map(String::as_str));
-        if let Cow::Owned(more) = self.catalog.with_instances(answered.components().chain(installed)) {
-            self.catalog = Arc::new(more);
-        }
-        match answered.draft(&self.catalog) {
-            Ok(draft) => self.draft = draft,
-            Err(error) => self.notice = Some((Tone::Bad, error.to_string())),
-        }
-        source::pin(self);
     }
 
     /// The form of the screen that is shown, if it has one.
@@ -531,21 +348,5 @@ impl State {
             options.insert(0, String::new());
         }
         options
-    }
-
-    /// The options that name the offline bundle, each with a space before; nothing where the install is from none.
-    #[must_use]
-    pub fn offline_flags(&self) -> String {
-        source::flags(self)
-    }
-
-    /// The command that does the same.
-    #[must_use]
-    pub fn command(&self) -> String {
-        let flags = self.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
-        let waived: String = self.waived.iter().map(|leave| format!(" {}", leave_flag(leave))).collect();
-        let proof = if self.no_verify { " --no-verify" } else { "" };
-        let offline = self.offline_flags();
-        format!("windlass {flags}install --answers {}{offline}{waived}{proof} --yes", self.file.display())
     }
 }

@@ -141,7 +141,7 @@ fn at_components(lang: Lang, size: (u16, u16)) -> State {
 fn at_questions(lang: Lang, size: (u16, u16)) -> State {
     let mut state = at_components(lang, size);
     press(&mut state, "c Down Enter");
-    assert_eq!((state.screen, state.profile.as_deref()), (Screen::Questions, Some("small")));
+    assert_eq!((state.screen, state.profile.chosen.as_deref()), (Screen::Questions, Some("small")));
     state
 }
 
@@ -336,7 +336,7 @@ fn the_plan() {
     after("review_ask", at_review, "c");
     snapshot("review_findings", |lang, size| {
         let mut state = at_review(lang, size);
-        let planned = state.planned.clone().unwrap();
+        let planned = state.review.planned.clone().unwrap();
         tell(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
         press(&mut state, "c");
         state
@@ -425,9 +425,13 @@ fn a_component_that_others_need_stays() {
     let mut state = at_components(Lang::En, (80, 24));
     // All of the platform is chosen; without Livy HDFS is still needed by others.
     press(&mut state, "Home Space Down Down Space");
-    assert!(state.chosen.iter().all(|id| !id.contains('@')) && state.chosen.len() == 5, "{:?}", state.chosen);
+    assert!(
+        state.components.chosen.iter().all(|id| !id.contains('@')) && state.components.chosen.len() == 5,
+        "{:?}",
+        state.components.chosen
+    );
     press(&mut state, "Down Space");
-    assert!(!state.chosen.contains("hdfs"));
+    assert!(!state.components.chosen.contains("hdfs"));
     assert!(state.draft.answers.components.contains(&"hdfs".to_owned()));
     assert!(state.notice.as_ref().is_some_and(|(_, told)| told.contains("needed by")), "{:?}", state.notice);
     press(&mut state, "Down Space Down Down Down Down Down Down Space Down Space Down Space");
@@ -445,7 +449,7 @@ fn a_component_can_be_there_once_more() {
         press(&mut state, "O r d e r s");
         press(&mut state, "Enter");
         assert!(
-            state.notice.as_ref().is_some_and(|(tone, _)| *tone == Tone::Bad) && state.naming.is_some(),
+            state.notice.as_ref().is_some_and(|(tone, _)| *tone == Tone::Bad) && state.components.naming.is_some(),
             "{:?}",
             state.notice
         );
@@ -454,7 +458,7 @@ fn a_component_can_be_there_once_more() {
         press(&mut state, "o r d e r s");
         press(&mut state, "Enter");
         assert_eq!(state.catalog.components.len(), before + 1);
-        let id = state.chosen.iter().find(|id| id.ends_with("@orders")).cloned().unwrap();
+        let id = state.components.chosen.iter().find(|id| id.ends_with("@orders")).cloned().unwrap();
         assert!(state.draft.answers.components.contains(&id));
         press(&mut state, "c c");
         assert_eq!(state.screen, Screen::Questions);

@@ -11,9 +11,9 @@ use tokio::io::AsyncReadExt as _;
 use super::super::error::{BlobProblem, BundleError, CreateError};
 use super::super::journal::{Journal, Noted};
 use super::super::origin::Origin;
+use super::super::output::disk_error;
 use super::super::parts::Parts;
 use super::super::stream::CHUNK;
-use super::disk_error;
 use crate::driver::image_source::{ImageSource, SourceError};
 use crate::model::oci::{Descriptor, Digest};
 

@@ -1,6 +1,6 @@
 //! Which file of a node says how a registry is reached, by the node's runtime.
 
-use super::judge::PullClass;
+use super::class::PullClass;
 
 /// What pulls on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

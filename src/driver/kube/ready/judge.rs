@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::memory::Memory;
-use super::pods::{is_unprobed, node_of};
+use super::pod::{is_unprobed, node_of};
 use super::snapshot::{Expected, Snapshot, View};
 use crate::driver::kube::small::Pod;
 use crate::model::cluster::{Finding, ObjectRef, ReadyPolicy};

@@ -8,6 +8,7 @@ mod error;
 mod hooks;
 mod judge;
 mod memory;
+mod pod;
 mod pods;
 mod pulls;
 mod snapshot;

@@ -5,7 +5,8 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
 use super::judge::{Judge, about};
-use super::pods::{ended_badly, node_of};
+use super::pod::node_of;
+use super::pods::ended_badly;
 use super::snapshot::{Expected, event_text, find, one_line, uid};
 use crate::driver::kube::small::Pod;
 use crate::model::cluster::{Finding, ObjectRef};

@@ -15,14 +15,12 @@ mod session;
 mod sizing;
 mod upload;
 
-pub use error::PushError;
+pub use error::{PlanError, PushError};
 pub use held::HeldJournal;
 pub use image::{BlobStore, ImageRequest, PushImage, PushManifest};
 pub use journal::Journal;
 pub use names::{NameError, Target, TargetName};
-pub use plan::{
-    BlobAction, BlobStep, ManifestStep, PlanError, Presence, PushPlan, TagAction, TagConflict, TagStep, plan,
-};
+pub use plan::{BlobAction, BlobStep, ManifestStep, Presence, PushPlan, TagAction, TagConflict, TagStep, plan};
 pub use preflight::RepositoryProblem;
 pub use progress::{HalfSent, PushProgress, PushSnapshot};
 pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptImage};

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::error::PlanError;
 use super::image::PushImage;
 use crate::model::bounded;
 use crate::model::oci::Digest;
@@ -121,24 +122,6 @@ pub struct PushPlan {
     pub manifests: Vec<ManifestStep>,
     /// Tags, sorted likewise.
     pub tags: Vec<TagStep>,
-}
-
-/// Why there is no plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// Tags stand for something else.
-    #[error("tags exist with another digest: {}; decide with --tag-conflict keep or overwrite", .0.join(", "))]
-    TagConflicts(Vec<String>),
-    /// The base of a difference is not there.
-    #[error("the registry lacks what the base of this offline bundle brings: {}; push the base first", some(.0))]
-    Base(Vec<String>),
-}
-
-/// The first few of many.
-fn some(all: &[String]) -> String {
-    let more = all.len().saturating_sub(5);
-    let head = all.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    if more == 0 { head } else { format!("{head} and {more} more") }
 }
 
 /// Makes the plan. `held` says what the store holds.

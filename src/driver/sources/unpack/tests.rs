@@ -171,7 +171,8 @@ async fn what_is_cut_off_or_damaged_is_never_taken_for_the_whole() {
 #[test]
 fn bombs_are_not_unpacked() {
     let dir = tempfile::tempdir().unwrap();
-    let sieve = || Sieve::new("", "*.jar", dir.path().to_owned(), CancellationToken::new());
+    let sieve =
+        || Sieve::new("", &NamePattern::parse("*.jar").unwrap(), dir.path().to_owned(), CancellationToken::new());
     let mut full = sieve();
     full.bytes = BYTES - 3;
     assert!(full.take("a.jar".to_owned(), &b"four"[..]).unwrap_err().to_string().contains("more than 4096 MiB"));
@@ -220,7 +221,7 @@ proptest! {
         };
         let path = dir.path().join("archive");
         std::fs::write(&path, bytes).unwrap();
-        let mut sieve = Sieve::new("lib", "*.jar", to.clone(), CancellationToken::new());
+        let mut sieve = Sieve::new("lib", &NamePattern::parse("*.jar").unwrap(), to.clone(), CancellationToken::new());
         let _ = unpack(File::open(&path).unwrap(), packing, &mut sieve);
         for entry in std::fs::read_dir(&to).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();

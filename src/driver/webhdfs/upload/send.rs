@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 use reqwest::{Body, Method};
 use tokio_util::sync::CancellationToken;
 
+use super::job::{Job, UploadOptions};
 use super::local::Pool;
-use super::{Job, UploadOptions};
 use crate::driver::webhdfs::client::{DataNodeUrl, Hdfs, call, created};
 use crate::driver::webhdfs::folders::{is_missing, octal};
 use crate::driver::webhdfs::{Error, FileChecksum, Layout, path, temp};
-use crate::model::{Progress, ProgressSink, silent};
+use crate::model::{Backoff, Progress, ProgressSink, silent};
 
-/// Between tries; doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Between tries.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8));
 /// The longest that removing an abandoned temporary file may keep the caller.
 const TIDY_TIME: Duration = Duration::from_secs(10);
 /// How long the reader of a local file may outlive the exchange it read for.
@@ -37,7 +36,7 @@ impl Hdfs {
     ) -> Result<(u32, FileChecksum), Error> {
         let (folder, name) = path::split(&job.remote).ok_or_else(|| Error::IsDirectory(job.remote.clone()))?;
         let patience = options.patience.min(self.deadline());
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = PAUSES;
         let mut tries = 1;
         let mut first_failure = None;
         loop {
@@ -58,7 +57,7 @@ impl Hdfs {
                 return Err(error);
             }
             let since = *first_failure.get_or_insert_with(Instant::now);
-            let may_come_back = error.is_away() && since.elapsed() + pause < patience;
+            let may_come_back = error.is_away() && since.elapsed() + pauses.peek() < patience;
             if tries > options.retries && !may_come_back {
                 let path = job.remote.clone();
                 return Err(Error::Tries { path, tries, source: Box::new(error) });
@@ -66,14 +65,13 @@ impl Hdfs {
             let why = reasons(&error);
             (self.progress)(Progress::Note(format!("{}: try {tries} failed, trying again: {why}", job.remote)));
             let again = async {
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pauses.pause()).await;
                 self.wait_writable().await
             };
             tokio::select! {
                 waited = again => waited?,
                 () = stop.cancelled() => return Err(Error::Cancelled),
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
             tries += 1;
         }
     }

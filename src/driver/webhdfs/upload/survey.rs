@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Job, UploadOptions};
+use super::job::{Job, UploadOptions};
 use crate::driver::webhdfs::client::Hdfs;
 use crate::driver::webhdfs::{Error, FileChecksum, FileStatus, Layout, path, temp};
 use crate::model::Progress;

@@ -24,8 +24,8 @@ fn fixed(facts: &mut Facts) {
     facts.storage_classes = Ok(vec![class]);
 }
 
-fn unseen(what: &str) -> Unseen {
-    Unseen { what: what.to_owned(), why: "not allowed".to_owned() }
+fn unseen(what: Query) -> Unseen {
+    Unseen { what, why: NoAnswer::NotAllowed }
 }
 
 /// The API refuses a change of these fields of db.
@@ -109,14 +109,14 @@ fn volumes_become_no_smaller() {
 fn what_may_not_be_looked_at_is_said() {
     let (needs, mut facts) = growing("20Gi");
     fixed(&mut facts);
-    facts.storage_classes = Err(unseen("list storageclasses"));
+    facts.storage_classes = Err(unseen(Query::List("storageclasses")));
     let finding = only(&needs, &facts);
     assert_eq!(finding.id, "not-checked");
     assert!(finding.what.contains("volume-not-expandable"), "{finding:?}");
     // Whatever the claims are, one of them is not there for all that is known.
     let (needs, mut facts) = growing("20Gi");
-    facts.claims.insert("ns".to_owned(), Err(unseen("list persistentvolumeclaims in ns")));
-    facts.grows[0].1 = Err(unseen("get StatefulSet ns/db"));
+    facts.claims.insert("ns".to_owned(), Err(unseen(Query::ListIn("persistentvolumeclaims", "ns".to_owned()))));
+    facts.grows[0].1 = Err(unseen(Query::Get(ObjectRef::namespaced("apps/v1", "StatefulSet", "ns", "db"))));
     let told = found(&needs, &facts);
     assert!(told.iter().all(|finding| finding.id == "not-checked"), "{told:?}");
     let told: Vec<&str> = told.iter().map(|finding| finding.what.as_str()).collect();

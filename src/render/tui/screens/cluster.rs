@@ -3,55 +3,72 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, page};
+use super::common::page;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::keymap::Command;
+use crate::render::tui::flow::back;
+use crate::render::tui::keymap::{Command, Scope};
+use crate::render::tui::known::{Answer, Target};
 use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::state::{Answer, State, Target, Tone};
-use crate::render::tui::update::Intent;
+use crate::render::tui::message::Intent;
+use crate::render::tui::state::{State, Tone};
+use crate::render::tui::view::{View, usual_keys};
 use crate::render::tui::widgets::{paragraph, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
-    let (count, page) = (state.targets.len(), page(state));
-    if state.target.moved(command, count, page) {
+/// Which cluster.
+pub(super) const VIEW: View = View {
+    title: Word::Cluster,
+    scope: Scope::List,
+    list: &[Command::Again, Command::Continue],
+    enter: None,
+    keys: usual_keys,
+    act,
+    draw,
+    input: None,
+};
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let (count, page) = (state.cluster.targets.len(), page(state));
+    if state.cluster.cursor.moved(command, count, page) {
         return Vec::new();
     }
     match command {
-        Command::Enter | Command::Continue if count > 0 => match &state.targets[state.target.0].answer {
-            Answer::Not(why) => {
-                state.notice = Some((Tone::Bad, why.clone()));
-                Vec::new()
+        Command::Enter | Command::Continue if count > 0 => {
+            match &state.cluster.targets[state.cluster.cursor.0].answer {
+                Answer::Not(why) => {
+                    state.notice = Some((Tone::Bad, why.clone()));
+                    Vec::new()
+                }
+                _ => {
+                    state.busy = Some((Word::Connecting, state.now));
+                    vec![Intent::Connect(state.cluster.cursor.0)]
+                }
             }
-            _ => {
-                state.busy = Some((Word::Connecting, state.now));
-                vec![Intent::Connect(state.target.0)]
-            }
-        },
+        }
         Command::Again => vec![Intent::Targets],
         Command::Back => back(state),
         _ => Vec::new(),
     }
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
-    if state.targets.is_empty() {
-        let word = if state.targets_known { Word::NoTargets } else { Word::LookingForClusters };
+    if state.cluster.targets.is_empty() {
+        let word = if state.cluster.known { Word::NoTargets } else { Word::LookingForClusters };
         put_all(buffer, area, paragraph(Paint::Plain, look.say(word), usize::from(area.width)), look);
         return;
     }
     let used =
         put_all(buffer, area, [Spans::new().add(Paint::Plain, look.say(Word::WhichCluster)), Spans::new()], look);
     let area = Rect { y: area.y + used, height: area.height - used, ..area };
-    let name = state.targets.iter().map(|target| text::width(&target.context)).max().unwrap_or(0).clamp(8, 32);
+    let name = state.cluster.targets.iter().map(|target| text::width(&target.context)).max().unwrap_or(0).clamp(8, 32);
     // Two rows each: what it is called, and what it said.
-    let shown = rows(state.target.0, state.targets.len(), area.height / 3);
+    let shown = rows(state.cluster.cursor.0, state.cluster.targets.len(), area.height / 3);
     for (row, index) in shown.enumerate() {
-        let target = &state.targets[index];
+        let target = &state.cluster.targets[index];
         let row = u16::try_from(row).unwrap_or(u16::MAX).saturating_mul(3);
-        let (line, style) = row_of(index == state.target.0, look);
+        let (line, style) = row_of(index == state.cluster.cursor.0, look);
         let line =
             line.column(Paint::Bold, text::cut(&target.context, name), name).gap(2).add(Paint::Plain, &target.server);
         let line = if target.sandbox { line.gap(2).add(Paint::Accent, look.say(Word::TheSandbox)) } else { line };

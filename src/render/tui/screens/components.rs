@@ -6,23 +6,26 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::form::typing_line;
-use super::{back, divider, page, source};
+use super::common::{divider, page};
+use super::edit::typing_line;
 use crate::catalog::{Requirement, instance_of};
 use crate::render::ComponentStatus;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::keymap::Command;
+use crate::render::tui::answering::{bundle_name, lacks};
+use crate::render::tui::flow::back;
+use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::Glyph;
+use crate::render::tui::message::Intent;
 use crate::render::tui::state::{Screen, State, Tone};
-use crate::render::tui::update::Intent;
+use crate::render::tui::view::{TextInput, View};
 use crate::render::tui::widgets::{LineEdit, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
 /// Component to the chosen ones that need it; a chosen one that nobody needs has none.
 fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut open: Vec<String> = state.chosen.iter().cloned().collect();
+    let mut open: Vec<String> = state.components.chosen.iter().cloned().collect();
     while let Some(id) = open.pop() {
         let requires = state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires);
         // What has a condition is required where it is there.
@@ -43,27 +46,52 @@ fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+/// What is installed.
+pub(super) const VIEW: View = View {
+    title: Word::Components,
+    scope: Scope::Components,
+    list: &[Command::Toggle, Command::Continue],
+    enter: None,
+    keys,
+    act,
+    draw,
+    input: Some(TextInput { is_open: |state| state.components.naming.is_some(), key: typed, paste }),
+};
+
+fn keys(_: &State) -> Vec<(Scope, Command)> {
+    vec![
+        (Scope::Any, Command::Enter),
+        (Scope::List, Command::Toggle),
+        (Scope::Any, Command::Continue),
+        (Scope::Components, Command::Another),
+    ]
+}
+
+fn paste(state: &mut State, text: &str) {
+    state.components.naming.iter_mut().for_each(|edit| edit.insert(text));
+}
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let count = state.catalog.components.len();
     let page = page(state);
-    if state.component.moved(command, count + 1, page) {
+    if state.components.cursor.moved(command, count + 1, page) {
         return Vec::new();
     }
     match command {
-        Command::Toggle | Command::Enter if state.component.0 < count => {
+        Command::Toggle | Command::Enter if state.components.cursor.0 < count => {
             toggle(state);
             Vec::new()
         }
         Command::Enter | Command::Continue => {
-            if state.chosen.is_empty() {
+            if state.components.chosen.is_empty() {
                 state.notice = Some((Tone::Bad, state.look.say(Word::ChooseOne).to_owned()));
             } else {
                 state.screen = Screen::Profile;
             }
             Vec::new()
         }
-        Command::Another if state.component.0 < count => {
-            state.naming = Some(LineEdit::new(""));
+        Command::Another if state.components.cursor.0 < count => {
+            state.components.naming = Some(LineEdit::new(""));
             Vec::new()
         }
         Command::Back => back(state),
@@ -72,40 +100,39 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
 }
 
 /// A key while the name of one more is typed.
-pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
-    let Some(mut edit) = state.naming.take() else { return Vec::new() };
+fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+    let Some(mut edit) = state.components.naming.take() else { return Vec::new() };
     match key.code {
         KeyCode::Esc => {}
         KeyCode::Enter => {
-            let row = state.catalog.components.values().nth(state.component.0);
+            let row = state.catalog.components.values().nth(state.components.cursor.0);
             let id = row.map(|component| format!("{}@{}", component.base, edit.text())).unwrap_or_default();
             if instance_of(&id).is_none() {
                 state.notice = Some((Tone::Bad, state.look.say(Word::WrongName).to_owned()));
-                state.naming = Some(edit);
+                state.components.naming = Some(edit);
                 return Vec::new();
             }
-            state.chosen.insert(id.clone());
+            state.components.chosen.insert(id.clone());
             state.again();
             let at = state.catalog.components.keys().position(|known| *known == id);
-            state.component.0 = at.unwrap_or(state.component.0);
+            state.components.cursor.0 = at.unwrap_or(state.components.cursor.0);
         }
         _ => {
             edit.key(key);
-            state.naming = Some(edit);
+            state.components.naming = Some(edit);
         }
     }
     Vec::new()
 }
 
 fn toggle(state: &mut State) {
-    let Some(id) = state.catalog.components.keys().nth(state.component.0).cloned() else { return };
-    if source::lacks(state, &id) && !state.chosen.contains(&id) {
-        let told =
-            [("bundle", source::name(state)), ("component", state.catalog.title(&id).of(state.look.lang.code()))];
+    let Some(id) = state.catalog.components.keys().nth(state.components.cursor.0).cloned() else { return };
+    if lacks(state, &id) && !state.components.chosen.contains(&id) {
+        let told = [("bundle", bundle_name(state)), ("component", state.catalog.title(&id).of(state.look.lang.code()))];
         state.notice = Some((Tone::Bad, fill(state.look.say(Word::BundleLacks), &told)));
         return;
     }
-    let was = state.chosen.remove(&id);
+    let was = state.components.chosen.remove(&id);
     // Those that need it would bring it back, or have done so.
     let by = needed(state).remove(&id);
     if let Some(by) = &by {
@@ -114,34 +141,34 @@ fn toggle(state: &mut State) {
         state.notice = Some((Tone::Warning, told));
     }
     if !was && by.is_none() {
-        state.chosen.insert(id);
+        state.components.chosen.insert(id);
     }
     state.again();
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let (look, lang) = (state.look, state.look.lang.code());
     let used =
         put_all(buffer, area, [Spans::new().add(Paint::Plain, look.say(Word::WhichComponents)), Spans::new()], look);
     let needed = needed(state);
     let title = state.catalog.components.values().map(|component| text::width(component.title.of(lang))).max();
     let title = title.unwrap_or(0).min(36);
-    if let Some(edit) = &state.naming {
+    if let Some(edit) = &state.components.naming {
         let line = typing_line(look, look.say(Word::NameLabel), edit, area.width);
         put_all(buffer, Rect { y: area.y + 1, height: 1, ..area }, [line], look);
     }
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + 4), ..area };
     let count = state.catalog.components.len();
     let components: Vec<_> = state.catalog.components.values().collect();
-    let shown = rows(state.component.0, count + 1, list.height);
+    let shown = rows(state.components.cursor.0, count + 1, list.height);
     for (row, index) in (0_u16..).zip(shown.clone()) {
-        let (line, style) = row_of(index == state.component.0, look);
+        let (line, style) = row_of(index == state.components.cursor.0, look);
         let Some(component) = components.get(index) else {
             styled(buffer, list, row, line.add(Paint::Bold, look.say(Word::GoOn)), look, style);
             continue;
         };
         let by = needed.get(&component.id);
-        let on = state.chosen.contains(&component.id) || by.is_some();
+        let on = state.components.chosen.contains(&component.id) || by.is_some();
         let line = line
             .add_label(Paint::Plain, look.glyph(if on { Glyph::On } else { Glyph::Off }))
             .gap(1)
@@ -149,8 +176,8 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             .gap(2)
             .column(Paint::Dim, &component.version, 8)
             .gap(2);
-        let line = match by.filter(|_| !state.chosen.contains(&component.id)) {
-            _ if source::lacks(state, &component.id) => line.add(Paint::Warn, look.say(Word::NotInBundle)),
+        let line = match by.filter(|_| !state.components.chosen.contains(&component.id)) {
+            _ if lacks(state, &component.id) => line.add(Paint::Warn, look.say(Word::NotInBundle)),
             Some(by) => {
                 let by: Vec<&str> = by.iter().map(|id| state.catalog.title(id).of(lang)).collect();
                 line.add(Paint::Accent, fill(look.say(Word::NeededBy), &[("by", &by.join(", "))]))
@@ -173,7 +200,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     }
     let y = list.bottom();
     divider(buffer, Rect { y, height: 1, ..area }, shown, count + 1, look);
-    let Some(component) = components.get(state.component.0) else { return };
+    let Some(component) = components.get(state.components.cursor.0) else { return };
     let requires: Vec<String> = component
         .requires
         .iter()
@@ -202,7 +229,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         release.map(|release| Spans::new().column(Paint::Dim, look.say(Word::Release), 14).add(Paint::Plain, release)),
     );
     // In the row there may be no room for it.
-    let on = state.chosen.contains(&component.id) || needed.contains_key(&component.id);
+    let on = state.components.chosen.contains(&component.id) || needed.contains_key(&component.id);
     let there = state.connected.as_ref().is_some_and(|connected| connected.installed.contains_key(&component.id));
     if there && !on {
         lines.push(Spans::new().add(Paint::Dim, look.say(Word::NotChosenStays)));

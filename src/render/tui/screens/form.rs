@@ -6,17 +6,22 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::common::{divider, page};
+use super::edit::{answer, choose, typing_line, ways};
 use super::field::{escaped, field, known, problem, raw, unescaped};
-use super::source::{self, Origin};
-use super::{back, divider, page, secret};
+use super::{secret, source};
 use crate::catalog::{Question, QuestionId, Widget};
 use crate::event::Status;
 use crate::render::paint::{Paint, Spans};
-use crate::render::text;
+use crate::render::tui::answering::{bundle_name, origin};
+use crate::render::tui::flow::{back, plan};
 use crate::render::tui::keymap::{Command, Scope, command as command_of};
-use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::state::{About, Screen, State, Tone, Typing};
-use crate::render::tui::update::Intent;
+use crate::render::tui::look::Glyph;
+use crate::render::tui::message::Intent;
+use crate::render::tui::source::Origin;
+use crate::render::tui::state::{About, Screen, State, Tone};
+use crate::render::tui::typing::Typing;
+use crate::render::tui::view::{TextInput, View, usual_keys};
 use crate::render::tui::widgets::{Cursor, LineEdit, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
@@ -115,7 +120,49 @@ fn here(state: &State, rows: &[Row]) -> usize {
     if is_heading(at) { (at + 1).min(rows.len().saturating_sub(1)) } else { at }
 }
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+/// Everything else that can be decided.
+pub(super) const QUESTIONS: View = View {
+    title: Word::Questions,
+    scope: Scope::List,
+    list: &[
+        Command::Filter,
+        Command::Next,
+        Command::Previous,
+        Command::Undo,
+        Command::Left,
+        Command::Right,
+        Command::Toggle,
+        Command::Continue,
+    ],
+    enter: Some(Word::KeyChange),
+    keys: usual_keys,
+    act,
+    draw,
+    input: Some(TextInput {
+        is_open: |state| state.form().is_some_and(|(_, form)| form.typing.is_some()),
+        key: typed,
+        paste,
+    }),
+};
+
+/// Each image.
+pub(super) const IMAGES: View = View {
+    title: Word::Images,
+    list: &[
+        Command::Filter,
+        Command::Next,
+        Command::Previous,
+        Command::Undo,
+        Command::Left,
+        Command::Right,
+        Command::Toggle,
+        Command::Again,
+        Command::Continue,
+    ],
+    ..QUESTIONS
+};
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let rows = form_rows(state);
     let at = here(state, &rows);
     let page = page(state);
@@ -168,7 +215,7 @@ fn changed(state: &mut State) -> Vec<Intent> {
 }
 
 fn ask_registry(state: &mut State) -> Vec<Intent> {
-    if source::origin(state) == Origin::Bundle {
+    if origin(state) == Origin::Bundle {
         return source::ask(state);
     }
     state.busy = Some((Word::AskingRegistry, state.now));
@@ -211,26 +258,9 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     let next = if state.screen == Screen::Questions { Screen::Images } else { Screen::Review };
     state.screen = next;
     match next {
-        Screen::Review => super::review::plan(state),
+        Screen::Review => plan(state),
         _ => ask_registry(state),
     }
-}
-
-/// The next or last of the options, if there are any.
-pub(super) fn choose(state: &mut State, id: &QuestionId, question: &Question, next: bool) {
-    let options = state.options(question);
-    if options.is_empty() {
-        return;
-    }
-    let now = raw(state, id);
-    let at = options.iter().position(|option| *option == now);
-    let count = options.len();
-    let at = match (at, next) {
-        (None, _) => 0,
-        (Some(at), true) => (at + 1) % count,
-        (Some(at), false) => (at + count - 1) % count,
-    };
-    answer(state, id, options[at].clone());
 }
 
 /// Enter on a field: the next of a few options, a menu for secrets, else typing.
@@ -262,30 +292,7 @@ fn restore(state: &mut State, id: &QuestionId) -> Vec<Intent> {
     changed(state)
 }
 
-/// Takes an answer in. One that says what is so without it is none.
-pub(super) fn answer(state: &mut State, id: &QuestionId, text: String) {
-    state.edits.remove(id);
-    state.again();
-    if raw(state, id) != text || state.draft.problem(id).is_some() {
-        state.edits.insert(id.clone(), text);
-        state.again();
-    }
-    state.registry = None;
-}
-
-/// The ways to name a secret that a question allows.
-pub(super) fn ways(question: &Question) -> Vec<(&'static str, Word)> {
-    let mut ways = vec![("secret", Word::SecretInCluster), ("file", Word::SecretFile), ("env", Word::SecretVariable)];
-    if question.generates() {
-        ways.insert(0, ("generate", Word::SecretGenerate));
-    }
-    if question.optional {
-        ways.push(("", Word::SecretNone));
-    }
-    ways
-}
-
-pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     let rows = form_rows(state);
     let field = match rows.get(here(state, &rows)) {
         Some(Row::Field(id, question)) => Some((id.clone(), question.clone())),
@@ -348,7 +355,7 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     Vec::new()
 }
 
-pub(super) fn paste(state: &mut State, text: &str) {
+fn paste(state: &mut State, text: &str) {
     let rows = form_rows(state);
     let field = rows.get(here(state, &rows));
     let lines = matches!(field, Some(Row::Field(_, question)) if question.kind.rules().widget() == Widget::Lines);
@@ -359,7 +366,7 @@ pub(super) fn paste(state: &mut State, text: &str) {
     }
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     let Some((about, form)) = state.form() else { return };
     let fields = form_rows(state);
@@ -458,8 +465,8 @@ fn comes_from(state: &State) -> Vec<Spans> {
     let look = state.look;
     let registry = state.draft.answers.get("platform", "registry").text().map(str::to_owned);
     let told = match &registry {
-        Some(registry) if source::origin(state) == Origin::Bundle => {
-            let told = [("bundle", source::name(state)), ("registry", registry)];
+        Some(registry) if origin(state) == Origin::Bundle => {
+            let told = [("bundle", bundle_name(state)), ("registry", registry)];
             fill(look.say(Word::PushedRegistry), &told)
         }
         Some(registry) => fill(look.say(Word::PrivateRegistry), &[("registry", registry)]),
@@ -471,22 +478,4 @@ fn comes_from(state: &State) -> Vec<Spans> {
         lines.push(Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, told));
     }
     lines
-}
-
-/// A line that is being typed; the cursor is where the next letter goes.
-pub(super) fn typing_line(look: Look, label: &str, edit: &LineEdit, width: u16) -> Spans {
-    let room = usize::from(width).saturating_sub(text::width(label) + 2);
-    let (shown, at) = edit.view(room);
-    let (before, after) = split_at_column(&shown, at);
-    Spans::new()
-        .add(Paint::Accent, label)
-        .gap(1)
-        .add_label(Paint::Plain, before)
-        .add_label(Paint::Accent, if look.ascii { "_" } else { "▏" })
-        .add_label(Paint::Plain, after)
-}
-
-fn split_at_column(text: &str, column: usize) -> (&str, &str) {
-    let at = text.char_indices().map(|(at, _)| at).find(|at| text::width(&text[..*at]) >= column);
-    text.split_at(at.unwrap_or(text.len()))
 }

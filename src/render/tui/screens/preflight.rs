@@ -3,41 +3,56 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, divider, failed, page, target_line};
+use super::common::{divider, failed, page, target_line};
 use crate::model::preflight::{Finding, Report, Severity};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::keymap::Command;
+use crate::render::tui::flow::{back, look};
+use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::message::Intent;
 use crate::render::tui::state::{Screen, State, Tone};
-use crate::render::tui::update::Intent;
+use crate::render::tui::view::View;
 use crate::render::tui::widgets::{put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
-/// Asks for the findings.
-pub(in crate::render::tui) fn look(state: &mut State) -> Vec<Intent> {
-    state.busy = Some((Word::Looking, state.now));
-    state.failed = None;
-    vec![Intent::Preflight(state.answered(), state.waived.iter().cloned().collect())]
+/// What the cluster lacks.
+pub(super) const VIEW: View = View {
+    title: Word::Preflight,
+    scope: Scope::Preflight,
+    list: &[Command::Toggle, Command::Again, Command::Continue],
+    enter: None,
+    keys,
+    act,
+    draw,
+    input: None,
+};
+
+fn keys(state: &State) -> Vec<(Scope, Command)> {
+    let mut keys = vec![(Scope::Any, Command::Continue), (Scope::List, Command::Again)];
+    if state.preflight.report.as_ref().is_some_and(|report| !report.findings.is_empty()) {
+        keys.push((Scope::Preflight, Command::Waive));
+    }
+    keys
 }
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
-    let findings = state.report.as_ref().map_or(0, |report| report.findings.len());
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
+    let findings = state.preflight.report.as_ref().map_or(0, |report| report.findings.len());
     let page = page(state);
     // The last row goes on.
-    if state.finding.moved(command, findings + 1, page) {
+    if state.preflight.cursor.moved(command, findings + 1, page) {
         return Vec::new();
     }
     match command {
         Command::Again => look(state),
         Command::Waive | Command::Toggle => {
-            waive(state, state.finding.0);
+            waive(state, state.preflight.cursor.0);
             // What it is about is asked again when the plan is made.
-            state.planned = None;
+            state.review.planned = None;
             Vec::new()
         }
-        Command::Enter if state.finding.0 < findings => {
-            state.finding.0 += 1;
+        Command::Enter if state.preflight.cursor.0 < findings => {
+            state.preflight.cursor.0 += 1;
             Vec::new()
         }
         Command::Enter | Command::Continue => go_on(state),
@@ -51,7 +66,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     if state.busy.is_some() {
         return Vec::new();
     }
-    if let Some(report) = state.report.as_ref().filter(|report| report.errors > 0) {
+    if let Some(report) = state.preflight.report.as_ref().filter(|report| report.errors > 0) {
         let told = fill(state.look.say(Word::LookedAtAgain), &[("count", &report.errors.to_string())]);
         state.notice = Some((Tone::Bad, told));
     }
@@ -61,22 +76,22 @@ fn go_on(state: &mut State) -> Vec<Intent> {
 
 /// Waives a finding, gives leave to adopt what it is about, or takes that back.
 pub(super) fn waive(state: &mut State, row: usize) {
-    let Some(report) = &mut state.report else { return };
+    let Some(report) = &mut state.preflight.report else { return };
     let Some(finding) = report.findings.get(row) else { return };
     let (id, leave) = (finding.id, finding.leave());
     if finding.adopt.is_none() && !(state.waivable)(id) {
         state.notice = Some((Tone::Bad, fill(state.look.say(Word::NotWaivable), &[("id", id)])));
         return;
     }
-    if !state.waived.remove(&leave) {
-        state.waived.insert(leave);
+    if !state.preflight.waived.remove(&leave) {
+        state.preflight.waived.insert(leave);
     }
-    let waived: Vec<String> = state.waived.iter().cloned().collect();
+    let waived: Vec<String> = state.preflight.waived.iter().cloned().collect();
     let cluster = report.cluster.clone();
     *report = Report::new(cluster, std::mem::take(&mut report.findings), &waived);
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     let mut head: Vec<Spans> = target_line(state).into_iter().collect();
     if let Some(connected) = state.connected.as_ref().filter(|connected| !connected.installed.is_empty()) {
@@ -85,7 +100,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         let told = fill(look.say(Word::AlreadyThere), &told);
         head.push(Spans::new().add(Paint::Accent, told));
     }
-    let Some(report) = &state.report else {
+    let Some(report) = &state.preflight.report else {
         head.extend(failed(state, Word::NotLooked, usize::from(area.width)));
         put_all(buffer, area, head, look);
         return;
@@ -97,13 +112,13 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     head.push(Spans::new().add(paint, told));
     let used = put_all(buffer, area, head, look) + 1;
     let count = report.findings.len();
-    let selected = report.findings.get(state.finding.0);
+    let selected = report.findings.get(state.preflight.cursor.0);
     let detail = selected.map(|finding| detail(finding, look, 0, usize::from(area.width))).unwrap_or_default();
     let below = u16::try_from(detail.len()).unwrap_or(0).min(area.height / 2);
     let list = Rect { y: area.y + used.min(area.height), height: area.height.saturating_sub(used + below + 1), ..area };
-    let shown = rows(state.finding.0, count + 1, list.height);
+    let shown = rows(state.preflight.cursor.0, count + 1, list.height);
     for (row, index) in (0_u16..).zip(shown.clone()) {
-        let (line, style) = row_of(index == state.finding.0, look);
+        let (line, style) = row_of(index == state.preflight.cursor.0, look);
         let line = match report.findings.get(index) {
             Some(finding) => head_of(line, finding, look),
             None => line.add(Paint::Bold, look.say(Word::GoOn)),

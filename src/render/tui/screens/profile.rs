@@ -3,21 +3,35 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, page};
+use super::common::page;
 use crate::catalog::{Profile, QuestionId};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::keymap::Command;
+use crate::render::tui::flow::back;
+use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::Glyph;
+use crate::render::tui::message::Intent;
 use crate::render::tui::state::{Screen, State};
-use crate::render::tui::update::Intent;
+use crate::render::tui::view::{View, usual_keys};
 use crate::render::tui::widgets::{fill as across, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+/// Sizes.
+pub(super) const VIEW: View = View {
+    title: Word::Profile,
+    scope: Scope::List,
+    list: &[Command::Toggle, Command::Continue],
+    enter: None,
+    keys: usual_keys,
+    act,
+    draw,
+    input: None,
+};
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
     // The first row is none.
     let (count, page) = (state.catalog.profiles.len() + 1, page(state));
-    if state.profile_row.moved(command, count, page) {
+    if state.profile.cursor.moved(command, count, page) {
         return Vec::new();
     }
     match command {
@@ -33,17 +47,21 @@ pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
 }
 
 fn choose(state: &mut State) {
-    let chosen =
-        state.profile_row.0.checked_sub(1).and_then(|row| state.profiles().get(row).map(|profile| profile.id.clone()));
+    let chosen = state
+        .profile
+        .cursor
+        .0
+        .checked_sub(1)
+        .and_then(|row| state.profiles().get(row).map(|profile| profile.id.clone()));
     // Passing by is no choice.
-    if chosen != state.profile {
-        state.resized = chosen.is_some();
+    if chosen != state.profile.chosen {
+        state.profile.chosen_here = chosen.is_some();
     }
-    state.profile = chosen;
+    state.profile.chosen = chosen;
     state.again();
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let (look, lang) = (state.look, state.look.lang.code());
     let used =
         put_all(buffer, area, [Spans::new().add(Paint::Plain, look.say(Word::WhichProfile)), Spans::new()], look);
@@ -55,10 +73,10 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             .min((area.height.saturating_sub(used) / 2).max(1)),
         ..area
     };
-    for (row, index) in (0_u16..).zip(rows(state.profile_row.0, profiles.len() + 1, list.height)) {
+    for (row, index) in (0_u16..).zip(rows(state.profile.cursor.0, profiles.len() + 1, list.height)) {
         let profile = index.checked_sub(1).and_then(|index| profiles.get(index));
-        let chosen = state.profile.as_deref() == profile.map(|profile| profile.id.as_str());
-        let (line, style) = row_of(index == state.profile_row.0, look);
+        let chosen = state.profile.chosen.as_deref() == profile.map(|profile| profile.id.as_str());
+        let (line, style) = row_of(index == state.profile.cursor.0, look);
         let line =
             line.add_label(Paint::Plain, look.glyph(if chosen { Glyph::Chosen } else { Glyph::NotChosen })).gap(1);
         let title = profile.map_or(look.say(Word::NoProfile), |profile| profile.title.of(lang));
@@ -67,7 +85,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let y = list.bottom();
     across(buffer, Rect { y, height: 1, ..area }, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
     let below = Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area };
-    let profile = state.profile_row.0.checked_sub(1).and_then(|index| profiles.get(index));
+    let profile = state.profile.cursor.0.checked_sub(1).and_then(|index| profiles.get(index));
     let help = profile.map_or(look.say(Word::NoProfileHelp), |profile| {
         profile.help.as_ref().map(|help| help.of(lang)).unwrap_or_default()
     });

@@ -6,17 +6,21 @@ use std::ops::Range;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{back, divider, failed, page, preflight, secret, target_line, width};
+use super::common::{divider, failed, page, target_line, width};
+use super::{preflight, secret};
 use crate::model::preflight::Severity;
 use crate::plan::{Change, Plan};
 use crate::render::diff::diff_lines;
 use crate::render::paint::{Paint, Spans};
 use crate::render::plan::paint;
-use crate::render::tui::keymap::Command;
+use crate::render::tui::change::word;
+use crate::render::tui::flow::{back, plan, write};
+use crate::render::tui::keymap::{Command, Scope};
+use crate::render::tui::known::Planned;
 use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::run::Then;
-use crate::render::tui::state::{Ask, Overlay, Planned, State, Tone};
-use crate::render::tui::update::{Intent, write};
+use crate::render::tui::message::Intent;
+use crate::render::tui::state::{Ask, Overlay, State, Tone};
+use crate::render::tui::view::View;
 use crate::render::tui::widgets::{Cursor, paragraph, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
@@ -34,19 +38,6 @@ enum Row {
     Action(usize),
     Line(Spans),
     Install,
-}
-
-/// Asks for the plan; while steps of a run still change the cluster, later.
-pub(in crate::render::tui) fn plan(state: &mut State) -> Vec<Intent> {
-    state.planned = None;
-    state.failed = None;
-    if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
-        run.then = Some(Then::Plan);
-        state.busy = Some((Word::PlanningLater, state.now));
-        return Vec::new();
-    }
-    state.busy = Some((Word::Planning, state.now));
-    vec![Intent::Plan(state.answered(), state.waived.iter().cloned().collect())]
 }
 
 /// The components that are shown step by step from the start: those in which something would change.
@@ -70,17 +61,17 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
     if planned.plan.has_work() {
         rows.push(Row::Install);
     }
-    let findings = state.report.iter().flat_map(|report| &report.findings).enumerate();
+    let findings = state.preflight.report.iter().flat_map(|report| &report.findings).enumerate();
     for (index, finding) in findings {
         rows.push(Row::Finding(index));
-        if state.unfolded.contains(&index) {
+        if state.review.unfolded.contains(&index) {
             let told = preflight::detail(finding, state.look, FINDING, width(state));
             rows.extend(told.into_iter().map(Row::Line));
         }
     }
     for component in components(&planned.plan) {
         rows.push(Row::Component(component.to_owned()));
-        if state.open.contains(component) {
+        if state.review.open.contains(component) {
             let actions = planned.plan.actions.iter().enumerate().filter(|(_, action)| action.component == component);
             rows.extend(actions.map(|(index, _)| Row::Action(index)));
         }
@@ -94,37 +85,59 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
     rows
 }
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+/// What would be done.
+pub(super) const VIEW: View = View {
+    title: Word::Review,
+    scope: Scope::Review,
+    list: &[Command::Left, Command::Right, Command::Toggle, Command::Again, Command::Continue],
+    enter: None,
+    keys,
+    act,
+    draw,
+    input: None,
+};
+
+fn keys(_: &State) -> Vec<(Scope, Command)> {
+    vec![
+        (Scope::Any, Command::Enter),
+        (Scope::Any, Command::Continue),
+        (Scope::List, Command::Again),
+        (Scope::Review, Command::Write),
+        (Scope::Any, Command::Copy),
+    ]
+}
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match command {
         Command::Back => return back(state),
         Command::Again => return plan(state),
         Command::Write => return vec![write(state)],
         _ => {}
     }
-    let Some(planned) = &state.planned else { return Vec::new() };
+    let Some(planned) = &state.review.planned else { return Vec::new() };
     let rows = plan_rows(state, planned);
     let page = page(state).saturating_sub(usize::from(BELOW));
-    let was = state.review.0;
-    if state.review.moved(command, rows.len(), page) {
-        state.review = Cursor(over_text(&rows, was, state.review.0));
+    let was = state.review.cursor.0;
+    if state.review.cursor.moved(command, rows.len(), page) {
+        state.review.cursor = Cursor(over_text(&rows, was, state.review.cursor.0));
         return Vec::new();
     }
-    match (command, rows.get(state.review.0)) {
+    match (command, rows.get(state.review.cursor.0)) {
         (Command::Continue, _) | (Command::Enter, Some(Row::Install)) => return install(state),
         (Command::Toggle, Some(Row::Finding(index))) => preflight::waive(state, *index),
         (Command::Enter | Command::Left | Command::Right, Some(Row::Finding(index))) => {
-            let open = state.unfolded.contains(index);
+            let open = state.review.unfolded.contains(index);
             match (command, open) {
-                (Command::Enter | Command::Left, true) => state.unfolded.remove(index),
-                (Command::Enter | Command::Right, false) => state.unfolded.insert(*index),
+                (Command::Enter | Command::Left, true) => state.review.unfolded.remove(index),
+                (Command::Enter | Command::Right, false) => state.review.unfolded.insert(*index),
                 _ => false,
             };
         }
         (command, Some(Row::Component(id))) => {
-            let open = state.open.contains(id);
+            let open = state.review.open.contains(id);
             match (command, open) {
-                (Command::Enter | Command::Toggle | Command::Left, true) => state.open.remove(id),
-                (Command::Enter | Command::Toggle | Command::Right, false) => state.open.insert(id.clone()),
+                (Command::Enter | Command::Toggle | Command::Left, true) => state.review.open.remove(id),
+                (Command::Enter | Command::Toggle | Command::Right, false) => state.review.open.insert(id.clone()),
                 _ => false,
             };
         }
@@ -147,33 +160,33 @@ fn over_text(rows: &[Row], was: usize, now: usize) -> usize {
 
 /// The plan and what was found are there. An error is what to look at.
 pub(in crate::render::tui) fn arrived(state: &mut State, planned: Planned) {
-    state.open = opened(&planned.plan);
-    let findings = state.report.iter().flat_map(|report| &report.findings).enumerate();
+    state.review.open = opened(&planned.plan);
+    let findings = state.preflight.report.iter().flat_map(|report| &report.findings).enumerate();
     let errors = findings.filter(|(_, finding)| finding.severity == Severity::Error && !finding.waived);
-    state.unfolded = errors.map(|(index, _)| index).collect();
-    let first = state.unfolded.first().copied();
+    state.review.unfolded = errors.map(|(index, _)| index).collect();
+    let first = state.review.unfolded.first().copied();
     let rows = plan_rows(state, &planned);
     let at = rows.iter().position(|row| matches!(row, Row::Finding(index) if Some(*index) == first));
-    state.review = Cursor(at.unwrap_or(0));
-    state.planned = Some(planned);
-    let refused = std::mem::take(&mut state.refused);
+    state.review.cursor = Cursor(at.unwrap_or(0));
+    state.review.planned = Some(planned);
+    let refused = std::mem::take(&mut state.review.refused);
     if refused {
         // It was said of what was to be run; what is so now follows.
         state.notice = None;
     }
-    let found = first.and_then(|at| state.report.as_ref()?.findings.get(at)).filter(|_| refused);
+    let found = first.and_then(|at| state.preflight.report.as_ref()?.findings.get(at)).filter(|_| refused);
     if let Some(finding) = found {
         let title = format!("{} {}: {}", finding.id, finding.place, finding.what);
-        let values = [("count", state.unfolded.len().to_string()), ("title", title)];
+        let values = [("count", state.review.unfolded.len().to_string()), ("title", title)];
         state.notice = Some((Tone::Bad, fill(state.look.say(Word::FoundAgain), &values)));
     }
 }
 
 fn install(state: &mut State) -> Vec<Intent> {
-    let Some(planned) = state.planned.as_ref().filter(|_| state.busy.is_none()) else { return Vec::new() };
+    let Some(planned) = state.review.planned.as_ref().filter(|_| state.busy.is_none()) else { return Vec::new() };
     let refused = if let Some(why) = &planned.refused {
         Some(why.clone())
-    } else if let Some(report) = state.report.as_ref().filter(|report| report.errors > 0) {
+    } else if let Some(report) = state.preflight.report.as_ref().filter(|report| report.errors > 0) {
         Some(fill(state.look.say(Word::MendOrWaive), &[("count", &report.errors.to_string())]))
     } else if !planned.plan.has_work() {
         Some(state.look.say(Word::NothingToDo).to_owned())
@@ -187,17 +200,17 @@ fn install(state: &mut State) -> Vec<Intent> {
     Vec::new()
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     let mut head: Vec<Spans> = target_line(state).into_iter().collect();
-    let Some(planned) = &state.planned else {
+    let Some(planned) = &state.review.planned else {
         head.extend(failed(state, Word::NotPlanned, usize::from(area.width)));
         put_all(buffer, area, head, look);
         return;
     };
     let totals = totals(&planned.plan, look);
     head.push(Spans::new().add(Paint::Bold, totals));
-    if let Some(report) = state.report.as_ref().filter(|report| report.errors + report.warnings > 0) {
+    if let Some(report) = state.preflight.report.as_ref().filter(|report| report.errors + report.warnings > 0) {
         let paint = if report.errors > 0 { Paint::Bad } else { Paint::Warn };
         let told = fill(look.say(Word::PreflightSays), &[("found", &preflight::counts(report, look))]);
         head.push(Spans::new().add_label(paint, look.glyph(Glyph::Warning)).gap(1).add(paint, told));
@@ -205,13 +218,13 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let used = put_all(buffer, area, head, look) + 1;
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + BELOW), ..area };
     let all = plan_rows(state, planned);
-    let shown = rows(state.review.0, all.len(), list.height);
+    let shown = rows(state.review.cursor.0, all.len(), list.height);
     for (row, index) in (0_u16..).zip(shown.clone()) {
-        let (line, style) = row_of(index == state.review.0, look);
+        let (line, style) = row_of(index == state.review.cursor.0, look);
         let line = match &all[index] {
-            Row::Finding(at) => match state.report.as_ref().and_then(|report| report.findings.get(*at)) {
+            Row::Finding(at) => match state.preflight.report.as_ref().and_then(|report| report.findings.get(*at)) {
                 Some(finding) => {
-                    let open = state.unfolded.contains(at);
+                    let open = state.review.unfolded.contains(at);
                     preflight::head_of(line.add_label(Paint::Dim, if open { "- " } else { "+ " }), finding, look)
                 }
                 None => line,
@@ -242,14 +255,14 @@ fn below(state: &State, planned: &Planned, all: &[Row], shown: Range<usize>, buf
     divider(buffer, Rect { height: area.height.min(1), ..area }, shown, all.len(), look);
     let width = usize::from(area.width);
     let mut lines = Vec::new();
-    if let Some(Row::Action(index)) = all.get(state.review.0) {
+    if let Some(Row::Action(index)) = all.get(state.review.cursor.0) {
         let why = planned.plan.actions[*index].why.join("; ");
         lines.extend(paragraph(Paint::Plain, &why, width).take(2));
     }
     while lines.len() < 2 {
         lines.push(Spans::new());
     }
-    let file = state.file.display().to_string();
+    let file = state.file.path.display().to_string();
     lines.push(Spans::new().add(Paint::Dim, look.say(Word::SameCommand)).gap(1).add(Paint::Accent, state.command()));
     lines.push(Spans::new().add(Paint::Dim, fill(look.say(Word::AnswersGoTo), &[("file", &file)])));
     put_all(buffer, Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, lines, look);
@@ -257,7 +270,7 @@ fn below(state: &State, planned: &Planned, all: &[Row], shown: Range<usize>, buf
 
 fn component(line: Spans, state: &State, planned: &Planned, id: &str) -> Spans {
     let look = state.look;
-    let open = state.open.contains(id);
+    let open = state.review.open.contains(id);
     let actions = planned.plan.actions.iter().filter(|action| action.component == id);
     let mut words: Vec<(Change, usize)> = Vec::new();
     for action in actions {
@@ -281,16 +294,6 @@ fn action(line: Spans, planned: &Planned, index: usize, look: Look) -> Spans {
         .gap(1)
         .column(paint(action.change), look.say(word(action.change)), 14)
         .add(tone, &action.title)
-}
-
-pub(super) const fn word(change: Change) -> Word {
-    match change {
-        Change::Create => Word::Create,
-        Change::Update => Word::Update,
-        Change::Delete => Word::Delete,
-        Change::Check => Word::Check,
-        Change::Nothing => Word::Unchanged,
-    }
 }
 
 fn totals(plan: &Plan, look: Look) -> String {

@@ -4,22 +4,60 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::common::{elapsed, page};
+use super::form;
 use super::run_panes::{self, log_rows};
-use super::{form, page, review};
 use crate::event::Outcome;
 use crate::render::SummaryExtras;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::draw::elapsed;
-use crate::render::tui::keymap::Command;
+use crate::render::tui::flow::{self, begin, plan};
+use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::Glyph;
+use crate::render::tui::message::Intent;
+use crate::render::tui::parts::RunPhase;
 use crate::render::tui::run::{Ended, Pane, RunView, Then};
 use crate::render::tui::state::{Ask, Overlay, Screen, State, Tone};
-use crate::render::tui::update::{self, Intent, begin};
+use crate::render::tui::view::{TextInput, View};
 use crate::render::tui::widgets::{Cursor, LineEdit, frame, put};
 use crate::render::tui::words::{Word, fill};
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+/// What is being done.
+pub(super) const VIEW: View = View {
+    title: Word::Run,
+    scope: Scope::Run,
+    list: &[Command::Filter, Command::Next, Command::Previous, Command::Left, Command::Right, Command::Continue],
+    enter: None,
+    keys,
+    act,
+    draw,
+    input: Some(TextInput {
+        is_open: |state| state.run.as_ref().is_some_and(|run| run.log.typing.is_some()),
+        key: typed,
+        paste,
+    }),
+};
+
+/// Those of a run: what can be done about what failed, or how to stop it.
+fn keys(state: &State) -> Vec<(Scope, Command)> {
+    let Some(run) = &state.run else { return Vec::new() };
+    let next = (Scope::List, Command::Next);
+    if run.recorded {
+        return vec![next];
+    }
+    let mut keys = Vec::new();
+    if !run.failed().is_empty() || !run.is_live() {
+        keys.extend([(Scope::Run, Command::Retry), (Scope::Run, Command::Edit), (Scope::Run, Command::Skip)]);
+    }
+    match run.is_live() {
+        true => keys.push((Scope::Run, Command::Stop)),
+        false => keys.push((Scope::Any, Command::Continue)),
+    }
+    keys.push(next);
+    keys
+}
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let page = page(state) / 2;
     let width = detail_width(state.size);
     let rows = state.run.as_ref().map_or(0, |run| run_panes::detail_rows(state, run, width));
@@ -140,7 +178,7 @@ fn leave(state: &mut State) -> Vec<Intent> {
     if !run.is_live() {
         state.screen = Screen::Summary;
     } else {
-        return update::leave(state);
+        return flow::leave(state);
     }
     Vec::new()
 }
@@ -161,14 +199,14 @@ fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
         run.then = Some(Then::Again([before, without].concat()));
         return Vec::new();
     }
-    if state.beginning {
+    if state.running.phase == RunPhase::Beginning {
         return Vec::new();
     }
     let without = [run.without.clone(), without].concat();
-    if state.ran.as_ref().is_some_and(|ran| *ran != state.answered()) {
+    if state.running.given.as_ref().is_some_and(|ran| *ran != state.answered()) {
         // Nobody has seen yet what other answers would do.
         state.screen = Screen::Review;
-        return review::plan(state);
+        return plan(state);
     }
     begin(state, without)
 }
@@ -181,7 +219,7 @@ fn edit(state: &mut State) -> Vec<Intent> {
         return Vec::new();
     }
     run.then = None;
-    state.planned = None;
+    state.review.planned = None;
     form::at_failure(state);
     Vec::new()
 }
@@ -211,16 +249,16 @@ pub(in crate::render::tui) fn skip_it(state: &mut State) -> Vec<Intent> {
 /// The run is over.
 pub(in crate::render::tui) fn ended(state: &mut State, ended: Ended, extras: SummaryExtras) -> Vec<Intent> {
     state.is_there(Word::PlanningLater);
-    state.stopping = false;
+    state.running.phase = RunPhase::Idle;
     let Some(run) = &mut state.run else { return Vec::new() };
     run.ended = Some(ended);
     state.overlay = None;
     state.notice = None;
-    state.summary = Some(extras);
-    state.summary_row = Cursor::default();
+    state.summary.extras = Some(extras);
+    state.summary.cursor = Cursor::default();
     match run.then.take() {
         Some(Then::Again(without)) => return again(state, without),
-        Some(Then::Plan) if state.screen == Screen::Review => return review::plan(state),
+        Some(Then::Plan) if state.screen == Screen::Review => return plan(state),
         _ => {}
     }
     // Where something failed, the step that did is what to look at, and it can be tried again.
@@ -230,7 +268,7 @@ pub(in crate::render::tui) fn ended(state: &mut State, ended: Ended, extras: Sum
     Vec::new()
 }
 
-pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     let Some(run) = &mut state.run else { return Vec::new() };
     let Some(mut edit) = run.log.typing.take() else { return Vec::new() };
     match key.code {
@@ -247,13 +285,13 @@ pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     Vec::new()
 }
 
-pub(super) fn paste(state: &mut State, text: &str) {
+fn paste(state: &mut State, text: &str) {
     if let Some(edit) = state.run.as_mut().and_then(|run| run.log.typing.as_mut()) {
         edit.insert(text);
     }
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let Some(run) = &state.run else { return };
     put(buffer, area, 0, headline(state, run), state.look);
     let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -307,7 +345,7 @@ pub(super) fn headline(state: &State, run: &RunView) -> Spans {
     let done = counts.done + counts.unchanged + counts.skipped;
     let (glyph, word, paint) = outcome(run);
     // What comes now, where what was is being tried again.
-    let again = state.busy.filter(|_| state.beginning && !run.is_live());
+    let again = state.busy.filter(|_| state.running.phase == RunPhase::Beginning && !run.is_live());
     let (glyph, told, paint) = match again {
         Some((_, since)) => (Glyph::Running, elapsed(state, Word::PlanningAgain, since), Paint::Accent),
         None => (glyph, look.say(word).to_owned(), paint),

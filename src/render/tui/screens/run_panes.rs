@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::form::typing_line;
+use super::edit::typing_line;
 use crate::event::{ActionState, Announced, Skip, Status};
 use crate::model::cluster::Finding;
 use crate::render::failure::{Logs, failure};

@@ -1,12 +1,12 @@
 //! What is said of Secrets: what an answer becomes, and which Secrets a plan fills. Names and keys, never content.
 
-use super::review;
 use crate::answers::Answer;
 use crate::catalog::QuestionId;
 use crate::model::SecretRef;
 use crate::plan::{FilledFrom, FilledSecret, Plan};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
+use crate::render::tui::change::word;
 use crate::render::tui::look::Look;
 use crate::render::tui::state::State;
 use crate::render::tui::widgets::paragraph;
@@ -48,7 +48,7 @@ pub(super) fn filled(plan: &Plan, look: Look, width: usize) -> Vec<Spans> {
     let mut lines = vec![Spans::new()];
     lines.extend(paragraph(Paint::Accent, look.say(Word::FilledSecrets), width));
     for secret in secrets {
-        let change = look.say(review::word(secret.change));
+        let change = look.say(word(secret.change));
         let indent = CHANGE.max(text::width(change) + 1);
         let rows = text::wrap(&text::clean(&words(&secret, look)), width.saturating_sub(indent).max(1));
         lines.extend(rows.into_iter().enumerate().map(|(row, text)| {

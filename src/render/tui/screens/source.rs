@@ -4,178 +4,22 @@ use std::collections::BTreeSet;
 
 use crossterm::event::{KeyCode, KeyEvent};
 
+use super::common::page;
+use super::edit::{answer, choose as choose_option, ways};
 use super::field::{problem, raw};
-use super::form::{answer, choose as choose_option, ways};
-use super::source_news::{BundleView, OfflineChoice, PushView, Reading, SourceIntent, SourceNews};
-use super::source_pane::counts;
-use super::{back, page, preflight};
-use crate::answers::LayerKind;
-use crate::catalog::{Question, QuestionId, Widget};
+use super::source_pane::draw;
+use super::source_rows::{ABOUT_REGISTRY, Row, here, id, question, rows_of};
+use crate::catalog::{QuestionId, Widget};
+use crate::render::tui::answering::{REGISTRY, in_use, lacks, origin, registry};
+use crate::render::tui::flow::{back, look};
 use crate::render::tui::keymap::{Command, Scope, command as command_of};
-use crate::render::tui::state::{Screen, State, Tone, Typing};
-use crate::render::tui::update::Intent;
+use crate::render::tui::message::{Intent, SourceIntent, SourceNews};
+use crate::render::tui::source::{OfflineChoice, Origin, Reading};
+use crate::render::tui::state::{Screen, State, Tone};
+use crate::render::tui::typing::Typing;
+use crate::render::tui::view::{TextInput, View};
 use crate::render::tui::widgets::{Cursor, LineEdit};
 use crate::render::tui::words::Word;
-
-/// The questions about the registry, in the order of their rows.
-const ABOUT_REGISTRY: [&str; 3] = [REGISTRY, "pull_secret", "registry_plain_http"];
-
-/// The one that names it.
-const REGISTRY: &str = "registry";
-
-/// Where images come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Origin {
-    /// Each from where it is published.
-    #[default]
-    Published,
-    /// The site's registry, which has them.
-    Registry,
-    /// An offline bundle, which is pushed to the site's registry.
-    Bundle,
-}
-
-/// What this screen knows.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    /// What was chosen; [`origin`] says what counts.
-    pub origin: Origin,
-    /// Which offline bundle.
-    pub choice: OfflineChoice,
-    /// Further options of the command line for it, each with its value if it has one.
-    pub more: Vec<(&'static str, Option<String>)>,
-    /// What it is, or why it cannot be used.
-    pub opened: Option<Result<BundleView, String>>,
-    /// How far it was read.
-    pub reading: Option<Reading>,
-    /// What a push would do, or why that is not known.
-    pub push: Option<Result<PushView, String>>,
-    pub(super) cursor: Cursor,
-    pub(super) typing: Option<Typing>,
-    /// Components that were chosen and are not in it, and those that took their place where it had none of them.
-    left_out: BTreeSet<String>,
-    brought: BTreeSet<String>,
-}
-
-impl Source {
-    /// With what the command line says.
-    #[must_use]
-    pub fn new(choice: OfflineChoice, more: Vec<(&'static str, Option<String>)>) -> Self {
-        let origin = if choice.bundle.is_empty() { Origin::Published } else { Origin::Bundle };
-        Self { origin, choice, more, ..Self::default() }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Row {
-    Origin(Origin),
-    Heading(Word),
-    Bundle,
-    Key,
-    Check,
-    Answer(&'static str),
-    Ca,
-    Push,
-    Continue,
-}
-
-/// Where images come from, by what was chosen here and by what the answers say of a registry.
-pub(in crate::render::tui) fn origin(state: &State) -> Origin {
-    match state.source.origin {
-        Origin::Bundle => Origin::Bundle,
-        _ if registry(state).is_some() => Origin::Registry,
-        chosen => chosen,
-    }
-}
-
-/// The offline bundle that is installed from, once it was opened.
-fn in_use(state: &State) -> Option<&BundleView> {
-    state.source.opened.as_ref().filter(|_| origin(state) == Origin::Bundle)?.as_ref().ok()
-}
-
-/// Whether the images of a component are not to be had: the offline bundle that is installed from lacks it.
-pub(super) fn lacks(state: &State, id: &str) -> bool {
-    let base = state.catalog.components.get(id).map_or(id, |component| component.base.as_str());
-    in_use(state).is_some_and(|view| !view.components.contains(id) && !view.components.contains(base))
-}
-
-/// The name of the offline bundle that is installed from.
-pub(super) fn name(state: &State) -> &str {
-    in_use(state).map_or("", |view| &view.name)
-}
-
-/// The options that say the same on a command line, each with a space before.
-pub(in crate::render::tui) fn flags(state: &State) -> String {
-    if origin(state) != Origin::Bundle {
-        return String::new();
-    }
-    let OfflineChoice { bundle, key, ca } = &state.source.choice;
-    let registry = registry(state).unwrap_or_default();
-    let options = [("--bundle", bundle.as_str()), ("--registry", registry), ("--key", key)];
-    let options = options.into_iter().chain(ca.split(':').map(|ca| ("--ca", ca)));
-    let named = options.filter(|(_, value)| !value.is_empty());
-    let named = named.map(|(option, value)| format!(" {option} {}", quoted(value)));
-    let more = state.source.more.iter().map(|(option, value)| match value {
-        Some(value) => format!(" {option} {}", quoted(value)),
-        None => format!(" {option}"),
-    });
-    named.chain(more).collect()
-}
-
-/// A word as a shell takes it back. A tilde at the beginning stays one.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./=:,+@%-~".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
-/// Answers that the offline bundle brings, where nobody gave others: they are shown as what will be.
-pub(in crate::render::tui) fn pin(state: &mut State) {
-    let Some(Ok(push)) = state.source.push.as_ref().filter(|_| origin(state) == Origin::Bundle) else { return };
-    let given = |kind: &LayerKind| {
-        matches!(kind, LayerKind::File | LayerKind::Environment | LayerKind::Flag | LayerKind::Screen)
-    };
-    for (id, pinned) in &push.pinned {
-        if let Some((answer, kind)) = state.draft.answers.values.get_mut(id)
-            && !given(kind)
-        {
-            (*answer, *kind) = (pinned.clone(), LayerKind::Bundle);
-        }
-    }
-}
-
-fn registry(state: &State) -> Option<&str> {
-    state.draft.answers.get("platform", REGISTRY).text()
-}
-
-fn id(question: &str) -> QuestionId {
-    QuestionId::new("platform", question)
-}
-
-pub(super) fn question(state: &State, row: Option<Row>) -> Option<(QuestionId, Question)> {
-    let Some(Row::Answer(name)) = row else { return None };
-    Some((id(name), state.catalog.question(&id(name))?.clone()))
-}
-
-pub(super) fn rows_of(state: &State) -> Vec<Row> {
-    let mut all: Vec<Row> = [Origin::Published, Origin::Registry, Origin::Bundle].map(Row::Origin).to_vec();
-    let origin = origin(state);
-    if origin == Origin::Bundle {
-        all.extend([Row::Heading(Word::OfflineBundle), Row::Bundle, Row::Key, Row::Check]);
-    }
-    if origin != Origin::Published {
-        all.push(Row::Heading(Word::SiteRegistry));
-        all.extend(ABOUT_REGISTRY.map(Row::Answer));
-    }
-    if origin == Origin::Bundle {
-        all.extend([Row::Ca, Row::Push]);
-    }
-    all.push(Row::Continue);
-    all
-}
-
-pub(super) fn here(state: &State) -> Option<Row> {
-    rows_of(state).get(state.source.cursor.0).copied()
-}
 
 /// To a row of the screen.
 fn go_to(state: &mut State, row: Row) {
@@ -194,7 +38,27 @@ pub(in crate::render::tui) fn enter(state: &mut State) -> Vec<Intent> {
     }
 }
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+/// Where images come from.
+pub(super) const VIEW: View = View {
+    title: Word::Source,
+    scope: Scope::Source,
+    list: &[Command::Undo, Command::Left, Command::Right, Command::Toggle, Command::Again, Command::Continue],
+    enter: None,
+    keys,
+    act,
+    draw,
+    input: Some(TextInput { is_open: is_typing, key: typed, paste }),
+};
+
+fn keys(state: &State) -> Vec<(Scope, Command)> {
+    let mut keys = vec![(Scope::Any, Command::Enter), (Scope::Any, Command::Continue)];
+    if origin(state) == Origin::Bundle {
+        keys.extend([(Scope::Source, Command::Verify), (Scope::List, Command::Again)]);
+    }
+    keys
+}
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let all = rows_of(state);
     let page = page(state);
     state.source.cursor.within(all.len());
@@ -275,18 +139,18 @@ fn choose(state: &mut State, origin: Origin) -> Vec<Intent> {
 /// Leaves out what the offline bundle lacks, and takes back what only another one lacked.
 fn hold(state: &mut State) {
     let (back, brought) = (std::mem::take(&mut state.source.left_out), std::mem::take(&mut state.source.brought));
-    state.chosen.retain(|id| !brought.contains(id));
-    state.chosen.extend(back);
-    let lacking: BTreeSet<String> = state.chosen.iter().filter(|id| lacks(state, id)).cloned().collect();
-    state.chosen.retain(|id| !lacking.contains(id));
+    state.components.chosen.retain(|id| !brought.contains(id));
+    state.components.chosen.extend(back);
+    let lacking: BTreeSet<String> = state.components.chosen.iter().filter(|id| lacks(state, id)).cloned().collect();
+    state.components.chosen.retain(|id| !lacking.contains(id));
     state.source.left_out = lacking;
-    if state.chosen.is_empty()
+    if state.components.chosen.is_empty()
         && let Some(view) = in_use(state)
     {
         // As without screens.
         let known = |id: &&String| state.catalog.components.contains_key(*id);
         let brought: BTreeSet<String> = view.components.iter().filter(known).cloned().collect();
-        state.chosen.clone_from(&brought);
+        state.components.chosen.clone_from(&brought);
         state.source.brought = brought;
     }
     state.again();
@@ -375,9 +239,9 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     }
     let used = (origin(state) == Origin::Bundle).then(|| state.source.choice.clone());
     state.screen = Screen::Preflight;
-    state.report = None;
+    state.preflight.report = None;
     let mut intents = vec![Intent::Source(SourceIntent::Use(used))];
-    intents.extend(preflight::look(state));
+    intents.extend(look(state));
     intents
 }
 
@@ -410,7 +274,7 @@ pub(in crate::render::tui) fn heard(state: &mut State, news: SourceNews) -> Vec<
             state.is_there(Word::AskingRegistry);
             let push = push.map_err(|errors| errors.join(": "));
             state.registry = Some(match &push {
-                Ok(push) if push.problems.is_empty() => (true, counts(push, state.look)),
+                Ok(push) if push.problems.is_empty() => (true, push.counts(state.look)),
                 Ok(push) => (false, push.problems.join("; ")),
                 Err(why) => (false, why.clone()),
             });
@@ -421,12 +285,12 @@ pub(in crate::render::tui) fn heard(state: &mut State, news: SourceNews) -> Vec<
     Vec::new()
 }
 
-pub(super) fn is_typing(state: &State) -> bool {
+fn is_typing(state: &State) -> bool {
     state.source.typing.is_some()
 }
 
 /// A key while something is typed here.
-pub(super) fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
+fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     let Some(mut typing) = state.source.typing.take() else { return Vec::new() };
     let row = here(state);
     let asked = question(state, row);
@@ -503,7 +367,7 @@ fn answered(state: &mut State, id: &QuestionId, text: String, typing: Typing) ->
     changed(state)
 }
 
-pub(super) fn paste(state: &mut State, text: &str) {
+fn paste(state: &mut State, text: &str) {
     if let Some(Typing::Answer(edit) | Typing::SecretName(_, edit)) = &mut state.source.typing {
         edit.insert(text);
     }

@@ -3,15 +3,17 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::divider;
+use super::common::divider;
+use super::edit::{typing_line, ways};
 use super::field::{field, known};
-use super::form::{typing_line, ways};
-use super::source::{Origin, Row, here, origin, question, rows_of};
-use super::source_news::{PushView, Reading, Signed};
+use super::source_rows::{Row, here, question, rows_of};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
+use crate::render::tui::answering::origin;
 use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::state::{State, Typing};
+use crate::render::tui::source::{Origin, PushView, Reading, Signed};
+use crate::render::tui::state::State;
+use crate::render::tui::typing::Typing;
 use crate::render::tui::widgets::{gauge, paragraph, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
@@ -147,17 +149,6 @@ const fn is_there(push: &PushView) -> bool {
     push.upload == 0 && push.mount == 0 && push.writes == 0
 }
 
-/// The same with all numbers.
-pub(super) fn counts(push: &PushView, look: Look) -> String {
-    let told = [
-        ("images", push.images.to_string()),
-        ("upload", text::bytes(push.upload)),
-        ("mount", text::bytes(push.mount)),
-        ("there", text::bytes(push.there)),
-    ];
-    fill(look.say(Word::PushCounts), &told)
-}
-
 /// What is known of the row.
 fn below(state: &State, width: usize) -> Vec<Spans> {
     let look = state.look;
@@ -262,7 +253,7 @@ fn of_push(state: &State, width: usize) -> Vec<Spans> {
             for problem in &push.problems {
                 say(Paint::Warn, problem);
             }
-            say(Paint::Plain, &counts(push, look));
+            say(Paint::Plain, &push.counts(look));
         }
     }
     lines

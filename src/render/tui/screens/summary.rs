@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::common::{page, rows_here, width};
 use super::run_panes::told_once;
-use super::{page, rows_here, width};
 use crate::event::{Announced, Status};
 use crate::model::Login;
 use crate::render::Endpoint;
@@ -13,19 +13,33 @@ use crate::render::paint::{Paint, Spans};
 use crate::render::status::hosts_lines;
 use crate::render::summary::{left, places, releases};
 use crate::render::text;
-use crate::render::tui::keymap::Command;
+use crate::render::tui::flow::leave;
+use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::message::Intent;
 use crate::render::tui::run::RunView;
 use crate::render::tui::state::{Screen, State};
-use crate::render::tui::update::{Intent, leave};
+use crate::render::tui::view::{View, usual_keys};
 use crate::render::tui::widgets::{paragraph, put_all};
 use crate::render::tui::words::{Word, fill};
 
-pub(super) fn act(state: &mut State, command: Command) -> Vec<Intent> {
+/// How it ended.
+pub(super) const VIEW: View = View {
+    title: Word::Summary,
+    scope: Scope::List,
+    list: &[],
+    enter: Some(Word::KeyQuit),
+    keys: usual_keys,
+    act,
+    draw,
+    input: None,
+};
+
+fn act(state: &mut State, command: Command) -> Vec<Intent> {
     // Title, footer, and the row that says that there is more.
     let shown = usize::from(state.size.1).saturating_sub(5);
     let (count, page) = (lines(state, width(state)).len(), page(state));
-    if state.summary_row.moved(command, count.saturating_sub(shown) + 1, page) {
+    if state.summary.cursor.moved(command, count.saturating_sub(shown) + 1, page) {
         return Vec::new();
     }
     match command {
@@ -43,7 +57,7 @@ fn lines(state: &State, width: usize) -> Vec<Spans> {
     let look = state.look;
     let Some(run) = &state.run else { return Vec::new() };
     // A run that broke off has none.
-    let extras = state.summary.clone().unwrap_or_default();
+    let extras = state.summary.extras.clone().unwrap_or_default();
     let plain = crate::render::Look { width, color: false, verbose: false };
     let mut lines = vec![super::run::headline(state, run)];
     if let Some(trouble) = run.ended.as_ref().and_then(|ended| ended.trouble.as_ref()) {
@@ -216,7 +230,7 @@ fn proofs(run: &RunView, look: Look) -> Vec<Spans> {
     lines
 }
 
-pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
+fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let lines = lines(state, usize::from(area.width));
     let height = usize::from(area.height);
     if lines.len() <= height {
@@ -224,7 +238,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         return;
     }
     let shown = height.saturating_sub(1);
-    let first = state.summary_row.0.min(lines.len() - shown);
+    let first = state.summary.cursor.0.min(lines.len() - shown);
     let more = rows_here(Word::RowsOf, first..first + shown, lines.len(), state.look);
     put_all(buffer, area, lines.into_iter().skip(first).take(shown).chain([more]), state.look);
 }

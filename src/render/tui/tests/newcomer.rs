@@ -25,7 +25,7 @@ fn with_addresses(lang: Lang, size: (u16, u16)) -> State {
         url: Some("http://my-hdfs-namenode-0.my-hdfs-namenodes.apache-hdfs.svc.cluster.local:9870/index.html".into()),
         ..Endpoint::default()
     };
-    state.summary = Some(SummaryExtras {
+    state.summary.extras = Some(SummaryExtras {
         endpoints: vec![
             page("airflow", "airflow", Some(login("web"))),
             page("history", "history", Some(login("my-airflow-administrator-of-the-site"))),
@@ -137,7 +137,7 @@ fn one_leaves_with_or_without_the_answers() {
         assert_eq!(state.overlay, None);
     }
     let mut state = at_questions(Lang::En, (80, 24));
-    state.older = true;
+    state.file.older = true;
     press(&mut state, "q");
     assert!(shown(&state, (80, 24), false).contains("windlass-answers.yaml.old"), "{}", shown(&state, (80, 24), false));
     assert!(press(&mut state, "Esc").is_empty() && state.overlay.is_none());
@@ -254,11 +254,11 @@ fn the_review_folds_what_was_found_and_skips_what_is_only_read() {
     press(&mut state, "Down Enter");
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("kubectl patch storageclass"), "{text}");
-    let at = state.review.0;
+    let at = state.review.cursor.0;
     press(&mut state, "Down");
-    assert!(state.review.0 > at + 1, "over the lines of the finding");
+    assert!(state.review.cursor.0 > at + 1, "over the lines of the finding");
     press(&mut state, "Up");
-    assert_eq!(state.review.0, at);
+    assert_eq!(state.review.cursor.0, at);
     press(&mut state, "Enter");
     assert!(!shown(&state, (80, 24), false).contains("kubectl patch storageclass"));
 }
@@ -270,7 +270,7 @@ fn a_run_that_preflight_refuses_leads_to_what_it_found() {
         (Lang::Ru, "проверка нашла ошибок: 1: resources"),
     ] {
         let mut state = at_end(lang, (80, 24));
-        let planned = state.planned.clone().unwrap();
+        let planned = state.review.planned.clone().unwrap();
         press(&mut state, "r");
         tell(&mut state, News::NotBegun(vec!["preflight found 1 error (resources), nothing was changed".into()]));
         let intents = tell(&mut state, News::Refused);
@@ -280,7 +280,7 @@ fn a_run_that_preflight_refuses_leads_to_what_it_found() {
         let text = shown(&state, (80, 24), false);
         assert!(text.contains(told) && text.contains("❯ - ✗"), "{text}");
         press(&mut state, "Space");
-        assert!(state.waived.contains("resources"));
+        assert!(state.preflight.waived.contains("resources"));
     }
 }
 
@@ -291,17 +291,17 @@ fn who_is_needed_says_by_whom_and_is_named_as_it_will_be() {
     assert!(text.contains("release"), "{text}");
     let row = |state: &State, id: &str| state.catalog.components.keys().position(|known| known == id).unwrap();
     // What is chosen by nobody is named by nobody.
-    state.component.0 = row(&state, "sample");
-    state.chosen.remove("sample");
+    state.components.cursor.0 = row(&state, "sample");
+    state.components.chosen.remove("sample");
     state.again();
     let text = shown(&state, (120, 40), false);
     assert!(!text.contains("sample / "), "{text}");
     // What others need stays, and says so each time.
-    state.component.0 = row(&state, "hdfs");
+    state.components.cursor.0 = row(&state, "hdfs");
     for _ in 0..2 {
         press(&mut state, "Space");
         assert!(shown(&state, (120, 40), false).contains("stays, because it is needed by"));
-        assert!(!state.chosen.contains("hdfs"));
+        assert!(!state.components.chosen.contains("hdfs"));
     }
     // What is there and not chosen stays, and that is said.
     let mut state = at_components(Lang::Ru, (120, 40));
@@ -309,13 +309,13 @@ fn who_is_needed_says_by_whom_and_is_named_as_it_will_be() {
     state.connected.as_mut().unwrap().installed = there.into();
     let text = shown(&state, (120, 40), false);
     assert!(text.contains("установлен не полностью или не готов (не выбран: останется как есть)"), "{text}");
-    state.component.0 = row(&state, "bytewax");
+    state.components.cursor.0 = row(&state, "bytewax");
     assert!(shown(&state, (80, 24), false).contains("(не выбран: останется как есть)"), "there is room below");
     // Another's answers name an instance.
     let mut state = at_components(Lang::En, (120, 40));
     let all = state.catalog.components.keys();
     let id = all.filter(|id| id.contains('@')).find(|id| state.draft.answers.has(id)).cloned().unwrap();
-    state.component.0 = row(&state, &id);
+    state.components.cursor.0 = row(&state, &id);
     let named = state.draft.answers.get(&id, "release").text().unwrap().to_owned();
     let defined = state.catalog.components[&id].release.as_ref().unwrap().name.clone();
     let text = shown(&state, (120, 40), false);

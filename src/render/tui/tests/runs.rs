@@ -131,7 +131,7 @@ fn stopping_before_the_first_step_is_stopping_in_order() {
     assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Stop)));
     assert_eq!(press(&mut state, "y"), [Intent::Stop]);
     tell(&mut state, News::NotBegun(vec!["it was stopped before anything was done".into()]));
-    assert!(!state.runs() && !state.stopping);
+    assert!(!state.runs() && state.running.phase == RunPhase::Idle);
     assert!(shown(&state, (80, 24), false).contains("before anything was done"));
 }
 
@@ -161,11 +161,11 @@ fn a_signal_loses_no_answers() {
 #[test]
 fn another_cluster_forgets_what_was_said_of_the_last() {
     let mut state = at_review(Lang::En, (80, 24));
-    state.waived.insert("resources".into());
+    state.preflight.waived.insert("resources".into());
     press(&mut state, "c");
     assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
     tell(&mut state, News::Connected(Ok(Box::new(connected()))));
-    assert!(state.overlay.is_none() && state.waived.is_empty() && state.planned.is_none());
+    assert!(state.overlay.is_none() && state.preflight.waived.is_empty() && state.review.planned.is_none());
     assert_eq!(state.screen, Screen::Source);
 }
 
@@ -205,7 +205,7 @@ fn errors_keep_nobody_from_the_answers_and_nothing_is_done_with_them() {
     assert!(shown(&state, (80, 24), false).contains("1 error(s) left"));
 
     let mut state = at_review(Lang::En, (120, 40));
-    let planned = state.planned.clone().unwrap();
+    let planned = state.review.planned.clone().unwrap();
     tell(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
     press(&mut state, "c");
     assert_eq!(state.overlay, None);
@@ -213,7 +213,7 @@ fn errors_keep_nobody_from_the_answers_and_nothing_is_done_with_them() {
     assert!(text.contains("the plan needs 6.5Gi of memory") && text.contains("add a node, or choose"), "{text}");
     // The first row installs, the second is the error.
     press(&mut state, "Home Down Space");
-    assert!(state.waived.contains("resources"));
+    assert!(state.preflight.waived.contains("resources"));
     press(&mut state, "c");
     assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
     let intents = press(&mut state, "y");
@@ -230,12 +230,12 @@ fn leave_to_adopt_a_release_is_given_at_its_finding() {
     (foreign.id, foreign.adopt) = ("release-foreign", Some("livy".to_owned()));
     tell(&mut state, News::Report(Ok(found)));
     press(&mut state, "Home w");
-    let told = state.report.as_ref().unwrap();
+    let told = state.preflight.report.as_ref().unwrap();
     assert_eq!((told.errors, told.waived), (0, 1), "{told:?}");
     assert!(shown(&state, (120, 40), false).contains("adopted"));
     assert!(state.command().contains(" --adopt livy"), "{}", state.command());
     press(&mut state, "w");
-    assert_eq!(state.report.as_ref().unwrap().errors, 1);
+    assert_eq!(state.preflight.report.as_ref().unwrap().errors, 1);
     assert!(!state.command().contains("--adopt"), "{}", state.command());
 }
 
@@ -337,7 +337,7 @@ fn connecting_again_keeps_what_was_chosen() {
 fn what_is_waived_while_it_is_looked_at_is_waived() {
     let mut state = at_components(Lang::En, (120, 40));
     press(&mut state, "Esc r");
-    state.waived.insert("resources".into());
+    state.preflight.waived.insert("resources".into());
     tell(&mut state, News::Report(Ok(report(true))));
-    assert_eq!(state.report.as_ref().map(|report| (report.errors, report.waived)), Some((0, 1)));
+    assert_eq!(state.preflight.report.as_ref().map(|report| (report.errors, report.waived)), Some((0, 1)));
 }

@@ -17,7 +17,7 @@ fn at_secret(lang: Lang, size: (u16, u16), question: &str) -> State {
     tell(&mut state, News::Connected(Ok(Box::new(connected))));
     press(&mut state, "Enter");
     tell(&mut state, News::Report(Ok(report(false))));
-    state.chosen = ["ledger".to_owned()].into();
+    state.components.chosen = ["ledger".to_owned()].into();
     state.again();
     press(&mut state, "c c Down Enter");
     assert_eq!(state.screen, Screen::Questions);
@@ -172,7 +172,7 @@ fn what_cannot_be_made_is_told_at_the_answer_that_is_to_blame() {
 #[test]
 fn what_is_made_of_no_secret_is_made_of_answers() {
     let mut state = planned(Lang::Ru, (120, 60));
-    let plan = &mut state.planned.as_mut().unwrap().plan;
+    let plan = &mut state.review.planned.as_mut().unwrap().plan;
     for action in &mut plan.actions {
         if let crate::plan::Step::DerivedSecret { of, .. } = &mut action.step {
             of.clear();

@@ -179,7 +179,7 @@ fn reading_every_byte_shows_how_far_it_is_and_can_be_stopped() {
 #[test]
 fn components_that_it_lacks_are_not_chosen_and_say_why() {
     let mut state = with_bundle(Lang::En, &["hdfs"]);
-    assert_eq!(state.chosen, ["hdfs".to_owned()].into());
+    assert_eq!(state.components.chosen, ["hdfs".to_owned()].into());
     press(&mut state, "c");
     tell(&mut state, News::Report(Ok(report(false))));
     press(&mut state, "c");
@@ -189,17 +189,20 @@ fn components_that_it_lacks_are_not_chosen_and_say_why() {
     assert!(text.contains("not in the offline bundle"), "{text}");
     press(&mut state, "Space");
     let text = shown(&state, (80, 24), false);
-    assert!(text.contains("platform.tar does not hold Apache Livy") && !state.chosen.contains("livy"), "{text}");
+    assert!(
+        text.contains("platform.tar does not hold Apache Livy") && !state.components.chosen.contains("livy"),
+        "{text}"
+    );
     // From where they are published, they are chosen as before.
     press(&mut state, "Esc Esc Home Space");
     let usual: std::collections::BTreeSet<String> = state.catalog.usual().map(str::to_owned).collect();
-    assert_eq!(state.chosen, usual);
+    assert_eq!(state.components.chosen, usual);
     // One that has nothing of the usual ones is taken for what it has.
     let mut state = with_bundle(Lang::En, &["bytewax", "none-such"]);
-    assert_eq!(state.chosen, ["bytewax".to_owned()].into());
+    assert_eq!(state.components.chosen, ["bytewax".to_owned()].into());
     assert!(!state.is_changed(), "nobody has answered anything");
     press(&mut state, "Home Space");
-    assert_eq!(state.chosen, usual);
+    assert_eq!(state.components.chosen, usual);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::Run;
+use super::job::Run;
 use crate::model::FileTree;
 
 /// The label by which the objects of a Job are found again, also by a run after the one that was killed.

@@ -3,24 +3,26 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::keymap::{BINDINGS, Scope, name};
+use super::screens::common::rows_here;
+use super::screens::view;
+use super::state::State;
+use super::widgets::{Cursor, put_all};
+use super::words::Word;
 use crate::render::paint::{Paint, Spans};
-use crate::render::tui::keymap::{BINDINGS, Scope, name};
-use crate::render::tui::state::State;
-use crate::render::tui::update::scope;
-use crate::render::tui::widgets::{Cursor, put_all};
-use crate::render::tui::words::Word;
 
 /// One line for each binding that counts on this screen.
 pub(super) fn lines(state: &State) -> Vec<Spans> {
     let look = state.look;
-    let here = scope(state);
+    let view = view(state.screen);
+    let here = view.scope;
     let mut shown: Vec<(u8, Spans)> = Vec::new();
     for binding in BINDINGS.iter().filter(|binding| [here, Scope::List, Scope::Any].contains(&binding.scope)) {
         // What a screen binds otherwise counts there.
-        let taken = |other: &&crate::render::tui::keymap::Binding| {
+        let taken = |other: &&super::keymap::Binding| {
             other.scope == here && binding.scope != here && other.keys.iter().any(|key| binding.keys.contains(key))
         };
-        if BINDINGS.iter().any(|other| taken(&other)) || !super::knows(state.screen, binding.command) {
+        if BINDINGS.iter().any(|other| taken(&other)) || !view.knows(binding.command) {
             continue;
         }
         let mut keys: Vec<String> = binding.keys.iter().map(|key| name(*key, look.ascii)).collect();
@@ -30,7 +32,7 @@ pub(super) fn lines(state: &State) -> Vec<Spans> {
             Scope::List => 2,
             _ => 0,
         };
-        let word = look.say(super::word_of(state, binding));
+        let word = look.say(view.word_of(binding));
         shown.push((order, Spans::new().column(Paint::Accent, keys.join(" "), 16).gap(1).add(Paint::Plain, word)));
     }
     // What only this screen has comes first, how to move last: arrows are tried without reading.
@@ -38,7 +40,7 @@ pub(super) fn lines(state: &State) -> Vec<Spans> {
     shown.into_iter().map(|(_, line)| line).collect()
 }
 
-pub(in crate::render::tui) fn draw(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rect) {
     let lines = lines(state);
     let (height, first) = (usize::from(area.height), cursor.0.min(lines.len().saturating_sub(1)));
     if lines.len() <= height {
@@ -48,6 +50,6 @@ pub(in crate::render::tui) fn draw(state: &State, cursor: Cursor, buffer: &mut B
     // The last row says that there is more.
     let room = height.saturating_sub(1);
     let first = first.min(lines.len() - room);
-    let more = super::rows_here(Word::RowsOf, first..first + room, lines.len(), state.look);
+    let more = rows_here(Word::RowsOf, first..first + room, lines.len(), state.look);
     put_all(buffer, area, lines.into_iter().skip(first).take(room).chain([more]), state.look);
 }

@@ -1,0 +1,44 @@
+//! The plan of a removal while it is made.
+
+use std::collections::BTreeSet;
+
+use super::removal::Removal;
+use super::stays::{Place, Stays};
+use super::waits::Waits;
+use crate::model::observed::Remains;
+use crate::model::state::InstallState;
+use crate::plan::action::action;
+use crate::plan::types::{Action, Change, Step};
+
+/// How many things that stay are named one by one.
+pub(super) const NAMED: usize = 8;
+
+pub(super) struct Builder<'a> {
+    pub(super) state: &'a InstallState,
+    pub(super) remains: &'a Remains,
+    pub(super) removal: Removal<'a>,
+    pub(super) going: BTreeSet<String>,
+    pub(super) stays: Stays,
+    pub(super) actions: Vec<Action>,
+    /// The last step of each component.
+    pub(super) forgets: Vec<String>,
+    /// Claims and Secrets that a step removes already.
+    pub(super) planned: BTreeSet<(&'static str, Place)>,
+    pub(super) waits: Waits,
+}
+
+impl Builder<'_> {
+    /// A step that deletes; gives what the next one needs.
+    pub(super) fn push(
+        &mut self,
+        component: &str,
+        id: String,
+        title: String,
+        why: Vec<String>,
+        needs: Vec<String>,
+        step: Step,
+    ) -> Vec<String> {
+        self.actions.push(Action { change: Change::Delete, why, needs, ..action(component, id.clone(), title, step) });
+        vec![id]
+    }
+}

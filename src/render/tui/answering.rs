@@ -1,0 +1,119 @@
+//! The answers as they are on the screens: the draft, the source of images among them, and the command that says the same.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::source::{BundleView, OfflineChoice, Origin};
+use super::state::{State, Tone};
+use crate::answers::LayerKind;
+use crate::model::preflight::leave_flag;
+
+/// The question that names the site's registry.
+pub(super) const REGISTRY: &str = "registry";
+
+impl State {
+    /// Makes the draft anew; what was planned with other answers is no longer true.
+    pub(super) fn again(&mut self) {
+        self.draft_again();
+        self.review.planned = None;
+        self.review.refused = false;
+    }
+
+    /// Makes only the draft anew.
+    pub(super) fn draft_again(&mut self) {
+        let answered = self.answered();
+        let installed = self.connected.iter().flat_map(|connected| connected.installed.keys().map(String::as_str));
+        if let Cow::Owned(more) = self.catalog.with_instances(answered.components().chain(installed)) {
+            self.catalog = Arc::new(more);
+        }
+        match answered.draft(&self.catalog) {
+            Ok(draft) => self.draft = draft,
+            Err(error) => self.notice = Some((Tone::Bad, error.to_string())),
+        }
+        pin(self);
+    }
+
+    /// The options that name the offline bundle, each with a space before; nothing where the install is from none.
+    #[must_use]
+    pub fn offline_flags(&self) -> String {
+        flags(self)
+    }
+
+    /// The command that does the same.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let flags = self.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
+        let waived: String = self.preflight.waived.iter().map(|leave| format!(" {}", leave_flag(leave))).collect();
+        let proof = if self.review.no_verify { " --no-verify" } else { "" };
+        let offline = self.offline_flags();
+        format!("windlass {flags}install --answers {}{offline}{waived}{proof} --yes", self.file.path.display())
+    }
+}
+
+/// Where images come from, by what was chosen here and by what the answers say of a registry.
+pub(super) fn origin(state: &State) -> Origin {
+    match state.source.origin {
+        Origin::Bundle => Origin::Bundle,
+        _ if registry(state).is_some() => Origin::Registry,
+        chosen => chosen,
+    }
+}
+
+/// The offline bundle that is installed from, once it was opened.
+pub(super) fn in_use(state: &State) -> Option<&BundleView> {
+    state.source.opened.as_ref().filter(|_| origin(state) == Origin::Bundle)?.as_ref().ok()
+}
+
+/// Whether the images of a component are not to be had: the offline bundle that is installed from lacks it.
+pub(super) fn lacks(state: &State, id: &str) -> bool {
+    let base = state.catalog.components.get(id).map_or(id, |component| component.base.as_str());
+    in_use(state).is_some_and(|view| !view.components.contains(id) && !view.components.contains(base))
+}
+
+/// The name of the offline bundle that is installed from.
+pub(super) fn bundle_name(state: &State) -> &str {
+    in_use(state).map_or("", |view| &view.name)
+}
+
+/// The options that say the same on a command line, each with a space before.
+fn flags(state: &State) -> String {
+    if origin(state) != Origin::Bundle {
+        return String::new();
+    }
+    let OfflineChoice { bundle, key, ca } = &state.source.choice;
+    let registry = registry(state).unwrap_or_default();
+    let options = [("--bundle", bundle.as_str()), ("--registry", registry), ("--key", key)];
+    let options = options.into_iter().chain(ca.split(':').map(|ca| ("--ca", ca)));
+    let named = options.filter(|(_, value)| !value.is_empty());
+    let named = named.map(|(option, value)| format!(" {option} {}", quoted(value)));
+    let more = state.source.more.iter().map(|(option, value)| match value {
+        Some(value) => format!(" {option} {}", quoted(value)),
+        None => format!(" {option}"),
+    });
+    named.chain(more).collect()
+}
+
+/// A word as a shell takes it back. A tilde at the beginning stays one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./=:,+@%-~".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// Answers that the offline bundle brings, where nobody gave others: they are shown as what will be.
+fn pin(state: &mut State) {
+    let Some(Ok(push)) = state.source.push.as_ref().filter(|_| origin(state) == Origin::Bundle) else { return };
+    let given = |kind: &LayerKind| {
+        matches!(kind, LayerKind::File | LayerKind::Environment | LayerKind::Flag | LayerKind::Screen)
+    };
+    for (id, pinned) in &push.pinned {
+        if let Some((answer, kind)) = state.draft.answers.values.get_mut(id)
+            && !given(kind)
+        {
+            (*answer, *kind) = (pinned.clone(), LayerKind::Bundle);
+        }
+    }
+}
+
+pub(super) fn registry(state: &State) -> Option<&str> {
+    state.draft.answers.get("platform", REGISTRY).text()
+}

@@ -1,0 +1,77 @@
+//! From screen to screen, and what is wanted of the world on the way.
+
+use super::message::Intent;
+use super::parts::RunPhase;
+use super::run::{RunView, Then};
+use super::state::{Ask, Overlay, Screen, State};
+use super::words::Word;
+
+/// Goes to the screen before, or asks whether to leave where there is none. Whoever came back to the questions from a
+/// run goes back to that.
+pub(super) fn back(state: &mut State) -> Vec<Intent> {
+    match state.screen.beside(false) {
+        _ if state.screen == Screen::Questions && state.run.is_some() => state.screen = Screen::Run,
+        Some(screen) if state.screen < Screen::Run => state.screen = screen,
+        _ => return leave(state),
+    }
+    Vec::new()
+}
+
+/// Asks for the findings.
+pub(super) fn look(state: &mut State) -> Vec<Intent> {
+    state.busy = Some((Word::Looking, state.now));
+    state.failed = None;
+    vec![Intent::Preflight(state.answered(), state.preflight.waived.iter().cloned().collect())]
+}
+
+/// Asks for the plan; while steps of a run still change the cluster, later.
+pub(super) fn plan(state: &mut State) -> Vec<Intent> {
+    state.review.planned = None;
+    state.failed = None;
+    if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
+        run.then = Some(Then::Plan);
+        state.busy = Some((Word::PlanningLater, state.now));
+        return Vec::new();
+    }
+    state.busy = Some((Word::Planning, state.now));
+    vec![Intent::Plan(state.answered(), state.preflight.waived.iter().cloned().collect())]
+}
+
+/// Leaving is asked about where something would be lost, and a run is stopped in order first.
+pub(super) fn leave(state: &mut State) -> Vec<Intent> {
+    let runs = state.runs();
+    let nothing = !state.is_changed() && state.screen <= Screen::Preflight;
+    if !runs && !state.is_lost() && (state.screen == Screen::Summary || nothing) {
+        return left(state);
+    }
+    let stop = if state.running.phase == RunPhase::Stopping { Ask::LeaveAtOnce } else { Ask::Stop };
+    state.overlay = Some(Overlay::Ask(if runs { stop } else { Ask::Leave }));
+    Vec::new()
+}
+
+/// Leaves; what was answered is not lost.
+pub(super) fn left(state: &State) -> Vec<Intent> {
+    let write = state.is_changed().then(|| write(state));
+    write.into_iter().chain([Intent::Quit]).collect()
+}
+
+/// Writes the answers as they are.
+pub(super) fn write(state: &State) -> Intent {
+    Intent::Write(state.answered(), state.file.path.clone())
+}
+
+/// Writes the answers and runs with them, as a run that goes on with the one before.
+pub(super) fn begin(state: &mut State, without: Vec<String>) -> Vec<Intent> {
+    state.busy = Some((Word::Beginning, state.now));
+    state.running.phase = RunPhase::Beginning;
+    state.running.given = Some(state.answered());
+    let known = |run: &RunView| Some(run.state.run.clone()).filter(|id| !id.is_empty()).or_else(|| run.before.clone());
+    let run = Intent::Run {
+        given: state.answered(),
+        waived: state.preflight.waived.iter().cloned().collect(),
+        without,
+        before: state.run.as_ref().and_then(known),
+        agreed: state.running.agreed.clone(),
+    };
+    vec![write(state), run]
+}
