@@ -33,6 +33,7 @@ mod hostile;
 mod image_build;
 mod imports;
 mod jobs;
+mod json;
 mod kube_fake;
 mod kube_sandbox;
 mod lock;

@@ -29,7 +29,7 @@ const TOP: &str = "apache-livy-0.9.0-incubating_2.12-bin";
 type File = (String, Vec<u8>, u32);
 
 /// A release of Livy, as far as it counts.
-fn release() -> Vec<File> {
+pub(crate) fn release() -> Vec<File> {
     let files = [
         ("LICENSE", "license".into(), 0o644),
         ("bin/livy-server", b"#!/bin/sh\n".to_vec(), 0o755),
@@ -43,7 +43,7 @@ fn release() -> Vec<File> {
     files.map(|(path, content, mode)| (format!("{TOP}/{path}"), content, mode)).to_vec()
 }
 
-fn zip_of(files: &[File]) -> Vec<u8> {
+pub(crate) fn zip_of(files: &[File]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (path, content, mode) in files {
         let options = SimpleFileOptions::default().unix_permissions(mode & 0o7777);
@@ -123,7 +123,7 @@ fn manifest(fake: &FakeRegistry, kind: &str, json: &Value, tag: Option<&str>) ->
 }
 
 /// Spark for two platforms that share a layer, signed; the second as Docker keeps images.
-async fn hub() -> FakeRegistry {
+pub(crate) async fn hub() -> FakeRegistry {
     let fake = FakeRegistry::start().await;
     let docker = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     let mut children = Vec::new();

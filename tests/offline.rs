@@ -76,7 +76,7 @@ fn signature(fake: &FakeRegistry, repository: &str, subject: &Value, by_tag: boo
 }
 
 /// Two images of two platforms, which share a layer; the larger is signed in both ways.
-async fn hub() -> FakeRegistry {
+pub(crate) async fn hub() -> FakeRegistry {
     let fake = FakeRegistry::start().await;
     let shared = noise(1, 300_000);
     for (repository, tag, seed, size) in [("x/multi", "1", 2, 3_000_000), ("y/one", "2", 3, 200_000)] {
@@ -121,7 +121,7 @@ fn write_lock(folder: &Path, lock: &ImagesLock) {
 }
 
 /// A folder with `images.lock`, unresolved, and `platform.tar`, made from a hub.
-async fn made(hub: &FakeRegistry) -> TempDir {
+pub(crate) async fn made(hub: &FakeRegistry) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut lock = ImagesLock::default();
     for name in IMAGES {
