@@ -330,7 +330,7 @@ if [ -n "$build" ]; then # in its folder, where cargo's settings are those of th
   (mkdir -p "${CARGO_TARGET_DIR:=$here/target}" "$here/target/release" && target=$(cd "$CARGO_TARGET_DIR" && pwd) && cd "$here" &&
     unset CARGO_BUILD_TARGET && cargo build --release --locked --bin windlass --target-dir "$target" >&2 &&
     { [ "$target" = "$here/target" ] || { cp "$target/release/windlass" "$windlass.$$" && mv "$windlass.$$" "$windlass"; }; }) ||
-    die "failed to build windlass (above)" "mend what is said there, then $again"
+    die "failed to build windlass (above)" "fix what is said there, then $again"
 fi
 
 # From here on Ctrl-C is windlass's, which ends what is under way; its exit code is ours.
@@ -354,6 +354,6 @@ fi
 case $code:$command in
 0:install | 0:guide) say "next: $next status" ;;
 0:* | 8:*) ;;
-*) say "next: mend what is said above, then again: $again" ;;
+*) say "next: fix what is said above, then again: $again" ;;
 esac
 exit $code

@@ -39,7 +39,7 @@ use crate::model::LANGUAGES;
   windlass uninstall --yes                             everything but the data
 
 Exit codes: 0 done or nothing to do, 2 bad input, 3 answers missing, 4 cluster or Helm not usable,
-5 an action failed, 6 stopped, 7 installed but the proof failed, 8 refused, 9 locked by another run,
+5 a step failed, 6 stopped, 7 installed but a check failed, 8 refused, 9 locked by another run,
 10 the lock was lost, 11 preflight found errors; see docs/exit-codes.md"
 )]
 pub struct Cli {
@@ -101,7 +101,7 @@ pub enum Command {
   windlass guide --answers site.yaml    with answers to begin with
   windlass --sandbox guide --lang ru")]
     Guide(GuideArgs),
-    /// Install or upgrade the platform, then prove that it works
+    /// Install or upgrade the platform, then check that it works
     #[command(after_help = "Examples:
   windlass install --answers site.yaml
   windlass install --components hdfs --set hdfs.replication=3 --yes
@@ -129,7 +129,7 @@ Ends with 11 if there are errors, and with 0 if there are none.")]
 Where an earlier run on this machine was against the same cluster, the critical path is named: the steps that decide how
 long it takes, by the times of that run. With --json that is a line of JSON on the standard error: a plan holds no time.")]
     Plan(PlanArgs),
-    /// Show what is installed, whether it is ready, and when it was last proven
+    /// Show what is installed, whether it is ready, and when it was last verified
     Status(StatusArgs),
     /// Forward ports of this machine to a component's endpoints, until Ctrl-C
     #[command(after_help = "Examples:
@@ -259,7 +259,7 @@ Exit codes: 0 done, or no difference; 2 bad input, 4 Helm or the registry cannot
 /// `status`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StatusArgs {
-    /// Look at HDFS too, file by file, and end with code 5 if anything is otherwise than it was left
+    /// Look at HDFS too, file by file, and end with code 5 if anything differs from what was installed
     #[arg(long)]
     pub drift: bool,
     /// Keep looking, on a screen; q leaves
@@ -303,7 +303,7 @@ pub struct VerifyArgs {
 pub struct RollbackArgs {
     /// Which component
     pub component: String,
-    /// Leave out the proof at the end
+    /// Skip the checks at the end
     #[arg(long)]
     pub no_verify: bool,
 }
@@ -337,7 +337,7 @@ Examples:
         /// Which: component.question
         #[arg(value_name = "COMPONENT.QUESTION")]
         secret: String,
-        /// Leave out the proof at the end
+        /// Skip the checks at the end
         #[arg(long)]
         no_verify: bool,
     },

@@ -139,7 +139,7 @@ fn the_pictures_of_the_docs_are_those_of_these_screens() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "svg"))
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
-    for word in ["waiting", "running", "retrying", "failed", "blocked", "skipped", "aborted", "done"] {
+    for word in ["waiting", "running", "retrying", "failed", "blocked", "skipped", "stopped", "done"] {
         assert!(all.contains(word), "no picture of a step that is {word}");
     }
 }

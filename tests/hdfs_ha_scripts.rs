@@ -355,7 +355,7 @@ fn edits_of_another_file_system_are_refused() {
 }
 
 #[test]
-fn edits_that_journalnodes_lack_are_mended_as_hadoop_says() {
+fn edits_that_journalnodes_lack_are_fixed_as_hadoop_says() {
     let world = World::new(HELD);
     world.set("peer", "active CID-old");
     let (code, said) = world.format("nn-1", &[("LACKING", "1")]);

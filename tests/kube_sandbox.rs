@@ -264,7 +264,7 @@ async fn statefulset_job_claim_and_daemonset_become_ready_and_drift_is_seen() {
         matches!(what["all"], DriftKind::Changed(fields) if fields.len() == 1 && fields[0].path == "spec.replicas")
     );
 
-    // The same release again mends both, though another client owns the replicas now.
+    // The same release again fixes both, though another client owns the replicas now.
     let release = stage.release("all", objects).await;
     assert_eq!((release.revision, release.history.len()), (2, 2));
     stage.cluster.wait_ready(&release.manifest, &ReadyPolicy::default(), Duration::from_secs(90), &sink).await.unwrap();

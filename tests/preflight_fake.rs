@@ -105,7 +105,7 @@ async fn an_old_cluster_an_expired_token_and_a_wrong_context_are_findings() {
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!((found[0]["id"].as_str().unwrap(), &found[0]["severity"]), (id, &json!("error")));
         assert!(found[0]["what"].as_str().unwrap().contains(word), "{found:?}");
-        assert!(!found[0]["mend"].as_str().unwrap().is_empty());
+        assert!(!found[0]["fix"].as_str().unwrap().is_empty());
         assert_eq!(output.status.code(), Some(11), "{id}");
     }
     // The same for people, and exit 4 for a command that is no preflight.
@@ -151,7 +151,7 @@ async fn a_certificate_for_another_name_is_a_finding() {
     let error = Cluster::connect(&options).await.unwrap_err();
     let found = connect_finding(&error).unwrap();
     assert_eq!(found.id, "certificate-name", "{error:?}");
-    assert!(found.what.contains("elsewhere.example") && found.mend.contains("elsewhere.example"), "{found:?}");
+    assert!(found.what.contains("elsewhere.example") && found.fix.contains("elsewhere.example"), "{found:?}");
 }
 
 #[tokio::test]

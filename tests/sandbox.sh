@@ -192,7 +192,7 @@ test_life() {
   kubectl_in_node -n kube-system delete deployment coredns >/dev/null 2>&1 || true
   kubectl_in_node -n traefik delete tlsstore default >/dev/null 2>&1 || true
   up_healthy "daemons killed, link and DNS deleted"
-  assert_equal "it was mended, not replaced" "$pid" "$(node_pid)"
+  assert_equal "it was fixed, not replaced" "$pid" "$(node_pid)"
 
   kill -KILL "$pid"
   eventually 5 test ! -d "/proc/$pid" || true

@@ -286,7 +286,7 @@ async fn signals_at_the_question_and_after_it() {
     // The library of terminals calls an end by a signal 1.
     for (keys, code, begins) in [("\u{3}", 1, false), ("y\r", 6, true)] {
         let mut run = in_terminal(&uninstall);
-        run.shows("go on? [y/N]", 20);
+        run.shows("Proceed? [y/N]", 20);
         run.keys(keys);
         if begins {
             run.shows("0 of 2 ended, 1 running", 20);

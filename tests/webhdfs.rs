@@ -131,7 +131,7 @@ async fn a_connection_cut_half_way_is_tried_again_under_another_name() {
     assert!(names.iter().all(|n| n.contains("/libs/.windlass-") && n.ends_with(".jar.part")), "{names:?}");
     drop(state);
     let notes = notes(&said);
-    assert_eq!(notes.iter().filter(|n| n.contains("try 1 failed, trying again")).count(), 2, "{notes:?}");
+    assert_eq!(notes.iter().filter(|n| n.contains("attempt 1 failed, retrying")).count(), 2, "{notes:?}");
     assert_eq!(said.lock().unwrap().last(), Some(&Progress::Bytes { done: 6_000_000, total: 6_000_000 }));
 }
 

@@ -50,7 +50,7 @@ pub fn recorded(catalog: &Catalog, answers: &Answers) -> Result<String, Template
     let catalog = &*answers.catalog(catalog);
     let head = [
         "Answers of one run; `windlass install --answers FILE --yes` gives the same plan again.",
-        "Secrets are named here, never told.",
+        "Secrets are named here, never shown.",
     ];
     let sections = sections(catalog, &answers.components, |id, question| {
         let (comments, answer) = (lines(question.title.en()), answers.get(&id.component, &id.question));

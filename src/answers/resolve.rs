@@ -191,7 +191,7 @@ impl Draft {
         draft.answers.values = values;
         draft.answers.others = BTreeMap::into_iter(others).map(|(id, (answer, _))| (id, answer)).collect();
         if layers.iter().any(|layer| layer.kind == LayerKind::Screen) {
-            // Whoever took a component away on a screen cannot mend there what a file says of it.
+            // Whoever took a component away on a screen cannot fix there what a file says of it.
             draft.problems.retain(|(id, _)| counts(id) || catalog.question(id).is_none());
         }
         draft.fill_defaults(catalog);
@@ -235,7 +235,7 @@ impl Draft {
                     places.insert(id.clone(), (layer.name.clone(), *pos));
                     match answer {
                         Ok(answer) => {
-                            // On a screen a mistake of a file is mended.
+                            // On a screen a mistake of a file is fixed.
                             if layer.kind == LayerKind::Screen {
                                 self.problems.retain(|(about, _)| about != id);
                             }

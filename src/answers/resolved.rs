@@ -329,7 +329,7 @@ pub struct ResolvedAction {
     pub id: String,
     /// What to do.
     pub kind: ActionKind,
-    /// What mends it where it fails, where that is known.
+    /// What fixes it where it fails, where that is known.
     pub fix: Option<String>,
     /// What has to be agreed to before anything begins.
     pub agree: Option<Text>,

@@ -24,7 +24,7 @@ pub(super) async fn confirm(
             format!("there is no terminal to confirm the target {target} at: look at `windlass plan`, then add --yes");
         return Err(Failed::text(Exit::Missing, text));
     }
-    if is_yes(&output.ask_until(&format!("\ntarget: {target}\ngo on? [y/N] "), stop).await?) {
+    if is_yes(&output.ask_until(&format!("\ntarget: {target}\nProceed? [y/N] "), stop).await?) {
         return Ok(());
     }
     Err(Failed::text(Exit::Refused, "nothing was changed"))

@@ -20,7 +20,7 @@ pub enum Exit {
     Failed = 5,
     /// The user stopped it.
     Stopped = 6,
-    /// Installed, but the proof failed.
+    /// Installed, but a check failed.
     VerifyFailed = 7,
     /// The user said no, or others need it.
     Refused = 8,

@@ -206,8 +206,8 @@ fn refusal(report: &Report) -> String {
     let flags: BTreeSet<String> = open.iter().filter(can).map(|finding| leave_flag(&finding.leave())).collect();
     let all = open.iter().all(|finding| can(&finding));
     let flags: Vec<String> = flags.into_iter().collect();
-    let waive = if all { format!(", or go on all the same with {}", flags.join(" ")) } else { String::new() };
-    format!("preflight found {errors} ({}), nothing was changed: mend what is named{waive}", ids.join(", "))
+    let waive = if all { format!(", or proceed with {}", flags.join(" ")) } else { String::new() };
+    format!("preflight found {errors} ({}), nothing was changed: fix what is named{waive}", ids.join(", "))
 }
 
 /// `problems` are those of a push to the registry.
@@ -285,7 +285,7 @@ mod tests {
     fn finding(severity: Severity, id: &'static str, adopt: Option<&str>) -> Finding {
         let text = |text: &str| text.to_owned();
         let adopt = adopt.map(text);
-        Finding { severity, id, place: text("p"), what: text("w"), mend: text("m"), waived: false, adopt }
+        Finding { severity, id, place: text("p"), what: text("w"), fix: text("m"), waived: false, adopt }
     }
 
     #[test]
@@ -294,20 +294,19 @@ mod tests {
         let resources = || finding(Severity::Error, "resources", None);
         assert_eq!(
             told(vec![resources(), finding(Severity::Warning, "storage-expansion", None)]),
-            "preflight found 1 error (resources), nothing was changed: mend what is named, or go on all the same with \
+            "preflight found 1 error (resources), nothing was changed: fix what is named, or proceed with \
              --waive resources"
         );
         assert_eq!(
             told(vec![resources(), finding(Severity::Error, ADOPTABLE, Some("livy"))]),
             format!(
-                "preflight found 2 errors ({ADOPTABLE}, resources), nothing was changed: mend what is named, or go on all \
-                 the same with --adopt livy --waive resources"
+                "preflight found 2 errors ({ADOPTABLE}, resources), nothing was changed: fix what is named, or proceed with --adopt livy --waive resources"
             )
         );
         // No flag helps against this one.
         assert_eq!(
             told(vec![resources(), finding(Severity::Error, "kubeconfig", None)]),
-            "preflight found 2 errors (kubeconfig, resources), nothing was changed: mend what is named"
+            "preflight found 2 errors (kubeconfig, resources), nothing was changed: fix what is named"
         );
     }
 }

@@ -44,7 +44,7 @@ impl RunRequest for RollbackRequest<'_> {
         let state = state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
         // Whether there is a way back at all, before answers are asked for.
         self.plan(&state, Vec::new()).await?;
-        // What proves it is what is installed, with the answers that it had when it was last proven.
+        // What proves it is what is installed, with the answers that it had when it was last verified.
         let verified = as_verified(&state, &self.args.component);
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&verified))?;
         let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;

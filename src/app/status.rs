@@ -101,7 +101,7 @@ pub(super) async fn report(
             state: match release.and_then(|key| Some((key, unreadable.get(key)?))) {
                 _ if state.begun.contains_key(id) => ComponentStatus::NotReady(vec![UNFINISHED.to_owned()]),
                 Some((key, why)) => ComponentStatus::NotReady(vec![format!(
-                    "{why}; `helm history {} -n {}` shows the revisions that are left, and deleting the Secret has Helm go on from them",
+                    "{why}; `helm history {} -n {}` shows the revisions that are left, and deleting the Secret has Helm continue from them",
                     key.name, key.namespace
                 )]),
                 None => how(component, observed).or_unhealthy(bad),

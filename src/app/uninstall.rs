@@ -116,7 +116,7 @@ impl UninstallRequest<'_> {
             Some(given) => given.clone(),
             None if self.output.can_ask() && !self.global.yes => {
                 let question = format!(
-                    "\nthis deletes all data of the platform in {}\ntype the name of the context to go on: ",
+                    "\nthis deletes all data of the platform in {}\ntype the name of the context to proceed: ",
                     target(self.cluster.info())
                 );
                 self.output.ask_until(&question, stop).await?

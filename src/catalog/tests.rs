@@ -104,7 +104,7 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
         (&entry("{kind: X, path: \"webhooks[name=a.b/c].clientConfig.caBundle\"}"), &[]),
         (
             &entry("{kind: X, path: \"a[\"}"),
-            &["a/component.yaml:8:21: expected a path as drift is told, such as spec.replicas"],
+            &["a/component.yaml:8:21: expected a path as drift names it, such as spec.replicas"],
         ),
         (&entry("{path: a}"), &["a/component.yaml:8:5: key `kind` is missing"]),
         (&entry("{kind: X}"), &["a/component.yaml:8:5: key `path` is missing"]),

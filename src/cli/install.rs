@@ -32,7 +32,7 @@ pub struct GuideArgs {
     /// The offline bundle that it is from, if it is.
     #[command(flatten)]
     pub offline: OfflineArgs,
-    /// Leave out the proof at the end
+    /// Skip the checks at the end
     #[arg(long)]
     pub no_verify: bool,
     /// Use only ASCII for lines and marks
@@ -58,7 +58,7 @@ pub struct PreflightArgs {
     /// Take over the release that is there in place of this component's own; may be repeated
     #[arg(long, value_name = "COMPONENT")]
     pub adopt: Vec<String>,
-    /// Print what every finding means and what mends it, and look at nothing
+    /// Print what every finding means and what fixes it, and look at nothing
     #[arg(long, conflicts_with_all = ["answers", "set", "components", "profile", "waive", "adopt", "json"])]
     pub list: bool,
 }
@@ -78,7 +78,7 @@ pub struct InstallArgs {
     /// Take over the release that is there in place of this component's own; may be repeated
     #[arg(long, value_name = "COMPONENT")]
     pub adopt: Vec<String>,
-    /// Leave out the proof at the end
+    /// Skip the checks at the end
     #[arg(long)]
     pub no_verify: bool,
     /// Show what updates would change in values and objects, before asking to go on
@@ -101,7 +101,7 @@ pub struct PlanArgs {
     /// The offline bundle that it is from, if it is.
     #[command(flatten)]
     pub offline: OfflineArgs,
-    /// Leave out the proof at the end
+    /// Skip the checks at the end
     #[arg(long)]
     pub no_verify: bool,
     /// Show what updates would change in values and objects, without secrets

@@ -319,7 +319,7 @@ async fn attempts<P: Perform>(
                 Err(failure) => failure,
             },
             () = tokio::time::sleep_until(deadline.into()) => Failure {
-                errors: vec![format!("not done within {} s", action.deadline_seconds)],
+                errors: vec![format!("timed out after {}s", action.deadline_seconds)],
                 ..Failure::default()
             },
             () = abandoned(&cancel, grace) => return End::Stopped(true),

@@ -289,7 +289,7 @@ async fn a_deadline_ends_what_hangs() {
     let (state, outcome, _) = run_all(vec![hang], CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Failed);
     let Status::Failed { errors, .. } = &state.actions["hang"].status else { panic!() };
-    assert!(errors[0].contains("5 s"), "{errors:?}");
+    assert!(errors[0].contains("5s"), "{errors:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -325,7 +325,7 @@ async fn a_run_grows_with_its_steps_and_not_with_their_square() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_mends_it_stands_behind_the_last_error() {
+async fn what_fixes_it_stands_behind_the_last_error() {
     let fixed =
         |id: &str| Action { fix: Some("do this".to_owned()), deadline_seconds: 5, retries: 1, ..action(id, &[]) };
     let (state, ..) = run_all(vec![fixed("bad"), fixed("deaf"), fixed("good")], CancellationToken::new()).await;
@@ -334,6 +334,6 @@ async fn what_mends_it_stands_behind_the_last_error() {
         _ => String::new(),
     };
     assert_eq!(errors("bad"), "bad; do this");
-    assert_eq!(errors("deaf"), "not done within 5 s; do this", "also where its time was over");
+    assert_eq!(errors("deaf"), "timed out after 5s; do this", "also where its time was over");
     assert_eq!(errors("good"), "");
 }

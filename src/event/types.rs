@@ -196,7 +196,7 @@ pub enum Outcome {
     Succeeded,
     /// Something failed.
     Failed,
-    /// All was installed, but the proof failed.
+    /// All was installed, but checks failed.
     VerifyFailed,
     /// The user stopped it.
     Stopped,

@@ -435,7 +435,7 @@ pub struct Finding {
     pub event: Option<String>,
     /// The container's last log lines, tokens blanked out. Empty unless it exited.
     pub log: Vec<String>,
-    /// Waiting will not mend it.
+    /// Waiting will not fix it.
     pub fatal: bool,
 }
 

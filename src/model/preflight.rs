@@ -43,8 +43,8 @@ pub struct Finding {
     pub place: String,
     /// What was found.
     pub what: String,
-    /// The command that mends it.
-    pub mend: String,
+    /// The command that fixes it.
+    pub fix: String,
     /// The user said to go on all the same.
     pub waived: bool,
     /// The component by whose leave (`--adopt`) it does not count, instead of by its id.
@@ -132,7 +132,7 @@ mod tests {
             id,
             place: "here".to_owned(),
             what: "something".to_owned(),
-            mend: "mend it".to_owned(),
+            fix: "fix it".to_owned(),
             waived: false,
             adopt: None,
         };
@@ -155,7 +155,7 @@ mod tests {
             id: "release-foreign",
             place: component.to_owned(),
             what: String::new(),
-            mend: String::new(),
+            fix: String::new(),
             waived: false,
             adopt: Some(component.to_owned()),
         };

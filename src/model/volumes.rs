@@ -145,8 +145,8 @@ mod tests {
             ("Bound", None, "it has no StorageClass", "keep the size"),
             ("Pending", Some("grows"), "it has no volume (Pending)", "kubectl -n ns describe pvc data-db-0"),
         ] {
-            let (found, mended) = told(&claim(phase, name), Some(&classes)).unwrap();
-            assert!(found.starts_with(what) && mended.starts_with(fix), "{found}: {mended}");
+            let (found, fixed) = told(&claim(phase, name), Some(&classes)).unwrap();
+            assert!(found.starts_with(what) && fixed.starts_with(fix), "{found}: {fixed}");
         }
     }
 }

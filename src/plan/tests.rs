@@ -177,7 +177,7 @@ fn a_changed_answer_changes_its_release_and_is_shown() {
 }
 
 #[test]
-fn a_mode_and_a_missing_file_are_all_that_is_mended() {
+fn a_mode_and_a_missing_file_are_all_that_is_fixed() {
     let wanted = wanted(&["shared-libraries.source=/jars"]);
     let mut observed = settled(&wanted);
     let ObservedHdfs::Reached { folders, uploads } = &mut observed.hdfs else { panic!() };

@@ -86,7 +86,7 @@ pub struct Action {
     /// Whether it belongs to verification.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub verify: bool,
-    /// What mends it where it fails, where that is known.
+    /// What fixes it where it fails, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
     /// What to do.

@@ -221,7 +221,7 @@ impl Builder<'_> {
                     ));
                 }
                 _ if self.removal.purge => {}
-                "StatefulSet" => why.push(format!("{object} is told to leave its claims: the chart would delete them")),
+                "StatefulSet" => why.push(format!("{object} leaves its claims: the chart would delete them")),
                 _ => why.push(format!("{object} stays: the chart would delete it")),
             }
         }

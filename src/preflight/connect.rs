@@ -73,7 +73,7 @@ mod tests {
         let context =
             |wanted: &str| ConnectError::NoContext { wanted: wanted.to_owned(), available: vec!["one".to_owned()] };
         let found = connect_finding(&context("other")).unwrap();
-        assert_eq!((found.id, found.mend.as_str()), ("context-missing", "windlass preflight --context one"));
+        assert_eq!((found.id, found.fix.as_str()), ("context-missing", "windlass preflight --context one"));
         let old = ConnectError::TooOld { server: "https://x:6443".to_owned(), found: "v1.20.1".to_owned() };
         let found = connect_finding(&old).unwrap();
         assert_eq!((found.id, found.place.as_str()), ("kubernetes-old", "https://x:6443"));

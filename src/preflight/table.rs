@@ -15,22 +15,22 @@ pub struct Check {
     pub waivable: bool,
     /// What it means, in a sentence.
     pub means: &'static str,
-    /// What mends it, in a sentence.
-    pub mends: &'static str,
+    /// What fixes it, in a sentence.
+    pub fixes: &'static str,
 }
 
 /// The finding that leave for a component waives.
 pub const ADOPTABLE: &str = RELEASE_FOREIGN.id;
 
 impl Check {
-    /// A finding of this kind: where, what, and the command that mends it.
-    pub(super) fn found(&self, place: impl Into<String>, what: impl Into<String>, mend: impl Into<String>) -> Finding {
+    /// A finding of this kind: where, what, and the command that fixes it.
+    pub(super) fn found(&self, place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding {
             severity: self.severity,
             id: self.id,
             place: place.into(),
             what: what.into(),
-            mend: mend.into(),
+            fix: fix.into(),
             waived: false,
             adopt: None,
         }
@@ -38,10 +38,10 @@ impl Check {
 }
 
 macro_rules! checks {
-    ($($name:ident $id:literal $severity:ident $waivable:literal $means:literal $mends:literal;)*) => {
+    ($($name:ident $id:literal $severity:ident $waivable:literal $means:literal $fixes:literal;)*) => {
         $(#[doc = concat!("`", $id, "`: ", $means)]
         pub(super) const $name: Check =
-            Check { id: $id, severity: Severity::$severity, waivable: $waivable, means: $means, mends: $mends };)*
+            Check { id: $id, severity: Severity::$severity, waivable: $waivable, means: $means, fixes: $fixes };)*
 
         /// All checks, in the order of the documentation.
         pub const CHECKS: &[Check] = &[$($name),*];
@@ -87,15 +87,15 @@ checks! {
         "Install what defines it (a CustomResourceDefinition), or switch the object off in the chart's values.";
     MANIFEST_UNREAD "manifest-unread" Warning true
         "A chart rendered an object that Helm takes and windlass cannot read, so that nothing is checked of it, neither here nor when it is installed."
-        "`helm template` shows it at the line that is named; writing it otherwise in the chart mends it.";
+        "`helm template` shows it at the line that is named; changing it in the chart fixes it.";
     RIGHTS_MISSING "rights-missing" Error true
         "The user may not do what the plan needs. Asked of the API by access reviews, so that it holds whatever grants rights there."
         "Have somebody run the command that is shown, or apply `docs/rbac.yaml`, which has all that windlass needs.";
     RIGHTS_EXPLAIN "rights-explain" Warning true
-        "The user may not look at something that would explain why an install does not go on. The install itself works without."
+        "The user may not look at something that would explain why an install does not continue. The install itself works without."
         "Have somebody run the command that is shown.";
     NOT_CHECKED "not-checked" Warning true
-        "Something could not be looked at, so that the checks that are named were left out. They may hold or not."
+        "Something could not be looked at, so that the checks that are named were skipped. They may hold or not."
         "Have the right granted that the message names; `docs/rbac.yaml` has all of them.";
     NAMESPACE_TERMINATING "namespace-terminating" Error true
         "A namespace is being deleted: nothing can be made in it."
@@ -140,7 +140,7 @@ checks! {
         "An Ingress, a route or a Service of type NodePort or LoadBalancer leads to a component that asks for no login, and asks for none itself."
         "Answer `platform.ingress_auth_secret` (nginx) or `platform.ingress_middleware` (Traefik), give it annotations of its own in a `values_file`, or answer `platform.ingress_enabled=false`.";
     PEER_MISSING "peer-namespace-missing" Warning true
-        "A NetworkPolicy lets in all of a namespace that is not there: whoever was meant is shut out. Not told where the namespace may not be looked at."
+        "A NetworkPolicy lets in all of a namespace that is not there: whoever was meant is shut out. Not reported where the namespace may not be looked at."
         "`kubectl get namespaces` lists those that are; answer `platform.ingress_namespace` or `platform.allow_from` with the one that was meant.";
     NO_INGRESS_CLASS "no-ingress-class" Error true
         "An Ingress names no class, and the cluster has no default one: no controller would serve it."
@@ -206,7 +206,7 @@ checks! {
         "Two releases of this install have the same object: the second could not be installed."
         "Give one of them another name or namespace, or switch the object off in the values of one.";
     NAMESPACE_MISSING "namespace-missing" Error true
-        "A chart has an object in a namespace that is not there and that nobody makes. Not told where the namespace may not be looked at."
+        "A chart has an object in a namespace that is not there and that nobody makes. Not reported where the namespace may not be looked at."
         "Make the namespace, or name another in the chart's values.";
     PODS_NOT_ADMITTED "pods-not-admitted" Error true
         "Pods break the Pod Security level that their namespace enforces, or will enforce once windlass has made it. Judged by the standards from what the chart renders; sysctls, AppArmor and SELinux are not looked at."
@@ -268,7 +268,7 @@ pub fn markdown() -> String {
         "# Preflight
 
 `windlass preflight` looks at everything that an install will need and tells all that is wrong at once, errors before
-warnings and hints, with the command that mends each. `windlass install` does the same first, if there is anything to do; errors
+warnings and hints, with the command that fixes each. `windlass install` does the same first, if there is anything to do; errors
 end it with exit code 11 before anything is changed. `--waive ID` lets it go on in spite of a finding, and can be given
 more than once. A release that is there under the name of one of ours, and that windlass did not make, is touched only with
 `--adopt COMPONENT` (`release-foreign`).
@@ -283,7 +283,7 @@ What is not checked: pods that Spark makes for jobs, hooks of charts, roles that
 and whether the images are in the registry.
 
 With `--json` it prints one object: `schema` (1), `event` (`preflight`), `cluster`, the numbers of `errors`, `warnings`,
-`hints` and `waived`, and `findings`, each with `severity`, `id`, `where`, `what`, `mend` and `waived`,
+`hints` and `waived`, and `findings`, each with `severity`, `id`, `where`, `what`, `fix` and `waived`,
 of a release that can be adopted also `adopt`, the component.
 
 ",
@@ -293,7 +293,7 @@ of a release that can be adopted also `adopt`, the component.
         let _ = writeln!(text, "## {title}\n");
         for check in CHECKS.iter().filter(|check| check.severity == severity) {
             let waived = if check.waivable { "" } else { " Cannot be waived." };
-            let _ = writeln!(text, "### {}\n{}{waived}\n\n*Mended by:* {}\n", check.id, check.means, check.mends);
+            let _ = writeln!(text, "### {}\n{}{waived}\n\n*Fixed by:* {}\n", check.id, check.means, check.fixes);
         }
     }
     text.truncate(text.trim_end().len());
@@ -310,7 +310,7 @@ mod tests {
         for (index, check) in CHECKS.iter().enumerate() {
             assert!(CHECKS[index + 1..].iter().all(|other| other.id != check.id), "{} twice", check.id);
             assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.id);
-            assert!(check.means.ends_with('.') && check.mends.ends_with('.'), "{}", check.id);
+            assert!(check.means.ends_with('.') && check.fixes.ends_with('.'), "{}", check.id);
         }
     }
 

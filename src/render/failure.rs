@@ -1,4 +1,4 @@
-//! Why an action failed: the error's chain, what is not ready in the cluster, the last lines of a log.
+//! Why a step failed: the error's chain, what is not ready in the cluster, the last lines of a log.
 
 use super::error::chain_lines;
 use super::paint::{Paint, Spans};
@@ -25,7 +25,7 @@ pub(super) fn failure(
     indent: usize,
 ) -> Vec<Spans> {
     let mut lines = chain_lines(errors, indent);
-    // What waiting would not have mended comes first; the rest may be a consequence of it.
+    // What waiting would not have fixed comes first; the rest may be a consequence of it.
     let (fatal, other): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.fatal);
     let mut object = None;
     for finding in fatal.into_iter().chain(other) {

@@ -75,7 +75,7 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
         .collect();
     lines.extend(plan.left_out.iter().flat_map(|check| {
         let what = if check.is_check() { "check" } else { "step" };
-        let told = format!("{}: the {what} `{}` is left out: it needs {}", check.component, check.title, check.why);
+        let told = format!("{}: the {what} `{}` is skipped: it needs {}", check.component, check.title, check.why);
         wrapped("note: ", Paint::Warn, &told, look, 0)
     }));
     let widest = |name: fn(&Action) -> &str, least: &str| {

@@ -9,7 +9,7 @@ use crate::model::preflight::{Finding, Report, Severity};
 /// How far what belongs to a finding is moved in.
 const DETAIL: usize = 4;
 
-/// The findings, errors first, each with where, what and what mends it; then how many there are.
+/// The findings, errors first, each with where, what and what fixes it; then how many there are.
 #[must_use]
 pub fn preflight_table(report: &Report, look: &Look) -> String {
     let mut lines = Vec::new();
@@ -22,8 +22,8 @@ pub fn preflight_table(report: &Report, look: &Look) -> String {
         lines.push(head.add(Paint::Plain, place.next().unwrap_or_default()));
         lines.extend(place.map(|row| Spans::indent(before).add(Paint::Plain, row)));
         lines.extend(wrapped("found: ", Paint::Dim, &finding.what, look, DETAIL));
-        if !finding.mend.is_empty() && !finding.waived {
-            lines.extend(wrapped("mend:  ", Paint::Accent, &finding.mend, look, DETAIL));
+        if !finding.fix.is_empty() && !finding.waived {
+            lines.extend(wrapped("fix:   ", Paint::Accent, &finding.fix, look, DETAIL));
         }
     }
     if !report.findings.is_empty() {
@@ -73,14 +73,14 @@ mod tests {
             id,
             place: "namespace apache-hdfs".to_owned(),
             what: "quota q: the plan needs 3Gi of requests.memory, and 1Gi of 2Gi is left".to_owned(),
-            mend: "kubectl -n apache-hdfs edit resourcequota q".to_owned(),
+            fix: "kubectl -n apache-hdfs edit resourcequota q".to_owned(),
             waived: false,
             adopt: None,
         }
     }
 
     #[test]
-    fn findings_are_told_with_what_mends_them() {
+    fn findings_are_told_with_what_fixes_them() {
         let findings = vec![
             finding(Severity::Warning, "storage-expansion"),
             finding(Severity::Error, "quota"),
@@ -91,14 +91,14 @@ mod tests {
 error    quota              namespace apache-hdfs
     found: quota q: the plan needs 3Gi of requests.memory,
            and 1Gi of 2Gi is left
-    mend:  kubectl -n apache-hdfs edit resourcequota q
+    fix:   kubectl -n apache-hdfs edit resourcequota q
 waived   resources          namespace apache-hdfs
     found: quota q: the plan needs 3Gi of requests.memory,
            and 1Gi of 2Gi is left
 warning  storage-expansion  namespace apache-hdfs
     found: quota q: the plan needs 3Gi of requests.memory,
            and 1Gi of 2Gi is left
-    mend:  kubectl -n apache-hdfs edit resourcequota q
+    fix:   kubectl -n apache-hdfs edit resourcequota q
 
 1 error, 1 warning, 1 waived
 ";

@@ -22,7 +22,7 @@ pub struct SummaryExtras {
     pub answers_file: Option<String>,
     /// Where everything of this run is.
     pub run_dir: Option<String>,
-    /// What to type next: to see more, to go on, or to mend.
+    /// What to type next: to see more, to go on, or to fix.
     pub next_command: Option<String>,
 }
 

@@ -19,7 +19,7 @@ struct Change {
     look: Box<dyn Fn() -> String>,
     /// What the one line about it holds: the object, and before and after where there are both.
     says: Vec<String>,
-    /// The one action of the plan that mends it.
+    /// The one action of the plan that fixes it.
     action: (&'static str, &'static str),
     /// The release that gets a new revision.
     release: Option<&'static str>,
@@ -347,7 +347,7 @@ pub(crate) fn hdfs_pods_go_during_an_upload() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(0), "{out}");
     let later = &out[deleted.unwrap()..];
-    assert!(later.contains("\"action-retried\"") || later.contains("trying again"), "{later}");
+    assert!(later.contains("\"action-retried\"") || later.contains("retrying in"), "{later}");
     assert!(out.contains("1 sent"), "{out}");
     // The bytes are those that were sent, by HDFS's own account of them.
     let state = state();

@@ -118,7 +118,7 @@ pub(crate) fn by_keys_and_again_from_the_answers() {
     answer(&mut screens, "livy.driver_memory", "600Mi");
     to_run(&mut screens);
     let text = screens.shows("[Summary]", 400);
-    assert!(text.contains("Pi is roughly 3.1") && text.contains("installed and proven"), "{text}");
+    assert!(text.contains("Pi is roughly 3.1") && text.contains("installed and verified"), "{text}");
     let run_folder = last_run();
     screens.keys("q");
     assert_eq!(screens.ends(10), 0);
@@ -155,7 +155,7 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     agree(&mut screens, " update");
     screens.shows("continues run", 20);
     screens.shows("[Summary]", 400);
-    screens.shows("installed; the proof was left out", 5);
+    screens.shows("installed; checks skipped", 5);
     screens.keys("q");
     assert_eq!(screens.ends(10), 0);
     run(&mut windlass(&["status"])).exits(0).says("4 ready");
@@ -224,7 +224,7 @@ pub(crate) fn a_component_that_only_a_folder_describes() {
     assert!(text.contains("--catalog"), "the same command needs it, too\n{text}");
     screens.shows("[Run]", 20);
     let text = screens.shows("[Summary]", 200);
-    assert!(text.contains("it greets") && text.contains("installed and proven"), "{text}");
+    assert!(text.contains("it greets") && text.contains("installed and verified"), "{text}");
     screens.keys("q");
     assert_eq!(screens.ends(10), 0);
     let pods =
@@ -259,7 +259,7 @@ const WORDS: [Words; 2] = [
         answer: "answer:",
         title: "Bytewax dataflow",
         question: "The dataflow's code",
-        ended: "installed; the proof was left out",
+        ended: "installed; checks skipped",
     },
     Words {
         lang: "ru",

@@ -246,7 +246,7 @@ fn c06_verify_proves_it_and_sparks_pods_are_restricted_too() {
     assert_eq!(left, "");
     let logs = hdfs(&["dfs", "-ls", "/shared/spark-logs"]);
     assert!(logs.contains("spark-"), "{logs}");
-    // What failed before is mended, and status knows.
+    // What failed before is fixed, and status knows.
     let status = run(&mut windlass(&["status"])).exits(0).says("healthy");
     assert!(!status.out.contains("verification failed"), "{}", status.out);
     // Livy looks at its drivers every three seconds, and saves what it sees.

@@ -219,7 +219,7 @@ fn finds(id: &str, code: i32, args: &[&str]) -> Value {
     assert!(ids(&report).iter().any(|one| one == id), "{id} is not in {report}");
     assert_eq!(found, code, "{report}");
     for finding in report["findings"].as_array().unwrap() {
-        assert!(!text(&finding["mend"]).is_empty(), "{finding}");
+        assert!(!text(&finding["fix"]).is_empty(), "{finding}");
     }
     report
 }

@@ -82,7 +82,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
         let flags = state.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
         let (file, offline) = (file.display(), state.offline_flags());
         let next = format!("windlass {flags}guide --answers {file}{offline}");
-        output.remark(&format!("the answers are in {file}; to go on with them: {next}"));
+        output.remark(&format!("the answers are in {file}; to continue with them: {next}"));
     }
     match left {
         Left::Done(exit) => Ok(exit),

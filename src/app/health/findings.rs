@@ -210,7 +210,7 @@ impl Judge<'_> {
             let pod = nodes.failed_names.first().map(|name| self.kubectl(&format!("delete pod {name}")));
             let again = pod.map(|pod| format!(", then {pod} has it start anew")).unwrap_or_default();
             self.warn(format!(
-                "{} of DataNodes failed{}: {} shows them; mend or replace the volume{again}",
+                "{} of DataNodes failed{}: {} shows them; fix or replace the volume{again}",
                 many(failed, "volume", "volumes"),
                 named(&nodes.failed_names),
                 self.hadoop("hdfs dfsadmin -report")

@@ -28,7 +28,7 @@ pub(super) fn written(place: &str, lock: &ImagesLock, refused: usize) -> String 
     if refused > 0 {
         let _ = writeln!(
             text,
-            "{} that definitions or charts refuse were left out (-v lists them)",
+            "{} that definitions or charts refuse were skipped (-v lists them)",
             counted(refused, "combination of answers")
         );
     }
@@ -141,7 +141,7 @@ mod tests {
         let mut lock = lock();
         let expected = "l: 2 images, 1 unresolved: docker.io/a/y:1; 0 charts, 0 sets of files\n\
             a.z has no public image, and is not in the lock until answers name one; image/Containerfile makes it\n\
-            2 combinations of answers that definitions or charts refuse were left out (-v lists them)\n";
+            2 combinations of answers that definitions or charts refuse were skipped (-v lists them)\n";
         assert_eq!(written("l", &lock, 2), expected);
         lock.unpublished.clear();
         lock.images.remove("docker.io/a/x:1");

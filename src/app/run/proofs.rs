@@ -61,6 +61,6 @@ pub(super) async fn remember_proofs(world: &World, plan: &Plan, state: &RunState
         return;
     }
     if let Err(failure) = world.record_proofs(proofs).await {
-        output.remark(&format!("warning: the outcome of the proof was not remembered: {}", failure.errors.join(": ")));
+        output.remark(&format!("warning: the outcome of the checks was not recorded: {}", failure.errors.join(": ")));
     }
 }

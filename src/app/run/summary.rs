@@ -41,7 +41,7 @@ pub(super) async fn extras(
         (_, Exit::VerifyFailed) => Some(format!("windlass {flags}verify{back}")),
         ("install", Exit::Done) => Some(format!("windlass {flags}status")),
         (_, Exit::Stopped | Exit::Failed) => Some(format!(
-            "mend what failed, then the same command again{back}; windlass {flags}status shows what is there"
+            "fix what failed, then the same command again{back}; windlass {flags}status shows what is there"
         )),
         _ => None,
     };

@@ -208,7 +208,7 @@ pub struct ActionSpec {
     pub register: Option<String>,
     /// An expression: where it is not true, the action is left out.
     pub when: Option<String>,
-    /// A template: what mends it where it fails.
+    /// A template: what fixes it where it fails.
     pub fix: Option<Text>,
     /// Of the actions once the release is ready: other components do not wait for it, only their checks do.
     pub late: bool,

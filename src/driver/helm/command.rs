@@ -184,7 +184,7 @@ impl Helm {
         process::run(spec, cancel).await.map(drop).map_err(|source| failed(verb, release, None, source))
     }
 
-    /// Goes back to a revision, which is how a killed upgrade is mended.
+    /// Goes back to a revision, which is how a killed upgrade is fixed.
     ///
     /// # Errors
     /// When Helm fails, is cancelled or out of time.
@@ -288,7 +288,7 @@ fn upgrade_args(upgrade: &Upgrade, version: HelmVersion) -> Vec<OsString> {
     args.extend(words(["--values", "-", "--reset-values", "--description", &upgrade.description]));
     args.extend(words(["--history-max", &upgrade.history_max.to_string(), "--timeout", &seconds(upgrade.timeout)]));
     if version.major >= 4 {
-        // A field that somebody edited by hand belongs to that editor; without force, an upgrade that is to mend it
+        // A field that somebody edited by hand belongs to that editor; without force, an upgrade that is to fix it
         // ends in a conflict. And only server-side apply knows force, so a release made by Helm 3 changes over.
         args.extend(words(["--server-side=true", "--force-conflicts"]));
     }

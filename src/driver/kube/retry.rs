@@ -57,7 +57,7 @@ where
         }
         tracing::debug!(error = %err, ?wait, "trying again");
         if wait >= WORTH_SAYING {
-            let text = format!("the API server: {err}; trying again in {:.0} s", wait.as_secs_f64());
+            let text = format!("the API server: {err}; retrying in {:.0}s", wait.as_secs_f64());
             let _ = TOLD.try_with(|progress| progress(Progress::Waiting(text)));
         }
         sleep(wait).await;
@@ -121,10 +121,7 @@ mod tests {
         let told = told.lock().unwrap().clone();
         assert_eq!(
             told,
-            [
-                "the API server: no (HTTP 503); trying again in 1 s",
-                "the API server: no (HTTP 503); trying again in 2 s"
-            ]
+            ["the API server: no (HTTP 503); retrying in 1s", "the API server: no (HTTP 503); retrying in 2s"]
         );
     }
 

@@ -47,7 +47,7 @@ pub enum FilesError {
         why: &'static str,
     },
     /// A link to nothing.
-    #[error("{} is a link to {}, which is not there; mend or remove it", .path.display(), .to.display())]
+    #[error("{} is a link to {}, which is not there; fix or remove it", .path.display(), .to.display())]
     Dangling {
         /// The link.
         path: PathBuf,

@@ -115,7 +115,7 @@ impl fmt::Debug for FileChecksum {
     }
 }
 
-/// Why a GETFILECHECKSUM answer was not understood.
+/// Why a GETFILECHECKSUM answer could not be parsed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChecksumError {
     /// The body is not the JSON it should be.

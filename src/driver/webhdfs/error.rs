@@ -92,7 +92,7 @@ pub enum Error {
         idle: Duration,
     },
     /// An answer whose JSON is not what it should be.
-    #[error("failed to {what}: the answer of {node} was not understood")]
+    #[error("failed to {what}: the answer of {node} could not be parsed")]
     Malformed {
         /// What was tried.
         what: String,
@@ -101,8 +101,8 @@ pub enum Error {
         /// The parser's reason.
         source: serde_json::Error,
     },
-    /// A checksum answer that was not understood.
-    #[error("failed to {what}: the answer of {node} was not understood")]
+    /// A checksum answer that could not be parsed.
+    #[error("failed to {what}: the answer of {node} could not be parsed")]
     Checksum {
         /// What was tried.
         what: String,
@@ -147,7 +147,7 @@ pub enum Error {
     #[error("not a regular file: {}", .0.display())]
     NotAFile(PathBuf),
     /// A local file changed while it was read.
-    #[error("{} changed while it was read; try again when nothing writes to it", .0.display())]
+    #[error("{} changed while it was read; retry when nothing writes to it", .0.display())]
     LocalChanged(PathBuf),
     /// Two uploads to one path.
     #[error("two files are to be uploaded to {0}")]

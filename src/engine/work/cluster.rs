@@ -112,7 +112,7 @@ impl World {
             self.watching_hooks(key, helm.upgrade(&upgrade, Some(lines), &stop), &stop, context).await;
         // The next attempt writes the chart anew; what cannot be removed goes with the private folder.
         let _ = std::fs::remove_dir_all(&folder);
-        self.mended(key, ended, trouble, context).await?;
+        self.fixed(key, ended, trouble, context).await?;
         let revision = self.recorded(key, context).await?;
         Ok(Done { summary: Some(format!("revision {revision}")), ..Done::default() })
     }
@@ -136,9 +136,9 @@ impl World {
         }
     }
 
-    /// How a Helm of ours ended. One that met trouble may have left its record pending; that is mended at once where it
+    /// How a Helm of ours ended. One that met trouble may have left its record pending; that is fixed at once where it
     /// can be, and else by the next attempt.
-    async fn mended(
+    async fn fixed(
         &self,
         key: &ReleaseKey,
         ended: Result<(), HelmError>,
@@ -175,7 +175,7 @@ impl World {
         let stop = context.cancel.child_token();
         let helm = self.helm()?.rollback(key, revision, timeout, &stop);
         let (ended, trouble) = self.watching_hooks(key, helm, &stop, context).await;
-        self.mended(key, ended, trouble, context).await?;
+        self.fixed(key, ended, trouble, context).await?;
         let now = self.recorded(key, context).await?;
         Ok(Done { summary: Some(format!("revision {now}, as {revision} was")), ..Done::default() })
     }
@@ -238,7 +238,7 @@ impl World {
         let stop = context.cancel.child_token();
         let helm = self.helm()?.uninstall(key, false, timeout, Some(lines), &stop);
         let (ended, trouble) = self.watching_hooks(key, helm, &stop, context).await;
-        self.mended(key, ended, trouble, context).await?;
+        self.fixed(key, ended, trouble, context).await?;
         // Helm returns before the pods have ended; whoever is next may need their volumes and their names.
         self.pods_gone(key, &objects, context).await;
         Ok(Done::default())

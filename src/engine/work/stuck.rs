@@ -58,7 +58,7 @@ impl World {
                 let left = SURELY_DEAD.saturating_sub(age).as_secs();
                 return Err(Failure {
                     errors: vec![format!(
-                        "release {key} is {since}, by a Helm that cannot be seen from here: if it is at work, wait for it; if it was killed, the same command mends it in {left} s"
+                        "release {key} is {since}, by a Helm that cannot be seen from here: if it is at work, wait for it; if it was killed, the same command fixes it in {left} s"
                     )],
                     ..Failure::default()
                 });

@@ -12,12 +12,12 @@ impl Judge<'_> {
             let (place, what) = (format!("release {key}"), adoption.told("en"));
             let beside = format!("--set {id}.release=NAME with another name");
             let mut finding = if adoption.is_possible() {
-                let mend = format!("--adopt {id} (windlass plan --diff shows what it becomes), or {beside}");
-                RELEASE_FOREIGN.found(place, what, mend)
+                let fix = format!("--adopt {id} (windlass plan --diff shows what it becomes), or {beside}");
+                RELEASE_FOREIGN.found(place, what, fix)
             } else {
                 let remove = format!("helm -n {} uninstall {}", key.namespace, key.name);
-                let mend = format!("{beside}; or, when nobody needs it any more: {remove}");
-                RELEASE_NOT_ADOPTABLE.found(place, what, mend)
+                let fix = format!("{beside}; or, when nobody needs it any more: {remove}");
+                RELEASE_NOT_ADOPTABLE.found(place, what, fix)
             };
             finding.adopt = adoption.is_possible().then(|| id.clone());
             self.found.push(finding);
@@ -28,8 +28,8 @@ impl Judge<'_> {
             if done.is_some() && done.as_deref() == self.observed.done(component, action) {
                 continue;
             }
-            let mend = format!("--waive {}, once those who use {component} know", AGREEMENT.id);
-            self.found.push(AGREEMENT.found(component.clone(), format!("{title}: {says}"), mend));
+            let fix = format!("--waive {}, once those who use {component} know", AGREEMENT.id);
+            self.found.push(AGREEMENT.found(component.clone(), format!("{title}: {says}"), fix));
         }
     }
 }

@@ -34,12 +34,12 @@ impl<'a> Judge<'a> {
 
     pub(super) fn left_out(&mut self) {
         for ((what, why), checks) in std::mem::take(&mut self.left_out) {
-            let told = format!("failed to {what} ({why}), so these checks were left out: {}", checks.join(", "));
-            let mend = match (why, what.can_i()) {
+            let told = format!("failed to {what} ({why}), so these checks were skipped: {}", checks.join(", "));
+            let fix = match (why, what.can_i()) {
                 (NoAnswer::NotAllowed, Some(command)) => format!("grant it (docs/rbac.yaml), then see {command}"),
                 _ => "windlass -vv preflight".to_owned(),
             };
-            self.found.push(NOT_CHECKED.found("the cluster", told, mend));
+            self.found.push(NOT_CHECKED.found("the cluster", told, fix));
         }
     }
 }

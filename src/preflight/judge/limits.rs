@@ -134,11 +134,11 @@ impl Judge<'_> {
                 quota.name,
                 open.join(", ")
             );
-            let mend = format!(
+            let fix = format!(
                 "kubectl -n {namespace} create -f - <<<'{{\"apiVersion\":\"v1\",\"kind\":\"LimitRange\",\"metadata\":{{\"name\":\"windlass-{kind}-{resource}\"}},\"spec\":{{\"limits\":[{{\"type\":\"Container\",\"{field}\":{{\"{resource}\":\"{}\"}}}}]}}}}'",
                 if resource == "cpu" { "1" } else { "1Gi" }
             );
-            self.found.push(QUOTA_UNSET.found(format!("namespace {namespace}"), what, mend));
+            self.found.push(QUOTA_UNSET.found(format!("namespace {namespace}"), what, fix));
         }
     }
 

@@ -23,8 +23,8 @@ impl Judge<'_> {
     pub(super) fn owners(&mut self) {
         for (object, first, second) in &self.needs.shared {
             let what = format!("release {first} and release {second} both have it");
-            let mend = "--set COMPONENT.release=NAME or COMPONENT.namespace=NAME for one of them, or switch it off in the values of one";
-            self.found.push(OBJECT_SHARED.found(object.to_string(), what, mend));
+            let fix = "--set COMPONENT.release=NAME or COMPONENT.namespace=NAME for one of them, or switch it off in the values of one";
+            self.found.push(OBJECT_SHARED.found(object.to_string(), what, fix));
         }
         for (release, object, seen) in &self.facts.owners {
             let Some(Some(owner)) = self.seen(seen, &[OBJECT_FOREIGN.id]) else { continue };
@@ -34,14 +34,14 @@ impl Judge<'_> {
             };
             let place = object.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
             let named = format!("{} {}", object.kind.to_lowercase(), object.name);
-            let mend = format!(
+            let fix = format!(
                 "--set COMPONENT.release=NAME with another name; or hand it over: kubectl{place} annotate --overwrite {named} \
                  meta.helm.sh/release-name={} meta.helm.sh/release-namespace={} && kubectl{place} label --overwrite {named} \
                  app.kubernetes.io/managed-by=Helm",
                 release.name, release.namespace
             );
             let what = format!("release {release} has an object of that name, and {whose}: Helm refuses to take it");
-            self.found.push(OBJECT_FOREIGN.found(object.to_string(), what, mend));
+            self.found.push(OBJECT_FOREIGN.found(object.to_string(), what, fix));
         }
     }
 
@@ -49,8 +49,8 @@ impl Judge<'_> {
         for (name, object) in &self.needs.elsewhere {
             if let Some(Ok(false)) = self.facts.peers.get(name) {
                 let what = format!("it is to be in namespace {name}, which is not there and is made by nobody");
-                let mend = format!("kubectl create namespace {name}; or name another in the chart's values");
-                self.found.push(NAMESPACE_MISSING.found(object.to_string(), what, mend));
+                let fix = format!("kubectl create namespace {name}; or name another in the chart's values");
+                self.found.push(NAMESPACE_MISSING.found(object.to_string(), what, fix));
             }
         }
     }
@@ -79,8 +79,8 @@ impl Judge<'_> {
                 continue;
             }
             let what = format!("namespace {namespace} admits no such pod at level {level}: {}", few(&against, NAMED));
-            let mend = "release.pod_security in component.yaml (baseline or privileged), or securityContext in the chart's values";
-            self.found.push(PODS_NOT_ADMITTED.found(pod.owner.to_string(), what, mend));
+            let fix = "release.pod_security in component.yaml (baseline or privileged), or securityContext in the chart's values";
+            self.found.push(PODS_NOT_ADMITTED.found(pod.owner.to_string(), what, fix));
         }
     }
 
@@ -93,28 +93,28 @@ impl Judge<'_> {
             };
             let what =
                 format!("Helm's record of it takes about {} KiB, and a Secret holds {}", bytes >> 10, MOST >> 10);
-            let mend = "remove from the chart's folder what is no template, such as docs and dashboards, or switch parts off in its values";
-            self.found.push(check.found(format!("release {release}"), what, mend));
+            let fix = "remove from the chart's folder what is no template, such as docs and dashboards, or switch parts off in its values";
+            self.found.push(check.found(format!("release {release}"), what, fix));
         }
     }
 
     pub(super) fn answered_secret(&mut self, namespace: &str, name: &str) {
         let (place, what) =
             (format!("namespace {namespace}"), format!("there is no Secret {name}, which an answer names"));
-        let mend = format!("kubectl -n {namespace} create secret generic {name} --from-file=KEY=FILE");
-        self.found.push(SECRET_MISSING.found(place, what, mend));
+        let fix = format!("kubectl -n {namespace} create secret generic {name} --from-file=KEY=FILE");
+        self.found.push(SECRET_MISSING.found(place, what, fix));
     }
 
     /// Of more findings of one cause than are worth naming one by one, one with their places.
     pub(super) fn of_one_cause(&mut self) {
         let mut places: BTreeMap<(&str, String, String), Vec<String>> = BTreeMap::new();
         for finding in &self.found {
-            let of_cause = places.entry((finding.id, finding.what.clone(), finding.mend.clone())).or_default();
+            let of_cause = places.entry((finding.id, finding.what.clone(), finding.fix.clone())).or_default();
             of_cause.push(finding.place.clone());
         }
         places.retain(|_, places| places.len() > NAMED);
         self.found.retain_mut(|finding| {
-            let cause = (finding.id, finding.what.clone(), finding.mend.clone());
+            let cause = (finding.id, finding.what.clone(), finding.fix.clone());
             match places.get_mut(&cause) {
                 None => true,
                 Some(places) if places.is_empty() => false,

@@ -35,14 +35,14 @@ impl Judge<'_> {
             let may_not = format!("may not {} {resource}{named}", verbs.join(", "));
             let who = self.facts.user.as_deref().unwrap_or("the user");
             let place = namespace.as_ref().map_or_else(|| "the cluster".to_owned(), |name| format!("namespace {name}"));
-            let mend = grant(namespace.as_deref(), &resource, &names, &verbs, self.facts.user.as_deref());
+            let fix = grant(namespace.as_deref(), &resource, &names, &verbs, self.facts.user.as_deref());
             self.found.push(match used {
-                Use::Must => RIGHTS_MISSING.found(place, format!("{who} {may_not}"), mend),
+                Use::Must => RIGHTS_MISSING.found(place, format!("{who} {may_not}"), fix),
                 Use::Gives(role) => {
                     let why = format!("which {role} gives away, and the API lets nobody give what they lack");
-                    RIGHTS_MISSING.found(place, format!("{who} {may_not}, {why}"), mend)
+                    RIGHTS_MISSING.found(place, format!("{who} {may_not}, {why}"), fix)
                 }
-                Use::Explains(what) => RIGHTS_EXPLAIN.found(place, format!("{who} {may_not}: {what}"), mend),
+                Use::Explains(what) => RIGHTS_EXPLAIN.found(place, format!("{who} {may_not}: {what}"), fix),
             });
         }
     }

@@ -43,8 +43,8 @@ impl Judge<'_> {
             let labelled: Vec<usize> = (0..ready.len()).filter(|&index| carries(pod, ready[index])).collect();
             if labelled.is_empty() {
                 let (what, label) = wish(pod);
-                let mend = format!("kubectl label node {} {label}", ready[0].name);
-                self.found.push(NODE_LABELS.found(pod.owner.to_string(), what, mend));
+                let fix = format!("kubectl label node {} {label}", ready[0].name);
+                self.found.push(NODE_LABELS.found(pod.owner.to_string(), what, fix));
                 continue;
             }
             let open: Vec<usize> =
@@ -56,10 +56,10 @@ impl Judge<'_> {
                     .collect();
                 let what = format!("its pods tolerate the taint of no node: {}", taints.join(", "));
                 let first = labelled.first().and_then(|&index| Some((ready[index], blocks(pod, ready[index])?)));
-                let mend = first.map_or_else(String::new, |(node, taint)| {
+                let fix = first.map_or_else(String::new, |(node, taint)| {
                     format!("kubectl taint node {} {}:{}-", node.name, taint.key, taint.effect)
                 });
-                self.found.push(NODE_TAINTS.found(pod.owner.to_string(), what, mend));
+                self.found.push(NODE_TAINTS.found(pod.owner.to_string(), what, fix));
                 continue;
             }
             placeable.push((pod, open));
@@ -84,7 +84,7 @@ impl Judge<'_> {
             let lost = if every { !short.is_empty() } else { short.len() == open.len() };
             if lost {
                 let what = too_large(takes, &short, &ready, &free);
-                self.found.push(RESOURCES.found(pod.owner.to_string(), what, mend(&pod.owner.kind)));
+                self.found.push(RESOURCES.found(pod.owner.to_string(), what, fix(&pod.owner.kind)));
             }
             !lost
         });
@@ -113,7 +113,7 @@ impl Judge<'_> {
         let nodes = if ready.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", ready.len()) };
         if !short.is_empty() {
             let what = format!("all pods together request {} on {nodes}", short.join(", "));
-            self.found.push(RESOURCES.found("the cluster", what, mend("node")));
+            self.found.push(RESOURCES.found("the cluster", what, fix("node")));
             return;
         }
         wishes.sort_by_key(|(pod, takes, _)| {
@@ -136,7 +136,7 @@ impl Judge<'_> {
                         "beside the others, a pod that requests {} fits on none of {nodes}, though it would alone",
                         words(&takes)
                     );
-                    self.found.push(RESOURCES_TIGHT.found(pod.owner.to_string(), what, mend(&pod.owner.kind)));
+                    self.found.push(RESOURCES_TIGHT.found(pod.owner.to_string(), what, fix(&pod.owner.kind)));
                     return;
                 };
                 for (name, amount) in &takes {
@@ -208,7 +208,7 @@ fn too_large(takes: &Amounts, short: &[usize], ready: &[&Node], free: &[Amounts]
     format!("a pod requests {}, and at most {}", words(takes), left.join(", "))
 }
 
-fn mend(kind: &str) -> String {
+fn fix(kind: &str) -> String {
     let what = if kind == "node" { "the plan" } else { "it" };
     format!("kubectl describe nodes (shows what takes the room); then ask for less for {what} by --set, or add a node")
 }

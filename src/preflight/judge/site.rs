@@ -31,12 +31,12 @@ impl Judge<'_> {
     pub(super) fn charts(&mut self) {
         for (release, constraint) in &self.needs.old {
             let what = format!("its chart needs Kubernetes {constraint}, the cluster runs {}", self.facts.version);
-            let mend = "upgrade the cluster, or lay a chart over that supports it: --catalog DIR";
-            self.found.push(KUBERNETES_OLD.found(format!("release {release}"), what, mend));
+            let fix = "upgrade the cluster, or lay a chart over that supports it: --catalog DIR";
+            self.found.push(KUBERNETES_OLD.found(format!("release {release}"), what, fix));
         }
         for (release, why) in &self.needs.broken {
-            let mend = "windlass catalog show COMPONENT (lists the answers); correct what is named";
-            self.found.push(CHART_FAILS.found(format!("release {release}"), why, mend));
+            let fix = "windlass catalog show COMPONENT (lists the answers); correct what is named";
+            self.found.push(CHART_FAILS.found(format!("release {release}"), why, fix));
         }
         for (release, unread) in &self.needs.unread {
             let what = format!("{unread}; nothing is checked of it");
@@ -53,8 +53,8 @@ impl Judge<'_> {
             let Some(Some(state)) = self.seen(seen, &[NAMESPACE_TERMINATING.id, POD_SECURITY.id]) else { continue };
             let place = format!("namespace {name}");
             if state.terminating {
-                let mend = format!("kubectl wait --for=delete namespace/{name} --timeout=5m");
-                self.found.push(NAMESPACE_TERMINATING.found(&place, "it is being deleted", mend));
+                let fix = format!("kubectl wait --for=delete namespace/{name} --timeout=5m");
+                self.found.push(NAMESPACE_TERMINATING.found(&place, "it is being deleted", fix));
             }
             let enforced = state.labels.get("pod-security.kubernetes.io/enforce");
             let follows = self.observed.levels.contains_key(name);
@@ -62,9 +62,9 @@ impl Judge<'_> {
                 && rank(enforced) < rank(wanted)
             {
                 let what = format!("it enforces Pod Security {enforced}, and its pods need {wanted}");
-                let mend =
+                let fix =
                     format!("kubectl label namespace {name} pod-security.kubernetes.io/enforce={wanted} --overwrite");
-                self.found.push(POD_SECURITY.found(place, what, mend));
+                self.found.push(POD_SECURITY.found(place, what, fix));
             }
         }
     }
@@ -128,28 +128,28 @@ impl Judge<'_> {
             let place = format!("StorageClass {}", class.name);
             if !class.waits_for_pod && nodes > 1 {
                 let what = "volumes are made before it is known which node their pod goes to";
-                let mend =
+                let fix =
                     "--set platform.storage_class=NAME with a class that has volumeBindingMode: WaitForFirstConsumer";
-                self.found.push(STORAGE_BINDING.found(&place, what, mend));
+                self.found.push(STORAGE_BINDING.found(&place, what, fix));
             }
             if !class.expands {
-                let mend = format!(
+                let fix = format!(
                     "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":true}}' (if its provisioner can)",
                     class.name
                 );
-                self.found.push(STORAGE_EXPANSION.found(place, "its volumes cannot grow later", mend));
+                self.found.push(STORAGE_EXPANSION.found(place, "its volumes cannot grow later", fix));
             }
         }
     }
 
     pub(super) fn doors(&mut self) {
         for (object, said) in &self.needs.doors {
-            let mend = "--set platform.ingress_auth_secret=NAME (nginx) or --set platform.ingress_middleware=NAME (Traefik), or \
+            let fix = "--set platform.ingress_auth_secret=NAME (nginx) or --set platform.ingress_middleware=NAME (Traefik), or \
                         --set platform.ingress_enabled=false";
             self.found.push(OPEN_DOOR.found(
                 object.to_string(),
                 format!("it asks for no login, and neither does {said}"),
-                mend,
+                fix,
             ));
         }
     }
@@ -157,8 +157,8 @@ impl Judge<'_> {
     pub(super) fn taken_along(&mut self) {
         for (release, object) in &self.needs.taken_along {
             let what = format!("`helm uninstall` of {release} would delete it with all that it holds");
-            let mend = "windlass uninstall (keeps it); in the chart: helm.sh/resource-policy: keep";
-            self.found.push(HELM_DELETES.found(object.to_string(), what, mend));
+            let fix = "windlass uninstall (keeps it); in the chart: helm.sh/resource-policy: keep";
+            self.found.push(HELM_DELETES.found(object.to_string(), what, fix));
         }
     }
 
@@ -166,8 +166,8 @@ impl Judge<'_> {
         for (name, policy) in &self.needs.peers {
             if let Some(Ok(false)) = self.facts.peers.get(name) {
                 let what = format!("it lets in all of namespace {name}, which is not there");
-                let mend = "--set platform.ingress_namespace=NAME, or platform.allow_from, with one of `kubectl get namespaces`";
-                self.found.push(PEER_MISSING.found(policy.to_string(), what, mend));
+                let fix = "--set platform.ingress_namespace=NAME, or platform.allow_from, with one of `kubectl get namespaces`";
+                self.found.push(PEER_MISSING.found(policy.to_string(), what, fix));
             }
         }
     }
@@ -205,16 +205,16 @@ impl Judge<'_> {
         for pod in &self.needs.pods {
             for container in &pod.containers {
                 let place = format!("{} container {}", pod.owner, container.name);
-                let mend = "windlass catalog show COMPONENT (lists the answers for image and tag)";
+                let fix = "windlass catalog show COMPONENT (lists the answers for image and tag)";
                 match ImageName::parse(&container.image) {
                     Err(why) => {
                         let what = format!("`{}` is no image's name: {why}", container.image);
-                        self.found.push(IMAGE_REFERENCE.found(place, what, mend));
+                        self.found.push(IMAGE_REFERENCE.found(place, what, fix));
                     }
                     Ok(name) if name.digest.is_some() || name.tag.as_deref().is_some_and(|tag| tag != "latest") => {}
                     Ok(_) => {
                         let what = format!("`{}` names no version", container.image);
-                        self.found.push(IMAGE_TAG.found(place, what, mend));
+                        self.found.push(IMAGE_TAG.found(place, what, fix));
                     }
                 }
             }
@@ -239,7 +239,7 @@ impl Judge<'_> {
             let Some((first, others)) = objects.split_first() else { continue };
             let others: Vec<String> = others.iter().map(ToString::to_string).collect();
             let others = if others.is_empty() { String::new() } else { format!(", also in {}", few(&others, 4)) };
-            let (what, mend) = match meant {
+            let (what, fix) = match meant {
                 Some((name, reference)) => (
                     format!("`{image}` is image {name} of {component}, and was to be `{reference}`{others}"),
                     format!(
@@ -253,7 +253,7 @@ impl Judge<'_> {
                     ),
                 ),
             };
-            self.found.push(check.found(first.to_string(), what, mend));
+            self.found.push(check.found(first.to_string(), what, fix));
         }
     }
 
@@ -268,7 +268,7 @@ impl Judge<'_> {
                 continue;
             }
             let (place, what) = (format!("namespace {}", need.namespace), format!("there is no Secret {}", need.name));
-            let mend = match need.used {
+            let fix = match need.used {
                 SecretUse::Pull => format!(
                     "kubectl -n {} create secret docker-registry {} --from-file=.dockerconfigjson=FILE",
                     need.namespace, need.name
@@ -281,7 +281,7 @@ impl Judge<'_> {
                     format!("kubectl -n {} create secret tls {} --cert=FILE --key=FILE", need.namespace, need.name)
                 }
             };
-            self.found.push(check.found(place, what, mend));
+            self.found.push(check.found(place, what, fix));
         }
     }
 
@@ -290,18 +290,18 @@ impl Judge<'_> {
             let (state, place) = (&release.state, format!("release {key}"));
             if state.status.is_pending() {
                 let what = format!("revision {} is {} since {}", state.revision, state.status, state.updated);
-                let mend = format!(
+                let fix = format!(
                     "nothing if no Helm is at work on it: windlass goes on from there; helm -n {} history {} shows it",
                     key.namespace, key.name
                 );
-                self.found.push(RELEASE_STUCK.found(place, what, mend));
+                self.found.push(RELEASE_STUCK.found(place, what, fix));
             }
         }
     }
 
     pub(super) fn hdfs(&mut self) {
         let ObservedHdfs::Unreachable(why) = &self.observed.hdfs else { return };
-        // A release that is not ready is the plan's to mend, and says itself what is wrong with it.
+        // A release that is not ready is the plan's to fix, and says itself what is wrong with it.
         let well = |release: &ObservedRelease| {
             release.unready.is_empty()
                 && release.drift.is_empty()
@@ -317,16 +317,16 @@ impl Judge<'_> {
         let Some(Some(served)) = self.seen(&self.facts.domain, &[DNS_DOMAIN.id]) else { return };
         if *served != self.needs.domain.trim_end_matches('.') {
             let what = format!("it is {served}, and platform.cluster_domain is {}", self.needs.domain);
-            let mend = format!("--set platform.cluster_domain={served}");
-            self.found.push(DNS_DOMAIN.found("the cluster's DNS", what, mend));
+            let fix = format!("--set platform.cluster_domain={served}");
+            self.found.push(DNS_DOMAIN.found("the cluster's DNS", what, fix));
         }
     }
 
     pub(super) fn runs(&mut self) {
         let Some(Some(run)) = self.seen(&self.facts.runs, &[RUN_GOING_ON.id]) else { return };
         let what = format!("{run} is at work on it: what is seen here changes meanwhile");
-        let mend = "wait for its end, then look again; windlass unlock if it is known to be gone";
-        self.found.push(RUN_GOING_ON.found("the cluster", what, mend));
+        let fix = "wait for its end, then look again; windlass unlock if it is known to be gone";
+        self.found.push(RUN_GOING_ON.found("the cluster", what, fix));
     }
 
     pub(super) fn clock(&mut self) {
@@ -341,7 +341,7 @@ impl Judge<'_> {
     pub(super) fn disk(&mut self) {
         let Some(disk) = self.seen(&self.facts.disk, &[DISK_FULL.id, DISK_LOW.id]) else { return };
         let place = format!("this machine, {}", disk.path);
-        let mend = "make room there, or keep runs elsewhere: XDG_STATE_HOME=DIR windlass …";
+        let fix = "make room there, or keep runs elsewhere: XDG_STATE_HOME=DIR windlass …";
         let what = if disk.read_only {
             Some((Severity::Error, "it cannot be written to".to_owned()))
         } else if disk.files.is_some_and(|files| files < FEW_FILES) {
@@ -355,7 +355,7 @@ impl Judge<'_> {
         };
         if let Some((severity, what)) = what {
             let check = if severity == Severity::Error { DISK_FULL } else { DISK_LOW };
-            self.found.push(check.found(place, what, mend));
+            self.found.push(check.found(place, what, fix));
         }
     }
 }

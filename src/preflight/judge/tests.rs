@@ -133,7 +133,7 @@ fn found(needs: &Needs, facts: &Facts) -> Vec<Finding> {
     for finding in &found {
         let known = check(finding.id).unwrap();
         assert_eq!(known.severity, finding.severity, "{finding:?}");
-        assert!(!finding.place.is_empty() && !finding.what.is_empty() && !finding.mend.is_empty(), "{finding:?}");
+        assert!(!finding.place.is_empty() && !finding.what.is_empty() && !finding.fix.is_empty(), "{finding:?}");
     }
     found
 }
@@ -174,7 +174,7 @@ fn missing_rights_are_told_by_resource_with_the_command_that_grants_them() {
     assert_eq!((finding.id, finding.place.as_str()), ("rights-missing", "namespace ns"));
     assert_eq!(finding.what, "ann may not create, patch statefulsets.apps");
     assert_eq!(
-        finding.mend,
+        finding.fix,
         "kubectl -n ns create role windlass-statefulsets-apps --verb=create,patch --resource=statefulsets.apps && \
          kubectl -n ns create rolebinding windlass-statefulsets-apps --role=windlass-statefulsets-apps --user=ann"
     );
@@ -197,7 +197,7 @@ fn rights_on_named_objects_are_told_together_and_granted_by_name() {
     let whats: Vec<&str> = told.iter().map(|finding| finding.what.as_str()).collect();
     assert_eq!(whats, ["ann may not create services", "ann may not get, patch services a, b"]);
     assert!(
-        told[1].mend.contains(
+        told[1].fix.contains(
             "role windlass-services-named --verb=get,patch --resource=services --resource-name=a --resource-name=b"
         ),
         "{told:?}"
@@ -249,7 +249,7 @@ fn what_may_not_be_looked_at_is_a_warning_that_names_the_checks() {
     told.sort();
     assert_eq!(told.iter().map(|finding| finding.id).collect::<Vec<_>>(), ["not-checked", "not-checked"]);
     assert!(told[0].what.contains("list nodes (not allowed)") && told[0].what.contains("node-labels"), "{told:?}");
-    assert!(told[0].mend.contains("kubectl auth can-i list nodes"), "{told:?}");
+    assert!(told[0].fix.contains("kubectl auth can-i list nodes"), "{told:?}");
     assert!(told[1].what.contains("no-storage-class"), "{told:?}");
 }
 
@@ -263,7 +263,7 @@ fn storage_classes() {
     let finding = only(&named, &self::facts());
     assert_eq!((finding.id, finding.place.as_str()), ("storage-class-missing", "volume ns/data-db-0"));
     assert_eq!(
-        (finding.what.as_str(), finding.mend.as_str()),
+        (finding.what.as_str(), finding.fix.as_str()),
         ("there is no StorageClass slow; there is fast", "--set platform.storage_class=fast")
     );
     // A volume that is there needs no class, and neither does one that is made by hand.
@@ -323,7 +323,7 @@ fn ingress_classes() {
     assert_eq!(only(&needs, &facts).id, "no-ingress-class");
     facts.ingress_classes = Ok(vec![IngressClass { name: "nginx".to_owned(), default: false }]);
     let finding = only(&needs, &facts);
-    assert_eq!((finding.id, finding.mend.as_str()), ("no-ingress-class", "--set platform.ingress_class=nginx"));
+    assert_eq!((finding.id, finding.fix.as_str()), ("no-ingress-class", "--set platform.ingress_class=nginx"));
     needs.ingresses[0].class = Some("traefik".to_owned());
     assert_eq!(only(&needs, &facts).what, "there is no IngressClass traefik; there is nginx");
     needs.ingresses[0].class = Some("nginx".to_owned());
@@ -350,7 +350,7 @@ fn quotas() {
     let finding = only(&needs(), &with(quota(&[("requests.memory", "2Gi")], &[("requests.memory", "1536Mi")])));
     assert_eq!((finding.id, finding.place.as_str()), ("quota", "namespace ns"));
     assert_eq!(finding.what, "quota q: the plan needs 1Gi of requests.memory, and 512Mi of 2Gi is left");
-    assert!(finding.mend.contains("\"requests.memory\":\"2.5Gi\""), "{}", finding.mend);
+    assert!(finding.fix.contains("\"requests.memory\":\"2.5Gi\""), "{}", finding.fix);
     for (hard, expected) in [
         (("memory", "512Mi"), "quota"),
         (("pods", "0"), "quota"),
@@ -379,7 +379,7 @@ fn what_our_own_pods_give_back_must_be_known() {
     let releases = BTreeMap::from([released(ReleaseStatus::Deployed, true)]);
     let found = judge(&needs(), &facts, &Observed { releases, ..Observed::default() });
     assert_eq!((found.len(), found[0].id), (1, "not-checked"), "{found:?}");
-    assert!(found[0].what.contains("left out: quota, resources"), "{found:?}");
+    assert!(found[0].what.contains("skipped: quota, resources"), "{found:?}");
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn namespaces() {
     let mut needs = needs();
     needs.namespaces.insert("ns".to_owned(), "privileged".to_owned());
     let finding = only(&needs, &facts);
-    assert_eq!(finding.mend, "kubectl label namespace ns pod-security.kubernetes.io/enforce=privileged --overwrite");
+    assert_eq!(finding.fix, "kubectl label namespace ns pod-security.kubernetes.io/enforce=privileged --overwrite");
     facts.namespaces.insert("ns".to_owned(), Ok(Some(NamespaceState { terminating: true, ..namespace(&[]) })));
     assert_eq!(only(&needs, &facts).id, "namespace-terminating");
     facts.namespaces.insert("ns".to_owned(), Ok(None));
@@ -443,7 +443,7 @@ fn images_and_secrets() {
     unpinned.unpinned = vec![("x.image_digest".to_owned(), "reg.example/x:1".to_owned())];
     let finding = only(&unpinned, &facts());
     assert_eq!((finding.severity, finding.id), (Severity::Hint, "image-digest"));
-    assert!(finding.what.contains("reg.example/x:1") && finding.mend.contains("--set x.image_digest="), "{finding:?}");
+    assert!(finding.what.contains("reg.example/x:1") && finding.fix.contains("--set x.image_digest="), "{finding:?}");
     let mut facts = facts();
     for used in [SecretUse::Pull, SecretUse::Tls] {
         facts.secrets.insert(SecretNeed { namespace: "ns".to_owned(), name: "s".to_owned(), used }, Ok(false));
@@ -508,7 +508,7 @@ fn charts_that_do_not_suit() {
 fn dns_clock_disk_and_other_runs() {
     let mut facts = facts();
     facts.domain = Ok(Some("site.example".to_owned()));
-    assert_eq!(only(&needs(), &facts).mend, "--set platform.cluster_domain=site.example");
+    assert_eq!(only(&needs(), &facts).fix, "--set platform.cluster_domain=site.example");
     facts.domain = Ok(None);
     facts.runs = Ok(Some("kim@site (install 7) since 2026-11-29".to_owned()));
     assert!(only(&needs(), &facts).what.starts_with("kim@site (install 7) since 2026-11-29 is at work on it"));
@@ -541,7 +541,7 @@ fn what_others_have_and_what_is_not_there_is_told_before_helm_fails_at_it() {
     let told = found(&needs(), &with);
     assert_eq!(told.iter().map(|it| it.id).collect::<Vec<_>>(), ["object-foreign", "object-foreign"]);
     assert!(told[0].what.contains("belongs to release ns/other") && told[1].what.contains("belongs to no release"));
-    assert!(told[0].mend.contains("kubectl -n ns annotate --overwrite service x meta.helm.sh/release-name=rel"));
+    assert!(told[0].fix.contains("kubectl -n ns annotate --overwrite service x meta.helm.sh/release-name=rel"));
     let mut both = needs();
     both.shared = vec![(object(), "ns/a".to_owned(), "ns/b".to_owned())];
     assert_eq!(ids(&both, &facts()), ["object-shared"]);

@@ -26,8 +26,8 @@ impl Judge<'_> {
             self.found.push(if refusal.code == 422 && !refusal.in_itself {
                 FIELD_IMMUTABLE.found(place, what, way_round(&tried.object, &fields))
             } else {
-                let mend = "windlass plan --diff (shows what would change); correct the answer or the chart, or have changed what refuses it";
-                CHANGE_REFUSED.found(place, what, mend)
+                let fix = "windlass plan --diff (shows what would change); correct the answer or the chart, or have changed what refuses it";
+                CHANGE_REFUSED.found(place, what, fix)
             });
         }
     }
@@ -189,7 +189,7 @@ mod tests {
         let expected =
             "release ns/rel: the API refuses the change (spec: Forbidden: no): spec.serviceName: \"a\" becomes \"b\"";
         assert_eq!(found[2].what, expected);
-        assert!(found[2].mend.starts_with("kubectl -n ns delete statefulset db --cascade=orphan"), "{}", found[2].mend);
+        assert!(found[2].fix.starts_with("kubectl -n ns delete statefulset db --cascade=orphan"), "{}", found[2].fix);
         assert!(found[3].what.contains("field-immutable, change-refused"), "{}", found[3].what);
     }
 }

@@ -99,12 +99,12 @@ fn connected() -> Connected {
 }
 
 fn report(errors: bool) -> Report {
-    let finding = |severity, id, place: &str, what: &str, mend: &str| Finding {
+    let finding = |severity, id, place: &str, what: &str, fix: &str| Finding {
         severity,
         id,
         place: place.into(),
         what: what.into(),
-        mend: mend.into(),
+        fix: fix.into(),
         waived: false,
         adopt: None,
     };

@@ -148,9 +148,9 @@ words! {
 
     NothingFound: "Nothing found: an install can go ahead.", "Замечаний нет: можно устанавливать.";
     FindingCounts: "errors: {errors}, warnings: {warnings}, hints: {hints}, waived: {waived}", "ошибок: {errors}, предупреждений: {warnings}, советов: {hints}, принято: {waived}";
-    MendOrWaive: "{count} error(s): mend what is named and press r, go back and answer otherwise, or waive it with Space", "ошибок: {count}; исправьте названное и нажмите r, вернитесь и ответьте иначе или примите как есть пробелом";
-    LookedAtAgain: "{count} error(s) left: other answers may mend them; nothing is done before the review has looked again", "осталось ошибок: {count}; их могут исправить другие ответы; план проверит снова, до того ничего не делается";
-    FoundAgain: "preflight found {count} error(s): {title}; Enter shows what mends it, Space waives it, r plans again, Esc goes back to the answers", "проверка нашла ошибок: {count}: {title}; Enter — как исправить, пробел — принять как есть, r — новый план, Esc — к ответам";
+    FixOrWaive: "{count} error(s): fix what is named and press r, go back and change answers, or waive it with Space", "ошибок: {count}; исправьте названное и нажмите r, вернитесь и ответьте иначе или примите как есть пробелом";
+    LookedAtAgain: "{count} error(s) left: other answers may fix them; nothing is done before the review has checked again", "осталось ошибок: {count}; их могут исправить другие ответы; план проверит снова, до того ничего не делается";
+    FoundAgain: "preflight found {count} error(s): {title}; Enter shows what fixes it, Space waives it, r plans again, Esc goes back to the answers", "проверка нашла ошибок: {count}: {title}; Enter — как исправить, пробел — принять как есть, r — новый план, Esc — к ответам";
     NotLooked: "The cluster could not be looked at. r tries again; c goes on to the answers, and the review looks again.", "Осмотреть кластер не удалось. r — ещё раз; c — к ответам, план проверит снова.";
     NotPlanned: "There is no plan. r tries again; Esc goes back to the answers.", "Плана нет. r — ещё раз; Esc — назад к ответам.";
     NotWaivable: "{id} cannot be waived", "{id} нельзя принять как есть";
@@ -160,7 +160,7 @@ words! {
     Warning: "warning", "предупреждение";
     Hint: "hint", "совет";
     Found: "found", "найдено";
-    Mend: "fix", "исправить";
+    Fix: "fix", "исправить";
 
     WhichComponents: "What is to be installed? What a component needs comes along.", "Что установить? Нужное компонентам добавляется само.";
     ChooseOne: "choose at least one component", "выберите хотя бы один компонент";
@@ -240,10 +240,10 @@ words! {
     Recorded: "RECORDED", "ЗАПИСЬ";
     RunningNow: "running", "выполняется";
     StoppingNow: "stopping: what runs is given time to end", "остановка: начатое завершается";
-    EndedWell: "installed and proven", "установлено и проверено";
-    EndedPartly: "done, but not all: some steps were left out", "выполнено не всё: часть шагов пропущена";
-    EndedUnasked: "installed; the proof was left out", "установлено; проверка не проводилась";
-    EndedUnproven: "installed, but the proof failed", "установлено, но проверка не прошла";
+    EndedWell: "installed and verified", "установлено и проверено";
+    EndedPartly: "done, but not all: some steps were skipped", "выполнено не всё: часть шагов пропущена";
+    EndedUnasked: "installed; checks skipped", "установлено; проверка не проводилась";
+    EndedUnproven: "installed, but checks failed", "установлено, но проверка не прошла";
     EndedFailed: "failed", "не удалось";
     EndedStopped: "stopped", "остановлено";
     StepsDone: "{done} of {total} steps", "шагов: {done} из {total}";
@@ -263,7 +263,7 @@ words! {
     StateSkipped: "skipped", "пропущен";
     StateFailed: "failed", "ошибка";
     StateBlocked: "blocked", "заблокир.";
-    StateAborted: "aborted", "прерван";
+    StateStopped: "stopped", "прерван";
     BlockedBy: "blocked by: {by}", "заблокирован шагом: {by}";
     Blocks: "steps that need it: {count}", "от него зависят шагов: {count}";
     WaitsFor: "waits for: {what}", "ждёт: {what}";
@@ -276,16 +276,16 @@ words! {
     TryNext: "r plans and tries again; s goes on without it and what needs it; e changes answers first; c shows the summary.", "r — спланировать и повторить; s — продолжить без него и зависимых; e — сначала изменить ответы; c — итог.";
     NothingFailed: "nothing has failed", "ошибок нет";
     SkipWhatFailed: "select a step that has failed; s goes on without it", "выберите шаг с ошибкой; s продолжит без него";
-    SkipsToo: "left out, with {count} step(s) that need it", "пропущен вместе с зависимыми шагами: {count}";
+    SkipsToo: "skipped, with {count} step(s) that need it", "пропущен вместе с зависимыми шагами: {count}";
     NoLines: "nothing was said yet", "пока ничего";
     NoPods: "no pods yet", "подов пока нет";
     NoPodsRecorded: "pods are not recorded", "поды не записываются";
     Restarts: "restarts: {count}", "перезапусков: {count}";
     LinesFound: "lines with {text}: {count}", "строк с {text}: {count}";
     SearchLabel: "search:", "поиск:";
-    LeftOut: "left out", "пропущено";
+    LeftOut: "skipped", "пропущено";
     ThenRetry: "Esc, then r tries again.", "Esc, затем r — повторить.";
-    Proofs: "proofs", "проверки";
+    Proofs: "checks", "проверки";
     Outside: "addresses", "адреса";
     Inside: "in the cluster only", "только в кластере";
     LoginOnly: "login", "вход";
@@ -300,7 +300,7 @@ words! {
     AskLeaveLost: "Leave without the answers? They could not be written to {file}, and would be lost.", "Выйти без ответов? Их не удалось записать в {file}, они пропадут.";
     AskLeaveEmpty: "Leave?", "Выйти?";
     AskStop: "Stop? No new step begins, what runs is given time to end; the same command goes on later.", "Остановить? Новые шаги не начнутся, начатые завершатся; та же команда потом продолжит.";
-    AskLeaveAtOnce: "Leave at once? Still running: {what}. Releases may be left pending and uploads with temporary names; the next install mends that.", "Выйти сразу? Ещё выполняется: {what}. Могут остаться незавершённые релизы и временные файлы; следующая установка это исправит.";
+    AskLeaveAtOnce: "Leave at once? Still running: {what}. Releases may be left pending and uploads with temporary names; the next install fixes that.", "Выйти сразу? Ещё выполняется: {what}. Могут остаться незавершённые релизы и временные файлы; следующая установка это исправит.";
     AskSkip: "Go on without \u{ab}{step}\u{bb} and {count} step(s) that need it? They stay undone.", "Продолжить без \u{ab}{step}\u{bb} и зависимых шагов ({count})? Они останутся невыполненными.";
     AskInstall: "Install on {target}?", "Установить в {target}?";
     RowsOf: "rows {from} to {to} of {count}; ↑ ↓", "строки {from}–{to} из {count}; ↑ ↓";
@@ -335,10 +335,10 @@ words! {
     NameLabel: "name of the new one", "имя нового";
     WrongName: "a name is of a to z, 0 to 9 and dashes, begins with a letter and has at most 20 of them", "имя: буквы a–z, цифры и дефисы, начинается с буквы, не больше 20 знаков";
     KeyWrite: "write answers; to the file that is named", "записать ответы; в названный файл";
-    KeyRetry: "retry; plan and try again", "повторить; с новым планом";
-    KeyEdit: "change answers; then try again", "изменить ответы; потом повторить";
-    KeySkip: "skip; go on without what failed", "пропустить; продолжить без шага с ошибкой";
-    KeyStop: "abort; stop in order", "прервать; остановить по порядку";
+    KeyRetry: "retry with a new plan", "повторить; с новым планом";
+    KeyEdit: "change answers; then retry", "изменить ответы; потом повторить";
+    KeySkip: "skip; continue without what failed", "пропустить; продолжить без шага с ошибкой";
+    KeyStop: "stop in order", "прервать; остановить по порядку";
     KeyFollow: "keep to the log's end", "следить за концом журнала";
     KeyWrap: "break long lines", "переносить строки";
     KeyCopy: "copy; the command that does the same", "скопировать; ту же команду";

@@ -66,7 +66,7 @@ settled() {
     say "waiting: $why"
     sleep "$pause"
   done
-  [ -z "$why" ] || refuse "$why" "windlass status shows how HDFS is; once this is mended, the same command goes on"
+  [ -z "$why" ] || refuse "$why" "windlass status shows how HDFS is; once this is fixed, the same command goes on"
 }
 
 # The upgrade as the active NameNode tells of it: when it began, in words.

@@ -26,7 +26,7 @@ fi
 new=$root/.new
 rm -rf "$new"
 echo "claim $CLAIM is empty: making a cluster of PostgreSQL $major"
-# By the pod's own socket whoever is in the pod gets in, which mends a lost password; by TCP nobody does without one.
+# By the pod's own socket whoever is in the pod gets in, which fixes a lost password; by TCP nobody does without one.
 initdb -D "$new" --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --encoding=UTF8 --locale=C.UTF-8 \
   --data-checksums --auth-local=trust --auth-host=scram-sha-256 > /dev/null
 echo "host all all all scram-sha-256" >> "$new/pg_hba.conf"

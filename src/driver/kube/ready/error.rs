@@ -38,7 +38,7 @@ impl fmt::Display for NotReady {
         } else {
             write!(f, "failed after {after} s")?;
         }
-        // What cannot mend itself is the answer; the rest is only still under way.
+        // What cannot fix itself is the answer; the rest is only still under way.
         let fatal = self.findings.iter().filter(|finding| finding.fatal).count();
         let shown = if fatal > 0 { fatal } else { self.findings.len() };
         for (i, finding) in self.findings.iter().take(shown).enumerate() {

@@ -63,7 +63,7 @@ impl Hdfs {
                 return Err(Error::Tries { path, tries, source: Box::new(error) });
             }
             let why = reasons(&error);
-            (self.progress)(Progress::Note(format!("{}: try {tries} failed, trying again: {why}", job.remote)));
+            (self.progress)(Progress::Note(format!("{}: attempt {tries} failed, retrying: {why}", job.remote)));
             let again = async {
                 tokio::time::sleep(pauses.pause()).await;
                 self.wait_writable().await

@@ -25,7 +25,7 @@ fn releases_that_are_not_ours_are_adopted_by_leave_or_not_at_all() {
     assert_eq!((as_is.id, as_is.adopt.as_deref()), ("release-foreign", Some("any")));
     let made = "revision 3 is of chart any 1.0.0, and windlass did not make it";
     assert_eq!(as_is.what, format!("{made}; it can be adopted as it is: the chart is ours, and so are its values"));
-    assert!(as_is.mend.starts_with("--adopt any ") && as_is.mend.contains("--set any.release=NAME"), "{}", as_is.mend);
+    assert!(as_is.fix.starts_with("--adopt any ") && as_is.fix.contains("--set any.release=NAME"), "{}", as_is.fix);
     let others = judged(Adoptable::OtherValues(vec!["a.b".to_owned(), "c".to_owned()]));
     assert_eq!(others.what, format!("{made}; it can be adopted, and of its values become others: a.b, c"));
     let say = |text: &str| Text::One(text.to_owned());
@@ -33,7 +33,7 @@ fn releases_that_are_not_ours_are_adopted_by_leave_or_not_at_all() {
     let never = judged(Adoptable::Never(say("its volumes differ")));
     assert_eq!((never.id, never.adopt), ("release-not-adoptable", None));
     assert_eq!(never.what, format!("{made}; it cannot be adopted: its volumes differ"));
-    assert!(never.mend.ends_with("helm -n ns uninstall rel"), "{}", never.mend);
+    assert!(never.fix.ends_with("helm -n ns uninstall rel"), "{}", never.fix);
     assert_eq!(judged(Adoptable::OtherChart("ours".to_owned())).id, "release-not-adoptable");
 }
 
@@ -50,7 +50,7 @@ fn what_others_notice_is_agreed_to_by_name() {
     let found = judge(&Needs { agreements, ..needs() }, &facts(), &Observed::default());
     let told: Vec<_> = found.iter().map(|one| (one.id, one.place.as_str(), one.what.as_str())).collect();
     assert_eq!(told, [("agreement", "any", "stop it: it is away meanwhile")]);
-    assert!(found[0].mend.starts_with("--waive agreement"), "{}", found[0].mend);
+    assert!(found[0].fix.starts_with("--waive agreement"), "{}", found[0].fix);
     // What was done for the same before is not done again.
     let agreements = vec![Agreement { done: Some("2".to_owned()), ..agreement }];
     let asked = Needs { agreements, ..needs() };

@@ -8,7 +8,7 @@ fn labels_of_nodes() {
     needs.pods[0].node_selector.insert("disk".to_owned(), "ssd".to_owned());
     let finding = only(&needs, &facts());
     assert_eq!((finding.id, finding.place.as_str()), ("node-labels", "StatefulSet ns/db"));
-    assert_eq!(finding.mend, "kubectl label node one disk=ssd");
+    assert_eq!(finding.fix, "kubectl label node one disk=ssd");
     let mut facts = facts();
     let labelled = Node { labels: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]), ..node("two", "4", "8Gi") };
     facts.nodes = Ok(vec![node("one", "4", "8Gi"), labelled]);
@@ -47,7 +47,7 @@ fn taints_and_tolerations() {
     facts.nodes = Ok(vec![Node { taints: vec![taint], ..node("one", "4", "8Gi") }]);
     let finding = only(&needs(), &facts);
     assert_eq!(finding.id, "node-taints");
-    assert_eq!(finding.mend, "kubectl taint node one own:NoSchedule-");
+    assert_eq!(finding.fix, "kubectl taint node one own:NoSchedule-");
     assert!(finding.what.contains("one has own=them:NoSchedule"), "{}", finding.what);
     for (toleration, fits) in [
         (json!({"operator": "Exists"}), true),

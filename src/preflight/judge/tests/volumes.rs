@@ -69,7 +69,7 @@ fn volumes_that_cannot_grow_are_told_by_their_class_with_both_ways() {
     let what = "data-db-0 of 10Gi, data-db-1 of 10Gi cannot have 20Gi: StorageClass fast does not let volumes grow";
     assert_eq!(finding.what, what);
     let fix = "kubectl patch storageclass fast -p '{\"allowVolumeExpansion\":true}' (if its provisioner can), or keep the size that it has: 10Gi";
-    assert_eq!(finding.mend, fix);
+    assert_eq!(finding.fix, fix);
     // Those that are as large already need not grow.
     facts.claims.insert("ns".to_owned(), Ok(vec![claim("data-db-0", "20Gi"), claim("data-db-1", "30Gi")]));
     assert_eq!(found(&needs, &facts), []);
@@ -102,7 +102,7 @@ fn volumes_become_no_smaller() {
     let finding = only(&needs, &facts);
     assert_eq!((finding.id, finding.place.as_str()), ("volume-smaller", "StatefulSet ns/db"));
     assert_eq!(finding.what, "its data volumes have 10Gi, and 5Gi is asked for");
-    assert_eq!(finding.mend, "keep the size that they have: 10Gi");
+    assert_eq!(finding.fix, "keep the size that they have: 10Gi");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the cluster lacks: each finding with the command that mends it.
+//! What the cluster lacks: each finding with the command that fixes it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -157,11 +157,10 @@ pub(super) fn head_of(line: Spans, finding: &Finding, look: Look) -> Spans {
         .add(Paint::Plain, &finding.place)
 }
 
-/// What was found, and what mends it, in lines of so many columns, of which the first ones stay empty.
+/// What was found, and what fixes it, in lines of so many columns, of which the first ones stay empty.
 pub(super) fn detail(finding: &Finding, look: Look, before: usize, width: usize) -> Vec<Spans> {
     let mut lines = Vec::new();
-    for (word, text, paint) in [(Word::Found, &finding.what, Paint::Plain), (Word::Mend, &finding.mend, Paint::Accent)]
-    {
+    for (word, text, paint) in [(Word::Found, &finding.what, Paint::Plain), (Word::Fix, &finding.fix, Paint::Accent)] {
         let label = text::pad(look.say(word), 9);
         for (row, part) in text::wrap(&text::clean(text), width.saturating_sub(before + 10)).into_iter().enumerate() {
             let start = if row == 0 { label.as_str() } else { "" };

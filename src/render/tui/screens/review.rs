@@ -187,7 +187,7 @@ fn install(state: &mut State) -> Vec<Intent> {
     let refused = if let Some(why) = &planned.refused {
         Some(why.clone())
     } else if let Some(report) = state.preflight.report.as_ref().filter(|report| report.errors > 0) {
-        Some(fill(state.look.say(Word::MendOrWaive), &[("count", &report.errors.to_string())]))
+        Some(fill(state.look.say(Word::FixOrWaive), &[("count", &report.errors.to_string())]))
     } else if !planned.plan.has_work() {
         Some(state.look.say(Word::NothingToDo).to_owned())
     } else {

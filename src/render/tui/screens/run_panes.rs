@@ -110,7 +110,7 @@ pub(super) const fn status(status: &Status, retrying: bool) -> (Glyph, Word, Pai
         Status::Skipped(_) => (Glyph::Unchanged, Word::StateSkipped, Paint::Dim),
         Status::Failed { .. } => (Glyph::Failed, Word::StateFailed, Paint::Bad),
         Status::Blocked(_) => (Glyph::Blocked, Word::StateBlocked, Paint::Warn),
-        Status::Stopped(_) => (Glyph::Stopped, Word::StateAborted, Paint::Warn),
+        Status::Stopped(_) => (Glyph::Stopped, Word::StateStopped, Paint::Warn),
     }
 }
 

@@ -55,7 +55,7 @@ fn the_summary_begins_with_what_to_act_on() {
                 "r tries again",
                 "addresses",
                 "/etc/hosts",
-                "proofs",
+                "checks",
                 "in the cluster only",
             ],
         ),
