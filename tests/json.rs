@@ -68,7 +68,7 @@ fn section<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
 /// The cells of the rows of each table whose first cell is this.
 fn rows<'a>(lines: &[&'a str], first: &str) -> Vec<Vec<&'a str>> {
     let (mut found, mut within) = (Vec::new(), false);
-    for line in lines.iter().copied() {
+    for line in lines {
         let Some(row) = line.strip_prefix("| ") else {
             within = false;
             continue;
