@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use windlass::app::{self, Aside, Exit};
+use windlass::app::{self, DiagnosticsWriter, Exit};
 use windlass::cli::Cli;
 
 fn main() -> ExitCode {
@@ -44,5 +44,5 @@ fn log(verbose: u8) {
     let filter = EnvFilter::try_from_env("WINDLASS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     // A failure to write is told on stderr, and panics where that is what has gone.
     let format = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
-    format.with_writer(Aside::default).init();
+    format.with_writer(DiagnosticsWriter::default).init();
 }

@@ -315,3 +315,91 @@ fn preflight_knows_which_field_of_a_stateful_set_is_given_way_to() {
     assert_eq!(path(&["mspace", "gitflow", "maven"]).as_deref(), Some(field));
     assert_eq!(path(&["mspace"]), None, "another chart's");
 }
+
+/// A JSON value in which no object has a key twice.
+struct Unique;
+
+impl<'de> serde::Deserialize<'de> for Unique {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Unique;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Unique, E> {
+                Ok(Unique)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Unique, E> {
+                Ok(Unique)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Unique, E> {
+                Ok(Unique)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Unique, E> {
+                Ok(Unique)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Unique, E> {
+                Ok(Unique)
+            }
+
+            fn visit_unit<E>(self) -> Result<Unique, E> {
+                Ok(Unique)
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Unique, A::Error> {
+                while items.next_element::<Unique>()?.is_some() {}
+                Ok(Unique)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Unique, A::Error> {
+                let mut seen = std::collections::BTreeSet::new();
+                while let Some((key, Unique)) = entries.next_entry::<String, Unique>()? {
+                    if !seen.insert(key.clone()) {
+                        return Err(serde::de::Error::custom(format!("`{key}` is there twice")));
+                    }
+                }
+                Ok(Unique)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[test]
+fn no_object_of_a_plan_has_a_key_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = catalog::embedded();
+    for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("redis/") || path.starts_with("library/")) {
+        let to = folder.path().join(path);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::write(to, bytes).unwrap();
+    }
+    let definition = folder.path().join("redis/component.yaml");
+    let waits = "after:\n  - {action: k8s.wait, api_version: v1, kind: Pod, name: a, condition: Ready}\n  - {action: k8s.wait, \
+                 api_version: v1, kind: Pod, name: a, namespace: elsewhere, condition: Ready}\n";
+    let text = std::fs::read_to_string(&definition).unwrap();
+    std::fs::write(&definition, text + waits).unwrap();
+    let catalog = catalog::load(&[folder.path().to_owned()]).unwrap();
+    let all: Vec<String> = catalog.components.keys().cloned().collect();
+    let flags = ["livy.image=r.example/livy", "livy.image_tag=1", "airflow.image=r.example/airflow"];
+    let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    for chosen in [&["redis".to_owned()][..], &all] {
+        let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], Some(chosen)).unwrap();
+        let plan = plan(&resolve(&catalog, &answers).unwrap(), &Observed::default(), true);
+        let text = serde_json::to_string(&plan).unwrap();
+        let wrong = serde_json::from_str::<Unique>(&text).err().map(|error| error.to_string());
+        assert_eq!(wrong, None, "{text}");
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let waits = value["actions"].as_array().unwrap().iter().filter(|step| step["action"] == "k8s.wait");
+        let places: Vec<&str> = waits.map(|step| step["namespace"].as_str().unwrap()).collect();
+        assert_eq!(places.len(), 2, "{text}");
+        assert!(places[1] == "elsewhere" && places[0] != "elsewhere" && !places[0].is_empty(), "{places:?}");
+    }
+}

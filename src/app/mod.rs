@@ -41,7 +41,7 @@ mod unlock;
 mod verify;
 
 pub use crate::driver::bundle::parse_split;
-pub use crate::render::tui::Aside;
+pub use crate::render::tui::DiagnosticsWriter;
 pub use exit::{Exit, Failed};
 
 use std::process::ExitCode;

@@ -86,12 +86,12 @@ impl Output {
         self.text(&render::fit_json(&text))
     }
 
-    /// Prints a remark for people on stderr; machines do not get it.
+    /// Prints a remark on stderr. With `--json` only what went wrong, or may: the rest is for people.
     pub(super) fn remark(&self, text: &str) {
         if let Some(screens) = &self.screens {
             // Who has left does not read it.
             let _ = screens.send(News::Remark(text.to_owned()));
-        } else if !self.json {
+        } else if !self.json || ["warning: ", "error: "].iter().any(|begin| text.starts_with(begin)) {
             aside(text);
         }
     }

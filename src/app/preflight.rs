@@ -98,7 +98,7 @@ pub(super) async fn seen(
     waive: &[String],
 ) -> Result<Report, Failed> {
     let (helm, mut findings) = helm(global).await;
-    findings.extend(look(install, helm.as_ref(), observed, problems).await?);
+    findings.extend(find(install, helm.as_ref(), observed, problems).await?);
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
@@ -154,7 +154,7 @@ pub(super) async fn with(
     helm: Option<&Helm>,
     waive: &[String],
 ) -> Result<Report, Failed> {
-    let findings = look(install, helm, observed, problems).await?;
+    let findings = find(install, helm, observed, problems).await?;
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
@@ -172,7 +172,7 @@ pub(super) async fn instead(
     }
     let told = async {
         let helm = session::find_helm(global).await.or_exit(Exit::Unusable)?;
-        let findings = look(install, Some(&helm), &Observed::default(), &[]).await?;
+        let findings = find(install, Some(&helm), &Observed::default(), &[]).await?;
         judged(&Report::new(Some(install.cluster.info().clone()), findings, waive), output)
     };
     // Waived or not, nothing can be planned without having looked.
@@ -211,7 +211,7 @@ fn refusal(report: &Report) -> String {
 }
 
 /// `problems` are those of a push to the registry.
-async fn look(
+async fn find(
     install: &InstallTarget,
     helm: Option<&Helm>,
     observed: &Observed,

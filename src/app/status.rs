@@ -71,7 +71,7 @@ pub(super) async fn report(
     let (found, endpoints, mut hdfs) = tokio::join!(
         observe::readable_releases(cluster, &keys, &ignored),
         join_all(shown.iter().map(|(id, component)| doors.of(id, component))),
-        health::look(cluster, &catalog, &state, |id| hdfs == HdfsLook::Asked && wanted(id))
+        health::hdfs_health(cluster, &catalog, &state, |id| hdfs == HdfsLook::Asked && wanted(id))
     );
     let (found, unreadable) = found.or_exit(Exit::Unusable)?;
     let base = |id: &str| instance_of(id).map_or(id, |(base, _)| base).to_owned();

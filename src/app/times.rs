@@ -26,10 +26,7 @@ pub(super) struct TimedPath {
 
 /// By the last run against this cluster in which each step was done; `None` where there is none.
 pub(super) fn timed_path(plan: &Plan, cluster: &ClusterInfo) -> Option<TimedPath> {
-    let ids = journal::list().unwrap_or_default();
-    // What cannot be read tells nothing; it is no reason to show no plan.
-    let runs = ids.into_iter().rev().map(|id| (journal::read(&id).unwrap_or_default(), id));
-    timed(plan, cluster, runs)
+    timed(plan, cluster, runs())
 }
 
 /// Prints it below the plan; for machines beside it, on stderr: a plan's JSON holds no time.
@@ -43,7 +40,28 @@ pub(super) fn show(timed: &TimedPath, output: &Output) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Seconds that steps of a plan took in the last run against this cluster in which each was done.
+pub(super) fn earlier_seconds(plan: &Plan, cluster: &ClusterInfo) -> BTreeMap<String, f64> {
+    seconds(plan, cluster, runs()).0
+}
+
+/// The runs of this machine, the newest first. What cannot be read tells nothing.
+fn runs() -> impl Iterator<Item = (Vec<Envelope>, String)> {
+    let ids = journal::list().unwrap_or_default();
+    ids.into_iter().rev().map(|id| (journal::read(&id).unwrap_or_default(), id))
+}
+
 fn timed(plan: &Plan, cluster: &ClusterInfo, runs: impl Iterator<Item = (Vec<Envelope>, String)>) -> Option<TimedPath> {
+    let (seconds, used) = seconds(plan, cluster, runs);
+    let path = critical_path(plan.actions.iter().map(PathStep::from), &seconds)?;
+    Some(TimedPath { path, runs: used })
+}
+
+fn seconds(
+    plan: &Plan,
+    cluster: &ClusterInfo,
+    runs: impl Iterator<Item = (Vec<Envelope>, String)>,
+) -> (BTreeMap<String, f64>, Vec<String>) {
     let works = plan.actions.iter().filter(|action| action.change != Change::Nothing);
     let mut open: Vec<&str> = works.map(|action| action.id.as_str()).collect();
     let (mut seconds, mut used) = (BTreeMap::new(), Vec::new());
@@ -68,8 +86,7 @@ fn timed(plan: &Plan, cluster: &ClusterInfo, runs: impl Iterator<Item = (Vec<Env
             used.push(id);
         }
     }
-    let path = critical_path(plan.actions.iter().map(PathStep::from), &seconds)?;
-    Some(TimedPath { path, runs: used })
+    (seconds, used)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::driver::image_source::{ImageSource, Reference, SourceError};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockMode, ResolvedImage};
 use crate::model::oci::{Descriptor, Digest, INDEXES, ManifestContent, OciManifest, Platform};
-use asked::Asked;
+use asked::ImageQuery;
 use platforms::{fits, named, of_config};
 
 /// How many images are asked for at the same time: registries slow down or refuse beyond that.
@@ -85,7 +85,7 @@ async fn one(
         Some(registry) => name.moved(registry),
         None => name.whole_repository(),
     };
-    let asked = Asked { image, repository, source };
+    let asked = ImageQuery { image, repository, source };
     let pinned = name.digest.as_deref().and_then(|digest| digest.parse::<Digest>().ok());
     let reference = match pinned {
         Some(digest) => Reference::Digest(digest),
@@ -112,7 +112,7 @@ struct Child {
     platform: Option<Platform>,
 }
 
-impl Asked<'_> {
+impl ImageQuery<'_> {
     /// One manifest is one platform, whatever was asked for.
     async fn single(
         &self,

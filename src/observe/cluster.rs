@@ -55,11 +55,11 @@ pub async fn observe(
     let versions = secrets::versions(wanted, cluster, &secrets, state.as_ref()).await?;
     let entries = async {
         match tunnels {
-            Some(tunnels) => http::look(wanted, cluster, tunnels, &releases).await,
+            Some(tunnels) => http::observe(wanted, cluster, tunnels, &releases).await,
             None => BTreeMap::new(),
         }
     };
-    let (hdfs, entries) = tokio::join!(hdfs::look(wanted, &releases, hdfs, uploads), entries);
+    let (hdfs, entries) = tokio::join!(hdfs::observe(wanted, &releases, hdfs, uploads), entries);
     let hdfs = hdfs?;
     let levels = levels(&found, state.as_ref());
     let found = found.into_keys().collect();

@@ -93,7 +93,7 @@ pub(super) async fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, Ob
 }
 
 /// Looks at HDFS, unless it is not installed or not ready: then the plan says so and the actions will see.
-pub(super) async fn look(
+pub(super) async fn observe(
     wanted: &Resolved,
     releases: &BTreeMap<ReleaseKey, ObservedRelease>,
     hdfs: Option<&Hdfs>,
@@ -116,35 +116,35 @@ pub(super) async fn look(
     }
     match ask(wanted, &hdfs.with_deadline(PATIENCE), files).await {
         Ok(found) => Ok(found),
-        Err(Asked::Local(error)) => Err(error),
-        Err(Asked::Hdfs(error)) => Ok(ObservedHdfs::Unreachable(error.to_string())),
+        Err(NotCompared::Local(error)) => Err(error),
+        Err(NotCompared::Hdfs(error)) => Ok(ObservedHdfs::Unreachable(error.to_string())),
     }
 }
 
 /// Why HDFS was not compared with what is wanted.
-enum Asked {
+enum NotCompared {
     /// It did not answer as it should.
     Hdfs(Error),
     /// It did, but a file of this machine cannot be read.
     Local(ObserveError),
 }
 
-impl From<Error> for Asked {
+impl From<Error> for NotCompared {
     fn from(error: Error) -> Self {
         Self::Hdfs(error)
     }
 }
 
 /// A failure to compare files, told apart by whose it is.
-fn compared(error: Error, origin: Origin) -> Asked {
-    Asked::Local(origin.error(match error {
+fn compared(error: Error, origin: Origin) -> NotCompared {
+    NotCompared::Local(origin.error(match error {
         Error::Local { path, source } => FilesError::Read { path, source },
         Error::NotAFile(path) => FilesError::Special(path),
-        error => return Asked::Hdfs(error),
+        error => return NotCompared::Hdfs(error),
     }))
 }
 
-async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<ObservedHdfs, Asked> {
+async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<ObservedHdfs, NotCompared> {
     let mut folders = BTreeMap::new();
     for action in wanted.components.iter().flat_map(actions) {
         if let Some(Leaves::Folder(Mkdir { path, .. })) = action.kind.leaves()

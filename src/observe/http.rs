@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub const ONLY_A_RUN: &str = "it is made of results that only a run gives";
 
 /// Step to what was found, or why nothing was. Services of releases that are not there, or not ready, are not asked.
-pub(super) async fn look(
+pub(super) async fn observe(
     wanted: &Resolved,
     cluster: &Cluster,
     tunnels: &Tunnels,

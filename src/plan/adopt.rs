@@ -110,7 +110,7 @@ fn verdict(wanted: &ResolvedRelease, found: &ReleaseState) -> Adoptable {
         return Adoptable::OtherChart(ours);
     }
     let mut others = Vec::new();
-    beyond(&found.config, &wanted.values, "", &mut others);
+    other_values(&found.config, &wanted.values, "", &mut others);
     if others.is_empty() { Adoptable::AsIs } else { Adoptable::OtherValues(others) }
 }
 
@@ -143,12 +143,12 @@ fn chart_name(wanted: &ResolvedRelease) -> String {
 }
 
 /// Where these values are not among those that are wanted; a null is none. Places only: values may be secrets.
-fn beyond(values: &Value, wanted: &Value, path: &str, found: &mut Vec<String>) {
+fn other_values(values: &Value, wanted: &Value, path: &str, found: &mut Vec<String>) {
     match (values, wanted) {
         (Value::Null, _) => {}
         (Value::Object(values), Value::Object(_) | Value::Null) => {
             for (key, value) in values {
-                beyond(value, wanted.get(key).unwrap_or(&Value::Null), &join(path, key), found);
+                other_values(value, wanted.get(key).unwrap_or(&Value::Null), &join(path, key), found);
             }
         }
         (values, wanted) if equal(values, wanted) => {}
@@ -214,9 +214,9 @@ mod tests {
         for config in within {
             assert_eq!(judged("[]", "sample", "9", config.clone()), Adoptable::AsIs, "{config}");
         }
-        let beyond = json!({"a": {"b": 2, "c": [1]}, "d": "x", "e": {"f": true}});
+        let other_values = json!({"a": {"b": 2, "c": [1]}, "d": "x", "e": {"f": true}});
         let others = ["a.b", "a.c", "e.f"].map(str::to_owned).to_vec();
-        assert_eq!(judged("[]", "sample", "0.1.0", beyond), Adoptable::OtherValues(others));
+        assert_eq!(judged("[]", "sample", "0.1.0", other_values), Adoptable::OtherValues(others));
         assert_eq!(judged("[]", "sample-k8s", "0.1.0", json!({})), Adoptable::OtherChart("sample".to_owned()));
         let never = judged(KNOWN, "sample-k8s", "0.1.7", json!({}));
         assert!(matches!(&never, Adoptable::Never(say) if say.of("ru") == "другие тома"), "{never:?}");

@@ -510,7 +510,9 @@ fn lost_secret(from: Option<&SecretRef>) -> String {
 
 /// What does an action of a component.
 pub(super) fn of_act(component: &ResolvedComponent, act: &ResolvedAction) -> Action {
-    let step = Step::Act { namespace: component.namespace.clone(), action: act.kind.clone() };
+    // One that waits has a namespace of its own: both would have the same key.
+    let namespace = component.namespace.clone().filter(|_| act.kind.waits_for().is_none());
+    let step = Step::Act { namespace, action: act.kind.clone() };
     let made = action(&component.id, act.id.clone(), act.title.clone(), step);
     Action {
         deadline_seconds: act.deadline.map_or(made.deadline_seconds, |deadline| deadline.as_secs()),

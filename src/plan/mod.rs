@@ -38,6 +38,6 @@ pub use paths::{CriticalPath, PathStep, critical_path, direct_needs};
 pub use rollback::{RollbackError, rollback};
 pub use rotate::{Changed, RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
 pub use secrets::{FilledFrom, FilledSecret};
-pub use select::{beyond, checks_of, only, verify_only, without};
+pub use select::{checks_of, only, unagreed, verify_only, without};
 pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 pub use uninstall::{Removal, UninstallError, left_for_others, uninstall};

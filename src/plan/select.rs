@@ -39,7 +39,7 @@ pub fn without(plan: &Plan, ids: &[String]) -> Plan {
 /// The first action of a plan that would change something which another plan, made from the same answers, would not.
 /// Once a run has gone some way what was to be created may have to be updated: `begun` says so.
 #[must_use]
-pub fn beyond<'a>(plan: &'a Plan, agreed: &Plan, begun: bool) -> Option<&'a Action> {
+pub fn unagreed<'a>(plan: &'a Plan, agreed: &Plan, begun: bool) -> Option<&'a Action> {
     let changes = |action: &Action| !matches!(action.change, Change::Check | Change::Nothing);
     let same = |action: &Action, other: &Action| action.change == other.change || begun && changes(other);
     let known: HashMap<&str, &Action> = agreed.actions.iter().map(|action| (action.id.as_str(), action)).collect();

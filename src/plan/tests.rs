@@ -329,15 +329,15 @@ fn what_was_agreed_to_covers_less_and_never_more() {
     let (wanted, mut observed) = sample();
     let everything = plan(&wanted, &Observed::default(), true);
     let nothing = plan(&wanted, &observed, true);
-    assert_eq!(beyond(&nothing, &everything, false), None, "less is left to do");
-    assert_eq!(beyond(&everything, &everything, false), None);
-    assert_eq!(beyond(&everything, &nothing, false).map(|action| action.change), Some(Change::Create));
+    assert_eq!(unagreed(&nothing, &everything, false), None, "less is left to do");
+    assert_eq!(unagreed(&everything, &everything, false), None);
+    assert_eq!(unagreed(&everything, &nothing, false).map(|action| action.change), Some(Change::Create));
     observed.secrets.values_mut().for_each(|found| *found = Comparison::Differs("another".into()));
     let other = plan(&wanted, &observed, true);
-    let more = beyond(&other, &everything, false).map(|action| action.id.as_str());
+    let more = unagreed(&other, &everything, false).map(|action| action.id.as_str());
     assert_eq!(more, Some("sample/secret-db_password"), "an update is not the creation that was agreed to");
-    assert_eq!(beyond(&other, &everything, true), None, "but it may be what is left of it");
-    assert!(beyond(&other, &nothing, true).is_some(), "what was not to be changed is not");
+    assert_eq!(unagreed(&other, &everything, true), None, "but it may be what is left of it");
+    assert!(unagreed(&other, &nothing, true).is_some(), "what was not to be changed is not");
 }
 
 #[test]

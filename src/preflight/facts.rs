@@ -9,7 +9,7 @@ use futures::future::join_all;
 
 use super::needs::{GrowNeed, Needs, RightNeed, SecretNeed, needs, pull_tests, wait_object, waits};
 use super::render::{Rendered, Site, defined, render};
-use super::seen::{NoAnswer, Query, Seen, Unseen, look};
+use super::seen::{NoAnswer, Query, Seen, Unseen, ask};
 use super::trials::{Tried, trials, try_all};
 use crate::answers::Resolved;
 use crate::driver::disk::disk;
@@ -105,27 +105,28 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
     let ours = |namespace: &str, instance: &str| releases.contains(&(namespace, instance));
     let all: Vec<String> = names.into_iter().chain([STATE_NAMESPACE.to_owned()]).collect();
     let theirs = &all[..all.len() - 1];
-    let (namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user, runs) =
-        tokio::join!(
-            each(&all, |name| async move { look(Query::Namespace(name.clone()), cluster.namespace(&name)).await }),
-            each(theirs, |name| async move {
-                look(Query::ListIn("resourcequotas", name.clone()), cluster.quotas(&name)).await
-            }),
-            each(theirs, |name| async move {
-                look(Query::ListIn("limitranges", name.clone()), cluster.limits(&name)).await
-            }),
-            each(theirs, |name| async move {
-                look(Query::ListIn("persistentvolumeclaims", name.clone()), cluster.all_claims(&name)).await
-            }),
-            look(Query::List("nodes"), cluster.nodes()),
-            look(Query::ListAll("pods"), cluster.pod_uses(ours)),
-            look(Query::List("storageclasses"), cluster.storage_classes()),
-            look(Query::List("ingressclasses"), cluster.ingress_classes()),
-            look(Query::Get(ObjectRef::namespaced("v1", "ConfigMap", "kube-system", "coredns")), cluster.dns_domain()),
-            look(Query::Other("ask for the API server's clock".to_owned()), cluster.clock_ahead()),
-            look(Query::Other("ask for our own name".to_owned()), cluster.user_name()),
-            look(Query::Other("look at windlass's lock".to_owned()), another_run(cluster)),
-        );
+    let (namespaces, quotas, limits, claims, nodes, pods, storage_classes, ingress_classes, domain, clock, user, runs) = tokio::join!(
+        each(&all, |name| async move { ask(Query::Namespace(name.clone()), cluster.namespace(&name)).await }),
+        each(
+            theirs,
+            |name| async move { ask(Query::ListIn("resourcequotas", name.clone()), cluster.quotas(&name)).await }
+        ),
+        each(
+            theirs,
+            |name| async move { ask(Query::ListIn("limitranges", name.clone()), cluster.limits(&name)).await }
+        ),
+        each(theirs, |name| async move {
+            ask(Query::ListIn("persistentvolumeclaims", name.clone()), cluster.all_claims(&name)).await
+        }),
+        ask(Query::List("nodes"), cluster.nodes()),
+        ask(Query::ListAll("pods"), cluster.pod_uses(ours)),
+        ask(Query::List("storageclasses"), cluster.storage_classes()),
+        ask(Query::List("ingressclasses"), cluster.ingress_classes()),
+        ask(Query::Get(ObjectRef::namespaced("v1", "ConfigMap", "kube-system", "coredns")), cluster.dns_domain()),
+        ask(Query::Other("ask for the API server's clock".to_owned()), cluster.clock_ahead()),
+        ask(Query::Other("ask for our own name".to_owned()), cluster.user_name()),
+        ask(Query::Other("look at windlass's lock".to_owned()), another_run(cluster)),
+    );
     Facts {
         user: user.ok().flatten(),
         version: cluster.info().version.clone(),
@@ -211,7 +212,7 @@ pub async fn gather(
         owners(cluster, &rendered, &site, observed),
         grows(cluster, &needs.grows),
         each(&peers, |name| async move {
-            look(Query::Namespace(name.clone()), cluster.namespace(&name)).await.map(|found| found.is_some())
+            ask(Query::Namespace(name.clone()), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
     );
     Ok(Gathered { needs, facts, rendered })
@@ -253,7 +254,7 @@ pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, 
         .into_iter()
         .cloned()
         .map(|right| async move {
-            let seen = look(Query::Other(format!("ask for the right to {right}")), cluster.may(&right)).await;
+            let seen = ask(Query::Other(format!("ask for the right to {right}")), cluster.may(&right)).await;
             (right, seen)
         })
         .collect();
@@ -284,7 +285,7 @@ async fn owners(
     let asked: Vec<_> = new
         .into_iter()
         .map(|(key, object)| async move {
-            let found = look(Query::Get(object.clone()), cluster.get(&object)).await;
+            let found = ask(Query::Get(object.clone()), cluster.get(&object)).await;
             let owner = found.map(|live| live.and_then(|live| owner(&live, &key)));
             (key, object, owner)
         })
@@ -309,7 +310,7 @@ fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
 /// The sizes that StatefulSets ask for now.
 async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Option<Quantity>>)> {
     let asked = wanted.iter().cloned().map(|need| async move {
-        let found = look(Query::Get(need.set.clone()), cluster.get(&need.set)).await;
+        let found = ask(Query::Get(need.set.clone()), cluster.get(&need.set)).await;
         let size = found.map(|set| set.and_then(|set| Some(claim_template(&set, &need.claim)?.1)));
         (need, size)
     });
@@ -319,7 +320,7 @@ async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Op
 async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, Seen<bool>> {
     let asked = wanted.iter().cloned().map(|need| async move {
         let object = ObjectRef::namespaced("v1", "Secret", &need.namespace, &need.name);
-        let seen = look(Query::Get(object.clone()), cluster.get(&object)).await.map(|found| found.is_some());
+        let seen = ask(Query::Get(object.clone()), cluster.get(&object)).await.map(|found| found.is_some());
         (need, seen)
     });
     join_all(asked).await.into_iter().collect()

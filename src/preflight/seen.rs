@@ -94,8 +94,8 @@ pub struct Unseen {
 pub type Seen<T> = Result<T, Unseen>;
 
 /// The answer, or why there is none, within the time that a query has.
-pub(super) async fn look<T>(what: Query, ask: impl Future<Output = Result<T, KubeError>>) -> Seen<T> {
-    let why = match timeout(DEADLINE, ask).await {
+pub(super) async fn ask<T>(what: Query, call: impl Future<Output = Result<T, KubeError>>) -> Seen<T> {
+    let why = match timeout(DEADLINE, call).await {
         Ok(Ok(seen)) => return Ok(seen),
         Ok(Err(error)) if error.kind() == ApiErrorKind::Forbidden => NoAnswer::NotAllowed,
         Ok(Err(error)) => NoAnswer::Failed(error.source.to_string()),

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::render::Rendered;
-use super::seen::{Query, Seen, look};
+use super::seen::{Query, Seen, ask};
 use crate::driver::kube::Cluster;
 use crate::model::cluster::{ManifestObject, ObjectRef, Refusal, ReleaseKey};
 use crate::model::observed::{Observed, ObservedRelease};
@@ -101,7 +101,7 @@ pub async fn try_all(cluster: &Cluster, trials: Vec<Trial>) -> Vec<Tried> {
         .into_iter()
         .map(|Trial { release, object, changed }| async move {
             let what = Query::Other(format!("try the change of {}", object.object));
-            let refused = look(what, cluster.refusal(&object)).await;
+            let refused = ask(what, cluster.refusal(&object)).await;
             Tried { release, object: object.object, changed, refused }
         })
         .collect();

@@ -107,6 +107,15 @@ impl Track {
         Some(text)
     }
 
+    /// How much is done in percent, and bytes a second and seconds left where these are known.
+    pub(super) fn speed(&self, now: i64) -> Option<(u64, Option<(u64, u64)>)> {
+        let (_, done) = *self.samples.back()?;
+        let done = done.min(self.total);
+        let percent = percent(done, self.total)?;
+        let rate = self.rate(now).filter(|_| done < self.total);
+        Some((percent, rate.and_then(|rate| Some((rate, (self.total - done).checked_div(rate)?)))))
+    }
+
     /// Bytes a second, once a second has been seen. Standing still counts.
     fn rate(&self, now: i64) -> Option<u64> {
         let (first, from) = *self.samples.front()?;

@@ -86,7 +86,7 @@ async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
                 let mut receipt = (**receipt).clone();
                 receipt.without_signatures = args.into.without_signatures;
                 keep(args.receipt.as_deref(), &receipt)?;
-                failed.iter().for_each(|name| output.remark(&format!("not pushed: {name}")));
+                failed.iter().for_each(|name| output.remark(&format!("error: not pushed: {name}")));
             }
             Err(Failed::new(if error.is_damage() { Exit::VerifyFailed } else { Exit::Failed }, error))
         }

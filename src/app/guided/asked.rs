@@ -2,11 +2,11 @@
 
 /// How often something was asked for.
 #[derive(Default)]
-pub(super) struct Asked(u64);
+pub(super) struct RequestCount(u64);
 
-impl Asked {
+impl RequestCount {
     /// Once more; gives its number.
-    pub(super) const fn again(&mut self) -> u64 {
+    pub(super) const fn next(&mut self) -> u64 {
         self.0 += 1;
         self.0
     }

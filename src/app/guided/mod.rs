@@ -3,6 +3,7 @@
 
 mod apart;
 mod asked;
+mod backend;
 mod follow;
 mod inputs;
 mod places;
@@ -13,7 +14,6 @@ mod source;
 mod sources;
 mod terminal;
 mod watch;
-mod world;
 
 pub(super) use replay::replay;
 pub(super) use screens::guided;

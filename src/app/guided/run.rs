@@ -7,8 +7,9 @@ use super::follow::Places;
 use crate::app::exit::{Exit, Failed};
 use crate::app::install::InstallRequest;
 use crate::app::run::{PreparedRun, RunRequest};
+use crate::app::times;
 use crate::driver::kube::Cluster;
-use crate::plan::{Action, Change, Plan, beyond, without};
+use crate::plan::{Action, Change, Plan, unagreed, without};
 use crate::render::tui::{News, RunView};
 
 /// The install, and what was agreed to.
@@ -45,7 +46,7 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
     /// It was given on the review, to the plan that was shown there. That may shrink; for more nobody was asked.
     async fn agree(&self, prepared: &PreparedRun, _stop: &CancellationToken) -> Result<(), Failed> {
         let agreed = self.agreed.as_ref();
-        let Some(more) = agreed.and_then(|agreed| beyond(&prepared.plan, agreed, self.before.is_some())) else {
+        let Some(more) = agreed.and_then(|agreed| unagreed(&prepared.plan, agreed, self.before.is_some())) else {
             return Ok(());
         };
         let text = format!("the cluster has changed since the plan was shown, which did not have: {}", more.title);
@@ -62,6 +63,7 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
             prepared.plan.actions.iter().map(|action| (action.id.clone(), action.deadline_seconds)).collect();
         let mut view = RunView::new(deadlines, self.before.clone());
         view.without.clone_from(&self.without);
+        view.expected = times::earlier_seconds(&prepared.plan, self.cluster().info());
         view.left_out.clone_from(&prepared.left_out);
         self.tell(News::Begun(Box::new(view)));
         (self.follow)(self.cluster().clone(), Places::new(&prepared.plan));

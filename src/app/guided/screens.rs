@@ -6,10 +6,10 @@ use std::time::Duration;
 use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+use super::backend::Backend;
 use super::inputs::{Heard, Inputs, Kind};
 use super::sources::named;
 use super::terminal::{look, possible};
-use super::world::World;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
 use crate::app::session;
@@ -68,7 +68,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
         }
     }
     let (news, heard) = mpsc::unbounded_channel();
-    let world = World::new(&Global { silent: true, ..global.clone() }, args, catalog, news, output);
+    let world = Backend::new(&Global { silent: true, ..global.clone() }, args, catalog, news, output);
     let screens = Screens { tui: Some(tui), state, world, leaving: false };
     let (left, screens) = screens.run(inputs, heard).await;
     let Screens { tui, state, mut world, .. } = screens;
@@ -105,7 +105,7 @@ struct Screens {
     /// None once the terminal is gone.
     tui: Option<Tui>,
     state: State,
-    world: World,
+    world: Backend,
     /// Somebody outside wants it to end: it leaves when the run has.
     leaving: bool,
 }

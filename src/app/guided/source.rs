@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::world::World;
+use super::backend::Backend;
 use crate::answers::{Given, LayerKind};
 use crate::app::exit::{Exit, Failed};
 use crate::app::offline::{Offline, Opened};
@@ -20,7 +20,7 @@ const STEPS: u64 = 200;
 /// The most blobs that are named where several are wrong.
 const NAMED: usize = 3;
 
-impl World {
+impl Backend {
     /// Begins what the screen of sources wants.
     pub(super) fn source(&self, intent: SourceIntent) {
         let world = self.clone();
@@ -30,7 +30,7 @@ impl World {
                 self.sources.now().args = args.unwrap_or_default();
             }
             SourceIntent::Open(choice) => {
-                let number = self.sources.now().opens.again();
+                let number = self.sources.now().opens.next();
                 self.apart(move || async move {
                     let opened = world.opened(&choice).map(|opened| view(&opened));
                     if world.sources.now().opens.is_last(number) {
@@ -49,7 +49,7 @@ impl World {
             }
             SourceIntent::StopVerify => self.sources.now().reading.cancel(),
             SourceIntent::Plan(choice, given) => {
-                let number = self.sources.now().plans.again();
+                let number = self.sources.now().plans.next();
                 self.apart(move || async move {
                     let planned = world.push_plan(&choice, &given).await.map_err(|failed| failed.chain());
                     if world.sources.now().plans.is_last(number) {

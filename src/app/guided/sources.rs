@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::asked::Asked;
+use super::asked::RequestCount;
 use crate::cli::{OfflineArgs, TagRule};
 use crate::render::tui::{OfflineChoice, Source};
 
@@ -21,8 +21,8 @@ pub(super) struct Now {
     /// What is installed from; nothing named where that is no offline bundle.
     pub(super) args: OfflineArgs,
     /// Only the last that was asked for is wanted.
-    pub(super) opens: Asked,
-    pub(super) plans: Asked,
+    pub(super) opens: RequestCount,
+    pub(super) plans: RequestCount,
     /// Cancelled to stop reading.
     pub(super) reading: CancellationToken,
 }
@@ -30,7 +30,12 @@ pub(super) struct Now {
 impl Sources {
     pub(super) fn new(given: &OfflineArgs) -> Self {
         let args = if given.bundle.is_empty() { OfflineArgs::default() } else { given.clone() };
-        let now = Now { args, opens: Asked::default(), plans: Asked::default(), reading: CancellationToken::new() };
+        let now = Now {
+            args,
+            opens: RequestCount::default(),
+            plans: RequestCount::default(),
+            reading: CancellationToken::new(),
+        };
         Self { given: given.clone(), now: Mutex::new(now) }
     }
 

@@ -22,7 +22,7 @@ use crate::render::tui::{Command, PodRow, Tui, Watch, command};
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What one look gave.
-type Looked = Result<(StatusReport, Vec<PodRow>), Failed>;
+type WatchUpdate = Result<(StatusReport, Vec<PodRow>), Failed>;
 
 /// Shows the status again and again, until it is left.
 pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs) -> Result<Exit, Failed> {
@@ -37,7 +37,7 @@ pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs) -> Result<
     let mut tui = Tui::enter().or_exit(Exit::Unexpected)?;
     let closed = CancellationToken::new();
     let _close = closed.clone().drop_guard();
-    let (told, mut news) = mpsc::channel::<Looked>(1);
+    let (told, mut news) = mpsc::channel::<WatchUpdate>(1);
     report_once(&closed, &told, global, args, cluster);
     loop {
         tui.draw_watch(&watched).or_exit(Exit::Unexpected)?;
@@ -81,7 +81,7 @@ pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs) -> Result<
 /// Looks once, apart from the screen.
 fn report_once(
     closed: &CancellationToken,
-    told: &mpsc::Sender<Looked>,
+    told: &mpsc::Sender<WatchUpdate>,
     global: &Global,
     args: &StatusArgs,
     cluster: &Cluster,

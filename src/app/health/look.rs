@@ -24,7 +24,7 @@ const PODS: Duration = Duration::from_secs(1);
 const PORTS: [(u64, Voters); 2] = [(8485, Voters::JournalNodes), (2181, Voters::ZooKeepers)];
 
 /// How those installed components are that provide HDFS, by their ids. What was only begun is not asked.
-pub(in crate::app) async fn look(
+pub(in crate::app) async fn hdfs_health(
     cluster: &Cluster,
     catalog: &Catalog,
     state: &InstallState,

@@ -6,4 +6,4 @@ mod look;
 mod tests;
 
 pub(super) use findings::{Findings, findings};
-pub(super) use look::{look, with_pods};
+pub(super) use look::{hdfs_health, with_pods};

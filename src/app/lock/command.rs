@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::render::{Looked, of_answers, of_catalog};
+use super::render::{LockInputs, of_answers, of_catalog};
 use super::said;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
@@ -26,7 +26,7 @@ const TELL: usize = 10;
 /// `windlass lock`.
 pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Output) -> Result<Exit, Failed> {
     if args.lock.is_some() && !args.check && args.why.is_none() {
-        let text = "--lock names the lock that --check and --why look at; what is written is named by --output";
+        let text = "--lock names the lock that --check and --why compare_with_catalog at; what is written is named by --output";
         return Err(Failed::text(Exit::BadInput, text));
     }
     if let Some(text) = &args.why {
@@ -38,7 +38,7 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
     let from = mirror(args.from.as_deref())?;
     let checked = args.check.then(|| known(args)).transpose()?;
     let catalog = load_catalog(global)?;
-    let Looked { gathered, refused } = look(global, args, &catalog, output).await?;
+    let LockInputs { gathered, refused } = compare_with_catalog(global, args, &catalog, output).await?;
     if global.verbose > 0 {
         refused.iter().for_each(|one| output.remark(&format!("left out: {one}")));
     }
@@ -77,7 +77,12 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
 }
 
 /// Finds what the platform is made of: of a site where anything is answered, else of the whole catalog.
-async fn look(global: &Global, args: &LockArgs, catalog: &Catalog, output: &Output) -> Result<Looked, Failed> {
+async fn compare_with_catalog(
+    global: &Global,
+    args: &LockArgs,
+    catalog: &Catalog,
+    output: &Output,
+) -> Result<LockInputs, Failed> {
     let answers = &args.answers;
     let of_site = answers.answers.is_some()
         || !answers.set.is_empty()

@@ -34,7 +34,7 @@ const AT_ONCE: usize = 4;
 const TELL: Duration = Duration::from_secs(3);
 
 /// What was found, and what of it could not be looked at.
-pub(super) struct Looked {
+pub(super) struct LockInputs {
     pub gathered: Gathered,
     /// Combinations of answers that definitions or charts refuse: nobody can install them.
     pub refused: Vec<String>,
@@ -61,7 +61,7 @@ impl Job {
 }
 
 /// Looks at every chart of the catalog, in every profile, with every answer that may bring images.
-pub(super) async fn of_catalog(global: &Global, catalog: &Catalog, output: &Output) -> Result<Looked, Failed> {
+pub(super) async fn of_catalog(global: &Global, catalog: &Catalog, output: &Output) -> Result<LockInputs, Failed> {
     let mut run = Run::new(global, catalog, output)?;
     for component in catalog.components.values() {
         run.gathered.definition(component);
@@ -118,7 +118,7 @@ pub(super) async fn of_answers(
     catalog: &Catalog,
     mut given: Given,
     output: &Output,
-) -> Result<Looked, Failed> {
+) -> Result<LockInputs, Failed> {
     // Images are locked by the names that they are published under, wherever the site pulls them from.
     let registry = QuestionId::new("platform", "registry");
     given.layers.iter_mut().for_each(|layer: &mut Layer| layer.answers.retain(|(id, ..)| *id != registry));
@@ -126,7 +126,10 @@ pub(super) async fn of_answers(
     given.layers.push(unpublished_layer(&with_instances));
     let draft = given.draft(catalog).map_err(wrong)?;
     if !draft.problems.is_empty() {
-        return draft.finish().map(|_| Looked { gathered: Gathered::default(), refused: Vec::new() }).map_err(wrong);
+        return draft
+            .finish()
+            .map(|_| LockInputs { gathered: Gathered::default(), refused: Vec::new() })
+            .map_err(wrong);
     }
     let mut run = Run::new(global, catalog, output)?;
     let missing: BTreeSet<QuestionId> = draft.missing.iter().map(|missing| missing.id.clone()).collect();
@@ -270,10 +273,10 @@ impl<'a> Run<'a> {
     }
 
     /// Renders all, and takes in what is found.
-    async fn render(mut self) -> Result<Looked, Failed> {
+    async fn render(mut self) -> Result<LockInputs, Failed> {
         let jobs: Vec<Job> = std::mem::take(&mut self.jobs).into_values().collect();
         if jobs.is_empty() {
-            return Ok(Looked { gathered: self.gathered, refused: self.refused });
+            return Ok(LockInputs { gathered: self.gathered, refused: self.refused });
         }
         let helm = find_helm(self.global).await.or_exit(Exit::Unusable)?;
         let folders = self.folders(&jobs)?;
@@ -333,7 +336,7 @@ impl<'a> Run<'a> {
             );
             return Err(Failed::text(Exit::BadInput, text));
         }
-        Ok(Looked { gathered: self.gathered, refused: self.refused })
+        Ok(LockInputs { gathered: self.gathered, refused: self.refused })
     }
 
     /// Each chart in a folder of its own, once.

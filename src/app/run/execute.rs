@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::guard::RunGuard;
 use super::lock::Held;
 use super::proofs::{remember_proofs, remember_ready};
 use super::request::{PreparedRun, RunRequest};
 use super::summary::extras;
-use super::turn::Turn;
 use crate::answers::SecretContent;
 use crate::app::exit::{Exit, Failed, OrExit as _, RunEnd};
 use crate::app::journal::{self, Journal};
 use crate::app::output::{Output, Renderer};
 use crate::cli::Global;
 use crate::driver::kube::Cluster;
-use crate::engine::{self, RunInfo, World};
+use crate::engine::{self, RunInfo, StepRunner};
 use crate::event::{Listener, Outcome, RunState, Status, channel};
 use crate::model::cluster::ReadyPolicy;
 use crate::plan::Plan;
@@ -39,11 +39,11 @@ pub(super) async fn execute<R: RunRequest>(
     cluster: &Cluster,
     prepared: PreparedRun,
     held: Option<&Held>,
-    turn: &Turn,
+    guard: &RunGuard,
     output: &Output,
 ) -> Result<Ended, Failed> {
     let PreparedRun { plan, resolved, tunnels, hdfs, helm, answers, follows, left_out, push, .. } = prepared;
-    let run = turn.run.clone();
+    let run = guard.run.clone();
     let journal = plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose()?;
     let run_dir = journal.as_ref().map(|journal| journal.folder.clone());
     let charts = resolved.iter().flat_map(|resolved| &resolved.components).filter_map(|component| {
@@ -58,7 +58,7 @@ pub(super) async fn execute<R: RunRequest>(
         })
     });
     let files = components().flat_map(|component| &component.files);
-    let world = Arc::new(World {
+    let world = Arc::new(StepRunner {
         files: files.map(|(digest, files)| (digest.clone(), files.clone())).collect(),
         push,
         pull_secret: resolved.as_ref().map(|resolved| resolved.pull_secret_name.clone()).unwrap_or_default(),
@@ -82,8 +82,8 @@ pub(super) async fn execute<R: RunRequest>(
     let unchecked = unchecked.map(|component| component.id.clone()).collect();
     let (events, listener) = channel();
     let info = RunInfo { run, command: R::COMMAND.to_owned(), follows, cluster: cluster.info().clone() };
-    let shown = tokio::spawn(show(listener, output.renderer(), journal, turn.cancel.clone()));
-    let outcome = engine::run(&plan, info, world.clone(), events, turn.cancel.clone()).await;
+    let shown = tokio::spawn(show(listener, output.renderer(), journal, guard.cancel.clone()));
+    let outcome = engine::run(&plan, info, world.clone(), events, guard.cancel.clone()).await;
     let (state, trouble) = shown.await.or_exit(Exit::Unexpected)?;
     // Under a lock that was lost another may write.
     if held.is_none_or(|held| held.lost().is_none()) {
@@ -101,7 +101,7 @@ pub(super) async fn execute<R: RunRequest>(
 pub(super) async fn finish<R: RunRequest>(
     ended: Ended,
     lost: Option<String>,
-    (request, turn): (&R, &Turn),
+    (request, guard): (&R, &RunGuard),
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
@@ -112,7 +112,7 @@ pub(super) async fn finish<R: RunRequest>(
         output.remark(&format!("warning: {trouble}"));
     }
     if !output.json {
-        let around = (&turn.cancel, output);
+        let around = (&guard.cancel, output);
         let extras = extras(request.cluster(), global, (R::COMMAND, exit), &failed, run_dir.as_deref(), around).await;
         output.ended(&state, extras, exit, lost.or(trouble))?;
     }

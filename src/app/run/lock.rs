@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::turn::Turn;
+use super::guard::RunGuard;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
 use crate::driver::clock::since_boot;
@@ -52,15 +52,15 @@ struct Keeping {
 
 /// Does `work` under the lock of a cluster. The lock is given back however that ends: done, failed, stopped, or by a
 /// panic. Besides what the work gives: why the lock was lost in the middle of it, if it was, and then an error of the
-/// work is told as that. A loss stops the turn.
+/// work is told as that. A loss stops the guard.
 pub(super) async fn under<T>(
     cluster: &Cluster,
     command: &str,
-    turn: &Turn,
+    guard: &RunGuard,
     output: &Output,
     work: impl AsyncFnOnce(&Held) -> Result<T, Failed>,
 ) -> Result<(T, Option<String>), Failed> {
-    let held = take(cluster, command, &turn.run, &turn.cancel).await?;
+    let held = take(cluster, command, &guard.run, &guard.cancel).await?;
     if let Some((old, standing)) = &held.took_over {
         output.remark(&taken_over(old, *standing));
     }

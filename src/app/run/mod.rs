@@ -1,16 +1,16 @@
 //! The one way in which plans are run: lock, observe, plan, preflight, downgrades, agreement, run, record.
 
 mod execute;
+mod guard;
 mod lock;
 mod proofs;
 mod request;
 mod sequence;
 mod signals;
 mod summary;
-mod turn;
 
+pub(super) use guard::RunGuard;
 pub(super) use lock::{TRIES, locked_by};
 pub(super) use request::{PreparedRun, RunRequest, needs_helm, reason_not_to_move, reason_to_refuse};
 pub(super) use sequence::{carry_out, run};
 pub(super) use signals::signalled;
-pub(super) use turn::Turn;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::output::Output;
-use crate::engine::World;
+use crate::engine::StepRunner;
 use crate::event::{RunState, Status};
 use crate::plan::{Plan, Step};
 
 /// Remembers which components without checks became ready. `unchecked` are those that have none.
 pub(super) async fn remember_ready(
-    world: &World,
+    world: &StepRunner,
     plan: &Plan,
     state: &RunState,
     unchecked: &BTreeSet<String>,
@@ -30,7 +30,7 @@ pub(super) async fn remember_ready(
 }
 
 /// Writes down which components were proven, or why not.
-pub(super) async fn remember_proofs(world: &World, plan: &Plan, state: &RunState, output: &Output) {
+pub(super) async fn remember_proofs(world: &StepRunner, plan: &Plan, state: &RunState, output: &Output) {
     let mut proofs: BTreeMap<String, Option<String>> = BTreeMap::new();
     for action in plan.actions.iter().filter(|action| action.verify) {
         let entry = match state.actions.get(&action.id).map(|state| &state.status) {

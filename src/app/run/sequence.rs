@@ -3,9 +3,9 @@
 use tokio_util::sync::CancellationToken;
 
 use super::execute::{execute, finish};
+use super::guard::RunGuard;
 use super::lock;
 use super::request::{PreparedRun, RunRequest, reason_to_refuse};
-use super::turn::Turn;
 use crate::app::exit::{Exit, Failed};
 use crate::app::output::Output;
 use crate::app::preflight;
@@ -21,9 +21,9 @@ pub(in crate::app) async fn run<R: RunRequest>(request: &R, global: &Global, out
     if !offered.plan.has_work() {
         if output.json {
             // Machines get a run without steps, which changes nothing and needs no lock.
-            let turn = Turn::new(request.cluster())?;
-            let ended = execute::<R>(request.cluster(), offered, None, &turn, output).await?;
-            return finish(ended, None, (request, &turn), global, output).await;
+            let guard = RunGuard::new(request.cluster())?;
+            let ended = execute::<R>(request.cluster(), offered, None, &guard, output).await?;
+            return finish(ended, None, (request, &guard), global, output).await;
         }
         output.text(&request.nothing_to_do())?;
         return Ok(Exit::Done);
@@ -33,8 +33,8 @@ pub(in crate::app) async fn run<R: RunRequest>(request: &R, global: &Global, out
     request.details(&offered).await?;
     request.agree(&offered, &CancellationToken::new()).await?;
     // After the question: whoever presses Ctrl-C at it wants it to end, not a run to stop that has not begun.
-    let turn = Turn::new(request.cluster())?;
-    carry_out(request, Some(&offered), &turn, global, output).await
+    let guard = RunGuard::new(request.cluster())?;
+    carry_out(request, Some(&offered), &guard, global, output).await
 }
 
 /// What comes after the agreement: all that is still to be asked, and the run, under the lock. Without an offer the
@@ -42,33 +42,33 @@ pub(in crate::app) async fn run<R: RunRequest>(request: &R, global: &Global, out
 pub(in crate::app) async fn carry_out<R: RunRequest>(
     request: &R,
     offered: Option<&PreparedRun>,
-    turn: &Turn,
+    guard: &RunGuard,
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
     let cluster = request.cluster();
     let work = async |held: &lock::Held| {
-        let prepared = turn.unless_stopped(request.prepare()).await?;
+        let prepared = guard.unless_stopped(request.prepare()).await?;
         refuse_downgrades(&prepared)?;
         refuse_findings(&prepared, offered, output)?;
         match offered {
-            None => request.agree(&prepared, &turn.cancel).await?,
+            None => request.agree(&prepared, &guard.cancel).await?,
             Some(offered) if offered.plan == prepared.plan => {}
             Some(_) if !request.shows_plan() => {}
             Some(_) => {
                 output.remark("what is in the cluster has changed since the plan was made; it is now:");
                 show(request, &prepared.plan, output)?;
-                request.agree(&prepared, &turn.cancel).await?;
+                request.agree(&prepared, &guard.cancel).await?;
             }
         }
-        if turn.cancel.is_cancelled() {
-            return Err(turn.stopped());
+        if guard.cancel.is_cancelled() {
+            return Err(guard.stopped());
         }
         request.begins(&prepared);
-        execute::<R>(cluster, prepared, Some(held), turn, output).await
+        execute::<R>(cluster, prepared, Some(held), guard, output).await
     };
-    let (ended, lost) = lock::under(cluster, R::COMMAND, turn, output, work).await?;
-    finish(ended, lost, (request, turn), global, output).await
+    let (ended, lost) = lock::under(cluster, R::COMMAND, guard, output, work).await?;
+    finish(ended, lost, (request, guard), global, output).await
 }
 
 fn show<R: RunRequest>(request: &R, plan: &Plan, output: &Output) -> Result<(), Failed> {

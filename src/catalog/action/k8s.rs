@@ -116,7 +116,10 @@ impl Kind for Await {
         }
     }
 
-    fn bind(&mut self, _: &dyn Names) -> Result<(), String> {
+    fn bind(&mut self, names: &dyn Names) -> Result<(), String> {
+        if self.namespace.is_none() && !names.namespace().is_empty() {
+            self.namespace = Some(names.namespace().to_owned());
+        }
         if self.name.is_some() == self.selector.is_some() {
             return Err("k8s.wait has one of `name` and `selector`".to_owned());
         }

@@ -107,7 +107,7 @@ pub async fn create(
                 Some(Noted::Prefix(bytes)) => (*bytes).min(size),
                 None => 0,
             };
-            let mut begun = fetch::Begun::default();
+            let mut begun = fetch::BlobProgress::default();
             if known > 0 || noted.get(&digest) == Some(&Noted::Done) {
                 let parts = Arc::clone(parts);
                 let read = tokio::task::spawn_blocking(move || hash_prefix(&parts, at, known)).await?;
@@ -121,7 +121,7 @@ pub async fn create(
                 } else {
                     resumed.fetch_add(known, Ordering::Relaxed);
                     report(known);
-                    begun = fetch::Begun::resumed(hash, known);
+                    begun = fetch::BlobProgress::resumed(hash, known);
                 }
             }
             let Some(origin) = plan.origins.get(&digest) else {

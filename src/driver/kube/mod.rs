@@ -42,6 +42,6 @@ pub use kubeconfig::Context;
 pub use objects::{HeldValue, SecretOutline};
 pub use pull::{NodeRuntime, PullClass, PullTrouble, judge_pull};
 pub use ready::{NotReady, WaitError};
-pub use retry::telling;
+pub use retry::with_progress;
 pub use stored::StoredSecret;
 pub use tunnel::{LocalPort, Passage, TunnelError, Tunnels};

@@ -20,12 +20,12 @@ const WORTH_SAYING: Duration = Duration::from_millis(800);
 
 tokio::task_local! {
     /// Who hears of calls that are tried again.
-    static TOLD: ProgressSink;
+    static PROGRESS: ProgressSink;
 }
 
 /// Does some work whose calls to the API tell `progress` when they are tried again, and why.
-pub async fn telling<T>(progress: ProgressSink, work: impl Future<Output = T>) -> T {
-    TOLD.scope(progress, work).await
+pub async fn with_progress<T>(progress: ProgressSink, work: impl Future<Output = T>) -> T {
+    PROGRESS.scope(progress, work).await
 }
 
 /// Tries a call until it succeeds, fails for good, or [`CALL_DEADLINE`] is over. Every call made through here may be
@@ -58,7 +58,7 @@ where
         tracing::debug!(error = %err, ?wait, "trying again");
         if wait >= WORTH_SAYING {
             let text = format!("the API server: {err}; retrying in {:.0}s", wait.as_secs_f64());
-            let _ = TOLD.try_with(|progress| progress(Progress::Waiting(text)));
+            let _ = PROGRESS.try_with(|progress| progress(Progress::Waiting(text)));
         }
         sleep(wait).await;
     }
@@ -117,7 +117,7 @@ mod tests {
                 sink.lock().unwrap().push(text);
             }
         });
-        telling(progress, attempts(503, 0, 4)).await.0.unwrap();
+        with_progress(progress, attempts(503, 0, 4)).await.0.unwrap();
         let told = told.lock().unwrap().clone();
         assert_eq!(
             told,

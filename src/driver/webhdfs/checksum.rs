@@ -90,7 +90,7 @@ impl FileChecksum {
     /// # Errors
     /// [`ChecksumError`] where the body is not JSON, or names an algorithm that is not MD5 of MD5 of CRC.
     pub fn parse(body: &[u8]) -> Result<Self, ChecksumError> {
-        let Answer { checksum } = serde_json::from_slice(body).map_err(ChecksumError::Json)?;
+        let ChecksumAnswer { checksum } = serde_json::from_slice(body).map_err(ChecksumError::Json)?;
         let unknown = || ChecksumError::Algorithm(checksum.algorithm.clone());
         let (crcs_per_block, bytes_per_crc, kind) = parse_algorithm(&checksum.algorithm).ok_or_else(unknown)?;
         // 28 bytes, and four more of padding that carry nothing.
@@ -130,7 +130,7 @@ pub enum ChecksumError {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ChecksumAnswer {
     #[serde(rename = "FileChecksum")]
     checksum: Wire,
 }

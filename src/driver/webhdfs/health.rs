@@ -31,7 +31,7 @@ pub struct SystemState {
 }
 
 /// What one NameNode answered.
-struct Asked {
+struct NameNodeAnswer {
     namenode: NameNodeHealth,
     beans: Beans,
     /// Copies of each block, where it is active and tells.
@@ -80,7 +80,7 @@ impl Hdfs {
 
     /// Waits while HDFS says that it is in safe mode; where it says nothing of itself, it is taken to be writable.
     ///
-    /// Asked before bytes are sent: in the safe mode of a start a DataNode hangs, and carries the write out later even
+    /// NameNodeAnswer before bytes are sent: in the safe mode of a start a DataNode hangs, and carries the write out later even
     /// when the caller has gone.
     pub(super) async fn wait_writable(&self) -> Result<(), Error> {
         match self.system_state_once().await {
@@ -126,7 +126,7 @@ impl Hdfs {
         // Of two that say so, one has not heard yet that another took its place.
         let active = asked.iter().filter(|one| one.namenode.state == NameNodeState::Active);
         let active = active.max_by_key(|one| one.beans.since());
-        let tells = |one: &&Asked| one.beans.tells();
+        let tells = |one: &&NameNodeAnswer| one.beans.tells();
         let told = active.filter(tells).or_else(|| asked.iter().find(tells));
         let file_system = told.map(|one| FileSystemHealth {
             replication: one.replication,
@@ -137,7 +137,7 @@ impl Hdfs {
         HdfsHealth { mode, namenodes, file_system, quorums: Vec::new() }
     }
 
-    async fn look_at(&self, index: usize, node: &Node, within: Duration) -> Asked {
+    async fn look_at(&self, index: usize, node: &Node, within: Duration) -> NameNodeAnswer {
         let (mut beans, mut replication) = (Beans::default(), None);
         let looked = async {
             for page in jmx::PAGES {
@@ -162,7 +162,7 @@ impl Hdfs {
             (None, Err(why)) => NameNodeState::Silent(why),
         };
         let address = node.authority();
-        Asked {
+        NameNodeAnswer {
             namenode: NameNodeHealth { name: jmx::pod(&address), address, version: beans.version(), state },
             beans,
             replication: replication.map(|answer| answer.defaults.replication),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::world::World;
+use super::runner::StepRunner;
 use crate::driver::charts::write_chart;
 use crate::driver::helm::{Helm, HelmError, Upgrade};
 use crate::driver::kube::{NotReady, WaitError};
@@ -46,7 +46,7 @@ pub(super) fn internal(text: &str) -> Failure {
 /// How many of many pods are named.
 const NAMED: usize = 4;
 
-impl World {
+impl StepRunner {
     pub(super) async fn namespace(&self, name: &str, pod_security: &str) -> Result<Done, Failure> {
         let mut labels = mark();
         for mode in ["enforce", "warn", "audit"] {
@@ -94,7 +94,7 @@ impl World {
         context: &Context,
     ) -> Result<Done, Failure> {
         let helm = self.helm()?;
-        let (before, was_pending) = self.settled(key, context).await?;
+        let (before, was_pending) = self.finished_release(key, context).await?;
         // A Helm that outlived its windlass has finished what was to be done.
         if let Some(done) = before.filter(|before| was_pending && same_release(chart, values, before)) {
             let summary = format!("revision {}, by the run before", done.revision);
@@ -146,7 +146,7 @@ impl World {
         context: &Context,
     ) -> Result<(), Failure> {
         if ended.is_err() {
-            let _ = tokio::time::timeout(HELM_MARGIN, self.settled(key, context)).await;
+            let _ = tokio::time::timeout(HELM_MARGIN, self.finished_release(key, context)).await;
         }
         match (ended, trouble) {
             (Err(_), Some(not_ready)) => Err(unready(format!("a hook of release {key} cannot succeed"), not_ready)),
@@ -157,7 +157,7 @@ impl World {
     /// The revision that a Helm of ours has deployed. When the API refuses to record that, Helm logs it and exits 0: the
     /// record stays pending for ever. It counts as failed then, and another attempt goes on from there.
     async fn recorded(&self, key: &ReleaseKey, context: &Context) -> Result<u32, Failure> {
-        let (release, _) = self.settled(key, context).await?;
+        let (release, _) = self.finished_release(key, context).await?;
         match release {
             Some(release) if release.status == ReleaseStatus::Deployed => Ok(release.revision),
             found => {
@@ -169,7 +169,7 @@ impl World {
     }
 
     pub(super) async fn rollback(&self, key: &ReleaseKey, revision: u32, context: &Context) -> Result<Done, Failure> {
-        self.settled(key, context).await?;
+        self.finished_release(key, context).await?;
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         self.began(key);
         let stop = context.cancel.child_token();
@@ -226,7 +226,7 @@ impl World {
         keep: &[ObjectRef],
         context: &Context,
     ) -> Result<Done, Failure> {
-        let (found, _) = self.settled(key, context).await?;
+        let (found, _) = self.finished_release(key, context).await?;
         if let (Some(release), false) = (&found, keep.is_empty()) {
             self.keep(release, keep).await?;
         }

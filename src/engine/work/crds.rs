@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cluster::{HELM_MARGIN, failed, internal};
-use super::world::World;
+use super::runner::StepRunner;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::ObjectRef;
 use crate::model::{CRD, Progress, crd_ref, every_crd, few};
@@ -14,7 +14,7 @@ const NAMED: usize = 4;
 /// How often it is looked whether something is gone.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl World {
+impl StepRunner {
     /// Applies what a chart has in `crds/`, and waits until the API serves the kinds.
     pub(super) async fn put_crds(&self, chart: &str, names: &[String], context: &Context) -> Result<Done, Failure> {
         let files = self.charts.get(chart).ok_or_else(|| internal(&format!("there is no chart {chart}")))?;

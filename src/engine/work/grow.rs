@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cluster::failed;
 use super::k8s::{NAMED, PAUSE, of_release};
-use super::world::World;
+use super::runner::StepRunner;
 use crate::catalog::action::Grow;
 use crate::driver::kube::ApiErrorKind;
 use crate::engine::perform::{Context, Done, Failure};
@@ -15,7 +15,7 @@ use crate::model::cluster::{ClaimState, ObjectRef, ReleaseKey};
 use crate::model::volumes::{Fixed, claim_template, is_claim_of};
 use crate::model::{Quantity, few};
 
-impl World {
+impl StepRunner {
     /// Every step looks at what is there, so that a run that begins in the middle goes on from there. The StatefulSet goes
     /// last: until then nothing but its claims has changed.
     pub(super) async fn grow(

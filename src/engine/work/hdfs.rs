@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cluster::failed;
-use super::world::World;
+use super::runner::StepRunner;
 use crate::catalog::action::{self, Exists, Failover, HdfsAction, Mkdir, Probe, WaitOperational};
 use crate::driver::sources;
 use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
@@ -27,7 +27,7 @@ fn summary(text: impl Into<String>) -> Done {
     Done { summary: Some(text.into()), ..Done::default() }
 }
 
-impl World {
+impl StepRunner {
     pub(super) async fn hdfs(&self, component: &str, kind: &HdfsAction, context: &Context) -> Result<Done, Failure> {
         let hdfs = self.hdfs.as_ref().ok_or_else(|| Failure {
             errors: vec!["no installed component provides HDFS".to_owned()],

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::cluster::failed;
-use super::world::World;
+use super::runner::StepRunner;
 use crate::catalog::action::{Ensure, HttpAction, Quiet, Request, Write, is_wanted};
 use crate::driver::http::{Answered, Ask, Body, HttpError, Opened, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};
@@ -31,7 +31,7 @@ fn sent_text(quiet: &Quiet, opened: &Opened) -> String {
     }
 }
 
-impl World {
+impl StepRunner {
     pub(super) async fn http(
         &self,
         action: &Action,

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use super::cluster::failed;
-use super::world::World;
+use super::runner::StepRunner;
 use crate::catalog::action::{JOB_LABEL, JobAction, JobParts, Run};
 use crate::driver::kube::{JobEnd, WaitError};
 use crate::engine::perform::{Context, Done, Failure};
@@ -43,13 +43,13 @@ fn behind<'a>(tail: &'a [String], last: Option<&String>) -> &'a [String] {
 
 /// One attempt.
 struct Attempt<'a> {
-    world: &'a World,
+    world: &'a StepRunner,
     run: &'a Run,
     namespace: &'a str,
     context: &'a Context,
 }
 
-impl World {
+impl StepRunner {
     pub(super) async fn job(
         &self,
         action: &Action,

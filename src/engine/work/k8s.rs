@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::cluster::failed;
-use super::world::World;
+use super::runner::StepRunner;
 use crate::catalog::action::{Await, K8sAction, Scale, SetText};
 use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};
@@ -22,7 +22,7 @@ const RELEASE: [&str; 2] = ["meta.helm.sh/release-namespace", "meta.helm.sh/rele
 /// How many of many objects are named.
 pub(super) const NAMED: usize = 4;
 
-impl World {
+impl StepRunner {
     pub(super) async fn k8s(
         &self,
         action: &Action,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::cluster::failed;
-use super::world::World;
+use super::runner::StepRunner;
 use crate::catalog::action::{Batch, LivyAction, Session};
 use crate::driver::http::{BatchRequest, Livy, LivyError, LivyVersion};
 use crate::driver::kube::WaitError;
@@ -48,7 +48,7 @@ fn failure(text: String, log: Vec<String>) -> Failure {
 
 /// A proof on its way: one attempt, with pods of its own.
 struct Proof<'a> {
-    world: &'a World,
+    world: &'a StepRunner,
     livy: Livy,
     /// `name:port`.
     service: &'a str,
@@ -58,7 +58,7 @@ struct Proof<'a> {
     context: &'a Context,
 }
 
-impl World {
+impl StepRunner {
     pub(super) async fn livy(
         &self,
         action: &Action,

@@ -11,11 +11,11 @@ mod livy;
 mod offline;
 mod record;
 mod remove;
+mod runner;
 mod secrets;
 mod step;
 mod stuck;
 #[cfg(test)]
 mod tests;
-mod world;
 
-pub use world::{Gate, Proven, Proving, PushWork, World};
+pub use runner::{Gate, Proven, Proving, PushWork, StepRunner};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::cluster::failed;
-use super::world::World;
+use super::runner::StepRunner;
 use crate::catalog::action::JOB_LABEL;
 use crate::driver::bundle::BundleStore;
 use crate::driver::kube::{NodeRuntime, PullClass, PullTrouble, judge_pull};
@@ -29,7 +29,7 @@ const GONE: Duration = Duration::from_secs(20);
 /// The most containers that are named in one failure.
 const NAMED: usize = 10;
 
-impl World {
+impl StepRunner {
     /// Sends what the registry lacks. Dropped in the middle, the journal knows what waits.
     pub(super) async fn push_images(&self, record: &OfflineRecord, context: &Context) -> Result<Done, Failure> {
         let Some(work) = &self.push else {

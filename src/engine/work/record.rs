@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::world::{Proven, World};
+use super::runner::{Proven, StepRunner};
 use crate::driver::state_store;
 use crate::engine::perform::{Done, Failure};
 use crate::model::cluster::ReleaseKey;
 use crate::model::data::DataPlaces;
 use crate::model::state::{ComponentRecord, ComponentState, Good, InstallState, Verified};
 
-impl World {
+impl StepRunner {
     /// Remembers that a component is about to be installed.
     pub(super) async fn begin(&self, component: &str) -> Result<(), Failure> {
         let Some(record) = self.records.get(component) else { return Ok(()) };

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cluster::{HELM_MARGIN, failed, internal};
-use super::world::World;
+use super::runner::StepRunner;
 use crate::driver::state_store;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ObjectRef, ReleaseState};
@@ -18,7 +18,7 @@ fn summary(text: impl Into<String>) -> Done {
     Done { summary: Some(text.into()), ..Done::default() }
 }
 
-impl World {
+impl StepRunner {
     /// Makes Helm leave these objects of a release.
     pub(super) async fn keep(&self, release: &ReleaseState, keep: &[ObjectRef]) -> Result<(), Failure> {
         let (sets, objects): (Vec<ObjectRef>, Vec<ObjectRef>) =

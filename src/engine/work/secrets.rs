@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::cluster::{failed, internal};
-use super::world::World;
+use super::runner::StepRunner;
 use crate::answers::SecretVersions;
 use crate::catalog::action::ActionKind;
 use crate::driver::{secrets, state_store};
@@ -16,7 +16,7 @@ use crate::model::{
     with_versions,
 };
 
-impl World {
+impl StepRunner {
     pub(super) async fn pull_secret(&self, namespace: &str, name: &str, from: &SecretRef) -> Result<Done, Failure> {
         let config = secrets::docker_config(from, &self.cluster).await.map_err(|error| failed(error).for_good())?;
         let data = BTreeMap::from([(".dockerconfigjson".to_owned(), config)]);

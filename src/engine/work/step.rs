@@ -1,13 +1,13 @@
 //! Each step to what does it.
 
-use super::world::World;
+use super::runner::StepRunner;
 use crate::answers::render_results;
 use crate::catalog::action::ActionKind;
-use crate::driver::kube::telling;
+use crate::driver::kube::with_progress;
 use crate::engine::perform::{Context, Done, Failure, Perform};
 use crate::plan::{Action, Change, Step};
 
-impl Perform for World {
+impl Perform for StepRunner {
     async fn may_begin(&self) -> bool {
         match &self.gate {
             Some(gate) => gate().await,
@@ -36,11 +36,11 @@ impl Perform for World {
             }
             self.step(action, context).await
         };
-        telling(progress, work).await
+        with_progress(progress, work).await
     }
 }
 
-impl World {
+impl StepRunner {
     async fn step(&self, action: &Action, context: Context) -> Result<Done, Failure> {
         match &action.step {
             Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,

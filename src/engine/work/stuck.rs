@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::cluster::HELM_TIMEOUT;
-use super::world::World;
+use super::runner::StepRunner;
 use crate::driver::process::running_with;
 use crate::engine::perform::{Context, Failure};
 use crate::model::Progress;
@@ -22,10 +22,10 @@ const SURELY_DEAD: Duration = HELM_TIMEOUT.saturating_add(Duration::from_secs(60
 
 const PAUSE: Duration = Duration::from_millis(500);
 
-impl World {
+impl StepRunner {
     /// The release as it is when nobody is at work on it any more; a record that stays pending is marked as failed,
     /// from where an upgrade goes on. Says, too, whether somebody was still at work on it at first.
-    pub(super) async fn settled(
+    pub(super) async fn finished_release(
         &self,
         key: &ReleaseKey,
         context: &Context,
@@ -75,7 +75,7 @@ impl World {
     }
 }
 
-impl World {
+impl StepRunner {
     /// Notes that this run starts a Helm for a release.
     pub(super) fn began(&self, key: &ReleaseKey) {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());

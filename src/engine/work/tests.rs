@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::world::World;
+use super::runner::StepRunner;
 use crate::driver::kube::{Cluster, Tunnels};
 use crate::engine::perform::Context;
 use crate::model::cluster::ReadyPolicy;
 use crate::model::silent;
 
 /// With this cluster and nothing else.
-pub(super) fn world(cluster: Cluster) -> World {
-    World {
+pub(super) fn world(cluster: Cluster) -> StepRunner {
+    StepRunner {
         push: None,
         derived: BTreeMap::new(),
         tunnels: Tunnels::new(&cluster).unwrap(),

@@ -56,7 +56,7 @@ pub enum ResolveFailure {
 }
 
 /// An image that is looked at.
-pub(super) struct Asked<'a> {
+pub(super) struct ImageQuery<'a> {
     /// Its name in the lock.
     pub image: &'a str,
     /// Where the source has it.
@@ -64,7 +64,7 @@ pub(super) struct Asked<'a> {
     pub source: &'a dyn ImageSource,
 }
 
-impl Asked<'_> {
+impl ImageQuery<'_> {
     /// A manifest that something names.
     pub(super) async fn required(&self, digest: Digest) -> Result<OciManifest, ResolveFailure> {
         let found = self.source.manifest(&self.repository, &Reference::Digest(digest)).await?;

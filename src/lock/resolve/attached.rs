@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::asked::{Asked, ResolveFailure};
+use super::asked::{ImageQuery, ResolveFailure};
 use crate::driver::image_source::Reference;
 use crate::model::images_lock::Attached;
 use crate::model::oci::{Descriptor, Digest};
@@ -32,7 +32,7 @@ pub(super) fn in_list(descriptor: &Descriptor, subject: Digest) -> Option<Attach
     Some(Attached { subject, digest: descriptor.digest, tag: None, artifact_type })
 }
 
-impl Asked<'_> {
+impl ImageQuery<'_> {
     /// All that belongs to these manifests, and to what belongs to them.
     pub(super) async fn attached(&self, subjects: Vec<Digest>) -> Result<BTreeSet<Attached>, ResolveFailure> {
         let mut found = BTreeSet::new();

@@ -18,7 +18,7 @@ const COUNTED: [&str; 3] = ["cpu", "memory", "pods"];
 const NODES_SHOWN: usize = 5;
 
 /// A pod, what it takes, and the places in `free` of the nodes that it may go to.
-type Wish<'a> = (&'a PodNeed, Amounts, Vec<usize>);
+type Placement<'a> = (&'a PodNeed, Amounts, Vec<usize>);
 
 impl Judge<'_> {
     pub(super) fn room(&mut self) {
@@ -66,7 +66,7 @@ impl Judge<'_> {
         }
         let Some(pods) = self.seen(&self.facts.pods, &[RESOURCES.id, RESOURCES_TIGHT.id]) else { return };
         let mut free: Vec<Amounts> = ready.iter().map(|node| left(node, pods, |pod| self.is_ours(pod))).collect();
-        let mut wishes: Vec<Wish<'_>> = placeable
+        let mut wishes: Vec<Placement<'_>> = placeable
             .into_iter()
             .map(|(pod, open)| {
                 let limits = limits_of(self.facts, pod.owner.namespace.as_deref().unwrap_or_default());
@@ -94,7 +94,7 @@ impl Judge<'_> {
     }
 
     /// All pods at once: the sum against the sum, then side by side, the largest first.
-    fn together(&mut self, mut wishes: Vec<Wish<'_>>, ready: &[&Node], free: &mut [Amounts]) {
+    fn together(&mut self, mut wishes: Vec<Placement<'_>>, ready: &[&Node], free: &mut [Amounts]) {
         let mut short = Vec::new();
         for resource in COUNTED {
             let amount = |amounts: &Amounts| amounts.get(resource).copied().unwrap_or_default();

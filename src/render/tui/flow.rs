@@ -18,7 +18,7 @@ pub(super) fn back(state: &mut State) -> Vec<Intent> {
 }
 
 /// Asks for the findings.
-pub(super) fn look(state: &mut State) -> Vec<Intent> {
+pub(super) fn preflight(state: &mut State) -> Vec<Intent> {
     state.busy = Some((Word::Looking, state.now));
     state.failed = None;
     vec![Intent::Preflight(state.answered(), state.preflight.waived.iter().cloned().collect())]

@@ -38,6 +38,7 @@ pub(super) enum Glyph {
     Full,
     Empty,
     Middle,
+    Path,
 }
 
 impl Look {
@@ -75,6 +76,7 @@ impl Look {
             Glyph::Full => ("█", "#"),
             Glyph::Empty => ("░", "."),
             Glyph::Middle => (" · ", " | "),
+            Glyph::Path => ("◆", "*"),
         };
         if self.ascii { ascii } else { full }
     }

@@ -1,8 +1,9 @@
 //! A run as it is shown: what the reducer knows, and what only a screen wants to know.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::rows::{Forecast, StepRow};
 use super::widgets::{Cursor, LineEdit};
 use crate::event::{Envelope, Event, RunState, Status};
 use crate::render::text;
@@ -99,8 +100,10 @@ pub struct Ended {
 pub struct RunView {
     /// What its events say.
     pub state: RunState,
-    /// The selected step.
-    pub cursor: Cursor,
+    /// The selected row; the first where there is none.
+    pub at: Option<StepRow>,
+    /// Components that are folded though they are not done, or unfolded though they are.
+    pub(super) toggled: BTreeSet<String>,
     /// The pane that keys act on.
     pub pane: Pane,
     /// How the lines are looked at.
@@ -131,6 +134,10 @@ pub struct RunView {
     pub(super) tracks: BTreeMap<String, Track>,
     /// Deadlines of steps, in seconds.
     pub(super) deadlines: BTreeMap<String, u64>,
+    /// Seconds that steps took in earlier runs.
+    pub expected: BTreeMap<String, f64>,
+    /// What is left, by these.
+    pub(super) forecast: Option<Forecast>,
 }
 
 impl RunView {
@@ -195,6 +202,9 @@ impl RunView {
             Event::RunStarted { follows, .. } => self.before = follows.clone().or(self.before.take()),
             Event::Stopping | Event::RunFinished { .. } => {}
         }
+        if !matches!(envelope.event, Event::Bytes { .. } | Event::Waiting { .. } | Event::Note { .. }) {
+            self.foresee(at);
+        }
     }
 
     /// Adds lines that were no events, such as those of a pod's log.
@@ -212,7 +222,9 @@ impl RunView {
     /// The id of the selected step.
     #[must_use]
     pub fn selected(&self) -> Option<&str> {
-        self.state.order.get(self.cursor.0).map(|action| action.id.as_str())
+        let Some(StepRow::Step(at)) = &self.at else { return None };
+        let step = self.state.order.get(*at).filter(|step| !self.is_folded(&step.component))?;
+        Some(&step.id)
     }
 
     /// Whether it goes on.
@@ -257,7 +269,8 @@ impl RunView {
     /// Where the selection follows what runs: on from a step that has ended to one that has not.
     fn go_with(&mut self, ended: &str) {
         let next = self.state.running().next().map(str::to_owned);
-        if let Some(id) = next.filter(|_| self.selected() == Some(ended)) {
+        let was = self.state.place(ended).map(StepRow::Step);
+        if let Some(id) = next.filter(|_| self.at == was) {
             self.select(&id);
         }
     }
@@ -266,7 +279,7 @@ impl RunView {
         if self.chase
             && let Some(at) = self.state.place(id)
         {
-            self.cursor = Cursor(at);
+            self.at = Some(StepRow::Step(at));
         }
     }
 

@@ -64,9 +64,9 @@ impl Write for Out {
 
 /// Standard error for diagnostics: nothing is written across screens; it comes when they have gone.
 #[derive(Debug, Default)]
-pub struct Aside;
+pub struct DiagnosticsWriter;
 
-impl Write for Aside {
+impl Write for DiagnosticsWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // What libraries say of servers may be anything.
         let text = fit(&String::from_utf8_lossy(bytes), false);
@@ -230,7 +230,7 @@ fn on_panic() {
                 give_back();
             }
             match TAKEN.load(Ordering::SeqCst) {
-                true => drop(writeln!(Aside, "{info}")),
+                true => drop(writeln!(DiagnosticsWriter, "{info}")),
                 false => before(info),
             }
         }));

@@ -246,6 +246,11 @@ words! {
     EndedUnproven: "installed, but checks failed", "установлено, но проверка не прошла";
     EndedFailed: "failed", "не удалось";
     EndedStopped: "stopped", "остановлено";
+    Transfer: "{percent} %, {rate}/s, {left} left", "{percent} %, {rate}/с, осталось {left}";
+    TimeLeft: "about {left} left, by earlier runs", "осталось около {left}, судя по прошлым запускам";
+    OnPath: "{mark} on the critical path: the run takes as long as the marked steps", "{mark} на критическом пути: запуск длится столько, сколько отмеченные шаги";
+    FoldKeys: "Enter shows or hides the steps", "Enter показывает или скрывает шаги";
+    CountOf: "{word}: {count}", "{word}: {count}";
     StepsDone: "{done} of {total} steps", "шагов: {done} из {total}";
     AtMost: "{elapsed}, at most {limit}", "{elapsed}, не больше {limit}";
     CountFailed: "{count} failed", "с ошибкой: {count}";

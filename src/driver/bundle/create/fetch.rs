@@ -41,7 +41,7 @@ pub(super) struct Slot {
 
 /// How far a blob is.
 #[derive(Default)]
-pub(super) struct Begun {
+pub(super) struct BlobProgress {
     hash: Sha256,
     written: u64,
     /// The most that was reported of it.
@@ -51,7 +51,7 @@ pub(super) struct Begun {
     from_disk: bool,
 }
 
-impl Begun {
+impl BlobProgress {
     /// After bytes that are on the disk and were reported.
     pub(super) fn resumed(hash: Sha256, bytes: u64) -> Self {
         Self { hash, written: bytes, reported: bytes, noted: bytes, from_disk: true }
@@ -64,7 +64,7 @@ impl Slot {
         &self,
         source: &dyn ImageSource,
         origin: &Origin,
-        mut begun: Begun,
+        mut begun: BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
@@ -92,7 +92,7 @@ impl Slot {
                 return Err(self.wrong(BlobProblem::Digest(found)));
             }
             // What an earlier run left may be what is wrong: once from the beginning.
-            begun = Begun { reported: begun.reported, ..Begun::default() };
+            begun = BlobProgress { reported: begun.reported, ..BlobProgress::default() };
         }
     }
 
@@ -101,7 +101,7 @@ impl Slot {
         source: &dyn ImageSource,
         repository: &str,
         descriptor: &Descriptor,
-        begun: &mut Begun,
+        begun: &mut BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
@@ -141,7 +141,7 @@ impl Slot {
     async fn put(
         &self,
         buffer: &mut Vec<u8>,
-        begun: &mut Begun,
+        begun: &mut BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
@@ -175,7 +175,7 @@ impl Slot {
     async fn local(
         &self,
         origin: &Origin,
-        begun: Begun,
+        begun: BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {

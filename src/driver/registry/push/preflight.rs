@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use super::error::PushError;
-use super::session::Begun;
+use super::session::UploadStart;
 use crate::driver::registry::{Registry, RegistryError};
 
 /// Whose registry it is, as far as that shows.
@@ -49,12 +49,12 @@ impl Registry {
     ) -> Result<Vec<RepositoryProblem>, RegistryError> {
         let asked = repositories.iter().map(|repository| async move {
             match self.begin_upload(repository, None).await? {
-                Begun::Mounted => Ok(None),
-                Begun::Session(session) => {
+                UploadStart::Mounted => Ok(None),
+                UploadStart::Session(session) => {
                     self.cancel_upload(repository, &session).await;
                     Ok(None)
                 }
-                Begun::Refused(answer) => {
+                UploadStart::Refused(answer) => {
                     let headers = answer.headers().clone();
                     let source = self.odd(answer, &format!("an upload to {repository}")).await;
                     match source.status().map(|status| status.as_u16()) {

@@ -1,4 +1,4 @@
-//! A push from end to end: look, plan, send, write manifests and tags, look again.
+//! A push from end to end: presence_of, plan, send, write manifests and tags, presence_of again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ enum Question {
 }
 
 /// What the registry says to a question.
-enum Answer {
+enum RegistryAnswer {
     Nothing,
     Blob(String, Digest),
     Manifest(String, Digest),
@@ -72,7 +72,7 @@ impl<'a> Push<'a> {
         for request in requests {
             images.push(PushImage::gather(store, request).await?);
         }
-        let presence = look(&registry, all_questions(&images)).await?;
+        let presence = presence_of(&registry, all_questions(&images)).await?;
         let plan = plan::plan(registry.host(), &images, &presence, |digest| store.holds(digest), conflict)?;
         Ok(Self { registry, store, images, plan, journal })
     }
@@ -303,7 +303,7 @@ impl<'a> Push<'a> {
             return Ok(Vec::new());
         }
         // What was there at the beginning counts as it was.
-        let mut now = look(&self.registry, questions).await?;
+        let mut now = presence_of(&self.registry, questions).await?;
         let there = self.plan.blobs.iter().filter(|step| step.action == BlobAction::Exists);
         now.blobs.extend(there.map(|step| (step.repository.clone(), step.digest)));
         let there = self.plan.manifests.iter().filter(|step| step.exists);
@@ -412,17 +412,17 @@ fn questions(
 }
 
 /// Asks all of it, many at a time.
-async fn look(registry: &Registry, questions: Vec<Question>) -> Result<Presence, RegistryError> {
+async fn presence_of(registry: &Registry, questions: Vec<Question>) -> Result<Presence, RegistryError> {
     let limits = registry.limits();
     let asked = futures::stream::iter(questions).map(|question| ask(registry, question));
     let mut asked = asked.buffer_unordered(limits.questions);
     let mut found = Presence::default();
     while let Some(answer) = asked.next().await {
         match answer? {
-            Answer::Nothing => {}
-            Answer::Blob(repository, digest) => _ = found.blobs.insert((repository, digest)),
-            Answer::Manifest(repository, digest) => _ = found.manifests.insert((repository, digest)),
-            Answer::Tag(key, stands_for, manifest) => {
+            RegistryAnswer::Nothing => {}
+            RegistryAnswer::Blob(repository, digest) => _ = found.blobs.insert((repository, digest)),
+            RegistryAnswer::Manifest(repository, digest) => _ = found.manifests.insert((repository, digest)),
+            RegistryAnswer::Tag(key, stands_for, manifest) => {
                 found.manifests.extend(manifest.map(|digest| (key.0.clone(), digest)));
                 found.tags.extend(stands_for.map(|digest| (key, digest)));
             }
@@ -432,7 +432,7 @@ async fn look(registry: &Registry, questions: Vec<Question>) -> Result<Presence,
 }
 
 /// Asks one question.
-async fn ask(registry: &Registry, question: Question) -> Result<Answer, RegistryError> {
+async fn ask(registry: &Registry, question: Question) -> Result<RegistryAnswer, RegistryError> {
     // Many registries refuse to say anything about a repository that is not there. An upload will say what is wrong.
     let known = |answer: Result<Option<Digest>, RegistryError>| match answer {
         Err(RegistryError::Refused { what, .. }) if what != auth::LOGIN => Ok(None),
@@ -445,11 +445,11 @@ async fn ask(registry: &Registry, question: Question) -> Result<Answer, Registry
         Question::Blob(repository, digest) => {
             let has = registry.has_blob_as(&repository, digest, auth::push(&repository)).await;
             let found = known(has.map(|has| has.then_some(digest)))?;
-            Ok(found.map_or(Answer::Nothing, |digest| Answer::Blob(repository, digest)))
+            Ok(found.map_or(RegistryAnswer::Nothing, |digest| RegistryAnswer::Blob(repository, digest)))
         }
         Question::Manifest(repository, digest) => {
             let found = manifest(&repository, Reference::Digest(digest)).await?;
-            Ok(found.map_or(Answer::Nothing, |digest| Answer::Manifest(repository, digest)))
+            Ok(found.map_or(RegistryAnswer::Nothing, |digest| RegistryAnswer::Manifest(repository, digest)))
         }
         Question::Tag(repository, tag, wanted) => {
             let stands_for = manifest(&repository, Reference::Tag(tag.clone())).await?;
@@ -457,7 +457,7 @@ async fn ask(registry: &Registry, question: Question) -> Result<Answer, Registry
                 Some(found) if found == wanted => Some(wanted),
                 _ => manifest(&repository, Reference::Digest(wanted)).await?,
             };
-            Ok(Answer::Tag((repository, tag), stands_for, there))
+            Ok(RegistryAnswer::Tag((repository, tag), stands_for, there))
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Session {
 }
 
 /// What came of beginning.
-pub(super) enum Begun {
+pub(super) enum UploadStart {
     /// The blob is there, from another repository.
     Mounted,
     /// Bytes are wanted.
@@ -70,7 +70,7 @@ impl Registry {
         &self,
         repository: &str,
         mount: Option<(Digest, &str)>,
-    ) -> Result<Begun, RegistryError> {
+    ) -> Result<UploadStart, RegistryError> {
         let uploads = format!("{repository}/blobs/uploads/");
         let (path, scopes) = match mount {
             // A repository's name needs no escaping.
@@ -83,14 +83,14 @@ impl Registry {
         }
         let answer = self.send(&ask).await?;
         match answer.status() {
-            StatusCode::CREATED if mount.is_some() => Ok(Begun::Mounted),
+            StatusCode::CREATED if mount.is_some() => Ok(UploadStart::Mounted),
             StatusCode::ACCEPTED | StatusCode::CREATED => {
                 let url = self.location(&ask.url, answer.headers(), &uploads)?;
                 let least = answer.headers().get("oci-chunk-min-length").and_then(|least| least.to_str().ok());
                 let least = least.and_then(|least| least.parse().ok()).unwrap_or_default();
-                Ok(Begun::Session(Session { url, at: 0, least }))
+                Ok(UploadStart::Session(Session { url, at: 0, least }))
             }
-            _ => Ok(Begun::Refused(answer)),
+            _ => Ok(UploadStart::Refused(answer)),
         }
     }
 

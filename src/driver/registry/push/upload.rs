@@ -11,7 +11,7 @@ use super::image::BlobStore;
 use super::journal::Journal;
 use super::preflight;
 use super::progress::BlobProgress;
-use super::session::{Begun, Piece, Sent, Session, received};
+use super::session::{Piece, Sent, Session, UploadStart, received};
 use super::sizing::Sizing;
 use crate::driver::registry::auth::{self, Scopes};
 use crate::driver::registry::{Registry, retry};
@@ -67,13 +67,13 @@ impl Uploader<'_> {
     pub(super) async fn mount(&self, parcel: &Parcel, from: &str) -> Result<Landed, PushError> {
         let begun = self.registry.begin_upload(&parcel.repository, Some((parcel.digest, from))).await;
         let session = match begun {
-            Ok(Begun::Mounted) => {
+            Ok(UploadStart::Mounted) => {
                 parcel.progress.finished();
                 return Ok(Landed::Mounted);
             }
-            Ok(Begun::Session(session)) => Some(session),
+            Ok(UploadStart::Session(session)) => Some(session),
             // Whatever the reason is, an upload will either do or say it better.
-            Ok(Begun::Refused(_)) | Err(_) => None,
+            Ok(UploadStart::Refused(_)) | Err(_) => None,
         };
         self.upload(parcel, session).await.map(|()| Landed::Sent)
     }
@@ -202,9 +202,9 @@ impl Uploader<'_> {
 
     async fn begin(&self, parcel: &Parcel) -> Result<Session, PushError> {
         match self.registry.begin_upload(&parcel.repository, None).await? {
-            Begun::Session(session) => Ok(session),
-            Begun::Mounted => Ok(Session { url: self.registry.url("").await?, at: 0, least: 0 }),
-            Begun::Refused(answer) => {
+            UploadStart::Session(session) => Ok(session),
+            UploadStart::Mounted => Ok(Session { url: self.registry.url("").await?, at: 0, least: 0 }),
+            UploadStart::Refused(answer) => {
                 let what = format!("an upload to {}", parcel.repository);
                 let headers = answer.headers().clone();
                 let source = self.registry.odd(answer, &what).await;

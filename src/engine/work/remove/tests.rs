@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::StepRunner;
 use crate::driver::state_store::tests::{Shared, serve};
 use crate::driver::state_store::{load, update};
 use crate::engine::perform::{Done, Failure};
@@ -15,19 +15,19 @@ fn namespace(uid: &str) -> Value {
 }
 
 /// A cluster with a namespace of this uid, of which `known` is remembered.
-async fn begin(uid: &str, known: &str) -> (World, Shared) {
+async fn begin(uid: &str, known: &str) -> (StepRunner, Shared) {
     let (cluster, api) = serve().await;
     update(&cluster, |state| drop(state.namespaces.insert("ours".to_owned(), known.to_owned()))).await.unwrap();
     api.lock().unwrap().namespaces.insert("ours".to_owned(), namespace(uid));
     (world(cluster), api)
 }
 
-async fn remove(world: &World, agreed: &[&str]) -> Result<Done, Failure> {
+async fn remove(world: &StepRunner, agreed: &[&str]) -> Result<Done, Failure> {
     let agreed: Vec<String> = agreed.iter().map(|agreed| (*agreed).to_owned()).collect();
     world.remove_namespace("ours", &BTreeSet::from(["my-livy".to_owned()]), &agreed, &context(60)).await
 }
 
-async fn is_known(world: &World) -> bool {
+async fn is_known(world: &StepRunner) -> bool {
     load(&world.cluster).await.unwrap().unwrap().namespaces.contains_key("ours")
 }
 

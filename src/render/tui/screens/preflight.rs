@@ -7,7 +7,7 @@ use super::common::{divider, failed, page, target_line};
 use crate::model::preflight::{Finding, Report, Severity};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::flow::{back, look};
+use crate::render::tui::flow::{back, preflight};
 use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::message::Intent;
@@ -44,7 +44,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
         return Vec::new();
     }
     match command {
-        Command::Again => look(state),
+        Command::Again => preflight(state),
         Command::Waive | Command::Toggle => {
             waive(state, state.preflight.cursor.0);
             // What it is about is asked again when the plan is made.

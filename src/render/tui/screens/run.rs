@@ -19,7 +19,7 @@ use crate::render::tui::parts::RunPhase;
 use crate::render::tui::run::{Ended, Pane, RunView, Then};
 use crate::render::tui::state::{Ask, Overlay, Screen, State, Tone};
 use crate::render::tui::view::{TextInput, View};
-use crate::render::tui::widgets::{Cursor, LineEdit, frame, put};
+use crate::render::tui::widgets::{Cursor, LineEdit, frame, gauge, put};
 use crate::render::tui::words::{Word, fill};
 
 /// What is being done.
@@ -59,8 +59,7 @@ fn keys(state: &State) -> Vec<(Scope, Command)> {
 
 fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let page = page(state) / 2;
-    let width = detail_width(state.size);
-    let rows = state.run.as_ref().map_or(0, |run| run_panes::detail_rows(state, run, width));
+    let rows = state.run.as_ref().map_or(0, |run| run_panes::detail_rows(state, run, detail_width(run, state.size)));
     let Some(run) = &mut state.run else { return Vec::new() };
     if command.looks() && command != Command::Help {
         // Whoever looks at something is not taken elsewhere.
@@ -69,6 +68,9 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match command {
         Command::Next => run.pane = run.pane.beside(true),
         Command::Previous => run.pane = run.pane.beside(false),
+        Command::Right | Command::Enter | Command::Left if run.pane == Pane::Steps && run.fold(command) => {
+            run.detail = Cursor::default();
+        }
         Command::Right | Command::Enter if run.pane == Pane::Steps => run.pane = Pane::Detail,
         Command::Left | Command::Back if run.pane != Pane::Steps => run.pane = Pane::Steps,
         Command::Back => return leave(state),
@@ -94,26 +96,31 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
 }
 
 /// Columns of the pane with the selected step.
-const fn detail_width((columns, rows): (u16, u16)) -> u16 {
-    // Title, headline and footer take five rows, the margins two columns.
-    let (width, height) = (columns.saturating_sub(2), rows.saturating_sub(5));
-    if is_wide(width, height) { width - left_width(width) - 2 } else { width }
+fn detail_width(run: &RunView, (columns, rows): (u16, u16)) -> u16 {
+    // Title, headline, bar and footer take six rows, the margins two columns.
+    let (width, height) = (columns.saturating_sub(2), rows.saturating_sub(6));
+    if is_wide(width, height) { width - left_width(run, width) - 2 } else { width }
 }
 
 /// Whether there is room for the steps beside everything about one of them.
 const fn is_wide(width: u16, height: u16) -> bool {
-    width >= 120 && height >= 24
+    width >= 118 && height >= 24
 }
 
-/// Columns of the steps then.
-const fn left_width(width: u16) -> u16 {
-    width * 2 / 5
+/// Columns of the steps then: as many as the longest title wants, where the rest leaves them.
+fn left_width(run: &RunView, width: u16) -> u16 {
+    let title = run.state.order.iter().map(|step| text::width(&step.title)).max().unwrap_or(0);
+    let wanted = u16::try_from(title + run_panes::BESIDE_TITLE).unwrap_or(u16::MAX);
+    wanted.clamp(width * 2 / 5, width * 3 / 5)
 }
 
 fn scroll(run: &mut RunView, command: Command, page: usize, detail: usize) {
     match run.pane {
         Pane::Steps => {
-            if run.cursor.moved(command, run.state.order.len(), page) {
+            let rows = run.rows();
+            let mut cursor = Cursor(run.row(&rows));
+            if cursor.moved(command, rows.len(), page) {
+                run.at = rows.into_iter().nth(cursor.0);
                 run.chase = false;
                 run.log.follow = true;
                 run.detail = Cursor::default();
@@ -294,7 +301,8 @@ fn paste(state: &mut State, text: &str) {
 fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let Some(run) = &state.run else { return };
     put(buffer, area, 0, headline(state, run), state.look);
-    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    put(buffer, area, 1, bar(state, run, usize::from(area.width)), state.look);
+    let area = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     let look = state.look;
     let title = |pane: Pane| look.say(run_panes::title(pane));
     let mut pane = |pane: Pane, area: Rect| {
@@ -302,7 +310,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         run_panes::draw(state, run, pane, buffer, inside);
     };
     if is_wide(area.width, area.height) {
-        let left = left_width(area.width);
+        let left = left_width(run, area.width);
         let right = Rect { x: area.x + left + 2, width: area.width - left - 2, ..area };
         let pods = (u16::try_from(run.pods.len()).unwrap_or(u16::MAX).saturating_add(2)).clamp(3, area.height / 4);
         let most = area.height - pods;
@@ -320,6 +328,23 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let below = if run.pane == Pane::Steps { Pane::Detail } else { run.pane };
     pane(Pane::Steps, Rect { height: steps, ..area });
     pane(below, Rect { y: area.y + steps, height: area.height - steps, ..area });
+}
+
+/// The whole run in one bar: by time where earlier runs tell how long it takes, else by steps.
+fn bar(state: &State, run: &RunView, width: usize) -> Spans {
+    let look = state.look;
+    let elapsed = run.seconds(state.now).unwrap_or(0);
+    let counts = run.state.counts();
+    let steps = counts.done + counts.unchanged + counts.skipped;
+    let (done, total, told) = match run.left(state.now) {
+        Some(left) => {
+            let told = fill(look.say(Word::TimeLeft), &[("left", look.time(&text::whole(left)))]);
+            (elapsed, elapsed + left, told)
+        }
+        None => (steps as u64, run.state.order.len() as u64, String::new()),
+    };
+    let columns = width.saturating_sub(text::width(&told) + 2);
+    gauge(done, total, columns, look).gap(2).add(Paint::Dim, told)
 }
 
 /// Mark and words of how a run stands.

@@ -10,6 +10,7 @@ use crate::render::failure::{Logs, failure};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::look::{Glyph, Look};
+use crate::render::tui::rows::StepRow;
 use crate::render::tui::run::{Pane, PodRow, RunView};
 use crate::render::tui::state::State;
 use crate::render::tui::widgets::{gauge, paragraph, put_all, rows, styled};
@@ -56,15 +57,71 @@ pub(super) fn detail_rows(state: &State, run: &RunView, width: u16) -> usize {
     detail(state, run, width).len() + next(state, run, width).len()
 }
 
+/// Columns of a step's row beside its title, with a time of usual length.
+pub(super) const BESIDE_TITLE: usize = 18 + 12;
+
 fn steps(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
-    let shown = rows(run.cursor.0, run.state.order.len(), area.height);
-    for (row, index) in (0_u16..).zip(shown) {
-        let action = &run.state.order[index];
-        let selected = index == run.cursor.0;
-        let style = if selected { look.selected() } else { Default::default() };
-        styled(buffer, area, row, step(state, run, action, usize::from(area.width)), look, style);
+    let all = run.rows();
+    let here = run.row(&all);
+    for (row, index) in (0_u16..).zip(rows(here, all.len(), area.height)) {
+        let style = if index == here { look.selected() } else { Default::default() };
+        let line = match &all[index] {
+            StepRow::Component(id) => component(state, run, id, usize::from(area.width)),
+            StepRow::Step(at) => step(state, run, &run.state.order[*at], usize::from(area.width)),
+        };
+        styled(buffer, area, row, line, look, style);
     }
+}
+
+/// How a component stands: by the worst of its steps.
+fn standing(run: &RunView, id: &str) -> Status {
+    let of = run.state.order.iter().filter(|step| step.component == id);
+    let of: Vec<&Status> = of.filter_map(|step| run.state.actions.get(&step.id)).map(|known| &known.status).collect();
+    let first = |wanted: fn(&Status) -> bool| of.iter().find(|status| wanted(status)).map(|status| (*status).clone());
+    first(|status| matches!(status, Status::Failed { .. }))
+        .or_else(|| first(|status| matches!(status, Status::Running)))
+        .or_else(|| first(|status| matches!(status, Status::Blocked(_))))
+        .or_else(|| first(|status| matches!(status, Status::Stopped(_))))
+        .or_else(|| first(|status| matches!(status, Status::Waiting)))
+        .or_else(|| first(|status| matches!(status, Status::Done)))
+        .or_else(|| of.first().map(|status| (*status).clone()))
+        .unwrap_or(Status::Waiting)
+}
+
+/// `- ▶ running     Apache HDFS                      3/7  1m 05s`.
+fn component(state: &State, run: &RunView, id: &str, width: usize) -> Spans {
+    let look = state.look;
+    let of = || run.state.order.iter().filter(|step| step.component == id);
+    let known: Vec<&ActionState> = of().filter_map(|step| run.state.actions.get(&step.id)).collect();
+    let over = known.iter().filter(|known| matches!(known.status, Status::Done | Status::Skipped(_))).count();
+    let began = known.iter().filter_map(|known| known.started).min();
+    let ended = known.iter().filter_map(|known| Some(known.started?.as_millisecond() + millis(known.seconds))).max();
+    let running = known.iter().any(|known| matches!(known.status, Status::Running));
+    let until = if running { Some(state.now) } else { ended };
+    let time = began.zip(until).map(|(began, until)| (until - began.as_millisecond()).max(0) / 1000);
+    let time = time.map(|time| look.time(&text::whole(u64::try_from(time).unwrap_or(0)))).unwrap_or_default();
+    let (glyph, word, paint) = status(&standing(run, id), false);
+    let count = format!("{over}/{}", of().count());
+    let room = width.saturating_sub(18 + text::width(&count) + text::width(&time));
+    let title = state.catalog.title(id).of(look.lang.code());
+    Spans::new()
+        .add_label(Paint::Dim, if run.is_folded(id) { "+ " } else { "- " })
+        .add_label(paint, look.glyph(glyph))
+        .gap(1)
+        .column(paint, text::cut(look.say(word), 11), 11)
+        .gap(1)
+        .column(Paint::Bold, text::cut(&text::clean(title), room), room)
+        .gap(1)
+        .add(Paint::Plain, count)
+        .gap(1)
+        .add(Paint::Dim, time)
+}
+
+/// Seconds in milliseconds.
+fn millis(seconds: f64) -> i64 {
+    let time = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    i64::try_from(time.as_millis()).unwrap_or(0)
 }
 
 fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans {
@@ -74,7 +131,7 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
     let retrying = run.tracks.get(&action.id).and_then(|track| track.retrying(state.now)).is_some();
     let (glyph, word, paint) = status(&known.status, retrying);
     let time = match &known.status {
-        Status::Running => {
+        Status::Running => transfer(state, run, &action.id).unwrap_or_else(|| {
             let elapsed = known.started.map_or(0, |started| (state.now - started.as_millisecond()).max(0) / 1000);
             let elapsed = look.time(&text::whole(u64::try_from(elapsed).unwrap_or(0)));
             match run.deadlines.get(&action.id) {
@@ -84,13 +141,16 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
                 }
                 None => elapsed,
             }
-        }
+        }),
         Status::Done | Status::Failed { .. } => look.time(&text::duration(known.seconds)),
         _ => String::new(),
     };
     let word = text::cut(look.say(word), 11);
-    let room = width.saturating_sub(15 + text::width(&time));
-    Spans::new()
+    let room = width.saturating_sub(18 + text::width(&time));
+    let mark = if run.is_critical(&action.id) { look.glyph(Glyph::Path) } else { " " };
+    Spans::indent(1)
+        .add_label(Paint::Accent, mark)
+        .gap(1)
         .add_label(paint, look.glyph(glyph))
         .gap(1)
         .column(paint, word, 11)
@@ -98,6 +158,20 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
         .column(Paint::Plain, text::cut(&text::clean(&action.title), room), room)
         .gap(1)
         .add(Paint::Dim, time)
+}
+
+/// How far a transfer is, how fast, and how long it will take.
+fn transfer(state: &State, run: &RunView, id: &str) -> Option<String> {
+    let look = state.look;
+    let (percent, speed) = run.tracks.get(id)?.speed(state.now)?;
+    let percent = percent.to_string();
+    Some(match speed {
+        None => format!("{percent} %"),
+        Some((rate, left)) => {
+            let left = look.time(&text::whole(left));
+            fill(look.say(Word::Transfer), &[("percent", &percent), ("rate", &text::bytes(rate)), ("left", &left)])
+        }
+    })
 }
 
 /// Mark and word of a step's state.
@@ -130,7 +204,7 @@ fn next(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
 /// What is known of the selected step, in lines that fit.
 fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
     let look = state.look;
-    let Some(action) = run.state.order.get(run.cursor.0) else { return Vec::new() };
+    let Some(action) = run.selected().and_then(|id| run.state.announced(id)) else { return about(state, run) };
     let default = ActionState::default();
     let known = run.state.actions.get(&action.id).unwrap_or(&default);
     let track = run.tracks.get(&action.id);
@@ -145,6 +219,9 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
     };
     for why in &action.why {
         say(Paint::Dim, why);
+    }
+    if run.is_critical(&action.id) {
+        say(Paint::Dim, &fill(look.say(Word::OnPath), &[("mark", look.glyph(Glyph::Path))]));
     }
     match &known.status {
         Status::Blocked(by) => say(Paint::Warn, &fill(look.say(Word::BlockedBy), &[("by", run.state.title(by))])),
@@ -173,6 +250,29 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
         lines.extend(failure(errors, &told_once(findings, look), log, Logs::Last, 0));
     }
     lines.into_iter().flat_map(|line| line.wrapped(width)).collect()
+}
+
+/// What is known of the selected component: how many of its steps are in which state.
+fn about(state: &State, run: &RunView) -> Vec<Spans> {
+    let look = state.look;
+    let Some(id) = run.selected_component() else { return Vec::new() };
+    let title = state.catalog.title(id).of(look.lang.code());
+    let mut lines = vec![Spans::new().add(Paint::Bold, title).gap(2).add(Paint::Dim, id)];
+    let mut counts: Vec<(Glyph, Word, Paint, usize)> = Vec::new();
+    for step in run.state.order.iter().filter(|step| step.component == id) {
+        let Some(known) = run.state.actions.get(&step.id) else { continue };
+        let (glyph, word, paint) = status(&known.status, false);
+        match counts.iter_mut().find(|(_, known, ..)| *known == word) {
+            Some((.., count)) => *count += 1,
+            None => counts.push((glyph, word, paint, 1)),
+        }
+    }
+    lines.extend(counts.into_iter().map(|(glyph, word, paint, count)| {
+        let told = fill(look.say(Word::CountOf), &[("word", look.say(word)), ("count", &count.to_string())]);
+        Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, told)
+    }));
+    lines.push(Spans::new().add(Paint::Dim, look.say(Word::FoldKeys)));
+    lines
 }
 
 /// Findings of which pods that fail in the same way are one, which says how many more there are.

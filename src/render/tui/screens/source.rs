@@ -11,7 +11,7 @@ use super::source_pane::draw;
 use super::source_rows::{ABOUT_REGISTRY, Row, here, id, question, rows_of};
 use crate::catalog::{QuestionId, Widget};
 use crate::render::tui::answering::{REGISTRY, in_use, lacks, origin, registry};
-use crate::render::tui::flow::{back, look};
+use crate::render::tui::flow::{back, preflight};
 use crate::render::tui::keymap::{Command, Scope, command as command_of};
 use crate::render::tui::message::{Intent, SourceIntent, SourceNews};
 use crate::render::tui::source::{OfflineChoice, Origin, Reading};
@@ -241,7 +241,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     state.screen = Screen::Preflight;
     state.preflight.report = None;
     let mut intents = vec![Intent::Source(SourceIntent::Use(used))];
-    intents.extend(look(state));
+    intents.extend(preflight(state));
     intents
 }
 

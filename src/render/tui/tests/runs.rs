@@ -1,6 +1,7 @@
 //! What is to be done about what failed, stopping, leaving, and what nobody should lose by it.
 
 use super::*;
+use crate::render::tui::rows::StepRow;
 use crate::render::tui::run::Then;
 
 #[test]
@@ -114,7 +115,7 @@ fn what_was_left_out_stays_out() {
     view.without = vec!["hdfs/after-9".into()];
     view.state = state.run.as_ref().unwrap().state.clone();
     view.ended = Some(Ended { exit: 5, trouble: None });
-    view.cursor = state.run.as_ref().unwrap().cursor;
+    view.at.clone_from(&state.run.as_ref().unwrap().at);
     state.run = Some(view);
     let intents = press(&mut state, "s y");
     let [_, Intent::Run { without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
@@ -340,4 +341,68 @@ fn what_is_waived_while_it_is_looked_at_is_waived() {
     state.preflight.waived.insert("resources".into());
     tell(&mut state, News::Report(Ok(report(true))));
     assert_eq!(state.preflight.report.as_ref().map(|report| (report.errors, report.waived)), Some((0, 1)));
+}
+
+/// The rows of the steps: components, and steps below those that are not folded.
+fn step_rows(state: &State) -> Vec<String> {
+    let run = state.run.as_ref().unwrap();
+    let row = |row: &StepRow| match row {
+        StepRow::Component(id) => id.clone(),
+        StepRow::Step(at) => format!("  {}", run.state.order[*at].id),
+    };
+    run.rows().iter().map(row).collect()
+}
+
+#[test]
+fn steps_are_below_their_component_which_is_folded_once_all_are_done() {
+    let mut state = at_run(Lang::En, (80, 24), 19);
+    let livy = ["livy", "  livy/before-1", "  livy/release", "  livy/ready", "  livy/verify-1"];
+    let libraries = ["shared-libraries", "  shared-libraries/after-1"];
+    assert_eq!(step_rows(&state), [&["platform", "hdfs"][..], &livy, &libraries].concat());
+    press(&mut state, "g Down");
+    let selected = |state: &State| {
+        let run = state.run.as_ref().unwrap();
+        (run.selected_component().map(str::to_owned), run.selected().map(str::to_owned))
+    };
+    assert_eq!(selected(&state), (Some("hdfs".to_owned()), None));
+    assert!(shown(&state, (80, 24), false).contains("Enter shows or hides the steps"));
+    press(&mut state, "Enter");
+    let hdfs = ["hdfs", "  hdfs/release", "  hdfs/ready"];
+    assert_eq!(step_rows(&state), [&["platform"][..], &hdfs, &livy, &libraries].concat());
+    press(&mut state, "Down Down");
+    assert_eq!(selected(&state), (None, Some("hdfs/ready".to_owned())));
+    press(&mut state, "Left");
+    assert_eq!(selected(&state), (Some("hdfs".to_owned()), None), "to the component ...");
+    press(&mut state, "Left");
+    assert_eq!(step_rows(&state)[1..3], ["hdfs", "livy"], "... and that folds");
+}
+
+#[test]
+fn what_is_left_is_said_by_earlier_runs_and_the_steps_that_decide_it_are_marked() {
+    let mut state = at_run(Lang::En, (120, 40), 19);
+    assert!(!shown(&state, (120, 40), false).contains("by earlier runs"), "nobody knows");
+    let run = state.run.as_mut().unwrap();
+    run.expected = [("livy/ready", 60.0), ("livy/verify-1", 30.0)].map(|(id, took)| (id.to_owned(), took)).into();
+    let next = made::failing()[19].clone();
+    state.now = next.at.as_millisecond() + 500;
+    tell(&mut state, News::Event(next));
+    let screen = shown(&state, (120, 40), false);
+    assert!(screen.contains("about 59s left, by earlier runs"), "{screen}");
+    let marked: Vec<&str> = screen.lines().filter(|line| line.contains('◆')).collect();
+    assert!(marked.len() == 1 && marked[0].contains("Apache Livy is ready"), "{screen}");
+    // It takes longer than before: nothing is promised.
+    state.now += 60_000;
+    assert!(!shown(&state, (120, 40), false).contains("by earlier runs"));
+}
+
+#[test]
+fn the_row_of_a_transfer_says_how_fast_it_is() {
+    let mut state = at_run(Lang::En, (80, 24), 19);
+    press(&mut state, "G");
+    let screen = shown(&state, (80, 24), false);
+    assert!(screen.contains("47 %, ") && screen.contains("/s, ") && screen.contains(" left"), "{screen}");
+    let mut state = at_run(Lang::Ru, (80, 24), 19);
+    press(&mut state, "G");
+    let screen = shown(&state, (80, 24), false);
+    assert!(screen.contains("/с, осталось "), "{screen}");
 }

@@ -1,4 +1,4 @@
-//! A run's turn: its id, and the wish to stop it.
+//! What a run has from the agreement to its last write: its id, and whether it is to stop.
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,7 +8,7 @@ use crate::app::journal;
 use crate::driver::kube::Cluster;
 
 /// From the agreement to after the last write.
-pub(in crate::app) struct Turn {
+pub(in crate::app) struct RunGuard {
     /// The run's id.
     pub run: String,
     /// Cancelled when the user wants to stop, or the lock is lost.
@@ -16,7 +16,7 @@ pub(in crate::app) struct Turn {
     _signals: Option<signals::Guard>,
 }
 
-impl Turn {
+impl RunGuard {
     /// Begins; from here on Ctrl-C ends things in order.
     pub(in crate::app) fn new(cluster: &Cluster) -> Result<Self, Failed> {
         let run = journal::new_id().or_exit(Exit::Unexpected)?;

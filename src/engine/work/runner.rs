@@ -23,7 +23,7 @@ use crate::model::state::{ComponentRecord, Uploads};
 use crate::model::{FileTree, Progress};
 
 /// What the work is done with.
-pub struct World {
+pub struct StepRunner {
     /// The cluster.
     pub cluster: Cluster,
     /// Ways into it.
@@ -134,7 +134,7 @@ pub struct Proven {
     pub(super) revision: Option<u32>,
 }
 
-impl World {
+impl StepRunner {
     /// A service by `name:port` in a namespace.
     pub(super) fn service(&self, namespace: Option<&str>, service: &str) -> Result<Service, Failure> {
         let bad = || Failure {

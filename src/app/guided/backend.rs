@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::apart::apart;
-use super::asked::Asked;
+use super::asked::RequestCount;
 use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
@@ -21,7 +21,7 @@ use crate::app::install::InstallRequest;
 use crate::app::install_target::{InstallTarget, filled, replayable, unobserved};
 use crate::app::offline::{Offline, Opened};
 use crate::app::output::Output;
-use crate::app::run::{Turn, carry_out, reason_not_to_move, reason_to_refuse};
+use crate::app::run::{RunGuard, carry_out, reason_not_to_move, reason_to_refuse};
 use crate::app::{answers_file, diff, preflight, session, status};
 use crate::catalog::Catalog;
 use crate::cli::{Global, GuideArgs, StatusArgs};
@@ -40,7 +40,7 @@ pub(super) struct Chosen {
 
 /// What the tasks share.
 #[derive(Clone)]
-pub(super) struct World {
+pub(super) struct Backend {
     global: Global,
     args: GuideArgs,
     pub(super) catalog: Arc<Catalog>,
@@ -65,19 +65,19 @@ struct Shared {
     /// The step whose logs are looked at.
     looked_at: Option<String>,
     /// Clusters that were chosen, what was asked of them and of registries: only the last of each is wanted.
-    connects: Asked,
-    looks: Asked,
-    registries: Asked,
-    plans: Asked,
+    connects: RequestCount,
+    looks: RequestCount,
+    registries: RequestCount,
+    plans: RequestCount,
     /// Runs that were begun: the next may be wanted before the last has quite ended.
-    runs: Asked,
+    runs: RequestCount,
     /// The answers file that was written from here.
     wrote: Option<PathBuf>,
     /// Looks at pods and logs until the next run begins.
     follower: Option<AbortHandle>,
 }
 
-impl World {
+impl Backend {
     pub(super) fn new(
         global: &Global,
         args: &GuideArgs,
@@ -165,8 +165,8 @@ impl World {
             Intent::Targets => self.apart(move || async move { world.targets().await }),
             Intent::Connect(row) => {
                 // What was asked of the one before is no longer wanted.
-                self.shared().looks.again();
-                let number = self.shared().connects.again();
+                self.shared().looks.next();
+                let number = self.shared().connects.next();
                 self.apart(move || async move {
                     let connected = world.connect(row).await;
                     let mut shared = world.shared();
@@ -184,7 +184,7 @@ impl World {
             }
             Intent::Source(intent) => self.source(intent),
             Intent::Preflight(given, waived) => {
-                let number = self.shared().looks.again();
+                let number = self.shared().looks.next();
                 self.apart(move || async move {
                     let report = world.preflight(&given, &waived).await.map_err(|failed| failed.chain());
                     if world.shared().looks.is_last(number) {
@@ -193,7 +193,7 @@ impl World {
                 });
             }
             Intent::Plan(given, waived) => {
-                let number = self.shared().plans.again();
+                let number = self.shared().plans.next();
                 self.apart(move || async move {
                     let planned = world.plan(&given, &waived).await.map_err(|failed| failed.chain());
                     if world.shared().plans.is_last(number) {
@@ -202,7 +202,7 @@ impl World {
                 });
             }
             Intent::Registry(given) => {
-                let number = self.shared().registries.again();
+                let number = self.shared().registries.next();
                 self.apart(move || async move {
                     let told = world.registry(&given).await.map_err(|failed| failed.chain());
                     if world.shared().registries.is_last(number) {
@@ -215,7 +215,7 @@ impl World {
                 let number = {
                     let mut shared = self.shared();
                     shared.running = Some(cancel.clone());
-                    shared.runs.again()
+                    shared.runs.next()
                 };
                 let work = move || async move {
                     let ended = world.run(&given, &waived, (without, before, agreed), cancel).await;
@@ -360,7 +360,7 @@ impl World {
         };
         let follow = |cluster, places| self.follow(cluster, places);
         let request = ScreenRequest { install, without, before, agreed, news: self.news.clone(), follow };
-        carry_out(&request, None, &Turn::watched(cancel)?, &global, &self.output).await
+        carry_out(&request, None, &RunGuard::watched(cancel)?, &global, &self.output).await
     }
 
     /// Looks at the pods of a run. What failed is looked at after it, too, until the next begins.
@@ -408,7 +408,7 @@ mod tests {
     use crate::driver::state_store::tests::serve;
 
     /// A world whose chosen cluster has these components installed.
-    async fn with_installed(there: &[&str]) -> World {
+    async fn with_installed(there: &[&str]) -> Backend {
         let mut files = catalog::embedded();
         files.retain(|path, _| path == "platform.yaml");
         for (id, rest) in [
@@ -430,7 +430,7 @@ mod tests {
         global.kubeconfig = Some(cluster.helm_target().kubeconfig);
         let catalog = Arc::new(Catalog::from_files(&files, &Default::default()).unwrap());
         let (news, _) = tokio::sync::mpsc::unbounded_channel();
-        let world = World::new(&global, &GuideArgs::default(), catalog, news, &Output::new(&global));
+        let world = Backend::new(&global, &GuideArgs::default(), catalog, news, &Output::new(&global));
         world.shared().chosen = Some(Chosen { global, cluster });
         world
     }
