@@ -44,7 +44,7 @@ fn a_job_that_was_killed_has_failed() {
 #[test]
 fn a_job_that_is_asked_to_end_is_waited_for() {
     let asked = r#"start "$logs/a" bash -c 'trap "sleep 0.5; echo tidied; exit" TERM; echo ready; sleep 30 & wait'
-        until grep -q ready "$logs/a"; do sleep 0.05; done
+        until grep -qs ready "$logs/a"; do sleep 0.05; done
         end_job "$JOB" "$logs/a"; cat "$logs/a""#;
     assert_eq!(bash(asked), "ready\ntidied\n");
 }
