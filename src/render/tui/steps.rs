@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::keymap::Command;
 use super::rows::{Forecast, StepRow};
 use super::run::RunView;
-use crate::event::Status;
+use crate::event::{Announced, Status};
 use crate::plan::{PathStep, critical_path};
 
 impl RunView {
@@ -41,10 +41,14 @@ impl RunView {
         place(at).or_else(above).unwrap_or(0)
     }
 
+    /// The steps of a component, in their order.
+    pub(super) fn steps_of(&self, component: &str) -> impl Iterator<Item = &Announced> {
+        self.state.order.iter().filter(move |step| step.component == component)
+    }
+
     /// Whether the steps of a component are not shown.
     pub(super) fn is_folded(&self, component: &str) -> bool {
-        let mut steps = self.state.order.iter().filter(|step| step.component == component);
-        steps.all(|step| self.is_over(&step.id)) != self.toggled.contains(component)
+        self.steps_of(component).all(|step| self.is_over(&step.id)) != self.toggled.contains(component)
     }
 
     /// The component whose row is selected.
@@ -79,7 +83,7 @@ impl RunView {
     }
 
     /// Whether a step was done, or had nothing to do.
-    fn is_over(&self, id: &str) -> bool {
+    pub(super) fn is_over(&self, id: &str) -> bool {
         matches!(self.state.actions.get(id).map(|known| &known.status), Some(Status::Done | Status::Skipped(_)))
     }
 
@@ -92,8 +96,7 @@ impl RunView {
         for (id, took) in &self.expected {
             let begun = self.state.actions.get(id).filter(|known| known.status == Status::Running);
             let begun = begun.and_then(|known| known.started);
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run")]
-            let elapsed = begun.map_or(0.0, |begun| (now - begun.as_millisecond()).max(0) as f64 / 1000.0);
+            let elapsed = begun.map_or(0.0, |begun| seconds_between(begun.as_millisecond(), now));
             seconds.insert(id.clone(), (took - elapsed).max(0.0));
         }
         let waits = |id: &str| {
@@ -112,8 +115,7 @@ impl RunView {
     /// About how many seconds are left; nothing where nobody knows, or where it takes longer than before.
     pub(super) fn left(&self, now: i64) -> Option<u64> {
         let forecast = self.forecast.as_ref().filter(|_| self.is_live())?;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run")]
-        let left = forecast.seconds - (now - forecast.at).max(0) as f64 / 1000.0;
+        let left = forecast.seconds - seconds_between(forecast.at, now);
         std::time::Duration::try_from_secs_f64(left).ok().map(|left| left.as_secs()).filter(|left| *left > 0)
     }
 
@@ -121,4 +123,10 @@ impl RunView {
     pub(super) fn is_critical(&self, id: &str) -> bool {
         self.is_live() && self.forecast.as_ref().is_some_and(|forecast| forecast.path.contains(id))
     }
+}
+
+/// Seconds from one time to a later one, both in milliseconds; none where the clock went back.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a run")]
+fn seconds_between(from: i64, until: i64) -> f64 {
+    (until - from).max(0) as f64 / 1000.0
 }

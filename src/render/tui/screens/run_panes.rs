@@ -75,34 +75,32 @@ fn steps(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
 }
 
 /// How a component stands: by the worst of its steps.
-fn standing(run: &RunView, id: &str) -> Status {
-    let of = run.state.order.iter().filter(|step| step.component == id);
-    let of: Vec<&Status> = of.filter_map(|step| run.state.actions.get(&step.id)).map(|known| &known.status).collect();
-    let first = |wanted: fn(&Status) -> bool| of.iter().find(|status| wanted(status)).map(|status| (*status).clone());
-    first(|status| matches!(status, Status::Failed { .. }))
-        .or_else(|| first(|status| matches!(status, Status::Running)))
-        .or_else(|| first(|status| matches!(status, Status::Blocked(_))))
-        .or_else(|| first(|status| matches!(status, Status::Stopped(_))))
-        .or_else(|| first(|status| matches!(status, Status::Waiting)))
-        .or_else(|| first(|status| matches!(status, Status::Done)))
-        .or_else(|| of.first().map(|status| (*status).clone()))
-        .unwrap_or(Status::Waiting)
+fn standing<'a>(run: &'a RunView, id: &str) -> &'a Status {
+    let known = run.steps_of(id).filter_map(|step| run.state.actions.get(&step.id));
+    let worst = known.map(|known| &known.status).min_by_key(|status| match status {
+        Status::Failed { .. } => 0,
+        Status::Running => 1,
+        Status::Blocked(_) => 2,
+        Status::Stopped(_) => 3,
+        Status::Waiting => 4,
+        Status::Done => 5,
+        Status::Skipped(_) => 6,
+    });
+    worst.unwrap_or(&Status::Waiting)
 }
 
 /// `- ▶ running     Apache HDFS                      3/7  1m 05s`.
 fn component(state: &State, run: &RunView, id: &str, width: usize) -> Spans {
     let look = state.look;
-    let of = || run.state.order.iter().filter(|step| step.component == id);
-    let known: Vec<&ActionState> = of().filter_map(|step| run.state.actions.get(&step.id)).collect();
-    let over = known.iter().filter(|known| matches!(known.status, Status::Done | Status::Skipped(_))).count();
+    let known: Vec<&ActionState> = run.steps_of(id).filter_map(|step| run.state.actions.get(&step.id)).collect();
+    let over = run.steps_of(id).filter(|step| run.is_over(&step.id)).count();
     let began = known.iter().filter_map(|known| known.started).min();
     let ended = known.iter().filter_map(|known| Some(known.started?.as_millisecond() + millis(known.seconds))).max();
     let running = known.iter().any(|known| matches!(known.status, Status::Running));
     let until = if running { Some(state.now) } else { ended };
-    let time = began.zip(until).map(|(began, until)| (until - began.as_millisecond()).max(0) / 1000);
-    let time = time.map(|time| look.time(&text::whole(u64::try_from(time).unwrap_or(0)))).unwrap_or_default();
-    let (glyph, word, paint) = status(&standing(run, id), false);
-    let count = format!("{over}/{}", of().count());
+    let time = began.zip(until).map(|(began, until)| elapsed(began.as_millisecond(), until, look)).unwrap_or_default();
+    let (glyph, word, paint) = status(standing(run, id), false);
+    let count = format!("{over}/{}", run.steps_of(id).count());
     let room = width.saturating_sub(18 + text::width(&count) + text::width(&time));
     let title = state.catalog.title(id).of(look.lang.code());
     Spans::new()
@@ -124,6 +122,11 @@ fn millis(seconds: f64) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(0)
 }
 
+/// The time from one time to a later one, both in milliseconds, in whole seconds.
+fn elapsed(from: i64, until: i64, look: Look) -> String {
+    look.time(&text::whole(u64::try_from(until - from).unwrap_or(0) / 1000))
+}
+
 fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans {
     let look = state.look;
     let default = ActionState::default();
@@ -132,8 +135,8 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
     let (glyph, word, paint) = status(&known.status, retrying);
     let time = match &known.status {
         Status::Running => transfer(state, run, &action.id).unwrap_or_else(|| {
-            let elapsed = known.started.map_or(0, |started| (state.now - started.as_millisecond()).max(0) / 1000);
-            let elapsed = look.time(&text::whole(u64::try_from(elapsed).unwrap_or(0)));
+            let started = known.started.map_or(state.now, |started| started.as_millisecond());
+            let elapsed = elapsed(started, state.now, look);
             match run.deadlines.get(&action.id) {
                 Some(limit) => {
                     let limit = look.time(&text::round(*limit));
@@ -259,7 +262,7 @@ fn about(state: &State, run: &RunView) -> Vec<Spans> {
     let title = state.catalog.title(id).of(look.lang.code());
     let mut lines = vec![Spans::new().add(Paint::Bold, title).gap(2).add(Paint::Dim, id)];
     let mut counts: Vec<(Glyph, Word, Paint, usize)> = Vec::new();
-    for step in run.state.order.iter().filter(|step| step.component == id) {
+    for step in run.steps_of(id) {
         let Some(known) = run.state.actions.get(&step.id) else { continue };
         let (glyph, word, paint) = status(&known.status, false);
         match counts.iter_mut().find(|(_, known, ..)| *known == word) {
