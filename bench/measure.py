@@ -26,7 +26,7 @@ if screen:
     def keys():
         # What is waited for, and what is pressed then.
         for text, press in [(r"Kubernetes v1\.", b"\r"), (r"\[Source\]", b"\r"),
-                            (r"(?s)\[Preflight\].*(Nothing found|errors: 0)", b"c"),
+                            (r"(?s)\[Preflight\].*(No findings|errors: 0)", b"c"),
                             (r"\[Components\]", b"c"), (r"\[Sizes\]", b"c"), (r"\[Questions\]", b"c"),
                             (r"\[Images\]", b"c"), (r"(?s)\[Review\].* create", b"c"), (r"Install on", b"y"),
                             (r"\[Summary\]", b"q")]:

@@ -11,7 +11,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use windlass::answers::Given;
+use windlass::answers::AnswerSources;
 use windlass::catalog::load;
 use windlass::event::{Announced, EVENT_SCHEMA, Envelope, Event};
 use windlass::model::cluster::ClusterInfo;
@@ -138,9 +138,9 @@ fn idle(command: CommandBuilder) -> f64 {
 fn running() -> State {
     let look = Look { lang: Lang::En, color: true, ascii: false };
     let catalog = Arc::new(load(&[]).unwrap());
-    let mut state = State::new(look, (COLUMNS, ROWS), catalog, Given::default(), |_| true).unwrap();
+    let mut state = State::new(look, (COLUMNS, ROWS), catalog, AnswerSources::default(), |_| true).unwrap();
     let run = RunView::new((0..STEPS).map(|step| (id(step), 600)).collect(), None);
-    tell(&mut state, News::Begun(Box::new(run)));
+    tell(&mut state, News::RunStarted(Box::new(run)));
     let actions = (0..STEPS).map(|step| Announced {
         id: id(step),
         component: format!("component-{}", step / 10),

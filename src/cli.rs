@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use bundle::{
     BundleArgs, BundleCommand, CreateArgs, InventoryFormat, LayoutArg, LocalArg, OfflineArgs, OpenArgs, PushArgs,
-    PushInto, ServeArgs, TagRule,
+    PushTargetArgs, ServeArgs, TagRule,
 };
 pub use image::{BuildArg, BuildArgs, ImageArgs, ImageCommand, ImageTarget};
 pub use install::{AnswerArgs, Graph, GuideArgs, InstallArgs, PlanArgs, PreflightArgs};
@@ -31,7 +31,7 @@ use crate::model::LANGUAGES;
     after_help = "Examples:
   windlass                                             step by step, on screens
   windlass --sandbox install --yes                     into the sandbox that `sandbox/up` made
-  windlass preflight --answers site.yaml               what would keep an install from going well
+  windlass preflight --answers site.yaml               what would make an install fail
   windlass plan --answers site.yaml                    what an install would do, and why
   windlass install --answers site.yaml --yes --json    for a pipeline
   windlass status                                      what is installed, and whether it is healthy
@@ -43,10 +43,10 @@ Exit codes: 0 done or nothing to do, 2 bad input, 3 answers missing, 4 cluster o
 10 the lock was lost, 11 preflight found errors; see docs/exit-codes.md"
 )]
 pub struct Cli {
-    /// What every command takes.
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do; at a terminal, and without a command: the guided install.
+    /// What to do; the guided install at a terminal without a command.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -69,10 +69,10 @@ pub struct Global {
     /// Lay the definitions in DIR over the built-in catalog; may be repeated
     #[arg(long, global = true, value_name = "DIR", help_heading = "Input")]
     pub catalog: Vec<PathBuf>,
-    /// The Helm of an offline bundle, where none is named.
+    /// The Helm of an offline bundle, if none is given.
     #[arg(skip)]
     pub bundled_helm: Option<PathBuf>,
-    /// Nothing but the screens may ask or print: credential plugins of the kubeconfig may not.
+    /// Only the screens may ask or print, and not credential plugins of the kubeconfig.
     #[arg(skip)]
     pub silent: bool,
     /// Do not ask for confirmation
@@ -84,10 +84,10 @@ pub struct Global {
     /// Print plain lines: no colours, nothing redrawn
     #[arg(long, global = true, conflicts_with = "json", help_heading = "Output")]
     pub plain: bool,
-    /// The language of questions and screens; else that of the locale
+    /// The language of questions and screens; default: that of the locale
     #[arg(long, global = true, value_name = "en|ru", value_parser = LANGUAGES, help_heading = "Output")]
     pub lang: Option<String>,
-    /// Say more; twice for what the libraries say too
+    /// More output; twice to include that of libraries
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 }
@@ -106,17 +106,17 @@ pub enum Command {
   windlass install --answers site.yaml
   windlass install --components hdfs --set hdfs.replication=3 --yes
   windlass install --waive resources --yes             a cluster that adds nodes by itself
-  windlass install --adopt livy                        a release my-livy that was made by hand becomes windlass's
+  windlass install --adopt livy                        take over a release my-livy that was installed by hand
   windlass install --bundle platform.tar --registry harbor.site/mirror --yes      where there is no internet
   windlass --sandbox install --yes --set shared-libraries.source=./jars")]
     Install(InstallArgs),
-    /// Look at everything that an install will need, and tell all that is wrong at once
+    /// Check everything that an install needs, and report all findings at once
     #[command(after_help = "Examples:
   windlass preflight --answers site.yaml
   windlass preflight --waive storage-expansion --json
-  windlass preflight --list | less         every finding that there can be: docs/preflight.md
+  windlass preflight --list | less         every possible finding: docs/preflight.md
 
-Ends with 11 if there are errors, and with 0 if there are none.")]
+Exits with 11 if there are errors, and with 0 if there are none.")]
     Preflight(PreflightArgs),
     /// Show what an install would do, and why
     #[command(after_help = "Examples:
@@ -126,8 +126,8 @@ Ends with 11 if there are errors, and with 0 if there are none.")]
   windlass plan --graph mermaid > plan.mmd     for what shows Markdown
   windlass plan --graph dot | dot -Tsvg > plan.svg
 
-Where an earlier run on this machine was against the same cluster, the critical path is named: the steps that decide how
-long it takes, by the times of that run. With --json that is a line of JSON on the standard error: a plan holds no time.")]
+If an earlier run on this machine was against the same cluster, the critical path is shown: the steps that decide how
+long it takes, by the times of that run. With --json it is a line of JSON on stderr: a plan holds no times.")]
     Plan(PlanArgs),
     /// Show what is installed, whether it is ready, and when it was last verified
     Status(StatusArgs),
@@ -136,69 +136,67 @@ long it takes, by the times of that run. With --json that is a line of JSON on t
   windlass connect livy                     every endpoint, each on its own port if that is free here
   windlass connect livy --port 8080 --open  on this port, and in the browser
   windlass connect hdfs --endpoint NameNode
-  windlass connect livy --json              the addresses as one object, then one for each thing that happens
+  windlass connect livy --json              the addresses as one object, then one for each event
 
-Each connection is forwarded to a pod that is ready then, so a pod that is replaced is found again. At most 64
-connections to an endpoint are open at once, and one on which nothing is said for 15 minutes is closed.
-Ends with 6 on Ctrl-C, with 2 where the component is not installed or the port is taken.")]
+Each connection is forwarded to a pod that is ready at that time, so a replaced pod is found again. At most 64
+connections to an endpoint are open at once, and one that is idle for 15 minutes is closed.
+Exits with 6 on Ctrl-C, with 2 if the component is not installed or the port is in use.")]
     Connect(ConnectArgs),
-    /// Prove that what is installed works: files in HDFS, a Spark job, its history
+    /// Check that what is installed works: files in HDFS, a Spark job, its history
     #[command(after_help = "Examples:
   windlass verify
   windlass verify --failover                and that the second NameNode takes over (hdfs.mode=ha)
 
-Ends with 7 where a check failed, with 8 where nothing is installed.")]
+Exits with 7 if a check failed, with 8 if nothing is installed.")]
     Verify(VerifyArgs),
-    /// Bring a component back to the last revision that was verified
+    /// Roll back a component to the last verified revision
     #[command(after_help = "Example:
-  windlass rollback livy          after an upgrade that failed; proves it again")]
+  windlass rollback livy          after a failed upgrade; runs its checks again")]
     Rollback(RollbackArgs),
-    /// List the Secrets of the platform, give one a new content, or write pull Secrets anew
+    /// List the Secrets of the platform, rotate one, or refresh pull Secrets
     #[command(after_help = "Examples:
-  windlass secrets list                      which there are, where from, used by what; never what they hold
-  windlass secrets rotate airflow.fernet_key   a new content for a generated one; what reads it is restarted
-  windlass secrets refresh                   pull Secrets again from their source, before a login expires
+  windlass secrets list                      names, sources and users; never their content
+  windlass secrets rotate airflow.fernet_key   rotate a generated secret; what reads it is restarted
+  windlass secrets refresh                   update pull Secrets from their source, before a login expires
 
-Exit codes: 0 done or nothing to do, 2 bad input, 4 cluster not usable, 5 a step failed (the same command goes on),
+Exit codes: 0 done or nothing to do, 2 bad input, 4 cluster not usable, 5 a step failed (the same command resumes),
 8 refused (not generated, not installed), 9 locked by another run; see docs/exit-codes.md")]
     Secrets(SecretsArgs),
     /// Remove what is installed, in reverse order; the data stays unless --purge-data is given
     #[command(after_help = "Examples:
-  windlass uninstall                        everything but volumes, their namespaces and the record of both
+  windlass uninstall                        everything except claims, their namespaces and the record of both
   windlass uninstall --components livy,spark-history-server --yes
   windlass uninstall --purge-data           asks for the context's name
-  windlass uninstall --components hdfs --purge-data   also what an earlier uninstall kept of it")]
+  windlass uninstall --components hdfs --purge-data   also what an earlier uninstall kept")]
     Uninstall(UninstallArgs),
-    /// Remove the lock that keeps a second operator out
+    /// Remove the lock of another run
     #[command(
-        after_help = "The lock of a run that was killed expires by itself after half a minute, or is taken over at once where it
-can be seen that its process is gone. What this is for: a holder that cannot be reached and is still at work.
+        after_help = "The lock of a killed run expires after half a minute, or is taken over at once if its process is
+known to be gone. Use this if the holder cannot be reached and is still running.
 
 Example:
-  windlass unlock          says who holds it, and asks"
+  windlass unlock          shows the holder, and asks"
     )]
     Unlock,
     /// List the runs on this machine, or show one
     Runs(RunsArgs),
-    /// Play a recorded run on the screen that it was watched on
+    /// Replay a recorded run on the run screen
     #[command(after_help = "Examples:
-  windlass replay last                  the newest run of this machine, at its own pace
+  windlass replay last                  the newest run of this machine, in real time
   windlass replay last --speed 10
   windlass replay events.jsonl --at 12.5 --picture run.svg")]
     Replay(ReplayArgs),
-    /// Collect what helps others to see what happened: runs, releases, pods, events, logs; without secrets
-    #[command(
-        after_help = "Works on a broken cluster, too, and on one that cannot be reached. Nothing leaves this machine.
-Data of ConfigMaps, values of environment variables, arguments and commands are left out: their keys are there, and
-digests that tell which are equal. The rest goes without what looks like a secret, and without what a Secret of these
-namespaces holds, however it is spelt. Where Secrets may not be read, that is said first.
+    /// Collect runs, releases, pods, events and logs for a bug report, without secrets
+    #[command(after_help = "Works on a broken or unreachable cluster, too. Nothing leaves this machine.
+Data of ConfigMaps, values of environment variables, arguments and commands are omitted: only their keys are kept, and
+digests that show which are equal. In the rest, what looks like a secret and the content of Secrets of these namespaces
+are redacted in every encoding. If Secrets may not be read, a warning is printed first.
 
 Examples:
   windlass support-bundle
-  windlass support-bundle --output case-17.tar.gz --namespace ingress-nginx"
-    )]
+  windlass support-bundle --output case-17.tar.gz --namespace ingress-nginx")]
     SupportBundle(SupportArgs),
-    /// Make, check and take apart offline bundles: all that an install needs, for a site without internet
+    /// Create, verify and extract offline bundles: all that an install needs at a site without internet
     #[command(after_help = "Examples:
   windlass bundle create --output platform.tar
   windlass bundle verify /mnt/a:/mnt/b --key site.pub
@@ -206,14 +204,14 @@ Examples:
   windlass bundle serve platform.tar --listen 127.0.0.1:5000
 
 An offline bundle is one uncompressed tar and an OCI image layout at the same time, so that skopeo and containerd read it
-too. It is read in place, be it in parts on several media: nothing is ever unpacked.
+too. It is read in place, also in parts on several media: nothing is unpacked.
 
-Exit codes: 0 done, 1 an error of this machine (a full disk: the same command resumes), 2 bad input (also a bundle that is
-damaged), 4 the source or the registry cannot be used, 5 a fetch or a push failed (the same command resumes), 6 stopped,
-7 wrong bytes were found, 8 refused (not signed by the pinned key), 9 another windlass is at it, 11 too little room, or the
+Exit codes: 0 done, 1 an error of this machine (a full disk: the same command resumes), 2 bad input (also a damaged
+bundle), 4 the source or the registry cannot be used, 5 a fetch or a push failed (the same command resumes), 6 stopped,
+7 data is corrupt, 8 refused (not signed by the pinned key), 9 another windlass is working on it, 11 too little room, or the
 registry is not ready for a push; see docs/exit-codes.md")]
     Bundle(BundleArgs),
-    /// Make the images that nobody publishes, without a container engine
+    /// Build the images that nobody publishes, without a container engine
     #[command(after_help = "Examples:
   windlass image list
   windlass image build livy --dist livy.zip --to registry:harbor.site/platform/livy:0.9.0-incubating")]
@@ -221,16 +219,16 @@ registry is not ready for a push; see docs/exit-codes.md")]
     /// Write, check or describe an answers file
     #[command(after_help = "Examples:
   windlass answers init --profile small > site.yaml     every question, with help and default
-  windlass answers check site.yaml                      all mistakes at once, with line and column
+  windlass answers check site.yaml                      all findings at once, with line and column
   windlass answers schema > windlass.schema.json        for editors: completion, help and checks while typing")]
     Answers(AnswersFileArgs),
-    /// Show, check or write out the component definitions
+    /// Show, check or export the component definitions
     Catalog(CatalogArgs),
     /// Write images.lock: every image, chart and file that the platform is made of, and where each comes from
     #[command(
         after_help = "Images are found by rendering every chart in every profile, with every answer that brings images, by the
-lists of the definitions, and in the Jobs that windlass runs. Needs Helm and no cluster. Without --from nothing is asked
-of any registry: images that no registry has confirmed are unresolved, and say so.
+lists of the definitions, and in the Jobs that windlass runs. Needs Helm and no cluster. Without --from no registry
+is contacted, and images that no registry has confirmed are marked as unresolved.
 
 Examples:
   windlass lock                                    ./images.lock; what was resolved stays so
@@ -259,10 +257,10 @@ Exit codes: 0 done, or no difference; 2 bad input, 4 Helm or the registry cannot
 /// `status`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StatusArgs {
-    /// Look at HDFS too, file by file, and end with code 5 if anything differs from what was installed
+    /// Also check HDFS, file by file, and exit with 5 if anything differs from what was installed
     #[arg(long)]
     pub drift: bool,
-    /// Keep looking, on a screen; q leaves
+    /// Watch on a screen; q quits
     #[arg(long, conflicts_with_all = ["drift", "json"])]
     pub watch: bool,
     /// Only these components
@@ -275,13 +273,13 @@ pub struct StatusArgs {
 pub struct ConnectArgs {
     /// Which component
     pub component: String,
-    /// Listen on this port, which must be free; else on the endpoint's own if it is free here, or on any
+    /// Listen on this port, which must be free; default: the endpoint's own port if it is free, or any
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// Only the endpoint of this title, as `windlass status` shows it
+    /// Only the endpoint with this title, as `windlass status` shows it
     #[arg(long, value_name = "TITLE")]
     pub endpoint: Option<String>,
-    /// Open it in the browser, by xdg-open or open
+    /// Open it in the browser, with xdg-open or open
     #[arg(long)]
     pub open: bool,
 }
@@ -289,11 +287,11 @@ pub struct ConnectArgs {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// At the end, take the active NameNode's pod away and see that the other one takes over; what uses HDFS waits for
-    /// some seconds meanwhile
+    /// At the end, delete the active NameNode's pod and check that the other one takes over; clients of HDFS wait for
+    /// some seconds
     #[arg(long)]
     pub failover: bool,
-    /// Answers, if they are not those of the last install.
+    /// Answers other than those of the last install.
     #[command(flatten)]
     pub answers: AnswerArgs,
 }
@@ -319,15 +317,15 @@ pub struct SecretsArgs {
 /// What to do with Secrets.
 #[derive(Debug, Subcommand)]
 pub enum SecretsCommand {
-    /// List them: keys, where from, used by which component, age; never what they hold
+    /// List them: keys, source, components that use them, age; never their content
     #[command(after_help = "Example:
   windlass secrets list --json")]
     List,
-    /// Give a generated secret a new content, and restart what reads it
+    /// Rotate a generated secret, and restart what reads it
     #[command(
-        after_help = "The new content is staged beside the old one, the steps that the component declares under `rotate` make it
-count, then the Secret and those that are made of it are switched and what reads them is restarted. When it was
-killed or failed, the same command goes on where it was.
+        after_help = "The new content is staged beside the old one, the actions that the component declares under `rotate`
+put it into effect, then the Secret and those derived from it are switched and what reads them is restarted. If it is
+killed or fails, the same command resumes.
 
 Examples:
   windlass secrets rotate airflow.fernet_key
@@ -341,8 +339,8 @@ Examples:
         #[arg(long)]
         no_verify: bool,
     },
-    /// Write the pull Secrets anew from their source; no release gets a revision
-    #[command(after_help = "For registries whose logins expire: from a timer, before they do.
+    /// Update the pull Secrets from their source; no release gets a new revision
+    #[command(after_help = "For registries whose logins expire: run it from a timer.
 
 Examples:
   windlass secrets refresh --yes
@@ -363,11 +361,11 @@ pub struct UninstallArgs {
     /// Only these components
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
-    /// Delete the claims, and with them all data, and the namespaces that windlass made and in which nothing else is
+    /// Delete the claims with all data, and the namespaces that windlass created if nothing else is in them
     #[arg(long)]
     pub purge_data: bool,
-    /// With --purge-data: also what others may use or have put there: kinds (CRDs) and namespaces of charts, and
-    /// namespaces that windlass made and in which others have put something; the plan names it
+    /// With --purge-data: also delete what others may use: CRDs and namespaces of charts, and namespaces that windlass
+    /// created and that hold objects of others; the plan lists them
     #[arg(long, requires = "purge_data")]
     pub purge_shared: bool,
     /// With --purge-data and without a terminal: the name of the context, as confirmation
@@ -381,10 +379,10 @@ pub struct SupportArgs {
     /// Write it to FILE instead of ./windlass-support-TIME.tar.gz
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// This namespace too, besides those of the platform; may be repeated
+    /// Also this namespace, in addition to those of the platform; may be repeated
     #[arg(long, value_name = "NAME")]
     pub namespace: Vec<String>,
-    /// Leave in what ConfigMaps, environment variables and arguments hold, without what looks like a secret
+    /// Include ConfigMaps, environment variables and arguments, with what looks like a secret redacted
     #[arg(long)]
     pub with_config: bool,
 }
@@ -409,16 +407,16 @@ pub struct AnswersFileArgs {
 pub enum AnswersCommand {
     /// Write one to fill in: every question with its help, its type and its default
     Init {
-        /// Write it to FILE, which must not be there yet, instead of the standard output
+        /// Write it to FILE, which must not exist, instead of stdout
         file: Option<PathBuf>,
         /// Only these components, and what they require
         #[arg(long, value_name = "ID,…", value_delimiter = ',')]
         components: Option<Vec<String>>,
-        /// Sizes that go together: small, standard or one of --catalog
+        /// A set of sizes: small, standard or one of --catalog
         #[arg(long, value_name = "NAME")]
         profile: Option<String>,
     },
-    /// Look for every mistake in one, and for answers that are missing
+    /// Check one for mistakes and missing answers
     Check {
         /// The file
         file: PathBuf,
@@ -432,13 +430,13 @@ pub enum AnswersCommand {
 pub struct ReplayArgs {
     /// A run's id, `last` for the newest, or a file of events
     pub run: String,
-    /// So many times as fast
+    /// Playback speed: 2 is twice as fast
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub speed: f64,
     /// Write the screen as SVG to FILE instead of playing
     #[arg(long, value_name = "FILE")]
     pub picture: Option<PathBuf>,
-    /// With --picture: so many seconds after the beginning; else at the end
+    /// With --picture: at this time after the start; default: at the end
     #[arg(long, value_name = "SECONDS", requires = "picture")]
     pub at: Option<f64>,
     /// With --picture: its size (100x30)

@@ -1,5 +1,5 @@
-//! windlass installs a data platform on Kubernetes: components in `bundles/` become a catalog, catalog and answers
-//! and what the cluster has become a plan, and the engine runs the plan through the drivers.
+//! windlass installs a data platform on Kubernetes: `bundles/` is read into a catalog; catalog, answers and the
+//! state of the cluster make a plan; the engine runs the plan through the drivers.
 //!
 //! The map of the code is `docs/architecture.md`; `tests/imports.rs` holds each module to what it may import.
 
@@ -17,7 +17,7 @@ pub mod plan;
 pub mod preflight;
 pub mod render;
 
-/// Seconds of processor that this thread has had, for tests of what grows how.
+/// CPU seconds of this thread, for tests of how cost grows.
 #[cfg(test)]
 fn processor_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();

@@ -14,6 +14,8 @@ mod ran;
 mod real_helm;
 #[path = "fakes/registry/mod.rs"]
 mod registry_server;
+#[path = "imports/source.rs"]
+mod source;
 #[path = "fakes/webhdfs/mod.rs"]
 mod webhdfs_server;
 
@@ -32,11 +34,10 @@ mod helm_fake;
 mod hostile;
 mod image_build;
 mod imports;
-mod jobs;
 mod json;
 mod kube_fake;
-mod kube_sandbox;
 mod lock;
+mod messages;
 mod offline;
 mod offline_docs;
 mod preflight_fake;

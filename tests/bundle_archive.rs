@@ -60,7 +60,7 @@ async fn equal_inputs_give_equal_bytes_and_others_read_them() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "{left:?}");
     let again = create(&site, &plan_a, &target(&a), &silent).await;
-    assert!(matches!(again, Err(CreateError::There(_))));
+    assert!(matches!(again, Err(CreateError::Exists(_))));
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_bundle_is_a_source_of_its_images() {
     assert_eq!(found[0].document["spdxVersion"], "SPDX-2.3");
 }
 
-/// Whoever stops the reading is neither told that all is right nor that something is wrong.
+/// A read that is stopped reports neither that all is right nor that something is wrong.
 #[tokio::test]
 async fn the_reading_of_every_byte_can_be_stopped() {
     let folder = tempfile::tempdir().unwrap();
@@ -268,12 +268,12 @@ async fn parts_are_written_directly_and_read_in_place() {
     let last = a.join(format!("p.tar.{count:03}"));
     let end = std::fs::read(&last).unwrap();
     std::fs::write(&last, &end[..end.len() - 1]).unwrap();
-    assert!(said(&both).contains("cut short"), "{}", said(&both));
+    assert!(said(&both).contains("truncated"), "{}", said(&both));
     std::fs::remove_file(&last).unwrap();
-    assert!(said(&both).contains(&format!("part {count:03} and what follows may be missing")), "{}", said(&both));
+    assert!(said(&both).contains(&format!("part {count:03} and later ones may be missing")), "{}", said(&both));
     // Of another run in the folder where parts are to go.
     let error = create(&site, &planned, &Target { split: Some(2 << 20), ..target(&a.join("p.tar")) }, &silent).await;
-    assert!(matches!(error, Err(CreateError::There(_) | CreateError::OtherPart(_))), "{error:?}");
+    assert!(matches!(error, Err(CreateError::Exists(_) | CreateError::OtherPart(_))), "{error:?}");
     let error = create(&site, &planned, &Target { split: Some(1 << 20), ..target(&a.join("P_.tar")) }, &silent).await;
     assert!(matches!(error, Err(CreateError::Name(_))), "{error:?}");
 }
@@ -337,7 +337,7 @@ async fn what_is_extracted_is_a_layout_with_the_same_digests() {
     let same = std::process::Command::new("diff").arg("-r").args([&one, &two]).status();
     assert!(same.unwrap().success());
     let again = extract(&bundle, &all, &one, &|_| ());
-    assert!(matches!(again, Err(CreateError::Layout(LayoutWriteError::There(_)))));
+    assert!(matches!(again, Err(CreateError::Layout(LayoutWriteError::Exists(_)))));
     let mut layouts = Layouts::default();
     layouts.add(&one, None).unwrap();
     for (name, image) in &bundle.lock().images {

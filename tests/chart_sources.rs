@@ -80,7 +80,7 @@ fn answer(mut stream: TcpStream, paths: &BTreeMap<&'static str, Answer>, log: &M
     log.lock().unwrap().push(path.clone());
     let mut send = |status: &str, more: &str, bytes: &[u8]| {
         let length = paths.get(path.as_str()).map_or(bytes.len(), |answer| match answer {
-            // What a HEAD is told of.
+            // The size that a HEAD reports.
             Answer::Registry(_, _, whole) if status.starts_with("200") => whole.len(),
             _ => bytes.len(),
         });
@@ -159,15 +159,15 @@ impl Site {
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }
 
-    /// What `catalog check` finds of a component and leaves out.
+    /// What `catalog check` finds, and what it skips.
     fn check(&self) -> (i32, Vec<String>, Vec<String>) {
         let (code, out, err) = self.run(&["catalog", "check", "--json"]);
-        let told: Value = serde_json::from_str(&out).unwrap_or_else(|_| json!({"error": err}));
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| json!({"error": err}));
         let list = |key: &str| {
-            let all = told[key].as_array().into_iter().flatten();
+            let all = report[key].as_array().into_iter().flatten();
             all.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
         };
-        (code, list("mistakes"), list("left_out"))
+        (code, list("mistakes"), list("skipped"))
     }
 }
 
@@ -225,8 +225,8 @@ fn each_repository_gives_its_chart_or_says_what_is_wrong() {
             ("closed", from("http://127.0.0.1:1", "")),
         ],
     );
-    let (code, mistakes, left_out) = site.check();
-    assert_eq!(code, 2, "{mistakes:?} {left_out:?}");
+    let (code, mistakes, skipped) = site.check();
+    assert_eq!(code, 2, "{mistakes:?} {skipped:?}");
     let said = |all: &[String], id: &str| {
         let of = |text: &&String| text.starts_with(&format!("{id}/")) || text.starts_with(&format!("{id}:"));
         all.iter().find(of).cloned().unwrap_or_default()
@@ -235,21 +235,21 @@ fn each_repository_gives_its_chart_or_says_what_is_wrong() {
         ("good", ""),
         ("pinned", ""),
         ("moved", ""),
-        ("wrong", &*format!("the archive is {sha}, and not {wrong}")),
-        ("round", "failed to pull it"),
-        ("gone", "it is not there"),
-        ("absent", "it is not there"),
-        ("html", "no .tgz of a chart"),
-        ("other", "what came is `other` 0.1.0, and not `mini` 0.1.0"),
-        ("newer", "what came is `mini` 0.2.0, and not `mini` 0.1.0"),
-        ("bomb", "it holds more than 64 MiB"),
+        ("wrong", &*format!("got the archive {sha}, expected {wrong}")),
+        ("round", "failed to pull the chart"),
+        ("gone", "not found"),
+        ("absent", "not found"),
+        ("html", "not a valid .tgz of a chart"),
+        ("other", "got `other` 0.1.0, expected `mini` 0.1.0"),
+        ("newer", "got `mini` 0.2.0, expected `mini` 0.1.0"),
+        ("bomb", "more than the limit of 64 MiB"),
         ("needy", "`far` 1.0.0 of https://charts.example.com; unpack the archive, run `helm dependency build`"),
     ] {
-        let told = said(&mistakes, id);
-        assert!(told.contains(what) && what.is_empty() == told.is_empty(), "{id}: {told}");
+        let message = said(&mistakes, id);
+        assert!(message.contains(what) && what.is_empty() == message.is_empty(), "{id}: {message}");
     }
-    assert!(said(&left_out, "login").contains("asks for a login"), "{left_out:?}");
-    assert!(said(&left_out, "closed").contains("cannot be reached from this machine"), "{left_out:?}");
+    assert!(said(&skipped, "login").contains("login required"), "{skipped:?}");
+    assert!(said(&skipped, "closed").contains("cannot be reached from this machine"), "{skipped:?}");
 
     // What was pulled well is kept, the rest is not, and nothing is asked for a second time.
     server.asked.lock().unwrap().clear();
@@ -295,9 +295,9 @@ fn an_answer_names_any_chart_and_the_way_round() {
     assert_eq!(code, 2, "{err}");
     assert!(err.contains("`far` 1.0.0 of oci://r.site/charts; run `helm dependency build"), "{err}");
     for (chart, what) in [
-        ("https://u:hunter2@charts.example.com#mini:0.1.0", "holds a login"),
+        ("https://u:hunter2@charts.example.com#mini:0.1.0", "contains a login"),
         ("oci://r.site/mini", "has no version"),
-        ("nowhere", "failed to read it"),
+        ("nowhere", "failed to read the chart"),
     ] {
         let (code, err) = install(chart);
         assert!(code == 2 && err.contains(what) && !err.contains("hunter2"), "{chart}: {err}");
@@ -349,8 +349,8 @@ async fn a_login_that_helm_keeps_is_used_and_is_in_no_argument() {
     let dir = tempfile::tempdir().unwrap();
     let noting = noting(dir.path(), &real);
     let site = Site::new(&noting, &[("one", from(&server.at, ""))]);
-    let (_, _, left_out) = site.check();
-    assert!(left_out[0].contains("asks for a login"), "{left_out:?}");
+    let (_, _, skipped) = site.check();
+    assert!(skipped[0].contains("login required"), "{skipped:?}");
     let config = site.dir.path().join(".config/helm");
     std::fs::create_dir_all(&config).unwrap();
     let known = json!({"repositories": [{"name": "mine", "url": server.at, "username": "u", "password": "pass"}]});
@@ -361,7 +361,7 @@ async fn a_login_that_helm_keeps_is_used_and_is_in_no_argument() {
 }
 
 #[test]
-fn what_definitions_get_wrong_is_told_with_its_line() {
+fn what_definitions_get_wrong_is_reported_with_its_line() {
     let Some(helm) = helm() else { return };
     let site = Site::new(&helm, &[("one", "{path: mini.tgz}".to_owned())]);
     let folder = site.dir.path().join("catalog/one");
@@ -371,25 +371,28 @@ fn what_definitions_get_wrong_is_told_with_its_line() {
         std::fs::write(folder.join("values.yaml.j2"), values).unwrap();
         site.check().1.join("\n")
     };
-    let told = with("text: x\n{% if false %}\nimage: {{ self.images.x.tag | tojson }}\n{% endif %}\n");
-    assert!(told.starts_with("one/values.yaml.j2:3:1: `self.images.x` is no image of this component"), "{told}");
-    let told = with("text: x\n{% if false %}\nmore: {{ 'a|b' | tojsn }}\n{% endif %}\n");
-    assert_eq!(told, "one/values.yaml.j2:3:1: unknown filter `tojsn`");
-    let told = with("text: x\ntyop: 1\n");
-    assert!(told.starts_with("one/values.yaml.j2:2:1: the chart refuses `tyop`"), "{told}");
-    let told = with("text: x\nother: {{ self.nothing.here }}\n");
+    let message = with("text: x\n{% if false %}\nimage: {{ self.images.x.tag | tojson }}\n{% endif %}\n");
     assert!(
-        told.starts_with("one/values.yaml.j2:2:1: `self.nothing` is undefined in `other: {{ self.nothing.here }}`"),
-        "{told}"
+        message.starts_with("one/values.yaml.j2:3:1: `self.images.x` is not an image of this component"),
+        "{message}"
     );
-    let told = with("text: [\n");
-    assert!(told.starts_with("one/values.yaml.j2:1:1: the values of one are not valid YAML"), "{told}");
+    let message = with("text: x\n{% if false %}\nmore: {{ 'a|b' | tojsn }}\n{% endif %}\n");
+    assert_eq!(message, "one/values.yaml.j2:3:1: unknown filter `tojsn`");
+    let message = with("text: x\ntyop: 1\n");
+    assert!(message.starts_with("one/values.yaml.j2:2:1: the chart refuses `tyop`"), "{message}");
+    let message = with("text: x\nother: {{ self.nothing.here }}\n");
+    assert!(
+        message.starts_with("one/values.yaml.j2:2:1: `self.nothing` is undefined in `other: {{ self.nothing.here }}`"),
+        "{message}"
+    );
+    let message = with("text: [\n");
+    assert!(message.starts_with("one/values.yaml.j2:1:1: the values of one are not valid YAML"), "{message}");
     // Without a Helm the rest is checked, and that is said.
     std::fs::write(folder.join("values.yaml.j2"), "text: x\n").unwrap();
     let none = Site { helm: "/nonexistent/helm".into(), ..site };
-    let (code, mistakes, left_out) = none.check();
+    let (code, mistakes, skipped) = none.check();
     assert_eq!((code, mistakes), (0, vec![]));
-    assert!(left_out[0].starts_with("helm template: no helm at /nonexistent/helm"), "{left_out:?}");
+    assert!(skipped[0].starts_with("helm template: no helm at /nonexistent/helm"), "{skipped:?}");
 }
 
 /// A registry on loopback with one chart, `charts/mini:0.1.0`, behind a login.
@@ -416,7 +419,7 @@ fn registry(login: &'static str) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_login_in_the_cluster_pulls_charts_and_is_told_by_its_name() {
+async fn a_login_in_the_cluster_pulls_charts_and_is_shown_by_its_name() {
     use base64::Engine as _;
     let Some(real) = helm() else { return };
     // u:pl4nted-L0gin
@@ -444,46 +447,49 @@ async fn a_login_in_the_cluster_pulls_charts_and_is_told_by_its_name() {
         (code, format!("{out}{err}"))
     };
     let site = || Site::new(&noting, &[("one", chart.clone())]);
-    let asks = "asks for a login";
+    let asks = "login required";
     let mut all = String::new();
 
     // A login that the registry refuses, one that is not there, one that no cluster can be asked for.
     put(bad);
-    let (code, told) = plan(&site(), "secret:elsewhere/login", &kubeconfig);
-    assert!(code == 4 && told.contains(asks), "{told}");
-    assert!(told.contains("with the login of platform.pull_secret, Secret elsewhere/login"), "{told}");
-    all += &told;
-    let (code, told) = plan(&site(), "secret:elsewhere/none", &kubeconfig);
-    assert!(code == 2 && told.contains("there is no Secret elsewhere/none with the key `.dockerconfigjson`"), "{told}");
-    let (code, told) = plan(&site(), "secret:elsewhere/login", "/dev/null");
-    assert!(code == 4 && told.contains("Secret elsewhere/login, was not read, since"), "{told}");
+    let (code, output) = plan(&site(), "secret:elsewhere/login", &kubeconfig);
+    assert!(code == 4 && output.contains(asks), "{output}");
+    assert!(output.contains("with the login of platform.pull_secret, Secret elsewhere/login"), "{output}");
+    all += &output;
+    let (code, output) = plan(&site(), "secret:elsewhere/none", &kubeconfig);
+    assert!(
+        code == 2 && output.contains("Secret elsewhere/none with the key `.dockerconfigjson` not found"),
+        "{output}"
+    );
+    let (code, output) = plan(&site(), "secret:elsewhere/login", "/dev/null");
+    assert!(code == 4 && output.contains("Secret elsewhere/login, was not read, because"), "{output}");
     // That of each namespace is nobody's yet.
-    let (code, told) = plan(&site(), "secret:login", &kubeconfig);
-    assert!(code == 4 && told.contains(asks) && !told.contains("Secret login"), "{told}");
+    let (code, output) = plan(&site(), "secret:login", &kubeconfig);
+    assert!(code == 4 && output.contains(asks) && !output.contains("Secret login"), "{output}");
 
     put(good);
     let one = site();
-    let (_, told) = plan(&one, "secret:elsewhere/login", &kubeconfig);
-    assert!(!told.contains("cannot be used") && told.contains("release one in charts"), "{told}");
-    assert!(server.asked.lock().unwrap().iter().any(|path| path.contains("/blobs/")), "{told}");
-    all += &told;
+    let (_, output) = plan(&one, "secret:elsewhere/login", &kubeconfig);
+    assert!(!output.contains("cannot be used") && output.contains("release one in charts"), "{output}");
+    assert!(server.asked.lock().unwrap().iter().any(|path| path.contains("/blobs/")), "{output}");
+    all += &output;
     // What was pulled is there without a login, and without a cluster.
-    let (_, told) = plan(&one, "secret:elsewhere/login", "/dev/null");
-    assert!(!told.contains("cannot be used"), "{told}");
+    let (_, output) = plan(&one, "secret:elsewhere/login", "/dev/null");
+    assert!(!output.contains("cannot be used"), "{output}");
     // By a file it is the same.
     let file = dir.path().join("login.json");
     std::fs::write(&file, json!({"auths": {&host: {"auth": good}}}).to_string()).unwrap();
-    let (_, told) = plan(&site(), &format!("file:{}", file.display()), &kubeconfig);
-    assert!(!told.contains("cannot be used"), "{told}");
+    let (_, output) = plan(&site(), &format!("file:{}", file.display()), &kubeconfig);
+    assert!(!output.contains("cannot be used"), "{output}");
     std::fs::write(&file, json!({"auths": {&host: {"auth": bad}}}).to_string()).unwrap();
-    let (_, told) = plan(&site(), &format!("file:{}", file.display()), &kubeconfig);
-    assert!(told.contains(&format!("with the login of platform.pull_secret, file {}", file.display())), "{told}");
-    all += &told;
+    let (_, output) = plan(&site(), &format!("file:{}", file.display()), &kubeconfig);
+    assert!(output.contains(&format!("with the login of platform.pull_secret, file {}", file.display())), "{output}");
+    all += &output;
 
     let args = std::fs::read_to_string(dir.path().join("args")).unwrap();
     assert!(args.contains(&format!("oci://{host}/charts/mini")), "{args}");
     all += &args;
     for content in [good, bad, "pl4nted-L0gin", "other-L0gin"] {
-        assert!(!all.contains(content), "{content} is told: {all}");
+        assert!(!all.contains(content), "{content} is shown: {all}");
     }
 }

@@ -23,53 +23,56 @@ fn an_answers_file_from_nothing_to_good() {
     assert_eq!(code, 2, "one that is there is not written over: {said}");
 
     // Only what has no default is missing, and how to come by it is said.
-    let (code, told, _) = windlass(&["answers", "check", path]);
+    let (code, output, _) = windlass(&["answers", "check", path]);
     assert_eq!(code, 3);
-    assert!(told.contains("livy.image") && told.contains("Containerfile") && !told.contains("mistakes"), "{told}");
+    assert!(
+        output.contains("livy.image") && output.contains("Containerfile") && !output.contains("mistakes"),
+        "{output}"
+    );
 
     // Every mistake at once, with its place.
     let text = std::fs::read_to_string(&file).unwrap();
     let wrong = text.replace("  replication: 1\n", "  replication: three\n  replicatoin: 1\n") + "nonsense: 5\n";
     std::fs::write(&file, wrong).unwrap();
-    let (code, told, _) = windlass(&["answers", "check", path]);
+    let (code, output, _) = windlass(&["answers", "check", path]);
     assert_eq!(code, 2);
     for said in [
         "expected a whole number, found a text",
         "did you mean `hdfs.replication`?",
         "expected answers below `nonsense`",
     ] {
-        assert!(told.contains(said), "{said}:\n{told}");
+        assert!(output.contains(said), "{said}:\n{output}");
     }
-    assert!(told.lines().filter(|line| line.contains(&format!("{path}:"))).count() >= 3, "{told}");
+    assert!(output.lines().filter(|line| line.contains(&format!("{path}:"))).count() >= 3, "{output}");
 
     let good = text + "livy.image: registry.site/livy\nlivy.image_tag: 0.9.0\n";
     std::fs::write(&file, good).unwrap();
-    let (code, told, said) = windlass(&["answers", "check", path]);
-    assert_eq!((code, said.as_str()), (0, ""), "{told}");
-    let (code, told, _) = windlass(&["answers", "check", path, "--json"]);
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((code, &told["mistakes"]), (0, &serde_json::json!([])));
+    let (code, output, said) = windlass(&["answers", "check", path]);
+    assert_eq!((code, said.as_str()), (0, ""), "{output}");
+    let (code, output, _) = windlass(&["answers", "check", path, "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&output).unwrap();
+    assert_eq!((code, &report["mistakes"]), (0, &serde_json::json!([])));
 }
 
 #[test]
-fn rules_between_answers_are_told_where_they_are_broken() {
+fn rules_between_answers_are_reported_where_they_are_broken() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("site.yaml");
     std::fs::write(&file, "components: [hdfs]\nhdfs:\n  replication: 3\n").unwrap();
-    let (code, told, _) = windlass(&["answers", "check", file.to_str().unwrap()]);
+    let (code, output, _) = windlass(&["answers", "check", file.to_str().unwrap()]);
     assert_eq!(code, 2);
-    assert!(told.contains("site.yaml:3:3: `hdfs.replication`: there are fewer DataNodes"), "{told}");
+    assert!(output.contains("site.yaml:3:3: `hdfs.replication`: there are fewer DataNodes"), "{output}");
     // Names that nothing has do not hide the rest.
     let text = "components: [hdfs, lvy]\nprofile: standart\nhdfs:\n  replication: 3\n";
     std::fs::write(&file, text).unwrap();
-    let (code, told, _) = windlass(&["answers", "check", file.to_str().unwrap()]);
+    let (code, output, _) = windlass(&["answers", "check", file.to_str().unwrap()]);
     assert_eq!(code, 2);
     for said in [
         "site.yaml:1:20: unknown component `lvy`; did you mean `livy`?",
         "site.yaml:2:10: unknown profile `standart`; did you mean `standard`?",
         "site.yaml:4:3: `hdfs.replication`: there are fewer DataNodes",
     ] {
-        assert!(told.contains(said), "{told}");
+        assert!(output.contains(said), "{output}");
     }
 }
 
@@ -109,7 +112,7 @@ fn a_recorded_run_becomes_a_picture() {
     assert!(picture.starts_with("<svg ") && picture.contains("my-livy") && picture.ends_with("</svg>\n"), "{picture}");
     let (code, _, said) = windlass(&["replay", run.to_str().unwrap()]);
     assert_eq!(code, 3);
-    assert!(said.contains("no terminal"), "{said}");
+    assert!(said.contains("requires a terminal"), "{said}");
     let (code, _, said) = windlass(&["replay", "20200101T000000Z-000000", "--picture", svg.to_str().unwrap()]);
     assert_eq!(code, 2, "{said}");
 }
@@ -224,9 +227,9 @@ fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
     let catalog = folder.path();
     let mistakes = || {
         let args = ["catalog", "check", "--json", "--catalog", catalog.to_str().unwrap(), "--helm", "/nowhere/helm"];
-        let (_, told, err) = windlass(&args);
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{err}"));
-        let all = told["mistakes"].as_array().unwrap().iter().filter_map(|one| one.as_str().map(str::to_owned));
+        let (_, output, err) = windlass(&args);
+        let report: serde_json::Value = serde_json::from_str(&output).unwrap_or_else(|_| panic!("{output}{err}"));
+        let all = report["mistakes"].as_array().unwrap().iter().filter_map(|one| one.as_str().map(str::to_owned));
         all.collect::<Vec<_>>()
     };
     component(catalog, "kaf", "exports: {brokers: \"kaf:9092\", more: x}\n", "a: 1\n");
@@ -235,16 +238,19 @@ fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
     assert_eq!(mistakes(), Vec::<String>::new());
     // Only with it, and only without it.
     component(catalog, "use", optional, "a: 1\n{% if exports.kaf %}b: {{ exports.kaf.brokers + 1 }}{% endif %}\n");
-    let told = mistakes();
-    assert!(told.len() == 1 && told[0].starts_with("use/v.j2:2:1: ") && told[0].ends_with("(with kaf)"), "{told:?}");
+    let found = mistakes();
+    assert!(
+        found.len() == 1 && found[0].starts_with("use/v.j2:2:1: ") && found[0].ends_with("(with kaf)"),
+        "{found:?}"
+    );
     component(catalog, "use", optional, "{% if not exports.kaf %}b: {{ 'a' + 1 }}{% endif %}\n");
-    let told = mistakes();
-    assert!(told.len() == 1 && told[0].ends_with("(without what is optional in `requires`)"), "{told:?}");
+    let found = mistakes();
+    assert!(found.len() == 1 && found[0].ends_with("(without optional `requires`)"), "{found:?}");
     // Either of two.
     component(catalog, "kof", "exports: {brokers: \"\"}\n", "a: 1\n");
     component(catalog, "use", "requires: [{export: brokers}]\n", "b: {{ 1 // (exports.brokers.brokers | length) }}\n");
-    let told = mistakes();
-    assert!(told.len() == 1 && told[0].starts_with("use/v.j2:1:1: ") && told[0].contains("kof"), "{told:?}");
+    let found = mistakes();
+    assert!(found.len() == 1 && found[0].starts_with("use/v.j2:1:1: ") && found[0].contains("kof"), "{found:?}");
     component(catalog, "use", "requires: [{export: brokers}]\n", "b: {{ exports.brokers.brokers | tojson }}\n");
     assert_eq!(mistakes(), Vec::<String>::new());
     // Whoever requires it in turn, and those that go together only in some ways, are no mistakes.
@@ -262,14 +268,17 @@ fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
     component(catalog, "cc", "exports: {e2: x}\n", "a: 1\n");
     component(catalog, "um", "requires: [{export: e1}, {export: e2}]\n", "a: 1\n");
     assert_eq!(mistakes(), Vec::<String>::new());
-    // Each that could be there is tried, and what can never be chosen is told once.
+    // Each that could be there is tried, and what can never be chosen is reported once.
     let values = "b: {{ 1 // (exports.brokers.brokers | length) if exports.brokers else 0 }}\n";
     component(catalog, "use", "requires: [{export: brokers, optional: true}]\n", values);
     component(catalog, "on-kof", "requires: [kof]\n", "a: 1\n");
     component(catalog, "never", "requires: [on-kaf, on-kof, {export: brokers}]\n", "a: 1\n");
-    let told = mistakes();
-    assert!(told.len() == 2 && told[1].starts_with("use/v.j2:1:1: ") && told[1].ends_with("(with kof)"), "{told:?}");
-    assert!(told[0].starts_with("never/component.yaml:1:1: kaf and kof both export"), "{told:?}");
+    let found = mistakes();
+    assert!(
+        found.len() == 2 && found[1].starts_with("use/v.j2:1:1: ") && found[1].ends_with("(with kof)"),
+        "{found:?}"
+    );
+    assert!(found[0].starts_with("never/component.yaml:1:1: kaf and kof both export"), "{found:?}");
 }
 
 #[test]
@@ -285,21 +294,21 @@ fn two_that_export_the_same_are_a_mistake_where_the_file_names_them() {
     let path = file.to_str().unwrap();
     let mistakes = |components: &str| {
         std::fs::write(&file, format!("components: {components}\nkaf.release: [x]\n")).unwrap();
-        let (code, told, err) = windlass(&["answers", "check", path, "--json", "--catalog", catalog]);
-        assert_eq!(code, 2, "{told}{err}");
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-        serde_json::from_value::<Vec<String>>(told["mistakes"].clone()).unwrap()
+        let (code, output, err) = windlass(&["answers", "check", path, "--json", "--catalog", catalog]);
+        assert_eq!(code, 2, "{output}{err}");
+        let report: serde_json::Value = serde_json::from_str(&output).unwrap();
+        serde_json::from_value::<Vec<String>>(report["mistakes"].clone()).unwrap()
     };
     for (components, place, what) in [
         ("[kaf, kof]", "1:19", "kaf and kof both export"),
         ("[use]", "1:14", "use needs a component that exports `brokers`: choose kaf or kof"),
     ] {
-        let told = mistakes(components);
-        assert!(told[0].starts_with(&format!("{path}:{place}: {what}")), "{told:?}");
-        assert!(told.len() == 2 && told[1].starts_with(&format!("{path}:2:")), "the others, too: {told:?}");
+        let found = mistakes(components);
+        assert!(found[0].starts_with(&format!("{path}:{place}: {what}")), "{found:?}");
+        assert!(found.len() == 2 && found[1].starts_with(&format!("{path}:2:")), "the others, too: {found:?}");
     }
-    let (_, told, _) = windlass(&["catalog", "list", "--json", "--catalog", catalog]);
-    let listed = told.lines().find(|line| line.contains("\"id\":\"use\"")).unwrap();
+    let (_, output, _) = windlass(&["catalog", "list", "--json", "--catalog", catalog]);
+    let listed = output.lines().find(|line| line.contains("\"id\":\"use\"")).unwrap();
     assert!(listed.contains("\"requires\":[{\"export\":\"brokers\"}]"), "{listed}");
 }
 

@@ -185,7 +185,7 @@ async fn bytes_are_carried_and_a_replaced_pod_is_found_again() {
     assert_eq!((&first["schema"], &first["component"]), (&json!(1), &json!("gate")));
     let endpoints = first["endpoints"].as_array().unwrap();
     let titles: Vec<&str> = endpoints.iter().map(|it| it["title"].as_str().unwrap()).collect();
-    assert_eq!(titles, ["Gate", "Other"], "what has no address in the cluster is left out");
+    assert_eq!(titles, ["Gate", "Other"], "what has no address in the cluster is omitted");
     let port = port_of(&endpoints[0]);
     assert_eq!(endpoints[0]["url"], format!("http://127.0.0.1:{port}/ui"));
     assert_eq!(endpoints[0]["pod"], "far/gate-a");
@@ -213,12 +213,12 @@ async fn bytes_are_carried_and_a_replaced_pod_is_found_again() {
     early.write_all(b"early").unwrap();
     let event = run.line();
     assert_eq!(event["event"], "waiting");
-    assert!(event["message"].as_str().unwrap().contains("no ready pod is behind Service far/my-gate"), "{event}");
+    assert!(event["message"].as_str().unwrap().contains("Service far/my-gate has no ready pod"), "{event}");
     place.pod(Some(("gate-b", "c")));
     assert_eq!(asks(&mut early, ""), "c:early");
     assert_eq!((&run.line()["pod"], port), (&json!("far/gate-b"), port));
 
-    assert_eq!(run.ends(), (Some(6), json!({"event": "stopped"})));
+    assert_eq!(run.ends(), (Some(6), json!({"event": "stopped", "schema": 1})));
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(), "nobody listens any more");
     let mut rest = Vec::new();
     assert!(matches!(kept.read_to_end(&mut rest), Ok(0) | Err(_)), "connections end, too");
@@ -226,15 +226,15 @@ async fn bytes_are_carried_and_a_replaced_pod_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_taken_port_is_told_or_another_is_used() {
+async fn a_taken_port_is_reported_or_another_is_used() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let number = taken.local_addr().unwrap().port();
     let place = Place::new(number).await;
     let output = place.ran(&["connect", "gate", "--endpoint", "gate", "--port", &number.to_string()]).await;
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains(&format!("port {number} of this machine cannot be used")), "{told}");
-    assert!(told.contains("in use"), "{told}");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains(&format!("cannot use local port {number}")), "{message}");
+    assert!(message.contains("in use"), "{message}");
     // Without --port it need not be that one.
     let run = place.connect(&["--endpoint", "gate"]).await;
     let port = port_of(&run.line()["endpoints"][0]);
@@ -253,22 +253,22 @@ async fn a_taken_port_is_told_or_another_is_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_connected_to_is_named() {
     let place = Place::new(80).await;
-    for (args, code, told) in [
-        (&["connect", "gat"][..], 2, "`gat` is not installed; installed are: gate"),
+    for (args, code, expected) in [
+        (&["connect", "gat"][..], 2, "`gat` is not installed; installed: gate"),
         (&["connect", "gate", "--endpoint", "Door"], 2, "no endpoint called `Door`; it has: Gate, Other"),
-        (&["connect", "gate", "--port", "8080"], 2, "several endpoints (Gate, Other): --endpoint says which"),
+        (&["connect", "gate", "--port", "8080"], 2, "several endpoints (Gate, Other): choose the one for port 8080"),
         (&["connect", "gate", "--port", "0"], 2, "invalid value '0' for '--port <N>'"),
     ] {
         let output = place.ran(args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
-        assert!(said.contains(told), "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
     }
     place.api.objects().kept.remove("/api/v1/namespaces/far/services/my-gate");
     let output = place.ran(&["connect", "gate"]).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(5), "{said}");
-    assert!(said.contains("there is no Service far/my-gate"), "{said}");
+    assert!(said.contains("Service far/my-gate not found"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -320,24 +320,24 @@ async fn the_browser_gets_the_address() {
     let stderr = BufReader::new(child.stderr.take().unwrap());
     let (tell, lines) = channel();
     std::thread::spawn(move || stderr.lines().try_for_each(|line| tell.send(line.unwrap())));
-    let told = || lines.recv_timeout(SOON).unwrap();
-    assert_eq!(told(), "forwarding until Ctrl-C");
-    assert!(told().starts_with("neither xdg-open nor open is on PATH: open http://127.0.0.1:"));
+    let next_line = || lines.recv_timeout(SOON).unwrap();
+    assert_eq!(next_line(), "forwarding; press Ctrl-C to stop");
+    assert!(next_line().starts_with("neither xdg-open nor open is on PATH: open http://127.0.0.1:"));
     assert!(child.try_wait().unwrap().is_none());
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_tells_the_ways_from_outside_and_who_logs_in() {
+async fn status_shows_the_addresses_from_outside_and_the_logins() {
     let place = Place::new(80).await;
-    let told = async || {
+    let status = async || {
         let output = place.ran(&["status", "--json"]).await;
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         let text = String::from_utf8(place.ran(&["status"]).await.stdout).unwrap();
         (report["components"][0]["endpoints"][0].clone(), report["hosts"].clone(), text)
     };
-    let (endpoint, hosts, text) = told().await;
+    let (endpoint, hosts, text) = status().await;
     assert!(endpoint["ingress"].is_null() && endpoint["closed"].is_null() && hosts.is_null(), "{endpoint}");
     assert_eq!(endpoint["login"]["command"], LOGIN);
     assert!(text.contains(&format!("user ann, password: {LOGIN}")), "{text}");
@@ -347,18 +347,18 @@ async fn status_tells_the_ways_from_outside_and_who_logs_in() {
     let mut ingress = json!({"metadata": {"namespace": "far"}, "spec": {"ingressClassName": "nginx",
         "rules": [{"host": "gate.invalid", "http": {"paths": [path]}}], "tls": [{"hosts": ["gate.invalid"]}]}});
     place.api.objects().put(INGRESS, ingress.clone());
-    let (endpoint, _, text) = told().await;
+    let (endpoint, _, text) = status().await;
     let none = "the cluster has no ingress controller (no IngressClass)";
     assert_eq!((&endpoint["closed"], &endpoint["ingress"]), (&json!(none), &Value::Null));
     assert!(text.contains(&format!("not from outside: {none}")), "{text}");
 
     place.api.objects().put("/apis/networking.k8s.io/v1/ingressclasses/nginx", json!({"spec": {}}));
-    let (endpoint, ..) = told().await;
+    let (endpoint, ..) = status().await;
     assert_eq!(endpoint["closed"], "no controller of class nginx has given Ingress far/my-gate an address");
 
     ingress["status"] = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}});
     place.api.objects().put(INGRESS, ingress);
-    let (endpoint, hosts, text) = told().await;
+    let (endpoint, hosts, text) = status().await;
     assert_eq!((&endpoint["ingress"], &endpoint["address"]), (&json!("https://gate.invalid/ui"), &json!("192.0.2.7")));
     assert_eq!((&endpoint["unresolved"], hosts), (&json!("gate.invalid"), json!(["192.0.2.7 gate.invalid"])));
     assert!(text.contains("https://gate.invalid/ui from outside"), "{text}");

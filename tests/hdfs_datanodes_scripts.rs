@@ -204,13 +204,13 @@ fn it_ends_when_all_that_leave_are_free_of_blocks_and_every_namenode_knows_who_l
     world.set("exclude", "dn-2\n");
     let said = world.waits("drain", 2, "dn-2 ");
     assert!(said.contains("dn-2: 7 of 7 blocks to copy\n"), "{said}");
-    // Nothing moves: what keeps it is told.
+    // Nothing moves: what keeps it is reported.
     assert!(said.contains("files that are open there: /logs/app.inprogress"), "{said}");
-    let told = world.calls("-refreshNodes");
+    let refreshes = world.calls("-refreshNodes");
     world.know(&[THREE[0], THREE[1], "dn-2 Decommissioned 30 500 7 0"]);
     let (code, said) = world.run("drain", 2, "dn-2 ");
     assert_eq!((code, said.as_str()), (Some(0), "dn-2: every block has its copies elsewhere\n"));
-    assert_eq!(world.calls("-refreshNodes"), told, "who has been told is not told again");
+    assert_eq!(world.calls("-refreshNodes"), refreshes, "whoever knows is not notified again");
     // Only one of the NameNodes has begun since, and knows nothing of it.
     world.set("namenode-0", &(THREE.join("\n") + "\n"));
     assert_eq!(world.run("drain", 2, "dn-2 ").0, Some(0));
@@ -327,7 +327,7 @@ fn copies_are_waited_for_where_there_are_datanodes_for_them() {
     world.set("setrep", "");
     let (code, said) = world.run("copies", 3, "");
     assert_eq!(code, Some(1), "{said}");
-    // Nothing is copied any more: it is said, and gone on.
+    // Nothing is copied any more: it is reported, and the script continues.
     let world = World::new(&THREE);
     world.set("low", "3");
     let (code, said) = world.run("copies", 3, "");

@@ -181,7 +181,7 @@ fn a_first_start_that_is_killed_anywhere_goes_on() {
         assert_eq!(code, Some(137), "{moment}: {said}");
         assert!(!world.has("nn-0/.shared"), "{moment}");
         if ["1", "2"].contains(&moment) {
-            // Hadoop formats all JournalNodes or none: those that are left out join by themselves.
+            // Hadoop formats all JournalNodes or none: those that are skipped join by themselves.
             let said = world.waits("nn-0", &[]);
             assert!(said.contains("since a start was interrupted: they join the others"), "{said}");
             for number in 0..3 {
@@ -296,12 +296,12 @@ fn journalnodes_that_hold_a_part_of_the_edits_are_not_taken_for_whole() {
         let (code, said) = world.format("nn-0", &[]);
         assert_eq!(code, Some(if goes_on { 0 } else { 1 }), "{last:?} {segments:?}: {said}");
         assert_eq!(world.has("nn-0/.shared"), goes_on);
-        let told = match last {
+        let expected = match last {
             _ if goes_on => "hold the edits of CID-mine",
             [99, ..] => "hold edits that are not in",
             _ => "delete their claims (data-127",
         };
-        assert!(said.contains(told) && (last[0] != 99 || !said.contains("delete")), "{said}");
+        assert!(said.contains(expected) && (last[0] != 99 || !said.contains("delete")), "{said}");
         assert_eq!(world.read("calls"), "");
     }
 }

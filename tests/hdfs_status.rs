@@ -110,7 +110,7 @@ async fn what_is_well_is_shown_below_the_component() {
         "    JournalNodes  3 of 3 in sync, 1 may be lost\n".to_owned(),
         "    DataNodes     3 live, 0 dead, 0 decommissioning\n".to_owned(),
         "    blocks        0 missing, 0 under-replicated\n".to_owned(),
-        "    checkpoint    16 min ago, 26 transactions since\n".to_owned(),
+        "    checkpoint    16m ago, 26 transactions since\n".to_owned(),
         "    safe mode     off\n".to_owned(),
     ] {
         assert!(text.contains(&line), "{line}{text}");
@@ -153,20 +153,20 @@ async fn one_that_does_not_answer_ends_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_forward_ports_is_told_so_and_no_more() {
+async fn who_may_not_forward_ports_gets_a_note_and_no_more() {
     let place = Place::new("http://my-nn-0.my-nn.far.svc.cluster.local:9870").await;
     place.api.objects().no_forward = true;
     let (code, text) = place.status(&[]).await;
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("    NameNode      not asked my-nn-0\n"), "{text}");
-    let note = "    note: NameNode my-nn-0 was not asked how it is: failed to open a port-forward to pod far/my-nn-0 port 9870";
+    let note = "    note: NameNode my-nn-0 was not queried: failed to open a port-forward to pod far/my-nn-0 port 9870";
     assert!(text.contains(note) && text.contains("HTTP 403"), "{text}");
     let (code, row) = place.json().await;
     assert_eq!((code, &row["state"], &row["hdfs"]["namenodes"][0]["state"]), (0, &json!("ready"), &json!("unasked")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_what_is_gone_nothing_more_is_told() {
+async fn of_what_is_gone_nothing_more_is_shown() {
     let (place, _hdfs) = Place::replaying("ha").await;
     place.api.objects().kept.remove(RECORD);
     let (code, row) = place.json().await;

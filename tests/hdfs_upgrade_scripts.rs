@@ -132,10 +132,13 @@ fn two_namenodes_are_prepared_once_and_what_is_said_is_news() {
     let (code, said) = world.prepare(&[]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(world.changes(), ["-rollingUpgrade prepare"]);
-    let told: Vec<&str> = said.lines().collect();
-    assert_eq!(told[0], "layout version of the metadata: -67, of Hadoop 3.4.2: -67");
-    assert!(told[1].starts_with("waiting for the image to go back to") && told[2].starts_with("prepared: "), "{said}");
-    assert_eq!(told.len(), 3, "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "layout version of the metadata: -67, of Hadoop 3.4.2: -67");
+    assert!(
+        lines[1].starts_with("waiting for the image to go back to") && lines[2].starts_with("prepared: "),
+        "{said}"
+    );
+    assert_eq!(lines.len(), 3, "{said}");
     // Once more, as after a run that was stopped, or one that was gone back from.
     let (code, said) = world.prepare(&[]);
     assert_eq!(code, Some(0), "{said}");
@@ -196,10 +199,10 @@ fn nothing_is_prepared_where_it_would_end_badly() {
         let world = World::new(&namenodes);
         let (code, said) = world.prepare(&[]);
         assert_eq!(code, Some(1), "{namenodes:?}: {said}");
-        let told: Vec<&str> = said.lines().collect();
-        assert_eq!(told.len(), 2, "once while it waits, once at the end: {said}");
-        assert!(told[0].starts_with("waiting: ") && told.iter().all(|line| line.contains(why)), "{why}: {said}");
-        assert!(told[1].contains("nothing was changed"), "{said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 2, "once while it waits, once at the end: {said}");
+        assert!(lines[0].starts_with("waiting: ") && lines.iter().all(|line| line.contains(why)), "{why}: {said}");
+        assert!(lines[1].contains("nothing was changed"), "{said}");
         assert_eq!(world.changes(), [""; 0]);
     }
     // In high availability somebody turned it on, and has to turn it off.
@@ -300,8 +303,8 @@ fn a_datanode_of_the_new_version_comes_after_the_namenodes() {
     ] {
         let world = World::new(&namenodes);
         let (code, said) = world.run(&["check-cluster.sh"], &place);
-        let told = if waits { [wait, enough, began].concat() } else { began.to_owned() };
-        assert_eq!((code, said), (Some(0), told), "{namenodes:?}");
+        let expected = if waits { [wait, enough, began].concat() } else { began.to_owned() };
+        assert_eq!((code, said), (Some(0), expected), "{namenodes:?}");
     }
     // Of an image that does not tell its version nothing is known.
     let world = World::new(&WELL);

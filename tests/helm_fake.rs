@@ -105,7 +105,7 @@ async fn a_helm_that_does_not_answer_is_named() {
     let fake = Fake::new("v4.2.4", "");
     write_program(&fake.path(), "#!/bin/sh\necho no helm here >&2; exit 127\n");
     let err = fake.find().await.unwrap_err();
-    assert!(matches!(&err, FindError::Ask { source: ProcessError::Failed { .. }, .. }), "{err:?}");
+    assert!(matches!(&err, FindError::Probe { source: ProcessError::Failed { .. }, .. }), "{err:?}");
 }
 
 #[tokio::test]

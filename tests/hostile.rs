@@ -70,8 +70,8 @@ fn corpus(folder: &Path) -> Vec<(PathBuf, &'static str)> {
     std::fs::create_dir(at("folder.yaml")).unwrap();
     vec![
         (at("fifo.yaml"), "a named pipe, not a regular file"),
-        (at("hole.yaml"), "MiB, the most that is read"),
-        (at("folder.yaml"), "it is a folder, not a file"),
+        (at("hole.yaml"), "larger than"),
+        (at("folder.yaml"), "is a folder, not a file"),
         (linked("zero.yaml", "/dev/zero"), "a device, not a regular file"),
         (linked("tty.yaml", "/dev/tty"), "a device, not a regular file"),
         (linked("loop.yaml", "loop.yaml"), "symbolic links"),
@@ -125,9 +125,9 @@ fn in_a_catalog() {
         assert!(said.contains("x/component.yaml") || said.contains("no component in"), "{path:?}: {said}");
         if !said.contains("no component in") {
             // The bytes of a catalog's file are looked at before its text.
-            let moved = ["it is a folder, not a file", "symbolic links"].contains(&words);
+            let moved = ["is a folder, not a file", "symbolic links"].contains(&words);
             // A link out of the component is refused before anybody asks what it leads to.
-            let leaves = said.contains("it is a link to /dev/");
+            let leaves = said.contains("is a link to /dev/");
             let words = if moved || leaves { "" } else { words };
             assert!(said.contains(words), "{path:?}: {said}");
         }
@@ -139,7 +139,7 @@ fn in_a_catalog() {
     symlink("..", catalog.join("x/y/back")).unwrap();
     let (code, said) = windlass(&["catalog", "list", "--catalog", catalog.to_str().unwrap()]);
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("a link to a folder that it is in"), "{said}");
+    assert!(said.contains("a link to one of its parent folders"), "{said}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn as_a_kubeconfig() {
         let path = path.to_str().unwrap();
         let (code, said) = windlass(&["status", "--kubeconfig", path]);
         assert_eq!(code, 4, "{path}: {said}");
-        let bounds = words.ends_with("not a regular file") || words.ends_with("most that is read");
+        let bounds = words.ends_with("not a regular file") || words == "larger than";
         assert!(said.contains(if bounds { words } else { "" }), "{path}: {said}");
     }
 }

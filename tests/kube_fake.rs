@@ -181,7 +181,7 @@ async fn a_busy_api_is_asked_again_when_it_says() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_apis_words() {
+async fn a_refusal_is_reported_in_the_words_of_the_api() {
     let (server, _) = serve([("/api/v1/namespaces/x", vec![Answer::Status(403, "Forbidden", 0)])]).await;
     let err = connect(&server).await.unwrap().namespace("x").await.unwrap_err();
     assert_eq!(err.kind(), ApiErrorKind::Forbidden);
@@ -258,14 +258,14 @@ async fn an_api_that_goes_away_is_part_of_the_answer() {
     let text = not_ready.to_string();
     assert!(
         text.starts_with(
-            "gave up after 3 s: Deployment ns/web: Progressing: 0 of 1 pods are available; the API server"
+            "timed out after 3s: Deployment ns/web: Progressing: 0 of 1 pods are available; the API server"
         ),
         "{text}"
     );
     assert!(said.lock().unwrap().iter().any(|it| it.contains("does not answer")), "{:?}", said.lock().unwrap());
 }
 
-/// What is not ready when all has been listed is told then: nobody waits for `status` to see whether it becomes so.
+/// What is not ready when all has been listed is reported then: nobody waits for `status` to see whether it becomes so.
 #[tokio::test]
 async fn a_look_waits_for_nothing() {
     let watches = vec![Answer::Open(vec![])];
@@ -273,7 +273,7 @@ async fn a_look_waits_for_nothing() {
     let (server, _) = serve([(DEPLOYMENTS, lists), (WATCH, watches)]).await;
     let cluster = connect(&server).await.unwrap();
     let (policy, hour) = (ReadyPolicy::default(), Duration::from_secs(3600));
-    let look = tokio::time::timeout(Duration::from_secs(60), cluster.look_ready(&manifest(), &policy, hour)).await;
+    let look = tokio::time::timeout(Duration::from_secs(60), cluster.check_ready(&manifest(), &policy, hour)).await;
     let Err(WaitError::NotReady(not_ready)) = look.expect("it waits") else { panic!("it is not ready") };
     assert_eq!(not_ready.findings[0].message, "0 of 1 pods are available");
 }
@@ -334,7 +334,7 @@ async fn a_secret_of_somebody_else_is_refused_by_its_name() {
     for labels in [json!({}), json!({"app.kubernetes.io/managed-by": "Helm"}), Value::Null] {
         let error = found(labels).await.unwrap_err().to_string();
         assert!(
-            error.starts_with("Secret sample/my-sample-db-password is there and windlass did not make it"),
+            error.starts_with("Secret sample/my-sample-db-password already exists and was not created by windlass"),
             "{error}"
         );
     }
@@ -446,9 +446,9 @@ async fn what_is_only_written_otherwise_is_no_drift() {
     headless["spec"]["type"] = json!("NodePort");
     let manifest = [manifest[0].clone(), object("v1", "Service", "s", headless)];
     let found = cluster.missing_or_changed(&manifest).await.unwrap();
-    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        shown,
         [
             "Deployment ns/web differs: spec.replicas is 3 instead of 1",
             "Service ns/s seems to differ (a dry run is not allowed): spec.type is \"ClusterIP\" instead of \"NodePort\""
@@ -464,10 +464,13 @@ async fn what_is_only_written_otherwise_is_no_drift() {
     let kind = "Deployment".to_owned();
     let replicas = IgnoredField { kind, name: Some("web".to_owned()), path: "spec.replicas".parse().unwrap() };
     let found = cluster.compared(&manifest[..1], &Ignored(vec![replicas])).await.unwrap();
-    let told = |drift: &[Drift]| drift.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let shown = |drift: &[Drift]| drift.iter().map(ToString::to_string).collect::<Vec<_>>();
     let policy = "spec.template.spec.containers[name=a].imagePullPolicy";
-    assert_eq!(told(&found.drift), [format!("Deployment ns/web differs: {policy} is \"Never\" instead of \"Always\"")]);
-    assert_eq!(told(&found.ignored), ["Deployment ns/web differs: spec.replicas is 3 instead of 1"]);
+    assert_eq!(
+        shown(&found.drift),
+        [format!("Deployment ns/web differs: {policy} is \"Never\" instead of \"Always\"")]
+    );
+    assert_eq!(shown(&found.ignored), ["Deployment ns/web differs: spec.replicas is 3 instead of 1"]);
 }
 
 /// A look takes no time to see whether what runs stays up, and neither a document nor a record that nobody can read is in
@@ -519,7 +522,7 @@ async fn a_look_calls_ready_what_is_ready_now() {
         windlass::observe::readable_releases(&cluster, &[key.clone(), odd.clone()], &BTreeMap::new()).await.unwrap();
     let why = &unreadable[&odd];
     assert!(
-        why.starts_with("failed to read the record of release odd/rel (sh.helm.release.v1.rel.v1): it is not"),
+        why.starts_with("failed to read the record of release odd/rel (sh.helm.release.v1.rel.v1): not base64"),
         "{why}"
     );
     // What would change something because of it does not go on.

@@ -88,7 +88,7 @@ fn what_differs_is_named_with_its_place_and_the_command() {
     let checked = lock(&helm, folder.path(), &[&only[..], &["--check"]].concat());
     assert_eq!(checked.status.code(), Some(0), "{}", both(&checked));
     assert!(
-        out(&checked).starts_with("images.lock has all that is needed: 2 images, 2 of them unresolved"),
+        out(&checked).starts_with("images.lock is up to date: 2 images, 2 of them unresolved"),
         "{}",
         out(&checked)
     );
@@ -128,7 +128,7 @@ fn a_site_locks_what_it_installs_by_published_names() {
 
 /// What needs no Helm.
 #[test]
-fn names_are_explained_and_mistakes_are_told() {
+fn names_are_explained_and_mistakes_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let no_helm = folder.path().join("no-helm");
     let why = lock(&no_helm, folder.path(), &["--why", "spark"]);
@@ -143,11 +143,11 @@ fn names_are_explained_and_mistakes_are_told() {
     let json: Value = serde_json::from_str(&out(&why)).unwrap();
     assert_eq!(json["images"][0]["image"], "docker.io/library/zookeeper:3.9.4");
     for (args, code, said) in [
-        (&["--check", "--lock", "gone.lock"][..], 2, "there is no gone.lock"),
+        (&["--check", "--lock", "gone.lock"][..], 2, "gone.lock not found"),
         (&["--check"], 4, "no-helm"),
-        (&["--why", "x", "--lock", "gone.lock"], 2, "there is no gone.lock"),
-        (&["--from", "r.site", "--platform", "amd64"], 2, "`amd64` is no platform"),
-        (&["--lock", "x"], 2, "is named by --output"),
+        (&["--why", "x", "--lock", "gone.lock"], 2, "gone.lock not found"),
+        (&["--from", "r.site", "--platform", "amd64"], 2, "`amd64` is not a platform"),
+        (&["--lock", "x"], 2, "use --output"),
         (&["--check", "--why", "x"], 2, "cannot be used with"),
     ] {
         let ended = lock(&no_helm, folder.path(), args);

@@ -170,7 +170,7 @@ async fn charts_and_files_are_the_catalogs_and_those_of_the_lock() {
     lock.images.clear();
     write_lock(at, &lock);
     let (_, err) = ok(at, &["create", "--no-programs", "--output", "charts.tar"]).await;
-    assert!(err.contains("warning: nobody publishes the image "), "{err}");
+    assert!(err.contains("is not published and not in the offline bundle"), "{err}");
     let found = lock_of(&at.join("charts.tar")).unwrap().0;
     assert!(found.charts.keys().eq(lock.charts.keys()) && found.files.keys().eq(lock.files.keys()));
     assert!(found.charts.values().all(|chart| chart.size.is_some_and(|size| size > 1000)));

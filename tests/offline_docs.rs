@@ -26,7 +26,7 @@ bundle push | tests/offline/push.rs | fn parts_of_a_signed_one_go_where_names_ha
 bundle push | tests/offline/serve.rs | fn others_are_served_by_tls_unless_it_is_named( | --ca
 bundle serve | tests/offline/serve.rs | fn others_are_served_by_tls_unless_it_is_named( | --listen --tls-cert --tls-key
 plan | tests/e2e/offline.rs | fn offline( | --bundle --registry
-plan | tests/e2e/main.rs | fn a02_bad_input_is_told_before_the_cluster_is_touched( | --answers
+plan | tests/e2e/main.rs | fn a02_bad_input_is_reported_before_the_cluster_is_touched( | --answers
 install | tests/e2e/offline.rs | fn installs( | --yes --key --max-depth
 install | tests/e2e/offline.rs | const FLAT: | --flatten
 install | tests/e2e/offline.rs | fn nodes_say( | --bundle --registry --registry-config --ca --set

@@ -168,7 +168,7 @@ async fn rights_are_asked_for_one_by_one() {
     };
     let needs = [need("get", "pods"), need("delete", "pods"), need("create", "pods/portforward")];
     let held = review(&cluster, &needs).await;
-    let told: Vec<(String, bool)> = held.into_iter().map(|(right, held)| (right.to_string(), held.unwrap())).collect();
+    let shown: Vec<(String, bool)> = held.into_iter().map(|(right, held)| (right.to_string(), held.unwrap())).collect();
     let expected = [
         ("bind pods", true),
         ("bind pods/portforward", false),
@@ -176,7 +176,7 @@ async fn rights_are_asked_for_one_by_one() {
         ("get pods in ns", true),
         ("create pods/portforward in ns", false),
     ];
-    assert_eq!(told, expected.map(|(right, held)| (right.to_owned(), held)));
+    assert_eq!(shown, expected.map(|(right, held)| (right.to_owned(), held)));
 }
 
 /// An API with StatefulSets that takes no change of them: each name meets another answer.
@@ -209,9 +209,9 @@ async fn changing(request: Request) -> Response {
                 .into_response()
         }
         ("PATCH", path) => {
-            let told = query.split('&').collect::<std::collections::BTreeSet<_>>();
+            let parameters = query.split('&').collect::<std::collections::BTreeSet<_>>();
             let expected = ["dryRun=All", "force=true", "fieldManager=helm", "fieldValidation=Strict"];
-            assert!(expected.iter().all(|part| told.contains(part)), "{query}");
+            assert!(expected.iter().all(|part| parameters.contains(part)), "{query}");
             match path.rsplit('/').next().unwrap() {
                 "fixed" => status(
                     422,
@@ -243,7 +243,7 @@ async fn changing(request: Request) -> Response {
 }
 
 #[tokio::test]
-async fn changes_are_tried_by_dry_runs_and_the_answers_told_apart() {
+async fn changes_are_tried_by_dry_runs_and_the_answers_distinguished() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(changing)).await });
@@ -259,7 +259,7 @@ async fn changes_are_tried_by_dry_runs_and_the_answers_told_apart() {
     };
     let names = ["fixed", "wrong", "hooked", "mine", "gone", "good"];
     let tried = try_all(&cluster, names.map(trial).to_vec()).await;
-    let told: Vec<String> = tried
+    let shown: Vec<String> = tried
         .iter()
         .map(|tried| match &tried.refused {
             Ok(None) => format!("{}: fine", tried.object.name),
@@ -271,11 +271,11 @@ async fn changes_are_tried_by_dry_runs_and_the_answers_told_apart() {
         "fixed: 422 false",
         "wrong: 422 true",
         "hooked: 403 false",
-        "mine: try the change of StatefulSet ns/mine (not allowed)",
+        "mine: dry-run the change of StatefulSet ns/mine (not allowed)",
         "gone: fine",
         "good: fine",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
     let refusal = tried[0].refused.as_ref().unwrap().as_ref().unwrap();
     assert_eq!(refusal.fields, ["spec"]);
     assert!(refusal.message.starts_with("spec: Forbidden: updates to statefulset spec"), "{refusal:?}");
@@ -288,7 +288,7 @@ async fn ids_to_waive_are_checked_before_anything_is_looked_at() {
     for (id, says) in [
         ("storage-clas-missing", "did you mean `storage-class-missing`?"),
         ("token-rejected", "cannot be waived"),
-        ("release-foreign", "waived by the component: --adopt COMPONENT"),
+        ("release-foreign", "waived per component: add --adopt COMPONENT"),
     ] {
         let output = preflight(dir.path(), &nowhere, &["--waive", id]).await;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -298,7 +298,7 @@ async fn ids_to_waive_are_checked_before_anything_is_looked_at() {
     let output = preflight(dir.path(), &nowhere, &["--adopt", "hfds"]).await;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("`hfds` is none of the components of this install; did you mean `hdfs`?"), "{text}");
+    assert!(text.contains("`hfds` is not a component of this install; did you mean `hdfs`?"), "{text}");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use windlass::catalog;
 use windlass::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use windlass::model::site::{Resource, Right};
 use windlass::model::{STATE_NAMESPACE, yaml};
-use windlass::preflight::{Rendered, Site, looks, needs, pull_tests};
+use windlass::preflight::{Rendered, Site, needs, preflight_rights, pull_tests};
 
 fn wanted() -> Resolved {
     wanted_over("1")
@@ -167,7 +167,7 @@ fn asked() -> BTreeSet<Right> {
     let tests = pull_tests(&first.namespace, 2).into_iter().map(|need| need.right);
     let needs = [wanted, wanted_over("3.4.1")].map(|wanted| needs(&wanted, &rendered, &site));
     let rights = needs.iter().flat_map(|needs| &needs.rights).map(|need| need.right.clone());
-    rights.chain(needs.iter().flat_map(|needs| looks(needs.namespaces.keys()))).chain(tests).collect()
+    rights.chain(needs.iter().flat_map(|needs| preflight_rights(needs.namespaces.keys()))).chain(tests).collect()
 }
 
 /// Group, resource, and verbs: names that share these make one rule, resources that share names and verbs, too.

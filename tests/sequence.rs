@@ -111,7 +111,7 @@ async fn ran(mut command: Command) -> Output {
 }
 
 /// Both streams, for messages.
-fn told(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -146,7 +146,7 @@ async fn an_install_records_and_gives_its_lock_back() {
     let api = Api::serve(|_, _, _| ()).await;
     let place = Place::new(&api, IS_THERE);
     let output = ran(place.install(&[])).await;
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
     let objects = api.objects();
     assert_eq!(objects.remembered()["components"]["gate"]["version"], "1.0.0");
     assert!(!objects.leases.is_empty() && !objects.kept.contains_key(LEASE), "{:?}", objects.asked);
@@ -163,8 +163,8 @@ async fn downgrades_are_asked_again_under_the_lock() {
     .await;
     let place = Place::new(&api, IS_THERE);
     let output = ran(place.install(&[])).await;
-    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
-    assert!(told(&output).contains("gate 2.0.0 is installed, and the catalog has 1.0.0"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(8), "{}", printed(&output));
+    assert!(printed(&output).contains("gate 2.0.0 is installed, and the catalog has 1.0.0"), "{}", printed(&output));
     let objects = api.objects();
     assert_eq!(objects.remembered(), without_release("2.0.0"), "nothing was changed");
     assert!(!objects.kept.contains_key(LEASE), "the lock was given back");
@@ -181,7 +181,7 @@ async fn preflight_is_asked_again_under_the_lock() {
     .await;
     let place = Place::new(&api, IS_THERE);
     let output = ran(place.install(&[])).await;
-    assert_eq!(output.status.code(), Some(11), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(11), "{}", printed(&output));
     let objects = api.objects();
     assert_eq!(objects.remembered(), Value::Null, "nothing was changed");
     assert!(!objects.kept.contains_key(LEASE), "the lock was given back");
@@ -203,12 +203,12 @@ async fn verify_takes_the_lock_and_stops_at_once() {
     let (api, place, first) = asking().await;
     until(&api, "the first asks", |objects| objects.asked.iter().any(|asked| asked.contains("services/my-gate"))).await;
     let second = ran(place.windlass(&["verify"])).await;
-    assert_eq!(second.status.code(), Some(9), "{}", told(&second));
-    assert!(told(&second).contains("is locked by"), "{}", told(&second));
+    assert_eq!(second.status.code(), Some(9), "{}", printed(&second));
+    assert!(printed(&second).contains("is locked by"), "{}", printed(&second));
     let begun = Instant::now();
     interrupt(&first);
     let first = ended(first).await;
-    assert_eq!(first.status.code(), Some(6), "{}", told(&first));
+    assert_eq!(first.status.code(), Some(6), "{}", printed(&first));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(!api.objects().kept.contains_key(LEASE), "the lock was given back");
 }
@@ -225,7 +225,7 @@ async fn a_lock_is_renewed_at_the_api_servers_own_time() {
     let age = at.duration_since(renewed).as_secs();
     assert!((0..=2).contains(&age), "renewed {age} s ago: a second operator gets in after 30");
     let other = ran(place.windlass(&["verify"])).await;
-    assert_eq!(other.status.code(), Some(9), "{}", told(&other));
+    assert_eq!(other.status.code(), Some(9), "{}", printed(&other));
     interrupt(&run);
     assert_eq!(ended(run).await.status.code(), Some(6));
 }
@@ -237,9 +237,9 @@ async fn a_lost_lock_ends_the_run_at_once_with_a_code_of_its_own() {
     api.objects().kept.remove(LEASE);
     let begun = Instant::now();
     let output = ended(run).await;
-    assert_eq!(output.status.code(), Some(10), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(10), "{}", printed(&output));
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-    assert!(told(&output).contains("somebody unlocked it"), "{}", told(&output));
+    assert!(printed(&output).contains("it was unlocked"), "{}", printed(&output));
     assert!(api.objects().remembered()["components"]["gate"]["verified"].is_null(), "nothing is written without it");
 }
 
@@ -324,8 +324,8 @@ async fn a_full_disk_is_an_error_of_this_machine() {
     }
     limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = ran(limited).await;
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
-    assert!(told(&output).contains("the journal cannot be written any more"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+    assert!(printed(&output).contains("failed to write the journal"), "{}", printed(&output));
 }
 
 const PASSWORD: &str = "/api/v1/namespaces/far/secrets/my-gate-password";
@@ -400,15 +400,15 @@ async fn a_rotation_that_was_killed_goes_on_and_tells_no_content() {
         let staged = held(&api.objects(), NEXT, "password").expect("what was staged outlives the kill");
         assert_eq!(held(&api.objects(), PASSWORD, "password").unwrap() == OLD, at < 2, "moment {at}");
         let listed = ran(place.windlass(&["secrets", "list"])).await;
-        assert!(told(&listed).contains("a rotation is not finished"), "{}", told(&listed));
+        assert!(printed(&listed).contains("rotation not finished"), "{}", printed(&listed));
         let second = ran(place.windlass(&rotate)).await;
-        assert_eq!(second.status.code(), Some(0), "moment {at}: {}", told(&second));
+        assert_eq!(second.status.code(), Some(0), "moment {at}: {}", printed(&second));
         let objects = api.objects();
         assert_eq!(held(&objects, PASSWORD, "password").unwrap(), staged, "the one that was staged");
         assert_eq!(held(&objects, CONNECTION, "url").unwrap(), format!("pg://u:{staged}@h/db"));
         assert!(!objects.kept.contains_key(NEXT) && !objects.kept.contains_key(LEASE), "moment {at}");
         let login = held(&objects, CONNECTION, "login").unwrap();
-        let mut all = told(&first) + &told(&second) + &told(&listed) + &objects.remembered().to_string();
+        let mut all = printed(&first) + &printed(&second) + &printed(&listed) + &objects.remembered().to_string();
         left(place.path(), &mut all);
         assert!(all.contains("switch-password"), "the journals are among it");
         for content in [OLD, &staged, &login, "old-content", &code(OLD), &code(&staged)] {
@@ -447,28 +447,31 @@ async fn copies_of_secrets_follow_and_go() {
     assert_eq!(equal(), [false, true]);
     let rotate = ["secrets", "rotate", "gate.password", "--yes", "--no-verify"];
     let output = ran(place.windlass(&rotate)).await;
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
     assert_eq!(equal(), [true, true]);
     let password = held(&api.objects(), &format!("{COPIES}/my-gate-password"), "password").unwrap();
     assert_ne!(password, "before-r0tation");
     let listed = ran(place.windlass(&["secrets", "list"])).await;
-    let rows = told(&listed);
+    let rows = printed(&listed);
     assert!(rows.contains("a copy of Secret far/my-gate-password (gate.password)"), "{rows}");
     assert!(!rows.contains(&password), "{rows}");
     // Changed by hand, one removed.
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"labels": labels}, "data": {"password": code("by-h4nd")}});
     api.objects().put(&format!("{COPIES}/my-gate-password"), secret);
     api.objects().kept.remove(&format!("{COPIES}/my-gate-connection"));
-    let drift = told(&ran(place.windlass(&["status", "--drift"])).await);
+    let drift = printed(&ran(place.windlass(&["status", "--drift"])).await);
     assert!(
-        drift.contains("Secret far-jobs/my-gate-password holds something else than Secret far/my-gate-password"),
+        drift.contains("Secret far-jobs/my-gate-password has other content than Secret far/my-gate-password"),
         "{drift}"
     );
-    assert!(drift.contains("it is gone") && !drift.contains("by-h4nd") && !drift.contains(&password), "{drift}");
+    assert!(
+        drift.contains("it no longer exists") && !drift.contains("by-h4nd") && !drift.contains(&password),
+        "{drift}"
+    );
     let gone = ran(place.windlass(&["uninstall", "--purge-data", "--yes", "--confirm", "fake"])).await;
     let objects = api.objects();
     let left: Vec<&String> = objects.kept.keys().filter(|path| path.contains("my-gate-")).collect();
-    assert_eq!(left, Vec::<&String>::new(), "{}", told(&gone));
+    assert_eq!(left, Vec::<&String>::new(), "{}", printed(&gone));
 }
 
 /// What a rotation refuses, and pull Secrets that are written anew without a revision.
@@ -486,13 +489,13 @@ async fn pull_secrets_are_written_anew_and_nothing_else() {
     write("dTpmaXJzdA==");
     let refresh = || place.windlass(&["secrets", "refresh", "--yes"]);
     let output = ran(refresh()).await;
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
     assert!(held(&api.objects(), PULL, ".dockerconfigjson").unwrap().contains("dTpmaXJzdA=="));
     let again = ran(refresh()).await;
-    assert!(told(&again).contains("nothing to do"), "{}", told(&again));
+    assert!(printed(&again).contains("nothing to do"), "{}", printed(&again));
     write("dTpzZWNvbmQ=");
     let output = ran(refresh()).await;
-    assert!(told(&output).contains("holds other credentials"), "{}", told(&output));
+    assert!(printed(&output).contains("has other credentials"), "{}", printed(&output));
     assert!(held(&api.objects(), PULL, ".dockerconfigjson").unwrap().contains("dTpzZWNvbmQ="));
     assert_eq!(api.objects().remembered(), state, "no release and no record changed");
     for (secret, code, says) in [
@@ -502,7 +505,7 @@ async fn pull_secrets_are_written_anew_and_nothing_else() {
         ("password", 2, "is not of the form component.question"),
     ] {
         let output = ran(place.windlass(&["secrets", "rotate", secret, "--yes"])).await;
-        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
-        assert!(told(&output).contains(says), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", printed(&output));
+        assert!(printed(&output).contains(says), "{}", printed(&output));
     }
 }

@@ -8,7 +8,7 @@ use crate::pty::Pty;
 const WINDLASS: &str = env!("CARGO_BIN_EXE_windlass");
 
 /// What is on the screen where no cluster is known.
-const NOTHING: &str = "No cluster is known";
+const NOTHING: &str = "No cluster found";
 
 /// The terminal is as it was, and the shell answers.
 #[track_caller]
@@ -60,7 +60,7 @@ fn a_terminal_of_no_size_counts_as_80x24() {
 }
 
 #[test]
-fn a_terminal_that_is_made_small_is_told_so_and_comes_back() {
+fn a_terminal_that_is_made_small_shows_a_notice_and_comes_back() {
     let (home, mut shell) = begun("--lang ru");
     shell.shows("Кластеров не видно", 10);
     shell.resize(20, 5);
@@ -113,7 +113,7 @@ fn signals_end_it_in_order() {
 }
 
 #[test]
-fn a_panic_is_told_on_a_terminal_that_can_show_it() {
+fn a_panic_is_reported_on_a_terminal_that_can_show_it() {
     let (home, mut shell) = begun("guide --debug-panic");
     let text = shell.shows("code-101", 10);
     assert!(text.contains("asked for by --debug-panic"), "{text}");
@@ -174,6 +174,6 @@ fn where_there_is_no_terminal_there_are_no_screens() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("Usage: windlass"));
     let (_home, mut shell) = begun("guide --plain");
     let text = shell.shows("code-3", 10);
-    assert!(text.contains("no terminal for screens") && !shell.taken().0, "{text}");
+    assert!(text.contains("requires a terminal") && !shell.taken().0, "{text}");
     shell.keys("exit\r");
 }

@@ -75,7 +75,7 @@ fn corpus() -> Vec<(String, String)> {
         ("keys that are words", "yes: 1\nno: 2\non: 3\ny: 4\n"),
         ("a key that is nothing", "~: 1\n"),
         ("an empty key", "'': 1\n"),
-        ("a key left out", ": 1\n"),
+        ("an omitted key", ": 1\n"),
         ("keys that are numbers", "1: a\n010: b\n0x10: c\n-5: d\n1_0: e\n"),
         ("keys that are fractions", "1.5: a\n1.0: b\n1e10: c\n.5: d\n1e-7: e\n123456789.5: f\n16777217.5: g\n"),
         ("keys that are large", "9223372036854775807: a\n"),

@@ -62,9 +62,9 @@ async fn two_namenodes_that_are_well() {
     let said = health.file_system.unwrap();
     assert_eq!(said.said_by, health.namenodes[0].name);
     assert_eq!(said.datanodes.live, Some(3));
-    let told: Vec<_> = said.journalnodes.iter().map(|one| (one.address.as_str(), one.state)).collect();
+    let states: Vec<_> = said.journalnodes.iter().map(|one| (one.address.as_str(), one.state)).collect();
     let in_sync = ["10.244.0.11:8485", "10.244.0.12:8485", "10.244.0.13:8485"].map(|at| (at, JournalState::InSync));
-    assert_eq!(told, in_sync);
+    assert_eq!(states, in_sync);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn where_none_is_active_a_standby_tells_what_it_knows() {
 }
 
 #[tokio::test]
-async fn safe_mode_is_told_in_its_own_words() {
+async fn safe_mode_is_reported_in_its_own_words() {
     let said = replayed("safe-mode").await.file_system.unwrap();
     let why = said.safe_mode.unwrap();
     assert!(why.starts_with("Safe mode is ON. It was turned on manually."), "{why}");
@@ -139,7 +139,7 @@ async fn one_that_hangs_keeps_nobody() {
     let health = client(&fake.namenodes).health(Duration::from_millis(500)).await;
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
     assert_eq!(states(&health), ["active", "silent", "silent"]);
-    assert_eq!(why(&health, 1), "no answer within 0.5 s");
+    assert_eq!(why(&health, 1), "timed out after 0.5s");
     assert!(why(&health, 2).contains("refused"), "{}", why(&health, 2));
     assert!(health.file_system.is_some());
     fake.faults(|f| f.hung.extend([0]));
@@ -151,20 +151,20 @@ async fn one_that_hangs_keeps_nobody() {
 async fn what_no_namenode_says_is_none() {
     let fake = FakeHdfs::start().await;
     let hdfs = client(&fake.namenodes);
-    let nobody = "what answers there is no NameNode";
+    let nobody = "not a NameNode";
     let long = vec![b' '; (32 << 20) + 1];
-    for (says, told) in [
+    for (says, expected) in [
         (&b"<html>please log in</html>"[..], nobody),
         (b"", nobody),
         (b"[]", nobody),
         (b"{\"beans\": 1}", nobody),
         (b"{\"beans\": [1, 2]}", nobody),
         (b"{\"beans\": [{\"name\": \"Hadoop:service=NameNode,name=NameNodeStatus\", \"State\": \"act", nobody),
-        (&long, "is longer than"),
+        (&long, "exceeds"),
     ] {
         fake.faults(|f| f.jmx_says = Some(says.to_vec()));
         let health = hdfs.health(LONG).await;
-        assert!(why(&health, 0).contains(told), "{}", why(&health, 0));
+        assert!(why(&health, 0).contains(expected), "{}", why(&health, 0));
         assert_eq!(health.file_system, None);
     }
     fake.faults(|f| (f.jmx_says, f.jmx_forbidden) = (None, true));

@@ -1,4 +1,4 @@
-//! Whether an action can be what its texts make of it.
+//! Actions with their templates filled in and their names bound, and whether they are valid.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use crate::model::{FileTree, next_secret};
 /// Behind a question's id: the content that is to take the place of the secret's.
 pub(super) const NEXT: &str = ".next";
 
-/// Whether the texts that were filled in can be what the action wants.
+/// Whether the filled-in texts are valid for the action.
 fn check_action(component: &Component, spec: &ActionSpec, kind: &ActionKind) -> Result<(), ResolveError> {
     let Some(what) = kind.kind().problem() else { return Ok(()) };
     let answers = answers(spec);
@@ -95,7 +95,7 @@ impl Names for Bound<'_> {
     }
 
     fn files(&self, path: &str) -> Result<String, String> {
-        let files = self.component.files.below(path).ok_or_else(|| format!("it has no file or folder `{path}`"))?;
+        let files = self.component.files.below(path).ok_or_else(|| format!("file or folder `{path}` not found"))?;
         let digest = files.digest();
         self.files.borrow_mut().insert(digest.clone(), files);
         Ok(digest)

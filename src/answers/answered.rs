@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::layer::LayerKind;
 use super::template::{Known, value};
-use crate::catalog::{Answer, Catalog, QuestionId, Seen};
+use crate::catalog::{Answer, Catalog, QuestionId, TemplateNames};
 use crate::model::FileTree;
 
 /// Answers to every question of the chosen components and of `platform`.
@@ -48,7 +48,7 @@ impl Answers {
     }
 
     /// What the names of components mean to one of them, or to `platform`.
-    pub(super) fn seen(&self, catalog: &Catalog, component: &str) -> Seen {
+    pub(super) fn seen(&self, catalog: &Catalog, component: &str) -> TemplateNames {
         catalog.components.get(component).map(|of| of.seen(|id| self.has(id))).unwrap_or_default()
     }
 

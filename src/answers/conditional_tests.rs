@@ -1,4 +1,4 @@
-//! What hangs on answers: requirements, what they answer, actions, and which step waits.
+//! What depends on answers: requirements, what they answer, actions, and which step waits.
 
 use super::tests::{catalog_of, catalog_with, chart};
 use super::*;
@@ -188,7 +188,7 @@ fn a_job_that_runs_an_image_that_is_not_used_is_an_error_before_anything_runs() 
 
 #[test]
 fn what_a_requirement_says_is_checked() {
-    let told = |requires: &str| {
+    let errors = |requires: &str| {
         let app = format!("requires: [{requires}]\nquestions: [{{id: q, title: t, type: string, default: d}}]\n");
         let db = "on_request: true\n".to_owned() + &chart("my-db", "db");
         catalog_of(&[("db", &db), ("app", &(app + &chart("a", "n")))]).err().unwrap_or_default()
@@ -196,13 +196,13 @@ fn what_a_requirement_says_is_checked() {
     for (requires, wanted) in [
         ("{id: db@x, answers: {nobody: 1}}", "no question of `db` is called `nobody`"),
         ("{id: db, answers: {release: x}}", "`answers` are for an instance"),
-        ("{id: db@x, when: \"answers.db.release\"}", "not about `db`"),
+        ("{id: db@x, when: \"answers.db.release\"}", "not of `db`"),
         ("{id: db@x, when: \"answers.app.no\"}", "unknown answer `app.no`"),
         ("{id: db@x, when: \"1 +\"}", "template:"),
         ("{id: db@x, by: never}", "expected one of release, after, late, verify"),
     ] {
-        let said = told(requires);
+        let said = errors(requires);
         assert!(said.contains(wanted), "{requires}: {said}");
     }
-    assert_eq!(told("{id: db@x, when: \"answers.app.q == 'd'\", by: verify, answers: {release: r}}"), "");
+    assert_eq!(errors("{id: db@x, when: \"answers.app.q == 'd'\", by: verify, answers: {release: r}}"), "");
 }

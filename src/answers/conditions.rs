@@ -1,4 +1,4 @@
-//! What hangs on answers: whether conditions hold, and which requirements count.
+//! What depends on answers: whether conditions hold, and which requirements count.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use minijinja::Value;
 
 use super::answered::Answers;
 use super::template::{Known, Templates};
-use crate::catalog::{Catalog, Seen};
+use crate::catalog::{Catalog, TemplateNames};
 
 /// Conditions over answers as they are.
 pub(super) struct Conditions {
@@ -20,9 +20,9 @@ impl Conditions {
         Self { templates: Templates::new(), known: answers.known() }
     }
 
-    /// Whether one holds, with what its component sees; `None` where that cannot be told, as for one that names an answer
+    /// Whether one holds, with what its component sees; `None` where that is not known, as for one that names an answer
     /// that is missing.
-    pub(super) fn hold(&self, component: &str, seen: Seen, when: &str) -> Option<bool> {
+    pub(super) fn hold(&self, component: &str, seen: TemplateNames, when: &str) -> Option<bool> {
         let context = Value::from_pairs([("answers", self.known.seen_by(seen))]);
         self.templates.holds(component, when, &context).ok()
     }

@@ -38,7 +38,7 @@ impl Draft {
             }
             open = waiting;
             if open.len() == before {
-                // They wait for what is missing, or for each other: what they lack is told.
+                // They wait for what is missing, or for each other: what they lack is reported.
                 for (component, question) in std::mem::take(&mut open) {
                     let default = Default::find(catalog, &given, component, question);
                     self.fill_default(catalog, (&templates, &known), (component, question), &default, &wrong);
@@ -71,7 +71,7 @@ impl Draft {
                 }
                 self.defaults.insert(id, answer);
             }
-            // A wrong answer is told; that there is none instead would be told twice.
+            // A wrong answer is reported already: it is not missing as well.
             Ok(None) if answered || wrong.contains(&id) => {}
             Ok(None) => self.missing.push(Missing {
                 hint: hint(catalog.components.get(component), question),
@@ -90,11 +90,11 @@ impl Draft {
     }
 }
 
-/// What a component is answered with by who requires it, and by whom.
-type Given<'a> = BTreeMap<&'a str, (&'a Component, &'a BTreeMap<String, serde_json::Value>)>;
+/// Answers to questions of components by those that require them: component to who requires it and its answers.
+type RequiredAnswers<'a> = BTreeMap<&'a str, (&'a Component, &'a BTreeMap<String, serde_json::Value>)>;
 
 /// Of several that require one, the first counts.
-fn given<'a>(catalog: &'a Catalog, chosen: &[String]) -> Given<'a> {
+fn given<'a>(catalog: &'a Catalog, chosen: &[String]) -> RequiredAnswers<'a> {
     let chosen = chosen.iter().rev().filter_map(|id| catalog.components.get(id));
     let requires = chosen.flat_map(|of| of.requires.iter().map(move |required| (of, required)));
     let giving = requires.filter(|(_, required)| !required.off && !required.answers.is_empty());
@@ -110,8 +110,8 @@ struct Default<'a> {
 }
 
 impl<'a> Default<'a> {
-    /// What who requires the component says for this question; else what that says itself.
-    fn find(catalog: &'a Catalog, given: &Given<'a>, component: &str, question: &'a Question) -> Self {
+    /// The answer of who requires the component; else the default of the question itself.
+    fn find(catalog: &'a Catalog, given: &RequiredAnswers<'a>, component: &str, question: &'a Question) -> Self {
         let given = given.get(component).and_then(|(of, answers)| Some((*of, answers.get(&question.id)?)));
         match given {
             Some((of, written)) => Self { of: Some(of), written: Some(written) },
@@ -192,7 +192,7 @@ fn hint(component: Option<&Component>, question: &Question) -> Option<String> {
     });
     match image {
         Some((id, build)) => Some(format!(
-            "there is no public image: `windlass image build {id}` makes it, by {id}/{build} of `windlass catalog export DIR`"
+            "no public image: build it with `windlass image build {id}`, or from {id}/{build} of `windlass catalog export DIR`"
         )),
         None if question.kind == Kind::Secret => Some(format!("give a reference: {}", ways(question))),
         None => question.help.as_ref().map(|help| help.en().to_owned()),

@@ -24,7 +24,7 @@ pub struct Derived {
 #[derive(Debug, thiserror::Error)]
 pub enum DerivedSecretError {
     /// A Secret that it is made of is not there, or lacks its key.
-    #[error("there is no Secret {namespace}/{name} with the key `{key}`, of which {place} is made")]
+    #[error("Secret {namespace}/{name} with the key `{key}` not found; {place} is made of it")]
     Absent {
         /// The definition.
         place: String,
@@ -35,7 +35,7 @@ pub enum DerivedSecretError {
         /// The key.
         key: String,
     },
-    /// A template failed; nothing of what it saw is told.
+    /// A template failed; the message shows nothing of what it saw.
     #[error(transparent)]
     Template(#[from] TemplateError),
 }
@@ -94,11 +94,11 @@ impl Derived {
         self.render(secrets, key, learn)
     }
 
-    /// With what stands for secrets: what is wrong with the templates themselves is told before anything is made.
+    /// Renders with placeholders for secrets: mistakes in the templates are reported before anything is made.
     ///
     /// # Errors
     /// A template fails.
-    pub(super) fn try_out(&self) -> Result<(), TemplateError> {
+    pub(super) fn check(&self) -> Result<(), TemplateError> {
         let stand_ins = self.of.keys().map(|question| (question.clone(), "stand-in".to_owned()));
         let context = self.with(stand_ins.collect());
         let templates = Templates::of_secrets(None, |_| {});
@@ -272,13 +272,13 @@ mod tests {
         }
         for bad in ["", &"x".repeat(73)] {
             let error = fill("{{ secret.password | htpasswd('u') }}", bad).unwrap_err().to_string();
-            assert!(error.ends_with("a password has 1 to 72 bytes: bcrypt looks at no more"), "{error}");
+            assert!(error.ends_with("a password must have 1 to 72 bytes, the limit of bcrypt"), "{error}");
         }
         assert!(fill("{{ secret.password | htpasswd('a:b') }}", "x").is_err());
     }
 
     #[test]
-    fn what_goes_wrong_does_not_tell_the_secret() {
+    fn errors_do_not_show_the_secret() {
         for text in [
             "{{ secret.password | int }}",
             "{{ secret.password + 1 }}",
@@ -288,13 +288,13 @@ mod tests {
             "{{ secret.password.x.y }}",
         ] {
             let error = fill(text, "correct horse/battery").unwrap_err();
-            let told = format!("{error} {error:?}");
-            assert!(!told.contains("horse") && told.contains("secret login"), "{told}");
+            let message = format!("{error} {error:?}");
+            assert!(!message.contains("horse") && message.contains("secret login"), "{message}");
         }
-        let error = derived("{{ secret.password | nothing }}").try_out().unwrap_err().to_string();
-        assert!(error.contains("filter nothing is unknown"), "told before anything is made: {error}");
+        let error = derived("{{ secret.password | nothing }}").check().unwrap_err().to_string();
+        assert!(error.contains("filter nothing is unknown"), "reported before anything is made: {error}");
         let absent = derived("{{ secret.password }}").fill("ns", &BTreeMap::new(), "salt").unwrap_err().to_string();
-        assert!(absent.starts_with("there is no Secret ns/db-password with the key `password`"), "{absent}");
+        assert!(absent.starts_with("Secret ns/db-password with the key `password` not found"), "{absent}");
     }
 
     #[test]
@@ -310,14 +310,14 @@ mod tests {
         ];
         for text in texts {
             let made = fill_and(text, password, remember).unwrap();
-            let told = redact(&format!("before {made} after"));
-            assert!(!told.contains(&made) && !told.contains("Tr0ub4dor"), "{told}");
+            let shown = redact(&format!("before {made} after"));
+            assert!(!shown.contains(&made) && !shown.contains("Tr0ub4dor"), "{shown}");
         }
         // A name beside it is no secret, whatever filter it went through.
         let _ = fill_and("{{ answers.neighbour | urlencode }}:{{ secret.password | urlencode }}@h", password, remember);
         assert_eq!(redact("a neighbour"), "a neighbour");
-        // What stands for a secret when templates are tried out is a word like any other.
-        derived("{{ secret.password | b64encode }}").try_out().unwrap();
+        // What stands for a secret when templates are checked is a word like any other.
+        derived("{{ secret.password | b64encode }}").check().unwrap();
         assert_eq!(redact("a stand-in"), "a stand-in");
     }
 }

@@ -50,7 +50,7 @@ pub fn recorded(catalog: &Catalog, answers: &Answers) -> Result<String, Template
     let catalog = &*answers.catalog(catalog);
     let head = [
         "Answers of one run; `windlass install --answers FILE --yes` gives the same plan again.",
-        "Secrets are named here, never shown.",
+        "Secrets are given as references, never as content.",
     ];
     let sections = sections(catalog, &answers.components, |id, question| {
         let (comments, answer) = (lines(question.title.en()), answers.get(&id.component, &id.question));
@@ -92,7 +92,7 @@ pub fn example(
         comments.extend(lines(&format!("({})", kind(question))));
         let line = match draft.answers.values.get(id) {
             None => {
-                comments.push("needed: there is no default".to_owned());
+                comments.push("required: no default".to_owned());
                 format!("# {}:", question.id)
             }
             Some((Answer::Empty, _)) => format!("# {}:", question.id),
@@ -105,13 +105,13 @@ pub fn example(
     let names: Vec<&str> = catalog.profiles.keys().map(String::as_str).collect();
     Ok(render(File {
         head: [
-            "Answers for windlass. What is commented out stands for its default: remove the `#` to give another answer.",
-            "`windlass answers check FILE` looks at all of it, `windlass plan --answers FILE` shows what it would do.",
+            "Answers for windlass. Commented lines show the defaults: remove the `#` to give another answer.",
+            "`windlass answers check FILE` validates it, `windlass plan --answers FILE` shows what it would do.",
         ]
         .map(str::to_owned)
         .to_vec(),
         profile: profile_line(profile),
-        profile_help: Some(format!("sizes that go together: {}", names.join(", "))),
+        profile_help: Some(format!("named sets of answers: {}", names.join(", "))),
         components: components(&draft.answers.components),
         sections,
     })?)
@@ -195,9 +195,9 @@ fn is_odd(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// What kind of answer a question wants, in words.
+/// The type of answer that a question takes, in words.
 pub(super) fn kind(question: &Question) -> String {
-    let optional = if question.optional { ", may stay empty" } else { "" };
+    let optional = if question.optional { ", optional" } else { "" };
     format!("{}{optional}", question.kind.rules().words(question))
 }
 

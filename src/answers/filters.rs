@@ -12,10 +12,10 @@ pub(super) const HTPASSWD: &str = "htpasswd:";
 /// Twice the work for each one more. What `htpasswd -B` takes is 5; 10 is what others take by now.
 const COST: u32 = 10;
 
-/// What a trial costs.
+/// The cost where templates are only checked.
 const CHEAPEST: u32 = 4;
 
-/// What of a password bcrypt looks at: what is behind would be ignored.
+/// The most bytes of a password that bcrypt uses: the rest would be ignored.
 const LONGEST: usize = 72;
 
 /// For all templates.
@@ -31,8 +31,8 @@ fn later(text: &str, filter: &str) -> Option<String> {
     (!inner.contains(['{', '}'])).then(|| format!("{{{{ {inner} | {filter} }}}}"))
 }
 
-/// For templates that see secrets: what they make of one is known as a secret, too. Without a key it is a trial with what
-/// stands for secrets.
+/// For templates that see secrets: what they make of one is known as a secret, too. Without a key templates are only
+/// checked, with placeholders for secrets.
 pub(super) fn add_hashes(env: &mut Environment<'static>, key: Option<&str>, learn: fn(&str)) {
     let known = move |text: String| {
         learn(&text);
@@ -70,18 +70,18 @@ fn quote(text: &str) -> String {
 }
 
 /// `user:hash` with bcrypt. The salt is made of user and password with a key that only the state of windlass has: the same
-/// again gives the same line, and nobody can tell from the salt what the password is.
+/// again gives the same line, and the salt does not reveal the password.
 fn htpasswd(key: &str, user: &str, password: &str, cost: u32) -> Result<String, Error> {
     let wrong = |what: &str| Error::new(ErrorKind::InvalidOperation, format!("{HTPASSWD} {what}"));
     if user.is_empty() || user.contains([':', '\n', '\r']) {
-        return Err(wrong("a user's name has at least one letter, and no colon"));
+        return Err(wrong("a user name must not be empty or contain a colon or a line break"));
     }
     if password.is_empty() || password.len() > LONGEST || password.contains('\0') {
-        return Err(wrong("a password has 1 to 72 bytes: bcrypt looks at no more"));
+        return Err(wrong("a password must have 1 to 72 bytes, the limit of bcrypt"));
     }
     let mut salt = [0_u8; 16];
     salt.copy_from_slice(&keyed(key, &[b"htpasswd", user.as_bytes(), password.as_bytes()])[..16]);
-    let hash = bcrypt::hash_with_salt(password, cost, salt).map_err(|_| wrong("it cannot be hashed"))?;
+    let hash = bcrypt::hash_with_salt(password, cost, salt).map_err(|_| wrong("failed to hash the password"))?;
     // The form that web servers know.
     Ok(format!("{user}:{}", hash.format_for_version(bcrypt::Version::TwoY)))
 }

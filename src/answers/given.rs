@@ -1,11 +1,11 @@
-//! What was answered, before it is looked at.
+//! What was answered, before it is checked.
 
 use super::{AnswersError, AnswersFile, Draft, Layer};
 use crate::catalog::Catalog;
 
-/// Layers of answers, and who is wanted.
+/// Layers of answers, and the chosen components.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Given {
+pub struct AnswerSources {
     /// The layers, the catalog's defaults and the profile apart.
     pub layers: Vec<Layer>,
     /// The chosen components, if somebody chose.
@@ -14,7 +14,7 @@ pub struct Given {
     pub profile: Option<String>,
 }
 
-impl Given {
+impl AnswerSources {
     /// Adds a file. What was chosen before it stays chosen.
     pub fn take(&mut self, file: AnswersFile) {
         self.chosen = self.chosen.take().or(file.components);

@@ -17,7 +17,7 @@ impl Resolver<'_> {
 }
 
 /// The same of a release that is installed, from the answers that are remembered; `used` are the components that it was
-/// installed with. An entry that cannot be filled in with them means nothing: a difference is told rather than kept silent.
+/// installed with. An entry that cannot be filled in with them means nothing: a difference is reported.
 #[must_use]
 pub fn ignored_as_installed(
     component: &Component,

@@ -60,8 +60,8 @@ impl Pulled {
     }
 }
 
-/// The images that a component runs with these answers. One whose condition nobody can tell is among them, as its questions
-/// are asked.
+/// The images that a component runs with these answers. One whose condition is not known is among them, as its
+/// questions are asked.
 fn used<'c>(answers: &Answers, component: &'c Component) -> Vec<&'c Image> {
     let conditions = LazyCell::new(|| Conditions::new(answers));
     let seen = || component.seen(|id| answers.has(id));

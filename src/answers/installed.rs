@@ -1,4 +1,4 @@
-//! Rules and conditions about what is installed: they can be looked at once that is known.
+//! Rules and conditions about what is installed: they can be evaluated once that is known.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl Answers {
     }
 
     /// The same answers with what conditions of their components' actions see of what is installed; nothing where no
-    /// condition looks at it.
+    /// condition is about it.
     #[must_use]
     pub fn seeing_installed(&self, catalog: &Catalog, state: &InstallState) -> Option<Self> {
         let catalog = &*self.catalog(catalog);
@@ -92,7 +92,7 @@ mod tests {
             rules: [{that: \"not installed or installed.answers.tag[:2] == answers.db.tag[:2]\", about: [tag], say: another major}]\n";
         files.insert("db/component.yaml".to_owned(), text.as_bytes().to_vec());
         let catalog = Catalog::from_files(&files, &Default::default()).unwrap();
-        let told = |flag: &str, state: &InstallState| {
+        let findings = |flag: &str, state: &InstallState| {
             let answers = Answers::new(&catalog, &[from_flags(&[flag.to_owned()]).unwrap()], None).unwrap();
             answers.broken_by(&catalog, state).to_string()
         };
@@ -102,7 +102,10 @@ mod tests {
             answers: json!({"db": {"tag": "15.2"}}),
             ..InstallState::default()
         };
-        assert_eq!((told("db.tag=16.0", &nothing), told("db.tag=15.9", &state)), (String::new(), String::new()));
-        assert_eq!(told("db.tag=16.0", &state), "answers: `db.tag`: another major");
+        assert_eq!(
+            (findings("db.tag=16.0", &nothing), findings("db.tag=15.9", &state)),
+            (String::new(), String::new())
+        );
+        assert_eq!(findings("db.tag=16.0", &state), "answers: `db.tag`: another major");
     }
 }

@@ -69,16 +69,16 @@ impl Layer {
 pub struct AnswersFile {
     /// Its answers.
     pub layer: Layer,
-    /// The components that it asks for, if it says so.
+    /// The components that it chooses, if it does.
     pub components: Option<Vec<String>>,
-    /// The profile that it builds on, if it says so.
+    /// The profile that it builds on, if any.
     pub profile: Option<String>,
     /// Where it names these: each component, and the profile.
     pub names: Vec<(String, Pos)>,
 }
 
 impl AnswersFile {
-    /// Takes out components and profiles that do not exist, and says so.
+    /// Removes components and profiles that do not exist, and reports them.
     pub fn known(&mut self, catalog: &Catalog) -> Findings {
         let mut findings = Findings::default();
         let place =
@@ -109,7 +109,7 @@ pub fn parse_file(name: &str, text: &str, kind: LayerKind) -> Result<AnswersFile
     findings.into_result(file)
 }
 
-/// The same, with what is good in it beside what is not: who wants all mistakes at once looks at both.
+/// The same, with the valid part and the findings: for those that report all findings at once.
 ///
 /// # Errors
 /// It is not YAML.

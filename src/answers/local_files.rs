@@ -9,7 +9,7 @@ use crate::catalog::{BUNDLED, Component, Kind, QuestionId, read_dir};
 use crate::model::{FileTree, bounded, secret_line};
 
 /// The most that goes into a ConfigMap: etcd takes 1 MiB of an object, of which some is not ours.
-const MOST_BYTES: usize = 1_000_000;
+const MAX_BYTES: usize = 1_000_000;
 
 /// The one key of a ConfigMap that holds a folder with folders.
 const TAR: &str = "files.tar";
@@ -65,27 +65,29 @@ impl AnsweredFiles {
     }
 }
 
-/// The files that a text names which answers a question of a component, as they become the content of a ConfigMap.
+/// The files that an answer to a question of a component names, as the content of a ConfigMap.
 ///
 /// # Errors
-/// They cannot be read, or are none that a ConfigMap takes.
+/// They cannot be read, or a ConfigMap does not take them.
 pub fn question_files(component: &Component, question: &str, text: &str) -> Result<FileTree, ResolveError> {
     Ok(read(component, question, text)?.content)
 }
 
-/// Reads the files that a text names, which answers a question of a component.
+/// Reads the files that an answer to a question of a component names.
 pub(super) fn read(component: &Component, question: &str, text: &str) -> Result<AnsweredFiles, ResolveError> {
     let answer = format!("{}.{question}", component.id);
     let wrong = |what: String| ResolveError::Files { answer: answer.clone(), what };
     let found = match text.strip_prefix(BUNDLED) {
-        Some(path) => component.files.below(path).ok_or_else(|| wrong(format!("the component brings no `{path}`")))?,
+        Some(path) => {
+            component.files.below(path).ok_or_else(|| wrong(format!("`{path}` not found in the component")))?
+        }
         None => local(Path::new(text), &answer)?,
     };
     for (path, bytes) in found.iter() {
         if let Some(line) = std::str::from_utf8(bytes).ok().and_then(|text| secret_line(path, text)) {
             return Err(wrong(format!(
-                "line {line} of {path} looks like a secret, which a ConfigMap does not keep: put it into a Secret, and let \
-                 the program read it from the environment (a question of type `secret`)"
+                "line {line} of {path} looks like a secret, which must not be in a ConfigMap: put it into a Secret, and \
+                 let the program read it from the environment (a question of type `secret`)"
             )));
         }
     }
@@ -95,8 +97,8 @@ pub(super) fn read(component: &Component, question: &str, text: &str) -> Result<
     let tree = found.iter().any(|(path, _)| !is_key(path));
     let content = if tree { packed(&found).map_err(|error| wrong(error.to_string()))? } else { found };
     let bytes = content.bytes();
-    if bytes > MOST_BYTES {
-        return Err(wrong(format!("{text} has {bytes} bytes, and a ConfigMap takes {MOST_BYTES}")));
+    if bytes > MAX_BYTES {
+        return Err(wrong(format!("{text} has {bytes} bytes, more than the {MAX_BYTES} that a ConfigMap takes")));
     }
     Ok(AnsweredFiles { content, tree })
 }
@@ -113,16 +115,16 @@ fn local(path: &Path, answer: &str) -> Result<FileTree, ResolveError> {
         return Ok(FileTree::new(files));
     }
     let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > MOST_BYTES as u64 {
-        let what = format!("{} has {bytes} bytes, and a ConfigMap takes {MOST_BYTES}", path.display());
+    if bytes > MAX_BYTES as u64 {
+        let what = format!("{} has {bytes} bytes, more than the {MAX_BYTES} that a ConfigMap takes", path.display());
         return Err(ResolveError::Files { answer: answer.to_owned(), what });
     }
     let name = path.file_name().map(PathBuf::from).unwrap_or_default().display().to_string();
-    let bytes = bounded::bytes(path, MOST_BYTES as u64).map_err(failed)?;
+    let bytes = bounded::bytes(path, MAX_BYTES as u64).map_err(failed)?;
     Ok(FileTree::new(vec![(name, bytes)]))
 }
 
-/// A tar of files in which nothing tells when, where and by whom it was made: equal files give equal bytes.
+/// A tar of files without times and owners: equal files give equal bytes.
 fn packed(files: &FileTree) -> std::io::Result<FileTree> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, bytes) in files.iter() {
@@ -147,7 +149,7 @@ mod tests {
         found.content.iter().map(|(key, bytes)| (key.to_owned(), bytes.len())).collect()
     }
 
-    fn told(path: &Path) -> String {
+    fn error_of(path: &Path) -> String {
         read(&component(), "source", &path.display().to_string()).err().unwrap().to_string()
     }
 
@@ -182,17 +184,17 @@ mod tests {
     fn what_is_too_large_missing_or_a_secret_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.py");
-        assert!(told(&file).contains("a.py"), "it is missing");
-        assert!(told(folder.path()).contains("has no files"));
-        std::fs::write(&file, vec![b'x'; MOST_BYTES]).unwrap();
+        assert!(error_of(&file).contains("a.py"), "it is missing");
+        assert!(error_of(folder.path()).contains("has no files"));
+        std::fs::write(&file, vec![b'x'; MAX_BYTES]).unwrap();
         assert!(read(&component(), "source", &file.display().to_string()).is_ok());
         std::fs::write(folder.path().join("b"), "x").unwrap();
-        assert!(told(folder.path()).contains("1000001 bytes"), "{}", told(folder.path()));
-        std::fs::write(&file, vec![b'x'; MOST_BYTES + 1]).unwrap();
-        assert!(told(&file).contains("1000001 bytes"));
+        assert!(error_of(folder.path()).contains("1000001 bytes"), "{}", error_of(folder.path()));
+        std::fs::write(&file, vec![b'x'; MAX_BYTES + 1]).unwrap();
+        assert!(error_of(&file).contains("1000001 bytes"));
         let secret = folder.path().join("b");
         std::fs::write(&secret, "a = 1\npassword = 'hunter2hunter2'\n").unwrap();
-        let text = told(&secret);
+        let text = error_of(&secret);
         assert!(text.contains("line 2 of b") && text.contains("type `secret`") && !text.contains("hunter2"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! With what people log in to the endpoints of what is installed.
+//! The logins of the endpoints of what is installed.
 
 use minijinja::Value;
 
@@ -9,7 +9,7 @@ use crate::model::Login;
 use crate::model::cluster::ReleaseKey;
 
 /// The title of each endpoint of an installed release that asks for a login, from the answers that are remembered; `used`
-/// are the components that it was installed with. One that cannot be filled in with them is left out, and so is one whose
+/// are the components that it was installed with. One that cannot be filled in with them is omitted, as is one whose
 /// password was not answered.
 #[must_use]
 pub fn logins_as_installed(
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
 
-    fn told(answers: &Json) -> Vec<(String, String)> {
+    fn logins(answers: &Json) -> Vec<(String, String)> {
         let mut files = crate::catalog::embedded();
         files.retain(|path, _| path == "platform.yaml");
         let text = "id: web\ntitle: Web\nversion: '1'\nchart: {path: chart}\nvalues: v.j2\n\
@@ -73,26 +73,26 @@ mod tests {
         let id = if answers["web"].is_null() { "web@b" } else { "web" };
         let release = ReleaseKey::new("there", "w1");
         let found = logins_as_installed(&catalog.components[id], |_| false, &release, answers);
-        found.into_iter().map(|(title, login)| (title, login.told())).collect()
+        found.into_iter().map(|(title, login)| (title, login.describe())).collect()
     }
 
     fn line(title: &str, before: &str, secret: &str, key: &str) -> (String, String) {
-        let told =
+        let text =
             format!("{before}password: kubectl -n there get secret {secret} -o jsonpath='{{.data.{key}}}' | base64 -d");
-        (title.to_owned(), told)
+        (title.to_owned(), text)
     }
 
     #[test]
     fn logins_follow_what_is_remembered() {
         let key = r"admin\.password";
         let generated = json!({"web": {"admin": "ann", "pass_word": "generate", "other": null}});
-        assert_eq!(told(&generated), [line("One", "user ann, ", "w1-pass-word", key)]);
+        assert_eq!(logins(&generated), [line("One", "user ann, ", "w1-pass-word", key)]);
         let named =
             json!({"web": {"admin": "ann", "pass_word": {"secret": "mine"}, "other": {"secret": "far/theirs"}}});
-        assert_eq!(told(&named), [line("One", "user ann, ", "mine", key), line("Two", "", "w1.ann", "other")]);
+        assert_eq!(logins(&named), [line("One", "user ann, ", "mine", key), line("Two", "", "w1.ann", "other")]);
         let lost = json!({"web": {"pass_word": {"env": "X"}, "other": {"file": "f"}}});
-        assert_eq!(told(&lost), [], "neither user nor name can be filled in");
+        assert_eq!(logins(&lost), [], "neither user nor name can be filled in");
         let instance = json!({"web@b": {"admin": "bob", "pass_word": {"env": "X"}}});
-        assert_eq!(told(&instance), [line("One", "user bob, ", "w1-pass-word", key)]);
+        assert_eq!(logins(&instance), [line("One", "user bob, ", "w1-pass-word", key)]);
     }
 }

@@ -34,7 +34,7 @@ pub use crate::catalog::Answer;
 pub use answered::Answers;
 pub use derived::{Derived, DerivedSecretError};
 pub use file::{FileError, example, recorded};
-pub use given::Given;
+pub use given::AnswerSources;
 pub use hdfs::hdfs_as_installed;
 pub use ignored::ignored_as_installed;
 pub use images::image_references;
@@ -46,8 +46,8 @@ pub use logins::logins_as_installed;
 pub use outline::SecretOutline;
 pub use resolve::{AnswersError, Draft, Missing};
 pub use resolved::{
-    Charts, DeclaredImage, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent,
-    ResolvedCopy, ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions,
+    Charts, DeclaredImage, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedCopy,
+    ResolvedEndpoint, ResolvedFiles, ResolvedRelease, ResolvedSecret, SecretContent, SecretVersions, SkippedAction,
 };
 pub use resolver::{resolve, resolve_with};
 pub use schema::schema;

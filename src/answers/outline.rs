@@ -55,7 +55,7 @@ impl Object for Early {
 }
 
 impl Draft {
-    /// The Secrets that a question is about; none where it is no question for a secret, or has no answer and needs none.
+    /// The Secrets that a question is about; none where it is not for a secret, or has no answer and needs none.
     #[must_use]
     pub fn secret_outline(&self, catalog: &Catalog, id: &QuestionId) -> Option<SecretOutline> {
         let question = catalog.question(id).filter(|question| question.kind == Kind::Secret)?;
@@ -68,13 +68,13 @@ impl Draft {
         let Some(component) = catalog.components.get(&id.component) else {
             return self.of_platform(catalog, id, from);
         };
-        let look = Look::new(self, component);
+        let drafted = DraftComponent::new(self, component);
         let name = match from {
             Some(from @ SecretRef::Secret(name)) if from.is_in_place() => name.clone(),
-            _ => look.name(component, &question.id)?,
+            _ => drafted.name(component, &question.id)?,
         };
-        let copied = |wanted: &str| look.namespaces(catalog, wanted);
-        let place = |name: &str| format!("{}/{name}", look.namespace);
+        let copied = |wanted: &str| drafted.namespaces(catalog, wanted);
+        let place = |name: &str| format!("{}/{name}", drafted.namespace);
         let all = |wanted: &str, name: &str| -> Vec<String> {
             let copies = copied(wanted).into_iter().map(|namespace| format!("{namespace}/{name}"));
             std::iter::once(place(name)).chain(copies).collect()
@@ -83,7 +83,7 @@ impl Draft {
             let keys = secret.keys.iter().filter(|(_, text)| secrets_in(text).contains(&question.id));
             let keys: Vec<String> = keys.map(|(key, _)| key.clone()).collect();
             (!keys.is_empty()).then_some(())?;
-            Some((all(&secret.name, &look.name(component, &secret.name)?).join(", "), keys))
+            Some((all(&secret.name, &drafted.name(component, &secret.name)?).join(", "), keys))
         });
         Some(SecretOutline {
             places: all(&question.id, &name),
@@ -113,29 +113,29 @@ impl Draft {
         Some(SecretOutline { places, keys, made: Vec::new(), rotates: false })
     }
 
-    /// Secrets that cannot be called or made as the answers have it, told at the answer that is to blame.
+    /// Secrets that cannot be named or made with the answers, reported at the answer that is to blame.
     pub(super) fn made_secrets(&mut self, catalog: &Catalog, places: &BTreeMap<QuestionId, (String, Pos)>) {
         let mut found = Vec::new();
         for component in self.answers.components.iter().filter_map(|id| catalog.components.get(id)) {
-            let look = Look::new(self, component);
+            let drafted = DraftComponent::new(self, component);
             for (id, template) in named(component) {
-                let Some(text) = template.filter(|text| look.is_known(catalog, text)) else { continue };
-                if let Some(Err(error)) = look.known(|| look.named(component, (id, template)))
-                    && let Some(about) = look.to_blame(catalog, text, &[id])
+                let Some(text) = template.filter(|text| drafted.is_known(catalog, text)) else { continue };
+                if let Some(Err(error)) = drafted.known(|| drafted.named(component, (id, template)))
+                    && let Some(about) = drafted.to_blame(catalog, text, &[id])
                 {
                     found.push((about, error.to_string()));
                 }
             }
             for secret in &component.secrets {
-                let wrong = secret.keys.iter().find_map(|(key, text)| Some((key, look.trial(catalog, text)?)));
+                let wrong = secret.keys.iter().find_map(|(key, text)| Some((key, drafted.trial(catalog, text)?)));
                 if let Some((key, (about, what))) = wrong {
-                    let name = look.name(component, &secret.name).unwrap_or_else(|| secret.name.clone());
-                    found.push((about, format!("Secret {}/{name}, key {key}, cannot be made: {what}", look.namespace)));
+                    let name = drafted.name(component, &secret.name).unwrap_or_else(|| secret.name.clone());
+                    found.push((about, format!("cannot fill Secret {}/{name}, key {key}: {what}", drafted.namespace)));
                 }
             }
         }
         for (id, what) in found {
-            // What is wrong with the answer itself is told first.
+            // What is wrong with the answer itself is reported first.
             if self.problem(&id).is_some() {
                 continue;
             }
@@ -148,7 +148,7 @@ impl Draft {
 }
 
 /// A component as far as it is answered.
-struct Look<'a> {
+struct DraftComponent<'a> {
     draft: &'a Draft,
     component: &'a Component,
     release: String,
@@ -158,7 +158,7 @@ struct Look<'a> {
     asked: Arc<AtomicBool>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> DraftComponent<'a> {
     fn new(draft: &'a Draft, component: &'a Component) -> Self {
         let (release, namespace) =
             (name(&draft.answers, component, "release"), name(&draft.answers, component, "namespace"));
@@ -190,7 +190,7 @@ impl<'a> Look<'a> {
         secret_name(&Templates::new(), component, &self.release, &self.context, named)
     }
 
-    /// The further namespaces into which a secret is copied, as far as they can be told.
+    /// The further namespaces into which a secret is copied, as far as they are known.
     fn namespaces(&self, catalog: &Catalog, wanted: &str) -> Vec<String> {
         let specs = self.component.namespaces.iter().filter(|spec| spec.secrets.iter().any(|name| name == wanted));
         let known = specs.filter(|spec| self.is_known(catalog, &spec.name));
@@ -200,7 +200,7 @@ impl<'a> Look<'a> {
         names.filter(|name| !name.is_empty() && *name != self.namespace).collect()
     }
 
-    /// What a Secret of it is called, where that can be told.
+    /// The name of a Secret of it, where that is known.
     fn name(&self, component: &Component, wanted: &str) -> Option<String> {
         let entry = named(component).find(|(id, _)| *id == wanted)?;
         self.known(|| self.named(component, entry))?.ok()
@@ -271,7 +271,7 @@ impl<'a> Look<'a> {
         Some((about.or_else(|| self.to_blame(catalog, text, &secrets))?, error.what().to_owned()))
     }
 
-    /// The question at which it is told that a template fails: an answer of its own that it uses, another, or one of the
+    /// The question at which a failed template is reported: an answer of its own that it uses, another, or one of the
     /// secrets that it is about.
     fn to_blame(&self, catalog: &Catalog, text: &str, secrets: &[&str]) -> Option<QuestionId> {
         let mut answers = self.answers(text);

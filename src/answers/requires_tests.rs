@@ -25,14 +25,14 @@ fn an_optional_component_comes_first_where_it_is_and_is_empty_where_it_is_not() 
     for (id, text) in [("kafka", "a: 1\n"), ("a", values)] {
         catalog.components.get_mut(id).unwrap().values_template = Some(text.to_owned());
     }
-    let told = |chosen: &[&str], flags: &[&str]| {
+    let resolved = |chosen: &[&str], flags: &[&str]| {
         let chosen: Vec<String> = chosen.iter().map(|id| (*id).to_owned()).collect();
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let draft = Draft::new(&catalog, &[from_flags(&flags).unwrap()], Some(&chosen), None).unwrap();
         let asked = !draft.unasked.contains(&crate::catalog::QuestionId::new("a", "w"));
         (resolve(&catalog, &draft.finish().unwrap()).unwrap(), asked)
     };
-    let (alone, asked) = told(&["a"], &["kafka.port=1"]);
+    let (alone, asked) = resolved(&["a"], &["kafka.port=1"]);
     assert_eq!(alone.components.len(), 1, "nobody chose it");
     assert!(alone.components[0].needs.is_empty() && !asked);
     let own = |resolved: &Resolved| {
@@ -40,7 +40,7 @@ fn an_optional_component_comes_first_where_it_is_and_is_empty_where_it_is_not() 
         (*release.values).clone()
     };
     assert_eq!(own(&alone), serde_json::json!({"url": "", "port": "", "there": false, "answered": false}));
-    let (both, asked) = told(&["a", "kafka"], &["kafka.port=1"]);
+    let (both, asked) = resolved(&["a", "kafka"], &["kafka.port=1"]);
     let order: Vec<&str> = both.components.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(order, ["kafka", "a"]);
     assert!(both.components[1].needs.contains("kafka") && asked);
@@ -73,7 +73,7 @@ fn an_optional_instance_is_there_where_it_is_named() {
 }
 
 #[test]
-fn what_acts_on_an_hdfs_that_is_optional_is_left_out_without_it() {
+fn what_acts_on_an_hdfs_that_is_optional_is_skipped_without_it() {
     let hdfs = "exports: {webhdfs: \"http://x\", hdfs_user: h}\n".to_owned() + &chart("h", "h");
     let before = "requires: [{id: h, optional: true}]\nbefore: [{action: hdfs.mkdir, path: /a, mode: \"755\"}, {action: http.wait, service: \"s:1\", path: /}]\n";
     let catalog = catalog_of(&[("h", &hdfs), ("a", &(before.to_owned() + &chart("a", "n")))]).unwrap();
@@ -82,13 +82,13 @@ fn what_acts_on_an_hdfs_that_is_optional_is_left_out_without_it() {
         let resolved = resolve(&catalog, &Answers::new(&catalog, &[], Some(&chosen)).unwrap()).unwrap();
         let own = resolved.components.into_iter().find(|one| one.id == "a").unwrap();
         let steps: Vec<String> = own.before.into_iter().map(|act| act.id).collect();
-        (steps, resolved.left_out)
+        (steps, resolved.skipped)
     };
     assert_eq!(steps(&["a", "h"]), (vec!["a/before-1".to_owned(), "a/before-2".to_owned()], vec![]));
-    let (left, told) = steps(&["a"]);
+    let (left, skipped) = steps(&["a"]);
     assert_eq!(left, ["a/before-2"], "a step keeps its name");
-    assert_eq!((told[0].id.as_str(), told[0].why.as_str()), ("a/before-1", "component h, which is optional"));
-    assert!(!told[0].is_check());
+    assert_eq!((skipped[0].id.as_str(), skipped[0].why.as_str()), ("a/before-1", "component h, which is optional"));
+    assert!(!skipped[0].is_check());
 }
 
 /// Two that export the same, and a component that needs either.
@@ -129,16 +129,16 @@ fn of_two_that_export_the_same_the_chosen_one_is_meant() {
 }
 
 #[test]
-fn both_at_once_and_none_of_several_are_told_by_name() {
+fn both_at_once_and_none_of_several_are_reported_by_name() {
     let catalog = either();
-    let told = chosen(&catalog, &["one", "two"]).unwrap_err();
+    let error = chosen(&catalog, &["one", "two"]).unwrap_err();
     assert!(
-        told.starts_with("one and two both export `webhdfs`, of which there can be one: choose one of them"),
-        "{told}"
+        error.starts_with("one and two both export `webhdfs`, but only one component can: choose one of them"),
+        "{error}"
     );
-    assert_eq!(chosen(&catalog, &["user", "one", "hard"]).unwrap_err(), told);
-    let told = chosen(&catalog, &["user"]).unwrap_err();
-    assert_eq!(told, "user needs a component that exports `webhdfs`: choose one or two");
+    assert_eq!(chosen(&catalog, &["user", "one", "hard"]).unwrap_err(), error);
+    let error = chosen(&catalog, &["user"]).unwrap_err();
+    assert_eq!(error, "user needs a component that exports `webhdfs`: choose one or two");
     // Each alone is fine, and so is nobody.
     assert!(chosen(&catalog, &["one"]).is_ok() && chosen(&catalog, &["hard"]).is_ok());
     // Where only one could be meant, it comes along; a component and its instance are no two.
@@ -148,8 +148,8 @@ fn both_at_once_and_none_of_several_are_told_by_name() {
     assert_eq!(chosen(&single, &["user"]).unwrap().components, ["one", "user"]);
     assert_eq!(chosen(&single, &["user", "one@b"]).unwrap().components, ["one@b", "user"]);
     // Of HDFS, on which steps act, there is one, and no instance beside it.
-    let told = chosen(&single, &["user", "one", "one@b"]).unwrap_err();
-    assert!(told.starts_with("one and one@b both export `webhdfs`, of which there can be one"), "{told}");
+    let error = chosen(&single, &["user", "one", "one@b"]).unwrap_err();
+    assert!(error.starts_with("one and one@b both export `webhdfs`, but only one component can"), "{error}");
     let other = |text: &str| text.replace("webhdfs", "brokers");
     let single = catalog_of(&[("one", &other(&gives)), ("user", &other(uses))]).unwrap();
     let answers = chosen(&single, &["user", "one", "one@b"]).unwrap();

@@ -24,7 +24,7 @@ pub struct Draft {
     pub problems: Vec<(QuestionId, Finding)>,
     /// Required questions without an answer.
     pub missing: Vec<Missing>,
-    /// What the rules say that are broken, by the question at which it is told.
+    /// What the broken rules say, by the question at which that is reported.
     pub broken: BTreeMap<QuestionId, Text>,
     /// Questions that are not asked, since others were answered as they were.
     pub unasked: BTreeSet<QuestionId>,
@@ -55,13 +55,13 @@ impl fmt::Display for Missing {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswersError {
     /// Answers that are wrong, or questions that do not exist.
-    #[error("the answers have mistakes\n{0}")]
+    #[error("invalid answers\n{0}")]
     Invalid(Findings),
     /// Required questions without an answer.
     #[error("answers are missing\n{}", list(.0))]
     Missing(Vec<Missing>),
     /// A profile that does not exist.
-    #[error("unknown profile `{name}`, known are {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    #[error("unknown profile `{name}`, expected one of {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     UnknownProfile {
         /// What was asked for.
         name: String,
@@ -82,7 +82,7 @@ pub enum AnswersError {
     },
     /// Two components export what there can be one of.
     #[error(
-        "{first} and {second} both export `{export}`, of which there can be one: choose one of them (--components, `components:`)"
+        "{first} and {second} both export `{export}`, but only one component can: choose one of them (--components, `components:`)"
     )]
     TwoProviders {
         /// What.
@@ -93,7 +93,7 @@ pub enum AnswersError {
         second: String,
     },
     /// A component that does not exist.
-    #[error("unknown component `{name}`, known are {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    #[error("unknown component `{name}`, expected one of {}{}", .known.join(", "), .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     UnknownComponent {
         /// What was asked for.
         name: String,
@@ -138,7 +138,7 @@ impl Draft {
     ) -> Result<Self, AnswersError> {
         let named = layers.iter().flat_map(Layer::components);
         let catalog = &*catalog.with_instances(chosen.into_iter().flatten().map(String::as_str).chain(named));
-        // What is required may hang on answers, and more of it brings more of them.
+        // What is required may depend on answers, and more of it brings more of them.
         let mut on = BTreeSet::new();
         let mut draft = Self::with(catalog, layers, chosen, profile)?;
         for _ in 0..conditions::count(catalog) {
@@ -195,13 +195,13 @@ impl Draft {
             draft.problems.retain(|(id, _)| counts(id) || catalog.question(id).is_none());
         }
         draft.fill_defaults(catalog);
-        draft.leave_unasked(catalog);
+        draft.skip_unasked(catalog);
         draft.rules(catalog, &places);
         draft.made_secrets(catalog, &places);
         Ok(draft)
     }
 
-    /// The answers, if they are whole.
+    /// The answers, if they are complete and valid.
     ///
     /// # Errors
     /// All wrong answers, or else all missing ones.
@@ -222,7 +222,7 @@ impl Draft {
     fn layer(&mut self, catalog: &Catalog, layer: &Layer, places: &mut BTreeMap<QuestionId, (String, Pos)>) {
         for (id, pos, raw) in &layer.answers {
             if layer.kind == LayerKind::Screen && !is_wanted(&self.answers.components, id) {
-                // Its component was chosen once, and is no longer: nobody's mistake.
+                // Its component was chosen before and is no longer: not an error.
                 continue;
             }
             let mut findings = Findings::default();
@@ -256,9 +256,9 @@ impl Draft {
         }
     }
 
-    /// Gives questions that are not asked their defaults, whatever was answered. One may hang on another, and no chain is
-    /// longer than there are such questions.
-    fn leave_unasked(&mut self, catalog: &Catalog) {
+    /// Gives questions that are not asked their defaults, whatever was answered. One may depend on another, and no
+    /// chain is longer than there are such questions.
+    fn skip_unasked(&mut self, catalog: &Catalog) {
         let ids = std::iter::once("platform".to_owned()).chain(self.answers.components.clone());
         let conditions: Vec<(QuestionId, &str)> = ids
             .flat_map(|component| {
@@ -269,7 +269,7 @@ impl Draft {
             .collect();
         for _ in 0..conditions.len() {
             let now = Conditions::new(&self.answers);
-            // Where nobody can tell whether it holds, it is asked.
+            // Where it is not known whether it holds, it is asked.
             let off = |(id, when): &&(QuestionId, &str)| {
                 let seen = || self.answers.seen(catalog, &id.component);
                 !self.unasked.contains(id) && now.hold(&id.component, seen(), when) == Some(false)
@@ -353,7 +353,7 @@ impl Answers {
 
 /// The chosen components and what they require.
 fn closure(catalog: &Catalog, chosen: Option<&[String]>) -> Result<Vec<String>, AnswersError> {
-    let chosen = chosen.map_or_else(|| catalog.usual().map(str::to_owned).collect(), <[String]>::to_vec);
+    let chosen = chosen.map_or_else(|| catalog.default_components().map(str::to_owned).collect(), <[String]>::to_vec);
     let mut found = BTreeSet::new();
     let mut open = chosen;
     while let Some(id) = open.pop() {

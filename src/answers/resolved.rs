@@ -14,8 +14,8 @@ use crate::catalog::{Adopts, CatalogError, Graph, GraphError, Leftover, Text};
 use crate::model::cluster::ManifestObject;
 use crate::model::yaml::HelmYamlError;
 use crate::model::{
-    FileTree, HdfsAccess, Ignored, ImageName, MadeSecret, ReleaseValues, STATE_NAMESPACE, SecretRef, fill_versions,
-    versions_in, versions_in_value, with_versions,
+    FileTree, GeneratedSecret, HdfsAccess, Ignored, ImageName, ReleaseValues, STATE_NAMESPACE, SecretRef,
+    fill_versions, versions_in, versions_in_value, with_versions,
 };
 
 /// What the chosen components should be, in an order in which each comes after what it needs.
@@ -41,8 +41,8 @@ pub struct Resolved {
     pub answers: serde_json::Value,
     /// Which step waits for which.
     pub graph: Graph,
-    /// Checks that cannot be done with the components that were chosen.
-    pub left_out: Vec<LeftOut>,
+    /// Actions that are skipped, since the components that were chosen lack what they need.
+    pub skipped: Vec<SkippedAction>,
     /// Whether somebody asked for checks that take something away.
     pub disrupts: bool,
 }
@@ -52,7 +52,7 @@ pub struct Resolved {
 pub struct Charts {
     /// Their files, by the component that uses them.
     pub found: BTreeMap<String, FileTree>,
-    /// Nobody will install them: where one is not there, an empty one does.
+    /// They are not needed: an empty chart stands for one that is missing.
     pub unneeded: bool,
 }
 
@@ -115,16 +115,16 @@ pub struct OpenComponent {
     pub title: Text,
     /// Namespace and name of its release.
     pub release: (String, String),
-    /// What whoever reaches it can do.
+    /// What those that reach it can do.
     pub said: Text,
 }
 
-/// A check that is left out, since nobody gives what it needs.
+/// An action that is skipped, since nothing gives what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
+pub struct SkippedAction {
     /// The component.
     pub component: String,
-    /// The step that it would be.
+    /// The id of its step.
     pub id: String,
     /// What people read.
     pub title: String,
@@ -132,8 +132,8 @@ pub struct LeftOut {
     pub why: String,
 }
 
-impl LeftOut {
-    /// Whether it is a check, and no step of an install.
+impl SkippedAction {
+    /// Whether it is a check and not a step of an install.
     #[must_use]
     pub fn is_check(&self) -> bool {
         self.id.contains("/verify-")
@@ -161,7 +161,7 @@ pub struct ResolvedComponent {
     pub before: Vec<ResolvedAction>,
     /// Actions after the release is ready.
     pub after: Vec<ResolvedAction>,
-    /// Actions that prove that it works.
+    /// Checks that it works.
     pub verify: Vec<ResolvedAction>,
     /// Addresses for people.
     pub endpoints: Vec<ResolvedEndpoint>,
@@ -231,7 +231,7 @@ pub enum SecretContent {
         /// Where it is.
         from: SecretRef,
         /// How it is made where nobody names one.
-        made: MadeSecret,
+        made: GeneratedSecret,
     },
     /// What is made of other Secrets of the component.
     Derived(Derived),
@@ -272,7 +272,7 @@ pub struct ResolvedCopy {
     pub kind: String,
     /// What is copied: namespace and name.
     pub of: (String, String),
-    /// Whether windlass fills that; the site does otherwise.
+    /// Whether windlass fills that; if not, the site does.
     pub filled: bool,
 }
 
@@ -337,7 +337,7 @@ pub struct ResolvedAction {
     pub title: String,
     /// How long it may take.
     pub deadline: Option<Duration>,
-    /// How often it is tried again.
+    /// How often it is retried.
     pub retries: Option<u32>,
     /// Name of its results.
     pub register: Option<String>,
@@ -373,7 +373,7 @@ pub enum ResolveError {
         source: HelmYamlError,
     },
     /// `values_file` is not what Helm would take.
-    #[error("{} is no file of values, and the answer to {component}.values_file", .path.display())]
+    #[error("{} is not a values file; it is the answer to {component}.values_file", .path.display())]
     ValuesText {
         /// Which component.
         component: String,
@@ -426,7 +426,7 @@ pub enum ResolveError {
     },
     /// The values lack the element of a list in which an image sits.
     #[error(
-        "image `{image}` of {component}: there is no {at} in the values, for {path}; a list is written whole in the values template, since Helm takes it in place of the chart's"
+        "image `{image}` of {component}: {at} not found in the values, for {path}; write the whole list in the values template, since Helm replaces the list of the chart"
     )]
     ImagePlace {
         /// Which component.
@@ -447,7 +447,7 @@ pub enum ResolveError {
         what: String,
     },
     /// An action needs a component that was not chosen.
-    #[error("{step} needs {what}: choose that too, by --components or `components:` in the answers")]
+    #[error("{step} needs {what}: choose it too, with --components or `components:` in the answers")]
     Absent {
         /// The action's step.
         step: String,
@@ -455,7 +455,7 @@ pub enum ResolveError {
         what: String,
     },
     /// Two components would share what only one can have.
-    #[error("{first} and {second} both mean {what}: answer one of them with another name")]
+    #[error("{first} and {second} both mean {what}: set one of them to another name")]
     Shared {
         /// The answer or question of the one.
         first: String,
@@ -465,13 +465,13 @@ pub enum ResolveError {
         what: String,
     },
     /// A component would be put where windlass keeps what it remembers.
-    #[error("{answer}: namespace {STATE_NAMESPACE} is windlass's own; answer with another name")]
+    #[error("{answer}: namespace {STATE_NAMESPACE} is reserved for windlass; use another name")]
     OwnNamespace {
         /// The answer.
         answer: String,
     },
     /// A Secret's name that the API would refuse.
-    #[error("{component}: `{name}` cannot be the name of a Secret, which `secret_name` of `{id}` makes of the answers")]
+    #[error("{component}: `{name}` is not a valid Secret name (from `secret_name` of `{id}`)")]
     SecretName {
         /// Which component.
         component: String,

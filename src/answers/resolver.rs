@@ -14,8 +14,8 @@ use super::local_files::answered_files;
 use super::scope::{HDFS_USER, Resolver, hdfs_access, known};
 use super::template::{Known, TemplateError, Templates, namespace_peer, value};
 use super::{
-    Charts, LeftOut, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedCopy,
-    ResolvedEndpoint, ResolvedRelease,
+    Charts, OpenComponent, ResolveError, Resolved, ResolvedAction, ResolvedComponent, ResolvedCopy, ResolvedEndpoint,
+    ResolvedRelease, SkippedAction,
 };
 use crate::catalog::action::ActionSpec;
 use crate::catalog::{Act, Answer, Catalog, Component, INSTALLED, Leftover, Part, QuestionId, WEBHDFS, graph};
@@ -77,7 +77,7 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
     for at in &sorted {
         resolver.export(chosen[*at])?;
     }
-    let left_out = resolver.leave_out(catalog, &chosen, &mut parts)?;
+    let skipped = resolver.skip_actions(catalog, &chosen, &mut parts)?;
     let graph = graph(&parts)?;
     let mut components = Vec::with_capacity(sorted.len());
     for at in sorted {
@@ -108,7 +108,7 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
         in_place,
         answers: answers.remembered(),
         graph,
-        left_out,
+        skipped,
         disrupts: false,
     })
 }
@@ -253,22 +253,22 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Takes out of the parts the checks whose input nobody gives, and of all actions what those that are left do not
-    /// need: a name behind a condition, of a component that was not chosen.
-    fn leave_out(
+    /// Removes from the parts the checks whose input nothing gives, and from the other actions what they do not need: a
+    /// name behind a condition, of a component that was not chosen.
+    fn skip_actions(
         &mut self,
         catalog: &Catalog,
         chosen: &[&Component],
         parts: &mut [Part],
-    ) -> Result<Vec<LeftOut>, ResolveError> {
+    ) -> Result<Vec<SkippedAction>, ResolveError> {
         let mut found = Vec::new();
-        self.leave_out_by_condition(chosen, parts)?;
+        self.skip_by_condition(chosen, parts)?;
         let absent = self.hdfs_provider(catalog).is_none_or(|provider| !self.answers.has(&provider.id));
         if absent {
             for (component, part) in chosen.iter().zip(parts.iter_mut()) {
                 let could = catalog.optional_of(component);
                 if let Some(hdfs) = catalog.providers(WEBHDFS).find(|provider| could.contains(&provider.id)) {
-                    self.leave_out_hdfs(component, part, &hdfs.id, &mut found);
+                    self.skip_hdfs(component, part, &hdfs.id, &mut found);
                 }
             }
         }
@@ -288,7 +288,7 @@ impl Resolver<'_> {
                         spec.title.as_ref().map_or_else(|| spec.kind.kind().title(), |text| text.en().to_owned());
                     // Who uses its results lacks them now.
                     act.register.iter().for_each(|name| drop(self.later.remove(name)));
-                    found.push(LeftOut { component: component.id.clone(), id: act.id, title, why });
+                    found.push(SkippedAction { component: component.id.clone(), id: act.id, title, why });
                 }
             }
             if found.len() == before {
@@ -309,8 +309,8 @@ impl Resolver<'_> {
         Ok(found)
     }
 
-    /// Takes out the actions whose condition does not hold: nobody misses them.
-    fn leave_out_by_condition(&mut self, chosen: &[&Component], parts: &mut [Part]) -> Result<(), ResolveError> {
+    /// Removes the actions whose condition does not hold; they are not reported.
+    fn skip_by_condition(&mut self, chosen: &[&Component], parts: &mut [Part]) -> Result<(), ResolveError> {
         for (component, part) in chosen.iter().zip(parts.iter_mut()) {
             let context = self.context(component);
             for acts in part.phases() {
@@ -329,21 +329,21 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Takes out what acts on an HDFS that a component can do without.
-    fn leave_out_hdfs(&mut self, component: &Component, part: &mut Part, hdfs: &str, found: &mut Vec<LeftOut>) {
+    /// Removes what acts on an HDFS that a component can do without.
+    fn skip_hdfs(&mut self, component: &Component, part: &mut Part, hdfs: &str, found: &mut Vec<SkippedAction>) {
         for acts in part.phases() {
             acts.retain(|act| {
                 let Some(spec) = component.spec(&act.id).filter(|spec| spec.kind.uses_hdfs()) else { return true };
                 let title = spec.title.as_ref().map_or_else(|| spec.kind.kind().title(), |text| text.en().to_owned());
                 act.register.iter().for_each(|name| drop(self.later.remove(name)));
                 let why = format!("component {hdfs}, which is optional");
-                found.push(LeftOut { component: component.id.clone(), id: act.id.clone(), title, why });
+                found.push(SkippedAction { component: component.id.clone(), id: act.id.clone(), title, why });
                 false
             });
         }
     }
 
-    /// What an action needs and nobody gives, with who would; nothing where it can do without.
+    /// What an action needs and nothing gives, with who would; nothing where it can do without.
     fn lacks(&self, catalog: &Catalog, component: &Component, spec: &ActionSpec, act: &Act) -> Option<String> {
         let absent = act.needs.iter().find(|id| !self.answers.has(id));
         let result = act.results.iter().find(|name| !self.later.contains_key(*name));
@@ -440,7 +440,7 @@ impl Resolver<'_> {
                 return Err(ResolveError::OwnNamespace { answer: format!("{}, namespaces", component.id) });
             }
             if !is_label(&name) && !name.is_empty() {
-                let what = format!("`{name}` is no namespace's name");
+                let what = format!("`{name}` is not a valid namespace name");
                 return Err(ResolveError::Action { component: component.id.clone(), what });
             }
             if !name.is_empty() && name != own && found.iter().all(|(known, _)| *known != name) {

@@ -20,7 +20,7 @@ pub fn schema(catalog: &Catalog, language: &str) -> Value {
         }),
     );
     let profiles: Vec<&str> = catalog.profiles.keys().map(String::as_str).collect();
-    properties.insert("profile".to_owned(), json!({"description": "sizes that go together", "enum": profiles}));
+    properties.insert("profile".to_owned(), json!({"description": "a named set of answers", "enum": profiles}));
     let (mut dotted, mut instances) = (Map::new(), Map::new());
     for id in std::iter::once("platform").chain(ids) {
         let mut answers = Map::new();

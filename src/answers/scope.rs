@@ -7,7 +7,7 @@ use minijinja::Value;
 use super::answered::Answers;
 use super::resolved::{Charts, ResolvedFiles};
 use super::template::{Known, Templates, value};
-use crate::catalog::{Component, Seen};
+use crate::catalog::{Component, TemplateNames};
 use crate::model::{FileTree, HdfsAccess};
 
 /// The catalog as far as it is filled in.
@@ -32,7 +32,7 @@ impl Resolver<'_> {
     }
 
     /// What the names of components mean to one of them.
-    pub(super) fn seen(&self, component: &Component) -> Seen {
+    pub(super) fn seen(&self, component: &Component) -> TemplateNames {
         component.seen(|id| self.answers.has(id))
     }
 }

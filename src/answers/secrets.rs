@@ -1,4 +1,4 @@
-//! The Secrets of a component: what they are called, where their content comes from, and what makes a new one count.
+//! The Secrets of a component: their names, where their content comes from, and what makes a new one count.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::scope::Resolver;
 use super::template::{TemplateError, Templates, value};
 use super::{ResolveError, ResolvedAction, ResolvedCopy, ResolvedSecret, SecretContent};
 use crate::catalog::{Answer, Component, Kind, Question};
-use crate::model::{MadeSecret, SecretRef, version_mark};
+use crate::model::{GeneratedSecret, SecretRef, version_mark};
 
 impl Resolver<'_> {
     /// The component's secret questions that have an answer: question, where the secret is, and the name of the Secret in
@@ -80,7 +80,7 @@ impl Resolver<'_> {
             let format = question.format.unwrap_or_default();
             let names = question.names.iter().map(|text| self.templates.render(&place, text, &context));
             let names = names.collect::<Result<Vec<_>, _>>()?;
-            let made = MadeSecret { format, bytes: question.bytes, names };
+            let made = GeneratedSecret { format, bytes: question.bytes, names };
             let content = SecretContent::Answer { keys: question.secret_keys(), from: from.clone(), made };
             filled.push(ResolvedSecret { name, id: question.id.clone(), kind: format.kind().to_owned(), content });
         }
@@ -100,7 +100,7 @@ impl Resolver<'_> {
                 of,
                 context: context.clone(),
             };
-            derived.try_out()?;
+            derived.check()?;
             filled.push(ResolvedSecret {
                 name: name.clone(),
                 id: secret.name.clone(),
@@ -174,14 +174,14 @@ impl Resolver<'_> {
     }
 }
 
-/// What of a component has a Secret of its own: id, and the template of the name where it has one.
+/// What has a Secret of its own in a component: id, and the template of the name where it has one.
 pub(super) fn named(component: &Component) -> impl Iterator<Item = (&str, Option<&str>)> {
     let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
     let questions = questions.map(|question| (question.id.as_str(), question.secret_name.as_deref()));
     questions.chain(component.secrets.iter().map(|secret| (secret.name.as_str(), secret.secret_name.as_deref())))
 }
 
-/// What a Secret is called that windlass would fill. `context` is what a template of the name sees.
+/// The name of a Secret that windlass would fill. `context` is what a template of the name sees.
 pub(super) fn secret_name(
     templates: &Templates,
     component: &Component,

@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::filters;
-use crate::catalog::{Peer, Seen, code_lines, members, peer};
+use crate::catalog::{Peer, TemplateNames, code_lines, members, peer};
 use crate::model::{Quantity, bounded};
 
 /// A template could not be rendered.
@@ -25,12 +25,12 @@ pub struct TemplateError {
 const FUEL: u64 = 2_000_000;
 
 /// The most that one template may write: what Helm has no room for anyway.
-const MOST_OUTPUT: usize = 8 << 20;
+const MAX_OUTPUT: usize = 8 << 20;
 
 /// The environment that all templates share.
 pub(super) struct Templates {
     env: Environment<'static>,
-    /// What it fills in is secret, and what goes wrong may tell of it.
+    /// It fills in secrets, and errors may contain them.
     silent: bool,
 }
 
@@ -48,7 +48,8 @@ impl Templates {
     }
 
     /// The environment of templates that see secrets. `key` is what the salt of hashes is made with, so that the same
-    /// password gives the same hash, and `learn` hears of all that is made of secrets; without a key they see what stands for secrets, and what goes wrong is told.
+    /// password gives the same hash, and `learn` gets all that is made of secrets; without a key they see placeholders
+    /// for secrets, and errors are shown in full.
     pub(super) fn of_secrets(key: Option<&str>, learn: fn(&str)) -> Self {
         let mut templates = Self::new();
         filters::add_hashes(&mut templates.env, key, learn);
@@ -68,7 +69,7 @@ impl Templates {
         let rendered =
             template.and_then(|template| template.render_captured_to(context.clone(), &mut output).map(drop));
         if output.full {
-            let what = format!("it writes more than {}", bounded::size(MOST_OUTPUT as u64));
+            let what = format!("output exceeds {}", bounded::size(MAX_OUTPUT as u64));
             return Err(TemplateError { place: place.to_owned(), line: None, what });
         }
         rendered.map_err(|error| {
@@ -76,7 +77,7 @@ impl Templates {
             let mut error = TemplateError::new(place, line, &error);
             if self.silent && !error.what.starts_with(filters::HTPASSWD) {
                 // It may repeat what it could not use.
-                error.what = "it cannot be filled in with what its secrets hold".to_owned();
+                error.what = "cannot be rendered with the content of its secrets".to_owned();
             }
             error
         })?;
@@ -93,7 +94,7 @@ struct Output {
 
 impl std::io::Write for Output {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.bytes.len() + bytes.len() > MOST_OUTPUT {
+        if self.bytes.len() + bytes.len() > MAX_OUTPUT {
             self.full = true;
             return Err(std::io::ErrorKind::FileTooLarge.into());
         }
@@ -107,7 +108,7 @@ impl std::io::Write for Output {
 }
 
 impl TemplateError {
-    /// The same, told at a line of its file.
+    /// The same, reported at a line of its file.
     pub(super) fn at_line(self, line: usize) -> Self {
         Self { line: Some(line), ..self }
     }
@@ -129,14 +130,14 @@ impl TemplateError {
     pub fn file(&self, component: &str) -> (String, Option<usize>) {
         let file = self.place.split(", ").next().unwrap_or_default();
         let folder = file.split('/').next().unwrap_or(component);
-        // A step is told by its id.
+        // A step is named by its id.
         let is_file = file.rsplit('/').next().is_some_and(|name| name.contains('.'));
         if is_file { (file.to_owned(), self.line) } else { (format!("{folder}/component.yaml"), None) }
     }
 
     fn new(place: &str, line: Option<usize>, error: &minijinja::Error) -> Self {
         if error.kind() == minijinja::ErrorKind::OutOfFuel {
-            let what = format!("it takes more than {FUEL} steps: does it have an end?");
+            let what = format!("more than {FUEL} steps: endless loop?");
             return Self { place: place.to_owned(), line, what };
         }
         let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
@@ -144,7 +145,7 @@ impl TemplateError {
     }
 }
 
-/// What a template names that there is not, in whatever branch: images and secrets of its component, and filters. Line,
+/// What a template names that does not exist, in any branch: images and secrets of its component, and filters. Line,
 /// what is wrong, the name, and those that it could be.
 #[must_use]
 pub fn unknown_in<'a>(
@@ -157,12 +158,12 @@ pub fn unknown_in<'a>(
     for (line, code) in code_lines(text) {
         for (of, name) in members(code, "self") {
             let (what, known) = match of.as_str() {
-                "images" => ("image", images),
-                "secrets" => ("secret", secrets),
+                "images" => ("an image", images),
+                "secrets" => ("a secret", secrets),
                 _ => continue,
             };
             if !known.contains(&name.as_str()) {
-                let what = format!("`self.{of}.{name}` is no {what} of this component");
+                let what = format!("`self.{of}.{name}` is not {what} of this component");
                 found.push((line, what, name, known.to_vec()));
             }
         }
@@ -291,13 +292,13 @@ impl Object for Known {
 #[derive(Debug)]
 pub(super) struct View {
     known: Known,
-    seen: Seen,
+    seen: TemplateNames,
 }
 
 impl Known {
     /// What a component sees.
-    pub(super) fn seen_by(&self, seen: Seen) -> Value {
-        if seen == Seen::default() {
+    pub(super) fn seen_by(&self, seen: TemplateNames) -> Value {
+        if seen == TemplateNames::default() {
             return self.value();
         }
         Value::from_object(View { known: self.clone(), seen })
@@ -370,12 +371,12 @@ mod tests {
         assert_eq!(render("a\n{{ 1 + 1 }}\n").unwrap(), "a\n2");
         let spins = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
         let error = render(spins).unwrap_err().to_string();
-        assert_eq!(error, "failed to render c/values: it takes more than 2000000 steps: does it have an end?");
+        assert_eq!(error, "failed to render c/values: more than 2000000 steps: endless loop?");
         let recursive = "{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}";
         assert!(render(recursive).is_err());
         let writes = "{% for a in range(10000) %}{{ 'x' * 10000 }}{% endfor %}";
         let error = render(writes).unwrap_err().to_string();
-        assert_eq!(error, "failed to render c/values: it writes more than 8 MiB");
+        assert_eq!(error, "failed to render c/values: output exceeds 8 MiB");
         assert!(Templates::new().holds("c", "range(99999)|map('string')|join|length > 1", &Value::UNDEFINED).is_ok());
     }
 }

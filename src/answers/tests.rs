@@ -14,7 +14,7 @@ fn resolved(flags: &[&str]) -> Resolved {
 const IMAGE: [&str; 2] = ["livy.image=registry.site/livy", "livy.image_tag=1"];
 
 #[test]
-fn an_image_without_a_public_one_is_missing_and_the_way_to_build_it_is_said() {
+fn an_image_without_a_public_one_is_missing_and_the_way_to_build_it_is_shown() {
     let catalog = load(&[]).unwrap();
     let AnswersError::Missing(missing) = Answers::new(&catalog, &[], None).unwrap_err() else { panic!() };
     let ids: Vec<_> = missing.iter().map(|missing| missing.id.to_string()).collect();
@@ -190,8 +190,8 @@ fn secrets_of_a_component_reach_its_values_by_name() {
 fn a_chosen_profile_counts_over_what_is_there_and_less_than_a_file() {
     let catalog = load(&[]).unwrap();
     let layer = |kind, flag: &str| Layer { kind, ..from_flags(&[flag.to_owned()]).unwrap() };
-    let given = |layers| Given { layers, profile: Some("standard".to_owned()), ..Given::default() };
-    let copies = |given: Given| given.draft(&catalog).unwrap().answers.get("hdfs", "replication").json();
+    let given = |layers| AnswerSources { layers, profile: Some("standard".to_owned()), ..AnswerSources::default() };
+    let copies = |given: AnswerSources| given.draft(&catalog).unwrap().answers.get("hdfs", "replication").json();
     let there =
         vec![layer(LayerKind::Sandbox, "hdfs.replication=1"), layer(LayerKind::Installed, "hdfs.replication=2")];
     assert_eq!(copies(given(there)), 3);
@@ -205,7 +205,11 @@ fn wrong_answers_of_what_is_not_wanted_count_unless_that_was_decided_on_a_screen
         let wrong = Layer { kind: LayerKind::File, ..from_flags(&[flag.to_owned()]).unwrap() };
         let other = Layer { kind, name: String::new(), answers: Vec::new() };
         let chosen = Some(vec!["hdfs".to_owned()]);
-        Given { layers: vec![wrong, other], chosen, ..Given::default() }.draft(&catalog).unwrap().problems.len()
+        AnswerSources { layers: vec![wrong, other], chosen, ..AnswerSources::default() }
+            .draft(&catalog)
+            .unwrap()
+            .problems
+            .len()
     };
     assert_eq!(problems(LayerKind::Flag, "livy.executor_instances=many"), 1);
     assert_eq!(problems(LayerKind::Screen, "livy.executor_instances=many"), 0);
@@ -240,15 +244,15 @@ pub(super) fn chart(name: &str, namespace: &str) -> String {
 }
 
 #[test]
-fn a_check_whose_input_nobody_gives_is_left_out_and_that_is_said() {
+fn a_check_whose_input_nothing_gives_is_skipped_and_reported() {
     let catalog = load(&[]).unwrap();
     let chosen = ["spark-history-server".to_owned()];
     let answers = Answers::new(&catalog, &[], Some(&chosen)).unwrap();
     let resolved = resolve(&catalog, &answers).unwrap();
-    let left: Vec<_> = resolved.left_out.iter().map(|check| (check.id.as_str(), check.why.as_str())).collect();
+    let left: Vec<_> = resolved.skipped.iter().map(|check| (check.id.as_str(), check.why.as_str())).collect();
     let why = "the result `pi` of livy";
     assert_eq!(left, [("spark-history-server/verify-1", why), ("spark-history-server/verify-2", why)]);
-    // What uses a result of a check that is left out is left out, too; what can do without stays.
+    // What uses a result of a check that is skipped is skipped, too; what can do without stays.
     let catalog = catalog_of(&[
         ("a", "verify: [{action: http.wait, service: s, path: /x, register: first}]"),
         ("b", "verify:\n  - {action: http.wait, service: s, path: \"/{{ first.id }}\", register: second}\n  - {action: http.wait, service: s, path: \"/{{ second.id }}\"}\n  - {action: http.wait, service: s, path: \"/{{ first.id if first is defined else 'x' }}\"}"),
@@ -256,7 +260,7 @@ fn a_check_whose_input_nobody_gives_is_left_out_and_that_is_said() {
     .unwrap();
     let answers = Answers::new(&catalog, &[], Some(&["b".to_owned()])).unwrap();
     let resolved = resolve(&catalog, &answers).unwrap();
-    let left: Vec<_> = resolved.left_out.iter().map(|check| check.id.as_str()).collect();
+    let left: Vec<_> = resolved.skipped.iter().map(|check| check.id.as_str()).collect();
     assert_eq!(left, ["b/verify-1", "b/verify-2"]);
     assert_eq!(resolved.components[0].verify[0].id, "b/verify-3", "a step keeps its name");
 }
@@ -270,37 +274,37 @@ fn a_step_that_cannot_do_without_what_was_not_chosen_says_whose_it_is() {
     .unwrap();
     let answers = Answers::new(&catalog, &[], Some(&["b".to_owned()])).unwrap();
     let error = resolve(&catalog, &answers).unwrap_err().to_string();
-    assert!(error.starts_with("b/after-1 needs component a: choose that too"), "{error}");
+    assert!(error.starts_with("b/after-1 needs component a: choose it too"), "{error}");
 }
 
 #[test]
 fn two_of_what_there_can_be_one_of_are_refused_by_name() {
     let catalog = load(&[]).unwrap();
-    let told = |flags: &[&str]| {
+    let resolved = |flags: &[&str]| {
         let flags: Vec<String> = IMAGE.iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
         let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
         resolve(&catalog, &answers).map(drop).map_err(|error| error.to_string())
     };
-    let error = told(&["spark-history-server.release=my-livy"]).unwrap_err();
+    let error = resolved(&["spark-history-server.release=my-livy"]).unwrap_err();
     assert!(error.contains("spark-history-server.release and livy.release both mean release my-livy"), "{error}");
-    assert_eq!(told(&["spark-history-server.release=my-livy", "spark-history-server.namespace=other"]), Ok(()));
-    let error = told(&["livy.namespace=windlass-system"]).unwrap_err();
-    assert!(error.starts_with("livy.namespace: namespace windlass-system is windlass's own"), "{error}");
+    assert_eq!(resolved(&["spark-history-server.release=my-livy", "spark-history-server.namespace=other"]), Ok(()));
+    let error = resolved(&["livy.namespace=windlass-system"]).unwrap_err();
+    assert!(error.starts_with("livy.namespace: namespace windlass-system is reserved for windlass"), "{error}");
 
     // `a-b` with the question `c`, and `a` with `b_c`.
     let secret = |id: &str| format!("questions: [{{id: {id}, title: t, type: secret, default: generate}}]\n");
-    let told = |first: &str, second: &str, flags: &[&str]| {
+    let resolved = |first: &str, second: &str, flags: &[&str]| {
         let catalog = catalog_of(&[("one", first), ("two", second)]).unwrap();
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let answers = Answers::new(&catalog, &[from_flags(&flags).unwrap()], None).unwrap();
         resolve(&catalog, &answers).map(drop).map_err(|error| error.to_string())
     };
     let (first, second) = (chart("a-b", "n") + &secret("c"), chart("a", "n") + &secret("b_c"));
-    let error = told(&first, &second, &[]).unwrap_err();
+    let error = resolved(&first, &second, &[]).unwrap_err();
     assert!(error.contains("both mean Secret a-b-c in namespace n"), "{error}");
     let registry = chart("windlass", "n") + &secret("registry");
-    assert_eq!(told(&registry, &chart("x", "n"), &[]), Ok(()));
-    let error = told(&registry, &chart("x", "n"), &["platform.pull_secret=env:AUTH"]).unwrap_err();
+    assert_eq!(resolved(&registry, &chart("x", "n"), &[]), Ok(()));
+    let error = resolved(&registry, &chart("x", "n"), &["platform.pull_secret=env:AUTH"]).unwrap_err();
     assert!(error.contains("platform.pull_secret") && error.contains("Secret windlass-registry"), "{error}");
 }
 
@@ -336,7 +340,7 @@ fn leftovers_are_selected_by_what_their_template_says() {
     let without = catalog_of(&[("a", "leftovers: [{kind: Pod, selector: x}]")]).unwrap_err();
     assert!(without.contains("this component has none"), "{without}");
     let error = catalog_of(&[("a", "images: [{name: a, ref: 'x/{{ y }}:1', repository: r, tag: t}]")]).unwrap_err();
-    assert!(error.contains("holds no templates"), "{error}");
+    assert!(error.contains("does not support templates"), "{error}");
 }
 
 #[test]
@@ -441,13 +445,13 @@ fn images_are_written_as_charts_split_them() {
     }
     assert_eq!(values(&format!("ref: '{long}', digest: d"), "", &[]).unwrap().1, long);
     let error = values("ref: 'x:1', reference: 'list[1].image'", "list: [{image: x}]", &[]).unwrap_err().to_string();
-    assert!(error.contains("image `a` of a: there is no list[1] in the values"), "{error}");
+    assert!(error.contains("image `a` of a: list[1] not found in the values"), "{error}");
     let check = |image: &str| catalog_of(&[("a", &(chart("my-a", "n") + &format!("images: [{{name: a, {image}}}]")))]);
     for (image, why) in [
         ("ref: 'x'", "has no tag"),
-        ("ref: 'UPPER:1'", "is no image's name"),
+        ("ref: 'UPPER:1'", "is not an image name"),
         ("ref: 'x:1', tag: 'a..b'", "a path into values"),
-        (&format!("ref: 'x@{digest}', repository: r, tag: t"), "reaches no value"),
+        (&format!("ref: 'x@{digest}', repository: r, tag: t"), "is not used in the values"),
     ] {
         let error = check(image).unwrap_err();
         assert!(error.contains(why), "{image}: {error}");
@@ -471,7 +475,7 @@ fn a_question_that_is_not_asked_has_its_default_and_is_not_required() {
     assert_eq!(off.answers.get("a", "port").json(), 80, "whatever was answered");
     assert_eq!(off.answers.get("a", "peers").json(), "");
     assert_eq!(missing(&draft(&["a.mode=two"])), ["peers"]);
-    assert_eq!(missing(&draft(&["a.mode=two", "a.port=81", "a.peers=1"])), ["deep"], "one may hang on another");
+    assert_eq!(missing(&draft(&["a.mode=two", "a.port=81", "a.peers=1"])), ["deep"], "one may depend on another");
     let error = catalog_of(&[("a", "questions: [{id: x, title: x, type: string, when: answers.a.nothing}]")]);
     assert!(error.unwrap_err().contains("unknown answer `a.nothing`"));
 }

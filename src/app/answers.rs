@@ -6,10 +6,11 @@ use super::answers_file::save;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session;
-use crate::answers::{AnswersError, Draft, FileError, Given, LayerKind, example, scan_file, schema};
+use crate::answers::{AnswerSources, AnswersError, Draft, FileError, LayerKind, example, scan_file, schema};
 use crate::catalog::Catalog;
 use crate::cli::{AnswersCommand, Global};
 use crate::model::yaml::{Finding, Findings, Pos};
+use crate::render::language::say;
 
 pub(super) fn answers(global: &Global, command: &AnswersCommand, output: &Output) -> Result<Exit, Failed> {
     let catalog = session::load_catalog(global)?;
@@ -21,11 +22,12 @@ pub(super) fn answers(global: &Global, command: &AnswersCommand, output: &Output
                 FileError::Answers(error) => session::wrong(error),
                 FileError::Template(error) => Failed::new(Exit::Unexpected, error),
             })?;
+            let text = with_comments(&text);
             match file {
                 None => output.text(&text)?,
                 Some(path) => {
                     save(path, &text)?;
-                    output.remark(&format!("{} is written; `windlass answers check` looks at it", path.display()));
+                    output.remark(&format!("wrote {}; check it with `windlass answers check`", path.display()));
                 }
             }
         }
@@ -36,6 +38,15 @@ pub(super) fn answers(global: &Global, command: &AnswersCommand, output: &Output
         AnswersCommand::Check { file } => return check(global, file, &catalog, output),
     }
     Ok(Exit::Done)
+}
+
+/// A file of answers, what stands in its comments in the language of the reader.
+fn with_comments(text: &str) -> String {
+    let lines = text.split_inclusive('\n').map(|line| match line.split_once("# ") {
+        Some((before, comment)) if before.trim().is_empty() => format!("{before}# {}", say(comment)),
+        _ => line.to_owned(),
+    });
+    lines.collect()
 }
 
 /// What `answers check` found, as `--json` has it.
@@ -52,7 +63,7 @@ fn check(global: &Global, path: &Path, catalog: &Catalog, output: &Output) -> Re
     let named = file.layer.components().chain(file.components.iter().flatten().map(String::as_str));
     let catalog = &*catalog.with_instances(named);
     form.0.extend(file.known(catalog).0);
-    let mut given = Given::default();
+    let mut given = AnswerSources::default();
     let names = file.names.clone();
     given.take(file);
     if let Some(folder) = session::sandbox(global) {
@@ -69,15 +80,15 @@ fn check(global: &Global, path: &Path, catalog: &Catalog, output: &Output) -> Re
     if output.json {
         output.value(&found)?;
     } else {
-        for (what, lines) in [("mistakes", &found.mistakes), ("answers that are missing", &found.missing)] {
+        for (what, lines) in [("mistakes", &found.mistakes), ("missing answers", &found.missing)] {
             if !lines.is_empty() {
                 let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-                output.text(&format!("{what}:\n{lines}"))?;
+                output.say(&format!("{what}:\n{lines}"))?;
             }
         }
         if found.mistakes.is_empty() && found.missing.is_empty() {
             let components = draft.answers.components.join(", ");
-            output.text(&format!("{}: all answers are good and none is missing, for {components}\n", found.file))?;
+            output.say(&format!("{}: all answers are valid and complete for {components}\n", found.file))?;
         }
     }
     Ok(match (found.mistakes.is_empty(), found.missing.is_empty()) {
@@ -87,10 +98,10 @@ fn check(global: &Global, path: &Path, catalog: &Catalog, output: &Output) -> Re
     })
 }
 
-/// The draft with all that is chosen and goes together: of what exports the same the first, of what somebody lacks any. What
-/// does not go together is a mistake where the file names it, and the others are looked for all the same.
+/// The draft of the chosen components that can be installed together: of several that export the same the first, for a
+/// requirement that is not met any. What does not fit is a mistake where the file names it, and the check continues.
 fn drafted(
-    given: &Given,
+    given: &AnswerSources,
     catalog: &Catalog,
     file: &str,
     names: &[(String, Pos)],
@@ -102,7 +113,7 @@ fn drafted(
             Ok(draft) => return Ok(draft),
             Err(error) => error,
         };
-        let before = tried.chosen.clone().unwrap_or_else(|| catalog.usual().map(str::to_owned).collect());
+        let before = tried.chosen.clone().unwrap_or_else(|| catalog.default_components().map(str::to_owned).collect());
         let (about, chosen): (Vec<&String>, Vec<String>) = match &error {
             AnswersError::TwoProviders { first, second, .. } => {
                 let blamed = [second, first].into_iter().find(|id| before.contains(id));
@@ -113,11 +124,11 @@ fn drafted(
             }
             _ => return Err(session::wrong(error)),
         };
-        // What others require is the matter of the first that the file names.
+        // A requirement of another component is reported at the first that the file names.
         let place = about.iter().find_map(|id| names.iter().find(|(name, _)| name == *id));
         let place = place.or_else(|| names.iter().find(|(name, _)| before.contains(name)));
         form.add(file, place.map_or(Pos::default(), |(_, pos)| *pos), error.to_string());
-        // Answers are looked at without their components, too.
+        // Answers are checked without their components, too.
         tried.chosen = Some(if chosen == before { Vec::new() } else { chosen });
     }
 }

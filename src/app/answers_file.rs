@@ -15,7 +15,7 @@ pub(super) fn save_over(path: &Path, text: &str) -> Result<(), Failed> {
         .or_exit(Exit::BadInput)
 }
 
-/// Writes answers to a file of the user's choice; one that is there is never overwritten.
+/// Writes answers to a file of the user's choice; an existing file is never overwritten.
 pub(super) fn save(path: &Path, text: &str) -> Result<(), Failed> {
     let file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))

@@ -1,4 +1,4 @@
-//! Questions before something is changed.
+//! Confirmation before something is changed.
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,7 +8,7 @@ use crate::cli::Global;
 use crate::driver::kube::Cluster;
 use crate::render::target;
 
-/// Shows the target and asks, unless the user said yes already. `stop` ends the question.
+/// Shows the target and asks, unless `--yes` was given. `stop` ends the question.
 pub(super) async fn confirm(
     global: &Global,
     cluster: &Cluster,
@@ -21,7 +21,7 @@ pub(super) async fn confirm(
     let target = target(cluster.info());
     if !output.can_ask() {
         let text =
-            format!("there is no terminal to confirm the target {target} at: look at `windlass plan`, then add --yes");
+            format!("cannot confirm the target {target} without a terminal: check `windlass plan`, then add --yes");
         return Err(Failed::text(Exit::Missing, text));
     }
     if is_yes(&output.ask_until(&format!("\ntarget: {target}\nProceed? [y/N] "), stop).await?) {

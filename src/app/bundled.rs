@@ -16,7 +16,7 @@ pub(super) const HELM: &str = "helm";
 /// The most bytes of a chart.
 const CHART: u64 = 64 << 20;
 
-/// The charts of an offline bundle: by component what was asked for, and its files.
+/// The charts of an offline bundle: by component the source that was named, and its files.
 #[derive(Debug, Default)]
 pub(super) struct BundledCharts(BTreeMap<String, (String, FileTree)>);
 
@@ -36,7 +36,7 @@ impl BundledCharts {
         Ok(Self(found))
     }
 
-    /// A component's, if it is what is asked for.
+    /// A component's chart, if it is the one that is named.
     pub(super) fn get(&self, component: &str, chart: &ChartRef) -> Option<&FileTree> {
         self.0.get(component).filter(|(from, _)| *from == chart.to_string()).map(|(_, tree)| tree)
     }
@@ -58,7 +58,7 @@ pub(super) fn place(locked: &LockedFiles) -> Option<(Digest, u64)> {
 }
 
 pub(super) fn broken(bundle: &Bundle, what: &str, error: impl Into<anyhow::Error>) -> Failed {
-    let text = format!("{what} in {} cannot be read", bundle.files().name);
+    let text = format!("failed to read {what} in {}", bundle.files().name);
     Failed { exit: Exit::BadInput, error: error.into().context(text) }
 }
 
@@ -68,14 +68,14 @@ pub(super) fn inside(path: &Path) -> io::Result<&Path> {
     if plain && path.components().next().is_some() {
         return Ok(path);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, format!("`{}` is no path below it", path.display())))
+    Err(io::Error::new(io::ErrorKind::InvalidData, format!("`{}` is not a path below the folder", path.display())))
 }
 
 pub(super) fn regular<R: Read>(entry: &tar::Entry<'_, R>) -> io::Result<()> {
     if entry.header().entry_type().is_file() {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "it holds something that is no file"))
+    Err(io::Error::new(io::ErrorKind::InvalidData, "the archive holds an entry that is not a file"))
 }
 
 fn tree(packed: &[u8]) -> io::Result<FileTree> {
@@ -85,7 +85,7 @@ fn tree(packed: &[u8]) -> io::Result<FileTree> {
         regular(&entry)?;
         let path = entry.path()?.into_owned();
         let name = inside(&path)?.to_str().map(str::to_owned);
-        let name = name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a name is not UTF-8"))?;
+        let name = name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a file name is not UTF-8"))?;
         let mut bytes = Vec::new();
         // No more than all of it: the archive's size is bounded.
         (&mut entry).take(CHART).read_to_end(&mut bytes)?;

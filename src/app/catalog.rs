@@ -38,7 +38,7 @@ fn list(catalog: &Catalog, output: &Output) -> Result<(), Failed> {
                 clean(&component.version),
                 clean(component.title.en())
             );
-            output.text(&line)?;
+            output.say(&line)?;
         }
     }
     Ok(())
@@ -60,7 +60,7 @@ fn show(catalog: &Catalog, id: &str, output: &Output) -> Result<(), Failed> {
         if output.json {
             output.value(&json!({"question": format!("{id}.{}", question.id), "title": question.title.en(), "type": question.kind, "default": question.default, "optional": question.optional, "choices": question.choices, "help": question.help.as_ref().map(catalog::Text::en)}))?;
         } else {
-            output.text(&describe(id, question))?;
+            output.say(&describe(id, question))?;
         }
     }
     Ok(())
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn a_secret_that_is_generated_is_not_required() {
         let catalog = catalog::load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
-        let told: String = catalog.questions("sample").iter().map(|question| describe("sample", question)).collect();
-        assert!(told.contains("sample.db_password  (secret, default generate)\n"), "{told}");
-        assert!(told.contains("sample.token  (secret, optional)\n"), "{told}");
+        let text: String = catalog.questions("sample").iter().map(|question| describe("sample", question)).collect();
+        assert!(text.contains("sample.db_password  (secret, default generate)\n"), "{text}");
+        assert!(text.contains("sample.token  (secret, optional)\n"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! `windlass catalog check`: what the definitions say is rendered, as far as that goes without a cluster.
+//! `windlass catalog check`: renders the definitions as far as that is possible without a cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use super::charts::{Fetcher, LoginFrom};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::session::find_helm;
-use crate::answers::{Answers, Charts, Given, ResolveError, ResolvedRelease, resolve_with, unknown_in};
+use crate::answers::{AnswerSources, Answers, Charts, ResolveError, ResolvedRelease, resolve_with, unknown_in};
 use crate::catalog::{self, Answer, Catalog, CatalogError, Component, Kind, QuestionId};
 use crate::cli::Global;
 use crate::driver::charts::write_chart;
@@ -31,42 +31,42 @@ const AT_ONCE: usize = 4;
 struct Checked {
     components: usize,
     mistakes: Vec<String>,
-    left_out: Vec<String>,
+    skipped: Vec<String>,
 }
 
 /// Checks the definitions; renders values with default answers, and charts where a Helm is found.
 pub(super) async fn check(global: &Global, output: &Output) -> Result<Exit, Failed> {
     let catalog = match catalog::load(&global.catalog) {
         Err(CatalogError::Invalid(found)) if output.json => {
-            return told(Checked { components: 0, mistakes: said(&found), left_out: Vec::new() }, output);
+            return print_json(Checked { components: 0, mistakes: texts(&found), skipped: Vec::new() }, output);
         }
         loaded => loaded.or_exit(Exit::BadInput)?,
     };
     let stand_in = PrivateDir::new().or_exit(Exit::Unexpected)?;
     let file = stand_in.path().join("stand-in");
     std::fs::write(&file, "stands in for an answer\n").or_exit(Exit::Unexpected)?;
-    let mut run = Check { global, catalog: &catalog, findings: Findings::default(), left_out: Vec::new() };
+    let mut run = Check { global, catalog: &catalog, findings: Findings::default(), skipped: Vec::new() };
     run.templates();
     let rendered = run.values(&file.display().to_string()).await;
     run.charts(rendered, &stand_in).await;
-    let Check { findings, mut left_out, .. } = run;
-    left_out.sort();
+    let Check { findings, mut skipped, .. } = run;
+    skipped.sort();
     let components = catalog.components.len();
     if output.json {
-        let mistakes = findings.into_result(()).err().map(|found| said(&found)).unwrap_or_default();
-        return told(Checked { components, mistakes, left_out }, output);
+        let mistakes = findings.into_result(()).err().map(|found| texts(&found)).unwrap_or_default();
+        return print_json(Checked { components, mistakes, skipped }, output);
     }
     findings.into_result(()).map_err(CatalogError::Invalid).or_exit(Exit::BadInput)?;
-    let left_out: String = left_out.iter().map(|what| format!("left out: {what}\n")).collect();
-    output.text(&format!("{components} components, no mistakes\n{left_out}"))?;
+    let skipped: String = skipped.iter().map(|what| format!("skipped: {what}\n")).collect();
+    output.say(&format!("{components} components, no mistakes\n{skipped}"))?;
     Ok(Exit::Done)
 }
 
-fn said(found: &Findings) -> Vec<String> {
+fn texts(found: &Findings) -> Vec<String> {
     found.0.iter().map(ToString::to_string).collect()
 }
 
-fn told(checked: Checked, output: &Output) -> Result<Exit, Failed> {
+fn print_json(checked: Checked, output: &Output) -> Result<Exit, Failed> {
     output.value(&checked)?;
     Ok(if checked.mistakes.is_empty() { Exit::Done } else { Exit::BadInput })
 }
@@ -75,11 +75,11 @@ struct Check<'a> {
     global: &'a Global,
     catalog: &'a Catalog,
     findings: Findings,
-    left_out: Vec<String>,
+    skipped: Vec<String>,
 }
 
 impl Check<'_> {
-    /// What values templates name and nobody has, in whatever branch.
+    /// Names in values templates that are not defined anywhere, in whatever branch.
     fn templates(&mut self) {
         for component in self.catalog.components.values() {
             let (Some(name), Some(text)) = (&component.values, &component.values_template) else { continue };
@@ -110,7 +110,7 @@ impl Check<'_> {
         }
         for (component, (more, how)) in all_trials {
             let chosen = std::iter::once(component.id.clone()).chain(more).collect();
-            let given = Given { chosen: Some(chosen), ..Given::default() };
+            let given = AnswerSources { chosen: Some(chosen), ..AnswerSources::default() };
             let draft = match given.draft(catalog) {
                 Ok(draft) => draft,
                 Err(error) => {
@@ -145,10 +145,10 @@ impl Check<'_> {
                 Ok(Some(files)) => drop(charts.found.insert(id.clone(), files)),
                 Err((chart, error)) => {
                     is_there = false;
-                    let beyond = error.is_out_of_reach();
+                    let unreachable = error.is_out_of_reach();
                     let text = format!("the chart {chart} cannot be used: {:#}", anyhow::Error::new(error));
-                    match beyond {
-                        true => self.left_out.push(format!("{id}: {text}")),
+                    match unreachable {
+                        true => self.skipped.push(format!("{id}: {text}")),
                         false => self.findings.add(&format!("{id}/component.yaml"), START, text),
                     }
                 }
@@ -182,7 +182,7 @@ impl Check<'_> {
                 let text = own.and_then(|own| own.values_template.as_deref());
                 let at = text.zip(line).and_then(|(text, line)| text.lines().nth(line - 1)).map(str::trim);
                 let at = at.map(|at| format!(" in `{at}`")).unwrap_or_default();
-                // Told already, with what was meant.
+                // Reported already, with what was meant.
                 if !self.findings.0.iter().any(|known| known.file == file && known.pos == pos) {
                     self.findings.add(&file, pos, format!("{}{at}{how}", error.what()));
                 }
@@ -215,7 +215,7 @@ impl Check<'_> {
         let helm = match find_helm(self.global).await {
             Ok(helm) => helm,
             Err(error) => {
-                self.left_out.push(format!("helm template: {:#}", anyhow::Error::new(error)));
+                self.skipped.push(format!("helm template: {:#}", anyhow::Error::new(error)));
                 return;
             }
         };
@@ -236,10 +236,10 @@ impl Check<'_> {
                 Err(error) => error,
             };
             match error {
-                Unrendered::Written(error) => self.left_out.push(format!("{id}: {error}")),
+                Unrendered::Written(error) => self.skipped.push(format!("{id}: {error}")),
                 Unrendered::Helm(error) if error.kind() == FailureKind::KubeVersion => {
-                    self.left_out
-                        .push(format!("{id}: its chart is not for the Kubernetes that helm takes for granted"));
+                    self.skipped
+                        .push(format!("{id}: its chart does not support the default Kubernetes version of helm"));
                 }
                 Unrendered::Helm(error) => place(component, &lines(&error), &mut self.findings),
             }
@@ -271,7 +271,7 @@ async fn template(helm: &Helm, release: &ResolvedRelease, folder: &std::path::Pa
     helm.template(&template, &CancellationToken::new()).await.map_err(Unrendered::Helm)
 }
 
-/// Tells what is ignored of objects that a chart never has: of a kind that is neither rendered with these values nor
+/// Reports `ignore` entries for objects that a chart never has: of a kind that is neither rendered with these values nor
 /// named in its templates, where a condition may stand before it.
 fn ignored(component: &Component, release: &ResolvedRelease, text: &str, findings: &mut Findings) {
     if component.ignore.is_empty() {
@@ -285,20 +285,20 @@ fn ignored(component: &Component, release: &ResolvedRelease, text: &str, finding
     let named = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().strip_prefix("kind:"));
     kinds.extend(named.map(|kind| kind.trim().trim_matches(['"', '\''])));
     for ignore in component.ignore.iter().filter(|ignore| !kinds.contains(ignore.kind.as_str())) {
-        let message = format!("the chart renders no {}, of which `{}` is to be ignored", ignore.kind, ignore.path);
+        let message = format!("the chart renders no {}, so `{}` cannot be ignored", ignore.kind, ignore.path);
         let file = format!("{}/component.yaml", component.id);
         findings.add_unknown(&file, ignore.pos, message, &ignore.kind, kinds.iter().copied());
     }
 }
 
-/// What Helm said, or the error where it said nothing.
+/// The output of Helm, or the error where there is none.
 fn lines(error: &HelmError) -> Vec<String> {
     let source = std::error::Error::source(error);
     let process = source.and_then(|source| source.downcast_ref::<Box<crate::driver::process::ProcessError>>());
-    let said = process.map(|error| error.stderr().to_vec()).unwrap_or_default();
-    match said.is_empty() {
+    let stderr = process.map(|error| error.stderr().to_vec()).unwrap_or_default();
+    match stderr.is_empty() {
         true => vec![source.map_or_else(|| error.to_string(), ToString::to_string)],
-        false => said,
+        false => stderr,
     }
 }
 
@@ -312,14 +312,14 @@ static IN_VALUES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\s*-?
 /// The names in such a line.
 static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"'([^']+)'").ok());
 
-/// Puts what Helm said where it belongs: at the line of a value that the schema refuses, of a template that fails, or at
-/// the component.
-fn place(component: &Component, said: &[String], findings: &mut Findings) {
+/// Reports an error of Helm where it belongs: at the line of a value that the schema refuses, of a template that fails, or
+/// at the component.
+fn place(component: &Component, stderr: &[String], findings: &mut Findings) {
     let id = &component.id;
     let before = findings.0.len();
     let values = format!("{id}/{}", component.values.as_deref().unwrap_or("component.yaml"));
     let text = component.values_template.as_deref().unwrap_or_default();
-    for line in said {
+    for line in stderr {
         let Some(found) = IN_VALUES.as_ref().and_then(|regex| regex.captures(line)) else { continue };
         let (pointer, what) = (&found[1], &found[2]);
         let last = pointer.rsplit('/').next().unwrap_or_default().to_owned();
@@ -335,7 +335,7 @@ fn place(component: &Component, said: &[String], findings: &mut Findings) {
     if findings.0.len() > before {
         return;
     }
-    let message: Vec<&str> = said.iter().map(|line| line.trim().trim_start_matches("Error: ")).collect();
+    let message: Vec<&str> = stderr.iter().map(|line| line.trim().trim_start_matches("Error: ")).collect();
     let message = message.join(" ");
     let message = message.strip_suffix("Use --debug flag to render out invalid YAML").unwrap_or(&message).trim();
     let inside = IN_CHART.as_ref().and_then(|regex| regex.captures_iter(message).last());
@@ -369,7 +369,7 @@ fn key_line(text: &str, key: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn placed(said: &[&str]) -> Vec<String> {
+    fn placed(stderr: &[&str]) -> Vec<String> {
         let mut files = catalog::embedded();
         files.retain(|path, _| path == "platform.yaml");
         let text =
@@ -379,13 +379,13 @@ mod tests {
         files.insert("a/chart/Chart.yaml".to_owned(), b"name: a\nversion: 1.0.0\n".to_vec());
         let catalog = Catalog::from_files(&files, &BTreeMap::new()).unwrap();
         let mut findings = Findings::default();
-        let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
-        place(&catalog.components["a"], &said, &mut findings);
-        super::said(&findings)
+        let stderr: Vec<String> = stderr.iter().map(|line| (*line).to_owned()).collect();
+        place(&catalog.components["a"], &stderr, &mut findings);
+        super::texts(&findings)
     }
 
     #[test]
-    fn what_helm_says_is_put_where_it_belongs() {
+    fn an_error_of_helm_is_reported_where_it_belongs() {
         let schema = "Error: values don't meet the specifications of the schema(s) in the following chart(s):";
         let found = placed(&[schema, "a:", "- at '/image': additional properties 'tyop' not allowed"]);
         assert_eq!(found, ["a/v.j2:3:1: the chart refuses `tyop`: /image: additional properties 'tyop' not allowed"]);
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ignored_of_objects_that_the_chart_never_has_is_told() {
+    fn what_is_ignored_of_objects_that_the_chart_never_has_is_reported() {
         let mut files = catalog::embedded();
         files.retain(|path, _| path == "platform.yaml");
         let kinds = ["Deployment", "HorizontalPodAutoscaler", "CustomResourceDefinition", "Deploymnet", "Pod"];
@@ -421,11 +421,11 @@ mod tests {
         let mut findings = Findings::default();
         let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n";
         ignored(&catalog.components["a"], &release, text, &mut findings);
-        let of = "of which `spec.x` is to be ignored";
+        let of = "so `spec.x` cannot be ignored";
         let expected = [
             format!("a/component.yaml:11:5: the chart renders no Deploymnet, {of}; did you mean `Deployment`?"),
             format!("a/component.yaml:12:5: the chart renders no Pod, {of}"),
         ];
-        assert_eq!(super::said(&findings), expected);
+        assert_eq!(super::texts(&findings), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Answers to what is wanted: fetches the charts that do not lie in the catalog, and fills everything in.
+//! From answers to what is to be installed: fetches the charts that are not in the catalog, and fills everything in.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bundled::BundledCharts;
 use super::exit::{Exit, Failed, OrExit as _};
-use super::output::aside;
+use super::output::say_stderr;
 use super::session::{anchored, connect, find_helm};
 use crate::answers::{Answer, Answers, Charts, Resolved, resolve_with};
 use crate::catalog::{Catalog, ChartError, Component, chart_identity, read_dir, unpack, with_dependencies};
@@ -25,23 +25,23 @@ const AT_ONCE: usize = 4;
 /// Why a chart cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    /// It is written in a way that means nothing.
+    /// Its reference is not valid.
     #[error("the chart {0}")]
     Written(String),
     /// The folder or file cannot be read.
-    #[error("failed to read it")]
+    #[error("failed to read the chart")]
     Read(#[source] anyhow::Error),
     /// It cannot be used as it is.
     #[error("{0}")]
     Unusable(String),
-    /// It is another than was asked for.
-    #[error("it is not what was asked for: {0}")]
+    /// It is another chart than the one that is named.
+    #[error("not the requested chart: {0}")]
     Other(String),
     /// No Helm to pull it with.
-    #[error("it has to be pulled, and there is no helm for that")]
+    #[error("helm is required to pull the chart")]
     NoHelm(#[source] FindError),
     /// It was not pulled.
-    #[error("failed to pull it{}", .login.said(.source))]
+    #[error("failed to pull the chart{}", .login.describe(.source))]
     Pull {
         /// Which login of the answers counted.
         login: SiteLogin,
@@ -65,39 +65,39 @@ pub(super) enum SiteLogin {
 }
 
 impl SiteLogin {
-    /// What is said of it where a registry refuses: where it is, and never what it is.
-    fn said(&self, error: &PullError) -> String {
-        let refused = matches!(error, PullError::Helm { what: PullFailure::Refused, .. });
+    /// Text about it where a registry refuses: where it is, never its content.
+    fn describe(&self, error: &PullError) -> String {
+        let refused = matches!(error, PullError::Helm { what: PullFailure::Unauthorized, .. });
         match self {
             Self::Used(from) if refused => format!(" with the login of platform.pull_secret, {from}"),
             Self::Unread(from, why) => {
-                format!("; the login of platform.pull_secret, {from}, was not read, since {why}")
+                format!("; the login of platform.pull_secret, {from}, was not read, because {why}")
             }
             _ => String::new(),
         }
     }
 }
 
-/// Where a login is read that is in a Secret.
+/// Where a login in a Secret is read from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LoginFrom<'a> {
-    /// In this cluster.
+    /// This cluster.
     Cluster(&'a Cluster),
-    /// In the one that is meant, which is connected to only where a chart needs it.
+    /// The target of the command, which is connected to only where a chart needs it.
     Target,
-    /// Nowhere: no cluster is asked.
+    /// Nowhere: no cluster is used.
     Nowhere,
 }
 
 impl FetchError {
-    /// Whether nobody can say anything about the chart from here.
+    /// Whether the chart cannot be checked from here.
     pub(super) const fn is_out_of_reach(&self) -> bool {
-        use PullFailure::{Plain, Refused, Unreachable};
+        use PullFailure::{PlainHttp, Unauthorized, Unreachable};
         matches!(
             self,
             Self::NoHelm(_)
                 | Self::Login(_)
-                | Self::Pull { source: PullError::Helm { what: Plain | Refused | Unreachable, .. }, .. }
+                | Self::Pull { source: PullError::Helm { what: PlainHttp | Unauthorized | Unreachable, .. }, .. }
         )
     }
 
@@ -105,7 +105,8 @@ impl FetchError {
         match self {
             Self::Pull {
                 source:
-                    PullError::Helm { what: PullFailure::Absent | PullFailure::Another, .. } | PullError::Manifest { .. },
+                    PullError::Helm { what: PullFailure::NotFound | PullFailure::DigestMismatch, .. }
+                    | PullError::Manifest { .. },
                 ..
             } => Exit::BadInput,
             Self::NoHelm(_) | Self::Pull { .. } | Self::Login(secrets::SecretError::Api { .. }) => Exit::Unusable,
@@ -127,13 +128,14 @@ pub(super) async fn resolved(
     filled_in(catalog, &answers, &charts)
 }
 
-/// The same for who installs nothing: what is installed is looked at and proven without its chart, which may be gone.
+/// The same for commands that install nothing: what is installed is observed and verified without its chart, which may be
+/// gone.
 pub(super) fn resolved_as_installed(catalog: &Catalog, answers: &Answers) -> Result<Resolved, Failed> {
     let charts = Charts { unneeded: true, ..Charts::default() };
     filled_in(catalog, &anchored(catalog, answers)?, &charts)
 }
 
-/// The same with the charts that lie on this machine, of which nothing is pulled.
+/// The same with the charts that are on this machine; nothing is pulled.
 pub(super) fn resolved_with_charts_at_hand(
     global: &Global,
     catalog: &Catalog,
@@ -149,7 +151,7 @@ pub(super) fn resolved_with_charts_at_hand(
 
 fn filled_in(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Result<Resolved, Failed> {
     let resolved = resolve_with(catalog, answers, charts).or_exit(Exit::BadInput)?;
-    // Whatever others say of these later goes without them.
+    // Later messages are redacted by these.
     let releases = resolved.components.iter().filter_map(|component| component.release.as_ref());
     releases.flat_map(|release| release.values.secrets()).for_each(|secret| remember(&secret));
     Ok(resolved)
@@ -182,18 +184,16 @@ async fn fetch(
     Ok(charts)
 }
 
-/// What failed, and the way round.
+/// What failed, and the workaround.
 fn failed(component: &Component, chart: &str, error: FetchError) -> Failed {
     let id = &component.id;
-    let way = match &error {
+    let workaround = match &error {
         FetchError::Pull { .. } | FetchError::NoHelm(_) | FetchError::Login(_) => {
-            format!(
-                "; the way round is to download the archive where it can be had, and to name it: --set {id}.chart=FILE"
-            )
+            format!("; to work around this, download the archive elsewhere and add --set {id}.chart=FILE")
         }
         _ => String::new(),
     };
-    let text = format!("the chart of {id}, {chart}, cannot be used{way}");
+    let text = format!("the chart of {id}, {chart}, cannot be used{workaround}");
     Failed { exit: error.exit(), error: anyhow::Error::new(error).context(text) }
 }
 
@@ -263,12 +263,12 @@ impl<'a> Fetcher<'a> {
             return Ok(files);
         }
         if !self.global.silent && !self.global.json {
-            aside(&format!("pulling {chart} …"));
+            say_stderr(&format!("pulling {chart} …"));
         }
         let packed = self.pull(chart).await?;
         let files = self.checked(chart, &packed)?;
         if let Err(error) = self.cache.put(&chart.to_string(), &packed) {
-            tracing::warn!("{chart} is not kept for the next time: {error}");
+            tracing::warn!("failed to cache {chart}: {error}");
         }
         Ok(files)
     }
@@ -281,7 +281,7 @@ impl<'a> Fetcher<'a> {
         if let Some((wanted, of)) = chart.source.wanted()
             && (name != wanted || version.trim_start_matches('v') != of.trim_start_matches('v'))
         {
-            return Err(FetchError::Other(format!("what came is `{name}` {version}, and not `{wanted}` {of}")));
+            return Err(FetchError::Other(format!("got `{name}` {version}, expected `{wanted}` {of}")));
         }
         with_dependencies(files, &|_| Vec::new()).map_err(|error| unusable(error, None))
     }
@@ -293,26 +293,27 @@ impl<'a> Fetcher<'a> {
         pulled.map_err(|source| FetchError::Pull { login, source })
     }
 
-    /// The site's registry is asked as the site says.
+    /// The settings of the site for its own registry.
     async fn options(&self, chart: &ChartRef) -> Result<(PullOptions, SiteLogin), FetchError> {
         let platform = |question: &str| self.answers.get("platform", question);
         let registry = platform("registry").text().and_then(|registry| registry.split('/').next());
         let Some(host) = chart.source.registry_host().filter(|host| registry == Some(host)) else {
             return Ok((PullOptions::default(), SiteLogin::None));
         };
-        let (said, config) = match platform("pull_secret") {
+        let (site_login, config) = match platform("pull_secret") {
             Answer::Secret(from) => self.login.get_or_try_init(|| self.config(from)).await?.clone(),
             _ => (SiteLogin::None, None),
         };
         let known = config.as_ref().and_then(|config| login(config, host));
         known.iter().for_each(|login| remember(login.password.expose()));
-        let said = if config.is_some() && known.is_none() { SiteLogin::None } else { said };
+        let site_login = if config.is_some() && known.is_none() { SiteLogin::None } else { site_login };
         let plain_http = platform("registry_plain_http").json() == serde_json::Value::Bool(true);
-        Ok((PullOptions { plain_http, login: config.filter(|_| known.is_some()), ..PullOptions::default() }, said))
+        let options = PullOptions { plain_http, login: config.filter(|_| known.is_some()), ..PullOptions::default() };
+        Ok((options, site_login))
     }
 
     /// The site's Docker config.json, from this machine or from a Secret of the cluster. One that each namespace has of its
-    /// own (`secret:NAME`) is nobody's yet.
+    /// own (`secret:NAME`) is not read.
     async fn config(&self, from: &SecretRef) -> Result<(SiteLogin, Option<Secret>), FetchError> {
         let used = || SiteLogin::Used(from.clone());
         if let Some(found) = secrets::here(from) {
@@ -324,13 +325,13 @@ impl<'a> Fetcher<'a> {
         let connected;
         let cluster = match self.from {
             LoginFrom::Cluster(cluster) => cluster,
-            LoginFrom::Nowhere => return Ok((SiteLogin::Unread(from.clone(), "no cluster is asked".to_owned()), None)),
+            LoginFrom::Nowhere => return Ok((SiteLogin::Unread(from.clone(), "no cluster is used".to_owned()), None)),
             LoginFrom::Target => match connect(self.global).await {
                 Ok(cluster) => {
                     connected = cluster;
                     &connected
                 }
-                // Whoever needs the cluster hears of that; the chart may be had without.
+                // Whatever needs the cluster reports that; the chart may be public.
                 Err(failed) => {
                     let why = failed.chain().join(": ");
                     return Ok((SiteLogin::Unread(from.clone(), why), None));
@@ -347,13 +348,13 @@ fn local(path: &Path, sha256: Option<&str>) -> Result<FileTree, FetchError> {
     let cannot = |error: anyhow::Error| FetchError::Read(error);
     if path.is_dir() {
         if sha256.is_some() {
-            return Err(FetchError::Written("is a folder, and a digest is that of an archive".to_owned()));
+            return Err(FetchError::Written("is a folder, but only an archive has a digest".to_owned()));
         }
         let found: Vec<_> = read_dir(path).map_err(|error| cannot(error.into()))?.into_iter().collect();
         if !found.iter().any(|(name, _)| name == "Chart.yaml") {
-            return Err(FetchError::Unusable("there is no Chart.yaml in that folder".to_owned()));
+            return Err(FetchError::Unusable("no Chart.yaml in the folder".to_owned()));
         }
-        // What is not there is told as the dependency that is missing.
+        // A folder that is missing is reported as the missing dependency.
         let read = |below: &str| read_dir(&path.join(below)).unwrap_or_default().into_iter().collect();
         return with_dependencies(found, &read).map_err(|error| unusable(error, Some(path)));
     }
@@ -366,21 +367,21 @@ fn local(path: &Path, sha256: Option<&str>) -> Result<FileTree, FetchError> {
 fn whole(packed: &[u8], sha256: Option<&str>) -> Result<(), FetchError> {
     let found = digest(packed);
     match sha256.filter(|wanted| *wanted != found) {
-        Some(wanted) => Err(FetchError::Other(format!("the archive is {found}, and not {wanted}"))),
+        Some(wanted) => Err(FetchError::Other(format!("got the archive {found}, expected {wanted}"))),
         None => Ok(()),
     }
 }
 
-/// A chart that Helm would refuse, with the way round.
+/// A chart that Helm would refuse, with the workaround.
 fn unusable(error: ChartError, folder: Option<&Path>) -> FetchError {
-    let way = match (&error, folder) {
+    let workaround = match (&error, folder) {
         (ChartError::Unvendored(_), Some(folder)) => {
-            format!("; run `helm dependency build {}`, or name an archive that holds them", folder.display())
+            format!("; run `helm dependency build {}`, or name an archive that contains them", folder.display())
         }
         (ChartError::Unvendored(_) | ChartError::Missing { .. }, None) => {
             "; unpack the archive, run `helm dependency build` in its folder, and name that folder".to_owned()
         }
         _ => String::new(),
     };
-    FetchError::Unusable(format!("{error}{way}"))
+    FetchError::Unusable(format!("{error}{workaround}"))
 }

@@ -13,8 +13,8 @@ use super::run::signalled;
 use super::session;
 use super::status::not_installed;
 use crate::cli::{ConnectArgs, Global};
-use crate::driver::kube::{ApiErrorKind, LocalPort, Passage, TunnelError};
-use crate::driver::process::{Environment, hand_over};
+use crate::driver::kube::{ApiErrorKind, LocalPort, PortEvent, TunnelError};
+use crate::driver::process::{Environment, spawn_detached};
 use crate::driver::state_store;
 use crate::model::cluster::ReleaseKey;
 use crate::model::state::{ComponentRecord, InstallState};
@@ -23,7 +23,7 @@ use crate::model::{Login, causes};
 /// The version of the JSON.
 const SCHEMA: u32 = 1;
 
-/// How many news may wait to be printed. Who asks more often than that does not read them anyway.
+/// How many messages may wait to be printed.
 const NEWS: usize = 64;
 
 /// What opens an address in the browser: on Linux, and on a Mac.
@@ -31,15 +31,15 @@ const OPENERS: [&str; 2] = ["xdg-open", "open"];
 
 /// What can be connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Door {
+struct Endpoint {
     title: String,
-    inside: Inside,
+    address: ClusterAddress,
     login: Option<Login>,
 }
 
 /// An address in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Inside {
+struct ClusterAddress {
     scheme: String,
     /// With its namespace, as the cluster's DNS has it.
     host: String,
@@ -48,14 +48,14 @@ struct Inside {
     path: String,
 }
 
-/// A way in that is open, as it is printed.
+/// A forwarded endpoint, as it is printed.
 #[derive(Debug, Serialize)]
 struct Opened {
     title: String,
     /// The address on this machine.
     url: String,
     port: u16,
-    /// Where connections lead now, if anywhere.
+    /// The pod that connections go to now, if any.
     pod: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     login: Option<Login>,
@@ -67,39 +67,39 @@ pub(super) async fn connect(global: &Global, args: &ConnectArgs, output: &Output
     tokio::pin!(signalled);
     let work = async {
         let cluster = session::connect(global).await?;
-        let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
-        let doors = chosen(doors(global, &state, &args.component)?, args)?;
+        let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_unfinished();
+        let chosen = chosen(endpoints(global, &state, &args.component)?, args)?;
         let (tell, mut news) = channel(NEWS);
         let mut ports = JoinSet::new();
         let mut opened: Vec<Opened> = Vec::new();
         let mut waiting = Vec::new();
-        for (number, door) in doors.into_iter().enumerate() {
-            let Inside { scheme, host, port, path } = door.inside;
+        for (number, endpoint) in chosen.into_iter().enumerate() {
+            let ClusterAddress { scheme, host, port, path } = endpoint.address;
             let bound = LocalPort::bind(&cluster, (&host, port), (args.port, port), (number, tell.clone())).await;
-            let bound = bound.map_err(|error| taken(error, args.port))?;
+            let bound = bound.map_err(|error| cannot_bind(error, args.port))?;
             let pod = match bound.target().await {
                 Ok(pod) => Some(pod),
                 Err(error) => {
-                    waiting.push((number, Passage::Waiting(not_for_good(error)?)));
+                    waiting.push((number, PortEvent::Waiting(unless_permanent(error)?)));
                     None
                 }
             };
             let url = format!("{scheme}://127.0.0.1:{}{path}", bound.port());
-            opened.push(Opened { title: door.title, url, port: bound.port(), pod, login: door.login });
+            opened.push(Opened { title: endpoint.title, url, port: bound.port(), pod, login: endpoint.login });
             ports.spawn(bound.serve());
         }
-        tell_opened(args, &opened, output)?;
-        let titles: Vec<&str> = opened.iter().map(|door| door.title.as_str()).collect();
-        let mut said = vec![String::new(); titles.len()];
-        for (number, passage) in waiting {
-            happened(&titles, &mut said, number, &passage, output)?;
+        print_opened(args, &opened, output)?;
+        let titles: Vec<&str> = opened.iter().map(|endpoint| endpoint.title.as_str()).collect();
+        let mut reported = vec![String::new(); titles.len()];
+        for (number, port_event) in waiting {
+            report_event(&titles, &mut reported, number, &port_event, output)?;
         }
         if args.open {
-            let pages = opened.iter().filter(|door| door.url.starts_with("http"));
-            pages.for_each(|door| browse(&door.url, output));
+            let pages = opened.iter().filter(|endpoint| endpoint.url.starts_with("http"));
+            pages.for_each(|endpoint| browse(&endpoint.url, output));
         }
-        while let Some((number, passage)) = news.recv().await {
-            happened(&titles, &mut said, number, &passage, output)?;
+        while let Some((number, port_event)) = news.recv().await {
+            report_event(&titles, &mut reported, number, &port_event, output)?;
         }
         Ok::<_, Failed>(())
     };
@@ -116,24 +116,24 @@ pub(super) async fn connect(global: &Global, args: &ConnectArgs, output: &Output
 }
 
 /// The endpoints of a component.
-fn doors(global: &Global, state: &InstallState, id: &str) -> Result<Vec<Door>, Failed> {
+fn endpoints(global: &Global, state: &InstallState, id: &str) -> Result<Vec<Endpoint>, Failed> {
     let Some(component) = state.components.get(id) else { return Err(not_installed(state, id)) };
     let catalog = session::load_catalog(global)?;
     let catalog = catalog.with_instances(state.components.keys().map(String::as_str));
-    Ok(doors_of(&component.record, logins(&catalog, state, id)))
+    Ok(endpoints_of(&component.record, logins(&catalog, state, id)))
 }
 
-fn doors_of(record: &ComponentRecord, mut logins: Vec<(String, Login)>) -> Vec<Door> {
+fn endpoints_of(record: &ComponentRecord, mut logins: Vec<(String, Login)>) -> Vec<Endpoint> {
     let each = record.endpoints.iter().filter_map(|(title, url, _)| {
         let login = logins.iter().position(|(of, _)| of == title).map(|at| logins.remove(at).1);
-        let inside = inside(url.as_deref()?, record.release.as_ref()?)?;
-        Some(Door { title: title.clone(), inside, login })
+        let address = cluster_address(url.as_deref()?, record.release.as_ref()?)?;
+        Some(Endpoint { title: title.clone(), address, login })
     });
     each.collect()
 }
 
 /// Reads an address in the cluster; of several, the first.
-fn inside(url: &str, release: &ReleaseKey) -> Option<Inside> {
+fn cluster_address(url: &str, release: &ReleaseKey) -> Option<ClusterAddress> {
     let (scheme, rest) = url.split(',').next()?.trim().split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
@@ -156,23 +156,23 @@ fn inside(url: &str, release: &ReleaseKey) -> Option<Inside> {
         2 => format!("{host}.svc"),
         _ => host.to_owned(),
     };
-    Some(Inside { scheme: scheme.to_owned(), host, port, path: path.to_owned() })
+    Some(ClusterAddress { scheme: scheme.to_owned(), host, port, path: path.to_owned() })
 }
 
-/// Those that the flags mean.
-fn chosen(doors: Vec<Door>, args: &ConnectArgs) -> Result<Vec<Door>, Failed> {
+/// The endpoints that the flags select.
+fn chosen(endpoints: Vec<Endpoint>, args: &ConnectArgs) -> Result<Vec<Endpoint>, Failed> {
     let id = &args.component;
-    let titles = doors.iter().map(|door| door.title.as_str()).collect::<Vec<_>>().join(", ");
-    if doors.is_empty() {
+    let titles = endpoints.iter().map(|endpoint| endpoint.title.as_str()).collect::<Vec<_>>().join(", ");
+    if endpoints.is_empty() {
         let text =
             format!("`{id}` has no endpoint in the cluster to connect to; `windlass status` shows its addresses");
         return Err(Failed::text(Exit::BadInput, text));
     }
-    let doors = match &args.endpoint {
-        None => doors,
+    let endpoints = match &args.endpoint {
+        None => endpoints,
         Some(title) => {
-            let same = |door: &Door| door.title.to_lowercase() == title.to_lowercase();
-            let found: Vec<Door> = doors.into_iter().filter(same).collect();
+            let same = |endpoint: &Endpoint| endpoint.title.to_lowercase() == title.to_lowercase();
+            let found: Vec<Endpoint> = endpoints.into_iter().filter(same).collect();
             if found.is_empty() {
                 let text = format!("`{id}` has no endpoint called `{title}`; it has: {titles}");
                 return Err(Failed::text(Exit::BadInput, text));
@@ -181,91 +181,92 @@ fn chosen(doors: Vec<Door>, args: &ConnectArgs) -> Result<Vec<Door>, Failed> {
         }
     };
     match args.port {
-        Some(port) if doors.len() > 1 => {
+        Some(port) if endpoints.len() > 1 => {
             let text =
-                format!("`{id}` has several endpoints ({titles}): --endpoint says which is to be on port {port}");
+                format!("`{id}` has several endpoints ({titles}): choose the one for port {port} with --endpoint");
             Err(Failed::text(Exit::BadInput, text))
         }
-        _ => Ok(doors),
+        _ => Ok(endpoints),
     }
 }
 
-fn taken(error: TunnelError, wanted: Option<u16>) -> Failed {
+fn cannot_bind(error: TunnelError, wanted: Option<u16>) -> Failed {
     match wanted {
         Some(port) => {
             let what =
-                format!("port {port} of this machine cannot be used: give another by --port, or none for any free one");
+                format!("cannot use local port {port}: choose another with --port, or omit it for any free port");
             Failed::new(Exit::BadInput, anyhow::Error::new(error).context(what))
         }
         None => Failed::new(Exit::Unexpected, error),
     }
 }
 
-/// A pod that is not ready may be so later; a Service that is not there will not.
-fn not_for_good(error: TunnelError) -> Result<TunnelError, Failed> {
+/// Keeps an error that may pass: a pod may become ready later, a missing Service will not appear.
+fn unless_permanent(error: TunnelError) -> Result<TunnelError, Failed> {
     let exit = match &error {
         TunnelError::NoService { .. } | TunnelError::NoPort { .. } => Exit::Failed,
-        TunnelError::Ask { source, .. } if source.kind() == ApiErrorKind::Forbidden => Exit::Unusable,
+        TunnelError::Resolve { source, .. } if source.kind() == ApiErrorKind::Forbidden => Exit::Unusable,
         _ => return Ok(error),
     };
-    let told = anyhow::Error::new(error).context("it leads nowhere; `windlass status` shows how the component is");
-    Err(Failed::new(exit, told))
+    let error =
+        anyhow::Error::new(error).context("failed to forward; `windlass status` shows the state of the component");
+    Err(Failed::new(exit, error))
 }
 
-fn tell_opened(args: &ConnectArgs, opened: &[Opened], output: &Output) -> Result<(), Failed> {
+fn print_opened(args: &ConnectArgs, opened: &[Opened], output: &Output) -> Result<(), Failed> {
     if output.json {
         let all = serde_json::json!({"schema": SCHEMA, "component": args.component, "endpoints": opened});
         return output.value(&all);
     }
     let mut text = String::new();
-    for door in opened {
-        let pod = door.pod.as_ref().map(|pod| format!("  (pod {pod})")).unwrap_or_default();
-        text += &format!("{}  {}{pod}\n", door.title, door.url);
-        text.extend(door.login.iter().map(|login| format!("  {}\n", login.told())));
+    for endpoint in opened {
+        let pod = endpoint.pod.as_ref().map(|pod| format!("  (pod {pod})")).unwrap_or_default();
+        text += &format!("{}  {}{pod}\n", endpoint.title, endpoint.url);
+        text.extend(endpoint.login.iter().map(|login| format!("  {}\n", login.describe())));
     }
-    output.text(&text)?;
-    output.remark("forwarding until Ctrl-C");
+    output.say(&text)?;
+    output.remark("forwarding; press Ctrl-C to stop");
     Ok(())
 }
 
-/// Tells what happened, unless the same was told last.
-fn happened(
+/// Prints what happened, unless it is the same as the last time.
+fn report_event(
     titles: &[&str],
-    said: &mut [String],
+    reported: &mut [String],
     number: usize,
-    passage: &Passage,
+    port_event: &PortEvent,
     output: &Output,
 ) -> Result<(), Failed> {
-    let Some((title, said)) = titles.get(number).zip(said.get_mut(number)) else { return Ok(()) };
-    let (event, text) = match passage {
-        Passage::Pod { pod, again: true } => ("connected", format!("connected again: pod {pod}")),
-        Passage::Pod { pod, again: false } => ("connected", format!("connected: pod {pod}")),
-        Passage::Waiting(error) => ("waiting", format!("waiting for a pod: {}", causes(error).join(": "))),
-        Passage::Broken(error) => ("broken", format!("a connection broke: {}", causes(error).join(": "))),
-        Passage::Full(most) => ("full", format!("{most} connections are open; more wait until one ends")),
+    let Some((title, last)) = titles.get(number).zip(reported.get_mut(number)) else { return Ok(()) };
+    let (event, text) = match port_event {
+        PortEvent::Pod { pod, reconnected: true } => ("connected", format!("reconnected: pod {pod}")),
+        PortEvent::Pod { pod, reconnected: false } => ("connected", format!("connected: pod {pod}")),
+        PortEvent::Waiting(error) => ("waiting", format!("waiting for a pod: {}", causes(error).join(": "))),
+        PortEvent::Broken(error) => ("broken", format!("connection lost: {}", causes(error).join(": "))),
+        PortEvent::Full(most) => ("full", format!("{most} connections are open; more wait until one ends")),
     };
-    if *said == text {
+    if *last == text {
         return Ok(());
     }
-    said.clone_from(&text);
+    last.clone_from(&text);
     if !output.json {
-        return output.text(&format!("{title}: {text}\n"));
+        return output.say(&format!("{title}: {text}\n"));
     }
     let mut value = serde_json::json!({"event": event, "endpoint": title, "message": text});
-    if let Passage::Pod { pod, again } = passage {
+    if let PortEvent::Pod { pod, reconnected } = port_event {
         value["pod"] = pod.as_str().into();
-        value["again"] = (*again).into();
+        value["again"] = (*reconnected).into();
     }
     output.value(&value)
 }
 
-/// Opens an address in the browser, if there is what can.
+/// Opens an address in the browser, if this machine has a program for that.
 fn browse(url: &str, output: &Output) {
     let Some(program) = OPENERS.iter().find_map(|name| on_path(name)) else {
         output.remark(&format!("neither {} is on PATH: open {url} yourself", OPENERS.join(" nor ")));
         return;
     };
-    if let Err(error) = hand_over(&program, url, &Environment::inherited_without(&["WINDLASS_"])) {
+    if let Err(error) = spawn_detached(&program, url, &Environment::inherited_without(&["WINDLASS_"])) {
         output.remark(&format!("failed to start {}: {error}: open {url} yourself", program.display()));
     }
 }
@@ -279,9 +280,9 @@ fn on_path(name: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn door(title: &str) -> Door {
-        let inside = inside("http://web.ns.svc.cluster.local:80", &ReleaseKey::new("ns", "web")).unwrap();
-        Door { title: title.to_owned(), inside, login: None }
+    fn endpoint(title: &str) -> Endpoint {
+        let address = cluster_address("http://web.ns.svc.cluster.local:80", &ReleaseKey::new("ns", "web")).unwrap();
+        Endpoint { title: title.to_owned(), address, login: None }
     }
 
     fn args(port: Option<u16>, endpoint: Option<&str>) -> ConnectArgs {
@@ -302,7 +303,7 @@ mod tests {
             ("http://web:http", None),
             ("web:80", None),
         ] {
-            let found = inside(url, &ReleaseKey::new("there", "web"));
+            let found = cluster_address(url, &ReleaseKey::new("there", "web"));
             let found = found.as_ref().map(|it| (it.scheme.as_str(), it.host.as_str(), it.port, it.path.as_str()));
             assert_eq!(found, expected, "{url}");
         }
@@ -310,19 +311,20 @@ mod tests {
 
     #[test]
     fn flags_choose_endpoints() {
-        let told = |doors: &[&str], args: &ConnectArgs| match chosen(doors.iter().map(|it| door(it)).collect(), args) {
-            Ok(doors) => doors.into_iter().map(|door| door.title).collect::<Vec<_>>().join(", "),
-            Err(failed) => {
-                assert_eq!(failed.exit, Exit::BadInput);
-                failed.error.to_string()
-            }
-        };
+        let outcome =
+            |titles: &[&str], args: &ConnectArgs| match chosen(titles.iter().map(|it| endpoint(it)).collect(), args) {
+                Ok(chosen) => chosen.into_iter().map(|endpoint| endpoint.title).collect::<Vec<_>>().join(", "),
+                Err(failed) => {
+                    assert_eq!(failed.exit, Exit::BadInput);
+                    failed.error.to_string()
+                }
+            };
         let two = ["One", "Two"];
-        assert_eq!(told(&two, &args(None, None)), "One, Two");
-        assert_eq!(told(&two, &args(Some(80), Some("two"))), "Two");
-        assert_eq!(told(&two, &args(None, Some("Three"))), "`web` has no endpoint called `Three`; it has: One, Two");
-        let several = "`web` has several endpoints (One, Two): --endpoint says which is to be on port 80";
-        assert_eq!(told(&two, &args(Some(80), None)), several);
-        assert!(told(&[], &args(None, None)).starts_with("`web` has no endpoint in the cluster"));
+        assert_eq!(outcome(&two, &args(None, None)), "One, Two");
+        assert_eq!(outcome(&two, &args(Some(80), Some("two"))), "Two");
+        assert_eq!(outcome(&two, &args(None, Some("Three"))), "`web` has no endpoint called `Three`; it has: One, Two");
+        let several = "`web` has several endpoints (One, Two): choose the one for port 80 with --endpoint";
+        assert_eq!(outcome(&two, &args(Some(80), None)), several);
+        assert!(outcome(&[], &args(None, None)).starts_with("`web` has no endpoint in the cluster"));
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn diffs(
     Ok(diff.collect())
 }
 
-/// Shows them before the question to go on.
+/// Shows them before the confirmation.
 pub(super) fn show(diff: &[ReleaseDiff], output: &Output) -> Result<(), Failed> {
     if output.json {
         return output.value(&DiffReport { schema: DIFF_SCHEMA, event: "diff", diff });
@@ -57,7 +57,7 @@ pub(super) fn show(diff: &[ReleaseDiff], output: &Output) -> Result<(), Failed> 
     output.text(&format!("\n{}", diff_table(diff, &output.look())))
 }
 
-/// Says that there is more to see.
+/// Hints at `--diff`.
 pub(super) fn hint(resolved: &Resolved, observed: &Observed, output: &Output) {
     if !updates(resolved, observed).is_empty() {
         output.remark("add --diff to `windlass plan` to see what the updates would change in values and objects");

@@ -1,4 +1,4 @@
-//! The ways to what is installed, from outside the cluster: Ingresses with their addresses, and who logs in there.
+//! The endpoints of what is installed, from outside the cluster: Ingresses with their addresses, and the logins there.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,23 +21,23 @@ use crate::render::Endpoint;
 /// load balancer of a cloud takes about a minute.
 pub(super) const ADDRESS: Duration = Duration::from_secs(60);
 
-/// How often is looked meanwhile.
+/// How often they are read meanwhile.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What has to be known to tell the ways to components.
-pub(super) struct Doors<'a> {
+/// Finds the endpoints of components.
+pub(super) struct Endpoints<'a> {
     cluster: &'a Cluster,
-    /// The definitions, with the instances that are installed; without them nobody knows who logs in.
+    /// The definitions, with the instances that are installed; without them logins are unknown.
     catalog: Option<Catalog>,
     state: &'a InstallState,
     classes: Result<Vec<IngressClass>, KubeError>,
-    /// Until when addresses are waited for, and what ends that before.
+    /// The deadline for addresses, and what ends the wait before.
     until: Instant,
     stop: CancellationToken,
 }
 
-impl<'a> Doors<'a> {
-    /// Those of what is installed. With `wait`, Ingresses get so long to have an address, all at the same time.
+impl<'a> Endpoints<'a> {
+    /// For what is installed. With `wait`, Ingresses get so long to have an address, all at the same time.
     pub(super) async fn new(
         cluster: &'a Cluster,
         catalog: Option<&Catalog>,
@@ -61,7 +61,7 @@ impl<'a> Doors<'a> {
             }
         });
         let outside = join_all(outside).await;
-        let told = component.record.endpoints.iter().zip(outside).map(|((title, url, _), outside)| Endpoint {
+        let endpoints = component.record.endpoints.iter().zip(outside).map(|((title, url, _), outside)| Endpoint {
             title: title.clone(),
             url: url.clone(),
             ingress: outside.url,
@@ -71,7 +71,7 @@ impl<'a> Doors<'a> {
             // Two of one title are in the order of the definition.
             login: logins.iter().position(|(of, _)| of == title).map(|at| logins.remove(at).1),
         });
-        told.collect()
+        endpoints.collect()
     }
 
     /// Those of all components.
@@ -80,16 +80,16 @@ impl<'a> Doors<'a> {
         join_all(each).await.into_iter().flatten().collect()
     }
 
-    /// The way through an Ingress; what is not there is nothing to tell of.
+    /// The address through an Ingress; empty where there is none.
     async fn outside(&self, namespace: &str, name: &str, inside: Option<&str>) -> Outside {
         let mut waited = false;
         let ingress = loop {
-            // The run has ended; what cannot be asked now is left out.
+            // The run has ended; what cannot be read now is omitted.
             let Some(ingress) = self.cluster.ingress(namespace, name).await.ok().flatten() else {
                 return Outside::default();
             };
             let over = Instant::now() + PAUSE > self.until || self.stop.is_cancelled();
-            if ingress.address.is_some() || over || nobody(&ingress, self.classes.as_deref()).is_some() {
+            if ingress.address.is_some() || over || no_controller(&ingress, self.classes.as_deref()).is_some() {
                 break ingress;
             }
             waited = true;
@@ -99,7 +99,7 @@ impl<'a> Doors<'a> {
             }
         };
         let Some(address) = ingress.address.clone() else {
-            let closed = nobody(&ingress, self.classes.as_deref()).unwrap_or_else(|| {
+            let closed = no_controller(&ingress, self.classes.as_deref()).unwrap_or_else(|| {
                 let waited = if waited && !self.stop.is_cancelled() { " in time" } else { "" };
                 let class = ingress.class.as_ref().map(|class| format!(" of class {class}")).unwrap_or_default();
                 format!("no controller{class} has given Ingress {namespace}/{name} an address{waited}")
@@ -110,14 +110,14 @@ impl<'a> Doors<'a> {
             inside.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split(['.', ':', '/']).next());
         let Some((url, host)) = ingress.url(service) else { return Outside::default() };
         let unresolved = match (host, address.parse::<IpAddr>()) {
-            (Some(host), Ok(ip)) if self.cluster.asks_names() && !leads_to(host, ip).await => Some(host.to_owned()),
+            (Some(host), Ok(ip)) if self.cluster.uses_dns() && !leads_to(host, ip).await => Some(host.to_owned()),
             _ => None,
         };
         Outside { url: Some(url), address: Some(address), unresolved, closed: None }
     }
 }
 
-/// Who logs in to a component's endpoints, by their titles. The catalog has the instances that are installed.
+/// The logins to a component's endpoints, by their titles. The catalog has the instances that are installed.
 pub(super) fn logins(catalog: &Catalog, state: &InstallState, id: &str) -> Vec<(String, Login)> {
     let Some(record) = state.components.get(id).map(|known| &known.record) else { return Vec::new() };
     // Of several that export the same it was installed with one.
@@ -127,7 +127,7 @@ pub(super) fn logins(catalog: &Catalog, state: &InstallState, id: &str) -> Vec<(
     known.map(|(known, release)| logins_as_installed(known, used, release, &state.answers)).unwrap_or_default()
 }
 
-/// The way through an Ingress.
+/// An address through an Ingress.
 #[derive(Default)]
 struct Outside {
     url: Option<String>,
@@ -136,9 +136,9 @@ struct Outside {
     closed: Option<String>,
 }
 
-/// Why no controller can be meant by an Ingress, as far as the classes tell.
-fn nobody(ingress: &Ingress, classes: Result<&[IngressClass], &KubeError>) -> Option<String> {
-    // Who may not see them knows nothing of them.
+/// Why no controller serves an Ingress, as far as the classes show.
+fn no_controller(ingress: &Ingress, classes: Result<&[IngressClass], &KubeError>) -> Option<String> {
+    // Without the right to list them nothing is known.
     let classes = classes.ok()?;
     if classes.is_empty() {
         return Some("the cluster has no ingress controller (no IngressClass)".to_owned());
@@ -149,7 +149,7 @@ fn nobody(ingress: &Ingress, classes: Result<&[IngressClass], &KubeError>) -> Op
             Some(format!("the cluster has no IngressClass {class}; there is {}", there()))
         }
         None if !classes.iter().any(|class| class.default) => {
-            Some(format!("the Ingress names no class, and none is the default; there is {}", there()))
+            Some(format!("the Ingress has no class, and none is the default; there is {}", there()))
         }
         _ => None,
     }
@@ -167,10 +167,10 @@ mod tests {
     use crate::driver::state_store::tests::connected;
     use crate::model::cluster::ReleaseKey;
 
-    /// An API whose Ingress has an address from the so manieth look on; also how often was looked.
+    /// An API whose Ingress has an address from this read on; also the number of reads.
     async fn serve(from: u32, classes: Value) -> (Cluster, Arc<AtomicU32>) {
-        let looks = Arc::new(AtomicU32::new(0));
-        let counted = looks.clone();
+        let reads = Arc::new(AtomicU32::new(0));
+        let counted = reads.clone();
         let answer = move |uri: axum::http::Uri| {
             let body = match uri.path() {
                 "/version" => json!({"major": "1", "minor": "34", "gitVersion": "v1.34.4", "gitCommit": "",
@@ -188,7 +188,7 @@ mod tests {
             };
             std::future::ready(axum::Json(body).into_response())
         };
-        (connected(axum::Router::new().fallback(answer)).await, looks)
+        (connected(axum::Router::new().fallback(answer)).await, reads)
     }
 
     fn installed() -> InstallState {
@@ -202,44 +202,44 @@ mod tests {
     #[tokio::test]
     async fn addresses_are_waited_for_and_not_for_ever() {
         let class = json!([{"metadata": {"name": "c"}, "spec": {}}]);
-        let (state, go_on) = (installed(), CancellationToken::new());
+        let (state, running) = (installed(), CancellationToken::new());
         let all = async |from: u32, classes: &Value, wait: Duration, stop: &CancellationToken| {
-            let (cluster, looks) = serve(from, classes.clone()).await;
-            let mut found = Doors::new(&cluster, None, &state, wait, stop).await.all().await;
-            (found.remove(0), looks.load(Relaxed))
+            let (cluster, reads) = serve(from, classes.clone()).await;
+            let mut found = Endpoints::new(&cluster, None, &state, wait, stop).await.all().await;
+            (found.remove(0), reads.load(Relaxed))
         };
-        let (found, looks) = all(2, &class, ADDRESS, &go_on).await;
+        let (found, reads) = all(2, &class, ADDRESS, &running).await;
         assert_eq!((found.ingress.as_deref(), found.address.as_deref()), (Some("http://a.site"), Some("lb.cloud")));
-        assert_eq!((found.closed, looks), (None, 2));
+        assert_eq!((found.closed, reads), (None, 2));
         let in_time = "no controller of class c has given Ingress ns/web an address in time";
-        let (found, looks) = all(9, &class, Duration::from_millis(1500), &go_on).await;
-        assert_eq!((found.closed.as_deref(), looks), (Some(in_time), 2));
-        // What only looks does not wait, nor does who was stopped, and for nobody nobody waits.
-        let (found, looks) = all(9, &class, Duration::ZERO, &go_on).await;
+        let (found, reads) = all(9, &class, Duration::from_millis(1500), &running).await;
+        assert_eq!((found.closed.as_deref(), reads), (Some(in_time), 2));
+        // `status` does not wait, nor does a run that was stopped, nor anything without a controller.
+        let (found, reads) = all(9, &class, Duration::ZERO, &running).await;
         assert_eq!(
-            (found.closed.as_deref(), looks),
-            in_time.strip_suffix(" in time").map(|told| (Some(told), 1)).unwrap()
+            (found.closed.as_deref(), reads),
+            in_time.strip_suffix(" in time").map(|text| (Some(text), 1)).unwrap()
         );
         let stop = CancellationToken::new();
         stop.cancel();
         assert_eq!(all(9, &class, ADDRESS, &stop).await.1, 1);
-        let (found, looks) = all(9, &json!([]), ADDRESS, &go_on).await;
-        assert!(found.closed.is_some_and(|told| told.contains("no ingress controller")));
-        assert_eq!(looks, 1);
+        let (found, reads) = all(9, &json!([]), ADDRESS, &running).await;
+        assert!(found.closed.is_some_and(|why| why.contains("no ingress controller")));
+        assert_eq!(reads, 1);
     }
 
     #[test]
-    fn without_a_controller_that_is_said() {
+    fn a_missing_controller_is_reported() {
         let class = |name: &str, default| IngressClass { name: name.to_owned(), default };
         let of = |class: Option<&str>| Ingress { class: class.map(str::to_owned), ..Ingress::default() };
-        let told = |ingress: &Ingress, classes: &[IngressClass]| nobody(ingress, Ok(classes));
+        let why = |ingress: &Ingress, classes: &[IngressClass]| no_controller(ingress, Ok(classes));
         let none = "the cluster has no ingress controller (no IngressClass)";
-        assert_eq!(told(&of(Some("nginx")), &[]).as_deref(), Some(none));
+        assert_eq!(why(&of(Some("nginx")), &[]).as_deref(), Some(none));
         let there = [class("nginx", false), class("traefik", false)];
-        assert_eq!(told(&of(Some("nginx")), &there), None);
+        assert_eq!(why(&of(Some("nginx")), &there), None);
         let other = "the cluster has no IngressClass haproxy; there is nginx, traefik";
-        assert_eq!(told(&of(Some("haproxy")), &there).as_deref(), Some(other));
-        assert!(told(&of(None), &there).unwrap().starts_with("the Ingress names no class, and none is the default"));
-        assert_eq!(told(&of(None), &[class("nginx", true)]), None);
+        assert_eq!(why(&of(Some("haproxy")), &there).as_deref(), Some(other));
+        assert!(why(&of(None), &there).unwrap().starts_with("the Ingress has no class, and none is the default"));
+        assert_eq!(why(&of(None), &[class("nginx", true)]), None);
     }
 }

@@ -1,12 +1,12 @@
-//! What is otherwise than windlass left it: for `windlass status --drift`, which only looks.
+//! Differences from what the last install left: for `windlass status --drift`, which only reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::exit::{Exit, Failed, OrExit as _};
-use super::held::holding;
-use super::output::aside;
+use super::held::with_installed_files;
+use super::output::say_stderr;
 use super::{charts, session};
 use crate::answers::{Resolved, ResolvedAction};
 use crate::catalog::action::{ActionKind, HdfsAction, Leaves};
@@ -16,21 +16,21 @@ use crate::driver::state_store;
 use crate::driver::webhdfs::{Comparison, Difference, Hdfs};
 use crate::model::cluster::{Drift, ManifestObject, ObjectRef};
 use crate::model::crd_ref;
-use crate::model::observed::{Comparison as Compared, Definition, ObservedHdfs};
+use crate::model::observed::{Comparison as Compared, CrdComparison, ObservedHdfs};
 use crate::model::state::InstallState;
-use crate::observe::{ONLY_A_RUN, observe};
+use crate::observe::{NEEDS_RUN_RESULTS, observe};
 use crate::plan::{self, Change, Step};
 
-/// What differs by component; releases apart, whose objects `status` always looks at.
+/// What differs by component, without the objects of releases, which `status` always compares.
 #[derive(Debug, Default)]
 pub(super) struct Drifted {
-    /// In words.
+    /// As text.
     pub(super) found: BTreeMap<String, Vec<String>>,
     /// What differs in fields that are others' to set.
     pub(super) ignored: BTreeMap<String, Vec<Drift>>,
 }
 
-/// What is otherwise than it was left.
+/// Finds the drift.
 pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallState) -> Result<Drifted, Failed> {
     let mut drifted = Drifted::default();
     if state.components.is_empty() {
@@ -39,7 +39,7 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
     let found = &mut drifted.found;
     let catalog = session::load_catalog(global)?;
     let answers = session::answers(global, &AnswerArgs::default(), &catalog, Some(state))?;
-    let answers = holding(answers, &catalog, cluster, state).await?;
+    let answers = with_installed_files(answers, &catalog, cluster, state).await?;
     let mut resolved = charts::resolved_with_charts_at_hand(global, &catalog, &answers)?;
     // What counts is what was uploaded, not what is in a folder of this machine now.
     let modes = without_sources(&mut resolved);
@@ -48,7 +48,7 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
     let (tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
     let observed = observe(&resolved, cluster, Some(&tunnels), hdfs.as_ref()).await.or_exit(Exit::Unusable)?;
     for action in plan::plan(&resolved, &observed, false).actions {
-        let looked = matches!(
+        let compares = matches!(
             action.step,
             Step::Namespace { .. }
                 | Step::PullSecret { .. }
@@ -58,22 +58,22 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
                 | Step::Act { .. }
         );
         if action.change == Change::Check && is_entry(&action.step) {
-            // A service that answers otherwise than it should: nobody knows whether what it holds is right.
-            let why = action.why.iter().filter(|why| *why != ONLY_A_RUN);
-            let told = why.map(|why| format!("{} was not looked at: {why}", action.title));
-            found.entry(action.component).or_default().extend(told);
+            // A service with an unexpected answer: whether its content is right is unknown.
+            let why = action.why.iter().filter(|why| *why != NEEDS_RUN_RESULTS);
+            let unchecked = why.map(|why| format!("{} was not checked: {why}", action.title));
+            found.entry(action.component).or_default().extend(unchecked);
             continue;
         }
-        if !looked || matches!(action.change, Change::Nothing | Change::Check) {
-            // HDFS that does not answer is no drift; that it is not ready is told already, or that it is gone.
+        if !compares || matches!(action.change, Change::Nothing | Change::Check) {
+            // HDFS that does not answer is not drift; that it is not ready, or gone, is reported already.
             continue;
         }
-        // What an entry keeps to itself was never written by who remembers it: an install will, and nothing has drifted.
+        // An entry that is right and not recorded: the next install records it, and nothing has drifted.
         let same = matches!(observed.entries.get(&action.id), Some(Ok(Compared::Same)));
         if same && is_entry(&action.step) && observed.done(&action.component, &action.id).is_none() {
             continue;
         }
-        // A service that is not ready is not asked; that it is not ready is told already.
+        // A service that is not ready is not asked; that it is not ready is reported already.
         if action.why.is_empty() && is_entry(&action.step) {
             continue;
         }
@@ -93,8 +93,8 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
     Ok(drifted)
 }
 
-/// Definitions of kinds that are gone, or that differ from those of the chart that was installed, where that is here. Of
-/// components that share one, the first tells. Gives what differs in ignored fields.
+/// CRDs that are gone, or that differ from those of the chart that was installed, where that is available. Of components
+/// that share one, the first reports it. Returns what differs in ignored fields.
 async fn definitions(
     cluster: &Cluster,
     state: &InstallState,
@@ -118,35 +118,35 @@ async fn definitions(
         }
         if release.is_none() {
             let title = &component.title;
-            aside(&format!(
-                "note: the chart that {title} was installed from is not here, so its kinds were not compared"
+            say_stderr(&format!(
+                "note: the installed chart of {title} is not available here, so its CRDs were not compared"
             ));
         }
         let (compared, ignored) = cluster.definitions(&bodies, &ignored).await.or_exit(Exit::Unusable)?;
         all_ignored.insert(component.id.clone(), ignored);
         found.entry(component.id.clone()).or_default().extend(compared.into_iter().filter_map(
             |(name, how)| match how {
-                Definition::Absent => Some(format!("{} is gone", crd_ref(&name))),
-                Definition::Differs(how) => Some(how),
-                Definition::Same | Definition::Newer(_) => None,
+                CrdComparison::Absent => Some(format!("{} is gone", crd_ref(&name))),
+                CrdComparison::Differs(how) => Some(how),
+                CrdComparison::Same | CrdComparison::Newer(_) => None,
             },
         ));
     }
     Ok(all_ignored)
 }
 
-/// An object that sets nothing: whether it is there at all.
+/// An object without fields: only its existence is compared.
 fn bare(object: ObjectRef) -> ManifestObject {
     let body = json!({"apiVersion": object.api_version, "kind": object.kind, "metadata": {"name": object.name}});
     ManifestObject { object, body }
 }
 
-/// Whether a step has something in a service be as wanted.
+/// Whether a step manages an entry in a service.
 fn is_entry(step: &Step) -> bool {
     matches!(step, Step::Act { action, .. } if matches!(action.leaves(), Some(Leaves::Entry(_))))
 }
 
-/// Takes the definitions of kinds out of all releases, so that they are asked for once; by component.
+/// Takes the CRDs out of all releases, so that they are read once; by component.
 fn without_kinds(resolved: &mut Resolved) -> BTreeMap<String, Vec<ManifestObject>> {
     let components = resolved.components.iter_mut();
     let taken = components
@@ -154,7 +154,7 @@ fn without_kinds(resolved: &mut Resolved) -> BTreeMap<String, Vec<ManifestObject
     taken.collect()
 }
 
-/// Makes uploads have nothing to send; gives the mode of the files in each target folder.
+/// Empties the sources of uploads; returns the mode of the files in each target folder.
 fn without_sources(resolved: &mut Resolved) -> BTreeMap<String, u16> {
     let mut modes = BTreeMap::new();
     let actions = |action: &mut ResolvedAction| {
@@ -178,7 +178,7 @@ async fn uploads(
     mode: Option<u16>,
 ) -> Result<Vec<String>, Failed> {
     let compared = hdfs.compare_recorded(folder, recorded, mode).await.or_exit(Exit::Unusable)?;
-    let told = compared.into_iter().filter_map(|(name, comparison)| {
+    let differences = compared.into_iter().filter_map(|(name, comparison)| {
         let path = format!("{folder}/{name}");
         match comparison {
             Comparison::Same => None,
@@ -190,5 +190,5 @@ async fn uploads(
             Comparison::Differs(_) => Some(format!("{path} has other content")),
         }
     });
-    Ok(told.collect())
+    Ok(differences.collect())
 }

@@ -16,23 +16,23 @@ pub enum Exit {
     Missing = 3,
     /// The cluster or Helm cannot be used.
     Unusable = 4,
-    /// An action failed: the install is incomplete.
+    /// A step failed: the install is incomplete.
     Failed = 5,
     /// The user stopped it.
     Stopped = 6,
     /// Installed, but a check failed.
     VerifyFailed = 7,
-    /// The user said no, or others need it.
+    /// The user declined, or other components need it.
     Refused = 8,
-    /// Somebody else is at work on the cluster.
+    /// Another run holds the lock of the cluster.
     Locked = 9,
-    /// The lock was lost in mid-run: somebody else may be at work by now.
+    /// The lock was lost during the run: another run may hold it by now.
     LockLost = 10,
     /// Preflight found errors; nothing was changed.
     Preflight = 11,
 }
 
-/// All that says how a run ended.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RunEnd {
     /// How its steps went.
@@ -41,8 +41,8 @@ pub(super) struct RunEnd {
     pub lock_lost: bool,
     /// The journal could not be kept to the end.
     pub journal_lost: bool,
-    /// Steps were left out by the user's wish.
-    pub left_out: bool,
+    /// Steps were skipped on the user's request.
+    pub skipped: bool,
 }
 
 impl RunEnd {
@@ -54,8 +54,8 @@ impl RunEnd {
             Self { journal_lost: true, .. } => Exit::Unexpected,
             Self { outcome: Outcome::Failed, .. } => Exit::Failed,
             Self { outcome: Outcome::Stopped, .. } => Exit::Stopped,
-            // What was left out is not installed.
-            Self { outcome: Outcome::Succeeded, left_out: true, .. } => Exit::Failed,
+            // What was skipped is not installed.
+            Self { outcome: Outcome::Succeeded, skipped: true, .. } => Exit::Failed,
             Self { outcome: Outcome::VerifyFailed, .. } => Exit::VerifyFailed,
             Self { outcome: Outcome::Succeeded, .. } => Exit::Done,
         }
@@ -110,10 +110,9 @@ mod tests {
     fn each_cause_has_its_code() {
         let outcomes = [Outcome::Succeeded, Outcome::Failed, Outcome::VerifyFailed, Outcome::Stopped];
         for outcome in outcomes {
-            for (lock_lost, journal_lost, left_out) in (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0))
-            {
-                let end = RunEnd { outcome, lock_lost, journal_lost, left_out };
-                let expected = match (lock_lost, journal_lost, outcome, left_out) {
+            for (lock_lost, journal_lost, skipped) in (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0)) {
+                let end = RunEnd { outcome, lock_lost, journal_lost, skipped };
+                let expected = match (lock_lost, journal_lost, outcome, skipped) {
                     (true, ..) => 10,
                     (false, true, ..) => 1,
                     (false, false, Outcome::Failed, _) => 5,

@@ -1,4 +1,4 @@
-//! Files that answers named when they were installed, as the cluster has them: for commands that look at what is
+//! Files that answers named when they were installed, as the cluster has them: for commands that read what is
 //! installed, from whichever machine.
 
 use super::exit::{Exit, Failed, OrExit as _};
@@ -8,7 +8,7 @@ use crate::driver::kube::Cluster;
 use crate::model::state::InstallState;
 
 /// The same answers, with these files.
-pub(super) async fn holding(
+pub(super) async fn with_installed_files(
     mut answers: Answers,
     catalog: &Catalog,
     cluster: &Cluster,
@@ -25,7 +25,7 @@ pub(super) async fn holding(
             let Some(name) = installed.record.config_maps.iter().find(|name| name.starts_with(&prefix)) else {
                 continue;
             };
-            // One that is gone is told as what it is, by whoever can.
+            // One that is gone is reported by drift or observation.
             if let Some(found) = cluster.files(&release.namespace, name).await.or_exit(Exit::Unusable)? {
                 answers.held.insert(QuestionId::new(&id, &question.id), found.files);
             }

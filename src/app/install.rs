@@ -68,12 +68,13 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
         output.remark(&format!("warning: `windlass install` refuses this: {moved}"));
     }
     for adoption in adoptions(&target.resolved, &observed) {
-        let (id, told) = (&adoption.component, adoption.told(lang));
+        let (id, description) = (&adoption.component, adoption.describe(lang));
         if !adoption.is_possible() {
-            output.remark(&format!("warning: `windlass install` refuses this: release {}: {told}", adoption.key));
+            output
+                .remark(&format!("warning: `windlass install` refuses this: release {}: {description}", adoption.key));
         } else if !args.adopt.contains(id) {
             let refused = format!("`windlass install` refuses this without --adopt {id}");
-            output.remark(&format!("warning: {refused}: release {}: {told}", adoption.key));
+            output.remark(&format!("warning: {refused}: release {}: {description}", adoption.key));
         }
     }
     for downgrade in downgrades(&target.resolved, observed.state.as_ref()) {
@@ -107,14 +108,14 @@ pub(super) struct InstallRequest<'a> {
     pub target: InstallTarget,
     pub global: &'a Global,
     pub output: &'a Output,
-    /// Whether it is proven at the end.
+    /// Whether its checks run at the end.
     pub verify: bool,
-    /// Findings of preflight that do not count, and leave to adopt releases.
+    /// Waived findings of preflight, and releases that may be adopted.
     pub waive: &'a [String],
     pub allow_downgrade: bool,
     /// Show the differences of updates before the question.
     pub diff: bool,
-    /// Where the answers go as well.
+    /// A file to save the answers to as well.
     pub save_answers: Option<&'a Path>,
 }
 
@@ -129,7 +130,9 @@ impl RunRequest for InstallRequest<'_> {
         let target = &self.target;
         let mut observed = match target.observe().await {
             Ok(observed) => observed,
-            Err(error) => return Err(preflight::instead(error, target, self.global, self.waive, self.output).await),
+            Err(error) => {
+                return Err(preflight::after_forbidden(error, target, self.global, self.waive, self.output).await);
+            }
         };
         if let Some(why) = reason_not_to_move(&moved(&target.resolved, observed.state.as_ref())) {
             return Err(Failed::text(Exit::Refused, why));
@@ -141,7 +144,7 @@ impl RunRequest for InstallRequest<'_> {
         if !self.allow_downgrade {
             prepared.downgrades = downgrades(&target.resolved, observed.state.as_ref());
         }
-        // What is refused anyway, or has nothing to do, needs no more.
+        // A run that is refused anyway, or has nothing to do, needs no preflight.
         if prepared.downgrades.is_empty() && prepared.plan.has_work() {
             if needs_helm(&prepared.plan) {
                 prepared.helm = Some(session::helm(self.global, &target.cluster).await?);
@@ -163,7 +166,7 @@ impl RunRequest for InstallRequest<'_> {
     }
 
     fn nothing_to_do(&self) -> String {
-        format!("nothing to do: {} is as it should be\n", target(self.target.cluster.info()))
+        format!("nothing to do: {} is up to date\n", target(self.target.cluster.info()))
     }
 
     fn planned(&self, prepared: &PreparedRun) -> Result<(), Failed> {

@@ -1,4 +1,4 @@
-//! What an install wants, and the cluster that it wants it of.
+//! What an install creates, and the cluster that it creates it in.
 
 use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
@@ -15,7 +15,7 @@ use crate::model::offline::ObservedOffline;
 use crate::observe::{ObserveError, observe};
 use crate::render::target;
 
-/// Answers that were filled in, and a cluster that answered.
+/// Resolved answers, and a cluster that was reached.
 pub(super) struct InstallTarget {
     pub cluster: Cluster,
     pub resolved: Resolved,
@@ -28,7 +28,7 @@ pub(super) struct InstallTarget {
 }
 
 impl InstallTarget {
-    /// From definitions and answers to a cluster that answered. `global` names the Helm of the offline bundle.
+    /// From definitions and answers to a cluster that was reached. `global` names the Helm of the offline bundle.
     pub(super) async fn new(
         global: &Global,
         args: &AnswerArgs,
@@ -47,28 +47,28 @@ impl InstallTarget {
         };
         let text = replayable(&catalog, &answers)?;
         let found = Self::on(cluster, resolved, text, offline)?;
-        output.remark(&format!("looking at {} …", target(found.cluster.info())));
+        output.remark(&format!("checking {} …", target(found.cluster.info())));
         Ok(found)
     }
 
-    /// On a cluster that answered.
+    /// On a cluster that was reached.
     pub(super) fn on(
         cluster: Cluster,
         resolved: Resolved,
         answers: String,
         offline: Option<Offline>,
     ) -> Result<Self, Failed> {
-        let cluster = if offline.is_some() { cluster.without_names() } else { cluster };
+        let cluster = if offline.is_some() { cluster.without_dns() } else { cluster };
         let (tunnels, hdfs) = session::reach(&cluster, resolved.hdfs.as_ref())?;
         Ok(Self { cluster, resolved, tunnels, hdfs, answers, offline })
     }
 
-    /// What the cluster has of it now.
+    /// Observes the cluster.
     pub(super) async fn observe(&self) -> Result<Observed, ObserveError> {
         observe(&self.resolved, &self.cluster, Some(&self.tunnels), self.hdfs.as_ref()).await
     }
 
-    /// What the registry has of the offline bundle, and what keeps the rest of it from there; nothing where there is none.
+    /// What the registry has of the offline bundle, and what prevents a push of the rest; nothing without an offline bundle.
     pub(super) async fn observe_offline(&self) -> Result<(Option<ObservedOffline>, Vec<String>), Failed> {
         let Some(offline) = &self.offline else { return Ok((None, Vec::new())) };
         let (observed, problems) = offline.observe(&self.cluster).await?;
@@ -97,7 +97,7 @@ pub(super) fn replayable(catalog: &Catalog, answers: &Answers) -> Result<String,
 /// An observation that failed, with its exit code.
 pub(super) fn unobserved(error: ObserveError) -> Failed {
     let exit = match error {
-        ObserveError::Files { ref source, .. } if source.is_elsewhere() => Exit::Unusable,
+        ObserveError::Files { ref source, .. } if source.is_external() => Exit::Unusable,
         ObserveError::Files { .. }
         | ObserveError::PullSecret(_)
         | ObserveError::Secret { .. }

@@ -39,7 +39,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Makes the folder and writes the plan and, if there are any, the answers. Old runs beyond the last twenty go.
+    /// Creates the folder and writes the plan and, if there are any, the answers. Removes runs beyond the last twenty.
     ///
     /// # Errors
     /// A folder or file cannot be written.
@@ -47,7 +47,7 @@ impl Journal {
         let root = root()?;
         let folder = root.join(id);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        made.map_err(|error| io::Error::new(error.kind(), format!("failed to make {}: {error}", folder.display())))?;
+        made.map_err(|error| io::Error::new(error.kind(), format!("failed to create {}: {error}", folder.display())))?;
         write(&folder.join("plan.json"), plan)?;
         if let Some(answers) = answers {
             write(&folder.join("answers.yaml"), answers)?;
@@ -76,7 +76,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 /// The ids of the runs, oldest first.
 ///
 /// # Errors
-/// The folder cannot be read; that it is not there is no error.
+/// The folder cannot be read; a missing folder is not an error.
 pub(super) fn list() -> io::Result<Vec<String>> {
     let root = root()?;
     let entries = match std::fs::read_dir(&root) {
@@ -100,7 +100,7 @@ fn is_id(name: &str) -> bool {
         .is_some_and(|(time, hex)| time.len() == 15 && hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
-/// Removes all but the last runs. What cannot be removed is tried again by the next run.
+/// Removes all but the last runs. What cannot be removed is retried by the next run.
 fn prune(root: &Path, current: &str) {
     let mut ids = list().unwrap_or_default();
     ids.retain(|id| id != current);
@@ -118,7 +118,7 @@ pub(super) fn read(id: &str) -> io::Result<Vec<Envelope>> {
     read_file(&root()?.join(id).join("events.jsonl"))
 }
 
-/// The events of a journal. A line that was cut, inside a character too, is left out, and so is what is none.
+/// The events of a journal. A line that was cut, even inside a character, is skipped, and so is anything else.
 ///
 /// # Errors
 /// The journal cannot be read.
@@ -147,7 +147,7 @@ mod tests {
             let bytes = [line.as_slice(), b"\n", &line[..cut]].concat();
             assert_eq!(events(&bytes).len(), 1, "cut at {cut}");
             let bytes = [&line[..cut], b"\n\xff\n", line.as_slice(), b"\n"].concat();
-            assert_eq!(events(&bytes).len(), 1, "cut at {cut}, and gone on");
+            assert_eq!(events(&bytes).len(), 1, "cut at {cut}, and continued");
         }
     }
 

@@ -16,6 +16,7 @@ mod exit;
 mod guided;
 mod health;
 mod held;
+mod help;
 mod image;
 mod install;
 mod install_target;
@@ -43,19 +44,19 @@ mod verify;
 pub use crate::driver::bundle::parse_split;
 pub use crate::render::tui::DiagnosticsWriter;
 pub use exit::{Exit, Failed};
+pub use help::parse;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-
 use crate::cli::{Cli, Command, GuideArgs};
+use help::command as command_line;
 use output::Output;
 
-/// Runs the command and says how the process is to end. Everything was printed already.
+/// Runs the command and returns the exit code. Everything was printed already.
 pub async fn run(cli: Cli) -> Exit {
     let output = Output::new(&cli.global);
     let Some(command) = cli.command else {
-        // At a terminal that is the guided install, elsewhere what there is to know.
+        // At a terminal that is the guided install, elsewhere the help.
         let result = match guided::possible(&cli.global) {
             true => guided::guided(&cli.global, &GuideArgs::default(), &output).await,
             false => help(&output),
@@ -89,14 +90,14 @@ pub async fn run(cli: Cli) -> Exit {
     ended(result, &output)
 }
 
-/// Says why a command line cannot be understood, or what was asked of it: help and version.
+/// Prints why a command line cannot be parsed, or the help or version that it asks for.
 #[must_use]
 pub fn refused(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        // It repeats what was given, which may be anything.
-        output::aside(error.render().to_string().trim_end());
+        // It contains the arguments, which may be anything.
+        output::say_stderr(error.render().to_string().trim_end());
     } else {
-        // Our own words; a closed pipe is no error.
+        // Our own text; a closed pipe is not an error.
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::BadInput as u8))
@@ -110,20 +111,20 @@ fn ended(result: Result<Exit, Failed>, output: &Output) -> Exit {
 }
 
 fn help(output: &Output) -> Result<Exit, Failed> {
-    output.text(&Cli::command().render_help().to_string())?;
+    output.text(&command_line().render_help().to_string())?;
     Ok(Exit::BadInput)
 }
 
 fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Exit, Failed> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "windlass", &mut text);
+    clap_complete::generate(shell, &mut command_line(), "windlass", &mut text);
     output.text(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }
 
 fn man(output: &Output) -> Result<Exit, Failed> {
     let mut text = Vec::new();
-    let render = clap_mangen::Man::new(Cli::command()).render(&mut text);
+    let render = clap_mangen::Man::new(command_line()).render(&mut text);
     render.map_err(|error| Failed::new(Exit::Unexpected, error))?;
     output.text(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)

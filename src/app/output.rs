@@ -12,7 +12,10 @@ use crate::cli::Global;
 use crate::event::{Envelope, RunState};
 use crate::model::known;
 use crate::render::tui::{Ended, News};
-use crate::render::{self, LineOptions, Look, SummaryExtras, json::Json, line::Line};
+use crate::render::{self, LineOptions, Look, SummaryExtras, json::Json, language, line::Line};
+
+/// The number of what is printed with `--json` and has no other: docs/json.md.
+const OUTPUT_SCHEMA: u32 = 1;
 
 /// The two streams and what they can show.
 pub(super) struct Output {
@@ -34,9 +37,14 @@ pub(super) enum Renderer {
     Screens(UnboundedSender<News>),
 }
 
-/// Says something on stderr beside all else, without anything that the terminal would act on.
-pub(super) fn aside(text: &str) {
-    // Nobody is left to tell if stderr is closed.
+/// Says something on stderr beside all else, in the language of the reader.
+pub(super) fn say_stderr(text: &str) {
+    print_stderr(&language::say_lines(text));
+}
+
+/// Prints a text on stderr as it is, without anything that the terminal would act on.
+pub(super) fn print_stderr(text: &str) {
+    // A closed stderr is ignored.
     let _ = writeln!(io::stderr(), "{}", render::fit(text, false));
 }
 
@@ -65,8 +73,8 @@ impl Output {
         !self.json && self.screens.is_none() && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
-    /// Prints a text on stdout, without anything that the terminal would act on. A reader that has gone away (`| head`) is
-    /// no error.
+    /// Prints a text on stdout, without control sequences. A closed pipe (`| head`) is not
+    /// an error.
     pub(super) fn text(&self, text: &str) -> Result<(), Failed> {
         if self.screens.is_some() {
             return Ok(());
@@ -79,20 +87,39 @@ impl Output {
         }
     }
 
-    /// Prints one JSON object on one line.
+    /// Prints something for people on stdout, in the language of the reader.
+    pub(super) fn say(&self, text: &str) -> Result<(), Failed> {
+        self.text(&language::say_lines(text))
+    }
+
+    /// Prints one JSON object on one line, with the number of its format.
     pub(super) fn value(&self, value: &impl Serialize) -> Result<(), Failed> {
         let mut text = serde_json::to_string(value).or_exit(Exit::Unexpected)?;
+        let numbered = serde_json::to_value(value).or_exit(Exit::Unexpected)?.get("schema").is_some();
+        if !numbered && let Some(rest) = text.strip_prefix('{') {
+            let comma = if rest.starts_with('}') { "" } else { "," };
+            text = format!("{{\"schema\":{OUTPUT_SCHEMA}{comma}{rest}");
+        }
+        self.line_of_json(text)
+    }
+
+    /// Prints a document in JSON whose format is another's, such as an inventory of software.
+    pub(super) fn document(&self, value: &impl Serialize) -> Result<(), Failed> {
+        self.line_of_json(serde_json::to_string(value).or_exit(Exit::Unexpected)?)
+    }
+
+    fn line_of_json(&self, mut text: String) -> Result<(), Failed> {
         text.push('\n');
         self.text(&render::fit_json(&text))
     }
 
-    /// Prints a remark on stderr. With `--json` only what went wrong, or may: the rest is for people.
+    /// Prints a remark on stderr. With `--json` only warnings and errors: the rest is for people.
     pub(super) fn remark(&self, text: &str) {
         if let Some(screens) = &self.screens {
-            // Who has left does not read it.
-            let _ = screens.send(News::Remark(text.to_owned()));
+            // The screens may be closed already.
+            let _ = screens.send(News::Warning(text.to_owned()));
         } else if !self.json || ["warning: ", "error: "].iter().any(|begin| text.starts_with(begin)) {
-            aside(text);
+            say_stderr(text);
         }
     }
 
@@ -117,7 +144,7 @@ impl Output {
         Renderer::Line(Box::new(Line::new(Box::new(io::stdout()), self.options)))
     }
 
-    /// Tells how a run ended.
+    /// Reports how a run ended.
     pub(super) fn ended(
         &self,
         state: &RunState,
@@ -140,11 +167,11 @@ impl Output {
         Ok(self.ask_or_end(question)?.unwrap_or_default())
     }
 
-    /// The same, until `stop` is cancelled: a question that comes up in mid-run is no reason to go on with it.
+    /// The same, until `stop` is cancelled: a question during a run must not prevent it from stopping.
     pub(super) async fn ask_until(&self, question: &str, stop: &CancellationToken) -> Result<String, Failed> {
         self.text(question)?;
         let stopped = stop.clone();
-        // A read of the terminal cannot be ended, so none is begun before there is something to read.
+        // A read of the terminal cannot be cancelled, so it starts only when there is input.
         let read = tokio::task::spawn_blocking(move || {
             let stdin = io::stdin();
             let pause = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -158,7 +185,7 @@ impl Output {
             Ok(None)
         });
         let answer = read.await.or_exit(Exit::Unexpected)?.or_exit(Exit::Unexpected)?;
-        answer.ok_or_else(|| Failed::text(Exit::Stopped, "it was stopped before anything was changed"))
+        answer.ok_or_else(|| Failed::text(Exit::Stopped, "stopped before anything was changed"))
     }
 
     /// The same; `None` where the answer was the end of the input.
@@ -195,7 +222,7 @@ impl Renderer {
 
     pub(super) fn clear(&mut self) {
         if let Self::Line(line) = self {
-            // What cannot be cleared is only not pretty.
+            // A failure to clear is only cosmetic.
             let _ = line.clear();
         }
     }

@@ -18,15 +18,15 @@ use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Observed, ObservedHdfs};
-use crate::model::preflight::{Finding, Report, Severity, adopt_leave, leave_flag};
+use crate::model::preflight::{Finding, Report, Severity, adopt_waiver, waiver_flag};
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
-    ADOPTABLE, CHECKS, Facts, Gathered, check, connect_finding, gather, helm_finding, judge, markdown, surroundings,
+    ADOPTABLE, CHECKS, Facts, Gathered, check, cluster_facts, connect_finding, gather, helm_finding, judge, markdown,
 };
 use crate::render::{preflight_table, target};
 
-/// How long HDFS may take to answer. A direct way that leads nowhere takes two seconds of it.
+/// The timeout of HDFS. A failed direct connection takes two seconds of it.
 const HDFS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// `windlass preflight`.
@@ -52,7 +52,7 @@ pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Ou
     Ok(if report.errors > 0 { Exit::Preflight } else { Exit::Done })
 }
 
-/// All that there is to find, with these answers.
+/// All findings with these answers.
 pub(super) async fn report(
     global: &Global,
     catalog: &Catalog,
@@ -68,11 +68,11 @@ pub(super) async fn report(
         Err(error) => {
             let Some(finding) = connect_finding(&error) else { return Err(Failed::new(Exit::Unusable, error)) };
             findings.push(finding);
-            // Nothing else can be told, so nothing can be waived.
+            // Nothing else can be checked, so nothing can be waived.
             return Ok(Report::new(None, findings, &[]));
         }
     };
-    output.remark(&format!("looking at {} …", target(cluster.info())));
+    output.remark(&format!("checking {} …", target(cluster.info())));
     // What an install would plan: with what is installed and of use.
     let resolved = match session::with_installed(catalog, &answers, &cluster).await? {
         Some(answers) => filled(global, catalog, answers, LoginFrom::Cluster(&cluster), offline.as_ref()).await?.1,
@@ -83,7 +83,7 @@ pub(super) async fn report(
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
-/// All that there is to find on a cluster that answered.
+/// All findings on a cluster that was reached.
 pub(super) async fn on(install: &InstallTarget, global: &Global, waive: &[String]) -> Result<Report, Failed> {
     let (helm, mut findings) = helm(global).await;
     findings.extend(found(install, helm.as_ref()).await?);
@@ -91,7 +91,7 @@ pub(super) async fn on(install: &InstallTarget, global: &Global, waive: &[String
 }
 
 /// The same with what was observed already.
-pub(super) async fn seen(
+pub(super) async fn with_observed(
     install: &InstallTarget,
     (observed, problems): (&Observed, &[String]),
     global: &Global,
@@ -112,12 +112,12 @@ async fn helm(global: &Global) -> (Option<Helm>, Vec<Finding>) {
 
 async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Finding>, Failed> {
     let runs = journal::root().or_exit(Exit::Unexpected)?;
-    // A large cluster takes seconds to list: what is installed is looked at and rendered meanwhile.
-    let around = surroundings(&install.resolved, &install.cluster, &runs).shared();
+    // A large cluster takes seconds to list: what is installed is observed and rendered meanwhile.
+    let around = cluster_facts(&install.resolved, &install.cluster, &runs).shared();
     let found = async {
-        // Without HDFS: what is in it makes no difference here, and may take long to compare.
+        // Without HDFS: its content does not matter here, and may take long to compare.
         let mut observed = match observe(&install.resolved, &install.cluster, None, None).await {
-            // The rights that are missing are what preflight is about to tell.
+            // The missing rights are reported by preflight below.
             Err(error) if error.is_forbidden() => Observed::default(),
             other => other.map_err(unobserved)?,
         };
@@ -145,8 +145,8 @@ async fn hdfs(install: &InstallTarget, observed: &Observed) -> ObservedHdfs {
     }
 }
 
-/// Before an install is confirmed, and again under the lock: what there is to find with this plan. Without Helm what the
-/// charts render is left out.
+/// Before an install is confirmed, and again under the lock: the findings for this plan. Without Helm what the
+/// charts render is skipped.
 pub(super) async fn with(
     install: &InstallTarget,
     observed: &Observed,
@@ -158,9 +158,8 @@ pub(super) async fn with(
     Ok(Report::new(Some(install.cluster.info().clone()), findings, waive))
 }
 
-/// In place of an observation that failed for want of a right: preflight tells all that are missing, not only the
-/// first that was met.
-pub(super) async fn instead(
+/// After an observation that failed for a missing right: preflight reports all that are missing, not only the first.
+pub(super) async fn after_forbidden(
     error: ObserveError,
     install: &InstallTarget,
     global: &Global,
@@ -170,16 +169,16 @@ pub(super) async fn instead(
     if !error.is_forbidden() {
         return unobserved(error);
     }
-    let told = async {
+    let reported = async {
         let helm = session::find_helm(global).await.or_exit(Exit::Unusable)?;
         let findings = find(install, Some(&helm), &Observed::default(), &[]).await?;
         judged(&Report::new(Some(install.cluster.info().clone()), findings, waive), output)
     };
-    // Waived or not, nothing can be planned without having looked.
-    told.await.err().unwrap_or_else(|| unobserved(error))
+    // Waived or not, no plan can be made without an observation.
+    reported.await.err().unwrap_or_else(|| unobserved(error))
 }
 
-/// Shows what was found, if anything. An error that was not waived is one.
+/// Shows the findings, if any. Fails if there is an error that was not waived.
 pub(super) fn judged(report: &Report, output: &Output) -> Result<(), Failed> {
     if report.findings.is_empty() {
         return Ok(());
@@ -195,7 +194,7 @@ pub(super) fn judged(report: &Report, output: &Output) -> Result<(), Failed> {
     Err(Failed::text(Exit::Preflight, refusal(report)))
 }
 
-/// Which errors keep an install from beginning, and the flags that let it go on all the same, where there are any.
+/// The errors that prevent an install, and the flags that waive them, if there are any.
 fn refusal(report: &Report) -> String {
     let errors = if report.errors == 1 { "1 error".to_owned() } else { format!("{} errors", report.errors) };
     let open: Vec<&Finding> =
@@ -203,11 +202,11 @@ fn refusal(report: &Report) -> String {
     let ids: BTreeSet<&str> = open.iter().map(|finding| finding.id).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
     let can = |finding: &&&Finding| finding.adopt.is_some() || check(finding.id).is_some_and(|check| check.waivable);
-    let flags: BTreeSet<String> = open.iter().filter(can).map(|finding| leave_flag(&finding.leave())).collect();
+    let flags: BTreeSet<String> = open.iter().filter(can).map(|finding| waiver_flag(&finding.waiver())).collect();
     let all = open.iter().all(|finding| can(&finding));
     let flags: Vec<String> = flags.into_iter().collect();
     let waive = if all { format!(", or proceed with {}", flags.join(" ")) } else { String::new() };
-    format!("preflight found {errors} ({}), nothing was changed: fix what is named{waive}", ids.join(", "))
+    format!("preflight found {errors} ({}), nothing was changed: fix the reported errors{waive}", ids.join(", "))
 }
 
 /// `problems` are those of a push to the registry.
@@ -218,7 +217,7 @@ async fn find(
     problems: &[String],
 ) -> Result<Vec<Finding>, Failed> {
     let runs = journal::root().or_exit(Exit::Unexpected)?;
-    compare(install, helm, observed, problems, surroundings(&install.resolved, &install.cluster, &runs)).await
+    compare(install, helm, observed, problems, cluster_facts(&install.resolved, &install.cluster, &runs)).await
 }
 
 async fn compare(
@@ -239,12 +238,12 @@ async fn compare(
     Ok(findings)
 }
 
-/// What is waived, together with leave to adopt the releases of these components.
+/// The waived findings, and the releases of these components that may be adopted.
 pub(super) fn leaves(waive: &[String], adopt: &[String]) -> Vec<String> {
-    waive.iter().cloned().chain(adopt.iter().map(|component| adopt_leave(component))).collect()
+    waive.iter().cloned().chain(adopt.iter().map(|component| adopt_waiver(component))).collect()
 }
 
-/// Refuses leave to adopt what is not installed.
+/// Refuses `--adopt` of components that are not installed.
 pub(super) fn check_adopted(adopt: &[String], install: &InstallTarget) -> Result<(), Failed> {
     check_components(adopt, install.resolved.components.iter().map(|component| component.id.as_str()))
 }
@@ -252,26 +251,26 @@ pub(super) fn check_adopted(adopt: &[String], install: &InstallTarget) -> Result
 fn check_components<'a>(adopt: &[String], known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Failed> {
     let mut findings = Findings::default();
     for id in adopt.iter().filter(|id| !known.clone().any(|known| known == **id)) {
-        let message = format!("`{id}` is none of the components of this install");
+        let message = format!("`{id}` is not a component of this install");
         findings.add_unknown("--adopt", Pos::default(), message, id, known.clone());
     }
     findings.into_result(()).or_exit(Exit::BadInput)
 }
 
-/// Refuses ids that are none, or that cannot be waived.
+/// Refuses unknown ids, and findings that cannot be waived.
 pub(super) fn check_waivers(waive: &[String]) -> Result<(), Failed> {
     let mut findings = Findings::default();
     for id in waive {
         match check(id) {
             Some(check) if check.waivable => {}
             Some(check) if check.id == ADOPTABLE => {
-                let message = format!("`{id}` is waived by the component: --adopt COMPONENT");
+                let message = format!("`{id}` is waived per component: add --adopt COMPONENT");
                 findings.add("--waive", Pos::default(), message);
             }
             Some(_) => findings.add("--waive", Pos::default(), format!("`{id}` cannot be waived")),
             None => {
                 let known = CHECKS.iter().filter(|check| check.waivable).map(|check| check.id);
-                findings.add_unknown("--waive", Pos::default(), format!("there is no finding `{id}`"), id, known);
+                findings.add_unknown("--waive", Pos::default(), format!("unknown finding `{id}`"), id, known);
             }
         }
     }
@@ -290,23 +289,23 @@ mod tests {
 
     #[test]
     fn a_refusal_names_what_was_found_and_the_flags_that_help() {
-        let told = |findings| refusal(&Report::new(None, findings, &[]));
+        let message = |findings| refusal(&Report::new(None, findings, &[]));
         let resources = || finding(Severity::Error, "resources", None);
         assert_eq!(
-            told(vec![resources(), finding(Severity::Warning, "storage-expansion", None)]),
-            "preflight found 1 error (resources), nothing was changed: fix what is named, or proceed with \
+            message(vec![resources(), finding(Severity::Warning, "storage-expansion", None)]),
+            "preflight found 1 error (resources), nothing was changed: fix the reported errors, or proceed with \
              --waive resources"
         );
         assert_eq!(
-            told(vec![resources(), finding(Severity::Error, ADOPTABLE, Some("livy"))]),
+            message(vec![resources(), finding(Severity::Error, ADOPTABLE, Some("livy"))]),
             format!(
-                "preflight found 2 errors ({ADOPTABLE}, resources), nothing was changed: fix what is named, or proceed with --adopt livy --waive resources"
+                "preflight found 2 errors ({ADOPTABLE}, resources), nothing was changed: fix the reported errors, or proceed with --adopt livy --waive resources"
             )
         );
         // No flag helps against this one.
         assert_eq!(
-            told(vec![resources(), finding(Severity::Error, "kubeconfig", None)]),
-            "preflight found 2 errors (kubeconfig, resources), nothing was changed: fix what is named"
+            message(vec![resources(), finding(Severity::Error, "kubeconfig", None)]),
+            "preflight found 2 errors (kubeconfig, resources), nothing was changed: fix the reported errors"
         );
     }
 }

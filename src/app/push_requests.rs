@@ -1,4 +1,4 @@
-//! What of an offline bundle is pushed where, by which rules, and where that is noted.
+//! Which images of an offline bundle are pushed where, by which rules, and the journals of pushes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,7 +30,7 @@ pub(super) fn requests(
     Ok(names.into_iter().filter_map(request).collect())
 }
 
-/// What is done where a tag stands for something else.
+/// What to do if a tag exists with another digest.
 pub(super) const fn conflict(rule: TagRule) -> TagConflict {
     match rule {
         TagRule::Fail => TagConflict::Fail,

@@ -1,4 +1,4 @@
-//! How commands reach registries: their options, as the settings of the one client, and which registries are meant.
+//! How commands reach registries: their options, as the settings of the one client, and which registries are used.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub(super) fn mirror(from: Option<&str>) -> Result<Option<String>, Failed> {
     Ok(Some(if prefix.is_empty() { host } else { format!("{host}/{prefix}") }))
 }
 
-/// The names of the registries that are asked for images.
+/// The hosts of the registries that images come from.
 fn hosts<'a>(from: Option<&str>, images: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
     match from {
         Some(from) => [from.split('/').next().unwrap_or(from).to_owned()].into(),
@@ -40,8 +40,8 @@ pub(super) fn asked(
     Ok(RegistrySource::new(registries(args, &hosts(from, lock.images.keys()), None, output)?))
 }
 
-/// The client with what the options and the environment say, and for each registry the way to it. Nobody is asked yet.
-/// `last` is a Docker config.json for those that nobody else has a login for.
+/// The client with the options and the environment, and for each registry the way to it. No request is sent yet. `last` is
+/// a Docker config.json for registries without another login.
 pub(super) fn registries(
     args: &RegistryArgs,
     hosts: &BTreeSet<String>,
@@ -52,7 +52,7 @@ pub(super) fn registries(
         let known = hosts.iter().cloned().collect::<Vec<_>>().join(", ");
         return Err(Failed::text(
             Exit::BadInput,
-            format!("--plain-http {stray}: no such registry is asked, but {known}"),
+            format!("--plain-http {stray}: this registry is not used; used: {known}"),
         ));
     }
     let credentials = match &args.registry_config {

@@ -1,4 +1,4 @@
-//! Whether a site's registry has the images, asked from this machine.
+//! Checks from this machine whether a site's registry has the images.
 
 use futures::future::join_all;
 
@@ -9,15 +9,15 @@ use crate::driver::kube::Cluster;
 use crate::driver::registry::{Credentials, Limits, Proxies, Registries, Settings, Trust, login, parts};
 use crate::driver::secrets;
 
-/// Asks the registry that the answers name for every image; says that all are there, or which are not. Registries that
-/// were not named are public, and not asked: a site may have no way to them from here.
+/// Checks that the registry in the answers has every image; reports which are missing. Other registries are public, and
+/// not checked: they may be unreachable from here.
 pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluster) -> Result<String, Failed> {
     let Some(registry) = answers.get("platform", "registry").text() else {
-        return Ok("public registries are not asked from here: each node pulls by itself".to_owned());
+        return Ok("public registries are not checked from here: each node pulls by itself".to_owned());
     };
     let host = registry.split('/').next().unwrap_or(registry);
     let config = match answers.get("platform", "pull_secret") {
-        // Each namespace has one of its own, and may not have it yet: asked without.
+        // Each namespace has one of its own, and may not have it yet: checked without.
         Answer::Secret(reference) if reference.is_in_place() => None,
         Answer::Secret(reference) => Some(secrets::docker_config(reference, cluster).await.or_exit(Exit::BadInput)?),
         _ => None,
@@ -52,7 +52,7 @@ pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluste
     let others: Vec<&str> = images.iter().filter(|image| !ours.contains(image)).map(String::as_str).collect();
     let others = match others.is_empty() {
         true => String::new(),
-        false => format!("; not from there, and not asked for: {}", others.join(", ")),
+        false => format!("; from other registries, not checked: {}", others.join(", ")),
     };
     if missing.is_empty() {
         return Ok(format!("{host} has all {} images{others}", ours.len()));

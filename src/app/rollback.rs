@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::confirm;
 use super::exit::{Exit, Failed, OrExit as _};
-use super::held::holding;
+use super::held::with_installed_files;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
 use super::{charts, session};
@@ -17,14 +17,14 @@ use crate::model::state::InstallState;
 use crate::plan::{self, Action, Plan};
 use crate::render::target;
 
-/// Brings a component back to the last revision that was verified.
+/// Rolls a component back to the last verified revision.
 pub(super) async fn rollback(global: &Global, args: &RollbackArgs, output: &Output) -> Result<Exit, Failed> {
     let catalog = session::load_catalog(global)?;
     let cluster = session::connect(global).await?;
     run::run(&RollbackRequest { cluster, catalog, global, args, output }, global, output).await
 }
 
-/// The way back of a component.
+/// The rollback of a component.
 struct RollbackRequest<'a> {
     cluster: Cluster,
     catalog: Catalog,
@@ -42,20 +42,20 @@ impl RunRequest for RollbackRequest<'_> {
 
     async fn prepare(&self) -> Result<PreparedRun, Failed> {
         let state = state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default();
-        // Whether there is a way back at all, before answers are asked for.
+        // Whether a rollback is possible, before answers are resolved.
         self.plan(&state, Vec::new()).await?;
-        // What proves it is what is installed, with the answers that it had when it was last verified.
+        // It is verified with the answers that it had when it was last verified.
         let verified = as_verified(&state, &self.args.component);
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&verified))?;
-        let answers = holding(answers, &self.catalog, &self.cluster, &verified).await?;
+        let answers = with_installed_files(answers, &self.catalog, &self.cluster, &verified).await?;
         let seeing = session::seeing_installed(&self.catalog, &answers, &self.cluster, &state).await.unwrap_or(answers);
         let resolved = charts::resolved_as_installed(&self.catalog, &seeing)?;
-        self.refuse_what_needs_more((&state, &verified), &seeing, &resolved)?;
-        let proof = match self.args.no_verify {
+        self.refuse_if_not_enough((&state, &verified), &seeing, &resolved)?;
+        let checks = match self.args.no_verify {
             true => Vec::new(),
             false => plan::checks_of(&resolved, &self.args.component),
         };
-        let plan = self.plan(&state, proof).await?;
+        let plan = self.plan(&state, checks).await?;
         let helm = match plan.has_work() {
             true => Some(session::helm(self.global, &self.cluster).await?),
             false => None,
@@ -69,14 +69,14 @@ impl RunRequest for RollbackRequest<'_> {
     }
 
     fn nothing_to_do(&self) -> String {
-        format!("nothing to do: {} runs the last revision that was verified\n", self.args.component)
+        format!("nothing to do: {} runs the last verified revision\n", self.args.component)
     }
 }
 
 impl RollbackRequest<'_> {
-    /// A way back to other answers that the rules about what is installed forbid, or before which objects have to be changed:
-    /// Helm would just go it. A Job before an upgrade is none of these.
-    fn refuse_what_needs_more(
+    /// Refuses a rollback to other answers that rules about the installed state forbid, or that needs changes to objects
+    /// before: Helm alone would not do either. A Job before an upgrade does not count.
+    fn refuse_if_not_enough(
         &self,
         (state, verified): (&InstallState, &InstallState),
         was: &Answers,
@@ -85,7 +85,7 @@ impl RollbackRequest<'_> {
         let id = &self.args.component;
         let broken = was.broken_going_back(&self.catalog, state, id);
         if !broken.0.is_empty() {
-            return Err(Failed::text(Exit::Refused, format!("{id} cannot go back: {broken}")));
+            return Err(Failed::text(Exit::Refused, format!("{id} cannot be rolled back: {broken}")));
         }
         let mut before = resolved.components.iter().filter(|it| it.id == *id).flat_map(|it| &it.before);
         let Some(first) = before.find(|act| act.kind.kind().changes()) else { return Ok(()) };
@@ -99,17 +99,17 @@ impl RollbackRequest<'_> {
             .collect();
         let title = &first.title;
         let text = format!(
-            "{id} cannot just go back: `{title}` comes before that, which an install does: windlass install{set}"
+            "{id} cannot be rolled back on its own: `{title}` must run before, which an install does: windlass install{set}"
         );
         Err(Failed::text(Exit::Refused, text))
     }
 
-    async fn plan(&self, state: &InstallState, proof: Vec<Action>) -> Result<Plan, Failed> {
+    async fn plan(&self, state: &InstallState, checks: Vec<Action>) -> Result<Plan, Failed> {
         let key = state.components.get(&self.args.component).and_then(|component| component.record.release.clone());
         let found = self.cluster.releases(key.as_slice()).await.or_exit(Exit::Unusable)?;
         let found = key.and_then(|key| found.into_values().find(|release| release.key == key));
         let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
-        plan::rollback(&self.args.component, state, found.as_ref(), proof)
+        plan::rollback(&self.args.component, state, found.as_ref(), checks)
             .map_err(|error| {
                 anyhow::Error::new(error).context(format!(
                     "failed to roll back in {} (installed: {})",

@@ -19,7 +19,7 @@ pub(super) fn runs(args: &RunsArgs, output: &Output) -> Result<Exit, Failed> {
 
 fn list(ids: &[String], output: &Output) -> Result<Exit, Failed> {
     if ids.is_empty() {
-        output.remark("no run on this machine yet");
+        output.remark("no runs on this machine yet");
     }
     for id in ids {
         let mut state = RunState::default();
@@ -38,7 +38,7 @@ fn list(ids: &[String], output: &Output) -> Result<Exit, Failed> {
             output.value(&json!({"run": id, "command": state.command, "context": context, "outcome": outcome, "seconds": state.seconds}))?;
         } else {
             let line = format!("{id}  {:<10} {outcome:<14} {:>7.1}s  {context}\n", state.command, state.seconds);
-            output.text(&line)?;
+            output.say(&line)?;
         }
     }
     Ok(Exit::Done)
@@ -47,7 +47,7 @@ fn list(ids: &[String], output: &Output) -> Result<Exit, Failed> {
 fn show(ids: &[String], wanted: &str, output: &Output) -> Result<Exit, Failed> {
     let found = if wanted == "last" { ids.last() } else { ids.iter().find(|id| *id == wanted) };
     let Some(id) = found else {
-        let text = format!("there is no run `{wanted}`; `windlass runs` lists them");
+        let text = format!("run `{wanted}` not found; `windlass runs` lists them");
         return Err(Failed::text(Exit::BadInput, text));
     };
     let mut state = RunState::default();

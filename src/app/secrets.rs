@@ -1,4 +1,4 @@
-//! `windlass secrets`: which there are, new content for one, pull Secrets anew.
+//! `windlass secrets`: lists Secrets, rotates one, refreshes pull Secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::ask::confirm;
 use super::charts::{self, LoginFrom};
 use super::exit::{Exit, Failed, OrExit as _};
-use super::held::holding;
+use super::held::with_installed_files;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest, needs_helm};
 use super::session;
@@ -49,10 +49,10 @@ struct SecretList {
     secrets: Vec<SecretRow>,
 }
 
-/// Shows the Secrets that windlass fills or that components use, and nothing of what they hold.
+/// Shows the Secrets that windlass fills or that components use, without their content.
 async fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
     let cluster = session::connect(global).await?;
-    let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
+    let state = state_store::load(&cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_unfinished();
     let mut rows: BTreeMap<(String, String), SecretRow> = BTreeMap::new();
     let mut row = |namespace: &str, name: &str, from: Option<String>, component: &str| {
         let row = rows.entry((namespace.to_owned(), name.to_owned())).or_insert_with(|| SecretRow {
@@ -63,7 +63,7 @@ async fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
         row.from = row.from.take().or(from);
         row.used_by.insert(component.to_owned());
     };
-    // What is known by catalog and answers says most. A catalog that is another by now knows less than the records.
+    // Catalog and answers know most. A catalog that has changed since knows less than the records.
     if let Ok((_, resolved)) = remembered(global, &state, &AnswerArgs::default()) {
         for component in &resolved.components {
             let Some(release) = component.release.as_ref().filter(|_| state.components.contains_key(&component.id))
@@ -103,8 +103,8 @@ async fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
     let now = cluster.now().await.or_exit(Exit::Unusable)?;
     let mut shown = Vec::new();
     for (_, mut row) in rows {
-        let look = async |name: &str| cluster.secret_outline(&row.namespace, name).await.or_exit(Exit::Unusable);
-        let (found, next) = (look(&row.name).await?, look(&next_secret(&row.name)).await?);
+        let outline = async |name: &str| cluster.secret_outline(&row.namespace, name).await.or_exit(Exit::Unusable);
+        let (found, next) = (outline(&row.name).await?, outline(&next_secret(&row.name)).await?);
         row.rotating = next.is_some();
         if let Some(found) = found {
             row.keys = found.keys;
@@ -122,7 +122,7 @@ async fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
 }
 
 fn from_words(from: Option<&crate::model::SecretRef>) -> String {
-    from.map_or_else(|| "made of others".to_owned(), ToString::to_string)
+    from.map_or_else(|| "derived from other Secrets".to_owned(), ToString::to_string)
 }
 
 /// Questions that a Secret of the component's own namespace answers as it is.
@@ -166,21 +166,21 @@ impl RunRequest for RotateRequest<'_> {
             return Err(plan::RotateError::NotInstalled(id.to_owned())).or_exit(Exit::Refused);
         }
         let answers = session::answers(self.global, &AnswerArgs::default(), &self.catalog, Some(&state))?;
-        let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
+        let answers = with_installed_files(answers, &self.catalog, &self.cluster, &state).await?;
         let resolved =
             charts::resolved(self.global, &self.catalog, &answers, LoginFrom::Cluster(&self.cluster), None).await?;
         let rotated = plan::rotated(&resolved, id, question).or_exit(Exit::Refused)?;
         let (_, release, secret) = rotated;
         let changed = plan::changed_with(&resolved, rotated);
         let places: BTreeSet<_> = changed.iter().map(plan::Changed::place).collect();
-        let mut looked: BTreeSet<String> =
+        let mut affected: BTreeSet<String> =
             plan::readers(&resolved, &places).into_iter().map(|reader| reader.id.clone()).collect();
-        looked.extend(changed.iter().map(|one| one.component.id.clone()));
+        affected.extend(changed.iter().map(|one| one.component.id.clone()));
         let staged = self.staged(&release.namespace, &secret.name).await?;
-        let observed = observe::observe(&only(&resolved, &looked), &self.cluster, None, None).await;
+        let observed = observe::observe(&only(&resolved, &affected), &self.cluster, None, None).await;
         let observed = observed.or_exit(Exit::Unusable)?;
-        let proof = if self.verify { plan::checks_of(&resolved, id) } else { Vec::new() };
-        let plan = plan::rotate(&resolved, (id, question), &observed, staged, proof).or_exit(Exit::Refused)?;
+        let checks = if self.verify { plan::checks_of(&resolved, id) } else { Vec::new() };
+        let plan = plan::rotate(&resolved, (id, question), &observed, staged, checks).or_exit(Exit::Refused)?;
         let helm = match needs_helm(&plan) {
             true => Some(session::helm(self.global, &self.cluster).await?),
             false => None,
@@ -194,7 +194,7 @@ impl RunRequest for RotateRequest<'_> {
     }
 
     fn nothing_to_do(&self) -> String {
-        format!("nothing to do: {} is as it should be\n", self.question)
+        format!("nothing to do: {} is up to date\n", self.question)
     }
 }
 
@@ -205,7 +205,7 @@ impl RotateRequest<'_> {
         let Some(next) = read(&next_secret(name)).await? else { return Ok(Staged::Nothing) };
         let now = read(name).await?.unwrap_or_default();
         let same = next.iter().all(|(key, value)| now.get(key) == Some(value));
-        Ok(if same && !next.is_empty() { Staged::Switched } else { Staged::Beside })
+        Ok(if same && !next.is_empty() { Staged::Switched } else { Staged::Pending })
     }
 }
 
@@ -238,11 +238,12 @@ impl RunRequest for RefreshRequest<'_> {
     }
 
     async fn prepare(&self) -> Result<PreparedRun, Failed> {
-        let state = state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
+        let state =
+            state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_unfinished();
         let answers = session::answers(self.global, &self.args, &self.catalog, Some(&state))?;
         let resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
         let Some(from) = resolved.pull_secret.as_ref().filter(|from| !from.is_in_place()) else {
-            let text = "platform.pull_secret names no credentials that windlass writes: there is nothing to refresh";
+            let text = "nothing to refresh: platform.pull_secret names no credentials that windlass writes";
             return Err(Failed::text(Exit::Refused, text));
         };
         let records = state.components.values().map(|known| &known.record);
@@ -260,6 +261,6 @@ impl RunRequest for RefreshRequest<'_> {
     }
 
     fn nothing_to_do(&self) -> String {
-        "nothing to do: the pull Secrets hold what their source holds\n".to_owned()
+        "nothing to do: the pull Secrets are up to date\n".to_owned()
     }
 }

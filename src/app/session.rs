@@ -1,4 +1,4 @@
-//! What a command needs before it can begin: definitions, answers, the cluster, Helm, HDFS.
+//! What a command needs before it starts: definitions, answers, the cluster, Helm, HDFS.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use crate::answers::{
-    Answer, Answers, AnswersError, Draft, Given, Layer, LayerKind, Raw, from_environment, from_flags, parse_file,
+    Answer, AnswerSources, Answers, AnswersError, Draft, Layer, LayerKind, Raw, from_environment, from_flags,
+    parse_file,
 };
 use crate::catalog::{self, BUNDLED, CHART_VALUES, Catalog, Component, INSTALLED, QuestionId, WEBHDFS, members};
 use crate::cli::{AnswerArgs, Global};
@@ -34,10 +35,13 @@ pub(super) fn sandbox_folder() -> PathBuf {
 
 /// The definitions.
 pub(super) fn load_catalog(global: &Global) -> Result<Catalog, Failed> {
-    catalog::load(&global.catalog).or_exit(Exit::BadInput)
+    let catalog = catalog::load(&global.catalog).or_exit(Exit::BadInput)?;
+    let language = language(global);
+    crate::render::language::learn(catalog.texts().filter_map(|text| text.pair(language)));
+    Ok(catalog)
 }
 
-/// The answers of all layers. `remembered` are those of the last install, for commands that only look.
+/// The answers of all layers. `remembered` are those of the last install, for commands that only read.
 pub(super) fn answers(
     global: &Global,
     args: &AnswerArgs,
@@ -47,7 +51,7 @@ pub(super) fn answers(
     given(global, args, catalog, remembered)?.draft(catalog).and_then(Draft::finish).map_err(wrong)
 }
 
-/// The same for who sits at a terminal: what is missing is asked for, and nothing else.
+/// The same at a terminal: asks for missing answers, and nothing else.
 pub(super) fn answers_or_ask(
     global: &Global,
     args: &AnswerArgs,
@@ -60,7 +64,7 @@ pub(super) fn answers_or_ask(
     let lang = language(global);
     loop {
         let draft = given.draft(catalog).map_err(wrong)?;
-        // Who says yes beforehand is not there to be asked.
+        // With --yes nothing is asked.
         let asks = draft.problems.is_empty() && output.can_ask() && !global.yes;
         let missing = draft.missing.first().cloned().filter(|_| asks);
         let Some(missing) = missing else { return draft.finish().map_err(wrong) };
@@ -77,7 +81,7 @@ pub(super) fn answers_or_ask(
             layer.answers.push((missing.id.clone(), Pos::default(), Raw::Text(text)));
         }
         match tried.draft(catalog).map_err(wrong)?.problem(&missing.id) {
-            Some(problem) => output.text(&format!("  {problem}\n"))?,
+            Some(problem) => output.say(&format!("  {problem}\n"))?,
             None => given = tried,
         }
     }
@@ -95,15 +99,16 @@ pub(super) fn wrong(error: AnswersError) -> Failed {
     Failed::new(exit, error)
 }
 
-/// All layers of a command. `remembered` are the answers of the last install, for commands that only look.
+/// All layers of a command. `remembered` are the answers of the last install, for commands that only read.
 pub(super) fn given(
     global: &Global,
     args: &AnswerArgs,
     catalog: &Catalog,
     remembered: Option<&InstallState>,
-) -> Result<Given, Failed> {
-    let mut given = Given { layers: Vec::new(), chosen: args.components.clone(), profile: args.profile.clone() };
-    // The file's word on components and profile counts before the sandbox's.
+) -> Result<AnswerSources, Failed> {
+    let mut given =
+        AnswerSources { layers: Vec::new(), chosen: args.components.clone(), profile: args.profile.clone() };
+    // Components and profile of the file take precedence over the sandbox's.
     match (&args.answers, remembered) {
         (Some(path), _) => take_file(&mut given, path, LayerKind::File)?,
         (None, Some(state)) => {
@@ -130,17 +135,17 @@ pub(super) fn installed(state: &InstallState, catalog: &Catalog) -> Result<Layer
     Ok(file.layer.known(catalog))
 }
 
-/// What `sandbox/up` wrote.
-pub(super) fn sandbox_answers(given: &mut Given, folder: &Path) -> Result<(), Failed> {
+/// Adds the answers that `sandbox/up` wrote.
+pub(super) fn sandbox_answers(given: &mut AnswerSources, folder: &Path) -> Result<(), Failed> {
     let file = folder.join("answers.yaml");
     if !file.exists() {
-        let why = format!("the sandbox is not up (there is no {}); `sandbox/up` starts one", file.display());
+        let why = format!("the sandbox is not up ({} not found); `sandbox/up` starts one", file.display());
         return Err(anyhow::Error::msg(why)).or_exit(Exit::BadInput);
     }
     take_file(given, &file, LayerKind::Sandbox)
 }
 
-fn take_file(given: &mut Given, path: &Path, kind: LayerKind) -> Result<(), Failed> {
+fn take_file(given: &mut AnswerSources, path: &Path, kind: LayerKind) -> Result<(), Failed> {
     let file = parse_file(&path.display().to_string(), &read(path)?, kind).or_exit(Exit::BadInput)?;
     given.take(file);
     Ok(())
@@ -168,18 +173,23 @@ pub(super) fn flags(global: &Global) -> String {
 
 /// The language of questions and screens: `--lang`, else the locale's.
 pub(super) fn language(global: &Global) -> &'static str {
+    language_of(global.lang.as_deref())
+}
+
+/// The same by the value of `--lang`.
+pub(super) fn language_of(lang: Option<&str>) -> &'static str {
     let locale = || {
         ["LC_ALL", "LC_MESSAGES", "LANG"]
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     };
     // `ru`, `ru_RU.UTF-8`, `ru.UTF-8`.
-    let wanted = global.lang.clone().or_else(locale).unwrap_or_default();
+    let wanted = lang.map(str::to_owned).or_else(locale).unwrap_or_default();
     let wanted = wanted.split(['_', '.']).next().unwrap_or_default();
     LANGUAGES.into_iter().find(|language| *language == wanted).unwrap_or(LANGUAGES[0])
 }
 
-/// Remembered answers without those that never were any, and with emptied ones where they may be empty.
+/// Remembered answers without empty ones, except where an answer may be empty.
 fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value {
     let mut answers = answers.clone();
     for (component, questions) in answers.as_object_mut().into_iter().flatten() {
@@ -191,15 +201,14 @@ fn emptied(answers: &serde_json::Value, catalog: &Catalog) -> serde_json::Value 
     answers
 }
 
-/// The same answers with what they do not name and what is installed all the same: components that a chosen one uses where
-/// they are there, as they were installed, and where instances are, so that those that are connected to by them stay open
-/// to them. None where there are no such.
+/// The same answers with installed components that they do not name: optional ones that a chosen one uses, as they were
+/// installed, and the places of instances, so that connections to them stay allowed. None where there are none.
 pub(super) async fn with_installed(
     catalog: &Catalog,
     answers: &Answers,
     cluster: &Cluster,
 ) -> Result<Option<Answers>, Failed> {
-    // What may not be read is told by who needs it.
+    // What may not be read is reported where it is needed.
     let Some(state) = state_store::load(cluster).await.ok().flatten() else { return Ok(None) };
     let broken = answers.broken_by(catalog, &state);
     if !broken.0.is_empty() {
@@ -208,7 +217,7 @@ pub(super) async fn with_installed(
     one_provider(catalog, answers, &state)?;
     let used = used_if_there(catalog, answers, &state)?;
     let (changed, answers) = (used.is_some(), &used.unwrap_or_else(|| answers.clone()));
-    // Those that came along may require or export something, too.
+    // The added ones may require or export something, too.
     if changed {
         one_provider(catalog, answers, &state)?;
     }
@@ -219,7 +228,7 @@ pub(super) async fn with_installed(
         return Ok(changed.then(|| answers.clone()));
     }
     let layer = installed(&state, catalog)?;
-    let draft = Given { layers: vec![layer], ..Given::default() }.draft(catalog).map_err(wrong)?;
+    let draft = AnswerSources { layers: vec![layer], ..AnswerSources::default() }.draft(catalog).map_err(wrong)?;
     let mut answers = answers.clone();
     let place = |id: &QuestionId| matches!(id.question.as_str(), "release" | "namespace");
     let known = draft.answers.values.into_iter().map(|(id, (answer, _))| (id, answer)).chain(draft.answers.others);
@@ -227,8 +236,8 @@ pub(super) async fn with_installed(
     Ok(Some(answers))
 }
 
-/// The same answers with what conditions of actions see of what is installed, and of what Helm has: a run that failed before
-/// its end is remembered by Helm alone.
+/// The same answers with the installed state that conditions of actions read, and that of Helm: after a failed run only
+/// Helm has the latest.
 pub(super) async fn seeing_installed(
     catalog: &Catalog,
     answers: &Answers,
@@ -244,7 +253,7 @@ pub(super) async fn seeing_installed(
             continue;
         }
         let Some(key) = state.components.get(id).and_then(|known| known.record.release.clone()) else { continue };
-        // What may not be read is told by who needs it.
+        // What may not be read is reported where it is needed.
         let found = cluster.releases(std::slice::from_ref(&key)).await.unwrap_or_default();
         if let Some(release) = found.get(&key).filter(|release| release.config.is_object()) {
             installed[CHART_VALUES] = release.config.clone();
@@ -253,8 +262,8 @@ pub(super) async fn seeing_installed(
     Some(seeing)
 }
 
-/// Refuses a component that exports what another exports that is installed, and of which there can be one: what a chosen
-/// component requires, and what `hdfs.*` actions act on.
+/// Refuses a component with the same export as an installed one where only one is allowed: exports that a chosen component
+/// requires, and the one of `hdfs.*` actions.
 fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<(), Failed> {
     let known = answers.catalog(catalog);
     let known = known.with_instances(state.components.keys().map(String::as_str));
@@ -271,13 +280,13 @@ fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> R
         let Some((there, new)) = pairs.next().map(|(there, new)| (&there.id, &new.id)) else { continue };
         let text = if installed(new) {
             format!(
-                "{there} and {new} are installed and both export `{export}`, and there can be one: \
-                 `windlass uninstall --components {there}` first, or the same of {new}"
+                "{there} and {new} are installed and both export `{export}`, but only one is allowed: \
+                 run `windlass uninstall --components {there}` first, or uninstall {new}"
             )
         } else {
             format!(
-                "{there} is installed and exports `{export}`, as {new} does, and there can be one: \
-                 `windlass uninstall --components {there}` first, or leave {new} out"
+                "{there} is installed and exports `{export}`, as {new} does, but only one is allowed: \
+                 run `windlass uninstall --components {there}` first, or omit {new}"
             )
         };
         return Err(Failed::text(Exit::BadInput, text));
@@ -285,8 +294,8 @@ fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> R
     Ok(())
 }
 
-/// The same answers with the components that are installed and that a chosen one uses where they are there: they stay as
-/// they were installed, but for what is answered of them now. Of an export that a chosen one gives, that one is meant.
+/// The same answers with the installed components that a chosen one uses optionally: they stay as they were installed,
+/// except for new answers. A chosen component takes precedence for its exports.
 fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<Option<Answers>, Failed> {
     let known = answers.catalog(catalog).with_instances(state.components.keys().map(String::as_str)).into_owned();
     let mut answers = answers.clone();
@@ -301,20 +310,19 @@ fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> 
         }
         found = true;
         let layers = vec![installed(state, catalog)?];
-        let given = Given { layers, chosen: Some(used.into_iter().collect()), ..Given::default() };
+        let given = AnswerSources { layers, chosen: Some(used.into_iter().collect()), ..AnswerSources::default() };
         answers.add(given.draft(catalog).and_then(Draft::finish).map_err(wrong)?);
     }
 }
 
-/// Answers whose paths on this machine do not depend on the folder that a command is given in: they are remembered, and
-/// the next command may be given in another.
+/// Answers with absolute local paths: they are remembered, and the next command may run in another folder.
 pub(super) fn anchored(catalog: &Catalog, answers: &Answers) -> Result<Answers, Failed> {
     let here = std::env::current_dir().or_exit(Exit::Unexpected)?;
     Ok(anchored_at(catalog, answers, &here))
 }
 
 fn anchored_at(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
-    // Without `.` in it.
+    // Without `.` components.
     let whole = |path: &Path| here.join(path).components().collect::<PathBuf>();
     let catalog = &*answers.catalog(catalog);
     let mut answers = answers.clone();
@@ -336,12 +344,12 @@ fn anchored_at(catalog: &Catalog, answers: &Answers, here: &Path) -> Answers {
     answers
 }
 
-/// The cluster, once it has answered.
+/// Connects to the cluster.
 pub(super) async fn connect(global: &Global) -> Result<Cluster, Failed> {
     Cluster::connect(&target(global)?).await.or_exit(Exit::Unusable)
 }
 
-/// Which cluster is meant.
+/// The options of the target cluster.
 pub(super) fn target(global: &Global) -> Result<ConnectOptions, Failed> {
     Ok(match sandbox(global) {
         None => ConnectOptions {
@@ -353,7 +361,7 @@ pub(super) fn target(global: &Global) -> Result<ConnectOptions, Failed> {
         Some(folder) => {
             let kubeconfig = folder.join("kubeconfig");
             if !kubeconfig.exists() {
-                let text = format!("there is no sandbox in {}: run sandbox/up first", folder.display());
+                let text = format!("no sandbox found in {}: run sandbox/up first", folder.display());
                 return Err(Failed::text(Exit::Unusable, text));
             }
             ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() }
@@ -366,11 +374,11 @@ pub(super) async fn helm(global: &Global, cluster: &Cluster) -> Result<Helm, Fai
     Ok(find_helm(global).await.or_exit(Exit::Unusable)?.for_target(cluster.helm_target()))
 }
 
-/// Helm, for no cluster yet.
+/// Helm, without a cluster.
 pub(super) async fn find_helm(global: &Global) -> Result<Helm, FindError> {
     let sandbox = sandbox(global).map(|folder| folder.join("bin/helm"));
     let mut find = FindHelm::from_env(global.helm.clone(), sandbox);
-    // What an offline bundle brings comes before what happens to be on this machine, and after what somebody names.
+    // Helm of an offline bundle takes precedence over one on this machine, but not over one that is named.
     if find.explicit.is_none() && find.env.is_none() {
         find.explicit.clone_from(&global.bundled_helm);
     }
@@ -398,10 +406,10 @@ mod tests {
         assert_eq!(known, serde_json::json!({"platform": {"registry": null}, "gone": {}}), "a domain has to be there");
         let state = InstallState { answers, ..InstallState::default() };
         let layer = installed(&state, &catalog).unwrap();
-        // It outweighs what the sandbox says.
+        // It takes precedence over the sandbox.
         let sandbox = from_flags(&["platform.registry=r.site".to_owned()]).unwrap();
         let layers = vec![Layer { kind: LayerKind::Sandbox, ..sandbox }, layer];
-        let draft = Given { layers, ..Given::default() }.draft(&catalog).unwrap();
+        let draft = AnswerSources { layers, ..AnswerSources::default() }.draft(&catalog).unwrap();
         assert_eq!(draft.answers.get("platform", "registry").text(), None);
     }
 
@@ -433,9 +441,9 @@ mod tests {
         assert_eq!(used_if_there(&catalog, &answers(&[]), &state(&["a", "c"])).unwrap(), None, "nobody uses c");
         let found = used_if_there(&catalog, &answers(&["b.y=new"]), &state(&["b", "c"])).unwrap().unwrap();
         assert_eq!(found.components, ["a", "b", "c"]);
-        let told = |id: &str, question: &str| found.get(id, question).text().unwrap().to_owned();
+        let text = |id: &str, question: &str| found.get(id, question).text().unwrap().to_owned();
         assert_eq!(
-            [told("b", "x"), told("b", "y"), told("c", "x"), told("c", "y")],
+            [text("b", "x"), text("b", "y"), text("c", "x"), text("c", "y")],
             ["installed", "new", "installed", "old"]
         );
         assert!(found.others.is_empty());
@@ -457,9 +465,9 @@ mod tests {
             one_provider(&catalog, &answers, &state).err().map(|failed| failed.error.to_string()).unwrap_or_default()
         };
         assert_eq!((with("two"), with("other")), (String::new(), String::new()));
-        let told = with("one");
-        assert!(told.starts_with("one is installed and exports `webhdfs`, as two does"), "{told}");
-        assert!(told.contains("`windlass uninstall --components one` first, or leave two out"), "{told}");
+        let error = with("one");
+        assert!(error.starts_with("one is installed and exports `webhdfs`, as two does"), "{error}");
+        assert!(error.contains("`windlass uninstall --components one` first, or omit two"), "{error}");
     }
 
     #[test]
@@ -520,7 +528,7 @@ mod tests {
             text += &format!("{id}:\n  values_file: ./some/{id}.yaml\n");
             files += 1;
         }
-        let mut given = Given::default();
+        let mut given = AnswerSources::default();
         given.take(parse_file("site.yaml", &text, LayerKind::File).unwrap());
         given.chosen = Some(catalog.components.keys().cloned().collect());
         let answers = given.draft(&catalog).unwrap().answers;
@@ -532,7 +540,7 @@ mod tests {
     #[test]
     fn what_is_remembered_means_the_same_from_any_folder() {
         let catalog = catalog::load(&[]).unwrap();
-        let mut given = Given::default();
+        let mut given = AnswerSources::default();
         // A file that every folder of this test's has.
         given.take(parse_file("site.yaml", "platform:\n  registry: r.site\nlivy:\n  image: r.site/livy\n  image_tag: x\nhdfs:\n  values_file: Cargo.toml\n", LayerKind::File).unwrap());
         let answers = given.draft(&catalog).unwrap().answers;

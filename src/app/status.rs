@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use super::doors::Doors;
+use super::doors::Endpoints;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::health::{self, Findings};
 use super::output::Output;
@@ -23,13 +23,13 @@ use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
 use crate::render::{ComponentStatus, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, hosts_lines, status_table};
 
-/// What is said of a component whose install did not come to its end.
-const UNFINISHED: &str = "its install was not finished: `windlass install` goes on, `windlass uninstall` takes it away";
+/// The reason for a component whose install did not finish.
+const UNFINISHED: &str = "its install was not finished: `windlass install` resumes it, `windlass uninstall` removes it";
 
-/// Shows what is installed and how it is.
+/// Shows what is installed and its state.
 pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) -> Result<Exit, Failed> {
     let cluster = session::connect(global).await?;
-    let (report, healthy) = report(global, args, &cluster, HdfsLook::Asked).await?;
+    let (report, healthy) = report(global, args, &cluster, HdfsProbe::Asked).await?;
     if output.json {
         output.value(&report)?;
     } else {
@@ -43,23 +43,23 @@ pub(super) async fn status(global: &Global, args: &StatusArgs, output: &Output) 
     Ok(if healthy { Exit::Done } else { Exit::Failed })
 }
 
-/// Whether an HDFS that is installed is asked how it is, which takes some seconds where it does not answer.
+/// Whether the state of an installed HDFS is read from it, which takes some seconds if it does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HdfsLook {
-    /// It is.
+pub(super) enum HdfsProbe {
+    /// It is read.
     Asked,
-    /// What the API tells is enough.
-    LeftOut,
+    /// Only the Kubernetes API is read.
+    Skipped,
 }
 
-/// What is installed and how it is, and whether that is well.
+/// What is installed and its state, and whether all is healthy.
 pub(super) async fn report(
     global: &Global,
     args: &StatusArgs,
     cluster: &Cluster,
-    hdfs: HdfsLook,
+    hdfs: HdfsProbe,
 ) -> Result<(StatusReport, bool), Failed> {
-    let state = state_store::load(cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_begun();
+    let state = state_store::load(cluster).await.or_exit(Exit::Unusable)?.unwrap_or_default().with_unfinished();
     if let Some(unknown) = args.components.iter().flatten().find(|id| !state.components.contains_key(*id)) {
         return Err(not_installed(&state, unknown));
     }
@@ -67,11 +67,12 @@ pub(super) async fn report(
     let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
     let (keys, ignored) = (keys(&state), ignored(&catalog, &state));
     let shown: Vec<_> = state.components.iter().filter(|(id, _)| wanted(id)).collect();
-    let doors = Doors::new(cluster, Some(&catalog), &state, Duration::ZERO, &CancellationToken::new()).await;
+    let all_endpoints =
+        Endpoints::new(cluster, Some(&catalog), &state, Duration::ZERO, &CancellationToken::new()).await;
     let (found, endpoints, mut hdfs) = tokio::join!(
         observe::readable_releases(cluster, &keys, &ignored),
-        join_all(shown.iter().map(|(id, component)| doors.of(id, component))),
-        health::hdfs_health(cluster, &catalog, &state, |id| hdfs == HdfsLook::Asked && wanted(id))
+        join_all(shown.iter().map(|(id, component)| all_endpoints.of(id, component))),
+        health::hdfs_health(cluster, &catalog, &state, |id| hdfs == HdfsProbe::Asked && wanted(id))
     );
     let (found, unreadable) = found.or_exit(Exit::Unusable)?;
     let base = |id: &str| instance_of(id).map_or(id, |(base, _)| base).to_owned();
@@ -80,7 +81,7 @@ pub(super) async fn report(
     for ((id, component), endpoints) in shown.into_iter().zip(endpoints) {
         let release = component.record.release.as_ref();
         let observed = release.and_then(|key| found.get(key));
-        // Of what is gone there is nothing more to tell.
+        // A release that is gone has no health.
         let hdfs = match (hdfs.remove(id), observed) {
             (Some(health), Some(ObservedRelease { state, .. })) => {
                 Some(health::with_pods(cluster, health, &state.key.namespace, &state.manifest).await)
@@ -101,10 +102,10 @@ pub(super) async fn report(
             state: match release.and_then(|key| Some((key, unreadable.get(key)?))) {
                 _ if state.begun.contains_key(id) => ComponentStatus::NotReady(vec![UNFINISHED.to_owned()]),
                 Some((key, why)) => ComponentStatus::NotReady(vec![format!(
-                    "{why}; `helm history {} -n {}` shows the revisions that are left, and deleting the Secret has Helm continue from them",
+                    "{why}; `helm history {} -n {}` shows the remaining revisions; delete the Secret to have Helm continue from them",
                     key.name, key.namespace
                 )]),
-                None => how(component, observed).or_unhealthy(bad),
+                None => component_status(component, observed).or_unhealthy(bad),
             },
             verified: component.verified.clone(),
             warnings,
@@ -113,7 +114,7 @@ pub(super) async fn report(
             drift: observed
                 .map(|observed| observed.drift.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
-            ignored: observed.filter(|_| args.drift).map(|observed| told(&observed.ignored)).unwrap_or_default(),
+            ignored: observed.filter(|_| args.drift).map(|observed| field_lines(&observed.ignored)).unwrap_or_default(),
             unread: observed.map(|observed| unread(&observed.state)).unwrap_or_default(),
             endpoints,
         });
@@ -122,7 +123,7 @@ pub(super) async fn report(
         let mut more = super::drift::drift(global, cluster, &state).await?;
         for row in &mut rows {
             row.drift.extend(more.found.remove(&row.id).unwrap_or_default());
-            row.ignored.extend(told(more.ignored.get(&row.id).map(Vec::as_slice).unwrap_or_default()));
+            row.ignored.extend(field_lines(more.ignored.get(&row.id).map(Vec::as_slice).unwrap_or_default()));
         }
         // Namespaces and pull Secrets belong to no component: they go with the first.
         if let (Some(row), Some(shared)) = (rows.first_mut(), more.found.remove("platform")) {
@@ -137,22 +138,23 @@ pub(super) async fn report(
     Ok((report, healthy))
 }
 
-/// What is said of a component that is not installed.
+/// The error about a component that is not installed.
 pub(super) fn not_installed(state: &InstallState, unknown: &str) -> Failed {
     let known: Vec<&str> = state.components.keys().map(String::as_str).collect();
-    let known = if known.is_empty() { "nothing is".to_owned() } else { format!("installed are: {}", known.join(", ")) };
+    let known =
+        if known.is_empty() { "nothing is installed".to_owned() } else { format!("installed: {}", known.join(", ")) };
     Failed::text(Exit::BadInput, format!("`{unknown}` is not installed; {known}"))
 }
 
-/// The version that the workloads of a release run, by the tags of their images, where it is another than was meant to.
-/// A tag that tells none (`latest`) is no evidence.
+/// The version that the workloads of a release run, by the tags of their images, where it differs from the expected one. A
+/// tag without a version (`latest`) does not count.
 fn runs(meant: &str, objects: &[ManifestObject]) -> Option<String> {
     let containers = objects.iter().flat_map(|object| {
         let containers = &object.body["spec"]["template"]["spec"]["containers"];
         containers.as_array().map(Vec::as_slice).unwrap_or_default()
     });
     let tags: Vec<&str> = containers.filter_map(|container| tag(container["image"].as_str()?)).collect();
-    if tags.iter().any(|tag| tells(tag, meant)) {
+    if tags.iter().any(|tag| matches_version(tag, meant)) {
         return None;
     }
     let version = |tag: &&&str| tag.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit());
@@ -166,7 +168,7 @@ fn tag(image: &str) -> Option<&str> {
 }
 
 /// Whether a tag can be of this version: `3.5.6-scala2.12` and `spark-3.5.6` are of 3.5.6 and of 3.5.
-fn tells(tag: &str, version: &str) -> bool {
+fn matches_version(tag: &str, version: &str) -> bool {
     let within =
         |short: &str, long: &str| long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     let version = version.trim_start_matches('v');
@@ -190,7 +192,7 @@ fn ignored(catalog: &Catalog, state: &InstallState) -> BTreeMap<ReleaseKey, Igno
 }
 
 /// One line for each field.
-fn told(ignored: &[Drift]) -> Vec<String> {
+fn field_lines(ignored: &[Drift]) -> Vec<String> {
     let fields =
         ignored.iter().flat_map(|drift| drift.what.fields().unwrap_or_default().iter().map(move |it| (drift, it)));
     fields.map(|(drift, field)| format!("{}: {field}", drift.object)).collect()
@@ -200,7 +202,7 @@ fn keys(state: &InstallState) -> Vec<ReleaseKey> {
     state.components.values().filter_map(|component| component.record.release.clone()).collect()
 }
 
-fn how(component: &ComponentState, observed: Option<&ObservedRelease>) -> ComponentStatus {
+fn component_status(component: &ComponentState, observed: Option<&ObservedRelease>) -> ComponentStatus {
     if component.record.release.is_some() {
         let Some(observed) = observed else { return ComponentStatus::Missing };
         let mut reasons: Vec<String> = observed.unready.iter().map(ToString::to_string).collect();
@@ -220,8 +222,8 @@ fn how(component: &ComponentState, observed: Option<&ObservedRelease>) -> Compon
 
 /// What of a release cannot be read, in words.
 pub(super) fn unread(release: &ReleaseState) -> Vec<String> {
-    let look = format!("`helm get manifest {} -n {}` shows it", release.key.name, release.key.namespace);
-    release.unread.iter().map(|unread| format!("{unread}, so it is neither watched nor compared: {look}")).collect()
+    let command = format!("`helm get manifest {} -n {}` shows it", release.key.name, release.key.namespace);
+    release.unread.iter().map(|unread| format!("{unread}, so it is neither watched nor compared: {command}")).collect()
 }
 
 fn is_gone(drift: &Drift) -> bool {
@@ -230,12 +232,13 @@ fn is_gone(drift: &Drift) -> bool {
 
 /// The releases that are installed, and whether they are ready.
 pub(super) async fn release_rows(cluster: &Cluster, state: &InstallState) -> Vec<ReleaseRow> {
-    // The run has ended; what cannot be asked now is left out of its summary.
+    // The run has ended; what cannot be read now is omitted from its summary.
     let (found, _) = observe::readable_releases(cluster, &keys(state), &BTreeMap::new()).await.unwrap_or_default();
     let rows = state.components.values().filter_map(|component| {
         let key = component.record.release.as_ref()?;
         let observed = found.get(key)?;
-        let healthy = matches!(how(component, Some(observed)), ComponentStatus::Healthy | ComponentStatus::Ready);
+        let healthy =
+            matches!(component_status(component, Some(observed)), ComponentStatus::Healthy | ComponentStatus::Ready);
         Some(ReleaseRow {
             title: component.record.title.clone(),
             release: key.clone(),
@@ -294,13 +297,13 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_is_told_where_it_is_not_what_was_meant() {
+    fn the_running_version_is_reported_where_it_is_not_the_expected_one() {
         let object = |images: &[&str]| {
             let containers: Vec<Value> = images.iter().map(|image| serde_json::json!({"image": image})).collect();
             let body = serde_json::json!({"spec": {"template": {"spec": {"containers": containers}}}});
             ManifestObject { object: ObjectRef::namespaced("apps/v1", "Deployment", "ns", "x"), body }
         };
-        for (meant, images, told) in [
+        for (meant, images, expected) in [
             ("0.9.0", &["r.site:5000/livy:0.7.1-incubating"][..], Some("0.7.1-incubating")),
             ("0.9.0", &["r.site:5000/livy:0.9.0-incubating@sha256:00"], None),
             ("0.9.0", &["r.site:5000/livy"], None),
@@ -312,7 +315,7 @@ mod tests {
             ("3.4.1", &["hadoop:v3.3.6"], Some("v3.3.6")),
             ("1", &[], None),
         ] {
-            assert_eq!(runs(meant, &[object(images)]).as_deref(), told, "{meant} {images:?}");
+            assert_eq!(runs(meant, &[object(images)]).as_deref(), expected, "{meant} {images:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failed, OrExit as _};
 use super::journal;
-use super::output::{Output, aside};
+use super::output::{Output, print_stderr};
 use crate::event::{Envelope, RunState, Status};
 use crate::model::cluster::ClusterInfo;
 use crate::plan::{Change, CriticalPath, PathStep, Plan, critical_path};
@@ -36,7 +36,7 @@ pub(super) fn show(timed: &TimedPath, output: &Output) -> Result<(), Failed> {
         return output.text(&format!("\n{}", critical_path_lines(path, runs, &output.look())));
     }
     let value = json!({"schema": PATH_SCHEMA, "event": "critical-path", "runs": runs, "path": path});
-    aside(&fit_json(&serde_json::to_string(&value).or_exit(Exit::Unexpected)?));
+    print_stderr(&fit_json(&serde_json::to_string(&value).or_exit(Exit::Unexpected)?));
     Ok(())
 }
 
@@ -45,7 +45,7 @@ pub(super) fn earlier_seconds(plan: &Plan, cluster: &ClusterInfo) -> BTreeMap<St
     seconds(plan, cluster, runs()).0
 }
 
-/// The runs of this machine, the newest first. What cannot be read tells nothing.
+/// The runs of this machine, the newest first. Unreadable ones are skipped.
 fn runs() -> impl Iterator<Item = (Vec<Envelope>, String)> {
     let ids = journal::list().unwrap_or_default();
     ids.into_iter().rev().map(|id| (journal::read(&id).unwrap_or_default(), id))
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_newest_run_against_the_same_cluster_counts_for_each_step() {
         let actions = vec![action("c/a", &[]), action("c/b", &["c/a"]), action("c/failed", &["c/b"])];
-        let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions };
+        let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions };
         let runs = [
             run("6", "uninstall", "here", &[("c/a", 100.0)]),
             run("5", "install", "elsewhere", &[("c/a", 100.0)]),

@@ -1,4 +1,4 @@
-//! Opens offline bundles and holds them to the key that is pinned, and gives their errors codes.
+//! Opens offline bundles, checks them against the pinned key, and maps their errors to exit codes.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::model::bounded;
 /// The most bytes of a signature's file.
 const SIGNATURE: u64 = 4096;
 
-/// An offline bundle whose signature was looked at.
+/// Opens an offline bundle and checks its signature.
 pub(in crate::app) fn open(args: &OpenArgs) -> Result<(Bundle, SignedBy), Failed> {
     let pinned = args.key.as_deref().map(PublicKey::read).transpose().map_err(signing)?;
     let bundle = Bundle::open(&args.bundle).map_err(reading)?;
@@ -34,12 +34,12 @@ pub(super) fn signature_file(path: &Path) -> Result<Vec<u8>, Failed> {
         .or_exit(Exit::BadInput)
 }
 
-/// What a signature has shown, for people.
+/// The result of a signature check, for people.
 pub(in crate::app) fn signed_text(signed: &SignedBy) -> String {
     match signed {
         SignedBy::Nobody => "not signed".to_owned(),
-        SignedBy::Unpinned(key) => format!("signed by {}, which --key does not pin", key.fingerprint()),
-        SignedBy::Unchecked => "signed; the signature needs its key to be checked: give it by --key".to_owned(),
+        SignedBy::Unpinned(key) => format!("signed by {}, not pinned by --key", key.fingerprint()),
+        SignedBy::Unchecked => "signed, not checked: add --key to check the signature".to_owned(),
         SignedBy::Pinned(key) => format!("signed by the pinned key {}", key.fingerprint()),
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn signing(error: SignError) -> Failed {
     Failed::new(refusal(&error), error)
 }
 
-/// What is not signed as it must be is refused; all else about signatures is bad input.
+/// A missing or wrong signature is refused; all else about signatures is bad input.
 fn refusal(error: &SignError) -> Exit {
     match error {
         SignError::Unsigned | SignError::Other { .. } | SignError::Broken => Exit::Refused,
@@ -77,7 +77,7 @@ fn refusal(error: &SignError) -> Exit {
     }
 }
 
-/// Errors of writing. `planning` says that nothing was begun yet.
+/// Errors of writing. `planning` means that nothing was written yet.
 pub(super) fn writing(error: CreateError, planning: bool) -> Failed {
     let exit = match &error {
         CreateError::Source(_) if planning => Exit::Unusable,
@@ -87,7 +87,7 @@ pub(super) fn writing(error: CreateError, planning: bool) -> Failed {
         CreateError::Full { .. } | CreateError::Io { .. } | CreateError::Worker(_) => Exit::Unexpected,
         CreateError::Busy(_) => Exit::Locked,
         CreateError::Sign(error) => refusal(error),
-        // What a source hands out under a digest and is not that.
+        // A blob of the source that does not match its digest.
         CreateError::Bundle(BundleError::Blob { .. }) if !planning => Exit::Failed,
         _ => Exit::BadInput,
     };

@@ -28,13 +28,13 @@ pub(super) async fn uninstall(global: &Global, args: &UninstallArgs, output: &Ou
     run::run(&request, global, output).await
 }
 
-/// What is to go.
+/// The uninstall.
 struct UninstallRequest<'a> {
     cluster: Cluster,
     global: &'a Global,
     args: &'a UninstallArgs,
     output: &'a Output,
-    /// What others may use or have put into namespaces of ours goes, too.
+    /// What others may use or have created in our namespaces is deleted, too.
     shared: bool,
 }
 
@@ -67,7 +67,7 @@ impl RunRequest for UninstallRequest<'_> {
 
     fn done(&self) {
         if !self.args.purge_data {
-            let text = "data, its namespaces and the record of both were kept; installing again finds the data";
+            let text = "data and namespaces were kept; a new install finds the data again";
             self.output.remark(text);
         }
     }
@@ -89,7 +89,7 @@ impl UninstallRequest<'_> {
         session::load_catalog(self.global).map(|catalog| optional(&catalog, state)).unwrap_or_default()
     }
 
-    /// Says what a purge leaves because of others, and asks at a terminal whether that is to go as well.
+    /// Shows what a purge keeps because of others, and asks at a terminal whether to delete that as well.
     async fn ask_for_others(&self) -> Result<bool, Failed> {
         let left = left_for_others(&self.plan().await?);
         if left.is_empty() {
@@ -102,14 +102,14 @@ impl UninstallRequest<'_> {
             return Ok(false);
         }
         let question = format!(
-            "\nothers have a part in this, so it stays:\n  {}\ndelete it in {} as well? [y/N] ",
+            "\nthis is shared with others, so it is kept:\n  {}\ndelete it in {} as well? [y/N] ",
             left.join("\n  "),
             target(self.cluster.info())
         );
         Ok(is_yes(&self.output.ask(&question)?))
     }
 
-    /// Deleting data wants more than a yes: the context's name, typed or given by --confirm.
+    /// Deleting data requires more than a yes: the context's name, typed or with --confirm.
     async fn confirm_purge(&self, stop: &CancellationToken) -> Result<(), Failed> {
         let context = &self.cluster.info().context;
         let given = match &self.args.confirm {

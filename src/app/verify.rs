@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failed, OrExit as _};
-use super::held::holding;
+use super::held::with_installed_files;
 use super::output::Output;
 use super::run::{self, PreparedRun, RunRequest};
 use super::{charts, session};
@@ -19,11 +19,11 @@ use crate::model::state::InstallState;
 use crate::plan::{self, Action, Step, running_images, verify_only};
 use crate::render::target;
 
-/// Proves again that what is installed works.
+/// Runs the checks of what is installed.
 pub(super) async fn verify(global: &Global, args: &VerifyArgs, output: &Output) -> Result<Exit, Failed> {
     let catalog = session::load_catalog(global)?;
     let cluster = session::connect(global).await?;
-    let request = VerifyRequest { cluster, catalog, global, args, output, told: Cell::new(false) };
+    let request = VerifyRequest { cluster, catalog, global, args, output, warned: Cell::new(false) };
     run::run(&request, global, output).await
 }
 
@@ -34,11 +34,12 @@ struct VerifyRequest<'a> {
     global: &'a Global,
     args: &'a VerifyArgs,
     output: &'a Output,
-    told: Cell<bool>,
+    warned: Cell<bool>,
 }
 
 impl VerifyRequest<'_> {
-    /// Says what was installed by other definitions than those that check it now; what has none here is refused.
+    /// Warns about components that were installed with other definitions than the current ones; a missing definition is an
+    /// error.
     fn other_definitions(&self, state: &InstallState) -> Result<(), Failed> {
         let catalog = self.catalog.with_instances(state.components.keys().map(String::as_str));
         let (unknown, other) =
@@ -47,10 +48,10 @@ impl VerifyRequest<'_> {
             let text = format!("{}: `verify` needs the same --catalog", unknown.join("; "));
             return Err(Failed::text(Exit::BadInput, text));
         }
-        // It is prepared twice, and told once.
-        if !self.told.replace(true) {
+        // It is prepared twice, and warns once.
+        if !self.warned.replace(true) {
             for text in other {
-                self.output.remark(&format!("warning: {text}: its checks are not those that it was installed with"));
+                self.output.remark(&format!("warning: {text}: its checks may differ from those of the install"));
             }
         }
         Ok(())
@@ -61,7 +62,7 @@ fn disrupts(action: &Action) -> bool {
     matches!(&action.step, Step::Act { action, .. } if action.kind().disrupts())
 }
 
-/// What is installed and has no definition now, and what has another than that it was installed with, in words.
+/// Installed components without a definition, and those with another one than they were installed with, as text.
 /// `defined` gives the folder that a definition comes from, which is none for what is built in.
 fn other_definitions(
     state: &InstallState,
@@ -75,10 +76,10 @@ fn other_definitions(
     for (id, component) in &state.components {
         let installed = component.record.origin.as_deref();
         match defined(id) {
-            None => unknown.push(format!("{id} was installed from {} and is in no catalog here", from(installed))),
+            None => unknown.push(format!("{id} was installed from {} and is in no catalog", from(installed))),
             Some(found) if found.as_deref().map(Path::new) != installed.map(Path::new) => {
                 let (installed, found) = (from(installed), from(found.as_deref()));
-                other.push(format!("{id} was installed from {installed}, and this is {found}"));
+                other.push(format!("{id} was installed from {installed}, but this is {found}"));
             }
             Some(_) => {}
         }
@@ -96,12 +97,12 @@ impl RunRequest for VerifyRequest<'_> {
     async fn prepare(&self) -> Result<PreparedRun, Failed> {
         let state = state_store::load(&self.cluster).await.or_exit(Exit::Unusable)?;
         let Some(state) = state.filter(|state| !state.components.is_empty()) else {
-            let text = format!("nothing is installed in {}; `windlass install` does that", target(self.cluster.info()));
+            let text = format!("nothing is installed in {}; run `windlass install` first", target(self.cluster.info()));
             return Err(Failed::text(Exit::Refused, text));
         };
         self.other_definitions(&state)?;
         let answers = session::answers(self.global, &self.args.answers, &self.catalog, Some(&state))?;
-        let answers = holding(answers, &self.catalog, &self.cluster, &state).await?;
+        let answers = with_installed_files(answers, &self.catalog, &self.cluster, &state).await?;
         let mut resolved = charts::resolved_as_installed(&self.catalog, &answers)?;
         resolved.disrupts = self.args.failover;
         let reach = session::reach(&self.cluster, resolved.hdfs.as_ref())?;
@@ -114,7 +115,7 @@ impl RunRequest for VerifyRequest<'_> {
             plan.actions.push(running_images(record, releases, Vec::new()));
         }
         if self.args.failover && !plan.actions.iter().any(disrupts) {
-            let text = "--failover: nothing that is installed has a second one that could take over (HDFS has with hdfs.mode=ha)";
+            let text = "--failover: no installed component has a standby that could take over (HDFS has one with hdfs.mode=ha)";
             return Err(Failed::text(Exit::BadInput, text));
         }
         Ok(PreparedRun { resolved: Some(resolved), ..PreparedRun::new(plan, reach, None) })
@@ -140,7 +141,7 @@ mod tests {
     use crate::model::state::{ComponentRecord, ComponentState};
 
     #[test]
-    fn what_was_installed_by_another_catalog_is_told() {
+    fn what_was_installed_by_another_catalog_is_reported() {
         let component = |id: &str, origin: Option<&str>| {
             let record = ComponentRecord { origin: origin.map(str::to_owned), ..ComponentRecord::default() };
             (id.to_owned(), ComponentState { record, ..ComponentState::default() })
@@ -155,11 +156,11 @@ mod tests {
             "same" | "covered" => Some(Some("/site".to_owned())),
             _ => Some(None),
         });
-        assert_eq!(unknown, ["gone was installed from --catalog /site and is in no catalog here"]);
-        let told = [
-            "covered was installed from the built-in catalog, and this is --catalog /site",
-            "laid-over was installed from --catalog /site, and this is the built-in catalog",
+        assert_eq!(unknown, ["gone was installed from --catalog /site and is in no catalog"]);
+        let expected = [
+            "covered was installed from the built-in catalog, but this is --catalog /site",
+            "laid-over was installed from --catalog /site, but this is the built-in catalog",
         ];
-        assert_eq!(other, told);
+        assert_eq!(other, expected);
     }
 }

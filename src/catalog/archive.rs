@@ -18,30 +18,30 @@ const STREAM: u64 = BYTES + FILES as u64 * 2048;
 /// Why an archive is not read as a chart.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// It is no gzip, no tar, or ends too early.
-    #[error("it is no .tgz of a chart that can be read: {0}")]
+    /// It is not a gzip or a tar, or it is truncated.
+    #[error("not a valid .tgz of a chart: {0}")]
     Broken(std::io::Error),
     /// It holds more than is ever read.
-    #[error("it holds more than {0}, the most that is unpacked")]
+    #[error("more than the limit of {0}")]
     Large(String),
     /// A file would lie outside of the chart.
-    #[error("`{0}` in it leads out of the chart")]
+    #[error("`{0}` is outside of the chart")]
     Outside(String),
     /// A link, a device or the like.
-    #[error("`{0}` in it is no regular file: `helm package` writes none other")]
+    #[error("`{0}` is not a regular file: `helm package` writes only such")]
     Special(String),
     /// A name is there twice.
-    #[error("`{0}` is in it twice")]
+    #[error("duplicate file `{0}`")]
     Twice(String),
     /// No Chart.yaml below its one folder.
-    #[error("there is no Chart.yaml in its top folder: is it a chart?")]
+    #[error("Chart.yaml not found in its top folder: is it a chart?")]
     NoChart,
 }
 
 /// The files of a packed chart, without the folder that all are in.
 ///
 /// # Errors
-/// It is no chart, holds more than is unpacked, or something that leads out of it.
+/// It is not a chart, holds more than is unpacked, or a file outside of the chart.
 pub fn unpack(packed: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ArchiveError> {
     if packed.len() as u64 > bounded::CHART {
         return Err(ArchiveError::Large(bounded::size(bounded::CHART)));
@@ -156,43 +156,43 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_out_or_is_no_file_is_refused() {
+    fn what_is_outside_or_not_a_file_is_refused() {
         use tar::EntryType::{Block, Fifo, Link, Regular, Symlink};
         for (name, kind, what) in [
-            ("../Chart.yaml", Regular, "leads out"),
-            ("x/../../etc/cron.d/x", Regular, "leads out"),
-            ("/etc/passwd", Regular, "leads out"),
-            ("x\\..\\y", Regular, "leads out"),
-            ("x/a\nb", Regular, "leads out"),
-            ("x/templates/l", Symlink, "no regular file"),
-            ("x/templates/h", Link, "no regular file"),
-            ("x/p", Fifo, "no regular file"),
-            ("x/b", Block, "no regular file"),
-            ("y/Chart.yaml", Regular, "twice"),
+            ("../Chart.yaml", Regular, "is outside"),
+            ("x/../../etc/cron.d/x", Regular, "is outside"),
+            ("/etc/passwd", Regular, "is outside"),
+            ("x\\..\\y", Regular, "is outside"),
+            ("x/a\nb", Regular, "is outside"),
+            ("x/templates/l", Symlink, "not a regular file"),
+            ("x/templates/h", Link, "not a regular file"),
+            ("x/p", Fifo, "not a regular file"),
+            ("x/b", Block, "not a regular file"),
+            ("y/Chart.yaml", Regular, "duplicate"),
         ] {
-            let told = with(name, kind).unwrap_err();
-            assert!(told.contains(what), "{name}: {told}");
+            let error = with(name, kind).unwrap_err();
+            assert!(error.contains(what), "{name}: {error}");
         }
     }
 
     #[test]
     fn bombs_are_not_unpacked() {
-        let told = |tar: &[u8]| unpack(&packed(tar)).unwrap_err().to_string();
+        let error = |tar: &[u8]| unpack(&packed(tar)).unwrap_err().to_string();
         let mut tar = Vec::new();
         entry(&mut tar, "x/Chart.yaml", tar::EntryType::Regular, STREAM + 1, &vec![0; (STREAM + 1) as usize]);
-        assert!(told(&tar).contains("more than 64 MiB"), "{}", told(&tar));
+        assert!(error(&tar).contains("more than the limit of 64 MiB"), "{}", error(&tar));
         let mut tar = Vec::new();
         (0..=FILES).for_each(|at| entry(&mut tar, &format!("x/{at}"), tar::EntryType::Regular, 0, b""));
-        assert!(told(&tar).contains("more than 10000 files"));
+        assert!(error(&tar).contains("more than the limit of 10000 files"));
         // A long name that never ends.
         let mut tar = Vec::new();
         entry(&mut tar, "././@LongLink", tar::EntryType::GNULongName, STREAM + 1, &vec![b'a'; (STREAM + 1) as usize]);
-        assert!(told(&tar).contains("more than 64 MiB"), "{}", told(&tar));
+        assert!(error(&tar).contains("more than the limit of 64 MiB"), "{}", error(&tar));
         let mut tar = Vec::new();
         entry(&mut tar, "x/Chart.yaml", tar::EntryType::Regular, 1 << 40, b"name: x\n");
-        assert!(told(&tar).contains("no .tgz of a chart"), "{}", told(&tar));
-        assert!(unpack(b"<html>").unwrap_err().to_string().contains("no .tgz"));
-        assert!(unpack(&packed(b"")).unwrap_err().to_string().contains("no Chart.yaml"));
+        assert!(error(&tar).contains("not a valid .tgz of a chart"), "{}", error(&tar));
+        assert!(unpack(b"<html>").unwrap_err().to_string().contains("not a valid .tgz"));
+        assert!(unpack(&packed(b"")).unwrap_err().to_string().contains("Chart.yaml not found"));
     }
 
     proptest! {

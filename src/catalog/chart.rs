@@ -21,15 +21,15 @@ const FOLDER: &str = "file://";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChartError {
     /// Its Chart.yaml cannot be read.
-    #[error("{chart}Chart.yaml cannot be read: {why}")]
+    #[error("failed to parse {chart}Chart.yaml: {why}")]
     Unreadable {
         /// The chart, as a path that ends with a slash; empty for the outermost.
         chart: String,
         /// Why.
         why: String,
     },
-    /// A folder that it names is no chart.
-    #[error("the dependency `{name}` is not there: {folder} has no Chart.yaml")]
+    /// A folder that it names is not a chart.
+    #[error("dependency `{name}` not found: {folder} has no Chart.yaml")]
     Missing {
         /// The dependency.
         name: String,
@@ -37,7 +37,7 @@ pub enum ChartError {
         folder: String,
     },
     /// A folder has another chart than the one that is named.
-    #[error("the dependency `{name}` {wanted} is not what {folder} has, which is `{found}` {version}")]
+    #[error("dependency `{name}` {wanted} does not match {folder}, which has `{found}` {version}")]
     Other {
         /// The dependency.
         name: String,
@@ -51,10 +51,10 @@ pub enum ChartError {
         version: String,
     },
     /// Charts of others that are not in its `charts/` folder: Helm would refuse it, and fetches nothing by itself.
-    #[error("it needs charts that are not in its charts/ folder: {}", .0.join(", "))]
+    #[error("dependencies are missing in its charts/ folder: {}", .0.join(", "))]
     Unvendored(Vec<String>),
     /// Charts that need each other.
-    #[error("charts need each other, or are more than {DEEPEST} deep: {0}")]
+    #[error("charts depend on each other, or are nested more than {DEEPEST} deep: {0}")]
     Circle(String),
 }
 
@@ -135,9 +135,9 @@ fn put_together(files: Files, read: &dyn Fn(&str) -> Files, at: &str, depth: usi
         }
         let own = self::metadata(&found, &format!("{folder}/"))?;
         if own["name"] != name || !fits(own["version"].as_str().unwrap_or_default(), wanted) {
-            let said = |key: &str| own[key].as_str().unwrap_or_default().to_owned();
+            let text = |key: &str| own[key].as_str().unwrap_or_default().to_owned();
             let (name, wanted) = (name.to_owned(), wanted.to_owned());
-            return Err(ChartError::Other { name, wanted, folder, found: said("name"), version: said("version") });
+            return Err(ChartError::Other { name, wanted, folder, found: text("name"), version: text("version") });
         }
         let whole = put_together(found, read, &folder, depth + 1)?;
         more.extend(whole.into_iter().map(|(path, bytes)| (format!("{within}{path}"), bytes)));
@@ -202,11 +202,8 @@ mod tests {
             ("far", "1.0.0", "https://charts.example.com"),
         ];
         let mut files = chart("a", "1.0.0", &asked);
-        let told = with_dependencies(files.clone(), &read).unwrap_err().to_string();
-        assert_eq!(
-            told,
-            "it needs charts that are not in its charts/ folder: `far` 1.0.0 of https://charts.example.com"
-        );
+        let error = with_dependencies(files.clone(), &read).unwrap_err().to_string();
+        assert_eq!(error, "dependencies are missing in its charts/ folder: `far` 1.0.0 of https://charts.example.com");
         files.push(("charts/far-away/Chart.yaml".to_owned(), b"name: far\nversion: 7.0.0\n".to_vec()));
         let tree = with_dependencies(files.clone(), &|path| match path {
             // From b's folder it is another way.
@@ -222,15 +219,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_another_or_endless_is_told() {
+    fn a_missing_other_or_endless_dependency_is_an_error() {
         let of = |dependency, found: Files| {
             with_dependencies(chart("a", "1.0.0", &[dependency]), &|_| found.clone()).unwrap_err().to_string()
         };
         assert!(of(("b", "1.0.0", "file://../b"), Vec::new()).contains("../b has no Chart.yaml"));
-        let told = of(("b", "1.0.0", "file://../b"), chart("b", "2.0.0", &[]));
-        assert!(told.contains("`b` 1.0.0 is not what ../b has, which is `b` 2.0.0"), "{told}");
-        assert!(of(("b", "1.0.0", "file://../b"), chart("c", "1.0.0", &[])).contains("which is `c`"));
+        let error = of(("b", "1.0.0", "file://../b"), chart("b", "2.0.0", &[]));
+        assert!(error.contains("`b` 1.0.0 does not match ../b, which has `b` 2.0.0"), "{error}");
+        assert!(of(("b", "1.0.0", "file://../b"), chart("c", "1.0.0", &[])).contains("which has `c`"));
         let round = of(("b", "1.0.0", "file://../b"), chart("b", "1.0.0", &[("b", "1.0.0", "file://../b")]));
-        assert!(round.contains("need each other"), "{round}");
+        assert!(round.contains("depend on each other"), "{round}");
     }
 }

@@ -85,11 +85,11 @@ impl Checker<'_> {
                 before.iter().find(|other| (&other.id, &other.export) == (&required.id, &required.export))
             {
                 let name = again.export.as_ref().unwrap_or(&again.id);
-                self.add(id, pos, format!("`{name}` is there twice"));
+                self.add(id, pos, format!("`{name}` is listed twice"));
             }
             match &required.export {
                 Some(_) if !required.id.is_empty() => {
-                    self.add(id, pos, "either `id` says which component is meant, or `export` what it exports");
+                    self.add(id, pos, "use either `id` or `export`, not both");
                     continue;
                 }
                 Some(export) => {
@@ -97,7 +97,7 @@ impl Checker<'_> {
                     continue;
                 }
                 None if required.id.is_empty() => {
-                    self.add(id, pos, "key `id` is missing, or `export`");
+                    self.add(id, pos, "key `id` or `export` is missing");
                     continue;
                 }
                 None => {}
@@ -109,14 +109,14 @@ impl Checker<'_> {
                     Reference::Answer(of, _) | Reference::Export(of, _) | Reference::Name(of) => Some(of),
                 });
                 for other in others.collect::<BTreeSet<_>>() {
-                    let message = format!("`when` is about answers of `{id}` and `platform`, and not about `{other}`");
+                    let message = format!("`when` can only use answers of `{id}` and `platform`, not of `{other}`");
                     self.add(id, pos, message);
                 }
             }
-            self.given(id, pos, required);
+            self.instance_answers(id, pos, required);
             let required = &required.id;
             if definition(required) == id {
-                self.add(id, pos, format!("`{required}` is this component itself, which it cannot require"));
+                self.add(id, pos, format!("`{required}` is this component itself, which cannot be required"));
             }
             if !self.catalog.components.contains_key(definition(required)) {
                 let known = self.catalog.components.keys().map(String::as_str);
@@ -129,23 +129,23 @@ impl Checker<'_> {
         for (index, question) in catalog.questions(id).iter().enumerate() {
             let pos = self.item(id, "questions", index);
             if !seen.insert(question.id.as_str()) {
-                self.add(id, pos, format!("question `{}` is there twice", question.id));
+                self.add(id, pos, format!("duplicate question `{}`", question.id));
             }
             self.question(&file(id), pos, question);
             if question.kind == Kind::Secret && component.release.is_none() {
-                self.add(id, pos, format!("question `{}` is a secret: that needs a `release`", question.id));
+                self.add(id, pos, format!("question `{}` is a secret, which requires a `release`", question.id));
             }
             let default = question.default.as_ref().and_then(|default| default.as_str());
             if let Some(path) = default.and_then(|text| text.strip_prefix(BUNDLED))
                 && question.kind == Kind::Files
                 && component.files.below(path).is_none()
             {
-                self.add(id, pos, format!("question `{}`: there is no `{path}` beside component.yaml", question.id));
+                self.add(id, pos, format!("question `{}`: `{path}` not found beside component.yaml", question.id));
             }
             if question.kind == Kind::Files && component.release.is_none() {
-                self.add(id, pos, format!("question `{}` is for files: that needs a `release`", question.id));
+                self.add(id, pos, format!("question `{}` is for files, which requires a `release`", question.id));
             }
-            // That of an image's questions is told at the image.
+            // For the questions of an image it is reported at the image.
             if let Some(when) = question.when.as_ref().filter(|_| index < component.questions.len()) {
                 self.condition(id, pos, when);
             }
@@ -158,12 +158,12 @@ impl Checker<'_> {
             let pos = self.item(id, "images", index);
             match ImageName::parse(&image.reference) {
                 _ if image.reference.is_empty() || is_template(&image.reference) => {}
-                Err(why) => self.add(id, pos, format!("`{}` is no image's name: {why}", image.reference)),
+                Err(why) => self.add(id, pos, format!("`{}` is not an image name: {why}", image.reference)),
                 Ok(name) if name.tag.is_none() && name.digest.is_none() => {
                     self.add(id, pos, format!("image `{}` has no tag", image.reference));
                 }
                 Ok(name) if name.digest.is_some() && !image.takes_digest() => {
-                    let message = "the digest of `ref` reaches no value: give `digest` or `reference` a path";
+                    let message = "the digest of `ref` is not used in the values: set `digest` or `reference`";
                     self.add(id, pos, message);
                 }
                 Ok(_) => {}
@@ -187,7 +187,7 @@ impl Checker<'_> {
                 self.action(id, pos, action, registered, None);
                 match phase {
                     "after" if !action.late && actions[..index].iter().any(|before| before.late) => {
-                        self.add(id, pos, "actions that are `late` come last, and this one stands behind one");
+                        self.add(id, pos, "actions that are `late` must come last, and this one follows one");
                     }
                     "after" => {}
                     _ if action.late => self.add(id, pos, NOT_LATE),
@@ -218,7 +218,7 @@ impl Checker<'_> {
                 self.findings.add_unknown(&file(id), pos, message, &connects.to, known);
             }
             if connects.pods.is_empty() {
-                self.add(id, pos, "`pods` has no label: all pods of the namespace would be let in");
+                self.add(id, pos, "`pods` has no label: all pods of the namespace would be allowed in");
             }
             for (label, text) in &connects.pods {
                 // Others are filled in before this component is chosen, or without it.
@@ -249,7 +249,7 @@ impl Checker<'_> {
             self.template(id, pos, &namespace.name, &BTreeSet::new());
             self.template(id, pos, &namespace.pod_security, &BTreeSet::new());
             if component.release.is_none() {
-                self.add(id, pos, "a namespace is made for a release, and this component has none");
+                self.add(id, pos, "a namespace is created for a release, and this component has none");
             }
             self.copied(component, index, &namespace.secrets);
         }
@@ -257,7 +257,8 @@ impl Checker<'_> {
             let pos = self.item(id, "leftovers", index);
             self.template(id, pos, &leftover.selector, &BTreeSet::new());
             if !is_template(&leftover.selector) && !is_selector(&leftover.selector) {
-                self.add(id, pos, format!("`{}` selects no labels, such as spark-role or app=x", leftover.selector));
+                let message = format!("`{}` is not a label selector such as app=x", leftover.selector);
+                self.add(id, pos, message);
             }
             if component.chart.is_none() {
                 self.add(id, pos, "leftovers are removed with a release, and this component has none");
@@ -274,7 +275,7 @@ impl Checker<'_> {
         if component.chart.is_none() && !component.adopts.is_empty() {
             self.add(id, self.place(id, &["adopts"]), "`adopts` is about releases, and this component has none");
         }
-        self.plain(component);
+        self.literals(component);
         if let Some(text) = &component.values_template {
             let pos = self.place(id, &["values"]);
             self.template(id, pos, text, &BTreeSet::new());
@@ -285,7 +286,7 @@ impl Checker<'_> {
     fn condition(&mut self, id: &str, pos: Pos, when: &str) {
         self.template(id, pos, &as_template(when), &BTreeSet::new());
         for root in ["exports", "self"].into_iter().filter(|root| first_members(when, root).next().is_some()) {
-            self.add(id, pos, format!("`when` is about answers here, and not about `{root}`"));
+            self.add(id, pos, format!("`when` can only use answers here, not `{root}`"));
         }
     }
 
@@ -294,11 +295,11 @@ impl Checker<'_> {
         self.template(id, pos, text, &BTreeSet::new());
         let export = |name: &Reference| matches!(name, Reference::Export(..));
         if references(text).is_ok_and(|names| names.iter().any(export)) {
-            self.add(id, pos, format!("{what} is a template over `answers` and `self`"));
+            self.add(id, pos, format!("{what} can only use `answers` and `self`"));
         }
         let own = code_lines(text).into_iter().flat_map(|(_, code)| first_members(code, "self"));
         for (field, _) in own.filter(|(field, _)| !LATER_SELF.contains(field)) {
-            let message = format!("unknown `self.{field}`: here it has {}", LATER_SELF.join(", "));
+            let message = format!("unknown `self.{field}`: expected one of {}", LATER_SELF.join(", "));
             self.findings.add_unknown(&file(id), pos, message, field, LATER_SELF);
         }
     }
@@ -314,8 +315,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Texts that are no templates: what looks like one would be taken as it stands, and fail much later.
-    fn plain(&mut self, component: &Component) {
+    /// Texts that are not templates: what looks like one would be used literally, and fail much later.
+    fn literals(&mut self, component: &Component) {
         let mut texts: Vec<(&str, &str)> = vec![("version", &component.version)];
         texts.extend(component.chart.iter().flat_map(|chart| chart.texts()).map(|text| ("chart", text)));
         texts.extend(component.values.iter().map(|name| ("values", name.as_str())));
@@ -333,7 +334,7 @@ impl Checker<'_> {
         for (key, text) in texts {
             if is_template(text) {
                 let pos = self.place(&component.id, &[key]);
-                self.add(&component.id, pos, format!("`{text}` is taken as it stands: `{key}` holds no templates"));
+                self.add(&component.id, pos, format!("`{text}` is used literally: `{key}` does not support templates"));
             }
         }
     }
@@ -345,7 +346,7 @@ impl Checker<'_> {
             let pos = self.item(id, "rules", index);
             self.template(id, pos, &rule.template(), &[INSTALLED].into());
             if rule.about.is_empty() {
-                self.add(id, pos, "`about` names no question");
+                self.add(id, pos, "`about` must name a question");
             }
             for name in &rule.about {
                 if !questions.iter().any(|question| question.id == *name) {
@@ -384,7 +385,7 @@ impl Checker<'_> {
             self.add(id, pos, "no component exports `webhdfs`, which this action needs");
         }
         if let Some(component) = self.catalog.components.get(id) {
-            if let Err(message) = action.kind.clone().bind(&Own { component, rotated }) {
+            if let Err(message) = action.kind.clone().bind(&DefinitionNames { component, rotated }) {
                 self.add(id, pos, message);
             }
             if let Some(run) = action.kind.jobs() {
@@ -425,7 +426,7 @@ impl Checker<'_> {
                 Reference::Answer(component, question) => {
                     let catalog = self.catalog;
                     let known = |of: &&&str| catalog.question(&QuestionId::new(of, &question)).is_none();
-                    let Some(of) = self.meant(id, &component).iter().find(known).map(|of| (*of).to_owned()) else {
+                    let Some(of) = self.candidates(id, &component).iter().find(known).map(|of| (*of).to_owned()) else {
                         continue;
                     };
                     let message = format!("unknown answer `{component}.{question}`{}", through(&component, &of));
@@ -434,7 +435,7 @@ impl Checker<'_> {
                 }
                 Reference::Export(component, export) => {
                     let catalog = self.catalog;
-                    let all: Vec<String> = self.meant(id, &component).into_iter().map(str::to_owned).collect();
+                    let all: Vec<String> = self.candidates(id, &component).into_iter().map(str::to_owned).collect();
                     for of in all {
                         match catalog.components.get(&of) {
                             None => {
@@ -464,7 +465,7 @@ impl Checker<'_> {
     }
 
     /// What a component answers for one that it requires: only an instance is made for it.
-    fn given(&mut self, id: &str, pos: Pos, required: &Requirement) {
+    fn instance_answers(&mut self, id: &str, pos: Pos, required: &Requirement) {
         if required.answers.is_empty() {
             return;
         }
@@ -472,7 +473,7 @@ impl Checker<'_> {
             self.add(
                 id,
                 pos,
-                "`answers` are for an instance, such as postgresql@app: others may require the component, too",
+                "`answers` are for an instance, such as postgresql@app: others may also require the component",
             );
         }
         for (question, answer) in &required.answers {
@@ -493,7 +494,7 @@ impl Checker<'_> {
     fn export(&mut self, id: &str, pos: Pos, export: &str) {
         let catalog = self.catalog;
         if catalog.components.contains_key(export) {
-            let message = format!("`{export}` is a component, too: templates would not know which is meant");
+            let message = format!("`{export}` is also a component, which is ambiguous in templates");
             self.add(id, pos, message);
         }
         if !catalog.providers(export).any(|provider| provider.id != id) {
@@ -505,7 +506,7 @@ impl Checker<'_> {
     }
 
     /// The components that a name in a template may mean, in that of a component.
-    fn meant<'b>(&'b self, id: &str, name: &'b str) -> Vec<&'b str> {
+    fn candidates<'b>(&'b self, id: &str, name: &'b str) -> Vec<&'b str> {
         let requires =
             self.catalog.components.get(id).map(|component| component.requires.as_slice()).unwrap_or_default();
         if requires.iter().any(|required| required.export.as_deref() == Some(name)) {
@@ -537,12 +538,12 @@ impl Checker<'_> {
 }
 
 /// What the names in a component's actions mean before there are answers.
-struct Own<'a> {
+struct DefinitionNames<'a> {
     component: &'a Component,
     rotated: Option<&'a str>,
 }
 
-impl Names for Own<'_> {
+impl Names for DefinitionNames<'_> {
     fn release(&self) -> &str {
         &self.component.id
     }
@@ -553,7 +554,7 @@ impl Names for Own<'_> {
 
     fn image(&self, name: &str) -> Result<String, String> {
         let known = self.component.images.iter().find(|image| image.name == name);
-        known.map(|image| image.reference.clone()).ok_or_else(|| format!("`{name}` is no image of this component"))
+        known.map(|image| image.reference.clone()).ok_or_else(|| format!("`{name}` is not an image of this component"))
     }
 
     fn secret(&self, question: &str) -> Result<Option<(String, String)>, String> {
@@ -561,16 +562,16 @@ impl Names for Own<'_> {
         // What is to take its place.
         let next = question.strip_suffix(".next");
         if let Some(next) = next.filter(|next| self.rotated != Some(next)) {
-            return Err(format!("`{question}` is there only in the actions below `rotate: {{{next}: …}}`"));
+            return Err(format!("`{question}` is only available in actions of `rotate: {{{next}: …}}`"));
         }
         let question = next.unwrap_or(question);
         let known = secrets.any(|known| known.id == question);
-        known.then_some(None).ok_or_else(|| format!("`{question}` is no question of this component for a secret"))
+        known.then_some(None).ok_or_else(|| format!("`{question}` is not a question of this component for a secret"))
     }
 
     fn files(&self, path: &str) -> Result<String, String> {
         let found = is_template(path) || self.component.files.below(path).is_some();
-        found.then(String::new).ok_or_else(|| format!("there is no file or folder `{path}` beside component.yaml"))
+        found.then(String::new).ok_or_else(|| format!("file or folder `{path}` not found beside component.yaml"))
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Component {
     /// What the user can decide, without the implicit questions.
     #[serde(default)]
     pub questions: Vec<Question>,
-    /// What must hold between answers.
+    /// Conditions over its answers.
     #[serde(default)]
     pub rules: Vec<Rule>,
     /// Secrets that are made of those of its questions.
@@ -77,7 +77,7 @@ pub struct Component {
     /// Addresses to show at the end.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
-    /// Actions that prove that it works.
+    /// Actions that check that it works.
     #[serde(default)]
     pub verify: Vec<ActionSpec>,
     /// What the software makes by itself and an uninstall must remove.
@@ -116,7 +116,7 @@ pub struct Requirement {
     pub id: String,
     /// What it has to export, where that says which one is meant: any that is there.
     pub export: Option<String>,
-    /// It comes first where it is there, and nothing is amiss where it is not.
+    /// It comes first where it is installed, and may be absent.
     pub optional: bool,
     /// An expression over the answers of who requires it: where it is not true, it is not required.
     pub when: Option<String>,
@@ -163,7 +163,7 @@ impl Requirement {
         self.when.as_deref().map(as_template)
     }
 
-    /// As machines are told of it: an id, or what has to be exported.
+    /// As JSON: an id, or what has to be exported.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         match &self.export {
@@ -256,7 +256,7 @@ impl ChartSpec {
             }
             _ => {
                 let ways = "`path`, or `repository`, `name` and `version`, or `oci` and `version`";
-                return Err(format!("a chart has {ways}"));
+                return Err(format!("a chart requires {ways}"));
             }
         };
         let sha256 = sha256.as_ref().map(|hex| format!("sha256:{}", hex.strip_prefix("sha256:").unwrap_or(hex)));
@@ -516,7 +516,7 @@ pub struct Ignore {
     /// The name of the only one that is meant, instead of all of that kind; a template.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where, as drift is told.
+    /// The path, as drift reports it.
     pub path: ValuePath,
     /// Where it stands in component.yaml.
     #[serde(skip)]

@@ -22,13 +22,27 @@ pub struct Catalog {
     /// Profiles by id.
     pub profiles: BTreeMap<String, Profile>,
     /// All questions of each component, implicit ones included, and of `platform`.
-    pub(super) asked: BTreeMap<String, Vec<Question>>,
+    pub(super) questions: BTreeMap<String, Vec<Question>>,
 }
 
 impl Catalog {
-    /// The components that are installed where nobody chooses.
-    pub fn usual(&self) -> impl Iterator<Item = &str> {
+    /// The components that are installed by default.
+    pub fn default_components(&self) -> impl Iterator<Item = &str> {
         self.components.values().filter(|component| !component.on_request).map(|component| component.id.as_str())
+    }
+
+    /// Every text that becomes part of a plan, and with it of events and of what is recorded.
+    pub fn texts(&self) -> impl Iterator<Item = &Text> {
+        fn of(component: &Component) -> Vec<&Text> {
+            let actions = component.actions().chain(component.rotate.values().flatten());
+            let said = actions.flat_map(|action| [&action.title, &action.fix, &action.agree]).flatten();
+            let shown = component.endpoints.iter().map(|endpoint| &endpoint.title);
+            let rules = component.rules.iter().map(|rule| &rule.say);
+            [&component.title].into_iter().chain(&component.open).chain(said).chain(shown).chain(rules).collect()
+        }
+        let questions = self.questions.values().flatten();
+        let asked = questions.flat_map(|question| std::iter::once(&question.title).chain(&question.help));
+        [&self.platform_title].into_iter().chain(self.components.values().flat_map(of)).chain(asked)
     }
 
     /// What people call a component, or `platform`.
@@ -40,7 +54,7 @@ impl Catalog {
     /// The questions of a component, implicit ones included, or those of `platform`.
     #[must_use]
     pub fn questions(&self, component: &str) -> &[Question] {
-        self.asked.get(component).map_or(&[], Vec::as_slice)
+        self.questions.get(component).map_or(&[], Vec::as_slice)
     }
 
     /// A question by its full name.

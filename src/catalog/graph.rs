@@ -125,7 +125,7 @@ impl Act {
     }
 }
 
-/// A template that cannot be read names nothing; that it cannot is told elsewhere.
+/// A template that cannot be parsed names nothing; the error is reported elsewhere.
 fn names(text: &str) -> Vec<Reference> {
     references(text).unwrap_or_default()
 }
@@ -178,7 +178,7 @@ impl Graph {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
     /// A component needs one that is not there.
-    #[error("{step} needs `{component}`, which is no component of this plan")]
+    #[error("{step} needs `{component}`, which is not a component of this plan")]
     NoComponent {
         /// The step, or the component.
         step: String,
@@ -462,21 +462,21 @@ mod tests {
 
     #[test]
     fn what_leads_nowhere_or_to_itself_is_an_error() {
-        let told = |parts: &[Part]| graph(parts).unwrap_err().to_string();
-        assert!(told(&[part("a", &["gone"])]).contains("`gone`, which is no component"));
+        let error = |parts: &[Part]| graph(parts).unwrap_err().to_string();
+        assert!(error(&[part("a", &["gone"])]).contains("`gone`, which is not a component"));
         let a = |act: Act| Part { before: vec![act], ..part("a", &[]) };
-        assert!(told(&[a(act("a/before-1", &["gone"], &[], None))]).contains("`gone`"));
-        assert!(told(&[a(act("a/before-1", &[], &["pi"], None))]).contains("no action registers"));
+        assert!(error(&[a(act("a/before-1", &["gone"], &[], None))]).contains("`gone`"));
+        assert!(error(&[a(act("a/before-1", &[], &["pi"], None))]).contains("no action registers"));
         let check = Part { verify: vec![act("b/verify-1", &[], &[], Some("pi"))], ..part("b", &[]) };
-        let early = told(&[a(act("a/before-1", &[], &["pi"], None)), check.clone()]);
+        let early = error(&[a(act("a/before-1", &[], &["pi"], None)), check.clone()]);
         assert!(early.contains("only a check registers"), "{early}");
         let twice = Part { verify: vec![act("c/verify-1", &[], &[], Some("pi"))], ..part("c", &[]) };
-        assert_eq!(told(&[check, twice]), "c/verify-1 registers `pi`, and so does b/verify-1");
-        let own = told(&[a(act("a/before-1", &[], &["x"], Some("x")))]);
+        assert_eq!(error(&[check, twice]), "c/verify-1 registers `pi`, and so does b/verify-1");
+        let own = error(&[a(act("a/before-1", &[], &["x"], Some("x")))]);
         assert_eq!(own, "steps wait for each other: a/before-1 -> a/before-1");
         let b = Part { after: vec![act("b/after-1", &["a"], &[], None)], ..part("b", &[]) };
-        let told = told(&[a(act("a/before-1", &["b"], &[], None)), b]);
-        assert_eq!(told, "steps wait for each other: a/before-1 -> b/after-1 -> a/before-1");
+        let circle = error(&[a(act("a/before-1", &["b"], &[], None)), b]);
+        assert_eq!(circle, "steps wait for each other: a/before-1 -> b/after-1 -> a/before-1");
         assert!(graph(&[part("x", &["y"]), part("y", &["x"])]).is_err(), "without a step between them");
     }
 }

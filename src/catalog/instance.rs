@@ -66,14 +66,14 @@ impl Catalog {
     }
 
     fn add(&mut self, component: Component) {
-        self.asked.insert(component.id.clone(), all_questions(&component));
+        self.questions.insert(component.id.clone(), all_questions(&component));
         self.components.insert(component.id.clone(), component);
     }
 }
 
 /// What the names of components mean in the templates of one, where they do not mean themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct TemplateNames {
     /// Name to component.
     pub means: BTreeMap<String, String>,
     /// Those that could be there and are not: everything of them is empty.
@@ -83,8 +83,8 @@ pub struct Seen {
 impl Component {
     /// What its templates see, where `has` tells which components are there.
     #[must_use]
-    pub fn seen(&self, has: impl Fn(&str) -> bool) -> Seen {
-        let mut seen = Seen::default();
+    pub fn seen(&self, has: impl Fn(&str) -> bool) -> TemplateNames {
+        let mut seen = TemplateNames::default();
         if self.base != self.id {
             seen.means.insert(self.base.clone(), self.id.clone());
         }

@@ -50,7 +50,7 @@ impl Catalog {
             let Some(mut component) = typed::<Component>(path, &text, &mut findings) else { continue };
             if component.id != folder {
                 let pos = tree.get("id").map_or(tree.pos, |node| node.pos);
-                findings.add(path, pos, format!("id `{}` is not the name of its folder", component.id));
+                findings.add(path, pos, format!("id `{}` does not match the name of its folder", component.id));
             }
             attach(files, folder, path, &tree, &mut component, &mut findings);
             let items = tree.get("ignore").and_then(Node::list).unwrap_or_default();
@@ -66,11 +66,11 @@ impl Catalog {
         let Platform { title, questions, rules } = platform.unwrap_or_default();
         let profiles = files.keys().filter_map(|path| profile(files, path, &mut findings));
         let profiles = profiles.map(|profile| (profile.id.clone(), profile)).collect();
-        let mut asked: BTreeMap<String, Vec<Question>> =
+        let mut by_component: BTreeMap<String, Vec<Question>> =
             components.iter().map(|(id, component)| (id.clone(), all_questions(component))).collect();
-        asked.insert("platform".to_owned(), questions.clone());
+        by_component.insert("platform".to_owned(), questions.clone());
         let (platform, platform_title, platform_rules) = (questions, title, rules);
-        let catalog = Self { platform, platform_title, platform_rules, components, profiles, asked };
+        let catalog = Self { platform, platform_title, platform_rules, components, profiles, questions: by_component };
         if findings.0.is_empty() {
             Checker { catalog: &catalog, trees: &trees, findings: &mut findings }.run();
         }
@@ -81,7 +81,7 @@ impl Catalog {
 fn read(files: &Files, path: &str, shape: &yaml::Shape, findings: &mut Findings) -> Option<(Node, String)> {
     let start = Pos { line: 1, column: 1 };
     let Some(bytes) = files.get(path) else {
-        findings.add(path, start, "the file is missing");
+        findings.add(path, start, "file not found");
         return None;
     };
     let Ok(text) = std::str::from_utf8(bytes) else {
@@ -119,7 +119,7 @@ fn profile(files: &Files, path: &str, findings: &mut Findings) -> Option<Profile
     let ProfileHead { id, title, help, order } = typed(path, &text, findings)?;
     let pos = tree.get("id").map_or(tree.pos, |node| node.pos);
     if id != name {
-        findings.add(path, pos, format!("id `{id}` is not the name of its file"));
+        findings.add(path, pos, format!("id `{id}` does not match the name of its file"));
     }
     if !is_name(&id, '-') {
         findings.add(path, pos, format!("`{id}` cannot be a profile's id: use [a-z][a-z0-9-]*"));
@@ -153,23 +153,23 @@ fn chart_files(files: &Files, folder: &str, chart: &ChartSpec) -> Result<Option<
     let Some(path) = chart.path.as_deref().map(|path| path.trim_matches('/')) else { return Ok(None) };
     let at = format!("{folder}/{path}");
     let found = if ChartSpec::is_archive(path) {
-        let packed = files.get(&at).ok_or_else(|| format!("there is no file `{path}`"))?;
+        let packed = files.get(&at).ok_or_else(|| format!("file `{path}` not found"))?;
         let found = digest(packed);
         if let Some(wanted) = sha256.filter(|wanted| *wanted != found) {
-            return Err(format!("`{path}` is {found}, and `sha256` says {wanted}"));
+            return Err(format!("the digest of `{path}` is {found}, expected {wanted}"));
         }
-        unpack(packed).map_err(|error| format!("`{path}` is not used: {error}"))?
+        unpack(packed).map_err(|error| format!("failed to read `{path}`: {error}"))?
     } else if sha256.is_some() {
-        return Err("`sha256` is that of an archive, and the chart is a folder".to_owned());
+        return Err("`sha256` requires an archive, and the chart is a folder".to_owned());
     } else {
         below(files, &at, "")
     };
     if !found.iter().any(|(name, _)| name == "Chart.yaml") {
-        return Err(format!("no Chart.yaml in `{path}`"));
+        return Err(format!("Chart.yaml not found in `{path}`"));
     }
     // What a chart names by `file://` is another folder of the catalog.
     with_dependencies(found, &|path| below(files, &at, path)).map(Some).map_err(|error| match error {
-        ChartError::Unvendored(_) => format!("{error}; `helm dependency build` puts them there"),
+        ChartError::Unvendored(_) => format!("{error}; run `helm dependency build`"),
         error => error.to_string(),
     })
 }
@@ -187,7 +187,7 @@ fn attach(files: &Files, folder: &str, path: &str, tree: &Node, component: &mut 
         }
         for (key, there) in [("release", component.release.is_some()), ("values", component.values.is_some())] {
             if !there {
-                findings.add(path, tree.pos, format!("key `{key}` is missing: a component with a chart has it"));
+                findings.add(path, tree.pos, format!("key `{key}` is missing: a component with a chart requires it"));
             }
         }
     }
@@ -196,7 +196,7 @@ fn attach(files: &Files, folder: &str, path: &str, tree: &Node, component: &mut 
         match files.get(&format!("{folder}/{name}")).map(|bytes| String::from_utf8(bytes.clone())) {
             Some(Ok(text)) => component.values_template = Some(text),
             Some(Err(_)) => findings.add(path, pos, format!("`{name}` is not UTF-8")),
-            None => findings.add(path, pos, format!("there is no file `{name}`")),
+            None => findings.add(path, pos, format!("file `{name}` not found")),
         }
     }
 }

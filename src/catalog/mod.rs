@@ -29,7 +29,7 @@ pub use component::{
 };
 pub use components::{Catalog, Files, implicit_questions};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};
-pub use instance::{Seen, instance_of};
+pub use instance::{TemplateNames, instance_of};
 pub use kind::{Answer, BUNDLED, Kind, Peer, Widget, from_node, from_text, peer, ways};
 pub use provide::{WEBHDFS, definition};
 pub use question::{Profile, Question, QuestionId, Rule, Suggest, Text};

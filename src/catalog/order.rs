@@ -22,14 +22,14 @@ impl Checker<'_> {
         exports.insert(WEBHDFS);
         let most = exports.iter().map(|export| catalog.providers(export).count()).max().unwrap_or(0);
         for at in 0..most.max(1) {
-            let left_out = |id: &str| {
+            let is_omitted = |id: &str| {
                 exports.iter().any(|export| {
                     let all: Vec<&str> = catalog.providers(export).map(|one| one.id.as_str()).collect();
                     all.contains(&id) && all.get(at.min(all.len() - 1)) != Some(&id)
                 })
             };
-            let catalog = catalog.with_providers(|id| !left_out(id));
-            let hdfs = catalog.hdfs_provider(|id| !left_out(id)).map(|component| component.id.as_str());
+            let catalog = catalog.with_providers(|id| !is_omitted(id));
+            let hdfs = catalog.hdfs_provider(|id| !is_omitted(id)).map(|component| component.id.as_str());
             let parts: Vec<Part> = catalog.components.values().map(|component| Part::of(component, hdfs)).collect();
             if !self.order_of(&parts) {
                 return;
@@ -37,7 +37,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether there is an order; tells why not.
+    /// Whether there is an order; adds a finding if not.
     fn order_of(&mut self, parts: &[Part]) -> bool {
         let edges = parts.iter().map(|part| (part.id.clone(), part.requires.clone())).collect();
         let found = match circle(&edges) {

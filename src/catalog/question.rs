@@ -37,6 +37,15 @@ impl Text {
         self.of(LANGUAGES[0])
     }
 
+    /// The text in English and in another language, where it has both.
+    #[must_use]
+    pub fn pair(&self, language: &str) -> Option<(&str, &str)> {
+        match self {
+            Self::One(_) => None,
+            Self::ByLanguage(texts) => Some((self.en(), texts.get(language)?)),
+        }
+    }
+
     /// The text in a language, English where it has none.
     #[must_use]
     pub fn of(&self, language: &str) -> &str {
@@ -151,7 +160,7 @@ impl Question {
 pub struct Rule {
     /// An expression over `answers`, true where all is well.
     pub that: String,
-    /// The questions of the component that it is about; the first is where it is told.
+    /// The questions of the component that it is about; the first is where it is reported.
     pub about: Vec<String>,
     /// What is wrong where it is not.
     pub say: Text,

@@ -34,13 +34,13 @@ impl Checker<'_> {
         for (index, secret) in component.secrets.iter().enumerate() {
             let pos = self.item(id, "secrets", index);
             if component.release.is_none() || component.chart.is_none() {
-                self.add(id, pos, "a Secret is filled before a release, and this component has none");
+                self.add(id, pos, "a Secret is created for a release, and this component has none");
             }
             if !is_name(&secret.name, '-') || secret.name.ends_with('-') {
                 self.add(id, pos, format!("`{}` cannot be a Secret's name: use [a-z][a-z0-9-]*", secret.name));
             }
             if !taken.insert(secret.name.clone()) {
-                let message = format!("another secret of this component is called `{}`, too", secret.name);
+                let message = format!("duplicate secret `{}`", secret.name);
                 self.add(id, pos, message);
             }
             if let Some(what) = lacks(&secret.kind, &secret.keys) {
@@ -63,7 +63,7 @@ impl Checker<'_> {
                 for question in secrets_in(text) {
                     let certificate = questions().any(|known| known.id == question && known.secret_keys().len() > 1);
                     if certificate {
-                        let message = format!("`secret.{question}` is a certificate, of which no other Secret is made");
+                        let message = format!("`secret.{question}` is a certificate: it cannot be in another Secret");
                         self.add(id, pos, message);
                     } else if !known.contains(&question.as_str()) {
                         let message = format!("no question of `{id}` for a secret is called `{question}`");
@@ -79,7 +79,7 @@ impl Checker<'_> {
                 self.add(
                     id,
                     pos,
-                    format!("a secret of this component is called `{staged}`, as what is staged for `{question}`"),
+                    format!("the secret name `{staged}` is reserved for the staged content of `{question}`"),
                 );
             }
         }
@@ -88,7 +88,7 @@ impl Checker<'_> {
             let pos = self.place(id, &["rotate", question]);
             if !questions().any(|known| known.id == *question && known.generates()) {
                 let known = questions().filter(|question| question.generates()).map(|question| question.id.as_str());
-                let message = format!("`{question}` is no question of `{id}` for a secret that is generated");
+                let message = format!("`{question}` is not a question of `{id}` for a generated secret");
                 self.findings.add_unknown(&file(id), pos, message, question, known);
             }
             for (index, action) in actions.iter().enumerate() {
@@ -98,7 +98,7 @@ impl Checker<'_> {
                     self.add(id, pos, NOT_LATE);
                 }
                 if action.register.is_some() {
-                    self.add(id, pos, "nothing comes after `rotate` that could use what it registers");
+                    self.add(id, pos, "`register` cannot be used in `rotate`: nothing comes after it");
                 }
                 if let Some(run) = action.kind.jobs() {
                     self.job(id, pos, run, &mut jobs);
@@ -122,10 +122,10 @@ impl Checker<'_> {
             let pos = places.get(at).copied().unwrap_or_else(|| self.item(id, "namespaces", index));
             if !known.contains(&name.as_str()) {
                 let message =
-                    format!("no secret of `{id}` is called `{name}`: name a question for one, or one of `secrets`");
+                    format!("no secret of `{id}` is called `{name}`: expected a question for one, or one of `secrets`");
                 self.findings.add_unknown(&file(id), pos, message, name, known.iter().copied());
             } else if secrets[..at].contains(name) {
-                self.add(id, pos, format!("`{name}` stands here twice"));
+                self.add(id, pos, format!("`{name}` is listed twice"));
             }
         }
     }
@@ -141,14 +141,14 @@ impl Checker<'_> {
         let questions = component.questions.iter().filter(|question| question.kind == Kind::Secret);
         let (single, certificates): (Vec<_>, Vec<_>) = questions.partition(|it| it.secret_keys().len() == 1);
         if certificates.iter().any(|question| question.id == login.password) {
-            self.add(id, password, format!("`{}` is a certificate, with which nobody logs in", login.password));
+            self.add(id, password, format!("`{}` is a certificate, which cannot be used to log in", login.password));
         } else if !single.iter().any(|question| question.id == login.password) {
             let message = format!("no question of `{id}` for a secret is called `{}`", login.password);
             let known = single.iter().map(|question| question.id.as_str());
             self.findings.add_unknown(&file(id), password, message, &login.password, known);
         }
         if component.release.is_none() || component.chart.is_none() {
-            self.add(id, password, "a Secret is filled before a release, and this component has none");
+            self.add(id, password, "a Secret is created for a release, and this component has none");
         }
     }
 
@@ -174,13 +174,13 @@ fn lacks(kind: &str, keys: &BTreeMap<String, String>) -> Option<String> {
         "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
         "kubernetes.io/dockercfg" => &[".dockercfg"],
         "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
-        "kubernetes.io/service-account-token" => return Some(format!("the API alone makes those of type {kind}")),
+        "kubernetes.io/service-account-token" => return Some(format!("type {kind} is created by the API server only")),
         "kubernetes.io/basic-auth" if !keys.contains_key("username") && !keys.contains_key("password") => {
-            return Some(format!("type {kind} wants the key `username` or `password`"));
+            return Some(format!("type {kind} requires the key `username` or `password`"));
         }
         _ => &[],
     };
     let missing: Vec<String> =
         wanted.iter().filter(|key| !keys.contains_key(**key)).map(|key| format!("`{key}`")).collect();
-    (!missing.is_empty()).then(|| format!("type {kind} wants the key {}", missing.join(" and ")))
+    (!missing.is_empty()).then(|| format!("type {kind} requires the key {}", missing.join(" and ")))
 }

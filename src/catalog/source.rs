@@ -27,7 +27,7 @@ pub enum CatalogError {
     #[error("no component in {0}: a catalog folder holds one folder per component with a component.yaml in it")]
     Empty(PathBuf),
     /// The definitions have mistakes.
-    #[error("the catalog has mistakes\n{0}")]
+    #[error("invalid catalog\n{0}")]
     Invalid(Findings),
 }
 
@@ -54,14 +54,14 @@ struct Bounds {
 
 const BOUNDS: Bounds = Bounds { files: 10_000, bytes: 64 << 20, depth: 32 };
 
-/// The files below a folder. Links are followed where they stay within the chart or the component; hidden names are left
-/// out, but for the one that Helm knows: a catalog that was exported is to be read as it was.
+/// The files below a folder. Links are followed where they stay within the chart or the component; hidden names are
+/// omitted, except the one that Helm knows: an exported catalog is read back unchanged.
 ///
 /// # Errors
 /// A folder or file cannot be read, a link leads elsewhere, or a folder holds more than is ever read of one: each bound is named.
 pub fn read_dir(root: &Path) -> Result<Files, CatalogError> {
     let mut walk = Walk { bounds: &BOUNDS, files: Files::new(), bytes: 0, above: Vec::new() };
-    let within = whole(root)?;
+    let within = canonical(root)?;
     let in_chart = root.join(CHART_FILE).is_file();
     walk.folder(root, "", &Within { folder: within, in_chart })?;
     Ok(walk.files)
@@ -77,23 +77,23 @@ struct Within {
 }
 
 /// A path without links.
-fn whole(path: &Path) -> Result<PathBuf, CatalogError> {
+fn canonical(path: &Path) -> Result<PathBuf, CatalogError> {
     path.canonicalize().map_err(|source| CatalogError::Io { path: path.to_owned(), source })
 }
 
-/// Where an entry of a folder leads to, if it is a link that stays within. What lies beside a chart is none of it: it
-/// would be sent into the cluster, and into what Helm keeps of the release.
-fn stays(entry: &std::fs::DirEntry, within: &Within) -> Result<(), CatalogError> {
+/// Refuses an entry that is a link out of the chart or the component: what it points to would be sent into the cluster,
+/// and into what Helm keeps of the release.
+fn check_link(entry: &std::fs::DirEntry, within: &Within) -> Result<(), CatalogError> {
     let path = entry.path();
     let kind = entry.file_type().map_err(|source| CatalogError::Io { path: path.clone(), source })?;
     if !kind.is_symlink() {
         return Ok(());
     }
-    let to = whole(&path)?;
+    let to = canonical(&path)?;
     if to.starts_with(&within.folder) {
         return Ok(());
     }
-    let what = format!("it is a link to {}, out of {}; put a copy there", to.display(), within.folder.display());
+    let what = format!("is a link to {}, outside of {}; copy it there", to.display(), within.folder.display());
     Err(CatalogError::Io { path, source: std::io::Error::new(std::io::ErrorKind::InvalidInput, what) })
 }
 
@@ -112,10 +112,10 @@ impl Walk<'_> {
         let found = std::fs::metadata(folder).map_err(error)?;
         let place = (found.dev(), found.ino());
         if self.above.contains(&place) {
-            return Err(refused("it is a link to a folder that it is in".to_owned()));
+            return Err(refused("is a link to one of its parent folders".to_owned()));
         }
         if self.above.len() > self.bounds.depth {
-            return Err(refused(format!("folders are more than {} deep, the most that is read", self.bounds.depth)));
+            return Err(refused(format!("folders are nested deeper than the limit of {}", self.bounds.depth)));
         }
         self.above.push(place);
         for entry in std::fs::read_dir(folder).map_err(error)? {
@@ -130,29 +130,26 @@ impl Walk<'_> {
             // The folder of a component may be a link: who names a catalog puts it together as they like.
             let is_component = prefix.is_empty() && !within.in_chart && is_dir;
             if !is_component {
-                stays(&entry, within)?;
+                check_link(&entry, within)?;
             }
             if is_dir {
                 let in_chart = within.in_chart || path.join(CHART_FILE).is_file();
                 let own = is_component || in_chart && !within.in_chart;
-                let folder = if own { whole(&path)? } else { within.folder.clone() };
+                let folder = if own { canonical(&path)? } else { within.folder.clone() };
                 self.folder(&path, &below, &Within { folder, in_chart })?;
                 continue;
             }
             let left = self.bounds.bytes.saturating_sub(self.bytes);
-            let bytes = bounded::bytes(&path, left).map_err(|source| {
-                let whole = "its folder is larger than";
-                match source.kind() {
-                    std::io::ErrorKind::FileTooLarge => refused(format!(
-                        "with {below}, {whole} {}, the most that is read",
-                        bounded::size(self.bounds.bytes)
-                    )),
-                    _ => CatalogError::Io { path, source },
+            let bytes = bounded::bytes(&path, left).map_err(|source| match source.kind() {
+                std::io::ErrorKind::FileTooLarge => {
+                    let limit = bounded::size(self.bounds.bytes);
+                    refused(format!("with {below}, its folder is larger than the limit of {limit}"))
                 }
+                _ => CatalogError::Io { path, source },
             })?;
             self.bytes += bytes.len() as u64;
             if self.files.len() == self.bounds.files {
-                return Err(refused(format!("there are more than {} files, the most that is read", self.bounds.files)));
+                return Err(refused(format!("more than the limit of {} files", self.bounds.files)));
             }
             self.files.insert(below, bytes);
         }
@@ -213,9 +210,9 @@ mod tests {
     use super::*;
 
     /// The sources of an error too, on one line.
-    fn said(root: &Path, bounds: &Bounds) -> String {
+    fn error_text(root: &Path, bounds: &Bounds) -> String {
         let mut walk = Walk { bounds, files: Files::new(), bytes: 0, above: Vec::new() };
-        let error = walk.folder(root, "", &Within { folder: whole(root).unwrap(), in_chart: false }).unwrap_err();
+        let error = walk.folder(root, "", &Within { folder: canonical(root).unwrap(), in_chart: false }).unwrap_err();
         format!("{error}: {}", std::error::Error::source(&error).unwrap())
     }
 
@@ -226,19 +223,15 @@ mod tests {
         std::fs::create_dir_all(at("a/b/c")).unwrap();
         std::fs::write(at("a/x"), "12345").unwrap();
         std::fs::write(at("a/b/y"), "12345").unwrap();
-        let tight = |files, bytes, depth| said(folder.path(), &Bounds { files, bytes, depth });
-        assert!(
-            tight(9, 9, 2).ends_with("c: folders are more than 2 deep, the most that is read"),
-            "{}",
-            tight(9, 9, 2)
-        );
-        assert!(tight(9, 9, 9).contains("is larger than 9 bytes, the most that is read"), "{}", tight(9, 9, 9));
-        assert!(tight(1, 99, 9).ends_with("there are more than 1 files, the most that is read"));
+        let tight = |files, bytes, depth| error_text(folder.path(), &Bounds { files, bytes, depth });
+        assert!(tight(9, 9, 2).ends_with("c: folders are nested deeper than the limit of 2"), "{}", tight(9, 9, 2));
+        assert!(tight(9, 9, 9).contains("is larger than the limit of 9 bytes"), "{}", tight(9, 9, 9));
+        assert!(tight(1, 99, 9).ends_with("more than the limit of 1 files"));
         std::os::unix::fs::symlink(at("a"), at("a/b/c/back")).unwrap();
-        assert!(tight(9, 99, 9).ends_with("c/back: it is a link to a folder that it is in"), "{}", tight(9, 99, 9));
+        assert!(tight(9, 99, 9).ends_with("c/back: is a link to one of its parent folders"), "{}", tight(9, 99, 9));
         std::fs::remove_file(at("a/b/c/back")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", at("a/odd")).unwrap();
-        assert!(tight(9, 99, 9).contains("a/odd: it is a link to /dev/zero, out of"), "{}", tight(9, 99, 9));
+        assert!(tight(9, 99, 9).contains("a/odd: is a link to /dev/zero, outside of"), "{}", tight(9, 99, 9));
         std::fs::remove_file(at("a/odd")).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(at("a/odd")).status().unwrap().success());
         assert!(tight(9, 99, 9).ends_with(", not a regular file"), "{}", tight(9, 99, 9));
@@ -264,11 +257,11 @@ mod tests {
                 symlink(to, root.join(link)).unwrap();
             }
             let whole = read_dir(&root).map(|files| files.len());
-            let told = |error: CatalogError| {
+            let text = |error: CatalogError| {
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 format!("{error}: {cause}")
             };
-            (whole.map_err(told), read_dir(&root.join("own/chart")).map(|files| files.len()).map_err(told))
+            (whole.map_err(text), read_dir(&root.join("own/chart")).map(|files| files.len()).map_err(text))
         };
         assert_eq!(read(&[]), (Ok(7), Ok(3)));
         let inside =
@@ -282,8 +275,8 @@ mod tests {
             ("own/chart/charts/x", "../../../other"),
         ] {
             let (whole, chart) = read(&[(link, to)]);
-            assert!(whole.as_ref().is_err_and(|told| told.contains("out of")), "{link} -> {to}: {whole:?}");
-            assert!(chart.as_ref().is_err_and(|told| told.contains("out of")), "{link} -> {to}: {chart:?}");
+            assert!(whole.as_ref().is_err_and(|error| error.contains("outside of")), "{link} -> {to}: {whole:?}");
+            assert!(chart.as_ref().is_err_and(|error| error.contains("outside of")), "{link} -> {to}: {chart:?}");
         }
         let (whole, _) = read(&[("own/values.j2", "../other/x")]);
         assert!(whole.unwrap_err().contains("own/values.j2"));

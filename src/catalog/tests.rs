@@ -20,14 +20,14 @@ pub(super) fn catalog(components: &[(&str, &str)]) -> Result<Catalog, String> {
 /// Lines 4 to 6 of a component.yaml.
 const CHART: &str = "chart: {path: chart}\nvalues: v.j2\nrelease: {name: a, namespace: n}\n";
 
-/// Each text below a chart, and each line that has to be told of it.
+/// Each text below a chart, and the findings expected for it.
 fn mistakes(table: &[(&str, &[&str])]) {
     for (text, expected) in table {
-        let told = catalog(&[("a", &format!("{CHART}{text}"))]).map(drop).err().unwrap_or_default();
-        let told: Vec<&str> = told.lines().map(str::trim).collect();
-        assert_eq!(told.len(), expected.len(), "{text}\n{told:#?}");
-        for (told, expected) in told.iter().zip(*expected) {
-            assert!(told.starts_with(expected), "{text}\n{told}\n{expected}");
+        let error = catalog(&[("a", &format!("{CHART}{text}"))]).map(drop).err().unwrap_or_default();
+        let findings: Vec<&str> = error.lines().map(str::trim).collect();
+        assert_eq!(findings.len(), expected.len(), "{text}\n{findings:#?}");
+        for (finding, expected) in findings.iter().zip(*expected) {
+            assert!(finding.starts_with(expected), "{text}\n{finding}\n{expected}");
         }
     }
 }
@@ -74,7 +74,7 @@ fn late_is_what_comes_last_after_a_release() {
     let wait = |late: &str| format!("{{action: http.wait, service: s, path: /{late}}}");
     let (soon, late) = (wait(""), wait(", late: true"));
     let a = "a/component.yaml";
-    let (only, last) = ("only an action in `after` can be `late`", "actions that are `late` come last");
+    let (only, last) = ("only an action in `after` can be `late`", "actions that are `late` must come last");
     mistakes(&[
         (&format!("after: [{soon}, {late}, {late}]"), &[]),
         (&format!("after: [{late}, {soon}]"), &[&format!("{a}:7:{}: {last}", 11 + late.len())]),
@@ -91,12 +91,12 @@ fn late_is_what_comes_last_after_a_release() {
             &[&format!("{a}:7:56: expected true or false")],
         ),
     ]);
-    let told = catalog(&[("a", CHART), ("b", "requires: [{id: a, by: later}]")]).unwrap_err();
-    assert!(told.contains("b/component.yaml:4:24: "), "{told}");
+    let error = catalog(&[("a", CHART), ("b", "requires: [{id: a, by: later}]")]).unwrap_err();
+    assert!(error.contains("b/component.yaml:4:24: "), "{error}");
 }
 
 #[test]
-fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
+fn what_is_ignored_has_a_kind_and_a_path_as_drift_reports_it() {
     let entry = |entry: &str| format!("ignore:\n  - {entry}");
     mistakes(&[
         (&entry("{kind: Deployment, path: spec.replicas}"), &[]),
@@ -115,25 +115,25 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_tells_it() {
         ),
         (
             &entry("{kind: X, name: \"{{ exports['a'].e }}\", path: a}\nexports: {e: x}"),
-            &["a/component.yaml:8:5: the name of an object to ignore is a template over `answers` and `self`"],
+            &["a/component.yaml:8:5: the name of an object to ignore can only use `answers` and `self`"],
         ),
         (
             &entry("{kind: X, path: a}\n  - {kind: X, name: \"{{ self.images.x.ref }}\", path: a}"),
-            &["a/component.yaml:9:5: unknown `self.images`: here it has id, instance, release, namespace"],
+            &["a/component.yaml:9:5: unknown `self.images`: expected one of id, instance, release, namespace"],
         ),
         (
             &entry("{kind: \"{{ x }}\", path: a}"),
-            &["a/component.yaml:8:3: `{{ x }}` is taken as it stands: `ignore` holds no templates"],
+            &["a/component.yaml:8:3: `{{ x }}` is used literally: `ignore` does not support templates"],
         ),
     ]);
-    let told = catalog(&[("a", "ignore: [{kind: X, path: a}]")]).unwrap_err();
-    assert!(told.contains("a/component.yaml:4:10: `ignore` is about the objects of a chart"), "{told}");
+    let error = catalog(&[("a", "ignore: [{kind: X, path: a}]")]).unwrap_err();
+    assert!(error.contains("a/component.yaml:4:10: `ignore` is about the objects of a chart"), "{error}");
 }
 
 #[test]
 fn what_is_required_is_there_and_known_once() {
     mistakes(&[
-        ("requires: [{optional: true}]", &["a/component.yaml:7:12: key `id` is missing, or `export`"]),
+        ("requires: [{optional: true}]", &["a/component.yaml:7:12: key `id` or `export` is missing"]),
         ("requires: [[a]]", &["a/component.yaml:7:12: expected a text or a mapping, found a list"]),
         ("requires: [{id: a, optional: maybe}]", &["a/component.yaml:7:30: expected true or false"]),
         ("requires: [{id: b, optional: true}]", &["a/component.yaml:7:12: unknown component `b`"]),
@@ -144,13 +144,13 @@ fn what_is_required_is_there_and_known_once() {
     ]);
     let two = |a: &str, b: &str| catalog(&[("a", a), ("b", b)]).map(drop).err().unwrap_or_default();
     assert_eq!(two("requires: [{id: b, optional: true}]", ""), "");
-    let told = two("requires: [b, {id: b, optional: true}]", "");
-    assert!(told.contains("a/component.yaml:4:15: `b` is there twice"), "{told}");
-    let told = two("requires: [{id: b, optional: true}]", "requires: [a]");
-    assert!(told.contains("components wait for each other: a -> b -> a"), "{told}");
-    let told =
+    let error = two("requires: [b, {id: b, optional: true}]", "");
+    assert!(error.contains("a/component.yaml:4:15: `b` is listed twice"), "{error}");
+    let error = two("requires: [{id: b, optional: true}]", "requires: [a]");
+    assert!(error.contains("components wait for each other: a -> b -> a"), "{error}");
+    let error =
         two("requires: [{id: b@x, optional: true}]\nexports: {e: \"{{ exports['b@x'].nono }}\"}", "exports: {none: x}");
-    assert!(told.contains("component `b@x` does not export `nono`; did you mean `none`?"), "{told}");
+    assert!(error.contains("component `b@x` does not export `nono`; did you mean `none`?"), "{error}");
     assert_eq!(two("requires: [b@x]\nexports: {e: \"{{ exports['b@x'].e }}\"}", "exports: {e: x}"), "");
 }
 
@@ -161,7 +161,7 @@ fn the_condition_of_an_image_is_about_answers_and_counts_for_jobs_too() {
         format!("images:\n  - {one}\n  - {{name: two, ref: 'x:1', {rest}\n")
     };
     let at = "a/component.yaml:9:5";
-    let about = "`when` is about answers here, and not about";
+    let about = "`when` can only use answers here, not";
     let run = |when: &str| format!("{{action: job.run, name: j, image: one, unless: u{when}}}");
     let needs = "image `one` is not always used, so a Job that runs it needs a `when`";
     mistakes(&[
@@ -195,34 +195,34 @@ fn the_condition_of_an_image_is_about_answers_and_counts_for_jobs_too() {
 
 #[test]
 fn an_export_that_is_required_is_somebodys_and_all_of_them_have_what_is_used() {
-    let told = |user: &str, one: &str, two: &str| {
+    let error = |user: &str, one: &str, two: &str| {
         catalog(&[("one", one), ("two", two), ("user", user)]).map(drop).err().unwrap_or_default()
     };
     let uses = |text: &str| format!("requires: [{{export: fs}}]\nexports: {{x: \"{text}\"}}");
     let (one, two) = ("exports: {fs: a, more: b}", "exports: {fs: a}");
-    assert_eq!(told(&uses("{{ exports.fs.fs }}"), one, two), "");
-    let found = told(&uses("{{ exports.fs.more }}"), one, two);
+    assert_eq!(error(&uses("{{ exports.fs.fs }}"), one, two), "");
+    let found = error(&uses("{{ exports.fs.more }}"), one, two);
     assert!(
         found.contains("user/component.yaml:5:14: component `fs` does not export `more` where that is `two`"),
         "{found}"
     );
     let found =
-        told(&uses("{{ answers.fs.size }}"), "exports: {fs: a}\nquestions: [{id: size, title: t, type: port}]", two);
+        error(&uses("{{ answers.fs.size }}"), "exports: {fs: a}\nquestions: [{id: size, title: t, type: port}]", two);
     assert!(found.contains("unknown answer `fs.size` where that is `two`"), "{found}");
     for (requires, what) in [
         ("[{export: fss}]", "user/component.yaml:4:12: no other component exports `fss`; did you mean `fs`?"),
         ("[{export: x}]\nexports: {x: y}", "no other component exports `x`"),
-        ("[{export: fs, id: one}]", "either `id` says which component is meant, or `export` what it exports"),
-        ("[{optional: true}]", "user/component.yaml:4:12: key `id` is missing, or `export`"),
-        ("[{export: fs}, {export: fs, optional: true}]", "user/component.yaml:4:26: `fs` is there twice"),
-        ("[{export: one}]", "`one` is a component, too"),
-        ("[{export: \"{{ x }}\"}]", "`requires` holds no templates"),
+        ("[{export: fs, id: one}]", "use either `id` or `export`, not both"),
+        ("[{optional: true}]", "user/component.yaml:4:12: key `id` or `export` is missing"),
+        ("[{export: fs}, {export: fs, optional: true}]", "user/component.yaml:4:26: `fs` is listed twice"),
+        ("[{export: one}]", "`one` is also a component"),
+        ("[{export: \"{{ x }}\"}]", "`requires` does not support templates"),
     ] {
-        let found = told(&format!("requires: {requires}"), one, two);
+        let found = error(&format!("requires: {requires}"), one, two);
         assert!(found.contains(what), "{requires}\n{found}");
     }
     // Whichever it is, nobody may wait for himself.
-    let found = told(&uses("x"), one, "exports: {fs: a}\nrequires: [user]");
+    let found = error(&uses("x"), one, "exports: {fs: a}\nrequires: [user]");
     assert!(found.contains("components wait for each other: two -> user -> two"), "{found}");
 }
 
@@ -249,11 +249,11 @@ fn logins_name_a_secret_question() {
             &[&format!("{a}:13:23: no question of `a` for a secret is called `pasword`; did you mean `password`?")],
         ),
         (&login("password: release"), &[&format!("{a}:13:23: no question of `a` for a secret is called `release`")]),
-        (&login("password: cert"), &[&format!("{a}:13:23: `cert` is a certificate, with which nobody logs in")]),
+        (&login("password: cert"), &[&format!("{a}:13:23: `cert` is a certificate, which cannot be used to log in")]),
         (&login("user: x"), &[&format!("{a}:13:12: key `password` is missing")]),
         (
             &login("user: \"{{ self.secrets }}\", password: password"),
-            &[&format!("{a}:13:19: unknown `self.secrets`: here it has id, instance, release, namespace")],
+            &[&format!("{a}:13:19: unknown `self.secrets`: expected one of id, instance, release, namespace")],
         ),
         (&login("user: \"{{ answers.a.no }}\", password: password"), &[&format!("{a}:13:19: unknown answer `a.no`")]),
     ]);
@@ -286,14 +286,8 @@ fn secrets_that_are_made_of_others() {
         ("secrets: [{name: conn, keys: {}}]", &[&format!("{a}:11:11: Secret `conn` has no keys")]),
         ("secrets: [{name: Conn, keys: {a: x}}]", &[&format!("{a}:11:11: `Conn` cannot be a Secret's name")]),
         ("secrets: [{name: conn-, keys: {a: x}}]", &[&format!("{a}:11:11: `conn-` cannot be a Secret's name")]),
-        (
-            "secrets: [{name: password, keys: {a: x}}]",
-            &[&format!("{a}:11:11: another secret of this component is called `password`")],
-        ),
-        (
-            "secrets: [{name: a, keys: {a: x}}, {name: a, keys: {a: x}}]",
-            &[&format!("{a}:11:36: another secret of this component is called `a`")],
-        ),
+        ("secrets: [{name: password, keys: {a: x}}]", &[&format!("{a}:11:11: duplicate secret `password`")]),
+        ("secrets: [{name: a, keys: {a: x}}, {name: a, keys: {a: x}}]", &[&format!("{a}:11:36: duplicate secret `a`")]),
         (
             "secrets: [{name: a, keys: {a: x}, secret_name: \"{{ answers.a.no }}\"}]",
             &[&format!("{a}:11:11: unknown answer `a.no`")],
@@ -304,16 +298,16 @@ fn secrets_that_are_made_of_others() {
         ),
         (
             "secrets: [{name: a, keys: {tls.crt: x}, type: kubernetes.io/tls}]",
-            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/tls wants the key `tls.key`")],
+            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/tls requires the key `tls.key`")],
         ),
         (
             "secrets: [{name: a, keys: {x: x}, type: kubernetes.io/basic-auth}]",
-            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/basic-auth wants")],
+            &[&format!("{a}:11:11: Secret `a`: type kubernetes.io/basic-auth requires")],
         ),
         ("secrets: [{name: a, keys: {.dockerconfigjson: x}, type: kubernetes.io/dockerconfigjson}]", &[]),
         (
             "secrets: [{name: a, keys: {x: x}, type: \"{{ x }}\"}]",
-            &[&format!("{a}:11:10: `{{{{ x }}}}` is taken as it stands: `secrets` holds no templates")],
+            &[&format!("{a}:11:10: `{{{{ x }}}}` is used literally: `secrets` does not support templates")],
         ),
         ("secrets: [{name: a}]", &[&format!("{a}:11:11: key `keys` is missing")]),
         (
@@ -327,10 +321,10 @@ fn secrets_that_are_made_of_others() {
             &[&format!("{a}:11:9: unknown name `secret`")],
         ),
     ]);
-    let told = catalog(&[("a", "secrets: [{name: a, keys: {a: x}}]")]).unwrap_err();
+    let error = catalog(&[("a", "secrets: [{name: a, keys: {a: x}}]")]).unwrap_err();
     assert!(
-        told.contains("a/component.yaml:4:11: a Secret is filled before a release, and this component has none"),
-        "{told}"
+        error.contains("a/component.yaml:4:11: a Secret is created for a release, and this component has none"),
+        "{error}"
     );
     mistakes(&[(
         "questions: [{id: c, title: t, type: secret, default: generate, format: tls, names: [\"{{ answers.a.no }}\"]}]",
@@ -348,21 +342,24 @@ fn what_makes_a_new_secret_count() {
         (&of("{OLD: password, NEW: password.next, MORE: given}"), &[]),
         (
             &of("{NEW: given.next}"),
-            &[&format!("{a}:14:7: `given.next` is there only in the actions below `rotate: {{given: …}}`")],
+            &[&format!("{a}:14:7: `given.next` is only available in actions of `rotate: {{given: …}}`")],
         ),
-        (&of("{NEW: pasword}"), &[&format!("{a}:14:7: `pasword` is no question of this component for a secret")]),
+        (&of("{NEW: pasword}"), &[&format!("{a}:14:7: `pasword` is not a question of this component for a secret")]),
         (
             &with("pasword: []"),
             &[&format!(
-                "{a}:13:12: `pasword` is no question of `a` for a secret that is generated; did you mean `password`?"
+                "{a}:13:12: `pasword` is not a question of `a` for a generated secret; did you mean `password`?"
             )],
         ),
-        (&with("given: []"), &[&format!("{a}:13:10: `given` is no question of `a` for a secret that is generated")]),
+        (&with("given: []"), &[&format!("{a}:13:10: `given` is not a question of `a` for a generated secret")]),
         (
             &with("conn: []\nsecrets: [{name: conn, keys: {a: x}}]"),
-            &[&format!("{a}:13:9: `conn` is no question of `a` for a secret")],
+            &[&format!("{a}:13:9: `conn` is not a question of `a` for a generated secret")],
         ),
-        (&with(&format!("password: [{{{job}, register: x}}]")), &[&format!("{a}:13:14: nothing comes after `rotate`")]),
+        (
+            &with(&format!("password: [{{{job}, register: x}}]")),
+            &[&format!("{a}:13:14: `register` cannot be used in `rotate`")],
+        ),
         (
             &with(&format!("password: [{{{job}}}, {{{job}}}]")),
             &[&format!("{a}:13:{}: two Jobs of this component are called `r`", 14 + job.len() + 4)],
@@ -373,16 +370,16 @@ fn what_makes_a_new_secret_count() {
         ),
         (
             &with("password: []\nsecrets: [{name: password-next, keys: {a: x}}]"),
-            &[&format!("{a}:13:13: a secret of this component is called `password-next`, as what is staged")],
+            &[&format!("{a}:13:13: the secret name `password-next` is reserved for the staged")],
         ),
         // What is staged is there for a rotation alone.
         (
             &format!("images: [{{name: i, ref: \"r/i:1\"}}]\nafter:\n  - {{{job}, secrets: {{X: password.next}}}}"),
-            &[&format!("{a}:13:5: `password.next` is there only in the actions below `rotate: {{password: …}}`")],
+            &[&format!("{a}:13:5: `password.next` is only available in actions of `rotate: {{password: …}}`")],
         ),
         (
             "after: [{action: http.request, service: \"s:1\", path: /, login: {token: password.next}}]",
-            &[&format!("{a}:11:9: `password.next` is there only")],
+            &[&format!("{a}:11:9: `password.next` is only available")],
         ),
     ]);
 }

@@ -18,7 +18,7 @@ pub struct BundleArgs {
 /// What to do with offline bundles.
 #[derive(Debug, Subcommand)]
 pub enum BundleCommand {
-    /// Make one from a registry or from OCI layouts; the same command resumes one that was interrupted
+    /// Create one from a registry or from OCI layouts; the same command resumes an interrupted one
     #[command(after_help = "Examples:
   windlass bundle create --output platform.tar                      each image from its own registry
   windlass bundle create --from mirror.example/hub --platform linux/amd64 --platform linux/arm64
@@ -26,17 +26,17 @@ pub enum BundleCommand {
   windlass bundle create --since last-year.tar --output update.tar
   windlass bundle create --layout docker.io/apache/spark:3.5.6=./spark --output platform.tar
 
-Charts and files of the chosen components are the catalog's and are held to the lock; this windlass and its Helm go in for
-this machine's platform. Where the lock has an index and one platform is asked for, that platform's manifest goes in alone.
+Charts and files of the chosen components are the catalog's, checked against the lock; this windlass and its Helm go in
+for this machine's platform. Where the lock has an index and one platform is asked for, that platform's manifest goes in alone.
 
-What will be fetched and written is said first. Equal inputs give equal bytes. An interrupted one lies beside its name as
-.partial and fetches nothing again that it had.")]
+It first prints what will be fetched and written. Equal inputs give equal bytes. An interrupted one is kept as .partial
+beside its name, and what it has is not fetched again.")]
     Create(CreateArgs),
     /// Show what is in one: components, images, platforms, sizes
     #[command(after_help = "Examples:
   windlass bundle inspect platform.tar
   windlass bundle inspect platform.tar --format cyclonedx > inventory.json
-  windlass bundle inspect platform.tar --sbom ./sboms     every SBOM that its images carry, and which have none")]
+  windlass bundle inspect platform.tar --sbom ./sboms     every SBOM of its images, and which have none")]
     Inspect {
         /// The offline bundle.
         #[command(flatten)]
@@ -44,7 +44,7 @@ What will be fetched and written is said first. Equal inputs give equal bytes. A
         /// Print it in this format
         #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
         format: Option<InventoryFormat>,
-        /// Write the SBOMs that its images carry (SPDX, CycloneDX) into this folder
+        /// Write the SBOMs of its images (SPDX, CycloneDX) into this folder
         #[arg(long, value_name = "DIR")]
         sbom: Option<PathBuf>,
     },
@@ -53,7 +53,7 @@ What will be fetched and written is said first. Equal inputs give equal bytes. A
   windlass bundle verify platform.tar
   windlass bundle verify /mnt/a:/mnt/b --key site.pub
 
-With --key, one that is not signed, or not by that key, is refused (8). Ends with 7 where bytes are wrong.")]
+With --key, one that is not signed by that key is refused (8). Exits with 7 if data is corrupt.")]
     Verify(OpenArgs),
     /// Write images of one as an OCI layout, for scanners
     #[command(after_help = "Examples:
@@ -78,14 +78,14 @@ With --key, one that is not signed, or not by that key, is refused (8). Ends wit
         /// The newer
         new: PathBuf,
     },
-    /// Push its images to a registry; the same command resumes one that was interrupted
+    /// Push its images to a registry; the same command resumes an interrupted push
     #[command(after_help = "Examples:
   windlass bundle push platform.tar --registry harbor.site/mirror --plan
   windlass bundle push /mnt/a:/mnt/b --registry harbor.site/mirror --ca site-ca.pem --key site.pub --receipt pushed.json
   windlass bundle push platform.tar --registry gitlab.site:5050/group/project --max-depth 2
 
-Nothing is unpacked: blobs are read in place and checked on their way, and what the registry has is not sent. What keeps the
-push from going well (missing projects, rights, tags that stand for something else) is said at once, and ends with 11.")]
+Nothing is unpacked: blobs are read in place and checked on the way, and what the registry has is not sent. Problems that
+would make the push fail (missing projects, rights, conflicting tags) are reported at once, with exit code 11.")]
     Push(PushArgs),
     /// Serve its images as a read-only registry, straight from its files, until Ctrl-C
     #[command(after_help = "Examples:
@@ -93,10 +93,10 @@ push from going well (missing projects, rights, tags that stand for something el
   windlass bundle serve platform.tar --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem
 
 An image is found as PATH and as REGISTRY/PATH: docker.io/apache/spark:3.5.6 is HOST:5000/apache/spark:3.5.6, and containerd
-finds it by HOST:5000 as a mirror of docker.io. Whoever reaches the address may read; nothing can be written.
-Ends with 6 on Ctrl-C.")]
+finds it by HOST:5000 as a mirror of docker.io. Anyone who can reach the address may read; nothing can be written.
+Exits with 6 on Ctrl-C.")]
     Serve(ServeArgs),
-    /// Cut one into parts for media
+    /// Split one into parts for media
     #[command(after_help = "Example:
   windlass bundle split platform.tar --size fat32 --output /mnt/usb/platform.tar")]
     Split {
@@ -106,11 +106,11 @@ Ends with 6 on Ctrl-C.")]
         /// The size of a part: dvd, bd25, fat32, or such as 4G
         #[arg(long, value_name = "SIZE", value_parser = parse_split)]
         size: u64,
-        /// What the names of parts begin with
+        /// The prefix of the names of parts
         #[arg(long, short = 'o', value_name = "FILE")]
         output: PathBuf,
     },
-    /// Put parts together, or a difference and its base
+    /// Join parts, or a difference and its base
     #[command(after_help = "Examples:
   windlass bundle join /mnt/a:/mnt/b --output platform.tar       its parts; nothing else needs them joined
   windlass bundle join base.tar update.tar --output platform.tar a difference and its base, to the bytes that one create gives")]
@@ -132,10 +132,10 @@ Ends with 6 on Ctrl-C.")]
         /// The offline bundle: a file, a part, or folders of parts
         #[arg(required = true, num_args = 1..)]
         bundle: Vec<PathBuf>,
-        /// Sign by this private key (ed25519, PEM)
+        /// Sign with this private key (ed25519, PEM)
         #[arg(long, value_name = "FILE", required_unless_present_any = ["signature", "print_lock"])]
         private_key: Option<PathBuf>,
-        /// Take a signature that was made elsewhere: base64, as cosign prints it
+        /// Use a signature that was made elsewhere: base64, as cosign prints it
         #[arg(long, value_name = "FILE", conflicts_with = "private_key", requires = "key")]
         signature: Option<PathBuf>,
         /// The public key of that signature: ed25519, or ECDSA on P-256 (PEM)
@@ -145,11 +145,11 @@ Ends with 6 on Ctrl-C.")]
         #[arg(long, conflicts_with_all = ["private_key", "signature", "json"])]
         print_lock: bool,
     },
-    /// Make a pair of keys to sign with
+    /// Generate a key pair for signing
     #[command(after_help = "Example:
-  windlass bundle keygen site          site.key, which stays secret, and site.pub")]
+  windlass bundle keygen site          site.key, which must stay secret, and site.pub")]
     Keygen {
-        /// What the names of both files begin with
+        /// The prefix of the names of both files
         name: PathBuf,
     },
 }
@@ -163,7 +163,7 @@ pub struct OpenArgs {
     /// Accept it only if it is signed by this public key (PEM)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Its signature, where it is neither inside nor beside it
+    /// Its signature, if it is neither inside nor beside it
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
 }
@@ -176,41 +176,41 @@ pub struct OfflineArgs {
     /// colons between; may be repeated
     #[arg(long, value_name = "BUNDLE")]
     pub bundle: Vec<PathBuf>,
-    /// Push its images to this registry, below this path, and pull them from there; else to platform.registry
+    /// Push its images to this registry, below this path, and pull them from there; default: platform.registry
     #[arg(long, value_name = "HOST[:PORT][/PATH]", requires = "bundle")]
     pub registry: Option<String>,
     /// Accept the offline bundle only if it is signed by this public key (PEM)
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub key: Option<PathBuf>,
-    /// Its signature, where it is neither inside nor beside it
+    /// Its signature, if it is neither inside nor beside it
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub signature: Option<PathBuf>,
-    /// How images are called in the registry.
+    /// How images are named in the registry.
     #[command(flatten)]
-    pub into: PushInto,
+    pub into: PushTargetArgs,
     /// How the registry is reached.
     #[command(flatten)]
     pub reach: RegistryArgs,
 }
 
-/// What images are called in a registry, and what is done where a name is taken.
+/// How images are named in a registry, and what happens if a tag exists.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
-pub struct PushInto {
-    /// One part below the path: docker.io/apache/spark becomes PATH/apache-spark
+pub struct PushTargetArgs {
+    /// A single part below the path: docker.io/apache/spark becomes PATH/apache-spark
     #[arg(long, conflicts_with = "max_depth")]
     pub flatten: bool,
-    /// At most so many parts below the path; further ones are joined by dashes
+    /// At most N parts below the path; further ones are joined by dashes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub max_depth: Option<u8>,
-    /// Where a tag stands for something else: refuse before anything is sent, keep it, or overwrite it
+    /// If a tag is another image: refuse before anything is sent, keep it, or overwrite it
     #[arg(long, value_name = "RULE", value_enum, default_value_t = TagRule::Fail)]
     pub tag_conflict: TagRule,
-    /// Leave out signatures and attestations that lie beside images; the receipt says so
+    /// Omit signatures and attestations of images; the receipt says so
     #[arg(long)]
     pub without_signatures: bool,
 }
 
-impl PushInto {
+impl PushTargetArgs {
     /// The most parts of a repository below the path.
     #[must_use]
     pub fn depth(&self) -> Option<usize> {
@@ -228,7 +228,7 @@ pub enum InventoryFormat {
 /// `bundle create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
-    /// Take the images of this lock, or of this offline bundle's, instead of ./images.lock or, where that is not there, of the
+    /// Take the images of this lock, or of this offline bundle's, instead of ./images.lock or, if that does not exist, of the
     /// built-in one
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
@@ -255,25 +255,25 @@ pub struct CreateArgs {
     /// Files that a component uploads: an archive or a folder; may be repeated
     #[arg(long, value_name = "ID.QUESTION=PATH")]
     pub file: Vec<LocalArg>,
-    /// A program to take along, such as helm@3.19.0=./helm; may be repeated
+    /// A program to include, such as helm@3.19.0=./helm; may be repeated
     #[arg(long, value_name = "NAME@VERSION=PATH")]
     pub program: Vec<LocalArg>,
-    /// Leave out this windlass and the Helm that it would use
+    /// Omit this windlass and the Helm that it would use
     #[arg(long)]
     pub no_programs: bool,
     /// Write parts of this size: dvd, bd25, fat32, or such as 4G
     #[arg(long, value_name = "SIZE", value_parser = parse_split)]
     pub split: Option<u64>,
-    /// Sign it inside, by this private key (ed25519, PEM)
+    /// Sign it with this private key (ed25519, PEM); the signature is inside
     #[arg(long, value_name = "FILE")]
     pub private_key: Option<PathBuf>,
     /// Write it to FILE
     #[arg(long, short = 'o', value_name = "FILE", default_value = "windlass-bundle.tar")]
     pub output: PathBuf,
-    /// Remove an unfinished one of other inputs and begin again
+    /// Remove an unfinished one that has other inputs, and start over
     #[arg(long)]
     pub restart: bool,
-    /// Say what would be fetched and written, and end
+    /// Print what would be fetched and written, and exit
     #[arg(long)]
     pub dry_run: bool,
     /// How registries are reached.
@@ -293,9 +293,9 @@ pub struct PushArgs {
     /// Show what would be sent, mounted and tagged, and change nothing
     #[arg(long, conflicts_with = "receipt")]
     pub plan: bool,
-    /// How images are called there.
+    /// How images are named there.
     #[command(flatten)]
-    pub into: PushInto,
+    pub into: PushTargetArgs,
     /// Write to FILE, as JSON, where each image is and by which digest
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
@@ -304,13 +304,13 @@ pub struct PushArgs {
     pub reach: RegistryArgs,
 }
 
-/// What `--tag-conflict` says.
+/// The rules of `--tag-conflict`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum TagRule {
     /// Nothing is pushed
     #[default]
     Fail,
-    /// The tag stays as it is; the image is there by its digest
+    /// The tag is kept; the image is available by its digest
     Keep,
     /// The tag is moved
     Overwrite,
@@ -325,13 +325,13 @@ pub struct ServeArgs {
     /// Listen on this address
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000")]
     pub listen: std::net::SocketAddr,
-    /// Speak TLS by this certificate (PEM, with its chain)
+    /// Serve TLS with this certificate (PEM, with its chain)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// The key of that certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Speak plain HTTP although others than this machine can reach the address
+    /// Serve plain HTTP although other machines can reach the address
     #[arg(long, conflicts_with = "tls_cert")]
     pub plain_http: bool,
 }

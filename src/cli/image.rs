@@ -17,7 +17,7 @@ pub struct ImageArgs {
 /// What to do with images that nobody publishes.
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
-    /// Make one: a layer on its base, from a distribution as it is released
+    /// Build one: a layer on its base, from a released distribution
     #[command(after_help = "Examples:
   windlass image build livy --dist apache-livy-0.9.0-incubating_2.12-bin.zip \\
       --to registry:harbor.site/platform/livy:0.9.0-incubating
@@ -25,11 +25,11 @@ pub enum ImageCommand {
   windlass bundle create --lock site.lock --layout ./livy --from published     the layout goes into an offline bundle
   windlass image build livy --dist livy.zip --bundle platform.tar --to oci:./livy   the base from an offline bundle
 
-The component's Containerfile says how; what needs a container engine (RUN) is refused with its line. The base is the one that
-images.lock pins, wherever it comes from. Equal inputs give equal bytes, on any machine: no times, fixed order and modes.
+The component's Containerfile is used; what needs a container engine (RUN) is refused with its line. The base is the one that
+images.lock pins, from any source. Equal inputs give equal bytes, on any machine: no times, fixed order and modes.
 
 Exit codes: 0 done, 1 an error of this machine (a full disk), 2 bad input (a wrong distribution, a base for another platform, a
-folder that is there), 4 the base or the registry cannot be reached, 5 a fetch or a push failed, 6 stopped, 8 the offline bundle
+folder that exists), 4 the base or the registry cannot be reached, 5 a fetch or a push failed, 6 stopped, 8 the offline bundle
 is not signed by the pinned key, 11 too little room, or the registry is not ready for a push; see docs/exit-codes.md")]
     Build(Box<BuildArgs>),
     /// List the images that components have a Containerfile for, and whether they need a container engine
@@ -41,19 +41,18 @@ is not signed by the pinned key, 11 too little room, or the registry is not read
 /// `image build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// The component; COMPONENT.IMAGE where it has several images that can be made
+    /// The component; COMPONENT.IMAGE if it has several images that can be built
     pub component: String,
-    /// A distribution as it is released: .zip, .tar.gz or .tar. NAME is that of COPY --from=NAME, `dist` where it is left out;
-    /// may be repeated
+    /// A released distribution (.zip, .tar.gz, .tar); NAME is that of COPY --from, `dist` by default; may be repeated
     #[arg(long, value_name = "[NAME=]ARCHIVE", required = true)]
     pub dist: Vec<LayoutArg>,
-    /// Where to: a new folder, or a registry
+    /// The target: a new folder, or a registry
     #[arg(long, value_name = "oci:DIR|registry:HOST/REPOSITORY:TAG")]
     pub to: ImageTarget,
-    /// With --to oci: what the image is called in the layout, such as harbor.site/platform/livy:0.9.0; may be repeated
+    /// With --to oci: the name of the image in the layout, such as harbor.site/platform/livy:0.9.0; may be repeated
     #[arg(long, value_name = "IMAGE")]
     pub tag: Vec<String>,
-    /// For this platform; may be repeated, and then it is a list of all
+    /// For this platform; may be repeated for an index of several
     #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
     pub platform: Vec<String>,
     /// Another value for an ARG of the Containerfile; may be repeated
@@ -72,13 +71,13 @@ pub struct BuildArgs {
     /// Accept that offline bundle only if it is signed by this public key (PEM)
     #[arg(long, value_name = "FILE", requires = "bundle", help_heading = "Base image")]
     pub key: Option<PathBuf>,
-    /// Its signature, where it is neither inside nor beside it
+    /// Its signature, if it is neither inside nor beside it
     #[arg(long, value_name = "FILE", requires = "bundle", help_heading = "Base image")]
     pub signature: Option<PathBuf>,
-    /// Hold the base to this lock instead of ./images.lock or, where that is not there, the built-in one
+    /// Check the base against this lock instead of ./images.lock or, if that does not exist, the built-in one
     #[arg(long, value_name = "FILE", help_heading = "Base image")]
     pub lock: Option<PathBuf>,
-    /// With --to registry: where the tag stands for something else: refuse before anything is sent, keep it, or overwrite it
+    /// With --to registry: if the tag is another image: refuse before anything is sent, keep it, or overwrite it
     #[arg(long, value_name = "RULE", value_enum, default_value_t = TagRule::Fail)]
     pub tag_conflict: TagRule,
     /// How registries are reached.

@@ -18,7 +18,7 @@ pub struct AnswerArgs {
     /// Only these components, and what they require
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
-    /// Sizes that go together: small, standard or one of --catalog
+    /// A set of sizes: small, standard or one of --catalog
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 }
@@ -26,10 +26,10 @@ pub struct AnswerArgs {
 /// `guide`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GuideArgs {
-    /// Answers to begin with.
+    /// Initial answers.
     #[command(flatten)]
     pub answers: AnswerArgs,
-    /// The offline bundle that it is from, if it is.
+    /// The offline bundle to install from.
     #[command(flatten)]
     pub offline: OfflineArgs,
     /// Skip the checks at the end
@@ -38,7 +38,7 @@ pub struct GuideArgs {
     /// Use only ASCII for lines and marks
     #[arg(long)]
     pub ascii: bool,
-    /// Panic after the first frame: what a terminal is left like then is tested.
+    /// Panic after the first frame, to test that the terminal is restored.
     #[arg(long, hide = true)]
     pub debug_panic: bool,
 }
@@ -49,16 +49,16 @@ pub struct PreflightArgs {
     /// Answers.
     #[command(flatten)]
     pub answers: AnswerArgs,
-    /// The offline bundle that it is from, if it is.
+    /// The offline bundle to install from.
     #[command(flatten)]
     pub offline: OfflineArgs,
-    /// Do not count this finding, by its id; may be repeated
+    /// Waive this finding, by its id; may be repeated
     #[arg(long, value_name = "ID")]
     pub waive: Vec<String>,
-    /// Take over the release that is there in place of this component's own; may be repeated
+    /// Take over an existing release for this component; may be repeated
     #[arg(long, value_name = "COMPONENT")]
     pub adopt: Vec<String>,
-    /// Print what every finding means and what fixes it, and look at nothing
+    /// Print the meaning and the fix of every finding, and check nothing
     #[arg(long, conflicts_with_all = ["answers", "set", "components", "profile", "waive", "adopt", "json"])]
     pub list: bool,
 }
@@ -69,22 +69,22 @@ pub struct InstallArgs {
     /// Answers.
     #[command(flatten)]
     pub answers: AnswerArgs,
-    /// The offline bundle that it is from, if it is.
+    /// The offline bundle to install from.
     #[command(flatten)]
     pub offline: OfflineArgs,
-    /// Go on in spite of this finding of preflight, by its id; may be repeated
+    /// Waive this finding of preflight, by its id; may be repeated
     #[arg(long, value_name = "ID")]
     pub waive: Vec<String>,
-    /// Take over the release that is there in place of this component's own; may be repeated
+    /// Take over an existing release for this component; may be repeated
     #[arg(long, value_name = "COMPONENT")]
     pub adopt: Vec<String>,
     /// Skip the checks at the end
     #[arg(long)]
     pub no_verify: bool,
-    /// Show what updates would change in values and objects, before asking to go on
+    /// Show what updates would change in values and objects, before asking to proceed
     #[arg(long)]
     pub diff: bool,
-    /// Go back to an older version of a component where the catalog has one
+    /// Allow older versions of components than those that are installed
     #[arg(long)]
     pub allow_downgrade: bool,
     /// Write the answers of this run to FILE as well
@@ -98,7 +98,7 @@ pub struct PlanArgs {
     /// Answers.
     #[command(flatten)]
     pub answers: AnswerArgs,
-    /// The offline bundle that it is from, if it is.
+    /// The offline bundle to install from.
     #[command(flatten)]
     pub offline: OfflineArgs,
     /// Skip the checks at the end
@@ -107,7 +107,7 @@ pub struct PlanArgs {
     /// Show what updates would change in values and objects, without secrets
     #[arg(long)]
     pub diff: bool,
-    /// Take over the release that is there in place of this component's own; may be repeated
+    /// Take over an existing release for this component; may be repeated
     #[arg(long, value_name = "COMPONENT")]
     pub adopt: Vec<String>,
     /// Print the plan as a graph: what waits for what, by component

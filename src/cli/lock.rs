@@ -12,25 +12,25 @@ pub struct LockArgs {
     /// Answers of a site: then only what it installs is locked, with its own charts and images.
     #[command(flatten)]
     pub answers: AnswerArgs,
-    /// Write nothing: say what differs from the lock, and end with 8 if anything does
+    /// Write nothing: show what differs from the lock, and exit with 8 if anything does
     #[arg(long, conflicts_with_all = ["why", "from", "output"])]
     pub check: bool,
-    /// Say which component, object and profile bring an image; a part of its name or of its digest will do
+    /// Show which component, object and profile bring an image; a part of its name or of its digest is enough
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["from", "output", "answers", "set", "components", "profile"])]
     pub why: Option<String>,
-    /// With --check and --why: look at this lock instead of ./images.lock or, where that is not there, the built-in one
+    /// With --check and --why: use this lock instead of ./images.lock or, if that does not exist, the built-in one
     #[arg(long, value_name = "FILE", conflicts_with = "output")]
     pub lock: Option<PathBuf>,
-    /// Write it to FILE instead of ./images.lock; - is the standard output
+    /// Write it to FILE instead of ./images.lock; - is stdout
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Ask this registry (`host[:port][/path]`) what each image is; `published` asks each image's own
+    /// Resolve images in this registry (`host[:port][/path]`); `published` is each image's own
     #[arg(long, value_name = "REGISTRY")]
     pub from: Option<String>,
-    /// With --from: only these platforms, such as linux/amd64; of one alone its manifest is locked, and not the index
+    /// With --from: only these platforms, such as linux/amd64; of a single one its manifest is locked, not the index
     #[arg(long, value_name = "OS/ARCH,…", value_delimiter = ',', requires = "from")]
     pub platform: Vec<String>,
-    /// With --from: do not look for signatures and attestations
+    /// With --from: skip signatures and attestations
     #[arg(long, requires = "from")]
     pub without_signatures: bool,
     /// With --from: how the registry is reached.

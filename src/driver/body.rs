@@ -9,10 +9,10 @@ use crate::model::bounded;
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The connection broke, or took too long.
-    #[error("the answer broke off")]
+    #[error("the response ended early")]
     Broken(#[from] reqwest::Error),
     /// It does not end.
-    #[error("the answer is longer than {}, the most that is read", bounded::size(*.0 as u64))]
+    #[error("the response exceeds the limit of {}", bounded::size(*.0 as u64))]
     TooLong(usize),
 }
 
@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(read(response(pieces(3)), 12).await.unwrap().len(), 12);
         assert_eq!(read(response(pieces(0)), 12).await.unwrap(), b"");
         let error = read(response(pieces(4)), 12).await.unwrap_err();
-        assert_eq!(error.to_string(), "the answer is longer than 12 bytes, the most that is read");
+        assert_eq!(error.to_string(), "the response exceeds the limit of 12 bytes");
         // One that never ends is left where it is.
         assert!(matches!(read(response(pieces(usize::MAX)), 1 << 20).await, Err(BodyError::TooLong(_))));
     }

@@ -1,4 +1,4 @@
-//! What was got once from elsewhere, kept on this machine so that the next run needs no network.
+//! A cache of downloads on this machine, so that the next run needs no network.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Time since this machine started. It never goes back, whatever is done to the machine's date, and goes on while the
+/// Time since this machine started. It never goes back, whatever is done to the machine's date, and continues while the
 /// machine sleeps, which the clock of timers does not.
 #[must_use]
 pub fn since_boot() -> Duration {

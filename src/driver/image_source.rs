@@ -62,7 +62,7 @@ pub trait ImageSource: Send + Sync {
     ) -> BoxFuture<'a, Result<BlobReader, SourceError>>;
 
     /// What belongs to a manifest by the OCI's referrers, or by the tag that stands in for them; empty where there is nothing,
-    /// and an error where that cannot be told.
+    /// and an error where that is not known.
     fn referrers<'a>(
         &'a self,
         repository: &'a str,

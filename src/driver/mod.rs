@@ -1,4 +1,4 @@
-//! The only code that touches the world.
+//! All access to files, processes, the network and the cluster.
 
 pub mod archive;
 mod body;

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long a name server may take. What it does not know by then it is taken not to know.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Whether a host's name leads to this address from here.
 pub async fn leads_to(host: &str, address: IpAddr) -> bool {
-    let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, 0))).await;
+    let found = tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((host, 0))).await;
     found.is_ok_and(|found| found.is_ok_and(|mut all| all.any(|it| it.ip().to_canonical() == address.to_canonical())))
 }
 

@@ -16,7 +16,7 @@ use crate::model::{HdfsAccess, causes, silent};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an operation waits for a NameNode that starts or fails over, where the caller says nothing else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The port-forwards of one HDFS.
 struct HdfsTunnel {
@@ -46,9 +46,9 @@ impl Tunnel for HdfsTunnel {
 #[derive(Debug, thiserror::Error)]
 pub enum ReachError {
     /// No way to its nodes.
-    #[error("failed to prepare the way to HDFS")]
+    #[error("failed to prepare a route to HDFS")]
     Route(#[from] RouteError),
-    /// The NameNodes' addresses are none.
+    /// The addresses of the NameNodes are invalid.
     #[error("failed to prepare a client for HDFS")]
     Client(#[from] Error),
 }
@@ -56,23 +56,23 @@ pub enum ReachError {
 /// A client for HDFS. Nothing is sent yet.
 ///
 /// # Errors
-/// The NameNodes' addresses are none, or no HTTP client can be made.
+/// The addresses of the NameNodes are invalid, or no HTTP client can be made.
 pub fn hdfs(access: &HdfsAccess, tunnels: &Tunnels) -> Result<Hdfs, ReachError> {
     let tunnel = Arc::new(HdfsTunnel { tunnels: tunnels.clone(), namespace: access.namespace.clone() });
     let route: Arc<dyn Route> =
-        if tunnels.asks_names() { choose_route(Some(tunnel))? } else { Arc::new(Sockets::new(tunnel)) };
+        if tunnels.uses_dns() { choose_route(Some(tunnel))? } else { Arc::new(Sockets::new(tunnel)) };
     Ok(Hdfs::new(HdfsConfig {
         namenodes: access.namenodes.clone(),
         user: access.user.clone(),
         route,
-        deadline: PATIENCE,
+        deadline: DEFAULT_DEADLINE,
         request_timeout: REQUEST_TIMEOUT,
         progress: silent(),
     })?)
 }
 
 /// How an HDFS is, as far as its NameNodes say so within this time. Where it is the tunnel to one that failed, that is why
-/// it is silent; one that may not be reached, for lack of a right, is told apart from one that does not answer.
+/// it is silent; one that may not be reached, for lack of a right, is distinguished from one that does not answer.
 ///
 /// # Errors
 /// As for [`hdfs`].

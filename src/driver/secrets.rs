@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::kube::{Cluster, KubeError};
-use crate::model::{AUTHORITY, MadeSecret, Secret, SecretFormat, SecretRef, bounded, remember};
+use crate::model::{AUTHORITY, GeneratedSecret, Secret, SecretFormat, SecretRef, bounded, remember};
 
 /// Why a secret could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum SecretError {
         source: KubeError,
     },
     /// The Secret is not there, or lacks the key.
-    #[error("there is no Secret {name} with the key `{key}`")]
+    #[error("Secret {name} with the key `{key}` not found")]
     Absent {
         /// Which, `namespace/name`.
         name: String,
@@ -48,10 +48,10 @@ pub enum SecretError {
     #[error("failed to get random bytes")]
     Random(#[from] getrandom::Error),
     /// A certificate cannot be made.
-    #[error("failed to make a certificate: {0}")]
+    #[error("failed to create a certificate: {0}")]
     Certificate(String),
     /// What was found cannot be what was meant.
-    #[error("{from} does not hold a Docker config.json: {what}")]
+    #[error("{from} is not a usable Docker config.json: {what}")]
     NotDockerConfig {
         /// Where it came from.
         from: SecretRef,
@@ -139,7 +139,7 @@ pub async fn docker_config(reference: &SecretRef, cluster: &Cluster) -> Result<S
     let secret = read(reference, cluster, ".dockerconfigjson").await?;
     let wrong = |what| Err(SecretError::NotDockerConfig { from: reference.clone(), what });
     let Ok(config) = serde_json::from_str::<serde_json::Value>(secret.expose()) else {
-        return wrong("it is not JSON");
+        return wrong("not JSON");
     };
     match login_problem(&config) {
         Some(what) => wrong(what),
@@ -160,14 +160,14 @@ fn login_problem(config: &serde_json::Value) -> Option<&'static str> {
     };
     Some(match auths {
         _ if filled("credsStore") || filled("credHelpers") => {
-            "the login is kept by a helper of this machine (`credsStore`, `credHelpers`), which the cluster cannot ask; \
+            "the login is kept by a helper of this machine (`credsStore`, `credHelpers`), which the cluster cannot use; \
              `kubectl create secret docker-registry x --docker-server=HOST --docker-username=USER \
-             --docker-password=PASSWORD --dry-run=client -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d` makes a file \
+             --docker-password=PASSWORD --dry-run=client -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d` prints a file \
              with a login"
         }
-        None => "it has no `auths`",
-        Some(auths) if auths.is_empty() => "its `auths` is empty",
-        Some(_) => "no entry of its `auths` has a login: `auth`, or `username` and `password`",
+        None => "no `auths`",
+        Some(auths) if auths.is_empty() => "`auths` is empty",
+        Some(_) => "no entry of `auths` has a login: `auth`, or `username` and `password`",
     })
 }
 
@@ -194,7 +194,7 @@ const BYTES: u32 = 32;
 ///
 /// # Errors
 /// The machine gives none, or a certificate cannot be made.
-pub fn generate(made: &MadeSecret, keys: &[String]) -> Result<BTreeMap<String, Secret>, SecretError> {
+pub fn generate(made: &GeneratedSecret, keys: &[String]) -> Result<BTreeMap<String, Secret>, SecretError> {
     let bytes = made.bytes.unwrap_or(BYTES) as usize;
     let text = match made.format {
         SecretFormat::Tls => return certificate(&made.names),
@@ -250,7 +250,7 @@ fn certificate(names: &[String]) -> Result<BTreeMap<String, Secret>, SecretError
 }
 
 fn password() -> Result<Secret, SecretError> {
-    // Bytes beyond the last whole alphabet are left out, or its first characters would be likelier.
+    // Bytes beyond the last whole alphabet are skipped, or its first characters would be likelier.
     let fair = 256 - 256 % ALPHABET.len();
     let mut text = String::with_capacity(LENGTH);
     while text.len() < LENGTH {
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn each_format_is_what_its_readers_take() {
         let made = |format, bytes| {
-            let made = MadeSecret { format, bytes, names: vec![] };
+            let made = GeneratedSecret { format, bytes, names: vec![] };
             generate(&made, &["k".to_owned()]).unwrap()["k"].expose().to_owned()
         };
         let fernet = made(SecretFormat::Fernet, None);
@@ -340,7 +340,7 @@ mod tests {
         use rustls::pki_types::pem::PemObject as _;
         use rustls::pki_types::{CertificateDer, PrivateKeyDer};
         let names = ["db.ns.svc".to_owned(), "127.0.0.1".to_owned()];
-        let made = MadeSecret { format: SecretFormat::Tls, bytes: None, names: names.to_vec() };
+        let made = GeneratedSecret { format: SecretFormat::Tls, bytes: None, names: names.to_vec() };
         let made = generate(&made, &[]).unwrap();
         assert_eq!(made.keys().collect::<Vec<_>>(), ["ca.crt", "tls.crt", "tls.key"]);
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());

@@ -9,4 +9,4 @@ mod work;
 
 pub use perform::{Context, Done, Failure, Perform, Results};
 pub use run::{RunInfo, run};
-pub use work::{Gate, Proven, Proving, PushWork, StepRunner};
+pub use work::{CheckedRevision, CheckedRevisions, Gate, PushWork, StepRunner};

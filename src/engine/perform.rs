@@ -60,7 +60,7 @@ impl Failure {
         Self { errors: causes(error), may_pass: true, ..Self::default() }
     }
 
-    /// The same, but not to be tried again.
+    /// The same, but not to be retried.
     #[must_use]
     pub fn for_good(mut self) -> Self {
         self.may_pass = false;
@@ -70,7 +70,7 @@ impl Failure {
 
 /// Does one action once.
 pub trait Perform: Send + Sync + 'static {
-    /// Whether the run may still begin something. Asked before each attempt; it may take a moment.
+    /// Whether the run may still start something. Asked before each attempt; it may take a moment.
     fn may_begin(&self) -> impl Future<Output = bool> + Send {
         async { true }
     }

@@ -13,20 +13,20 @@ use crate::model::cluster::ClusterInfo;
 use crate::model::{Backoff, Progress};
 use crate::plan::{Action, Change, Plan};
 
-/// Between attempts.
-const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
+/// The pauses between attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
 
 /// How long a stopped attempt of a step that cleans up may take to do so before it is abandoned.
 const GRACE: Duration = Duration::from_secs(45);
 
-/// What a run is called.
+/// What identifies a run.
 #[derive(Debug, Clone)]
 pub struct RunInfo {
     /// Its id.
     pub run: String,
-    /// What was typed.
+    /// The command.
     pub command: String,
-    /// The run that it goes on with, if any.
+    /// The run that it resumes, if any.
     pub follows: Option<String>,
     /// The target.
     pub cluster: ClusterInfo,
@@ -36,11 +36,11 @@ pub struct RunInfo {
 enum End {
     Done(Done, f64),
     Failed(Failure, f64),
-    /// Whether an attempt was begun.
+    /// Whether an attempt has started.
     Stopped(bool),
 }
 
-/// Runs the plan to its end and says how it went. Events tell the rest; the last one is always `RunFinished`.
+/// Runs the plan to its end and says how it went. Events have the rest; the last one is always `RunFinished`.
 pub async fn run<P: Perform>(
     plan: &Plan,
     info: RunInfo,
@@ -48,7 +48,7 @@ pub async fn run<P: Perform>(
     events: Channel,
     cancel: CancellationToken,
 ) -> Outcome {
-    let begun = Instant::now();
+    let started = Instant::now();
     events.send(Event::RunStarted {
         schema: EVENT_SCHEMA,
         run: info.run,
@@ -72,18 +72,18 @@ pub async fn run<P: Perform>(
     scheduler.run().await;
     let outcome = if scheduler.install_failed {
         Outcome::Failed
-    } else if scheduler.stopped_something() {
+    } else if scheduler.was_stopped() {
         Outcome::Stopped
     } else if scheduler.verify_failed {
         Outcome::VerifyFailed
     } else {
         Outcome::Succeeded
     };
-    events.send(Event::RunFinished { outcome, seconds: begun.elapsed().as_secs_f64() });
+    events.send(Event::RunFinished { outcome, seconds: started.elapsed().as_secs_f64() });
     outcome
 }
 
-/// The actions that were not begun yet. To find what is due costs what the ended action was needed by, not a look at all.
+/// The actions that have not started. To find what is due, only what needs the ended action is looked at, not all.
 struct Open {
     /// By their place in the plan; `None` once taken.
     actions: Vec<Option<Action>>,
@@ -164,23 +164,23 @@ enum Blame {
 
 impl<P: Perform> Scheduler<P> {
     async fn run(&mut self) {
-        let mut said = false;
+        let mut announced = false;
         loop {
-            self.settle();
+            self.start_due();
             if self.running.is_empty() {
-                // No plan should have such a circle, and none may end as if all of it were done.
+                // No plan should have such a cycle, and none may end as if all of it were done.
                 match self.open.take_left() {
-                    Some(action) => self.stuck(action),
+                    Some(action) => self.fail_unreachable(action),
                     None => break,
                 }
                 continue;
             }
             let cancelled = self.cancel.clone();
             tokio::select! {
-                // First the wish to stop, so that it is announced before what it ends.
+                // Cancellation first, so that it is announced before what it ends.
                 biased;
-                () = cancelled.cancelled(), if !said => {
-                    said = true;
+                () = cancelled.cancelled(), if !announced => {
+                    announced = true;
                     self.events.send(Event::Stopping);
                 }
                 ended = self.running.join_next_with_id() => match ended {
@@ -195,8 +195,8 @@ impl<P: Perform> Scheduler<P> {
         }
     }
 
-    /// Starts, skips, blocks or stops all open actions whose fate is known, until no more is.
-    fn settle(&mut self) {
+    /// Starts, skips, blocks or stops every open action that is due, until none is.
+    fn start_due(&mut self) {
         if self.cancel.is_cancelled() {
             self.open.cancel();
         }
@@ -228,7 +228,7 @@ impl<P: Perform> Scheduler<P> {
         self.events.send(Event::ActionStopped { id, begun });
     }
 
-    fn stopped_something(&self) -> bool {
+    fn was_stopped(&self) -> bool {
         self.failed.values().any(|blame| *blame == Blame::User)
     }
 
@@ -277,13 +277,13 @@ impl<P: Perform> Scheduler<P> {
         }
     }
 
-    /// An action that waits for what will never be: for itself, or for what is not in the plan.
-    fn stuck(&mut self, action: Action) {
-        let errors = vec![format!("internal error: it waits for {}, which cannot be", action.needs.join(", "))];
+    /// Fails an action that needs itself, or something that is not in the plan.
+    fn fail_unreachable(&mut self, action: Action) {
+        let errors = vec![format!("internal error: it needs {}, which never finishes", action.needs.join(", "))];
         self.end(action, End::Failed(Failure { errors, ..Failure::default() }, 0.0));
     }
 
-    /// A task that panicked: the action failed, the rest goes on.
+    /// A task that panicked: the action failed, the rest continues.
     fn crashed(&mut self, error: &tokio::task::JoinError) {
         let Some(action) = self.names.remove(&error.id()) else { return };
         let failure = Failure { errors: vec![format!("internal error: {error}")], ..Failure::default() };
@@ -299,11 +299,11 @@ async fn attempts<P: Perform>(
     events: &Channel,
     cancel: CancellationToken,
 ) -> End {
-    let begun = Instant::now();
-    let deadline = begun + Duration::from_secs(action.deadline_seconds);
-    let mut pauses = PAUSES;
+    let started = Instant::now();
+    let deadline = started + Duration::from_secs(action.deadline_seconds);
+    let mut backoff = BACKOFF;
     let mut attempt = 1;
-    // What has something to clean up hears of the wish to stop; everything else is dropped at once, wherever it is.
+    // A step that cleans up is given time to do so; every other one is dropped at once, wherever it is.
     let grace = if action.step.cleans_up() { GRACE } else { Duration::ZERO };
     loop {
         // However long ago the last step began: the machine may have slept since.
@@ -315,7 +315,7 @@ async fn attempts<P: Perform>(
             Context { results: results.clone(), progress: sink(&action.id, events), cancel: cancel.clone(), deadline };
         let mut failure = tokio::select! {
             ended = performer.perform(action, context) => match ended {
-                Ok(done) => return End::Done(done, begun.elapsed().as_secs_f64()),
+                Ok(done) => return End::Done(done, started.elapsed().as_secs_f64()),
                 Err(failure) => failure,
             },
             () = tokio::time::sleep_until(deadline.into()) => Failure {
@@ -327,14 +327,14 @@ async fn attempts<P: Perform>(
         if cancel.is_cancelled() {
             return End::Stopped(true);
         }
-        let last = attempt > action.retries || !failure.may_pass || Instant::now() + pauses.peek() >= deadline;
+        let last = attempt > action.retries || !failure.may_pass || Instant::now() + backoff.peek() >= deadline;
         if last {
             if let (Some(fix), Some(error)) = (&action.fix, failure.errors.last_mut()) {
                 *error = format!("{error}; {fix}");
             }
-            return End::Failed(failure, begun.elapsed().as_secs_f64());
+            return End::Failed(failure, started.elapsed().as_secs_f64());
         }
-        let pause = pauses.pause();
+        let pause = backoff.pause();
         events.send(Event::ActionRetried {
             id: action.id.clone(),
             attempt,
@@ -361,7 +361,7 @@ fn sink(id: &str, events: &Channel) -> crate::model::ProgressSink {
     Arc::new(move |progress| {
         let id = id.clone();
         if let Progress::Waiting(what) = &progress {
-            // Whoever polls says the same each time; that is one piece of news.
+            // A poll reports the same each time: one event is enough.
             let mut last = waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if *last == *what {
                 return;

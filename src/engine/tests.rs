@@ -12,7 +12,7 @@ use crate::catalog::action::{ActionKind, Exists, HdfsAction, HttpAction, Mkdir, 
 use crate::event::{Event, Outcome, RunState, Status, channel};
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::ComponentRecord;
-use crate::model::{MadeSecret, Progress, SecretRef};
+use crate::model::{GeneratedSecret, Progress, SecretRef};
 use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::processor_seconds;
 
@@ -82,7 +82,7 @@ async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, 
 }
 
 async fn run_with(fake: Fake, actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
-    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], left_out: vec![], actions };
+    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], skipped: vec![], actions };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
     let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let fake = Arc::new(fake);
@@ -97,15 +97,15 @@ async fn run_with(fake: Fake, actions: Vec<Action>, cancel: CancellationToken) -
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_itself_or_for_nothing_fails_and_is_never_a_success() {
-    let circle = vec![action("a", &["c"]), action("b", &["a"]), action("c", &["b"]), action("d", &[])];
-    for (actions, failed) in [(circle, "a"), (vec![action("e", &["nowhere"])], "e")] {
+    let cycle = vec![action("a", &["c"]), action("b", &["a"]), action("c", &["b"]), action("d", &[])];
+    for (actions, failed) in [(cycle, "a"), (vec![action("e", &["nowhere"])], "e")] {
         let (state, outcome, _) = run_all(actions, CancellationToken::new()).await;
         assert_eq!(outcome, Outcome::Failed);
         for (id, action) in &state.actions {
             match (&action.status, id.as_str()) {
                 (Status::Done, "d") => {}
                 (Status::Failed { errors, .. }, id) if id == failed => {
-                    assert!(errors[0].contains("which cannot be"), "{errors:?}");
+                    assert!(errors[0].contains("which never finishes"), "{errors:?}");
                 }
                 (Status::Blocked(by), id) if id != "d" => assert_eq!(by, failed, "{id}"),
                 (other, _) => panic!("{id}: {other:?}"),
@@ -115,25 +115,25 @@ async fn what_waits_for_itself_or_for_nothing_fails_and_is_never_a_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_waited_for_is_told_when_it_changes() {
+async fn what_is_waited_for_is_reported_when_it_changes() {
     let plan = Plan {
         schema: PLAN_SCHEMA,
         hdfs: None,
         overlaid: vec![],
-        left_out: vec![],
+        skipped: vec![],
         actions: vec![action("polls", &[])],
     };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
     let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let (events, mut listener) = channel();
     run(&plan, info, Arc::new(Fake::default()), events, CancellationToken::new()).await;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     while let Some(stamped) = listener.next().await {
         if let Event::Waiting { what, .. } = stamped.event {
-            told.push(what);
+            reported.push(what);
         }
     }
-    assert_eq!(told, ["a", "b", "a"]);
+    assert_eq!(reported, ["a", "b", "a"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,9 +164,9 @@ async fn a_retry_may_succeed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_proof_is_not_a_failed_install() {
-    let proof = Action { verify: true, ..action("bad", &[]) };
-    let (_, outcome, _) = run_all(vec![action("a", &[]), proof], CancellationToken::new()).await;
+async fn a_failed_check_is_not_a_failed_install() {
+    let check = Action { verify: true, ..action("bad", &[]) };
+    let (_, outcome, _) = run_all(vec![action("a", &[]), check], CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::VerifyFailed);
 }
 
@@ -201,7 +201,7 @@ fn steps() -> Vec<Step> {
             name: text(),
             keys: vec![text()],
             from: from(),
-            made: MadeSecret::default(),
+            made: GeneratedSecret::default(),
             kind: text(),
         },
         Step::DerivedSecret { namespace: text(), name: text(), keys: vec![text()], of: vec![], kind: text() },
@@ -243,7 +243,7 @@ fn steps() -> Vec<Step> {
 async fn whatever_does_not_clean_up_ends_at_once_when_the_run_stops() {
     for step in steps() {
         let cleans_up = step.cleans_up();
-        let begun = tokio::time::Instant::now();
+        let started = tokio::time::Instant::now();
         let cancel = CancellationToken::new();
         let stop = cancel.clone();
         tokio::spawn(async move {
@@ -253,7 +253,7 @@ async fn whatever_does_not_clean_up_ends_at_once_when_the_run_stops() {
         let deaf = Action { step: step.clone(), deadline_seconds: 600, ..action("deaf", &[]) };
         let (state, outcome, _) = run_all(vec![deaf], cancel).await;
         assert_eq!((outcome, &state.actions["deaf"].status), (Outcome::Stopped, &Status::Stopped(true)), "{step:?}");
-        let took = begun.elapsed().as_secs();
+        let took = started.elapsed().as_secs();
         assert_eq!(took, if cleans_up { 46 } else { 1 }, "{step:?}");
     }
 }

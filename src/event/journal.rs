@@ -9,7 +9,7 @@ use super::{Envelope, Event};
 use crate::model::known;
 
 /// How many events may wait before progress is dropped.
-const ROOM: usize = 1024;
+const MOST_WAITING: usize = 1024;
 
 /// The sending side. Clones share one count.
 #[derive(Debug, Clone)]
@@ -39,15 +39,15 @@ impl Channel {
     /// memory is bounded by the number of actions.
     pub fn send(&self, mut event: Event) {
         use std::sync::atomic::Ordering::Relaxed;
-        if event.is_progress() && self.waiting.load(Relaxed) > ROOM {
+        if event.is_progress() && self.waiting.load(Relaxed) > MOST_WAITING {
             return;
         }
-        // Screens, lines, JSON and the journal all read from here: what is a secret does not come this far.
+        // Screens, lines, JSON and the journal all read from here: secrets are removed before.
         event.redact(&known());
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         *count += 1;
         self.waiting.fetch_add(1, Relaxed);
-        // A reader that has gone away has seen the run's end or does not care about it.
+        // A reader that is closed has seen the run's end or does not need it.
         let _ = self.sender.send(Envelope { seq: *count, at: Timestamp::now(), event });
     }
 }
@@ -72,7 +72,7 @@ mod tests {
     #[tokio::test]
     async fn no_secret_goes_through() {
         remember("correct horse battery");
-        let said = || vec!["login with correct%20horse%20battery".to_owned(), "db.password=planted1".to_owned()];
+        let lines = || vec!["login with correct%20horse%20battery".to_owned(), "db.password=planted1".to_owned()];
         let finding = Finding {
             object: ObjectRef::namespaced("v1", "Pod", "ns", "p"),
             pod: None,
@@ -87,13 +87,13 @@ mod tests {
         let id = || "a".to_owned();
         channel.send(Event::Note { id: id(), text: "pwd=planted5".to_owned() });
         channel.send(Event::Waiting { id: id(), what: "Authorization: Basic dTpwbGFudGVk".to_owned() });
-        channel.send(Event::ActionRetried { id: id(), attempt: 1, after_seconds: 1, errors: said() });
+        channel.send(Event::ActionRetried { id: id(), attempt: 1, after_seconds: 1, errors: lines() });
         channel.send(Event::ActionFailed {
             id: id(),
             seconds: 1.0,
-            errors: said(),
+            errors: lines(),
             findings: vec![finding],
-            log: said(),
+            log: lines(),
         });
         channel.send(Event::ActionFinished {
             log: vec![],

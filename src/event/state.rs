@@ -6,12 +6,12 @@ use super::{Announced, Envelope, Event, Outcome, Skip};
 use crate::model::cluster::{ClusterInfo, Finding};
 use crate::plan::Change;
 
-/// A run as far as its events tell. Unknown ids, repeated events and gaps are tolerated: a journal may be cut.
+/// A run, reduced from its events. Unknown ids, repeated events and gaps are tolerated: a journal may be cut.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunState {
     /// The run's id.
     pub run: String,
-    /// What was typed.
+    /// The command that was run.
     pub command: String,
     /// The target.
     pub cluster: Option<ClusterInfo>,
@@ -41,7 +41,7 @@ pub struct RunState {
 pub struct ActionState {
     /// Where it is.
     pub status: Status,
-    /// Attempts begun.
+    /// Attempts started.
     pub attempts: u32,
     /// Bytes done and in all.
     pub bytes: Option<(u64, u64)>,
@@ -58,7 +58,7 @@ pub struct ActionState {
 /// Where an action is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Status {
-    /// Not begun.
+    /// Not started.
     #[default]
     Waiting,
     /// Running.
@@ -78,7 +78,7 @@ pub enum Status {
     },
     /// Blocked by another.
     Blocked(String),
-    /// Stopped by the user; whether it had begun.
+    /// Stopped by the user; whether it had started.
     Stopped(bool),
 }
 
@@ -95,7 +95,7 @@ pub struct Counts {
     pub failed: usize,
     /// Blocked.
     pub blocked: usize,
-    /// Stopped or not begun.
+    /// Stopped or not started.
     pub stopped: usize,
 }
 
@@ -129,7 +129,7 @@ impl RunState {
                 self.count();
             }
             Event::ActionStarted { id, attempt } => {
-                let state = self.turn(id, Status::Running);
+                let state = self.set_status(id, Status::Running);
                 state.attempts = *attempt;
                 state.started.get_or_insert(at);
             }
@@ -168,7 +168,7 @@ impl RunState {
         self.counts
     }
 
-    /// How many actions have ended, and how many there are, those apart that had nothing to do from the outset.
+    /// How many actions have ended, and how many there are, without those that had nothing to do from the start.
     #[must_use]
     pub const fn ended(&self) -> (usize, usize) {
         self.work
@@ -203,7 +203,7 @@ impl RunState {
         announced.chain(self.actions.keys().map(String::as_str).filter(|id| !self.places.contains_key(*id)))
     }
 
-    /// Counts anew, once the order is known.
+    /// Counts again, once the order is known.
     fn count(&mut self) {
         self.places = self.order.iter().enumerate().map(|(at, action)| (action.id.clone(), at)).collect();
         (self.counts, self.work) = (Counts::default(), (0, 0));
@@ -213,7 +213,7 @@ impl RunState {
         self.running.clear();
         *self.counts.of(&Status::Waiting) = statuses.len();
         for (id, status) in statuses {
-            self.turn(&id, status);
+            self.set_status(&id, status);
         }
     }
 
@@ -225,15 +225,15 @@ impl RunState {
         })
     }
 
-    /// An action ends once; what a journal repeats is the same end.
+    /// Ends an action. A repeated event of a journal gives the same end.
     fn end(&mut self, id: &str, status: Status) -> &mut ActionState {
-        let state = self.turn(id, status);
+        let state = self.set_status(id, status);
         state.waiting = None;
         state
     }
 
-    /// Gives an action another status, and counts it.
-    fn turn(&mut self, id: &str, status: Status) -> &mut ActionState {
+    /// Sets the status of an action, and counts it.
+    fn set_status(&mut self, id: &str, status: Status) -> &mut ActionState {
         let before = std::mem::take(&mut self.entry(id).status);
         *self.counts.of(&before) -= 1;
         *self.counts.of(&status) += 1;
@@ -254,7 +254,7 @@ impl RunState {
 }
 
 impl Status {
-    /// Whether it was begun, or will not be, and is over.
+    /// Whether it is over: it has ended, or will not start.
     const fn is_end(&self) -> bool {
         !matches!(self, Self::Waiting | Self::Running | Self::Stopped(false))
     }

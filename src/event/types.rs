@@ -34,7 +34,7 @@ pub enum Event {
         run: String,
         /// `install`, `verify`, `uninstall`.
         command: String,
-        /// The run that it goes on with, after answers were changed or steps failed.
+        /// The run that it continues, after answers were changed or steps failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         follows: Option<String>,
         /// The target.
@@ -124,14 +124,14 @@ pub enum Event {
         /// The action that failed.
         by: String,
     },
-    /// An action was stopped, or not begun, because the user wanted to stop.
+    /// An action was stopped, or not started, because the user stopped the run.
     ActionStopped {
         /// Which.
         id: String,
-        /// Whether it had begun.
+        /// Whether it had started.
         begun: bool,
     },
-    /// The user wants to stop: nothing new begins.
+    /// The user stops the run: no new action starts.
     Stopping,
     /// The last.
     RunFinished {
@@ -149,7 +149,7 @@ pub struct Announced {
     pub id: String,
     /// Its component.
     pub component: String,
-    /// What people read.
+    /// Its name for people.
     pub title: String,
     /// What it would change.
     pub change: Change,
@@ -182,7 +182,7 @@ impl From<&Action> for Announced {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Skip {
-    /// Everything was as wanted.
+    /// Nothing had to change.
     Unchanged,
     /// It does not apply here, for this reason.
     NotApplicable(String),
@@ -203,7 +203,7 @@ pub enum Outcome {
 }
 
 impl Event {
-    /// Takes secrets out of what others said: errors, findings, logs, notes. What windlass announces are its own words.
+    /// Removes secrets from text of other programs: errors, findings, logs, notes. What windlass announces has none.
     pub fn redact(&mut self, redactor: &Redactor) {
         let clean = |text: &mut String| *text = redactor.text(text);
         match self {

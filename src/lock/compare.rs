@@ -15,7 +15,7 @@ pub enum Change {
     New,
     /// The lock has it, and nothing needs it.
     Gone,
-    /// It is needed in another way than the lock has it.
+    /// It is needed, and differs in the lock.
     Changed,
 }
 
@@ -52,8 +52,8 @@ impl fmt::Display for Difference {
 /// The most places that are listed of one image.
 const PLACES: usize = 20;
 
-/// What differs, new things first. What a registry said of an image is no matter here, nor what a lock says of the offline
-/// bundle that it is in.
+/// What differs, new things first. What a registry has of an image is not compared, nor what a lock says of its offline
+/// bundle.
 #[must_use]
 pub fn differences(locked: &ImagesLock, needed: &ImagesLock) -> Vec<Difference> {
     let mut found = Vec::new();
@@ -91,7 +91,7 @@ fn compare<T>(
     locked: &BTreeMap<String, T>,
     needed: &BTreeMap<String, T>,
     changed: impl Fn(&T, &T) -> Vec<String>,
-    said: impl Fn(&T) -> Vec<String>,
+    describe: impl Fn(&T) -> Vec<String>,
 ) {
     let mut add = |change, name: &String, mut details: Vec<String>| {
         let more = details.len().saturating_sub(PLACES);
@@ -101,7 +101,7 @@ fn compare<T>(
     };
     for (name, is) in needed {
         match locked.get(name) {
-            None => add(Change::New, name, said(is)),
+            None => add(Change::New, name, describe(is)),
             Some(was) => {
                 let details = changed(was, is);
                 if !details.is_empty() {
@@ -111,7 +111,7 @@ fn compare<T>(
         }
     }
     for (name, was) in locked.iter().filter(|(name, _)| !needed.contains_key(*name)) {
-        add(Change::Gone, name, said(was));
+        add(Change::Gone, name, describe(was));
     }
 }
 
@@ -119,7 +119,7 @@ fn values(was: &String, is: &String) -> Vec<String> {
     if was == is { Vec::new() } else { vec![format!("was `{was}`"), format!("is  `{is}`")] }
 }
 
-/// The places that use an image otherwise than the lock says.
+/// The places whose use of an image differs from the lock.
 fn image(was: &LockedImage, is: &LockedImage) -> Vec<String> {
     let new = is.used_by.difference(&was.used_by).map(|one| format!("+ {}", place(one)));
     let gone = was.used_by.difference(&is.used_by).map(|one| format!("- {}", place(one)));
@@ -177,7 +177,7 @@ mod tests {
         };
         same.images.get_mut("x:1").unwrap().resolved = Some(resolved);
         assert_eq!(differences(&one, &one), []);
-        assert_eq!(differences(&same, &one), [], "what a registry said is no difference");
+        assert_eq!(differences(&same, &one), [], "what a registry has is not compared");
         let two = lock(
             &[
                 ("x:1", &[used("images.x", &[]), used("Pod/x container x", &["default", "small"])]),

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
-pub use super::texts::Known;
+pub use super::texts::KnownRepositories;
 use super::texts::{in_text, names_image, versioned};
 use crate::model::ImageName;
 use crate::model::cluster::ManifestObject;
@@ -13,7 +13,7 @@ use crate::model::yaml::helm_documents;
 
 /// An image and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundImage {
     /// The image.
     pub image: ImageName,
     /// Object and place in it: `StatefulSet/hdfs-namenode container namenode`.
@@ -22,7 +22,7 @@ pub struct Found {
 
 /// A container whose image cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfound {
+pub struct UnreadableImage {
     /// Object and place in it.
     pub at: String,
     /// What is wrong.
@@ -43,14 +43,14 @@ const CONTAINERS: [(&str, &str); 3] =
     [("containers", "container"), ("initContainers", "init container"), ("ephemeralContainers", "ephemeral container")];
 
 /// Keys on the way to a pod that say nothing of the place.
-const ON_THE_WAY: [&str; 3] = ["spec", "template", "jobTemplate"];
+const OMITTED_KEYS: [&str; 3] = ["spec", "template", "jobTemplate"];
 
 /// Keys under which texts stand for programs, and lists of them for arguments.
 const ARGUMENTS: [&str; 2] = ["args", "command"];
 
-/// All images of an object, and what stands in an image's place and is none.
+/// All images of an object, and what stands in an image's place and is not one.
 #[must_use]
-pub fn images_in(object: &ManifestObject, known: &Known) -> (Vec<Found>, Vec<Unfound>) {
+pub fn images_in(object: &ManifestObject, known: &KnownRepositories) -> (Vec<FoundImage>, Vec<UnreadableImage>) {
     let kind = object.object.kind.as_str();
     let mut walk = Walk {
         known,
@@ -58,7 +58,7 @@ pub fn images_in(object: &ManifestObject, known: &Known) -> (Vec<Found>, Vec<Unf
         // Their schemas speak of images and have none.
         only_known: matches!(kind, "CustomResourceDefinition" | "NetworkPolicy"),
         found: Vec::new(),
-        unfound: Vec::new(),
+        unreadable: Vec::new(),
     };
     match kind {
         "ConfigMap" => walk.data(&object.body, "data", false),
@@ -68,11 +68,11 @@ pub fn images_in(object: &ManifestObject, known: &Known) -> (Vec<Found>, Vec<Unf
         }
         _ => walk.value(&object.body, &Place::default(), DEPTH),
     }
-    let Walk { mut found, mut unfound, .. } = walk;
+    let Walk { mut found, mut unreadable, .. } = walk;
     found.sort_by(|a, b| (&a.at, a.image.whole()).cmp(&(&b.at, b.image.whole())));
     found.dedup();
-    unfound.dedup();
-    (found, unfound)
+    unreadable.dedup();
+    (found, unreadable)
 }
 
 /// Where we are in an object.
@@ -93,13 +93,13 @@ impl Place {
         below
     }
 
-    /// At something that has a name; keys that only lead there are left out.
+    /// At something that has a name; keys that only lead there are omitted.
     fn named(&self, what: &str) -> Self {
         let mut named = self.clone();
         let keys: Vec<String> = named
             .keys
             .drain(..)
-            .filter(|key| !ON_THE_WAY.contains(&key.as_str()) && key.parse::<usize>().is_err())
+            .filter(|key| !OMITTED_KEYS.contains(&key.as_str()) && key.parse::<usize>().is_err())
             .collect();
         if !keys.is_empty() {
             named.head.push(keys.join("."));
@@ -108,32 +108,31 @@ impl Place {
         named
     }
 
-    /// In words.
-    fn said(&self) -> String {
+    fn describe(&self) -> String {
         let keys = (!self.keys.is_empty()).then(|| self.keys.join("."));
         self.head.iter().cloned().chain(keys).collect::<Vec<_>>().join(" ")
     }
 }
 
 struct Walk<'a> {
-    known: &'a Known,
+    known: &'a KnownRepositories,
     object: String,
     only_known: bool,
-    found: Vec<Found>,
-    unfound: Vec<Unfound>,
+    found: Vec<FoundImage>,
+    unreadable: Vec<UnreadableImage>,
 }
 
 impl Walk<'_> {
     fn at(&self, place: &Place) -> String {
-        // Keys may hold anything, and what is said of them goes into a file and to a terminal.
-        let said: String =
-            format!("{} {}", self.object, place.said()).chars().filter(|c| !c.is_control()).take(300).collect();
-        said.trim_end().to_owned()
+        // Keys may hold anything, and this goes into a file and to a terminal.
+        let text: String =
+            format!("{} {}", self.object, place.describe()).chars().filter(|c| !c.is_control()).take(300).collect();
+        text.trim_end().to_owned()
     }
 
     fn add(&mut self, image: ImageName, place: &Place) {
         let at = self.at(place);
-        self.found.push(Found { image, at });
+        self.found.push(FoundImage { image, at });
     }
 
     /// The texts of a ConfigMap or Secret. What is in a Secret is looked at, and only images of it are kept.
@@ -240,7 +239,7 @@ impl Walk<'_> {
                 Err(_) if text.is_empty() => {}
                 Err(why) => {
                     let at = self.at(&place);
-                    self.unfound.push(Unfound { at, why: format!("`{text}` is no image's name: {why}") });
+                    self.unreadable.push(UnreadableImage { at, why: format!("`{text}` is not an image name: {why}") });
                 }
             }
         }
@@ -305,9 +304,9 @@ mod tests {
     fn found(kind: &str, body: Value) -> Vec<String> {
         let known = [ImageName::parse("docker.io/apache/spark:3.5.6").unwrap()];
         let object = ManifestObject { object: ObjectRef::namespaced("x/v1", kind, "ns", "a"), body };
-        let (found, unfound) = images_in(&object, &Known::new(&known));
-        let unfound = unfound.into_iter().map(|one| format!("{}: {}", one.at, one.why));
-        found.into_iter().map(|one| format!("{}: {}", one.at, one.image)).chain(unfound).collect()
+        let (found, unreadable) = images_in(&object, &KnownRepositories::new(&known));
+        let unreadable = unreadable.into_iter().map(|one| format!("{}: {}", one.at, one.why));
+        found.into_iter().map(|one| format!("{}: {}", one.at, one.image)).chain(unreadable).collect()
     }
 
     #[test]
@@ -333,7 +332,7 @@ mod tests {
             let found = found(kind, body);
             assert_eq!(found[..3], expected(kind), "{found:#?}");
             assert!(found[3].ends_with("volumes.0.image: quay.io/volume/x:1"), "{found:#?}");
-            assert!(found[4].starts_with(&format!("{kind}/a container d: `re gistry/x` is no image's name")));
+            assert!(found[4].starts_with(&format!("{kind}/a container d: `re gistry/x` is not an image name")));
             assert_eq!(found.len(), 5);
         }
     }

@@ -12,23 +12,23 @@ type Use = (String, String);
 
 /// What a place's image was found with.
 #[derive(Debug, Clone, Default)]
-struct Seen {
+struct FoundWith {
     /// Profiles.
     profiles: BTreeSet<String>,
     /// Answers that were tried.
     answers: BTreeSet<String>,
 }
 
-/// What was found so far.
+/// Collects what is found, for the lock.
 #[derive(Debug, Clone, Default)]
-pub struct Gathered {
-    images: BTreeMap<String, BTreeMap<Use, Seen>>,
+pub struct LockBuilder {
+    images: BTreeMap<String, BTreeMap<Use, FoundWith>>,
     unpublished: BTreeMap<String, String>,
     charts: BTreeMap<String, LockedFiles>,
     files: BTreeMap<String, LockedFiles>,
 }
 
-impl Gathered {
+impl LockBuilder {
     /// Takes in the images that a definition names.
     pub fn definition(&mut self, component: &Component) {
         for image in &component.images {
@@ -43,7 +43,7 @@ impl Gathered {
     }
 
     /// Takes in an image that a component uses at a place. `with` is the profile that it was found with, or, where `varied`,
-    /// the answers; none of the definition's own list. Stand-ins for images that nobody publishes are left out.
+    /// the answers; none of the definition's own list. Stand-ins for images that nobody publishes are skipped.
     fn put(&mut self, image: &ImageName, component: &str, at: &str, with: Option<&str>, varied: bool) {
         if image.registry() == UNPUBLISHED_REGISTRY {
             return;
@@ -87,7 +87,7 @@ impl Gathered {
         let Self { images, unpublished, charts, files } = self;
         let images = images.into_iter().map(|(name, places)| {
             let used_by =
-                places.into_iter().map(|((component, at), seen)| ImageUse { component, at, profiles: seen.said() });
+                places.into_iter().map(|((component, at), seen)| ImageUse { component, at, profiles: seen.labels() });
             let resolved = earlier.and_then(|lock| lock.images.get(&name)?.resolved.clone());
             (name, LockedImage { resolved, used_by: used_by.collect() })
         });
@@ -110,9 +110,9 @@ fn lasting(at: &str) -> String {
     }
 }
 
-impl Seen {
+impl FoundWith {
     /// The profiles; where none alone has it, the fewest answers that bring it.
-    fn said(self) -> BTreeSet<String> {
+    fn labels(self) -> BTreeSet<String> {
         if !self.profiles.is_empty() {
             return self.profiles;
         }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_in_names_of_objects_are_left_out() {
+    fn digests_in_names_of_objects_are_omitted() {
         for (at, expected) in [
             ("Job/my-airflow-admin-67f152c2 container admin", "Job/my-airflow-admin-* container admin"),
             ("Job/x-67f152c2", "Job/x-*"),
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn places_have_the_profiles_that_bring_them_or_the_fewest_answers() {
-        let mut gathered = Gathered::default();
+        let mut gathered = LockBuilder::default();
         gathered.add(&name("redis:7"), "a", "images.x", None);
         gathered.add(&name("docker.io/library/redis:7"), "a", "Pod/x container y", Some("small"));
         gathered.add(&name("redis:7"), "a", "Pod/x container y", Some("default"));

@@ -1,9 +1,9 @@
-//! From the name that an image is published under to the one that it has in a site's registry, and back: what an install from
-//! an offline bundle would run that is not from there is found before anything is written.
+//! From the name that an image is published under to the one that it has in a site's registry, and back: images of an
+//! install from an offline bundle that are not from there are found before anything is written.
 
 use std::collections::BTreeMap;
 
-use super::find::{Known, images_in};
+use super::find::{KnownRepositories, images_in};
 use crate::model::ImageName;
 use crate::model::cluster::ManifestObject;
 use crate::model::images_lock::{ImagesLock, LockedImage};
@@ -97,7 +97,7 @@ impl ImageMap {
     }
 
     /// The images of the lock that a name in the registry may be; of those of its tag only these.
-    pub(super) fn meant<'a>(&'a self, lock: &'a ImagesLock, name: &ImageName) -> Vec<(&'a str, &'a LockedImage)> {
+    pub(super) fn candidates<'a>(&'a self, lock: &'a ImagesLock, name: &ImageName) -> Vec<(&'a str, &'a LockedImage)> {
         let whole = name.whole_repository();
         let here = self.repositories.iter().filter(|(_, repository)| **repository == whole);
         let found: Vec<(&str, &LockedImage)> =
@@ -119,7 +119,7 @@ pub struct RenderedImage<'a> {
 
 /// An image of an install that is not the lock's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outside {
+pub struct UnlockedImage {
     /// The component.
     pub component: String,
     /// Object and place in it.
@@ -134,7 +134,7 @@ pub struct Outside {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// It would be pulled from elsewhere.
-    #[error("it is not in {0}")]
+    #[error("not in {0}")]
     Registry(String),
     /// It is in the registry's part of the name, and the lock has none such.
     #[error("images.lock does not have it")]
@@ -151,7 +151,7 @@ pub enum Reason {
         locked: String,
     },
     /// It names no digest, so that whatever is behind the tag would run.
-    #[error("it names no digest: images.lock has {0}")]
+    #[error("has no digest: images.lock has {0}")]
     ByTag(String),
     /// It cannot be read.
     #[error("{0}")]
@@ -167,26 +167,26 @@ impl Reason {
     }
 }
 
-/// What an install would run beside the lock: every image of what it renders that is outside the registry or the lock, or
-/// is another digest than the lock's. Empty where all is well.
+/// The images of an install that are not the lock's: outside the registry or the lock, or with another digest. Empty if
+/// there are none.
 #[must_use]
-pub fn outside<'a>(
+pub fn unlocked_images<'a>(
     objects: impl IntoIterator<Item = RenderedImage<'a>>,
     lock: &ImagesLock,
     map: &ImageMap,
-) -> Vec<Outside> {
+) -> Vec<UnlockedImage> {
     let published: Vec<ImageName> = lock.images.keys().filter_map(|name| ImageName::parse(name).ok()).collect();
     let moved = map.repositories.values().filter_map(|name| ImageName::parse(name).ok());
     let all: Vec<ImageName> = published.iter().cloned().chain(moved).collect();
-    let known = Known::new(&all);
+    let known = KnownRepositories::new(&all);
     let mut found = Vec::new();
     for RenderedImage { component, object } in objects {
         let (images, unfound) = images_in(object, &known);
         let mut add = |at: String, image: String, reason: Reason| {
-            found.push(Outside { component: component.to_owned(), at, image, reason });
+            found.push(UnlockedImage { component: component.to_owned(), at, image, reason });
         };
         for one in images {
-            if let Some(reason) = judge(&one.image, lock, map) {
+            if let Some(reason) = check_image(&one.image, lock, map) {
                 add(one.at, one.image.to_string(), reason);
             }
         }
@@ -200,17 +200,17 @@ pub fn outside<'a>(
 /// The same of images that no rendered object has: those of Jobs that windlass starts, and of what components declare.
 /// Each is given with its component and place.
 #[must_use]
-pub fn outside_references<'a>(
+pub fn unlocked_references<'a>(
     references: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
     lock: &ImagesLock,
     map: &ImageMap,
-) -> Vec<Outside> {
+) -> Vec<UnlockedImage> {
     let one = |(component, at, image): (&str, &str, &str)| {
         let reason = match ImageName::parse(image) {
-            Ok(name) => judge(&name, lock, map)?,
-            Err(why) => Reason::Unreadable(format!("`{image}` is no image's name: {why}")),
+            Ok(name) => check_image(&name, lock, map)?,
+            Err(why) => Reason::Unreadable(format!("`{image}` is not an image name: {why}")),
         };
-        Some(Outside { component: component.to_owned(), at: at.to_owned(), image: image.to_owned(), reason })
+        Some(UnlockedImage { component: component.to_owned(), at: at.to_owned(), image: image.to_owned(), reason })
     };
     references.into_iter().filter_map(one).collect()
 }
@@ -242,11 +242,11 @@ pub fn missing_platforms<'a>(
     found
 }
 
-fn judge(name: &ImageName, lock: &ImagesLock, map: &ImageMap) -> Option<Reason> {
+fn check_image(name: &ImageName, lock: &ImagesLock, map: &ImageMap) -> Option<Reason> {
     if !map.is_in_registry(name) {
         return Some(Reason::Registry(map.registry.clone()));
     }
-    let meant = map.meant(lock, name);
+    let meant = map.candidates(lock, name);
     if meant.is_empty() {
         // A tag of no image of the lock, but with a digest of one: the digest is what runs.
         let mut untagged = name.clone();
@@ -255,7 +255,7 @@ fn judge(name: &ImageName, lock: &ImagesLock, map: &ImageMap) -> Option<Reason> 
             let resolved = image.1.resolved.as_ref();
             resolved.is_some_and(|resolved| name.digest == Some(resolved.digest.to_string()))
         };
-        return match map.meant(lock, &untagged).iter().find(by_digest) {
+        return match map.candidates(lock, &untagged).iter().find(by_digest) {
             Some(_) => None,
             None => Some(Reason::Unlocked),
         };
@@ -302,7 +302,7 @@ pub(super) mod tests {
 
     fn said(lock: &ImagesLock, map: &ImageMap, body: Value) -> Vec<String> {
         let object = ManifestObject { object: ObjectRef::namespaced("v1", "Pod", "ns", "p"), body };
-        let found = outside([RenderedImage { component: "a", object: &object }], lock, map);
+        let found = unlocked_images([RenderedImage { component: "a", object: &object }], lock, map);
         found
             .into_iter()
             .map(|one| {
@@ -340,10 +340,10 @@ pub(super) mod tests {
             assert_eq!(said(&lock, &map, pod(&image)), [""; 0], "{image}");
         }
         for (image, expected) in [
-            ("docker.io/apache/spark:3.5.6".to_owned(), format!("it is not in {registry}")),
-            ("apache/spark:3.5.6".to_owned(), format!("it is not in {registry}")),
-            ("r.site:5000/apache/spark:3.5.6".to_owned(), format!("it is not in {registry}")),
-            ("r.site:5000/mirrored/apache/spark:3.5.6".to_owned(), format!("it is not in {registry}")),
+            ("docker.io/apache/spark:3.5.6".to_owned(), format!("not in {registry}")),
+            ("apache/spark:3.5.6".to_owned(), format!("not in {registry}")),
+            ("r.site:5000/apache/spark:3.5.6".to_owned(), format!("not in {registry}")),
+            ("r.site:5000/mirrored/apache/spark:3.5.6".to_owned(), format!("not in {registry}")),
             (format!("{registry}/apache/spark:3.5.5"), "images.lock does not have it".into()),
             (format!("{registry}/apache/sparkle:3.5.6"), "images.lock does not have it".into()),
             (format!("{registry}/apache/spark:3.5.5@{other}"), "images.lock does not have it".into()),
@@ -356,18 +356,15 @@ pub(super) mod tests {
                 format!("{registry}/apache/spark@{other}"),
                 format!("images.lock has {spark} for docker.io/apache/spark:3.5.6"),
             ),
-            (
-                format!("{registry}/apache/spark:3.5.6"),
-                format!("it names no digest: images.lock has {spark} (no stop)"),
-            ),
+            (format!("{registry}/apache/spark:3.5.6"), format!("has no digest: images.lock has {spark} (no stop)")),
             (
                 format!("{registry}/library/redis:7"),
-                format!("it names no digest: images.lock has {} (no stop)", Digest::of(b"redis")),
+                format!("has no digest: images.lock has {} (no stop)", Digest::of(b"redis")),
             ),
         ] {
             assert_eq!(said(&lock, &map, pod(&image)), [format!("Pod/p container c {image}: {expected}")]);
         }
-        assert!(said(&lock, &map, pod("re gistry/x"))[0].contains("is no image's name"));
+        assert!(said(&lock, &map, pod("re gistry/x"))[0].contains("is not an image name"));
     }
 
     #[test]
@@ -378,11 +375,13 @@ pub(super) mod tests {
             "args": ["--conf", "spark.kubernetes.container.image=docker.io/apache/spark:3.5.6"], "env": [{"name": "OTHER_IMAGE", "value": "quay.io/x/y:1"}]}]}});
         let found = said(&lock, &map, env);
         assert_eq!(found.len(), 2, "{found:#?}");
-        assert!(found[0].starts_with("Pod/p container c args spark.kubernetes.container.image docker.io/apache/spark:3.5.6: it is not in r.site"), "{found:#?}");
         assert!(
-            found[1].starts_with("Pod/p container c env OTHER_IMAGE quay.io/x/y:1: it is not in r.site"),
+            found[0].starts_with(
+                "Pod/p container c args spark.kubernetes.container.image docker.io/apache/spark:3.5.6: not in r.site"
+            ),
             "{found:#?}"
         );
+        assert!(found[1].starts_with("Pod/p container c env OTHER_IMAGE quay.io/x/y:1: not in r.site"), "{found:#?}");
     }
 
     #[test]
@@ -393,13 +392,13 @@ pub(super) mod tests {
         let good = format!("r.site/apache/spark:3.5.6@{digest}");
         let references =
             [("a", "step verify-1", good.as_str()), ("a", "step verify-2", "busybox:1"), ("b", "images.x", "X")];
-        let found: Vec<String> = outside_references(references, &lock, &map)
+        let found: Vec<String> = unlocked_references(references, &lock, &map)
             .iter()
             .map(|one| format!("{} {}: {}", one.component, one.at, one.reason))
             .collect();
         assert_eq!(found.len(), 2, "{found:?}");
-        assert_eq!(found[0], "a step verify-2: it is not in r.site");
-        assert!(found[1].starts_with("b images.x: `X` is no image's name"), "{found:?}");
+        assert_eq!(found[0], "a step verify-2: not in r.site");
+        assert!(found[1].starts_with("b images.x: `X` is not an image name"), "{found:?}");
         let platforms =
             &mut lock.images.get_mut("docker.io/apache/spark:3.5.6").unwrap().resolved.as_mut().unwrap().platforms;
         platforms.insert("linux/arm/v7".into(), digest);

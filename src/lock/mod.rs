@@ -1,5 +1,5 @@
 //! What `images.lock` is made of: which images renderings have, which the definitions name, what a registry says of them; and
-//! what follows from a lock: what differs from it, and what an install or a running pod has beside it. No I/O but through
+//! what follows from a lock: what differs from it, in the definitions, in an install and in running pods. No I/O but through
 //! [`ImageSource`](crate::driver::image_source::ImageSource), which is handed in.
 
 mod compare;
@@ -16,12 +16,13 @@ mod why;
 
 pub use compare::{Change, Difference, differences};
 pub use embedded::{EMBEDDED_NAME, embedded};
-pub use find::{Found, Known, Unfound, images_in};
-pub use gather::Gathered;
+pub use find::{FoundImage, KnownRepositories, UnreadableImage, images_in};
+pub use gather::LockBuilder;
 pub use map::{
-    Collision, ImageMap, Outside, Reason, RenderedImage, is_for, missing_platforms, outside, outside_references,
+    Collision, ImageMap, Reason, RenderedImage, UnlockedImage, is_for, missing_platforms, unlocked_images,
+    unlocked_references,
 };
-pub use resolve::{PlatformError, Progress, ResolveFailure, Wanted, parse_platform, resolve};
-pub use running::{Running, Verdict, compare_running};
+pub use resolve::{PlatformError, Progress, ResolveFailure, ResolveOptions, parse_platform, resolve};
+pub use running::{RunningContainer, Verdict, compare_running};
 pub use trials::{DEFAULT_PROFILE, Trial, UNPUBLISHED_REGISTRY, companions, trials, unpublished_layer};
-pub use why::{Why, why};
+pub use why::{ImageLookup, why};

@@ -1,6 +1,6 @@
 //! What windlass runs by itself, beside what components declare.
 
-use super::gather::Gathered;
+use super::gather::LockBuilder;
 use crate::model::ImageName;
 use crate::model::images_lock::WINDLASS;
 
@@ -9,7 +9,7 @@ use crate::model::images_lock::WINDLASS;
 /// `tests/imports.rs` finds an image that the code names and that is not here.
 const OWN: &[(&str, &str)] = &[];
 
-impl Gathered {
+impl LockBuilder {
     /// Takes in what windlass runs by itself.
     pub fn windlass(&mut self) {
         for (image, what) in OWN {

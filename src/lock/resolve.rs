@@ -31,14 +31,14 @@ const CHILDREN: usize = 512;
 /// The most bytes of an image's config.
 const CONFIG: u64 = 4 << 20;
 
-/// What is asked for.
+/// What is resolved, and where.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct ResolveOptions<'a> {
     /// The registry that has the images, with the path below which it keeps them; `None` for each image's own.
     pub from: Option<&'a str>,
     /// The platforms; all where none is named.
     pub platforms: &'a [Platform],
-    /// Signatures and attestations are left out.
+    /// Omits signatures and attestations.
     pub without_attached: bool,
 }
 
@@ -52,7 +52,7 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 pub async fn resolve(
     lock: &ImagesLock,
     source: &dyn ImageSource,
-    wanted: Wanted<'_>,
+    wanted: ResolveOptions<'_>,
     progress: Progress<'_>,
 ) -> Result<ImagesLock, ResolveFailure> {
     let all = lock.images.len();
@@ -77,7 +77,7 @@ pub async fn resolve(
 async fn one(
     image: &str,
     source: &dyn ImageSource,
-    wanted: Wanted<'_>,
+    wanted: ResolveOptions<'_>,
 ) -> Result<Option<ResolvedImage>, ResolveFailure> {
     // Names of a lock were read before.
     let Ok(name) = ImageName::parse(image) else { return Ok(None) };
@@ -200,7 +200,7 @@ impl ImageQuery<'_> {
             }
             if INDEXES.contains(&descriptor.media_type.as_str()) {
                 if depth >= DEPTH {
-                    return Err(self.bound(format!("lists that are more than {DEPTH} deep")));
+                    return Err(self.bound(format!("lists nested more than {DEPTH} deep")));
                 }
                 let inner = self.required(descriptor.digest).await?;
                 open.extend(inner.children().iter().rev().map(|one| (one.clone(), depth + 1)));
@@ -220,10 +220,10 @@ impl ImageQuery<'_> {
     /// What a manifest's image runs on, by its config.
     async fn platform(&self, manifest: &OciManifest) -> Result<Platform, ResolveFailure> {
         let ManifestContent::Image { config, .. } = &manifest.content else {
-            return Err(self.bound("a list in the place of an image".to_owned()));
+            return Err(self.bound("a list instead of an image".to_owned()));
         };
         if config.size > CONFIG {
-            return Err(self.bound(format!("a config of {} bytes, and at most {CONFIG} are read", config.size)));
+            return Err(self.bound(format!("a config of {} bytes, more than the limit of {CONFIG}", config.size)));
         }
         let reader = self.source.blob(&self.repository, config, 0).await?;
         let mut bytes = Vec::new();

@@ -8,7 +8,7 @@ use crate::model::images_lock::{ImagesLock, LockedImage};
 
 /// A container of a pod, as its status has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
+pub struct RunningContainer {
     /// Namespace and name of the pod.
     pub pod: (String, String),
     /// The container.
@@ -23,19 +23,19 @@ pub struct Running {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Verdict {
     /// It runs what the lock has.
-    #[error("it is {0} of images.lock")]
+    #[error("runs {0} of images.lock")]
     Locked(String),
     /// It has not been pulled yet.
-    #[error("its image is not pulled yet")]
+    #[error("image not pulled yet")]
     NotPulled,
     /// It is none of the lock's images.
-    #[error("images.lock does not have {0}")]
+    #[error("{0} is not in images.lock")]
     Unlocked(String),
     /// It is from another registry than the site's.
     #[error("{0} is not from {1}")]
     Elsewhere(String, String),
     /// It is one of the lock's names, and other bytes.
-    #[error("it runs {found}, and images.lock has {locked} for {published}")]
+    #[error("runs {found}, but images.lock has {locked} for {published}")]
     Other {
         /// The name in the lock.
         published: String,
@@ -48,7 +48,7 @@ pub enum Verdict {
     #[error("{0} is not resolved in images.lock")]
     Unresolved(String),
     /// The runtime names it by its configuration, as for images that were imported: that cannot be compared.
-    #[error("the node has {0} under an id of its own ({1}), which cannot be compared with images.lock")]
+    #[error("the node has {0} under its own id ({1}), which cannot be compared with images.lock")]
     OwnId(String, String),
 }
 
@@ -63,10 +63,10 @@ impl Verdict {
 /// Compares containers with the lock. Names may be those of the site's registry or, without a map, the published ones.
 #[must_use]
 pub fn compare_running<'a>(
-    containers: impl IntoIterator<Item = &'a Running>,
+    containers: impl IntoIterator<Item = &'a RunningContainer>,
     lock: &ImagesLock,
     map: Option<&ImageMap>,
-) -> Vec<(&'a Running, Verdict)> {
+) -> Vec<(&'a RunningContainer, Verdict)> {
     containers.into_iter().map(|one| (one, verdict(one, lock, map))).collect()
 }
 
@@ -79,7 +79,7 @@ fn read_id(id: &str) -> (Option<ImageName>, Option<String>) {
     (name.filter(|_| digest.is_some()), digest)
 }
 
-fn verdict(one: &Running, lock: &ImagesLock, map: Option<&ImageMap>) -> Verdict {
+fn verdict(one: &RunningContainer, lock: &ImagesLock, map: Option<&ImageMap>) -> Verdict {
     if one.image_id.is_empty() {
         return Verdict::NotPulled;
     }
@@ -89,14 +89,14 @@ fn verdict(one: &Running, lock: &ImagesLock, map: Option<&ImageMap>) -> Verdict 
     let Some(name) = asked.or_else(|| named.clone()) else {
         return Verdict::Unlocked(one.image.clone());
     };
-    let mut meant = meant(&name, lock, map);
+    let mut meant = candidates(&name, lock, map);
     if meant.is_empty() {
         // The runtime's own word of where it is from: by a mirror, or by another of its names.
         let named = named.map(|mut named| {
             named.tag.clone_from(&name.tag);
             named
         });
-        meant = named.map(|named| self::meant(&named, lock, map)).unwrap_or_default();
+        meant = named.map(|named| self::candidates(&named, lock, map)).unwrap_or_default();
     }
     if meant.is_empty() {
         return match map.filter(|map| !map.is_in_registry(&name)) {
@@ -131,9 +131,13 @@ fn verdict(one: &Running, lock: &ImagesLock, map: Option<&ImageMap>) -> Verdict 
 }
 
 /// The images of the lock that a name may be.
-fn meant<'a>(name: &ImageName, lock: &'a ImagesLock, map: Option<&'a ImageMap>) -> Vec<(&'a str, &'a LockedImage)> {
+fn candidates<'a>(
+    name: &ImageName,
+    lock: &'a ImagesLock,
+    map: Option<&'a ImageMap>,
+) -> Vec<(&'a str, &'a LockedImage)> {
     if let Some(map) = map {
-        return map.meant(lock, name);
+        return map.candidates(lock, name);
     }
     let here = lock.images.iter().filter(|(published, _)| {
         ImageName::parse(published).is_ok_and(|parsed| {
@@ -151,8 +155,12 @@ mod tests {
     use crate::model::oci::Digest;
 
     fn said(image: &str, id: &str, lock: &ImagesLock, map: Option<&ImageMap>) -> String {
-        let one =
-            Running { pod: ("ns".into(), "p".into()), container: "c".into(), image: image.into(), image_id: id.into() };
+        let one = RunningContainer {
+            pod: ("ns".into(), "p".into()),
+            container: "c".into(),
+            image: image.into(),
+            image_id: id.into(),
+        };
         let found = compare_running([&one], lock, map);
         format!("{}{}", if found[0].1.is_wrong() { "WRONG: " } else { "" }, found[0].1)
     }
@@ -168,7 +176,7 @@ mod tests {
         let (index, amd64, older, other) =
             (Digest::of(b"spark"), Digest::of(b"spark/amd64"), Digest::of(b"older"), Digest::of(b"other"));
         let at = "r.site:5000/apache/spark";
-        let locked = "it is docker.io/apache/spark:3.5.6 of images.lock".to_owned();
+        let locked = "runs docker.io/apache/spark:3.5.6 of images.lock".to_owned();
         for (image, id, expected) in [
             // containerd names the list.
             (format!("{at}:3.5.6"), format!("{at}@{index}"), locked.clone()),
@@ -180,7 +188,7 @@ mod tests {
                 format!("{at}:3.5.6"),
                 "0".repeat(64),
                 format!(
-                    "the node has {at}:3.5.6 under an id of its own ({}), which cannot be compared with images.lock",
+                    "the node has {at}:3.5.6 under its own id ({}), which cannot be compared with images.lock",
                     "0".repeat(64)
                 ),
             ),
@@ -191,24 +199,24 @@ mod tests {
                 format!("{at}:3.5.6"),
                 format!("sha256:{}", "1".repeat(64)),
                 format!(
-                    "the node has {at}:3.5.6 under an id of its own (sha256:{}), which cannot be compared with images.lock",
+                    "the node has {at}:3.5.6 under its own id (sha256:{}), which cannot be compared with images.lock",
                     "1".repeat(64)
                 ),
             ),
-            (format!("{at}:3.5.6"), String::new(), "its image is not pulled yet".into()),
+            (format!("{at}:3.5.6"), String::new(), "image not pulled yet".into()),
             // containerd's status has a digest in the place of the name for what has no tag.
             (format!("sha256:{}", "2".repeat(64)), format!("{at}@{index}"), locked.clone()),
             (
                 format!("{at}:3.5.6"),
                 format!("{at}@{other}"),
-                format!("WRONG: it runs {other}, and images.lock has {index} for docker.io/apache/spark:3.5.6"),
+                format!("WRONG: runs {other}, but images.lock has {index} for docker.io/apache/spark:3.5.6"),
             ),
             (
                 format!("{at}:3.5.6"),
                 format!("{at}@{older}"),
-                format!("WRONG: it runs {older}, and images.lock has {index} for docker.io/apache/spark:3.5.6"),
+                format!("WRONG: runs {older}, but images.lock has {index} for docker.io/apache/spark:3.5.6"),
             ),
-            (format!("{at}:3.5.4"), format!("{at}@{other}"), format!("WRONG: images.lock does not have {at}:3.5.4")),
+            (format!("{at}:3.5.4"), format!("{at}@{other}"), format!("WRONG: {at}:3.5.4 is not in images.lock")),
             (
                 "busybox:1".into(),
                 format!("docker.io/library/busybox@{other}"),
@@ -230,7 +238,7 @@ mod tests {
         assert_eq!(said("apache/spark:3.5.6", &format!("docker.io/apache/spark@{index}"), &lock, None), locked);
         assert_eq!(
             said("apache/spark:3.5.5", &format!("docker.io/apache/spark@{older}"), &lock, None),
-            "it is docker.io/apache/spark:3.5.5 of images.lock"
+            "runs docker.io/apache/spark:3.5.5 of images.lock"
         );
         // A mirror of the nodes that the name does not show.
         assert_eq!(said("apache/spark:3.5.6", &format!("mirror/apache/spark@{index}"), &lock, None), locked);

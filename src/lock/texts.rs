@@ -1,4 +1,4 @@
-//! Images in plain texts: settings, arguments, scripts. A text is no image by its look alone, since `10:30` and `a/b:c` look
+//! Images in plain texts: settings, arguments, scripts. A text is not an image by its look alone, since `10:30` and `a/b:c` look
 //! like one. It counts where a key says so (`spark.kubernetes.container.image = …`), or where it names a repository that a
 //! component declares, in whatever version.
 
@@ -26,7 +26,7 @@ pub(super) fn names_image(key: &str) -> bool {
     KEY.as_ref().is_some_and(|regex| regex.is_match(key))
 }
 
-/// The image that a value is: with tag or digest, since that tells it from a name of something else.
+/// The image that a value is: with tag or digest, which distinguishes it from other names.
 pub(super) fn versioned(value: &str) -> Option<ImageName> {
     let name = ImageName::parse(value.trim()).ok()?;
     (name.tag.is_some() || name.digest.is_some()).then_some(name)
@@ -34,9 +34,9 @@ pub(super) fn versioned(value: &str) -> Option<ImageName> {
 
 /// Repositories that are known to be images', by path: `apache/spark`.
 #[derive(Debug, Clone, Default)]
-pub struct Known(BTreeSet<String>);
+pub struct KnownRepositories(BTreeSet<String>);
 
-impl Known {
+impl KnownRepositories {
     /// Those of some images.
     pub fn new<'a>(images: impl IntoIterator<Item = &'a ImageName>) -> Self {
         Self(images.into_iter().map(ImageName::path).collect())
@@ -50,8 +50,8 @@ impl Known {
     }
 }
 
-/// The images in a text, each with the key that names it, if one does. Comments are left out.
-pub(super) fn in_text(text: &str, known: &Known) -> Vec<(Option<String>, ImageName)> {
+/// The images in a text, each with the key that names it, if one does. Comments are skipped.
+pub(super) fn in_text(text: &str, known: &KnownRepositories) -> Vec<(Option<String>, ImageName)> {
     let mut found: Vec<(Option<String>, ImageName)> = Vec::new();
     let mut add = |key: Option<&str>, name: ImageName| {
         if !found.iter().any(|(_, other)| *other == name) {
@@ -94,7 +94,7 @@ mod tests {
             Some(key) => format!("{key} {name}"),
             None => name.to_string(),
         };
-        in_text(text, &Known::new(&known)).into_iter().map(said).collect()
+        in_text(text, &KnownRepositories::new(&known)).into_iter().map(said).collect()
     }
 
     #[test]

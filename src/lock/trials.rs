@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::answers::{Answer, AnswersError, Draft, Given, Layer, LayerKind, Raw};
+use crate::answers::{Answer, AnswerSources, AnswersError, Draft, Layer, LayerKind, Raw};
 use crate::catalog::{Catalog, Component, Kind, Question, QuestionId, Reference, Requirement, references};
 use crate::model::yaml::Pos;
 
-/// What stands for no profile where profiles are listed.
+/// The name for no profile where profiles are listed.
 pub const DEFAULT_PROFILE: &str = "default";
 
 /// The registry of images that nobody publishes, as long as no site has named its own: a name that no DNS ever has.
@@ -33,7 +33,7 @@ pub struct Trial {
     /// Whether the answers are of the trial and not of a profile: they may contradict one another.
     pub varied: bool,
     /// The answers.
-    pub given: Given,
+    pub given: AnswerSources,
 }
 
 impl Trial {
@@ -98,7 +98,7 @@ pub fn trials(catalog: &Catalog) -> Result<Vec<Trial>, AnswersError> {
                 [] => profile.unwrap_or(DEFAULT_PROFILE).to_owned(),
                 set => set.iter().map(|(id, text)| format!("{id}={text}")).collect::<Vec<_>>().join(" "),
             };
-            let given = Given {
+            let given = AnswerSources {
                 layers: vec![unpublished_layer(catalog), flags],
                 chosen: Some(chosen),
                 profile: profile.map(str::to_owned),
@@ -202,14 +202,14 @@ fn stand_in(question: &Question) -> Option<Vec<String>> {
 /// # Errors
 /// What is wrong with the component where it cannot be chosen at all.
 pub fn companions(catalog: &Catalog, component: &Component) -> Result<Vec<(Vec<String>, String)>, AnswersError> {
-    let givers = |required: &Requirement| -> Vec<String> {
+    let providers = |required: &Requirement| -> Vec<String> {
         let Some(export) = &required.export else { return vec![required.id.clone()] };
         let all = catalog.providers(export).filter(|other| other.id != component.id);
         all.map(|other| other.id.clone()).collect()
     };
     let of = |optional: bool| -> Vec<String> {
         let all = component.requires.iter().filter(|it| it.optional == optional);
-        all.filter(|it| optional || it.export.is_some()).flat_map(givers).collect()
+        all.filter(|it| optional || it.export.is_some()).flat_map(providers).collect()
     };
     let (required, optional) = (of(false), of(true));
     let first = completed(catalog, component, &[])?;
@@ -230,7 +230,7 @@ pub fn companions(catalog: &Catalog, component: &Component) -> Result<Vec<(Vec<S
     trials.retain(|trial| seen.insert(trial.iter().cloned().collect::<BTreeSet<_>>()));
     let how = |trial: &[String]| match trial {
         [] if optional.is_empty() => String::new(),
-        [] => " (without what is optional in `requires`)".to_owned(),
+        [] => " (without optional `requires`)".to_owned(),
         with => format!(" (with {})", with.join(", ")),
     };
     Ok(trials.into_iter().map(|trial| (trial.clone(), how(&trial))).collect())
@@ -247,7 +247,7 @@ fn completed(catalog: &Catalog, component: &Component, with: &[String]) -> Resul
     for _ in 0..CHOICES {
         let Some(with) = open.pop() else { break };
         let chosen = std::iter::once(&component.id).chain(&with).cloned().collect();
-        let error = match (Given { chosen: Some(chosen), ..Given::default() }).draft(catalog) {
+        let error = match (AnswerSources { chosen: Some(chosen), ..AnswerSources::default() }).draft(catalog) {
             Ok(_) => return Ok(with),
             Err(error) => error,
         };
@@ -256,7 +256,7 @@ fn completed(catalog: &Catalog, component: &Component, with: &[String]) -> Resul
         }
         first.get_or_insert(error);
     }
-    // It is there, for something was looked at.
+    // It is set, since at least one choice was tried.
     first.map_or_else(|| Ok(with.to_vec()), Err)
 }
 

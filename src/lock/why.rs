@@ -10,18 +10,18 @@ const SUGGESTED: usize = 3;
 /// The fewest digits that a digest is known by.
 const DIGITS: usize = 6;
 
-/// What is known of a name.
+/// What is found for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why<'a> {
+pub enum ImageLookup<'a> {
     /// The images that it means, each with its places in words.
     Found(Vec<(&'a str, &'a LockedImage, Vec<String>)>),
     /// None; names that are like it.
-    None(Vec<&'a str>),
+    NotFound(Vec<&'a str>),
 }
 
 /// Looks an image up: by its whole name, in the ways that people write it, by a part of it, or by the head of a digest.
 #[must_use]
-pub fn why<'a>(lock: &'a ImagesLock, text: &str) -> Why<'a> {
+pub fn why<'a>(lock: &'a ImagesLock, text: &str) -> ImageLookup<'a> {
     let text = text.trim();
     let found = |is: &dyn Fn(&str, &LockedImage) -> bool| -> Vec<(&'a str, &'a LockedImage, Vec<String>)> {
         let all = lock.images.iter().filter(|(name, image)| is(name, image));
@@ -31,7 +31,7 @@ pub fn why<'a>(lock: &'a ImagesLock, text: &str) -> Why<'a> {
     let whole = parsed.as_ref().map(ImageName::whole);
     let exact = found(&|name, _| Some(name) == whole.as_deref());
     if !exact.is_empty() {
-        return Why::Found(exact);
+        return ImageLookup::Found(exact);
     }
     // The same image of another registry, or in any version.
     let same = |name: &str| {
@@ -42,12 +42,12 @@ pub fn why<'a>(lock: &'a ImagesLock, text: &str) -> Why<'a> {
     };
     let alike = found(&|name, image| same(name) || has_digest(image, text));
     if !alike.is_empty() {
-        return Why::Found(alike);
+        return ImageLookup::Found(alike);
     }
     let lower = text.to_lowercase();
     let part = found(&|name, _| !lower.is_empty() && name.to_lowercase().contains(&lower));
     if !part.is_empty() {
-        return Why::Found(part);
+        return ImageLookup::Found(part);
     }
     let last = |name: &str| {
         let name = name.split(['@']).next().unwrap_or(name);
@@ -59,7 +59,7 @@ pub fn why<'a>(lock: &'a ImagesLock, text: &str) -> Why<'a> {
         lock.images.keys().map(|name| (strsim::jaro_winkler(&wanted, &last(name)), name.as_str())).collect();
     scored.retain(|(score, _)| *score > 0.75);
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    Why::None(scored.into_iter().take(SUGGESTED).map(|(_, name)| name).collect())
+    ImageLookup::NotFound(scored.into_iter().take(SUGGESTED).map(|(_, name)| name).collect())
 }
 
 /// Whether one of its digests begins so.
@@ -103,8 +103,8 @@ mod tests {
         lock.images.insert("docker.io/apache/hadoop:3.4.1".into(), image(None));
         lock.images.insert("docker.io/library/redis:7.2".into(), image(None));
         let names = |text: &str| match why(&lock, text) {
-            Why::Found(found) => found.into_iter().map(|(name, ..)| name.to_owned()).collect(),
-            Why::None(like) => vec![format!("none: {}", like.join(" "))],
+            ImageLookup::Found(found) => found.into_iter().map(|(name, ..)| name.to_owned()).collect(),
+            ImageLookup::NotFound(like) => vec![format!("none: {}", like.join(" "))],
         };
         let spark = "docker.io/apache/spark:3.5.6";
         for (text, expected) in [
@@ -127,6 +127,6 @@ mod tests {
             assert_eq!(names(text), [expected], "{text}");
         }
         assert_eq!(names("apache/").len(), 2);
-        assert!(matches!(why(&lock, "spark"), Why::Found(found) if found[0].2 == ["livy: images.spark"]));
+        assert!(matches!(why(&lock, "spark"), ImageLookup::Found(found) if found[0].2 == ["livy: images.spark"]));
     }
 }

@@ -22,8 +22,8 @@ impl Backoff {
         self.next
     }
 
-    /// The pause that comes next, which is over then.
-    #[must_use = "a pause that nobody waits for is none"]
+    /// The next pause; the one after it is longer.
+    #[must_use = "the caller has to wait for this long"]
     pub fn pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = pause.saturating_mul(2).min(self.most);
@@ -43,13 +43,13 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_bound_one_after_the_other_or_by_number() {
-        let begun = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
-        let mut one_by_one = begun;
+        let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        let mut one_by_one = backoff;
         for (failures, wanted) in [(1, 200), (2, 400), (3, 800), (4, 1600), (5, 2000), (6, 2000)] {
             let wanted = Duration::from_millis(wanted);
-            assert_eq!((one_by_one.peek(), begun.after(failures)), (wanted, wanted));
+            assert_eq!((one_by_one.peek(), backoff.after(failures)), (wanted, wanted));
             assert_eq!(one_by_one.pause(), wanted);
         }
-        assert_eq!(begun.after(u32::MAX), Duration::from_secs(2));
+        assert_eq!(backoff.after(u32::MAX), Duration::from_secs(2));
     }
 }

@@ -1,5 +1,5 @@
 //! The one way in which texts from outside are read: from regular files only, no more than a stated number of bytes.
-//! The one place of `model` that touches the disk, since every layer reads files, and none may read one otherwise.
+//! The one place of `model` that touches the disk, since every layer reads files, and none may read one in another way.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -34,7 +34,7 @@ const PIPE: Duration = Duration::from_secs(60);
 /// The bytes of a file.
 ///
 /// # Errors
-/// It cannot be read, is no regular file, or is larger than `limit` bytes; the message says which.
+/// It cannot be read, is not a regular file, or is larger than `limit` bytes; the message says which.
 pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // Asked first, since opening alone makes some devices act.
     regular(path, &std::fs::metadata(path)?)?;
@@ -78,7 +78,7 @@ pub fn utf8(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
-        io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8, from line {line} on"))
+        io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 (line {line})"))
     })
 }
 
@@ -93,7 +93,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 fn too_large(limit: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {}, the most that is read", size(limit)))
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than the limit of {}", size(limit)))
 }
 
 /// Whether it may be read: a regular file, or a pipe that was opened for this process.
@@ -102,12 +102,12 @@ fn regular(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
     let handed = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") || path == Path::new("/dev/stdin");
     let what = match kind {
         _ if kind.is_file() || (kind.is_fifo() && handed) => return Ok(()),
-        _ if kind.is_dir() => return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file")),
+        _ if kind.is_dir() => return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder, not a file")),
         _ if kind.is_fifo() => "a named pipe",
         _ if kind.is_socket() => "a socket",
         _ => "a device",
     };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a regular file")))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("is {what}, not a regular file")))
 }
 
 /// Reads a pipe to its end, within a time.
@@ -124,7 +124,7 @@ fn piped(mut file: File, limit: u64, within: Duration) -> io::Result<Vec<u8>> {
                 let left = end.saturating_duration_since(Instant::now());
                 let wait = left.try_into().map_err(io::Error::other)?;
                 if left.is_zero() || poll(&mut [PollFd::new(&file, PollFlags::IN)], Some(&wait))? == 0 {
-                    let text = format!("the pipe was not closed within {} s", within.as_secs());
+                    let text = format!("timed out after {}s waiting for the end of the pipe", within.as_secs());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, text));
                 }
             }
@@ -158,17 +158,17 @@ mod tests {
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         assert_eq!(text(&at("a"), 5).unwrap(), "12345");
         assert_eq!(text(&at("link"), 5).unwrap(), "12345");
-        assert_eq!(said(text(&at("a"), 4)), "it is larger than 4 bytes, the most that is read");
-        assert_eq!(said(text(&at("latin"), 9)), "it is not UTF-8, from line 2 on");
-        assert_eq!(said(text(&at("fifo"), 9)), "it is a named pipe, not a regular file");
-        assert_eq!(said(text(&at("socket"), 9)), "it is a socket, not a regular file");
-        assert_eq!(said(text(folder.path(), 9)), "it is a folder, not a file");
-        assert_eq!(said(text(Path::new("/dev/zero"), 9)), "it is a device, not a regular file");
+        assert_eq!(said(text(&at("a"), 4)), "larger than the limit of 4 bytes");
+        assert_eq!(said(text(&at("latin"), 9)), "not UTF-8 (line 2)");
+        assert_eq!(said(text(&at("fifo"), 9)), "is a named pipe, not a regular file");
+        assert_eq!(said(text(&at("socket"), 9)), "is a socket, not a regular file");
+        assert_eq!(said(text(folder.path(), 9)), "is a folder, not a file");
+        assert_eq!(said(text(Path::new("/dev/zero"), 9)), "is a device, not a regular file");
         assert!(said(text(&at("loop"), 9)).contains("symbolic links"), "a loop");
         assert_eq!(text(&at("none"), 9).unwrap_err().kind(), io::ErrorKind::NotFound);
-        // A file whose size the kernel does not tell.
+        // A file whose size the kernel does not report.
         assert!(text(Path::new("/proc/self/status"), 1 << 20).unwrap().contains("Name:"));
-        assert_eq!(said(text(Path::new("/proc/self/status"), 8)), "it is larger than 8 bytes, the most that is read");
+        assert_eq!(said(text(Path::new("/proc/self/status"), 8)), "larger than the limit of 8 bytes");
     }
 
     #[test]
@@ -186,6 +186,6 @@ mod tests {
         let (reader, _writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&reader, true).unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(reader));
-        assert_eq!(said(piped(file, 9, Duration::ZERO)), "the pipe was not closed within 0 s");
+        assert_eq!(said(piped(file, 9, Duration::ZERO)), "timed out after 0s waiting for the end of the pipe");
     }
 }

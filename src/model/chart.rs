@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// The longest that anybody may write.
+/// The longest text that is accepted.
 const LONGEST: usize = 1024;
 
 /// What a digest begins with.
@@ -67,16 +67,16 @@ impl ChartRef {
                 let Some((url, chart)) = text.split_once('#') else {
                     plain_address(rest)?;
                     return Err(format!(
-                        "`{text}` names no chart in the repository: write {scheme}://repository#name:version, or \
-                         download the archive and name the file"
+                        "`{text}` does not name a chart: use {scheme}://repository#name:version, or download the \
+                         archive and give its path"
                     ));
                 };
                 let (chart, sha256) = pinned(chart)?;
                 let (name, version) = chart.rsplit_once(':').ok_or_else(|| lacks_version(&format!("#{chart}")))?;
                 Ok(Self { source: ChartSource::repository(url, name, version)?, sha256 })
             }
-            "file" => Err("is a path: write it without file://".to_owned()),
-            _ => Err(format!("begins with `{scheme}://`, and a chart is {CHART_WAYS}")),
+            "file" => Err("is a path: use it without file://".to_owned()),
+            _ => Err(format!("has the unsupported scheme `{scheme}://`: expected {CHART_WAYS}")),
         }
     }
 
@@ -102,7 +102,7 @@ impl ChartSource {
     /// What is wrong with it.
     pub fn repository(url: &str, name: &str, version: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        plain_address(rest.ok_or_else(|| format!("`{url}` is no repository: https://host/path"))?)?;
+        plain_address(rest.ok_or_else(|| format!("`{url}` is not a chart repository: expected https://host/path"))?)?;
         chart_name(name)?;
         one_version(version)?;
         let url = url.trim_end_matches('/').to_owned();
@@ -116,7 +116,8 @@ impl ChartSource {
     pub fn registry(path: &str, version: &str, manifest: Option<String>) -> Result<Self, String> {
         plain_address(path)?;
         let name = path.split_once('/').map(|(_, path)| path.rsplit('/').next().unwrap_or(path));
-        chart_name(name.ok_or_else(|| format!("`oci://{path}` names no chart: oci://host/path:version"))?)?;
+        let none = || format!("`oci://{path}` does not name a chart: expected oci://host/path:version");
+        chart_name(name.ok_or_else(none)?)?;
         one_version(version)?;
         Ok(Self::Registry { reference: path.to_owned(), version: version.to_owned(), manifest })
     }
@@ -167,7 +168,7 @@ fn pinned(text: &str) -> Result<(&str, Option<String>), String> {
     let digest = &text[at + 1..];
     is_digest(digest)
         .then(|| (&text[..at], Some(digest.to_owned())))
-        .ok_or_else(|| format!("`{digest}` is not a digest: sha256: and 64 hexadecimal digits in lower case"))
+        .ok_or_else(|| format!("`{digest}` is not a digest: expected sha256: and 64 lower-case hex digits"))
 }
 
 /// `sha256:` and 64 hexadecimal digits in lower case.
@@ -177,25 +178,25 @@ pub fn is_digest(text: &str) -> bool {
     text.strip_prefix(SHA256).is_some_and(|hex| hex.len() == 64 && hex.bytes().all(is_hex))
 }
 
-/// The port of a host is no version.
+/// The port of a host is not a version.
 fn split_version(text: &str) -> Option<(&str, &str)> {
     text.rsplit_once(':').filter(|(path, version)| path.contains('/') && !version.contains('/'))
 }
 
 fn lacks_version(text: &str) -> String {
-    format!("`{text}` has no version: put it behind, as in {text}:1.2.3")
+    format!("`{text}` has no version: append one, as in {text}:1.2.3")
 }
 
-/// An address holds no login, since answers are remembered and shown.
+/// An address must not contain a login, since answers are stored and shown.
 fn plain_address(rest: &str) -> Result<(), String> {
     if rest.contains('@') || rest.contains('?') {
-        return Err("holds a login or a query, and answers are remembered: `helm registry login` or `helm repo add` \
-                    keeps a login"
+        return Err("contains a login or a query, and answers are stored: use `helm registry login` or \
+                    `helm repo add` for the login"
             .to_owned());
     }
     let host = rest.split('/').next().unwrap_or_default();
     if host.is_empty() || host.starts_with(['-', ':']) || rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("`{rest}` is no address"));
+        return Err(format!("`{rest}` is not a valid address"));
     }
     Ok(())
 }
@@ -205,10 +206,10 @@ fn chart_name(name: &str) -> Result<(), String> {
     if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(good) {
         return Ok(());
     }
-    Err(format!("`{name}` cannot be a chart's name"))
+    Err(format!("`{name}` is not a valid chart name"))
 }
 
-/// Ranges are refused: the same answers are to give the same chart tomorrow.
+/// Ranges are refused: the same answers must always give the same chart.
 fn one_version(version: &str) -> Result<(), String> {
     let core = version.strip_prefix('v').unwrap_or(version);
     let (core, rest) = core.split_at(core.find(['-', '+']).unwrap_or(core.len()));
@@ -218,7 +219,7 @@ fn one_version(version: &str) -> Result<(), String> {
     if parts.len() == 3 && parts.iter().all(number) && rest_is_good {
         return Ok(());
     }
-    Err(format!("`{version}` is not one version such as 1.2.3: the same answers have to give the same chart tomorrow"))
+    Err(format!("`{version}` is not an exact version such as 1.2.3: the same answers must always give the same chart"))
 }
 
 #[cfg(test)]
@@ -250,32 +251,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_chart_is_refused_with_what_it_lacks() {
+    fn invalid_charts_are_refused_with_the_reason() {
         for (text, what) in [
             ("oci://r.site:5000/minio", "has no version"),
             ("oci://r.site:5.2.0", "has no version"),
-            ("oci://r.site/minio:~5.2", "not one version"),
-            ("oci://r.site/minio:latest", "not one version"),
+            ("oci://r.site/minio:~5.2", "not an exact version"),
+            ("oci://r.site/minio:latest", "not an exact version"),
             ("oci://r.site/minio:1.2.3@sha256:abc", "not a digest"),
-            ("oci://r.site/:1.2.3", "cannot be a chart's name"),
-            ("oci://r.site/--post-renderer:1.2.3", "cannot be a chart's name"),
-            ("https://charts.example.com", "names no chart"),
+            ("oci://r.site/:1.2.3", "not a valid chart name"),
+            ("oci://r.site/--post-renderer:1.2.3", "not a valid chart name"),
+            ("https://charts.example.com", "does not name a chart"),
             ("https://charts.example.com/minio-5.2.0.tgz", "download the archive"),
             ("https://charts.example.com#minio", "has no version"),
-            ("https://charts.example.com#minio:5", "not one version"),
-            ("https://charts.example.com#-f:1.2.3", "cannot be a chart's name"),
-            ("https://#minio:1.2.3", "no address"),
+            ("https://charts.example.com#minio:5", "not an exact version"),
+            ("https://charts.example.com#-f:1.2.3", "not a valid chart name"),
+            ("https://#minio:1.2.3", "not a valid address"),
             ("https://u:hunter2@charts.example.com#minio:1.2.3", "helm repo add"),
             ("https://u:hunter2@charts.example.com", "helm repo add"),
             ("https://charts.example.com?token=hunter2#minio:1.2.3", "helm repo add"),
             ("oci://u:hunter2@r.site/minio:1.2.3", "helm registry login"),
             ("file:///srv/minio", "without file://"),
-            ("git+https://x/y", "begins with"),
-            ("s3://bucket#x:1.2.3", "begins with"),
+            ("git+https://x/y", "unsupported scheme"),
+            ("s3://bucket#x:1.2.3", "unsupported scheme"),
             ("chart.tgz@sha256:zz", "not a digest"),
         ] {
-            let told = ChartRef::parse(text).unwrap_err();
-            assert!(told.contains(what) && !told.contains("hunter2"), "{text}: {told}");
+            let message = ChartRef::parse(text).unwrap_err();
+            assert!(message.contains(what) && !message.contains("hunter2"), "{text}: {message}");
         }
     }
 }

@@ -63,7 +63,7 @@ impl fmt::Debug for ManifestObject {
     }
 }
 
-/// An object of a rendered manifest that cannot be read, so that nothing is known of it but what is told here.
+/// An object of a rendered manifest that cannot be read. Nothing else is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
     /// What it seems to be: `ConfigMap settings`.
@@ -172,7 +172,7 @@ impl fmt::Display for ReleaseStatus {
 pub struct RevisionState {
     /// Counts from 1.
     pub revision: u32,
-    /// What became of it.
+    /// Its outcome.
     pub status: ReleaseStatus,
 }
 
@@ -183,7 +183,7 @@ pub struct ReleaseState {
     pub key: ReleaseKey,
     /// Counts from 1.
     pub revision: u32,
-    /// What became of this revision.
+    /// The outcome of this revision.
     pub status: ReleaseStatus,
     /// The chart's name.
     pub chart_name: String,
@@ -194,7 +194,7 @@ pub struct ReleaseState {
     /// The values that the user gave (not merged with the chart's own).
     pub config: Value,
     /// What was rendered, hooks and `crds/` apart. Namespaces are filled in with the release's own where the chart
-    /// left them out, also for custom kinds that have none: only discovery knows those.
+    /// omitted them, also for custom kinds that have none: only discovery knows those.
     pub manifest: Vec<ManifestObject>,
     /// What was rendered and cannot be read; Helm's `helm get manifest` shows it.
     pub unread: Vec<Unread>,
@@ -218,7 +218,7 @@ pub struct Drift {
 /// What is wrong with an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DriftKind {
-    /// It is not there.
+    /// It does not exist.
     Gone,
     /// The cluster does not serve its kind any more (a CRD was removed).
     KindNotServed,
@@ -229,7 +229,7 @@ pub enum DriftKind {
 }
 
 impl Drift {
-    /// Whether the object is not there at all.
+    /// Whether the object does not exist at all.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.what.fields().is_none()
@@ -237,7 +237,7 @@ impl Drift {
 }
 
 impl DriftKind {
-    /// The fields that differ; `None` where the object is not there.
+    /// The fields that differ; `None` where the object does not exist.
     #[must_use]
     pub fn fields(&self) -> Option<&[FieldDrift]> {
         match self {
@@ -324,7 +324,7 @@ pub struct NamespaceState {
     pub terminating: bool,
     /// It was created by this call.
     pub created: bool,
-    /// What tells it from another that has or had its name.
+    /// What distinguishes it from another that has or had its name.
     pub uid: String,
 }
 
@@ -347,8 +347,8 @@ pub struct ClaimState {
     pub capacity: String,
     /// Its volume is larger already, and the file system on it will be once its node has seen to that.
     pub file_system_pending: bool,
-    /// What is said of its becoming larger.
-    pub told: Option<String>,
+    /// The message of its conditions, which are about its resize.
+    pub resize_message: Option<String>,
 }
 
 impl ClaimState {
@@ -364,7 +364,7 @@ impl ClaimState {
             release: None,
             capacity: String::new(),
             file_system_pending: false,
-            told: None,
+            resize_message: None,
         }
     }
 }
@@ -429,7 +429,7 @@ pub struct Finding {
     pub container: Option<String>,
     /// A word for machines, Kubernetes' own where there is one: `ImagePullBackOff`, `Unschedulable`.
     pub reason: String,
-    /// What is known, in a sentence's words.
+    /// What is known, as a sentence.
     pub message: String,
     /// The last event about it, `Reason: message`.
     pub event: Option<String>,

@@ -180,7 +180,7 @@ fn is_on(dependency: &Value, values: &Value) -> bool {
     tags.is_empty() || tags.contains(&true)
 }
 
-/// The files of a packed chart, without the folder that they are in. What cannot be read is told by Helm.
+/// The files of a packed chart, without the folder that they are in. What cannot be read is skipped: Helm reports it.
 fn unpack(bytes: &[u8], left: &mut u64) -> Vec<(String, Vec<u8>)> {
     let mut archive = tar::Archive::new(GzDecoder::new(bytes).take(*left));
     let Ok(entries) = archive.entries() else { return Vec::new() };

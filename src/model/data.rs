@@ -1,4 +1,4 @@
-//! Where a release keeps data, and what would go with it: read from what it rendered. No I/O.
+//! Where a release keeps data, and what would be deleted with it: read from what it rendered. No I/O.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::cluster::{ManifestObject, ObjectRef};
 /// Helm leaves an object with this annotation when it uninstalls.
 const POLICY: &str = "/metadata/annotations/helm.sh~1resource-policy";
 
-/// Folders of a node that are no data of anybody's.
+/// Folders of a node that hold no data of components.
 const SYSTEM_FOLDERS: [&str; 5] = ["/dev", "/proc", "/sys", "/run", "/var/run"];
 
 /// Where the data of a component is. Claims are namespace and name.
@@ -98,7 +98,7 @@ impl DataPlaces {
 }
 
 /// What `helm uninstall` would delete although it holds more than itself: claims and volumes with their data, kinds and
-/// namespaces with all that others made of or in them, and StatefulSets that are told to take their claims along.
+/// namespaces with all that others made of or in them, and StatefulSets that delete their claims with them.
 #[must_use]
 pub fn taken_along(objects: &[ManifestObject]) -> Vec<ObjectRef> {
     let taken = objects.iter().filter(|ManifestObject { object, body }| match object.kind.as_str() {

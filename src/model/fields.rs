@@ -53,7 +53,7 @@ impl ListKey {
     fn same(self, one: &Value, other: &Value) -> bool {
         self.0.iter().all(|part| match (one.get(part), other.get(part)) {
             (Some(one), Some(other)) => same_scalar(one, other),
-            // Left out in a manifest, defaulted by the API: TCP.
+            // Omitted in a manifest, defaulted by the API: TCP.
             (None, other) => other.is_none_or(|other| other == "TCP" || *part != "protocol"),
             (Some(one), None) => one == "TCP",
         })
@@ -120,20 +120,20 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_told_can_be_read_again(names in proptest::collection::vec("[a-z0-9.\\[\\]=/*\\\\-]{1,8}", 1..5), value in "[^\u{0}]{1,6}") {
+        fn what_is_shown_can_be_read_again(names in proptest::collection::vec("[a-z0-9.\\[\\]=/*\\\\-]{1,8}", 1..5), value in "[^\u{0}]{1,6}") {
             let mut object = json!({"list": [{"name": value.clone(), "at": 1}]});
             let list = object["list"].as_array().unwrap();
-            let mut told = format!("list[{}].at", ListKey::of(&[list]).unwrap().shown(&list[0]));
-            proptest::prop_assert_eq!(told.parse::<ValuePath>().unwrap().get(&object), [&json!(1)]);
+            let mut shown = format!("list[{}].at", ListKey::of(&[list]).unwrap().shown(&list[0]));
+            proptest::prop_assert_eq!(shown.parse::<ValuePath>().unwrap().get(&object), [&json!(1)]);
             object = json!(2);
-            told.clear();
+            shown.clear();
             for name in names.iter().rev() {
                 object = json!({name.as_str(): object});
             }
             for name in &names {
-                told = join(&told, name);
+                shown = join(&shown, name);
             }
-            proptest::prop_assert_eq!(told.parse::<ValuePath>().unwrap().get(&object), [&json!(2)], "{}", told);
+            proptest::prop_assert_eq!(shown.parse::<ValuePath>().unwrap().get(&object), [&json!(2)], "{}", shown);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// The longest that anybody may write.
+/// The longest text that is accepted.
 const LONGEST: usize = 1024;
 
 /// What names of archives end with.
@@ -17,8 +17,8 @@ pub const SOURCE_WAYS: &str =
     "a folder, an archive (.zip, .tar, .tar.gz or .tgz; archive#folder) or git+https://host/path.git@commit#folder";
 
 /// How a login is given, for messages.
-const LOGINS: &str = "git has logins from a credential helper (`git config --global credential.helper store`), from the \
-                      program that GIT_ASKPASS names, or as a token in WINDLASS_GIT_TOKEN";
+const LOGINS: &str = "git takes a login from a credential helper (`git config --global credential.helper store`), from \
+                      the program in GIT_ASKPASS, or as a token from WINDLASS_GIT_TOKEN";
 
 /// Where files come from. Nothing is looked at here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,12 +60,15 @@ impl FileSource {
             return Ok(Self::Git(GitSource::parse(rest)?));
         }
         if text.starts_with("git@") {
-            return Err("is an address of ssh: write git+ssh://git@host/path.git@commit".to_owned());
+            return Err("is an SSH address: use git+ssh://git@host/path.git@commit".to_owned());
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(match scheme {
-                "file" => "is a path: write it without file://".to_owned(),
-                _ => format!("begins with `{scheme}://`: it is {SOURCE_WAYS}; download an archive, and name the file"),
+                "file" => "is a path: use it without file://".to_owned(),
+                _ => format!(
+                    "has the unsupported scheme `{scheme}://`: expected {SOURCE_WAYS}; download the archive and give \
+                     its path"
+                ),
             });
         }
         let is_archive = |path: &str| ARCHIVES.iter().any(|ending| path.to_ascii_lowercase().ends_with(ending));
@@ -81,41 +84,44 @@ impl FileSource {
 impl GitSource {
     fn parse(text: &str) -> Result<Self, String> {
         let (rest, folder) = text.split_once('#').unwrap_or((text, ""));
-        let (scheme, rest) = rest.split_once("://").ok_or("is no address: git+https://host/path.git@commit")?;
+        let (scheme, rest) =
+            rest.split_once("://").ok_or("is not an address: expected git+https://host/path.git@commit")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let user = authority.rsplit_once('@').map(|(user, _)| user);
         if user.is_some_and(|user| scheme != "ssh" || user.contains(':')) || rest.contains('?') {
-            return Err(format!("holds a login or a query, and answers are remembered: leave it out; {LOGINS}"));
+            return Err(format!("contains a login or a query, and answers are stored: remove it; {LOGINS}"));
         }
         let host = authority.rsplit('@').next().unwrap_or_default();
         let good = match scheme {
             "file" => authority.is_empty(),
             "http" => is_host(host) && is_this_machine(host),
             "https" | "ssh" => is_host(host) && !user.is_some_and(|user| user.is_empty() || user.starts_with('-')),
-            _ => return Err("is reached by git+https, git+ssh or git+file, and by nothing else".to_owned()),
+            _ => return Err("has an unsupported scheme: expected git+https, git+ssh or git+file".to_owned()),
         };
         if !good {
             return Err(match scheme {
-                "http" => "is plain HTTP, which is taken from this machine only: write git+https".to_owned(),
-                "ssh" => "names no host: git+ssh://git@host/path.git@commit, with a slash behind the host".to_owned(),
-                _ => format!("names no host: git+{scheme}://host/path.git@commit"),
+                "http" => "is plain HTTP, which is allowed for localhost only: use git+https".to_owned(),
+                "ssh" => "has no valid host: expected git+ssh://git@host/path.git@commit, with a slash after the host"
+                    .to_owned(),
+                _ => format!("has no valid host: expected git+{scheme}://host/path.git@commit"),
             });
         }
         let (path, commit) = path.rsplit_once('@').unwrap_or((path, ""));
         let is_plain = |c: char| !c.is_whitespace() && !c.is_control();
         if path.is_empty() || !path.chars().all(is_plain) || !commit.chars().all(is_plain) {
-            return Err(format!("names no repository: git+{scheme}://host/path.git@commit"));
+            return Err(format!("has no valid repository: expected git+{scheme}://host/path.git@commit"));
         }
         let url = format!("{scheme}://{authority}/{path}");
-        let ask = "the same answers have to give the same files tomorrow";
+        let reason = "the same answers must always give the same files";
         if commit.is_empty() {
             return Err(format!(
-                "names no commit: put @ and its 40 digits behind; {ask}, and `git ls-remote {url} HEAD` prints the newest"
+                "has no commit: append @ and its 40 hex digits; {reason}, and `git ls-remote {url} HEAD` prints \
+                 the newest"
             ));
         }
         if commit.len() != 40 || !commit.bytes().all(|c| c.is_ascii_hexdigit()) {
             return Err(format!(
-                "`{commit}` is no commit of 40 hexadecimal digits; {ask}, and `git ls-remote {url} '{}'` prints that of a \
+                "`{commit}` is not a commit of 40 hex digits; {reason}, and `git ls-remote {url} '{}'` prints that of a \
                  branch or tag",
                 commit.replace('\'', "")
             ));
@@ -165,7 +171,7 @@ fn is_this_machine(host: &str) -> bool {
 fn inner(folder: &str) -> Result<String, String> {
     let parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     if parts.contains(&"..") || folder.chars().any(|c| c.is_control() || c == '\\') {
-        return Err(format!("`#{folder}` is no folder in it: names with slashes between, and no `..`"));
+        return Err(format!("`#{folder}` is not a valid folder: expected names separated by slashes, without `..`"));
     }
     Ok(parts.join("/"))
 }
@@ -193,7 +199,7 @@ mod tests {
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
     #[test]
-    fn folders_archives_and_commits_are_told_apart() {
+    fn folders_archives_and_commits_are_distinguished() {
         let folder = |path: &str| Ok(FileSource::Folder(path.into()));
         let archive =
             |path: &str, folder: &str| Ok(FileSource::Archive { path: path.into(), folder: folder.to_owned() });
@@ -223,35 +229,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_source_is_refused_with_what_to_do_and_without_its_login() {
+    fn invalid_sources_are_refused_with_what_to_do_and_without_their_login() {
         let pinned = |url: &str| format!("git+{url}@{COMMIT}");
         for (text, what) in [
             (pinned("https://hunter2@h/x.git"), "credential.helper"),
             (pinned("https://u:hunter2@h/x.git"), "WINDLASS_GIT_TOKEN"),
-            (pinned("https://u:hun/ter2@h/x.git"), "names no host"),
+            (pinned("https://u:hun/ter2@h/x.git"), "no valid host"),
             (pinned("ssh://git:hunter2@h/x.git"), "GIT_ASKPASS"),
             (pinned("https://h/x.git?private_token=hunter2"), "GIT_ASKPASS"),
-            (pinned("ssh://git@h:org/x.git"), "slash behind the host"),
-            (pinned("ssh://-oProxyCommand=x/x.git"), "names no host"),
-            (pinned("ssh://-l@h/x.git"), "names no host"),
-            (pinned("http://h/x.git"), "write git+https"),
-            (pinned("ext::sh -c x"), "no address"),
+            (pinned("ssh://git@h:org/x.git"), "slash after the host"),
+            (pinned("ssh://-oProxyCommand=x/x.git"), "no valid host"),
+            (pinned("ssh://-l@h/x.git"), "no valid host"),
+            (pinned("http://h/x.git"), "use git+https"),
+            (pinned("ext::sh -c x"), "not an address"),
             (pinned("ext://h/x"), "git+https, git+ssh or git+file"),
-            (pinned("https://h"), "leave it out"),
-            (pinned("https://h/"), "names no repository"),
+            (pinned("https://h"), "remove it"),
+            (pinned("https://h/"), "no valid repository"),
             ("git+https://h/x.git".to_owned(), "`git ls-remote https://h/x.git HEAD`"),
             ("git+https://h/x.git@main".to_owned(), "`git ls-remote https://h/x.git 'main'`"),
-            ("git+https://h/x.git@v1#lib".to_owned(), "no commit of 40"),
-            (format!("git+https://h/x.git@{}", &COMMIT[..39]), "no commit of 40"),
-            (format!("{}#../x", pinned("https://h/x.git")), "no folder in it"),
-            ("libs.zip#a/../../b".to_owned(), "no folder in it"),
-            ("https://h/libs.zip".to_owned(), "download an archive"),
-            ("s3://bucket/libs.zip".to_owned(), "begins with `s3://`"),
+            ("git+https://h/x.git@v1#lib".to_owned(), "not a commit of 40"),
+            (format!("git+https://h/x.git@{}", &COMMIT[..39]), "not a commit of 40"),
+            (format!("{}#../x", pinned("https://h/x.git")), "not a valid folder"),
+            ("libs.zip#a/../../b".to_owned(), "not a valid folder"),
+            ("https://h/libs.zip".to_owned(), "download the archive"),
+            ("s3://bucket/libs.zip".to_owned(), "unsupported scheme `s3://`"),
             ("file:///srv/jars".to_owned(), "without file://"),
             ("git@h:org/x.git".to_owned(), "git+ssh://git@host"),
         ] {
-            let told = FileSource::parse(&text).unwrap_err();
-            assert!(told.contains(what) && !told.contains("hunter2") && !told.contains("ter2"), "{text}: {told}");
+            let message = FileSource::parse(&text).unwrap_err();
+            assert!(message.contains(what) && !message.contains("hunter2"), "{text}: {message}");
+            assert!(!message.contains("ter2"), "{text}: {message}");
         }
     }
 }

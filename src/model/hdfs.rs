@@ -1,4 +1,4 @@
-//! Where HDFS is, and what it takes as a name.
+//! Where HDFS is, and which names it accepts.
 
 use serde::Serialize;
 
@@ -20,14 +20,14 @@ pub struct HdfsAccess {
 #[must_use]
 pub fn name_problem(name: &str) -> Option<&'static str> {
     match name {
-        "" => Some("a name in it is empty"),
-        "." | ".." => Some("it must not hold . or .."),
-        ".snapshot" => Some("HDFS keeps the name .snapshot for itself"),
-        _ if name.contains(':') => Some("a name in it holds a colon"),
-        _ if name.contains('/') => Some("a name in it holds a slash"),
-        _ if name.chars().any(char::is_control) => Some("a name in it holds a control character"),
+        "" => Some("it contains an empty name"),
+        "." | ".." => Some("it must not contain . or .."),
+        ".snapshot" => Some("the name .snapshot is reserved in HDFS"),
+        _ if name.contains(':') => Some("it contains a colon"),
+        _ if name.contains('/') => Some("a name contains a slash"),
+        _ if name.chars().any(char::is_control) => Some("it contains a control character"),
         // `dfs.namenode.fs-limits.max-component-length`, in bytes.
-        _ if name.len() > 255 => Some("a name in it has more than 255 bytes"),
+        _ if name.len() > 255 => Some("a name is longer than 255 bytes"),
         _ => None,
     }
 }
@@ -38,11 +38,11 @@ pub fn path_problem(path: &str) -> Option<&'static str> {
     let Some(below) = path.strip_prefix('/') else { return Some("it must start with /") };
     let names = || below.split('/').filter(|name| !name.is_empty());
     if names().next() == Some(".reserved") {
-        return Some("HDFS keeps /.reserved for itself");
+        return Some("the path /.reserved is reserved in HDFS");
     }
     // `HdfsServerConstants.MAX_PATH_LENGTH` and `MAX_PATH_DEPTH`.
     if path.len() > 8000 || names().count() > 1000 {
-        return Some("it has more than 8000 bytes or 1000 names");
+        return Some("it is longer than 8000 bytes or 1000 names");
     }
     names().find_map(name_problem)
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hdfs_refuses_is_told_and_all_else_is_taken() {
+    fn what_hdfs_refuses_is_reported_and_all_else_is_accepted() {
         let long = "x".repeat(256);
         for bad in ["", ".", "..", "a:b.jar", "a/b", "a\nb", "a\u{7f}", ".snapshot", &long] {
             assert!(name_problem(bad).is_some(), "{bad:?}");

@@ -1,8 +1,8 @@
-//! How an HDFS is, as its NameNodes say. What a Hadoop does not tell is left out, never guessed.
+//! The state of an HDFS, as its NameNodes report it. What a Hadoop does not report is omitted, never guessed.
 
 use serde::Serialize;
 
-/// How an HDFS is.
+/// The state of an HDFS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HdfsHealth {
     /// Whether one NameNode can take another's place.
@@ -12,7 +12,7 @@ pub struct HdfsHealth {
     /// What one of them says of the file system; nothing where none does.
     #[serde(flatten)]
     pub file_system: Option<FileSystemHealth>,
-    /// Pods that decide by majority. No NameNode tells of them: who sees pods fills this in.
+    /// Pods that decide by majority. No NameNode reports them: whoever lists pods fills this in.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quorums: Vec<Quorum>,
 }
@@ -27,7 +27,7 @@ pub enum HdfsMode {
     Ha,
 }
 
-/// A NameNode and how it is.
+/// A NameNode and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NameNodeHealth {
     /// Its pod's name, or its address where that has none.
@@ -37,12 +37,12 @@ pub struct NameNodeHealth {
     /// Its version of Hadoop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// How it is.
+    /// Its state.
     #[serde(flatten)]
     pub state: NameNodeState,
 }
 
-/// How a NameNode is. In JSON `state` and, where nothing is known, `why`.
+/// The state of a NameNode. In JSON `state` and, where nothing is known, `why`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "why", rename_all = "kebab-case")]
 pub enum NameNodeState {
@@ -52,13 +52,13 @@ pub enum NameNodeState {
     Standby,
     /// It follows and lets others read.
     Observer,
-    /// It has begun and does not serve yet.
+    /// It has started and does not serve yet.
     Starting,
     /// It ends.
     Stopping,
     /// It does not answer, for this reason.
     Silent(String),
-    /// Whoever asks may not reach it, for this reason.
+    /// It was not asked, for this reason: no permission to reach it.
     Unasked(String),
 }
 
@@ -124,7 +124,7 @@ pub struct RollingUpgrade {
     pub may_go_on: Option<bool>,
 }
 
-/// How many DataNodes are how.
+/// The DataNodes by state.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct DataNodesHealth {
     /// They report.
@@ -185,7 +185,7 @@ impl Capacity {
     }
 }
 
-/// How many blocks are how.
+/// The blocks by state.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct BlocksHealth {
     /// All.
@@ -231,7 +231,7 @@ pub struct JournalNode {
     pub name: Option<String>,
     /// Its address, as the NameNode first found it: a pod that was replaced has another since.
     pub address: String,
-    /// How it is.
+    /// Its state.
     pub state: JournalState,
     /// How many transactions it lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -244,12 +244,12 @@ pub struct JournalNode {
 impl JournalNode {
     /// Its name, or its address.
     #[must_use]
-    pub fn told(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.address)
     }
 }
 
-/// How a JournalNode is.
+/// The state of a JournalNode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JournalState {
@@ -307,10 +307,10 @@ mod tests {
 
     #[test]
     fn a_majority_is_more_than_half() {
-        let told = |voting, all| may_be_lost(voting, all);
-        assert_eq!([told(3, 3), told(2, 3), told(1, 3)], [Some(1), Some(0), None]);
-        assert_eq!([told(5, 5), told(3, 5), told(2, 5)], [Some(2), Some(0), None]);
-        assert_eq!([told(1, 1), told(0, 1), told(0, 0), told(2, 4)], [Some(0), None, None, None]);
+        let spare = may_be_lost;
+        assert_eq!([spare(3, 3), spare(2, 3), spare(1, 3)], [Some(1), Some(0), None]);
+        assert_eq!([spare(5, 5), spare(3, 5), spare(2, 5)], [Some(2), Some(0), None]);
+        assert_eq!([spare(1, 1), spare(0, 1), spare(0, 0), spare(2, 4)], [Some(0), None, None, None]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Fields of objects that are others' to set, as a component says: what differs there is no difference.
+//! Fields of objects that a component leaves to others: what differs there is not compared.
 
 use super::cluster::ObjectRef;
-use super::value_path::{Lies, ValuePath};
+use super::value_path::{PathRelation, ValuePath};
 
 /// A field that is not compared, with all below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,20 +37,20 @@ impl IgnoredPaths<'_> {
     /// Whether a field is not compared, by its path as differences have it.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
-        self.any(path, Lies::Within)
+        self.any(path, PathRelation::Within)
     }
 
     /// Whether something below a field is not compared.
     #[must_use]
     pub fn has_below(&self, path: &str) -> bool {
-        self.any(path, Lies::Above)
+        self.any(path, PathRelation::Above)
     }
 
-    fn any(&self, path: &str, lies: Lies) -> bool {
+    fn any(&self, path: &str, relation: PathRelation) -> bool {
         if self.0.is_empty() {
             return false;
         }
-        path.parse().is_ok_and(|path| self.0.iter().any(|ignored| ignored.sees(&path) == lies))
+        path.parse().is_ok_and(|path| self.0.iter().any(|ignored| ignored.relation_to(&path) == relation))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Who is meant where a name says no registry.
+/// The registry of a name without one.
 const HUB: &str = "docker.io";
 
 /// The most letters of registry and path together.
@@ -23,23 +23,23 @@ pub struct ImageName {
     pub digest: Option<String>,
 }
 
-/// Why a text is no image's name.
+/// Why a text is not an image name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ImageNameError {
     /// The path is wrong, or there is none.
-    #[error("a path is of lower-case letters and digits, between them one of . _ __ or dashes, between slashes")]
+    #[error("invalid path: expected parts of lower-case letters and digits, separated by . _ __ or dashes")]
     Path,
-    /// The part before the first slash looks like a registry and is no host.
-    #[error("its registry is no host")]
+    /// The part before the first slash looks like a registry and is not a host.
+    #[error("invalid registry host")]
     Registry,
     /// What follows the colon.
-    #[error("its tag is none: letters, digits and _ . -, at most 128, and no . or - at its head")]
+    #[error("invalid tag: expected up to 128 letters, digits and _ . -, not starting with . or -")]
     Tag,
     /// What follows the `@`.
-    #[error("its digest is not sha256: and 64 hex digits")]
+    #[error("invalid digest: expected sha256: and 64 lower-case hex digits")]
     Digest,
     /// It is longer than a name may be.
-    #[error("registry and path are longer than 255 letters")]
+    #[error("registry and path are longer than 255 characters")]
     Long,
 }
 
@@ -47,7 +47,7 @@ impl ImageName {
     /// Reads a name as container runtimes do.
     ///
     /// # Errors
-    /// The first part that is none.
+    /// The first part that is invalid.
     pub fn parse(text: &str) -> Result<Self, ImageNameError> {
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) if is_digest(digest) => (rest, Some(digest)),

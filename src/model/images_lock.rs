@@ -24,7 +24,7 @@ pub struct ImagesLock {
     pub schema: u32,
     /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
     pub images: BTreeMap<String, LockedImage>,
-    /// Images that nobody publishes, by component and name within it (`livy.livy`): the Containerfile that makes them, or an
+    /// Images that are not published, by component and name within it (`livy.livy`): the Containerfile that makes them, or an
     /// empty text where the definition has none. A site that answers with one of its own has it under `images`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unpublished: BTreeMap<String, String>,
@@ -67,7 +67,7 @@ impl ImagesLock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockedImage {
-    /// What a registry had under the name; left out where none confirmed it: the entry is *unresolved*.
+    /// What a registry had under the name; omitted where none confirmed it: the entry is *unresolved*.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<ResolvedImage>,
     /// Where the name comes from; never empty.
@@ -111,7 +111,7 @@ pub struct Attached {
     pub subject: Digest,
     /// The manifest.
     pub digest: Digest,
-    /// The tag that it was found by (`sha256-<hex>.sig`); left out where it came from the referrers.
+    /// The tag that it was found by (`sha256-<hex>.sig`); omitted where it came from the referrers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// What kind it says that it is.
@@ -152,7 +152,7 @@ pub struct LockedFiles {
 pub struct LockedProgram {
     /// Its version.
     pub version: String,
-    /// By platform: the digest and size of the file; left out where nobody has looked at one: the entry is *unresolved*.
+    /// By platform: the digest and size of the file; omitted where none was read: the entry is *unresolved*.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub platforms: BTreeMap<String, LockedFile>,
 }

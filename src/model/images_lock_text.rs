@@ -1,5 +1,5 @@
 //! `images.lock` as text: written the same for the same content, and read with every mistake at its place. What is read may
-//! come from a disk that somebody carried in, so it is bounded and believed in nothing.
+//! come from a disk that somebody carried in, so it is bounded and nothing in it is trusted.
 
 use std::collections::BTreeSet;
 
@@ -104,19 +104,19 @@ impl ImagesLock {
     /// Reads a text; `file` is what it is called in messages.
     ///
     /// # Errors
-    /// Every mistake with line and column: what is no lock, what is unknown, written twice, empty or contradicts itself.
+    /// Every mistake with line and column: what is not a lock, what is unknown, written twice, empty or contradicts itself.
     pub fn parse(file: &str, text: &str) -> Result<Self, Findings> {
         let mut findings = Findings::default();
         if text.len() as u64 > LOCK_LIMIT {
-            let what = format!("it is larger than {}, the most that is read of a lock", bounded::size(LOCK_LIMIT));
+            let what = format!("larger than the limit of {}", bounded::size(LOCK_LIMIT));
             findings.add(file, Pos { line: 1, column: 1 }, what);
             return Err(findings);
         }
         let root = yaml::parse(file, text)?;
         if let Some((pos, schema)) = schema(&root).filter(|(_, schema)| *schema != i64::from(LOCK_SCHEMA)) {
-            // All else may be otherwise there, too.
+            // Everything else may differ in that format, too.
             let what = format!(
-                "a lock of format {schema}, and this windlass reads {LOCK_SCHEMA}: use the windlass that wrote it, or write it anew (`windlass lock`)"
+                "unsupported format {schema}, this windlass reads format {LOCK_SCHEMA}: use the windlass that wrote it, or run `windlass lock` again"
             );
             findings.add(file, pos, what);
             return Err(findings);
@@ -158,14 +158,14 @@ impl Check<'_> {
     /// No text drives a terminal or fills a screen.
     fn texts(&mut self, node: &Node) {
         if node.written().chars().any(char::is_control) || node.written().chars().count() > TEXT_LIMIT {
-            self.add(node.pos, format!("a text here has at most {TEXT_LIMIT} letters, all of them printable"));
+            self.add(node.pos, format!("a text must have at most {TEXT_LIMIT} characters, all printable"));
         }
         for item in node.list().unwrap_or_default() {
             self.texts(item);
         }
         for (key, pos, value) in node.map().unwrap_or_default() {
             if key.is_empty() || key.chars().any(char::is_control) || key.chars().count() > TEXT_LIMIT {
-                self.add(*pos, format!("a name here has 1 to {TEXT_LIMIT} letters, all of them printable"));
+                self.add(*pos, format!("a name must have 1 to {TEXT_LIMIT} characters, all printable"));
             }
             self.texts(value);
         }
@@ -174,9 +174,9 @@ impl Check<'_> {
     fn lock(&mut self, root: &Node) {
         for (name, pos, image) in entries(root, "images") {
             match ImageName::parse(name) {
-                Err(why) => self.add(*pos, format!("`{name}` is no image's name: {why}")),
+                Err(why) => self.add(*pos, format!("`{name}` is not a valid image name: {why}")),
                 Ok(parsed) if parsed.whole() != *name => {
-                    self.add(*pos, format!("`{name}` is not the whole name: expected `{}`", parsed.whole()));
+                    self.add(*pos, format!("`{name}` is not the full image name: expected `{}`", parsed.whole()));
                 }
                 Ok(_) => {}
             }
@@ -208,7 +208,7 @@ impl Check<'_> {
             }
             for platform in bundle.get("platforms").and_then(Node::list).unwrap_or_default() {
                 if !is_platform(platform.written()) {
-                    self.add(platform.pos, no_platform(platform.written()));
+                    self.add(platform.pos, invalid_platform(platform.written()));
                 }
             }
             self.twice(bundle, "platforms");
@@ -220,13 +220,13 @@ impl Check<'_> {
         let Some(used) = image.get("used_by") else { return };
         let uses = used.list().unwrap_or_default();
         if uses.is_empty() {
-            self.add(used.pos, format!("nothing uses {name}: an image is in a lock since something does"));
+            self.add(used.pos, format!("{name} is not used: `used_by` must not be empty"));
         }
         let mut seen = BTreeSet::new();
         for one in uses {
             let text = |key: &str| one.get(key).map(Node::written).unwrap_or_default();
             if !seen.insert((text("component"), text("at"))) {
-                self.add(one.pos, format!("{} {} is there twice", text("component"), text("at")));
+                self.add(one.pos, format!("duplicate entry {} {}", text("component"), text("at")));
             }
             self.twice(one, "profiles");
         }
@@ -237,7 +237,7 @@ impl Check<'_> {
         let mut seen = BTreeSet::new();
         for item in node.get(key).and_then(Node::list).unwrap_or_default() {
             if !seen.insert(item.written()) {
-                self.add(item.pos, format!("`{}` is there twice", item.written()));
+                self.add(item.pos, format!("duplicate entry `{}`", item.written()));
             }
         }
     }
@@ -249,11 +249,11 @@ impl Check<'_> {
         let pos = resolved.get("platforms").map_or(resolved.pos, |node| node.pos);
         let digest = resolved.get("digest").map(Node::written).unwrap_or_default();
         if all.is_empty() {
-            self.add(pos, format!("{name} is resolved and has no platform"));
+            self.add(pos, format!("{name} is resolved but has no platform"));
         } else if resolved.get("mode").map(Node::written) == Some("manifest")
             && !matches!(all, [(_, _, only)] if only.written() == digest)
         {
-            self.add(pos, "in mode `manifest` there is one platform, and its digest is the image's");
+            self.add(pos, "mode `manifest` requires exactly one platform, with the digest of the image");
         }
         let pinned = ImageName::parse(name).ok().and_then(|name| name.digest);
         let known = |pinned: &str| digest == pinned || all.iter().any(|(_, _, one)| one.written() == pinned);
@@ -261,16 +261,16 @@ impl Check<'_> {
         let is_index = resolved.get("mode").map(Node::written) == Some("index");
         if let Some(pinned) = pinned.filter(|pinned| is_index && !known(pinned)) {
             let pos = resolved.get("digest").map_or(resolved.pos, |node| node.pos);
-            self.add(pos, format!("the name says {pinned}, and this is {digest}"));
+            self.add(pos, format!("the name has {pinned}, but the digest is {digest}"));
         }
         let mut seen = BTreeSet::new();
         for one in resolved.get("attached").and_then(Node::list).unwrap_or_default() {
             let text = |key: &str| one.get(key).map(Node::written).unwrap_or_default();
             if text("subject") == text("digest") {
-                self.add(one.pos, "a manifest is not attached to itself");
+                self.add(one.pos, "a manifest cannot be attached to itself");
             }
             if !seen.insert((text("subject"), text("digest"), text("tag"))) {
-                self.add(one.pos, "it is attached twice");
+                self.add(one.pos, "attached twice");
             }
         }
     }
@@ -278,7 +278,7 @@ impl Check<'_> {
     fn platforms(&mut self, node: &Node) {
         for (name, pos, _) in entries(node, "platforms") {
             if !is_platform(name) {
-                self.add(*pos, no_platform(name));
+                self.add(*pos, invalid_platform(name));
             }
         }
     }
@@ -292,7 +292,7 @@ impl Check<'_> {
     }
 }
 
-fn no_platform(text: &str) -> String {
+fn invalid_platform(text: &str) -> String {
     format!("expected a platform, such as linux/amd64, found `{text}`")
 }
 
@@ -350,32 +350,38 @@ mod tests {
         for (text, expected) in [
             ("".to_owned(), "l:1:1: key `images` is missing"),
             ("- a".into(), "l:1:1: expected a mapping, found a list"),
-            ("schema: 2\nimages: {}\nmore: 1".into(), "l:1:9: a lock of format 2, and this windlass reads 1"),
+            ("schema: 2\nimages: {}\nmore: 1".into(), "l:1:9: unsupported format 2, this windlass reads format 1"),
             ("schema: one\nimages: {}".into(), "l:1:9: expected a whole number, found a text"),
             ("schema: 1\nimages: {}\nimages: {}".into(), "l:3:1: "),
             ("schema: 1\nimages: {}\nimagse: {}".into(), "l:3:1: unknown key `imagse`; did you mean `images`?"),
             (image(&format!("{used}    color: red\n")), "l:5:5: unknown key `color`"),
             (format!("{}  docker.io/library/x:1: {{used_by: []}}\n", image(used)), "l:5:3: "),
-            (image("    used_by: []\n"), "l:4:14: nothing uses docker.io/library/x:1"),
-            (image("    used_by: [{component: a, at: b}, {component: a, at: b}]\n"), "l:4:38: a b is there twice"),
+            (image("    used_by: []\n"), "l:4:14: docker.io/library/x:1 is not used"),
+            (image("    used_by: [{component: a, at: b}, {component: a, at: b}]\n"), "l:4:38: duplicate entry a b"),
             (image("    used_by: [{component: a}]\n"), "l:4:15: key `at` is missing"),
-            (image("    used_by: [{component: a, at: b, profiles: [x, x]}]\n"), "l:4:51: `x` is there twice"),
-            (image("    used_by: [{component: a, at: \"b\\e[2J\"}]\n"), "l:4:34: a text here has at most 1000 letters"),
+            (image("    used_by: [{component: a, at: b, profiles: [x, x]}]\n"), "l:4:51: duplicate entry `x`"),
+            (
+                image("    used_by: [{component: a, at: \"b\\e[2J\"}]\n"),
+                "l:4:34: a text must have at most 1000 characters",
+            ),
             (
                 "schema: 1\nimages:\n  x:1: {used_by: [{component: a, at: b}]}".into(),
-                "l:3:3: `x:1` is not the whole name: expected `docker.io/library/x:1`",
+                "l:3:3: `x:1` is not the full image name: expected `docker.io/library/x:1`",
             ),
-            ("schema: 1\nimages:\n  X: {used_by: [{component: a, at: b}]}".into(), "l:3:3: `X` is no image's name"),
+            (
+                "schema: 1\nimages:\n  X: {used_by: [{component: a, at: b}]}".into(),
+                "l:3:3: `X` is not a valid image name",
+            ),
             (resolved("sha256:12", "index", "{}"), "l:4:24: expected a digest"),
             (resolved(SHA, "both", "{}"), "expected one of index, manifest, found `both`"),
-            (resolved(SHA, "index", "{}"), "docker.io/library/x:1 is resolved and has no platform"),
+            (resolved(SHA, "index", "{}"), "docker.io/library/x:1 is resolved but has no platform"),
             (
                 resolved(SHA, "index", &format!("{{amd64: '{SHA}'}}")),
                 "expected a platform, such as linux/amd64, found `amd64`",
             ),
             (
                 resolved(SHA, "manifest", &format!("{{linux/amd64: '{other}'}}")),
-                "in mode `manifest` there is one platform, and its digest is the image's",
+                "mode `manifest` requires exactly one platform, with the digest of the image",
             ),
             ("schema: 1\nimages: {}\ncharts: {a: {from: chart, digest: sha256:x}}".into(), "l:3:35: expected a digest"),
             (
@@ -396,7 +402,7 @@ mod tests {
             assert!(found.iter().any(|one| one.contains(expected)), "{text}\n{expected}\n{found:#?}");
         }
         let long = format!("schema: 1\nimages: {{}}\n#{}", "x".repeat(usize::try_from(LOCK_LIMIT).unwrap()));
-        assert_eq!(said(&long), ["l:1:1: it is larger than 16 MiB, the most that is read of a lock"]);
+        assert_eq!(said(&long), ["l:1:1: larger than the limit of 16 MiB"]);
         let deep = format!("schema: {}1", "[".repeat(100_000));
         assert!(said(&deep)[0].contains("limit") || said(&deep)[0].contains("deep"), "{:?}", said(&deep));
     }

@@ -1,12 +1,12 @@
-//! What an Ingress says of the way in from outside.
+//! How an Ingress is reached from outside.
 
-/// An Ingress, as far as it matters to who comes from outside.
+/// An Ingress, as far as it matters for access from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ingress {
     /// Its class, in either of the two ways of naming it.
     pub class: Option<String>,
-    /// Its rules, each path by itself, in order.
-    pub ways: Vec<WayIn>,
+    /// The paths of its rules, in order.
+    pub paths: Vec<IngressPath>,
     /// The hosts for which it has TLS; one entry may be for all (`""`).
     pub tls: Vec<String>,
     /// Where its controller answers: an IP or a host name; none until there is one.
@@ -15,7 +15,7 @@ pub struct Ingress {
 
 /// A path of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WayIn {
+pub struct IngressPath {
     /// Its host, which may begin with `*.`; none where it is for all.
     pub host: Option<String>,
     /// The path; it may be a pattern.
@@ -28,15 +28,15 @@ impl Ingress {
     /// The address to type and its host's name, if it has one: of the path that leads to this Service, else of the first.
     #[must_use]
     pub fn url(&self, service: Option<&str>) -> Option<(String, Option<&str>)> {
-        let way = self.ways.iter().find(|way| service == Some(way.service.as_str())).or(self.ways.first())?;
-        let host = way.host.as_deref().filter(|host| !host.is_empty() && !host.starts_with("*."));
-        let scheme = if self.is_tls(way.host.as_deref().unwrap_or_default()) { "https" } else { "http" };
+        let found = self.paths.iter().find(|path| service == Some(path.service.as_str())).or(self.paths.first())?;
+        let host = found.host.as_deref().filter(|host| !host.is_empty() && !host.starts_with("*."));
+        let scheme = if self.is_tls(found.host.as_deref().unwrap_or_default()) { "https" } else { "http" };
         let address = match host {
             Some(host) => host.to_owned(),
             None => bracketed(self.address.as_deref()?),
         };
         // Controllers take patterns, such as /airflow(/|$)(.*): what stands before is a path.
-        let path = way.path.split(['(', '[', '*', '^', '$', '|', '?', '+', '\\']).next().unwrap_or_default();
+        let path = found.path.split(['(', '[', '*', '^', '$', '|', '?', '+', '\\']).next().unwrap_or_default();
         let path = if path == "/" { "" } else { path };
         Some((format!("{scheme}://{address}{path}"), host))
     }
@@ -61,15 +61,15 @@ fn bracketed(address: &str) -> String {
 mod tests {
     use super::*;
 
-    fn ingress(ways: &[(&str, &str, &str)], tls: &[&str], address: Option<&str>) -> Ingress {
-        let way = |(host, path, service): &(&str, &str, &str)| WayIn {
+    fn ingress(paths: &[(&str, &str, &str)], tls: &[&str], address: Option<&str>) -> Ingress {
+        let path = |(host, path, service): &(&str, &str, &str)| IngressPath {
             host: Some((*host).to_owned()).filter(|host| !host.is_empty()),
             path: (*path).to_owned(),
             service: (*service).to_owned(),
         };
         Ingress {
             class: None,
-            ways: ways.iter().map(way).collect(),
+            paths: paths.iter().map(path).collect(),
             tls: tls.iter().map(|host| (*host).to_owned()).collect(),
             address: address.map(str::to_owned),
         }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_address_from_outside() {
-        for (ways, tls, address, expected) in [
+        for (paths, tls, address, expected) in [
             (&[("a.site", "/", "x")][..], &[][..], None, Some("http://a.site")),
             (&[("a.site", "/x", "x")], &["a.site"], None, Some("https://a.site/x")),
             (&[("a.site", "/x", "x")], &["b.site"], None, Some("http://a.site/x")),
@@ -92,7 +92,7 @@ mod tests {
             (&[("a.site", "/other", "y"), ("b.site", "/x", "z")], &[], None, Some("http://a.site/other")),
             (&[], &[], None, None),
         ] {
-            let ingress = ingress(ways, tls, address);
+            let ingress = ingress(paths, tls, address);
             assert_eq!(ingress.url(Some("x")).map(|(url, _)| url).as_deref(), expected, "{ingress:?}");
         }
     }

@@ -17,17 +17,17 @@ const RENEW_AGAIN: Duration = Duration::from_secs(2);
 /// This long before it expires its holder gives up, so that the last write has ended by then.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// How old a lock is to its holder. All times are of a clock that never goes back and goes on while the machine sleeps.
+/// How old a lock is to its holder. All times are of a clock that never goes back and runs while the machine sleeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockAge {
-    /// When the last renewal that succeeded was begun.
+    /// When the last renewal that succeeded was started.
     renewed: Duration,
     /// When the next is due.
     due: Duration,
 }
 
 impl LockAge {
-    /// Taken or renewed by a call that was begun at `at`.
+    /// Taken or renewed by a call that was started at `at`.
     #[must_use]
     pub const fn renewed(at: Duration) -> Self {
         Self { renewed: at, due: at.saturating_add(RENEW_EVERY) }
@@ -39,7 +39,7 @@ impl LockAge {
         Self { due: now.saturating_add(RENEW_AGAIN), ..self }
     }
 
-    /// Whether it still keeps others out for sure. Where it does not, nothing may be begun before it was renewed.
+    /// Whether it still keeps others out for sure. Where it does not, nothing may start before it is renewed.
     #[must_use]
     pub fn counts(self, now: Duration) -> bool {
         now.saturating_sub(self.renewed) < LOCK_LASTS.saturating_sub(MARGIN)
@@ -65,7 +65,7 @@ pub struct Holder {
     pub process: Process,
 }
 
-/// A process that can be told from any other, as `machine/pid/start`.
+/// A process, identified as `machine/pid/start`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The machine since its last start, and the pid namespace: pids mean something only there.
@@ -133,7 +133,7 @@ impl fmt::Display for Lock {
 /// Whether a lock keeps others out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Its holder is at work, as far as can be told.
+    /// Its holder is at work, as far as is known.
     Held,
     /// It was not renewed for as long as it lasts.
     Expired,

@@ -1,4 +1,4 @@
-//! With what people log in somewhere.
+//! Logins of services.
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ impl Login {
 
     /// `user admin, password: kubectl …`.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let user = self.user.as_ref().map(|user| format!("user {user}, ")).unwrap_or_default();
         format!("{user}password: {}", self.command)
     }
@@ -44,9 +44,9 @@ mod tests {
     fn the_command_reads_one_key() {
         let login = Login::new(Some("admin".to_owned()), "ns", "x-login", "admin.password_1-a");
         assert_eq!(
-            login.told(),
+            login.describe(),
             r"user admin, password: kubectl -n ns get secret x-login -o jsonpath='{.data.admin\.password_1-a}' | base64 -d"
         );
-        assert!(Login::new(None, "ns", "x", "k").told().starts_with("password: kubectl "));
+        assert!(Login::new(None, "ns", "x", "k").describe().starts_with("password: kubectl "));
     }
 }

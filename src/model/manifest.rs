@@ -1,7 +1,7 @@
 //! Rendered manifests as objects.
 //!
-//! Helm keeps and prints YAML only, and hands it to the API through Go's parser: what that takes is taken here. What
-//! cannot be read all the same is told by name and left out, so that one object does not stand in the way of all else.
+//! Helm keeps and prints YAML only, and hands it to the API through Go's parser: what that accepts is accepted here.
+//! What cannot be read is reported by name and skipped, so that one object does not block all others.
 
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ pub struct Manifest {
 }
 
 /// Reads rendered YAML: what `helm template` prints, what a release's record holds. Objects without a namespace get
-/// `namespace`, if their kind has one. Lists are taken apart, empty documents left out.
+/// `namespace`, if their kind has one. Lists are taken apart, empty documents skipped.
 #[must_use]
 pub fn parse_manifest(text: &str, namespace: &str) -> Manifest {
     let mut found = Manifest::default();
@@ -79,7 +79,7 @@ fn collect(mut body: Value, line: usize, namespace: &str, lists: usize, found: &
             (Some(kind), None) => kind.to_owned(),
             _ => "an object".to_owned(),
         };
-        let problem = format!("it has no {}", missing.join(", no "));
+        let problem = format!("{} is missing", missing.join(", "));
         found.unread.push(Unread { what, line, problem });
         return;
     };
@@ -210,9 +210,10 @@ metadata: {name: a}
         assert_eq!(refs, ["Service ns/a"]);
         let what: Vec<&str> = found.unread.iter().map(|one| one.what.as_str()).collect();
         assert_eq!(what, ["ConfigMap broken", "Job j-", "an object of x/templates/notes.yaml", "an object"]);
-        let told = found.unread[0].to_string();
-        assert!(told.starts_with("ConfigMap broken cannot be read (line ") && !told.contains("at line"), "{told}");
-        assert!((10..=11).contains(&found.unread[0].line), "{told}");
-        assert_eq!(found.unread[1].problem, "it has no metadata.name");
+        let message = found.unread[0].to_string();
+        assert!(message.starts_with("ConfigMap broken cannot be read (line "), "{message}");
+        assert!(!message.contains("at line"), "{message}");
+        assert!((10..=11).contains(&found.unread[0].line), "{message}");
+        assert_eq!(found.unread[1].problem, "metadata.name is missing");
     }
 }

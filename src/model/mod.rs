@@ -59,10 +59,10 @@ pub use names::{
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};
 pub use redact::{Redactor, known, redact, remember, secret_line};
-pub use secret::{AUTHORITY, MadeSecret, Secret, SecretFormat, SecretRef, withheld};
+pub use secret::{AUTHORITY, GeneratedSecret, Secret, SecretFormat, SecretRef, withheld};
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
 pub use service::{Lookup, Way, service_place};
-pub use value_path::{Lies, ValuePath, ValuePathError};
+pub use value_path::{PathRelation, ValuePath, ValuePathError};
 pub use values::ReleaseValues;

@@ -14,7 +14,7 @@ impl NamePattern {
     pub fn parse(text: &str) -> Result<Self, String> {
         match Glob::new(text) {
             Ok(glob) => Ok(Self(glob.compile_matcher())),
-            Err(error) => Err(format!("`{text}` is not a pattern for names of files: {}", error.kind())),
+            Err(error) => Err(format!("`{text}` is not a valid file name pattern: {}", error.kind())),
         }
     }
 
@@ -55,6 +55,6 @@ mod tests {
             assert_eq!(NamePattern::parse(pattern).unwrap().fits(name), wanted, "{name} {pattern}");
         }
         let wrong = NamePattern::parse("a[.jar").unwrap_err();
-        assert!(wrong.starts_with("`a[.jar` is not a pattern for names of files: "), "{wrong}");
+        assert!(wrong.starts_with("`a[.jar` is not a valid file name pattern: "), "{wrong}");
     }
 }

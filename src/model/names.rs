@@ -1,4 +1,4 @@
-//! Names that windlass gives to objects of its own in the cluster, and how names are told.
+//! Names that windlass gives to objects of its own in the cluster, and how lists of names are shown.
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use super::is_marked;
 use super::offline::ObservedOffline;
 use super::state::InstallState;
 
-/// The answers to all that was asked.
+/// All that was observed.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
     /// The namespaces, of those asked for, that exist.
@@ -26,7 +26,7 @@ pub struct Observed {
     /// All that there are of a release, by its namespace and name: earlier files are there for those who go back to them.
     pub files: BTreeMap<ReleaseKey, BTreeSet<String>>,
     /// What charts have in `crds/`, by name: how it compares with what is there.
-    pub crds: BTreeMap<String, Definition>,
+    pub crds: BTreeMap<String, CrdComparison>,
     /// The releases, of those asked for, that exist.
     pub releases: BTreeMap<ReleaseKey, ObservedRelease>,
     /// HDFS.
@@ -60,28 +60,28 @@ pub struct ObservedRelease {
     pub unready: Vec<Finding>,
 }
 
-/// Something that can be there, be right, or be otherwise.
+/// How something compares with what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
-    /// It is not there.
+    /// It does not exist.
     Absent,
     /// It is as wanted.
     Same,
-    /// It is there and differs; how, in words.
+    /// It exists and differs; how, in words.
     Differs(String),
 }
 
-/// How a definition of a kind compares with what is there.
+/// How a CRD compares with the one in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Definition {
-    /// It is not there.
+pub enum CrdComparison {
+    /// It does not exist.
     Absent,
     /// It is as wanted.
     Same,
-    /// It is there and differs; how, in words.
+    /// It exists and differs; how, in words.
     Differs(String),
-    /// What is there is newer, so that the API takes back none of it: objects may be stored in versions that the wanted one
-    /// has not; which, in words.
+    /// The one in the cluster is newer, and must not be replaced: objects may be stored in versions that the wanted one
+    /// lacks; which, in words.
     Newer(String),
 }
 
@@ -131,19 +131,19 @@ pub struct Remains {
     pub claims: BTreeSet<(String, String)>,
     /// Of each release the claims that Helm made for it, also those that its chart no longer has.
     pub made: BTreeMap<ReleaseKey, BTreeSet<(String, String)>>,
-    /// Of each release the claims that carry its label: all that tells whose they are where nothing else was noted.
+    /// Of each release the claims that carry its label: the only sign of their owner where nothing else was noted.
     pub labelled: BTreeMap<ReleaseKey, BTreeSet<String>>,
     /// What a component's software made by itself: kind, namespace and selector to names.
     pub selected: BTreeMap<(String, String, String), BTreeSet<String>>,
     /// The definitions that windlass brought and that are there, by name.
-    pub crds: BTreeMap<String, OfKind>,
+    pub crds: BTreeMap<String, CrdRemains>,
     /// Those of the namespaces that windlass made that are there still, and are the same ones.
     pub namespaces: BTreeMap<String, NamespaceRemains>,
 }
 
-/// What there is of a kind.
+/// The objects of the kind of a CRD.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct OfKind {
+pub struct CrdRemains {
     /// Its group.
     pub group: String,
     /// The kind.
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_put_into_a_namespace_is_told_from_ours() {
+    fn what_others_put_into_a_namespace_is_distinguished_from_ours() {
         let ours = [("app.kubernetes.io/instance", "my-livy")];
         let mut annotated = content("Service", "annotated", &[]);
         annotated.annotations.insert("meta.helm.sh/release-name".into(), "my-livy".into());

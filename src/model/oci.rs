@@ -25,9 +25,9 @@ pub const MANIFESTS: [&str; 2] =
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
-/// A text is no digest.
+/// A text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not sha256: and 64 lower-case hex digits")]
+#[error("`{0}` is not a digest: expected sha256: and 64 lower-case hex digits")]
 pub struct DigestError(String);
 
 impl Digest {
@@ -188,17 +188,17 @@ pub enum ManifestContent {
     },
 }
 
-/// Why bytes are no manifest that can be carried.
+/// Why bytes are not a supported manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// There are too many.
-    #[error("the manifest has {0} bytes, and at most {MANIFEST_LIMIT} are read")]
+    #[error("the manifest has {0} bytes, more than the limit of {MANIFEST_LIMIT}")]
     Long(usize),
-    /// They are no JSON of that shape.
-    #[error("the manifest cannot be read")]
+    /// They are not JSON of that shape.
+    #[error("failed to parse the manifest")]
     Json(#[from] serde_json::Error),
-    /// It is of a kind that nobody can carry by digest, or of none.
-    #[error("a manifest of type `{0}` cannot be carried: neither an OCI image or index, nor Docker's schema 2")]
+    /// Its type cannot be copied by digest, or is unknown.
+    #[error("unsupported manifest type `{0}`: expected an OCI image or index, or Docker schema 2")]
     Kind(String),
 }
 
@@ -227,7 +227,7 @@ impl OciManifest {
         // What a server says may have parameters after a semicolon.
         let said = media_type.map(|said| said.split(';').next().unwrap_or(said).trim().to_owned());
         let media_type = fields.media_type.or(said).unwrap_or_else(|| {
-            // The OCI's own may leave it out.
+            // The OCI's own may omit it.
             let kind = if fields.manifests.is_some() { INDEXES } else { MANIFESTS };
             kind[0].to_owned()
         });

@@ -45,33 +45,33 @@ pub struct Finding {
     pub what: String,
     /// The command that fixes it.
     pub fix: String,
-    /// The user said to go on all the same.
+    /// The user accepted it.
     pub waived: bool,
-    /// The component by whose leave (`--adopt`) it does not count, instead of by its id.
+    /// The component whose `--adopt` waives it, instead of its id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adopt: Option<String>,
 }
 
 impl Finding {
-    /// What has to be among what is waived for it not to count.
+    /// The waiver that makes it not count.
     #[must_use]
-    pub fn leave(&self) -> String {
-        self.adopt.as_deref().map_or_else(|| self.id.to_owned(), adopt_leave)
+    pub fn waiver(&self) -> String {
+        self.adopt.as_deref().map_or_else(|| self.id.to_owned(), adopt_waiver)
     }
 }
 
-/// Leave to adopt the release that is there in place of a component's own, among what is waived. No finding's id is like it.
+/// The waiver for adopting an existing release in place of a component's own. No finding's id is like it.
 #[must_use]
-pub fn adopt_leave(component: &str) -> String {
+pub fn adopt_waiver(component: &str) -> String {
     format!("{ADOPT} {component}")
 }
 
-/// The flag that gives a leave: `--waive ID` or `--adopt COMPONENT`.
+/// The flag that gives a waiver: `--waive ID` or `--adopt COMPONENT`.
 #[must_use]
-pub fn leave_flag(leave: &str) -> String {
-    match leave.split_once(' ') {
+pub fn waiver_flag(waiver: &str) -> String {
+    match waiver.split_once(' ') {
         Some((ADOPT, component)) => format!("--adopt {component}"),
-        _ => format!("--waive {leave}"),
+        _ => format!("--waive {waiver}"),
     }
 }
 
@@ -103,7 +103,7 @@ impl Report {
     #[must_use]
     pub fn new(cluster: Option<ClusterInfo>, mut findings: Vec<Finding>, waive: &[String]) -> Self {
         for finding in &mut findings {
-            finding.waived = waive.contains(&finding.leave());
+            finding.waived = waive.contains(&finding.waiver());
         }
         findings.sort();
         findings.dedup();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_adopted_by_leave_for_its_component_and_not_by_the_finding_s_id() {
+    fn a_release_is_adopted_by_the_waiver_of_its_component_and_not_by_the_id_of_the_finding() {
         let finding = |component: &str| Finding {
             severity: Severity::Error,
             id: "release-foreign",
@@ -161,8 +161,11 @@ mod tests {
         };
         let errors = |waive: &[String]| Report::new(None, vec![finding("a"), finding("b")], waive).errors;
         assert_eq!(errors(&["release-foreign".to_owned()]), 2);
-        assert_eq!(errors(&[adopt_leave("a")]), 1);
-        assert_eq!(errors(&[adopt_leave("a"), adopt_leave("b")]), 0);
-        assert_eq!((leave_flag(&adopt_leave("a")), leave_flag("quota")), ("--adopt a".into(), "--waive quota".into()));
+        assert_eq!(errors(&[adopt_waiver("a")]), 1);
+        assert_eq!(errors(&[adopt_waiver("a"), adopt_waiver("b")]), 0);
+        assert_eq!(
+            (waiver_flag(&adopt_waiver("a")), waiver_flag("quota")),
+            ("--adopt a".into(), "--waive quota".into())
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// One thing worth showing while an action runs. Progress may be dropped; an action's end may not.
+/// One thing worth showing while a step runs. Progress may be dropped; the end of a step may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// Bytes moved so far, of a total that is known before the first byte moves.
@@ -22,7 +22,7 @@ pub enum Progress {
 /// Where a driver sends its progress. Must not block.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 
-/// A sink that forgets everything.
+/// A sink that drops everything.
 #[must_use]
 pub fn silent() -> ProgressSink {
     Arc::new(|_| {})

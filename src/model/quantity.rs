@@ -10,7 +10,7 @@ const NANO: i128 = 1_000_000_000;
 pub struct Quantity(i128);
 
 impl Quantity {
-    /// Reads `500m`, `1Gi`, `2e3`; `None` if it is no quantity.
+    /// Reads `500m`, `1Gi`, `2e3`; `None` if it is not a quantity.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         nanos(text.trim()).map(Self)
@@ -73,7 +73,7 @@ impl Quantity {
     }
 }
 
-/// What a quantity is an amount of, where that is known: an amount that no machine means is a slip of the hand then.
+/// What a quantity is an amount of, where that is known: an amount that no machine has is a typing mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Measure {
@@ -92,27 +92,29 @@ impl Measure {
         let amount = Quantity::parse(text)?;
         let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
-        let bytes = |usual: &str, (most, told): (Quantity, &str), what: &str| {
+        let bytes = |usual: &str, (most, limit): (Quantity, &str), what: &str| {
             let meant = format!("did you mean {number}{usual}?");
             if matches!(unit, "m" | "u" | "n") {
-                return Some(format!("`{text}` is a part of a byte of {what}; {meant}"));
+                return Some(format!("`{text}` is a fraction of a byte of {what}; {meant}"));
             }
             if amount < Quantity(NANO << 20) {
-                let told = if unit.is_empty() { format!("{number} bytes") } else { "less than 1Mi".to_owned() };
-                return Some(format!("`{text}` is {told} of {what}; {meant}"));
+                let amount = if unit.is_empty() { format!("{number} bytes") } else { "less than 1Mi".to_owned() };
+                return Some(format!("`{text}` is {amount} of {what}; {meant}"));
             }
-            (amount > most).then(|| format!("`{text}` is more {what} than there is: at most {told}"))
+            (amount > most).then(|| format!("`{text}` of {what} exceeds the limit of {limit}"))
         };
         match self {
             Self::Memory => bytes("Mi", (Quantity(NANO << 44), "16Ti"), "memory"),
             Self::Storage => bytes("Gi", (Quantity(NANO << 54), "16Pi"), "storage"),
             Self::Cpu if !matches!(unit, "" | "m") => {
-                Some(format!("`{text}` is no amount of cpu: it is counted in cores, such as 500m or 2"))
+                Some(format!("`{text}` is not a valid amount of cpu: expected cores, such as 500m or 2"))
             }
             Self::Cpu if amount > Quantity::whole(MOST_CORES) => {
                 Some(format!("`{text}` is {} cores; did you mean {number}m?", amount.of("cpu")))
             }
-            Self::Cpu if amount < Quantity(NANO / 1000) => Some(format!("`{text}` is less than 1m, the least of cpu")),
+            Self::Cpu if amount < Quantity(NANO / 1000) => {
+                Some(format!("`{text}` is less than 1m, the minimum for cpu"))
+            }
             Self::Cpu => None,
         }
     }
@@ -182,8 +184,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_told_as_people_write_them() {
-        for (text, resource, told) in [
+    fn amounts_are_shown_as_people_write_them() {
+        for (text, resource, shown) in [
             ("500m", "cpu", "500m"),
             ("0.5", "requests.cpu", "500m"),
             ("2", "cpu", "2"),
@@ -195,7 +197,7 @@ mod tests {
             ("-1Gi", "memory", "-1Gi"),
             ("100", "memory", "100"),
         ] {
-            assert_eq!(Quantity::parse(text).unwrap().of(resource), told, "{text} of {resource}");
+            assert_eq!(Quantity::parse(text).unwrap().of(resource), shown, "{text} of {resource}");
         }
     }
 

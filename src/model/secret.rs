@@ -51,7 +51,7 @@ pub enum SecretRef {
     Generate,
 }
 
-/// What is generated.
+/// The form of a generated secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretFormat {
@@ -68,9 +68,9 @@ pub enum SecretFormat {
     Tls,
 }
 
-/// How a secret is made that nobody names.
+/// How a secret is generated.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct MadeSecret {
+pub struct GeneratedSecret {
     /// What it is.
     pub format: SecretFormat,
     /// How many random bytes are in it, where the format leaves that open.
@@ -81,8 +81,8 @@ pub struct MadeSecret {
     pub names: Vec<String>,
 }
 
-impl MadeSecret {
-    /// Whether it is what is made where nothing else is said.
+impl GeneratedSecret {
+    /// Whether all of it is the default.
     #[must_use]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
@@ -112,7 +112,7 @@ impl SecretFormat {
     }
 }
 
-/// Variables that hold secrets of ours: no program that we start inherits them.
+/// Variables that hold secrets: no program that windlass starts inherits them.
 static WITHHELD: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 
 /// The variables that answers have named as secrets until now, and the one that always is.
@@ -123,7 +123,7 @@ pub fn withheld() -> Vec<String> {
 }
 
 impl SecretRef {
-    /// A variable. From now on no program that we start inherits it.
+    /// A variable. From now on no program that windlass starts inherits it.
     #[must_use]
     pub fn env(name: &str) -> Self {
         WITHHELD.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());

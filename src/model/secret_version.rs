@@ -1,4 +1,4 @@
-//! Texts that change when a Secret's content changes and tell nothing of it.
+//! Texts that change when a Secret's content changes and reveal nothing of it.
 //!
 //! They stand in annotations of pods, and so in Helm's values, in plans and journals, where people look who may not read
 //! Secrets. A plain digest there would let them try out passwords for as long as they like; this one begins with a key that

@@ -1,4 +1,4 @@
-//! How a service in the cluster is asked for something: what an action says of it, as far as drivers must know.
+//! How to reach a service in the cluster: what an action says of it, as far as drivers must know.
 
 use std::collections::BTreeMap;
 
@@ -48,6 +48,6 @@ pub struct Lookup<'a> {
     pub list: Option<&'a str>,
     /// JSON pointer to the list.
     pub items: &'a str,
-    /// What tells it from the others: JSON pointers, and the texts that are there.
+    /// What identifies it: JSON pointers, and the texts that are there.
     pub matching: &'a BTreeMap<String, String>,
 }

@@ -13,14 +13,14 @@ use super::offline::OfflineRecord;
 /// the field would drop it with the next thing that it writes, and refuses what has a higher number instead.
 pub const STATE_SCHEMA: u32 = 4;
 
-/// Why a text is no state that this build may use.
+/// Why a text is not a state that this build may use.
 #[derive(Debug, thiserror::Error)]
 pub enum StateTextError {
     /// It is not JSON, or not a state.
-    #[error("it is not what windlass writes")]
+    #[error("not a valid windlass state")]
     Content(#[from] serde_json::Error),
     /// A newer windlass wrote it.
-    #[error("a newer windlass wrote it (format {0}, this one knows {STATE_SCHEMA}): use that one")]
+    #[error("written by a newer windlass (format {0}, this one supports up to {STATE_SCHEMA}): use that version")]
     Newer(u32),
 }
 
@@ -42,7 +42,7 @@ pub struct InstallState {
     /// Components that were uninstalled and left data behind, with where it is.
     #[serde(default)]
     pub kept: BTreeMap<String, Kept>,
-    /// Components whose first install was begun and has not come to its end, with what may be there of them.
+    /// Components whose first install was started and has not finished, with what may exist of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub begun: BTreeMap<String, ComponentRecord>,
     /// What was done that cannot be seen: component to step to what it was done for.
@@ -51,12 +51,12 @@ pub struct InstallState {
     /// What offline bundles brought, if any did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offline: Option<OfflineRecord>,
-    /// What versions of Secrets and salts of hashes are made with: random, and told nobody.
+    /// What versions of Secrets and salts of hashes are made with: random, and never shown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub salt: String,
 }
 
-/// What is left of a component that was uninstalled.
+/// What remains of a component that was uninstalled.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Kept {
     /// What was installed.
@@ -91,16 +91,16 @@ impl InstallState {
         struct Head {
             schema: u32,
         }
-        // First: what a newer one writes may look otherwise in everything else.
+        // First: everything else may differ in what a newer one writes.
         match serde_json::from_str::<Head>(text)?.schema {
             newer if newer > STATE_SCHEMA => Err(StateTextError::Newer(newer)),
             _ => Ok(serde_json::from_str(text)?),
         }
     }
 
-    /// The same with what was begun among what is installed: all that there is to look at, or to take away.
+    /// The same with unfinished installs among what is installed: all that there is to look at, or to uninstall.
     #[must_use]
-    pub fn with_begun(mut self) -> Self {
+    pub fn with_unfinished(mut self) -> Self {
         for (id, record) in &self.begun {
             let component = ComponentState { record: record.clone(), ..ComponentState::default() };
             self.components.entry(id.clone()).or_insert(component);
@@ -110,7 +110,7 @@ impl InstallState {
 
     /// A component is gone. Its answers belong to its data: they stay with what was kept of it, for the install that
     /// finds that again, and go with what was not. `kept` says where the data is that stays. Doing it again changes
-    /// nothing: a step whose answer was lost is done again.
+    /// nothing: a step whose outcome was lost is done again.
     pub fn forget(&mut self, component: &str, kept: Option<&DataPlaces>) {
         let installed = self.components.remove(component).map(|known| (known.record, known.data));
         let begun = self.begun.remove(component).map(|record| (record, None));
@@ -151,18 +151,18 @@ pub struct ComponentState {
     /// What was uploaded: folder to file to HDFS checksum.
     #[serde(default)]
     pub uploads: Uploads,
-    /// The same of folders with too many files to stand here.
+    /// The same for folders with too many files to be listed here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub apart: BTreeMap<String, Apart>,
+    pub apart: BTreeMap<String, SeparateUploads>,
     /// Where its releases have put data so far; not known of what was installed until format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataPlaces>,
     /// How the last verify went.
     #[serde(default)]
     pub verified: Option<Verified>,
-    /// The last revision whose proof passed.
+    /// The last revision whose checks passed.
     #[serde(default)]
-    pub good: Option<Good>,
+    pub good: Option<GoodRevision>,
 }
 
 impl ComponentState {
@@ -181,9 +181,9 @@ impl ComponentState {
 /// Folder to file to checksum.
 pub type Uploads = BTreeMap<String, BTreeMap<String, String>>;
 
-/// The files of a folder, written down in Secrets of their own.
+/// The files of a folder, listed in Secrets of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Apart {
+pub struct SeparateUploads {
     /// How many files.
     pub files: usize,
     /// `sha256:…` of the text, from name to checksum as JSON.
@@ -193,7 +193,7 @@ pub struct Apart {
 }
 
 /// How many bytes the names of all uploaded files may take with their checksums: enough for 200,000 of the longest names
-/// that HDFS takes. What fits is not left to how well it can be compressed: it is to be told before anything is sent.
+/// that HDFS takes. The limit is before compression: it has to be known before anything is sent.
 pub const UPLOADS_ROOM: usize = 64 * 1024 * 1024;
 
 /// What a name takes besides itself: checksum, quotes and comma.
@@ -210,10 +210,10 @@ pub fn uploads_fit<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), u
 
 /// A revision to go back to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Good {
+pub struct GoodRevision {
     /// Helm's number of it.
     pub revision: u32,
-    /// When it was proven.
+    /// When it was verified.
     pub at: String,
     /// What was installed then.
     pub record: ComponentRecord,
@@ -254,7 +254,7 @@ pub struct ComponentRecord {
     /// its data and go with it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,
-    /// Namespaces beside its release's own.
+    /// Namespaces besides that of its release.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub namespaces: BTreeSet<String>,
     /// What its chart has in `crds/`, by name.
@@ -349,7 +349,7 @@ mod tests {
         let again = InstallState::from_json(&serde_json::to_string(&state).unwrap()).unwrap();
         assert_eq!(again, state);
 
-        let newer = json!({"schema": STATE_SCHEMA + 1, "components": ["quite", "otherwise"]}).to_string();
+        let newer = json!({"schema": STATE_SCHEMA + 1, "components": ["quite", "different"]}).to_string();
         let error = InstallState::from_json(&newer).unwrap_err();
         assert!(matches!(error, StateTextError::Newer(5)), "{error}");
     }
@@ -396,10 +396,10 @@ mod tests {
         let component = ComponentState {
             record: record.clone(),
             uploads: [("x".to_owned(), [("x".to_owned(), String::new())].into())].into(),
-            apart: [("x".to_owned(), Apart::default())].into(),
+            apart: [("x".to_owned(), SeparateUploads::default())].into(),
             data: Some(data.clone()),
             verified: Some(Verified { at: String::new(), passed: false, why: Some(String::new()) }),
-            good: Some(Good { revision: 1, at: String::new(), record: record.clone(), answers: Value::Null }),
+            good: Some(GoodRevision { revision: 1, at: String::new(), record: record.clone(), answers: Value::Null }),
             ..ComponentState::default()
         };
         let state = InstallState {

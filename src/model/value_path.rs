@@ -1,5 +1,5 @@
 //! A path into the values of a chart or into an object: `a.b`, `a[0].b`, `containers[name=x].image`; a dot of a key is
-//! written `\.`, as for Helm's `--set`, or the key stands in brackets, as differences are told: `annotations[a.b/c]`.
+//! written `\.`, as for Helm's `--set`, or the key stands in brackets, as differences are shown: `annotations[a.b/c]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,9 +26,9 @@ enum PathPart {
     Each,
 }
 
-/// Why a text is no path.
+/// Why a text is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no path into values, such as image.tag, containers[0].image or containers[name=x].image")]
+#[error("`{0}` is not a path into values, such as image.tag, containers[0].image or containers[name=x].image")]
 pub struct ValuePathError(String);
 
 impl FromStr for ValuePath {
@@ -67,7 +67,7 @@ impl FromStr for ValuePath {
     }
 }
 
-/// A key with one of these stands in brackets where differences are told.
+/// A key with one of these is shown in brackets.
 pub(super) const KEY_IN_BRACKETS: [char; 2] = ['.', '/'];
 
 /// What stands between brackets.
@@ -159,22 +159,22 @@ impl ValuePath {
     /// The part of the path at which there is no such element.
     pub fn set(&self, value: &mut Value, text: &str) -> Result<(), String> {
         set(value, &self.parts, &Value::String(text.to_owned())).map_err(|left| {
-            let told: Vec<String> = self.parts[..self.parts.len() - left].iter().map(ToString::to_string).collect();
-            told.concat().trim_start_matches('.').to_owned()
+            let path: String = self.parts[..self.parts.len() - left].iter().map(ToString::to_string).collect();
+            path.trim_start_matches('.').to_owned()
         })
     }
 
-    /// Where another path lies, seen from this one.
+    /// How another path relates to this one.
     #[must_use]
-    pub fn sees(&self, other: &Self) -> Lies {
+    pub fn relation_to(&self, other: &Self) -> PathRelation {
         let same = |(ours, theirs): (&PathPart, &PathPart)| match ours {
             PathPart::Each => !matches!(theirs, PathPart::Key(_)),
             ours => ours == theirs,
         };
         match self.parts.iter().zip(&other.parts).all(same) {
-            true if other.parts.len() >= self.parts.len() => Lies::Within,
-            true => Lies::Above,
-            false => Lies::Apart,
+            true if other.parts.len() >= self.parts.len() => PathRelation::Within,
+            true => PathRelation::Above,
+            false => PathRelation::Unrelated,
         }
     }
 
@@ -186,15 +186,15 @@ impl ValuePath {
     }
 }
 
-/// Where a path lies, seen from another.
+/// How a path relates to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lies {
+pub enum PathRelation {
     /// It is the same one, or below it.
     Within,
     /// It leads to it.
     Above,
     /// It leads elsewhere.
-    Apart,
+    Unrelated,
 }
 
 impl fmt::Display for PathPart {
@@ -337,28 +337,32 @@ mod tests {
     }
 
     #[test]
-    fn a_path_sees_itself_what_is_below_and_what_leads_to_it() {
-        for (ours, other, lies) in [
-            ("spec.replicas", "spec.replicas", Lies::Within),
-            ("spec.template", "spec.template.spec.containers[name=a].image", Lies::Within),
-            ("spec.replicas", "spec", Lies::Above),
-            ("spec.replicas", "spec.replicas2", Lies::Apart),
-            ("webhooks[name=a].clientConfig.caBundle", "webhooks[name=a]", Lies::Above),
-            ("webhooks[name=a].clientConfig.caBundle", "webhooks[name=b].clientConfig.caBundle", Lies::Apart),
-            ("webhooks[*].clientConfig", "webhooks[name=b].clientConfig.caBundle", Lies::Within),
-            ("webhooks[*].clientConfig", "webhooks[1].clientConfig.caBundle", Lies::Within),
-            ("a[*]", "a[x.y]", Lies::Apart),
-            ("metadata.annotations[a.b/c]", "metadata.annotations.a\\.b/c", Lies::Within),
-            ("metadata.annotations.a\\.b/c", "metadata.annotations[a.b/c]", Lies::Within),
+    fn paths_relate_by_what_is_below_and_what_leads_to_them() {
+        for (ours, other, relation) in [
+            ("spec.replicas", "spec.replicas", PathRelation::Within),
+            ("spec.template", "spec.template.spec.containers[name=a].image", PathRelation::Within),
+            ("spec.replicas", "spec", PathRelation::Above),
+            ("spec.replicas", "spec.replicas2", PathRelation::Unrelated),
+            ("webhooks[name=a].clientConfig.caBundle", "webhooks[name=a]", PathRelation::Above),
+            (
+                "webhooks[name=a].clientConfig.caBundle",
+                "webhooks[name=b].clientConfig.caBundle",
+                PathRelation::Unrelated,
+            ),
+            ("webhooks[*].clientConfig", "webhooks[name=b].clientConfig.caBundle", PathRelation::Within),
+            ("webhooks[*].clientConfig", "webhooks[1].clientConfig.caBundle", PathRelation::Within),
+            ("a[*]", "a[x.y]", PathRelation::Unrelated),
+            ("metadata.annotations[a.b/c]", "metadata.annotations.a\\.b/c", PathRelation::Within),
+            ("metadata.annotations.a\\.b/c", "metadata.annotations[a.b/c]", PathRelation::Within),
         ] {
-            assert_eq!(path(ours).sees(&path(other)), lies, "{ours} {other}");
+            assert_eq!(path(ours).relation_to(&path(other)), relation, "{ours} {other}");
         }
         let ports = json!({"ports": [{"port": 53, "n": 1}, {"port": 80, "n": 2}]});
         assert_eq!(json!(path("ports[port=80].n").get(&ports)), json!([2]));
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn invalid_paths_are_refused() {
         for bad in ["", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a]b", "a[0]b", "[0]", "a[=x]", "a[x=]"]
         {
             assert!(bad.parse::<ValuePath>().is_err(), "{bad:?}");

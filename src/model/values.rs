@@ -48,7 +48,7 @@ impl ReleaseValues {
         Self { all, given }
     }
 
-    /// Changes what they hold; what a file gave is told from the rest by its place.
+    /// Changes what they hold; what a file gave is distinguished by its place.
     pub fn change(&mut self, change: impl Fn(&mut Value)) {
         change(&mut self.all);
         change(&mut self.given);
@@ -63,7 +63,7 @@ impl ReleaseValues {
         shown
     }
 
-    /// Values of before as they may be shown: nobody knows whence those came that only a file gives, or that are no more.
+    /// Earlier values as they may be shown: those that only a file gives now, or that do not exist any more, may be secret.
     #[must_use]
     pub fn shown_before(&self, before: &Value) -> Value {
         let mut shown = before.clone();

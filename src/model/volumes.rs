@@ -1,4 +1,4 @@
-//! The claims that a StatefulSet makes from its templates, and what keeps one from becoming larger.
+//! The claims that a StatefulSet makes from its templates, and what keeps one from growing.
 
 use std::fmt;
 
@@ -33,21 +33,21 @@ impl ClaimState {
     }
 }
 
-/// What keeps a claim from becoming larger.
+/// What keeps a claim from growing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fixed {
+pub enum ExpansionBlocker {
     /// It has no volume: it is in this phase.
     Unbound(String),
     /// It has no class.
     NoClass,
-    /// Its class is not there any more.
+    /// Its class does not exist any more.
     NoSuchClass(String),
     /// Its class has no `allowVolumeExpansion`.
     Class(String),
 }
 
-impl Fixed {
-    /// What keeps this claim from it. Without the classes only what the claim itself tells.
+impl ExpansionBlocker {
+    /// What keeps this claim from growing. Without the classes only what the claim itself shows.
     #[must_use]
     pub fn of(claim: &ClaimState, classes: Option<&[StorageClass]>) -> Option<Self> {
         if claim.phase != "Bound" {
@@ -65,7 +65,7 @@ impl Fixed {
     /// What to do about this claim.
     #[must_use]
     pub fn fix(&self, claim: &ClaimState) -> String {
-        let keep = format!("keep the size that it has: {}", claim.requested);
+        let keep = format!("keep the current size: {}", claim.requested);
         match self {
             Self::Class(name) => format!(
                 "kubectl patch storageclass {name} -p '{{\"allowVolumeExpansion\":true}}' (if its provisioner can), or {keep}"
@@ -82,13 +82,13 @@ impl Fixed {
     }
 }
 
-impl fmt::Display for Fixed {
+impl fmt::Display for ExpansionBlocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unbound(phase) => write!(f, "it has no volume ({phase})"),
-            Self::NoClass => write!(f, "it has no StorageClass, by which volumes grow"),
-            Self::NoSuchClass(name) => write!(f, "there is no StorageClass {name} any more"),
-            Self::Class(name) => write!(f, "StorageClass {name} does not let volumes grow"),
+            Self::NoClass => write!(f, "it has no StorageClass"),
+            Self::NoSuchClass(name) => write!(f, "StorageClass {name} not found"),
+            Self::Class(name) => write!(f, "StorageClass {name} does not allow volume expansion"),
         }
     }
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_a_claim_from_becoming_larger_is_told_with_what_to_do() {
+    fn what_keeps_a_claim_from_growing_is_reported_with_a_fix() {
         let claim = |phase: &str, class: Option<&str>| ClaimState {
             phase: phase.to_owned(),
             requested: "10Gi".to_owned(),
@@ -135,18 +135,20 @@ mod tests {
         };
         let class = |name: &str, expands| StorageClass { name: name.to_owned(), expands, ..StorageClass::default() };
         let classes = [class("grows", true), class("fixed", false)];
-        let told = |claim: &ClaimState, classes| Fixed::of(claim, classes).map(|it| (it.to_string(), it.fix(claim)));
-        assert_eq!(told(&claim("Bound", Some("grows")), Some(&classes)), None);
-        assert_eq!(told(&claim("Bound", Some("fixed")), None), None, "nobody knows");
+        let blocked = |claim: &ClaimState, classes| {
+            ExpansionBlocker::of(claim, classes).map(|blocker| (blocker.to_string(), blocker.fix(claim)))
+        };
+        assert_eq!(blocked(&claim("Bound", Some("grows")), Some(&classes)), None);
+        assert_eq!(blocked(&claim("Bound", Some("fixed")), None), None, "nobody knows");
         for (phase, name, what, fix) in [
             ("Bound", Some("fixed"), "StorageClass fixed does", "kubectl patch storageclass fixed -p '{\"allowVol"),
-            ("Bound", Some("gone"), "there is no StorageClass gone", "keep the size that it has: 10Gi"),
-            ("Bound", Some(""), "it has no StorageClass", "keep the size"),
-            ("Bound", None, "it has no StorageClass", "keep the size"),
+            ("Bound", Some("gone"), "StorageClass gone not found", "keep the current size: 10Gi"),
+            ("Bound", Some(""), "it has no StorageClass", "keep the current size"),
+            ("Bound", None, "it has no StorageClass", "keep the current size"),
             ("Pending", Some("grows"), "it has no volume (Pending)", "kubectl -n ns describe pvc data-db-0"),
         ] {
-            let (found, fixed) = told(&claim(phase, name), Some(&classes)).unwrap();
-            assert!(found.starts_with(what) && fixed.starts_with(fix), "{found}: {fixed}");
+            let (message, advice) = blocked(&claim(phase, name), Some(&classes)).unwrap();
+            assert!(message.starts_with(what) && advice.starts_with(fix), "{message}: {advice}");
         }
     }
 }

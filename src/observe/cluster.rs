@@ -1,4 +1,4 @@
-//! What is in the cluster of what the wanted components touch.
+//! The objects in the cluster that the wanted components touch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::driver::kube::{ApiErrorKind, Cluster, Compared, Tunnels, WaitError};
 use crate::driver::state_store::{self};
 use crate::driver::webhdfs::Hdfs;
 use crate::model::cluster::{Finding, ManifestObject, NamespaceState, ReadyPolicy, ReleaseKey, ReleaseState};
-use crate::model::observed::{Comparison, Definition, Observed, ObservedRelease};
+use crate::model::observed::{Comparison, CrdComparison, Observed, ObservedRelease};
 use crate::model::state::InstallState;
 use crate::model::{FILES_LABEL, Ignored};
 
 /// How long the API may take to list what decides whether a release is ready.
-const LOOK: Duration = Duration::from_secs(3);
+const LIST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Looks at everything that the wanted components touch.
+/// Observes everything that the wanted components touch.
 ///
 /// # Errors
 /// The API or a file fails. HDFS or a service that does not answer is an observation, not an error.
@@ -120,7 +120,7 @@ async fn config_maps(
                 return Err(ObserveError::ForeignFiles { place: format!("{namespace}/{name}") });
             }
             Some(found) if found.files.digest() == files.digest => Comparison::Same,
-            Some(_) => Comparison::Differs(format!("{what} holds other files")),
+            Some(_) => Comparison::Differs(format!("{what} has other content")),
         };
         Ok::<_, ObserveError>(((namespace, name), compared))
     }));
@@ -128,7 +128,7 @@ async fn config_maps(
 }
 
 /// How what charts have in `crds/` compares with what is there. Of two that bring one, the first counts.
-async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, Definition>, ObserveError> {
+async fn crds(wanted: &Resolved, cluster: &Cluster) -> Result<BTreeMap<String, CrdComparison>, ObserveError> {
     let (mut seen, mut found) = (BTreeSet::new(), BTreeMap::new());
     for release in wanted.components.iter().filter_map(|component| component.release.as_ref()) {
         let first = release.crds.iter().filter(|crd| seen.insert(crd.object.name.as_str()));
@@ -209,17 +209,17 @@ pub async fn releases(
     });
     let found = found.map_err(api("Helm's releases"))?;
     let none = &Ignored::default();
-    let looked = try_join_all(found.into_iter().map(|(key, state)| async move {
+    let observed = try_join_all(found.into_iter().map(|(key, state)| async move {
         let what = format!("the objects of release {key}");
         let ignored = ignored.get(&key).unwrap_or(none);
         let (compared, unready) =
             tokio::join!(cluster.compared(&state.manifest, ignored), unready(cluster, &state.manifest, &state));
         let (Compared { drift, ignored }, mut unready) = (compared.map_err(api(&what))?, unready?);
-        // Of what is gone that is all there is to say.
+        // An object that is gone is not reported as not ready, too.
         unready.retain(|finding| drift.iter().all(|drift| !drift.is_gone() || drift.object != finding.object));
         Ok::<_, ObserveError>((key, ObservedRelease { state, drift, ignored, unready }))
     }));
-    Ok(looked.await?.into_iter().collect())
+    Ok(observed.await?.into_iter().collect())
 }
 
 async fn unready(
@@ -227,9 +227,9 @@ async fn unready(
     objects: &[ManifestObject],
     state: &ReleaseState,
 ) -> Result<Vec<Finding>, ObserveError> {
-    // A look says what is so now, as kubectl does: whether pods without a readiness probe stay up was seen by the install.
+    // As with kubectl the current state counts: the install checked that pods without a readiness probe stay up.
     let policy = ReadyPolicy { unprobed_ready_for: Duration::ZERO, ..ReadyPolicy::default() };
-    match cluster.look_ready(objects, &policy, LOOK).await {
+    match cluster.check_ready(objects, &policy, LIST_TIMEOUT).await {
         Ok(()) => Ok(Vec::new()),
         Err(WaitError::NotReady(not_ready)) => Ok(not_ready.findings),
         Err(WaitError::Watch(source)) => {

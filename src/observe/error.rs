@@ -9,17 +9,17 @@ use crate::driver::state_store::StateError;
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
     /// The API failed.
-    #[error("failed to look at {what}")]
+    #[error("failed to get {what}")]
     Api {
-        /// What was looked at.
+        /// What was requested.
         what: String,
         /// Why.
         source: KubeError,
     },
-    /// The registry's credentials cannot be had.
+    /// The registry's credentials cannot be read.
     #[error("failed to get the registry credentials that platform.pull_secret names")]
     PullSecret(#[from] SecretError),
-    /// A secret that an answer names cannot be had.
+    /// A secret that an answer names cannot be read.
     #[error("failed to get the secret that {component}.{question} names")]
     Secret {
         /// Which component.
@@ -31,7 +31,7 @@ pub enum ObserveError {
     },
     /// A Secret of somebody else has the name of one that would be filled.
     #[error(
-        "Secret {place} is there and windlass did not make it: answer the component's `release` or `namespace` with another name, or name that Secret as the answer (secret:NAME); the label app.kubernetes.io/managed-by=windlass hands it over"
+        "Secret {place} already exists and was not created by windlass: set the component's `release` or `namespace` to another name, or use that Secret as the answer (secret:NAME); to hand it over, label it app.kubernetes.io/managed-by=windlass"
     )]
     Foreign {
         /// Which, `namespace/name`.
@@ -39,13 +39,13 @@ pub enum ObserveError {
     },
     /// A ConfigMap is somebody else's.
     #[error(
-        "ConfigMap {place} is there and windlass did not make it: answer the component's `release` or `namespace` with another name; the label app.kubernetes.io/managed-by=windlass hands it over"
+        "ConfigMap {place} already exists and was not created by windlass: set the component's `release` or `namespace` to another name; to hand it over, label it app.kubernetes.io/managed-by=windlass"
     )]
     ForeignFiles {
         /// Which, `namespace/name`.
         place: String,
     },
-    /// What is remembered cannot be read.
+    /// The state cannot be read.
     #[error("failed to read what is installed")]
     State(#[from] StateError),
     /// What is to be uploaded cannot be opened.
@@ -61,12 +61,12 @@ pub enum ObserveError {
 }
 
 impl ObserveError {
-    /// Whether it is something in the cluster that is not what it should be.
+    /// Whether something in the cluster cannot be decoded.
     pub(super) fn is_unreadable(&self) -> bool {
         matches!(self, Self::Api { source, .. } if source.kind() == ApiErrorKind::Protocol)
     }
 
-    /// Whether it is a right that is missing.
+    /// Whether a right is missing.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         let mut layer: Option<&(dyn std::error::Error + 'static)> = Some(self);

@@ -15,14 +15,14 @@ use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Folder, ObservedHdfs, ObservedRelease, ObservedUpload};
 use crate::model::state;
 
-/// How long an HDFS that should be there may take to answer before the plan goes on without it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an HDFS that should be there may take to answer before the plan is made without it.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The files of one upload.
 pub(super) struct LocalFiles {
     /// The step that uploads them: two may fill one folder.
     step: String,
-    /// What tells about them.
+    /// Where they come from, for errors.
     origin: Origin,
     uploads: Vec<(String, Upload)>,
     /// What was unpacked for them stays for as long.
@@ -66,7 +66,7 @@ pub(super) async fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, Ob
                 continue;
             }
             let origin = Origin { component: component.id.clone(), answer: answer(wanted, &component.id, from) };
-            // Whoever stops waiting for this stops it.
+            // Dropping this future stops it.
             let opened = sources::open(from, pattern, &CancellationToken::new()).await;
             let opened = opened.map_err(|source| origin.clone().error(source))?;
             let mode = u16::from_str_radix(mode, 8).unwrap_or(0o644);
@@ -80,7 +80,7 @@ pub(super) async fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, Ob
             }
             found.push(LocalFiles { step: action.id.clone(), origin, uploads, _opened: opened });
         }
-        // Told before the first byte is sent: what was uploaded and cannot be remembered would be sent for ever.
+        // Reported before the first byte is sent: what cannot be recorded would be uploaded again with each run.
         let names =
             || found[begin..].iter().flat_map(|files: &LocalFiles| files.uploads.iter().map(|(name, _)| name.as_str()));
         let count = names().count();
@@ -92,7 +92,7 @@ pub(super) async fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, Ob
     Ok(found)
 }
 
-/// Looks at HDFS, unless it is not installed or not ready: then the plan says so and the actions will see.
+/// Observes HDFS, unless it is not installed or not ready: then the plan says so.
 pub(super) async fn observe(
     wanted: &Resolved,
     releases: &BTreeMap<ReleaseKey, ObservedRelease>,
@@ -114,7 +114,7 @@ pub(super) async fn observe(
             }
         }
     }
-    match ask(wanted, &hdfs.with_deadline(PATIENCE), files).await {
+    match ask(wanted, &hdfs.with_deadline(TIMEOUT), files).await {
         Ok(found) => Ok(found),
         Err(NotCompared::Local(error)) => Err(error),
         Err(NotCompared::Hdfs(error)) => Ok(ObservedHdfs::Unreachable(error.to_string())),
@@ -123,9 +123,9 @@ pub(super) async fn observe(
 
 /// Why HDFS was not compared with what is wanted.
 enum NotCompared {
-    /// It did not answer as it should.
+    /// HDFS failed.
     Hdfs(Error),
-    /// It did, but a file of this machine cannot be read.
+    /// A file of this machine cannot be read.
     Local(ObserveError),
 }
 
@@ -135,7 +135,7 @@ impl From<Error> for NotCompared {
     }
 }
 
-/// A failure to compare files, told apart by whose it is.
+/// An error of comparing files: of HDFS, or of a local file.
 fn compared(error: Error, origin: Origin) -> NotCompared {
     NotCompared::Local(origin.error(match error {
         Error::Local { path, source } => FilesError::Read { path, source },

@@ -1,4 +1,4 @@
-//! What services hold of what actions want them to hold.
+//! Entries in services, compared with what actions want there.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::model::causes;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, ObservedRelease};
 
-/// How long a service may take before the plan goes on without its answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a service may take before the plan is made without its answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why what is made of the results of other actions is not looked at.
-pub const ONLY_A_RUN: &str = "it is made of results that only a run gives";
+/// Why an entry that depends on the results of other actions is not observed.
+pub const NEEDS_RUN_RESULTS: &str = "it depends on results that only a run has";
 
 /// Step to what was found, or why nothing was. Services of releases that are not there, or not ready, are not asked.
 pub(super) async fn observe(
@@ -39,13 +39,12 @@ pub(super) async fn observe(
         Some(Leaves::Entry(ensure)) => Some((namespace, action, ensure)),
         _ => None,
     });
-    let looked = entries.map(|(namespace, action, ensure)| async move {
-        let found = tokio::time::timeout(PATIENCE, one(cluster, tunnels, namespace, action, ensure)).await;
-        let found =
-            found.unwrap_or_else(|_| Err(format!("{} did not answer in {} s", ensure.service, PATIENCE.as_secs())));
+    let observed = entries.map(|(namespace, action, ensure)| async move {
+        let found = tokio::time::timeout(TIMEOUT, one(cluster, tunnels, namespace, action, ensure)).await;
+        let found = found.unwrap_or_else(|_| Err(format!("{} timed out after {}s", ensure.service, TIMEOUT.as_secs())));
         (action.id.clone(), found)
     });
-    join_all(looked).await.into_iter().collect()
+    join_all(observed).await.into_iter().collect()
 }
 
 async fn one(
@@ -55,8 +54,8 @@ async fn one(
     action: &ResolvedAction,
     ensure: &Ensure,
 ) -> Result<Comparison, String> {
-    if action.kind.wants_results() {
-        return Err(ONLY_A_RUN.to_owned());
+    if action.kind.needs_results() {
+        return Err(NEEDS_RUN_RESULTS.to_owned());
     }
     let way = ensure.way(namespace);
     let opened = way.open(cluster, tunnels).await.map_err(|error| causes(&error).join(": "))?;
@@ -69,7 +68,7 @@ async fn one(
     };
     Ok(match found.map_err(refused)? {
         None => Comparison::Absent,
-        Some(found) => match differences(&want, &found, &ensure.untold) {
+        Some(found) => match differences(&want, &found, &ensure.write_only) {
             differ if differ.is_empty() => Comparison::Same,
             differ => Comparison::Differs(format!("{} of {} differs", differ.join(", "), action.title)),
         },

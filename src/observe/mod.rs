@@ -1,4 +1,4 @@
-//! Asks the drivers what is there, as far as the plan must know. Changes nothing.
+//! Reads the state of the cluster and of HDFS with the drivers, as far as the plan needs it. Changes nothing.
 
 mod cluster;
 mod error;
@@ -9,6 +9,6 @@ mod secrets;
 
 pub use cluster::{observe, readable_releases, releases};
 pub use error::ObserveError;
-pub use http::ONLY_A_RUN;
+pub use http::NEEDS_RUN_RESULTS;
 pub use remains::remains;
 pub use secrets::pull_secrets;

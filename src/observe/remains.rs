@@ -12,13 +12,13 @@ use crate::model::is_marked;
 use crate::model::observed::{NamespaceRemains, ReleaseRemains, Remains};
 use crate::model::state::{ComponentRecord, InstallState};
 
-/// Looks at what is left of everything that is installed, was begun or was kept. With `purge` also at what else is in
-/// the namespaces that windlass made.
+/// Observes what is left of everything that is installed, was begun or was kept. With `purge` also what else is in the
+/// namespaces that windlass made.
 ///
 /// # Errors
 /// The API fails.
 pub async fn remains(cluster: &Cluster, state: &InstallState, purge: bool) -> Result<Remains, ObserveError> {
-    let state = state.clone().with_begun();
+    let state = state.clone().with_unfinished();
     let installed = state.components.values().map(|known| (&known.record, known.data.as_ref()));
     let kept = state.kept.values().map(|kept| (&kept.record, kept.data.as_ref()));
     let known: Vec<(&ComponentRecord, Option<&DataPlaces>)> = installed.chain(kept).collect();
@@ -38,7 +38,7 @@ pub async fn remains(cluster: &Cluster, state: &InstallState, purge: bool) -> Re
     places.extend(data.flat_map(DataPlaces::namespaces).map(String::as_str));
     let claims = try_join_all(places.into_iter().map(|namespace| async move {
         match cluster.claims(namespace, "").await {
-            // Who may not see them may not delete them; what stays needs no look.
+            // Who may not see them may not delete them; what stays needs no check.
             Err(error) if error.kind() == ApiErrorKind::Forbidden && !purge => Ok(Vec::new()),
             found => found.map_err(api(&format!("the claims of namespace {namespace}"))),
         }
@@ -61,7 +61,7 @@ pub async fn remains(cluster: &Cluster, state: &InstallState, purge: bool) -> Re
         known.iter().flat_map(|(record, data)| record.crds.iter().chain(data.iter().flat_map(|data| &data.crds)));
     let crds: BTreeSet<&String> = crds.collect();
     let of_kinds = try_join_all(crds.into_iter().map(|name| async move {
-        let found = cluster.of_kind_of(name).await.map_err(api(&format!("what is of {name}")))?;
+        let found = cluster.crd_remains(name).await.map_err(api(&format!("what is of {name}")))?;
         Ok::<_, ObserveError>(found.map(|found| (name.clone(), found)))
     }));
     remains.crds = of_kinds.await?.into_iter().flatten().collect();
@@ -118,7 +118,7 @@ async fn namespaces(
     known.chain(kept).chain(rendered).for_each(|places| data.extend(places));
     data.claims.extend(keys.iter().filter_map(|key| remains.made.get(key)).flatten().cloned());
     let data = &data;
-    // The label alone counts where nothing else tells, as in the plan: what is planned and what is told must agree.
+    // The label alone counts where nothing else is known, as in the plan: what is planned and what is shown must agree.
     let noted: BTreeSet<&ReleaseKey> = {
         let installed = state.components.values().map(|known| (&known.record, &known.data));
         let kept = state.kept.values().map(|kept| (&kept.record, &kept.data));

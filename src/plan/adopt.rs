@@ -39,36 +39,36 @@ pub enum Adoptable {
     Known(Text),
     /// One that it knows, too, and why it cannot.
     Never(Text),
-    /// A chart that nobody knows; ours is called so.
+    /// An unknown chart; the name of ours.
     OtherChart(String),
 }
 
 impl Adoption {
-    /// Whether leave for it (`--adopt`) is of use.
+    /// Whether it can be adopted with `--adopt`.
     #[must_use]
     pub const fn is_possible(&self) -> bool {
         matches!(self.verdict, Adoptable::AsIs | Adoptable::OtherValues(_) | Adoptable::Known(_))
     }
 
-    /// What is known of it in one language, as it follows on the release's name.
+    /// A description in one language, to follow the name of the release.
     #[must_use]
-    pub fn told(&self, lang: &str) -> String {
-        let made = format!("revision {} is of chart {}, and windlass did not make it", self.revision, self.chart);
+    pub fn describe(&self, lang: &str) -> String {
+        let made = format!("revision {} is of chart {} and was not created by windlass", self.revision, self.chart);
         match &self.verdict {
-            Adoptable::AsIs => format!("{made}; it can be adopted as it is: the chart is ours, and so are its values"),
+            Adoptable::AsIs => format!("{made}; it can be adopted as it is: chart and values match"),
             Adoptable::OtherValues(paths) => {
-                format!("{made}; it can be adopted, and of its values become others: {}", few(paths, NAMED))
+                format!("{made}; it can be adopted; these values change: {}", few(paths, NAMED))
             }
             Adoptable::Known(say) => format!("{made}; it can be adopted: {}", say.of(lang)),
             Adoptable::Never(say) => format!("{made}; it cannot be adopted: {}", say.of(lang)),
             Adoptable::OtherChart(ours) => {
-                format!("{made}; it cannot be adopted: the chart here is {ours}, and of that one nothing is known")
+                format!("{made}; it cannot be adopted: unknown chart, the catalog has {ours}")
             }
         }
     }
 }
 
-/// All that are there.
+/// All adoptions.
 #[must_use]
 pub fn adoptions(wanted: &Resolved, observed: &Observed) -> Vec<Adoption> {
     let wanted = &*wanted.with_versions(&observed.versions);
@@ -89,8 +89,8 @@ pub fn adoptions(wanted: &Resolved, observed: &Observed) -> Vec<Adoption> {
 }
 
 /// Why a release that is not ours is updated.
-pub(super) fn told(wanted: &ResolvedRelease, found: &ReleaseState) -> String {
-    let made = format!("it is of chart {} {}, and windlass did not make it", found.chart_name, found.chart_version);
+pub(super) fn adopt_reason(wanted: &ResolvedRelease, found: &ReleaseState) -> String {
+    let made = format!("it is of chart {} {} and was not created by windlass", found.chart_name, found.chart_version);
     match verdict(wanted, found) {
         Adoptable::Never(_) | Adoptable::OtherChart(_) => format!("{made}; it cannot be adopted"),
         _ => format!("adopt release {}: {made}", wanted.name),
@@ -206,7 +206,7 @@ mod tests {
         {chart: sample, version: 0.1.0, image: old/sample, verdict: as_is, say: nothing is kept}]";
 
     #[test]
-    fn what_can_be_adopted_is_told_by_chart_version_image_and_values() {
+    fn what_can_be_adopted_depends_on_chart_version_image_and_values() {
         let values = json!({"a": {"b": 1, "c": [1, 2]}, "d": "x"});
         let judged =
             |adopts, chart, version, config| verdict(&wanted(adopts, values.clone()), &found(chart, version, config));
@@ -236,7 +236,7 @@ mod tests {
             assert_eq!(change, Change::Update);
             why
         };
-        let of = "it is of chart sample 0.1.0, and windlass did not make it";
+        let of = "it is of chart sample 0.1.0 and was not created by windlass";
         assert_eq!(why("[]", "sample"), [format!("adopt release my-sample: {of}")]);
         assert_eq!(
             why(KNOWN, "sample-k8s"),

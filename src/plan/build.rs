@@ -13,23 +13,23 @@ use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Leaves, Mkdir, Upload};
 use crate::model::cluster::{ManifestObject, ReleaseKey};
-use crate::model::observed::{Definition, Observed};
+use crate::model::observed::{CrdComparison, Observed};
 use crate::model::state::ComponentRecord;
-use crate::model::{MadeSecret, PULL_SECRET, SecretRef};
+use crate::model::{GeneratedSecret, PULL_SECRET, SecretRef};
 
-/// Makes the plan. `verify` says whether proof is wanted at the end.
+/// Makes the plan. `verify` says whether checks are wanted at the end.
 #[must_use]
 pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
     let wanted = &*wanted.with_versions(&observed.versions);
     let answers = Arc::new(wanted.answers.clone());
-    let mut builder = Builder { wanted, observed, answers, actions: Vec::new(), bringers: BTreeMap::new() };
+    let mut builder = Builder { wanted, observed, answers, actions: Vec::new(), crd_owners: BTreeMap::new() };
     builder.namespaces();
     for component in &wanted.components {
         builder.component(component);
     }
     if verify && builder.wants_verify() {
         wanted.components.iter().for_each(|component| builder.verify(component, false));
-        // Once all else has proven itself.
+        // After all other checks.
         wanted.components.iter().filter(|_| wanted.disrupts).for_each(|component| builder.verify(component, true));
     }
     extend(&mut builder.actions, wanted, observed);
@@ -41,7 +41,7 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         schema: PLAN_SCHEMA,
         hdfs: wanted.hdfs.clone(),
         overlaid: overlaid.collect(),
-        left_out: wanted.left_out.iter().filter(|one| verify || !one.is_check()).cloned().collect(),
+        skipped: wanted.skipped.iter().filter(|one| verify || !one.is_check()).cloned().collect(),
         actions: builder.actions,
     };
     sort(&mut plan.actions);
@@ -54,8 +54,8 @@ struct Builder<'a> {
     /// What is to be remembered: once for all records.
     answers: Arc<serde_json::Value>,
     actions: Vec<Action>,
-    /// Which component brings each definition.
-    bringers: BTreeMap<String, String>,
+    /// Which component applies each definition.
+    crd_owners: BTreeMap<String, String>,
 }
 
 impl Builder<'_> {
@@ -127,16 +127,16 @@ impl Builder<'_> {
             self.act(component, act);
             let last = self.actions.last_mut().filter(|_| act.kind.leaves().is_none() && !changed);
             if let Some(last) = last.filter(|last| last.change == Change::Check) {
-                // What it looks at has not changed.
+                // What it checks has not changed.
                 last.change = Change::Nothing;
             }
         }
-        self.together(begin);
+        self.join_uploads(begin);
         self.record(component, begin);
     }
 
     /// Uploads of one component into one folder are done together: what is remembered of the folder is what they all sent.
-    fn together(&mut self, begin: usize) {
+    fn join_uploads(&mut self, begin: usize) {
         let folder = |action: &Action| match &action.step {
             Step::Act { action, .. } => match action.leaves() {
                 Some(Leaves::Files(Upload { to, from, .. })) if !from.is_empty() => Some(to.clone()),
@@ -175,7 +175,7 @@ impl Builder<'_> {
             let lost = known.is_some_and(|record| record.secret_places().any(|place| place == copy.place()));
             let (change, mut why) = diff::secret(self.observed.secrets.get(&copy.place()));
             if lost && change == Change::Create {
-                why.push("it is gone".to_owned());
+                why.push("it no longer exists".to_owned());
             }
             self.actions.push(Action { change, why, ..copy_action(component, copy) });
         }
@@ -190,7 +190,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Copies that are wanted no more, once nothing reads them.
+    /// Removes copies that are no longer wanted, once nothing reads them.
     fn old_copies(&mut self, component: &ResolvedComponent) {
         let Some(state) = &self.observed.state else { return };
         let Some(known) = state.components.get(&component.id) else { return };
@@ -204,7 +204,7 @@ impl Builder<'_> {
     }
 
     /// The steps without which no pod of a component can start.
-    fn around(&self, component: &ResolvedComponent, release: &ResolvedRelease) -> Vec<String> {
+    fn pod_needs(&self, component: &ResolvedComponent, release: &ResolvedRelease) -> Vec<String> {
         let mut needs = vec![format!("namespace/{}", release.namespace)];
         needs.extend(self.made_pull_secret().map(|_| format!("pull-secret/{}", release.namespace)));
         for (name, _) in &component.namespaces {
@@ -214,9 +214,9 @@ impl Builder<'_> {
         needs.extend(component.secrets.iter().map(|secret| secret_id(&component.id, &secret.id)));
         needs.extend(component.copies.iter().map(|copy| copy_id(&component.id, copy)));
         needs.extend(component.config_maps.iter().map(|files| files_id(&component.id, &files.question)));
-        let bringers: BTreeSet<&String> =
-            release.crds.iter().filter_map(|crd| self.bringers.get(crd.object.name.as_str())).collect();
-        needs.extend(bringers.into_iter().map(|id| crds_id(id)));
+        let crd_owners: BTreeSet<&String> =
+            release.crds.iter().filter_map(|crd| self.crd_owners.get(crd.object.name.as_str())).collect();
+        needs.extend(crd_owners.into_iter().map(|id| crds_id(id)));
         needs
     }
 
@@ -244,7 +244,7 @@ impl Builder<'_> {
     fn crds(&mut self, component: &ResolvedComponent, release: &ResolvedRelease) {
         let id = &component.id;
         let first =
-            |crd: &&ManifestObject| self.bringers.entry(crd.object.name.clone()).or_insert_with(|| id.clone()) == id;
+            |crd: &&ManifestObject| self.crd_owners.entry(crd.object.name.clone()).or_insert_with(|| id.clone()) == id;
         let crds: Vec<&ManifestObject> = release.crds.iter().filter(first).collect();
         if crds.is_empty() {
             return;
@@ -252,13 +252,13 @@ impl Builder<'_> {
         let (mut names, mut new, mut why) = (Vec::new(), 0, Vec::new());
         for crd in &crds {
             match self.observed.crds.get(&crd.object.name) {
-                Some(Definition::Same) => continue,
-                Some(Definition::Newer(how)) => {
+                Some(CrdComparison::Same) => continue,
+                Some(CrdComparison::Newer(how)) => {
                     why.push(how.clone());
                     continue;
                 }
-                Some(Definition::Differs(how)) => why.push(how.clone()),
-                Some(Definition::Absent) | None => new += 1,
+                Some(CrdComparison::Differs(how)) => why.push(how.clone()),
+                Some(CrdComparison::Absent) | None => new += 1,
             }
             names.push(crd.object.name.clone());
         }
@@ -268,7 +268,7 @@ impl Builder<'_> {
             _ => Change::Update,
         };
         if change == Change::Update && new > 0 {
-            why.push(format!("{new} of {} are not there", crds.len()));
+            why.push(format!("{new} of {} are missing", crds.len()));
         }
         let title = match crds.as_slice() {
             [one] => format!("{} {}", one.object.kind, one.object.name),
@@ -278,8 +278,8 @@ impl Builder<'_> {
         self.actions.push(Action { change, why, ..action(id, crds_id(id), title, step) });
     }
 
-    /// ConfigMaps of files that neither this install nor the last one that was verified uses. Looked for only when
-    /// something else changes: that they are there is no harm.
+    /// ConfigMaps of files that neither this install nor the last one that was verified uses. They are removed only
+    /// when something else changes.
     fn old_files(&mut self, component: &ResolvedComponent, release: &ResolvedRelease, changed: bool) {
         let key = ReleaseKey::new(&release.namespace, &release.name);
         let Some(found) = self.observed.files.get(&key).filter(|_| changed) else { return };
@@ -305,7 +305,7 @@ impl Builder<'_> {
         let (change, why) = diff::release(release, found);
         let name = format!("{}/release", component.id);
         let mut needs = self.wanted.graph.needs(&name);
-        needs.extend(self.around(component, release));
+        needs.extend(self.pod_needs(component, release));
         let step =
             Step::Release { key: key.clone(), chart: release.chart_digest.clone(), values: release.values.clone() };
         let title = format!("release {} in {}", release.name, release.namespace);
@@ -327,18 +327,18 @@ impl Builder<'_> {
         let (change, why) = match act.kind.leaves() {
             Some(Leaves::Folder(Mkdir { path, mode })) => diff::folder(path, mode, &self.observed.hdfs),
             Some(Leaves::Files(Upload { from, .. })) if from.is_empty() => {
-                (Change::Nothing, vec!["nothing to upload was named".to_owned()])
+                (Change::Nothing, vec!["no files to upload were given".to_owned()])
             }
             Some(Leaves::Files(Upload { to, .. })) => match diff::upload(&act.id, to, &self.observed.hdfs) {
-                // They are there, but whoever looks for drift would not know of them.
+                // They are there, but a check for drift would not know of them.
                 (Change::Nothing, _) if !self.knows_upload(&component.id, to) => {
-                    (Change::Update, vec![format!("what is in {to} is not recorded")])
+                    (Change::Update, vec![format!("the content of {to} is not recorded")])
                 }
                 found => found,
             },
             Some(Leaves::Entry(ensure)) => {
-                let told = ensure.told.as_deref().map(|told| (told, self.observed.done(&component.id, &act.id)));
-                diff::entry(&act.title, self.observed.entries.get(&act.id), told)
+                let stored = ensure.version.as_deref().map(|text| (text, self.observed.done(&component.id, &act.id)));
+                diff::entry(&act.title, self.observed.entries.get(&act.id), stored)
             }
             Some(Leaves::Done(text)) => diff::done(act, text, self.observed.done(&component.id, &act.id)),
             None if act.kind.kind().changes() || component.prepares(act) => {
@@ -354,7 +354,7 @@ impl Builder<'_> {
             ..of_act(component, act)
         };
         if let (Some(_), Some(release)) = (act.kind.jobs(), &component.release) {
-            made.needs.extend(self.around(component, release));
+            made.needs.extend(self.pod_needs(component, release));
         }
         self.actions.push(made);
     }
@@ -434,9 +434,9 @@ impl Builder<'_> {
         }
     }
 
-    /// Proof is wanted after a change, and while the last proof is missing or failed.
+    /// Checks are wanted after a change, and while the last ones are missing or failed.
     fn wants_verify(&self) -> bool {
-        let proven = |id: &str| {
+        let verified = |id: &str| {
             self.observed
                 .state
                 .as_ref()
@@ -445,7 +445,7 @@ impl Builder<'_> {
                 .is_some_and(|verified| verified.passed)
         };
         self.actions.iter().any(|action| action.change != Change::Nothing)
-            || self.wanted.components.iter().any(|component| !component.verify.is_empty() && !proven(&component.id))
+            || self.wanted.components.iter().any(|component| !component.verify.is_empty() && !verified(&component.id))
     }
 
     fn verify(&mut self, component: &ResolvedComponent, disrupting: bool) {
@@ -489,7 +489,7 @@ pub(super) fn secret_action(
     let step = match &secret.content {
         SecretContent::Answer { from, made, .. } => {
             // What is named is not made.
-            let made = if *from == SecretRef::Generate { made.clone() } else { MadeSecret::default() };
+            let made = if *from == SecretRef::Generate { made.clone() } else { GeneratedSecret::default() };
             Step::Secret { namespace, name, keys, from: from.clone(), made, kind }
         }
         SecretContent::Derived(derived) => Step::DerivedSecret { namespace, name, keys, of: derived.sources(), kind },
@@ -497,18 +497,18 @@ pub(super) fn secret_action(
     action(&component.id, secret_id(&component.id, &secret.id), title, step)
 }
 
-/// What is said of a Secret that an earlier install filled and that is gone.
+/// The reason for a Secret that an earlier install filled and that no longer exists.
 fn lost_secret(from: Option<&SecretRef>) -> String {
     match from {
         Some(SecretRef::Generate) => {
-            "it is gone, and what it held cannot be restored: a new one is made, which does not open what the old one did"
+            "it no longer exists and its content cannot be restored: the new one will not open what the old one did"
         }
-        _ => "it is gone",
+        _ => "it no longer exists",
     }
     .to_owned()
 }
 
-/// What does an action of a component.
+/// The step of a component's action.
 pub(super) fn of_act(component: &ResolvedComponent, act: &ResolvedAction) -> Action {
     // One that waits has a namespace of its own: both would have the same key.
     let namespace = component.namespace.clone().filter(|_| act.kind.waits_for().is_none());

@@ -73,7 +73,7 @@ fn invented() -> impl Strategy<Value = Vec<Invented>> {
     proptest::collection::vec(one, 2..=MOST)
 }
 
-/// Leaves out what would name nothing: other tests are about that.
+/// Removes what would name nothing: other tests are about that.
 fn tidy(all: &mut [Invented]) {
     let count = all.len();
     let given: BTreeSet<usize> = all
@@ -127,9 +127,9 @@ fn catalog(all: &[Invented]) -> Result<Catalog, String> {
     Catalog::from_files(&files, &BTreeMap::new()).map_err(|findings| findings.to_string())
 }
 
-/// The same said in another way: for each step all that must have come before it; `None` where that cannot be. Through
-/// steps that are left out nothing follows.
-fn before(all: &[Invented], left_out: &BTreeSet<&str>) -> Option<BTreeMap<String, BTreeSet<String>>> {
+/// The order computed in another way: for each step all that must come before it; `None` where there is no order.
+/// Nothing follows from steps that are skipped.
+fn before(all: &[Invented], skipped: &BTreeSet<&str>) -> Option<BTreeMap<String, BTreeSet<String>>> {
     let mut givers: BTreeMap<usize, (String, bool)> = BTreeMap::new();
     for (step, phase, act) in all.iter().enumerate().flat_map(|(at, one)| one.steps(at)) {
         if let Some((_, _, Some(name))) = act
@@ -186,7 +186,7 @@ fn before(all: &[Invented], left_out: &BTreeSet<&str>) -> Option<BTreeMap<String
             }
         }
     }
-    edges.retain(|(first, then)| !left_out.contains(first.as_str()) && !left_out.contains(then.as_str()));
+    edges.retain(|(first, then)| !skipped.contains(first.as_str()) && !skipped.contains(then.as_str()));
     let mut all_before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     edges.into_iter().for_each(|(first, then)| all_before.entry(then).or_default().extend([first]));
     loop {
@@ -214,8 +214,8 @@ proptest! {
         let expected = before(&all, &BTreeSet::new());
         let catalog = match catalog(&all) {
             Ok(catalog) => catalog,
-            Err(told) => {
-                prop_assert!(expected.is_none(), "refused without need: {told}");
+            Err(error) => {
+                prop_assert!(expected.is_none(), "refused without need: {error}");
                 return Ok(());
             }
         };
@@ -227,8 +227,8 @@ proptest! {
             Err(ResolveError::Absent { .. }) | Err(ResolveError::Template(_)) if some.len() < all.len() => return Ok(()),
             Err(error) => return Err(TestCaseError::fail(error.to_string())),
         };
-        let left_out = resolved.left_out.iter().map(|check| check.id.as_str()).collect();
-        let expected = before(&all, &left_out).unwrap();
+        let skipped = resolved.skipped.iter().map(|check| check.id.as_str()).collect();
+        let expected = before(&all, &skipped).unwrap();
         for verify in [true, false] {
             let plan = plan(&resolved, &Observed::default(), verify);
             // What each step comes after, by its needs.

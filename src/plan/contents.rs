@@ -48,7 +48,7 @@ pub struct ObjectDiff {
     /// Which object.
     #[serde(flatten)]
     pub object: ObjectRef,
-    /// It is no longer rendered and stays all the same: `helm.sh/resource-policy: keep`.
+    /// It is no longer rendered, but stays: `helm.sh/resource-policy: keep`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
     /// The fields of a changed one that differ.
@@ -87,7 +87,7 @@ fn same(a: &ObjectRef, b: &ObjectRef) -> bool {
     (&a.kind, &a.namespace, &a.name) == (&b.kind, &b.namespace, &b.name) && group(a) == group(b)
 }
 
-/// An object as the cluster keeps it, so that a path that drift tells is one here, too.
+/// An object as the cluster keeps it, so that a path that drift shows exists here, too.
 fn as_kept(object: &ManifestObject) -> Cow<'_, Value> {
     let mut body = Cow::Borrowed(&object.body);
     if object.object.kind == "Secret"
@@ -188,7 +188,7 @@ mod tests {
             Ok(&after),
             &Ignored::default(),
         );
-        let told: Vec<String> =
+        let shown: Vec<String> =
             found.objects.iter().map(|one| format!("{} {} {}", one.change.word(), one.object, one.kept)).collect();
         let expected = [
             "delete ConfigMap ns/gone false",
@@ -197,7 +197,7 @@ mod tests {
             "update PodDisruptionBudget ns/pdb false",
             "update Service ns/web false",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(shown, expected);
         assert_eq!(found.objects[4].fields[0].to_string(), "spec.port: 80 becomes 81");
         assert_eq!(found.values[0].to_string(), "b: {\"c\":2} is removed");
         let json = serde_json::to_value(&found).unwrap();
@@ -230,10 +230,10 @@ mod tests {
             Ok(&[]),
             &Ignored::default(),
         );
-        let told: Vec<String> = tag.values.iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = tag.values.iter().map(ToString::to_string).collect();
         assert!(
-            told.contains(&"image.tag: \"2\" becomes \"3\"".to_owned()) && !told.concat().contains("planted"),
-            "{told:?}"
+            shown.contains(&"image.tag: \"2\" becomes \"3\"".to_owned()) && !shown.concat().contains("planted"),
+            "{shown:?}"
         );
         let step = crate::plan::Step::Release {
             key: ReleaseKey::new("ns", "r"),
@@ -267,11 +267,11 @@ mod tests {
             ]
         };
         let found = release(json!({}), rendered("YQ==", "one"));
-        let told = |after: &[ManifestObject], ignored: &Ignored| -> Vec<String> {
+        let paths = |after: &[ManifestObject], ignored: &Ignored| -> Vec<String> {
             let diff = release_diff(&found, &json!({}).into(), Ok(after), ignored);
             diff.objects.iter().flat_map(|one| one.fields.iter().map(|field| field.path.clone())).collect()
         };
-        // What drift tells of `stringData` is told below `data`.
+        // What drift shows of `stringData` is shown below `data`.
         let plain = |random: &str| {
             let [mut secret, other] = <[_; 2]>::try_from(rendered("YQ==", "one")).unwrap();
             secret.body = json!({"kind": "Secret", "stringData": {"password": random}, "data": {"user": "dQ=="}});
@@ -286,13 +286,13 @@ mod tests {
             assert!(!format!("{diff:?}").contains("planted"), "{diff:?}");
         }
         let again = rendered("Yg==", "one");
-        assert_eq!(told(&again, &Ignored::default()).len(), 2);
-        assert_eq!(told(&again, &ignored), Vec::<String>::new());
-        assert_eq!(told(&rendered("Yg==", "two"), &ignored), ["spec.template.spec.image"]);
-        // What comes or goes whole is told without it.
+        assert_eq!(paths(&again, &Ignored::default()).len(), 2);
+        assert_eq!(paths(&again, &ignored), Vec::<String>::new());
+        assert_eq!(paths(&rendered("Yg==", "two"), &ignored), ["spec.template.spec.image"]);
+        // What comes or goes whole is shown without it.
         let mut without = again;
         without[1].body = json!({"spec": {"template": {"spec": {"image": "one"}}}});
-        assert_eq!(told(&without, &ignored), Vec::<String>::new());
+        assert_eq!(paths(&without, &ignored), Vec::<String>::new());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::action::{action, secret_id};
 use super::types::{Action, Step};
 use crate::answers::{Resolved, ResolvedComponent, ResolvedCopy};
 use crate::model::state::{ComponentRecord, InstallState};
-use crate::model::{MadeSecret, SecretRef};
+use crate::model::{GeneratedSecret, SecretRef};
 
 /// The step that fills a copy. No question and no namespace has a dot in its name.
 pub(super) fn copy_id(component: &str, copy: &ResolvedCopy) -> String {
@@ -21,7 +21,7 @@ pub(super) fn copy_action(component: &ResolvedComponent, copy: &ResolvedCopy) ->
         name: name.clone(),
         keys: keys.clone(),
         from: SecretRef::Secret(format!("{from}/{original}")),
-        made: MadeSecret::default(),
+        made: GeneratedSecret::default(),
         kind: kind.clone(),
     };
     let mut needs = vec![format!("namespace/{namespace}")];
@@ -30,7 +30,7 @@ pub(super) fn copy_action(component: &ResolvedComponent, copy: &ResolvedCopy) ->
     Action { needs, ..action(&component.id, copy_id(&component.id, copy), title, step) }
 }
 
-/// Copies that were made for a component and that nobody wants any more: namespace and name.
+/// Copies that were made for a component and are no longer wanted: namespace and name.
 pub(super) fn old_copies(
     wanted: &Resolved,
     component: &ResolvedComponent,
@@ -78,8 +78,8 @@ mod tests {
         plan.records().remove("ledger").unwrap()
     }
 
-    /// A cluster in which all of it is.
-    fn settled(wanted: &Resolved) -> Observed {
+    /// A cluster in which all of it is installed.
+    fn up_to_date(wanted: &Resolved) -> Observed {
         let made = plan(wanted, &Observed::default(), false);
         let known = ComponentState { record: record(&made), ..ComponentState::default() };
         let state = InstallState { components: [("ledger".to_owned(), known)].into(), ..InstallState::default() };
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_copy_that_differs_or_is_gone_is_drift() {
         let wanted = resolved(&["ledger.jobs=jobs"]).unwrap();
-        let mut observed = settled(&wanted);
+        let mut observed = up_to_date(&wanted);
         let place = |name: &str| ("jobs".to_owned(), name.to_owned());
         let of = |observed: &Observed, id: &str| {
             let made = plan(&wanted, observed, false);
@@ -150,16 +150,16 @@ mod tests {
         observed.secrets.insert(place("my-ledger-password"), Comparison::Differs("another".to_owned()));
         observed.secrets.insert(place("theirs"), Comparison::Absent);
         assert_eq!(of(&observed, "ledger/secret-password.jobs"), (Change::Update, "another".to_owned()));
-        assert_eq!(of(&observed, "ledger/secret-token.jobs"), (Change::Create, "it is gone".to_owned()));
+        assert_eq!(of(&observed, "ledger/secret-token.jobs"), (Change::Create, "it no longer exists".to_owned()));
     }
 
     #[test]
     fn copies_follow_a_rotation() {
         let wanted = resolved(&["ledger.jobs=jobs"]).unwrap();
-        let mut observed = settled(&wanted);
-        let staged = rotate(&wanted, ("ledger", "password"), &observed, Staged::Beside, Vec::new());
+        let mut observed = up_to_date(&wanted);
+        let staged = rotate(&wanted, ("ledger", "password"), &observed, Staged::Pending, Vec::new());
         // The release itself is not there to be upgraded.
-        assert!(staged.unwrap_err().to_string().contains("is not as the catalog"));
+        assert!(staged.unwrap_err().to_string().contains("differs from the catalog"));
         let mut quiet = wanted.clone();
         quiet.components.iter_mut().filter_map(|component| component.release.as_mut()).for_each(|release| {
             release.values.change(|values| *values = serde_json::json!({}));
@@ -172,7 +172,7 @@ mod tests {
         assert!(made.get("ledger/secret-token.jobs").is_none(), "the site's does not change");
         let unstage = &made.get("ledger/unstage-password").unwrap().needs;
         assert!(unstage.contains(&"ledger/secret-connection.jobs".to_owned()), "{unstage:?}");
-        // Gone on with after the switch: what is a copy already stays.
+        // Resumed after the switch: what is a copy already stays.
         let place = ("jobs".to_owned(), "my-ledger-connection".to_owned());
         observed.secrets.insert(place, Comparison::Differs("it changes".to_owned()));
         let made = rotate(&quiet, ("ledger", "password"), &observed, Staged::Switched, Vec::new()).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn copies_go_with_a_purge_and_with_their_namespace() {
         let wanted = resolved(&["ledger.jobs=jobs"]).unwrap();
-        let observed = settled(&wanted);
+        let observed = up_to_date(&wanted);
         let state = observed.state.clone().unwrap();
         let ids = |purge| -> Vec<String> {
             let removal = Removal { purge, ..Removal::default() };
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn two_that_would_fill_one_secret_are_told() {
+    fn two_that_would_fill_one_secret_are_refused() {
         let same =
             ["ledger.jobs=jobs", "ledger@two.token=secret:theirs", "ledger@two.jobs=jobs", "ledger@two.namespace=two"];
         let error = resolved(&same).unwrap_err();
@@ -255,9 +255,9 @@ mod tests {
         std::fs::write(dir.path().join("gate/chart/Chart.yaml"), "apiVersion: v2\nname: g\nversion: 1.0.0\n").unwrap();
         let error = load(&[dir.path().to_owned()]).unwrap_err().to_string();
         let wanted = [
-            "gate/component.yaml:11:25: no secret of `gate` is called `pasword`: name a question for one, or one of `secrets`; did you mean `password`?",
-            "gate/component.yaml:11:34: no secret of `gate` is called `title`: name a question for one, or one of `secrets`",
-            "gate/component.yaml:11:41: `password` stands here twice",
+            "gate/component.yaml:11:25: no secret of `gate` is called `pasword`: expected a question for one, or one of `secrets`; did you mean `password`?",
+            "gate/component.yaml:11:34: no secret of `gate` is called `title`: expected a question for one, or one of `secrets`",
+            "gate/component.yaml:11:41: `password` is listed twice",
         ];
         assert!(wanted.iter().all(|line| error.contains(line)), "{error}");
     }

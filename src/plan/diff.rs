@@ -35,7 +35,7 @@ pub(super) fn release(wanted: &ResolvedRelease, found: Option<&ObservedRelease>)
     match digest {
         Some(digest) if *digest == wanted.chart_digest => {}
         Some(_) => why.push("the chart has changed".to_owned()),
-        None => why.push(super::adopt::told(wanted, &found.state)),
+        None => why.push(super::adopt::adopt_reason(wanted, &found.state)),
     }
     let changes = value_changes(&found.state.config, &wanted.values);
     let more = changes.len().saturating_sub(NAMED);
@@ -68,19 +68,19 @@ pub fn same_release(chart: &str, values: &Value, found: &ReleaseState) -> bool {
 
 /// What something in a service needs.
 ///
-/// `told` is what is to be remembered of what the service does not tell, and what is.
+/// `stored` is what is to be recorded of values that the service does not show, and what is recorded.
 pub(super) fn entry(
     title: &str,
     found: Option<&Result<Comparison, String>>,
-    told: Option<(&str, Option<&str>)>,
+    stored: Option<(&str, Option<&str>)>,
 ) -> (Change, Vec<String>) {
     match found {
         // Its service is not there yet.
         None => (Change::Create, Vec::new()),
-        Some(Ok(Comparison::Absent)) => (Change::Create, vec![format!("{title} is not there")]),
-        Some(Ok(Comparison::Same)) => match told {
+        Some(Ok(Comparison::Absent)) => (Change::Create, vec![format!("{title} not found")]),
+        Some(Ok(Comparison::Same)) => match stored {
             Some((wanted, known)) if known != Some(wanted) => {
-                (Change::Update, vec![format!("what {title} keeps to itself may be older than its Secret")])
+                (Change::Update, vec![format!("values that {title} does not show may be older than its Secret")])
             }
             _ => (Change::Nothing, Vec::new()),
         },
@@ -89,14 +89,14 @@ pub(super) fn entry(
     }
 }
 
-/// What is done once for what a text says needs.
+/// What an action that is done once for a text needs.
 pub(super) fn done(act: &ResolvedAction, text: &str, before: Option<&str>) -> (Change, Vec<String>) {
     let agree = act.agree.as_ref().map(|agree| agree.en().to_owned());
     match before {
         None => (Change::Create, agree.into_iter().collect()),
         Some(before) if before == text => (Change::Nothing, Vec::new()),
         Some(before) => {
-            let again = format!("it was done for `{before}`, and now it is `{text}`");
+            let again = format!("it was done for `{before}`, now it is `{text}`");
             (Change::Update, [Some(again), agree].into_iter().flatten().collect())
         }
     }
@@ -109,7 +109,7 @@ pub(super) fn folder(path: &str, mode: &str, hdfs: &ObservedHdfs) -> (Change, Ve
         ObservedHdfs::Absent => (Change::Create, Vec::new()),
         ObservedHdfs::Unreachable(why) => (Change::Check, vec![format!("HDFS did not answer: {why}")]),
         ObservedHdfs::Reached { folders, .. } => match folders.get(path) {
-            None | Some(Folder::Absent) => (Change::Create, vec![format!("{path} is not there")]),
+            None | Some(Folder::Absent) => (Change::Create, vec![format!("{path} not found")]),
             Some(Folder::IsFile) => (Change::Update, vec![format!("{path} is a file and should be a folder")]),
             Some(Folder::Mode(found)) if *found == wanted => (Change::Nothing, Vec::new()),
             Some(Folder::Mode(found)) => {
@@ -131,11 +131,11 @@ pub(super) fn upload(step: &str, to: &str, hdfs: &ObservedHdfs) -> (Change, Vec<
                 .iter()
                 .filter_map(|(name, found)| match found {
                     Comparison::Same => None,
-                    Comparison::Absent => Some(format!("{to}/{name} is not there")),
+                    Comparison::Absent => Some(format!("{to}/{name} not found")),
                     Comparison::Differs(how) => Some(format!("{to}/{name} {how}")),
                 })
                 .collect();
-            why.extend(abandoned.iter().map(|path| format!("{path} was left half-uploaded")));
+            why.extend(abandoned.iter().map(|path| format!("{path} is an incomplete upload")));
             let all_absent = !files.is_empty() && files.values().all(|found| *found == Comparison::Absent);
             let more = why.len().saturating_sub(NAMED);
             why.truncate(NAMED);

@@ -38,8 +38,8 @@ pub fn downgrades(wanted: &Resolved, state: Option<&InstallState>) -> Vec<Downgr
     wanted.components.iter().filter_map(|component| older(&component.id, &component.version)).collect()
 }
 
-/// Compares versions by their numbers, part by part. What is no number counts as equal: `0.9.0-incubating` and `0.9.0`
-/// are the same to whoever upgrades.
+/// Compares versions by their numbers, part by part. What is not a number counts as equal: `0.9.0-incubating` and
+/// `0.9.0` are the same to whoever upgrades.
 fn compare(a: &str, b: &str) -> Ordering {
     let numbers = |text: &str| -> Vec<u64> {
         text.trim_start_matches('v').split(['.', '-', '+', '_']).map_while(|part| part.parse().ok()).collect()

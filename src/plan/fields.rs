@@ -15,7 +15,7 @@ use crate::model::{CHART_DIGEST, IgnoredPaths, Redactor, ReleaseValues};
 /// A text longer than this many characters is cut.
 const LONGEST: usize = 400;
 
-/// So many lines of a text that differ are told.
+/// So many lines of a text that differ are shown.
 const LINES: usize = 60;
 
 /// Texts with more lines than this together are compared from their two ends only: exactly would take too long.
@@ -144,7 +144,7 @@ impl Walk<'_> {
         match (before.is, after.is) {
             (a, b) if equal(a, b) => {}
             _ if self.ignored.has(path) => {}
-            // What is not compared is told apart from what comes or goes beside it.
+            // What is not compared is kept apart from what is added or removed beside it.
             (Value::Object(fields), Value::Null) | (Value::Null, Value::Object(fields))
                 if self.ignored.has_below(path) =>
             {
@@ -274,18 +274,18 @@ mod tests {
 
     use super::*;
 
-    fn told(before: &Value, after: &Value) -> Vec<String> {
+    fn shown(before: &Value, after: &Value) -> Vec<String> {
         field_changes(before, after).iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn fields_are_told_with_before_and_after() {
+    fn fields_are_shown_with_before_and_after() {
         let before = json!({"spec": {"replicas": 1, "paused": true, "same": [1, 2], "n": 1, "gone": null}});
         let after = json!({"spec": {"replicas": 2, "labels": {"a": "b"}, "same": [1, 2], "n": 1.0}});
         let expected =
             ["spec.labels: {\"a\":\"b\"} is added", "spec.paused: true is removed", "spec.replicas: 1 becomes 2"];
-        assert_eq!(told(&before, &after), expected);
-        assert_eq!(told(&before, &before), Vec::<String>::new());
+        assert_eq!(shown(&before, &after), expected);
+        assert_eq!(shown(&before, &before), Vec::<String>::new());
     }
 
     #[test]
@@ -299,15 +299,15 @@ mod tests {
             "env[name=C].value: \"3\" becomes \"4\"",
             "env[name=N]: {\"name\":\"N\",\"value\":\"0\"} is added",
         ];
-        assert_eq!(told(&before, &after), expected);
+        assert_eq!(shown(&before, &after), expected);
         let turned =
             env(json!([{"name": "B", "value": "2"}, {"name": "A", "value": "1"}, {"name": "C", "value": "3"}]));
         let expected = ["env[order]: [\"name=A\",\"name=B\",\"name=C\"] becomes [\"name=B\",\"name=A\",\"name=C\"]"];
-        assert_eq!(told(&before, &turned), expected);
+        assert_eq!(shown(&before, &turned), expected);
         let templates = |size: &str| json!({"templates": [{"metadata": {"name": "data"}, "size": size}]});
-        assert_eq!(told(&templates("1Gi"), &templates("2Gi")), ["templates[0].size: \"1Gi\" becomes \"2Gi\""]);
+        assert_eq!(shown(&templates("1Gi"), &templates("2Gi")), ["templates[0].size: \"1Gi\" becomes \"2Gi\""]);
         assert_eq!(
-            told(&json!({"args": ["-a", "b"]}), &json!({"args": ["-a"]})),
+            shown(&json!({"args": ["-a", "b"]}), &json!({"args": ["-a"]})),
             ["args: [\"-a\",\"b\"] becomes [\"-a\"]"]
         );
     }
@@ -316,7 +316,7 @@ mod tests {
     fn secrets_are_known_to_differ_and_not_shown() {
         let secret = |a: &str, plain: &str| json!({"kind": "Secret", "type": "Opaque", "data": {"a": a, "b": "c2FtZQ=="}, "stringData": {"p": plain}});
         let expected = ["data.a differs (not shown)", "stringData.p differs (not shown)"];
-        assert_eq!(told(&secret("b25l", "one"), &secret("dHdv", "two")), expected);
+        assert_eq!(shown(&secret("b25l", "one"), &secret("dHdv", "two")), expected);
         let pod = |password: &str, token: &str, args: &str| {
             json!({
                 "kind": "Pod", "db_password": password, "args": [args],
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_file_only_the_lines_that_differ_are_told() {
+    fn of_a_file_only_the_lines_that_differ_are_shown() {
         let file = |middle: &str| json!({"data": {"site.xml": format!("<a>\n{middle}</a>\n")}});
         let found = field_changes(&file("<b>1</b>\n<c/>\n"), &file("<b>2</b>\n<c/>\n<d/>\n"));
         assert_eq!(found.len(), 1);
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(lines, ["delete 2 <b>1</b>", "create 2 <b>2</b>", "create 4 <d/>"]);
         assert_eq!(found[0].to_string(), "data[site.xml]: 3 lines differ");
         let keys = |pass: &str| file(&format!("password={pass}\n"));
-        assert_eq!(told(&keys("hunter21"), &keys("hunter22")), ["data[site.xml] differs (not shown)"]);
+        assert_eq!(shown(&keys("hunter21"), &keys("hunter22")), ["data[site.xml] differs (not shown)"]);
     }
 
     #[test]
@@ -368,7 +368,7 @@ mod tests {
         };
         let found = field_changes(&text(100, "old"), &text(100, "new"));
         assert_eq!((found[0].lines.len(), found[0].more_lines), (LINES, 200 - LINES));
-        // Too many to compare exactly: what is equal at both ends is left out all the same.
+        // Too many to compare exactly: what is equal at both ends is still omitted.
         let found = field_changes(&text(COMPARED, "old"), &text(COMPARED, "new"));
         assert_eq!((found[0].lines[0].line, found[0].more_lines), (2, 2 * COMPARED - LINES));
     }

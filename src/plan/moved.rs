@@ -22,7 +22,7 @@ pub struct Moved {
     /// Where it would be; nowhere if its definition has no release any more.
     pub to: Option<ReleaseKey>,
     /// What there is of it.
-    pub there: There,
+    pub status: InstallStatus,
     /// Where its data is, in words.
     pub data: Vec<String>,
     /// The components that have to go with it, itself among them.
@@ -31,40 +31,40 @@ pub struct Moved {
 
 /// What there is of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum There {
+pub enum InstallStatus {
     /// It is installed.
     Installed,
-    /// Its install was begun.
-    Begun,
+    /// Its install was started and did not finish.
+    Unfinished,
     /// It was uninstalled, and its data was kept.
     Kept,
 }
 
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, from, to, there, data, with } = self;
-        match there {
-            There::Installed => write!(f, "{id} is installed as {from}")?,
-            There::Begun => write!(f, "an install of {id} as {from} was begun")?,
-            There::Kept => write!(f, "the data of {id} was kept of {from}")?,
+        let Self { id, from, to, status, data, with } = self;
+        match status {
+            InstallStatus::Installed => write!(f, "{id} is installed as {from}")?,
+            InstallStatus::Unfinished => write!(f, "an install of {id} as {from} did not finish")?,
+            InstallStatus::Kept => write!(f, "data of {id} was kept from {from}")?,
         }
         match to {
             Some(to) => {
-                write!(f, ", and the answers name {to}: Helm cannot move a release, so that one would be left behind")?
+                write!(f, ", but the answers name {to}: Helm cannot move a release, so the old one is left behind")?
             }
-            None => write!(f, ", and its definition has no release any more: that one would be left behind")?,
+            None => write!(f, ", but its definition no longer has a release: the old one is left behind")?,
         }
         if !data.is_empty() {
             write!(f, " with its data ({})", few(data, NAMED))?;
         }
         let with: Vec<&str> = with.iter().map(String::as_str).collect();
         let with = with.join(",");
-        write!(f, "; name {}.release and {}.namespace as they were, or first ", id, id)?;
-        match there {
-            There::Kept => write!(f, "delete that data: `windlass uninstall --components {with} --purge-data`"),
+        write!(f, "; set {}.release and {}.namespace to the old values, or first ", id, id)?;
+        match status {
+            InstallStatus::Kept => write!(f, "delete that data: `windlass uninstall --components {with} --purge-data`"),
             _ => write!(
                 f,
-                "`windlass uninstall --components {with} --purge-data`, which deletes that data, and then install anew"
+                "run `windlass uninstall --components {with} --purge-data`, which deletes that data, and install again"
             ),
         }
     }
@@ -78,23 +78,23 @@ pub fn moved(wanted: &Resolved, state: Option<&InstallState>) -> Vec<Moved> {
     for component in &wanted.components {
         let id = &component.id;
         let to = component.release.as_ref().map(|release| ReleaseKey::new(&release.namespace, &release.name));
-        let mut tell = |record: &ComponentRecord, data: Option<&DataPlaces>, there| {
+        let mut add = |record: &ComponentRecord, data: Option<&DataPlaces>, status| {
             let Some(from) = record.release.clone().filter(|from| Some(from) != to.as_ref()) else { return };
             let secrets = record.secret_places().map(|(namespace, name)| format!("Secret {namespace}/{name}"));
             let data: Vec<String> =
                 data.map(DataPlaces::words).unwrap_or_default().into_iter().chain(secrets).collect();
-            found.push(Moved { id: id.clone(), from, to: to.clone(), there, data, with: needing(state, id) });
+            found.push(Moved { id: id.clone(), from, to: to.clone(), status, data, with: needing(state, id) });
         };
         if let Some(known) = state.components.get(id) {
-            tell(&known.record, known.data.as_ref(), There::Installed);
+            add(&known.record, known.data.as_ref(), InstallStatus::Installed);
         } else if let Some(record) = state.begun.get(id) {
-            tell(record, None, There::Begun);
+            add(record, None, InstallStatus::Unfinished);
         }
         if let Some(kept) = state.kept.get(id) {
             // What keeps nothing can be installed anywhere.
             let holds = kept.data.as_ref().is_none_or(|data| !data.is_empty()) || !kept.record.secrets.is_empty();
             if holds {
-                tell(&kept.record, kept.data.as_ref(), There::Kept);
+                add(&kept.record, kept.data.as_ref(), InstallStatus::Kept);
             }
         }
     }

@@ -10,15 +10,15 @@ use crate::model::state::InstallState;
 /// The push.
 const PUSH: &str = "platform/push";
 
-/// Adds what an install from an offline bundle has besides.
+/// Adds the steps that only an install from an offline bundle has.
 pub(super) fn extend(actions: &mut Vec<Action>, wanted: &Resolved, observed: &Observed) {
     let Some(offline) = &observed.offline else { return };
     let releases: Vec<&ResolvedRelease> =
         wanted.components.iter().filter_map(|component| component.release.as_ref()).collect();
     let namespaces: Vec<&str> = releases.iter().map(|release| release.namespace.as_str()).collect();
-    let proves = actions.iter().any(|action| action.verify);
+    let verifies = actions.iter().any(|action| action.verify);
     let record = before_pods(actions, offline, &namespaces, observed.state.as_ref());
-    if proves {
+    if verifies {
         let of = releases.iter().map(|release| (release.namespace.clone(), release.name.clone())).collect();
         let ready = actions.iter().filter(|action| matches!(action.step, Step::Ready { .. }));
         let needs = ready.map(|action| action.id.clone()).collect();
@@ -43,7 +43,7 @@ fn before_pods(
     let known = state.and_then(|state| state.offline.as_ref());
     let wanted = record.clone().after(known);
     if known != Some(&wanted) {
-        why.push("what it holds is not recorded".to_owned());
+        why.push("its content is not recorded".to_owned());
     }
     let push = Action {
         change: if why.is_empty() { Change::Nothing } else { Change::Update },
@@ -157,7 +157,7 @@ mod tests {
             ["platform/push", "platform/pull-test-1", "platform/pull-test-2", "namespace/ns", "x/release", "x/ready"]
         );
         assert_eq!(actions[0].change, Change::Update);
-        assert_eq!(actions[0].why, ["5.0 MiB to upload, nothing to mount", "what it holds is not recorded"]);
+        assert_eq!(actions[0].why, ["5.0 MiB to upload, nothing to mount", "its content is not recorded"]);
         assert_eq!(actions[1].needs, ["platform/push", "namespace/ns"]);
         assert_eq!(actions[4].needs, ["platform/push", "platform/pull-test-1", "platform/pull-test-2"]);
         assert!(actions[5].needs.is_empty());

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Action, Change};
 
-/// For each action the places of those that it waits for directly: what it needs by way of another need is left out.
+/// For each action the places of those that it waits for directly: what it needs by way of another need is omitted.
 #[must_use]
 pub fn direct_needs(actions: &[Action]) -> Vec<Vec<usize>> {
     let places = places(actions.iter().map(|action| action.id.as_str()));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_that_others_imply_are_left_out() {
+    fn edges_that_others_imply_are_omitted() {
         let made = actions(&[vec![], vec![0], vec![0, 1, 1], vec![0, 2], vec![1, 0], vec![9]]);
         assert_eq!(direct_needs(&made), [vec![], vec![0], vec![1], vec![2], vec![1], vec![]]);
     }

@@ -1,4 +1,4 @@
-//! How to go back to the last revision whose proof passed.
+//! Rolls back to the last revision whose checks passed.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
 use crate::model::cluster::{ReleaseState, ReleaseStatus};
 use crate::model::state::InstallState;
 
-/// Why there is nothing to go back to.
+/// Why there is nothing to roll back to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RollbackError {
     /// The component is not installed.
@@ -16,15 +16,13 @@ pub enum RollbackError {
     /// It has no release.
     #[error("`{0}` has no release to roll back")]
     NoRelease(String),
-    /// No proof ever passed.
+    /// No revision was ever verified.
     #[error(
-        "no revision of `{0}` was ever verified, so there is none to go back to; `windlass install` with other answers goes on from here"
+        "no revision of `{0}` was ever verified, so there is none to roll back to; change the answers and run `windlass install`"
     )]
     NeverVerified(String),
     /// Helm has forgotten it.
-    #[error(
-        "revision {revision} of `{id}` was the last that was verified, but Helm no longer keeps it (it keeps {kept})"
-    )]
+    #[error("revision {revision} of `{id}` was the last verified one, but Helm no longer keeps it (it keeps {kept})")]
     NotKept {
         /// The component.
         id: String,
@@ -35,8 +33,8 @@ pub enum RollbackError {
     },
 }
 
-/// The plan that brings a component's release back to the last revision that was verified, and proves it again with
-/// `proof`. Without actions where that revision is the one that runs.
+/// The plan that brings a component's release back to the last revision that was verified, and verifies it again with
+/// `checks`. Without actions where that revision is the one that runs.
 ///
 /// # Errors
 /// There is no such revision.
@@ -44,7 +42,7 @@ pub fn rollback(
     id: &str,
     state: &InstallState,
     found: Option<&ReleaseState>,
-    proof: Vec<Action>,
+    checks: Vec<Action>,
 ) -> Result<Plan, RollbackError> {
     let component = state.components.get(id).ok_or_else(|| RollbackError::NotInstalled(id.to_owned()))?;
     let (Some(key), Some(found)) = (component.record.release.clone(), found) else {
@@ -52,7 +50,7 @@ pub fn rollback(
     };
     let good = component.good.as_ref().ok_or_else(|| RollbackError::NeverVerified(id.to_owned()))?;
     let mut plan =
-        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions: Vec::new() };
+        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions: Vec::new() };
     if found.revision == good.revision && found.status == ReleaseStatus::Deployed {
         return Ok(plan);
     }
@@ -71,7 +69,7 @@ pub fn rollback(
         ..action(
             id,
             rolled.clone(),
-            format!("release {} in {} back to revision {}", key.name, key.namespace, good.revision),
+            format!("roll back release {} in {} to revision {}", key.name, key.namespace, good.revision),
             Step::Rollback { key: key.clone(), revision: good.revision },
         )
     });
@@ -88,7 +86,7 @@ pub fn rollback(
             Step::Record { record: good.record.clone(), answers: answers.into() },
         )
     });
-    plan.actions.extend(proof.into_iter().map(|mut action| {
+    plan.actions.extend(checks.into_iter().map(|mut action| {
         if action.needs.is_empty() {
             action.needs.push(ready.clone());
         }
@@ -103,7 +101,7 @@ mod tests {
 
     use super::*;
     use crate::model::cluster::{ReleaseKey, RevisionState};
-    use crate::model::state::{ComponentRecord, ComponentState, Good};
+    use crate::model::state::{ComponentRecord, ComponentState, GoodRevision};
 
     fn release(revision: u32, status: ReleaseStatus, kept: &[u32]) -> ReleaseState {
         ReleaseState {
@@ -132,7 +130,7 @@ mod tests {
             release: Some(ReleaseKey::new("apache-livy", "my-livy")),
             ..ComponentRecord::default()
         };
-        let good = good.map(|revision| Good {
+        let good = good.map(|revision| GoodRevision {
             revision,
             at: "2026-11-21T10:00:00Z".into(),
             record: record.clone(),
@@ -144,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_back_to_what_was_verified_and_proves_it_again() {
-        let proof = action("livy", "livy/verify-1".into(), "proof".into(), Step::Forget { kept: None });
+    fn it_goes_back_to_what_was_verified_and_verifies_it_again() {
+        let check = action("livy", "livy/verify-1".into(), "check".into(), Step::Forget { kept: None });
         let found = release(4, ReleaseStatus::Deployed, &[2, 3, 4]);
-        let plan = rollback("livy", &state(Some(2)), Some(&found), vec![proof]).unwrap();
+        let plan = rollback("livy", &state(Some(2)), Some(&found), vec![check]).unwrap();
         let ids: Vec<&str> = plan.actions.iter().map(|action| action.id.as_str()).collect();
         assert_eq!(ids, ["livy/rollback", "livy/ready", "livy/record", "livy/verify-1"]);
         assert_eq!(plan.actions[0].why, ["revision 4 is deployed, revision 2 was verified at 2026-11-21T10:00:00Z"]);

@@ -1,7 +1,7 @@
-//! How a generated secret gets a new content, and how pull Secrets are written anew.
+//! How a generated secret gets a new content, and how pull Secrets are refreshed.
 //!
-//! The new content lies beside the old one until all that reads it has been told. So a run that is killed at any moment is
-//! gone on with: what is staged says that there is something to go on with, and what the Secret holds says how far it came.
+//! The new content is kept beside the old one until all that reads it has it. So a run that is killed at any moment is
+//! resumed: what is staged says that there is something to resume, and what the Secret holds says how far it came.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +20,10 @@ use crate::model::{PULL_SECRET, SecretRef, next_secret, versions_in, versions_in
 /// How far an earlier rotation of the same secret came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staged {
-    /// There was none, or it came to its end.
+    /// There was none, or it finished.
     Nothing,
     /// The new content is there and does not count yet.
-    Beside,
+    Pending,
     /// It is what the Secret holds.
     Switched,
 }
@@ -35,7 +35,7 @@ pub enum RotateError {
     #[error("`{0}` is not installed; `windlass status` shows what is")]
     NotInstalled(String),
     /// It has no such secret that windlass fills.
-    #[error("`{id}` has no secret `{question}` that windlass fills; `windlass secrets list` shows which there are")]
+    #[error("`{id}` has no secret `{question}` that windlass fills; `windlass secrets list` shows those that exist")]
     Unknown {
         /// The component.
         id: String,
@@ -43,7 +43,7 @@ pub enum RotateError {
         question: String,
     },
     /// It comes from somewhere else.
-    #[error("{id}.{question} is not generated, its source is: {from}; change it there, then `windlass install`")]
+    #[error("{id}.{question} is not generated, its source is: {from}; change it there, then run `windlass install`")]
     Named {
         /// The component.
         id: String,
@@ -53,7 +53,7 @@ pub enum RotateError {
         from: SecretRef,
     },
     /// The upgrade that restarts the readers would do more than that.
-    #[error("release {release} is not as the catalog and the last answers have it: `windlass install` first")]
+    #[error("release {release} differs from the catalog and the last answers: run `windlass install` first")]
     OtherChanges {
         /// Which release.
         release: ReleaseKey,
@@ -149,7 +149,7 @@ pub fn rotate(
     (id, question): (&str, &str),
     observed: &Observed,
     staged: Staged,
-    proof: Vec<Action>,
+    checks: Vec<Action>,
 ) -> Result<Plan, RotateError> {
     let (component, release, secret) = rotated(wanted, id, question)?;
     let SecretContent::Answer { keys, made, .. } = &secret.content else {
@@ -159,14 +159,13 @@ pub fn rotate(
         schema: PLAN_SCHEMA,
         hdfs: wanted.hdfs.clone(),
         overlaid: Vec::new(),
-        left_out: Vec::new(),
+        skipped: Vec::new(),
         actions: Vec::new(),
     };
     let (namespace, name, next) = (release.namespace.clone(), secret.name.clone(), next_secret(&secret.name));
     let switched = staged == Staged::Switched;
     let mut last = format!("{id}/stage-{question}");
-    let resumed =
-        (staged != Staged::Nothing).then(|| "an earlier rotation did not come to its end: it goes on".to_owned());
+    let resumed = (staged != Staged::Nothing).then(|| "resumes an earlier rotation that did not finish".to_owned());
     plan.actions.push(Action {
         change: if staged == Staged::Nothing { Change::Create } else { Change::Nothing },
         why: resumed.into_iter().collect(),
@@ -196,7 +195,7 @@ pub fn rotate(
         next: next.clone(),
         kind: secret.kind.clone(),
     };
-    let title = format!("Secret {name} in {namespace} gets the new content");
+    let title = format!("put the new content into Secret {name} in {namespace}");
     plan.actions.push(Action {
         change: if switched { Change::Nothing } else { Change::Update },
         needs: vec![last],
@@ -235,21 +234,21 @@ pub fn rotate(
     let places: BTreeSet<(String, String)> = changed.iter().map(Changed::place).collect();
     let restarts = restart(&mut plan, wanted, observed, &places, (switched, &done))?;
     // Only an install has results.
-    let (later, now): (Vec<_>, Vec<_>) = entries(wanted, &places).partition(|(_, act)| act.kind.wants_results());
+    let (later, now): (Vec<_>, Vec<_>) = entries(wanted, &places).partition(|(_, act)| act.kind.needs_results());
     if let Some(action) = plan.actions.iter_mut().find(|action| action.id == switch) {
         if restarts.is_empty() {
-            let told = "no chart has its version in an annotation: what reads it has to be restarted by hand";
-            action.why.push(told.to_owned());
+            let by_hand = "no chart has its version in an annotation: restart what reads it by hand";
+            action.why.push(by_hand.to_owned());
         }
-        let told = later.iter().map(|(_, act)| format!("{} holds it, too: `windlass install` tells it", act.title));
-        action.why.extend(told);
+        let stale = later.iter().map(|(_, act)| format!("{} holds it, too: `windlass install` updates it", act.title));
+        action.why.extend(stale);
     }
     done.extend(restarts);
     let entries: Vec<Action> = now
         .into_iter()
         .map(|(component, act)| Action {
             change: Change::Update,
-            why: vec!["it holds what changes".to_owned()],
+            why: vec!["it holds a Secret that changes".to_owned()],
             needs: done.clone(),
             ..of_act(component, act)
         })
@@ -260,7 +259,7 @@ pub fn rotate(
     let title = format!("remove Secret {next}");
     let remove = format!("{id}/unstage-{question}");
     plan.actions.push(Action { change: Change::Delete, needs: done.clone(), ..action(id, remove, title, step) });
-    plan.actions.extend(proof.into_iter().map(|mut action| {
+    plan.actions.extend(checks.into_iter().map(|mut action| {
         if action.needs.is_empty() {
             action.needs.clone_from(&done);
         }
@@ -270,13 +269,13 @@ pub fn rotate(
     Ok(plan)
 }
 
-/// The entries in services that hold something of these Secrets and do not tell it.
+/// The entries in services that hold something of these Secrets and do not show it.
 fn entries<'a>(
     wanted: &'a Resolved,
     places: &BTreeSet<(String, String)>,
 ) -> impl Iterator<Item = (&'a ResolvedComponent, &'a ResolvedAction)> {
     let holds = |act: &ResolvedAction| match act.kind.leaves() {
-        Some(Leaves::Entry(Ensure { told: Some(told), .. })) => !versions_in(told).is_disjoint(places),
+        Some(Leaves::Entry(Ensure { version: Some(text), .. })) => !versions_in(text).is_disjoint(places),
         _ => false,
     };
     let all = wanted.components.iter().flat_map(|component| component.installs().map(move |act| (component, act)));
@@ -291,11 +290,11 @@ fn restart(
     places: &BTreeSet<(String, String)>,
     (switched, after): (bool, &[String]),
 ) -> Result<Vec<String>, RotateError> {
-    let settled = wanted.with_versions(&observed.versions);
+    let filled = wanted.with_versions(&observed.versions);
     let mut ends = Vec::new();
     for reader in readers(wanted, places) {
         let Some(marked) = &reader.release else { continue };
-        let known = settled.components.iter().find(|component| component.id == reader.id);
+        let known = filled.components.iter().find(|component| component.id == reader.id);
         let Some(known) = known.and_then(|component| component.release.as_ref()) else { continue };
         let key = ReleaseKey::new(&known.namespace, &known.name);
         let found = observed.releases.get(&key);
@@ -318,7 +317,7 @@ fn restart(
         let step = Step::Release { key: key.clone(), chart: known.chart_digest.clone(), values };
         plan.actions.push(Action {
             change: if same && switched { Change::Nothing } else { Change::Update },
-            why: vec!["its pods read what changes".to_owned()],
+            why: vec!["its pods read a Secret that changes".to_owned()],
             needs: after.to_vec(),
             ..action(&reader.id, upgrade.clone(), title, step)
         });
@@ -331,7 +330,7 @@ fn restart(
     Ok(ends)
 }
 
-/// The plan that writes pull Secrets anew from where their content comes from.
+/// The plan that writes pull Secrets again, from the source of their content.
 #[must_use]
 pub fn refresh(from: &SecretRef, found: &BTreeMap<String, Comparison>) -> Plan {
     let actions = found.iter().map(|(namespace, compared)| {
@@ -341,5 +340,5 @@ pub fn refresh(from: &SecretRef, found: &BTreeMap<String, Comparison>) -> Plan {
         Action { change, why, ..action("platform", format!("pull-secret/{namespace}"), title, step) }
     });
     let actions = actions.collect();
-    Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions }
+    Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions }
 }

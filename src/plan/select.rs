@@ -13,7 +13,7 @@ pub fn verify_only(plan: &Plan) -> Plan {
     only(plan, |action| action.verify)
 }
 
-/// The checks of one component, which wait for nothing but each other: what proves it after something else was done.
+/// The checks of one component, which wait for nothing but each other: they verify it after another change.
 #[must_use]
 pub fn checks_of(resolved: &Resolved, component: &str) -> Vec<Action> {
     let mut checks = verify_only(&plan(resolved, &Observed::default(), true)).actions;
@@ -37,21 +37,21 @@ pub fn without(plan: &Plan, ids: &[String]) -> Plan {
 }
 
 /// The first action of a plan that would change something which another plan, made from the same answers, would not.
-/// Once a run has gone some way what was to be created may have to be updated: `begun` says so.
+/// Once a run has started, what was to be created may have to be updated: `started` says so.
 #[must_use]
-pub fn unagreed<'a>(plan: &'a Plan, agreed: &Plan, begun: bool) -> Option<&'a Action> {
+pub fn unconfirmed<'a>(plan: &'a Plan, confirmed: &Plan, started: bool) -> Option<&'a Action> {
     let changes = |action: &Action| !matches!(action.change, Change::Check | Change::Nothing);
-    let same = |action: &Action, other: &Action| action.change == other.change || begun && changes(other);
-    let known: HashMap<&str, &Action> = agreed.actions.iter().map(|action| (action.id.as_str(), action)).collect();
+    let same = |action: &Action, other: &Action| action.change == other.change || started && changes(other);
+    let known: HashMap<&str, &Action> = confirmed.actions.iter().map(|action| (action.id.as_str(), action)).collect();
     let mut more = plan.actions.iter().filter(|action| changes(action));
     more.find(|action| !known.get(action.id.as_str()).is_some_and(|other| same(action, other)))
 }
 
 /// A plan without its actions.
 fn head(plan: &Plan) -> Plan {
-    let Plan { schema, hdfs, overlaid, left_out, actions: _ } = plan;
-    let (hdfs, overlaid, left_out) = (hdfs.clone(), overlaid.clone(), left_out.clone());
-    Plan { schema: *schema, hdfs, overlaid, left_out, actions: Vec::new() }
+    let Plan { schema, hdfs, overlaid, skipped, actions: _ } = plan;
+    let (hdfs, overlaid, skipped) = (hdfs.clone(), overlaid.clone(), skipped.clone());
+    Plan { schema: *schema, hdfs, overlaid, skipped, actions: Vec::new() }
 }
 
 /// The actions that fit, with the edges between them.

@@ -10,7 +10,7 @@ use crate::model::cluster::{
 };
 use crate::model::data::DataPlaces;
 use crate::model::observed::{
-    Comparison, Definition, Folder, NamespaceRemains, Observed, ObservedHdfs, ObservedRelease, ObservedUpload,
+    Comparison, CrdComparison, Folder, NamespaceRemains, Observed, ObservedHdfs, ObservedRelease, ObservedUpload,
     ReleaseRemains, Remains,
 };
 use crate::model::state::{ComponentState, InstallState, STATE_SCHEMA, Verified};
@@ -28,18 +28,18 @@ fn wanted(flags: &[&str]) -> Resolved {
 }
 
 #[test]
-fn checks_that_are_left_out_are_in_no_step_and_are_told() {
+fn checks_that_are_skipped_are_in_no_step_and_are_reported() {
     let catalog = load(&[]).unwrap();
     let answers = Answers::new(&catalog, &[], Some(&["spark-history-server".to_owned()])).unwrap();
     let resolved = resolve(&catalog, &answers).unwrap();
     let plan = plan(&resolved, &Observed::default(), true);
-    assert!(!plan.left_out.is_empty());
-    assert_eq!(plan.left_out, resolved.left_out);
+    assert!(!plan.skipped.is_empty());
+    assert_eq!(plan.skipped, resolved.skipped);
     assert!(plan.get("spark-history-server/verify-1").is_none() && plan.get("hdfs/verify-1").is_some());
 }
 
 /// A cluster in which everything is as wanted.
-fn settled(wanted: &Resolved) -> Observed {
+fn up_to_date(wanted: &Resolved) -> Observed {
     let empty = plan(wanted, &Observed::default(), false);
     let mut observed = Observed::default();
     let answers = wanted.answers.clone();
@@ -114,7 +114,7 @@ fn an_empty_cluster_gets_everything_in_order() {
             assert!(plan.get(need).is_some(), "{} needs {need}, which is not in the plan", action.id);
         }
     }
-    // The history server's proof waits for the application that Livy's proof ran.
+    // The history server's check waits for the application that Livy's check ran.
     let needs = &plan.get("spark-history-server/verify-1").unwrap().needs;
     assert!(needs.contains(&"livy/verify-1".to_owned()), "{needs:?}");
     // Its release does not wait for Livy.
@@ -123,9 +123,9 @@ fn an_empty_cluster_gets_everything_in_order() {
 }
 
 #[test]
-fn a_settled_cluster_needs_nothing() {
+fn an_up_to_date_cluster_needs_nothing() {
     let wanted = wanted(&[]);
-    let plan = plan(&wanted, &settled(&wanted), true);
+    let plan = plan(&wanted, &up_to_date(&wanted), true);
     assert_eq!(changed(&plan), Vec::<&str>::new());
     assert!(!plan.has_work());
 }
@@ -134,7 +134,7 @@ fn a_settled_cluster_needs_nothing() {
 #[test]
 fn a_chart_that_makes_something_random_is_not_installed_again() {
     let wanted = wanted(&[]);
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     let random = |text: &str| {
         let body = serde_json::json!({"kind": "Secret", "data": {"password": text}});
         ManifestObject { object: ObjectRef::namespaced("v1", "Secret", "apache-livy", "x"), body }
@@ -161,7 +161,7 @@ fn equal_inputs_give_equal_bytes() {
 
 #[test]
 fn a_changed_answer_changes_its_release_and_is_shown() {
-    let before = settled(&wanted(&[]));
+    let before = up_to_date(&wanted(&[]));
     let plan = plan(&wanted(&["spark-history-server.memory=2Gi"]), &before, false);
     assert_eq!(
         changed(&plan),
@@ -179,7 +179,7 @@ fn a_changed_answer_changes_its_release_and_is_shown() {
 #[test]
 fn a_mode_and_a_missing_file_are_all_that_is_fixed() {
     let wanted = wanted(&["shared-libraries.source=/jars"]);
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     let ObservedHdfs::Reached { folders, uploads } = &mut observed.hdfs else { panic!() };
     folders.insert("/shared/spark-logs".into(), Folder::Mode(0o755));
     let files = [("a.jar".to_owned(), Comparison::Absent), ("b.jar".to_owned(), Comparison::Same)];
@@ -189,21 +189,24 @@ fn a_mode_and_a_missing_file_are_all_that_is_fixed() {
     let ids: Vec<_> = changed(&plan).into_iter().filter(|id| !id.ends_with("/record")).collect();
     assert_eq!(ids, ["hdfs/after-3", "shared-libraries/after-2"]);
     let upload = plan.get("shared-libraries/after-2").unwrap();
-    assert_eq!(upload.why, ["/datagram/sharedlibs/a.jar is not there"]);
+    assert_eq!(upload.why, ["/datagram/sharedlibs/a.jar not found"]);
     assert_eq!(upload.change, Change::Update);
 }
 
 #[test]
 fn answers_whose_effects_are_there_are_remembered() {
     let now = wanted(&["shared-libraries.source=/jars"]);
-    let mut observed = settled(&now);
+    let mut observed = up_to_date(&now);
     let ObservedHdfs::Reached { uploads, .. } = &mut observed.hdfs else { panic!() };
     let files = [("a.jar".to_owned(), Comparison::Same)].into();
     uploads.insert("shared-libraries/after-2".into(), ObservedUpload { files, abandoned: Vec::new() });
     // The files are there, but what was uploaded last went elsewhere.
     let found = plan(&now, &observed, false);
     assert_eq!(changed(&found), ["shared-libraries/after-2", "shared-libraries/record"]);
-    assert_eq!(found.get("shared-libraries/after-2").unwrap().why, ["what is in /datagram/sharedlibs is not recorded"]);
+    assert_eq!(
+        found.get("shared-libraries/after-2").unwrap().why,
+        ["the content of /datagram/sharedlibs is not recorded"]
+    );
     let component = observed.state.as_mut().unwrap().components.get_mut("shared-libraries").unwrap();
     component.uploads.insert("/datagram/sharedlibs".to_owned(), [("a.jar".to_owned(), "x".to_owned())].into());
     assert_eq!(changed(&plan(&now, &observed, false)), Vec::<&str>::new());
@@ -213,9 +216,9 @@ fn answers_whose_effects_are_there_are_remembered() {
 }
 
 #[test]
-fn a_proof_that_failed_is_wanted_again() {
+fn a_check_that_failed_runs_again() {
     let wanted = wanted(&[]);
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     if let Some(known) = observed.state.as_mut().unwrap().components.get_mut("livy") {
         known.verified = Some(Verified { at: "now".into(), passed: false, why: Some("bad".into()) });
     }
@@ -240,7 +243,7 @@ fn removal(chosen: Option<&[String]>, purge: bool) -> Removal<'_> {
 
 #[test]
 fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
-    let state = settled(&wanted(&[])).state.unwrap();
+    let state = up_to_date(&wanted(&[])).state.unwrap();
     let error = uninstall(&state, &remains(), removal(Some(&["hdfs".to_owned()]), false)).unwrap_err().to_string();
     assert!(error.contains("livy") && error.contains("--components hdfs,"), "{error}");
     let plan = uninstall(&state, &remains(), removal(None, false)).unwrap();
@@ -253,8 +256,8 @@ fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
 
 /// The sample component's plan, and a cluster in which it is installed.
 #[test]
-fn what_others_can_do_without_is_removed_and_that_they_stay_is_said() {
-    let state = settled(&wanted(&[])).state.unwrap();
+fn what_others_can_do_without_is_removed_and_that_they_stay_is_reported() {
+    let state = up_to_date(&wanted(&[])).state.unwrap();
     let chosen = ["shared-libraries".to_owned()];
     let by: Vec<String> = state
         .components
@@ -277,14 +280,14 @@ fn what_others_can_do_without_is_removed_and_that_they_stay_is_said() {
     // Both together go as ever: whoever uses it first.
     let both: Vec<String> = by.iter().cloned().chain(chosen.clone()).collect();
     let plan = uninstall(&state, &remains(), removal(Some(&both), false)).unwrap();
-    assert!(plan.actions.iter().all(|action| action.why.iter().all(|why| !why.contains("is set up for it"))));
+    assert!(plan.actions.iter().all(|action| action.why.iter().all(|why| !why.contains("stays configured for it"))));
 }
 
 fn sample() -> (Resolved, Observed) {
     let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/components").into()]).unwrap();
     let answers = Answers::new(&catalog, &[], Some(&["sample".to_owned()])).unwrap();
     let wanted = resolve(&catalog, &answers).unwrap();
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     observed.secrets.insert(("sample".to_owned(), "my-sample-db-password".to_owned()), Comparison::Same);
     (wanted, observed)
 }
@@ -329,15 +332,15 @@ fn what_was_agreed_to_covers_less_and_never_more() {
     let (wanted, mut observed) = sample();
     let everything = plan(&wanted, &Observed::default(), true);
     let nothing = plan(&wanted, &observed, true);
-    assert_eq!(unagreed(&nothing, &everything, false), None, "less is left to do");
-    assert_eq!(unagreed(&everything, &everything, false), None);
-    assert_eq!(unagreed(&everything, &nothing, false).map(|action| action.change), Some(Change::Create));
+    assert_eq!(unconfirmed(&nothing, &everything, false), None, "less is left to do");
+    assert_eq!(unconfirmed(&everything, &everything, false), None);
+    assert_eq!(unconfirmed(&everything, &nothing, false).map(|action| action.change), Some(Change::Create));
     observed.secrets.values_mut().for_each(|found| *found = Comparison::Differs("another".into()));
     let other = plan(&wanted, &observed, true);
-    let more = unagreed(&other, &everything, false).map(|action| action.id.as_str());
+    let more = unconfirmed(&other, &everything, false).map(|action| action.id.as_str());
     assert_eq!(more, Some("sample/secret-db_password"), "an update is not the creation that was agreed to");
-    assert_eq!(unagreed(&other, &everything, true), None, "but it may be what is left of it");
-    assert!(unagreed(&other, &nothing, true).is_some(), "what was not to be changed is not");
+    assert_eq!(unconfirmed(&other, &everything, true), None, "but it may be what is left of it");
+    assert!(unconfirmed(&other, &nothing, true).is_some(), "what was not to be changed is not");
 }
 
 #[test]
@@ -363,13 +366,13 @@ fn what_was_only_begun_can_be_taken_away() {
     // Of what is installed only the record of that counts.
     let state = observed.state.unwrap();
     let both = InstallState { begun: begun.begun.clone(), ..state.clone() };
-    assert_eq!(both.with_begun().components, state.components);
+    assert_eq!(both.with_unfinished().components, state.components);
 }
 
 #[test]
 fn hdfs_that_does_not_answer_never_counts_as_unchanged() {
     let wanted = wanted(&["shared-libraries.source=/jars"]);
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     observed.hdfs = ObservedHdfs::Unreachable("nobody there".into());
     let found = plan(&wanted, &observed, false);
     for id in ["hdfs/after-2", "hdfs/after-3", "livy/before-1", "shared-libraries/after-1", "shared-libraries/after-2"]
@@ -377,17 +380,17 @@ fn hdfs_that_does_not_answer_never_counts_as_unchanged() {
         let step = found.get(id).unwrap();
         assert_eq!((step.change, step.why.len()), (Change::Check, 1), "{id}");
     }
-    assert_eq!(found.get("hdfs/after-1").unwrap().change, Change::Nothing, "it only looks at what has not changed");
+    assert_eq!(found.get("hdfs/after-1").unwrap().change, Change::Nothing, "it only checks what has not changed");
 }
 
 #[test]
-fn uploads_are_told_apart_by_step_and_done_together_by_folder() {
+fn uploads_are_distinguished_by_step_and_done_together_by_folder() {
     let mut wanted = wanted(&["shared-libraries.source=/jars"]);
     let libraries = wanted.components.iter_mut().find(|component| component.id == "shared-libraries").unwrap();
     let mut second = libraries.after[1].clone();
     second.id = "shared-libraries/after-3".to_owned();
     libraries.after.push(second);
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     let ObservedHdfs::Reached { uploads, .. } = &mut observed.hdfs else { panic!() };
     let found = |name: &str, found| ObservedUpload { files: [(name.to_owned(), found)].into(), abandoned: Vec::new() };
     uploads.insert("shared-libraries/after-2".into(), found("a.jar", Comparison::Same));
@@ -403,7 +406,7 @@ fn uploads_are_told_apart_by_step_and_done_together_by_folder() {
 #[test]
 fn another_place_for_a_release_is_found() {
     let now = wanted(&["livy.namespace=elsewhere", "spark-history-server.release=my-livy-history"]);
-    let mut state = settled(&wanted(&[])).state.unwrap();
+    let mut state = up_to_date(&wanted(&[])).state.unwrap();
     assert_eq!(moved(&wanted(&[]), Some(&state)), []);
     assert_eq!(moved(&now, None), []);
     let claim = ("apache-livy".to_owned(), "my-livy-state".to_owned());
@@ -423,13 +426,13 @@ fn another_place_for_a_release_is_found() {
     state.forget("livy", Some(&data));
     let of_livy = |state: &InstallState| moved(&now, Some(state)).into_iter().find(|moved| moved.id == "livy");
     let kept = of_livy(&state).unwrap();
-    assert_eq!(kept.there, There::Kept);
+    assert_eq!(kept.status, InstallStatus::Kept);
     assert!(kept.to_string().contains("my-livy-state"));
     state.kept.get_mut("livy").unwrap().data = Some(DataPlaces::default());
     assert_eq!(of_livy(&state), None, "nothing of Livy is left anywhere");
     let record = state.kept.remove("livy").unwrap().record;
     state.begun.insert("livy".to_owned(), record);
-    assert_eq!(of_livy(&state).unwrap().there, There::Begun);
+    assert_eq!(of_livy(&state).unwrap().status, InstallStatus::Unfinished);
 }
 
 /// The component of tests/public, and a cluster in which it is installed.
@@ -437,9 +440,9 @@ fn operated() -> (Resolved, Observed) {
     let catalog = load(&[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/public").into()]).unwrap();
     let answers = Answers::new(&catalog, &[], Some(&["operated".to_owned()])).unwrap();
     let wanted = resolve(&catalog, &answers).unwrap();
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     let names = ["widgets.windlass.test", "gadgets.windlass.test"];
-    observed.crds.extend(names.map(|name| (name.to_owned(), Definition::Same)));
+    observed.crds.extend(names.map(|name| (name.to_owned(), CrdComparison::Same)));
     (wanted, observed)
 }
 
@@ -452,24 +455,24 @@ fn definitions_of_kinds_are_a_step_before_their_release() {
     assert!(empty.get("operated/release").unwrap().needs.contains(&crds.id));
     assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
     // Changed, or removed by hand.
-    let differs = Definition::Differs("CustomResourceDefinition widgets.windlass.test differs".to_owned());
+    let differs = CrdComparison::Differs("CustomResourceDefinition widgets.windlass.test differs".to_owned());
     observed.crds.insert("widgets.windlass.test".to_owned(), differs);
-    observed.crds.insert("gadgets.windlass.test".to_owned(), Definition::Absent);
+    observed.crds.insert("gadgets.windlass.test".to_owned(), CrdComparison::Absent);
     let again = plan(&wanted, &observed, false);
     let crds = again.get("operated/crds").unwrap();
-    let why = ["CustomResourceDefinition widgets.windlass.test differs", "1 of 2 are not there"];
+    let why = ["CustomResourceDefinition widgets.windlass.test differs", "1 of 2 are missing"];
     assert_eq!((crds.change, crds.why.as_slice()), (Change::Update, why.map(str::to_owned).as_slice()));
     let Step::Crds { names, .. } = &crds.step else { panic!() };
     assert_eq!(names.len(), 2);
-    observed.crds.insert("widgets.windlass.test".to_owned(), Definition::Same);
+    observed.crds.insert("widgets.windlass.test".to_owned(), CrdComparison::Same);
     let Step::Crds { names, .. } = &plan(&wanted, &observed, false).get("operated/crds").unwrap().step.clone() else {
         panic!()
     };
     assert_eq!(*names, ["gadgets.windlass.test"], "what is right is not sent");
-    // A newer one is left, and told.
-    let newer = Definition::Newer("it stays as it is".to_owned());
+    // A newer one is left and reported.
+    let newer = CrdComparison::Newer("it stays as it is".to_owned());
     observed.crds.insert("widgets.windlass.test".to_owned(), newer);
-    observed.crds.insert("gadgets.windlass.test".to_owned(), Definition::Same);
+    observed.crds.insert("gadgets.windlass.test".to_owned(), CrdComparison::Same);
     let left = plan(&wanted, &observed, false);
     let crds = left.get("operated/crds").unwrap();
     assert_eq!((crds.change, crds.why.as_slice()), (Change::Nothing, ["it stays as it is".to_owned()].as_slice()));
@@ -508,7 +511,7 @@ fn namespaces_beside_the_releases_own_are_made_and_removed_like_it() {
     let Step::Record { record, .. } = &made.get("operated/record").unwrap().step else { panic!() };
     assert!(record.namespaces.contains("jobs"));
     // The level of one that windlass made follows; what others made is in no such list.
-    let mut observed = settled(&wanted);
+    let mut observed = up_to_date(&wanted);
     observed.crds.extend(operated().1.crds);
     observed.levels.insert("jobs".to_owned(), "restricted".to_owned());
     observed.levels.insert("operated".to_owned(), "restricted".to_owned());

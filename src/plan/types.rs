@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::answers::LeftOut;
+use crate::answers::SkippedAction;
 use crate::catalog::action::ActionKind;
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
 use crate::model::offline::{NodePool, OfflineRecord};
 use crate::model::state::ComponentRecord;
-use crate::model::{HdfsAccess, MadeSecret, ReleaseValues, SecretRef};
+use crate::model::{GeneratedSecret, HdfsAccess, ReleaseValues, SecretRef};
 
 /// The version of a plan's JSON.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -28,9 +28,9 @@ pub struct Plan {
     /// Definitions that come from a folder and not from the binary: component and folder.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overlaid: Vec<(String, String)>,
-    /// Checks that are left out, since nobody gives what they need.
+    /// Actions that are skipped, since nothing gives what they need.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<LeftOut>,
+    pub skipped: Vec<SkippedAction>,
     /// Each action after those that it needs.
     pub actions: Vec<Action>,
 }
@@ -78,7 +78,7 @@ pub struct Action {
     pub needs: Vec<String>,
     /// Seconds that it may take in all, retries included.
     pub deadline_seconds: u64,
-    /// How often it is tried again after an error that may pass.
+    /// How often it is retried after an error that may pass.
     pub retries: u32,
     /// Name under which later actions find its results.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ pub enum Change {
     Update,
     /// Something that is there and must not be.
     Delete,
-    /// It looks and waits, and changes nothing that stays.
+    /// It checks and waits, and changes nothing that stays.
     Check,
     /// Everything is as wanted.
     Nothing,
@@ -190,8 +190,8 @@ pub enum Step {
         /// Where the content is.
         from: SecretRef,
         /// How it is made where nobody names one.
-        #[serde(skip_serializing_if = "MadeSecret::is_default")]
-        made: MadeSecret,
+        #[serde(skip_serializing_if = "GeneratedSecret::is_default")]
+        made: GeneratedSecret,
         /// The type of the Secret.
         kind: String,
     },
@@ -217,7 +217,7 @@ pub enum Step {
         /// The keys in it.
         keys: Vec<String>,
         /// How it is made.
-        made: MadeSecret,
+        made: GeneratedSecret,
     },
     /// Puts what was staged into its Secret.
     SwitchSecret {
@@ -276,7 +276,7 @@ pub enum Step {
         #[serde(skip)]
         record: OfflineRecord,
     },
-    /// Has a node pull an image.
+    /// Lets a node pull an image.
     PullTest {
         /// In which namespace.
         namespace: String,
@@ -285,7 +285,7 @@ pub enum Step {
     },
     /// Compares what pods run with what an offline bundle brought.
     Images {
-        /// The releases whose pods are looked at, by namespace and name.
+        /// The releases whose pods are checked, by namespace and name.
         releases: Vec<(String, String)>,
         /// What was brought.
         #[serde(skip)]
@@ -346,7 +346,7 @@ pub enum Step {
         /// Its name.
         name: String,
     },
-    /// Removes objects while whoever looks after them still runs.
+    /// Removes objects while their operator still runs.
     RemoveObjects {
         /// Which.
         objects: Vec<ObjectRef>,

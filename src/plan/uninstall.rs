@@ -1,4 +1,4 @@
-//! How to take away what is installed, in reverse, and what stays.
+//! Uninstalls in reverse order of the install, and decides what stays.
 //!
 //! Two rules hold whatever is chosen: data goes only with a purge, claim by claim, each by its name; and nothing that
 //! belongs to what stays is touched, be that installed or only kept.
@@ -34,10 +34,10 @@ pub enum UninstallError {
     #[error("`{0}` is not installed; `windlass status` shows what is")]
     NotInstalled(String),
     /// Only its data is there.
-    #[error("`{0}` is not installed; its data was kept, and --purge-data deletes that")]
+    #[error("`{0}` is not installed; its data was kept; use --purge-data to delete it")]
     OnlyKept(String),
     /// Others need it.
-    #[error("{id} is required by {}; uninstall those too: --components {id},{}", .by.join(", "), .by.join(","))]
+    #[error("{id} is required by {}; uninstall them too: --components {id},{}", .by.join(", "), .by.join(","))]
     Required {
         /// The component.
         id: String,
@@ -51,7 +51,7 @@ pub enum UninstallError {
 /// # Errors
 /// A chosen component is not installed, or one that stays needs it.
 pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) -> Result<Plan, UninstallError> {
-    let state = &state.clone().with_begun();
+    let state = &state.clone().with_unfinished();
     let going = going(state, removal)?;
     let purged =
         state.kept.keys().filter(|id| removal.purge && removal.chosen.is_none_or(|chosen| chosen.contains(id)));
@@ -77,7 +77,7 @@ pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) 
     let mut actions = builder.actions;
     builder.waits.add_to(&mut actions);
     sort(&mut actions);
-    Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions })
+    Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions })
 }
 
 fn going(state: &InstallState, removal: Removal<'_>) -> Result<BTreeSet<String>, UninstallError> {
@@ -117,7 +117,7 @@ pub fn left_for_others(plan: &Plan) -> Vec<String> {
             }
             Step::Uninstall { keep, .. } => {
                 let shared = keep.iter().filter(|object| is_shared(object));
-                left.extend(shared.map(|object| format!("{object} with all that is of it or in it")));
+                left.extend(shared.map(|object| format!("{object} with everything of it or in it")));
             }
             _ => {}
         }
@@ -142,7 +142,7 @@ impl Builder<'_> {
             .iter()
             .filter(|(other, component)| !self.going.contains(*other) && component.record.requires.contains(id));
         let mut without: Vec<String> = staying
-            .map(|(other, _)| format!("{other} stays, and is set up for it until it is installed again without it"))
+            .map(|(other, _)| format!("{other} stays configured for it until it is installed again without it"))
             .collect();
         let kept = state.kept.get(id);
         let mut known = vec![component.data.as_ref()];
@@ -216,17 +216,15 @@ impl Builder<'_> {
             keep.push(object.clone());
             match object.kind.as_str() {
                 _ if is_shared(object) => {
-                    why.push(format!(
-                        "{object} stays, with what others made of it or in it (--purge-shared deletes it)"
-                    ));
+                    why.push(format!("{object} stays with everything of it or in it (--purge-shared deletes it)"));
                 }
                 _ if self.removal.purge => {}
-                "StatefulSet" => why.push(format!("{object} leaves its claims: the chart would delete them")),
+                "StatefulSet" => why.push(format!("the claims of {object} stay: the chart would delete them")),
                 _ => why.push(format!("{object} stays: the chart would delete it")),
             }
         }
         let unread = self.remains.releases.get(key).into_iter().flat_map(|release| &release.unread);
-        why.extend(unread.map(|unread| format!("{unread}: Helm deletes it, if Helm can")));
+        why.extend(unread.map(|unread| format!("{unread}: Helm deletes it if it can")));
         (keep, why)
     }
 
@@ -328,9 +326,7 @@ impl Builder<'_> {
         let purge = self.removal.purge;
         let folders = places.folders.iter();
         let mut why: Vec<String> = folders
-            .map(|folder| {
-                format!("folder {folder} stays on the nodes with what is in it; only there can it be removed")
-            })
+            .map(|folder| format!("folder {folder} stays on the nodes with its content; remove it there"))
             .collect();
         why.extend(without);
         if !(purge && self.removal.shared) {
@@ -409,15 +405,15 @@ impl Builder<'_> {
             .iter()
             .take(NAMED)
             .map(|other| match leave {
-                true => format!("{other} is not of the platform"),
-                false => format!("{other} is not of the platform and goes with it"),
+                true => format!("{other} does not belong to the platform"),
+                false => format!("{other} does not belong to the platform and is deleted with it"),
             })
             .collect();
         if found.others.len() > NAMED {
             why.push(format!("{} more", found.others.len() - NAMED));
         }
         if leave {
-            why.push("so the namespace stays; --purge-shared deletes it with all that is in it".to_owned());
+            why.push("the namespace stays; --purge-shared deletes it with everything in it".to_owned());
         }
         let releases = self.state.components.values().map(|component| &component.record);
         let releases = releases.chain(self.state.kept.values().map(|kept| &kept.record));

@@ -1,4 +1,4 @@
-//! What keeps windlass from looking at all: the cluster does not let it in, or there is no Helm.
+//! Why preflight cannot start: the cluster cannot be connected to, or there is no Helm.
 
 use super::table::{
     API_ERROR, API_UNREACHABLE, CERTIFICATE_NAME, CERTIFICATE_UNTRUSTED, CONTEXT_MISSING, CREDENTIALS, HELM_MISSING,
@@ -58,7 +58,7 @@ pub fn connect_finding(error: &ConnectError) -> Option<Finding> {
     })
 }
 
-/// The finding for a Helm that is not there, or not the right one.
+/// The finding for a Helm that was not found, or is not supported.
 #[must_use]
 pub fn helm_finding(error: &FindError) -> Finding {
     HELM_MISSING.found("this machine", causes(error).join(": "), "windlass preflight --helm FILE")
@@ -78,12 +78,12 @@ mod tests {
         let found = connect_finding(&old).unwrap();
         assert_eq!((found.id, found.place.as_str()), ("kubernetes-old", "https://x:6443"));
         assert!(found.what.contains("v1.20.1") && found.what.contains("1.28"), "{}", found.what);
-        assert_eq!(connect_finding(&ConnectError::NoKubeconfig { looked: Vec::new() }).unwrap().id, "kubeconfig");
+        assert_eq!(connect_finding(&ConnectError::NoKubeconfig { searched: Vec::new() }).unwrap().id, "kubeconfig");
     }
 
     #[test]
-    fn a_missing_helm_is_said() {
-        let found = helm_finding(&FindError::Nowhere);
+    fn a_missing_helm_is_reported() {
+        let found = helm_finding(&FindError::NotFound);
         assert_eq!(found.id, "helm-missing");
         assert!(found.what.contains("helm 3.18"), "{}", found.what);
     }

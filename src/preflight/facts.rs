@@ -1,5 +1,5 @@
-//! What the cluster and this machine have: asked at the same time, each question with a deadline of its own. What may
-//! not be looked at is a fact, too.
+//! What the cluster and this machine have: asked at the same time, each query with a deadline of its own. What may
+//! not be read is a fact, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,7 +30,7 @@ const AT_ONCE: usize = 16;
 /// All that is known.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// Who the API takes us for.
+    /// The user, as the API knows it.
     pub user: Option<String>,
     /// The cluster's version.
     pub version: String,
@@ -38,7 +38,7 @@ pub struct Facts {
     pub namespaces: BTreeMap<String, Seen<Option<NamespaceState>>>,
     /// The nodes.
     pub nodes: Seen<Vec<Node>>,
-    /// What the pods of the cluster take.
+    /// What the pods of the cluster request.
     pub pods: Seen<Vec<PodUse>>,
     /// The StorageClasses.
     pub storage_classes: Seen<Vec<StorageClass>>,
@@ -50,11 +50,11 @@ pub struct Facts {
     pub limits: BTreeMap<String, Seen<Vec<Limit>>>,
     /// Volumes by namespace.
     pub claims: BTreeMap<String, Seen<Vec<ClaimState>>>,
-    /// What is to become larger, and the size that its StatefulSet asks for now, if it is there.
+    /// What is to become larger, and the size that its StatefulSet requests now, if it exists.
     pub grows: Vec<(GrowNeed, Seen<Option<Quantity>>)>,
-    /// Whether each namespace is there that a NetworkPolicy lets in.
+    /// Whether each namespace exists that a NetworkPolicy allows.
     pub peers: BTreeMap<String, Seen<bool>>,
-    /// Whether each Secret that is asked for is there.
+    /// Whether each Secret that is needed exists.
     pub secrets: BTreeMap<SecretNeed, Seen<bool>>,
     /// The domain of the cluster's DNS, where that is known.
     pub domain: Seen<Option<String>>,
@@ -62,11 +62,11 @@ pub struct Facts {
     pub clock: Seen<i64>,
     /// Whether we have each right that was asked about.
     pub rights: BTreeMap<Right, Seen<bool>>,
-    /// Changes to what is there, and what the API has against them.
+    /// Changes to existing objects, and why the API refuses them.
     pub trials: Vec<Tried>,
-    /// New objects of releases, and whose they are if they are there.
+    /// New objects of releases, and their owners if they exist.
     pub owners: Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)>,
-    /// Another run that is at work, as its lock says it.
+    /// Another run that holds the lock, as the lock describes it.
     pub runs: Seen<Option<String>>,
     /// Where runs are kept.
     pub disk: Seen<Disk>,
@@ -83,7 +83,7 @@ pub struct Gathered {
     pub rendered: Vec<Rendered>,
 }
 
-/// Whose an object is that is there.
+/// The owner of an existing object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// Another release's.
@@ -92,8 +92,8 @@ pub enum Owner {
     Nobody,
 }
 
-/// Looks at what is around, whatever is installed: all facts but those that the charts ask for, which [`gather`] adds.
-pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Path) -> Facts {
+/// Facts about the cluster, whatever is installed: all but those that depend on the charts, which [`gather`] adds.
+pub async fn cluster_facts(wanted: &Resolved, cluster: &Cluster, run_folder: &Path) -> Facts {
     let releases: BTreeSet<(&str, &str)> = wanted
         .components
         .iter()
@@ -123,9 +123,9 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         ask(Query::List("storageclasses"), cluster.storage_classes()),
         ask(Query::List("ingressclasses"), cluster.ingress_classes()),
         ask(Query::Get(ObjectRef::namespaced("v1", "ConfigMap", "kube-system", "coredns")), cluster.dns_domain()),
-        ask(Query::Other("ask for the API server's clock".to_owned()), cluster.clock_ahead()),
-        ask(Query::Other("ask for our own name".to_owned()), cluster.user_name()),
-        ask(Query::Other("look at windlass's lock".to_owned()), another_run(cluster)),
+        ask(Query::Other("read the API server's clock".to_owned()), cluster.clock_ahead()),
+        ask(Query::Other("get the current user".to_owned()), cluster.user_name()),
+        ask(Query::Other("get the lock of windlass".to_owned()), another_run(cluster)),
     );
     Facts {
         user: user.ok().flatten(),
@@ -148,13 +148,13 @@ pub async fn surroundings(wanted: &Resolved, cluster: &Cluster, run_folder: &Pat
         owners: Vec::new(),
         runs,
         disk: disk(run_folder).map_err(|error| Unseen {
-            what: Query::Other(format!("look at the disk of {}", run_folder.display())),
+            what: Query::Other(format!("read the free space of {}", run_folder.display())),
             why: NoAnswer::Failed(error.to_string()),
         }),
     }
 }
 
-/// The run of another process that is at work, as far as its lock tells.
+/// The run of another process, as far as its lock tells.
 async fn another_run(cluster: &Cluster) -> Result<Option<String>, KubeError> {
     let Some(lock) = cluster.lock().await? else { return Ok(None) };
     let ours = lock.process.is_some() && lock.process == own_process().ok();
@@ -162,23 +162,24 @@ async fn another_run(cluster: &Cluster) -> Result<Option<String>, KubeError> {
     Ok(held.then(|| lock.to_string()))
 }
 
-/// Renders what is wanted, and adds to what is `around` all that it needs; what differs from what was `observed` is tried.
+/// Renders the charts, and adds all that they need to the cluster's facts; what differs from what was `observed` is
+/// tried.
 /// Without Helm nothing is known of the charts.
 ///
 /// # Errors
-/// When the API does not say which kinds it serves: nothing else can be told then.
+/// When the API does not say which kinds it serves: nothing else can be checked then.
 pub async fn gather(
     wanted: &Resolved,
     observed: &Observed,
     cluster: &Cluster,
     helm: Option<&Helm>,
-    around: impl Future<Output = Facts>,
+    cluster_facts: impl Future<Output = Facts>,
 ) -> Result<Gathered, KubeError> {
     let rendered = async {
         let Some(helm) = helm else { return Ok(Vec::new()) };
         render(wanted, observed, cluster, helm, |_| true).await
     };
-    let (rendered, mut facts) = tokio::join!(rendered, around);
+    let (rendered, mut facts) = tokio::join!(rendered, cluster_facts);
     let rendered = rendered?;
     let absent = facts.namespaces.iter().filter(|(_, found)| matches!(found, Ok(None)));
     let mut site = Site {
@@ -246,7 +247,7 @@ fn define(rendered: &[Rendered], site: &mut Site) {
     }
 }
 
-/// Asks the API about each right, and about those that it can do without it with.
+/// Asks the API about each right, and about those that can replace it.
 pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, Seen<bool>> {
     let all: BTreeSet<&Right> = rights.iter().flat_map(|need| need.instead.iter().chain([&need.right])).collect();
     // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
@@ -254,14 +255,14 @@ pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, 
         .into_iter()
         .cloned()
         .map(|right| async move {
-            let seen = ask(Query::Other(format!("ask for the right to {right}")), cluster.may(&right)).await;
+            let seen = ask(Query::Other(format!("check the right to {right}")), cluster.may(&right)).await;
             (right, seen)
         })
         .collect();
     futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
 }
 
-/// Whose those objects are that releases would make and that are there. What a release has already is its own.
+/// The owners of objects that releases would create and that already exist. What a release has already is its own.
 async fn owners(
     cluster: &Cluster,
     rendered: &[Rendered],
@@ -293,7 +294,7 @@ async fn owners(
     futures::stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
-/// Whose an object is, if not this release's: by what Helm writes on it.
+/// The owner of an object, if it is not this release: by Helm's annotations.
 fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
     let note =
         |name: &str| live.pointer(&format!("/metadata/annotations/meta.helm.sh~1{name}")).and_then(|it| it.as_str());
@@ -307,7 +308,7 @@ fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
     }
 }
 
-/// The sizes that StatefulSets ask for now.
+/// The sizes that StatefulSets request now.
 async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Option<Quantity>>)> {
     let asked = wanted.iter().cloned().map(|need| async move {
         let found = ask(Query::Get(need.set.clone()), cluster.get(&need.set)).await;
@@ -370,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_an_object_is_helm_has_written_on_it() {
+    fn the_owner_of_an_object_is_in_its_annotations() {
         let noted = |namespace: &str, name: &str| {
             json!({"metadata": {"annotations": {
                 "meta.helm.sh/release-namespace": namespace, "meta.helm.sh/release-name": name}}})

@@ -1,5 +1,5 @@
-//! Looks at everything that an install will need, before anything is written, and tells all that is wrong at once.
-//! [`needs()`] says what the plan asks for, [`Facts`] what the cluster has, and [`judge()`] compares the two.
+//! Checks everything that an install will need, before anything is written, and reports all that is wrong at once.
+//! [`needs()`] says what the plan requires, [`Facts`] what the cluster has, and [`judge()`] compares the two.
 
 mod connect;
 mod facts;
@@ -12,11 +12,11 @@ mod table;
 mod trials;
 
 pub use connect::{connect_finding, helm_finding};
-pub use facts::{Facts, Gathered, Owner, gather, review, surroundings};
+pub use facts::{Facts, Gathered, Owner, cluster_facts, gather, review};
 pub use judge::judge;
 pub use needs::{
     Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
-    SecretNeed, SecretUse, UndeclaredImage, Use, looks, needs, pull_tests,
+    SecretNeed, SecretUse, UndeclaredImage, Use, needs, preflight_rights, pull_tests,
 };
 pub use offline::{image_outside, platform_missing, push_problem};
 pub use render::{Rendered, Site, render};

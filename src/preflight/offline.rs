@@ -1,4 +1,4 @@
-//! Findings of an install from an offline bundle; what is compared is given.
+//! Findings of an install from an offline bundle.
 
 use super::table::{IMAGE_NOT_IN_BUNDLE, PLATFORM_NOT_IN_BUNDLE, REGISTRY_PUSH};
 use crate::model::preflight::Finding;
@@ -17,11 +17,11 @@ pub fn image_outside(
     let what = if image.is_empty() { reason.to_owned() } else { format!("{image}: {reason}") };
     let fix = match holds {
         None => format!(
-            "install what it holds (--components {}), or take one along that holds {component}",
+            "install only its components (--components {}), or use an offline bundle that has {component}",
             components.join(",")
         ),
         Some(name) => format!(
-            "make the answer that names the image fit {name} (`windlass bundle inspect`), or make an offline bundle with it (`windlass lock --answers`, `windlass bundle create`)"
+            "change the answer that names the image to match {name} (`windlass bundle inspect`), or create an offline bundle with it (`windlass lock --answers`, `windlass bundle create`)"
         ),
     };
     IMAGE_NOT_IN_BUNDLE.found(format!("{component}: {at}"), what, fix)
@@ -30,7 +30,7 @@ pub fn image_outside(
 /// Nodes of a platform for which images are missing.
 #[must_use]
 pub fn platform_missing(platform: &str, images: &[String]) -> Finding {
-    let fix = format!("`windlass bundle create --platform {platform} ...`, or keep the platform's pods off such nodes");
+    let fix = format!("`windlass bundle create --platform {platform} ...`, or keep pods off such nodes");
     PLATFORM_NOT_IN_BUNDLE.found(format!("nodes of {platform}"), format!("no {}", images.join(", ")), fix)
 }
 

@@ -22,7 +22,7 @@ use crate::model::observed::Observed;
 use crate::model::site::Resource;
 use crate::model::yaml;
 
-/// Where a chart says what it is.
+/// The file with a chart's name and version.
 const CHART_FILE: &str = "Chart.yaml";
 
 /// What a chart rendered.
@@ -55,14 +55,14 @@ pub struct DefinedKind {
     pub resource: Resource,
 }
 
-/// What a cluster calls things, and which namespaces are not there.
+/// How the API calls kinds, and which namespaces are missing.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
     /// How the API calls a kind, by group and version, and kind.
     pub resources: BTreeMap<(String, String), Resource>,
     /// Kinds that the cluster does not serve yet, and the releases before which `crds/` brings them.
     pub brought: BTreeMap<(String, String), BTreeSet<ReleaseKey>>,
-    /// Namespaces that will have to be made.
+    /// Namespaces that will have to be created.
     pub absent: BTreeSet<String>,
     /// Namespaces that windlass made and whose Pod Security level it will change.
     pub relabelled: BTreeSet<String>,
@@ -125,7 +125,7 @@ async fn one(
             if matches!(&text, Err(error) if error.kind() == FailureKind::KubeVersion) {
                 let (constraint, without) = constraint(&release.chart).unwrap_or_default();
                 incompatible = Some(constraint);
-                // Once more without the constraint: what else is wrong is to be told at once.
+                // Once more without the constraint: what else is wrong is reported at once.
                 if std::fs::write(folder.join(CHART_FILE), without).is_ok() {
                     text = helm.template(&template, &cancel).await;
                 }

@@ -1,4 +1,4 @@
-//! What was asked of the cluster and of this machine, or why it is not known.
+//! Answers to queries of the cluster and of this machine, or why there is none.
 
 use std::fmt;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl fmt::Display for Query {
         match self {
             Self::List(resource) => write!(f, "list {resource}"),
             Self::ListIn(resource, namespace) => write!(f, "list {resource} in {namespace}"),
-            Self::ListAll(resource) => write!(f, "list {resource} of all namespaces"),
+            Self::ListAll(resource) => write!(f, "list {resource} in all namespaces"),
             Self::Namespace(name) => write!(f, "get namespace {name}"),
             Self::Get(object) => write!(f, "get {object}"),
             Self::Other(what) => f.write_str(what),
@@ -63,9 +63,9 @@ impl Query {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoAnswer {
-    /// Whoever runs windlass may not ask. The API's own words name the user at length, and what was asked is said already.
+    /// The user may not ask. The API's own message names the user at length, and the query is shown already.
     NotAllowed,
-    /// None came in time.
+    /// It timed out.
     TimedOut,
     /// It failed.
     Failed(String),
@@ -75,7 +75,7 @@ impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAllowed => f.write_str("not allowed"),
-            Self::TimedOut => write!(f, "no answer within {} s", DEADLINE.as_secs()),
+            Self::TimedOut => write!(f, "timed out after {}s", DEADLINE.as_secs()),
             Self::Failed(why) => f.write_str(why),
         }
     }
@@ -114,10 +114,10 @@ mod tests {
         for (query, words, command) in [
             (Query::List("nodes"), "list nodes", Some("list nodes")),
             (Query::ListIn("limitranges", "ns".into()), "list limitranges in ns", Some("list limitranges -n ns")),
-            (Query::ListAll("pods"), "list pods of all namespaces", Some("list pods -A")),
+            (Query::ListAll("pods"), "list pods in all namespaces", Some("list pods -A")),
             (Query::Namespace("ns".into()), "get namespace ns", Some("get namespace/ns")),
             (Query::Get(secret), "get Secret ns/db", Some("get secret/db -n ns")),
-            (Query::Other("ask for our own name".into()), "ask for our own name", None),
+            (Query::Other("get the current user".into()), "get the current user", None),
         ] {
             let command = command.map(|command| format!("kubectl auth can-i {command}"));
             assert_eq!((query.to_string().as_str(), query.can_i()), (words, command));

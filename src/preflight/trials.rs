@@ -1,4 +1,4 @@
-//! Changes of objects that are there already, tried by dry runs: what the API would refuse in mid-install is told before.
+//! Changes of existing objects, tried by dry runs: what the API would refuse in mid-install is reported before.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub struct Trial {
     pub release: ReleaseKey,
     /// The object as Helm would send it.
     pub object: ManifestObject,
-    /// The fields that would change: where, and in words.
+    /// The fields that would change: path, and description.
     pub changed: Vec<(String, String)>,
 }
 
@@ -33,13 +33,13 @@ pub struct Tried {
     pub release: ReleaseKey,
     /// Which object.
     pub object: ObjectRef,
-    /// The fields that would change: where, and in words.
+    /// The fields that would change: path, and description.
     pub changed: Vec<(String, String)>,
-    /// What the API has against it.
+    /// Why the API refuses it; `None` if it does not.
     pub refused: Seen<Option<Refusal>>,
 }
 
-/// The objects of the releases to update that are rendered otherwise than Helm recorded them, or were changed by hand.
+/// The objects of the releases to update that are rendered differently from Helm's record, or were changed by hand.
 pub(super) fn trials(rendered: &[Rendered], updates: &BTreeSet<ReleaseKey>, observed: &Observed) -> Vec<Trial> {
     let mut found = Vec::new();
     for one in rendered.iter().filter(|one| updates.contains(&one.key)) {
@@ -62,8 +62,8 @@ fn changed(object: &ManifestObject, release: &ObservedRelease) -> Option<Vec<(St
         let Some(fields) = drift.what.fields() else { continue };
         for field in fields {
             if changed.iter().all(|(known, _)| *known != field.path) {
-                let told = format!("{}: {} becomes {}", field.path, field.found, field.expected);
-                changed.push((field.path.clone(), told));
+                let change = format!("{}: {} becomes {}", field.path, field.found, field.expected);
+                changed.push((field.path.clone(), change));
             }
         }
     }
@@ -100,7 +100,7 @@ pub async fn try_all(cluster: &Cluster, trials: Vec<Trial>) -> Vec<Tried> {
     let asked: Vec<_> = trials
         .into_iter()
         .map(|Trial { release, object, changed }| async move {
-            let what = Query::Other(format!("try the change of {}", object.object));
+            let what = Query::Other(format!("dry-run the change of {}", object.object));
             let refused = ask(what, cluster.refusal(&object)).await;
             Tried { release, object: object.object, changed, refused }
         })
@@ -172,19 +172,19 @@ mod tests {
         }];
         assert_eq!(trials(&rendered, &BTreeSet::new(), &observed), []);
         let found = trials(&rendered, &[key].into(), &observed);
-        let told: Vec<String> = found
+        let lines: Vec<String> = found
             .iter()
             .map(|trial| {
                 format!(
                     "{} {:?}",
                     trial.object.object.kind,
-                    trial.changed.iter().map(|(_, told)| told).collect::<Vec<_>>()
+                    trial.changed.iter().map(|(_, change)| change).collect::<Vec<_>>()
                 )
             })
             .collect();
         let expected =
             ["StatefulSet [\"spec.replicas: 1 becomes 2\"]", "DaemonSet [\"spec.a: 2 becomes 1\"]", "Job []"];
-        assert_eq!(told, expected);
+        assert_eq!(lines, expected);
         let expected = json!({
             "name": "x", "namespace": "ns", "labels": {"a": "b", "app.kubernetes.io/managed-by": "Helm"},
             "annotations": {"meta.helm.sh/release-name": "rel", "meta.helm.sh/release-namespace": "ns"},

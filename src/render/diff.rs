@@ -7,7 +7,7 @@ use super::paint::{Paint, Spans, join};
 use super::text;
 use crate::plan::{Change, FieldChange, ObjectDiff, ReleaseDiff};
 
-/// A field is told on one line where it takes no more columns than this, and no more than the terminal has.
+/// A field is shown on one line where it takes no more columns than this, and no more than the terminal has.
 const ONE_LINE: usize = 100;
 
 /// A value longer than this many columns is cut; its texts were cut before.
@@ -27,7 +27,7 @@ pub(super) fn diff_lines(diffs: &[ReleaseDiff], look: &Look) -> Vec<Spans> {
         lines.push(Spans::new());
     }
     if diffs.is_empty() {
-        lines.push(Spans::new().add(Paint::Plain, "no release that is there would be updated: nothing to compare"));
+        lines.push(Spans::new().add(Paint::Plain, "no installed release would be updated: nothing to compare"));
     } else {
         lines.pop();
     }
@@ -38,7 +38,7 @@ fn release(diff: &ReleaseDiff, look: &Look, lines: &mut Vec<Spans>) {
     let head = Spans::new().add(Paint::Bold, format!("release {}", diff.key));
     let counts = [text::count(diff.values.len(), "value"), text::count(diff.objects.len(), "object")];
     lines.push(match (&diff.unrendered, diff.values.is_empty() && diff.objects.is_empty()) {
-        (None, true) => head.add(Paint::Plain, ": values and objects are as they were recorded"),
+        (None, true) => head.add(Paint::Plain, ": values and objects match what is recorded"),
         (None, false) => head.add(Paint::Plain, format!(": {} differ", counts.join(" and "))),
         (Some(why), _) => head.add(Paint::Plain, format!(": the chart cannot be rendered: {why}")),
     });
@@ -58,7 +58,7 @@ fn head_of(diff: &ObjectDiff) -> Spans {
         (Change::Create, _) => line.add_label(Paint::Good, " is added"),
         (Change::Delete, false) => line.add_label(Paint::Bad, " is removed"),
         (Change::Delete, true) => {
-            line.add_label(Paint::Warn, " is no longer part of it, and stays (helm.sh/resource-policy: keep)")
+            line.add_label(Paint::Warn, " is no longer part of the release and is kept (helm.sh/resource-policy: keep)")
         }
         _ => line,
     }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_diff_tells_before_and_after() {
+    fn a_diff_shows_before_and_after() {
         let table = diff_table(&diffs(), &Look { width: 80, color: false, verbose: false });
         let expected = [
             "release ns/rel: 1 value and 5 objects differ",
@@ -182,11 +182,11 @@ mod tests {
       + \"-Xmx400m -XX:+ExitOnOutOfMemoryError -Dsun.net.inetaddr.ttl=5\"
     paused: false is added
     replicas: 1 is removed
-  PersistentVolumeClaim ns/web is no longer part of it, and stays (helm.sh/resource-policy: keep)
+  PersistentVolumeClaim ns/web is no longer part of the release and is kept (helm.sh/resource-policy: keep)
   Secret ns/web is removed
   Service ns/web is added
 
-release ns/other: values and objects are as they were recorded
+release ns/other: values and objects match what is recorded
 
 release ns/broken: the chart cannot be rendered: no such value
 ";
@@ -201,6 +201,6 @@ release ns/broken: the chart cannot be rendered: no such value
         assert!(colored.contains("\u{1b}[1;31m\"384Mi\"\u{1b}[0m"), "{colored}");
         assert!(!colored.contains("[2J\u{1b}") && !colored.contains("\u{1b}[2J"), "{colored}");
         let nothing = diff_table(&[], &Look { width: 80, color: true, verbose: false });
-        assert_eq!(nothing, "no release that is there would be updated: nothing to compare\n");
+        assert_eq!(nothing, "no installed release would be updated: nothing to compare\n");
     }
 }

@@ -1,7 +1,7 @@
 //! Errors with their causes.
 
 use super::paint::{Paint, Spans, join};
-use super::text;
+use super::{language, text};
 
 /// An error and its causes, outermost first: `error: …`, then `cause: …` indented. Ends with a newline.
 #[must_use]
@@ -17,14 +17,15 @@ pub(super) fn chain_lines(chain: &[String], indent: usize) -> Vec<Spans> {
             if index == 0 { ("error: ", Paint::Bad, indent) } else { ("cause: ", Paint::Warn, indent + 2) };
         for (row, line) in text::clean_lines(message).into_iter().enumerate() {
             let start = Spans::indent(indent);
-            let start = if row == 0 { start.add_label(paint, label) } else { start.gap(label.len()) };
+            let wide = text::width(&language::label(label));
+            let start = if row == 0 { start.add_label(paint, label) } else { start.gap(wide) };
             lines.push(start.add(Paint::Plain, line));
         }
     }
     lines
 }
 
-/// The messages that say something which none above them has said: many errors repeat their source.
+/// The messages that no message above them contains: many errors repeat their source.
 fn distinct(chain: &[String]) -> Vec<&str> {
     let mut kept: Vec<&str> = Vec::new();
     for message in chain.iter().map(|message| message.trim()).filter(|message| !message.is_empty()) {
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_shown_once() {
         assert_eq!(plain(&["failed to read a.yaml"]), "error: failed to read a.yaml\n");
         assert_eq!(
             plain(&["failed to read a.yaml", "permission denied"]),

@@ -5,7 +5,7 @@ use super::paint::{Paint, Spans};
 use super::text;
 use crate::model::cluster::Finding;
 
-/// How many lines of a log are shown unless all are wanted.
+/// How many lines of a log are shown without `--verbose`.
 const LOG_LINES: usize = 20;
 
 /// How much of a log is shown.
@@ -25,7 +25,7 @@ pub(super) fn failure(
     indent: usize,
 ) -> Vec<Spans> {
     let mut lines = chain_lines(errors, indent);
-    // What waiting would not have fixed comes first; the rest may be a consequence of it.
+    // Fatal findings come first; the others may be a consequence.
     let (fatal, other): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.fatal);
     let mut object = None;
     for finding in fatal.into_iter().chain(other) {
@@ -73,16 +73,16 @@ fn log_lines(log: &[String], logs: Logs, indent: usize) -> Vec<Spans> {
         Logs::Last => log.len().min(LOG_LINES),
         Logs::All => log.len(),
     };
-    let left_out = log.len() - shown;
+    let omitted = log.len() - shown;
     let mut lines = Vec::new();
-    if shown > 0 && left_out > 0 {
-        let told = format!("… {} before (the run folder's events.jsonl has all)", text::count(left_out, "line"));
-        lines.push(Spans::indent(indent).add_label(Paint::Dim, "│ ").add(Paint::Dim, told));
+    if shown > 0 && omitted > 0 {
+        let note = format!("… {} omitted (see events.jsonl in the run folder)", text::count(omitted, "line"));
+        lines.push(Spans::indent(indent).add_label(Paint::Dim, "│ ").add(Paint::Dim, note));
     }
     lines.extend(
         log.into_iter()
-            .skip(left_out)
-            .map(|line| Spans::indent(indent).add_label(Paint::Dim, "│ ").add(Paint::Plain, line)),
+            .skip(omitted)
+            .map(|line| Spans::indent(indent).add_label(Paint::Dim, "│ ").verbatim(Paint::Plain, line)),
     );
     lines
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::paint::{Paint, Spans};
-use super::text;
 use super::track::Track;
+use super::{language, text};
 use crate::event::RunState;
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -48,7 +48,7 @@ impl Footer<'_> {
             shown += 1;
         }
         if shown < running.len() && lines.len() < room {
-            lines.push(Spans::indent(8).add(Paint::Dim, format!("and {} more", running.len() - shown)));
+            lines.push(Spans::indent(state_column()).add(Paint::Dim, format!("and {} more", running.len() - shown)));
         }
         lines.push(self.totals(running.len()));
         // A line of full width makes some terminals begin the next one.
@@ -61,7 +61,7 @@ impl Footer<'_> {
         let announced = self.state.announced(id);
         let component = announced.map_or("", |action| &action.component);
         let head = Spans::new()
-            .column(Paint::Accent, self.spinner(), 8)
+            .column(Paint::Accent, self.spinner(), state_column())
             .right(Paint::Plain, text::duration(seconds(elapsed)), 8)
             .gap(2);
         let head = if self.component > 0 { head.column(Paint::Dim, component, self.component).gap(2) } else { head };
@@ -71,7 +71,7 @@ impl Footer<'_> {
         let details = [retrying.as_deref(), track.progress(self.now).as_deref(), track.waiting()]
             .into_iter()
             .flatten()
-            .map(|text| Spans::indent(8).add_label(Paint::Dim, "└ ").add(Paint::Warn, text))
+            .map(|text| Spans::indent(state_column()).add_label(Paint::Dim, "└ ").add(Paint::Warn, text))
             .collect::<Vec<_>>();
         lines.extend(details);
         lines
@@ -97,6 +97,12 @@ impl Footer<'_> {
         let frame = usize::try_from(self.now.rem_euclid(1000) / 100).unwrap_or_default();
         SPINNER[frame % SPINNER.len()]
     }
+}
+
+/// Columns for what becomes of a step, in this language.
+pub(super) fn state_column() -> usize {
+    let words = ["start", "bytes", "waiting", "note", "retry", "done", "skipped", "FAILED", "blocked", "stopped"];
+    words.iter().map(|word| text::width(&language::say(word))).max().unwrap_or(0) + 1
 }
 
 /// Milliseconds as seconds; never negative, whatever a clock does.

@@ -23,7 +23,7 @@ const LOOKS: [(Change, &str, &str); 5] = [
 ];
 
 /// The actions of a plan, those of a component together, each with an arrow from what it waits for; arrows that others
-/// imply are left out.
+/// imply are omitted.
 #[must_use]
 pub fn plan_graph(plan: &Plan, format: GraphFormat) -> String {
     let mut groups: Vec<(&str, Vec<usize>)> = Vec::new();
@@ -89,7 +89,7 @@ fn dot(actions: &[Action], groups: &[(&str, Vec<usize>)], edges: &[(usize, usize
     out
 }
 
-/// A text between quotes in Mermaid, whose parser looks for marks of its own in there as well (`#`, `;`, backticks,
+/// A text between quotes in Mermaid, whose parser also treats these as marks there (`#`, `;`, backticks,
 /// `style …:`): all but letters, digits and a few others go as numbers.
 fn mermaid_text(text: &str) -> String {
     let mut out = String::new();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn plan(actions: Vec<Action>) -> Plan {
-        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), left_out: Vec::new(), actions }
+        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions }
     }
 
     fn small() -> Plan {

@@ -3,7 +3,7 @@
 use super::Look;
 use super::paint::{Paint, Spans};
 use super::plan::wrapped;
-use super::text;
+use super::{language, text};
 use crate::model::hdfs_health::{
     BlocksHealth, Capacity, Checkpoint, DataNodesHealth, HdfsHealth, HdfsMode, JournalState, NameNodeState, Voters,
     may_be_lost,
@@ -15,42 +15,42 @@ const COLUMN: usize = "JournalNodes".len() + 2;
 /// The lines, each moved in so far.
 pub(super) fn hdfs_lines(health: &HdfsHealth, look: &Look, indent: usize) -> Vec<Spans> {
     let mut lines = Vec::new();
-    let mut line = |name: &str, told: String| {
-        lines.extend(wrapped(&text::pad(name, COLUMN), Paint::Plain, &told, look, indent));
+    let mut line = |name: &str, text: String| {
+        lines.extend(wrapped(&text::pad(&language::shown(name), COLUMN), Paint::Plain, &text, look, indent));
     };
     let name = if health.mode == HdfsMode::Ha { "NameNodes" } else { "NameNode" };
     line(name, namenodes(health));
     for of in [Voters::ZooKeepers, Voters::JournalNodes] {
-        if let Some(told) = voters(health, of) {
-            line(if of == Voters::ZooKeepers { "ZooKeepers" } else { "JournalNodes" }, told);
+        if let Some(text) = voters(health, of) {
+            line(if of == Voters::ZooKeepers { "ZooKeepers" } else { "JournalNodes" }, text);
         }
     }
     if let Some(said) = &health.file_system {
         line("DataNodes", datanodes(&said.datanodes));
         said.capacity.iter().for_each(|room| line("capacity", capacity(room)));
         line("blocks", blocks(&said.blocks));
-        said.checkpoint.iter().for_each(|checkpoint| line("checkpoint", checkpoint_told(checkpoint)));
+        said.checkpoint.iter().for_each(|checkpoint| line("checkpoint", checkpoint_text(checkpoint)));
         if let Some(upgrade) = &said.rolling_upgrade {
-            line("upgrade", format!("not final, since {}", upgrade.since));
+            line("upgrade", format!("not finalized, since {}", upgrade.since));
         }
         line("safe mode", if said.safe_mode.is_some() { "on" } else { "off" }.to_owned());
     }
     for namenode in &health.namenodes {
         if let NameNodeState::Unasked(why) = &namenode.state {
-            let told = format!(
-                "NameNode {} was not asked how it is: {why}; it takes the right to create pods/portforward",
+            let note = format!(
+                "NameNode {} was not queried: {why}; this requires the right to create pods/portforward",
                 namenode.name
             );
-            lines.extend(wrapped("note: ", Paint::Dim, &told, look, indent));
+            lines.extend(wrapped("note: ", Paint::Dim, &note, look, indent));
         }
     }
     lines
 }
 
-/// `active nn-0, standby nn-1`; who does not answer and why is a finding.
+/// `active nn-0, standby nn-1`; a NameNode that does not answer is a finding.
 fn namenodes(health: &HdfsHealth) -> String {
-    let told = health.namenodes.iter().map(|namenode| format!("{} {}", namenode.state.word(), namenode.name));
-    told.collect::<Vec<_>>().join(", ")
+    let parts = health.namenodes.iter().map(|namenode| format!("{} {}", namenode.state.word(), namenode.name));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// `3 of 3 ready, 1 may be lost`, and of JournalNodes how many have all edits.
@@ -67,24 +67,24 @@ fn voters(health: &HdfsHealth, of: Voters) -> Option<String> {
         None => "no majority".to_owned(),
         Some(more) => format!("{more} may be lost"),
     };
-    let ready_told = ready.map(|(ready, all)| format!("{ready} of {all} ready"));
+    let ready_text = ready.map(|(ready, all)| format!("{ready} of {all} ready"));
     if all == 0 {
-        return Some(format!("{}, {}", ready_told?, lost(ready?)));
+        return Some(format!("{}, {}", ready_text?, lost(ready?)));
     }
-    // The fewer count: one that is ready may lack edits, and one that has them all may have just ended.
+    // The smaller number counts: a ready one may lack edits, and one with all edits may have just ended.
     let worst = ready.filter(|(ready, of)| *of == all && *ready < in_sync).unwrap_or((in_sync, all));
-    let told = [Some(format!("{in_sync} of {all} in sync")), ready_told, Some(lost(worst))];
-    Some(told.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    let parts = [Some(format!("{in_sync} of {all} in sync")), ready_text, Some(lost(worst))];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
-/// What is known of these numbers, without those that are zero and seldom anything else.
+/// The known numbers; those without `true` only where they are not zero.
 fn numbers(all: &[(Option<u64>, &str, bool)]) -> String {
-    let told = all.iter().filter_map(|(number, word, always)| {
+    let parts = all.iter().filter_map(|(number, word, always)| {
         let number = number.filter(|number| *always || *number > 0)?;
         Some(format!("{number} {word}"))
     });
-    let told = told.collect::<Vec<_>>().join(", ");
-    if told.is_empty() { "not known".to_owned() } else { told }
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    if parts.is_empty() { "unknown".to_owned() } else { parts }
 }
 
 fn datanodes(nodes: &DataNodesHealth) -> String {
@@ -113,18 +113,18 @@ fn blocks(blocks: &BlocksHealth) -> String {
     ])
 }
 
-fn checkpoint_told(checkpoint: &Checkpoint) -> String {
+fn checkpoint_text(checkpoint: &Checkpoint) -> String {
     let since = checkpoint.transactions_since.map(|since| format!(", {since} transactions since")).unwrap_or_default();
     format!("{}{since}", ago(checkpoint.seconds_ago))
 }
 
-/// `40 s ago`, `12 min ago`, `7 h ago`, `3 days ago`.
+/// `40s ago`, `12m ago`, `7h ago`, `3d ago`.
 fn ago(seconds: u64) -> String {
     match seconds {
-        0..120 => format!("{seconds} s ago"),
-        120..7200 => format!("{} min ago", seconds / 60),
-        7200..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
+        0..120 => format!("{seconds}s ago"),
+        120..7200 => format!("{}m ago", seconds / 60),
+        7200..172_800 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86_400),
     }
 }
 
@@ -133,16 +133,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_as_roughly_as_anybody_needs() {
-        let told = [0, 119, 120, 7199, 7200, 172_799, 172_800, u64::MAX].map(ago);
-        let days = format!("{} days ago", u64::MAX / 86_400);
-        let want = ["0 s ago", "119 s ago", "2 min ago", "119 min ago", "2 h ago", "47 h ago", "2 days ago", &days];
-        assert_eq!(told, want);
+    fn ages_are_rounded() {
+        let shown = [0, 119, 120, 7199, 7200, 172_799, 172_800, u64::MAX].map(ago);
+        let days = format!("{}d ago", u64::MAX / 86_400);
+        let want = ["0s ago", "119s ago", "2m ago", "119m ago", "2h ago", "47h ago", "2d ago", &days];
+        assert_eq!(shown, want);
     }
 
     #[test]
-    fn what_is_not_told_is_not_guessed() {
-        assert_eq!(datanodes(&DataNodesHealth::default()), "not known");
+    fn unknown_values_are_not_guessed() {
+        assert_eq!(datanodes(&DataNodesHealth::default()), "unknown");
         assert_eq!(blocks(&BlocksHealth { missing: Some(0), ..BlocksHealth::default() }), "0 missing");
     }
 }

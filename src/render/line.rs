@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::LineOptions;
 use super::failure::{Logs, failure};
-use super::footer::{Footer, seconds};
+use super::footer::{Footer, seconds, state_column};
 use super::paint::{Paint, Spans};
 use super::plan::{target, totals};
-use super::text;
 use super::track::Track;
+use super::{language, text};
 use crate::event::{Envelope, Event, RunState, Skip, Status};
 
 /// How often the footer is drawn again at most, in milliseconds.
@@ -21,7 +21,7 @@ const REDRAW: i64 = 100;
 const NARROW: usize = 60;
 
 /// Writes a run line by line. The caller reduces each event first, then hands over both; and calls
-/// [`tick`](Self::tick) some ten times a second. What the last event leaves to say is [`summary`](super::summary())'s.
+/// [`tick`](Self::tick) some ten times a second. [`summary`](super::summary()) follows the last event.
 pub struct Line {
     out: Box<dyn Write + Send>,
     options: LineOptions,
@@ -63,7 +63,7 @@ impl Line {
         self.options.height = height;
     }
 
-    /// Tells an event; `state` has taken it in already.
+    /// Writes an event that `state` has already applied.
     ///
     /// # Errors
     /// What the writer says, such as a closed pipe or a full disk.
@@ -80,7 +80,7 @@ impl Line {
         }
         self.seq = envelope.seq;
         let now = envelope.at.as_millisecond();
-        let lines = self.told(&envelope.event, now, state);
+        let lines = self.lines(&envelope.event, now, state);
         let ended = matches!(envelope.event, Event::RunFinished { .. });
         if lines.is_empty() && !ended {
             return Ok(());
@@ -88,7 +88,7 @@ impl Line {
         self.write(lines, now, state)
     }
 
-    /// Draws anew what runs, or tells a pipe what has become due.
+    /// Redraws what runs, or writes to a pipe what has become due.
     ///
     /// # Errors
     /// What the writer says.
@@ -152,7 +152,7 @@ impl Line {
         self.out.flush()
     }
 
-    /// Up to the footer's first line, and away with all below. A terminal made narrower has broken its lines.
+    /// Clears the footer and all below it. A terminal made narrower has broken its lines.
     fn erase(&mut self, text: &mut String) {
         let rows: usize = self.drawn.drain(..).map(|width| width.div_ceil(self.options.width).max(1)).sum();
         if rows > 0 {
@@ -160,12 +160,12 @@ impl Line {
         }
     }
 
-    fn told(&mut self, event: &Event, now: i64, state: &RunState) -> Vec<Spans> {
+    fn lines(&mut self, event: &Event, now: i64, state: &RunState) -> Vec<Spans> {
         let verbose = self.options.verbose;
         let live = self.options.live;
         match event {
             Event::RunStarted { run, command, cluster, actions, .. } => {
-                let widest = actions.iter().map(|action| text::width(&text::clean(&action.component))).max();
+                let widest = actions.iter().map(|action| text::width(&language::shown(&action.component))).max();
                 self.component = if self.options.width < NARROW { 0 } else { widest.unwrap_or(0) };
                 let plan = totals(actions.iter().map(|action| action.change));
                 vec![
@@ -175,7 +175,7 @@ impl Line {
                         .add(Paint::Plain, target(cluster))
                         .add_label(Paint::Dim, ", run ")
                         .add(Paint::Dim, run),
-                    Spans::new().add(Paint::Plain, format!("{}: {plan}", text::count(actions.len(), "action"))),
+                    Spans::new().add(Paint::Plain, format!("{}: {plan}", text::count(actions.len(), "step"))),
                 ]
             }
             Event::ActionStarted { id, attempt } => {
@@ -209,9 +209,9 @@ impl Line {
             Event::ActionRetried { id, attempt, after_seconds, errors } => {
                 let next = now.saturating_add(i64::try_from(*after_seconds).unwrap_or(0).saturating_mul(1000));
                 self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
-                let told = format!(": again in {}", text::whole(*after_seconds));
+                let delay = format!(": retrying in {}", text::whole(*after_seconds));
                 let head = self.head("retry", Paint::Warn, elapsed(id, now, state), id, state);
-                let mut lines = vec![self.fit_before(head, told.len()).add(Paint::Warn, told)];
+                let mut lines = vec![self.fit_before(head, delay.len()).add(Paint::Warn, delay)];
                 lines.extend(failure(errors, &[], &[], Logs::None, 4));
                 lines
             }
@@ -247,21 +247,21 @@ impl Line {
                 let by = format!(": blocked by {} ({by})", state.title(by));
                 vec![line.add(Paint::Warn, by)]
             }
-            // What was never begun is the summary's to tell, in one place.
+            // The summary lists what was not started.
             Event::ActionStopped { begun: false, .. } if !verbose => Vec::new(),
             Event::ActionStopped { id, begun } => {
                 let elapsed = if *begun { elapsed(id, now, state) } else { None };
                 self.tracks.remove(id);
                 let line = self.head("stopped", Paint::Warn, elapsed, id, state);
-                vec![self.fit(if *begun { line } else { line.add_label(Paint::Dim, ": not begun") })]
+                vec![self.fit(if *begun { line } else { line.add_label(Paint::Dim, ": not started") })]
             }
             Event::Stopping => {
                 let names: Vec<&str> = state.running().map(|id| state.title(id)).collect();
                 let rest = match names.len() {
                     0 => String::new(),
-                    count => format!(", {} still to end: {}", text::count(count, "action"), names.join(", ")),
+                    count => format!(", {} still running: {}", text::count(count, "step"), names.join(", ")),
                 };
-                vec![Spans::new().add(Paint::Warn, format!("stopping: nothing new begins{rest}"))]
+                vec![Spans::new().add(Paint::Warn, format!("stopping: no new step starts{rest}"))]
             }
             Event::RunFinished { .. } => {
                 self.tracks.clear();
@@ -270,16 +270,16 @@ impl Line {
         }
     }
 
-    /// What a pipe should be told of a running action now.
+    /// The progress lines of a running action that are due in a pipe.
     fn due(&mut self, id: &str, now: i64, state: &RunState) -> Vec<Spans> {
         let Some(track) = self.tracks.get_mut(id) else { return Vec::new() };
         let (bytes, words) = (track.bytes_due(now), track.words_due(now));
         let elapsed = elapsed(id, now, state);
         [("bytes", bytes), ("waiting", words)]
             .into_iter()
-            .filter_map(|(word, told)| Some((word, told?)))
-            .map(|(word, told)| {
-                self.head(word, Paint::Dim, elapsed, id, state).add_label(Paint::Plain, ": ").add(Paint::Plain, told)
+            .filter_map(|(word, text)| Some((word, text?)))
+            .map(|(word, text)| {
+                self.head(word, Paint::Dim, elapsed, id, state).add_label(Paint::Plain, ": ").add(Paint::Plain, text)
             })
             .collect()
     }
@@ -295,7 +295,7 @@ impl Line {
             }
         }
         let took = took.map(text::duration).unwrap_or_default();
-        line = line.column(paint, word, 8).right(Paint::Plain, took, 8).gap(2);
+        line = line.column(paint, word, state_column()).right(Paint::Plain, took, 8).gap(2);
         if self.component > 0 {
             let component = state.announced(id).map_or("", |action| &action.component);
             line = line.column(Paint::Dim, component, self.component).gap(2);
@@ -303,19 +303,19 @@ impl Line {
         line.add(Paint::Plain, state.title(id))
     }
 
-    /// Lines about progress are cut on a terminal; why something failed or will not run is never.
+    /// Lines about progress are cut to the terminal's width; lines about failures are not.
     fn fit(&self, line: Spans) -> Spans {
         self.fit_before(line, 0)
     }
 
-    /// The same with room for what must be seen after it.
+    /// The same with room for a text of so many columns after it.
     fn fit_before(&self, line: Spans, after: usize) -> Spans {
         if self.options.live { line.cut(self.options.width.saturating_sub(after)) } else { line }
     }
 }
 
 impl Drop for Line {
-    /// Whatever ends the run, the shell's prompt does not come after half a footer.
+    /// Clears the footer, so that the shell's prompt does not follow a part of it.
     fn drop(&mut self) {
         let _ = self.clear();
     }

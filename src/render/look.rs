@@ -9,11 +9,11 @@ pub struct Look {
     pub width: usize,
     /// Whether escape codes for colours may be used.
     pub color: bool,
-    /// Whether everything is told, not only the first reasons.
+    /// Whether everything is shown, not only the first reasons.
     pub verbose: bool,
 }
 
-/// How a run is shown while it goes on.
+/// How a run is shown while it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineOptions {
     /// Whether escape codes for colours may be used.
@@ -24,15 +24,15 @@ pub struct LineOptions {
     pub width: usize,
     /// Rows of the terminal.
     pub height: usize,
-    /// Whether unchanged actions, starts and all log lines are told too.
+    /// Whether unchanged actions, starts and all log lines are shown too.
     pub verbose: bool,
 }
 
-/// What is assumed where a terminal does not tell its size (serial consoles say 0).
+/// What is assumed where a terminal does not report its size (serial consoles report 0).
 const USUAL: (usize, usize) = (80, 24);
 
 impl LineOptions {
-    /// For what is written to `stream`. `plain` is the user's wish for neither colours nor redrawing.
+    /// For what is written to `stream`. `plain` turns off colours and redrawing.
     #[must_use]
     pub fn of(stream: impl AsFd, plain: bool, verbose: bool) -> Self {
         let terminal = rustix::termios::isatty(&stream);
@@ -62,15 +62,15 @@ impl LineOptions {
     }
 }
 
-/// Columns and rows of a terminal, `None` where it does not tell.
+/// Columns and rows of a terminal, `None` where it does not report them.
 pub(super) fn size(stream: impl AsFd) -> Option<(usize, usize)> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
     (size.ws_col > 0 && size.ws_row > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
 }
 
-/// The size of the screens: what the terminal says, or the usual one where it says 0.
-pub(super) const fn screen_size(told: (u16, u16)) -> (u16, u16) {
-    if told.0 == 0 || told.1 == 0 { (80, 24) } else { told }
+/// The size of the screens: what the terminal reports, or the usual one where it reports 0.
+pub(super) const fn screen_size(reported: (u16, u16)) -> (u16, u16) {
+    if reported.0 == 0 || reported.1 == 0 { (80, 24) } else { reported }
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_that_says_nothing_of_its_size_has_the_usual_one() {
+    fn a_terminal_that_does_not_report_its_size_has_the_usual_one() {
         assert_eq!(screen_size((0, 0)), (80, 24));
         assert_eq!(screen_size((0, 50)), (80, 24));
         assert_eq!(screen_size((132, 0)), (80, 24));

@@ -8,6 +8,7 @@ mod footer;
 mod graph;
 mod hdfs;
 pub mod json;
+pub mod language;
 pub mod line;
 mod look;
 mod paint;

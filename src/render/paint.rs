@@ -1,6 +1,6 @@
 //! Colours, and lines in coloured pieces.
 
-use super::text;
+use super::{language, text};
 
 /// The few looks that a piece of text can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,28 +44,34 @@ impl Spans {
         Self(vec![(Paint::Plain, " ".repeat(columns))])
     }
 
-    /// With a piece more.
+    /// With a piece more, in the language of the reader.
     pub(super) fn add(mut self, paint: Paint, text: impl AsRef<str>) -> Self {
+        self.0.push((paint, language::shown(text.as_ref())));
+        self
+    }
+
+    /// With a piece that others wrote, such as a line of a log.
+    pub(super) fn verbatim(mut self, paint: Paint, text: impl AsRef<str>) -> Self {
         self.0.push((paint, text::clean(text.as_ref())));
         self
     }
 
-    /// With a piece of our own, its trailing spaces kept.
+    /// With a piece of our own, its spaces kept.
     pub(super) fn add_label(mut self, paint: Paint, label: &str) -> Self {
-        self.0.push((paint, label.to_owned()));
+        self.0.push((paint, language::label(label).into_owned()));
         self
     }
 
     /// With a piece more, in a column.
     pub(super) fn column(mut self, paint: Paint, text: impl AsRef<str>, columns: usize) -> Self {
-        let text = text::pad(&text::clean(text.as_ref()), columns);
+        let text = text::pad(&language::shown(text.as_ref()), columns);
         self.0.push((paint, text));
         self
     }
 
     /// With a piece more, to the right of a column.
     pub(super) fn right(mut self, paint: Paint, text: impl AsRef<str>, columns: usize) -> Self {
-        let text = text::clean(text.as_ref());
+        let text = language::shown(text.as_ref());
         let fill = " ".repeat(columns.saturating_sub(text::width(&text)));
         self.0.push((paint, format!("{fill}{text}")));
         self
@@ -93,7 +99,7 @@ impl Spans {
         self.0.iter().map(|(_, text)| text::width(text)).sum()
     }
 
-    /// At most so many columns, "…" where something is left out.
+    /// At most so many columns, "…" where it is cut.
     pub(super) fn cut(self, columns: usize) -> Self {
         if self.width() <= columns {
             return self;

@@ -9,7 +9,7 @@ use crate::plan::CriticalPath;
 /// A step that takes less than this part of the path is not named.
 const SMALL: f64 = 0.01;
 
-/// So many steps whose time is not known are named.
+/// At most so many steps without a known time are named.
 const NAMED: usize = 4;
 
 /// The steps that decide how long a plan takes, by the times of earlier runs, the newest first.
@@ -23,34 +23,33 @@ pub fn critical_path_lines(path: &CriticalPath, runs: &[String], look: &Look) ->
         }
     };
     let mut lines = wrapped("", Paint::Plain, &format!("critical path{by}"), look, 0);
-    let told = format!("{} = {}", steps(path), text::duration(path.seconds));
-    lines.extend(wrapped("", Paint::Plain, &told, look, 2));
-    let told = format!("all steps one after the other: {}", text::duration(path.in_turn));
-    lines.extend(wrapped("", Paint::Plain, &told, look, 2));
+    let line = format!("{} = {}", steps(path), text::duration(path.seconds));
+    lines.extend(wrapped("", Paint::Plain, &line, look, 2));
+    let line = format!("all steps in sequence: {}", text::duration(path.in_turn));
+    lines.extend(wrapped("", Paint::Plain, &line, look, 2));
     if !path.unknown.is_empty() {
         let mut named: Vec<String> = path.unknown.iter().take(NAMED).cloned().collect();
         let more = path.unknown.len() - named.len();
         if more > 0 {
             named.push(format!("{more} more"));
         }
-        let told = format!("not counted, since no such run has done it: {}", named.join(", "));
-        lines.extend(wrapped("", Paint::Dim, &told, look, 2));
+        let line = format!("not counted, no time recorded: {}", named.join(", "));
+        lines.extend(wrapped("", Paint::Dim, &line, look, 2));
     }
     join(lines, look.color)
 }
 
-/// `hdfs/release 3.0s -> … -> livy/verify-1 40.1s`. Steps that take next to nothing, and those of which nothing is known,
-/// are three dots.
+/// `hdfs/release 3.0s -> … -> livy/verify-1 40.1s`. Very short steps and those without a known time are shown as `…`.
 fn steps(path: &CriticalPath) -> String {
-    let mut told: Vec<String> = Vec::new();
+    let mut parts: Vec<String> = Vec::new();
     for (id, seconds) in &path.steps {
         match seconds.filter(|seconds| *seconds > 0.0 && *seconds >= path.seconds * SMALL) {
-            Some(seconds) => told.push(format!("{id} {}", text::duration(seconds))),
-            None if told.last().is_some_and(|last| last == "…") => {}
-            None => told.push("…".to_owned()),
+            Some(seconds) => parts.push(format!("{id} {}", text::duration(seconds))),
+            None if parts.last().is_some_and(|last| last == "…") => {}
+            None => parts.push("…".to_owned()),
         }
     }
-    told.join(" -> ")
+    parts.join(" -> ")
 }
 
 #[cfg(test)]
@@ -78,19 +77,19 @@ mod tests {
         ];
         let look = Look { width: usize::MAX, color: false, verbose: false };
         let one = path(&steps, &[]);
-        let told = critical_path_lines(&one, &["20260101T000000Z-abcdef".to_owned()], &look);
+        let shown = critical_path_lines(&one, &["20260101T000000Z-abcdef".to_owned()], &look);
         assert_eq!(
-            told,
+            shown,
             "critical path, by the times of run 20260101T000000Z-abcdef
   … -> hdfs/release 3.0s -> hdfs/ready 31.0s -> … -> livy/verify-1 40.0s = 1m 14s
-  all steps one after the other: 3m 30s
+  all steps in sequence: 3m 30s
 "
         );
         let some = path(&steps, &["a", "b", "c", "d", "e", "f"]);
-        let told = critical_path_lines(&some, &["x".to_owned(), "y".to_owned()], &Look { width: 50, ..look });
-        assert!(told.starts_with("critical path, by the times of run x and 1 earlier\none\n  … -> hdfs/"), "{told}");
-        assert!(told.lines().all(|line| text::width(line) <= 50), "{told}");
-        let whole = told.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(whole.ends_with("not counted, since no such run has done it: a, b, c, d, 2 more"), "{whole}");
+        let shown = critical_path_lines(&some, &["x".to_owned(), "y".to_owned()], &Look { width: 50, ..look });
+        assert!(shown.starts_with("critical path, by the times of run x and 1 earlier\none\n  … -> hdfs/"), "{shown}");
+        assert!(shown.lines().all(|line| text::width(line) <= 50), "{shown}");
+        let whole = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(whole.ends_with("not counted, no time recorded: a, b, c, d, 2 more"), "{whole}");
     }
 }

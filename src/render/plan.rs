@@ -2,15 +2,15 @@
 
 use super::Look;
 use super::paint::{Paint, Spans, join};
-use super::text;
+use super::{language, text};
 use crate::model::SecretRef;
 use crate::model::cluster::ClusterInfo;
 use crate::plan::{Action, Change, FilledFrom, FilledSecret, Plan};
 
-/// Reasons that are told unless all are wanted.
+/// Reasons that are shown without `--verbose`.
 const REASONS: usize = 2;
 
-/// A title gets a line of its own where it has fewer columns than this beside the component's.
+/// A title gets a line of its own where fewer columns than this are left beside the component's.
 const LEAST: usize = 28;
 
 /// The target in words: `windlass-sandbox (https://10.97.0.2:6443, user admin, v1.34.4)`.
@@ -18,7 +18,7 @@ const LEAST: usize = 28;
 pub fn target(cluster: &ClusterInfo) -> String {
     let ClusterInfo { context, server, user, version } = cluster;
     let user = if user.is_empty() { String::new() } else { format!(", user {user}") };
-    text::clean(&format!("{context} ({server}{user}, {version})"))
+    language::shown(&format!("{context} ({server}{user}, {version})"))
 }
 
 /// `3 to create, 1 to update, 20 unchanged, 4 checks`, or `nothing to do`.
@@ -31,15 +31,15 @@ pub(super) fn totals(changes: impl Iterator<Item = Change>) -> String {
     if create + update + delete + check == 0 {
         return if nothing == 0 { "nothing to do".to_owned() } else { format!("nothing to do, {nothing} unchanged") };
     }
-    let told = [
+    let parts = [
         (create, format!("{create} to create")),
         (update, format!("{update} to update")),
         (delete, format!("{delete} to delete")),
         (nothing, format!("{nothing} unchanged")),
         (check, text::count(check, "check")),
     ];
-    let told: Vec<String> = told.into_iter().filter(|(count, _)| *count > 0).map(|(_, told)| told).collect();
-    told.join(", ")
+    let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
+    parts.join(", ")
 }
 
 const fn place(change: Change) -> usize {
@@ -69,32 +69,32 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
         .overlaid
         .iter()
         .flat_map(|(component, folder)| {
-            let told = format!("the definition of {component} comes from {folder}, not from windlass itself");
-            wrapped("note: ", Paint::Warn, &told, look, 0)
+            let note = format!("the definition of {component} comes from {folder}, not from windlass itself");
+            wrapped("note: ", Paint::Warn, &note, look, 0)
         })
         .collect();
-    lines.extend(plan.left_out.iter().flat_map(|check| {
+    lines.extend(plan.skipped.iter().flat_map(|check| {
         let what = if check.is_check() { "check" } else { "step" };
-        let told = format!("{}: the {what} `{}` is skipped: it needs {}", check.component, check.title, check.why);
-        wrapped("note: ", Paint::Warn, &told, look, 0)
+        let note = format!("{}: the {what} `{}` is skipped: it needs {}", check.component, check.title, check.why);
+        wrapped("note: ", Paint::Warn, &note, look, 0)
     }));
     let widest = |name: fn(&Action) -> &str, least: &str| {
         plan.actions
             .iter()
-            .map(|action| text::width(&text::clean(name(action))))
+            .map(|action| text::width(&language::shown(name(action))))
             .max()
-            .map_or(0, |widest| widest.max(text::width(least)))
+            .map_or(0, |widest| widest.max(text::width(&language::shown(least))))
     };
     let change = widest(|action| action.change.word(), "change");
     let component = widest(|action| &action.component, "component");
-    let title = widest(|action| &action.title, "action");
+    let title = widest(|action| &action.title, "step");
     let before = change + 2 + component + 2;
-    let words = plan.actions.iter().flat_map(|action| &action.why).flat_map(|why| why.split_whitespace());
-    let word = words.map(|word| text::width(&text::clean(word))).max().unwrap_or(0);
+    let whys = plan.actions.iter().flat_map(|action| &action.why).map(|why| language::shown(why));
+    let word = whys.flat_map(|why| why.split_whitespace().map(text::width).max()).max().unwrap_or(0);
     let layout = Layout { change, component, title, word, before, look };
     if !plan.actions.is_empty() {
         let head = Spans::new().column(Paint::Dim, "change", change).gap(2).column(Paint::Dim, "component", component);
-        lines.push(head.gap(2).column(Paint::Dim, "action", if layout.beside() { title } else { 0 }).gap(2).add(
+        lines.push(head.gap(2).column(Paint::Dim, "step", if layout.beside() { title } else { 0 }).gap(2).add(
             Paint::Dim,
             if layout.beside() && plan.actions.iter().any(|action| !action.why.is_empty()) { "why" } else { "" },
         ));
@@ -104,7 +104,7 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
         lines.push(Spans::new());
     }
     lines.extend(secrets(plan, look));
-    let totals = text::wrap(&totals(plan.actions.iter().map(|action| action.change)), look.width);
+    let totals = text::wrap(&language::shown(&totals(plan.actions.iter().map(|action| action.change))), look.width);
     lines.extend(totals.into_iter().map(|row| Spans::new().add(Paint::Bold, row)));
     join(lines, look.color)
 }
@@ -115,26 +115,26 @@ fn secrets(plan: &Plan, look: &Look) -> Vec<Spans> {
     if secrets.is_empty() {
         return Vec::new();
     }
-    let rows = text::wrap("Secrets that windlass fills; what they hold is shown nowhere", look.width);
+    let rows = text::wrap(&language::shown("Secrets that windlass fills; their content is never shown"), look.width);
     let mut lines: Vec<Spans> = rows.into_iter().map(|row| Spans::new().add(Paint::Dim, row)).collect();
-    let column = secrets.iter().map(|secret| secret.change.word().len()).max().unwrap_or(0);
+    let column = secrets.iter().map(|secret| text::width(&language::shown(secret.change.word()))).max().unwrap_or(0);
     for FilledSecret { change, namespace, name, keys, from } in secrets {
         let from = match from {
             FilledFrom::Source(SecretRef::Generate) => "generated".to_owned(),
             FilledFrom::Source(from @ SecretRef::Secret(_)) => format!("a copy of {from}"),
             FilledFrom::Source(from) => format!("from {from}"),
-            FilledFrom::Made([]) => "made by windlass of answers".to_owned(),
+            FilledFrom::Made([]) => "made from answers".to_owned(),
             FilledFrom::Made(of) => format!("made of {}", of.join(", ")),
         };
-        let label = format!("{:column$}  ", change.word());
-        let told = format!("{namespace}/{name}: {}; {from}", keys.join(", "));
-        let longest = told.split_whitespace().map(text::width).max().unwrap_or(0);
+        let label = format!("{}  ", text::pad(&language::shown(change.word()), column));
+        let text = format!("{namespace}/{name}: {}; {from}", keys.join(", "));
+        let longest = text.split_whitespace().map(text::width).max().unwrap_or(0);
         if label.len() + longest <= look.width {
-            lines.extend(wrapped(&label, paint(change), &told, look, 0));
+            lines.extend(wrapped(&label, paint(change), &text, look, 0));
         } else {
-            // No name is broken where it can stand below.
+            // A name that does not fit beside the label goes below it.
             lines.push(Spans::new().add(paint(change), change.word()));
-            lines.extend(wrapped("", Paint::Plain, &told, look, 2));
+            lines.extend(wrapped("", Paint::Plain, &text, look, 2));
         }
     }
     lines.push(Spans::new());
@@ -143,13 +143,15 @@ fn secrets(plan: &Plan, look: &Look) -> Vec<Spans> {
 
 /// A text after its label, broken between words.
 pub(super) fn wrapped(label: &str, paint: Paint, text: &str, look: &Look, indent: usize) -> Vec<Spans> {
-    let after = indent + label.len();
-    text::wrap(&text::clean(text), look.width.saturating_sub(after))
+    let label = language::label(label);
+    let wide = text::width(&label);
+    let after = indent + wide;
+    text::wrap(&language::shown(text), look.width.saturating_sub(after))
         .into_iter()
         .enumerate()
         .map(|(row, text)| {
             let line = Spans::indent(indent);
-            let line = if row == 0 { line.add_label(paint, label) } else { line.gap(label.len()) };
+            let line = if row == 0 { line.add_label(paint, &label) } else { line.gap(wide) };
             line.add(Paint::Plain, text)
         })
         .collect()
@@ -167,7 +169,7 @@ struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    /// Whether the reasons have a column of their own: one that none of their words breaks out of.
+    /// Whether the reasons have a column of their own, wide enough for their longest word.
     fn beside(&self) -> bool {
         self.look.width.saturating_sub(self.before + self.title + 2) >= self.word.max(LEAST)
     }
@@ -182,14 +184,14 @@ impl Layout<'_> {
         let why = self.why(action);
         if self.beside() {
             let room = self.look.width.saturating_sub(self.before + self.title + 2);
-            let mut why = why.iter().flat_map(|why| text::wrap(&text::clean(why), room));
+            let mut why = why.iter().flat_map(|why| text::wrap(&language::shown(why), room));
             let first = head.column(tone, &action.title, self.title).gap(2);
             lines.push(first.add(Paint::Dim, why.next().unwrap_or_default()));
             let indent = self.before + self.title + 2;
             lines.extend(why.map(|why| Spans::indent(indent).add(Paint::Dim, why)));
             return;
         }
-        let title = text::clean(&action.title);
+        let title = language::shown(&action.title);
         let room = self.look.width.saturating_sub(self.before);
         let indent = if room >= LEAST {
             let mut rows = text::wrap(&title, room).into_iter();
@@ -203,7 +205,7 @@ impl Layout<'_> {
             4
         };
         for why in why {
-            let rows = text::wrap(&text::clean(&why), self.look.width.saturating_sub(indent + 2));
+            let rows = text::wrap(&language::shown(&why), self.look.width.saturating_sub(indent + 2));
             lines.extend(rows.into_iter().enumerate().map(|(row, why)| {
                 let mark = if row == 0 { "- " } else { "  " };
                 Spans::indent(indent).add_label(Paint::Dim, mark).add(Paint::Dim, why)

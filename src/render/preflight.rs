@@ -1,15 +1,15 @@
-//! What a preflight found, for people.
+//! The findings of preflight, for people.
 
 use super::Look;
 use super::paint::{Paint, Spans, join};
 use super::plan::{target, wrapped};
-use super::text;
+use super::{language, text};
 use crate::model::preflight::{Finding, Report, Severity};
 
 /// How far what belongs to a finding is moved in.
 const DETAIL: usize = 4;
 
-/// The findings, errors first, each with where, what and what fixes it; then how many there are.
+/// The findings, errors first, each with place, cause and fix; then how many there are.
 #[must_use]
 pub fn preflight_table(report: &Report, look: &Look) -> String {
     let mut lines = Vec::new();
@@ -18,7 +18,7 @@ pub fn preflight_table(report: &Report, look: &Look) -> String {
         let (word, paint) = word(finding);
         let head = Spans::new().column(paint, word, "warning".len()).gap(2).column(Paint::Bold, finding.id, ids).gap(2);
         let before = head.width();
-        let mut place = text::wrap(&text::clean(&finding.place), look.width.saturating_sub(before)).into_iter();
+        let mut place = text::wrap(&language::shown(&finding.place), look.width.saturating_sub(before)).into_iter();
         lines.push(head.add(Paint::Plain, place.next().unwrap_or_default()));
         lines.extend(place.map(|row| Spans::indent(before).add(Paint::Plain, row)));
         lines.extend(wrapped("found: ", Paint::Dim, &finding.what, look, DETAIL));
@@ -29,7 +29,11 @@ pub fn preflight_table(report: &Report, look: &Look) -> String {
     if !report.findings.is_empty() {
         lines.push(Spans::new());
     }
-    lines.extend(text::wrap(&counts(report), look.width).into_iter().map(|row| Spans::new().add(Paint::Bold, row)));
+    lines.extend(
+        text::wrap(&language::shown(&counts(report)), look.width)
+            .into_iter()
+            .map(|row| Spans::new().add(Paint::Bold, row)),
+    );
     join(lines, look.color)
 }
 
@@ -43,20 +47,20 @@ const fn word(finding: &Finding) -> (&'static str, Paint) {
     }
 }
 
-/// `2 errors, 1 warning, 1 waived`, or that nothing was found.
+/// `2 errors, 1 warning, 1 waived`, or that there are no findings.
 fn counts(report: &Report) -> String {
     if report.findings.is_empty() {
         let place = report.cluster.as_ref().map(|cluster| format!(" on {}", target(cluster)));
-        return format!("nothing found: an install can go ahead{}", place.unwrap_or_default());
+        return format!("no findings: ready to install{}", place.unwrap_or_default());
     }
-    let told = [
+    let parts = [
         (report.errors, text::count(report.errors, "error")),
         (report.warnings, text::count(report.warnings, "warning")),
         (report.hints, text::count(report.hints, "hint")),
         (report.waived, format!("{} waived", report.waived)),
     ];
-    let told: Vec<String> = told.into_iter().filter(|(count, _)| *count > 0).map(|(_, told)| told).collect();
-    told.join(", ")
+    let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
+    parts.join(", ")
 }
 
 #[cfg(test)]
@@ -80,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_are_told_with_what_fixes_them() {
+    fn findings_are_shown_with_their_fixes() {
         let findings = vec![
             finding(Severity::Warning, "storage-expansion"),
             finding(Severity::Error, "quota"),
@@ -106,8 +110,8 @@ warning  storage-expansion  namespace apache-hdfs
     }
 
     #[test]
-    fn nothing_found_says_so() {
+    fn no_findings_are_reported() {
         let report = Report::new(None, Vec::new(), &[]);
-        assert_eq!(preflight_table(&report, &look(80)), "nothing found: an install can go ahead\n");
+        assert_eq!(preflight_table(&report, &look(80)), "no findings: ready to install\n");
     }
 }

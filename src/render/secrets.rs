@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::text;
+use super::{language, text};
 
 /// A Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -13,7 +13,7 @@ pub struct SecretRow {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// The names of its keys; none where it is not there.
+    /// The names of its keys; none where it does not exist.
     pub keys: Vec<String>,
     /// Where its content comes from, as far as that is known.
     pub from: Option<String>,
@@ -23,7 +23,7 @@ pub struct SecretRow {
     pub created: Option<String>,
     /// How long ago that was.
     pub age_seconds: Option<u64>,
-    /// A rotation of it did not come to its end.
+    /// Whether a rotation of it is not finished.
     pub rotating: bool,
 }
 
@@ -31,19 +31,19 @@ pub struct SecretRow {
 #[must_use]
 pub fn secret_table(rows: &[SecretRow]) -> String {
     if rows.is_empty() {
-        return "no Secrets: nothing is installed that has any\n".to_owned();
+        return "no Secrets found: nothing installed uses any\n".to_owned();
     }
     let mut lines = vec![["NAMESPACE", "NAME", "KEYS", "FROM", "USED BY", "AGE"].map(str::to_owned)];
     lines.extend(rows.iter().map(|row| {
         let age = match row.age_seconds {
-            None => "is not there".to_owned(),
+            None => "not found".to_owned(),
             Some(seconds) => age(seconds),
         };
-        let rotating = if row.rotating { ", a rotation is not finished" } else { "" };
+        let rotating = if row.rotating { ", rotation not finished" } else { "" };
         let used: Vec<&str> = row.used_by.iter().map(String::as_str).collect();
-        let from = row.from.clone().unwrap_or_else(|| "not known by this catalog".to_owned());
+        let from = row.from.clone().unwrap_or_else(|| "not in this catalog".to_owned());
         let cells = [row.namespace.clone(), row.name.clone(), row.keys.join(","), from, used.join(",")];
-        let [namespace, name, keys, from, used] = cells.map(|cell| text::clean(&cell).to_string());
+        let [namespace, name, keys, from, used] = cells.map(|cell| language::shown(&cell).to_string());
         [namespace, name, keys, from, used, format!("{age}{rotating}")]
     }));
     let mut widths = [0; 6];
@@ -91,9 +91,9 @@ mod tests {
         let gone = SecretRow { from: None, keys: vec![], age_seconds: None, rotating: true, ..row.clone() };
         assert_eq!(
             secret_table(&[row, gone]),
-            "NAMESPACE  NAME            KEYS      FROM                       USED BY  AGE\n\
-             db         my-db-password  password  generated (db.password)    db       1d\n\
-             db         my-db-password            not known by this catalog  db       is not there, a rotation is not finished\n"
+            "NAMESPACE  NAME            KEYS      FROM                     USED BY  AGE\n\
+             db         my-db-password  password  generated (db.password)  db       1d\n\
+             db         my-db-password            not in this catalog      db       not found, rotation not finished\n"
         );
         assert_eq!([5, 65, 7_200].map(age), ["5s", "1m", "2h"]);
     }

@@ -6,7 +6,7 @@ use super::Look;
 use super::hdfs::hdfs_lines;
 use super::paint::{Paint, Spans, join};
 use super::plan::{target, wrapped};
-use super::text;
+use super::{language, text};
 use crate::model::Login;
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::hdfs_health::HdfsHealth;
@@ -15,7 +15,7 @@ use crate::model::state::Verified;
 /// The version of the JSON of a [`StatusReport`].
 pub const STATUS_SCHEMA: u32 = 1;
 
-/// What `windlass status` tells, and with `--json` prints as it is.
+/// What `windlass status` shows, and prints with `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StatusReport {
     /// [`STATUS_SCHEMA`].
@@ -43,20 +43,20 @@ pub struct StatusRow {
     pub runs: Option<String>,
     /// Its release, if it has one.
     pub release: Option<ReleaseKey>,
-    /// The release's revision, if it is there.
+    /// The release's revision, if it exists.
     pub revision: Option<u32>,
     /// How it is.
     #[serde(flatten)]
     pub state: ComponentStatus,
     /// How the last verify went.
     pub verified: Option<Verified>,
-    /// What works and should be looked at all the same.
+    /// Problems that do not keep it from working.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// How its HDFS is, where it provides one that could be asked.
+    /// How its HDFS is, where it provides one that could be queried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hdfs: Option<HdfsHealth>,
-    /// What whoever reaches it can do, since it asks for no login.
+    /// What anyone who reaches it can do, where it requires no login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,
     /// How the cluster differs from what was installed.
@@ -79,24 +79,24 @@ pub enum ComponentStatus {
     Healthy,
     /// Ready, but the last verify failed or none was.
     Ready,
-    /// All of it is ready, and it does not do what it is there for, for these reasons.
+    /// All of it is ready, but it does not work, for these reasons.
     Unhealthy(Vec<String>),
     /// Something is not ready, for these reasons.
     NotReady(Vec<String>),
-    /// It was installed, and its release is gone.
+    /// It was installed, but its release does not exist any more.
     Missing,
     /// It was not installed.
     NotInstalled,
 }
 
 impl ComponentStatus {
-    /// The same, where it says itself that this is bad.
+    /// The same, or unhealthy for these reasons, if there are any.
     #[must_use]
     pub fn or_unhealthy(self, bad: Vec<String>) -> Self {
         match self {
             Self::Healthy | Self::Ready if !bad.is_empty() => Self::Unhealthy(bad),
             Self::NotReady(reasons) => Self::NotReady(reasons.into_iter().chain(bad).collect()),
-            as_it_was => as_it_was,
+            other => other,
         }
     }
 
@@ -119,34 +119,34 @@ pub struct Endpoint {
     pub title: String,
     /// The address in the cluster.
     pub url: Option<String>,
-    /// The address from outside, where an Ingress leads there and its controller answers.
+    /// The address from outside, where an Ingress exists and its controller answers.
     pub ingress: Option<String>,
     /// Where that controller answers: an IP or a host's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// The host's name, where it does not lead to that address from this machine.
+    /// The host's name, where it does not resolve to that address on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unresolved: Option<String>,
-    /// Why there is no way from outside, though there is an Ingress.
+    /// Why it cannot be reached from outside, though there is an Ingress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed: Option<String>,
-    /// With what people log in.
+    /// How to log in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
 }
 
 impl Endpoint {
     /// `http://livy… in the cluster`, `https://livy.example from outside`, and who logs in.
-    pub(super) fn told(&self) -> Vec<(Paint, String)> {
+    pub(super) fn lines(&self) -> Vec<(Paint, String)> {
         let inside = self.url.iter().map(|url| (Paint::Accent, format!("{url} in the cluster")));
         let outside = self.ingress.iter().map(|url| (Paint::Accent, format!("{url} from outside")));
         let closed = self.closed.iter().map(|why| (Paint::Warn, format!("not from outside: {why}")));
-        let login = self.login.iter().map(|login| (Paint::Plain, login.told()));
+        let login = self.login.iter().map(|login| (Paint::Plain, login.describe()));
         inside.chain(outside).chain(closed).chain(login).collect()
     }
 }
 
-/// Lines for the hosts file, where names do not lead to the addresses from outside: one for each address.
+/// Lines for the hosts file, where names do not resolve to the addresses from outside: one for each address.
 pub fn hosts_lines<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<String> {
     let mut lines: Vec<(&str, Vec<&str>)> = Vec::new();
     for (address, host) in endpoints.filter_map(|it| it.address.as_deref().zip(it.unresolved.as_deref())) {
@@ -161,25 +161,25 @@ pub fn hosts_lines<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Str
     lines.into_iter().map(|(address, hosts)| format!("{address} {}", hosts.join(" "))).collect()
 }
 
-/// What to do with them.
-pub(super) fn hosts_told(lines: &[String], look: &Look) -> Vec<Spans> {
+/// Lines for the hosts file, with what to do with them.
+pub(super) fn hosts_note(lines: &[String], look: &Look) -> Vec<Spans> {
     if lines.is_empty() {
         return Vec::new();
     }
-    let what = "names that lead nowhere from this machine; for its hosts file (/etc/hosts):";
-    let mut told = wrapped("", Paint::Plain, what, look, 0);
-    told.extend(lines.iter().map(|line| Spans::indent(2).add(Paint::Accent, line)));
-    told
+    let what = "host names that do not resolve on this machine; add to its /etc/hosts:";
+    let mut note = wrapped("", Paint::Plain, what, look, 0);
+    note.extend(lines.iter().map(|line| Spans::indent(2).add(Paint::Accent, line)));
+    note
 }
 
 /// Addresses below each other, their names in a column.
 pub(super) fn endpoint_lines(endpoints: &[Endpoint], indent: usize) -> Vec<Spans> {
-    let widest = endpoints.iter().map(|endpoint| text::width(&text::clean(&endpoint.title))).max().unwrap_or(0);
+    let widest = endpoints.iter().map(|endpoint| text::width(&language::shown(&endpoint.title))).max().unwrap_or(0);
     let mut lines = Vec::new();
     for endpoint in endpoints {
-        for (row, (paint, told)) in endpoint.told().into_iter().enumerate() {
+        for (row, (paint, text)) in endpoint.lines().into_iter().enumerate() {
             let title = if row == 0 { endpoint.title.as_str() } else { "" };
-            lines.push(Spans::indent(indent).column(Paint::Plain, title, widest).gap(2).add(paint, told));
+            lines.push(Spans::indent(indent).column(Paint::Plain, title, widest).gap(2).add(paint, text));
         }
     }
     lines
@@ -209,10 +209,11 @@ pub(super) fn status_lines(report: &StatusReport, look: &Look) -> Vec<Spans> {
     if !report.components.is_empty() {
         lines.push(Spans::new());
     }
-    let widest = report.components.iter().map(|row| row.state.word().0.len()).max().unwrap_or(0);
+    let widest =
+        report.components.iter().map(|row| text::width(&language::shown(row.state.word().0))).max().unwrap_or(0);
     let rows: Vec<[(Paint, String); 6]> = report.components.iter().map(cells).collect();
     let columns: Vec<usize> = (0..6)
-        .map(|column| rows.iter().map(|row| text::width(&text::clean(&row[column].1))).max().unwrap_or(0))
+        .map(|column| rows.iter().map(|row| text::width(&language::shown(&row[column].1))).max().unwrap_or(0))
         .collect();
     let used: Vec<usize> = columns.iter().copied().filter(|width| *width > 0).collect();
     let fits = used.iter().sum::<usize>() + 2 * used.len().saturating_sub(1) <= look.width;
@@ -233,7 +234,7 @@ pub(super) fn status_lines(report: &StatusReport, look: &Look) -> Vec<Spans> {
     }
     if !report.hosts.is_empty() {
         lines.push(Spans::new());
-        lines.extend(hosts_told(&report.hosts, look));
+        lines.extend(hosts_note(&report.hosts, look));
     }
     lines.push(Spans::new());
     lines.push(Spans::new().add(Paint::Bold, counts(report)));
@@ -243,7 +244,7 @@ pub(super) fn status_lines(report: &StatusReport, look: &Look) -> Vec<Spans> {
 /// How far what belongs to a component is moved in.
 const DETAIL: usize = 4;
 
-/// State, name, version, release, revision, verified; empty where there is nothing to tell.
+/// State, name, version, release, revision, verified; empty where there is nothing to show.
 fn cells(row: &StatusRow) -> [(Paint, String); 6] {
     let (word, paint) = row.state.word();
     let installed = row.state != ComponentStatus::NotInstalled;
@@ -251,7 +252,7 @@ fn cells(row: &StatusRow) -> [(Paint, String); 6] {
     let revision = row.revision.filter(|_| installed).map(|revision| format!("revision {revision}"));
     let (verified, tone) = match (&row.verified, &row.state) {
         (_, ComponentStatus::NotInstalled) => (String::new(), Paint::Plain),
-        // Why a verify failed is told below, where it has room.
+        // Why a verify failed is shown below, where it has room.
         (Some(Verified { at, passed: false, .. }), _) => (format!("verification failed {at}"), Paint::Bad),
         // What is healthy without one has nothing to verify.
         (None, ComponentStatus::Healthy | ComponentStatus::Missing) => (String::new(), Paint::Plain),
@@ -283,10 +284,10 @@ fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
     };
     let failed = row.verified.as_ref().filter(|verified| !verified.passed).and_then(|verified| verified.why.clone());
     let ignored = (!row.ignored.is_empty()).then(|| match row.ignored.len() {
-        1 => "1 difference is ignored, as component.yaml says (--json tells which)".to_owned(),
-        many => format!("{many} differences are ignored, as component.yaml says (--json tells which)"),
+        1 => "1 difference is ignored by component.yaml (--json shows it)".to_owned(),
+        many => format!("{many} differences are ignored by component.yaml (--json shows them)"),
     });
-    let told = reasons
+    let details = reasons
         .iter()
         .map(|reason| (label, reason))
         .chain(row.warnings.iter().map(|warning| ("warning: ", warning)))
@@ -294,7 +295,7 @@ fn details(row: &StatusRow, look: &Look) -> Vec<Spans> {
         .chain(row.drift.iter().map(|drift| ("drift: ", drift)))
         .chain(row.unread.iter().map(|unread| ("warning: ", unread)));
     let mut lines: Vec<Spans> =
-        told.flat_map(|(label, text)| wrapped(label, Paint::Warn, text, look, DETAIL)).collect();
+        details.flat_map(|(label, text)| wrapped(label, Paint::Warn, text, look, DETAIL)).collect();
     lines.extend(ignored.iter().flat_map(|text| wrapped("note: ", Paint::Dim, text, look, DETAIL)));
     lines.extend(row.hdfs.iter().flat_map(|health| hdfs_lines(health, look, DETAIL)));
     lines.extend(endpoint_lines(&row.endpoints, DETAIL));
@@ -306,10 +307,10 @@ fn counts(report: &StatusReport) -> String {
     if of("not installed") == report.components.len() {
         return "nothing installed".to_owned();
     }
-    let told = ["healthy", "ready", "unhealthy", "not ready", "missing", "not installed"].map(|word| (of(word), word));
+    let parts = ["healthy", "ready", "unhealthy", "not ready", "missing", "not installed"].map(|word| (of(word), word));
     let drifted = report.components.iter().filter(|row| !row.drift.is_empty()).count();
-    let told = told.into_iter().chain([(drifted, "changed since the install")]);
-    let told: Vec<String> =
-        told.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    told.join(", ")
+    let parts = parts.into_iter().chain([(drifted, "changed since the install")]);
+    let parts: Vec<String> =
+        parts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    parts.join(", ")
 }

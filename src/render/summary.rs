@@ -3,15 +3,15 @@
 use super::failure::{Logs, failure};
 use super::paint::{Paint, Spans, join};
 use super::plan::wrapped;
-use super::status::{endpoint_lines, hosts_lines, hosts_told, verified};
-use super::text;
+use super::status::{endpoint_lines, hosts_lines, hosts_note, verified};
 use super::{Endpoint, Look};
+use super::{language, text};
 use crate::event::{Counts, Outcome, RunState, Status};
 use crate::model::cluster::ReleaseKey;
 use crate::model::state::Verified;
 use crate::plan::Change;
 
-/// What the events do not tell.
+/// What the events do not contain.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SummaryExtras {
     /// The releases of what was installed.
@@ -22,7 +22,7 @@ pub struct SummaryExtras {
     pub answers_file: Option<String>,
     /// Where everything of this run is.
     pub run_dir: Option<String>,
-    /// What to type next: to see more, to go on, or to fix.
+    /// The next command: to see more, to continue, or to fix.
     pub next_command: Option<String>,
 }
 
@@ -59,7 +59,7 @@ fn summary_lines(state: &RunState, extras: &SummaryExtras, look: &Look) -> Vec<S
     if !extras.endpoints.is_empty() {
         lines.push(Spans::new().add(Paint::Bold, "endpoints"));
         lines.extend(endpoint_lines(&extras.endpoints, 2));
-        lines.extend(hosts_told(&hosts_lines(extras.endpoints.iter()), look));
+        lines.extend(hosts_note(&hosts_lines(extras.endpoints.iter()), look));
     }
     lines.push(headline(state));
     lines.extend(places(extras));
@@ -76,7 +76,7 @@ pub(super) fn places(extras: &SummaryExtras) -> Vec<Spans> {
 fn headline(state: &RunState) -> Spans {
     let command = if state.command.is_empty() { "run" } else { &state.command };
     let took = text::duration(state.seconds);
-    let (told, paint) = match state.outcome {
+    let (outcome, paint) = match state.outcome {
         Some(Outcome::Succeeded) => (format!("{command} succeeded in {took}"), Paint::Good),
         Some(Outcome::VerifyFailed) if command == "verify" => (format!("verify failed after {took}"), Paint::Bad),
         Some(Outcome::VerifyFailed) => {
@@ -84,10 +84,10 @@ fn headline(state: &RunState) -> Spans {
         }
         Some(Outcome::Failed) => (format!("{command} failed after {took}"), Paint::Bad),
         Some(Outcome::Stopped) => (format!("{command} stopped after {took}"), Paint::Warn),
-        None => (format!("{command} did not come to an end"), Paint::Warn),
+        None => (format!("{command} did not finish"), Paint::Warn),
     };
     let Counts { done, unchanged, skipped, failed, blocked, stopped } = state.counts();
-    // What was found as wanted when planning is not left to do, even if the run did not come to it.
+    // What the plan found unchanged is not left to do, even if the run did not reach it.
     let unreached = |id: &&str| {
         idle(state, id) && matches!(state.actions[*id].status, Status::Stopped(_) | Status::Waiting | Status::Running)
     };
@@ -102,11 +102,11 @@ fn headline(state: &RunState) -> Spans {
     ];
     let counts: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    let told = Spans::new().add(paint, told);
-    if counts.is_empty() { told } else { told.add(Paint::Plain, format!(": {}", counts.join(", "))) }
+    let line = Spans::new().add(paint, outcome);
+    if counts.is_empty() { line } else { line.add(Paint::Plain, format!(": {}", counts.join(", "))) }
 }
 
-/// Each failure once more, with what it holds up; its log stands further up.
+/// Each failure once more, with the steps that it blocks; its log is further up.
 fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
     let mut lines = Vec::new();
     for id in state.ids() {
@@ -146,12 +146,12 @@ pub(super) fn left(state: &RunState, look: &Look) -> Vec<Spans> {
         if let Status::Blocked(by) = &state.actions[id].status {
             let known = matches!(state.actions.get(by).map(|action| &action.status), Some(Status::Failed { .. }));
             if !known {
-                let told = format!("{} by {} ({by})", state.title(id), state.title(by));
-                lines.push(Spans::new().add_label(Paint::Warn, "blocked: ").add(Paint::Plain, told));
+                let line = format!("{} by {} ({by})", state.title(id), state.title(by));
+                lines.push(Spans::new().add_label(Paint::Warn, "blocked: ").add(Paint::Plain, line));
             }
         }
     }
-    for (label, begun) in [("stopped: ", true), ("not begun: ", false)] {
+    for (label, begun) in [("stopped: ", true), ("not started: ", false)] {
         let titles: Vec<&str> = state
             .ids()
             .filter(|id| match state.actions[*id].status {
@@ -181,15 +181,15 @@ pub(super) fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
         count if count == all => "all".to_owned(),
         count => count.to_string(),
     };
-    let told = match (healthy == all, passed == all) {
+    let headline = match (healthy == all, passed == all) {
         (true, true) => format!("{} healthy, verified", text::count(all, "release")),
         (true, false) => format!("{} healthy, {} verified", text::count(all, "release"), of(passed)),
         _ => format!("{}: {} healthy, {} verified", text::count(all, "release"), of(healthy), of(passed)),
     };
     let mut lines =
-        vec![Spans::new().add(if healthy == all && passed == all { Paint::Good } else { Paint::Warn }, told)];
-    let title = rows.iter().map(|row| text::width(&text::clean(&row.title))).max().unwrap_or(0);
-    let release = rows.iter().map(|row| text::width(&text::clean(&row.release.to_string()))).max().unwrap_or(0);
+        vec![Spans::new().add(if healthy == all && passed == all { Paint::Good } else { Paint::Warn }, headline)];
+    let title = rows.iter().map(|row| text::width(&language::shown(&row.title))).max().unwrap_or(0);
+    let release = rows.iter().map(|row| text::width(&language::shown(&row.release.to_string()))).max().unwrap_or(0);
     for row in rows {
         let (health, paint) = if row.healthy { ("healthy", Paint::Good) } else { ("not ready", Paint::Bad) };
         let (verified, tone) = verified(row.verified.as_ref());
@@ -214,7 +214,7 @@ pub(super) fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
     lines
 }
 
-/// Whether an action was announced to have nothing to do.
+/// Whether the plan had nothing to do for an action.
 fn idle(state: &RunState, id: &str) -> bool {
     state.announced(id).is_some_and(|action| action.change == Change::Nothing)
 }

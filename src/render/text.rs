@@ -75,7 +75,7 @@ pub fn fit_json(json: &str) -> String {
     json.chars().map(escaped).collect()
 }
 
-/// The lines of a text, each [`clean`], empty ones left out.
+/// The lines of a text, each [`clean`], without empty ones.
 pub(super) fn clean_lines(text: &str) -> Vec<String> {
     text.lines().map(|line| clean(&line.replace('\t', "    "))).filter(|line| !line.is_empty()).collect()
 }
@@ -128,7 +128,7 @@ pub(super) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// A text of at most so many columns, "…" where something is left out.
+/// A text of at most so many columns, "…" where it is cut.
 pub(super) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! What has been shown of a running action: how fast bytes move, and what a pipe was told last.
+//! What has been shown of a running action: how fast bytes move, and what was last written of it to a pipe.
 
 use std::collections::VecDeque;
 
@@ -13,13 +13,13 @@ const SAMPLE: i64 = 250;
 /// A waiting line of the same action comes at most this often in a pipe.
 const WORDS_PAUSE: i64 = 10_000;
 
-/// Bytes are told at quarters, and at least this often in a pipe.
+/// In a pipe bytes are reported at quarters, and at least this often.
 const BYTES_PAUSE: i64 = 15_000;
 
-/// Quarters that follow each other faster than this are told as one.
+/// Quarters that follow each other faster than this are reported as one.
 const QUARTER_PAUSE: i64 = 1_000;
 
-/// After so long without a byte there is no speed to tell, only that.
+/// After so long without a byte the transfer is reported as stalled.
 const STALLED: i64 = 5_000;
 
 /// One action. Times are milliseconds.
@@ -30,8 +30,8 @@ pub(super) struct Track {
     /// When a byte moved last.
     moved: i64,
     words: Option<String>,
-    told_words: Option<(i64, String)>,
-    told_bytes: Option<(i64, u64)>,
+    reported_words: Option<(i64, String)>,
+    reported_bytes: Option<(i64, u64)>,
     retry: Option<(u32, i64)>,
 }
 
@@ -41,7 +41,7 @@ impl Track {
         self.samples.clear();
         self.words = None;
         self.retry = None;
-        self.told_bytes = None;
+        self.reported_bytes = None;
     }
 
     /// An attempt failed and the next begins at `at`.
@@ -72,14 +72,14 @@ impl Track {
         while self.samples.len() > 2 && self.samples.front().is_some_and(|(first, _)| at - first > WINDOW) {
             self.samples.pop_front();
         }
-        self.told_bytes.get_or_insert((at, 0));
+        self.reported_bytes.get_or_insert((at, 0));
     }
 
-    /// "attempt 1 failed, the next in 3s", while that is so.
+    /// "attempt 1 failed, retrying in 3s", while that is so.
     pub(super) fn retrying(&self, now: i64) -> Option<String> {
         let (attempt, at) = self.retry?;
         let left = u64::try_from((at - now).max(0)).unwrap_or_default().div_ceil(1000);
-        Some(format!("attempt {attempt} failed, the next in {}", text::whole(left)))
+        Some(format!("attempt {attempt} failed, retrying in {}", text::whole(left)))
     }
 
     /// What it waits for now.
@@ -87,7 +87,7 @@ impl Track {
         self.words.as_deref()
     }
 
-    /// "25 %, 10.0 MiB of 40.0 MiB, 3.3 MiB/s, 9s left", or for how long nothing has moved.
+    /// "25 %, 10.0 MiB of 40.0 MiB, 3.3 MiB/s, 9s left", or for how long it has stalled.
     pub(super) fn progress(&self, now: i64) -> Option<String> {
         let (_, done) = *self.samples.back()?;
         let done = done.min(self.total);
@@ -97,7 +97,7 @@ impl Track {
         };
         if done < self.total && now - self.moved >= STALLED {
             let seconds = u64::try_from((now - self.moved) / 1000).unwrap_or_default();
-            text.push_str(&format!(", nothing moved for {}", text::whole(seconds)));
+            text.push_str(&format!(", stalled for {}", text::whole(seconds)));
         } else if let Some(rate) = self.rate(now).filter(|_| done < self.total) {
             text.push_str(&format!(", {}/s", text::bytes(rate)));
             if let Some(seconds) = (self.total - done).checked_div(rate) {
@@ -124,27 +124,27 @@ impl Track {
         Some(u64::try_from(u128::from(to - from) * 1000 / u128::from(millis)).unwrap_or(u64::MAX))
     }
 
-    /// The words that a pipe should be told now.
+    /// The words to write to a pipe now.
     pub(super) fn words_due(&mut self, now: i64) -> Option<String> {
         let words = self.words.as_ref()?;
-        let due = match &self.told_words {
+        let due = match &self.reported_words {
             None => true,
-            Some((at, told)) => told != words && now - at >= WORDS_PAUSE,
+            Some((at, reported)) => reported != words && now - at >= WORDS_PAUSE,
         };
         due.then(|| {
-            self.told_words = Some((now, words.clone()));
+            self.reported_words = Some((now, words.clone()));
             words.clone()
         })
     }
 
-    /// The progress that a pipe should be told now.
+    /// The progress to write to a pipe now.
     pub(super) fn bytes_due(&mut self, now: i64) -> Option<String> {
-        let (at, told) = self.told_bytes?;
+        let (at, reported) = self.reported_bytes?;
         let (_, done) = *self.samples.back()?;
         let quarter = percent(done, self.total).unwrap_or_default() / 25;
         let passed = now - at;
-        (passed >= BYTES_PAUSE || (quarter > told && passed >= QUARTER_PAUSE)).then_some(())?;
-        self.told_bytes = Some((now, quarter));
+        (passed >= BYTES_PAUSE || (quarter > reported && passed >= QUARTER_PAUSE)).then_some(())?;
+        self.reported_bytes = Some((now, quarter));
         self.progress(now)
     }
 }
@@ -172,15 +172,15 @@ mod tests {
             track.bytes(second * 1000, 50 * MIB + u64::try_from(second).unwrap() * MIB, 100 * MIB);
         }
         assert_eq!(track.progress(20_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, 1.0 MiB/s, 30s left");
-        // Nothing comes any more: it gets slower, and then nothing is promised.
+        // No more bytes: the rate falls, and then the transfer is stalled.
         assert_eq!(track.progress(24_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, 731.4 KiB/s, 42s left");
-        assert_eq!(track.progress(30_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, nothing moved for 10s");
+        assert_eq!(track.progress(30_000).unwrap(), "70 %, 70.0 MiB of 100.0 MiB, stalled for 10s");
         track.bytes(31_000, 100 * MIB, 100 * MIB);
         assert_eq!(track.progress(31_000).unwrap(), "100 %, 100.0 MiB of 100.0 MiB");
     }
 
     #[test]
-    fn nonsense_is_survived() {
+    fn invalid_numbers_are_survived() {
         let mut track = Track::default();
         assert_eq!(track.progress(0), None);
         track.bytes(0, 5, 0);
@@ -193,22 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_told_quarters_and_every_fifteen_seconds() {
+    fn a_pipe_gets_quarters_and_a_line_every_fifteen_seconds() {
         let mut track = Track::default();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for second in 0..=40_u64 {
             let at = i64::try_from(second).unwrap() * 1000;
             let done = if second < 10 { second * 6 } else { 54 };
             track.bytes(at, done, 100);
-            told.extend(track.bytes_due(at).map(|_| second));
+            reported.extend(track.bytes_due(at).map(|_| second));
         }
-        assert_eq!(told, [5, 9, 24, 39]);
+        assert_eq!(reported, [5, 9, 24, 39]);
     }
 
     #[test]
-    fn a_pipe_is_told_new_words_every_ten_seconds() {
+    fn a_pipe_gets_new_words_every_ten_seconds() {
         let mut track = Track::default();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for second in 0..=60_i64 {
             track.words(if second < 3 {
                 "a"
@@ -217,9 +217,9 @@ mod tests {
             } else {
                 "c"
             });
-            told.extend(track.words_due(second * 1000).map(|words| (second, words)));
+            reported.extend(track.words_due(second * 1000).map(|words| (second, words)));
         }
-        assert_eq!(told, [(0, "a".to_owned()), (10, "b".to_owned()), (30, "c".to_owned())]);
+        assert_eq!(reported, [(0, "a".to_owned()), (10, "b".to_owned()), (30, "c".to_owned())]);
     }
 
     #[test]
@@ -228,8 +228,8 @@ mod tests {
         track.words("x");
         track.bytes(0, 9, 10);
         track.retry(1, 4000);
-        assert_eq!(track.retrying(500).unwrap(), "attempt 1 failed, the next in 4s");
-        assert_eq!(track.retrying(9000).unwrap(), "attempt 1 failed, the next in 0s");
+        assert_eq!(track.retrying(500).unwrap(), "attempt 1 failed, retrying in 4s");
+        assert_eq!(track.retrying(9000).unwrap(), "attempt 1 failed, retrying in 0s");
         track.begin();
         assert_eq!((track.retrying(0), track.waiting(), track.progress(0)), (None, None, None));
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, ReadBuf};
 use windlass::driver::bundle::{BundlePlan, BundleRequest, ProgramRequest, Target, create, plan};
 use windlass::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
-use windlass::lock::Wanted;
+use windlass::lock::ResolveOptions;
 use windlass::model::images_lock::{ImageUse, ImagesLock, LockedImage};
 use windlass::model::oci::{Descriptor, Digest, INDEXES, MANIFESTS, OciManifest};
 
@@ -150,7 +150,7 @@ fn with_names(mut lock: ImagesLock) -> ImagesLock {
 
 /// What a source says of a lock's images.
 pub(crate) async fn resolved(lock: ImagesLock, source: &dyn ImageSource) -> ImagesLock {
-    let wanted = Wanted { from: None, platforms: &[], without_attached: false };
+    let wanted = ResolveOptions { from: None, platforms: &[], without_attached: false };
     windlass::lock::resolve(&lock, source, wanted, &|_, _| {}).await.unwrap()
 }
 

@@ -70,7 +70,7 @@ fn purge() {
     run(&mut windlass(&args)).exits(0);
 }
 
-pub(crate) fn proven_by_jobs() {
+pub(crate) fn checked_by_jobs() {
     // A run that is killed while a Job runs; the next removes it, and comes to the end.
     let jobs = || {
         run(kubectl_command(&["-n", NAMESPACE, "get", "jobs", "-l", "windlass.dev/job", "-o", "name"])
@@ -82,11 +82,7 @@ pub(crate) fn proven_by_jobs() {
     let left = jobs();
     let job = left.trim().rsplit_once('/').unwrap().1;
     let ran = install(&[]).exits(0);
-    assert!(
-        ran.out.contains(&format!("removing Job {NAMESPACE}/{job} of a run that did not come to its end")),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains(&format!("removing Job {NAMESPACE}/{job} left by an interrupted run")), "{}", ran.out);
     let ran =
         ran.says("three processes share the work").says("the example's ten lines").says("1 release healthy, verified");
     drop(ran);
@@ -132,7 +128,6 @@ pub(crate) fn files_that_are_refused_and_files_that_are_gone() {
 }
 
 pub(crate) fn code_that_fails_and_code_that_changes() {
-    // Where the test before has run, there is nothing to do.
     install(&[]).exits(0);
     let good = revision("my-dataflow");
 

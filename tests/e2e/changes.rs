@@ -144,7 +144,7 @@ fn all_changes() -> Vec<Change> {
         Change::in_hdfs(
             || drop(hdfs(&["dfs", "-rm", "-r", "-skipTrash", "/tmp/livy"])),
             || in_hdfs("/tmp/livy"),
-            "/tmp/livy is not there".to_owned(),
+            "/tmp/livy not found".to_owned(),
             ("livy/before-1", "create"),
         ),
         Change::in_hdfs(
@@ -275,8 +275,8 @@ pub(crate) fn livys_pod_goes_during_a_batch() {
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
     assert!(out.contains("Pi is roughly 3.1"), "{out}");
     assert!(out.contains("Livy does not answer: "), "{out}");
-    // Nothing of the proof stays, in Kubernetes or in Livy.
-    let left = kubectl(&["-n", "apache-livy", "get", "pods", "-l", "windlass.dev/proof", "-o", "name"]);
+    // Nothing of the check stays, in Kubernetes or in Livy.
+    let left = kubectl(&["-n", "apache-livy", "get", "pods", "-l", "windlass.dev/check", "-o", "name"]);
     assert_eq!(left, "");
     for list in ["batches", "sessions"] {
         let found: Value = serde_json::from_str(&livy("get", list, &[]).exits(0).out).unwrap();
@@ -352,9 +352,9 @@ pub(crate) fn hdfs_pods_go_during_an_upload() {
     // The bytes are those that were sent, by HDFS's own account of them.
     let state = state();
     let recorded = text(&state["components"]["shared-libraries"]["uploads"]["/deleted"]["big.jar"]);
-    let told = hdfs(&["dfs", "-checksum", "/deleted/big.jar"]);
-    let told: Vec<&str> = told.split_whitespace().skip(1).collect();
-    assert_eq!(told.join(":"), recorded);
+    let checksum = hdfs(&["dfs", "-checksum", "/deleted/big.jar"]);
+    let checksum: Vec<&str> = checksum.split_whitespace().skip(1).collect();
+    assert_eq!(checksum.join(":"), recorded);
     let listed = hdfs(&["dfs", "-ls", "-R", "/deleted"]);
     assert!(listed.contains(" 1073741824 ") && !listed.contains(".windlass-"), "{listed}");
     let length = Path::metadata(&big_folder().join("big.jar")).unwrap().len();

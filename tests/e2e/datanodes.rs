@@ -149,13 +149,13 @@ pub(crate) fn leave() {
     equal_jars();
     install(&two).exits(0).says("nothing to do");
 
-    // What was proven last had three: back to that is an install, too, and so is the way from it.
+    // What was verified last had three: back to that is an install, too, and so is the way from it.
     run(&mut windlass(&["verify", "--components", "hdfs"])).exits(0);
     install(&with(THREE, TWO_COPIES, &[])).exits(0);
     assert!(!states().contains("Decommission"), "the one that is back takes blocks: {}", states());
     run(&mut windlass(&["rollback", "hdfs", "--yes"]))
         .exits(8)
-        .says("hdfs cannot just go back")
+        .says("hdfs cannot be rolled back on its own")
         .says("windlass install --set hdfs.datanode_replicas=2");
     equal_jars();
 }

@@ -50,7 +50,7 @@ fn to_questions(screens: &mut Pty) {
     screens.shows("[Preflight]", 20);
     nothing_wrong(screens);
     screens.keys("c");
-    screens.shows("What is to be installed?", 5);
+    screens.shows("Which components should be installed?", 5);
     screens.keys("c");
     screens.shows("How large?", 5);
     // None, small.
@@ -59,7 +59,7 @@ fn to_questions(screens: &mut Pty) {
 }
 
 fn nothing_wrong(screens: &mut Pty) {
-    screens.until("what preflight found", 30, |text| text.contains("Nothing found") || text.contains("errors: 0"));
+    screens.until("what preflight found", 30, |text| text.contains("No findings") || text.contains("errors: 0"));
 }
 
 /// Answers one question of the form that is shown.
@@ -111,7 +111,6 @@ fn last_run() -> PathBuf {
 }
 
 pub(crate) fn by_keys_and_again_from_the_answers() {
-    purge();
     let folder = folder("guided");
     let mut screens = guide(&folder, &[]);
     to_questions(&mut screens);
@@ -172,7 +171,7 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     // Who starts again begins with what is installed: nothing would be taken back.
     let mut screens = guide(&folder, &["--no-verify"]);
     to_preflight(&mut screens);
-    screens.shows("installed here already", 20);
+    screens.shows("already installed", 20);
     nothing_wrong(&mut screens);
     screens.keys("ccc");
     screens.shows("[Questions]", 5);
@@ -184,7 +183,7 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     screens.ends(10);
 }
 
-/// A component that only a folder describes: on every screen, and installed, onto what the test before left.
+/// A component that only a folder describes: on every screen, and installed, with HDFS, which it needs and which stays.
 pub(crate) fn a_component_that_only_a_folder_describes() {
     let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/components");
     let folder = folder("described");
@@ -192,7 +191,7 @@ pub(crate) fn a_component_that_only_a_folder_describes() {
     to_preflight(&mut screens);
     nothing_wrong(&mut screens);
     screens.keys("c");
-    let text = screens.shows("What is to be installed?", 5);
+    let text = screens.shows("Which components should be installed?", 5);
     assert!(text.contains("Sample service"), "{text}");
     screens.keys("cc");
     screens.shows("[Questions]", 5);
@@ -251,10 +250,10 @@ struct Words {
 const WORDS: [Words; 2] = [
     Words {
         lang: "en",
-        components: "What is to be installed?",
+        components: "Which components should be installed?",
         sizes: "How large?",
         steps: ["[Questions]", "[Images]", "[Review]", "[Summary]"],
-        nothing_found: ["Nothing found", "errors: 0"],
+        nothing_found: ["No findings", "errors: 0"],
         fields: "questions with ",
         answer: "answer:",
         title: "Bytewax dataflow",
@@ -344,7 +343,6 @@ fn livy_tag() -> String {
 }
 
 pub(crate) fn a_terminal_that_goes_away() {
-    purge();
     // The connection drops.
     let home = folder("gone");
     let mut screens = guide(&home, &["--no-verify"]);

@@ -18,7 +18,7 @@ fn installed() -> Ran {
     install(&[&HA[..], &["--components", "hdfs,shared-libraries"]].concat())
 }
 
-/// Not captured: whoever waits for these wants to see how long it took.
+/// Whoever waits for these wants to see how long it took.
 pub(crate) fn told(what: &str, since: Instant) {
     let _ = writeln!(std::io::stderr(), "{what}: {:.1} s", since.elapsed().as_secs_f64());
 }
@@ -296,6 +296,6 @@ pub(crate) fn clients_follow() {
         whole(120);
     }
     let since = Instant::now();
-    run(&mut windlass(&["verify", "--failover"])).exits(0).says("took over after");
+    run(&mut windlass(&["verify", "--failover"])).exits(0).says("is active after");
     told("with other addresses, and over a failover, verified after", since);
 }

@@ -73,7 +73,7 @@ pub(crate) fn what_a_service_should_hold() {
     assert_eq!(writes(), [1, 1], "put back by one PUT");
     assert_eq!(drift(0), "[]");
     ask("forget");
-    assert!(drift(5).contains("the entry first is not there"), "{}", drift(5));
+    assert!(drift(5).contains("the entry first not found"), "{}", drift(5));
     install(&noted).exits(0);
     assert_eq!(writes(), [2, 1]);
 
@@ -95,7 +95,7 @@ pub(crate) fn what_a_service_should_hold() {
     // A way to another host is told, and not gone: whatever was sent would have arrived here, by the same port-forward.
     let verify = ["verify", "--components", "entries", "--set"];
     let away = run(&mut entries(&[&verify[..], &["entries.away=2xx"]].concat()));
-    away.exits(7).says("it sends to other.example, which is not followed from here");
+    away.exits(7).says("redirects to other.example, which is not followed");
     assert_eq!(ask("count")["elsewhere"], json!([]));
 
     // A login that fails names its Secret.
@@ -104,7 +104,7 @@ pub(crate) fn what_a_service_should_hold() {
     let refused = ask("count")["refused"].as_u64().unwrap();
     install(&["--no-verify", "--set", "entries.host=second.example", "--set", "entries.note=another"])
         .exits(5)
-        .says("answered 401")
+        .says("returned 401")
         .says(&format!("Secret entries/{LOGIN} (key `admin_password`)"));
     assert!(ask("count")["refused"].as_u64().unwrap() > refused);
     ask("changed-back");

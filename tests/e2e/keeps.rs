@@ -45,7 +45,7 @@ pub(crate) fn what_a_chart_would_let_go() {
     assert!(there(&["-n", "hoard", "configmap", "theirs"]), "the namespace stays with what others put there");
 
     install();
-    run(hoard(&purge).arg("--purge-shared")).exits(0).says("goes with it");
+    run(hoard(&purge).arg("--purge-shared")).exits(0).says("is deleted with it");
     // The namespace was not made anew, so it is ours still: it goes, as was agreed to.
     assert!(!there(&["namespace", "hoard"]) && !there(&[CRD]));
 }

@@ -270,12 +270,12 @@ pub(crate) fn nodes_say() {
         command
     };
     let plain = Other::new(5001, None);
-    // HTTP where the node asks by HTTPS.
+    // HTTP where the node uses HTTPS.
     let http = ["--set", &secret];
     fails(
         with(&names[0], &http),
         &[
-            "speaks HTTP, and the node asks by HTTPS",
+            "serves HTTP, but the node uses HTTPS",
             "on the node: /etc/containerd/certs.d/",
             "server gave HTTP response to HTTPS client",
         ],
@@ -293,7 +293,7 @@ pub(crate) fn nodes_say() {
             None => apart.env_remove(name),
         };
     }
-    fails(apart, &["does not know the name registry.site.test", "on the node: /etc/hosts", "no such host"]);
+    fails(apart, &["cannot resolve the name registry.site.test", "on the node: /etc/hosts", "no such host"]);
     drop(plain);
     // A certificate by an authority that the node does not know.
     let [ca, cert, key] = certificate(&host);
@@ -316,7 +316,7 @@ pub(crate) fn nodes_say() {
     let args: Vec<&str> = args.iter().skip(1).map(String::as_str).collect();
     let mut command = windlass(&args);
     command.env("NO_PROXY", "*");
-    fails(command, &["wants a login, and has got none or a wrong one", "windlass secrets refresh"]);
+    fails(command, &["requires a login, and the node has none or a wrong one", "windlass secrets refresh"]);
     drop(kubectl(&["delete", "namespace", "apache-hdfs"]));
 }
 

@@ -28,10 +28,10 @@ fn project(path: &str) -> PathBuf {
 
 /// The operator's stand-in: what it does for a Widget, and its finalizer, are an operator's; it runs beside the tests and
 /// not in a pod, since there is no image with such a program.
-struct Operator(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+pub(crate) struct Operator(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
 
 impl Operator {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let ends = Arc::new(AtomicBool::new(false));
         let told = ends.clone();
         let thread = std::thread::spawn(move || {
@@ -265,7 +265,7 @@ pub(crate) fn lives(sources: &[&str]) {
     run(&mut operated(&uninstall)).exits(0).says("widgets.windlass.test stays");
     assert!(there(&["crd", "widgets.windlass.test"]));
     let purge = ["--purge-data", "--purge-shared", "--confirm", "windlass-sandbox"];
-    install(VERSIONS[0], &["--no-verify"]).exits(0).says("stays as it is: the chart's is older and has no v2");
+    install(VERSIONS[0], &["--no-verify"]).exits(0).says("is kept: the chart's definition is older and lacks v2");
     run(operated(&uninstall).args(purge)).exits(0);
     assert!(!there(&["namespace", NAMESPACE]) && !there(&["namespace", JOBS]));
     assert_eq!(kubectl(&["get", "crd", "-o", "name"]).matches("windlass.test").count(), 0);

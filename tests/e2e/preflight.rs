@@ -193,7 +193,7 @@ pub(crate) fn ten_sets_of_missing_rights() {
     no_account();
 }
 
-/// All but the proofs, which c06 has done with them.
+/// All but the checks, which c06 runs with them.
 pub(crate) fn exactly_the_documented_rights() {
     let account = account();
     let mut found = vec!["rights-missing".to_owned()];

@@ -24,7 +24,7 @@ fn password() -> String {
     kubectl(&["-n", "sample", "get", "secret", SECRET, "-o", template])
 }
 
-pub(crate) fn made_once_kept_and_told_nowhere() {
+pub(crate) fn made_once_kept_and_shown_nowhere() {
     run(&mut sample(&["plan", "--components", "sample"])).exits(0).says("Secret my-sample-db-password in sample");
     run(&mut install(&[])).exits(0).says("Sample service");
     let first = password();
@@ -61,7 +61,7 @@ pub(crate) fn made_once_kept_and_told_nowhere() {
     let named = ["--no-verify", "--set", "sample.db_password=env:SAMPLE_PASSWORD"];
     let unset = run(install(&named).env_remove("SAMPLE_PASSWORD")).exits(2);
     unset.says("sample.db_password").says("environment variable SAMPLE_PASSWORD is not set");
-    run(install(&named).env("SAMPLE_PASSWORD", "correct horse")).exits(0).says("holds something else");
+    run(install(&named).env("SAMPLE_PASSWORD", "correct horse")).exits(0).says("has other content");
     assert_eq!(password(), "correct horse");
     run(&mut install(&["--set", "sample.db_password=hunter2"])).exits(2).says("use generate, env:NAME");
 
@@ -85,7 +85,7 @@ pub(crate) fn rotated_over_three_kills() {
     let killed = |what: &str, test: &dyn Fn() -> bool| killed_when(entries(&rotate), what, test);
     let in_entries = |kind: &str, name: &str| there(&["-n", "entries", kind, name]);
     let staged = |ran: &Ran| {
-        run(&mut entries(&["secrets", "list"])).exits(0).says("a rotation is not finished");
+        run(&mut entries(&["secrets", "list"])).exits(0).says("rotation not finished");
         (content(NEXT), ran.out.clone() + &ran.err)
     };
     let first = killed("the new password is staged", &|| in_entries("secret", NEXT));

@@ -241,9 +241,14 @@ pub(crate) fn jars() -> PathBuf {
     folder
 }
 
-/// A sparse file is read like any other: 1 GiB with a little that is not zero in each block.
+/// A folder with a file of 1 GiB, which takes long enough to be interrupted.
 pub(crate) fn big_folder() -> PathBuf {
-    let folder = scratch().join("big");
+    folder_with_file(1024)
+}
+
+/// A folder with a file of so many MiB that no two blocks of are the same.
+pub(crate) fn folder_with_file(mib: usize) -> PathBuf {
+    let folder = scratch().join(format!("big-{mib}"));
     let file = folder.join("big.jar");
     if file.exists() {
         return folder;
@@ -252,7 +257,7 @@ pub(crate) fn big_folder() -> PathBuf {
     let mut out = std::io::BufWriter::new(std::fs::File::create(folder.join("part")).unwrap());
     let mut block = vec![0_u8; 1 << 20];
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-    for _ in 0..1024 {
+    for _ in 0..mib {
         for chunk in block.chunks_exact_mut(8) {
             seed ^= seed << 13;
             seed ^= seed >> 7;
@@ -276,7 +281,7 @@ pub(crate) fn changed_catalog(name: &str, file: &str, from: &str, to: &str) -> P
     folder
 }
 
-/// The catalog without the proof by a session, where it would only take time.
+/// The catalog without the check by a session, where it would only take time.
 #[track_caller]
 pub(crate) fn batch_only() -> PathBuf {
     changed_catalog("batch-only", "livy/component.yaml", "  - {action: livy.session,", "#")

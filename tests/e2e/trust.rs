@@ -106,19 +106,19 @@ pub(crate) fn a_lock_taken_away() {
     let output = child.wait_with_output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(10), "{}{err}", String::from_utf8_lossy(&output.stdout));
-    assert!(err.contains("the lock was lost") && err.contains("somebody unlocked it"), "{err}");
-    // One whose holder was killed is taken over at once, and what it left of its proof removed.
+    assert!(err.contains("the lock was lost") && err.contains("it was unlocked"), "{err}");
+    // One whose holder was killed is taken over at once, and what it left of its check removed.
     let mut child = begin("470Mi");
-    let proof = || kubectl(&["-n", "apache-livy", "get", "pods", "-l", "windlass.dev/proof", "-o", "name"]);
-    eventually("the proof's driver is there", 120, || !proof().is_empty());
+    let check = || kubectl(&["-n", "apache-livy", "get", "pods", "-l", "windlass.dev/check", "-o", "name"]);
+    eventually("the check's driver is there", 120, || !check().is_empty());
     child.kill().unwrap();
     child.wait().unwrap();
     install(&[])
         .exits(0)
         .says("taking over the lock of")
-        .says("whose process on this machine is gone")
-        .says("removing the proof livy-verify-1-");
-    assert_eq!(proof(), "");
+        .says("whose process on this machine has exited")
+        .says("removing check livy-verify-1-");
+    assert_eq!(check(), "");
 }
 
 pub(crate) fn a_failed_upgrade_and_the_way_back() {
@@ -307,7 +307,7 @@ pub(crate) fn support_bundle() {
     // Of a cluster that cannot be reached, too.
     let mut command = Command::new(WINDLASS);
     command.args(["support-bundle", "--kubeconfig", "/nonexistent", "--output"]).arg(folder.join("other.tar.gz"));
-    run(command.env("XDG_STATE_HOME", scratch().join("state"))).exits(0).says("everything of the cluster");
+    run(command.env("XDG_STATE_HOME", scratch().join("state"))).exits(0).says("all data of the cluster");
     kubectl(&["-n", "apache-livy", "delete", "deployment/planted", "configmap/planted", "secret/planted"]);
     install(&["--no-verify"]).exits(0);
 }
@@ -317,7 +317,7 @@ pub(crate) fn kills() {
     let mut random_state = seed();
     let seed = random_state;
     let (installs, uninstalls) = (rounds("WINDLASS_SOAK_INSTALLS", 2), rounds("WINDLASS_SOAK_UNINSTALLS", 2));
-    // Few have to do in tests/run, and one set of proofs.
+    // Few have to do in tests/run, and one set of checks.
     let soak = installs > 5;
     let batch_only = batch_only();
     let mut uninstalls_killed = 0;
@@ -354,7 +354,7 @@ pub(crate) fn kills() {
         let purged = if purge.is_empty() { "" } else { " from nothing" };
         let here = format!("{here}, install{purged} killed after {after} ms");
         let before = releases();
-        // As an operator would: the same command, and this time to the end, with all proofs or with all but the session.
+        // As an operator would: the same command, and this time to the end, with all checks or with all but the session.
         let all = round + 1 == installs || soak && round % 3 == 0;
         let ran = install(if all { &[] } else { &["--no-verify"] });
         assert_eq!(ran.code, 0, "{here}: {}{}", ran.out, ran.err);
@@ -374,7 +374,7 @@ pub(crate) fn kills() {
         assert_eq!(given, stored, "{here}: what HDFS has is what was sent, and no temporary file");
         let again = install(&["--no-verify"]);
         assert!(again.out.contains("nothing to do"), "{here}: {}", again.out);
-        // Not captured: a soak takes an hour, and whoever waits for it wants to see it go on.
+        // A soak takes an hour, and whoever waits for it wants to see where it is.
         let _ = writeln!(std::io::stderr(), "{here}: went on and ended well");
     }
     // One that had ended before its kill has another in a later round, where there are more of them.

@@ -33,7 +33,7 @@ fn uid(kind: &str, name: &str) -> String {
     text(&kubectl_json(&["-n", "apache-hdfs", "get", kind, name])["metadata"]["uid"])
 }
 
-pub(crate) fn what_would_change_is_told() {
+pub(crate) fn what_would_change_is_reported() {
     let plain = plan(&["--no-verify"]);
     assert!(plain.get("diff").is_none());
     let nothing = plan(&["--no-verify", "--diff"]);
@@ -80,7 +80,7 @@ pub(crate) fn what_cannot_be_changed_is_refused_with_the_way_round() {
     let way = "kubectl -n apache-hdfs delete statefulset my-hdfs-datanode --cascade=orphan";
     // Of the sandbox's class; tests/e2e/volumes.rs has those that grow.
     let larger = install(&["--no-verify", "--set", "hdfs.datanode_storage=11Gi"]).exits(11);
-    let larger = larger.says("volume-not-expandable").says("StorageClass local-path does not let volumes grow");
+    let larger = larger.says("volume-not-expandable").says("StorageClass local-path does not allow volume expansion");
     assert!(!larger.out.contains("field-immutable"), "{}", larger.out);
     with(&other, &["install", "--yes", "--no-verify"])
         .exits(11)

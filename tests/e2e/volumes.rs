@@ -143,7 +143,7 @@ fn refused_where_volumes_cannot_grow() {
     let told = installed(["2Gi", "3Gi"]).exits(11).says("volume-not-expandable");
     for part in [
         "StatefulSet apache-hdfs/my-hdfs-namenode",
-        "data-my-hdfs-datanode-0 of 2Gi cannot have 3Gi: StorageClass windlass-grows does not let volumes grow",
+        "data-my-hdfs-datanode-0 of 2Gi cannot grow to 3Gi: StorageClass windlass-grows does not allow volume expansion",
         "kubectl patch storageclass windlass-grows -p",
     ] {
         assert!(told.out.contains(part), "{part} is not in {}", told.out);
@@ -169,7 +169,7 @@ fn larger_however_often_it_is_stopped() {
     let running = kubectl(&["-n", "apache-hdfs", "get", "pods", "-o", "jsonpath={.items[*].metadata.uid}"]);
     assert!(pods.iter().all(|pod| running.contains(pod)), "the pods run on: {running}");
     whole();
-    ended(spawned(&args)).exits(0).says("is not there").says("gives way to another, its pods run on");
+    ended(spawned(&args)).exits(0).says("not found").says("will be recreated, its pods keep running");
     let [pods_now, sets_now] = uids();
     assert_eq!(pods_now, pods, "the pods ran on");
     assert!(sets_now.iter().zip(&sets).all(|(now, was)| now != was), "both StatefulSets are others");

@@ -28,21 +28,21 @@ async fn hostile_archives_are_refused_by_what_is_wrong_with_them() {
         bytes
     };
     for (name, content, kind, told) in [
-        ("../evil", "x", Regular, "`../evil` in it leads out of the archive"),
-        ("x/../../evil", "x", Regular, "leads out of the archive"),
-        ("/etc/cron.d/evil", "x", Regular, "`/etc/cron.d/evil` in it leads out of the archive"),
-        ("x\\..\\evil", "x", Regular, "leads out of the archive"),
-        ("x/evil", "../../../etc/passwd", Symlink, "`x/evil` in it is a link that leads out of the archive"),
-        ("x/evil", "/etc/passwd", Symlink, "`x/evil` in it is a link that leads out of the archive"),
-        ("x/evil", "/etc/passwd", Link, "`x/evil` in it is a link that leads out of the archive"),
-        ("x/evil", "nowhere", Link, "`x/evil` in it is a link that leads out of the archive"),
-        ("x/evil", "", Fifo, "`x/evil` in it is a link or no file"),
-        ("x/evil", "", Block, "`x/evil` in it is a link or no file"),
-        ("x/evil", "", Char, "`x/evil` in it is a link or no file"),
-        ("apache-livy-0.9.0-incubating_2.12-bin/./LICENSE", "x", Regular, "is in it twice"),
-        ("apache-livy-0.9.0-incubating_2.12-bin/LICENSE/x", "x", Regular, "lies below a file or a link"),
-        ("apache-livy-0.9.0-incubating_2.12-bin/jars/latest.jar/x", "x", Regular, "lies below a file or a link"),
-        ("apache-livy-0.9.0-incubating_2.12-bin/jars", "x", Regular, "is in it twice"),
+        ("../evil", "x", Regular, "`../evil` leads outside the archive"),
+        ("x/../../evil", "x", Regular, "leads outside the archive"),
+        ("/etc/cron.d/evil", "x", Regular, "`/etc/cron.d/evil` leads outside the archive"),
+        ("x\\..\\evil", "x", Regular, "leads outside the archive"),
+        ("x/evil", "../../../etc/passwd", Symlink, "`x/evil` is a link that leads outside the archive"),
+        ("x/evil", "/etc/passwd", Symlink, "`x/evil` is a link that leads outside the archive"),
+        ("x/evil", "/etc/passwd", Link, "`x/evil` is a link that leads outside the archive"),
+        ("x/evil", "nowhere", Link, "`x/evil` is a link that leads outside the archive"),
+        ("x/evil", "", Fifo, "`x/evil` is a link or not a file"),
+        ("x/evil", "", Block, "`x/evil` is a link or not a file"),
+        ("x/evil", "", Char, "`x/evil` is a link or not a file"),
+        ("apache-livy-0.9.0-incubating_2.12-bin/./LICENSE", "x", Regular, "duplicate entry"),
+        ("apache-livy-0.9.0-incubating_2.12-bin/LICENSE/x", "x", Regular, "is below a file or a link"),
+        ("apache-livy-0.9.0-incubating_2.12-bin/jars/latest.jar/x", "x", Regular, "is below a file or a link"),
+        ("apache-livy-0.9.0-incubating_2.12-bin/jars", "x", Regular, "duplicate entry"),
         ("x/.wh.passwd", "", Regular, "would remove files of the base image"),
         ("x/.wh..wh..opq/y", "", Regular, "would remove files of the base image"),
     ] {
@@ -54,9 +54,9 @@ async fn hostile_archives_are_refused_by_what_is_wrong_with_them() {
         assert!(!at.join("out").exists());
     }
     let zips = [
-        (vec![("../evil".to_owned(), b"x".to_vec(), 0o644)], "leads out of the archive"),
-        (vec![("x/evil".to_owned(), b"../../etc".to_vec(), 0o120_777)], "is a link that leads out"),
-        (vec![("zeros".to_owned(), vec![0; 20 << 20], 0o644)], "it is a bomb"),
+        (vec![("../evil".to_owned(), b"x".to_vec(), 0o644)], "leads outside the archive"),
+        (vec![("x/evil".to_owned(), b"../../etc".to_vec(), 0o120_777)], "is a link that leads outside"),
+        (vec![("zeros".to_owned(), vec![0; 20 << 20], 0o644)], "possible archive bomb"),
     ];
     for (files, told) in zips {
         std::fs::write(at.join("livy.zip"), zip_of(&files)).unwrap();
@@ -70,15 +70,15 @@ async fn hostile_archives_are_refused_by_what_is_wrong_with_them() {
     links.extend([0; 1024]);
     std::fs::write(at.join("livy.tar"), gzip(&links)).unwrap();
     let (code, text) = refused(at, &hub, &["--dist", "livy.tar", "--to", "oci:out"]).await;
-    assert!(code == 2 && text.contains("it is a bomb"), "{code} {text}");
+    assert!(code == 2 && text.contains("possible archive bomb"), "{code} {text}");
     // What is no archive, or not all of one.
     let zip = zip_of(&release());
     for (bytes, told) in [
-        (&b"<html>not found</html>"[..], "no such archive"),
-        (&zip[..zip.len() / 2], "damaged, cut off or no such archive"),
-        (&gzip(&tar_of(&release()))[..20_000], "damaged, cut off or no such archive"),
-        (b"\xfd7zXZ\0rest", "packed as xz"),
-        (b"", "damaged, cut off or no such archive"),
+        (&b"<html>not found</html>"[..], "not an archive"),
+        (&zip[..zip.len() / 2], "damaged, truncated or not an archive"),
+        (&gzip(&tar_of(&release()))[..20_000], "damaged, truncated or not an archive"),
+        (b"\xfd7zXZ\0rest", "xz, bzip2 and zstd are not supported"),
+        (b"", "damaged, truncated or not an archive"),
     ] {
         std::fs::write(at.join("livy.zip"), bytes).unwrap();
         let (code, text) = refused(at, &hub, &["--dist", "livy.zip", "--to", "oci:out"]).await;
@@ -100,18 +100,17 @@ async fn what_does_not_fit_together_is_told_with_what_helps() {
     // Another release than the file names.
     let older = [&dist[..], &["--build-arg", "LIVY_VERSION=0.8.0-incubating"]].concat();
     let (code, text) = refused(at, &hub, &older).await;
-    let told =
-        "there is no `jars/livy-server-0.8.0-incubating.jar` in livy.zip, but `jars/livy-server-0.9.0-incubating.jar`";
+    let told = "`jars/livy-server-0.8.0-incubating.jar` not found in livy.zip; the closest is `jars/livy-server-0.9.0-incubating.jar`";
     assert!(code == 2 && text.contains("livy/image/Containerfile:25:1: ") && text.contains(told), "{code} {text}");
     // For another Scala.
     let scala: Vec<File> =
         release().into_iter().map(|(path, content, mode)| (path.replace("2.12", "2.11"), content, mode)).collect();
     std::fs::write(at.join("other.zip"), zip_of(&scala)).unwrap();
     let (code, text) = refused(at, &hub, &["--dist", "other.zip", "--to", "oci:out"]).await;
-    assert!(code == 2 && text.contains("there is no `repl_2.12-jars/livy-repl_2.12-0.9.0-incubating.jar`"), "{text}");
+    assert!(code == 2 && text.contains("`repl_2.12-jars/livy-repl_2.12-0.9.0-incubating.jar` not found"), "{text}");
     for (args, code, told) in [
         (&["--platform", "linux/s390x"][..], 2, "is not made for linux/s390x; it has linux/amd64, linux/arm64"),
-        (&["--platform", "linux"], 2, "is no platform"),
+        (&["--platform", "linux"], 2, "is not a platform"),
         (&["--platform", "linux/amd64", "--platform", "linux/amd64"], 2, "is given twice"),
         (
             &["--build-arg", "SPARK_IMAGE=docker.io/apache/spark:4.0.0"],
@@ -119,8 +118,8 @@ async fn what_does_not_fit_together_is_told_with_what_helps() {
             "the source has no docker.io/apache/spark:4.0.0",
         ),
         (&["--build-arg", "SPARK_IMAGE=A B"], 2, "FROM of livy/image/Containerfile is `A B`"),
-        (&["--build-arg", "SPARK=x"], 2, "has no such ARG, but LIVY_VERSION, SPARK_IMAGE"),
-        (&["--dist", "other=livy.zip"], 2, "nothing is copied from `other`, but from dist"),
+        (&["--build-arg", "SPARK=x"], 2, "has no such ARG; it has LIVY_VERSION, SPARK_IMAGE"),
+        (&["--dist", "other=livy.zip"], 2, "nothing is copied from `other`; expected dist"),
         (&["--dist", "livy.zip"], 2, "the distribution `dist` is given twice"),
         (&["--tag", "UPPER:1"], 2, "--tag UPPER:1: "),
         (&["--tag", "site.example/livy"], 2, "expected an image with a tag"),
@@ -130,13 +129,13 @@ async fn what_does_not_fit_together_is_told_with_what_helps() {
     }
     std::fs::create_dir(at.join("there")).unwrap();
     let (code, text) = refused(at, &hub, &["--dist", "livy.zip", "--to", "oci:there"]).await;
-    assert!(code == 2 && text.contains("there is already there: remove it, or name another folder"), "{code} {text}");
+    assert!(code == 2 && text.contains("there already exists: remove it, or choose another folder"), "{code} {text}");
     let (code, text) = refused(at, &hub, &["--dist", "livy.zip", "--to", "docker://x"]).await;
     assert!(code == 2 && text.contains("expected oci: and a folder"), "{code} {text}");
     let (code, text) = refused(at, &hub, &["--dist", "livy.zip", "--to", "registry:livy"]).await;
     assert!(code == 2 && text.contains("expected a registry, a path and a tag"), "{code} {text}");
     let (code, _, err) = run(at, &["image", "build", "hdfs", "--dist", "livy.zip", "--to", "oci:out"]).await;
-    assert!(code == 2 && err.contains("no image with a Containerfile; those that have one are "), "{err}");
+    assert!(code == 2 && err.contains("no image with a Containerfile; available: "), "{err}");
     let (code, _, err) = run(at, &["image", "build", "airflow", "--dist", "livy.zip", "--to", "oci:out"]).await;
     assert!(
         code == 2 && err.contains("airflow/image/Containerfile:") && err.contains(":1: RUN needs a container engine"),
@@ -190,7 +189,7 @@ async fn the_base_is_the_one_that_the_lock_pins() {
     let amd: Digest = one["images"][0]["base"].as_str().unwrap().parse().unwrap();
     hub.with(|state| assert!(state.repository(SPARK).manifests.remove(&amd).is_some()));
     let (code, text) = refused(at, &hub, &["--dist", "livy.zip", "--to", "oci:out"]).await;
-    assert!(code == 2 && text.contains(&format!("as the lock pins it, {list}")), "{code} {text}");
+    assert!(code == 2 && text.contains(&format!("as pinned by the lock, {list}")), "{code} {text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

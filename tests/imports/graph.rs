@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Kind, Source, Token, separated};
+use crate::source::{Kind, Source, Token, separated};
 
 type Path = Vec<String>;
 

@@ -9,36 +9,40 @@ use syn::visit_mut::{self, VisitMut};
 
 /// A word, the value of a text, or a sign.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Word(String),
     Text(String),
     Sign(char),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Token {
-    pub line: usize,
-    pub kind: Kind,
+pub(crate) struct Token {
+    pub(crate) line: usize,
+    pub(crate) kind: Kind,
 }
 
 impl Token {
-    pub(super) fn is(&self, sign: char) -> bool {
+    pub(crate) fn is(&self, sign: char) -> bool {
         self.kind == Kind::Sign(sign)
     }
 
-    pub(super) fn word(&self) -> Option<&str> {
+    pub(crate) fn word(&self) -> Option<&str> {
         if let Kind::Word(word) = &self.kind { Some(word) } else { None }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let Kind::Text(text) = &self.kind { Some(text) } else { None }
     }
 }
 
 /// A name that a file brings in: `use a::b as c;` brings `c`, and `use a::*;` has none.
 #[derive(Debug)]
-pub(super) struct Import {
+pub(crate) struct Import {
     pub path: Vec<String>,
     pub name: Option<String>,
 }
 
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Below `src/`, with `/`.
     pub path: String,
     pub text: String,
@@ -51,7 +55,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(path: String, text: String) -> Self {
+    pub(crate) fn new(path: String, text: String) -> Self {
         let mut file = syn::parse_file(&text).unwrap_or_else(|error| panic!("src/{path}: {error}"));
         let mut tokens = Vec::new();
         flatten(file.to_token_stream(), &mut tokens);
@@ -68,18 +72,18 @@ impl Source {
     }
 
     /// The top-level module that the file belongs to.
-    pub(super) fn module(&self) -> &str {
+    pub(crate) fn module(&self) -> &str {
         let first = self.path.split('/').next().unwrap();
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
     /// Whether it is only built for tests.
-    pub(super) fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         self.path.contains("/tests/") || self.path.ends_with("tests.rs")
     }
 
     /// Where the file's own code stands: `plan/build.rs` is `plan::build`, `plan/mod.rs` is `plan`.
-    pub(super) fn modules(&self) -> Vec<String> {
+    pub(crate) fn modules(&self) -> Vec<String> {
         let path = self.path.strip_suffix(".rs").unwrap();
         let path = path.strip_suffix("/mod").unwrap_or(path);
         if path == "lib" || path == "main" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
@@ -87,7 +91,7 @@ impl Source {
 }
 
 /// All of them, read once.
-pub(super) fn sources() -> &'static [Source] {
+pub(crate) fn sources() -> &'static [Source] {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -225,7 +229,7 @@ fn spell(tree: &syn::UseTree, way: &mut Vec<String>, found: &mut Vec<Import>) {
 
 /// Every path of this crate that a file names, with its line: in `use`, in expressions, and by `super` past its own
 /// top-level module. `crate::{a::B, c}` gives two.
-pub(super) fn imports(source: &Source) -> Vec<(usize, Vec<String>)> {
+pub(crate) fn imports(source: &Source) -> Vec<(usize, Vec<String>)> {
     let tokens = &source.tokens;
     let mut found = Vec::new();
     let mut within: Vec<(String, usize)> = Vec::new();
@@ -270,7 +274,7 @@ pub(super) fn imports(source: &Source) -> Vec<(usize, Vec<String>)> {
 }
 
 /// Whether `::` stands there.
-pub(super) fn separated(tokens: &[Token], at: usize) -> bool {
+pub(crate) fn separated(tokens: &[Token], at: usize) -> bool {
     tokens.get(at).is_some_and(|one| one.is(':')) && tokens.get(at + 1).is_some_and(|one| one.is(':'))
 }
 

@@ -53,7 +53,7 @@ async fn on_the_screens_an_offline_bundle_is_checked_read_and_planned_without_an
     screens.shows("2 images, ", 20);
     screens.shows("MiB to upload", 20);
     screens.keys("v");
-    screens.shows("every byte is right", 20);
+    screens.shows("all bytes verified", 20);
     screens.keys("q");
     screens.shows("code-8", 10);
     assert!(
@@ -83,7 +83,7 @@ async fn on_the_screens_an_offline_bundle_is_checked_read_and_planned_without_an
     // Who goes on sees what it lacks.
     screens.keys("c");
     screens.shows("Preflight", 20);
-    screens.until("what was found", 30, |text| text.contains("error") || text.contains("could not be looked at"));
+    screens.until("what was found", 30, |text| text.contains("error") || text.contains("Preflight failed"));
     screens.keys("c");
     screens.shows("not in the offline bundle", 10);
     screens.keys("q");

@@ -60,7 +60,7 @@ async fn a_blob_that_breaks_off_is_read_on_from_there() {
     fake.with(|state| state.faults.cut_downloads.clear());
     let short = Descriptor { size: 10, ..descriptor(&bytes) };
     let result = registry.blob("p/a", &short, 0).await.unwrap().read_to_end(&mut read).await;
-    assert!(result.unwrap_err().to_string().contains("longer than the 10 bytes"));
+    assert!(result.unwrap_err().to_string().contains("longer than the expected 10 bytes"));
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_site_with_its_own_authority_is_trusted_by_a_file() {
     };
     assert!(ask(with(true, Some("localhost"))).await.unwrap().is_none());
     let error = ask(with(true, None)).await.unwrap_err();
-    assert!(matches!(&error, RegistryError::Elsewhere { realm, .. } if realm.contains("localhost")), "{error}");
+    assert!(matches!(&error, RegistryError::ForeignRealm { realm, .. } if realm.contains("localhost")), "{error}");
     let error = ask(with(false, None)).await.unwrap_err();
     assert!(error.to_string().contains("issued by `Site root`") && error.to_string().contains("--ca"), "{error}");
 }

@@ -60,7 +60,7 @@ async fn a_wrong_login_is_said_at_once() {
     let registry = registry(&fake, with_login(&fake)).await;
     let error = Push::prepare(registry, &store, requests, TagConflict::Fail, Journal::in_memory()).await.err().unwrap();
     let text = error.to_string();
-    assert!(text.contains("refuses the login") && text.contains("are the credentials right?"), "{text}");
+    assert!(text.contains("denied the login") && text.contains("check the credentials"), "{text}");
     assert!(!text.contains(BASIC), "{text}");
 }
 

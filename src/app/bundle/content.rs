@@ -1,4 +1,4 @@
-//! What goes into an offline bundle beside images: charts and files of the components, and the programs that install them.
+//! What an offline bundle contains besides images: charts and files of the components, and the programs that install them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::lock::digest_of;
 use super::super::output::Output;
 use super::super::session::{find_helm, load_catalog, wrong};
-use crate::answers::{Given, from_flags, question_files};
+use crate::answers::{AnswerSources, from_flags, question_files};
 use crate::catalog::{Catalog, Kind, QuestionId};
 use crate::cli::{CreateArgs, Global, LocalArg};
 use crate::driver::bundle::ProgramRequest;
@@ -21,7 +21,7 @@ use crate::driver::sources;
 use crate::model::images_lock::{ImagesLock, LockedFiles, WINDLASS};
 use crate::model::{ChartRef, FileTree};
 
-/// Everything of this machine that goes in.
+/// Everything from this machine that it contains.
 pub(super) struct Content {
     /// Charts by component.
     pub charts: BTreeMap<String, PathBuf>,
@@ -29,12 +29,12 @@ pub(super) struct Content {
     pub files: BTreeMap<String, PathBuf>,
     /// Programs by name.
     pub programs: BTreeMap<String, ProgramRequest>,
-    /// Holds what is no file of the user's, as long as it is needed.
+    /// Holds temporary files as long as they are needed.
     _folder: PrivateDir,
 }
 
 impl Content {
-    /// What the options name, and the rest from the catalog, held to the lock's digests.
+    /// What the options name, and the rest from the catalog, checked against the lock's digests.
     pub(super) async fn gather(
         global: &Global,
         args: &CreateArgs,
@@ -43,7 +43,7 @@ impl Content {
     ) -> Result<Self, Failed> {
         let folder = PrivateDir::new().or_exit(Exit::Unexpected)?;
         let (mut charts, mut files) = (locals(&args.chart), locals(&args.file));
-        // What has a size lies packed in the source.
+        // What has a size is packed in the source.
         let open = |all: &BTreeMap<String, LockedFiles>, given: &BTreeMap<String, PathBuf>| {
             let open = all.iter().filter(|(name, one)| one.size.is_none() && !given.contains_key(*name));
             open.map(|(name, one)| (name.clone(), one.clone())).collect::<BTreeMap<_, _>>()
@@ -87,7 +87,7 @@ async fn trees(
     for (id, locked) in wanted {
         let Some(component) = catalog.components.get(id) else {
             let text = format!(
-                "the lock has a chart of {id}, which the catalog lacks: give --catalog DIR, or --chart {id}=PATH"
+                "the lock has a chart of {id}, which is not in the catalog: add --catalog DIR, or --chart {id}=PATH"
             );
             return Err(Failed::text(Exit::BadInput, text));
         };
@@ -99,7 +99,7 @@ async fn trees(
         components.push((component, is_own));
     }
     let layers = vec![from_flags(&flags).or_exit(Exit::BadInput)?];
-    let given = Given { layers, chosen: Some(wanted.keys().cloned().collect()), profile: None };
+    let given = AnswerSources { layers, chosen: Some(wanted.keys().cloned().collect()), profile: None };
     let answers = given.draft(catalog).map_err(wrong)?.filled(catalog);
     let fetcher = Fetcher::new(global, &answers, LoginFrom::Nowhere);
     let mut found = Vec::new();
@@ -110,18 +110,18 @@ async fn trees(
             None => match fetcher.component(component).await {
                 Ok(Some(files)) => files,
                 Ok(None) => {
-                    let text = format!("the catalog has no chart of {id}: give --chart {id}=PATH");
+                    let text = format!("the catalog has no chart of {id}: add --chart {id}=PATH");
                     return Err(Failed::text(Exit::BadInput, text));
                 }
                 Err((chart, error)) => {
                     let exit = if error.is_out_of_reach() { Exit::Unusable } else { Exit::BadInput };
-                    let text = format!("failed to get the chart of {id}, {chart}; give --chart {id}=PATH");
+                    let text = format!("failed to get the chart of {id}, {chart}; add --chart {id}=PATH");
                     return Err(Failed { exit, error: anyhow::Error::new(error).context(text) });
                 }
             },
         };
         if let Some(locked) = wanted.get(id) {
-            fits(&format!("the chart of {id}"), &tree.digest(), locked)?;
+            check_digest(&format!("the chart of {id}"), &tree.digest(), locked)?;
         }
         found.push((id.clone(), tree));
     }
@@ -135,15 +135,16 @@ async fn write_files(catalog: &Catalog, key: &str, locked: &LockedFiles, to: &Pa
     let known = catalog.question(&QuestionId::new(id, question));
     let what = format!("the files of {key}");
     let Some((component, known)) = component.zip(known) else {
-        let text = format!("the lock has {what}, which the catalog lacks: give --catalog DIR, or --file {key}=PATH");
+        let text =
+            format!("the lock has {what}, which are not in the catalog: add --catalog DIR, or --file {key}=PATH");
         return Err(Failed::text(Exit::BadInput, text));
     };
     if known.kind == Kind::Files {
         let tree = question_files(component, question, &locked.from).or_exit(Exit::BadInput)?;
-        fits(&what, &tree.digest(), locked)?;
+        check_digest(&what, &tree.digest(), locked)?;
         return write_chart(&tree, to).or_exit(Exit::Unexpected);
     }
-    fits(&what, &digest_of(key, &locked.from).await?, locked)?;
+    check_digest(&what, &digest_of(key, &locked.from).await?, locked)?;
     let opened = sources::open(&locked.from, "*", &CancellationToken::new()).await.or_exit(Exit::BadInput)?;
     for (name, path) in &opened.files {
         let target = to.join(name);
@@ -158,13 +159,13 @@ async fn write_files(catalog: &Catalog, key: &str, locked: &LockedFiles, to: &Pa
     Ok(())
 }
 
-/// What was found has the lock's digest.
-fn fits(what: &str, found: &str, locked: &LockedFiles) -> Result<(), Failed> {
+/// Checks the digest against the lock.
+fn check_digest(what: &str, found: &str, locked: &LockedFiles) -> Result<(), Failed> {
     if found == locked.digest {
         return Ok(());
     }
     let text = format!(
-        "{what}: {} is not what the lock says ({found} instead of {}); `windlass lock` writes the lock anew",
+        "{what}: {} does not match the lock (got {found}, expected {}); `windlass lock` updates the lock",
         locked.from, locked.digest
     );
     Err(Failed::text(Exit::BadInput, text))
@@ -182,7 +183,7 @@ async fn own(global: &Global, platform: &str, programs: &mut BTreeMap<String, Pr
     }
     if !programs.contains_key(HELM) {
         let helm = find_helm(global).await.map_err(|error| {
-            let text = "an offline bundle takes Helm along: give it by --helm FILE or --program helm@VERSION=FILE, or leave programs out by --no-programs";
+            let text = "an offline bundle contains Helm: set it with --helm FILE or --program helm@VERSION=FILE, or omit programs with --no-programs";
             Failed { exit: Exit::Unusable, error: anyhow::Error::new(error).context(text) }
         })?;
         programs.insert(HELM.to_owned(), request(helm.version().to_string(), helm.binary().to_owned()));

@@ -15,7 +15,7 @@ use crate::cli::{CreateArgs, Global};
 use crate::driver::bundle::sign::SigningKey;
 use crate::driver::bundle::{Base, BundlePlan, BundleRequest, Space, Target, create as write, lock_of, plan};
 use crate::driver::image_source::ImageSource;
-use crate::lock::{self, Wanted, missing_platforms, parse_platform};
+use crate::lock::{self, ResolveOptions, missing_platforms, parse_platform};
 use crate::model::few;
 use crate::model::images_lock::{ImagesLock, LockMode, LockedImage};
 
@@ -34,9 +34,9 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
     let (mut lock, components) = chosen(lock, args.components.as_deref())?;
     let source = source_for(args, &lock, output)?;
     for name in lock.unpublished.keys() {
-        output.remark(&format!("warning: nobody publishes the image {name}, and it is not in the offline bundle: `windlass image build` makes it"));
+        output.remark(&format!("warning: the image {name} is not published and not in the offline bundle: build it with `windlass image build`"));
     }
-    // What is on this machine comes first: it costs least to be told of.
+    // What is on this machine comes first: its errors show at once.
     let content = Content::gather(global, args, &lock, output).await?;
     resolve_all(source.as_ref(), &mut lock, &platforms, output).await?;
     let request = BundleRequest {
@@ -72,7 +72,7 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
         [first, .., last] => format!("{first} to {last}"),
         [] => String::new(),
     };
-    output.text(&format!(
+    output.say(&format!(
         "created {files}: {}{resumed}\nlock {}\n",
         human(plan.total),
         crate::model::digest(&plan.lock_bytes)
@@ -80,13 +80,13 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
     Ok(Exit::Done)
 }
 
-/// Says what will be fetched and written, before anything is.
+/// Prints what will be fetched and written, before anything is.
 fn announce(plan: &BundlePlan, space: &Space, output: &Output) -> Result<(), Failed> {
     if output.json {
         return output.value(&json!({"plan": {"images": plan.lock.images.len(), "fetch_bytes": plan.fetch, "bytes": plan.total, "disk_needed": space.needed, "disk_free": space.free}}));
     }
     output.remark(&format!(
-        "{} images: {} to fetch, {} in all; {} are needed on {}, and {} are free",
+        "{} images: {} to fetch, {} in total; {} needed on {}, {} free",
         plan.lock.images.len(),
         human(plan.fetch),
         human(plan.total),
@@ -149,9 +149,9 @@ async fn resolve_all(
         names.insert(asked, name.clone());
     }
     let wanted = platforms.iter().map(|text| parse_platform(text)).collect::<Result<Vec<_>, _>>();
-    let wanted = Wanted { from: None, platforms: &wanted.or_exit(Exit::BadInput)?, without_attached: false };
+    let wanted = ResolveOptions { from: None, platforms: &wanted.or_exit(Exit::BadInput)?, without_attached: false };
     if !open.images.is_empty() {
-        output.remark(&format!("asking for {} images", open.images.len()));
+        output.remark(&format!("resolving {} images", open.images.len()));
     }
     let found = lock::resolve(&open, source, wanted, &|_, _| {}).await.map_err(unresolved)?;
     for (asked, image) in found.images {
@@ -164,7 +164,7 @@ async fn resolve_all(
     }
     for (platform, lacks) in missing_platforms(lock, platforms.iter().map(String::as_str)) {
         let lacks: Vec<&str> = lacks.iter().map(String::as_str).collect();
-        output.remark(&format!("warning: not made for {platform}: {}", few(&lacks, 5)));
+        output.remark(&format!("warning: not available for {platform}: {}", few(&lacks, 5)));
     }
     Ok(())
 }

@@ -164,7 +164,7 @@ impl Difference {
 /// Names and digests of one kind.
 type Digests = fn(&ImagesLock) -> BTreeMap<String, String>;
 
-/// Compares two locks. What is equal is left out.
+/// Compares two locks. What is equal is omitted.
 pub(super) fn differences(old: &ImagesLock, new: &ImagesLock) -> Vec<Difference> {
     let kinds: [(&'static str, Digests); 4] = [
         ("image", image_digests),

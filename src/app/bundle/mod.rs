@@ -1,4 +1,4 @@
-//! `windlass bundle`: offline bundles, made, looked at, checked and taken apart on this machine.
+//! `windlass bundle`: creates, inspects, verifies and splits offline bundles on this machine.
 
 mod content;
 mod create;
@@ -15,7 +15,7 @@ use super::exit::{Exit, Failed};
 use super::output::Output;
 use crate::cli::{BundleArgs, BundleCommand, Global};
 
-/// Does what the command says.
+/// Runs the subcommand.
 pub(super) async fn bundle(global: &Global, args: &BundleArgs, output: &Output) -> Result<Exit, Failed> {
     match &args.command {
         BundleCommand::Create(args) => create::create(global, args, output).await,

@@ -1,4 +1,4 @@
-//! How far something is that takes longer than a second, and sizes for people.
+//! Progress of what takes longer than a second, and sizes for people.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The first line.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// Tells how far it is: at most every other second, and never less than before.
+/// Prints progress: at most every two seconds, and never less than before.
 pub(in crate::app) struct Progress<'a> {
     output: &'a Output,
     what: &'static str,
@@ -22,42 +22,42 @@ pub(in crate::app) struct Progress<'a> {
 }
 
 struct State {
-    begun: Instant,
+    started: Instant,
     next: Instant,
     done: u64,
 }
 
 impl<'a> Progress<'a> {
     pub(in crate::app) fn new(output: &'a Output, what: &'static str, total: u64) -> Self {
-        let begun = Instant::now();
-        Self { output, what, total, state: Mutex::new(State { begun, next: begun + FIRST, done: 0 }) }
+        let started = Instant::now();
+        Self { output, what, total, state: Mutex::new(State { started, next: started + FIRST, done: 0 }) }
     }
 
-    /// So many bytes more.
+    /// Adds bytes.
     pub(in crate::app) fn add(&self, bytes: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done += bytes;
-        self.tell(&mut state);
+        self.print(&mut state);
     }
 
-    /// So many bytes in all.
+    /// Sets the number of bytes.
     pub(in crate::app) fn set(&self, bytes: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done = state.done.max(bytes);
-        self.tell(&mut state);
+        self.print(&mut state);
     }
 
-    fn tell(&self, state: &mut State) {
+    fn print(&self, state: &mut State) {
         let now = Instant::now();
-        // Of nothing there is nothing to tell.
+        // Without a total there is no progress.
         if now < state.next || self.total == 0 {
             return;
         }
         state.next = now + EVERY;
-        let rate = rate(state.done, now - state.begun);
+        let rate = rate(state.done, now - state.started);
         if self.output.json {
             let value = json!({"progress": {"what": self.what, "bytes": state.done, "of": self.total, "bytes_per_second": rate}});
-            // Progress may be lost; what ends the command is told by its end.
+            // Progress may be lost; an error ends the command elsewhere.
             let _ = self.output.value(&value);
             return;
         }

@@ -21,8 +21,8 @@ use crate::driver::registry::push::{
 };
 use crate::driver::whole_file::replace;
 
-/// How often it is looked at how far a push is.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the progress of a push is read.
+const POLL: Duration = Duration::from_millis(200);
 
 /// Pushes until a signal comes.
 pub(super) async fn push(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
@@ -30,11 +30,11 @@ pub(super) async fn push(args: &PushArgs, output: &Output) -> Result<Exit, Faile
     tokio::select! {
         biased;
         () = signalled => Err(Failed::text(Exit::Stopped, "stopped; run the same command again to resume")),
-        ended = pushed(args, output) => ended,
+        ended = push_bundle(args, output) => ended,
     }
 }
 
-async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
+async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     let target = Target::parse(&args.registry, args.into.depth()).or_exit(Exit::BadInput)?;
     let (bundle, signed) = open(&args.open)?;
     output.remark(&format!("{}: {}", bundle.files().name, signed_text(&signed)));
@@ -44,7 +44,7 @@ async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     let registries = registries(&args.reach, &[target.host.clone()].into(), None, output)?;
     let registry = registries.registry(&target.host).await.or_exit(Exit::Unusable)?;
     let store = BundleStore::new(&bundle);
-    // A plan changes nothing, here as little as there.
+    // A plan changes nothing, here or there.
     let (journal, held) = match args.plan {
         true => (Journal::in_memory(), None),
         false => {
@@ -61,17 +61,17 @@ async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     if args.plan {
         match output.json {
             true => output.value(&json!({"plan": push.plan()}))?,
-            false => output.text(&push.plan().table())?,
+            false => output.say(&push.plan().table())?,
         }
         return Ok(Exit::Done);
     }
     let problems = push.problems().await.or_exit(Exit::Unusable)?;
     if !problems.is_empty() {
-        return Err(told(problems.iter().map(ToString::to_string).collect(), output)?);
+        return Err(refusal(problems.iter().map(ToString::to_string).collect(), output)?);
     }
     announce(push.plan(), images, output)?;
     let nothing = push.plan().is_empty();
-    let result = watched(&push, output).await;
+    let result = run_with_progress(&push, output).await;
     match result {
         Ok(mut receipt) => {
             receipt.without_signatures = args.into.without_signatures;
@@ -93,8 +93,8 @@ async fn pushed(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     }
 }
 
-/// Runs it, and tells how far it is.
-pub(in crate::app) async fn watched(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError> {
+/// Runs it, and prints its progress.
+pub(in crate::app) async fn run_with_progress(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError> {
     let (_, mounted, sent) = push.plan().bytes();
     let progress = Progress::new(output, "pushing", mounted + sent);
     let counts = PushProgress::default();
@@ -103,9 +103,9 @@ pub(in crate::app) async fn watched(push: &Push<'_>, output: &Output) -> Result<
     loop {
         let ended = tokio::select! {
             ended = &mut run => Some(ended),
-            () = tokio::time::sleep(LOOK) => None,
+            () = tokio::time::sleep(POLL) => None,
         };
-        counts.take_half_sent().iter().for_each(|half| tell_half_sent(half, output));
+        counts.take_half_sent().iter().for_each(|half| print_half_sent(half, output));
         if let Some(ended) = ended {
             return ended;
         }
@@ -113,13 +113,13 @@ pub(in crate::app) async fn watched(push: &Push<'_>, output: &Output) -> Result<
     }
 }
 
-/// Says of a blob that an earlier push had sent in part whether it resumes there.
-fn tell_half_sent(half: &HalfSent, output: &Output) {
+/// Prints whether the upload of a blob that an earlier push had sent in part resumes there.
+fn print_half_sent(half: &HalfSent, output: &Output) {
     let HalfSent { repository, digest, size, kept } = half;
     if output.json {
         let value =
             json!({"half_sent": {"repository": repository, "digest": digest, "bytes": size, "kept_bytes": kept}});
-        // As with progress: how the push ends is told by its end.
+        // As with progress, an error ends the push elsewhere.
         let _ = output.value(&value);
     } else if *kept > 0 {
         output.remark(&format!("{digest} of {repository} resumes at {} of {}", human(*kept), human(*size)));
@@ -151,13 +151,13 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
     }
     let to = if target.prefix.is_empty() { target.host.clone() } else { format!("{}/{}", target.host, target.prefix) };
     let images = receipt.images.len();
-    let without = if receipt.without_signatures { "; signatures were left out" } else { "" };
+    let without = if receipt.without_signatures { "; without signatures" } else { "" };
     if nothing {
-        output.text(&format!("nothing to push: {to} has all {images} images{without}\n"))?;
+        output.say(&format!("nothing to push: {to} has all {images} images{without}\n"))?;
         return Ok(Exit::Done);
     }
     let (existing, mounted, sent) = receipt.bytes();
-    output.text(&format!(
+    output.say(&format!(
         "pushed {images} images to {to}: {} sent, {} mounted, {} there already{without}\n",
         human(sent),
         human(mounted),
@@ -166,7 +166,7 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
     Ok(Exit::Done)
 }
 
-/// Tags in the way and a missing base come before missing rights are asked for; whoever has to repair something wants to know all.
+/// Conflicting tags and a missing base are found before missing rights; all are reported together.
 async fn refused(
     registry: &Registry,
     repositories: &BTreeSet<String>,
@@ -175,11 +175,11 @@ async fn refused(
 ) -> Result<Exit, Failed> {
     let mut texts = vec![error.to_string()];
     texts.extend(registry.push_problems(repositories).await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string));
-    Err(told(texts, output)?)
+    Err(refusal(texts, output)?)
 }
 
-/// All that keeps a push from being begun.
-fn told(texts: Vec<String>, output: &Output) -> Result<Failed, Failed> {
+/// Reports everything that keeps a push from starting.
+fn refusal(texts: Vec<String>, output: &Output) -> Result<Failed, Failed> {
     if output.json {
         output.value(&json!({"problems": texts}))?;
     }
@@ -210,13 +210,13 @@ fn keep(path: Option<&Path>, receipt: &Receipt) -> Result<(), Failed> {
     })
 }
 
-/// What pushes of this offline bundle to this place left, in the state folder.
+/// The journal of earlier pushes of this offline bundle to this target, in the state folder.
 fn held_journal(target: &Target, bundle: &Bundle) -> Result<HeldJournal, Failed> {
-    let kept = |error| {
-        Failed::new(Exit::Unexpected, anyhow::Error::new(error).context("failed to keep the journal of the push"))
+    let failed = |error| {
+        Failed::new(Exit::Unexpected, anyhow::Error::new(error).context("failed to write the journal of the push"))
     };
-    let folder = pushes().map_err(kept)?;
-    let held = HeldJournal::take(&folder, target, bundle.lock_digest()).map_err(kept)?;
+    let folder = pushes().map_err(failed)?;
+    let held = HeldJournal::take(&folder, target, bundle.lock_digest()).map_err(failed)?;
     held.ok_or_else(|| {
         let text = format!("another windlass is pushing {} to {}", bundle.files().name, target.host);
         Failed::text(Exit::Locked, text)

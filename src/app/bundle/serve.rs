@@ -15,7 +15,7 @@ pub(super) async fn serve(args: &ServeArgs, output: &Output) -> Result<Exit, Fai
     let tls = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
     if tls.is_none() && !args.plain_http && !args.listen.ip().is_loopback() {
         let text = format!(
-            "{} can be reached by others: give --tls-cert and --tls-key, or allow plain HTTP by --plain-http",
+            "{} is reachable from other machines: add --tls-cert and --tls-key, or allow plain HTTP with --plain-http",
             args.listen
         );
         return Err(Failed::text(Exit::BadInput, text));
@@ -33,8 +33,8 @@ pub(super) async fn serve(args: &ServeArgs, output: &Output) -> Result<Exit, Fai
     let address = format!("{}://{}", if tls.is_some() { "https" } else { "http" }, server.address());
     match output.json {
         true => output.value(&json!({"serving": {"address": address, "images": images}}))?,
-        false => output.text(&format!(
-            "serving {name} ({images} images; {}) at {address}, until Ctrl-C\n",
+        false => output.say(&format!(
+            "serving {name} ({images} images; {}) at {address}; press Ctrl-C to stop\n",
             signed_text(&signed)
         ))?,
     }

@@ -17,7 +17,7 @@ use crate::driver::bundle::{Bundle, lock_of, sboms};
 use crate::model::images_lock::LockMode;
 use crate::render::clean;
 
-/// Shows what is in one.
+/// Shows the content of an offline bundle.
 pub(super) fn inspect(
     args: &OpenArgs,
     format: Option<InventoryFormat>,
@@ -29,7 +29,7 @@ pub(super) fn inspect(
         return write_sboms(&bundle, folder, output);
     }
     if format == Some(InventoryFormat::Cyclonedx) {
-        output.value(&inventory::cyclonedx(&bundle).map_err(reading)?)?;
+        output.document(&inventory::cyclonedx(&bundle).map_err(reading)?)?;
         return Ok(Exit::Done);
     }
     let rows = inventory::images(&bundle)?;
@@ -38,11 +38,11 @@ pub(super) fn inspect(
         output.value(&json!({"bundle": {"name": bundle.files().name, "bytes": bundle.parts().total(), "parts": bundle.files().files.len(), "lock": bundle.lock_digest(), "about": about(&bundle), "signature": signed_json(&signed), "images": images, "charts": bundle.lock().charts, "files": bundle.lock().files, "programs": bundle.lock().programs}}))?;
         return Ok(Exit::Done);
     }
-    output.text(&tree(&bundle, &rows, &signed))?;
+    output.say(&tree(&bundle, &rows, &signed))?;
     Ok(Exit::Done)
 }
 
-/// What the lock says of the bundle, without the long list of blobs.
+/// What the lock has about the offline bundle, without the long list of blobs.
 fn about(bundle: &Bundle) -> serde_json::Value {
     let about = bundle.about();
     json!({"windlass": about.windlass, "platforms": about.platforms, "components": about.components, "base": about.base, "blobs": about.blobs.len()})
@@ -130,7 +130,7 @@ fn line(row: &ImageRow) -> String {
     format!("{}  {size}  {mode} of {platforms}{attached}\n    {}", clean(&row.name), image.digest)
 }
 
-/// Writes the bills of all images, and says which have none.
+/// Writes the SBOMs of all images, and prints which have none.
 fn write_sboms(bundle: &Bundle, folder: &Path, output: &Output) -> Result<Exit, Failed> {
     std::fs::create_dir_all(folder).or_exit(Exit::BadInput)?;
     let (mut written, mut without) = (Vec::new(), Vec::new());
@@ -157,13 +157,13 @@ fn write_sboms(bundle: &Bundle, folder: &Path, output: &Output) -> Result<Exit, 
     }
     let mut text: String = written.iter().map(|file| format!("{}\n", folder.join(file).display())).collect();
     for name in without {
-        let _ = writeln!(text, "{}: no SBOM in it", clean(&name));
+        let _ = writeln!(text, "{}: no SBOM", clean(&name));
     }
-    output.text(&text)?;
+    output.say(&text)?;
     Ok(Exit::Done)
 }
 
-/// Shows what differs between two.
+/// Shows the differences between two offline bundles.
 pub(super) fn diff(old: &Path, new: &Path, output: &Output) -> Result<Exit, Failed> {
     let (before, _) = lock_of(old).map_err(reading)?;
     let (after, _) = lock_of(new).map_err(reading)?;
@@ -193,11 +193,11 @@ pub(super) fn diff(old: &Path, new: &Path, output: &Output) -> Result<Exit, Fail
         }
     }
     if found.is_empty() {
-        let _ = writeln!(text, "no difference");
+        let _ = writeln!(text, "no differences");
     }
     if let Some(fresh) = fresh {
         let _ = writeln!(text, "{} of blobs are new", human(fresh));
     }
-    output.text(&text)?;
+    output.say(&text)?;
     Ok(Exit::Done)
 }

@@ -38,10 +38,10 @@ pub(super) fn sign(paths: &[PathBuf], from: &From<'_>, print_lock: bool, output:
             let adopted = sign::adopt(&signature_file(signature)?, bundle.lock_bytes(), &key).map_err(signing)?;
             (adopted, key)
         }
-        _ => return Err(Failed::text(Exit::BadInput, "give --private-key, or --signature and --key")),
+        _ => return Err(Failed::text(Exit::BadInput, "--private-key, or --signature and --key are required")),
     };
     if bundle.is_signed_inside() {
-        output.remark("note: it is signed inside as well; the signature beside it comes first");
+        output.remark("note: the offline bundle also contains a signature; the one in its own file takes precedence");
     }
     let first = bundle.files().files.first().cloned().unwrap_or_default();
     let path = first.with_file_name(format!("{}.sig", bundle.files().name));
@@ -49,7 +49,7 @@ pub(super) fn sign(paths: &[PathBuf], from: &From<'_>, print_lock: bool, output:
     if output.json {
         output.value(&json!({"signed": {"signature": path.display().to_string(), "key": key.fingerprint()}}))?;
     } else {
-        output.text(&format!("{}\nsigned by {}\n", path.display(), key.fingerprint()))?;
+        output.say(&format!("{}\nsigned by {}\n", path.display(), key.fingerprint()))?;
     }
     Ok(Exit::Done)
 }
@@ -67,12 +67,12 @@ pub(super) fn keygen(name: &Path, output: &Output) -> Result<Exit, Failed> {
         output.value(&json!({"keys": {"private": private.display().to_string(), "public": public.display().to_string(), "key": key.fingerprint()}}))?;
     } else {
         let text = format!(
-            "{}: signs; keep it secret\n{}: goes to the site, by another way than the offline bundle\n{}\n",
+            "{}: private key; keep it secret\n{}: public key; send it to the site separately from the offline bundle\n{}\n",
             private.display(),
             public.display(),
             key.fingerprint()
         );
-        output.text(&text)?;
+        output.say(&text)?;
     }
     Ok(Exit::Done)
 }

@@ -53,11 +53,11 @@ pub(in crate::app) fn the_lock(given: Option<&Path>, output: &Output) -> Result<
     let here = Path::new(LOCK_FILE);
     let path = given.or_else(|| here.exists().then_some(here));
     let Some(path) = path else {
-        output.remark(&format!("the images of {EMBEDDED_NAME}"));
+        output.remark(&format!("using the images of {EMBEDDED_NAME}"));
         return embedded().or_exit(Exit::Unexpected);
     };
     if given.is_none() {
-        output.remark(&format!("the images of ./{LOCK_FILE}"));
+        output.remark(&format!("using the images of ./{LOCK_FILE}"));
     }
     Ok(lock_of(path).map_err(reading)?.0)
 }

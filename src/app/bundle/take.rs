@@ -23,8 +23,8 @@ pub(super) fn verify(args: &OpenArgs, output: &Output) -> Result<Exit, Failed> {
         return Ok(Exit::Done);
     }
     let base = found.about().base.map(|base| format!("\na difference to the offline bundle with the lock {base}"));
-    output.text(&format!(
-        "{} is sound: {blobs} blobs, {}\nlock {}\n{}{}\n",
+    output.say(&format!(
+        "{} is intact: {blobs} blobs, {}\nlock {}\n{}{}\n",
         found.files().name,
         human(bytes),
         found.lock_digest(),
@@ -34,7 +34,7 @@ pub(super) fn verify(args: &OpenArgs, output: &Output) -> Result<Exit, Failed> {
     Ok(Exit::Done)
 }
 
-/// All blobs are right, or all that are wrong are told.
+/// Checks all blobs, and reports all that are damaged.
 fn checked(found: &Bundle, output: &Output) -> Result<(), Failed> {
     let progress = Progress::new(output, "reading", found.about().blobs.values().sum());
     let Err(errors) = bundle::verify(found, &|bytes| progress.add(bytes)) else { return Ok(()) };
@@ -63,7 +63,7 @@ pub(super) fn extract(image: &str, args: &OpenArgs, to: &Path, output: &Output) 
     if output.json {
         output.value(&json!({"extracted": {"images": names, "to": to.display().to_string(), "bytes": bytes}}))?;
     } else {
-        output.text(&format!("{}: {} images, {}\n", to.display(), names.len(), human(bytes)))?;
+        output.say(&format!("{}: {} images, {}\n", to.display(), names.len(), human(bytes)))?;
     }
     Ok(Exit::Done)
 }
@@ -82,7 +82,7 @@ fn named(found: &Bundle, image: &str) -> Result<BTreeSet<String>, Failed> {
     Err(reading(BundleError::NoImage { image: image.to_owned(), name: found.files().name.clone(), nearest: near }))
 }
 
-/// Cuts one into parts.
+/// Splits an offline bundle into parts.
 pub(super) fn split(args: &OpenArgs, size: u64, target: &Path, output: &Output) -> Result<Exit, Failed> {
     let (found, _) = open(args)?;
     checked(&found, output)?;
@@ -90,7 +90,7 @@ pub(super) fn split(args: &OpenArgs, size: u64, target: &Path, output: &Output) 
     let made = bundle::split(&found, target, size, &|bytes| progress.add(bytes));
     let made = made.map_err(|error| writing(error, true))?;
     keep_signature(&found, target)?;
-    told(&made, found.parts().total(), output)
+    print_created(&made, found.parts().total(), output)
 }
 
 /// A signature beside a bundle goes with it: it is of the lock, which stays the same.
@@ -116,7 +116,7 @@ pub(super) async fn join(given: &[PathBuf], target: &Path, output: &Output) -> R
         let made = bundle::join(&found, target, &|bytes| progress.add(bytes));
         let made = made.map_err(|error| writing(error, true))?;
         keep_signature(&found, target)?;
-        return told(&made, found.parts().total(), output);
+        return print_created(&made, found.parts().total(), output);
     }
     let one = |path: &PathBuf| Bundle::open(std::slice::from_ref(path)).map_err(reading);
     let (first, second) = (one(&given[0])?, one(&given[1])?);
@@ -147,17 +147,17 @@ pub(super) async fn join(given: &[PathBuf], target: &Path, output: &Output) -> R
     let target = Target { path: target.to_owned(), split: None, restart: false };
     let progress = Progress::new(output, "writing", plan.blobs);
     let made = bundle::create(&source, &plan, &target, &|done, _| progress.set(done)).await;
-    told(&made.map_err(|error| writing(error, false))?, plan.total, output)
+    print_created(&made.map_err(|error| writing(error, false))?, plan.total, output)
 }
 
-fn told(made: &Created, total: u64, output: &Output) -> Result<Exit, Failed> {
+fn print_created(made: &Created, total: u64, output: &Output) -> Result<Exit, Failed> {
     let names: Vec<_> = made.files.iter().map(|path| path.display().to_string()).collect();
     if output.json {
         let sums = made.sums.as_ref().map(|path| path.display().to_string());
         output.value(&json!({"created": {"files": names, "bytes": total, "sums": sums}}))?;
         return Ok(Exit::Done);
     }
-    let sums = made.sums.as_ref().map(|path| format!("{}: their sums, for sha256sum -c\n", path.display()));
-    output.text(&format!("{}\n{} in all\n{}", names.join("\n"), human(total), sums.unwrap_or_default()))?;
+    let sums = made.sums.as_ref().map(|path| format!("{}: checksums, for sha256sum -c\n", path.display()));
+    output.say(&format!("{}\n{} in total\n{}", names.join("\n"), human(total), sums.unwrap_or_default()))?;
     Ok(Exit::Done)
 }

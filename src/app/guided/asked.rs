@@ -1,17 +1,17 @@
-//! Which of several questions was the last.
+//! Which of several requests was the last.
 
-/// How often something was asked for.
+/// Numbers requests of one kind.
 #[derive(Default)]
 pub(super) struct RequestCount(u64);
 
 impl RequestCount {
-    /// Once more; gives its number.
+    /// The number of the next request.
     pub(super) const fn next(&mut self) -> u64 {
         self.0 += 1;
         self.0
     }
 
-    /// Whether nothing was asked for since.
+    /// Whether this request is the last one.
     pub(super) const fn is_last(&self, number: u64) -> bool {
         self.0 == number
     }

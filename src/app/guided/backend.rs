@@ -1,4 +1,4 @@
-//! What the screens want of the world, done in tasks of their own; news come back.
+//! Executes the intents of the screens in tasks of their own; their results come back as news.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
 use super::sources::Sources;
-use crate::answers::{Answers, Draft, Given, recorded};
+use crate::answers::{AnswerSources, Answers, Draft, recorded};
 use crate::app::charts::LoginFrom;
 use crate::app::exit::{Exit, Failed};
 use crate::app::install::InstallRequest;
@@ -31,7 +31,7 @@ use crate::model::preflight::Report;
 use crate::plan::{self, Plan, downgrades, moved};
 use crate::render::tui::{Connected, Intent, News, Planned};
 
-/// The cluster that was chosen, and how it is meant.
+/// The cluster that was chosen, and the options that select it.
 #[derive(Clone)]
 pub(super) struct Chosen {
     global: Global,
@@ -46,11 +46,11 @@ pub(super) struct Backend {
     pub(super) catalog: Arc<Catalog>,
     news: UnboundedSender<News>,
     output: Arc<Output>,
-    /// For what would be said of an offline bundle each time that it is opened: its screen shows that.
+    /// Discards remarks about an offline bundle, since its screen shows them.
     pub(super) mute: Arc<Output>,
     pub(super) sources: Arc<Sources>,
     shared: Arc<Mutex<Shared>>,
-    /// Cancelled when nobody wants to know any more.
+    /// Cancelled when the screens are closed.
     pub(super) closed: CancellationToken,
 }
 
@@ -58,22 +58,22 @@ pub(super) struct Backend {
 struct Shared {
     places: Vec<Place>,
     chosen: Option<Chosen>,
-    /// Cancelled to stop the run that goes on.
+    /// Cancelled to stop the current run.
     running: Option<CancellationToken>,
     /// How the last run ended.
     exit: Option<Exit>,
-    /// The step whose logs are looked at.
-    looked_at: Option<String>,
-    /// Clusters that were chosen, what was asked of them and of registries: only the last of each is wanted.
+    /// The step whose logs are shown.
+    watched_step: Option<String>,
+    /// Requests to connect, for preflight, to registries and for plans: only the last of each counts.
     connects: RequestCount,
-    looks: RequestCount,
+    preflights: RequestCount,
     registries: RequestCount,
     plans: RequestCount,
-    /// Runs that were begun: the next may be wanted before the last has quite ended.
+    /// Runs that were started: the next may start before the last has quite ended.
     runs: RequestCount,
     /// The answers file that was written from here.
-    wrote: Option<PathBuf>,
-    /// Looks at pods and logs until the next run begins.
+    written_file: Option<PathBuf>,
+    /// Follows pods and logs until the next run starts.
     follower: Option<AbortHandle>,
 }
 
@@ -101,14 +101,14 @@ impl Backend {
         }
     }
 
-    /// Whether a run goes on.
+    /// Whether a run is in progress.
     pub(super) fn is_running(&self) -> bool {
         self.shared().running.is_some()
     }
 
     /// The answers file that was written from here.
-    pub(super) fn wrote(&self) -> Option<PathBuf> {
-        self.shared().wrote.clone()
+    pub(super) fn written_file(&self) -> Option<PathBuf> {
+        self.shared().written_file.clone()
     }
 
     /// How the last run ended, if there was one.
@@ -117,7 +117,7 @@ impl Backend {
     }
 
     /// Removes what would stay on this machine when the process ends at once: the kubeconfig.
-    pub(super) fn sweep(&mut self) {
+    pub(super) fn remove_private_files(&mut self) {
         if let Some(chosen) = &self.shared().chosen {
             // The next run sweeps what cannot be removed now.
             let _ = std::fs::remove_dir_all(chosen.cluster.private_dir().path());
@@ -128,12 +128,12 @@ impl Backend {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn tell(&self, news: News) {
-        // With the screens gone there is nobody to tell.
+    pub(super) fn send(&self, news: News) {
+        // The screens may be closed already.
         let _ = self.news.send(news);
     }
 
-    /// Ends what is asked, and does not run.
+    /// Ends all requests, but not the run.
     pub(super) fn close(&self) {
         self.closed.cancel();
         if let Some(follower) = self.shared().follower.take() {
@@ -141,36 +141,36 @@ impl Backend {
         }
     }
 
-    /// Does something apart from the screens, which hear of it if it breaks off.
+    /// Runs a task apart from the screens, and reports a panic to them.
     pub(super) fn apart<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static) {
-        self.apart_or(make, |world, why| world.tell(News::Remark(why)));
+        self.apart_or(make, |backend, why| backend.send(News::Warning(why)));
     }
 
-    /// The same, with what is to be done then.
+    /// The same, with a handler of the panic.
     fn apart_or<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static, or: fn(&Self, String)) {
-        let (task, world) = (apart(&self.closed, make), self.clone());
+        let (task, backend) = (apart(&self.closed, make), self.clone());
         tokio::spawn(async move {
             if let Err(error) = task.await
                 && error.is_panic()
             {
-                or(&world, format!("windlass itself has failed: {error}"));
+                or(&backend, format!("internal error: {error}"));
             }
         });
     }
 
-    /// Begins what is wanted.
+    /// Starts what the intent asks for.
     pub(super) fn perform(&self, intent: Intent) {
-        let world = self.clone();
+        let backend = self.clone();
         match intent {
-            Intent::Targets => self.apart(move || async move { world.targets().await }),
+            Intent::Targets => self.apart(move || async move { backend.targets().await }),
             Intent::Connect(row) => {
-                // What was asked of the one before is no longer wanted.
-                self.shared().looks.next();
+                // Requests to the cluster before no longer count.
+                self.shared().preflights.next();
                 let number = self.shared().connects.next();
                 self.apart(move || async move {
-                    let connected = world.connect(row).await;
-                    let mut shared = world.shared();
-                    // Another was chosen meanwhile, or is being installed on.
+                    let connected = backend.connect(row).await;
+                    let mut shared = backend.shared();
+                    // Another was chosen meanwhile, or a run is in progress.
                     if !shared.connects.is_last(number) || shared.running.is_some() {
                         return;
                     }
@@ -179,34 +179,34 @@ impl Backend {
                         Box::new(connected)
                     });
                     drop(shared);
-                    world.tell(News::Connected(connected.map_err(|failed| failed.chain())));
+                    backend.send(News::Connected(connected.map_err(|failed| failed.chain())));
                 });
             }
             Intent::Source(intent) => self.source(intent),
             Intent::Preflight(given, waived) => {
-                let number = self.shared().looks.next();
+                let number = self.shared().preflights.next();
                 self.apart(move || async move {
-                    let report = world.preflight(&given, &waived).await.map_err(|failed| failed.chain());
-                    if world.shared().looks.is_last(number) {
-                        world.tell(News::Report(report));
+                    let report = backend.preflight(&given, &waived).await.map_err(|failed| failed.chain());
+                    if backend.shared().preflights.is_last(number) {
+                        backend.send(News::Report(report));
                     }
                 });
             }
             Intent::Plan(given, waived) => {
                 let number = self.shared().plans.next();
                 self.apart(move || async move {
-                    let planned = world.plan(&given, &waived).await.map_err(|failed| failed.chain());
-                    if world.shared().plans.is_last(number) {
-                        world.tell(News::Planned(planned));
+                    let planned = backend.plan(&given, &waived).await.map_err(|failed| failed.chain());
+                    if backend.shared().plans.is_last(number) {
+                        backend.send(News::Planned(planned));
                     }
                 });
             }
             Intent::Registry(given) => {
                 let number = self.shared().registries.next();
                 self.apart(move || async move {
-                    let told = world.registry(&given).await.map_err(|failed| failed.chain());
-                    if world.shared().registries.is_last(number) {
-                        world.tell(News::Registry(told));
+                    let result = backend.registry(&given).await.map_err(|failed| failed.chain());
+                    if backend.shared().registries.is_last(number) {
+                        backend.send(News::Registry(result));
                     }
                 });
             }
@@ -218,8 +218,8 @@ impl Backend {
                     shared.runs.next()
                 };
                 let work = move || async move {
-                    let ended = world.run(&given, &waived, (without, before, agreed), cancel).await;
-                    let mut shared = world.shared();
+                    let ended = backend.run(&given, &waived, (without, before, agreed), cancel).await;
+                    let mut shared = backend.shared();
                     if shared.runs.is_last(number) {
                         shared.running = None;
                         shared.exit = match &ended {
@@ -231,16 +231,16 @@ impl Backend {
                     }
                     drop(shared);
                     if let Err(failed) = ended {
-                        world.tell(News::NotBegun(failed.chain()));
+                        backend.send(News::RunError(failed.chain()));
                         if failed.exit == Exit::Preflight {
-                            world.tell(News::Refused);
+                            backend.send(News::Refused);
                         }
                     }
                 };
-                self.apart_or(work, |world, why| {
-                    world.shared().running = None;
-                    world.shared().exit = Some(Exit::Unexpected);
-                    world.tell(News::NotBegun(vec![why]));
+                self.apart_or(work, |backend, why| {
+                    backend.shared().running = None;
+                    backend.shared().exit = Some(Exit::Unexpected);
+                    backend.send(News::RunError(vec![why]));
                 });
             }
             Intent::Stop => {
@@ -248,7 +248,7 @@ impl Backend {
                     cancel.cancel();
                 }
             }
-            Intent::LookAt(step) => self.shared().looked_at = Some(step),
+            Intent::WatchStep(step) => self.shared().watched_step = Some(step),
             // The loop does these itself.
             Intent::Write(..) | Intent::Copy(_) | Intent::Suspend | Intent::Quit => {}
         }
@@ -257,12 +257,12 @@ impl Backend {
     async fn targets(&self) {
         let (found, wrong) = places(&self.global);
         if let Some(wrong) = wrong {
-            self.tell(News::Remark(Failed::new(Exit::Unusable, wrong).chain().join(": ")));
+            self.send(News::Warning(Failed::new(Exit::Unusable, wrong).chain().join(": ")));
         }
         self.shared().places.clone_from(&found);
-        self.tell(News::Targets(found.iter().map(|place| place.target.clone()).collect()));
+        self.send(News::Targets(found.iter().map(|place| place.target.clone()).collect()));
         let asked = found.into_iter().enumerate().map(|(row, place)| async move {
-            self.tell(News::Answered(row, ask(&place.global).await));
+            self.send(News::TargetChecked(row, ask(&place.global).await));
         });
         futures::future::join_all(asked).await;
     }
@@ -270,14 +270,14 @@ impl Backend {
     async fn connect(&self, row: usize) -> Result<(Chosen, Connected), Failed> {
         let place = self.shared().places.get(row).cloned();
         let Some(Place { global, flags, .. }) = place else {
-            return Err(Failed::text(Exit::Unexpected, "there is no such cluster in the list"));
+            return Err(Failed::text(Exit::Unexpected, "the cluster is not in the list"));
         };
         let mut given = session::given(&global, &self.args.answers, &self.catalog, None)?;
         let cluster = session::connect(&global).await?;
-        // What may not be read is told by preflight, not here.
+        // What may not be read is reported by preflight, not here.
         let state = state_store::load(&cluster).await.ok().flatten().unwrap_or_default();
         given.layers.push(session::installed(&state, &self.catalog)?);
-        let report = status::report(&global, &StatusArgs::default(), &cluster, status::HdfsLook::LeftOut).await;
+        let report = status::report(&global, &StatusArgs::default(), &cluster, status::HdfsProbe::Skipped).await;
         let report = report.map(|(report, _)| report.components);
         let connected = Connected {
             info: cluster.info().clone(),
@@ -290,12 +290,12 @@ impl Backend {
     }
 
     pub(super) fn chosen(&self) -> Result<Chosen, Failed> {
-        self.shared().chosen.clone().ok_or_else(|| Failed::text(Exit::Unexpected, "no cluster was chosen"))
+        self.shared().chosen.clone().ok_or_else(|| Failed::text(Exit::Unexpected, "no cluster selected"))
     }
 
-    /// What an install with these answers would need. Where answers are still missing, something stands in for them:
-    /// the plan is made with the real ones, and asked about again.
-    async fn preflight(&self, given: &Given, waived: &[String]) -> Result<Report, Failed> {
+    /// Preflight of an install with these answers. Placeholders stand in for missing answers; the plan is made with the real
+    /// ones, and checked again.
+    async fn preflight(&self, given: &AnswerSources, waived: &[String]) -> Result<Report, Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
         let answers = session::with_installed(&self.catalog, &answers, &cluster).await?.unwrap_or(answers);
@@ -314,7 +314,7 @@ impl Backend {
         Ok((global, offline))
     }
 
-    async fn target(&self, given: &Given) -> Result<(Global, InstallTarget), Failed> {
+    async fn target(&self, given: &AnswerSources) -> Result<(Global, InstallTarget), Failed> {
         let Chosen { global, cluster } = self.chosen()?;
         let answers = given.draft(&self.catalog).and_then(Draft::finish).map_err(session::wrong)?;
         let answers = session::with_installed(&self.catalog, &answers, &cluster).await?.unwrap_or(answers);
@@ -325,13 +325,13 @@ impl Backend {
         Ok((global, InstallTarget::on(cluster, resolved, text, offline)?))
     }
 
-    async fn plan(&self, given: &Given, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
+    async fn plan(&self, given: &AnswerSources, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
         let (global, target) = self.target(given).await?;
         let mut observed = target.observe().await.map_err(unobserved)?;
         let problems;
         (observed.offline, problems) = target.observe_offline().await?;
         let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
-        let report = preflight::seen(&target, (&observed, &problems), &global, waived).await?;
+        let report = preflight::with_observed(&target, (&observed, &problems), &global, waived).await?;
         let plan = plan::plan(&target.resolved, &observed, !self.args.no_verify);
         let state = observed.state.as_ref();
         let refused = reason_not_to_move(&moved(&target.resolved, state));
@@ -342,7 +342,7 @@ impl Backend {
     /// Runs an install that was agreed to; `agreed` is the plan that was shown.
     async fn run(
         &self,
-        given: &Given,
+        given: &AnswerSources,
         waived: &[String],
         (without, before, agreed): (Vec<String>, Option<String>, Option<Box<Plan>>),
         cancel: CancellationToken,
@@ -363,37 +363,38 @@ impl Backend {
         carry_out(&request, None, &RunGuard::watched(cancel)?, &global, &self.output).await
     }
 
-    /// Looks at the pods of a run. What failed is looked at after it, too, until the next begins.
+    /// Follows the pods of a run, and after it, until the next starts.
     fn follow(&self, cluster: Cluster, places: Places) {
-        let world = self.clone();
-        let follower = follow(cluster, places, move || world.shared().looked_at.clone(), self.news.clone());
+        let backend = self.clone();
+        let follower = follow(cluster, places, move || backend.shared().watched_step.clone(), self.news.clone());
         let follower = tokio::spawn(follower).abort_handle();
         if let Some(last) = self.shared().follower.replace(follower) {
             last.abort();
         }
     }
 
-    async fn registry(&self, given: &Given) -> Result<String, Failed> {
+    async fn registry(&self, given: &AnswerSources) -> Result<String, Failed> {
         let chosen = self.chosen()?;
         let draft = given.draft(&self.catalog).map_err(session::wrong)?;
         crate::app::registry::check(&self.catalog, &draft.filled(&self.catalog), &chosen.cluster).await
     }
 
-    /// Writes the answers; what was there before, and is not from here, is kept beside them.
-    pub(super) fn write(&self, given: &Given, path: &Path) -> Result<(PathBuf, Option<PathBuf>), Vec<String>> {
+    /// Writes the answers; an older file that is not from here is kept as `.old`.
+    pub(super) fn write(&self, given: &AnswerSources, path: &Path) -> Result<(PathBuf, Option<PathBuf>), Vec<String>> {
         let text = given.draft(&self.catalog).map(|draft| recorded(&self.catalog, &draft.answers));
         let text = text.map_err(|error| vec![error.to_string()])?.map_err(|error| vec![error.to_string()])?;
         let mut shared = self.shared();
-        let ours = shared.wrote.as_deref() == Some(path);
+        let ours = shared.written_file.as_deref() == Some(path);
         let old = match std::fs::read_to_string(path) {
             Ok(before) if !ours && before != text => Some(PathBuf::from(format!("{}.old", path.display()))),
             _ => None,
         };
         if let Some(old) = &old {
-            std::fs::rename(path, old).map_err(|error| vec![format!("failed to keep {}: {error}", old.display())])?;
+            std::fs::rename(path, old)
+                .map_err(|error| vec![format!("failed to back up the old answers to {}: {error}", old.display())])?;
         }
         answers_file::save_over(path, &text).map_err(|failed| failed.chain())?;
-        shared.wrote = Some(path.to_owned());
+        shared.written_file = Some(path.to_owned());
         Ok((path.to_owned(), old))
     }
 }
@@ -407,7 +408,7 @@ mod tests {
     use crate::cli::Cli;
     use crate::driver::state_store::tests::serve;
 
-    /// A world whose chosen cluster has these components installed.
+    /// A backend whose chosen cluster has these components installed.
     async fn with_installed(there: &[&str]) -> Backend {
         let mut files = catalog::embedded();
         files.retain(|path, _| path == "platform.yaml");
@@ -430,19 +431,19 @@ mod tests {
         global.kubeconfig = Some(cluster.helm_target().kubeconfig);
         let catalog = Arc::new(Catalog::from_files(&files, &Default::default()).unwrap());
         let (news, _) = tokio::sync::mpsc::unbounded_channel();
-        let world = Backend::new(&global, &GuideArgs::default(), catalog, news, &Output::new(&global));
-        world.shared().chosen = Some(Chosen { global, cluster });
-        world
+        let backend = Backend::new(&global, &GuideArgs::default(), catalog, news, &Output::new(&global));
+        backend.shared().chosen = Some(Chosen { global, cluster });
+        backend
     }
 
-    fn given(id: &str) -> Given {
-        Given { chosen: Some(vec![id.to_owned()]), ..Given::default() }
+    fn given(id: &str) -> AnswerSources {
+        AnswerSources { chosen: Some(vec![id.to_owned()]), ..AnswerSources::default() }
     }
 
     #[tokio::test]
     async fn screens_plan_with_what_is_installed_and_of_use() {
-        let world = with_installed(&["kafka"]).await;
-        let (_, target) = world.target(&given("user")).await.unwrap();
+        let backend = with_installed(&["kafka"]).await;
+        let (_, target) = backend.target(&given("user")).await.unwrap();
         let planned: Vec<&str> = target.resolved.components.iter().map(|component| component.id.as_str()).collect();
         assert_eq!(planned, ["kafka", "user"]);
         assert!(target.answers.contains("as installed"), "a replay lacks it: {}", target.answers);
@@ -450,18 +451,18 @@ mod tests {
 
     #[tokio::test]
     async fn screens_and_preflight_refuse_what_install_refuses() {
-        let world = with_installed(&["one"]).await;
-        let Chosen { global, .. } = world.chosen().unwrap();
+        let backend = with_installed(&["one"]).await;
+        let Chosen { global, .. } = backend.chosen().unwrap();
         let given = given("two");
-        let answers = given.draft(&world.catalog).unwrap().finish().unwrap();
-        let told = [
-            world.target(&given).await.map(drop),
-            world.preflight(&given, &[]).await.map(drop),
-            preflight::report(&global, &world.catalog, (&answers, None), &[], &world.output).await.map(drop),
+        let answers = given.draft(&backend.catalog).unwrap().finish().unwrap();
+        let results = [
+            backend.target(&given).await.map(drop),
+            backend.preflight(&given, &[]).await.map(drop),
+            preflight::report(&global, &backend.catalog, (&answers, None), &[], &backend.output).await.map(drop),
         ];
-        for told in told {
-            let told = told.unwrap_err().chain().join(": ");
-            assert!(told.starts_with("one is installed and exports `webhdfs`, as two does"), "{told}");
+        for result in results {
+            let error = result.unwrap_err().chain().join(": ");
+            assert!(error.starts_with("one is installed and exports `webhdfs`, as two does"), "{error}");
         }
     }
 }

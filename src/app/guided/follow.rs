@@ -1,4 +1,4 @@
-//! What happens in the cluster while a run goes on: its pods, and the logs and events of the step that is looked at.
+//! What happens in the cluster during a run: its pods, and the logs and events of the step that is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::model::cluster::{PodState, ReleaseKey};
 use crate::plan::{Plan, Step};
 use crate::render::tui::{News, PodRow};
 
-/// Between two looks.
+/// Between two reads.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// How many lines of a container are looked at each time; what comes faster is not shown, but kept in the cluster.
+/// How many lines of a container are read each time; what comes faster is not shown, but kept in the cluster.
 const LINES: u32 = 40;
 
 /// Where the pods of a plan's steps are.
@@ -46,26 +46,26 @@ impl Places {
 /// What was shown of a step already.
 #[derive(Default)]
 struct Seen {
-    /// Container to the end of its log, as it was looked at last.
+    /// Container to the end of its log, as it was read last.
     tails: BTreeMap<String, Vec<String>>,
     events: BTreeSet<String>,
 }
 
-/// Looks until it is ended. `looked_at` gives the step whose logs are wanted.
+/// Follows until it is aborted. `watched_step` returns the step whose logs are shown.
 pub(super) async fn follow(
     cluster: Cluster,
     places: Places,
-    looked_at: impl Fn() -> Option<String>,
+    watched_step: impl Fn() -> Option<String>,
     news: UnboundedSender<News>,
 ) {
-    // Who has left does not want to know.
-    let tell = |told| drop(news.send(told));
+    // The screens may be closed already.
+    let send = |item| drop(news.send(item));
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     loop {
         let lists = places.namespaces.iter().map(|namespace| cluster.pods(namespace, ""));
-        // What cannot be seen now is looked for again.
+        // What cannot be read now is read again the next time.
         let pods: Vec<PodState> = join_all(lists).await.into_iter().flatten().flatten().collect();
-        if let Some(step) = looked_at()
+        if let Some(step) = watched_step()
             && let Some(key) = places.releases.get(&step)
         {
             let seen = seen.entry(step.clone()).or_default();
@@ -75,10 +75,10 @@ pub(super) async fn follow(
                 lines.extend(logs(&cluster, pod, seen).await);
             }
             if !lines.is_empty() {
-                tell(News::Lines(step, lines));
+                send(News::Lines(step, lines));
             }
         }
-        tell(News::Pods(pods.into_iter().map(pod_row).collect()));
+        send(News::Pods(pods.into_iter().map(pod_row).collect()));
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -108,7 +108,7 @@ async fn logs(cluster: &Cluster, pod: &PodState, seen: &mut Seen) -> Vec<String>
         let tail = cluster.pod_logs_tail(&pod.namespace, &pod.name, Some(&container.name), LINES).await;
         let tail = tail.unwrap_or_default();
         let before = seen.tails.get(&name).map(Vec::as_slice).unwrap_or_default();
-        // The end of a pod's name tells it from its brothers.
+        // The end of a pod's name distinguishes it from the other replicas.
         let short = pod.name.rsplit('-').next().unwrap_or(&pod.name);
         lines.extend(fresh(before, &tail).iter().map(|line| format!("{}/{short}: {line}", container.name)));
         if !tail.is_empty() {
@@ -118,7 +118,7 @@ async fn logs(cluster: &Cluster, pod: &PodState, seen: &mut Seen) -> Vec<String>
     lines
 }
 
-/// What is new at the end of a log, of which the end before is known: it goes on where that ended.
+/// What is new at the end of a log, given its end before: it continues where that ended.
 fn fresh<'a>(before: &[String], now: &'a [String]) -> &'a [String] {
     let from = (0..=before.len()).find(|at| now.starts_with(&before[*at..])).unwrap_or(before.len());
     &now[before.len() - from..]
@@ -141,8 +141,8 @@ async fn events<'a>(
         let name = text(&about["name"]);
         let named = pods.contains(&name.as_str()) || name == key.name || name.starts_with(&format!("{}-", key.name));
         let id = format!("{}{}", text(&event["metadata"]["name"]), event["count"]);
-        let told = format!("event: {} {name}: {}: {}", text(&about["kind"]), text(&event["reason"]), text(message));
-        (named && seen.events.insert(id)).then_some(told)
+        let line = format!("event: {} {name}: {}: {}", text(&about["kind"]), text(&event["reason"]), text(message));
+        (named && seen.events.insert(id)).then_some(line)
     });
     ours.collect()
 }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_goes_on_where_it_ended() {
+    fn a_log_continues_where_it_ended() {
         let lines = |text: &str| -> Vec<String> { text.chars().map(String::from).collect() };
         for (before, now, new) in [
             ("", "ab", "ab"),

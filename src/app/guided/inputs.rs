@@ -7,9 +7,9 @@ use futures::StreamExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-/// Something that came.
+/// An input.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum InputEvent {
     /// A key, a pasted text, another size.
     Terminal(Event),
     /// A signal.
@@ -18,20 +18,20 @@ pub(super) enum Heard {
     Gone,
 }
 
-/// What a signal wants.
+/// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// That it ends; twice: at once.
+    /// To end; twice: immediately.
     End,
     /// Nothing: the terminal is gone.
     HungUp,
-    /// That it stops until it is to go on.
+    /// To stop until it is continued.
     Stop,
-    /// That it goes on.
+    /// To continue.
     Continue,
 }
 
-/// Where it comes from. Signals are no longer deadly once this was made.
+/// The source of inputs. Once it exists, signals do not kill the process.
 pub(super) struct Inputs {
     keys: Option<EventStream>,
     signals: UnboundedReceiver<Kind>,
@@ -44,33 +44,33 @@ impl Inputs {
         Self { keys: Some(EventStream::new()), signals }
     }
 
-    /// Waits for the next. Loses nothing if it is dropped before.
-    pub(super) async fn next(&mut self) -> Heard {
+    /// Waits for the next input. Cancel safe.
+    pub(super) async fn next(&mut self) -> InputEvent {
         loop {
             let Some(keys) = &mut self.keys else {
                 return match self.signals.recv().await {
-                    Some(kind) => Heard::Signal(kind),
+                    Some(kind) => InputEvent::Signal(kind),
                     None => std::future::pending().await,
                 };
             };
             tokio::select! {
                 biased;
-                Some(kind) = self.signals.recv() => return Heard::Signal(kind),
+                Some(kind) = self.signals.recv() => return InputEvent::Signal(kind),
                 key = keys.next() => match key {
-                    Some(Ok(event)) => return Heard::Terminal(event),
-                    // A signal came in between, as it does when the process goes on after it was stopped.
+                    Some(Ok(event)) => return InputEvent::Terminal(event),
+                    // A signal interrupted the read, as when the process continues after it was stopped.
                     Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                     ended => {
-                        tracing::debug!("no more keys: {ended:?}");
+                        tracing::debug!("end of keyboard input: {ended:?}");
                         self.no_keys();
-                        return Heard::Gone;
+                        return InputEvent::Gone;
                     }
                 },
             }
         }
     }
 
-    /// Looks for keys no longer: where the terminal is gone that would be without a pause.
+    /// Stops reading keys: where the terminal is gone that would be a busy loop.
     pub(super) fn no_keys(&mut self) {
         self.keys = None;
     }
@@ -79,17 +79,17 @@ impl Inputs {
 /// Ctrl-C is a key while screens are shown, and SIGINT comes from outside only.
 fn listen(to: &UnboundedSender<Kind>) {
     // SIGTSTP and SIGCONT have no names there.
-    let (stop, go_on) = (rustix::process::Signal::TSTP.as_raw(), rustix::process::Signal::CONT.as_raw());
+    let (stop, resume) = (rustix::process::Signal::TSTP.as_raw(), rustix::process::Signal::CONT.as_raw());
     let kinds = [
         (SignalKind::terminate(), Kind::End),
         (SignalKind::hangup(), Kind::HungUp),
         (SignalKind::interrupt(), Kind::End),
         (SignalKind::from_raw(stop), Kind::Stop),
-        (SignalKind::from_raw(go_on), Kind::Continue),
+        (SignalKind::from_raw(resume), Kind::Continue),
     ];
     for (number, kind) in kinds {
         let Ok(mut signal) = signal(number) else {
-            tracing::warn!("signal {number:?} cannot be watched");
+            tracing::warn!("failed to watch signal {number:?}");
             continue;
         };
         let to = to.clone();

@@ -1,4 +1,4 @@
-//! Which clusters there are, and what the chosen one has.
+//! The clusters to choose from, and what the chosen one has.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,9 @@ use crate::app::exit::Failed;
 use crate::app::session;
 use crate::cli::Global;
 use crate::driver::kube::{Cluster, ConnectError, ConnectOptions, contexts};
-use crate::render::tui::{Answer, Site, Target};
+use crate::render::tui::{Site, Target, TargetState};
 
-/// A cluster that could be meant, and the options that mean it.
+/// A cluster to choose, and the options that select it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) target: Target,
@@ -32,7 +32,7 @@ pub(super) fn places(global: &Global) -> (Vec<Place>, Option<ConnectError>) {
     let options = ConnectOptions { kubeconfig: global.kubeconfig.clone(), ..ConnectOptions::default() };
     let (known, wrong) = match contexts(&options) {
         Ok(known) => (known, None),
-        // The screen says how to come by one.
+        // The screen shows how to get one.
         Err(ConnectError::NoKubeconfig { .. }) => (Vec::new(), None),
         Err(error) => (Vec::new(), Some(error)),
     };
@@ -50,7 +50,7 @@ pub(super) fn places(global: &Global) -> (Vec<Place>, Option<ConnectError>) {
                 server: context.server,
                 sandbox: false,
                 current: context.current,
-                answer: Answer::Asked,
+                state: TargetState::Connecting,
             },
         });
     }
@@ -71,27 +71,27 @@ fn of_sandbox(global: &Global, folder: PathBuf) -> Option<Place> {
             server: context.server,
             sandbox: true,
             current: global.sandbox,
-            answer: Answer::Asked,
+            state: TargetState::Connecting,
         },
     })
 }
 
-/// What a cluster answers when it is asked who it is.
-pub(super) async fn ask(global: &Global) -> Answer {
+/// Asks a cluster for its version.
+pub(super) async fn ask(global: &Global) -> TargetState {
     let options = match session::target(global) {
         Ok(options) => options,
-        Err(failed) => return Answer::Not(failed.chain().join(": ")),
+        Err(failed) => return TargetState::Unreachable(failed.chain().join(": ")),
     };
     match Cluster::connect(&options).await {
-        // How many nodes it has is often not for everybody to know.
+        // Listing nodes is often not allowed.
         Ok(cluster) => {
-            Answer::Here(cluster.info().version.clone(), cluster.nodes().await.ok().map(|nodes| nodes.len()))
+            TargetState::Reachable(cluster.info().version.clone(), cluster.nodes().await.ok().map(|nodes| nodes.len()))
         }
-        Err(error) => Answer::Not(Failed::new(crate::app::exit::Exit::Unusable, error).chain().join(": ")),
+        Err(error) => TargetState::Unreachable(Failed::new(crate::app::exit::Exit::Unusable, error).chain().join(": ")),
     }
 }
 
-/// What can be chosen from; what may not be looked at is not offered.
+/// The choices of the cluster; what may not be listed is not offered.
 pub(super) async fn site(cluster: &Cluster) -> Site {
     let (nodes, storage, ingress) = tokio::join!(cluster.nodes(), cluster.storage_classes(), cluster.ingress_classes());
     let mut storage = storage.unwrap_or_default();

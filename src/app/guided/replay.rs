@@ -1,4 +1,4 @@
-//! A run that was recorded, shown again on the screen that it was, or could have been, watched on.
+//! Shows a recorded run again on the run screen.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use crossterm::event::Event as TerminalEvent;
 use jiff::Timestamp;
 
-use super::inputs::{Heard, Inputs, Kind};
+use super::inputs::{InputEvent, Inputs, Kind};
 use super::terminal::{look, possible};
-use crate::answers::Given;
+use crate::answers::AnswerSources;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
 use crate::app::{journal, session};
@@ -17,7 +17,7 @@ use crate::cli::{Global, ReplayArgs};
 use crate::event::Envelope;
 use crate::render::tui::{Input, Intent, News, RunView, Screen, State, Tui, leaves, picture, update};
 
-/// No pause between two events is shown for longer: people wait for what comes, not for what came.
+/// The longest pause between two events.
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// `windlass replay`.
@@ -29,7 +29,7 @@ pub(in crate::app) async fn replay(global: &Global, args: &ReplayArgs, output: &
         let until = args.at.unwrap_or(f64::MAX);
         for event in events.iter().take_while(|event| seconds(&events, event) <= until) {
             state.now = event.at.as_millisecond();
-            tell(&mut state, event);
+            apply(&mut state, event);
         }
         state.look.color = true;
         std::fs::write(file, picture(&state, size))
@@ -38,7 +38,7 @@ pub(in crate::app) async fn replay(global: &Global, args: &ReplayArgs, output: &
         return Ok(Exit::Done);
     }
     if !possible(global) {
-        let text = format!("there is no terminal to replay on: `windlass runs {}` tells the same in lines", args.run);
+        let text = format!("replay requires a terminal: `windlass runs {}` prints the run as lines", args.run);
         return Err(Failed::text(Exit::Missing, text));
     }
     let inputs = Inputs::new();
@@ -73,14 +73,14 @@ fn events(run: &str) -> Result<Vec<Envelope>, Failed> {
 fn state(global: &Global, ascii: bool, size: (u16, u16)) -> Result<State, Failed> {
     let catalog = Arc::new(session::load_catalog(global)?);
     let look = look(global, ascii);
-    let mut state = State::new(look, size, catalog, Given::default(), |_| false).map_err(session::wrong)?;
+    let mut state = State::new(look, size, catalog, AnswerSources::default(), |_| false).map_err(session::wrong)?;
     let mut run = RunView::new(Default::default(), None);
     run.recorded = true;
-    update(&mut state, Input::News(Box::new(News::Begun(Box::new(run)))));
+    update(&mut state, Input::News(Box::new(News::RunStarted(Box::new(run)))));
     Ok(state)
 }
 
-fn tell(state: &mut State, event: &Envelope) {
+fn apply(state: &mut State, event: &Envelope) {
     update(state, Input::News(Box::new(News::Event(event.clone()))));
 }
 
@@ -89,7 +89,7 @@ fn seconds(events: &[Envelope], event: &Envelope) -> f64 {
     events.first().map_or(0.0, |first| (event.at - first.at).total(jiff::Unit::Second).unwrap_or(0.0))
 }
 
-/// Plays events at their own pace, or faster; keys look around as in a run. Ends with q or Ctrl-C.
+/// Plays events at their own pace, or faster; keys navigate as in a run. Ends with q or Ctrl-C.
 async fn play(
     events: &[Envelope],
     mut state: State,
@@ -113,34 +113,34 @@ async fn play(
                     last = Some(event.at);
                     // The clock of the run, not that of today.
                     state.now = event.at.as_millisecond();
-                    tell(&mut state, event);
+                    apply(&mut state, event);
                 }
                 next = due(left.peek(), last);
             }
-            heard = inputs.next() => match heard {
-                Heard::Terminal(TerminalEvent::Key(key)) if leaves(&state, key) => return Ok(Exit::Done),
-                Heard::Terminal(TerminalEvent::Key(key)) => {
+            input = inputs.next() => match input {
+                InputEvent::Terminal(TerminalEvent::Key(key)) if leaves(&state, key) => return Ok(Exit::Done),
+                InputEvent::Terminal(TerminalEvent::Key(key)) => {
                     for intent in update(&mut state, Input::Key(key)) {
                         match intent {
                             Intent::Suspend => tui.suspend()?,
                             Intent::Copy(text) => tui.copy(&text)?,
-                            // There is nothing to do anything to.
+                            // A recorded run takes no other intents.
                             _ => {}
                         }
                     }
-                    // Nothing is asked about it, either, and there are no other screens.
+                    // It has no dialogs either, and no other screens.
                     state.overlay = state.overlay.filter(|overlay| overlay.is_help());
                     if !matches!(state.screen, Screen::Run | Screen::Summary) {
                         state.screen = Screen::Run;
                     }
                 }
-                Heard::Terminal(TerminalEvent::Resize(columns, rows)) => {
+                InputEvent::Terminal(TerminalEvent::Resize(columns, rows)) => {
                     update(&mut state, Input::Resize(columns, rows));
                 }
-                Heard::Terminal(_) => {}
-                Heard::Signal(Kind::Stop) => tui.suspend()?,
-                Heard::Signal(Kind::Continue) => tui.resume()?,
-                Heard::Signal(Kind::End | Kind::HungUp) | Heard::Gone => return Ok(Exit::Stopped),
+                InputEvent::Terminal(_) => {}
+                InputEvent::Signal(Kind::Stop) => tui.suspend()?,
+                InputEvent::Signal(Kind::Continue) => tui.resume()?,
+                InputEvent::Signal(Kind::End | Kind::HungUp) | InputEvent::Gone => return Ok(Exit::Stopped),
             },
         }
     }

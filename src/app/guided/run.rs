@@ -9,13 +9,13 @@ use crate::app::install::InstallRequest;
 use crate::app::run::{PreparedRun, RunRequest};
 use crate::app::times;
 use crate::driver::kube::Cluster;
-use crate::plan::{Action, Change, Plan, unagreed, without};
+use crate::plan::{Action, Change, Plan, unconfirmed, without};
 use crate::render::tui::{News, RunView};
 
 /// The install, and what was agreed to.
 pub(super) struct ScreenRequest<'a, F> {
     pub install: InstallRequest<'a>,
-    /// Steps that are left out, with what needs them.
+    /// Steps that are skipped, with what needs them.
     pub without: Vec<String>,
     /// The run that it follows, if any.
     pub before: Option<String>,
@@ -37,20 +37,21 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
         let mut prepared = self.install.prepare().await?;
         let part = without(&prepared.plan, &self.without);
         let whole = std::mem::replace(&mut prepared.plan, part);
-        let gone = |action: &&Action| action.change != Change::Nothing && prepared.plan.get(&action.id).is_none();
-        prepared.left_out = whole.actions.iter().filter(gone).map(|action| action.title.clone()).collect();
+        let was_skipped =
+            |action: &&Action| action.change != Change::Nothing && prepared.plan.get(&action.id).is_none();
+        prepared.skipped = whole.actions.iter().filter(was_skipped).map(|action| action.title.clone()).collect();
         prepared.follows.clone_from(&self.before);
         Ok(prepared)
     }
 
-    /// It was given on the review, to the plan that was shown there. That may shrink; for more nobody was asked.
+    /// The user agreed on the review, to the plan that was shown there. That may shrink; new steps need a new agreement.
     async fn agree(&self, prepared: &PreparedRun, _stop: &CancellationToken) -> Result<(), Failed> {
         let agreed = self.agreed.as_ref();
-        let Some(more) = agreed.and_then(|agreed| unagreed(&prepared.plan, agreed, self.before.is_some())) else {
+        let Some(more) = agreed.and_then(|agreed| unconfirmed(&prepared.plan, agreed, self.before.is_some())) else {
             return Ok(());
         };
-        let text = format!("the cluster has changed since the plan was shown, which did not have: {}", more.title);
-        self.tell(News::Outdated);
+        let text = format!("the cluster has changed since the plan was shown; new step: {}", more.title);
+        self.send(News::Outdated);
         Err(Failed::text(Exit::Refused, text))
     }
 
@@ -64,15 +65,15 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
         let mut view = RunView::new(deadlines, self.before.clone());
         view.without.clone_from(&self.without);
         view.expected = times::earlier_seconds(&prepared.plan, self.cluster().info());
-        view.left_out.clone_from(&prepared.left_out);
-        self.tell(News::Begun(Box::new(view)));
+        view.skipped.clone_from(&prepared.skipped);
+        self.send(News::RunStarted(Box::new(view)));
         (self.follow)(self.cluster().clone(), Places::new(&prepared.plan));
     }
 }
 
 impl<F> ScreenRequest<'_, F> {
-    fn tell(&self, news: News) {
-        // With the screens gone there is nobody to tell.
+    fn send(&self, news: News) {
+        // The screens may be closed already.
         let _ = self.news.send(news);
     }
 }

@@ -7,7 +7,7 @@ use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::backend::Backend;
-use super::inputs::{Heard, Inputs, Kind};
+use super::inputs::{InputEvent, Inputs, Kind};
 use super::sources::named;
 use super::terminal::{look, possible};
 use crate::app::exit::{Exit, Failed, OrExit as _};
@@ -21,7 +21,7 @@ use crate::render::tui::{Input, Intent, News, RunPhase, State, Tui, update};
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
 
-/// Between two looks at the clock while something moves, and while nothing does.
+/// Between two ticks while something moves, and while nothing does.
 const BUSY: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -29,15 +29,15 @@ const IDLE: Duration = Duration::from_secs(5);
 enum Left {
     /// In order.
     Done(Exit),
-    /// While a run went on.
-    AtOnce,
+    /// During a run.
+    Immediately,
 }
 
 /// The guided install.
 pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &Output) -> Result<Exit, Failed> {
     if !possible(global) {
-        let text = "there is no terminal for screens: `windlass install --answers FILE --yes` does the same without, \
-                    and `windlass answers init` writes such a file";
+        let text = "the guided install requires a terminal: use `windlass install --answers FILE --yes`, with a file from \
+                    `windlass answers init`";
         return Err(Failed::text(Exit::Missing, text));
     }
     let mut args = args.clone();
@@ -50,7 +50,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     let given = session::given(global, &args.answers, &catalog, None)?;
     let look = look(global, args.ascii);
     let waivable = |id: &str| check(id).is_some_and(|check| check.waivable);
-    // Before the terminal is taken: from here on no signal ends it without giving it back.
+    // Before the terminal is changed: from here on no signal ends the process without restoring it.
     let inputs = Inputs::new();
     let mut tui = Tui::enter().or_exit(Exit::Unexpected)?;
     let size = tui.size().or_exit(Exit::Unexpected)?;
@@ -59,7 +59,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     state.review.no_verify = args.no_verify;
     state.source = named(&args.offline);
     state.file.older = state.file.path.exists();
-    // Before anything is asked: whoever started it sees at once that it is there.
+    // Before any request: the user sees at once that it started.
     tui.draw(&state).or_exit(Exit::Unexpected)?;
     if args.debug_panic {
         #[expect(clippy::panic, reason = "asked for, by a test of what that does to the terminal")]
@@ -67,18 +67,18 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
             panic!("asked for by --debug-panic");
         }
     }
-    let (news, heard) = mpsc::unbounded_channel();
-    let world = Backend::new(&Global { silent: true, ..global.clone() }, args, catalog, news, output);
-    let screens = Screens { tui: Some(tui), state, world, leaving: false };
-    let (left, screens) = screens.run(inputs, heard).await;
-    let Screens { tui, state, mut world, .. } = screens;
+    let (news, received) = mpsc::unbounded_channel();
+    let backend = Backend::new(&Global { silent: true, ..global.clone() }, args, catalog, news, output);
+    let screens = Screens { tui: Some(tui), state, backend, leaving: false };
+    let (left, screens) = screens.run(inputs, received).await;
+    let Screens { tui, state, mut backend, .. } = screens;
     drop(tui);
-    world.close();
+    backend.close();
     if let (Some(run), Some(extras)) = (&state.run, &state.summary.extras) {
-        // What was seen last stays in the terminal's history, if that is still there.
+        // The summary stays in the terminal's history, if the terminal is still there.
         let _ = output.text(&summary(&run.state, extras, &output.look()));
     }
-    if let Some(file) = world.wrote() {
+    if let Some(file) = backend.written_file() {
         let flags = state.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
         let (file, offline) = (file.display(), state.offline_flags());
         let next = format!("windlass {flags}guide --answers {file}{offline}");
@@ -86,11 +86,11 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     }
     match left {
         Left::Done(exit) => Ok(exit),
-        Left::AtOnce => {
+        Left::Immediately => {
             output.remark(
-                "left at once: releases may be left pending and uploads with temporary names; `windlass status` shows, `windlass install` goes on",
+                "stopped immediately: releases may be pending and uploads may have temporary names; check `windlass status`, resume with `windlass install`",
             );
-            world.sweep();
+            backend.remove_private_files();
             Ok(Exit::Stopped)
         }
     }
@@ -105,20 +105,24 @@ struct Screens {
     /// None once the terminal is gone.
     tui: Option<Tui>,
     state: State,
-    world: Backend,
-    /// Somebody outside wants it to end: it leaves when the run has.
+    backend: Backend,
+    /// A signal asked it to end: it leaves when the run has ended.
     leaving: bool,
 }
 
 impl Screens {
     async fn run(mut self, mut inputs: Inputs, mut news: UnboundedReceiver<News>) -> (Left, Self) {
-        self.world.perform(Intent::Targets);
+        self.backend.perform(Intent::Targets);
         let mut drawn = tokio::time::Instant::now();
         let mut dirty = true;
         loop {
             let moves = self.state.busy.is_some() || self.state.runs();
-            let asked =
-                self.state.cluster.targets.iter().any(|target| target.answer == crate::render::tui::Answer::Asked);
+            let asked = self
+                .state
+                .cluster
+                .targets
+                .iter()
+                .any(|target| target.state == crate::render::tui::TargetState::Connecting);
             let pause = if moves || asked { BUSY } else { IDLE };
             let due = drawn + FRAME;
             let left = tokio::select! {
@@ -130,20 +134,20 @@ impl Screens {
                     drawn = tokio::time::Instant::now();
                     None
                 }
-                heard = inputs.next() => {
+                input = inputs.next() => {
                     dirty = true;
-                    match heard {
-                        Heard::Terminal(event) => self.terminal(event),
-                        Heard::Signal(kind) => self.signal(kind),
-                        Heard::Gone => self.gone(),
+                    match input {
+                        InputEvent::Terminal(event) => self.terminal(event),
+                        InputEvent::Signal(kind) => self.signal(kind),
+                        InputEvent::Gone => self.gone(),
                     }
                 }
-                Some(told) = news.recv() => {
+                Some(item) = news.recv() => {
                     dirty = true;
-                    let mut left = self.input(Input::News(Box::new(told)));
-                    // What has piled up is taken in before the next frame.
-                    while let (None, Ok(told)) = (&left, news.try_recv()) {
-                        left = self.input(Input::News(Box::new(told)));
+                    let mut left = self.input(Input::News(Box::new(item)));
+                    // What is queued is applied before the next frame.
+                    while let (None, Ok(item)) = (&left, news.try_recv()) {
+                        left = self.input(Input::News(Box::new(item)));
                     }
                     left
                 }
@@ -170,7 +174,7 @@ impl Screens {
         }
     }
 
-    /// The terminal went away: nobody is there to be asked, so what runs is stopped in order.
+    /// The terminal is gone: the run is stopped in order.
     fn gone(&mut self) -> Option<Left> {
         self.tui = None;
         self.signal(Kind::HungUp)
@@ -178,12 +182,12 @@ impl Screens {
 
     /// Leaves, if only the end of a run was waited for.
     fn ended(&mut self) -> Option<Left> {
-        let over = self.leaving && !self.state.runs() && !self.world.is_running();
+        let over = self.leaving && !self.state.runs() && !self.backend.is_running();
         if over { self.input(Input::Signal) } else { None }
     }
 
     fn exit(&self) -> Exit {
-        self.world.exit().unwrap_or(if self.leaving { Exit::Stopped } else { Exit::Refused })
+        self.backend.exit().unwrap_or(if self.leaving { Exit::Stopped } else { Exit::Refused })
     }
 
     fn terminal(&mut self, event: TerminalEvent) -> Option<Left> {
@@ -203,10 +207,11 @@ impl Screens {
                 self.leaving = true;
                 self.input(Input::Signal)
             }
-            // The kernel, the shell and the lost terminal itself all tell of the same: that is no wish to leave at once.
+            // The kernel, the shell and the lost terminal all report the same: that does not count as a second signal.
             Kind::HungUp => {
-                let told = std::mem::replace(&mut self.leaving, true) || self.state.running.phase == RunPhase::Stopping;
-                if told { None } else { self.input(Input::Signal) }
+                let known =
+                    std::mem::replace(&mut self.leaving, true) || self.state.running.phase == RunPhase::Stopping;
+                if known { None } else { self.input(Input::Signal) }
             }
             Kind::Stop => self.intent(Intent::Suspend),
             Kind::Continue => {
@@ -223,12 +228,12 @@ impl Screens {
         for intent in update(&mut self.state, input) {
             let left = match intent {
                 Intent::Write(given, path) => {
-                    let written = self.world.write(&given, &path);
+                    let written = self.backend.write(&given, &path);
                     unwritten |= written.is_err();
                     update(&mut self.state, Input::News(Box::new(News::Written(written))));
                     None
                 }
-                // What was answered would be lost, and somebody is there to be told.
+                // The answers would be lost; the error is shown instead.
                 Intent::Quit if unwritten && !self.leaving && !self.state.runs() => None,
                 intent => self.intent(intent),
             };
@@ -241,7 +246,7 @@ impl Screens {
 
     fn intent(&mut self, intent: Intent) -> Option<Left> {
         match intent {
-            Intent::Quit if self.world.is_running() => return Some(Left::AtOnce),
+            Intent::Quit if self.backend.is_running() => return Some(Left::Immediately),
             Intent::Quit => return Some(Left::Done(self.exit())),
             Intent::Suspend => {
                 if let Some(Err(error)) = self.tui.as_mut().map(Tui::suspend) {
@@ -254,7 +259,7 @@ impl Screens {
                     return self.gone();
                 }
             }
-            intent => self.world.perform(intent),
+            intent => self.backend.perform(intent),
         }
         None
     }

@@ -1,11 +1,11 @@
-//! What the screens want of an offline bundle: it is opened, read, and compared with what the registry has.
+//! The intents of the screen of offline bundles: open one, verify it, and compare it with the registry.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
-use crate::answers::{Given, LayerKind};
+use crate::answers::{AnswerSources, LayerKind};
 use crate::app::exit::{Exit, Failed};
 use crate::app::offline::{Offline, Opened};
 use crate::app::session;
@@ -14,16 +14,16 @@ use crate::driver::bundle::verify_while;
 use crate::model::causes;
 use crate::render::tui::{BundleView, News, OfflineChoice, PushView, Signed, SourceIntent, SourceNews};
 
-/// How often it is said how far the reading is, at the most.
+/// The most progress reports of a verification.
 const STEPS: u64 = 200;
 
 /// The most blobs that are named where several are wrong.
 const NAMED: usize = 3;
 
 impl Backend {
-    /// Begins what the screen of sources wants.
+    /// Starts what the screen of sources asks for.
     pub(super) fn source(&self, intent: SourceIntent) {
-        let world = self.clone();
+        let backend = self.clone();
         match intent {
             SourceIntent::Use(choice) => {
                 let args = choice.map(|choice| self.sources.of(&choice));
@@ -32,9 +32,9 @@ impl Backend {
             SourceIntent::Open(choice) => {
                 let number = self.sources.now().opens.next();
                 self.apart(move || async move {
-                    let opened = world.opened(&choice).map(|opened| view(&opened));
-                    if world.sources.now().opens.is_last(number) {
-                        world.hear(SourceNews::Opened(opened.map_err(|failed| failed.chain())));
+                    let opened = backend.opened(&choice).map(|opened| view(&opened));
+                    if backend.sources.now().opens.is_last(number) {
+                        backend.send_source(SourceNews::Opened(opened.map_err(|failed| failed.chain())));
                     }
                 });
             }
@@ -42,8 +42,8 @@ impl Backend {
                 let stop = self.closed.child_token();
                 std::mem::replace(&mut self.sources.now().reading, stop.clone()).cancel();
                 self.apart(move || async move {
-                    if let Some(verified) = world.verified(&choice, &stop).transpose() {
-                        world.hear(SourceNews::Verified(verified));
+                    if let Some(verified) = backend.verified(&choice, &stop).transpose() {
+                        backend.send_source(SourceNews::Verified(verified));
                     }
                 });
             }
@@ -51,22 +51,22 @@ impl Backend {
             SourceIntent::Plan(choice, given) => {
                 let number = self.sources.now().plans.next();
                 self.apart(move || async move {
-                    let planned = world.push_plan(&choice, &given).await.map_err(|failed| failed.chain());
-                    if world.sources.now().plans.is_last(number) {
-                        world.hear(SourceNews::Planned(planned));
+                    let planned = backend.push_plan(&choice, &given).await.map_err(|failed| failed.chain());
+                    if backend.sources.now().plans.is_last(number) {
+                        backend.send_source(SourceNews::Planned(planned));
                     }
                 });
             }
         }
     }
 
-    fn hear(&self, news: SourceNews) {
-        self.tell(News::Source(news));
+    fn send_source(&self, news: SourceNews) {
+        self.send(News::Source(news));
     }
 
     fn opened(&self, choice: &OfflineChoice) -> Result<Opened, Failed> {
         let opened = Opened::new(&self.sources.of(choice), &self.mute)?;
-        opened.ok_or_else(|| Failed::text(Exit::Missing, "no offline bundle is named"))
+        opened.ok_or_else(|| Failed::text(Exit::Missing, "no offline bundle selected"))
     }
 
     /// Reads every byte; the number of bytes, or nothing where it was stopped.
@@ -79,7 +79,7 @@ impl Backend {
         let progress = |bytes: u64| {
             let before = done.fetch_add(bytes, Ordering::Relaxed);
             if before / step != (before + bytes) / step && !stop.is_cancelled() {
-                self.hear(SourceNews::Read(before + bytes, total));
+                self.send_source(SourceNews::Read(before + bytes, total));
             }
             !stop.is_cancelled()
         };
@@ -96,7 +96,7 @@ impl Backend {
     }
 
     /// What a push would do. Answers that are still missing are filled in: images and registry are known without.
-    async fn push_plan(&self, choice: &OfflineChoice, given: &Given) -> Result<PushView, Failed> {
+    async fn push_plan(&self, choice: &OfflineChoice, given: &AnswerSources) -> Result<PushView, Failed> {
         let cluster = self.chosen()?.cluster;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
         let offline = Offline::new(self.opened(choice)?, &answers, &self.mute)?;

@@ -20,7 +20,7 @@ pub(super) struct Sources {
 pub(super) struct Now {
     /// What is installed from; nothing named where that is no offline bundle.
     pub(super) args: OfflineArgs,
-    /// Only the last that was asked for is wanted.
+    /// Only the last request counts.
     pub(super) opens: RequestCount,
     pub(super) plans: RequestCount,
     /// Cancelled to stop reading.
@@ -68,7 +68,7 @@ fn at_home(text: &str, home: Option<&OsString>) -> PathBuf {
     }
 }
 
-/// What the screen begins with.
+/// The initial content of the screen.
 pub(super) fn named(args: &OfflineArgs) -> Source {
     let joined = |paths: &[PathBuf]| {
         let texts: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();

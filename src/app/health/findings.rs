@@ -1,4 +1,4 @@
-//! What of an HDFS is bad: what it is, why, and the next command.
+//! Findings about an HDFS: what is wrong, why, and the next command.
 
 use std::collections::BTreeSet;
 
@@ -8,27 +8,27 @@ use crate::model::hdfs_health::{
     Capacity, FileSystemHealth, HdfsHealth, HdfsMode, JournalState, NameNodeHealth, NameNodeState, Voters, may_be_lost,
 };
 
-/// From this part of the room on, of a hundred, it is told that there is little left.
+/// The percentage of used capacity from which it is reported.
 const FULL: u64 = 90;
 
 /// A standby makes a checkpoint each hour (`dfs.namenode.checkpoint.period`), or after a million transactions
-/// (`dfs.namenode.checkpoint.txns`): one that is so many seconds old is none that was only late.
+/// (`dfs.namenode.checkpoint.txns`): one that is so many seconds old is more than late.
 const OLD_CHECKPOINT: u64 = 6 * 3600;
 const MANY_TRANSACTIONS: u64 = 1_000_000;
 
-/// How many names stand in a sentence.
+/// How many names a message lists.
 const NAMED: usize = 3;
 
-/// What of an HDFS is bad.
+/// Findings about an HDFS.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::app) struct Findings {
-    /// It does not do what it is there for, or has lost something.
+    /// It does not work, or has lost data.
     pub(in crate::app) bad: Vec<String>,
-    /// It works, and somebody should look at it.
+    /// It works, and needs attention.
     pub(in crate::app) warnings: Vec<String>,
 }
 
-/// What of this HDFS is bad, which is of that release of the component `id`.
+/// The findings about the HDFS of a release of the component `id`.
 pub(in crate::app) fn findings(health: &HdfsHealth, id: &str, release: &ReleaseKey) -> Findings {
     let mut judge = Judge { health, id, release, found: Findings::default() };
     judge.namenodes();
@@ -37,7 +37,7 @@ pub(in crate::app) fn findings(health: &HdfsHealth, id: &str, release: &ReleaseK
         judge.upgrade(said);
         judge.datanodes(said);
         judge.capacity(said);
-        // Another than the active one lags behind in these, and writes no edits.
+        // A standby lags behind in these, and writes no edits.
         if said.said_by_active {
             judge.blocks(said);
             judge.checkpoint(said);
@@ -78,20 +78,20 @@ impl Judge<'_> {
 
     /// `my-hdfs-namenode-1 is standby, my-hdfs-namenode-2 does not answer: no such pod`.
     fn states(&self, which: impl Fn(&NameNodeState) -> bool) -> String {
-        let told = |namenode: &NameNodeHealth| match &namenode.state {
+        let describe = |namenode: &NameNodeHealth| match &namenode.state {
             NameNodeState::Silent(why) => format!("{} does not answer: {why}", namenode.name),
             state => format!("{} is {}", namenode.name, state.word()),
         };
-        let told: Vec<String> =
-            self.health.namenodes.iter().filter(|namenode| which(&namenode.state)).map(told).collect();
-        few(&told, NAMED)
+        let texts: Vec<String> =
+            self.health.namenodes.iter().filter(|namenode| which(&namenode.state)).map(describe).collect();
+        few(&texts, NAMED)
     }
 
     fn namenodes(&mut self) {
         use NameNodeState::{Active, Observer, Silent, Standby, Unasked};
         let all = &self.health.namenodes;
         let count = |which: fn(&NameNodeState) -> bool| all.iter().filter(|namenode| which(&namenode.state)).count();
-        // Of one that may not be asked nobody knows whether it is the one that is missed.
+        // One that may not be asked may be the active or the standby.
         let unasked = count(|state| matches!(state, Unasked(_)));
         let (active, standby) = (count(|state| *state == Active), count(|state| matches!(state, Standby | Observer)));
         let pods = self.kubectl("get pods");
@@ -106,7 +106,7 @@ impl Judge<'_> {
             return self.bad(if ha {
                 let asked = self.hadoop("hdfs haadmin -getAllServiceState");
                 format!(
-                    "no NameNode is active, so nothing can be read or written ({states}): a standby takes over within seconds where most ZooKeepers are ready, which {pods} shows; {asked} asks all of them again"
+                    "no NameNode is active, so nothing can be read or written ({states}): a standby takes over within seconds if most ZooKeepers are ready, which {pods} shows; {asked} asks all of them again"
                 )
             } else {
                 format!("the NameNode is not active, so nothing can be read or written ({states}): {log} says what it waits for")
@@ -115,7 +115,7 @@ impl Judge<'_> {
         if active > 1 {
             let states = self.states(|state| *state == Active);
             self.warn(format!(
-                "{active} NameNodes call themselves active ({states}): the JournalNodes let only one of them write, and the other ends with its next edit; {} asks again",
+                "{active} NameNodes report to be active ({states}): the JournalNodes accept edits of one only, and the other exits at its next edit; {} asks again",
                 self.hadoop("hdfs haadmin -getAllServiceState")
             ));
         } else if ha && active == 1 && standby == 0 && unasked == 0 {
@@ -123,7 +123,7 @@ impl Judge<'_> {
             let log = other.map(|other| self.kubectl(&format!("logs {}", other.name))).unwrap_or_default();
             let states = self.states(|state| *state != Active);
             self.warn(format!(
-                "no NameNode is standby ({states}), so that none takes over from the active one and no checkpoint is made: {pods} shows whether it runs, and {log} why not"
+                "no NameNode is standby ({states}), so none can take over from the active one and no checkpoint is made: {pods} shows whether it runs, and {log} why not"
             ));
         } else {
             for silent in all {
@@ -148,11 +148,11 @@ impl Judge<'_> {
         } else {
             format!("{report} shows its DataNodes")
         };
-        // What is the same in every case, and what is told better, is left out of its own words.
+        // What is the same in every case, and what is reported better here, is dropped from the text of HDFS.
         let why = why.strip_prefix("Safe mode is ON.").unwrap_or(why);
         let why = why.split("Use \"hdfs").next().unwrap_or_default().trim().trim_end_matches('.');
         let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
-        self.bad(format!("it is in safe mode, so that nothing can be written{why}: {fix}"));
+        self.bad(format!("it is in safe mode, so nothing can be written{why}: {fix}"));
     }
 
     fn upgrade(&mut self, said: &FileSystemHealth) {
@@ -160,19 +160,19 @@ impl Judge<'_> {
         let mut versions = namenodes.clone();
         versions.extend(said.datanodes.versions.iter().map(String::as_str));
         if versions.len() > 1 {
-            let told = |all: Vec<&str>| if all.is_empty() { "unknown".to_owned() } else { all.join(" and ") };
+            let join = |all: Vec<&str>| if all.is_empty() { "unknown".to_owned() } else { all.join(" and ") };
             let datanodes = said.datanodes.versions.iter().map(String::as_str).collect();
             self.warn(format!(
-                "not all run the same version: NameNodes {}, DataNodes {}: `windlass install` goes on with an upgrade that was stopped, and {} shows which pods are not ready",
-                told(namenodes.into_iter().collect()),
-                told(datanodes),
+                "not all run the same version: NameNodes {}, DataNodes {}: `windlass install` resumes an upgrade that was stopped, and {} shows which pods are not ready",
+                join(namenodes.into_iter().collect()),
+                join(datanodes),
                 self.kubectl("get pods")
             ));
         } else if let Some(upgrade) = &said.rolling_upgrade {
-            // With several versions it cannot be made final, and that is told.
+            // With several versions it cannot be finalized, which is reported above.
             let version = said.version.as_deref().unwrap_or("VERSION");
             self.warn(format!(
-                "an upgrade is not final, since {}: what is deleted keeps its room, and the way back is open, until `windlass install --set {}.finalize={version} --waive agreement`",
+                "an upgrade is not finalized, since {}: deleted data keeps its space, and a rollback is possible, until `windlass install --set {}.finalize={version} --waive agreement`",
                 upgrade.since, self.id
             ));
         }
@@ -183,7 +183,7 @@ impl Judge<'_> {
         let pods = self.kubectl("get pods");
         if let Some((takers, copies)) = too_few(said) {
             self.bad(format!(
-                "{} blocks, and each block is to have {copies} copies: {pods} shows which pods are not ready",
+                "{} blocks, and each block needs {copies} copies: {pods} shows which pods are not ready",
                 many(takers, "DataNode takes", "DataNodes take")
             ));
         }
@@ -191,16 +191,16 @@ impl Judge<'_> {
             let (blocks, run) =
                 if dead == 1 { ("its blocks", "its pod runs") } else { ("their blocks", "their pods run") };
             self.warn(format!(
-                "{} dead{}: HDFS copies {blocks} to others where there is room; {pods} shows whether {run}, and one that was taken away for good is forgotten when the NameNode starts again",
+                "{} dead{}: HDFS copies {blocks} to others if there is space; {pods} shows whether {run}, and a removed one is forgotten when the NameNode restarts",
                 many(dead, "DataNode is", "DataNodes are"),
                 named(&nodes.dead_names)
             ));
         }
         let leaving = nodes.leaving_names.len() as u64;
         if leaving > 0 {
-            let (was, blocks) = if leaving == 1 { ("it was", "its blocks") } else { ("they were", "their blocks") };
+            let (subject, blocks) = if leaving == 1 { ("it is", "its blocks") } else { ("they are", "their blocks") };
             self.warn(format!(
-                "{} no more blocks{}, since {was} told to leave: the install that did so, once more, goes on from there, and one with as many DataNodes as before has {blocks} stay; {} shows how many are left to copy",
+                "{} no more blocks{}, since {subject} being decommissioned: the same install again resumes that, and one with as many DataNodes as before keeps {blocks}; {} shows how many are left to copy",
                 many(leaving, "DataNode takes", "DataNodes take"),
                 named(&nodes.leaving_names),
                 self.hadoop("hdfs dfsadmin -report -decommissioning")
@@ -208,7 +208,7 @@ impl Judge<'_> {
         }
         if let Some(failed @ 1..) = nodes.failed_volumes {
             let pod = nodes.failed_names.first().map(|name| self.kubectl(&format!("delete pod {name}")));
-            let again = pod.map(|pod| format!(", then {pod} has it start anew")).unwrap_or_default();
+            let again = pod.map(|pod| format!(", then {pod} restarts it")).unwrap_or_default();
             self.warn(format!(
                 "{} of DataNodes failed{}: {} shows them; fix or replace the volume{again}",
                 many(failed, "volume", "volumes"),
@@ -223,7 +223,7 @@ impl Judge<'_> {
         let taken = room.total.saturating_sub(room.remaining);
         if room.percent(taken) >= FULL {
             self.warn(format!(
-                "{}% of the room is taken, by HDFS ({}%) and by others on the same disks: delete files, or give it more DataNodes or larger volumes; {} shows each folder's part",
+                "{}% of the capacity is used, by HDFS ({}%) and by others on the same disks: delete files, or add DataNodes or larger volumes; {} shows the size of each folder",
                 room.percent(taken),
                 room.percent(room.used),
                 self.hadoop("hdfs dfs -du -h /")
@@ -247,11 +247,11 @@ impl Judge<'_> {
         if let Some(corrupt @ 1..) = blocks.corrupt {
             let corrupt = many(corrupt, "block has", "blocks have");
             self.bad(format!(
-                "{corrupt} damaged copies: HDFS puts good ones in their place where there is one; {lists} lists the files of those that have none"
+                "{corrupt} damaged copies: HDFS replaces them if there is a good copy; {lists} lists the files of those that have none"
             ));
         }
-        // Missing ones are among them. What can be copied is being copied within seconds; in safe mode nothing is, and with
-        // too few DataNodes for anything that is told.
+        // Missing ones are among them. What can be copied is being copied within seconds; in safe mode nothing is, and too
+        // few DataNodes are reported already.
         let under = blocks.under_replicated.map(|all| all.saturating_sub(blocks.missing.unwrap_or_default()));
         if let Some(under @ 1..) = under
             && blocks.being_copied == Some(0)
@@ -259,7 +259,7 @@ impl Judge<'_> {
             && too_few(said).is_none()
         {
             self.warn(format!(
-                "{} fewer copies than wanted, and none is being copied: too few DataNodes have room for what their files ask for; {} names them, and `hdfs dfs -setrep` changes what a file asks for",
+                "{} fewer copies than configured, and none is being copied: too few DataNodes have space for them; {} names them, and `hdfs dfs -setrep` changes the number for a file",
                 many(under, "block has", "blocks have"),
                 self.hadoop("hdfs fsck /")
             ));
@@ -269,7 +269,7 @@ impl Judge<'_> {
     fn checkpoint(&mut self, said: &FileSystemHealth) {
         let Some(checkpoint) = said.checkpoint.as_ref().filter(|_| self.health.mode == HdfsMode::Ha) else { return };
         let transactions = checkpoint.transactions_since.unwrap_or_default();
-        // Where nothing was written there is nothing to put together.
+        // Without new transactions there is nothing to checkpoint.
         if checkpoint.seconds_ago > OLD_CHECKPOINT && transactions > 0 || transactions > MANY_TRANSACTIONS {
             let standby = self.health.namenodes.iter().find(|namenode| namenode.state == NameNodeState::Standby);
             let fix = match standby {
@@ -277,7 +277,7 @@ impl Judge<'_> {
                 None => "it needs a standby".to_owned(),
             };
             self.warn(format!(
-                "the last checkpoint is of {}, {transactions} transactions ago: the standby makes one each hour, and without any the edits grow, and with them the time that a NameNode takes to start; {fix}",
+                "the last checkpoint was at {}, {transactions} transactions ago: the standby makes one each hour; without it the edits grow, and so does the time that a NameNode takes to start; {fix}",
                 checkpoint.at
             ));
         }
@@ -285,32 +285,32 @@ impl Judge<'_> {
 
     fn journalnodes(&mut self, said: &FileSystemHealth) {
         let all = &said.journalnodes;
-        let late = |state| all.iter().filter(move |one| one.state == state).map(|one| one.told().to_owned());
+        let late = |state| all.iter().filter(move |one| one.state == state).map(|one| one.display_name().to_owned());
         let (behind, out): (Vec<_>, Vec<_>) = (late(JournalState::Behind).collect(), late(JournalState::Out).collect());
         if behind.is_empty() && out.is_empty() {
             return;
         }
-        let told = all.iter().filter(|one| one.state != JournalState::InSync).filter_map(|one| {
+        let lags = all.iter().filter(|one| one.state != JournalState::InSync).filter_map(|one| {
             let behind = one.txns_behind?;
-            Some(format!("{} is {behind} txns behind", one.told()))
+            Some(format!("{} is {behind} txns behind", one.display_name()))
         });
-        let told: Vec<String> = told.collect();
-        let told = if told.is_empty() { String::new() } else { format!(" ({})", few(&told, NAMED)) };
+        let lags: Vec<String> = lags.collect();
+        let lags = if lags.is_empty() { String::new() } else { format!(" ({})", few(&lags, NAMED)) };
         let voting = (all.len() - behind.len() - out.len()) as u64;
         let lost = match may_be_lost(voting, all.len() as u64) {
-            None | Some(0) => "no more may be lost, or the active NameNode ends".to_owned(),
+            None | Some(0) => "no more may be lost, or the active NameNode exits".to_owned(),
             Some(more) => format!("{more} more may be lost"),
         };
         let fix = if behind.is_empty() {
             format!(
-                "it takes part again with the next segment of edits, within minutes; {} begins one now",
+                "it rejoins with the next segment of edits, within minutes; {} starts one now",
                 self.hadoop("hdfs dfsadmin -rollEdits")
             )
         } else {
             let pods = self.kubectl("get pods");
             format!("{pods} shows whether its pod runs")
         };
-        self.warn(format!("{voting} of {} JournalNodes have all edits{told}: {lost}; {fix}", all.len()));
+        self.warn(format!("{voting} of {} JournalNodes have all edits{lags}: {lost}; {fix}", all.len()));
     }
 
     fn quorums(&mut self) {

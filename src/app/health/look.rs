@@ -1,4 +1,4 @@
-//! Asks each HDFS that is installed how it is. Whatever keeps it from answering is an answer.
+//! Reads the state of each installed HDFS. That it does not answer is a state, too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::model::hdfs_health::{HdfsHealth, Quorum, Voters};
 use crate::model::state::InstallState;
 use crate::model::{HdfsAccess, causes};
 
-/// How long the NameNodes may take, all of them: people wait for `status`.
+/// The timeout for all NameNodes: people wait for `status`.
 const NAMENODES: Duration = Duration::from_secs(4);
 
 /// How long the API may take to list the pods of a quorum.
 const PODS: Duration = Duration::from_secs(1);
 
-/// The ports by which voters are known, since that is what their protocols have.
+/// The ports by which voters are recognized.
 const PORTS: [(u64, Voters); 2] = [(8485, Voters::JournalNodes), (2181, Voters::ZooKeepers)];
 
-/// How those installed components are that provide HDFS, by their ids. What was only begun is not asked.
+/// The health of the installed components that provide HDFS, by their ids. An unfinished install is not asked.
 pub(in crate::app) async fn hdfs_health(
     cluster: &Cluster,
     catalog: &Catalog,
@@ -39,13 +39,13 @@ pub(in crate::app) async fn hdfs_health(
     let tunnels = match Tunnels::new(cluster) {
         Ok(tunnels) => tunnels,
         Err(error) => {
-            tracing::debug!(error = causes(&error).join(": "), "no HDFS was asked how it is");
+            tracing::debug!(error = causes(&error).join(": "), "the state of no HDFS was read");
             return BTreeMap::new();
         }
     };
     let asked = found.iter().map(|access| reach::hdfs_health(access, &tunnels, NAMENODES));
     let asked = found.iter().zip(join_all(asked).await).filter_map(|(access, health)| {
-        let health = health.inspect_err(|error| tracing::debug!(%error, "an HDFS was not asked how it is"));
+        let health = health.inspect_err(|error| tracing::debug!(%error, "the state of an HDFS was not read"));
         Some((access.component.clone(), health.ok()?))
     });
     asked.collect()
@@ -61,7 +61,7 @@ fn access(catalog: &Catalog, state: &InstallState, id: &str) -> Option<HdfsAcces
     hdfs_as_installed(catalog.components.get(id)?, used, known.release.as_ref()?, &state.answers)
 }
 
-/// The same with what its pods tell: which voters are ready, and what the JournalNodes are called. `objects` are those of
+/// The same with what its pods show: which voters are ready, and the names of the JournalNodes. `objects` are those of
 /// its release.
 pub(in crate::app) async fn with_pods(
     cluster: &Cluster,
@@ -72,7 +72,7 @@ pub(in crate::app) async fn with_pods(
     let voters: Vec<Workload> = objects.iter().filter_map(voters).collect();
     let pods = join_all(voters.iter().map(|workload| async {
         let listed = tokio::time::timeout(PODS, cluster.pods(namespace, &workload.selector)).await;
-        // What may not be listed, or not in time, is left out.
+        // What may not be listed, or not in time, is omitted.
         listed.ok().and_then(Result::ok)
     }));
     for (workload, pods) in voters.iter().zip(pods.await) {
@@ -200,9 +200,10 @@ mod tests {
             .map(|(name, port)| object("StatefulSet", name, port, &json!({ "app": name })));
         let health = with_pods(&cluster, health, "ns", &objects).await;
         let names: Vec<_> =
-            health.file_system.iter().flat_map(|said| &said.journalnodes).map(JournalNode::told).collect();
+            health.file_system.iter().flat_map(|said| &said.journalnodes).map(JournalNode::display_name).collect();
         assert_eq!(names, ["jn-0", "jn-1", "10.0.0.3:8485"]);
-        let told: Vec<_> = health.quorums.iter().map(|one| (one.workload.as_str(), one.ready, one.replicas)).collect();
-        assert_eq!(told, [("jn", 1, 3), ("zk", 1, 3)]);
+        let quorums: Vec<_> =
+            health.quorums.iter().map(|one| (one.workload.as_str(), one.ready, one.replicas)).collect();
+        assert_eq!(quorums, [("jn", 1, 3), ("zk", 1, 3)]);
     }
 }

@@ -1,4 +1,4 @@
-//! How each HDFS is that is installed, and what of it is bad.
+//! The health of each installed HDFS, and the findings about it.
 
 mod findings;
 mod look;

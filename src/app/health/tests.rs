@@ -1,4 +1,4 @@
-//! Each state of an HDFS, what is said of it, and that docs/hdfs.md shows just that.
+//! Each state of an HDFS, its findings, and that docs/hdfs.md shows just these.
 //!
 //! To write the page anew: `WINDLASS_UPDATE=1 cargo test --lib health`
 
@@ -91,10 +91,10 @@ fn changed(mut health: HdfsHealth, change: impl FnOnce(&mut FileSystemHealth)) -
     health
 }
 
-fn with_namenodes(states: &[NameNodeState], told: bool) -> HdfsHealth {
+fn with_namenodes(states: &[NameNodeState], reachable: bool) -> HdfsHealth {
     let namenodes: Vec<_> = states.iter().enumerate().map(|(at, state)| namenode(at, state.clone())).collect();
     let base = if states.len() > 1 { ha() } else { simple() };
-    let file_system = base.file_system.filter(|_| told);
+    let file_system = base.file_system.filter(|_| reachable);
     HdfsHealth { namenodes, file_system, ..base }
 }
 
@@ -102,7 +102,7 @@ fn upgrade() -> Option<RollingUpgrade> {
     Some(RollingUpgrade { since: "2026-11-29T06:01:12Z".to_owned(), may_go_on: Some(true) })
 }
 
-/// Every state that something is said of.
+/// Every state with a finding.
 fn states() -> Vec<(&'static str, HdfsHealth)> {
     use NameNodeState::{Active, Silent, Standby, Starting};
     let silent = |why: &str| Silent(why.to_owned());
@@ -117,7 +117,7 @@ fn states() -> Vec<(&'static str, HdfsHealth)> {
         ("no NameNode answers", with_namenodes(&[silent("connection refused")], false)),
         ("the NameNode starts", with_namenodes(&[Starting], false)),
         ("none is active", passive),
-        ("none is standby", with_namenodes(&[Active, silent("no answer within 4.0 s")], true)),
+        ("none is standby", with_namenodes(&[Active, silent("timed out after 4.0s")], true)),
         ("one of three is silent", with_namenodes(&[Active, Standby, silent("connection refused")], true)),
         ("two are active", with_namenodes(&[Active, Active], true)),
         ("safe mode, by hand", changed(simple(), |said| said.safe_mode = Some(by_hand.to_owned()))),
@@ -192,7 +192,7 @@ fn states() -> Vec<(&'static str, HdfsHealth)> {
     ]
 }
 
-fn told(health: HdfsHealth, width: usize) -> String {
+fn status_text(health: HdfsHealth, width: usize) -> String {
     let Findings { bad, warnings } = findings(&health, "hdfs", &key());
     let verified = Verified { at: "2026-11-29T06:15:40Z".to_owned(), passed: true, why: None };
     let row = StatusRow {
@@ -226,14 +226,14 @@ fn shown() -> String {
     let findings = states().into_iter().map(|(title, health)| {
         let all = findings(&health, "hdfs", &key());
         let bad = all.bad.iter().map(|text| ("unhealthy", text));
-        let told = bad.chain(all.warnings.iter().map(|text| ("warning", text)));
-        let told: Vec<String> = told.map(|(word, text)| format!("- {word}: {}", text.replace('|', "\\|"))).collect();
-        format!("**{}{}**\n\n{}\n", title[..1].to_uppercase(), &title[1..], told.join("\n"))
+        let lines = bad.chain(all.warnings.iter().map(|text| ("warning", text)));
+        let lines: Vec<String> = lines.map(|(word, text)| format!("- {word}: {}", text.replace('|', "\\|"))).collect();
+        format!("**{}{}**\n\n{}\n", title[..1].to_uppercase(), &title[1..], lines.join("\n"))
     });
     format!(
         "With one NameNode:\n\n```text\n{}\n```\n\nWith high availability:\n\n```text\n{}\n```\n\n{}",
-        told(simple(), 100),
-        told(ha(), 100),
+        status_text(simple(), 100),
+        status_text(ha(), 100),
         findings.collect::<Vec<_>>().join("\n")
     )
 }
@@ -262,8 +262,11 @@ fn what_is_well_has_no_finding() {
     for states in [vec![unasked.clone()], vec![NameNodeState::Active, unasked.clone()]] {
         assert_eq!(findings(&with_namenodes(&states, states.len() > 1), "hdfs", &key()), Findings::default());
     }
-    let note = told(with_namenodes(&[unasked], false), 100);
-    assert!(note.starts_with("healthy") && note.contains("note: NameNode my-hdfs-namenode-0 was not asked"), "{note}");
+    let note = status_text(with_namenodes(&[unasked], false), 100);
+    assert!(
+        note.starts_with("healthy") && note.contains("note: NameNode my-hdfs-namenode-0 was not queried"),
+        "{note}"
+    );
 }
 
 #[test]
@@ -284,9 +287,9 @@ fn each_bad_state_has_one_finding_with_a_command() {
         assert_eq!((bad_ones, warnings), if bad.contains(&title) { (1, 0) } else { (0, 1) }, "{title}: {found:?}");
         let text = found.bad.first().or(found.warnings.first()).unwrap();
         assert!(text.contains("`kubectl -n apache-hdfs ") || text.contains("`windlass install "), "{title}: {text}");
-        let told = told(health, 200);
+        let status = status_text(health, 200);
         let word = if bad.contains(&title) { "unhealthy" } else { "healthy" };
-        assert!(told.starts_with(word), "{title}: {told}");
+        assert!(status.starts_with(word), "{title}: {status}");
     }
 }
 
@@ -344,6 +347,6 @@ proptest::proptest! {
             (checkpoint.seconds_ago, checkpoint.transactions_since) = (number().unwrap_or(0), number());
             said.journalnodes[1].txns_behind = number();
         });
-        proptest::prop_assert!(told(health, width).contains("NameNodes"));
+        proptest::prop_assert!(status_text(health, width).contains("NameNodes"));
     }
 }

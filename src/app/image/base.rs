@@ -14,7 +14,7 @@ use crate::cli::{BuildArgs, OpenArgs};
 use crate::driver::image_build::Base;
 use crate::driver::image_source::ImageSource;
 use crate::driver::registry::{Registries, RegistrySource};
-use crate::lock::{self, Wanted, parse_platform};
+use crate::lock::{self, ResolveOptions, parse_platform};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImageUse, ImagesLock, LockedImage, ResolvedImage};
 use crate::model::oci::{Digest, Platform};
@@ -22,9 +22,9 @@ use crate::model::oci::{Digest, Platform};
 /// Where the base comes from.
 pub(super) struct Origin {
     pub(super) source: Box<dyn ImageSource>,
-    /// The registry and the path there that it is read from, where it is read from one.
+    /// The registry and path that it is read from, if any.
     pub(super) registry: Option<(String, String)>,
-    /// The client, where any registry is asked.
+    /// The client, if a registry is used.
     pub(super) registries: Option<Registries>,
 }
 
@@ -46,7 +46,7 @@ impl Origin {
         let place = (place.registry().to_owned(), place.path());
         let own = (!local).then(|| place.0.clone());
         let hosts: BTreeSet<String> = own.into_iter().chain(target.map(str::to_owned)).collect();
-        // Options for registries where none is asked are a mistake, which the client names.
+        // Registry options without a registry are a mistake, which the client reports.
         let registries = registries(&args.reach, &hosts, None, output)?;
         let kept = (!hosts.is_empty()).then(|| registries.clone());
         if !args.bundle.is_empty() {
@@ -72,13 +72,13 @@ impl Origin {
 /// The base for each platform, and whether the lock pins it.
 pub(super) struct Found {
     pub(super) bases: Vec<Base>,
-    /// What the lock says that it is.
+    /// The digest in the lock.
     pub(super) pinned: Option<Digest>,
     /// Its whole name.
     pub(super) image: String,
 }
 
-/// Finds the base: what the lock pins, or, where it pins nothing, what the source has.
+/// Finds the base: what the lock pins, or else what the source has.
 pub(super) async fn find(
     args: &BuildArgs,
     image: &ImageName,
@@ -101,7 +101,7 @@ pub(super) async fn find(
         };
         let found = found.ok_or_else(|| {
             let hint =
-                if args.layout.is_empty() { "" } else { "; where the layout does not name it: --layout IMAGE=PATH" };
+                if args.layout.is_empty() { "" } else { "; if the layout does not name it: --layout IMAGE=PATH" };
             Failed::text(Exit::BadInput, format!("the source has no {whole}{hint}"))
         })?;
         let base = Base::read(source, &whole, &image.whole_repository(), found.digest).await;
@@ -111,10 +111,10 @@ pub(super) async fn find(
     let name = args.lock.as_deref().unwrap_or(Path::new("images.lock")).display().to_string();
     match (pinned, bases.first()) {
         (None, Some(base)) => output.remark(&format!(
-            "warning: {name} does not say which {whole} is meant: taken is what the source has, {}",
+            "warning: {name} does not pin {whole}: using the one of the source, {}",
             base.manifest.digest
         )),
-        (Some(digest), _) => output.remark(&format!("base {whole}@{digest}, as {name} pins it")),
+        (Some(digest), _) => output.remark(&format!("base {whole}@{digest}, pinned by {name}")),
         (None, None) => {}
     }
     Ok(Found { bases, pinned, image: whole })
@@ -141,7 +141,7 @@ async fn pinned(
     Err(Failed::text(
         Exit::BadInput,
         format!(
-            "the source does not have {whole} as the lock pins it, {}{has}; take the base from elsewhere, or name another by --build-arg",
+            "the source does not have {whole} as pinned by the lock, {}{has}; use another source, or set another base with --build-arg",
             locked.digest
         ),
     ))
@@ -153,7 +153,7 @@ async fn asked(source: &dyn ImageSource, name: &str, platform: &Platform) -> Res
     let mut lock = ImagesLock::default();
     lock.images.insert(name.to_owned(), LockedImage { resolved: None, used_by: [used].into() });
     let platforms = std::slice::from_ref(platform);
-    let wanted = Wanted { from: None, platforms, without_attached: true };
+    let wanted = ResolveOptions { from: None, platforms, without_attached: true };
     let found = lock::resolve(&lock, source, wanted, &|_, _| {}).await.map_err(unresolved)?;
     Ok(found.images.into_values().next().and_then(|image| image.resolved))
 }

@@ -16,15 +16,17 @@ use super::super::session::load_catalog;
 use super::base::{Found, Origin, find};
 use super::failure::failed;
 use super::push::{Goal, push};
-use super::said::{Said, said};
+use super::said::{BuildReport, print_report};
 use super::target::{Buildable, DIST, one};
 use crate::cli::{BuildArgs, Global, ImageTarget};
 use crate::driver::bundle::LayoutFolder;
-use crate::driver::image_build::{Build, BuildError, Containerfile, Distribution, LayerPlace, Made, ScratchFolder};
+use crate::driver::image_build::{
+    Build, BuildError, BuiltImage, Containerfile, Distribution, LayerPlace, ScratchFolder,
+};
 use crate::model::ImageName;
 
-/// How often it is looked at how far it is.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the progress is read.
+const POLL: Duration = Duration::from_millis(200);
 
 /// Makes an image until a signal comes.
 pub(super) async fn build(global: &Global, args: &BuildArgs, output: &Output) -> Result<Exit, Failed> {
@@ -67,7 +69,7 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
     let (made, work, answer) = match (folder, goal) {
         (Some(folder), _) => {
             let (made, work, folder) = layers(work, &found, folder, stop, output).await?;
-            let bytes = Made::base_bytes(&found.bases);
+            let bytes = BuiltImage::base_bytes(&found.bases);
             folder.check_room(bytes).map_err(|error| failed(error.into()))?;
             let progress = Progress::new(output, "copying the base", bytes);
             let report = |bytes| progress.add(bytes);
@@ -84,12 +86,19 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
             drop(scratch);
             (made, work, Some(name))
         }
-        // One of both is where it goes.
-        (None, None) => return Err(Failed::text(Exit::BadInput, "--to names no place")),
+        // One of both is always set.
+        (None, None) => return Err(Failed::text(Exit::BadInput, "--to has no target")),
     };
     let archives = work.archives(args);
-    said(
-        &Said { args, buildable: &buildable, found: &found, made: &made, name: answer.as_ref(), archives: &archives },
+    print_report(
+        &BuildReport {
+            args,
+            buildable: &buildable,
+            found: &found,
+            made: &made,
+            name: answer.as_ref(),
+            archives: &archives,
+        },
         output,
     )?;
     Ok(Exit::Done)
@@ -116,14 +125,14 @@ impl Work {
     }
 }
 
-/// Writes the layers, on a thread for such work, and says how far it is.
+/// Writes the layers on a blocking thread, and prints the progress.
 async fn layers<P: LayerPlace + Room + Send + 'static>(
     work: Work,
     found: &Found,
     place: P,
     stop: &CancellationToken,
     output: &Output,
-) -> Result<(Made, Work, P), Failed> {
+) -> Result<(BuiltImage, Work, P), Failed> {
     let (bases, stop) = (found.bases.clone(), stop.clone());
     let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
     let counted = Arc::clone(&counts);
@@ -131,7 +140,7 @@ async fn layers<P: LayerPlace + Room + Send + 'static>(
         let Work { file, containerfile, arguments, own, distributions } = &work;
         let build = Build { containerfile, file, arguments, own, distributions, bases: &bases };
         let most = build.bytes()?;
-        place.room(most.saturating_add(Made::base_bytes(&bases)))?;
+        place.room(most.saturating_add(BuiltImage::base_bytes(&bases)))?;
         counted.1.store(most, Ordering::Relaxed);
         let made = build.make(&place, &stop, &|bytes| _ = counted.0.fetch_add(bytes, Ordering::Relaxed))?;
         Ok((made, work, place))
@@ -141,7 +150,7 @@ async fn layers<P: LayerPlace + Room + Send + 'static>(
     let ended = loop {
         tokio::select! {
             ended = &mut task => break ended,
-            () = tokio::time::sleep(LOOK) => {
+            () = tokio::time::sleep(POLL) => {
                 let (done, all) = (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed));
                 if all > 0 {
                     progress.get_or_insert_with(|| Progress::new(output, "making the layer", all)).set(done);
@@ -164,7 +173,7 @@ impl Room for LayoutFolder {
 }
 
 impl Room for ScratchFolder {
-    /// How small the layer becomes is not known, and of the base nothing is kept: what does not fit says so.
+    /// The size of the layer is not known before, and the base is not stored: a full disk fails later.
     fn room(&self, _bytes: u64) -> Result<(), BuildError> {
         Ok(())
     }
@@ -186,7 +195,7 @@ fn arguments(
     for arg in &args.build_arg {
         if !known.contains(arg.name.as_str()) {
             let all = known.iter().copied().collect::<Vec<_>>().join(", ");
-            let text = format!("--build-arg {}: {} has no such ARG, but {all}", arg.name, buildable.file());
+            let text = format!("--build-arg {}: {} has no such ARG; it has {all}", arg.name, buildable.file());
             return Err(Failed::text(Exit::BadInput, text));
         }
         if found.insert(arg.name.clone(), arg.value.clone()).is_some() {
@@ -199,7 +208,10 @@ fn arguments(
 /// What the image is called in a layout.
 fn names(args: &BuildArgs) -> Result<Vec<String>, Failed> {
     if !args.tag.is_empty() && matches!(args.to, ImageTarget::Registry(_)) {
-        return Err(Failed::text(Exit::BadInput, "--tag is for --to oci:DIR; --to registry:NAME says the name itself"));
+        return Err(Failed::text(
+            Exit::BadInput,
+            "--tag applies to --to oci:DIR only; --to registry:NAME contains the name",
+        ));
     }
     let mut found = Vec::new();
     for text in &args.tag {
@@ -226,7 +238,7 @@ async fn distributions(
         if !wanted.contains(name) {
             let all = wanted.iter().cloned().collect::<Vec<_>>().join(", ");
             let text =
-                format!("--dist {name}={}: nothing is copied from `{name}`, but from {all}", dist.path.display());
+                format!("--dist {name}={}: nothing is copied from `{name}`; expected {all}", dist.path.display());
             return Err(Failed::text(Exit::BadInput, text));
         }
         if paths.insert(name.to_owned(), dist.path.clone()).is_some() {
@@ -234,7 +246,7 @@ async fn distributions(
         }
     }
     if let Some(missing) = wanted.iter().find(|name| !paths.contains_key(*name)) {
-        let text = format!("the distribution `{missing}` is missing: --dist {missing}=ARCHIVE");
+        let text = format!("the distribution `{missing}` is missing: add --dist {missing}=ARCHIVE");
         return Err(Failed::text(Exit::BadInput, text));
     }
     let stop = stop.clone();

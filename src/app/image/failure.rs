@@ -1,16 +1,16 @@
-//! How `windlass image` ends where it cannot do what it was asked.
+//! The exit codes of `windlass image`.
 
 use super::super::exit::{Exit, Failed};
 use crate::driver::bundle::LayoutWriteError;
 use crate::driver::image_build::BuildError;
 
-/// The code of what keeps an image from being made.
+/// The exit code of a build error.
 pub(super) fn failed(error: BuildError) -> Failed {
     let exit = match &error {
         BuildError::Source(_) => Exit::Unusable,
         BuildError::Fetch { .. } => Exit::Failed,
         BuildError::Layout(LayoutWriteError::Space { .. }) => Exit::Preflight,
-        BuildError::Layout(LayoutWriteError::There(_)) => Exit::BadInput,
+        BuildError::Layout(LayoutWriteError::Exists(_)) => Exit::BadInput,
         BuildError::Layout(_) | BuildError::Scratch { .. } | BuildError::Json(_) | BuildError::Worker(_) => {
             Exit::Unexpected
         }

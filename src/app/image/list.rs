@@ -10,14 +10,14 @@ use super::super::session::load_catalog;
 use super::target::{DIST, all};
 use crate::cli::Global;
 
-/// Lists what can be made, and what keeps the rest from it.
+/// Lists the images that can be built, and why others cannot.
 pub(super) fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
     let catalog = load_catalog(global)?;
     let (mut text, mut values) = (String::new(), Vec::new());
     for one in all(&catalog) {
         let read = one.containerfile();
         let published = one.image.split().map(|name| name.to_string());
-        let (said, reasons, distributions) = match &read {
+        let (how, reasons, distributions) = match &read {
             Ok(file) => {
                 let names: Vec<&str> = file.distributions().into_iter().collect();
                 let given: Vec<_> = names
@@ -43,7 +43,7 @@ pub(super) fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
         };
         let other = published.as_ref().map(|name| format!(" (in place of {name})")).unwrap_or_default();
         // Writing to a text does not fail.
-        let _ = writeln!(text, "{}{other}\n  {said}", one.name());
+        let _ = writeln!(text, "{}{other}\n  {how}", one.name());
         values.push(json!({
             "image": one.name(), "containerfile": one.file(), "published": published, "buildable": read.is_ok(),
             "distributions": distributions, "reasons": reasons,
@@ -51,7 +51,7 @@ pub(super) fn list(global: &Global, output: &Output) -> Result<Exit, Failed> {
     }
     match output.json {
         true => output.value(&json!({"images": values}))?,
-        false => output.text(&text)?,
+        false => output.say(&text)?,
     }
     Ok(Exit::Done)
 }

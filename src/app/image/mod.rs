@@ -1,4 +1,4 @@
-//! `windlass image`: images that nobody publishes, made without a container engine.
+//! `windlass image`: unpublished images, built without a container engine.
 
 mod base;
 mod build;
@@ -12,7 +12,7 @@ use super::exit::{Exit, Failed};
 use super::output::Output;
 use crate::cli::{Global, ImageArgs, ImageCommand};
 
-/// Does what the command says.
+/// Runs the subcommand.
 pub(super) async fn image(global: &Global, args: &ImageArgs, output: &Output) -> Result<Exit, Failed> {
     match &args.command {
         ImageCommand::Build(args) => build::build(global, args, output).await,

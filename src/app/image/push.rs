@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::super::bundle::progress::human;
-use super::super::bundle::push::watched;
+use super::super::bundle::push::run_with_progress;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
 use super::super::push_requests::conflict;
 use super::base::{Found, Origin};
 use crate::cli::BuildArgs;
-use crate::driver::image_build::Made;
+use crate::driver::image_build::BuiltImage;
 use crate::driver::registry::push::{ImageRequest, Journal, Push, PushError};
 use crate::model::ImageName;
 
@@ -41,11 +41,11 @@ pub(super) async fn push(
     goal: &Goal,
     origin: &Origin,
     found: &Found,
-    made: &Made,
+    made: &BuiltImage,
     output: &Output,
 ) -> Result<(), Failed> {
     let Some(registries) = &origin.registries else {
-        return Err(Failed::text(Exit::BadInput, "no registry is asked"));
+        return Err(Failed::text(Exit::BadInput, "no registry to push to"));
     };
     let registry = registries.registry(&goal.host).await.or_exit(Exit::Unusable)?;
     let mut requests = vec![ImageRequest {
@@ -86,7 +86,7 @@ pub(super) async fn push(
     }
     let (there, mounted, sent) = push.plan().bytes();
     output.remark(&format!("{} to upload, {} to mount, {} there already", human(sent), human(mounted), human(there)));
-    watched(&push, output).await.map(drop).map_err(|error| Failed::new(Exit::Failed, error))
+    run_with_progress(&push, output).await.map(drop).map_err(|error| Failed::new(Exit::Failed, error))
 }
 
 /// Errors before anything was sent.

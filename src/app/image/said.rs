@@ -1,4 +1,4 @@
-//! What was made, for people and machines, and what the site has to answer.
+//! Prints the result of a build, for people and machines, and the answers for the site.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,15 +11,15 @@ use super::super::output::Output;
 use super::base::Found;
 use super::target::Buildable;
 use crate::cli::{BuildArgs, ImageTarget};
-use crate::driver::image_build::Made;
+use crate::driver::image_build::BuiltImage;
 use crate::model::ImageName;
 
-/// What there is to tell.
-pub(super) struct Said<'a> {
+/// The result of a build.
+pub(super) struct BuildReport<'a> {
     pub(super) args: &'a BuildArgs,
     pub(super) buildable: &'a Buildable<'a>,
     pub(super) found: &'a Found,
-    pub(super) made: &'a Made,
+    pub(super) made: &'a BuiltImage,
     /// What it is called, where that is known.
     pub(super) name: Option<&'a ImageName>,
     /// Name, path and SHA-512 of each distribution.
@@ -27,8 +27,8 @@ pub(super) struct Said<'a> {
 }
 
 /// Prints it.
-pub(super) fn said(said: &Said<'_>, output: &Output) -> Result<(), Failed> {
-    let Said { args, buildable, found, made, name, archives } = said;
+pub(super) fn print_report(report: &BuildReport<'_>, output: &Output) -> Result<(), Failed> {
+    let BuildReport { args, buildable, found, made, name, archives } = report;
     let to = match &args.to {
         ImageTarget::Oci(path) => format!("oci:{}", path.display()),
         ImageTarget::Registry(name) => format!("registry:{name}"),
@@ -66,15 +66,15 @@ pub(super) fn said(said: &Said<'_>, output: &Output) -> Result<(), Failed> {
         );
     }
     if answers.is_empty() {
-        text.push_str("it has no name: give it one by --tag, or where it is taken from, by --layout IMAGE=PATH\n");
+        text.push_str("the image has no name: set one with --tag, or with --layout IMAGE=PATH where it is read\n");
     } else {
         text.push_str("\nfor the answers file:\n");
         answers.iter().for_each(|(question, answer)| _ = writeln!(text, "{question}: {answer}"));
     }
-    output.text(&text)
+    output.say(&text)
 }
 
-/// What a site answers that installs this image.
+/// The answers of a site that installs this image.
 fn answers(buildable: &Buildable<'_>, name: &ImageName, digest: &str) -> Vec<(String, String)> {
     let names = buildable.component.image_names(buildable.image);
     let mut found =

@@ -32,7 +32,7 @@ impl Buildable<'_> {
         let files = self.component.files.below(self.path);
         let bytes = files.as_ref().and_then(|files| files.iter().next()).map(|(_, bytes)| bytes.to_vec());
         let bytes = bytes.ok_or_else(|| {
-            Failed::text(Exit::BadInput, format!("{}: the component's folder has no such file", self.file()))
+            Failed::text(Exit::BadInput, format!("{}: no such file in the component's folder", self.file()))
         })?;
         Containerfile::parse(&self.file(), &bytes).map_err(BuildError::from).or_exit(Exit::BadInput)
     }
@@ -66,15 +66,15 @@ pub(super) fn one<'c>(catalog: &'c Catalog, name: &str) -> Result<Buildable<'c>,
     }
     let list = |found: &[usize]| found.iter().map(|at| names[*at].clone()).collect::<Vec<_>>().join(", ");
     let text = match found.is_empty() {
-        false => format!("`{name}` has several images that can be made: name one of {}", list(&found)),
+        false => format!("`{name}` has several images with a Containerfile: choose one of {}", list(&found)),
         true => {
             found = (0..known.len()).collect();
             let what = if catalog.components.contains_key(name) {
                 format!("the component `{name}` has no image with a Containerfile")
             } else {
-                format!("there is no component `{name}`")
+                format!("unknown component `{name}`")
             };
-            format!("{what}; those that have one are {}", list(&found))
+            format!("{what}; available: {}", list(&found))
         }
     };
     Err(Failed::text(Exit::BadInput, text))

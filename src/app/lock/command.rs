@@ -1,4 +1,4 @@
-//! Writes `images.lock`, compares it with what is needed, and says why an image is in it.
+//! Writes `images.lock`, compares it with what is needed, and explains why an image is in it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,18 +15,20 @@ use crate::catalog::Catalog;
 use crate::cli::{Global, LockArgs};
 use crate::driver::helm::TESTED_HELM;
 use crate::driver::whole_file::replace;
-use crate::lock::{EMBEDDED_NAME, ResolveFailure, Wanted, Why, differences, embedded, parse_platform, resolve, why};
+use crate::lock::{
+    EMBEDDED_NAME, ImageLookup, ResolveFailure, ResolveOptions, differences, embedded, parse_platform, resolve, why,
+};
 use crate::model::images_lock::{ImagesLock, LOCK_FILE, LockedProgram};
 use crate::model::oci::Platform;
 use crate::model::{LOCK_LIMIT, bounded};
 
 /// How many images are resolved between two remarks.
-const TELL: usize = 10;
+const REPORT_EVERY: usize = 10;
 
 /// `windlass lock`.
 pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Output) -> Result<Exit, Failed> {
     if args.lock.is_some() && !args.check && args.why.is_none() {
-        let text = "--lock names the lock that --check and --why compare_with_catalog at; what is written is named by --output";
+        let text = "--lock names the lock that --check and --why read; use --output to name the file to write";
         return Err(Failed::text(Exit::BadInput, text));
     }
     if let Some(text) = &args.why {
@@ -34,13 +36,13 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
     }
     let platforms: Vec<Platform> =
         args.platform.iter().map(|text| parse_platform(text)).collect::<Result<_, _>>().or_exit(Exit::BadInput)?;
-    // Before anything is rendered: what is wrong with it is said at once.
+    // Before anything is rendered: its errors are reported at once.
     let from = mirror(args.from.as_deref())?;
     let checked = args.check.then(|| known(args)).transpose()?;
     let catalog = load_catalog(global)?;
-    let LockInputs { gathered, refused } = compare_with_catalog(global, args, &catalog, output).await?;
+    let LockInputs { gathered, refused } = gather(global, args, &catalog, output).await?;
     if global.verbose > 0 {
-        refused.iter().for_each(|one| output.remark(&format!("left out: {one}")));
+        refused.iter().for_each(|one| output.remark(&format!("skipped: {one}")));
     }
     if let Some((name, locked)) = checked {
         let needed = gathered.into_lock(programs(), Some(&locked));
@@ -48,7 +50,7 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
     }
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(LOCK_FILE));
-    // What somebody resolved is kept, be it of this file or of the one that windlass came with.
+    // What is resolved already is kept, from this file or from the built-in one.
     let earlier = match to_stdout {
         false => read(&path)?,
         true => None,
@@ -59,7 +61,8 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
     };
     let mut lock = gathered.into_lock(programs(), Some(&earlier));
     if args.from.is_some() {
-        let wanted = Wanted { from: from.as_deref(), platforms: &platforms, without_attached: args.without_signatures };
+        let wanted =
+            ResolveOptions { from: from.as_deref(), platforms: &platforms, without_attached: args.without_signatures };
         lock = resolved(args, &lock, wanted, output).await?;
     }
     let text = lock.to_text().or_exit(Exit::Unexpected)?;
@@ -71,18 +74,13 @@ pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Outp
     let place = path.display().to_string();
     match output.json {
         true => output.value(&said::written_json(&place, &lock, &refused))?,
-        false => output.text(&said::written(&place, &lock, refused.len()))?,
+        false => output.say(&said::written(&place, &lock, refused.len()))?,
     }
     Ok(Exit::Done)
 }
 
-/// Finds what the platform is made of: of a site where anything is answered, else of the whole catalog.
-async fn compare_with_catalog(
-    global: &Global,
-    args: &LockArgs,
-    catalog: &Catalog,
-    output: &Output,
-) -> Result<LockInputs, Failed> {
+/// Collects the contents of the platform: of a site where there are answers, else of the whole catalog.
+async fn gather(global: &Global, args: &LockArgs, catalog: &Catalog, output: &Output) -> Result<LockInputs, Failed> {
     let answers = &args.answers;
     let of_site = answers.answers.is_some()
         || !answers.set.is_empty()
@@ -96,7 +94,7 @@ async fn compare_with_catalog(
     of_answers(global, catalog, given, output).await
 }
 
-/// The programs that go with the platform. Which bytes they are is known once somebody puts them into an offline bundle.
+/// The programs that go with the platform. Their digests are known once they are in an offline bundle.
 fn programs() -> BTreeMap<String, LockedProgram> {
     let helm = LockedProgram { version: TESTED_HELM.to_owned(), platforms: BTreeMap::new() };
     [("helm".to_owned(), helm)].into()
@@ -105,21 +103,21 @@ fn programs() -> BTreeMap<String, LockedProgram> {
 async fn resolved(
     args: &LockArgs,
     lock: &ImagesLock,
-    wanted: Wanted<'_>,
+    wanted: ResolveOptions<'_>,
     output: &Output,
 ) -> Result<ImagesLock, Failed> {
     let source = asked(&args.reach, wanted.from, lock, output)?;
-    output.remark(&format!("asking for {} images", lock.images.len()));
-    let tell = |done: usize, all: usize| {
-        if done.is_multiple_of(TELL) && done < all {
+    output.remark(&format!("resolving {} images", lock.images.len()));
+    let report = |done: usize, all: usize| {
+        if done.is_multiple_of(REPORT_EVERY) && done < all {
             output.remark(&format!("{done} of {all} resolved"));
         }
     };
-    let found = resolve(lock, &source, wanted, &tell).await;
+    let found = resolve(lock, &source, wanted, &report).await;
     found.map_err(unresolved)
 }
 
-/// What keeps images from being resolved: a platform that was asked for, or the source.
+/// The exit code of a failed resolution: an unknown platform, or the source.
 pub(in crate::app) fn unresolved(error: ResolveFailure) -> Failed {
     let exit = if matches!(error, ResolveFailure::Platform { .. }) { Exit::BadInput } else { Exit::Unusable };
     Failed::new(exit, error)
@@ -143,14 +141,14 @@ fn check(
     if found.is_empty() {
         let unresolved = locked.unresolved().count();
         let unresolved = if unresolved == 0 { String::new() } else { format!(", {unresolved} of them unresolved") };
-        output.text(&format!("{name} has all that is needed: {} images{unresolved}\n", locked.images.len()))?;
+        output.say(&format!("{name} is up to date: {} images{unresolved}\n", locked.images.len()))?;
         return Ok(Exit::Done);
     }
-    output.text(&said::differs(&found))?;
-    Err(Failed::text(Exit::Refused, format!("{name} is not what the definitions need: {command}")))
+    output.say(&said::differs(&found))?;
+    Err(Failed::text(Exit::Refused, format!("{name} is out of date; update it with: {command}")))
 }
 
-/// The command that writes the lock that was looked at.
+/// The command that writes the lock that was checked.
 fn command(global: &Global, args: &LockArgs) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let answers = &args.answers;
@@ -171,13 +169,13 @@ fn explain(args: &LockArgs, text: &str, output: &Output) -> Result<Exit, Failed>
         output.value(&said::why_json(&name, &found))?;
     }
     match &found {
-        Why::Found(_) if output.json => Ok(Exit::Done),
-        Why::Found(_) => {
-            output.text(&said::why(&found))?;
+        ImageLookup::Found(_) if output.json => Ok(Exit::Done),
+        ImageLookup::Found(_) => {
+            output.say(&said::why(&found))?;
             Ok(Exit::Done)
         }
-        Why::None(_) if output.json => Ok(Exit::BadInput),
-        Why::None(like) => {
+        ImageLookup::NotFound(_) if output.json => Ok(Exit::BadInput),
+        ImageLookup::NotFound(like) => {
             let like = match like.as_slice() {
                 [] => "`windlass lock --output -` lists what is needed".to_owned(),
                 some => format!(
@@ -190,13 +188,13 @@ fn explain(args: &LockArgs, text: &str, output: &Output) -> Result<Exit, Failed>
     }
 }
 
-/// The lock that is looked at, and what it is called: the one that is named, else that of this folder, else the built-in one.
+/// The lock that is read, and its name: the one that is named, else that of this folder, else the built-in one.
 fn known(args: &LockArgs) -> Result<(String, ImagesLock), Failed> {
     let path = args.lock.clone().unwrap_or_else(|| PathBuf::from(LOCK_FILE));
     match read(&path)? {
         Some(lock) => Ok((path.display().to_string(), lock)),
         None if args.lock.is_some() => {
-            let text = format!("there is no {}: `windlass lock --output FILE` writes one", path.display());
+            let text = format!("{} not found: `windlass lock --output FILE` writes one", path.display());
             Err(Failed::text(Exit::BadInput, text))
         }
         None => Ok((EMBEDDED_NAME.to_owned(), embedded().or_exit(Exit::Unexpected)?)),
@@ -209,8 +207,10 @@ fn read(path: &Path) -> Result<Option<ImagesLock>, Failed> {
         Ok(text) => {
             let found = ImagesLock::parse(&path.display().to_string(), &text);
             found.map(Some).map_err(|found| {
-                let error = anyhow::Error::new(found)
-                    .context(format!("{} has mistakes; correct them, or remove it and write it anew", path.display()));
+                let error = anyhow::Error::new(found).context(format!(
+                    "{} has mistakes; correct them, or remove the file and write it again",
+                    path.display()
+                ));
                 Failed::new(Exit::BadInput, error)
             })
         }

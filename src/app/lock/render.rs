@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::site_files::digest_of;
 use crate::answers::{
-    Answer, Answers, AnswersError, Charts, Draft, Given, Layer, LayerKind, Resolved, ResolvedComponent,
+    Answer, AnswerSources, Answers, AnswersError, Charts, Draft, Layer, LayerKind, Resolved, ResolvedComponent,
     ResolvedRelease, resolve_with,
 };
 use crate::app::charts::{Fetcher, LoginFrom};
@@ -22,7 +22,9 @@ use crate::cli::Global;
 use crate::driver::charts::write_chart;
 use crate::driver::helm::{Helm, Template};
 use crate::driver::process::PrivateDir;
-use crate::lock::{DEFAULT_PROFILE, Gathered, Known, UNPUBLISHED_REGISTRY, images_in, trials, unpublished_layer};
+use crate::lock::{
+    DEFAULT_PROFILE, KnownRepositories, LockBuilder, UNPUBLISHED_REGISTRY, images_in, trials, unpublished_layer,
+};
 use crate::model::cluster::ReleaseKey;
 use crate::model::yaml::Findings;
 use crate::model::{ChartRef, FileTree, ImageName, causes, parse_manifest};
@@ -30,13 +32,13 @@ use crate::model::{ChartRef, FileTree, ImageName, causes, parse_manifest};
 /// How many charts are rendered at the same time.
 const AT_ONCE: usize = 4;
 
-/// How often a remark says how far it is.
-const TELL: Duration = Duration::from_secs(3);
+/// Between two remarks about the progress.
+const REPORT_EVERY: Duration = Duration::from_secs(3);
 
-/// What was found, and what of it could not be looked at.
+/// What was found, and what was skipped.
 pub(super) struct LockInputs {
-    pub gathered: Gathered,
-    /// Combinations of answers that definitions or charts refuse: nobody can install them.
+    pub gathered: LockBuilder,
+    /// Combinations of answers that definitions or charts refuse: they cannot be installed.
     pub refused: Vec<String>,
 }
 
@@ -54,13 +56,13 @@ impl Job {
         self.labels.iter().all(|(varied, _)| *varied)
     }
 
-    fn said(&self) -> String {
+    fn describe(&self) -> String {
         let label = self.labels.first().map(|(_, label)| label.as_str()).unwrap_or_default();
         format!("{} ({label})", self.component)
     }
 }
 
-/// Looks at every chart of the catalog, in every profile, with every answer that may bring images.
+/// Renders every chart of the catalog, in every profile, with every answer that may bring images.
 pub(super) async fn of_catalog(global: &Global, catalog: &Catalog, output: &Output) -> Result<LockInputs, Failed> {
     let mut run = Run::new(global, catalog, output)?;
     for component in catalog.components.values() {
@@ -112,11 +114,11 @@ pub(super) async fn of_catalog(global: &Global, catalog: &Catalog, output: &Outp
     run.render().await
 }
 
-/// Looks at what a site's answers install.
+/// Renders what a site's answers install.
 pub(super) async fn of_answers(
     global: &Global,
     catalog: &Catalog,
-    mut given: Given,
+    mut given: AnswerSources,
     output: &Output,
 ) -> Result<LockInputs, Failed> {
     // Images are locked by the names that they are published under, wherever the site pulls them from.
@@ -128,7 +130,7 @@ pub(super) async fn of_answers(
     if !draft.problems.is_empty() {
         return draft
             .finish()
-            .map(|_| LockInputs { gathered: Gathered::default(), refused: Vec::new() })
+            .map(|_| LockInputs { gathered: LockBuilder::default(), refused: Vec::new() })
             .map_err(wrong);
     }
     let mut run = Run::new(global, catalog, output)?;
@@ -169,10 +171,10 @@ struct Run<'a> {
     global: &'a Global,
     catalog: &'a Catalog,
     output: &'a Output,
-    /// Stands for files that nobody has named.
+    /// Stands in for files without an answer.
     stand_in: PathBuf,
     dir: PrivateDir,
-    gathered: Gathered,
+    gathered: LockBuilder,
     refused: Vec<String>,
     jobs: BTreeMap<(String, String, String, String), Job>,
 }
@@ -182,7 +184,7 @@ impl<'a> Run<'a> {
         let dir = PrivateDir::new().or_exit(Exit::Unexpected)?;
         let stand_in = dir.path().join("stand-in");
         std::fs::write(&stand_in, "stands in for an answer\n").or_exit(Exit::Unexpected)?;
-        let mut gathered = Gathered::default();
+        let mut gathered = LockBuilder::default();
         gathered.windlass();
         Ok(Self { global, catalog, output, stand_in, dir, gathered, refused: Vec::new(), jobs: BTreeMap::new() })
     }
@@ -221,7 +223,7 @@ impl<'a> Run<'a> {
         Ok(charts)
     }
 
-    /// Takes in what a component installs with some answers.
+    /// Collects what a component installs with some answers.
     fn component(
         &mut self,
         own: ResolvedComponent,
@@ -239,7 +241,7 @@ impl<'a> Run<'a> {
         for files in &own.config_maps {
             let id = QuestionId::new(&own.id, &files.question);
             let from = answers.get(&own.id, &files.question).text().unwrap_or_default();
-            // What stands in for an answer is nobody's file.
+            // The stand-in is not a real file.
             if self.stand_in != Path::new(from) && (from.starts_with(BUNDLED) || !varied) {
                 self.gathered.file(&id.to_string(), from, &files.digest);
             }
@@ -272,7 +274,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Renders all, and takes in what is found.
+    /// Renders all, and collects what is found.
     async fn render(mut self) -> Result<LockInputs, Failed> {
         let jobs: Vec<Job> = std::mem::take(&mut self.jobs).into_values().collect();
         if jobs.is_empty() {
@@ -288,7 +290,7 @@ impl<'a> Run<'a> {
                 let text = template(&helm, &job.release, folders.get(&job.release.chart_digest)).await;
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                 if let Ok(mut last) = last.lock()
-                    && last.elapsed() >= TELL
+                    && last.elapsed() >= REPORT_EVERY
                     && done < all
                 {
                     *last = Instant::now();
@@ -301,25 +303,25 @@ impl<'a> Run<'a> {
             .await;
         let declared = self.catalog.components.values().flat_map(|component| &component.images);
         let declared: Vec<ImageName> = declared.filter_map(crate::catalog::Image::split).collect();
-        let known = Known::new(&declared);
+        let known = KnownRepositories::new(&declared);
         let mut wrong = Vec::new();
         for (job, text) in jobs.iter().zip(rendered) {
             let text = match text {
                 Ok(text) => text,
                 Err(why) if job.varied() => {
-                    self.refused.push(format!("{}: {why}", job.said()));
+                    self.refused.push(format!("{}: {why}", job.describe()));
                     continue;
                 }
                 Err(why) => {
-                    wrong.push(format!("{}: {why}", job.said()));
+                    wrong.push(format!("{}: {why}", job.describe()));
                     continue;
                 }
             };
             let manifest = parse_manifest(&text, &job.release.namespace);
-            wrong.extend(manifest.unread.iter().map(|unread| format!("{}: {unread}", job.said())));
+            wrong.extend(manifest.unread.iter().map(|unread| format!("{}: {unread}", job.describe())));
             for object in &manifest.objects {
                 let (found, unfound) = images_in(object, &known);
-                wrong.extend(unfound.into_iter().map(|one| format!("{}: {}: {}", job.said(), one.at, one.why)));
+                wrong.extend(unfound.into_iter().map(|one| format!("{}: {}: {}", job.describe(), one.at, one.why)));
                 for one in found {
                     for (varied, label) in &job.labels {
                         self.image(&one.image, &job.component, &one.at, label, *varied);
@@ -331,7 +333,7 @@ impl<'a> Run<'a> {
         wrong.dedup();
         if !wrong.is_empty() {
             let text = format!(
-                "failed to read all that the charts render, so that images may be missing\n{}",
+                "failed to read everything that the charts render; images may be missing\n{}",
                 wrong.join("\n")
             );
             return Err(Failed::text(Exit::BadInput, text));

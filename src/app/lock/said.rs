@@ -1,10 +1,10 @@
-//! What `windlass lock` says of a lock, in lines and as JSON.
+//! The output of `windlass lock`, as lines and as JSON.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::lock::{Difference, Why};
+use crate::lock::{Difference, ImageLookup};
 use crate::model::few;
 use crate::model::images_lock::{ImagesLock, LockMode, LockedImage};
 
@@ -54,8 +54,8 @@ pub(super) fn differs(found: &[Difference]) -> String {
 }
 
 /// Why images are there.
-pub(super) fn why(found: &Why<'_>) -> String {
-    let Why::Found(found) = found else { return String::new() };
+pub(super) fn why(found: &ImageLookup<'_>) -> String {
+    let ImageLookup::Found(found) = found else { return String::new() };
     let mut text = String::new();
     for (name, image, places) in found {
         let _ = writeln!(text, "{name}\n    {}", resolved(image));
@@ -83,16 +83,16 @@ fn resolved(image: &LockedImage) -> String {
 }
 
 /// The same for machines.
-pub(super) fn why_json(lock: &str, found: &Why<'_>) -> Value {
+pub(super) fn why_json(lock: &str, found: &ImageLookup<'_>) -> Value {
     match found {
-        Why::Found(found) => {
+        ImageLookup::Found(found) => {
             let images: Vec<Value> = found
                 .iter()
                 .map(|(name, image, _)| json!({"image": name, "resolved": image.resolved, "used_by": image.used_by}))
                 .collect();
             json!({"lock": lock, "images": images})
         }
-        Why::None(like) => json!({"lock": lock, "images": [], "like": like}),
+        ImageLookup::NotFound(like) => json!({"lock": lock, "images": [], "like": like}),
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::lock::why as look_up;
+    use crate::lock::why as explain;
     use crate::model::images_lock::{ImageUse, ResolvedImage};
     use crate::model::oci::Digest;
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_says_what_is_not_resolved() {
+    fn the_output_lists_what_is_not_resolved() {
         let mut lock = lock();
         let expected = "l: 2 images, 1 unresolved: docker.io/a/y:1; 0 charts, 0 sets of files\n\
             a.z has no public image, and is not in the lock until answers name one; image/Containerfile makes it\n\
@@ -154,16 +154,16 @@ mod tests {
     }
 
     #[test]
-    fn why_says_digest_and_places() {
+    fn why_shows_digest_and_places() {
         let lock = lock();
         let digest = Digest::of(b"x");
         let expected = format!(
             "docker.io/a/x:1\n    {digest} (index of linux/amd64, linux/arm64)\n    a: Pod/p container c (small)\n"
         );
-        assert_eq!(why(&look_up(&lock, "a/x")), expected);
-        assert!(why(&look_up(&lock, "a/y")).contains("    unresolved: no registry has confirmed it"));
-        let json = why_json("l", &look_up(&lock, "a/x"));
+        assert_eq!(why(&explain(&lock, "a/x")), expected);
+        assert!(why(&explain(&lock, "a/y")).contains("    unresolved: no registry has confirmed it"));
+        let json = why_json("l", &explain(&lock, "a/x"));
         assert_eq!(json["images"][0]["used_by"][0]["at"], "Pod/p container c");
-        assert_eq!(why_json("l", &look_up(&lock, "zzzz"))["images"], json!([]));
+        assert_eq!(why_json("l", &explain(&lock, "zzzz"))["images"], json!([]));
     }
 }

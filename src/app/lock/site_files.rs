@@ -22,7 +22,7 @@ pub(in crate::app) async fn digest_of(question: &str, from: &str) -> Result<Stri
     let opened = open(from, "*", &CancellationToken::new()).await.map_err(|error| failed(error.into()))?;
     let files = opened.files.clone();
     let hashed = tokio::task::spawn_blocking(move || hash(files)).await.or_exit(Exit::Unexpected)?;
-    // What was unpacked goes only now.
+    // The unpacked files are removed only now.
     drop(opened);
     Ok(hashed.map_err(failed)?.to_string())
 }
@@ -47,10 +47,10 @@ fn hash(mut files: Vec<(String, PathBuf)>) -> Result<Digest, anyhow::Error> {
             }
             left = left
                 .checked_sub(read as u64)
-                .ok_or_else(|| anyhow::anyhow!("{} grows while it is read", path.display()))?;
+                .ok_or_else(|| anyhow::anyhow!("{} grew while it was read", path.display()))?;
             hash.update(&buffer[..read]);
         }
-        anyhow::ensure!(left == 0, "{} became shorter while it was read", path.display());
+        anyhow::ensure!(left == 0, "{} shrank while it was read", path.display());
     }
     Ok(Digest::finish(hash))
 }

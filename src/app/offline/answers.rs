@@ -10,7 +10,7 @@ use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockedImage};
 
 /// The answers with each image of the lock by its digest, and where it is in the registry if that is not where all are.
-/// What somebody answered for this install stays: preflight says where that is another image.
+/// What was set for this install stays: preflight reports where that is another image.
 pub(super) fn pinned(catalog: &Catalog, answers: &Answers, lock: &ImagesLock, map: &ImageMap) -> Answers {
     let known = answers.catalog(catalog);
     let mut pinned = answers.clone();
@@ -21,8 +21,8 @@ pub(super) fn pinned(catalog: &Catalog, answers: &Answers, lock: &ImagesLock, ma
             let text = |question: &str| answers.get(&component.id, question).text().unwrap_or_default().to_owned();
             let (repository, tag) = (text(&names.repository), text(&names.tag));
             let Some((published, locked)) = meant(lock, map, &repository, &tag) else { continue };
-            // Who answers with the name of the lock means that image, wherever the registry has it: an image that nobody
-            // publishes is named by answers alone, and those that the lock was made by are the ones at hand.
+            // An answer with the name in the lock means that image, wherever the registry has it: an unpublished image is
+            // named by answers alone.
             let id = QuestionId::new(&component.id, &names.repository);
             if let Some((answer, kind)) = pinned.values.get_mut(&id)
                 && is_given(kind)
@@ -54,7 +54,7 @@ fn repository_of(image: &str) -> Option<String> {
     ImageName::parse(image).ok().map(|name| name.whole_repository())
 }
 
-/// Whether somebody said it for this install.
+/// Whether it was set for this install.
 const fn is_given(kind: &LayerKind) -> bool {
     matches!(kind, LayerKind::File | LayerKind::Environment | LayerKind::Flag | LayerKind::Screen)
 }
@@ -78,7 +78,7 @@ fn meant<'l>(
     })
 }
 
-/// The answers with the offline bundle's files where nobody named others: what was named where it was made is not here.
+/// The answers with the offline bundle's files where no others are set: paths of where it was made do not exist here.
 pub(super) fn with_files(answers: &Answers, files: &BTreeMap<String, (String, PathBuf)>) -> Answers {
     let mut found = answers.clone();
     for (key, (from, folder)) in files {

@@ -1,17 +1,17 @@
-//! What preflight finds of an install from an offline bundle.
+//! The findings of preflight about an install from an offline bundle.
 
 use std::collections::BTreeSet;
 
 use super::registry::Offline;
 use crate::answers::{Resolved, ResolvedRelease};
-use crate::lock::{RenderedImage, missing_platforms, outside, outside_references};
+use crate::lock::{RenderedImage, missing_platforms, unlocked_images, unlocked_references};
 use crate::model::preflight::Finding;
 use crate::model::site::Node;
 use crate::preflight::{Rendered, image_outside, platform_missing, push_problem};
 
 impl Offline {
-    /// Images of what is rendered that are not the offline bundle's, nodes that it has no images for, and what keeps its
-    /// images from the registry.
+    /// Rendered images that are not in the offline bundle, nodes that it has no images for, and what prevents a push of its
+    /// images.
     pub(in crate::app) fn findings(
         &self,
         wanted: &Resolved,
@@ -25,14 +25,14 @@ impl Offline {
             let component = owner(wanted, one);
             one.objects.iter().flatten().chain(&one.hooks).map(move |object| RenderedImage { component, object })
         });
-        let mut all = outside(objects, lock, &self.map);
+        let mut all = unlocked_images(objects, lock, &self.map);
         let jobs = wanted.components.iter().flat_map(|component| {
             component.actions().filter_map(move |act| {
                 let run = act.kind.jobs()?;
                 Some((component.id.as_str(), act.id.as_str(), run.image.as_str()))
             })
         });
-        all.extend(outside_references(jobs, lock, &self.map));
+        all.extend(unlocked_references(jobs, lock, &self.map));
         let held: Vec<&str> = self.bundle().about().components.iter().map(String::as_str).collect();
         let mut findings: Vec<Finding> =
             problems.iter().map(|problem| push_problem(self.map.registry(), problem)).collect();

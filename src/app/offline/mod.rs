@@ -1,4 +1,4 @@
-//! An install from an offline bundle: what it brings along, what answers take from it, and what the registry has of it.
+//! An install from an offline bundle: its contents, the answers that it sets, and what the registry has of it.
 
 mod answers;
 mod findings;

@@ -25,11 +25,11 @@ pub(in crate::app) struct Opened {
 }
 
 impl Opened {
-    /// Opens it; `None` where the install is from none.
+    /// Opens it; `None` without an offline bundle.
     pub(in crate::app) fn new(args: &OfflineArgs, output: &Output) -> Result<Option<Self>, Failed> {
         if args.bundle.is_empty() {
             if args.reach != RegistryArgs::default() || args.into != Default::default() {
-                let text = "options for registries and names there are for an offline bundle: add --bundle BUNDLE";
+                let text = "options for registries and their names require an offline bundle: add --bundle BUNDLE";
                 return Err(Failed::text(Exit::BadInput, text));
             }
             return Ok(None);
@@ -39,7 +39,7 @@ impl Opened {
         output.remark(&format!("{}: {}", bundle.files().name, signed_text(&signed)));
         let unresolved: Vec<&str> = bundle.lock().unresolved().collect();
         if !unresolved.is_empty() {
-            let text = format!("{} holds images that are not resolved: {}", bundle.files().name, unresolved.join(", "));
+            let text = format!("{} contains unresolved images: {}", bundle.files().name, unresolved.join(", "));
             return Err(Failed::text(Exit::BadInput, text));
         }
         let charts = BundledCharts::of(&bundle)?;
@@ -53,8 +53,8 @@ impl Opened {
         Global { bundled_helm: opened.and_then(|opened| opened.helm.clone()), ..global.clone() }
     }
 
-    /// The options of answers, with the registry that images go to, and with the components that the offline bundle holds
-    /// where nobody chose any.
+    /// The options of answers, with the registry that images go to, and with the components of the offline bundle where
+    /// none were chosen.
     pub(in crate::app) fn answer_args(opened: Option<&Self>, args: &AnswerArgs, catalog: &Catalog) -> AnswerArgs {
         let mut args = args.clone();
         let Some(opened) = opened else { return args };
@@ -70,7 +70,7 @@ impl Opened {
         &self.bundle
     }
 
-    /// Whose it is.
+    /// Who signed it.
     pub(in crate::app) const fn signed(&self) -> &SignedBy {
         &self.signed
     }
@@ -80,8 +80,8 @@ impl Opened {
     }
 }
 
-/// What is installed from an offline bundle that lacks some of what is installed where nobody chooses; `None` where it lacks
-/// nothing of that.
+/// The components to install from an offline bundle that lacks some of the default ones; `None` where it has all of
+/// them.
 fn held(catalog: &Catalog, components: &BTreeSet<String>) -> Option<Vec<String>> {
     let usual = |id: &&String| catalog.components.get(*id).is_some_and(|component| !component.on_request);
     if catalog.components.keys().filter(usual).all(|id| components.contains(id)) {
@@ -98,7 +98,7 @@ mod tests {
     use crate::catalog;
 
     #[test]
-    fn what_an_offline_bundle_holds_is_what_is_installed_where_nobody_chose() {
+    fn the_components_of_an_offline_bundle_are_the_default() {
         let catalog = catalog::load(&[]).unwrap();
         let held = |ids: &[&str]| held(&catalog, &ids.iter().map(|id| (*id).to_owned()).collect());
         let all: Vec<&str> = catalog.components.keys().map(String::as_str).collect();

@@ -25,7 +25,7 @@ use crate::model::oci::ManifestContent;
 use crate::model::offline::{NodePool, ObservedOffline, OfflineRecord};
 use crate::model::site::{Node, Taint};
 
-/// Labels that say which pool a node is of.
+/// Labels with the pool of a node.
 const POOLS: [&str; 7] = [
     "cloud.google.com/gke-nodepool",
     "eks.amazonaws.com/nodegroup",
@@ -36,7 +36,7 @@ const POOLS: [&str; 7] = [
     "node.cluster.x-k8s.io/pool",
 ];
 
-/// The most pools that are tried.
+/// The most pools with a pull test.
 const MOST_POOLS: usize = 16;
 
 /// An offline bundle and the registry that its images go to.
@@ -48,7 +48,7 @@ pub(in crate::app) struct Offline {
 }
 
 impl Offline {
-    /// With the answers that name the registry and its login. Nobody is asked yet.
+    /// With the answers that name the registry and its login. No request is sent yet.
     pub(in crate::app) fn new(opened: Opened, answers: &Answers, output: &Output) -> Result<Self, Failed> {
         let named = registry_named(answers)?;
         let target = Target::parse(&named, opened.args.into.depth()).or_exit(Exit::BadInput)?;
@@ -60,7 +60,7 @@ impl Offline {
         if reach.token_host.is_none() {
             reach.token_host = answers.get("platform", "registry_token_host").text().map(str::to_owned);
         }
-        // Who may pull from there may often push as well; a login of their own comes first.
+        // A pull login may often push as well; a login of its own takes precedence.
         let login = match answers.get("platform", "pull_secret") {
             Answer::Secret(from) => secrets::here(from).transpose().or_exit(Exit::BadInput)?,
             _ => None,
@@ -89,7 +89,7 @@ impl Offline {
         pinned(catalog, &answers, self.bundle().lock(), &self.map)
     }
 
-    /// The registry's client, which has asked it whether it is one.
+    /// The client of the registry, which was checked to be one.
     async fn registry(&self) -> Result<Registry, Failed> {
         self.registries.registry(&self.target.host).await.or_exit(Exit::Unusable)
     }
@@ -107,7 +107,7 @@ impl Offline {
         })
     }
 
-    /// What the registry has, what keeps from pushing the rest, and which nodes there are.
+    /// What the registry has, what prevents a push of the rest, and which nodes there are.
     pub(in crate::app) async fn observe(&self, cluster: &Cluster) -> Result<(ObservedOffline, Vec<String>), Failed> {
         let work = self.work().await?;
         let store = BundleStore::new(&self.opened.bundle);
@@ -124,7 +124,7 @@ impl Offline {
                 observed.writes = push.plan().writes();
                 push.problems().await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string).collect()
             }
-            // Tags in the way, or a base that is missing: whoever has to repair that wants to know of the rest as well.
+            // Conflicting tags or a missing base: the other problems are reported as well.
             Err(PushError::Plan(error)) => {
                 observed.writes = images;
                 let problems = registry.push_problems(&repositories).await.or_exit(Exit::Unusable)?;
@@ -206,7 +206,7 @@ impl Offline {
 fn registry_named(answers: &Answers) -> Result<String, Failed> {
     let named = answers.get("platform", "registry").text().map(str::to_owned);
     named.ok_or_else(|| {
-        let text = "an install from an offline bundle pushes its images to a registry of the site: name it by --registry HOST[:PORT][/PATH]";
+        let text = "an install from an offline bundle pushes its images to a registry of the site: set it with --registry HOST[:PORT][/PATH]";
         Failed::text(Exit::Missing, text)
     })
 }

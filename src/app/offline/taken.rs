@@ -1,4 +1,4 @@
-//! Charts, files and programs that an offline bundle brings along.
+//! Files and programs of an offline bundle.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,7 @@ fn folder_of(bundle: &Bundle) -> PathBuf {
 fn make(folder: &Path) -> Result<(), Failed> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| {
-        let text = format!("failed to make {}", folder.display());
+        let text = format!("failed to create {}", folder.display());
         Failed { exit: Exit::Unexpected, error: anyhow::Error::new(error).context(text) }
     })
 }
@@ -80,7 +80,7 @@ pub(super) fn program(bundle: &Bundle, name: &str) -> Result<Option<PathBuf>, Fa
     };
     let folder = folder_of(bundle);
     let path = folder.join(name);
-    // What lies there is run, so it is believed only by its digest.
+    // The file is executed, so it is trusted only by its digest.
     let same = fs::File::open(&path).is_ok_and(|file| {
         let mut bytes = Vec::new();
         file.take(size + 1).read_to_end(&mut bytes).is_ok() && Digest::of(&bytes) == digest

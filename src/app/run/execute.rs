@@ -1,4 +1,4 @@
-//! Runs a plan, shows it, keeps its journal, remembers its proofs, and sums up.
+//! Runs a plan, shows it, keeps its journal, records its checks, and sums up.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::guard::RunGuard;
 use super::lock::Held;
-use super::proofs::{remember_proofs, remember_ready};
+use super::proofs::{record_checks, record_ready};
 use super::request::{PreparedRun, RunRequest};
 use super::summary::extras;
 use crate::answers::SecretContent;
@@ -30,7 +30,7 @@ pub(super) struct Ended {
     trouble: Option<String>,
     /// Components of which a step failed.
     failed: BTreeSet<String>,
-    left_out: bool,
+    skipped: bool,
     run_dir: Option<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn execute<R: RunRequest>(
     guard: &RunGuard,
     output: &Output,
 ) -> Result<Ended, Failed> {
-    let PreparedRun { plan, resolved, tunnels, hdfs, helm, answers, follows, left_out, push, .. } = prepared;
+    let PreparedRun { plan, resolved, tunnels, hdfs, helm, answers, follows, skipped, push, .. } = prepared;
     let run = guard.run.clone();
     let journal = plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose()?;
     let run_dir = journal.as_ref().map(|journal| journal.folder.clone());
@@ -58,7 +58,7 @@ pub(super) async fn execute<R: RunRequest>(
         })
     });
     let files = components().flat_map(|component| &component.files);
-    let world = Arc::new(StepRunner {
+    let runner = Arc::new(StepRunner {
         files: files.map(|(digest, files)| (digest.clone(), files.clone())).collect(),
         push,
         pull_secret: resolved.as_ref().map(|resolved| resolved.pull_secret_name.clone()).unwrap_or_default(),
@@ -72,29 +72,29 @@ pub(super) async fn execute<R: RunRequest>(
         locked: held.is_some(),
         gate: held.map(Held::gate),
         took_over: held.and_then(|held| held.took_over.clone()),
-        begun: std::sync::Mutex::default(),
+        helm_started: std::sync::Mutex::default(),
         records: plan.records(),
         run: run.clone(),
         uploads: tokio::sync::Mutex::default(),
-        state: tokio::sync::Mutex::default(),
+        checked: tokio::sync::Mutex::default(),
     });
     let unchecked = components().filter(|component| component.verify.is_empty());
     let unchecked = unchecked.map(|component| component.id.clone()).collect();
     let (events, listener) = channel();
     let info = RunInfo { run, command: R::COMMAND.to_owned(), follows, cluster: cluster.info().clone() };
     let shown = tokio::spawn(show(listener, output.renderer(), journal, guard.cancel.clone()));
-    let outcome = engine::run(&plan, info, world.clone(), events, guard.cancel.clone()).await;
+    let outcome = engine::run(&plan, info, runner.clone(), events, guard.cancel.clone()).await;
     let (state, trouble) = shown.await.or_exit(Exit::Unexpected)?;
     // Under a lock that was lost another may write.
     if held.is_none_or(|held| held.lost().is_none()) {
-        remember_proofs(&world, &plan, &state, output).await;
-        remember_ready(&world, &plan, &state, &unchecked, output).await;
+        record_checks(&runner, &plan, &state, output).await;
+        record_ready(&runner, &plan, &state, &unchecked, output).await;
     }
     let failed = plan.actions.iter().filter(|action| {
         matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Failed { .. }))
     });
     let failed = failed.map(|action| action.component.clone()).collect();
-    Ok(Ended { outcome, state, trouble, failed, left_out: !left_out.is_empty(), run_dir })
+    Ok(Ended { outcome, state, trouble, failed, skipped: !skipped.is_empty(), run_dir })
 }
 
 /// Says how a run ended, and gives its exit code. `lost` is why its lock was lost, if it was.
@@ -105,9 +105,9 @@ pub(super) async fn finish<R: RunRequest>(
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
-    let Ended { outcome, state, trouble, failed, left_out, run_dir } = ended;
-    let exit = RunEnd { outcome, lock_lost: lost.is_some(), journal_lost: trouble.is_some(), left_out }.exit();
-    let lost = lost.map(|why| format!("the lock was lost in mid-run, so the run was stopped: {why}"));
+    let Ended { outcome, state, trouble, failed, skipped, run_dir } = ended;
+    let exit = RunEnd { outcome, lock_lost: lost.is_some(), journal_lost: trouble.is_some(), skipped }.exit();
+    let lost = lost.map(|why| format!("the lock was lost during the run, so the run was stopped: {why}"));
     for trouble in lost.iter().chain(&trouble) {
         output.remark(&format!("warning: {trouble}"));
     }
@@ -127,7 +127,7 @@ fn open_journal(run: &str, plan: &Plan, answers: Option<&str>) -> Result<Journal
     // As `windlass plan --json` prints it: what was done can be compared with what would be done.
     let plan = serde_json::to_string(plan).or_exit(Exit::Unexpected)? + "\n";
     Journal::new(run, &plan, answers)
-        .map_err(|error| anyhow::Error::new(error).context(format!("failed to keep a journal in {}", root.display())))
+        .map_err(|error| anyhow::Error::new(error).context(format!("failed to create a journal in {}", root.display())))
         .or_exit(Exit::Unexpected)
 }
 
@@ -142,22 +142,22 @@ async fn show(
     let mut trouble = None;
     let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut heard = true;
+    let mut renderer_open = true;
     loop {
         tokio::select! {
             event = listener.next() => {
                 let Some(event) = event else { break };
                 state.apply(&event);
                 if let Some(Err(error)) = journal.as_mut().map(|journal| journal.event(&event)) {
-                    trouble = Some(format!("the journal cannot be written any more, the run was stopped: {error}"));
+                    trouble = Some(format!("failed to write the journal, the run was stopped: {error}"));
                     journal = None;
                     cancel.cancel();
                 }
                 // A closed pipe (`| head`) ends the showing and not the run.
-                heard = heard && renderer.event(&event, &state).is_ok();
+                renderer_open = renderer_open && renderer.event(&event, &state).is_ok();
             }
             _ = ticks.tick() => {
-                heard = heard && renderer.tick(&state).is_ok();
+                renderer_open = renderer_open && renderer.tick(&state).is_ok();
             }
         }
     }

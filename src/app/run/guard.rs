@@ -25,13 +25,13 @@ impl RunGuard {
         Ok(Self { run, cancel, _signals: Some(signals) })
     }
 
-    /// The same where somebody else takes care of signals, and cancels.
+    /// The same where the caller handles signals, and cancels.
     pub(in crate::app) fn watched(cancel: CancellationToken) -> Result<Self, Failed> {
         let run = journal::new_id().or_exit(Exit::Unexpected)?;
         Ok(Self { run, cancel, _signals: None })
     }
 
-    /// Does what only looks, and ends it at once when the run is to stop.
+    /// Runs work that only reads, and cancels it when the run is to stop.
     pub(in crate::app) async fn unless_stopped<T>(
         &self,
         work: impl Future<Output = Result<T, Failed>>,
@@ -39,8 +39,8 @@ impl RunGuard {
         self.cancel.run_until_cancelled(work).await.unwrap_or_else(|| Err(self.stopped()))
     }
 
-    /// What is said of a run that was stopped before its first step.
+    /// The error of a run that was stopped before its first step.
     pub(in crate::app) fn stopped(&self) -> Failed {
-        Failed::text(Exit::Stopped, "it was stopped before anything was changed")
+        Failed::text(Exit::Stopped, "stopped before anything was changed")
     }
 }

@@ -19,16 +19,16 @@ use crate::engine::Gate;
 use crate::model::lock::{Holder, Lock, LockAge, Standing};
 use crate::render::target;
 
-/// Between two looks at the clock: after a sleep of the machine this is how long it takes to see it.
+/// Between two reads of the clock: after a sleep of the machine this is how long it takes to notice.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How often two who want it at the same time may be in each other's way, or the API server out of reach.
+/// How often taking the lock is retried when another takes it at the same time, or the API server is unreachable.
 pub(in crate::app) const TRIES: u32 = 8;
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long it may take to give it back; what takes longer expires.
+/// The timeout of releasing it; after that it expires.
 const GIVE_BACK: Duration = Duration::from_secs(10);
 
 /// A lock that is held. It is given back when this goes out of scope, whatever the reason; [`under`] waits for that.
@@ -37,12 +37,12 @@ pub(super) struct Held {
     _stop: DropGuard,
     standing: watch::Receiver<Keeping>,
     /// Wakes the keeper.
-    hurry: Arc<Notify>,
+    wake: Arc<Notify>,
     /// The lock that was taken over, if there was one.
     pub took_over: Option<(Lock, Standing)>,
 }
 
-/// What the keeper knows.
+/// The state of the keeper.
 #[derive(Debug, Clone)]
 struct Keeping {
     age: LockAge,
@@ -51,8 +51,8 @@ struct Keeping {
 }
 
 /// Does `work` under the lock of a cluster. The lock is given back however that ends: done, failed, stopped, or by a
-/// panic. Besides what the work gives: why the lock was lost in the middle of it, if it was, and then an error of the
-/// work is told as that. A loss stops the guard.
+/// panic. Besides what the work gives: why the lock was lost during it, if it was; an error of the work then becomes
+/// that error. A loss stops the guard.
 pub(super) async fn under<T>(
     cluster: &Cluster,
     command: &str,
@@ -108,15 +108,15 @@ async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &Cancellation
             Err(error) => return Err(Failed::new(Exit::Unusable, error)),
         };
         let (sender, standing) = watch::channel(Keeping { age: LockAge::renewed(before), lost: None });
-        let (stop, hurry) = (CancellationToken::new(), Arc::new(Notify::new()));
-        let keeper = keep(cluster.clone(), lock, sender, (stop.clone(), hurry.clone()), cancel.clone());
+        let (stop, wake) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let keeper = keep(cluster.clone(), lock, sender, (stop.clone(), wake.clone()), cancel.clone());
         let keeper = tokio::spawn(keeper);
-        return Ok(Held { keeper, _stop: stop.drop_guard(), standing, hurry, took_over });
+        return Ok(Held { keeper, _stop: stop.drop_guard(), standing, wake, took_over });
     }
     if let Some(error) = trouble {
         return Err(Failed::new(Exit::Unusable, error));
     }
-    let text = format!("others keep taking the lock of {} at the same moment; run it again", target(cluster.info()));
+    let text = format!("too many runs compete for the lock of {}; run the same command again", target(cluster.info()));
     Err(Failed::text(Exit::Locked, text))
 }
 
@@ -126,15 +126,15 @@ impl Held {
         self.standing.borrow().lost.clone()
     }
 
-    /// Asked before each step: a lock that has grown old, as it does while the machine sleeps, is renewed first, and the
-    /// step waits for what comes of that.
+    /// Called before each step: an old lock, as after a sleep of the machine, is renewed first, and the step waits for the
+    /// result.
     pub(super) fn gate(&self) -> Gate {
-        let (standing, hurry) = (self.standing.clone(), self.hurry.clone());
+        let (standing, wake) = (self.standing.clone(), self.wake.clone());
         Arc::new(move || {
-            let (mut standing, hurry) = (standing.clone(), hurry.clone());
+            let (mut standing, wake) = (standing.clone(), wake.clone());
             Box::pin(async move {
                 if !standing.borrow().age.counts(since_boot()) {
-                    hurry.notify_one();
+                    wake.notify_one();
                 }
                 let known = |keeping: &Keeping| keeping.lost.is_some() || keeping.age.counts(since_boot());
                 standing.wait_for(known).await.is_ok_and(|keeping| keeping.lost.is_none())
@@ -142,20 +142,20 @@ impl Held {
         })
     }
 
-    /// Gives it back and waits for that; says why it was lost before, if it was.
+    /// Releases it and waits for that; returns why it was lost before, if it was.
     async fn give_back(self) -> Option<String> {
         let Self { keeper, _stop: stop, standing, .. } = self;
         drop(stop);
-        // Of a keeper that has failed, the lock expires.
+        // If the keeper has panicked, the lock expires.
         let _ = keeper.await;
         standing.borrow().lost.clone()
     }
 }
 
-/// What is said of a lock that was taken over.
+/// The remark about a lock that was taken over.
 fn taken_over(old: &Lock, standing: Standing) -> String {
     match standing {
-        Standing::Dead => format!("taking over the lock of {old}, whose process on this machine is gone"),
+        Standing::Dead => format!("taking over the lock of {old}, whose process on this machine has exited"),
         _ => {
             let renewed = old.renewed.map_or_else(|| "never".to_owned(), clock);
             format!("taking over the lock of {old}, which was last renewed at {renewed}")
@@ -163,11 +163,11 @@ fn taken_over(old: &Lock, standing: Standing) -> String {
     }
 }
 
-/// What is said of a lock that keeps us out.
+/// The error about a lock that another run holds.
 pub(in crate::app) fn locked_by(lock: &Lock, cluster: &Cluster, now: Timestamp) -> String {
     let renewed = lock.renewed.map(|time| format!(", renewed {} s ago", (now - time).get_seconds().max(0)));
     format!(
-        "{} is locked by {lock}{}; wait for that run to end, or, if it is gone, `windlass unlock`",
+        "{} is locked by {lock}{}; wait for that run to end, or run `windlass unlock` if it is gone",
         target(cluster.info()),
         renewed.unwrap_or_default()
     )
@@ -183,19 +183,19 @@ fn who() -> String {
     format!("{}@{}", user.as_deref().unwrap_or("somebody"), host.trim())
 }
 
-/// Renews until told to stop, and gives the lock back then.
+/// Renews the lock until `stop` is cancelled, and then releases it.
 async fn keep(
     cluster: Cluster,
     mut lock: Lock,
     standing: watch::Sender<Keeping>,
-    (stop, hurry): (CancellationToken, Arc<Notify>),
+    (stop, wake): (CancellationToken, Arc<Notify>),
     cancel: CancellationToken,
 ) {
     let mut age = standing.borrow().age;
     let why = loop {
         tokio::select! {
             () = stop.cancelled() => return give_back(&cluster, lock).await,
-            () = hurry.notified() => {}
+            () = wake.notified() => {}
             () = tokio::time::sleep(TICK) => {}
         }
         let before = since_boot();
@@ -208,7 +208,7 @@ async fn keep(
                 age = LockAge::renewed(before);
                 standing.send_modify(|keeping| keeping.age = age);
             }
-            Ok(None) => break "somebody unlocked it".to_owned(),
+            Ok(None) => break "it was unlocked".to_owned(),
             Err(error) if !age.counts(since_boot()) => break format!("{:#}", anyhow::Error::new(error)),
             Err(_) => age = age.missed(since_boot()),
         }
@@ -217,10 +217,10 @@ async fn keep(
     cancel.cancel();
 }
 
-/// Gives it back. What cannot be given back in time expires.
+/// Releases the lock. If that takes too long, it expires.
 async fn give_back(cluster: &Cluster, mut lock: Lock) {
     let give = async {
-        // As long as it is ours, whatever was changed about it.
+        // As long as it is ours, even if it was changed.
         while let Ok(false) = cluster.drop_lock(&lock).await {
             match cluster.lock().await {
                 Ok(Some(found)) if found.run == lock.run => lock = found,

@@ -1,4 +1,4 @@
-//! The one way in which plans are run: lock, observe, plan, preflight, downgrades, agreement, run, record.
+//! How every plan is run: lock, observe, plan, preflight, downgrades, agreement, run, record.
 
 mod execute;
 mod guard;

@@ -1,4 +1,4 @@
-//! What a run has proven, for the record.
+//! Records what a run has verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use crate::engine::StepRunner;
 use crate::event::{RunState, Status};
 use crate::plan::{Plan, Step};
 
-/// Remembers which components without checks became ready. `unchecked` are those that have none.
-pub(super) async fn remember_ready(
-    world: &StepRunner,
+/// Records which components without checks became ready. `unchecked` are those that have none.
+pub(super) async fn record_ready(
+    runner: &StepRunner,
     plan: &Plan,
     state: &RunState,
     unchecked: &BTreeSet<String>,
@@ -23,27 +23,27 @@ pub(super) async fn remember_ready(
     if components.is_empty() {
         return;
     }
-    if let Err(failure) = world.record_ready(&components).await {
+    if let Err(failure) = runner.record_ready(&components).await {
         let why = failure.errors.join(": ");
-        output.remark(&format!("warning: what became ready was not remembered as a way back: {why}"));
+        output.remark(&format!("warning: failed to record what is ready, for a rollback: {why}"));
     }
 }
 
-/// Writes down which components were proven, or why not.
-pub(super) async fn remember_proofs(world: &StepRunner, plan: &Plan, state: &RunState, output: &Output) {
-    let mut proofs: BTreeMap<String, Option<String>> = BTreeMap::new();
+/// Records which components were verified, or why not.
+pub(super) async fn record_checks(runner: &StepRunner, plan: &Plan, state: &RunState, output: &Output) {
+    let mut outcomes: BTreeMap<String, Option<String>> = BTreeMap::new();
     for action in plan.actions.iter().filter(|action| action.verify) {
         let entry = match state.actions.get(&action.id).map(|state| &state.status) {
             Some(Status::Done | Status::Skipped(_)) => None,
             Some(Status::Failed { errors, .. }) => Some(errors.first().cloned().unwrap_or_default()),
             Some(Status::Blocked(by)) => Some(format!("blocked by {by}")),
-            // Stopped before it could be proven: what was known stays.
+            // Stopped before its checks were done: the earlier record stays.
             _ => {
-                proofs.remove(&action.component);
+                outcomes.remove(&action.component);
                 continue;
             }
         };
-        let known = proofs.entry(action.component.clone()).or_default();
+        let known = outcomes.entry(action.component.clone()).or_default();
         *known = known.take().or(entry);
     }
     let stopped = |component: &String| {
@@ -56,11 +56,11 @@ pub(super) async fn remember_proofs(world: &StepRunner, plan: &Plan, state: &Run
                 )
         })
     };
-    let proofs: Vec<_> = proofs.into_iter().filter(|(component, _)| !stopped(component)).collect();
-    if proofs.is_empty() {
+    let outcomes: Vec<_> = outcomes.into_iter().filter(|(component, _)| !stopped(component)).collect();
+    if outcomes.is_empty() {
         return;
     }
-    if let Err(failure) = world.record_proofs(proofs).await {
-        output.remark(&format!("warning: the outcome of the checks was not recorded: {}", failure.errors.join(": ")));
+    if let Err(failure) = runner.record_checks(outcomes).await {
+        output.remark(&format!("warning: failed to record the outcome of the checks: {}", failure.errors.join(": ")));
     }
 }

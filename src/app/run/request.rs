@@ -1,4 +1,4 @@
-//! What a command asks of the sequence, and what it gives it to run.
+//! What a command gives to the sequence.
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,7 @@ use crate::model::observed::Observed;
 use crate::model::preflight::Report;
 use crate::plan::{Change, Downgrade, Moved, Plan, Step};
 
-/// Everything that is known before anything is done.
+/// Everything that is known before the run.
 pub(in crate::app) struct PreparedRun {
     pub plan: Plan,
     pub resolved: Option<Resolved>,
@@ -22,7 +22,7 @@ pub(in crate::app) struct PreparedRun {
     pub hdfs: Option<Hdfs>,
     /// There wherever the plan needs it.
     pub helm: Option<Helm>,
-    /// What would go back to an older version without leave: the run is refused.
+    /// Downgrades that were not allowed: the run is refused.
     pub downgrades: Vec<Downgrade>,
     /// The offline bundle to push, where the plan has that.
     pub push: Option<PushWork>,
@@ -30,10 +30,10 @@ pub(in crate::app) struct PreparedRun {
     pub report: Option<Report>,
     /// The text of an answers file that replays the run.
     pub answers: Option<String>,
-    /// The run that it goes on with, if any.
+    /// The run that it continues, if any.
     pub follows: Option<String>,
-    /// Titles of what was to be done and is left out, by the user's wish.
-    pub left_out: Vec<String>,
+    /// Titles of steps that are skipped on the user's request.
+    pub skipped: Vec<String>,
 }
 
 impl PreparedRun {
@@ -51,21 +51,21 @@ impl PreparedRun {
             report: None,
             answers: None,
             follows: None,
-            left_out: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 }
 
-/// What a command wants to be run. The sequence asks; it alone knows in which order.
+/// A command that runs a plan. The sequence calls it; it alone defines the order.
 pub(in crate::app) trait RunRequest {
-    /// What was typed.
+    /// The command, as it is typed.
     const COMMAND: &'static str;
 
     /// The target.
     fn cluster(&self) -> &Cluster;
 
-    /// Looks at the cluster, plans, and asks preflight. Asked before the agreement and again under the lock, and never
-    /// answered from memory: another run may have ended in between.
+    /// Observes the cluster, plans, and runs preflight. Called before the agreement and again under the lock, and never
+    /// cached: another run may have ended in between.
     async fn prepare(&self) -> Result<PreparedRun, Failed>;
 
     /// Asks for agreement to what was prepared. `stop` ends the question.
@@ -76,10 +76,10 @@ pub(in crate::app) trait RunRequest {
         true
     }
 
-    /// What is said in place of a run when there is nothing to do.
+    /// The message when there is nothing to do.
     fn nothing_to_do(&self) -> String;
 
-    /// What may not go back to an older version was told; before anything else is.
+    /// Called after downgrades were refused, before anything else is shown.
     fn planned(&self, _prepared: &PreparedRun) -> Result<(), Failed> {
         Ok(())
     }
@@ -106,17 +106,17 @@ pub(in crate::app) fn needs_helm(plan: &Plan) -> bool {
 
 /// Why an install that would leave releases and their data behind is refused, if it would.
 pub(in crate::app) fn reason_not_to_move(moved: &[Moved]) -> Option<String> {
-    let told: Vec<String> = moved.iter().map(ToString::to_string).collect();
-    (!told.is_empty()).then(|| format!("{}; nothing was changed", told.join("\n")))
+    let reasons: Vec<String> = moved.iter().map(ToString::to_string).collect();
+    (!reasons.is_empty()).then(|| format!("{}; nothing was changed", reasons.join("\n")))
 }
 
 /// Why an install that would go back to an older version is refused, if it would.
 pub(in crate::app) fn reason_to_refuse(downgrades: &[Downgrade]) -> Option<String> {
-    let told: Vec<String> = downgrades.iter().map(ToString::to_string).collect();
-    (!told.is_empty()).then(|| {
+    let reasons: Vec<String> = downgrades.iter().map(ToString::to_string).collect();
+    (!reasons.is_empty()).then(|| {
         format!(
             "{}; nothing was changed: use the windlass or the --catalog that installed it, or add --allow-downgrade",
-            told.join("; ")
+            reasons.join("; ")
         )
     })
 }

@@ -1,4 +1,4 @@
-//! The sequence that every run goes through. What was asked before the lock was there is asked again under it.
+//! The sequence that every run goes through. What was checked before the lock was taken is checked again under it.
 
 use tokio_util::sync::CancellationToken;
 
@@ -25,20 +25,20 @@ pub(in crate::app) async fn run<R: RunRequest>(request: &R, global: &Global, out
             let ended = execute::<R>(request.cluster(), offered, None, &guard, output).await?;
             return finish(ended, None, (request, &guard), global, output).await;
         }
-        output.text(&request.nothing_to_do())?;
+        output.say(&request.nothing_to_do())?;
         return Ok(Exit::Done);
     }
     refuse_findings(&offered, None, output)?;
     show(request, &offered.plan, output)?;
     request.details(&offered).await?;
     request.agree(&offered, &CancellationToken::new()).await?;
-    // After the question: whoever presses Ctrl-C at it wants it to end, not a run to stop that has not begun.
+    // After the question: Ctrl-C there ends the command, since there is no run to stop yet.
     let guard = RunGuard::new(request.cluster())?;
     carry_out(request, Some(&offered), &guard, global, output).await
 }
 
-/// What comes after the agreement: all that is still to be asked, and the run, under the lock. Without an offer the
-/// agreement was to something that the request knows, and is asked of it.
+/// After the agreement: the remaining checks, and the run, under the lock. Without `offered` the request itself knows what
+/// was agreed to.
 pub(in crate::app) async fn carry_out<R: RunRequest>(
     request: &R,
     offered: Option<&PreparedRun>,
@@ -56,7 +56,7 @@ pub(in crate::app) async fn carry_out<R: RunRequest>(
             Some(offered) if offered.plan == prepared.plan => {}
             Some(_) if !request.shows_plan() => {}
             Some(_) => {
-                output.remark("what is in the cluster has changed since the plan was made; it is now:");
+                output.remark("the cluster has changed since the plan was made; the new plan:");
                 show(request, &prepared.plan, output)?;
                 request.agree(&prepared, &guard.cancel).await?;
             }

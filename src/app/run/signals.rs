@@ -1,4 +1,4 @@
-//! Ctrl-C and its relatives: the first asks for an orderly end, the second ends at once.
+//! Ctrl-C and other signals: the first stops in order, the second immediately.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::exit::Exit;
-use crate::app::output::aside;
+use crate::app::output::say_stderr;
 
 /// Watches for signals until the guard is dropped. `private` is removed when a second signal ends the process: it holds
 /// the kubeconfig.
@@ -14,15 +14,15 @@ pub(super) fn watch(cancel: CancellationToken, private: Option<PathBuf>) -> Guar
     let task = tokio::spawn(async move {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let Ok(mut signals) = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>() else {
-            tracing::warn!("signals cannot be watched; Ctrl-C will end the run at once");
+            tracing::warn!("failed to watch signals; Ctrl-C will end the run immediately");
             return;
         };
         any(&mut signals).await;
         cancel.cancel();
-        say("stopping: no new step begins, what runs is given time to end (again to leave at once)");
+        print("stopping: no new step starts, running steps may finish (press Ctrl-C again to stop immediately)");
         any(&mut signals).await;
-        say(
-            "leaving at once: releases may be left pending and uploads with temporary names; `windlass status` shows, `windlass install` goes on",
+        print(
+            "stopped immediately: releases may be pending and uploads may have temporary names; check `windlass status`, resume with `windlass install`",
         );
         if let Some(folder) = private {
             // The next run sweeps what cannot be removed now.
@@ -43,8 +43,8 @@ pub(in crate::app) fn signalled() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async move { any(&mut signals).await })
 }
 
-fn say(text: &str) {
-    aside(&format!("\n{text}"));
+fn print(text: &str) {
+    say_stderr(&format!("\n{text}"));
 }
 
 async fn any(signals: &mut [Signal]) {

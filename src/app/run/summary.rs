@@ -1,4 +1,4 @@
-//! What is said once a run has ended.
+//! The summary of a run.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::doors::{ADDRESS, Doors};
+use crate::app::doors::{ADDRESS, Endpoints};
 use crate::app::exit::Exit;
 use crate::app::output::Output;
 use crate::app::session;
@@ -21,7 +21,7 @@ use crate::render::{Endpoint, SummaryExtras};
 /// After this long a wait is explained.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// What the summary says besides the events.
+/// What the summary shows besides the events.
 pub(super) async fn extras(
     cluster: &Cluster,
     global: &Global,
@@ -33,15 +33,15 @@ pub(super) async fn extras(
     let state = state_store::load(cluster).await.ok().flatten().unwrap_or_default();
     let releases = if command == "uninstall" { Vec::new() } else { release_rows(cluster, &state).await };
     let flags = session::flags(global);
-    // Where an earlier revision was proven, there is a way back.
+    // Where an earlier revision was verified, a rollback is possible.
     let back = failed.iter().find(|id| state.components.get(*id).is_some_and(|known| known.good.is_some()));
-    let back = back.filter(|_| command == "install").map(|id| format!("; or back: windlass {flags}rollback {id}"));
+    let back = back.filter(|_| command == "install").map(|id| format!("; or roll back: windlass {flags}rollback {id}"));
     let back = back.unwrap_or_default();
     let next = match (command, exit) {
         (_, Exit::VerifyFailed) => Some(format!("windlass {flags}verify{back}")),
         ("install", Exit::Done) => Some(format!("windlass {flags}status")),
         (_, Exit::Stopped | Exit::Failed) => Some(format!(
-            "fix what failed, then the same command again{back}; windlass {flags}status shows what is there"
+            "fix the failure and run the same command again{back}; windlass {flags}status shows the state"
         )),
         _ => None,
     };
@@ -70,15 +70,15 @@ async fn endpoints(
 ) -> Vec<Endpoint> {
     let catalog = session::load_catalog(global).ok();
     let wait = if matches!(exit, Exit::Done | Exit::VerifyFailed) { ADDRESS } else { Duration::ZERO };
-    let doors = Doors::new(cluster, catalog.as_ref(), state, wait, stop).await;
+    let endpoints = Endpoints::new(cluster, catalog.as_ref(), state, wait, stop).await;
     let explain = async {
         sleep(QUIET).await;
         let seconds = wait.as_secs();
-        output.remark(&format!("waiting up to {seconds}s until Ingresses have an address (Ctrl-C leaves that out)"));
+        output.remark(&format!("waiting up to {seconds}s for the addresses of Ingresses (Ctrl-C to skip)"));
         std::future::pending().await
     };
     tokio::select! {
-        found = doors.all() => found,
+        found = endpoints.all() => found,
         nothing = explain => nothing,
     }
 }

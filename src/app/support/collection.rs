@@ -1,4 +1,4 @@
-//! What goes into the archive: everything passes through the one redactor on its way in.
+//! The content of the archive: everything passes through the one redactor.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,17 +6,17 @@ use serde_json::Value;
 use crate::driver::archive::Entry;
 use crate::model::Redactor;
 
-/// More than this of one file is cut, from its beginning: what happened last stands at the end.
+/// More than this of one file is cut, from its beginning: the last events are at the end.
 const FILE_CAP: usize = 1 << 20;
 
-/// More than this in all is left out, file by file, and the index says so.
+/// More than this in total is omitted, file by file, and the index lists it.
 const TOTAL_CAP: usize = 32 << 20;
 
 /// What is collected, with what could not be.
 pub(super) struct Collection {
-    /// What has to be known before all else.
+    /// What the reader has to know first.
     pub warnings: Vec<String>,
-    /// What is not in it, and why.
+    /// What is missing in it, and why.
     pub missing: Vec<String>,
     redactor: Redactor,
     entries: Vec<Entry>,
@@ -41,7 +41,7 @@ struct Index<'a> {
     made: String,
     windlass: &'static str,
     never_in_it: &'a [&'a str],
-    left_out: &'a [String],
+    omitted: &'a [String],
     files: &'a [Indexed],
 }
 
@@ -93,7 +93,8 @@ impl Collection {
         }
         let bytes = text.as_bytes()[begin..].to_vec();
         if self.total + bytes.len() > TOTAL_CAP {
-            self.missing.push(format!("{path}: left out, the bundle would be larger than {} MiB", TOTAL_CAP >> 20));
+            self.missing
+                .push(format!("{path}: omitted, the support bundle would be larger than {} MiB", TOTAL_CAP >> 20));
             return;
         }
         self.total += bytes.len();
@@ -104,12 +105,12 @@ impl Collection {
     /// All files, the index first.
     ///
     /// # Errors
-    /// The index is no JSON.
+    /// The index cannot be serialized.
     pub(super) fn finish(&mut self, with_config: bool) -> Result<Vec<Entry>, serde_json::Error> {
         let never = ["the content of Secrets", "kubeconfig", "files that were uploaded"];
         let config = [
             "data of ConfigMaps, values of environment variables, arguments and commands: their keys are there, and of each \
-             value `#` and the beginning of a digest that is only good for telling equal ones within this bundle",
+             value `#` and the beginning of a digest that only shows equal values within this support bundle",
         ];
         let never = if with_config { never.to_vec() } else { [&never[..], &config].concat() };
         for text in self.missing.iter_mut().chain(&mut self.warnings) {
@@ -121,7 +122,7 @@ impl Collection {
             made: jiff::Timestamp::now().to_string(),
             windlass: env!("CARGO_PKG_VERSION"),
             never_in_it: &never,
-            left_out: &self.missing,
+            omitted: &self.missing,
             files: &self.index,
         };
         let bytes = serde_json::to_string_pretty(&index)?.into_bytes();
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn nothing_that_is_planted_is_in_the_bundle() {
-        for redactor in [Redactor::default(), Redactor::default().leave_out(b"salt".to_vec())] {
+        for redactor in [Redactor::default(), Redactor::default().omit_values(b"salt".to_vec())] {
             let mut all = Collection::new(redactor);
             let mut secrets = Vec::new();
             for (at, (text, held)) in planted().into_iter().enumerate() {
@@ -202,10 +203,10 @@ mod tests {
         let encoded = base64::engine::general_purpose::STANDARD.encode(format!("user:{value}"));
         let json = serde_json::to_string(value).unwrap();
         let url = "it%27s%20%22planted%22%20%26%20more";
-        for redactor in [Redactor::new([value.to_owned()]), Redactor::new([value.to_owned()]).leave_out(Vec::new())] {
+        for redactor in [Redactor::new([value.to_owned()]), Redactor::new([value.to_owned()]).omit_values(Vec::new())] {
             let mut all = Collection::new(redactor);
             for (at, text) in [value, encoded.as_str(), json.as_str(), url].into_iter().enumerate() {
-                filled(&format!("said {text} to us"), &mut all, at);
+                filled(&format!("sent {text} to us"), &mut all, at);
             }
             let secrets =
                 [value.to_owned(), encoded[8..].to_owned(), json.trim_matches('"').to_owned(), url.to_owned()];
@@ -215,14 +216,14 @@ mod tests {
 
     #[test]
     fn what_helpers_need_is_in_it() {
-        let mut all = Collection::new(Redactor::default().leave_out(b"salt".to_vec()));
+        let mut all = Collection::new(Redactor::default().omit_values(b"salt".to_vec()));
         let harmless = include_str!("../../../tests/secrets/harmless.txt");
         all.text("a.log".to_owned(), "", harmless);
         filled("x", &mut all, 0);
         let entries = all.finish(false).unwrap();
         assert_eq!(String::from_utf8_lossy(&entries[1].bytes), harmless);
         let pod = String::from_utf8_lossy(&entries[2].bytes);
-        for seen in ["r.example.com/i:1", "SETTINGS", "\"conf\": \"(left out: #", "\"reason\": \"Failed\""] {
+        for seen in ["r.example.com/i:1", "SETTINGS", "\"conf\": \"(omitted: #", "\"reason\": \"Failed\""] {
             assert!(pod.contains(seen), "{seen}: {pod}");
         }
     }
@@ -245,12 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_left_out_and_said() {
+    fn what_is_too_much_is_omitted_and_reported() {
         let mut all = Collection::new(Redactor::default());
         for name in 0..40 {
             all.add(name.to_string(), "a log", "x".repeat(FILE_CAP));
         }
         assert_eq!((all.entries.len(), all.missing.len()), (32, 8));
-        assert!(all.missing[0].contains("left out"), "{}", all.missing[0]);
+        assert!(all.missing[0].contains("omitted"), "{}", all.missing[0]);
     }
 }

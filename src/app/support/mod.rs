@@ -1,4 +1,4 @@
-//! `windlass support-bundle`: everything that helps somebody else to see what happened, and no secrets.
+//! `windlass support-bundle`: everything that helps others to see what happened, and no secrets.
 
 mod collection;
 
@@ -27,7 +27,7 @@ const LOG_LINES: u32 = 1000;
 /// How many runs of this machine.
 const RUNS: usize = 5;
 
-/// What is asked of each namespace. Of Secrets only which there are.
+/// What is read of each namespace. Of Secrets only their names.
 const KINDS: [&str; 14] = [
     "Pod",
     "Event",
@@ -45,7 +45,7 @@ const KINDS: [&str; 14] = [
     "LimitRange",
 ];
 
-/// What is asked of the cluster.
+/// What is read of the cluster.
 const CLUSTER_KINDS: [&str; 5] = ["Node", "StorageClass", "IngressClass", "PersistentVolume", "Namespace"];
 
 /// Makes the archive.
@@ -60,7 +60,7 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
         Err(failed) => (None, Some(failed.chain().join(": "))),
     };
     let state = match &cluster {
-        Some(cluster) => state_store::load(cluster).await.map(|state| state.unwrap_or_default().with_begun()),
+        Some(cluster) => state_store::load(cluster).await.map(|state| state.unwrap_or_default().with_unfinished()),
         None => Ok(InstallState::default()),
     };
     let (state, state_trouble) = match state {
@@ -82,17 +82,16 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     });
     let mut salt = vec![0; 16];
     getrandom::fill(&mut salt).map_err(anyhow::Error::new).or_exit(Exit::Unexpected)?;
-    // What is not known can only be left out.
+    // Unknown secrets cannot be redacted, only omitted.
     let with_config = args.with_config && held.unread.is_empty();
     let values = known(&held.values, &namespaces, &releases, wanted.as_ref().ok());
     let redactor = Redactor::of_bytes(values.iter().map(Vec::as_slice));
-    let mut all = Collection::new(if with_config { redactor } else { redactor.leave_out(salt) });
+    let mut all = Collection::new(if with_config { redactor } else { redactor.omit_values(salt) });
     all.warnings = warnings(&held.unread, args.with_config);
     all.warnings.iter().for_each(|warning| output.remark(&format!("warning: {warning}")));
-    output.remark(
-        "collecting what this machine and the cluster know; secrets are taken out, nothing leaves this machine",
-    );
-    let trouble = trouble.map(|why| format!("everything of the cluster: {why}"));
+    output
+        .remark("collecting data from this machine and the cluster; secrets are redacted, nothing leaves this machine");
+    let trouble = trouble.map(|why| format!("all data of the cluster: {why}"));
     all.missing.extend(trouble.into_iter().chain(state_trouble).chain(release_trouble));
     machine(&mut all, global);
     runs(&mut all);
@@ -101,9 +100,9 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
         Err(failed) => all.missing.push(format!("preflight.json: {}", failed.chain().join(": "))),
     }
     if let Some(cluster) = &cluster {
-        // With it versions could be made of guessed passwords.
-        let told = InstallState { salt: String::new(), ..state.clone() };
-        let known = serde_json::to_value(&told).unwrap_or_default();
+        // With the salt, versions of guessed passwords could be computed.
+        let public = InstallState { salt: String::new(), ..state.clone() };
+        let known = serde_json::to_value(&public).unwrap_or_default();
         all.value("state.json".to_owned(), "what windlass remembers in the cluster", known);
         of_cluster(&mut all, cluster).await;
         for release in &releases {
@@ -119,7 +118,7 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     write_tar_gz(&target, &name, &entries, now)
         .map_err(|error| anyhow::Error::new(error).context(format!("failed to write {}", target.display())))
         .or_exit(Exit::Unexpected)?;
-    told(&target, entries.len(), &all, output)
+    print_result(&target, entries.len(), &all, output)
 }
 
 /// Preflight with the answers of what is installed, or of the last run from here.
@@ -137,11 +136,11 @@ async fn preflight(global: &Global, state: &InstallState, output: &Output) -> Re
     serde_json::to_value(report).or_exit(Exit::Unexpected)
 }
 
-fn told(target: &Path, files: usize, all: &Collection, output: &Output) -> Result<Exit, Failed> {
+fn print_result(target: &Path, files: usize, all: &Collection, output: &Output) -> Result<Exit, Failed> {
     let size = std::fs::metadata(target).map(|file| file.len()).unwrap_or_default();
     if output.json {
         output.value(&json!({
-            "warnings": all.warnings, "bundle": target, "bytes": size, "files": files, "left_out": all.missing,
+            "warnings": all.warnings, "bundle": target, "bytes": size, "files": files, "omitted": all.missing,
         }))?;
         return Ok(Exit::Done);
     }
@@ -152,9 +151,9 @@ fn told(target: &Path, files: usize, all: &Collection, output: &Output) -> Resul
         size as f64 / 1e6
     ));
     for missing in &all.missing {
-        text.push_str(&format!("left out: {missing}\n"));
+        text.push_str(&format!("omitted: {missing}\n"));
     }
-    output.text(&text)?;
+    output.say(&text)?;
     Ok(Exit::Done)
 }
 
@@ -193,19 +192,20 @@ async fn held(cluster: &Cluster, namespaces: &BTreeSet<String>) -> Held {
     held
 }
 
-/// What whoever passes the bundle on must know first.
+/// What must be known before the support bundle is shared.
 fn warnings(unread: &[String], with_config: bool) -> Vec<String> {
     if unread.is_empty() {
         return Vec::new();
     }
     let mut warnings = vec![format!(
-        "Secrets may not be read in {}: what they hold is taken out of this bundle only where it looks like a secret, not \
-         wherever it stands; read it before you pass it on",
+        "Secrets may not be read in {}: their content is redacted in this support bundle only where it looks like a secret; \
+         review it before you share it",
         unread.join(", ")
     )];
     if with_config {
         warnings.push(
-            "--with-config does nothing here: what ConfigMaps and environment variables hold is left out".to_owned(),
+            "--with-config has no effect here: the content of ConfigMaps and environment variables is omitted"
+                .to_owned(),
         );
     }
     warnings
@@ -251,14 +251,14 @@ fn machine(all: &mut Collection, global: &Global) {
     all.text("machine.txt".to_owned(), "windlass and the machine that it runs on", &text);
 }
 
-/// What is no text (a journal that was cut) is shown as far as it is one.
+/// Invalid UTF-8 (a journal that was cut) is replaced.
 fn lossy(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn runs(all: &mut Collection) {
     let (Ok(ids), Ok(root)) = (journal::list(), journal::root()) else {
-        all.missing.push("the runs of this machine: their folder cannot be read".to_owned());
+        all.missing.push("the runs of this machine: failed to read their folder".to_owned());
         return;
     };
     for id in ids.iter().rev().take(RUNS) {
@@ -284,8 +284,8 @@ async fn of_cluster(all: &mut Collection, cluster: &Cluster) {
     }
     match cluster.lock().await {
         Ok(lock) => {
-            let text = lock.map_or_else(|| "nobody\n".to_owned(), |lock| format!("{lock}\n"));
-            all.text("cluster/lock.txt".to_owned(), "who is at work", &text);
+            let text = lock.map_or_else(|| "not locked\n".to_owned(), |lock| format!("{lock}\n"));
+            all.text("cluster/lock.txt".to_owned(), "who holds the lock", &text);
         }
         Err(error) => all.missing.push(format!("the lock: {:#}", anyhow::Error::new(error))),
     }
@@ -298,7 +298,7 @@ fn of_release(all: &mut Collection, release: &ReleaseState, wanted: Option<&Reso
     let history: BTreeMap<String, String> =
         release.history.iter().map(|known| (known.revision.to_string(), known.status.to_string())).collect();
     let mut objects: Value = release.manifest.iter().map(|object| object.body.clone()).collect();
-    // What an operator's file gave is taken out of what the chart made of it.
+    // Values of the site are redacted in the objects that the chart made of them.
     values.redactor(&release.config).value(&mut objects);
     let value = json!({
         "release": release.key, "revision": release.revision, "status": release.status.to_string(),
@@ -327,7 +327,7 @@ async fn objects(all: &mut Collection, cluster: &Cluster, kind: &str, namespace:
     }
 }
 
-/// Takes out of an object what only says the same again, and who wrote which field.
+/// Removes redundant copies and managed fields from an object.
 fn without_copies(object: &mut Value) {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("managedFields");
@@ -362,7 +362,7 @@ async fn of_namespace(all: &mut Collection, cluster: &Cluster, namespace: &str) 
     }
 }
 
-/// HDFS's own word on itself, and what is in the folders that windlass knows.
+/// The state of HDFS, and what is in the folders that windlass knows.
 async fn of_hdfs(all: &mut Collection, global: &Global, cluster: &Cluster, state: &InstallState) {
     if state.components.is_empty() {
         return;

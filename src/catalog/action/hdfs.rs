@@ -55,7 +55,7 @@ parts! {
         path: String,
     }
 
-    /// Takes the active NameNode's pod away, and sees that another takes over and that all are there again.
+    /// Deletes the pod of the active NameNode, and checks that another takes over and that all are ready again.
     Failover {
         /// Folder for a file that is written meanwhile.
         path: String,
@@ -176,7 +176,7 @@ impl Kind for Exists {
 
 fn path(path: &str) -> Option<String> {
     let slashes = (path.len() > 1 && path.ends_with('/')) || path.contains("//");
-    let why = path_problem(path).or(if slashes { Some("it has a slash too many") } else { None })?;
+    let why = path_problem(path).or(if slashes { Some("it has an extra slash") } else { None })?;
     Some(format!("`{path}` is not an absolute path in HDFS: {why}"))
 }
 

@@ -44,11 +44,11 @@ parts! {
         /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD`.
         method: String = "get",
         /// Headers.
-        headers: BTreeMap<String, Quiet> = "Default::default",
+        headers: BTreeMap<String, HiddenValue> = "Default::default",
         /// A body of JSON.
-        json: Option<Quiet> = "Default::default",
+        json: Option<HiddenValue> = "Default::default",
         /// A body as forms send it.
-        form: BTreeMap<String, Quiet> = "Default::default",
+        form: BTreeMap<String, HiddenValue> = "Default::default",
         /// What `${NAME}` stands for in what is sent: name to question of type `secret`; once it is bound, to
         /// `<Secret>/<key>`.
         secrets: BTreeMap<String, String> = "Default::default",
@@ -85,12 +85,12 @@ parts! {
         /// Which of the list it is: JSON pointers into an item, and the texts that are there.
         matching: BTreeMap<String, String> = "Default::default",
         /// What must be there, with what else there may be. A list must be as it stands here.
-        want: Quiet,
-        /// JSON pointers into `want` of what the service does not tell, such as a password.
-        untold: Vec<String> = "Default::default",
-        /// What is remembered of what the service does not tell: where it is another text, it is written again. The
+        want: HiddenValue,
+        /// JSON pointers into `want` of what the service does not return, such as a password.
+        write_only: Vec<String> = "Default::default",
+        /// What is recorded of what the service does not return: if this text changes, it is written again. The
         /// versions of `secrets`, and which entry it is, unless said otherwise.
-        told: Option<String> = "Default::default",
+        version: Option<String> = "Default::default",
         /// How it is made; `POST` of `want` to `list`, or `PUT` of it to `get`, where absent.
         create: Option<Write> = "Default::default",
         /// How it is changed; `PUT` of `want` to `get` where absent. `{id}` in the path and `${id}` in the body are what
@@ -116,10 +116,10 @@ parts! {
         /// Path and query.
         path: String,
         /// The body, where it is another than what is wanted.
-        json: Option<Quiet> = "Default::default",
+        json: Option<HiddenValue> = "Default::default",
     }
 
-    /// How to get in: with a password or a token, each of which is a question of type `secret` of the component; once it is
+    /// How to log in: with a password or a token, each of which is a question of type `secret` of the component; once it is
     /// bound, `<Secret>/<key>`.
     Login {
         /// Who, with a password.
@@ -159,31 +159,31 @@ const fn yes() -> bool {
 
 /// A value that plans, journals and errors do not show, unless its action says that it is public.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Quiet {
+pub struct HiddenValue {
     /// The value.
     pub value: Value,
     public: bool,
 }
 
-impl fmt::Debug for Quiet {
+impl fmt::Debug for HiddenValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.public { self.value.fmt(f) } else { f.write_str("(not shown)") }
     }
 }
 
-impl Serialize for Quiet {
+impl Serialize for HiddenValue {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.public { self.value.serialize(serializer) } else { serializer.serialize_str("(not shown)") }
     }
 }
 
-impl<'de> Deserialize<'de> for Quiet {
+impl<'de> Deserialize<'de> for HiddenValue {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self { value: Value::deserialize(deserializer)?, public: false })
     }
 }
 
-impl Part for Quiet {
+impl Part for HiddenValue {
     const SHAPE: Shape = Shape::Any;
 
     fn texts<'a>(&'a self, found: &mut Vec<&'a str>) {
@@ -195,7 +195,7 @@ impl Part for Quiet {
     }
 }
 
-impl Quiet {
+impl HiddenValue {
     /// The value with secrets in their places: `${NAME}`.
     #[must_use]
     pub fn with(&self, secrets: &dyn Fn(&str) -> Option<String>) -> Value {
@@ -230,35 +230,35 @@ fn status_problem(wanted: &str) -> Option<String> {
         None => one.parse::<u16>().is_ok_and(|status| (100..600).contains(&status)),
     };
     let bad = wanted.split(',').map(str::trim).find(|one| !good(one))?;
-    Some(format!("`{bad}` is no status such as 200 or 2xx"))
+    Some(format!("`{bad}` is not a status such as 200 or 2xx"))
 }
 
 fn method_problem(method: &str) -> Option<String> {
     let good = matches!(method, "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD");
-    (!good).then(|| format!("`{method}` is none of GET, POST, PUT, PATCH, DELETE, HEAD"))
+    (!good).then(|| format!("`{method}` is not one of GET, POST, PUT, PATCH, DELETE, HEAD"))
 }
 
 fn path_problem(path: &str) -> Option<String> {
     // What only a run can fill in stands in it as a template still.
     let odd = |c: char| c.is_control() || c == ' ';
     let good = path.starts_with('/') && (path.contains("{{") || !path.contains(odd));
-    (!good).then(|| format!("`{path}` is not a path that begins with / and has no blanks"))
+    (!good).then(|| format!("`{path}` must begin with / and have no spaces"))
 }
 
 fn pointer_problem(pointer: &str) -> Option<String> {
     let good = pointer.is_empty() || pointer.starts_with('/');
-    (!good).then(|| format!("`{pointer}` is no JSON pointer such as /items/0/name"))
+    (!good).then(|| format!("`{pointer}` is not a JSON pointer such as /items/0/name"))
 }
 
 fn login_problem(login: Option<&Login>) -> Option<String> {
     let login = login?;
     let good = match (&login.user, &login.password, &login.token) {
         (Some(_), Some(_), None) | (None, None, Some(_)) => true,
-        // Questions without an answer are left out when they are bound.
+        // Questions without an answer are omitted when they are bound.
         (_, None, None) => true,
         _ => false,
     };
-    (!good).then(|| "a login has `user` and `password`, or a `token`".to_owned())
+    (!good).then(|| "`login` requires `user` and `password`, or `token`".to_owned())
 }
 
 impl Login {
@@ -332,7 +332,7 @@ impl Kind for Request {
             .or_else(|| pointers.filter_map(|pointer| pointer_problem(pointer)).next())
             .or_else(|| {
                 let two = self.json.is_some() && !self.form.is_empty();
-                two.then(|| "a request has a body of `json` or of `form`, and not both".to_owned())
+                two.then(|| "use either `json` or `form` for the body, not both".to_owned())
             })
     }
 
@@ -362,13 +362,13 @@ impl Kind for Ensure {
     fn problem(&self) -> Option<String> {
         let writes = [&self.create, &self.update].into_iter().flatten();
         let paths = self.get.iter().chain(&self.list).chain(writes.clone().map(|write| &write.path));
-        let pointers = self.matching.keys().chain(&self.untold).chain(&self.id).chain([&self.items]);
+        let pointers = self.matching.keys().chain(&self.write_only).chain(&self.id).chain([&self.items]);
         let wrong = match (&self.get, &self.list) {
             (Some(_), None) => None,
-            (None, Some(_)) if self.matching.is_empty() => Some("with `list`, `matching` says which item it is"),
-            (None, Some(_)) if self.update.is_none() => Some("with `list`, `update` says how an item is changed"),
+            (None, Some(_)) if self.matching.is_empty() => Some("`list` requires `matching`"),
+            (None, Some(_)) if self.update.is_none() => Some("`list` requires `update`"),
             (None, Some(_)) => None,
-            _ => Some("it is looked for by `get` or by `list`, one of them"),
+            _ => Some("one of `get` and `list` is required"),
         };
         wrong
             .map(str::to_owned)
@@ -377,22 +377,23 @@ impl Kind for Ensure {
             .or_else(|| pointers.filter_map(|pointer| pointer_problem(pointer)).next())
             .or_else(|| login_problem(self.login.as_ref()))
             .or_else(|| {
-                let idle = self.told.is_some() && self.untold.is_empty();
-                idle.then(|| "`told` says when `untold` is written again, and there is none".to_owned())
+                let idle = self.version.is_some() && self.write_only.is_empty();
+                idle.then(|| "`version` requires `write_only`".to_owned())
             })
     }
 
     fn bind(&mut self, names: &dyn Names) -> Result<(), String> {
         self.want.public = self.public;
         bind_all(&mut self.secrets, names)?;
-        if self.told.is_none() && !self.untold.is_empty() {
+        if self.version.is_none() && !self.write_only.is_empty() {
             let secrets: BTreeSet<&str> = self.secrets.values().filter_map(|place| place.split('/').next()).collect();
-            let mut told: Vec<_> = secrets.into_iter().map(|name| version_mark(names.namespace(), name)).collect();
-            if !told.is_empty() {
-                // And where: another entry was told nothing yet.
+            let mut versions: Vec<_> = secrets.into_iter().map(|name| version_mark(names.namespace(), name)).collect();
+            if !versions.is_empty() {
+                // And where: another entry has not been written yet.
                 let at = [&self.service].into_iter().chain(&self.get).chain(&self.list);
-                told.extend(at.cloned().chain(self.matching.iter().map(|(pointer, text)| format!("{pointer}={text}"))));
-                self.told = Some(told.join(" "));
+                let entry = self.matching.iter().map(|(pointer, text)| format!("{pointer}={text}"));
+                versions.extend(at.cloned().chain(entry));
+                self.version = Some(versions.join(" "));
             }
         }
         let writes = [&mut self.create, &mut self.update].into_iter().flatten();
@@ -533,8 +534,8 @@ mod tests {
                 false,
             ),
             (json!({"service": "a:1", "want": {}, "get": "/x", "login": {"user": "u", "token": "t"}}), true),
-            (json!({"service": "a:1", "want": {}, "get": "/x", "told": "v2"}), true),
-            (json!({"service": "a:1", "want": {}, "get": "/x", "told": "v2", "untold": ["/password"]}), false),
+            (json!({"service": "a:1", "want": {}, "get": "/x", "version": "v2"}), true),
+            (json!({"service": "a:1", "want": {}, "get": "/x", "version": "v2", "write_only": ["/password"]}), false),
         ] {
             assert_eq!(ensure(&fields).problem().is_some(), wrong, "{fields}");
         }

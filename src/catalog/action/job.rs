@@ -34,7 +34,7 @@ parts! {
         secrets: BTreeMap<String, String> = "Default::default",
         /// Files beside `component.yaml`: folder in the container to file or folder; once it is bound, to their digest.
         files: BTreeMap<String, String> = "Default::default",
-        /// ConfigMaps of the namespace: folder in the container to name; one without a name is left out.
+        /// ConfigMaps of the namespace: folder in the container to name; one without a name is skipped.
         config_maps: BTreeMap<String, String> = "Default::default",
         /// Folders that can be written to, besides `/tmp`; they are empty.
         writable: Vec<String> = "Default::default",
@@ -56,7 +56,7 @@ parts! {
         expect_unique: Option<Unique> = "Default::default",
         /// A regular expression that must not be found in any line.
         forbid: Option<String> = "Default::default",
-        /// Whether what it says is told while it runs, line by line.
+        /// Whether its output is shown while it runs, line by line.
         tells: bool = "Default::default",
     }
 
@@ -75,7 +75,7 @@ fn one() -> String {
     "1".to_owned()
 }
 
-/// Who owns nothing in most images.
+/// A user that owns nothing in most images.
 const fn nobody() -> u32 {
     65532
 }
@@ -88,7 +88,7 @@ fn memory() -> String {
     "128Mi".to_owned()
 }
 
-/// More pods than these are no check.
+/// The most pods of one Job.
 const MOST_PROCESSES: u32 = 100;
 
 impl Run {
@@ -111,12 +111,12 @@ impl Kind for Run {
     fn problem(&self) -> Option<String> {
         let number = |text: &str, most: u32| text.parse::<u32>().is_ok_and(|number| (1..=most).contains(&number));
         if !number(&self.processes, MOST_PROCESSES) {
-            return Some(format!("`processes` is `{}`, and not a number from 1 to {MOST_PROCESSES}", self.processes));
+            return Some(format!("`processes` is `{}`, expected a number from 1 to {MOST_PROCESSES}", self.processes));
         }
         let unique = self.expect_unique.as_ref();
         for (key, text) in unique.into_iter().flat_map(|unique| [("count", &unique.count), ("pods", &unique.pods)]) {
             if !number(text, 1_000_000) {
-                return Some(format!("`{key}` of `expect_unique` is `{text}`, and not a number from 1 to 1000000"));
+                return Some(format!("`{key}` of `expect_unique` is `{text}`, expected a number from 1 to 1000000"));
             }
         }
         let patterns = [&self.expect_log, &self.forbid].into_iter().flatten();
@@ -124,7 +124,7 @@ impl Kind for Run {
             if let Err(error) = Regex::new(pattern) {
                 let why = error.to_string();
                 let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                return Some(format!("`{pattern}` is no regular expression: {why}"));
+                return Some(format!("`{pattern}` is not a regular expression: {why}"));
             }
         }
         let mut folders = self.files.keys().chain(self.config_maps.keys()).chain(&self.writable);

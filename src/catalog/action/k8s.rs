@@ -107,10 +107,10 @@ impl Kind for Await {
     fn problem(&self) -> Option<String> {
         match (&self.selector, &self.path) {
             (Some(selector), _) if !is_selector(selector) => {
-                Some(format!("k8s.wait: `{selector}` selects no labels, such as app=x"))
+                Some(format!("k8s.wait: `{selector}` is not a label selector such as app=x"))
             }
             (_, Some(path)) if !path.starts_with('/') => {
-                Some(format!("k8s.wait: `{path}` is no path into an object, such as /status/phase"))
+                Some(format!("k8s.wait: `{path}` is not a path into an object such as /status/phase"))
             }
             _ => None,
         }
@@ -121,14 +121,14 @@ impl Kind for Await {
             self.namespace = Some(names.namespace().to_owned());
         }
         if self.name.is_some() == self.selector.is_some() {
-            return Err("k8s.wait has one of `name` and `selector`".to_owned());
+            return Err("k8s.wait requires one of `name` and `selector`".to_owned());
         }
         if self.condition.is_some() == self.path.is_some() {
-            return Err("k8s.wait has one of `condition` and `path`".to_owned());
+            return Err("k8s.wait requires one of `condition` and `path`".to_owned());
         }
-        // What is at the path is told while it is waited for.
+        // The value at the path is shown while it waits.
         if self.kind == "Secret" {
-            return Err("k8s.wait looks into no Secret".to_owned());
+            return Err("k8s.wait cannot be used with a Secret".to_owned());
         }
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Kind for Grow {
 
     fn problem(&self) -> Option<String> {
         let size = Quantity::parse(&self.storage);
-        size.is_none().then(|| format!("k8s.grow: `{}` is no size of a volume, such as 20Gi", self.storage))
+        size.is_none().then(|| format!("k8s.grow: `{}` is not a volume size such as 20Gi", self.storage))
     }
 
     fn changes(&self) -> bool {

@@ -2,10 +2,10 @@
 
 /// What a kind of action says of itself.
 pub trait Kind {
-    /// When to give up on one that says nothing itself.
+    /// The default limits.
     fn limits(&self) -> Limits;
 
-    /// What people read about one that has no title of its own.
+    /// The default title.
     fn title(&self) -> String;
 
     /// What is wrong with its texts, once they are filled in.
@@ -36,7 +36,7 @@ pub trait Kind {
         false
     }
 
-    /// Whether it takes something away that others use. Such a check is in no plan but that of who asks for it.
+    /// Whether it disrupts what others use. Such a check is only in a plan that asks for it.
     fn disrupts(&self) -> bool {
         false
     }
@@ -74,6 +74,6 @@ pub trait Names {
 pub struct Limits {
     /// How long it may take in all.
     pub seconds: u64,
-    /// How often it is tried again.
+    /// How often it is retried.
     pub retries: u32,
 }

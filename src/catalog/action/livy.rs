@@ -40,7 +40,7 @@ parts! {
         code: String,
         /// Text that its output must contain.
         expect: String,
-        /// Oldest version of Livy that can do it; older ones are skipped and that is said.
+        /// Oldest version of Livy that can do it; older ones are skipped with a note.
         min_version: Option<String> = "Default::default",
         /// Spark configuration.
         conf: BTreeMap<String, String> = "Default::default",

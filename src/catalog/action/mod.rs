@@ -11,7 +11,7 @@ mod part;
 mod spec;
 
 pub use hdfs::{Exists, Failover, HdfsAction, Mkdir, Probe, Upload, WaitOperational};
-pub use http::{Ensure, HttpAction, Login, Quiet, Request, Tls, Wait, Write, is_wanted};
+pub use http::{Ensure, HiddenValue, HttpAction, Login, Request, Tls, Wait, Write, is_wanted};
 pub use job::{JobAction, Run, Unique};
 pub use job_objects::{JOB_LABEL, JobParts};
 pub use k8s::{Await, Grow, K8sAction, Scale, SetText};

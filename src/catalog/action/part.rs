@@ -111,8 +111,8 @@ impl Part for serde_json::Value {
     }
 }
 
-/// Declares types of fields that are parts. A field with a default, the path of a function as serde takes it, may be left
-/// out.
+/// Declares types of fields that are parts. A field with a default, the path of a function as serde takes it, may be
+/// omitted.
 macro_rules! parts {
     ($(
         $(#[doc = $doc:literal])+

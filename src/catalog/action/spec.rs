@@ -152,9 +152,9 @@ impl ActionKind {
         })
     }
 
-    /// Whether it waits for results of other actions: what is answered and installed is filled in already.
+    /// Whether it uses results of other actions: answers and what is installed are filled in already.
     #[must_use]
-    pub fn wants_results(&self) -> bool {
+    pub fn needs_results(&self) -> bool {
         self.templates().iter().any(|text| text.contains("{{"))
     }
 
@@ -202,17 +202,17 @@ pub struct ActionSpec {
     pub title: Option<Text>,
     /// How long it may take in all.
     pub deadline: Option<Duration>,
-    /// How often it is tried again.
+    /// How often it is retried.
     pub retries: Option<u32>,
     /// The name under which its results can be used by later actions.
     pub register: Option<String>,
-    /// An expression: where it is not true, the action is left out.
+    /// An expression: where it is not true, the action is skipped.
     pub when: Option<String>,
     /// A template: what fixes it where it fails.
     pub fix: Option<Text>,
     /// Of the actions once the release is ready: other components do not wait for it, only their checks do.
     pub late: bool,
-    /// What it means to those who use the component: nothing begins before somebody has agreed.
+    /// What it means to those who use the component: nothing starts before the user has agreed.
     pub agree: Option<Text>,
 }
 

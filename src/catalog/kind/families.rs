@@ -67,7 +67,7 @@ pub(in crate::catalog) fn objections(question: &Question) -> Vec<String> {
             "has `format`, `bytes`, `names`, `key` or `secret_name` but is not a secret",
         ),
         rules.objection(question),
-        (!fits).then(|| "has a default that does not fit its type".to_owned()),
+        (!fits).then(|| "has a default that does not match its type".to_owned()),
     ]
     .into_iter()
     .flatten()

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::rules::{QuestionType, line, whole};
+use super::rules::{QuestionType, full_path, line};
 use crate::catalog::Question;
 
 /// What stands before the path of files that a component brings itself.
@@ -14,7 +14,7 @@ pub(super) struct Files;
 
 impl QuestionType for Files {
     fn read(&self, _: &Question, text: &str) -> Result<Answer, String> {
-        line(whole(text)?)
+        line(full_path(text)?)
     }
 
     fn takes(&self, _: &Question, default: &Value) -> bool {

@@ -148,7 +148,7 @@ impl QuestionType for Mapping {
                 return Err(format!("`{pair}` is not of the form name=value; several are separated by commas"));
             }
             if entries.insert(key.trim().to_owned(), Value::String(value.trim().to_owned())).is_some() {
-                return Err(format!("`{key}` is there twice"));
+                return Err(format!("duplicate key `{key}`"));
             }
         }
         Ok(Answer::Json(Value::Object(entries)))
@@ -183,7 +183,7 @@ impl QuestionType for Mapping {
 fn flow(text: &str) -> Result<Value, String> {
     let node = parse("answer", text).map_err(|found| {
         let first = found.0.into_iter().next().map(|finding| finding.message).unwrap_or_default();
-        format!("`{text}` cannot be read: {first}")
+        format!("failed to parse `{text}`: {first}")
     })?;
     Ok(json(&node))
 }

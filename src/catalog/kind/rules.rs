@@ -20,7 +20,7 @@ pub trait QuestionType: Sync {
     /// # Errors
     /// What is wrong with it, in words that fit behind "`livy.memory`: ".
     fn text(&self, question: &Question, text: &str) -> Result<Answer, String> {
-        // What was pasted brings the end of its line along; nobody means that.
+        // Pasted text often ends with a line break, which is not meant.
         let trimmed = text.trim_matches(['\r', '\n']);
         if trimmed.is_empty() {
             return empty(question);
@@ -59,7 +59,7 @@ pub trait QuestionType: Sync {
         Widget::Line
     }
 
-    /// What stands for an answer that is still missing, so that the rest can be looked at.
+    /// What stands for an answer that is still missing, so that the rest can be checked.
     fn stand_in(&self, _: &Question) -> Answer {
         Answer::Text("unanswered".to_owned())
     }
@@ -89,10 +89,10 @@ pub(super) fn line(text: &str) -> Result<Answer, String> {
 }
 
 /// A path as it stands, if it needs no shell to be one.
-pub(super) fn whole(path: &str) -> Result<&str, String> {
+pub(super) fn full_path(path: &str) -> Result<&str, String> {
     if path.starts_with(['~', '$']) {
         let sign = &path[..1];
-        return Err(format!("`{path}`: `{sign}` is replaced by shells only, and nobody else; write the whole path"));
+        return Err(format!("`{path}`: `{sign}` is only expanded by shells; use the full path"));
     }
     Ok(path)
 }

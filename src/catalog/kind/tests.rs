@@ -94,7 +94,7 @@ fn texts_of_a_file_stay_as_they_were_written() {
     assert_eq!(read(Kind::String, "'0012345'"), text("0012345"));
     assert_eq!(read(Kind::Quantity, "0512"), text("0512"));
     assert_eq!(read(Kind::Integer, "07"), Ok(Answer::Int(7)));
-    assert!(read(Kind::String, "~").is_err(), "nothing is no text");
+    assert!(read(Kind::String, "~").is_err(), "null is not a text");
     assert_eq!(read(Kind::Secret, "{env: 007}"), Ok(Answer::Secret(SecretRef::Env("007".into()))));
 }
 
@@ -106,9 +106,9 @@ fn a_pasted_line_break_is_trimmed_and_a_shells_path_refused() {
     assert!(from_text(&question(Kind::String), "a\nb\n").is_err(), "one within stays wrong");
     assert!(from_text(&question(Kind::String), "\n").unwrap_err().contains("empty"));
     for path in ["~/jars", "~", "$HOME/jars"] {
-        assert!(from_text(&question(Kind::Path), path).unwrap_err().contains("write the whole path"), "{path}");
+        assert!(from_text(&question(Kind::Path), path).unwrap_err().contains("use the full path"), "{path}");
         let secret = format!("file:{path}");
-        assert!(from_text(&question(Kind::Secret), &secret).unwrap_err().contains("write the whole path"));
+        assert!(from_text(&question(Kind::Secret), &secret).unwrap_err().contains("use the full path"));
     }
     assert!(from_text(&question(Kind::Path), "./~jars").is_ok());
 }

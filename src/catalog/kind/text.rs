@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::rules::{QuestionType, line, pattern, whole};
+use super::rules::{QuestionType, full_path, line, pattern};
 use super::types::{Extra, Widget};
 use crate::catalog::Question;
 use crate::model::{CHART_WAYS, ChartRef, FileSource, SOURCE_WAYS};
@@ -76,7 +76,7 @@ pub(super) struct Path;
 
 impl QuestionType for Path {
     fn read(&self, _: &Question, text: &str) -> Result<Answer, String> {
-        line(whole(text)?)
+        line(full_path(text)?)
     }
 
     fn words(&self, _: &Question) -> String {
@@ -84,7 +84,7 @@ impl QuestionType for Path {
     }
 
     fn is_local(&self) -> bool {
-        // What is a path elsewhere, in HDFS or on nodes, has to be whole anyway.
+        // What is a path elsewhere, in HDFS or on nodes, has to be absolute anyway.
         true
     }
 }
@@ -94,7 +94,7 @@ pub(super) struct Source;
 
 impl QuestionType for Source {
     fn read(&self, _: &Question, text: &str) -> Result<Answer, String> {
-        FileSource::parse(whole(text)?).map_err(|what| format!("the source {what}"))?;
+        FileSource::parse(full_path(text)?).map_err(|what| format!("the source {what}"))?;
         line(text)
     }
 
@@ -112,7 +112,7 @@ pub(super) struct Chart;
 
 impl QuestionType for Chart {
     fn read(&self, _: &Question, text: &str) -> Result<Answer, String> {
-        ChartRef::parse(whole(text)?).map_err(|what| format!("the chart {what}"))?;
+        ChartRef::parse(full_path(text)?).map_err(|what| format!("the chart {what}"))?;
         line(text)
     }
 
@@ -125,7 +125,7 @@ impl QuestionType for Chart {
     }
 
     fn objection(&self, question: &Question) -> Option<String> {
-        (question.id != "chart").then(|| "is a chart, which only the question that every release has is".to_owned())
+        (question.id != "chart").then(|| "is of type `chart`, which only the question `chart` can have".to_owned())
     }
 }
 

@@ -107,7 +107,7 @@ impl<'a> Closure<'a> {
             return Err(wrong(BlobProblem::Sizes(expected, size)));
         }
         if wanted.media_type.as_ref().is_some_and(|expected| *expected != manifest.media_type) {
-            return Err(wrong(BlobProblem::Manifest("its media type is not the one by which it is named")));
+            return Err(wrong(BlobProblem::Manifest("media type does not match its descriptor")));
         }
         if wanted.role == Role::Top
             && let Some(image) = self.lock.images.get(&wanted.image).and_then(|image| image.resolved.as_ref())
@@ -117,7 +117,7 @@ impl<'a> Closure<'a> {
         if let Role::Attached(subject) = wanted.role
             && manifest.subject.as_ref().is_some_and(|named| named.digest != subject)
         {
-            return Err(wrong(BlobProblem::Manifest("it is about another manifest than the lock says")));
+            return Err(wrong(BlobProblem::Manifest("subject does not match images.lock")));
         }
         self.manifests.insert(manifest.digest, (manifest.media_type.clone(), size));
         for child in manifest.children() {
@@ -147,7 +147,7 @@ impl<'a> Closure<'a> {
             }
         }
         if self.manifests.len() > MANIFESTS || self.blobs.len() > BLOBS {
-            return Err(wrong(BlobProblem::Manifest("there are more manifests or blobs than any bundle has")));
+            return Err(wrong(BlobProblem::Manifest("too many manifests or blobs")));
         }
         Ok(())
     }
@@ -173,13 +173,13 @@ impl<'a> Closure<'a> {
 
     fn want(&mut self, wanted: Wanted) -> Result<(), BundleError> {
         if wanted.depth > DEPTH {
-            return Err(blob(&wanted, BlobProblem::Manifest("there are lists in lists in lists")));
+            return Err(blob(&wanted, BlobProblem::Manifest("indexes are nested too deep")));
         }
         if let Some(size) = wanted.size.filter(|size| *size > MANIFEST_LIMIT as u64) {
             return Err(blob(&wanted, BlobProblem::Long(size)));
         }
         if self.asked.len() > MANIFESTS {
-            return Err(blob(&wanted, BlobProblem::Manifest("there are more manifests than any bundle has")));
+            return Err(blob(&wanted, BlobProblem::Manifest("too many manifests")));
         }
         // Of one image once, but for the top, whose checks count for each name.
         if wanted.role == Role::Top || self.asked.insert((wanted.repository.clone(), wanted.digest)) {
@@ -211,8 +211,8 @@ pub(super) fn others(lock: &ImagesLock) -> Result<Others, (String, &'static str)
     let folders = [("chart", &lock.charts), ("files", &lock.files)];
     for (kind, (name, files)) in folders.iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind, one))) {
         let what = format!("{kind} {name}");
-        let Ok(digest) = files.digest.parse() else { return Err((what, "its digest is none")) };
-        let Some(size) = files.size else { return Err((what, "its size is missing")) };
+        let Ok(digest) = files.digest.parse() else { return Err((what, "invalid digest")) };
+        let Some(size) = files.size else { return Err((what, "size is missing")) };
         insert(&mut found, digest, size, what)?;
     }
     for (name, program) in &lock.programs {
@@ -225,7 +225,7 @@ pub(super) fn others(lock: &ImagesLock) -> Result<Others, (String, &'static str)
 
 fn insert(found: &mut Others, digest: Digest, size: u64, what: String) -> Result<(), (String, &'static str)> {
     match found.get(&digest) {
-        Some((other, _)) if *other != size => Err((what, "its size is another than that of equal bytes")),
+        Some((other, _)) if *other != size => Err((what, "conflicting sizes for the same digest")),
         Some(_) => Ok(()),
         None => {
             found.insert(digest, (size, what));
@@ -243,7 +243,7 @@ fn platforms_fit(image: &ResolvedImage, manifest: &OciManifest) -> Result<(), &'
     match (image.mode, &manifest.content) {
         (LockMode::Manifest, ManifestContent::Image { .. }) => {
             let one = image.platforms.len() == 1 && image.platforms.values().all(|digest| *digest == manifest.digest);
-            if one { Ok(()) } else { Err("in the mode of one manifest, that is the one of its one platform") }
+            if one { Ok(()) } else { Err("in manifest mode, the digest must be that of its only platform") }
         }
         (LockMode::Index, ManifestContent::Index(children)) => {
             let named = |platform: &str, digest: Digest| {
@@ -251,9 +251,9 @@ fn platforms_fit(image: &ResolvedImage, manifest: &OciManifest) -> Result<(), &'
                 children.iter().any(|child| child.digest == digest && is(child))
             };
             let all = image.platforms.iter().all(|(platform, digest)| named(platform, *digest));
-            if all { Ok(()) } else { Err("a platform of the lock is none of its index") }
+            if all { Ok(()) } else { Err("a platform of images.lock is not in its index") }
         }
-        (LockMode::Manifest, _) => Err("the lock says one manifest, and it is an index"),
-        (LockMode::Index, _) => Err("the lock says an index, and it is one manifest"),
+        (LockMode::Manifest, _) => Err("expected a manifest, found an index"),
+        (LockMode::Index, _) => Err("expected an index, found a manifest"),
     }
 }

@@ -107,7 +107,7 @@ pub async fn create(
                 Some(Noted::Prefix(bytes)) => (*bytes).min(size),
                 None => 0,
             };
-            let mut begun = fetch::BlobProgress::default();
+            let mut blob_progress = fetch::BlobProgress::default();
             if known > 0 || noted.get(&digest) == Some(&Noted::Done) {
                 let parts = Arc::clone(parts);
                 let read = tokio::task::spawn_blocking(move || hash_prefix(&parts, at, known)).await?;
@@ -121,14 +121,14 @@ pub async fn create(
                 } else {
                     resumed.fetch_add(known, Ordering::Relaxed);
                     report(known);
-                    begun = fetch::BlobProgress::resumed(hash, known);
+                    blob_progress = fetch::BlobProgress::resumed(hash, known);
                 }
             }
             let Some(origin) = plan.origins.get(&digest) else {
                 let problem = BlobProblem::Unlisted;
                 return Err(BundleError::Blob { digest, of: String::new(), problem }.into());
             };
-            slot.fill(source, origin, begun, journal, report).await
+            slot.fill(source, origin, blob_progress, journal, report).await
         }
     });
     futures::stream::iter(work).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
@@ -150,7 +150,7 @@ fn begin(plan: &BundlePlan, target: &Target, files: &Files) -> Result<Journal, C
     // Nothing that is finished is ever written over.
     let finished = || {
         let mut finals = files.files.iter().map(|(path, _)| path).chain(&files.sums).chain([&target.path]);
-        finals.find(|path| path.exists()).map_or(Ok(()), |there| Err(CreateError::There(there.clone())))
+        finals.find(|path| path.exists()).map_or(Ok(()), |there| Err(CreateError::Exists(there.clone())))
     };
     if !had_journal {
         finished()?;

@@ -1,4 +1,4 @@
-//! Why an offline bundle cannot be made, read or believed.
+//! Why an offline bundle cannot be created, read or trusted.
 
 use std::fmt;
 use std::io;
@@ -13,28 +13,28 @@ use crate::model::yaml::{Findings, TypeError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryProblem {
     /// Only zeros.
-    #[error("the archive ends there")]
+    #[error("the archive ends here")]
     End,
     /// The checksum of a header does not fit it.
-    #[error("its header is damaged")]
+    #[error("header is damaged")]
     Damaged,
     /// Another kind than a regular file.
-    #[error("it is {0}, and only regular files belong there")]
+    #[error("found {0}, expected a regular file")]
     Kind(&'static str),
     /// `../` or an absolute path.
-    #[error("its path leads out of the archive")]
+    #[error("path leads outside the archive")]
     Outside,
     /// It was there before.
-    #[error("it is there twice")]
+    #[error("duplicate entry")]
     Twice,
     /// It belongs elsewhere.
-    #[error("it is out of order: `{0}` belongs there")]
+    #[error("out of order: expected `{0}`")]
     Order(String),
     /// Nothing of that name belongs into an archive.
-    #[error("no offline bundle has such an entry")]
+    #[error("unexpected entry")]
     Unknown,
     /// Its size is another.
-    #[error("it has {found} where {expected} belong")]
+    #[error("size is {found}, expected {expected}")]
     Size {
         /// That of its header.
         found: String,
@@ -42,16 +42,16 @@ pub enum EntryProblem {
         expected: String,
     },
     /// More than is read.
-    #[error("it has {} and at most {} are read", bounded::size(*.0), bounded::size(*.1))]
+    #[error("size {} exceeds the limit of {}", bounded::size(*.0), bounded::size(*.1))]
     Limit(u64, u64),
     /// Owner, mode, time or padding.
-    #[error("its header has a mode, an owner, a time or other fields that windlass does not write")]
+    #[error("header has a mode, owner, time or other fields that windlass does not write")]
     Fields,
     /// What fills it up to whole blocks.
-    #[error("what fills the block after it is not zero")]
+    #[error("padding is not zero")]
     Padding,
     /// The content is not what the lock gives.
-    #[error("its content is not what the lock gives")]
+    #[error("content does not match images.lock")]
     Content,
 }
 
@@ -59,13 +59,13 @@ pub enum EntryProblem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BlobProblem {
     /// Its bytes are others.
-    #[error("it has another digest: {0}")]
+    #[error("digest mismatch: found {0}")]
     Digest(Digest),
     /// There are more.
-    #[error("it does not end after {0} bytes")]
+    #[error("longer than {0} bytes")]
     Long(u64),
     /// There are fewer.
-    #[error("it ends after {found} of {expected} bytes")]
+    #[error("truncated: {found} of {expected} bytes")]
     Short {
         /// How many came.
         found: u64,
@@ -73,13 +73,13 @@ pub enum BlobProblem {
         expected: u64,
     },
     /// Two manifests say different sizes.
-    #[error("its size is given as {0} and as {1} bytes")]
+    #[error("conflicting sizes: {0} and {1} bytes")]
     Sizes(u64, u64),
     /// The lock does not list it.
-    #[error("it is needed, and the lock does not list it")]
+    #[error("required but not listed in images.lock")]
     Unlisted,
     /// Nobody needs it.
-    #[error("the lock lists it, and nothing needs it")]
+    #[error("listed in images.lock but not required")]
     Unneeded,
     /// It is not of the kind that the lock says.
     #[error("{0}")]
@@ -89,7 +89,7 @@ pub enum BlobProblem {
     Stalled(u64),
 }
 
-/// Why an offline bundle cannot be read or believed.
+/// Why an offline bundle cannot be read or trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The disk.
@@ -103,13 +103,13 @@ pub enum BundleError {
         source: io::Error,
     },
     /// There is none.
-    #[error("there is no offline bundle in {0}: give a .tar file, its first part, or the folders that hold its parts")]
+    #[error("no offline bundle found in {0}: specify a .tar file, its first part, or the folders with its parts")]
     None(String),
     /// There are several.
-    #[error("there are several offline bundles: {}; name the one that is meant", .0.join(", "))]
+    #[error("found several offline bundles: {}; specify one of them", .0.join(", "))]
     Several(Vec<String>),
     /// A part is missing.
-    #[error("part {number:03} of {name} is missing; its folder can be given as well")]
+    #[error("part {number:03} of {name} is missing; specify its folder as well")]
     MissingPart {
         /// Of which.
         name: String,
@@ -117,7 +117,7 @@ pub enum BundleError {
         number: usize,
     },
     /// A part is there twice.
-    #[error("part {number:03} is both {} and {}: remove the one that is not meant", first.display(), second.display())]
+    #[error("part {number:03} found twice: {} and {}; remove one of them", first.display(), second.display())]
     TwoParts {
         /// Which.
         number: usize,
@@ -128,7 +128,7 @@ pub enum BundleError {
     },
     /// Parts of different runs.
     #[error(
-        "{} has {found} bytes and the first part {expected}: one of them is cut short, or of another run",
+        "{} has {found} bytes and the first part {expected}: one of them is truncated, or belongs to another run",
         path.display()
     )]
     PartSize {
@@ -140,7 +140,7 @@ pub enum BundleError {
         expected: u64,
     },
     /// It is shorter than its lock says.
-    #[error("{name} is cut short: it has {found} of {expected} bytes{}", parts_missing(*.parts))]
+    #[error("{name} is truncated: {found} of {expected} bytes{}", parts_missing(*.parts))]
     Truncated {
         /// Which.
         name: String,
@@ -152,7 +152,7 @@ pub enum BundleError {
         parts: usize,
     },
     /// It is longer.
-    #[error("{} has {extra} bytes after the end of the offline bundle: it is of another run, or was added to", path.display())]
+    #[error("{} has {extra} bytes after the end of the offline bundle: it belongs to another run, or was appended to", path.display())]
     Trailing {
         /// Which file.
         path: PathBuf,
@@ -160,7 +160,7 @@ pub enum BundleError {
         extra: u64,
     },
     /// An entry is wrong.
-    #[error("{name} is no sound offline bundle: at byte {at}, entry `{entry}`: {problem}")]
+    #[error("{name} is not a valid offline bundle: at byte {at}, entry `{entry}`: {problem}")]
     Entry {
         /// The file.
         name: String,
@@ -179,8 +179,8 @@ pub enum BundleError {
         /// Every mistake, with its place.
         source: Findings,
     },
-    /// The lock says what cannot be.
-    #[error("images.lock of {name} cannot be used: {problem}")]
+    /// The lock is invalid.
+    #[error("invalid images.lock of {name}: {problem}")]
     LockContent {
         /// The file.
         name: String,
@@ -197,7 +197,7 @@ pub enum BundleError {
         /// What is wrong.
         problem: BlobProblem,
     },
-    /// A manifest is none.
+    /// A manifest is invalid.
     #[error("failed to read the manifest {digest} of {of}")]
     Manifest {
         /// Which.
@@ -208,7 +208,7 @@ pub enum BundleError {
         source: ManifestError,
     },
     /// There is no such image in it.
-    #[error("there is no image `{image}` in {name}{}", meant(.nearest))]
+    #[error("image `{image}` not found in {name}{}", meant(.nearest))]
     NoImage {
         /// Which.
         image: String,
@@ -219,7 +219,7 @@ pub enum BundleError {
     },
     /// It is only the difference to another.
     #[error(
-        "{name} is a difference: {what} is in its base, the offline bundle whose images.lock has the digest {base}; `windlass bundle join BASE DIFFERENCE` makes one of both"
+        "{name} is a difference: {what} is in its base, the offline bundle whose images.lock has the digest {base}; merge both with `windlass bundle join BASE DIFFERENCE`"
     )]
     InBase {
         /// The file.
@@ -230,7 +230,7 @@ pub enum BundleError {
         base: Digest,
     },
     /// The signature.
-    #[error("the signature of {name} cannot be accepted")]
+    #[error("failed to verify the signature of {name}")]
     Signature {
         /// The file.
         name: String,
@@ -255,8 +255,8 @@ pub enum SignError {
         /// Why.
         source: io::Error,
     },
-    /// No key of a kind that is known.
-    #[error("{what} is no {expected}")]
+    /// Not a key of a known kind.
+    #[error("{what} is not {expected}")]
     Key {
         /// The file.
         what: String,
@@ -265,28 +265,28 @@ pub enum SignError {
     },
     /// A key of another kind.
     #[error(
-        "{0} is encrypted, and no password can be given: decrypt it first, or sign elsewhere and give the signature by --signature"
+        "{0} is encrypted, which is not supported: decrypt it first, or sign elsewhere and pass the signature with --signature"
     )]
     Encrypted(String),
     /// No randomness.
-    #[error("the system gives no random bytes")]
+    #[error("failed to get random bytes")]
     Random(#[source] getrandom::Error),
     /// There is no signature.
     #[error(
-        "it is not signed, and a key is pinned; sign it with `windlass bundle sign`, or give its signature by --signature"
+        "not signed, but a key is pinned; sign it with `windlass bundle sign`, or pass its signature with --signature"
     )]
     Unsigned,
     /// The signature is of another key.
-    #[error("its signature was not made by the pinned key {pinned}, or images.lock was changed")]
+    #[error("signature does not match the pinned key {pinned}, or images.lock was changed")]
     Other {
         /// The fingerprint of the pinned key.
         pinned: String,
     },
     /// The signature does not fit its own key.
-    #[error("its signature does not fit images.lock: one of both was changed")]
+    #[error("signature does not match images.lock: one of them was changed")]
     Broken,
     /// It is no signature.
-    #[error("{0} is no signature: neither windlass's, nor base64 as `cosign sign-blob` writes it")]
+    #[error("{0} is not a signature of windlass, nor the base64 output of `cosign sign-blob`")]
     Form(String),
 }
 
@@ -313,7 +313,7 @@ pub enum CreateError {
         source: io::Error,
     },
     /// The disk is full.
-    #[error("the disk of {} is full; what was fetched is kept: free {}, and run the same command again", path.display(), bounded::size(*.needed))]
+    #[error("no space left on the disk of {}; fetched data is kept: free {}, and run the same command again", path.display(), bounded::size(*.needed))]
     Full {
         /// Which file.
         path: PathBuf,
@@ -321,7 +321,7 @@ pub enum CreateError {
         needed: u64,
     },
     /// There is too little room from the start.
-    #[error("{} has {free} bytes free and {needed} are needed: free some, or give another place by --output", path.display())]
+    #[error("not enough space on {}: {free} bytes free, {needed} needed; free some, or choose another place with --output", path.display())]
     Space {
         /// The file system.
         path: PathBuf,
@@ -331,10 +331,10 @@ pub enum CreateError {
         free: u64,
     },
     /// An image is not resolved.
-    #[error("image `{0}` is unresolved: no registry confirmed it; `windlass lock` resolves it")]
+    #[error("image `{0}` is unresolved: no registry confirmed it; run `windlass lock`")]
     Unresolved(String),
     /// The source does not have it.
-    #[error("the source does not have the manifest {digest} of {image}")]
+    #[error("manifest {digest} of {image} not found in the source")]
     NoManifest {
         /// Which.
         digest: Digest,
@@ -342,14 +342,14 @@ pub enum CreateError {
         image: String,
     },
     /// It is there.
-    #[error("{} is already there: remove it, or give another name by --output", .0.display())]
-    There(PathBuf),
+    #[error("{} already exists: remove it, or choose another name with --output", .0.display())]
+    Exists(PathBuf),
     /// A layout.
     #[error(transparent)]
     Layout(#[from] LayoutWriteError),
     /// An unfinished one of another lock.
     #[error(
-        "{} is unfinished and was begun from other inputs; `--restart` removes it and begins again",
+        "{} is incomplete and was started with other inputs; use `--restart` to remove it and start over",
         .0.display()
     )]
     OtherPartial(PathBuf),
@@ -357,15 +357,13 @@ pub enum CreateError {
     #[error("another windlass is writing {}", .0.display())]
     Busy(PathBuf),
     /// Parts of another run are in the folder.
-    #[error("{} is a part of another run: remove it, or give another name by --output", .0.display())]
+    #[error("{} is a part of another run: remove it, or choose another name with --output", .0.display())]
     OtherPart(PathBuf),
     /// The name cannot be on every medium.
-    #[error(
-        "`{0}` cannot be the name of parts: only a-z, 0-9, dots and dashes, at most 59, which every file system takes"
-    )]
+    #[error("invalid name for parts `{0}`: only a-z, 0-9, dots and dashes, at most 59 characters")]
     Name(String),
     /// Too many parts.
-    #[error("parts of {size} bytes would be {parts}, and at most 999 can be numbered")]
+    #[error("part size {size} bytes gives {parts} parts, the limit is 999")]
     Parts {
         /// Of which size.
         size: u64,
@@ -373,10 +371,10 @@ pub enum CreateError {
         parts: u64,
     },
     /// It is too large for numbers.
-    #[error("the offline bundle would be larger than any file")]
+    #[error("offline bundle is too large")]
     Huge,
     /// The lock is too long.
-    #[error("images.lock would have {0} bytes, and at most 64 MiB are read")]
+    #[error("images.lock is too large: {0} bytes, the limit is 64 MiB")]
     LongLock(u64),
     /// The lock cannot be written.
     #[error("failed to write images.lock")]
@@ -384,12 +382,12 @@ pub enum CreateError {
     /// JSON.
     #[error("failed to write JSON")]
     Json(#[from] serde_json::Error),
-    /// A base that is none.
-    #[error("{0} is itself a difference and cannot be a base: give a whole offline bundle or its lock")]
+    /// A difference was given as base.
+    #[error("{0} is a difference and cannot be a base: specify a full offline bundle or its lock")]
     BaseIsDifference(String),
     /// A base of another difference.
     #[error(
-        "{difference} adds to the offline bundle whose images.lock has the digest {expected}, and {base} has {found}"
+        "{difference} is based on the offline bundle whose images.lock has the digest {expected}, but {base} has {found}"
     )]
     WrongBase {
         /// The difference.
@@ -402,14 +400,14 @@ pub enum CreateError {
         found: Digest,
     },
     /// A file that was given for the bundle.
-    #[error("{} cannot be taken: {problem}", path.display())]
+    #[error("cannot use {}: {problem}", path.display())]
     Input {
         /// Which.
         path: PathBuf,
         /// Why.
         problem: &'static str,
     },
-    /// A task of ours ended.
+    /// A worker task ended.
     #[error("a worker ended unexpectedly")]
     Worker(#[from] tokio::task::JoinError),
 }
@@ -427,7 +425,7 @@ impl CreateError {
 }
 
 fn parts_missing(parts: usize) -> String {
-    if parts == 0 { String::new() } else { format!("; part {:03} and what follows may be missing", parts + 1) }
+    if parts == 0 { String::new() } else { format!("; part {:03} and later ones may be missing", parts + 1) }
 }
 
 fn of_what(of: &str) -> impl fmt::Display {
@@ -442,10 +440,10 @@ fn meant(nearest: &Option<String>) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutWriteError {
     /// It is there.
-    #[error("{} is already there: remove it, or name another folder", .0.display())]
-    There(PathBuf),
+    #[error("{} already exists: remove it, or choose another folder", .0.display())]
+    Exists(PathBuf),
     /// There is too little room from the start.
-    #[error("{} has {free} bytes free and {needed} are needed: free some, or name a folder elsewhere", path.display())]
+    #[error("not enough space on {}: {free} bytes free, {needed} needed; free some, or choose another folder", path.display())]
     Space {
         /// The file system.
         path: PathBuf,
@@ -455,7 +453,7 @@ pub enum LayoutWriteError {
         free: u64,
     },
     /// The disk is full.
-    #[error("the disk of {} is full, nothing was kept: free some, and run the same command again", .0.display())]
+    #[error("no space left on the disk of {}, nothing was kept: free some, and run the same command again", .0.display())]
     Full(PathBuf),
     /// The disk.
     #[error("failed to {what} {}", path.display())]

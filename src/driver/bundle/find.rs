@@ -34,7 +34,7 @@ struct Seen {
 /// Looks for an offline bundle: paths of files, of parts, of folders with parts, or several of these with colons between.
 ///
 /// # Errors
-/// There is none or more than one, or a part is missing or there twice.
+/// None or more than one is found, or a part is missing or found twice.
 pub fn find(given: &[PathBuf]) -> Result<Found, BundleError> {
     let paths: Vec<PathBuf> = given.iter().flat_map(|path| pieces(path)).collect();
     let mut seen = Seen::default();

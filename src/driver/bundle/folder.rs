@@ -12,7 +12,7 @@ use crate::model::oci::Digest;
 const FILES: usize = 100_000;
 const DEPTH: usize = 64;
 
-/// Why a folder is none that can be packed.
+/// Why a folder cannot be packed.
 #[derive(Debug)]
 pub(super) enum FolderError {
     /// The disk.
@@ -43,7 +43,7 @@ pub(super) fn write(root: &Path, out: impl Write) -> Result<(), FolderError> {
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>, depth: usize) -> Result<(), FolderError> {
     let io = |error| FolderError::Io(folder.to_owned(), error);
     if depth > DEPTH {
-        return Err(FolderError::Input(folder.to_owned(), "it is nested too deep"));
+        return Err(FolderError::Input(folder.to_owned(), "nested too deep"));
     }
     for entry in fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
@@ -52,13 +52,13 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>, depth
             collect(root, &path, files, depth + 1)?;
         } else if kind.is_file() {
             let name = path.strip_prefix(root).ok().and_then(Path::to_str).map(str::to_owned);
-            let name = name.ok_or_else(|| FolderError::Input(path.clone(), "its name is not UTF-8"))?;
+            let name = name.ok_or_else(|| FolderError::Input(path.clone(), "name is not UTF-8"))?;
             files.push((name, path));
             if files.len() > FILES {
-                return Err(FolderError::Input(root.to_owned(), "it has more files than can be packed"));
+                return Err(FolderError::Input(root.to_owned(), "too many files"));
             }
         } else {
-            return Err(FolderError::Input(path, "it is neither a file nor a folder: links are not packed"));
+            return Err(FolderError::Input(path, "neither a file nor a folder: links are not packed"));
         }
     }
     Ok(())

@@ -24,10 +24,10 @@ impl LayoutFolder {
     /// It is there, or the disk fails.
     pub fn begin(target: &Path) -> Result<Self, LayoutWriteError> {
         if target.exists() {
-            return Err(LayoutWriteError::There(target.to_owned()));
+            return Err(LayoutWriteError::Exists(target.to_owned()));
         }
         let new = partial(target);
-        // What a killed run left: it cannot be told how much of it is right.
+        // Left by a killed run: nothing shows how much of it is right.
         if new.exists() {
             fs::remove_dir_all(&new).map_err(|error| LayoutWriteError::io("remove", &new, error))?;
         }
@@ -110,7 +110,7 @@ mod tests {
         begun.finish(b"{}").unwrap();
         assert_eq!(fs::read_dir(target.join("blobs/sha256")).unwrap().count(), 1);
         assert_eq!(fs::read(target.join("index.json")).unwrap(), b"{}");
-        assert!(matches!(LayoutFolder::begin(&target), Err(LayoutWriteError::There(_))));
+        assert!(matches!(LayoutFolder::begin(&target), Err(LayoutWriteError::Exists(_))));
         let full = io::Error::from(io::ErrorKind::StorageFull);
         assert!(matches!(LayoutWriteError::io("write", "a", full), LayoutWriteError::Full(_)));
     }

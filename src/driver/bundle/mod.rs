@@ -1,4 +1,4 @@
-//! Offline bundles: one uncompressed tar whose root is an OCI image layout, made, read in place, checked and taken apart.
+//! Offline bundles: one uncompressed tar whose root is an OCI image layout: created, read in place, verified and split.
 
 mod closure;
 mod create;

@@ -106,7 +106,7 @@ impl Parts {
 pub(in crate::driver) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
     // Asked first, since opening a pipe waits for its other end.
     let regular = |found: &std::fs::Metadata| {
-        let problem = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+        let problem = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
         if found.is_file() { Ok(()) } else { Err(problem()) }
     };
     regular(&std::fs::metadata(path)?)?;

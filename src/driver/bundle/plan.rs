@@ -69,7 +69,7 @@ impl Base {
             Some(_) => Err(CreateError::BaseIsDifference(name.to_owned())),
             None => Err(CreateError::Bundle(BundleError::LockContent {
                 name: name.to_owned(),
-                problem: "it is that of no offline bundle: it lists no blobs".to_owned(),
+                problem: "not the lock of an offline bundle: it lists no blobs".to_owned(),
             })),
         }
     }
@@ -209,7 +209,7 @@ async fn blobs(
     }
     let others = closure::others(lock).map_err(|(what, problem)| BundleError::LockContent {
         name: "the request".to_owned(),
-        problem: format!("{what}: {problem}; its archive was not given"),
+        problem: format!("{what}: {problem}; its archive was not specified"),
     })?;
     for (digest, (size, what)) in others {
         if let Some(other) = sizes.insert(digest, size).filter(|other| *other != size) {

@@ -50,7 +50,7 @@ impl Bundle {
         let lock = parse(&lock_bytes, &found.name)?;
         let problem = |problem: String| BundleError::LockContent { name: found.name.clone(), problem };
         let Some(bundle) = lock.bundle.clone() else {
-            return Err(problem("it is that of no offline bundle: it lists no blobs".to_owned()));
+            return Err(problem("not the lock of an offline bundle: it lists no blobs".to_owned()));
         };
         let size = format::LAYOUT_BYTES.len() as u64;
         let layout_entry = reader.named(LAYOUT, lock_entry.end(), Some(size), size)?;
@@ -68,7 +68,7 @@ impl Bundle {
         };
         let signature_size = signature.as_ref().map(|bytes| bytes.len() as u64);
         let layout = Layout::new(lock_bytes.len() as u64, index.len() as u64, signature_size, &bundle.blobs)
-            .ok_or_else(|| problem("its blobs are larger than any file".to_owned()))?;
+            .ok_or_else(|| problem("blobs are too large".to_owned()))?;
         reader.whole(&layout)?;
         let mut opened = Self {
             parts: Arc::new(parts),
@@ -302,14 +302,14 @@ pub fn lock_of(path: &Path) -> Result<(ImagesLock, Digest), BundleError> {
 
 fn parse(bytes: &[u8], name: &str) -> Result<ImagesLock, BundleError> {
     let problem = |problem: &str| BundleError::LockContent { name: name.to_owned(), problem: problem.to_owned() };
-    let text = std::str::from_utf8(bytes).map_err(|_| problem("it is not UTF-8"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| problem("not UTF-8"))?;
     let lock =
         ImagesLock::parse(LOCK_FILE, text).map_err(|source| BundleError::Lock { name: name.to_owned(), source })?;
     // Names become paths, tags and lines on a terminal.
     for (name, image) in closure::resolved(&lock) {
         let tags = image.attached.iter().filter_map(|attached| attached.tag.as_ref());
         if let Some(tag) = tags.clone().find(|tag| ImageName::parse(&format!("x:{tag}")).is_err()) {
-            return Err(problem(&format!("`{}` of {name} is no tag", tag.escape_debug())));
+            return Err(problem(&format!("`{}` of {name} is not a tag", tag.escape_debug())));
         }
     }
     Ok(lock)
@@ -482,6 +482,6 @@ fn kind(kind: tar::EntryType) -> Option<&'static str> {
         tar::EntryType::XHeader | tar::EntryType::XGlobalHeader => "a PAX header",
         tar::EntryType::GNULongName | tar::EntryType::GNULongLink => "a GNU header of a long name",
         tar::EntryType::GNUSparse => "a sparse file",
-        _ => "of an unknown kind",
+        _ => "an entry of unknown type",
     })
 }

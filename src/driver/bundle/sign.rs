@@ -52,7 +52,7 @@ enum Kind {
 /// A key that signs: ed25519. It cannot be shown.
 pub struct SigningKey(Ed25519KeyPair);
 
-/// What a signature has shown.
+/// The result of a signature check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignedBy {
     /// There is none.
@@ -77,10 +77,10 @@ impl PublicKey {
     /// # Errors
     /// It cannot be read, or holds no key of these kinds.
     pub fn read(path: &Path) -> Result<Self, SignError> {
-        let pem = read_pem(path, "PEM file of a public key: ed25519, or ECDSA on P-256")?;
+        let pem = read_pem(path, "a PEM file with a public key: ed25519, or ECDSA on P-256")?;
         let wrong = || SignError::Key {
             what: path.display().to_string(),
-            expected: "public key: ed25519, or ECDSA on P-256 (`BEGIN PUBLIC KEY`)",
+            expected: "a public key: ed25519, or ECDSA on P-256 (`BEGIN PUBLIC KEY`)",
         };
         if pem.tag() == "PUBLIC KEY" { Self::of(pem.contents()).ok_or_else(wrong) } else { Err(wrong()) }
     }
@@ -131,7 +131,7 @@ impl SigningKey {
     /// # Errors
     /// It cannot be read, is encrypted, or is of another kind.
     pub fn read(path: &Path) -> Result<Self, SignError> {
-        let expected = "private ed25519 key in PKCS#8 (`BEGIN PRIVATE KEY`), as `windlass bundle keygen` makes it";
+        let expected = "a private ed25519 key in PKCS#8 (`BEGIN PRIVATE KEY`), as created by `windlass bundle keygen`";
         let pem = read_pem(path, expected)?;
         let what = path.display().to_string();
         if pem.tag().contains("ENCRYPTED") {
@@ -166,7 +166,7 @@ pub fn generate(private: &Path, public: &Path) -> Result<PublicKey, SignError> {
     let mut der = ED25519_PRIVATE.to_vec();
     der.resize(48, 0);
     getrandom::fill(&mut der[16..]).map_err(SignError::Random)?;
-    let key = |_| SignError::Key { what: "what was made".to_owned(), expected: "ed25519 key" };
+    let key = |_| SignError::Key { what: "the generated key".to_owned(), expected: "an ed25519 key" };
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(key)?;
     let found = SigningKey(pair).public();
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);

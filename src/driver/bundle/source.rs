@@ -20,7 +20,7 @@ impl ImageSource for Bundle {
                 Reference::Tag(tag) => tagged(self.lock(), repository, tag),
                 Reference::Digest(digest) => self.manifests().contains_key(digest).then_some(*digest),
             };
-            // One that the base of a difference has is not here, and whoever asks by tag is told so.
+            // A manifest of the base of a difference is not here; asked for by tag, that is an error.
             let Some(digest) = digest else { return Ok(None) };
             match self.manifest(digest) {
                 Ok(manifest) => Ok(Some(manifest)),

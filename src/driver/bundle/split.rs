@@ -41,7 +41,7 @@ pub const SPLITS: [(&str, u64); 3] = [
 /// A size of parts: `dvd`, `bd25`, `fat32`, or a number of bytes with K, M, G or T behind it, which count by 1024.
 ///
 /// # Errors
-/// It is none, or smaller than 1 MiB.
+/// It is not a size, or smaller than 1 MiB.
 pub fn parse_split(text: &str) -> Result<u64, String> {
     let lower = text.trim().to_lowercase();
     if let Some((_, size)) = SPLITS.iter().find(|(name, _)| *name == lower) {
@@ -59,7 +59,7 @@ pub fn parse_split(text: &str) -> Result<u64, String> {
     let size = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
     match size {
         Some(size) if size >= LEAST => Ok(size),
-        Some(_) => Err("parts have at least 1 MiB".to_owned()),
+        Some(_) => Err("parts must have at least 1 MiB".to_owned()),
         None => Err("expected dvd, bd25, fat32, or a size such as 4G or 700M".to_owned()),
     }
 }
@@ -178,7 +178,7 @@ fn copy(
 ) -> Result<(), CreateError> {
     let taken = files.iter().map(|(path, ..)| path.as_path()).chain([sums]).find(|path| path.exists());
     if let Some(there) = taken {
-        return Err(CreateError::There(there.to_owned()));
+        return Err(CreateError::Exists(there.to_owned()));
     }
     let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(|error| CreateError::io("write", folder, error))?;

@@ -10,8 +10,8 @@ pub struct Union<'s>(Vec<&'s dyn ImageSource>);
 
 /// None of them has it.
 #[derive(Debug, thiserror::Error)]
-#[error("none of the sources has it")]
-struct Nowhere;
+#[error("not found in any source")]
+struct NotFound;
 
 impl<'s> Union<'s> {
     /// Of these.
@@ -58,7 +58,7 @@ impl ImageSource for Union<'_> {
             Err(first.unwrap_or_else(|| SourceError {
                 what: Reference::Digest(blob.digest).of(repository),
                 source_name: "no source".to_owned(),
-                source: Box::new(Nowhere),
+                source: Box::new(NotFound),
             }))
         })
     }

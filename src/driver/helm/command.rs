@@ -1,4 +1,4 @@
-//! The commands that we use of it.
+//! The Helm commands that windlass runs.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ use crate::model::cluster::ReleaseKey;
 /// After SIGTERM Helm records the release as failed, which takes it one or two calls to the API.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// For commands that only look.
-const LOOK_DEADLINE: Duration = Duration::from_secs(60);
+/// For commands that only read.
+const READ_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Rendering is local: a chart that takes longer than this does not end.
 const RENDER_DEADLINE: Duration = Duration::from_secs(120);
@@ -75,7 +75,7 @@ pub struct Template {
     pub chart: PathBuf,
     /// All of the user's values.
     pub values: Value,
-    /// What the chart sees as the cluster's version, such as `v1.34.4`. Without it, Helm's own idea.
+    /// What the chart sees as the cluster's version, such as `v1.34.4`; otherwise Helm's default.
     pub kube_version: Option<String>,
     /// What the chart sees beside the built-in API versions, such as `monitoring.coreos.com/v1`: on a cluster Helm
     /// sees all that it serves, so that a chart which asks renders the same only if these are given.
@@ -98,7 +98,7 @@ impl Helm {
     /// Finds a Helm, asks for its version and checks it.
     ///
     /// # Errors
-    /// When there is none, it does not answer, or its version does not do; each says what to do.
+    /// When there is none, it does not answer, or its version is not supported; each says what to do.
     pub async fn find(places: &FindHelm) -> Result<Self, FindError> {
         let binary = places.locate()?;
         let home = Arc::new(PrivateDir::new().map_err(FindError::Dir)?);
@@ -106,7 +106,7 @@ impl Helm {
         spec.env = environment(home.path());
         let output = process::run(spec, &CancellationToken::new())
             .await
-            .map_err(|source| FindError::Ask { helm: binary.clone(), source })?;
+            .map_err(|source| FindError::Probe { helm: binary.clone(), source })?;
         let version = HelmVersion::parse(&String::from_utf8_lossy(&output.stdout))
             .and_then(|version| version.check().map(|()| version))
             .map_err(|source| FindError::Version { helm: binary.clone(), source })?;
@@ -133,7 +133,7 @@ impl Helm {
     }
 
     /// Installs or upgrades a release. It does not wait for what it sends to become ready (`--wait` is never given):
-    /// readiness is watched by the kube driver. `on_line` hears Helm's stderr.
+    /// readiness is watched by the kube driver. `on_line` gets Helm's stderr.
     ///
     /// # Errors
     /// When Helm fails, with what it recorded; when it is cancelled or out of time. A cancelled Helm gets the time to
@@ -152,7 +152,7 @@ impl Helm {
         match process::run(spec, cancel).await {
             Ok(_) => Ok(()),
             Err(source @ ProcessError::Failed { .. }) => {
-                // Helm exits with 1 whatever happened; its record tells whether a revision was begun at all.
+                // Helm exits with 1 whatever happened; its record shows whether a revision was created at all.
                 let recorded = self.recorded(&upgrade.release, cancel).await.ok().flatten().map(Box::new);
                 Err(failed(verb, &upgrade.release, recorded, source))
             }
@@ -160,7 +160,7 @@ impl Helm {
         }
     }
 
-    /// Removes a release. One that is not there is removed already.
+    /// Uninstalls a release. One that does not exist counts as uninstalled.
     ///
     /// # Errors
     /// When Helm fails, is cancelled or out of time.
@@ -204,10 +204,10 @@ impl Helm {
         process::run(spec, cancel).await.map(drop).map_err(|source| failed(verb, release, None, source))
     }
 
-    /// Renders a chart without asking any cluster. Hooks and tests are left out, as in a release's record.
+    /// Renders a chart without asking any cluster. Hooks and tests are omitted, as in a release's record.
     ///
     /// # Errors
-    /// When the chart or the values do not do.
+    /// When the chart or the values are not valid.
     pub async fn template(&self, template: &Template, cancel: &CancellationToken) -> Result<String, HelmError> {
         let verb = "render";
         let release = &template.release;
@@ -233,7 +233,7 @@ impl Helm {
         let verb = "read the history of";
         let args = words(["history", &release.name, "--namespace", &release.namespace, "--max", "1", "-o", "json"]);
         let mut spec = self.on_cluster(verb, release, args)?;
-        spec.deadline = LOOK_DEADLINE;
+        spec.deadline = READ_DEADLINE;
         match process::run(spec, cancel).await.map_err(|source| failed(verb, release, None, source)) {
             Ok(output) => parse_history(&output.stdout)
                 .map_err(|source| HelmError::Unreadable { release: release.clone(), source }),
@@ -284,7 +284,7 @@ fn upgrade_args(upgrade: &Upgrade, version: HelmVersion) -> Vec<OsString> {
     args.push(upgrade.chart.clone().into_os_string());
     // Helm would install them once and never again; they have a step of their own.
     args.extend(words(["--install", "--namespace", &release.namespace, "--create-namespace=false", "--skip-crds"]));
-    // Without --reset-values, empty values would mean those of the revision before.
+    // Without --reset-values, empty values would mean those of the previous revision.
     args.extend(words(["--values", "-", "--reset-values", "--description", &upgrade.description]));
     args.extend(words(["--history-max", &upgrade.history_max.to_string(), "--timeout", &seconds(upgrade.timeout)]));
     if version.major >= 4 {
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn helm_hears_only_our_helm_variables() {
+    fn helm_gets_only_our_helm_variables() {
         let env = environment(Path::new("/private"));
         let helm: Vec<_> = env.iter().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"HELM_")).collect();
         assert_eq!(helm.len(), 6, "{helm:?}");

@@ -1,4 +1,4 @@
-//! How Helm can fail.
+//! Errors of Helm.
 
 use std::path::PathBuf;
 
@@ -10,34 +10,34 @@ use crate::model::cluster::ReleaseKey;
 /// Why there is no Helm to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// It was named, and nothing is there.
-    #[error("no helm at {}, which {named_by} names", path.display())]
+    /// There is nothing at the path that was given.
+    #[error("no helm at {} (from {named_by})", path.display())]
     Missing {
         /// The flag or variable.
         named_by: &'static str,
         /// What it says.
         path: PathBuf,
     },
-    /// It was named, and what is there cannot be run.
-    #[error("{}, which {named_by} names, is not an executable file", path.display())]
+    /// The path that was given cannot be run.
+    #[error("{} (from {named_by}) is not an executable file", path.display())]
     NotExecutable {
         /// The flag or variable.
         named_by: &'static str,
         /// What it says.
         path: PathBuf,
     },
-    /// None was named, none was found.
-    #[error("found no helm in PATH; install helm 3.18 or newer, or name one by --helm or WINDLASS_HELM")]
-    Nowhere,
-    /// It did not say which version it is.
-    #[error("failed to ask {} for its version", helm.display())]
-    Ask {
+    /// No path was given, and none was found.
+    #[error("helm not found in PATH; install helm 3.18 or newer, or set --helm or WINDLASS_HELM")]
+    NotFound,
+    /// `helm version` failed.
+    #[error("failed to get the version of {}", helm.display())]
+    Probe {
         /// Which Helm.
         helm: PathBuf,
         /// How it failed.
         source: ProcessError,
     },
-    /// Its version does not do.
+    /// Its version is not supported.
     #[error("cannot use {}", helm.display())]
     Version {
         /// Which Helm.
@@ -45,12 +45,12 @@ pub enum FindError {
         /// Why not.
         source: VersionError,
     },
-    /// There is no folder for its caches and configuration.
-    #[error("failed to isolate helm")]
+    /// The folder for its caches and configuration cannot be created.
+    #[error("failed to create a private home for helm")]
     Dir(#[source] PrivateDirError),
 }
 
-/// What kind of failure Helm reported, as far as its words tell (it always exits with 1).
+/// What kind of failure Helm reported, by its messages (it always exits with 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// Another operation on the release is under way, or was killed and left a pending status behind.
@@ -61,7 +61,7 @@ pub enum FailureKind {
     KubeVersion,
     /// An object exists already and belongs to something else.
     Ownership,
-    /// Admission or the API refused an object for what it says.
+    /// Admission or the API refused the content of an object.
     Rejected,
     /// The user may not do this.
     Forbidden,
@@ -79,7 +79,7 @@ pub enum FailureKind {
     Timeout,
     /// The release does not fit into its Secret (1 MiB).
     TooLarge,
-    /// The release is not there.
+    /// The release does not exist.
     NotFound,
     /// The chart cannot be read, or lacks a dependency.
     Chart,
@@ -117,7 +117,7 @@ impl FailureKind {
             "tls handshake timeout",
             "server is shutting down",
             "too old resource version",
-            // All that an uninstall says, whatever was refused; what it left is removed by the next.
+            // The only message of an uninstall, whatever was refused; the next one removes what is left.
             "failed to delete release",
         ]) {
             Self::Unavailable
@@ -161,13 +161,13 @@ impl FailureKind {
         }
     }
 
-    /// Whether trying the same again can help.
+    /// Whether a retry can help.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Unreachable | Self::Unavailable | Self::Timeout)
     }
 
-    /// What a user can do about it; nothing where only the message itself can tell.
+    /// What a user can do about it; nothing where it depends on the message.
     #[must_use]
     pub fn advice(self) -> Option<&'static str> {
         Some(match self {
@@ -175,7 +175,7 @@ impl FailureKind {
             Self::Ownership => "delete the object or choose another release name",
             Self::Forbidden => "ask for the missing permission",
             Self::Unauthorized => "log in again; the credentials of the kubeconfig are not valid",
-            Self::KubeVersion => "use a cluster of the version that the chart asks for",
+            Self::KubeVersion => "use a cluster version that the chart supports",
             Self::TooLarge => "a release must fit into 1 MiB: make the chart or its values smaller",
             _ => return None,
         })
@@ -194,7 +194,7 @@ pub enum HelmError {
         release: ReleaseKey,
         /// What kind of failure.
         kind: FailureKind,
-        /// What Helm recorded about the attempt, where it could still be asked.
+        /// What Helm recorded about the attempt, where it could still be read.
         recorded: Option<Box<Recorded>>,
         /// How it ended, with its last lines.
         source: Box<ProcessError>,
@@ -233,8 +233,8 @@ pub enum HelmError {
         /// Why.
         source: serde_json::Error,
     },
-    /// Nobody said which cluster: a program error.
-    #[error("no cluster was named to {verb} release {release} in")]
+    /// No cluster was set: a program error.
+    #[error("cannot {verb} release {release}: no cluster set")]
     NoTarget {
         /// As above.
         verb: &'static str,
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_from_what_helm_says() {
+    fn kinds_from_helms_messages() {
         // Taken from Helm 3.18 and 4.2.
         for (line, kind) in [
             (

@@ -1,4 +1,4 @@
-//! Where Helm is.
+//! Finds the Helm binary.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::FindError;
 
-/// The places to look in, first to last. What was named by hand is never silently replaced by another.
+/// Where to search, first to last. A path that the user gave is never silently replaced by another.
 #[derive(Debug, Clone, Default)]
 pub struct FindHelm {
     /// `--helm`.
@@ -30,7 +30,7 @@ impl FindHelm {
     /// The binary to use.
     ///
     /// # Errors
-    /// When a named one is not there or cannot be run, or none is found at all.
+    /// When a given path does not exist or cannot be run, or none is found at all.
     pub(super) fn locate(&self) -> Result<PathBuf, FindError> {
         for (named_by, path) in [("--helm", &self.explicit), ("WINDLASS_HELM", &self.env)] {
             if let Some(path) = path {
@@ -45,7 +45,7 @@ impl FindHelm {
             }
         }
         let sandbox = self.sandbox.clone().filter(|path| executable(path));
-        sandbox.or_else(|| self.in_path(Path::new("helm"))).ok_or(FindError::Nowhere)
+        sandbox.or_else(|| self.in_path(Path::new("helm"))).ok_or(FindError::NotFound)
     }
 
     fn in_path(&self, name: &Path) -> Option<PathBuf> {
@@ -91,11 +91,11 @@ mod tests {
         find.sandbox = Some(dir.path().join("no such sandbox"));
         assert_eq!(end(&find), "path");
         find.path = Some("/nonexistent:relative".into());
-        assert!(matches!(find.locate(), Err(FindError::Nowhere)));
+        assert!(matches!(find.locate(), Err(FindError::NotFound)));
     }
 
     #[test]
-    fn what_was_named_is_never_replaced() {
+    fn a_given_path_is_never_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let good = file(&dir.path().join("bin/helm"), 0o755);
         let plain = file(&dir.path().join("plain"), 0o644);

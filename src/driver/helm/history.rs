@@ -9,7 +9,7 @@ use crate::model::cluster::ReleaseStatus;
 pub struct Recorded {
     /// Counts from 1.
     pub revision: u32,
-    /// What became of it.
+    /// Its status.
     pub status: ReleaseStatus,
     /// Our description, or Helm's reason for a failure.
     pub description: String,

@@ -1,4 +1,4 @@
-//! `helm pull`: a chart's archive out of a repository or a registry.
+//! `helm pull`: a chart's archive from a repository or a registry.
 
 use std::ffi::OsString;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -13,59 +13,59 @@ use super::command::{environment, words};
 use crate::driver::process::{self, PrivateDir, PrivateDirError, ProcessError, Spec};
 use crate::model::{ChartRef, ChartSource, Secret, bounded, remember, yaml};
 
-/// Charts are small; who is slower than this is not there.
+/// Charts are small; a server slower than this counts as unreachable.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Helm holds all that it gets in memory: the index of a large repository takes half of this.
+/// Helm keeps what it downloads in memory: the index of a large repository takes half of this.
 const MEMORY: u64 = 2 << 30;
 
-/// The most of what Helm keeps about repositories.
+/// The largest repository configuration that is read.
 const CONFIG: u64 = 4 << 20;
 
 /// Why a chart was not pulled.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
     /// Helm ended with an error, or was stopped.
-    #[error("{}", what.said())]
+    #[error("{}", what.describe())]
     Helm {
         /// What kind of failure.
         what: PullFailure,
         /// How it ended, with its last lines.
         source: Box<ProcessError>,
     },
-    /// Helm ended well and left no archive, or one that cannot be read.
-    #[error("helm left no archive that can be read")]
+    /// Helm succeeded, but left no archive, or one that cannot be read.
+    #[error("failed to read the archive that helm pulled")]
     Archive(#[source] std::io::Error),
-    /// The tag is another chart's by now.
-    #[error("the registry has another manifest, {found}, and {wanted} was asked for")]
+    /// The tag has another manifest by now.
+    #[error("the registry has manifest {found}, expected {wanted}")]
     Manifest {
-        /// What the reference says.
+        /// The digest in the reference.
         wanted: String,
-        /// What Helm says.
+        /// The digest that Helm reports.
         found: String,
     },
-    /// There is no folder to pull into.
-    #[error("failed to make a private folder")]
+    /// The folder to pull into cannot be created.
+    #[error("failed to create a private folder")]
     Dir(#[from] PrivateDirError),
     /// A file for Helm cannot be written.
     #[error("failed to write a file for helm")]
     Write(#[source] std::io::Error),
-    /// It is on this machine: a program error.
-    #[error("there is nothing to pull")]
+    /// The chart is on this machine: a program error.
+    #[error("nothing to pull")]
     Nothing,
 }
 
-/// Kinds of failure, as far as Helm's words tell.
+/// Kinds of failure, by Helm's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullFailure {
-    /// The repository or registry is there and has no such chart.
-    Absent,
-    /// What is there is another than its digest says.
-    Another,
-    /// It wants a login, or another.
-    Refused,
-    /// It speaks plain HTTP, and TLS was asked for.
-    Plain,
+    /// The repository or registry has no such chart.
+    NotFound,
+    /// The content does not match its digest.
+    DigestMismatch,
+    /// It requires a login, or refused the one that was given.
+    Unauthorized,
+    /// It serves plain HTTP, but TLS was requested.
+    PlainHttp,
     /// It cannot be reached.
     Unreachable,
     /// None of these.
@@ -80,11 +80,11 @@ impl PullFailure {
         let text = error.stderr().join("\n").to_lowercase();
         let any = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
         if any(&["digest mismatch"]) {
-            Self::Another
+            Self::DigestMismatch
         } else if any(&["gave http response to https client"]) {
-            Self::Plain
+            Self::PlainHttp
         } else if any(&["401", "403", "unauthorized", "credential not found", "forbidden", "denied"]) {
-            Self::Refused
+            Self::Unauthorized
         } else if any(&[
             "connection refused",
             "no such host",
@@ -100,34 +100,34 @@ impl PullFailure {
         ]) {
             Self::Unreachable
         } else if any(&["not found", "404", "no chart version found"]) {
-            Self::Absent
+            Self::NotFound
         } else {
             Self::Other
         }
     }
 
-    const fn said(self) -> &'static str {
+    const fn describe(self) -> &'static str {
         match self {
-            Self::Absent => "it is not there",
-            Self::Another => "what is there is not what its digest says",
-            Self::Refused => "it asks for a login, or another; `helm registry login` or `helm repo add` keeps one",
-            Self::Plain => {
-                "the registry does not speak TLS; give it a certificate, or answer platform.registry_plain_http with true where it is platform.registry"
+            Self::NotFound => "not found",
+            Self::DigestMismatch => "digest mismatch",
+            Self::Unauthorized => "login required or refused; log in with `helm registry login` or `helm repo add`",
+            Self::PlainHttp => {
+                "the registry does not serve TLS; give it a certificate, or set platform.registry_plain_http=true if it is platform.registry"
             }
-            Self::Unreachable => "it cannot be reached from this machine",
-            Self::Other => "helm could not pull it",
+            Self::Unreachable => "cannot be reached from this machine",
+            Self::Other => "helm pull failed",
         }
     }
 }
 
-/// What Helm is to know beside the chart's address.
+/// Options of a pull.
 #[derive(Debug, Clone)]
 pub struct PullOptions {
     /// How long each call of Helm may take.
     pub deadline: Duration,
     /// The registry does not speak TLS.
     pub plain_http: bool,
-    /// A Docker config.json with the login; without it Helm's own logins count.
+    /// A Docker config.json with the login; without it Helm's own logins are used.
     pub login: Option<Secret>,
 }
 
@@ -138,11 +138,11 @@ impl Default for PullOptions {
 }
 
 impl Helm {
-    /// Pulls a chart; gives the bytes of its archive. Repositories and registries that the user has logged in to with
-    /// Helm are known by those logins.
+    /// Pulls a chart; returns the bytes of its archive. The user's own Helm logins to repositories and registries are
+    /// used.
     ///
     /// # Errors
-    /// It is not there, cannot be reached, wants a login, or takes too long.
+    /// It is not found, cannot be reached, requires a login, or takes too long.
     pub async fn pull(
         &self,
         chart: &ChartRef,
@@ -161,13 +161,13 @@ impl Helm {
             ChartSource::Repository { url, name, version } => match home.entry(url) {
                 None => args.extend(words([name, "--repo", url, "--version", version])),
                 Some(entry) => {
-                    self.know(dir.path(), entry, options.deadline, cancel).await?;
+                    self.add_repository(dir.path(), entry, options.deadline, cancel).await?;
                     args.extend(words([&format!("{OURS}/{name}"), "--version", version]));
                 }
             },
             ChartSource::Registry { reference, version, manifest: wanted } => {
                 manifest = wanted.as_deref();
-                // Helm 3 takes no digest; then what it says that it pulled is compared alone.
+                // Helm 3 takes no digest; then only the digest that it reports is compared.
                 let pin = wanted.as_ref().filter(|_| self.version().major >= 4);
                 args.push(
                     format!("oci://{reference}{}", pin.map(|pin| format!(":{version}@{pin}")).unwrap_or_default())
@@ -190,8 +190,7 @@ impl Helm {
         let output = self.fetch(dir.path(), args, registry, options.deadline, cancel).await?;
         if let Some(wanted) = manifest {
             let text = [String::from_utf8_lossy(&output.stdout).into_owned(), output.stderr].join("\n");
-            let found =
-                text.lines().find_map(|line| line.strip_prefix("Digest: ")).unwrap_or("none that helm tells").trim();
+            let found = text.lines().find_map(|line| line.strip_prefix("Digest: ")).unwrap_or("(not reported)").trim();
             if found != wanted {
                 return Err(PullError::Manifest { wanted: wanted.to_owned(), found: found.to_owned() });
             }
@@ -199,8 +198,8 @@ impl Helm {
         archive(&to).map_err(PullError::Archive)
     }
 
-    /// Makes a repository with a login known in a file of our own: on a command line everybody could read it.
-    async fn know(
+    /// Adds a repository with a login to a file of our own: on a command line everybody could read the login.
+    async fn add_repository(
         &self,
         dir: &Path,
         entry: Value,
@@ -264,7 +263,7 @@ impl UserHelm {
         }
     }
 
-    /// What `helm repo add` kept of a repository, under the name that is ours; nothing where it has no login.
+    /// The entry that `helm repo add` stored for a repository, under our own name; `None` where it has no login.
     fn entry(&self, url: &str) -> Option<Value> {
         let text = bounded::text(self.repositories.as_ref()?, CONFIG).ok()?;
         let known = yaml::helm_value(&text).ok()?;
@@ -291,7 +290,7 @@ fn private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn archive(folder: &Path) -> std::io::Result<Vec<u8>> {
     let mut all = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?.into_iter();
     let (Some(found), None) = (all.next(), all.next()) else {
-        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "there is not one archive where it was to be"));
+        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "expected exactly one archive"));
     };
     bounded::bytes(&found.path(), bounded::CHART)
 }

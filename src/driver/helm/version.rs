@@ -1,8 +1,8 @@
-//! Which versions of Helm do.
+//! Which versions of Helm are supported.
 
 use std::fmt;
 
-/// The version that windlass is tested with, and that offline bundles bring.
+/// The version that windlass is tested with, and that offline bundles contain.
 pub const TESTED: &str = "4.2.4";
 
 /// Helm's version. A Helm built without its release flags names no patch level.
@@ -26,8 +26,8 @@ impl fmt::Display for HelmVersion {
 /// Why a version is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
-    /// What `helm version` printed is no version.
-    #[error("failed to read a version from {text:?}; is this Helm?")]
+    /// What `helm version` printed is not a version.
+    #[error("failed to parse a version from {text:?}; is this Helm?")]
     Unreadable {
         /// What it printed.
         text: String,
@@ -42,7 +42,7 @@ pub enum VersionError {
     #[error("helm 4.2.1 hangs for the whole timeout in every hook; install helm 4.2.2 or newer, or 3.18 or newer")]
     Broken,
     /// A major version whose flags we do not know.
-    #[error("helm {found} is newer than windlass knows; install helm 4 or 3.18 or newer")]
+    #[error("helm {found} is too new; install helm 4, or 3.18 or newer")]
     TooNew {
         /// What was found.
         found: HelmVersion,
@@ -53,7 +53,7 @@ impl HelmVersion {
     /// Reads what `helm version --template '{{.Version}}'` prints: `v4.2.4`, `v3.18.0+g1234567`, `v4.2`.
     ///
     /// # Errors
-    /// When it is no version.
+    /// When it is not a version.
     pub fn parse(text: &str) -> Result<Self, VersionError> {
         let unreadable = || VersionError::Unreadable { text: text.trim().chars().take(80).collect() };
         let version = text.trim();

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::service::{Ask, Body, Credentials, HttpError, Service};
+use super::service::{Body, Credentials, HttpError, Service, ServiceRequest};
 use crate::model::Lookup;
 
 impl Service {
     /// What is there, or nothing.
     ///
     /// # Errors
-    /// The service answers otherwise than with it, or that it is not there.
+    /// The service answers with neither the entry nor 404.
     pub async fn look_up(
         &self,
         lookup: &Lookup<'_>,
@@ -17,21 +17,21 @@ impl Service {
         public: bool,
     ) -> Result<Option<Value>, HttpError> {
         let path = lookup.get.or(lookup.list).unwrap_or("/");
-        let ask = Ask { method: "GET", path, headers: Vec::new(), body: Body::None, login };
-        let answered = self.ask(&ask).await?;
-        if answered.status == 404 && lookup.get.is_some() {
+        let request = ServiceRequest { method: "GET", path, headers: Vec::new(), body: Body::None, login };
+        let response = self.send(&request).await?;
+        if response.status == 404 && lookup.get.is_some() {
             return Ok(None);
         }
-        if !(200..300).contains(&answered.status) {
-            return Err(self.refused(path, &answered, "2xx", public));
+        if !(200..300).contains(&response.status) {
+            return Err(self.unexpected_status(path, &response, "2xx", public));
         }
         let json: Value =
-            serde_json::from_str(&answered.body).map_err(|_| self.without(path, "JSON", &answered, public))?;
+            serde_json::from_str(&response.body).map_err(|_| self.missing_content(path, "JSON", &response, public))?;
         if lookup.get.is_some() {
             return Ok(Some(json));
         }
         let Some(Value::Array(items)) = json.pointer(lookup.items) else {
-            return Err(self.without(path, &format!("a list at `{}`", lookup.items), &answered, public));
+            return Err(self.missing_content(path, &format!("a list at `{}`", lookup.items), &response, public));
         };
         let is_it = |item: &&Value| {
             lookup
@@ -56,23 +56,23 @@ pub fn is_text(value: &Value, text: &str) -> bool {
     }
 }
 
-/// JSON pointers to what is wanted and is not so: what else is there does not count. `untold` is not compared.
+/// JSON pointers to wanted values that differ; values that nobody wants are not compared, and neither is `ignored`.
 #[must_use]
-pub fn differences(want: &Value, found: &Value, untold: &[String]) -> Vec<String> {
+pub fn differences(want: &Value, found: &Value, ignored: &[String]) -> Vec<String> {
     let mut differ = Vec::new();
-    compare(want, found, "", untold, &mut differ);
+    compare(want, found, "", ignored, &mut differ);
     differ
 }
 
-fn compare(want: &Value, found: &Value, at: &str, untold: &[String], differ: &mut Vec<String>) {
-    if untold.iter().any(|pointer| pointer == at) {
+fn compare(want: &Value, found: &Value, at: &str, ignored: &[String], differ: &mut Vec<String>) {
+    if ignored.iter().any(|pointer| pointer == at) {
         return;
     }
     match (want, found) {
         (Value::Object(want), Value::Object(found)) => {
             for (key, value) in want {
                 let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
-                compare(value, found.get(key).unwrap_or(&Value::Null), &at, untold, differ);
+                compare(value, found.get(key).unwrap_or(&Value::Null), &at, ignored, differ);
             }
         }
         // Numbers are equal by what they are, not by how they are written.

@@ -1,4 +1,4 @@
-//! Livy's REST API, as far as proofs need it (<https://livy.apache.org/docs/latest/rest-api.html>).
+//! Livy's REST API, as far as checks need it (<https://livy.apache.org/docs/latest/rest-api.html>).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ pub enum LivyError {
     #[error(transparent)]
     Http(#[from] HttpError),
     /// An answer lacks what it should hold.
-    #[error("Livy's answer to {path} has no `{field}`")]
+    #[error("Livy's response to {path} has no `{field}`")]
     Field {
         /// Which request.
         path: String,

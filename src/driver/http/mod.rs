@@ -7,5 +7,5 @@ mod way;
 
 pub use entry::{differences, is_text};
 pub use livy::{Batch, BatchRequest, Livy, LivyError, LivyVersion, Session, Statement};
-pub use service::{Answered, Ask, Body, Credentials, HttpError, Service, shown};
+pub use service::{Body, Credentials, HttpError, Service, ServiceRequest, ServiceResponse, shown};
 pub use way::{Opened, WayError};

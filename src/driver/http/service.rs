@@ -1,4 +1,4 @@
-//! One service: its socket, and how to ask it.
+//! One service: its socket, and the requests to it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub enum HttpError {
         source: reqwest::Error,
     },
     /// The request failed.
-    #[error("failed to ask {service} for {path}")]
+    #[error("failed to query {service} for {path}")]
     Request {
         /// Which service.
         service: String,
@@ -55,7 +55,7 @@ pub enum HttpError {
         source: BodyError,
     },
     /// It answered with another status.
-    #[error("{service}{path} answered {status}, wanted {wanted}: {body}")]
+    #[error("{service}{path} returned {status}, expected {wanted}: {body}")]
     Status {
         /// Which service.
         service: String,
@@ -69,7 +69,7 @@ pub enum HttpError {
         body: String,
     },
     /// What it should be reached with is no certificate.
-    #[error("the certificate authority for {service} is no PEM")]
+    #[error("the certificate authority for {service} is not PEM")]
     Authority {
         /// Which service.
         service: String,
@@ -77,7 +77,7 @@ pub enum HttpError {
         source: reqwest::Error,
     },
     /// It answered, but not with what was expected.
-    #[error("{service}{path} answered without `{wanted}`: {body}")]
+    #[error("{service}{path} returned no `{wanted}`: {body}")]
     Content {
         /// Which service.
         service: String,
@@ -126,7 +126,7 @@ pub enum Credentials {
 
 /// A request.
 #[derive(Debug, Clone)]
-pub struct Ask<'a> {
+pub struct ServiceRequest<'a> {
     /// How.
     pub method: &'a str,
     /// Path and query.
@@ -152,7 +152,7 @@ pub enum Body<'a> {
 
 /// An answer.
 #[derive(Clone)]
-pub struct Answered {
+pub struct ServiceResponse {
     /// Its status.
     pub status: u16,
     /// Its body, as text.
@@ -178,8 +178,11 @@ impl Service {
     /// The client cannot be made.
     pub fn new(name: &str, socket: &Path, tls: Option<&TlsOptions>) -> Result<Self, HttpError> {
         let failed = |source| HttpError::Client { service: name.to_owned(), source };
-        let mut builder =
-            Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).redirect(Policy::custom(at_home)).unix_socket(socket);
+        let mut builder = Client::builder()
+            .no_proxy()
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(Policy::custom(same_origin))
+            .unix_socket(socket);
         let mut base = format!("http://{name}");
         if tls.is_none() {
             // The system's authorities are not looked for: a machine may have none.
@@ -208,28 +211,28 @@ impl Service {
     ///
     /// # Errors
     /// There is no answer, or it has no end.
-    pub async fn ask(&self, ask: &Ask<'_>) -> Result<Answered, HttpError> {
-        let path = ask.path;
+    pub async fn send(&self, request: &ServiceRequest<'_>) -> Result<ServiceResponse, HttpError> {
+        let path = request.path;
         let failed = |source: reqwest::Error| {
-            // The address says nothing that the path does not, and may hold what is not to be told.
+            // The address says nothing that the path does not, and may hold a secret.
             HttpError::Request { service: self.name.clone(), path: path.to_owned(), source: source.without_url() }
         };
-        let method = Method::from_bytes(ask.method.as_bytes()).unwrap_or(Method::GET);
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        for (name, value) in &ask.headers {
-            request = request.header(name, value);
+        let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::GET);
+        let mut builder = self.client.request(method, format!("{}{path}", self.base));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
         }
-        request = match &ask.body {
-            Body::None => request,
-            Body::Json(value) => request.json(value),
-            Body::Form(fields) => request.form(fields),
+        builder = match &request.body {
+            Body::None => builder,
+            Body::Json(value) => builder.json(value),
+            Body::Form(fields) => builder.form(fields),
         };
-        request = match ask.login {
-            None => request,
-            Some(Credentials::Password(user, password)) => request.basic_auth(user, Some(password.expose())),
-            Some(Credentials::Token(token)) => request.bearer_auth(token.expose()),
+        builder = match request.login {
+            None => builder,
+            Some(Credentials::Password(user, password)) => builder.basic_auth(user, Some(password.expose())),
+            Some(Credentials::Token(token)) => builder.bearer_auth(token.expose()),
         };
-        let response = request.send().await.map_err(failed)?;
+        let response = builder.send().await.map_err(failed)?;
         let elsewhere = response
             .headers()
             .get(LOCATION)
@@ -241,7 +244,7 @@ impl Service {
             BodyError::Broken(source) => failed(source),
             source => HttpError::TooLong { service: self.name.clone(), path: path.to_owned(), source },
         })?;
-        Ok(Answered { status, body: String::from_utf8_lossy(&body).into_owned(), elsewhere })
+        Ok(ServiceResponse { status, body: String::from_utf8_lossy(&body).into_owned(), elsewhere })
     }
 
     /// Sends a request and reads a JSON answer.
@@ -252,35 +255,35 @@ impl Service {
         // Livy wants X-Requested-By on everything that changes something when its CSRF protection is on.
         let headers = vec![("X-Requested-By".to_owned(), "windlass".to_owned())];
         let body = body.map_or(Body::None, Body::Json);
-        let answered = self.ask(&Ask { method: method.as_str(), path, headers, body, login: None }).await?;
-        if !(200..300).contains(&answered.status) {
-            return Err(self.refused(path, &answered, "success", true));
+        let response = self.send(&ServiceRequest { method: method.as_str(), path, headers, body, login: None }).await?;
+        if !(200..300).contains(&response.status) {
+            return Err(self.unexpected_status(path, &response, "success", true));
         }
-        serde_json::from_str(&answered.body).map_err(|_| self.without(path, "JSON", &answered, true))
+        serde_json::from_str(&response.body).map_err(|_| self.missing_content(path, "JSON", &response, true))
     }
 
-    /// That an answer has another status; what it says is told where it is public.
+    /// An answer has another status; its body is shown where it is public.
     #[must_use]
-    pub fn refused(&self, path: &str, answered: &Answered, wanted: &str, public: bool) -> HttpError {
-        let body = match &answered.elsewhere {
-            Some(host) => format!("it sends to {host}, which is not followed from here"),
-            None if public => shown(&answered.body),
-            None => "(what it said is not shown)".to_owned(),
+    pub fn unexpected_status(&self, path: &str, response: &ServiceResponse, wanted: &str, public: bool) -> HttpError {
+        let body = match &response.elsewhere {
+            Some(host) => format!("redirects to {host}, which is not followed"),
+            None if public => shown(&response.body),
+            None => "(response not shown)".to_owned(),
         };
         let (service, path) = (self.name.clone(), path.to_owned());
-        HttpError::Status { service, path, status: answered.status, wanted: wanted.to_owned(), body }
+        HttpError::Status { service, path, status: response.status, wanted: wanted.to_owned(), body }
     }
 
-    /// That an answer lacks something.
+    /// An answer lacks something.
     #[must_use]
-    pub fn without(&self, path: &str, wanted: &str, answered: &Answered, public: bool) -> HttpError {
-        let body = if public { shown(&answered.body) } else { "(what it said is not shown)".to_owned() };
+    pub fn missing_content(&self, path: &str, wanted: &str, response: &ServiceResponse, public: bool) -> HttpError {
+        let body = if public { shown(&response.body) } else { "(response not shown)".to_owned() };
         HttpError::Content { service: self.name.clone(), path: path.to_owned(), wanted: wanted.to_owned(), body }
     }
 }
 
 /// Follows a redirect to the host that was asked, some times.
-fn at_home(attempt: Attempt<'_>) -> Action {
+fn same_origin(attempt: Attempt<'_>) -> Action {
     let same = attempt.previous().last().is_some_and(|before| before.origin() == attempt.url().origin());
     if same && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
@@ -349,8 +352,8 @@ mod tests {
         Service::new("app:80", &folder.path().join("s"), None).unwrap()
     }
 
-    fn get<'a>(path: &'a str, login: Option<&'a Credentials>) -> Ask<'a> {
-        Ask { method: "GET", path, headers: vec![("X-A".into(), "b".into())], body: Body::None, login }
+    fn get<'a>(path: &'a str, login: Option<&'a Credentials>) -> ServiceRequest<'a> {
+        ServiceRequest { method: "GET", path, headers: vec![("X-A".into(), "b".into())], body: Body::None, login }
     }
 
     #[tokio::test]
@@ -364,15 +367,15 @@ mod tests {
         });
         let login = Credentials::Password("u".into(), Secret::new("p:@/% $'x".into()));
         let service = service(&folder);
-        let home = service.ask(&get("/home", Some(&login))).await.unwrap();
+        let home = service.send(&get("/home", Some(&login))).await.unwrap();
         assert_eq!((home.status, home.body.as_str(), home.elsewhere), (200, "here", None));
         for path in ["/away", "/port"] {
-            let away = service.ask(&get(path, Some(&login))).await.unwrap();
+            let away = service.send(&get(path, Some(&login))).await.unwrap();
             assert!(matches!(away.status, 302 | 307) && away.elsewhere.is_some(), "{path}");
-            let told = service.refused(path, &away, "2xx", false).to_string();
-            assert!(told.contains("is not followed from here"), "{told}");
+            let message = service.unexpected_status(path, &away, "2xx", false).to_string();
+            assert!(message.contains("which is not followed"), "{message}");
         }
-        assert_eq!(service.ask(&get("/round", None)).await.unwrap().status, 302, "ends some time");
+        assert_eq!(service.send(&get("/round", None)).await.unwrap().status, 302, "ends some time");
         let seen = seen.lock().unwrap().clone();
         let basic = "authorization: Basic dTpwOkAvJSAkJ3g=";
         assert!(seen.iter().filter(|request| request.contains(basic)).count() == 4, "{seen:?}");
@@ -386,10 +389,10 @@ mod tests {
         let service = service(&folder);
         let token = Credentials::Token(Secret::new("t0ken".into()));
         let body = json!({"a": [1]});
-        let ask = Ask { method: "PUT", body: Body::Json(&body), ..get("/j?x=1", Some(&token)) };
-        assert_eq!(service.ask(&ask).await.unwrap().status, 201);
+        let request = ServiceRequest { method: "PUT", body: Body::Json(&body), ..get("/j?x=1", Some(&token)) };
+        assert_eq!(service.send(&request).await.unwrap().status, 201);
         let form = Body::Form(vec![("a b".into(), "c&d=é".into())]);
-        service.ask(&Ask { method: "POST", body: form, ..get("/f", None) }).await.unwrap();
+        service.send(&ServiceRequest { method: "POST", body: form, ..get("/f", None) }).await.unwrap();
         let seen = seen.lock().unwrap().clone();
         assert!(seen[0].starts_with("PUT /j?x=1 ") && seen[0].contains("authorization: Bearer t0ken"), "{}", seen[0]);
         assert!(seen[0].ends_with("{\"a\":[1]}"));
@@ -423,8 +426,8 @@ mod tests {
         assert_eq!(service.look_up(&at("/one"), None, false).await.unwrap(), Some(json!({"x": 1})));
         assert_eq!(service.look_up(&at("/gone"), None, false).await.unwrap(), None);
         for lookup in [in_list("/gone", ""), in_list("/list", "/data"), at("/text"), at("/no")] {
-            let told = service.look_up(&lookup, None, false).await.unwrap_err().to_string();
-            assert!(!told.contains("s3cret") && told.contains("not shown"), "{told}");
+            let message = service.look_up(&lookup, None, false).await.unwrap_err().to_string();
+            assert!(!message.contains("s3cret") && message.contains("not shown"), "{message}");
             assert!(!service.look_up(&lookup, None, true).await.unwrap_err().to_string().contains("not shown"));
         }
     }
@@ -461,14 +464,14 @@ mod tests {
         let tls =
             |name: &str, ca: &Option<Vec<u8>>, verify| TlsOptions { name: name.to_owned(), ca: ca.clone(), verify };
         let socket = folder.path().join("s");
-        let ask = |tls: TlsOptions| {
+        let request = |tls: TlsOptions| {
             let service = Service::new("app:8443", &socket, Some(&tls)).unwrap();
-            async move { service.ask(&get("/", None)).await.map(|answered| answered.body) }
+            async move { service.send(&get("/", None)).await.map(|response| response.body) }
         };
-        assert_eq!(ask(tls("app.ns.svc", &ca, true)).await.unwrap(), "here");
-        assert!(ask(tls("other.ns.svc", &ca, true)).await.is_err(), "another name");
-        assert!(ask(tls("app.ns.svc", &None, true)).await.is_err(), "nobody that this system knows");
-        assert_eq!(ask(tls("other.ns.svc", &None, false)).await.unwrap(), "here", "nobody looks");
+        assert_eq!(request(tls("app.ns.svc", &ca, true)).await.unwrap(), "here");
+        assert!(request(tls("other.ns.svc", &ca, true)).await.is_err(), "another name");
+        assert!(request(tls("app.ns.svc", &None, true)).await.is_err(), "nobody that this system knows");
+        assert_eq!(request(tls("other.ns.svc", &None, false)).await.unwrap(), "here", "nobody looks");
         let bad = TlsOptions { ca: Some(b"-----BEGIN CERTIFICATE-----\nx\n".to_vec()), ..tls("a", &None, true) };
         assert!(Service::new("app:8443", &socket, Some(&bad)).is_err());
     }
@@ -478,7 +481,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let login = Credentials::Token(Secret::new("t0ken".into()));
-        let error = service(&folder).ask(&get("/x?key=s3cret", Some(&login))).await.err().unwrap();
+        let error = service(&folder).send(&get("/x?key=s3cret", Some(&login))).await.err().unwrap();
         assert!(error.is_away());
         let chain = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         assert!(!chain.contains("s3cret"), "{chain}");

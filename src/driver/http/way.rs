@@ -48,7 +48,7 @@ pub enum WayError {
         source: KubeError,
     },
     /// A Secret is not there, or lacks the key.
-    #[error("there is no Secret {place} with the key `{key}`")]
+    #[error("Secret {place} with the key `{key}` not found")]
     Absent {
         /// Which, `namespace/name`.
         place: String,
@@ -84,20 +84,20 @@ impl Way<'_> {
         };
         let login = match (self.user, self.password, self.token) {
             (Some(user), Some(password), _) => {
-                Some(Credentials::Password(user.to_owned(), self.told(cluster, password).await?))
+                Some(Credentials::Password(user.to_owned(), self.redacted_secret(cluster, password).await?))
             }
-            (_, _, Some(token)) => Some(Credentials::Token(self.told(cluster, token).await?)),
+            (_, _, Some(token)) => Some(Credentials::Token(self.redacted_secret(cluster, token).await?)),
             _ => None,
         };
         let mut secrets = BTreeMap::new();
         for (name, secret) in self.secrets {
-            secrets.insert(name.clone(), self.told(cluster, secret).await?);
+            secrets.insert(name.clone(), self.redacted_secret(cluster, secret).await?);
         }
         Ok(Opened { service: Service::new(self.service, &socket, tls.as_ref())?, login, secrets })
     }
 
-    /// A secret that is sent: whoever answers with it is not repeated.
-    async fn told(&self, cluster: &Cluster, secret: &str) -> Result<Secret, WayError> {
+    /// A secret that is sent, and redacted from all output from then on.
+    async fn redacted_secret(&self, cluster: &Cluster, secret: &str) -> Result<Secret, WayError> {
         let secret = self.secret(cluster, secret).await?;
         remember(secret.expose());
         Ok(secret)

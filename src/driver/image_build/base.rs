@@ -48,7 +48,7 @@ impl Base {
     /// Reads manifest and config. Signatures and attestations of the base are about the base alone, and are not looked for.
     ///
     /// # Errors
-    /// The source does not have it, or it is none that can be built on.
+    /// The source does not have it, or it cannot be built on.
     pub async fn read(
         source: &dyn ImageSource,
         image: &str,
@@ -59,10 +59,10 @@ impl Base {
         let found = source.manifest(repository, &Reference::Digest(digest)).await?;
         let manifest = found.ok_or_else(|| BuildError::NoBase { image: image.to_owned(), digest })?;
         let ManifestContent::Image { config, layers } = &manifest.content else {
-            return Err(no("it is a list in the place of one platform's image".to_owned()));
+            return Err(no("found an index, expected the image of one platform".to_owned()));
         };
         if config.size > CONFIG {
-            return Err(no(format!("its config has {} bytes, and at most {CONFIG} are read", config.size)));
+            return Err(no(format!("config is too large: {} bytes, the limit is {CONFIG}", config.size)));
         }
         let reader = source.blob(repository, config, 0).await?;
         let mut bytes = Vec::new();
@@ -70,24 +70,24 @@ impl Base {
         let failed = |source: io::Error| BuildError::Fetch { image: image.to_owned(), digest: config.digest, source };
         read.map_err(failed)?;
         let parsed: Option<Map<String, Value>> = serde_json::from_slice(&bytes).ok();
-        let parsed = parsed.ok_or_else(|| no(format!("its config {} is no JSON object", config.digest)))?;
+        let parsed = parsed.ok_or_else(|| no(format!("config {} is not a JSON object", config.digest)))?;
         let text =
             |key: &str| parsed.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
         let (Some(os), Some(architecture)) = (text("os"), text("architecture")) else {
-            return Err(no("its config does not say which platform it is for".to_owned()));
+            return Err(no("config has no platform".to_owned()));
         };
         let platform = Platform { os, architecture, variant: text("variant") };
         let rootfs = parsed.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids")).and_then(Value::as_array);
         if rootfs.map_or(0, Vec::len) != layers.len() || layers.is_empty() {
-            return Err(no("its config does not have as many layers as its manifest".to_owned()));
+            return Err(no("config and manifest have different numbers of layers".to_owned()));
         }
         if layers.len() > LAYERS {
-            return Err(no(format!("it has {} layers, and at most {LAYERS} can be built on", layers.len())));
+            return Err(no(format!("too many layers: {}, the limit is {LAYERS}", layers.len())));
         }
         let layers = layers.iter().map(|layer| oci(layer).ok_or(layer)).collect::<Result<_, _>>();
         let layers = layers.map_err(|layer| {
             let kind: String = layer.media_type.chars().take(100).collect();
-            no(format!("its layer {} is of a kind that is not known: {kind}", layer.digest))
+            no(format!("layer {} has an unknown media type: {kind}", layer.digest))
         })?;
         let (image, repository) = (image.to_owned(), repository.to_owned());
         Ok(Self { image, repository, platform, manifest, config: parsed, layers })

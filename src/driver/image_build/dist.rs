@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha512};
 use tokio_util::sync::CancellationToken;
 
 use super::error::BuildError;
-use crate::driver::sources::{BYTES, Entry, Packing, UnpackError, Visitor, What, enter, pour, walk};
+use crate::driver::sources::{BYTES, Entry, EntryKind, Packing, UnpackError, Visitor, enter, pour, walk};
 use crate::model::{FileTree, bounded, entry_shown};
 
 /// So many times its own size an archive may unpack to ...
@@ -90,17 +90,17 @@ impl Distribution {
     /// folder at its top is taken out of that: releases have one whose name is their version.
     ///
     /// # Errors
-    /// It is none, is damaged, or holds what must not be in an image; nothing of such a one is taken.
+    /// It is not an archive, is damaged, or has entries that must not be in an image; then nothing is unpacked.
     pub fn open(path: &Path, stop: &CancellationToken) -> Result<Self, BuildError> {
         let failed = |source| BuildError::Distribution { path: path.to_owned(), source };
         let no = |problem| BuildError::Archive { path: path.to_owned(), problem };
         let read = |error| failed(UnpackError::Read(error));
         let found = std::fs::metadata(path).map_err(read)?;
         if found.is_dir() {
-            return Err(no("it is a folder; pack it, or name the archive that was released"));
+            return Err(no("it is a folder; pack it, or specify the released archive"));
         }
         if !found.is_file() {
-            return Err(no("it is no regular file"));
+            return Err(no("it is not a regular file"));
         }
         let mut file = File::open(path).map_err(read)?;
         let (sha512, head) = hashed(&mut file, stop).map_err(failed)?;
@@ -108,7 +108,7 @@ impl Distribution {
         file.seek(SeekFrom::Start(0)).map_err(read)?;
         let folder = std::env::temp_dir();
         let spool = tempfile::tempfile_in(&folder).map_err(|error| BuildError::scratch(&folder, error))?;
-        let mut taken = Taken::new(spool, found.len(), stop.clone());
+        let mut taken = ArchiveReader::new(spool, found.len(), stop.clone());
         walk(file, packing, &mut taken).map_err(failed)?;
         let entries = taken.finish().map_err(failed)?;
         Ok(Self { shown: path.display().to_string(), entries, sha512: Some(sha512) })
@@ -172,7 +172,7 @@ fn packing(head: &[u8]) -> Result<Packing, &'static str> {
         [b'P', b'K', ..] => Ok(Packing::Zip),
         [0x1f, 0x8b, ..] => Ok(Packing::TarGz),
         [0xfd, b'7', b'z', ..] | [b'B', b'Z', b'h', ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            Err("it is packed as xz, bzip2 or zstd; repack it as .tar.gz or .zip")
+            Err("xz, bzip2 and zstd are not supported; repack it as .tar.gz or .zip")
         }
         _ => Ok(Packing::Tar),
     }
@@ -181,12 +181,12 @@ fn packing(head: &[u8]) -> Result<Packing, &'static str> {
 /// What was wanted last.
 #[derive(Clone, Copy)]
 struct Wanted {
-    what: What,
+    what: EntryKind,
     executable: bool,
 }
 
 /// Takes all of an archive.
-struct Taken {
+struct ArchiveReader {
     spool: File,
     at: u64,
     /// The archive's own size.
@@ -200,9 +200,9 @@ struct Taken {
     files: BTreeMap<String, (u64, u64, bool)>,
 }
 
-impl Taken {
+impl ArchiveReader {
     fn new(spool: File, size: u64, stop: CancellationToken) -> Self {
-        let wanted = Wanted { what: What::Other, executable: false };
+        let wanted = Wanted { what: EntryKind::Other, executable: false };
         let (entries, files) = (BTreeMap::new(), BTreeMap::new());
         Self { spool, at: 0, size, stop, count: 0, bytes: 0, wanted, entries, files }
     }
@@ -261,7 +261,7 @@ fn stays(path: &str, to: &str) -> bool {
     !to.starts_with('/') && !to.is_empty() && !to.chars().any(char::is_control)
 }
 
-impl Visitor for Taken {
+impl Visitor for ArchiveReader {
     fn visit(&mut self, entry: &Entry<'_>) -> Result<Option<String>, UnpackError> {
         let parts = enter(&mut self.count, &self.stop, entry.path)?;
         if parts.is_empty() {
@@ -278,15 +278,15 @@ impl Visitor for Taken {
         self.above(&path)?;
         let there = self.files.contains_key(&path) || self.entries.contains_key(&path);
         match entry.what {
-            What::Folder if !there => {
+            EntryKind::Folder if !there => {
                 self.entries.insert(path, Packed::Folder);
                 return Ok(None);
             }
-            What::Folder if matches!(self.entries.get(&path), Some(Packed::Folder)) => return Ok(None),
-            What::Folder => return Err(UnpackError::Below(shown())),
-            What::Other => return Err(UnpackError::Special(shown())),
+            EntryKind::Folder if matches!(self.entries.get(&path), Some(Packed::Folder)) => return Ok(None),
+            EntryKind::Folder => return Err(UnpackError::Below(shown())),
+            EntryKind::Other => return Err(UnpackError::Special(shown())),
             _ if there => return Err(UnpackError::Twice(shown())),
-            What::File | What::Link | What::HardLink => {}
+            EntryKind::File | EntryKind::Link | EntryKind::HardLink => {}
         }
         self.wanted = Wanted { what: entry.what, executable: entry.executable };
         Ok(Some(path))
@@ -294,12 +294,12 @@ impl Visitor for Taken {
 
     fn keep(&mut self, name: String, content: &mut dyn Read) -> Result<(), UnpackError> {
         let Wanted { what, executable } = self.wanted;
-        if matches!(what, What::Link | What::HardLink) {
+        if matches!(what, EntryKind::Link | EntryKind::HardLink) {
             let mut target = Vec::new();
             content.take(LINK + 1).read_to_end(&mut target).map_err(|error| UnpackError::Broken(error.to_string()))?;
             let out = || UnpackError::Link(entry_shown(&name));
             let target = String::from_utf8(target).ok().filter(|target| target.len() as u64 <= LINK).ok_or_else(out)?;
-            if what == What::Link {
+            if what == EntryKind::Link {
                 self.entries.insert(name, Packed::Link(target));
                 return Ok(());
             }
@@ -331,7 +331,7 @@ impl Visitor for Taken {
     }
 }
 
-impl Taken {
+impl ArchiveReader {
     /// Names of one file count as files: they are, in a layer.
     fn bounded(&self) -> Result<(), UnpackError> {
         match self.bytes {

@@ -13,7 +13,7 @@ use crate::model::yaml::Findings;
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The Containerfile cannot be followed.
-    #[error("the image cannot be made without a container engine\n{0}")]
+    #[error("cannot build the image without a container engine\n{0}")]
     Containerfile(#[from] Findings),
     /// A distribution cannot be read.
     #[error("failed to read the distribution {}", path.display())]
@@ -24,7 +24,7 @@ pub enum BuildError {
         source: UnpackError,
     },
     /// What is given is no archive.
-    #[error("{} is no distribution: {problem}", path.display())]
+    #[error("{} is not a distribution: {problem}", path.display())]
     Archive {
         /// What was given.
         path: PathBuf,
@@ -32,7 +32,7 @@ pub enum BuildError {
         problem: &'static str,
     },
     /// A distribution lacks what the file copies: it is another one.
-    #[error("{place}: there is no `{wanted}` in {shown}{near}; is it the right one?")]
+    #[error("{place}: `{wanted}` not found in {shown}{near}; check that it is the right one")]
     Missing {
         /// File, line and column of the COPY.
         place: String,
@@ -52,7 +52,7 @@ pub enum BuildError {
         problem: String,
     },
     /// The base is not there.
-    #[error("the source of the base has no manifest {digest} of {image}")]
+    #[error("manifest {digest} of the base {image} not found")]
     NoBase {
         /// Which image.
         image: String,
@@ -60,7 +60,7 @@ pub enum BuildError {
         digest: Digest,
     },
     /// The base cannot be built on.
-    #[error("{image} cannot be a base: {problem}")]
+    #[error("{image} cannot be used as a base: {problem}")]
     Base {
         /// Which image.
         image: String,
@@ -70,7 +70,7 @@ pub enum BuildError {
     /// The source.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A blob of the base that came otherwise than its digest says, or not to its end.
+    /// A blob of the base has another digest, or breaks off.
     #[error("failed to fetch {digest} of the base {image}")]
     Fetch {
         /// Of which image.
@@ -84,7 +84,7 @@ pub enum BuildError {
     #[error(transparent)]
     Layout(#[from] LayoutWriteError),
     /// A temporary file.
-    #[error("failed to write to {}; TMPDIR can name a folder with more room", path.display())]
+    #[error("failed to write to {}; set TMPDIR to a folder with more space", path.display())]
     Scratch {
         /// Where.
         path: PathBuf,
@@ -94,7 +94,7 @@ pub enum BuildError {
     /// JSON.
     #[error("failed to write JSON")]
     Json(#[from] serde_json::Error),
-    /// A task of ours ended.
+    /// A worker task ended.
     #[error("a worker ended unexpectedly")]
     Worker(#[from] tokio::task::JoinError),
 }

@@ -65,7 +65,7 @@ struct Stopping<'s, R> {
 impl<R: Read> Read for Stopping<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.stop.is_cancelled() {
-            return Err(io::Error::other("it was stopped"));
+            return Err(io::Error::other("stopped"));
         }
         self.inner.read(buffer)
     }

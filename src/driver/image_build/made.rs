@@ -44,7 +44,7 @@ pub struct Build<'a> {
 
 /// One platform of what was made.
 #[derive(Debug, Clone)]
-pub struct MadeImage {
+pub struct PlatformImage {
     /// What it is made on.
     pub base: Base,
     /// The layer that was added.
@@ -57,9 +57,9 @@ pub struct MadeImage {
 
 /// An image that was made.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub struct BuiltImage {
     /// By platform, in the order in which they were asked for.
-    pub images: Vec<MadeImage>,
+    pub images: Vec<PlatformImage>,
     /// The list, where there are several.
     pub(super) index: Option<Vec<u8>>,
     /// What it is referred to by.
@@ -68,7 +68,7 @@ pub struct Made {
     pub(super) files: BTreeMap<Digest, PathBuf>,
 }
 
-impl MadeImage {
+impl PlatformImage {
     /// The digest of its manifest.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -86,7 +86,7 @@ impl Build<'_> {
         place: &dyn LayerPlace,
         stop: &CancellationToken,
         progress: &dyn Fn(u64),
-    ) -> Result<Made, BuildError> {
+    ) -> Result<BuiltImage, BuildError> {
         let mut images = Vec::new();
         let mut files = BTreeMap::new();
         let mut before: Option<(Vec<Step>, Layer)> = None;
@@ -105,7 +105,7 @@ impl Build<'_> {
             images.push(image(base, &recipe, layer)?);
             before = Some((recipe.steps, layer));
         }
-        let described = |image: &MadeImage| {
+        let described = |image: &PlatformImage| {
             let found = Descriptor::new(MANIFESTS[0], image.digest(), image.manifest.len() as u64);
             Descriptor { platform: Some(image.base.platform.clone()), ..found }
         };
@@ -117,7 +117,7 @@ impl Build<'_> {
                 (Some(bytes), top)
             }
         };
-        Ok(Made { images, index, top, files })
+        Ok(BuiltImage { images, index, top, files })
     }
 
     /// How many bytes the files of its layers have, at most.
@@ -172,7 +172,7 @@ struct Manifest<'a> {
 }
 
 /// Config and manifest of one platform.
-fn image(base: &Base, recipe: &Recipe, layer: Layer) -> Result<MadeImage, BuildError> {
+fn image(base: &Base, recipe: &Recipe, layer: Layer) -> Result<PlatformImage, BuildError> {
     let mut config: Map<String, Value> = base
         .config
         .iter()
@@ -200,7 +200,7 @@ fn image(base: &Base, recipe: &Recipe, layer: Layer) -> Result<MadeImage, BuildE
         annotations: annotations.into(),
     };
     let manifest = serde_json::to_vec(&manifest)?;
-    Ok(MadeImage { base: base.clone(), layer, config, manifest })
+    Ok(PlatformImage { base: base.clone(), layer, config, manifest })
 }
 
 /// The base's history and ours; none where that of the base does not fit its layers, which some programs count.

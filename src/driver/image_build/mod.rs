@@ -14,5 +14,5 @@ pub use containerfile::Containerfile;
 pub use dist::Distribution;
 pub use error::BuildError;
 pub use layer::Layer;
-pub use made::{Build, LayerPlace, Made, MadeImage};
-pub use store::{MadeStore, ScratchFolder};
+pub use made::{Build, BuiltImage, LayerPlace, PlatformImage};
+pub use store::{BuiltStore, ScratchFolder};

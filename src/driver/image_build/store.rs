@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::base::Base;
 use super::error::BuildError;
-use super::made::{LayerPlace, Made};
+use super::made::{BuiltImage, LayerPlace};
 use crate::driver::bundle::{LayoutFolder, LayoutWriteError, Parts, RangeReader, format};
 use crate::driver::image_source::{BlobReader, ImageSource, SourceError};
 use crate::driver::registry::push::BlobStore;
@@ -71,7 +71,7 @@ impl LayerPlace for ScratchFolder {
     }
 }
 
-impl Made {
+impl BuiltImage {
     /// The manifests and configs: what is small.
     fn small(&self) -> impl Iterator<Item = &Vec<u8>> {
         self.images.iter().flat_map(|image| [&image.manifest, &image.config]).chain(&self.index)
@@ -121,8 +121,8 @@ impl Made {
 
     /// It as what is pushed.
     #[must_use]
-    pub const fn store<'a>(&'a self, source: &'a dyn ImageSource) -> MadeStore<'a> {
-        MadeStore { made: self, source }
+    pub const fn store<'a>(&'a self, source: &'a dyn ImageSource) -> BuiltStore<'a> {
+        BuiltStore { made: self, source }
     }
 }
 
@@ -151,7 +151,7 @@ async fn fetch(
                     Ok(Ok(0)) if done >= layer.size => break 'again,
                     Ok(Ok(0)) => break failed(io::ErrorKind::UnexpectedEof.into()),
                     Ok(Ok(read)) if done + read as u64 > layer.size => {
-                        let text = format!("there are more than its {} bytes", layer.size);
+                        let text = format!("longer than its {} bytes", layer.size);
                         return Err(failed(io::Error::new(io::ErrorKind::InvalidData, text)));
                     }
                     Ok(Ok(read)) => {
@@ -174,7 +174,7 @@ async fn fetch(
     file.flush().await.map_err(written)?;
     match Digest::finish(hash) {
         found if found == layer.digest => Ok(()),
-        found => Err(failed(io::Error::new(io::ErrorKind::InvalidData, format!("what came has the digest {found}")))),
+        found => Err(failed(io::Error::new(io::ErrorKind::InvalidData, format!("digest mismatch: found {found}")))),
     }
 }
 
@@ -183,12 +183,12 @@ fn stalled() -> io::Error {
 }
 
 /// An image that was made, as what is pushed: its own blobs from this machine, those of the base from where that is.
-pub struct MadeStore<'a> {
-    made: &'a Made,
+pub struct BuiltStore<'a> {
+    made: &'a BuiltImage,
     source: &'a dyn ImageSource,
 }
 
-impl MadeStore<'_> {
+impl BuiltStore<'_> {
     fn held(&self, digest: Digest) -> Option<&Vec<u8>> {
         self.made.small().find(|bytes| Digest::of(bytes) == digest)
     }
@@ -199,7 +199,7 @@ impl MadeStore<'_> {
     }
 }
 
-impl BlobStore for MadeStore<'_> {
+impl BlobStore for BuiltStore<'_> {
     fn holds(&self, digest: Digest) -> bool {
         self.held(digest).is_some()
             || self.base(digest).is_some()

@@ -8,7 +8,7 @@ use super::error::BuildError;
 use crate::model::few;
 use crate::model::yaml::Pos;
 
-/// Modes, whatever those in an archive are: a bit that lets a program run as another user is none of a distribution's.
+/// Modes, whatever those in an archive are: setuid and setgid bits of a distribution are dropped.
 const FOLDER: u32 = 0o755;
 const FILE: u32 = 0o644;
 const PROGRAM: u32 = 0o755;
@@ -63,7 +63,7 @@ impl Tree {
                         None => own,
                         Some(name) => distributions.get(name).ok_or_else(|| BuildError::Copy {
                             place: shown.clone(),
-                            problem: format!("the distribution `{name}` was not given: --dist {name}=ARCHIVE"),
+                            problem: format!("distribution `{name}` not specified: use --dist {name}=ARCHIVE"),
                         })?,
                     };
                     let place = Place { shown, owner: *owner, mode: *mode, from };
@@ -98,7 +98,7 @@ impl Tree {
         let entries = &place.from.entries;
         let wrong = |problem: String| BuildError::Copy { place: place.shown.clone(), problem };
         match entries.get(source) {
-            Some(Packed::Link(_)) => Err(wrong(format!("`{source}` is a link: name what it leads to"))),
+            Some(Packed::Link(_)) => Err(wrong(format!("`{source}` is a link: specify its target"))),
             Some(file @ Packed::File { .. }) => {
                 let name = source.rsplit('/').next().unwrap_or(source);
                 let folder = self.nodes.get(to).is_some_and(|node| matches!(node.kind, Kind::Folder));
@@ -114,7 +114,7 @@ impl Tree {
                 // Runtimes would make the folders between with a mode that keeps everybody out, or they are the base's.
                 if to.is_empty() || above.contains('/') && !self.made.contains(above) {
                     return Err(wrong(format!(
-                        "a folder goes to a place such as /opt/NAME, or into a folder that was copied before: it is not known \
+                        "a folder must be copied to a path such as /opt/NAME, or into a folder that was copied before: it is not known \
                          whether the base has /{above}"
                     )));
                 }
@@ -139,7 +139,7 @@ impl Tree {
 
     fn folder(&mut self, path: &str, place: &Place<'_>) -> Result<(), BuildError> {
         if self.nodes.get(path).is_some_and(|node| !matches!(node.kind, Kind::Folder)) {
-            let problem = format!("/{path} is a folder where a file was copied before");
+            let problem = format!("/{path} is a folder, but a file was copied there before");
             return Err(BuildError::Copy { place: place.shown.clone(), problem });
         }
         // What is there keeps its owner and mode.
@@ -153,12 +153,12 @@ impl Tree {
         let wrong = |problem: String| Err(BuildError::Copy { place: place.shown.clone(), problem });
         let is_folder = |node: &Node| matches!(node.kind, Kind::Folder);
         if path.is_empty() || self.nodes.get(path).is_some_and(is_folder) {
-            return wrong(format!("/{path} is a folder, and a file would take its place"));
+            return wrong(format!("/{path} is a folder and cannot be replaced by a file"));
         }
         let above = path.match_indices('/').map(|(at, _)| &path[..at]);
         if let Some(above) = above.into_iter().find(|above| self.nodes.get(*above).is_some_and(|node| !is_folder(node)))
         {
-            return wrong(format!("/{above} is a file or a link, and /{path} would be below it"));
+            return wrong(format!("/{above} is a file or a link and cannot contain /{path}"));
         }
         let (kind, mode) = match packed {
             Packed::File { content, executable } => {
@@ -182,11 +182,11 @@ fn place(file: &str, pos: Pos) -> String {
 fn missing(source: &str, place: &Place<'_>) -> BuildError {
     let nearest = place.from.entries.keys().max_by(|a, b| strsim::jaro(a, source).total_cmp(&strsim::jaro(b, source)));
     let near = match nearest.filter(|near| strsim::jaro(near, source) > 0.85) {
-        Some(near) => format!(", but `{near}`"),
+        Some(near) => format!("; the closest is `{near}`"),
         None => {
             let tops: Vec<&str> =
                 place.from.entries.keys().map(String::as_str).filter(|path| !path.contains('/')).collect();
-            if tops.is_empty() { String::new() } else { format!(", but {}", few(&tops, 8)) }
+            if tops.is_empty() { String::new() } else { format!("; it contains {}", few(&tops, 8)) }
         }
     };
     let (wanted, shown) = (source.to_owned(), place.from.shown.clone());
@@ -258,18 +258,18 @@ mod tests {
 
     #[test]
     fn what_may_break_the_base_is_refused_at_its_place() {
-        for (steps, told) in [
-            (vec![copy(&["lib"], "/")], "C:3:1: a folder goes to a place such as /opt/NAME"),
+        for (steps, expected) in [
+            (vec![copy(&["lib"], "/")], "C:3:1: a folder must be copied to a path such as /opt/NAME"),
             (vec![copy(&["lib"], "/srv/a/b")], "it is not known whether the base has /srv/a"),
             (vec![copy(&["lib"], "/opt/x"), copy(&["a"], "/opt/x/deep/c/y")], "/opt/x/deep/c is a file or a link"),
             (vec![copy(&["lib"], "/opt/x"), copy(&["a"], "/opt/x/link/y")], "/opt/x/link is a file or a link"),
-            (vec![copy(&["a"], "/opt/x/deep"), copy(&["lib"], "/opt/x")], "/opt/x/deep is a folder where a file"),
-            (vec![copy(&["lib/link"], "/opt/x")], "`lib/link` is a link: name what it leads to"),
-            (vec![copy(&["lib/B"], "/opt/x")], "C:3:1: there is no `lib/B` in x/image, but "),
-            (vec![copy(&["gone/completely"], "/opt/x")], "is it the right one?"),
+            (vec![copy(&["a"], "/opt/x/deep"), copy(&["lib"], "/opt/x")], "/opt/x/deep is a folder, but a file"),
+            (vec![copy(&["lib/link"], "/opt/x")], "`lib/link` is a link: specify its target"),
+            (vec![copy(&["lib/B"], "/opt/x")], "C:3:1: `lib/B` not found in x/image; "),
+            (vec![copy(&["gone/completely"], "/opt/x")], "check that it is the right one"),
         ] {
             let text = made(&steps).unwrap_err();
-            assert!(text.contains(told), "{steps:?}: {text}");
+            assert!(text.contains(expected), "{steps:?}: {text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::model::redact;
 
-/// The most letters of a value that are told.
+/// The most characters of a value that are shown.
 const SHOWN: usize = 200;
 
 /// A condition of an object.
@@ -26,10 +26,10 @@ pub(super) fn condition(object: &Value, name: &str) -> Option<Condition> {
     let texts: Vec<String> = texts.map(one_line).filter(|text| !text.is_empty()).collect();
     let observed = found["observedGeneration"].as_i64();
     let stale = observed.is_some_and(|observed| observed < generation(object));
-    Some(Condition { status: found["status"].as_str()?.to_owned(), why: told(&texts.join(": ")), stale })
+    Some(Condition { status: found["status"].as_str()?.to_owned(), why: shortened(&texts.join(": ")), stale })
 }
 
-/// Whether its controller has not looked at its newest change yet.
+/// Whether its controller has not observed its newest change yet.
 pub(super) fn is_behind(object: &Value) -> bool {
     let observed = object.pointer("/status/observedGeneration").and_then(Value::as_i64);
     observed.is_some_and(|observed| observed < generation(object))
@@ -45,11 +45,11 @@ fn generation(object: &Value) -> i64 {
 /// How it is instead.
 pub fn has_condition(object: &Value, name: &str, wanted: &str) -> Result<(), String> {
     if is_behind(object) {
-        return Err("its controller has not seen the change yet".to_owned());
+        return Err("controller has not seen the change yet".to_owned());
     }
     match condition(object, name) {
-        None => Err(format!("it has no condition {name} yet")),
-        Some(found) if found.stale => Err(format!("its condition {name} is about an older change")),
+        None => Err(format!("condition {name} is not set yet")),
+        Some(found) if found.stale => Err(format!("condition {name} is about an older change")),
         Some(found) if found.status == wanted => Ok(()),
         Some(found) => {
             let why = if found.why.is_empty() { String::new() } else { format!(": {}", found.why) };
@@ -64,16 +64,16 @@ pub fn has_condition(object: &Value, name: &str, wanted: &str) -> Result<(), Str
 /// What is there instead.
 pub fn has_value(object: &Value, path: &str, wanted: Option<&str>) -> Result<String, String> {
     if is_behind(object) {
-        return Err("its controller has not seen the change yet".to_owned());
+        return Err("controller has not seen the change yet".to_owned());
     }
     let text = match object.pointer(path) {
-        None | Some(Value::Null) => return Err(format!("{path} is not there yet")),
+        None | Some(Value::Null) => return Err(format!("{path} is not set yet")),
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     };
     match wanted {
         None if text.is_empty() => Err(format!("{path} is empty")),
-        Some(wanted) if wanted != text => Err(format!("{path} is {}", told(&text))),
+        Some(wanted) if wanted != text => Err(format!("{path} is {}", shortened(&text))),
         _ => Ok(text),
     }
 }
@@ -82,7 +82,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn told(text: &str) -> String {
+fn shortened(text: &str) -> String {
     redact(&one_line(text)).chars().take(SHOWN).collect()
 }
 
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(ready(&object(json!(3), json!(3), "False")).unwrap_err(), "Ready is False: Pods: 1 of 2");
         assert!(ready(&object(json!(2), json!(3), "True")).unwrap_err().contains("not seen the change"));
         assert!(ready(&object(json!(3), json!(2), "True")).unwrap_err().contains("an older change"));
-        assert_eq!(ready(&json!({})).unwrap_err(), "it has no condition Ready yet");
+        assert_eq!(ready(&json!({})).unwrap_err(), "condition Ready is not set yet");
         assert_eq!(has_condition(&object(json!(3), json!(3), "False"), "Ready", "False"), Ok(()));
     }
 
@@ -123,7 +123,7 @@ mod tests {
             assert!(has_value(&object, path, wanted).is_ok(), "{path} {wanted:?}");
         }
         assert_eq!(has_value(&object, "/status/phase", Some("Done")).unwrap_err(), "/status/phase is Running");
-        assert_eq!(has_value(&object, "/status/none", None).unwrap_err(), "/status/none is not there yet");
+        assert_eq!(has_value(&object, "/status/none", None).unwrap_err(), "/status/none is not set yet");
         assert_eq!(has_value(&object, "/status/note", None).unwrap_err(), "/status/note is empty");
     }
 }

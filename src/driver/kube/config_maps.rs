@@ -24,10 +24,10 @@ fn what(namespace: &str, name: &str) -> String {
 }
 
 impl Cluster {
-    /// What a ConfigMap holds; `None` if it is not there.
+    /// What a ConfigMap holds; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn files(&self, namespace: &str, name: &str) -> Result<Option<FoundFiles>, KubeError> {
         let api: Api<ConfigMap> = Api::namespaced(self.client(), namespace);
         let found = retry::call("get", &what(namespace, name), || api.get_opt(name)).await?;
@@ -39,11 +39,11 @@ impl Cluster {
         }))
     }
 
-    /// Makes a ConfigMap of these files that nobody can change. One of that name that is ours and holds others, as
-    /// somebody may have put there, gives way.
+    /// Creates an immutable ConfigMap of these files. One of that name that is ours and holds other content, as
+    /// somebody may have put there, is replaced.
     ///
     /// # Errors
-    /// When it is somebody else's, or the API refuses or cannot be asked.
+    /// When it is somebody else's, or the API call fails.
     pub async fn put_files(
         &self,
         namespace: &str,
@@ -72,7 +72,7 @@ impl Cluster {
             Err(err) if err.kind() == ApiErrorKind::Conflict => {}
             done => return done.map(drop),
         }
-        // Made by an earlier attempt whose answer was lost, or by somebody's hand.
+        // Created by an earlier attempt whose response was lost, or by hand.
         if self.files(namespace, name).await?.is_some_and(|found| found.ours && found.files == *files) {
             return Ok(());
         }
@@ -83,7 +83,7 @@ impl Cluster {
     /// The names of ConfigMaps of files with these labels.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn files_by_label(&self, namespace: &str, selector: &str) -> Result<Vec<String>, KubeError> {
         let api: Api<ConfigMap> = Api::namespaced(self.client(), namespace);
         let params = ListParams::default().labels(selector);
@@ -92,10 +92,10 @@ impl Cluster {
         Ok(found.items.into_iter().filter_map(|item| item.metadata.name).collect())
     }
 
-    /// Removes a ConfigMap that bears our mark. `false` if it is not there, or is somebody else's.
+    /// Removes a ConfigMap that bears our mark. `false` if it does not exist, or is somebody else's.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn remove_own_files(&self, namespace: &str, name: &str) -> Result<bool, KubeError> {
         let api: Api<ConfigMap> = Api::namespaced(self.client(), namespace);
         let what = what(namespace, name);
@@ -103,7 +103,7 @@ impl Cluster {
         if !found.metadata.labels.as_ref().is_some_and(is_marked) {
             return Ok(false);
         }
-        // The one that was looked at: somebody may make another of the same name meanwhile.
+        // Only the one that was read: somebody may create another of the same name meanwhile.
         let preconditions = Preconditions { uid: found.metadata.uid, resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
         match retry::call("delete", &what, || api.delete(name, &params)).await {

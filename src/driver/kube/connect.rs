@@ -32,9 +32,9 @@ pub struct ConnectOptions {
     pub kubeconfig: Option<PathBuf>,
     /// This context; `None` takes the current one.
     pub context: Option<String>,
-    /// Credential plugins may not ask anybody: the terminal is not theirs.
+    /// Credential plugins may not prompt: the terminal is not theirs.
     pub silent: bool,
-    /// How long a credential plugin may take; `None` is long enough for people.
+    /// How long a credential plugin may take; `None` is long enough for people to answer a prompt.
     pub plugin_within: Option<Duration>,
 }
 
@@ -43,7 +43,7 @@ pub struct ConnectOptions {
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) inner: Arc<Inner>,
-    without_names: bool,
+    without_dns: bool,
 }
 
 pub(super) struct Inner {
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
-/// The contexts that could be meant. Asks no cluster.
+/// The contexts of the kubeconfig. Asks no cluster.
 ///
 /// # Errors
 /// There is no kubeconfig, or it cannot be read.
@@ -100,21 +100,21 @@ impl Cluster {
         let version = version(&client, &minimal).await?;
         let info = ClusterInfo { context: minimal.context, server: minimal.server, user: minimal.user, version };
         let inner = Inner { client, info, discovery: Mutex::new(None), kubeconfig, dir };
-        Ok(Self { inner: Arc::new(inner), without_names: false })
+        Ok(Self { inner: Arc::new(inner), without_dns: false })
     }
 
-    /// The same cluster at a site where this machine's name server is not to be asked for what is in it: an install from an
-    /// offline bundle speaks to the API and the registry alone.
+    /// The same cluster, without DNS lookups of its names from this machine: an install from an offline bundle speaks
+    /// to the API and the registry alone.
     #[must_use]
-    pub fn without_names(mut self) -> Self {
-        self.without_names = true;
+    pub fn without_dns(mut self) -> Self {
+        self.without_dns = true;
         self
     }
 
-    /// Whether this machine may be asked where names of the cluster lead.
+    /// Whether names of the cluster may be resolved by this machine's DNS.
     #[must_use]
-    pub const fn asks_names(&self) -> bool {
-        !self.without_names
+    pub const fn uses_dns(&self) -> bool {
+        !self.without_dns
     }
 
     /// What was connected to, to be shown and confirmed.
@@ -135,7 +135,7 @@ impl Cluster {
         &self.inner.dir
     }
 
-    /// The bare client, for what this driver has no word for.
+    /// The bare client, for calls that this driver does not offer.
     #[must_use]
     pub fn client(&self) -> Client {
         self.inner.client.clone()
@@ -172,7 +172,7 @@ async fn client(minimal: &kubeconfig::Minimal, within: Option<Duration>) -> Resu
         }),
     });
     if !tls {
-        // As kubectl: who has no secure way is not told who we are.
+        // As kubectl: without TLS no credentials are sent.
         config.root_cert = Some(Vec::new());
         config.auth_info = auth_info(impersonated).map_err(invalid)?;
         return guarded(config, Credentials::None).await.map_err(refused);
@@ -202,7 +202,7 @@ async fn client(minimal: &kubeconfig::Minimal, within: Option<Duration>) -> Resu
     let mut bearer = None;
     let credentials = match (&auth.exec, &auth.auth_provider) {
         _ if fixed.is_some() || file.is_some() => Credentials::token_of(fixed, file).await.map_err(login)?,
-        // A plugin is not asked where there is something to log in with.
+        // A plugin is not run where there are other credentials.
         (Some(exec), _) if identity.is_none() && !basic => {
             let plugin = Plugin::new(exec, minimal, authority.as_deref(), within);
             identity = plugin
@@ -218,7 +218,8 @@ async fn client(minimal: &kubeconfig::Minimal, within: Option<Duration>) -> Resu
             match token.filter(|_| name == "oidc") {
                 Some(token) => bearer = Some(token),
                 None => {
-                    let what = format!("auth-provider {name:?} is no longer known to kubectl; use a credential plugin");
+                    let what =
+                        format!("auth-provider {name:?} is no longer supported by kubectl; use a credential plugin");
                     return Err(invalid(what));
                 }
             }
@@ -257,7 +258,7 @@ fn auth_info(mut value: Value) -> Result<kube::config::AuthInfo, String> {
 
 /// The API's address as Go makes it of `server`: a bare host is one of HTTP.
 fn server_url(server: &str) -> Result<http::Uri, String> {
-    let wrong = || format!("server {server:?} is no URL, nor host:port");
+    let wrong = || format!("server {server:?} is not a URL or host:port");
     let bare = server.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = match bare.split_once("://") {
         Some((scheme, rest)) => (scheme.to_lowercase(), rest),
@@ -270,15 +271,15 @@ fn server_url(server: &str) -> Result<http::Uri, String> {
     format!("{scheme}://{rest}").parse().map_err(|_| wrong())
 }
 
-/// A proxy's address; one that says no port has its scheme's.
+/// A proxy's address; without a port it has its scheme's.
 fn proxy_url(url: &str) -> Result<http::Uri, String> {
-    let wrong = || "the proxy's address is no URL of http, https or socks5".to_owned();
+    let wrong = || "the proxy address is not an http, https or socks5 URL".to_owned();
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
     let (scheme, default) = match scheme.to_lowercase().as_str() {
         "https" => ("https", 443),
-        // Names are resolved by the proxy either way, as Go has it.
+        // Names are resolved by the proxy either way, as in Go.
         "socks5" | "socks5h" => ("socks5", 1080),
-        // Go asks any other as it asks one of HTTP.
+        // Go treats any other as an HTTP proxy.
         _ => ("http", 80),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -305,12 +306,12 @@ fn pem(data: Option<&[u8]>, file: Option<&String>) -> Result<Option<Vec<u8>>, St
 fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let found: Vec<Vec<u8>> =
         CertificateDer::pem_slice_iter(pem).filter_map(|found| Some(found.ok()?.as_ref().to_vec())).collect();
-    if found.is_empty() { Err("the certificate authority holds no certificate".to_owned()) } else { Ok(found) }
+    if found.is_empty() { Err("the certificate authority contains no certificate".to_owned()) } else { Ok(found) }
 }
 
 async fn version(client: &Client, minimal: &kubeconfig::Minimal) -> Result<String, ConnectError> {
     let names = std::sync::Mutex::new(None);
-    let asked = retry::call_within(CONNECT_DEADLINE, || async {
+    let call = retry::call_within(CONNECT_DEADLINE, || async {
         client.apiserver_version().await.inspect_err(|err| {
             if let (Some(found), Ok(mut names)) = (wrong_name(err), names.lock()) {
                 *names = Some(found);
@@ -319,7 +320,7 @@ async fn version(client: &Client, minimal: &kubeconfig::Minimal) -> Result<Strin
     });
     let server = minimal.server.clone();
     let context = minimal.context.clone();
-    let found = match asked.await {
+    let found = match call.await {
         Ok(found) => found,
         Err(source) => {
             let names = names.into_inner().unwrap_or_default();
@@ -389,13 +390,10 @@ mod tests {
     }
 
     #[test]
-    fn missing_things_list_what_there_is() {
+    fn missing_contexts_list_the_available_ones() {
         let err = ConnectError::NoContext { wanted: "x".into(), available: vec!["a".into(), "b".into()] };
-        assert_eq!(err.to_string(), r#"the kubeconfig has no context "x"; there is a, b"#);
-        let err = ConnectError::NoKubeconfig { looked: vec!["/h/.kube/config".into()] };
-        assert_eq!(
-            err.to_string(),
-            "found no kubeconfig at /h/.kube/config; name one by --kubeconfig, or use --sandbox"
-        );
+        assert_eq!(err.to_string(), r#"context "x" not found in the kubeconfig; available: a, b"#);
+        let err = ConnectError::NoKubeconfig { searched: vec!["/h/.kube/config".into()] };
+        assert_eq!(err.to_string(), "no kubeconfig found at /h/.kube/config; set --kubeconfig, or use --sandbox");
     }
 }

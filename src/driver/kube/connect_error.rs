@@ -11,7 +11,7 @@ pub(super) const OLDEST: (u32, u32) = (1, 28);
 /// A kubeconfig that cannot be read as one.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeconfigError {
-    /// It is no YAML.
+    /// It is not YAML.
     #[error("{0}")]
     Yaml(String),
     /// A value is of another type than it has to be, anywhere in the file.
@@ -20,8 +20,8 @@ pub enum KubeconfigError {
     /// It is of another kind or version.
     #[error("it is a {0}, not a Config of v1")]
     Kind(String),
-    /// A name is there twice.
-    #[error("{list} has the name {name:?} twice")]
+    /// A name occurs twice.
+    #[error("{list} has a duplicate name {name:?}")]
     Twice {
         /// `clusters`, `users` or `contexts`.
         list: &'static str,
@@ -34,20 +34,20 @@ pub enum KubeconfigError {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// There is no kubeconfig.
-    #[error("found no kubeconfig{}; name one by --kubeconfig, or use --sandbox", looked_at(looked))]
+    #[error("no kubeconfig found{}; set --kubeconfig, or use --sandbox", searched_text(searched))]
     NoKubeconfig {
-        /// Where it was looked for.
-        looked: Vec<PathBuf>,
+        /// The paths that were searched.
+        searched: Vec<PathBuf>,
     },
     /// A kubeconfig cannot be read.
     #[error("failed to read kubeconfig {}", path.display())]
     Read {
         /// Which.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// A kubeconfig is none.
+    /// A kubeconfig cannot be parsed.
     #[error("failed to parse kubeconfig {}", path.display())]
     Parse {
         /// Which.
@@ -56,20 +56,20 @@ pub enum ConnectError {
         source: KubeconfigError,
     },
     /// No context was named, and the kubeconfig has no current one.
-    #[error("the kubeconfig has no current context; name one by --context{}", one_of(available))]
+    #[error("the kubeconfig has no current context; set --context{}", available_text(available))]
     NoCurrentContext {
         /// Those that there are.
         available: Vec<String>,
     },
-    /// The context is not there.
-    #[error("the kubeconfig has no context {wanted:?}{}", one_of(available))]
+    /// There is no such context.
+    #[error("context {wanted:?} not found in the kubeconfig{}", available_text(available))]
     NoContext {
-        /// What was asked for.
+        /// The name that was requested.
         wanted: String,
         /// Those that there are.
         available: Vec<String>,
     },
-    /// The context names something that is not there.
+    /// The context names something that the kubeconfig does not have.
     #[error("context {context:?} is incomplete: {missing} is missing from the kubeconfig")]
     Incomplete {
         /// Which context.
@@ -77,7 +77,7 @@ pub enum ConnectError {
         /// What is missing.
         missing: String,
     },
-    /// What the kubeconfig says of the context's cluster or user contradicts itself, or names files that are not there.
+    /// What the kubeconfig says of the context's cluster or user contradicts itself, or names missing files.
     #[error("context {context:?} cannot be used: {}", problems.join("; "))]
     Unusable {
         /// Which context.
@@ -85,7 +85,7 @@ pub enum ConnectError {
         /// All that is wrong.
         problems: Vec<String>,
     },
-    /// The kubeconfig's credential plugin, or the file of its token, gave nothing to log in with.
+    /// The kubeconfig's credential plugin, or its token file, gave no credentials.
     #[error("failed to log in as user {user:?}")]
     Plugin {
         /// The kubeconfig user's name.
@@ -129,14 +129,14 @@ pub enum ConnectError {
     /// The server's certificate is for other names.
     #[error(
         "the certificate of the API server at {server} is for another name{}; correct `server` in the kubeconfig, or set `tls-server-name` of the cluster to one of them",
-        one_of(names)
+        names_text(names)
     )]
     WrongName {
         /// The API's URL.
         server: String,
         /// The names that the certificate is for, where they are known.
         names: Vec<String>,
-        /// What the TLS library said.
+        /// The error of the TLS library.
         source: ApiError,
     },
     /// The server's certificate is not trusted for another reason.
@@ -146,7 +146,7 @@ pub enum ConnectError {
     Untrusted {
         /// The API's URL.
         server: String,
-        /// What the TLS library said.
+        /// The error of the TLS library.
         source: ApiError,
     },
     /// The API does not know us (any more).
@@ -158,7 +158,7 @@ pub enum ConnectError {
         server: String,
         /// The kubeconfig user's name.
         user: String,
-        /// What the API said.
+        /// The error of the API.
         source: ApiError,
     },
     /// The kubeconfig's credential plugin does not work.
@@ -172,11 +172,11 @@ pub enum ConnectError {
         source: ApiError,
     },
     /// The API answered with something else.
-    #[error("failed to ask the API server at {server} for its version")]
+    #[error("failed to get the version of the API server at {server}")]
     Version {
         /// The API's URL.
         server: String,
-        /// What it said.
+        /// The error of the API.
         source: ApiError,
     },
     /// The cluster is too old.
@@ -189,13 +189,17 @@ pub enum ConnectError {
     },
 }
 
-fn looked_at(paths: &[PathBuf]) -> String {
+fn searched_text(paths: &[PathBuf]) -> String {
     if paths.is_empty() {
         return String::new();
     }
     format!(" at {}", paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or "))
 }
 
-fn one_of(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("; there is {}", names.join(", ")) }
+fn available_text(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; available: {}", names.join(", ")) }
+}
+
+fn names_text(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
 }

@@ -1,4 +1,4 @@
-//! What is in a namespace, and how one is removed without taking along what nobody agreed to.
+//! What is in a namespace, and how one is deleted without deleting what nobody agreed to.
 
 use std::collections::BTreeSet;
 
@@ -15,10 +15,10 @@ use crate::model::observed::{Content, Contents};
 /// How many kinds are listed at the same time.
 const AT_ONCE: usize = 8;
 
-/// How many objects of a kind are listed: whoever asks wants to know that there are any, and which.
+/// How many objects of a kind are listed: enough to say that there are any, and which.
 const NAMED: u32 = 200;
 
-/// What the cluster makes by itself, or what says something about a namespace and is nothing without it.
+/// What the cluster creates by itself, or what only describes the namespace.
 const IGNORED: [&str; 15] = [
     "Event",
     "Endpoints",
@@ -41,7 +41,7 @@ impl Cluster {
     /// What is in a namespace: workloads, claims, Secrets, and whatever else can be listed and deleted.
     ///
     /// # Errors
-    /// When the API cannot be asked. What may not be listed is said in the answer.
+    /// When the API call fails. What may not be listed is named in the result.
     pub async fn contents(&self, namespace: &str) -> Result<Contents, KubeError> {
         let mut kinds: Vec<ApiResource> = Vec::new();
         for group in self.discovery().await?.groups_alphabetical() {
@@ -55,8 +55,8 @@ impl Cluster {
             }
         }
         // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
-        let asked: Vec<_> = kinds.into_iter().map(|kind| self.of_kind(namespace, kind)).collect();
-        let found: Vec<Contents> = futures::stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+        let requests: Vec<_> = kinds.into_iter().map(|kind| self.of_kind(namespace, kind)).collect();
+        let found: Vec<Contents> = futures::stream::iter(requests).buffered(AT_ONCE).try_collect().await?;
         let mut all = Contents::default();
         for of_kind in found {
             all.objects.extend(of_kind.objects);
@@ -72,10 +72,10 @@ impl Cluster {
         let list = match retry::call("list", &what, || api.list_metadata(&params)).await {
             Ok(list) => list,
             Err(error) if error.kind() == ApiErrorKind::Forbidden => {
-                let unseen = vec![format!("{}s, which may not be listed", resource.kind)];
+                let unseen = vec![format!("{}s (not allowed to list)", resource.kind)];
                 return Ok(Contents { unseen, ..Contents::default() });
             }
-            // A kind that went meanwhile, or one whose server is of an API that is not there.
+            // A kind that was removed meanwhile, or one whose API service is gone.
             Err(error) if error.kind() == ApiErrorKind::NotFound => return Ok(Contents::default()),
             Err(error) => return Err(error),
         };
@@ -88,7 +88,7 @@ impl Cluster {
     /// The names of the objects of a kind with these labels; none where the cluster does not serve the kind.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn names_by_label(
         &self,
         kind: &str,
@@ -106,10 +106,10 @@ impl Cluster {
         Ok(list.items.into_iter().filter_map(|item| item.metadata.name).collect())
     }
 
-    /// Deletes a namespace if it still is the one with this uid. `false` if it was not there, or is another.
+    /// Deletes a namespace if it still is the one with this uid. `false` if it did not exist, or is another.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn delete_namespace(&self, name: &str, uid: &str) -> Result<bool, KubeError> {
         let api: Api<Namespace> = Api::all(self.client());
         let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };

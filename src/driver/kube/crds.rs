@@ -1,4 +1,4 @@
-//! Definitions of kinds: applied, waited for, and what there is of their kinds.
+//! Custom Resource Definitions: applied, waited for, and which objects of their kinds exist.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::condition::has_condition;
 use super::objects::protocol;
 use super::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::cluster::{Drift, ManifestObject, ObjectRef};
-use crate::model::observed::{Definition, OfKind};
+use crate::model::observed::{CrdComparison, CrdRemains};
 use crate::model::{CRD, Ignored, Progress, ProgressSink, crd_ref};
 
 /// Who we are in `managedFields`.
 const FIELD_MANAGER: &str = "windlass";
 
-/// How often it is asked.
+/// How long to pause between polls.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// How many objects of a kind are counted, and how many are named.
@@ -30,7 +30,7 @@ impl Cluster {
     /// Creates an object or brings it to this content by server-side apply as `windlass`, whoever wrote it before.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn apply(&self, object: &ManifestObject) -> Result<(), KubeError> {
         let what = object.object.to_string();
         let api = self.api_of(&object.object).await?;
@@ -45,24 +45,24 @@ impl Cluster {
     /// How definitions, each of a name of its own, compare with what is there, and what differs in ignored fields.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn definitions(
         &self,
         wanted: &[ManifestObject],
         ignored: &Ignored,
-    ) -> Result<(BTreeMap<String, Definition>, Vec<Drift>), KubeError> {
-        let mut found: BTreeMap<String, Definition> =
-            wanted.iter().map(|crd| (crd.object.name.clone(), Definition::Same)).collect();
+    ) -> Result<(BTreeMap<String, CrdComparison>, Vec<Drift>), KubeError> {
+        let mut found: BTreeMap<String, CrdComparison> =
+            wanted.iter().map(|crd| (crd.object.name.clone(), CrdComparison::Same)).collect();
         let compared = self.compared(wanted, ignored).await?;
         for drift in compared.drift {
             let name = drift.object.name.clone();
             let live = if drift.is_gone() { None } else { self.get(&drift.object).await? };
-            let how = live.map_or(Definition::Absent, |live| {
+            let how = live.map_or(CrdComparison::Absent, |live| {
                 let body = wanted.iter().find(|crd| crd.object.name == name).map(|crd| &crd.body);
-                match body.and_then(|body| stored_beyond(body, &live)) {
-                    None => Definition::Differs(drift.to_string()),
-                    Some(beyond) => Definition::Newer(format!(
-                        "{} stays as it is: the chart's is older and has no {beyond}, in which objects are stored",
+                match body.and_then(|body| lacking_storage_version(body, &live)) {
+                    None => CrdComparison::Differs(drift.to_string()),
+                    Some(version) => CrdComparison::Newer(format!(
+                        "{} is kept: the chart's definition is older and lacks {version}, the storage version",
                         drift.object
                     )),
                 }
@@ -72,10 +72,11 @@ impl Cluster {
         Ok((found, compared.ignored))
     }
 
-    /// Waits until the API serves the kinds of these definitions; gives those that it does not after `deadline`, with why.
+    /// Waits until the API serves the kinds of these definitions; returns those that it does not after `deadline`, with
+    /// why.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn wait_established(
         &self,
         names: &[String],
@@ -88,7 +89,7 @@ impl Cluster {
             let (mut waiting, mut still) = (Vec::new(), Vec::new());
             for name in left {
                 let how = match self.get(&crd_ref(&name)).await? {
-                    None => Err("it is not in the cluster".to_owned()),
+                    None => Err("not found in the cluster".to_owned()),
                     // Its name may be taken: that does not pass by itself.
                     Some(found) => match has_condition(&found, "NamesAccepted", "False") {
                         Ok(()) => has_condition(&found, "NamesAccepted", "True"),
@@ -109,18 +110,21 @@ impl Cluster {
         }
     }
 
-    /// What there is of a kind, by the name of its definition; `None` where the definition is not there.
+    /// Which objects of a kind exist, by the name of its definition; `None` where there is no such definition.
     ///
     /// # Errors
-    /// When the API cannot be asked. That the objects may not be listed is part of the answer.
-    pub async fn of_kind_of(&self, definition: &str) -> Result<Option<OfKind>, KubeError> {
+    /// When the API call fails. That the objects may not be listed is part of the result.
+    pub async fn crd_remains(&self, definition: &str) -> Result<Option<CrdRemains>, KubeError> {
         let found = match self.get(&crd_ref(definition)).await {
-            Err(error) if error.kind() == ApiErrorKind::Forbidden => return Ok(Some(OfKind::default())),
+            Err(error) if error.kind() == ApiErrorKind::Forbidden => return Ok(Some(CrdRemains::default())),
             found => found?,
         };
         let Some(found) = found else { return Ok(None) };
-        let mut of_kind =
-            OfKind { group: text(&found, "/spec/group"), kind: text(&found, "/spec/names/kind"), ..OfKind::default() };
+        let mut of_kind = CrdRemains {
+            group: text(&found, "/spec/group"),
+            kind: text(&found, "/spec/names/kind"),
+            ..CrdRemains::default()
+        };
         match self.objects_of(&found).await {
             Ok(list) => {
                 let more = list.metadata.remaining_item_count.and_then(|more| u64::try_from(more).ok());
@@ -134,10 +138,10 @@ impl Cluster {
         Ok(Some(of_kind))
     }
 
-    /// The objects of a kind that are being deleted and wait for somebody, each with its finalizers, in words.
+    /// The objects of a kind whose deletion waits for finalizers, each described with them.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn held_by_finalizers(&self, definition: &str) -> Result<Vec<String>, KubeError> {
         let Some(found) = self.get(&crd_ref(definition)).await? else { return Ok(Vec::new()) };
         let kind = text(&found, "/spec/names/kind");
@@ -161,7 +165,7 @@ impl Cluster {
     /// The finalizers of an object that is being deleted: what it waits for.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn finalizers(&self, object: &ObjectRef) -> Result<Vec<String>, KubeError> {
         let found = self.get(object).await?;
         let list = found.as_ref().and_then(|found| found.pointer("/metadata/finalizers")).and_then(Value::as_array);
@@ -178,8 +182,8 @@ fn stored_in(definition: &Value) -> Option<&str> {
     versions(definition).find(|version| version["storage"] == true)?["name"].as_str()
 }
 
-/// The same, where another definition does not have it: an older one, which the API refuses.
-fn stored_beyond<'a>(wanted: &Value, live: &'a Value) -> Option<&'a str> {
+/// The version in which objects are stored, where the wanted definition lacks it: it is older, and the API refuses it.
+fn lacking_storage_version<'a>(wanted: &Value, live: &'a Value) -> Option<&'a str> {
     stored_in(live).filter(|stored| versions(wanted).all(|version| version["name"] != **stored))
 }
 
@@ -199,23 +203,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_definition_is_newer_where_objects_are_stored_in_what_the_chart_has_not() {
+    fn a_definition_is_newer_where_the_chart_lacks_the_storage_version() {
         let versions = |names: &[&str]| {
             let versions: Vec<Value> = names
                 .iter()
                 .enumerate()
                 .map(|(at, name)| json!({"name": name, "storage": at + 1 == names.len()}))
                 .collect();
-            // What was once stored stays in this list for ever.
+            // A version that was once stored stays in this list.
             json!({"spec": {"versions": versions}, "status": {"storedVersions": names}})
         };
-        let beyond =
-            |wanted: &[&str], live: &[&str]| stored_beyond(&versions(wanted), &versions(live)).map(str::to_owned);
-        assert_eq!(beyond(&["v1"], &["v1", "v2"]).as_deref(), Some("v2"));
-        assert_eq!(beyond(&["v1", "v2"], &["v1"]), None);
-        assert_eq!(beyond(&["v1"], &["v1"]), None);
-        // An upgrade that drops an old version is no older one: what the API says of it is told.
-        assert_eq!(beyond(&["v1"], &["v1alpha1", "v1"]), None);
-        assert_eq!(beyond(&["v1", "v2"], &["v1alpha1", "v1"]), None);
+        let lacking = |wanted: &[&str], live: &[&str]| {
+            lacking_storage_version(&versions(wanted), &versions(live)).map(str::to_owned)
+        };
+        assert_eq!(lacking(&["v1"], &["v1", "v2"]).as_deref(), Some("v2"));
+        assert_eq!(lacking(&["v1", "v2"], &["v1"]), None);
+        assert_eq!(lacking(&["v1"], &["v1"]), None);
+        // An upgrade that drops an old version is not an older one: what the API says about it is reported.
+        assert_eq!(lacking(&["v1"], &["v1alpha1", "v1"]), None);
+        assert_eq!(lacking(&["v1", "v2"], &["v1alpha1", "v1"]), None);
     }
 }

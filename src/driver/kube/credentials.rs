@@ -1,8 +1,7 @@
 //! The login of every request: a token, the file that it is kept in, or what a credential plugin gives
 //! (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>).
 //!
-//! kube runs plugins itself, but waits for them for ever and keeps all that they write. What is decided here is decided
-//! as client-go does it.
+//! kube runs plugins itself, but without a deadline or a limit on their output. Decisions here follow client-go.
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,17 +22,17 @@ use crate::driver::process::{self, Environment, ProcessError, Spec};
 use crate::model::yaml::helm_value;
 use crate::model::{Secret, bounded};
 
-/// How long a plugin may take that can ask nobody ...
-const ALONE: Duration = Duration::from_secs(30);
+/// How long a plugin may take that cannot prompt ...
+const SILENT: Duration = Duration::from_secs(30);
 
-/// ... and one that may: somebody looks for a second factor.
-const ASKING: Duration = Duration::from_secs(180);
+/// ... and one that can: a second factor takes its time.
+const INTERACTIVE: Duration = Duration::from_secs(180);
 
 /// The most that a plugin may write: a token and a chain of certificates are a thousandth of it.
 const OUTPUT: usize = 1 << 20;
 
-/// How long a token's file is taken for what it said: whoever rotates it keeps the old one good for longer.
-const FILE_KEPT: Duration = Duration::from_secs(60);
+/// How long a token file is cached: whoever rotates it keeps the old token valid for longer.
+const FILE_CACHE: Duration = Duration::from_secs(60);
 
 /// The versions of the plugins' protocol that there are.
 const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
@@ -74,7 +73,7 @@ impl Credentials {
             Self::Token { fixed, file: Some(file), read } => {
                 let mut read = read.lock().await;
                 if let Some((token, at)) = &*read
-                    && at.elapsed() < FILE_KEPT
+                    && at.elapsed() < FILE_CACHE
                 {
                     return Ok(Some(token.clone()));
                 }
@@ -83,7 +82,7 @@ impl Credentials {
                         *read = Some((token.clone(), Instant::now()));
                         Ok(Some(token))
                     }
-                    // A file that goes away leaves its last word.
+                    // The last token of a file that is gone is kept.
                     (Err(_), Some((token, _)), _) => Ok(Some(token.clone())),
                     (Err(_), None, Some(fixed)) => Ok(Some(fixed.clone())),
                     (Err(error), None, None) => Err(error),
@@ -101,7 +100,7 @@ impl Credentials {
         }
     }
 
-    /// A request with this token was refused: a plugin is asked anew before the next.
+    /// A request with this token was refused: a plugin is run again before the next.
     pub(super) async fn refused(&self, token: Option<&Secret>) {
         if let Self::Plugin(plugin) = self {
             let mut given = plugin.given.lock().await;
@@ -118,7 +117,7 @@ async fn read_token(path: &Path) -> Result<Secret, LoginError> {
     let failed = |source| LoginError::TokenFile { path: path.to_owned(), source };
     let text = read.map_err(std::io::Error::other).and_then(|read| read).map_err(failed)?;
     match text.trim() {
-        "" => Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is empty"))),
+        "" => Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidData, "file is empty"))),
         token => Ok(Secret::new(token.to_owned())),
     }
 }
@@ -186,44 +185,44 @@ impl Plugin {
     async fn run(&self) -> Result<Given, LoginError> {
         let exec = &self.exec;
         let command = exec.command.clone().unwrap_or_default();
-        let wrong = |what: String| LoginError::Answer { command: command.clone(), what };
+        let wrong = |what: String| LoginError::Output { command: command.clone(), what };
         let version = exec.api_version.clone().unwrap_or_default();
         if !VERSIONS.contains(&version.as_str()) {
-            return Err(wrong(format!("speaks {version}, and only {} are known", VERSIONS.join(" and "))));
+            return Err(wrong(format!("uses apiVersion {version}, but only {} are supported", VERSIONS.join(" and "))));
         }
         let terminal = std::io::stdin().is_terminal();
-        let asks = match exec.mode() {
+        let interactive = match exec.mode() {
             Some(Mode::Always) if !terminal => {
-                return Err(wrong("wants to ask, and standard input is not a terminal".to_owned()));
+                return Err(wrong("needs a prompt, but standard input is not a terminal".to_owned()));
             }
             Some(Mode::Always | Mode::IfAvailable) => terminal,
             Some(Mode::Never) | None => false,
         };
-        let absent = || LoginError::Absent {
+        let absent = || LoginError::NotInstalled {
             command: command.clone(),
             hint: set(exec.install_hint.as_ref()).map(str::to_owned),
         };
         let program = find(&command).ok_or_else(absent)?;
-        let mut told = json!({"interactive": asks});
+        let mut info = json!({"interactive": interactive});
         if exec.provide_cluster_info == Some(true) {
-            told["cluster"] = self.info.clone();
+            info["cluster"] = self.info.clone();
         }
-        let told = json!({"kind": "ExecCredential", "apiVersion": version, "spec": told});
+        let info = json!({"kind": "ExecCredential", "apiVersion": version, "spec": info});
         let mut env = Environment::inherited_without(&[]);
         for var in exec.env.iter().flatten().flatten() {
             env = env.set(var.name.clone().unwrap_or_default(), var.value.clone().unwrap_or_default());
         }
         let args = exec.args.iter().flatten().map(|arg| arg.clone().unwrap_or_default());
         let spec = Spec {
-            env: env.set("KUBERNETES_EXEC_INFO", told.to_string()),
-            deadline: self.deadline.unwrap_or(if asks { ASKING } else { ALONE }),
+            env: env.set("KUBERNETES_EXEC_INFO", info.to_string()),
+            deadline: self.deadline.unwrap_or(if interactive { INTERACTIVE } else { SILENT }),
             grace: Duration::from_secs(1),
             stdout_cap: OUTPUT,
-            terminal: asks,
+            terminal: interactive,
             ..Spec::new(program).args(args)
         };
         let output = process::run(spec, &CancellationToken::new()).await.map_err(|source| match source {
-            // No program after all: a script whose interpreter is not there, for one.
+            // A script whose interpreter is missing, for one.
             ProcessError::Spawn { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => absent(),
             source => LoginError::Failed { command: command.clone(), source },
         })?;
@@ -231,18 +230,18 @@ impl Plugin {
     }
 }
 
-/// What a plugin wrote, understood; what is wrong with it never repeats it.
+/// Parses what a plugin wrote. Errors never repeat its content.
 fn given(stdout: &[u8], version: &str) -> Result<Given, String> {
-    let text = std::str::from_utf8(stdout).map_err(|_| "wrote what is no text".to_owned())?;
+    let text = std::str::from_utf8(stdout).map_err(|_| "wrote output that is not text".to_owned())?;
     let no_credential = || "did not write an ExecCredential".to_owned();
     let value = helm_value(text).map_err(|_| no_credential())?;
     let found: ExecCredential = serde_json::from_value(value).map_err(|_| no_credential())?;
     if !matches!(found.kind.as_deref(), None | Some("" | "ExecCredential")) {
         return Err(no_credential());
     }
-    let spoken = found.api_version.unwrap_or_default();
-    if spoken != version {
-        return Err(format!("is to speak {version}, and speaks {spoken}"));
+    let written = found.api_version.unwrap_or_default();
+    if written != version {
+        return Err(format!("must use apiVersion {version}, but wrote {written}"));
     }
     let status = found.status.ok_or_else(|| "wrote no status".to_owned())?;
     let full = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -250,7 +249,7 @@ fn given(stdout: &[u8], version: &str) -> Result<Given, String> {
     let identity = match (full(status.client_certificate_data), full(status.client_key_data)) {
         (Some(certificate), Some(key)) => Some((certificate.into_bytes(), Secret::new(key))),
         (None, None) => None,
-        _ => return Err("wrote a certificate or a key, and not both".to_owned()),
+        _ => return Err("wrote a certificate or a key, but not both".to_owned()),
     };
     if token.is_none() && identity.is_none() {
         return Err("wrote neither a token nor a certificate".to_owned());
@@ -258,7 +257,7 @@ fn given(stdout: &[u8], version: &str) -> Result<Given, String> {
     Ok(Given { token, identity, expires: status.expiration_timestamp })
 }
 
-/// The program of that name: by its path, or in our PATH.
+/// The program of that name: by its path, or in PATH.
 fn find(command: &str) -> Option<PathBuf> {
     let runs = |path: &Path| {
         std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
@@ -267,7 +266,7 @@ fn find(command: &str) -> Option<PathBuf> {
         return Some(PathBuf::from(command)).filter(|path| runs(path));
     }
     let path = std::env::var_os("PATH")?;
-    // Go does not run what lies in the folder that one happens to be in, either.
+    // As Go: a relative entry, such as the current folder, does not count.
     let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
     folders.map(|folder| folder.join(command)).find(|path| runs(path))
 }

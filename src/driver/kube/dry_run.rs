@@ -1,4 +1,4 @@
-//! Changes as Helm would send them, sent as dry runs: the API says what it thinks of them and does nothing.
+//! Changes as Helm would send them, sent as dry runs: the API validates them and changes nothing.
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::Status;
@@ -19,14 +19,14 @@ impl Cluster {
     /// it. `None`: it would, or there is none, or the cluster does not serve the kind. Nothing is changed.
     ///
     /// # Errors
-    /// When the API cannot be asked, may not be asked, or has a webhook that knows no dry runs.
+    /// When the API call fails or is forbidden, or there is a webhook that does not support dry runs.
     pub async fn refusal(&self, object: &ManifestObject) -> Result<Option<Refusal>, KubeError> {
         let what = format!("the change of {}", object.object);
         let (Some(api), Some(_)) = (self.api_of(&object.object).await?, self.get(&object.object).await?) else {
             return Ok(None);
         };
         let body: DynamicObject = serde_json::from_value(object.body.clone()).map_err(|error| KubeError {
-            verb: "try",
+            verb: "dry-run",
             what: what.clone(),
             source: ApiError::new(ApiErrorKind::Protocol, error.to_string()),
         })?;
@@ -37,7 +37,7 @@ impl Cluster {
             field_validation: Some(ValidationDirective::Strict),
         };
         let (name, patch) = (&object.object.name, Patch::Apply(&body));
-        let tried = retry::call("try", &what, || async { refused(api.patch(name, &params, &patch).await) }).await;
+        let tried = retry::call("dry-run", &what, || async { refused(api.patch(name, &params, &patch).await) }).await;
         let status = match tried {
             Ok(None) => return Ok(None),
             Ok(Some(status)) => status,
@@ -51,13 +51,13 @@ impl Cluster {
 }
 
 impl Cluster {
-    /// What the API makes of an object, sent by server-side apply as Helm does it: with defaults filled in and values in
-    /// the form that it keeps them in. Nothing is changed.
+    /// An object as the API would store it, sent by server-side apply as Helm does it: with defaults filled in and
+    /// values in its own form. Nothing is changed.
     ///
     /// # Errors
-    /// Why it cannot be known, in words: not allowed, refused, or a webhook that knows no dry runs.
-    pub(super) async fn made_of(&self, object: &ManifestObject) -> Result<Value, String> {
-        let what = format!("what the API makes of {}", object.object);
+    /// Why it is not known: not allowed, refused, or a webhook that does not support dry runs.
+    pub(super) async fn dry_run_result(&self, object: &ManifestObject) -> Result<Value, String> {
+        let what = format!("the dry run of {}", object.object);
         let api = self.api_of(&object.object).await.map_err(|error| error.source.to_string())?;
         let api = api.ok_or("the cluster does not serve its kind")?;
         let body: DynamicObject = serde_json::from_value(object.body.clone()).map_err(|error| error.to_string())?;
@@ -68,27 +68,27 @@ impl Cluster {
             field_validation: Some(ValidationDirective::Ignore),
         };
         let (name, patch) = (&object.object.name, Patch::Apply(&body));
-        let made = retry::call("ask for", &what, || api.patch(name, &params, &patch)).await;
+        let made = retry::call("get", &what, || api.patch(name, &params, &patch)).await;
         match made {
             Ok(made) => serde_json::to_value(made).map_err(|error| error.to_string()),
             Err(error) if error.kind() == ApiErrorKind::Forbidden => Err("a dry run is not allowed".to_owned()),
             Err(error) => {
                 let text = redact(&error.source.to_string());
-                Err(format!("a dry run was refused: {}", reason(&text)))
+                Err(format!("the dry run was refused: {}", reason(&text)))
             }
         }
     }
 }
 
-/// Whether an object would be refused even if there were none like it. What is right in itself is only refused because
-/// it is there already, and that is said after it was looked through.
+/// Whether an object would be refused as a new one as well. An object that is valid as a new one is only refused
+/// because it exists already: the API checks that after it has validated it.
 async fn wrong_as_new(api: &Api<DynamicObject>, what: &str, body: &DynamicObject) -> bool {
     let params = PostParams { dry_run: true, field_manager: Some(HELM.to_owned()) };
-    let made = retry::call("try", what, || async { refused(api.create(&params, body).await) }).await;
+    let made = retry::call("dry-run", what, || async { refused(api.create(&params, body).await) }).await;
     matches!(made, Ok(Some(status)) if status.code == 422)
 }
 
-/// An answer that is a refusal is no error.
+/// A refusal is a result, not an error.
 fn refused<T>(answer: Result<T, kube::Error>) -> Result<Option<Box<Status>>, kube::Error> {
     match answer {
         Ok(_) => Ok(None),
@@ -97,13 +97,13 @@ fn refused<T>(answer: Result<T, kube::Error>) -> Result<Option<Box<Status>>, kub
     }
 }
 
-/// Whether the API looked at an object and does not want it; everything else says nothing about the object.
+/// Whether the API validated an object and refuses it; everything else says nothing about the object.
 fn is_refusal(status: &Status) -> bool {
     match status.code {
         422 => true,
-        // A webhook with side effects is not asked at all.
+        // A webhook with side effects is not called at all.
         400 => !status.message.contains("does not support dry run"),
-        // Without the right, nothing was looked at; that is said elsewhere. What else forbids is admission.
+        // Without the right, nothing was validated; that is reported elsewhere. Any other 403 is admission.
         403 => ![" cannot patch resource ", " cannot create resource "].iter().any(|own| status.message.contains(own)),
         _ => false,
     }
@@ -111,14 +111,14 @@ fn is_refusal(status: &Status) -> bool {
 
 fn refusal(status: &Status, in_itself: bool) -> Refusal {
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    let (mut fields, mut told): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut fields, mut reasons): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for cause in causes.filter(|cause| !cause.field.is_empty()) {
         if !fields.contains(&cause.field) {
             fields.push(cause.field.clone());
-            told.push(format!("{}: {}", cause.field, reason(&cause.message)));
+            reasons.push(format!("{}: {}", cause.field, reason(&cause.message)));
         }
     }
-    let message = if told.is_empty() { reason(&status.message).to_owned() } else { told.join("; ") };
+    let message = if reasons.is_empty() { reason(&status.message).to_owned() } else { reasons.join("; ") };
     let message = redact(&message);
     let message = match message.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &message[..end]),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_looked_at_can_be_refused() {
+    fn only_what_was_validated_can_be_refused() {
         for (code, message, expected) in [
             (422, "StatefulSet.apps \"x\" is invalid", true),
             (400, "strict decoding error: unknown field \"spec.x\"", true),

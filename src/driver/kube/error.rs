@@ -1,4 +1,4 @@
-//! What the Kubernetes API can answer, in words.
+//! Errors of the Kubernetes API.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::model::bounded;
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {verb} {what}")]
 pub struct KubeError {
-    /// What was tried: `get`, `list`, `apply`, `delete`, `watch`.
+    /// What was attempted: `get`, `list`, `apply`, `delete`, `watch`.
     pub verb: &'static str,
     /// On what: `Secret ns/name`.
     pub what: String,
@@ -22,12 +22,12 @@ pub struct KubeError {
     pub source: ApiError,
 }
 
-/// What kind of answer it was; decides whether trying again helps.
+/// What kind of error it was; decides whether a retry helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiErrorKind {
     /// No such object, or no such kind of object.
     NotFound,
-    /// The version of a list that was asked for is not kept any more; a new list is.
+    /// The requested version of a list has expired; a new list has not.
     Gone,
     /// It exists already.
     AlreadyExists,
@@ -39,9 +39,9 @@ pub enum ApiErrorKind {
     Unauthorized,
     /// The user may not do this, or admission refused it.
     Forbidden,
-    /// The API asks for patience.
+    /// The API throttles requests.
     TooManyRequests,
-    /// The API is there but cannot answer now.
+    /// The API is reachable but cannot answer now.
     Unavailable,
     /// Nothing listens there, or the connection broke.
     Unreachable,
@@ -51,11 +51,12 @@ pub enum ApiErrorKind {
     Tls,
     /// The kubeconfig's way to log in does not work (a plugin failed).
     Login,
-    /// The answer makes no sense.
+    /// The response is not understood.
     Protocol,
 }
 
-/// An answer of the API, or the lack of one. The message is complete: kube's own errors repeat their sources.
+/// An error response of the API, or the lack of a response. The message is complete: kube's own errors repeat their
+/// sources.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
@@ -81,7 +82,7 @@ impl ApiError {
 }
 
 impl KubeError {
-    /// What kind of answer it was.
+    /// What kind of error it was.
     #[must_use]
     pub fn kind(&self) -> ApiErrorKind {
         self.source.kind
@@ -96,7 +97,7 @@ impl From<&kube::Error> for ApiError {
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::new(ApiErrorKind::Protocol, deepest(err)),
             kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => Self::new(
                 kind_of(status.as_u16(), ""),
-                format!("no connection into the pod was opened (HTTP {status})"),
+                format!("failed to open a connection to the pod (HTTP {status})"),
             ),
             kube::Error::UpgradeConnection(_) => Self::new(ApiErrorKind::Protocol, deepest(err)),
             _ => transport(err),
@@ -116,35 +117,35 @@ impl From<&watcher::Error> for ApiError {
     }
 }
 
-/// Why nobody was logged in.
+/// Why the login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// The plugin is not installed.
     #[error("the credential plugin {command} is not installed on this machine{}", advice(.hint))]
-    Absent {
+    NotInstalled {
         /// The program.
         command: String,
-        /// What the kubeconfig says of how to come by it.
+        /// The kubeconfig's install hint.
         hint: Option<String>,
     },
-    /// The plugin did not end well.
-    #[error("the credential plugin {command} gave no credentials")]
+    /// The plugin failed.
+    #[error("the credential plugin {command} returned no credentials")]
     Failed {
         /// The program.
         command: String,
         /// How it ended.
         source: ProcessError,
     },
-    /// The plugin gave something else.
+    /// What the plugin wrote cannot be used, or it cannot be run as configured.
     #[error("the credential plugin {command} {what}")]
-    Answer {
+    Output {
         /// The program.
         command: String,
         /// What is wrong with it; never the content.
         what: String,
     },
-    /// The file of the token cannot be read.
-    #[error("failed to read the token of {}", path.display())]
+    /// The token file cannot be read.
+    #[error("failed to read token file {}", path.display())]
     TokenFile {
         /// Which.
         path: PathBuf,
@@ -155,14 +156,14 @@ pub enum LoginError {
 
 fn advice(hint: &Option<String>) -> String {
     let Some(hint) = hint else { return String::new() };
-    // Of whoever wrote the kubeconfig: not to drive the terminal.
+    // Written by whoever wrote the kubeconfig: it must not control the terminal.
     let plain: String = hint.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!(": {}", plain.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// An answer that does not end.
+/// A response over the size limit.
 #[derive(Debug, thiserror::Error)]
-#[error("the API server sent {what} of more than {}, the most that is read", bounded::size(*.limit as u64))]
+#[error("the API server sent {what} larger than the limit of {}", bounded::size(*.limit as u64))]
 pub(super) struct TooLong {
     pub(super) what: &'static str,
     pub(super) limit: usize,
@@ -251,7 +252,7 @@ mod tests {
     use super::*;
 
     fn status(code: u16, reason: &str) -> kube::Error {
-        let status = kube::core::Status::failure("told you", reason).with_code(code);
+        let status = kube::core::Status::failure("made-up", reason).with_code(code);
         kube::Error::Api(status.boxed())
     }
 
@@ -271,7 +272,7 @@ mod tests {
         ] {
             let err = ApiError::from(&status(code, reason));
             assert_eq!((err.kind, err.is_transient()), (kind, transient), "{code}");
-            assert_eq!(err.message, format!("told you (HTTP {code})"));
+            assert_eq!(err.message, format!("made-up (HTTP {code})"));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What stands between kube's client and everybody who uses it: our credentials go out, and bounded answers come in.
+//! A layer around kube's client: adds our credentials to requests, and bounds responses.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use kube::client::Body;
 use super::credentials::Credentials;
 use super::error::TooLong;
 
-/// The most of one answer of the API: a list of ten thousand pods fits.
-const ANSWER: usize = 128 << 20;
+/// The largest response of the API: a list of ten thousand pods fits.
+const RESPONSE: usize = 128 << 20;
 
-/// The most of one event of a watch: ten times what an object may have.
+/// The largest event of a watch: ten times what an object may have.
 const EVENT: usize = 16 << 20;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -41,7 +41,7 @@ impl tower_service::Service<Request<Body>> for Guard {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        // The client within has a queue of its own.
+        // The inner client has a queue of its own.
         Poll::Ready(Ok(()))
     }
 
@@ -57,20 +57,20 @@ impl tower_service::Service<Request<Body>> for Guard {
                 request.headers_mut().insert(header::AUTHORIZATION, value);
             }
             let response = inner.send(request).await.map_err(|error| match error {
-                // What is inside says it all.
+                // The inner error says it all.
                 kube::Error::Service(inner) => inner,
                 other => Box::new(other),
             })?;
             if response.status() == StatusCode::UNAUTHORIZED {
                 credentials.refused(token.as_ref()).await;
             }
-            let limit = if watches { EVENT } else { ANSWER };
+            let limit = if watches { EVENT } else { RESPONSE };
             Ok(response.map(|inner| Bounded { inner, watches, limit, read: 0 }))
         })
     }
 }
 
-/// A body that ends with an error where it would become too long: as a whole, or of a watch between two line breaks.
+/// A body that ends with an error where it becomes too long: as a whole, or for a watch between two line breaks.
 pub(super) struct Bounded<B> {
     inner: B,
     watches: bool,
@@ -93,13 +93,13 @@ where
             Poll::Pending => return Poll::Pending,
         };
         if let Some(data) = frame.data_ref() {
-            let begun = data.iter().rev().position(|byte| *byte == b'\n').filter(|_| self.watches);
+            let partial = data.iter().rev().position(|byte| *byte == b'\n').filter(|_| self.watches);
             let whole = self.read + data.len();
-            if whole > self.limit && begun.is_none() {
-                let what = if self.watches { "an event" } else { "an answer" };
+            if whole > self.limit && partial.is_none() {
+                let what = if self.watches { "an event" } else { "a response" };
                 return Poll::Ready(Some(Err(Box::new(TooLong { what, limit: self.limit }))));
             }
-            self.read = begun.unwrap_or(whole);
+            self.read = partial.unwrap_or(whole);
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -151,21 +151,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_bounded_as_a_whole() {
+    async fn a_response_is_bounded_as_a_whole() {
         assert_eq!(read(&["1234", "567\n9", "0"], false, 10).await, (10, None));
         let (bytes, error) = read(&["1234\n", "5678\n", "9"], false, 10).await;
         assert_eq!(bytes, 10);
-        assert_eq!(error.unwrap(), "the API server sent an answer of more than 10 bytes, the most that is read");
+        assert_eq!(error.unwrap(), "the API server sent a response larger than the limit of 10 bytes");
     }
 
     #[tokio::test]
-    async fn a_watch_goes_on_for_ever_and_each_of_its_events_is_bounded() {
+    async fn a_watch_is_unbounded_and_each_of_its_events_is_bounded() {
         let events = ["12345678\n"; 1000];
         assert_eq!(read(&events, true, 10).await, (9000, None));
-        // Two events in one piece, the second of which goes on.
+        // Two events in one piece, the second of which continues.
         assert_eq!(read(&["1234567\n89", "01234567", "\n"], true, 10).await, (19, None));
         let (bytes, error) = read(&["1234567\n89", "01234567", "8"], true, 10).await;
         assert_eq!(bytes, 18);
-        assert_eq!(error.unwrap(), "the API server sent an event of more than 10 bytes, the most that is read");
+        assert_eq!(error.unwrap(), "the API server sent an event larger than the limit of 10 bytes");
     }
 }

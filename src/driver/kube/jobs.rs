@@ -1,4 +1,4 @@
-//! Jobs of our own: their objects made, their end, the whole logs of their pods.
+//! Jobs of our own: created, their end, the whole logs of their pods.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,28 +17,28 @@ const LOG_BYTES: i64 = 4 * 1024 * 1024;
 /// How a Job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEnd {
-    /// It has not.
+    /// It has not ended.
     Running,
-    /// All its pods ended well.
+    /// All its pods succeeded.
     Complete,
-    /// It was given up: reason and message, as Kubernetes says it.
+    /// It failed: reason and message from Kubernetes.
     Failed(String),
 }
 
-/// What a pod has said.
+/// The log of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WholeLog {
-    /// As it was said: it may hold secrets.
+    /// As the pod wrote it: it may hold secrets.
     pub text: String,
     /// There was more than is read.
     pub cut: bool,
 }
 
 impl Cluster {
-    /// Creates an object; one of that name that is there already by a call of ours whose answer was lost is as good.
+    /// Creates an object; one that exists by an earlier attempt whose response was lost counts as created.
     ///
     /// # Errors
-    /// When the cluster does not serve its kind, the API refuses or cannot be asked.
+    /// When the cluster does not serve its kind, or the API call fails.
     pub async fn create(&self, object: &Value) -> Result<(), KubeError> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
@@ -61,17 +61,17 @@ impl Cluster {
         }
     }
 
-    /// Whether a Job has ended, and how; `None` if it is not there.
+    /// Whether a Job has ended, and how; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn job_end(&self, namespace: &str, name: &str) -> Result<Option<JobEnd>, KubeError> {
         let api: Api<Job> = Api::namespaced(self.client(), namespace);
         let found = retry::call("get", &format!("Job {namespace}/{name}"), || api.get_opt(name)).await?;
         Ok(found.map(|job| job_end(&job)))
     }
 
-    /// What a pod has said from its begin, secrets included: nothing of it may be shown as it is.
+    /// The log of a pod from its start, secrets included: nothing of it may be shown as it is.
     ///
     /// # Errors
     /// When the log cannot be read.

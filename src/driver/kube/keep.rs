@@ -1,4 +1,4 @@
-//! What Helm is to leave when it uninstalls a release, although the chart would let it go.
+//! Objects that Helm must keep when it uninstalls a release, although the chart would delete them.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::{ApiError, ApiErrorKind, Cluster, KubeError, parse_manifest, retry};
 use crate::model::cluster::{ObjectRef, ReleaseState};
 use crate::model::data;
 
-/// How long the API may take to take claims away from a StatefulSet.
-const LET_GO: Duration = Duration::from_secs(30);
+/// How long the API may take to release a StatefulSet's claims.
+const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Cluster {
-    /// Notes in Helm's own record of a release that these objects are to be kept (`helm.sh/resource-policy`), as if the
-    /// chart had said so: Helm goes by what it recorded, not by what is in the cluster.
+    /// Marks these objects in Helm's own record of a release as kept (`helm.sh/resource-policy`), as if the
+    /// chart had done so: Helm goes by what it recorded, not by what is in the cluster.
     ///
     /// # Errors
     /// When the record cannot be read or written, or does not have all of them.
@@ -38,7 +38,7 @@ impl Cluster {
         let manifest = record["manifest"].as_str().unwrap_or_default();
         let (manifest, found) = kept(manifest, &key.namespace, keep);
         if let Some(missing) = keep.iter().find(|object| !found.contains(object)) {
-            return Err(unreadable(format!("it does not have {missing}, which is to be kept")));
+            return Err(unreadable(format!("{missing} must be kept, but is not in it")));
         }
         record["manifest"] = manifest.into();
         let bytes = packed(&record).map_err(|error| unreadable(error.to_string()))?;
@@ -47,11 +47,11 @@ impl Cluster {
         retry::call("replace", &what, || api.replace(&name, &params, &secret)).await.map(drop)
     }
 
-    /// Tells a StatefulSet to leave its claims when it goes, and waits until they are its no more.
+    /// Sets a StatefulSet to retain its claims when it is deleted, and waits until it no longer owns them.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked, or the claims stay its own.
-    pub async fn leave_claims(&self, set: &ObjectRef) -> Result<(), KubeError> {
+    /// When the API call fails, or the StatefulSet still owns its claims.
+    pub async fn retain_claims(&self, set: &ObjectRef) -> Result<(), KubeError> {
         let Some(api) = self.api_of(set).await? else { return Ok(()) };
         let patch = json!({"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain"}}});
         let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
@@ -64,7 +64,7 @@ impl Cluster {
         let namespace = set.namespace.clone().unwrap_or_default();
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client(), &namespace);
         let what = format!("the claims of {set}");
-        let (all, give_up) = (ListParams::default(), Instant::now() + LET_GO);
+        let (all, give_up) = (ListParams::default(), Instant::now() + RELEASE_DEADLINE);
         loop {
             let list = retry::call("list", &what, || claims.list_metadata(&all)).await?;
             let owned = list
@@ -75,7 +75,7 @@ impl Cluster {
                 return Ok(());
             }
             if Instant::now() > give_up {
-                let problem = format!("{set} still owns its claims, and would take them along");
+                let problem = format!("{set} still owns its claims, and would delete them");
                 return Err(KubeError { verb: "keep", what, source: ApiError::new(ApiErrorKind::Timeout, problem) });
             }
             sleep(Duration::from_millis(500)).await;
@@ -97,7 +97,7 @@ fn kept(manifest: &str, namespace: &str, keep: &[ObjectRef]) -> (String, Vec<Obj
     }
     let (mut text, mut found) = (String::new(), Vec::new());
     for document in documents {
-        // What cannot be read holds nothing that was found by reading it.
+        // A document that cannot be parsed has none of the objects to keep.
         let objects = if keep.is_empty() { Vec::new() } else { parse_manifest(&document, namespace).objects };
         if !objects.iter().any(|object| keep.contains(&object.object)) {
             text.push_str(&document);

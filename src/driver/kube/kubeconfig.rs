@@ -1,7 +1,7 @@
 //! From the user's kubeconfig files to the one context that Helm and this process share, as kubectl takes them.
 //!
 //! kubectl is lenient in one way and strict in another, and so is this: names and whole entries may be missing where
-//! the context in use does not need them, but a value of the wrong type anywhere, or a name that is there twice, makes
+//! the context in use does not need them, but a value of the wrong type anywhere, or a duplicate name, makes
 //! the whole file unusable. `tests/as_kubectl/mod.rs` holds a corpus of both against kubectl itself.
 
 mod shape;
@@ -44,7 +44,7 @@ pub(super) struct Minimal {
     pub(super) namespace: String,
     pub(super) cluster: Cluster,
     pub(super) auth: AuthInfo,
-    /// What the cluster says to credential plugins.
+    /// What the cluster passes to credential plugins.
     pub(super) exec_extension: Option<Value>,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn candidates(explicit: Option<&Path>, env: Option<&OsStr>, home: Opt
         return vec![path.to_owned()];
     }
     match env.filter(|env| !env.is_empty()) {
-        // A list of nothing is a list: the home is not looked at.
+        // A list without any path still counts: the home folder is not used.
         Some(env) => std::env::split_paths(env).filter(|path| !path.as_os_str().is_empty()).collect(),
         None => home.map(|home| home.join(".kube/config")).into_iter().collect(),
     }
@@ -76,14 +76,14 @@ pub(super) fn load(files: &[PathBuf]) -> Result<Merged, ConnectError> {
         let file = parse(bytes).map_err(broken)?;
         merged.get_or_insert_default().add(file, folder).map_err(broken)?;
     }
-    merged.ok_or_else(|| ConnectError::NoKubeconfig { looked: files.to_vec() })
+    merged.ok_or_else(|| ConnectError::NoKubeconfig { searched: files.to_vec() })
 }
 
 /// The text of a file, whatever Windows wrote it in: kubectl's reader takes UTF-16 as well.
 fn decoded(bytes: Vec<u8>) -> Result<String, KubeconfigError> {
     let wide = |join: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| join([pair[0], pair[1]])).collect();
-        String::from_utf16(&units).map_err(|_| KubeconfigError::Yaml("it is not UTF-16".to_owned()))
+        String::from_utf16(&units).map_err(|_| KubeconfigError::Yaml("not valid UTF-16".to_owned()))
     };
     match bytes.as_slice() {
         [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
@@ -123,7 +123,7 @@ impl Merged {
             twice("clusters", &name)?;
             let mut cluster = entry.cluster.unwrap_or_default();
             let mut raw = raw_of("clusters", index, "cluster");
-            beside(folder, &mut cluster.certificate_authority, &mut raw, &["certificate-authority"]);
+            make_absolute(folder, &mut cluster.certificate_authority, &mut raw, &["certificate-authority"]);
             self.clusters.entry(name).or_insert((cluster, raw));
         }
         for (index, entry) in file.users.unwrap_or_default().into_iter().enumerate() {
@@ -132,14 +132,14 @@ impl Merged {
             twice("users", &name)?;
             let mut auth = entry.user.unwrap_or_default();
             let mut raw = raw_of("users", index, "user");
-            beside(folder, &mut auth.client_certificate, &mut raw, &["client-certificate"]);
-            beside(folder, &mut auth.client_key, &mut raw, &["client-key"]);
-            beside(folder, &mut auth.token_file, &mut raw, &["tokenFile"]);
+            make_absolute(folder, &mut auth.client_certificate, &mut raw, &["client-certificate"]);
+            make_absolute(folder, &mut auth.client_key, &mut raw, &["client-key"]);
+            make_absolute(folder, &mut auth.token_file, &mut raw, &["tokenFile"]);
             // A bare name is looked up in PATH.
             if let Some(exec) = &mut auth.exec
                 && exec.command.as_ref().is_some_and(|command| command.contains('/'))
             {
-                beside(folder, &mut exec.command, &mut raw, &["exec", "command"]);
+                make_absolute(folder, &mut exec.command, &mut raw, &["exec", "command"]);
             }
             self.users.entry(name).or_insert((auth, raw));
         }
@@ -160,7 +160,7 @@ impl Merged {
 }
 
 /// Makes a path that a file names absolute, in the shape and in the text that is handed on.
-fn beside(folder: &Path, path: &mut Option<String>, raw: &mut Value, place: &[&str]) {
+fn make_absolute(folder: &Path, path: &mut Option<String>, raw: &mut Value, place: &[&str]) {
     let Some(named) = path.as_ref().filter(|path| !path.is_empty()) else { return };
     let absolute = folder.join(named).display().to_string();
     let mut at = raw;
@@ -179,7 +179,7 @@ fn beside(folder: &Path, path: &mut Option<String>, raw: &mut Value, place: &[&s
 pub struct Context {
     /// Its name.
     pub name: String,
-    /// The API's URL; empty where its cluster is not there.
+    /// The API's URL; empty where its cluster is missing.
     pub server: String,
     /// Whether it is the current one.
     pub current: bool,
@@ -220,7 +220,7 @@ pub(super) fn minimal(config: &Merged, wanted: Option<&str>) -> Result<Minimal, 
     if server.is_empty() {
         return Err(incomplete(format!("the server of cluster {cluster_name:?}")));
     }
-    // A user that is not there is nobody: kubectl asks without a login, too.
+    // Without such a user there are no credentials, as with kubectl.
     let user = context.user.clone().unwrap_or_default();
     let (auth, raw_user) = config.users.get(&user).cloned().unwrap_or_else(|| (AuthInfo::default(), json!({})));
     let problems: Vec<String> = [cluster.problems(), auth.problems()].concat();
@@ -253,7 +253,7 @@ pub(super) fn minimal(config: &Merged, wanted: Option<&str>) -> Result<Minimal, 
     Ok(Minimal { config, context, server, user, namespace, cluster, auth, exec_extension })
 }
 
-/// Lets credential plugins ask nobody: they fail instead, and say why.
+/// Stops credential plugins from prompting: they fail instead, and say why.
 pub(super) fn silence(minimal: &mut Minimal) {
     if let Some(exec) = &mut minimal.auth.exec {
         exec.interactive_mode = Some("Never".to_owned());

@@ -1,4 +1,4 @@
-//! The Lease that keeps a second operator out.
+//! The Lease that locks out a second run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::lock::{Holder, LOCK_LASTS, Lock, Process};
 use crate::model::{STATE_LEASE, STATE_NAMESPACE, mark};
 
-/// How long a renewal may take: it is tried again soon, and must not outlive the lock.
+/// How long a renewal may take: it is retried soon, and must not outlive the lock.
 const RENEWAL: Duration = Duration::from_secs(5);
 
 const COMMAND: &str = "windlass.dev/command";
@@ -25,15 +25,15 @@ impl Cluster {
     /// The lock, if somebody holds one.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn lock(&self) -> Result<Option<Lock>, KubeError> {
         let api = self.leases();
         let found = retry::call("get", &what(), || api.get_opt(STATE_LEASE)).await?;
         Ok(found.map(lock_of))
     }
 
-    /// Takes the lock: a new one, or over `old`, if that is still what is there. `None` if somebody was faster. The
-    /// namespace is made where it is missing.
+    /// Takes the lock: a new one, or in place of `old`, if that is unchanged. `None` if somebody was faster. The
+    /// namespace is created where it is missing.
     ///
     /// # Errors
     /// When the API refuses. After an error that may pass, the lock may have been taken all the same.
@@ -68,25 +68,25 @@ impl Cluster {
                 let source = ApiError::from(&err);
                 match source.kind {
                     ApiErrorKind::AlreadyExists | ApiErrorKind::Conflict | ApiErrorKind::NotFound => Ok(None),
-                    _ => Err(KubeError { verb: "take", what: what(), source }),
+                    _ => Err(KubeError { verb: "acquire", what: what(), source }),
                 }
             }
         }
     }
 
-    /// Says that the holder is still at work, at the API server's own time. `None` if the lock is not its any more.
+    /// Renews the lock at the API server's own time. `None` if the holder no longer has it.
     ///
     /// # Errors
-    /// When the API cannot be asked, or not in time; then nothing is known.
+    /// When the API call fails or times out; then the state of the lock is unknown.
     pub async fn renew_lock(&self, lock: &Lock) -> Result<Option<Lock>, KubeError> {
         let failed = |source| KubeError { verb: "renew", what: what(), source };
         let mut version = lock.version.clone();
         let attempt = async {
-            // Asked each time: a clock that was set since, here or there, would let the lock expire, or outlast its run.
+            // Read each time: a clock that was set since, here or there, would let the lock expire, or outlast its run.
             let now = self.date().await.map_err(|err| ApiError::from(&err))?.0.ok_or_else(no_date)?;
-            // A write of ours whose answer was lost, or somebody's label: ours it is as long as the run is.
+            // A write of ours whose response was lost, or somebody's label: it is ours while the run is the same.
             for _ in 0..3 {
-                // A patch and no replacement: the API would make the Lease anew that somebody removed.
+                // A patch, not a replacement: that would create a Lease again that somebody deleted.
                 let patch = serde_json::json!({
                     "metadata": {"resourceVersion": version},
                     "spec": {"renewTime": MicroTime(now)},
@@ -105,16 +105,16 @@ impl Cluster {
                     _ => return Ok(None),
                 }
             }
-            Err(ApiError::new(ApiErrorKind::Conflict, "somebody else keeps changing it"))
+            Err(ApiError::new(ApiErrorKind::Conflict, "another client keeps changing it"))
         };
-        let late = || ApiError::new(ApiErrorKind::Timeout, "the API server did not answer in time");
+        let late = || ApiError::new(ApiErrorKind::Timeout, "timed out waiting for the API server");
         timeout(RENEWAL, attempt).await.unwrap_or_else(|_| Err(late())).map_err(failed)
     }
 
-    /// Gives the lock back, or takes it from whoever holds it; `false` if it had changed.
+    /// Releases the lock, whoever holds it; `false` if it had changed.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn drop_lock(&self, lock: &Lock) -> Result<bool, KubeError> {
         let only = Preconditions { resource_version: Some(lock.version.clone()), uid: None };
         let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
@@ -126,10 +126,10 @@ impl Cluster {
         }
     }
 
-    /// What time it is by the API server's clock, to the second.
+    /// The API server's time, to the second.
     ///
     /// # Errors
-    /// When the API cannot be asked, or does not say what time it is.
+    /// When the API call fails, or its response has no time.
     pub async fn now(&self) -> Result<Timestamp, KubeError> {
         Ok(self.clock().await?.0)
     }
@@ -137,7 +137,7 @@ impl Cluster {
     /// How far the API server's clock is ahead of this machine's, to the second.
     ///
     /// # Errors
-    /// When the API cannot be asked, or does not say what time it is.
+    /// When the API call fails, or its response has no time.
     pub async fn clock_ahead(&self) -> Result<SignedDuration, KubeError> {
         let (there, here) = self.clock().await?;
         Ok(there.duration_since(here))
@@ -145,12 +145,12 @@ impl Cluster {
 
     async fn clock(&self) -> Result<(Timestamp, Timestamp), KubeError> {
         let what = "the API server's clock";
-        let (there, here) = retry::call("ask for", what, || self.date()).await?;
-        let failed = |source| KubeError { verb: "ask for", what: what.to_owned(), source };
+        let (there, here) = retry::call("get", what, || self.date()).await?;
+        let failed = |source| KubeError { verb: "get", what: what.to_owned(), source };
         Ok((there.ok_or_else(no_date).map_err(failed)?, here))
     }
 
-    /// The Date of an answer, and when it was asked for by this machine's clock.
+    /// The Date of a response, and this machine's time when it was requested.
     async fn date(&self) -> Result<(Option<Timestamp>, Timestamp), kube::Error> {
         let request = http::Request::get("/version").body(kube::client::Body::empty());
         let request = request.map_err(kube::Error::HttpError)?;
@@ -167,7 +167,7 @@ impl Cluster {
 }
 
 fn no_date() -> ApiError {
-    ApiError::new(ApiErrorKind::Protocol, "the answer has no Date header")
+    ApiError::new(ApiErrorKind::Protocol, "the response has no Date header")
 }
 
 fn what() -> String {

@@ -1,5 +1,5 @@
-//! Lists of many objects, page by page, into types that hold only what is needed of them: a large cluster's pods would
-//! be hundreds of megabytes otherwise.
+//! Lists of many objects, page by page, into types that hold only what is needed: the pods of a large cluster would
+//! take hundreds of megabytes otherwise.
 
 use std::panic::resume_unwind;
 
@@ -11,18 +11,18 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{ApiError, ApiErrorKind, Cluster, KubeError, retry};
 
-/// How many objects one answer of the API holds.
+/// How many objects one response of the API holds.
 const PAGE: u32 = 200;
 
-/// How often a list is begun anew because it took so long that the API forgot where it was.
+/// How often a list is restarted because its continue token expired.
 const RESTARTS: u32 = 3;
 
-/// One answer.
+/// One response.
 #[derive(Deserialize)]
 struct Page<T> {
     #[serde(default)]
     metadata: PageMeta,
-    // Old API servers say null of nothing.
+    // Old API servers send null for an empty list.
     items: Option<Vec<T>>,
 }
 
@@ -33,11 +33,11 @@ struct PageMeta {
 }
 
 impl Cluster {
-    /// Goes through a list, such as that at `/api/v1/nodes`, and collects what `take` makes of its objects. When the API
-    /// has forgotten where it was, the list and what was collected begin anew.
+    /// Reads a list, such as that at `/api/v1/nodes`, and collects its objects with `take`. When the continue token has
+    /// expired, the list is read again from its start.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub(super) async fn collect<T, A>(
         &self,
         path: &str,
@@ -55,10 +55,10 @@ impl Cluster {
             let page = retry::call("list", what, || async {
                 let request = Request::new(path).list(&params).map_err(kube::Error::BuildRequest)?;
                 let client = self.client();
-                // As a task it reads beside its connection, and not on a thread that each part of the answer wakes.
-                let asked = tokio::spawn(async move { client.request::<Page<T>>(request).await });
-                match AbortOnDropHandle::new(asked).await.unwrap_or_else(|ended| resume_unwind(ended.into_panic())) {
-                    // To ask again with the same token would help nobody.
+                // As a task it runs on a worker thread, next to its connection: the parts of a response wake no other.
+                let task = tokio::spawn(async move { client.request::<Page<T>>(request).await });
+                match AbortOnDropHandle::new(task).await.unwrap_or_else(|ended| resume_unwind(ended.into_panic())) {
+                    // A retry with the same token would not help.
                     Err(kube::Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => Ok(None),
                     answer => answer.map(Some),
                 }
@@ -67,7 +67,7 @@ impl Cluster {
             let Some(page) = page else {
                 restarts += 1;
                 if restarts > RESTARTS {
-                    let source = ApiError::new(ApiErrorKind::Gone, "the list took too long each time");
+                    let source = ApiError::new(ApiErrorKind::Gone, "the list expired before it was complete");
                     return Err(KubeError { verb: "list", what: what.to_owned(), source });
                 }
                 (params, found) = (first.clone(), A::default());

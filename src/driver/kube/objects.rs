@@ -21,48 +21,48 @@ use crate::model::{Secret, is_marked};
 /// Who we are in `managedFields`.
 const FIELD_MANAGER: &str = "windlass";
 
-/// How often it is asked whether something is gone: that happens rarely, and a watch per object would cost more.
+/// How long to pause between polls for deleted objects: that is rare, and a watch per object would cost more.
 const GONE_PAUSE: Duration = Duration::from_millis(500);
 
-/// The condition of a claim whose volume is larger already, and the file system on it not yet.
+/// The condition of a claim whose volume has grown, but not yet the file system on it.
 const FILE_SYSTEM_PENDING: &str = "FileSystemResizePending";
 
-/// How many objects with some labels are looked at.
+/// How many objects with some labels are read.
 const MOST_LABELLED: u32 = 500;
 
 /// Where a kind named without its group is looked for first.
 const FIRST_GROUPS: [&str; 4] = ["", "apps", "batch", "networking.k8s.io"];
 
-/// What a Secret holds under one key, be it text or not. It can be printed as little as a [`Secret`].
+/// The value of one key of a Secret, text or not. Like a [`Secret`], it cannot be printed.
 pub struct HeldValue(Vec<u8>);
 
 impl HeldValue {
-    /// The value itself: only to look for it.
+    /// The value itself: only to search for it.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// What of a Secret may be shown.
+/// The parts of a Secret that may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretOutline {
     /// The names of its keys.
     pub keys: Vec<String>,
-    /// When it was made.
+    /// When it was created.
     pub created: Option<jiff::Timestamp>,
 }
 
 impl Cluster {
-    /// An object as JSON; `None` if it is not there, or the cluster does not serve its kind.
+    /// An object as JSON; `None` if it does not exist, or the cluster does not serve its kind.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, KubeError> {
         let Some(api) = self.api_of(object).await? else { return Ok(None) };
         let what = object.to_string();
         let found = match retry::call("get", &what, || api.get_opt(&object.name)).await {
-            // Its kind has gone since it was asked what the cluster serves.
+            // Its kind was removed after discovery.
             Err(error) if error.kind() == ApiErrorKind::NotFound => None,
             found => found?,
         };
@@ -75,7 +75,7 @@ impl Cluster {
     /// Nothing where the cluster does not serve the kind.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn list(&self, kind: &str, namespace: Option<&str>) -> Result<Vec<Value>, KubeError> {
         let Some((resource, _)) = self.resource_by_kind(kind).await? else { return Ok(Vec::new()) };
         let api: Api<DynamicObject> = match namespace {
@@ -94,11 +94,11 @@ impl Cluster {
         list.items.into_iter().map(value).collect()
     }
 
-    /// The objects of the kind and namespace of this one that carry these labels, as JSON. Nothing where the cluster does
-    /// not serve the kind.
+    /// The objects of the kind and namespace of this one that carry these labels, as JSON. Nothing where the cluster
+    /// does not serve the kind.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn list_labelled(&self, like: &ObjectRef, selector: &str) -> Result<Vec<Value>, KubeError> {
         let Some(api) = self.api_of(like).await? else { return Ok(Vec::new()) };
         let what = format!("{}s with {selector}", like.kind);
@@ -108,10 +108,10 @@ impl Cluster {
         list.items.into_iter().map(value).collect()
     }
 
-    /// Every value that a Secret of the namespace holds, those of the types that `skip` names apart.
+    /// The values of all Secrets of the namespace, except those of the types that `skip` names.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn secret_values(
         &self,
         namespace: &str,
@@ -125,10 +125,10 @@ impl Cluster {
         Ok(values.map(|bytes| HeldValue(bytes.0)).collect())
     }
 
-    /// Lays fields over those of an object that is there; `verb` says for what.
+    /// Patches fields of an existing object; `verb` says what for.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn merge(&self, verb: &'static str, object: &ObjectRef, fields: Value) -> Result<(), KubeError> {
         let what = object.to_string();
         let api = self.api_of(object).await?;
@@ -137,10 +137,10 @@ impl Cluster {
         retry::call(verb, &what, || api.patch(&object.name, &params, &patch)).await.map(drop)
     }
 
-    /// Deletes an object in the background; its dependents follow. `false` if it was not there.
+    /// Deletes an object in the background; its dependents follow. `false` if it did not exist.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn delete(&self, object: &ObjectRef) -> Result<bool, KubeError> {
         let Some(api) = self.api_of(object).await? else { return Ok(false) };
         delete_one(&api, object).await
@@ -149,7 +149,7 @@ impl Cluster {
     /// Deletes all objects of a kind (its bare name, such as `Pod`) that carry these labels. Gives what was deleted.
     ///
     /// # Errors
-    /// When the cluster does not serve that kind, refuses, or cannot be asked.
+    /// When the cluster does not serve that kind, or the API call fails.
     pub async fn delete_by_label(
         &self,
         kind: &str,
@@ -160,9 +160,9 @@ impl Cluster {
         let (resource, capabilities) = self
             .resource_by_kind(kind)
             .await?
-            .ok_or_else(|| protocol("find", &what, &format!("the cluster serves no kind {kind}")))?;
+            .ok_or_else(|| protocol("find", &what, &format!("the cluster does not serve kind {kind}")))?;
         if capabilities.scope == Scope::Cluster {
-            return Err(protocol("delete", &what, &format!("{kind} belongs to no namespace")));
+            return Err(protocol("delete", &what, &format!("{kind} is not namespaced")));
         }
         let api: Api<DynamicObject> = Api::namespaced_with(self.client(), namespace, &resource);
         let params = ListParams::default().labels(selector);
@@ -177,20 +177,20 @@ impl Cluster {
         Ok(deleted)
     }
 
-    /// A namespace, if it is there.
+    /// A namespace, if it exists.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn namespace(&self, name: &str) -> Result<Option<NamespaceState>, KubeError> {
         let api: Api<Namespace> = Api::all(self.client());
         let found = retry::call("get", &format!("namespace {name}"), || api.get_opt(name)).await?;
         Ok(found.map(|found| namespace_state(found, false)))
     }
 
-    /// Creates a namespace with these labels. One that exists is left alone; its labels are in the answer.
+    /// Creates a namespace with these labels. One that exists is left alone; its labels are in the result.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn ensure_namespace(
         &self,
         name: &str,
@@ -206,7 +206,7 @@ impl Cluster {
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         match retry::call("create", &format!("namespace {name}"), || api.create(&params, &namespace)).await {
             Ok(created) => Ok(namespace_state(created, true)),
-            // By somebody else, or by our own call whose answer was lost.
+            // By somebody else, or by our own call whose response was lost.
             Err(err) if err.kind() == ApiErrorKind::AlreadyExists => self.namespace(name).await?.ok_or(err),
             Err(err) => Err(err),
         }
@@ -215,7 +215,7 @@ impl Cluster {
     /// Sets labels of a namespace; others stay.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn label_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<(), KubeError> {
         let api: Api<Namespace> = Api::all(self.client());
         let patch = Patch::Merge(serde_json::json!({"metadata": {"labels": labels}}));
@@ -227,7 +227,7 @@ impl Cluster {
     /// such as `Opaque` or `kubernetes.io/dockerconfigjson`.
     ///
     /// # Errors
-    /// When the API refuses (a Secret's type cannot be changed) or cannot be asked.
+    /// When the API call fails (a Secret's type cannot be changed).
     pub async fn apply_secret(
         &self,
         namespace: &str,
@@ -251,23 +251,23 @@ impl Cluster {
         Ok(())
     }
 
-    /// What a Secret holds, as text; `None` if it is not there.
+    /// What a Secret holds, as text; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the API cannot be asked or a value is not UTF-8.
+    /// When the API call fails or a value is not UTF-8.
     pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<BTreeMap<String, Secret>>, KubeError> {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let what = format!("Secret {namespace}/{name}");
         let Some(found) = retry::call("get", &what, || api.get_opt(name)).await? else { return Ok(None) };
-        // A keystore among the keys is nothing that anybody here asks for: the others are there all the same.
+        // A binary value, such as a keystore, is skipped: no caller needs it.
         let text = |(key, bytes): (String, ByteString)| Some((key, Secret::new(String::from_utf8(bytes.0).ok()?)));
         Ok(Some(found.data.unwrap_or_default().into_iter().filter_map(text).collect()))
     }
 
-    /// The keys of a Secret and when it was made; `None` if it is not there.
+    /// The keys of a Secret and when it was created; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn secret_outline(&self, namespace: &str, name: &str) -> Result<Option<SecretOutline>, KubeError> {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let found = retry::call("get", &format!("Secret {namespace}/{name}"), || api.get_opt(name)).await?;
@@ -277,20 +277,20 @@ impl Cluster {
         }))
     }
 
-    /// Whether a Secret is there that windlass did not make.
+    /// Whether a Secret exists that windlass did not create.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn is_foreign_secret(&self, namespace: &str, name: &str) -> Result<bool, KubeError> {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let found = retry::call("get", &format!("Secret {namespace}/{name}"), || api.get_opt(name)).await?;
         Ok(found.is_some_and(|found| !is_ours(&found.metadata)))
     }
 
-    /// Deletes a Secret that windlass made. `false` if another of that name is there, which stays.
+    /// Deletes a Secret that windlass created. `false` if another of that name exists, which is kept.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn delete_own_secret(&self, namespace: &str, name: &str) -> Result<bool, KubeError> {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let what = format!("Secret {namespace}/{name}");
@@ -303,7 +303,7 @@ impl Cluster {
         match retry::call("delete", &what, || api.delete(name, &params)).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ApiErrorKind::NotFound => Ok(true),
-            // Somebody made another one meanwhile.
+            // Somebody created another one meanwhile.
             Err(error) if error.kind() == ApiErrorKind::Conflict => Ok(false),
             Err(error) => Err(error),
         }
@@ -312,7 +312,7 @@ impl Cluster {
     /// The PersistentVolumeClaims with these labels.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn claims(&self, namespace: &str, selector: &str) -> Result<Vec<ClaimState>, KubeError> {
         let api: Api<PersistentVolumeClaim> = Api::namespaced(self.client(), namespace);
         let params = ListParams::default().labels(selector);
@@ -321,10 +321,10 @@ impl Cluster {
         Ok(list.items.into_iter().map(|claim| claim_state(namespace, claim)).collect())
     }
 
-    /// Waits until none of these objects is there any more; gives those that still are after `deadline`.
+    /// Waits until none of these objects exists any more; returns those that still do after `deadline`.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn wait_gone(&self, objects: &[ObjectRef], deadline: Duration) -> Result<Vec<ObjectRef>, KubeError> {
         let end = Instant::now() + deadline;
         let mut left = objects.to_vec();
@@ -346,7 +346,7 @@ impl Cluster {
     /// Everything that the cluster serves, as Helm's `--api-versions` takes it: `apps/v1`, `apps/v1/Deployment`.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn api_versions(&self) -> Result<Vec<String>, KubeError> {
         let mut versions = Vec::new();
         for group in self.discovery().await?.groups_alphabetical() {
@@ -362,24 +362,24 @@ impl Cluster {
         Ok(versions)
     }
 
-    /// Asks what the cluster serves, so that whoever needs it later need not wait; who cannot do without says why.
+    /// Discovers what the cluster serves ahead of its first use. A failure is reported by that use.
     pub async fn look_up_kinds(&self) {
         let _ = self.discovery().await;
     }
 
-    /// What the cluster serves, asked for once per connection, and once more after [`Self::forget_kinds`].
+    /// What the cluster serves, discovered once per connection, and again after [`Self::forget_kinds`].
     pub(super) async fn discovery(&self) -> Result<Arc<kube::Discovery>, KubeError> {
         let mut known = self.inner.discovery.lock().await;
         if let Some(known) = &*known {
             return Ok(Arc::clone(known));
         }
         let discover = || kube::Discovery::new(self.client()).run_aggregated();
-        let found = Arc::new(retry::call("ask for", "the kinds that the cluster serves", discover).await?);
+        let found = Arc::new(retry::call("discover", "the kinds of the cluster", discover).await?);
         *known = Some(Arc::clone(&found));
         Ok(found)
     }
 
-    /// Forgets which kinds the cluster serves, where some may have come.
+    /// Forgets which kinds the cluster serves, where some may have been added.
     pub async fn forget_kinds(&self) {
         *self.inner.discovery.lock().await = None;
     }
@@ -454,7 +454,7 @@ pub(super) fn claim_state(namespace: &str, claim: PersistentVolumeClaim) -> Clai
         labels: claim.metadata.labels.unwrap_or_default(),
         release: release.map(|(namespace, name)| ReleaseKey::new(namespace, name)),
         capacity: capacity.map(|quantity| quantity.0).unwrap_or_default(),
-        told: said.map(str::to_owned),
+        resize_message: said.map(str::to_owned),
         file_system_pending: conditions.iter().any(|it| it.type_ == FILE_SYSTEM_PENDING && it.status == "True"),
     }
 }

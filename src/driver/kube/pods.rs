@@ -1,4 +1,4 @@
-//! Pods: listed, summed up, their logs read.
+//! Pods: listed, summarised, their logs read.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::cluster::{ContainerState, PodState};
 use crate::model::redact;
 
-/// However long its lines are, more of a log than this is not read.
+/// More of a log than this is not read, however long its lines are.
 const LOG_BYTES: i64 = 256 * 1024;
 
 impl Cluster {
     /// The pods with these labels, by name.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> {
         let params = ListParams::default().labels(selector);
         let (path, what) = (Pod::url_path(&(), Some(namespace)), format!("pods with {selector} in {namespace}"));
@@ -27,8 +27,8 @@ impl Cluster {
         Ok(pods)
     }
 
-    /// The last lines of a container's log, tokens blanked out; nothing if the pod is gone or has not begun.
-    /// `container` may be left out where there is only one.
+    /// The last lines of a container's log, tokens blanked out; nothing if the pod is gone or has not started.
+    /// `container` may be omitted where there is only one.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -74,7 +74,7 @@ impl Cluster {
             ..LogParams::default()
         };
         match retry::call("read", &format!("the log of pod {namespace}/{pod}"), || api.logs(pod, &params)).await {
-            // All lines at once: a key in a log goes over many.
+            // All lines at once: a key in a log takes several.
             Ok(text) => Ok(redact(&text)
                 .lines()
                 .map(str::trim_end)
@@ -115,24 +115,24 @@ pub(super) fn pod_state(pod: &Pod) -> PodState {
         terminating: pod.metadata.deletion_timestamp.is_some(),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         ip: status.pod_ip.clone(),
-        containers: statuses.map(|it| container_state(it, asked(pod, &it.name))).collect(),
+        containers: statuses.map(|it| container_state(it, requested_image(pod, &it.name))).collect(),
     }
 }
 
-/// The image that a pod asks for. Its status may have another name of the same bytes: one that the node has had before.
-pub(super) fn asked<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
+/// The image that a pod requests. Its status may have another name of the same image, known to the node before.
+pub(super) fn requested_image<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
     let spec = pod.spec.as_ref()?;
     let mut all = spec.init_containers.iter().flatten().chain(&spec.containers);
     all.find(|it| it.name == container)?.image.as_deref()
 }
 
-fn container_state(it: &ContainerStatus, asked: Option<&str>) -> ContainerState {
+fn container_state(it: &ContainerStatus, requested: Option<&str>) -> ContainerState {
     let state = it.state.clone().unwrap_or_default();
     let last = it.last_state.clone().unwrap_or_default();
     let ended = state.terminated.or(last.terminated);
     ContainerState {
         name: it.name.clone(),
-        image: asked.map_or_else(|| it.image.clone(), str::to_owned),
+        image: requested.map_or_else(|| it.image.clone(), str::to_owned),
         image_id: it.image_id.clone(),
         ready: it.ready,
         restarts: u32::try_from(it.restart_count).unwrap_or(0),

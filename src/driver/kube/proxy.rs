@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 /// The proxy that the environment names for a server: `HTTPS_PROXY` or `HTTP_PROXY` by the server's scheme, their
-/// lower-case twins where those are empty, `http://` before one that says no scheme. Never for this machine, and not
-/// where `NO_PROXY` takes the server out.
+/// lower-case twins where those are empty, `http://` before one without a scheme. Never for this machine, and not
+/// where `NO_PROXY` excludes the server.
 pub(super) fn from_environment(
     tls: bool,
     host: &str,
@@ -20,7 +20,7 @@ pub(super) fn from_environment(
     (!bypassed(host, port, &either("NO_PROXY", "no_proxy").unwrap_or_default())).then_some(proxy)
 }
 
-/// A proxy as a URL. One that is none at all is as if it were not there, as in Go.
+/// A proxy as a URL. An invalid one is ignored, as in Go.
 fn with_scheme(proxy: &str) -> Option<String> {
     let is_url = |text: &str| {
         let (scheme, rest) = text.split_once("://")?;

@@ -1,4 +1,4 @@
-//! What Helm recorded, read from its Secrets: no subprocess, and a release of another `HELM_DRIVER` is not ours.
+//! Helm's release records, read from its Secrets without a subprocess. A release of another `HELM_DRIVER` is not ours.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -18,22 +18,22 @@ use crate::model::cluster::{ManifestObject, ReleaseKey, ReleaseState, ReleaseSta
 /// How many releases are read at the same time.
 const AT_ONCE: usize = 8;
 
-/// Helm's Secret holds 1 MiB at most; unpacked it is never this large unless somebody means harm.
+/// Helm's Secret holds 1 MiB at most; decompressed it is never this large unless it was made to be.
 const RECORD_CAP: u64 = 32 * 1024 * 1024;
 
-/// The values of a record, of which each takes memory of its own: a thousand times those of a large chart.
+/// The most JSON values of a record, each of which takes memory: a thousand times those of a large chart.
 const RECORD_VALUES: usize = 200_000;
 
 impl Cluster {
-    /// The newest revision of each of these releases. Those that do not exist are absent from the answer.
+    /// The newest revision of each of these releases. Those that do not exist are absent from the result.
     ///
     /// # Errors
-    /// When the Secrets cannot be listed or read, or one is no record of Helm's.
+    /// When the Secrets cannot be listed or read, or one is not a record of Helm's.
     pub async fn releases(&self, keys: &[ReleaseKey]) -> Result<BTreeMap<ReleaseKey, ReleaseState>, KubeError> {
         // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
-        let asked: Vec<_> = keys.iter().map(|key| self.release(key)).collect();
+        let requests: Vec<_> = keys.iter().map(|key| self.release(key)).collect();
         let found: Vec<Option<ReleaseState>> =
-            futures::stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+            futures::stream::iter(requests).buffer_unordered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().map(|state| (state.key.clone(), state)).collect())
     }
 
@@ -55,7 +55,7 @@ impl Cluster {
             .collect();
         history.sort_by_key(|(state, _)| state.revision);
         let Some((_, name)) = history.last().cloned() else { return Ok(None) };
-        // Gone in between: somebody uninstalls it, and then there is none.
+        // Gone in between: somebody uninstalls it.
         let Some(secret) = retry::call("get", &what, || api.get_opt(&name)).await? else { return Ok(None) };
         let data = secret.data.and_then(|mut data| data.remove("release")).map(|bytes| bytes.0).unwrap_or_default();
         let history = history.into_iter().map(|(state, _)| state).collect();
@@ -72,7 +72,7 @@ impl Cluster {
     /// The objects of the hooks of a release that an operation is under way on; `None` while there is none.
     ///
     /// # Errors
-    /// When the Secrets cannot be listed or read, or the newest is no record of Helm's.
+    /// When the Secrets cannot be listed or read, or the newest is not a record of Helm's.
     pub(super) async fn hooks(&self, key: &ReleaseKey) -> Result<Option<Vec<ManifestObject>>, KubeError> {
         let api: Api<Secret> = Api::namespaced(self.client(), &key.namespace);
         let what = format!("the record of release {key}");
@@ -94,12 +94,11 @@ impl Cluster {
         })
     }
 
-    /// Turns the pending record of a Helm that was killed into a failed one, which the next upgrade goes on from: the
-    /// only thing that is written is what Helm itself would have written had it been told to stop. `false` if the
-    /// record has changed meanwhile.
+    /// Turns the pending record of a Helm that was killed into a failed one, from which the next upgrade can continue:
+    /// only what Helm itself would have written on a stop is changed. `false` if the record has changed meanwhile.
     ///
     /// # Errors
-    /// When the Secret cannot be read or written, or is no record of Helm's.
+    /// When the Secret cannot be read or written, or is not a record of Helm's.
     pub async fn mark_failed(&self, pending: &ReleaseState, why: &str) -> Result<bool, KubeError> {
         let key = &pending.key;
         let api: Api<Secret> = Api::namespaced(self.client(), &key.namespace);
@@ -141,7 +140,7 @@ pub(super) fn unpacked(bytes: &[u8]) -> Result<Value, RecordError> {
     serde_json::from_slice(&unpack(bytes)?).map_err(RecordError::Json)
 }
 
-/// The reverse.
+/// The Secret's bytes of a record.
 pub(super) fn packed(record: &Value) -> Result<Vec<u8>, RecordError> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(record.to_string().as_bytes()).map_err(RecordError::Gzip)?;
@@ -151,15 +150,15 @@ pub(super) fn packed(record: &Value) -> Result<Vec<u8>, RecordError> {
 /// What is wrong with a record.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RecordError {
-    #[error("it is not base64: {0}")]
+    #[error("not base64: {0}")]
     Base64(base64::DecodeError),
-    #[error("it is not gzip: {0}")]
+    #[error("not gzip: {0}")]
     Gzip(std::io::Error),
-    #[error("it unpacks to more than {}, the most that is read", bounded::size(RECORD_CAP))]
+    #[error("decompressed size exceeds the limit of {}", bounded::size(RECORD_CAP))]
     TooLarge,
-    #[error("it holds more than {RECORD_VALUES} values, the most that are read")]
+    #[error("more than the limit of {RECORD_VALUES} values")]
     TooMany,
-    #[error("it is not Helm's JSON: {0}")]
+    #[error("failed to parse Helm's JSON: {0}")]
     Json(serde_json::Error),
 }
 
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_cannot_be_read_is_no_dead_end() {
+    fn a_manifest_that_cannot_be_parsed_does_not_fail_the_release() {
         let key = ReleaseKey::new("apache-livy", "livy");
         let mut record = record();
         let service = record["manifest"].as_str().unwrap();
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn little_is_needed() {
+    fn most_fields_are_optional() {
         let key = ReleaseKey::new("n", "r");
         let bare = json!({"version": 1, "info": {"status": "weird"}});
         let state = decode(&key, &packed(&bare), Vec::new()).unwrap();
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_record_becomes_a_failed_one_and_stays_the_same_otherwise() {
+    fn a_pending_record_becomes_a_failed_one_and_nothing_else_changes() {
         let key = ReleaseKey::new("apache-livy", "livy");
         let failed = failed_record(&packed(&record()), "killed").unwrap();
         let before = decode(&key, &packed(&record()), Vec::new()).unwrap();
@@ -356,11 +355,11 @@ mod tests {
         };
         let zeros = vec![b' '; 40 << 20];
         let error = decode(&key, &packed(&zeros), Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "it unpacks to more than 32 MiB, the most that is read");
+        assert_eq!(error.to_string(), "decompressed size exceeds the limit of 32 MiB");
         let many =
             format!(r#"{{"version": 1, "info": {{"status": "x"}}, "config": {{"a": [{}0]}}}}"#, "{},".repeat(100_000));
         let error = decode(&key, &packed(many.as_bytes()), Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "it holds more than 200000 values, the most that are read");
+        assert_eq!(error.to_string(), "more than the limit of 200000 values");
         let text =
             json!({"version": 1, "info": {"status": "x"}, "manifest": format!("# {}", "{[,:\\\"".repeat(200_000))});
         assert!(decode(&key, &packed(text.to_string().as_bytes()), Vec::new()).is_ok(), "texts do not count");

@@ -1,4 +1,4 @@
-//! One call to the API, tried again while that can help.
+//! One call to the API, retried while that can help.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{ApiError, ApiErrorKind, KubeError};
 use crate::model::{Backoff, Progress, ProgressSink};
 
-/// How long a call is tried in all.
+/// How long a call is retried in all.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a single attempt may take: a connection that died silently must not eat the whole deadline.
@@ -15,15 +15,15 @@ const ATTEMPT: Duration = Duration::from_secs(15);
 
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
-/// A pause shorter than this is not worth a word.
-const WORTH_SAYING: Duration = Duration::from_millis(800);
+/// A pause shorter than this is not reported.
+const REPORTED_PAUSE: Duration = Duration::from_millis(800);
 
 tokio::task_local! {
-    /// Who hears of calls that are tried again.
+    /// Gets the retries of calls.
     static PROGRESS: ProgressSink;
 }
 
-/// Does some work whose calls to the API tell `progress` when they are tried again, and why.
+/// Runs `work`; its calls to the API report retries and their reasons to `progress`.
 pub async fn with_progress<T>(progress: ProgressSink, work: impl Future<Output = T>) -> T {
     PROGRESS.scope(progress, work).await
 }
@@ -48,15 +48,15 @@ where
         let err = match timeout_at(end.min(Instant::now() + ATTEMPT), op()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(err)) => ApiError::from(&err),
-            Err(_) => ApiError::new(ApiErrorKind::Timeout, "the API server did not answer in time"),
+            Err(_) => ApiError::new(ApiErrorKind::Timeout, "timed out waiting for the API server"),
         };
         let pause = pauses.pause();
         let wait = err.retry_after.unwrap_or(pause);
         if !err.is_transient() || Instant::now() + wait >= end {
             return Err(err);
         }
-        tracing::debug!(error = %err, ?wait, "trying again");
-        if wait >= WORTH_SAYING {
+        tracing::debug!(error = %err, ?wait, "retrying");
+        if wait >= REPORTED_PAUSE {
             let text = format!("the API server: {err}; retrying in {:.0}s", wait.as_secs_f64());
             let _ = PROGRESS.try_with(|progress| progress(Progress::Waiting(text)));
         }
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_can_pass_is_tried_again() {
+    async fn transient_errors_are_retried() {
         let (result, count, _) = attempts(503, 0, 3).await;
         assert_eq!((result.is_ok(), count), (true, 4));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_cannot_is_not() {
+    async fn other_errors_are_not_retried() {
         for code in [400, 401, 403, 404, 409, 422] {
             let (result, count, _) = attempts(code, 0, 9).await;
             assert_eq!((result.is_err(), count), (true, 1), "{code}");
@@ -103,24 +103,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn retry_after_is_kept() {
+    async fn retry_after_is_honoured() {
         let (result, count, took) = attempts(429, 7, 2).await;
         assert_eq!((result.is_ok(), count, took.as_secs()), (true, 3, 14));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_is_told() {
-        let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-        let sink = told.clone();
+    async fn retries_are_reported() {
+        let messages = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let sink = messages.clone();
         let progress: ProgressSink = std::sync::Arc::new(move |progress| {
             if let Progress::Waiting(text) = progress {
                 sink.lock().unwrap().push(text);
             }
         });
         with_progress(progress, attempts(503, 0, 4)).await.0.unwrap();
-        let told = told.lock().unwrap().clone();
+        let messages = messages.lock().unwrap().clone();
         assert_eq!(
-            told,
+            messages,
             ["the API server: no (HTTP 503); retrying in 1s", "the API server: no (HTTP 503); retrying in 2s"]
         );
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_never_comes_is_a_timeout() {
+    async fn a_call_without_a_response_times_out() {
         let result = call_within(CALL_DEADLINE, std::future::pending::<Result<(), kube::Error>>).await;
         assert_eq!(result.unwrap_err().kind, ApiErrorKind::Timeout);
     }

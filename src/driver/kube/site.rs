@@ -1,4 +1,4 @@
-//! What the cluster offers: nodes and what is left of them, classes, quotas, limits.
+//! What the cluster offers: nodes and their free resources, classes, quotas, limits.
 
 use std::collections::BTreeMap;
 
@@ -25,17 +25,17 @@ impl Cluster {
     /// All nodes.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn nodes(&self) -> Result<Vec<Node>, KubeError> {
         let take = |found: &mut Vec<Node>, it: SmallNode| found.push(node(it));
         self.collect("/api/v1/nodes", "nodes", &ListParams::default(), take).await
     }
 
-    /// What every pod of the cluster takes that has not ended: those that are `ours`, by namespace and instance, each for
-    /// itself, all others of a node as one.
+    /// The resources of every pod of the cluster that has not ended: each pod that is `ours`, by namespace and
+    /// instance, on its own; all others of a node as one.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn pod_uses(&self, ours: impl Fn(&str, &str) -> bool) -> Result<Vec<PodUse>, KubeError> {
         let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
         let take = |found: &mut PodUses, pod: SmallPod| found.add(pod_use(pod), &ours);
@@ -46,7 +46,7 @@ impl Cluster {
     /// The nodes that take no new pods, and why: `not ready` or `cordoned`.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub(super) async fn down_nodes(&self) -> Result<BTreeMap<String, String>, KubeError> {
         let take = |found: &mut BTreeMap<String, String>, node: SmallNode| {
             if let Some(why) = node.down() {
@@ -56,7 +56,7 @@ impl Cluster {
         self.collect("/api/v1/nodes", "nodes", &ListParams::default(), take).await
     }
 
-    /// All objects of a kind, whole: for those of which there are few.
+    /// All objects of a kind, with all fields: for kinds with few objects.
     async fn all<K>(&self, namespace: Option<&str>, what: &str) -> Result<Vec<K>, KubeError>
     where
         K: kube::Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
@@ -68,7 +68,7 @@ impl Cluster {
     /// All StorageClasses.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn storage_classes(&self) -> Result<Vec<StorageClass>, KubeError> {
         let found: Vec<KubeStorageClass> = self.all(None, "storage classes").await?;
         let class = |class: KubeStorageClass| StorageClass {
@@ -83,7 +83,7 @@ impl Cluster {
     /// All IngressClasses.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn ingress_classes(&self) -> Result<Vec<IngressClass>, KubeError> {
         let found: Vec<KubeIngressClass> = self.all(None, "ingress classes").await?;
         let class = |class: KubeIngressClass| IngressClass {
@@ -96,7 +96,7 @@ impl Cluster {
     /// The ResourceQuotas of a namespace.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn quotas(&self, namespace: &str) -> Result<Vec<Quota>, KubeError> {
         let found: Vec<ResourceQuota> = self.all(Some(namespace), &format!("resource quotas in {namespace}")).await?;
         let quota = |quota: ResourceQuota| {
@@ -115,7 +115,7 @@ impl Cluster {
     /// The limits that the LimitRanges of a namespace set.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn limits(&self, namespace: &str) -> Result<Vec<Limit>, KubeError> {
         let found: Vec<LimitRange> = self.all(Some(namespace), &format!("limit ranges in {namespace}")).await?;
         let mut limits = Vec::new();
@@ -138,7 +138,7 @@ impl Cluster {
     /// All PersistentVolumeClaims of a namespace.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn all_claims(&self, namespace: &str) -> Result<Vec<ClaimState>, KubeError> {
         let found: Vec<PersistentVolumeClaim> = self.all(Some(namespace), &format!("claims in {namespace}")).await?;
         Ok(found.into_iter().map(|claim| claim_state(namespace, claim)).collect())
@@ -148,7 +148,7 @@ impl Cluster {
     /// most others put it.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn dns_domain(&self) -> Result<Option<String>, KubeError> {
         let api: Api<ConfigMap> = Api::namespaced(self.client(), "kube-system");
         let found = retry::call("get", "ConfigMap kube-system/coredns", || api.get_opt("coredns")).await?;
@@ -156,10 +156,10 @@ impl Cluster {
         Ok(data.get("Corefile").and_then(|text| domain_of(text)))
     }
 
-    /// How the API calls a kind; `None` if the cluster does not serve it.
+    /// The API resource of a kind; `None` if the cluster does not serve it.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn resource(&self, object: &ObjectRef) -> Result<Option<Resource>, KubeError> {
         let types = TypeMeta { api_version: object.api_version.clone(), kind: object.kind.clone() };
         let Ok(gvk) = GroupVersionKind::try_from(&types) else { return Ok(None) };
@@ -181,7 +181,7 @@ fn amounts(map: Option<&BTreeMap<String, KubeQuantity>>) -> Amounts {
     map.filter_map(|(name, amount)| Some((name.clone(), Quantity::parse(&amount.0)?))).collect()
 }
 
-/// A node, as far as it matters.
+/// The fields of a node that are used.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct SmallNode {
@@ -233,7 +233,7 @@ struct NodeInfo {
     kubelet: String,
 }
 
-/// A pod, as far as it matters.
+/// The fields of a pod that are used.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct SmallPod {
@@ -278,7 +278,7 @@ struct Resources {
     limits: BTreeMap<String, KubeQuantity>,
 }
 
-/// What pods take.
+/// The resources of pods.
 #[derive(Default)]
 struct PodUses {
     ours: Vec<PodUse>,
@@ -375,7 +375,7 @@ fn most(mut most: Amounts, one: Amounts) -> Amounts {
     most
 }
 
-/// The first zone of the plugin `kubernetes` that is no reverse one.
+/// The first zone of the plugin `kubernetes` that is not a reverse zone.
 fn domain_of(corefile: &str) -> Option<String> {
     let lines = corefile.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let mut zones = lines.filter_map(|line| line.strip_prefix("kubernetes ")).flat_map(str::split_whitespace);

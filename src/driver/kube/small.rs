@@ -1,5 +1,5 @@
-//! A pod as far as windlass looks at it. Of the API's own type one takes 20 KB whatever is in it, and a large cluster has
-//! a thousand of ours. Fields are called as in the API.
+//! The fields of a pod that windlass uses. The API's own type takes 20 KB for each, and a large cluster has a thousand
+//! of ours. Fields are named as in the API.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ pub(super) struct ContainerPort {
     pub(super) host_port: Option<i32>,
 }
 
-/// That there is one.
+/// Only whether there is one.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Probe {}
 
@@ -116,7 +116,7 @@ pub(super) struct ContainerStatus {
     pub(super) last_state: Option<ContainerState>,
 }
 
-/// At most one of them is there.
+/// At most one of them is set.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ContainerState {
@@ -125,7 +125,7 @@ pub(super) struct ContainerState {
     pub(super) terminated: Option<Box<Terminated>>,
 }
 
-/// That it runs.
+/// Only whether it runs.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Running {}
 
@@ -144,7 +144,7 @@ pub(super) struct Terminated {
     pub(super) message: Option<String>,
 }
 
-/// Reads of an object's metadata what is looked at: who manages which field is most of it, and kept as a tree.
+/// Reads the metadata that is used: most of the rest is `managedFields`, which would be kept as a tree.
 fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
@@ -205,7 +205,7 @@ impl Resource for Pod {
 impl kube::api::Log for Pod {}
 
 impl Pod {
-    /// Leaves out what no longer matters once it is read: a watch keeps a thousand of them.
+    /// Drops what is not needed once it is read: a watch keeps a thousand of them.
     pub(super) fn shrink(&mut self) {
         if let Some(owners) = &mut self.metadata.owner_references {
             owners.shrink_to_fit();
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_looked_at_is_not_kept() {
+    fn unused_fields_are_not_kept() {
         let mut pod: Pod = serde_json::from_value(json!({
             "metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7", "labels": {"app": "a"},
                 "annotations": {"large": "x"}, "managedFields": [{"manager": "kubelet", "fieldsV1": {"f:status": {}}}],

@@ -1,4 +1,4 @@
-//! Secrets that hold what windlass remembers: written only over what was read.
+//! Secrets that hold the state of windlass: replaced only in the version that was read.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ pub struct StoredSecret {
 }
 
 impl Cluster {
-    /// A Secret's bytes and version; `None` if it is not there.
+    /// A Secret's bytes and version; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the API cannot be asked.
+    /// When the API call fails.
     pub async fn stored_secret(&self, namespace: &str, name: &str) -> Result<Option<StoredSecret>, KubeError> {
         let api: Api<Secret> = Api::namespaced(self.client(), namespace);
         let found = retry::call("get", &what(namespace, name), || api.get_opt(name)).await?;
@@ -32,10 +32,10 @@ impl Cluster {
         }))
     }
 
-    /// Makes a Secret.
+    /// Creates a Secret.
     ///
     /// # Errors
-    /// When it is there (by a call of ours whose answer was lost, too), or the API refuses or cannot be asked.
+    /// When it exists (even by a call of ours whose response was lost), or the API call fails.
     pub async fn create_stored(
         &self,
         namespace: &str,
@@ -49,10 +49,10 @@ impl Cluster {
         retry::call("create", &what(namespace, name), || api.create(&params, &secret)).await.map(drop)
     }
 
-    /// Puts this content in the place of one version of a Secret.
+    /// Replaces one version of a Secret with this content.
     ///
     /// # Errors
-    /// `Conflict` or `NotFound` when that is not its version any more; else when the API refuses or cannot be asked.
+    /// `Conflict` or `NotFound` when that is not its version any more; else when the API call fails.
     pub async fn replace_stored(
         &self,
         namespace: &str,
@@ -67,10 +67,10 @@ impl Cluster {
         retry::call("replace", &what(namespace, name), || api.replace(name, &params, &secret)).await.map(drop)
     }
 
-    /// Deletes a Secret, if it is there.
+    /// Deletes a Secret, if it exists.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn delete_stored(&self, namespace: &str, name: &str) -> Result<(), KubeError> {
         let api: Api<Secret> = Api::namespaced(self.client(), namespace);
         let params = DeleteParams::default();

@@ -1,4 +1,4 @@
-//! What it takes to give the pods of a StatefulSet larger volumes.
+//! For larger volumes of a StatefulSet's pods.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{Api, DeleteParams, Preconditions, PropagationPolicy};
@@ -10,7 +10,7 @@ impl Cluster {
     /// Deletes a StatefulSet and leaves its pods alone, if it is still the one with this uid.
     ///
     /// # Errors
-    /// When the API refuses or cannot be asked.
+    /// When the API call fails.
     pub async fn orphan_pods(&self, set: &ObjectRef, uid: &str) -> Result<(), KubeError> {
         let namespace = set.namespace.as_deref().unwrap_or_default();
         let api: Api<StatefulSet> = Api::namespaced(self.client(), namespace);
@@ -21,7 +21,7 @@ impl Cluster {
         };
         match retry::call("delete", &set.to_string(), || api.delete(&set.name, &params)).await {
             Ok(_) => Ok(()),
-            // It is gone, or another one is in its place: whoever looks again sees which.
+            // It is gone, or was replaced: the next read shows which.
             Err(error) if matches!(error.kind(), ApiErrorKind::NotFound | ApiErrorKind::Conflict) => Ok(()),
             Err(error) => Err(error),
         }

@@ -41,14 +41,14 @@ impl Archive {
                 problem,
             };
             if count >= ENTRIES {
-                return Err(wrong("is one of more than an archive of images has"));
+                return Err(wrong("exceeds the limit of entries"));
             }
             let kind = entry.header().entry_type();
             if kind.is_dir() {
                 continue;
             }
             if name.starts_with('/') || name.split('/').any(|part| part == "..") {
-                return Err(wrong("leads out of it"));
+                return Err(wrong("leads outside the archive"));
             }
             if kind.is_symlink() || kind.is_hard_link() {
                 // Docker's older ones link equal layers. A link is only ever a name of another entry.
@@ -57,7 +57,7 @@ impl Archive {
                 continue;
             }
             if !kind.is_file() {
-                return Err(wrong("is no file"));
+                return Err(wrong("is not a file"));
             }
             // A sparse file's bytes are elsewhere.
             if kind == tar::EntryType::GNUSparse {
@@ -65,10 +65,10 @@ impl Archive {
             }
             let place = (entry.raw_file_position(), entry.size());
             if place.0.checked_add(place.1).is_none_or(|end| end > parts.total()) {
-                return Err(wrong("is cut short"));
+                return Err(wrong("is truncated"));
             }
             if entries.insert(name.clone(), place).is_some() {
-                return Err(wrong("is there twice"));
+                return Err(wrong("is a duplicate"));
             }
             // Nothing of its content is read here.
             let _ = entry.read(&mut []);
@@ -104,7 +104,7 @@ impl Files for Archive {
         let Some((at, size)) = self.place(name) else { return Ok(None) };
         if size > limit {
             let (path, entry) = (self.path.clone(), name.to_owned());
-            return Err(LayoutError::Entry { path, entry, problem: "is larger than what is read" });
+            return Err(LayoutError::Entry { path, entry, problem: "is too large" });
         }
         let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
         let read = self.parts.read_exact_at(at, &mut bytes);
@@ -113,7 +113,7 @@ impl Files for Archive {
     }
 }
 
-/// What a link means, within the archive; `None` where it leads out of it.
+/// What a link means, within the archive; `None` where it leads outside the archive.
 fn joined(name: &str, link: &str, hard: bool) -> Option<String> {
     if link.starts_with('/') {
         return None;

@@ -19,7 +19,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const LIMIT: u64 = 16 << 20;
 
 /// Images that were found.
-pub(super) struct Made {
+pub(super) struct DockerImages {
     /// Their names, and the manifests that were made for them.
     pub images: Vec<(Vec<String>, Vec<u8>)>,
     /// Their configs and layers.
@@ -45,7 +45,7 @@ struct Manifest {
 }
 
 /// Reads it. Every layer is hashed, since nothing says its digest.
-pub(super) fn images(path: &Path, archive: &Archive) -> Result<Made, LayoutError> {
+pub(super) fn images(path: &Path, archive: &Archive) -> Result<DockerImages, LayoutError> {
     let missing = |entry: &str| LayoutError::Entry {
         path: path.to_owned(),
         entry: entry.chars().take(200).collect::<String>().escape_debug().to_string(),
@@ -54,7 +54,7 @@ pub(super) fn images(path: &Path, archive: &Archive) -> Result<Made, LayoutError
     let read = |name: &str| archive.read(name, LIMIT)?.ok_or_else(|| missing(name));
     let json = |source| LayoutError::Json { path: path.to_owned(), what: "manifest.json".to_owned(), source };
     let saved: Vec<Saved> = serde_json::from_slice(&read("manifest.json")?).map_err(json)?;
-    let mut made = Made { images: Vec::new(), places: BTreeMap::new() };
+    let mut made = DockerImages { images: Vec::new(), places: BTreeMap::new() };
     let mut known: BTreeMap<(u64, u64), Digest> = BTreeMap::new();
     for image in saved {
         let bytes = read(&image.config)?;

@@ -1,4 +1,4 @@
-//! Where the files of a layout lie, and why they are none.
+//! Where the files of a layout lie, and why they cannot be used.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub enum LayoutError {
     #[error("failed to read {}", .0.display())]
     Io(PathBuf, #[source] std::io::Error),
     /// It is neither.
-    #[error("{} is neither an OCI layout (a folder or a tar with oci-layout and index.json) nor what `docker save` writes: {problem}", path.display())]
+    #[error("{} is neither an OCI layout (a folder or a tar with oci-layout and index.json) nor a `docker save` archive: {problem}", path.display())]
     Kind {
         /// Where.
         path: PathBuf,
@@ -22,10 +22,10 @@ pub enum LayoutError {
         problem: &'static str,
     },
     /// A tar that cannot be read in place.
-    #[error("{} is compressed: unpack it first (`gunzip`, `zstd -d`), since images are read from it in place", .0.display())]
+    #[error("{} is compressed: decompress it first (`gunzip`, `zstd -d`), since images are read in place", .0.display())]
     Compressed(PathBuf),
     /// An entry of a tar.
-    #[error("{} cannot be read: entry `{entry}` {problem}", path.display())]
+    #[error("failed to read {}: entry `{entry}` {problem}", path.display())]
     Entry {
         /// The tar.
         path: PathBuf,
@@ -52,11 +52,11 @@ pub enum LayoutError {
         /// Why.
         source: ManifestError,
     },
-    /// A name that is none.
-    #[error("`{0}` is no image's name")]
+    /// An invalid image name.
+    #[error("`{0}` is not an image name")]
     Name(String),
     /// It holds no one image.
-    #[error("{} has {count} manifests and none is named `{name}`: it must hold one image, or name them", path.display())]
+    #[error("{} has {count} manifests and none is named `{name}`: it must contain one image, or named images", path.display())]
     Ambiguous {
         /// Where.
         path: PathBuf,

@@ -65,7 +65,7 @@ impl Layouts {
         if !archive.has("manifest.json") {
             return Err(LayoutError::Kind {
                 path: path.to_owned(),
-                problem: "it has neither index.json nor manifest.json",
+                problem: "neither index.json nor manifest.json found",
             });
         }
         let made = docker::images(path, &archive)?;
@@ -79,7 +79,7 @@ impl Layouts {
             self.places.insert(descriptor.digest, Place::Memory(Arc::new(manifest)));
         }
         self.notes.push(format!(
-            "{} is an archive of `docker save`: it holds neither the digests nor the compressed layers of a registry, nor \
+            "{} is a `docker save` archive: it has neither the digests nor the compressed layers of a registry, nor \
              signatures and other platforms; its images have new digests",
             path.display()
         ));
@@ -100,9 +100,9 @@ impl Layouts {
     fn layout(&mut self, path: &Path, files: &dyn Files, name: Option<String>) -> Result<(), LayoutError> {
         let kind = |problem| LayoutError::Kind { path: path.to_owned(), problem };
         if files.read("oci-layout", 64 << 10)?.is_none() {
-            return Err(kind("it has no oci-layout"));
+            return Err(kind("oci-layout not found"));
         }
-        let bytes = files.read("index.json", INDEX_LIMIT)?.ok_or_else(|| kind("it has no index.json"))?;
+        let bytes = files.read("index.json", INDEX_LIMIT)?.ok_or_else(|| kind("index.json not found"))?;
         let json = |source| LayoutError::Json { path: path.to_owned(), what: "index.json".to_owned(), source };
         let index: IndexFile = serde_json::from_slice(&bytes).map_err(json)?;
         self.listed.extend(index.manifests.iter().cloned());
@@ -173,8 +173,8 @@ impl Layouts {
 
 /// It is in none of the layouts.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not there")]
-struct NotThere;
+#[error("not found")]
+struct NotFound;
 
 impl ImageSource for Layouts {
     fn manifest<'a>(
@@ -201,8 +201,10 @@ impl ImageSource for Layouts {
             read.map_err(|error| self.failed(shown(), error))?;
             let manifest = OciManifest::parse(bytes, kind).map_err(|error| self.failed(shown(), error))?;
             if manifest.digest != digest {
-                let error =
-                    std::io::Error::new(std::io::ErrorKind::InvalidData, format!("its digest is {}", manifest.digest));
+                let error = std::io::Error::new(
+                    std::io::ErrorKind::InvalidData,
+                    format!("digest mismatch: found {}", manifest.digest),
+                );
                 return Err(self.failed(shown(), error));
             }
             Ok(Some(manifest))
@@ -218,7 +220,7 @@ impl ImageSource for Layouts {
         Box::pin(async move {
             let what = || format!("blob {}", blob.digest);
             let found = self.get(blob.digest, offset).await.map_err(|error| self.failed(what(), error))?;
-            found.ok_or_else(|| self.failed(what(), NotThere))
+            found.ok_or_else(|| self.failed(what(), NotFound))
         })
     }
 

@@ -1,4 +1,4 @@
-//! What a child sees of our environment: nothing that was not let through.
+//! The environment of a child: only what was let through of ours.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -29,8 +29,8 @@ impl Environment {
         Self(names.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect())
     }
 
-    /// Everything of ours but what starts with one of these prefixes, and what answers have named as secrets. For programs
-    /// that start plugins of the user's, whose configuration may be in any other variable.
+    /// Everything of ours except what starts with one of these prefixes, and what answers have named as secrets. For
+    /// programs that start plugins of the user's, whose configuration may be in any other variable.
     #[must_use]
     pub fn inherited_without(prefixes: &[&str]) -> Self {
         Self::filtered(std::env::vars_os(), prefixes, &withheld())

@@ -1,4 +1,4 @@
-//! How a child can fail.
+//! Errors of child processes.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -49,15 +49,15 @@ pub enum ProcessError {
     Spawn {
         /// What was to be run.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// Its pipes or its end could not be followed.
-    #[error("failed to follow {}", program.display())]
+    /// Its pipes or its exit status could not be read.
+    #[error("failed to wait for {}", program.display())]
     Follow {
         /// What ran.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// It ended with a failure.
@@ -71,7 +71,7 @@ pub enum ProcessError {
         stderr: Vec<String>,
     },
     /// It took too long and was stopped.
-    #[error("{} was stopped after {} s without an end{}", program.display(), deadline.as_secs(), tail(stderr))]
+    #[error("{} timed out after {}s{}", program.display(), deadline.as_secs(), tail(stderr))]
     Deadline {
         /// What ran.
         program: PathBuf,
@@ -81,7 +81,7 @@ pub enum ProcessError {
         stderr: Vec<String>,
     },
     /// We were asked to stop, and stopped it.
-    #[error("{} was stopped on request{}", program.display(), if *killed { ", by force: it did not end in time" } else { "" })]
+    #[error("{} was stopped on request{}", program.display(), if *killed { " (killed: it did not stop in time)" } else { "" })]
     Cancelled {
         /// What ran.
         program: PathBuf,
@@ -97,11 +97,11 @@ pub enum ProcessError {
         cap: usize,
     },
     /// The task that watched over it ended before it did: the runtime is shutting down.
-    #[error("lost sight of {}", program.display())]
+    #[error("lost track of {}", program.display())]
     Abandoned {
         /// What ran.
         program: PathBuf,
-        /// What the runtime said.
+        /// The error of the runtime.
         source: tokio::task::JoinError,
     },
 }

@@ -1,4 +1,4 @@
-//! Which process is which, and whether it still runs.
+//! Identifies processes, and whether they still run.
 
 use std::io;
 
@@ -30,14 +30,14 @@ fn machine() -> io::Result<String> {
     Ok(format!("{}/{namespace}", boot.trim()))
 }
 
-/// When a process started, in ticks since the machine did. A zombie is as good as gone.
+/// When a process started, in ticks since the machine did. A zombie counts as ended.
 fn started(pid: u32) -> io::Result<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name, in parentheses, may hold anything; the state follows it, and the start is the 20th field from there.
     let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat cannot be understood"));
+    let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("failed to parse /proc/{pid}/stat"));
     if fields.first().is_some_and(|state| *state == "Z") {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "it has ended"));
+        return Err(io::Error::new(io::ErrorKind::NotFound, "process has ended"));
     }
     fields.get(19).and_then(|field| field.parse().ok()).ok_or_else(bad)
 }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processes_are_told_apart() {
+    fn processes_are_distinguished() {
         let own = own_process().unwrap();
         assert_eq!(still_runs(&own), Some(true));
         assert_eq!(

@@ -10,7 +10,7 @@ mod run;
 
 pub use environment::Environment;
 pub use error::{Exit, ProcessError};
-pub use hand_over::hand_over;
+pub use hand_over::spawn_detached;
 pub use identity::{own_process, running_with, still_runs};
 pub use output::StderrLine;
 pub use private_dir::{PrivateDir, PrivateDirError};

@@ -1,4 +1,4 @@
-//! Folders for credentials and sockets: ours alone, gone when we are.
+//! Private folders for credentials and sockets, removed at exit.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Permissions};
@@ -27,15 +27,15 @@ pub struct PrivateDir {
     _lock: File,
 }
 
-/// Why there is no private folder.
+/// Errors of private folders.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateDirError {
-    /// It could not be made.
-    #[error("failed to make a private folder under {}", parent.display())]
+    /// It could not be created.
+    #[error("failed to create a private folder in {}", parent.display())]
     Create {
-        /// Where it was to be.
+        /// The folder to create it in.
         parent: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A file in it could not be written.
@@ -43,7 +43,7 @@ pub enum PrivateDirError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }

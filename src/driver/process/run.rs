@@ -21,7 +21,7 @@ const ERROR_LINES: usize = 12;
 /// How long pipes may stay open after the child's end: a grandchild may hold them for as long as it lives.
 const PIPE_GRACE: Duration = Duration::from_secs(1);
 
-/// What to run and within which bounds.
+/// What to run, and its limits.
 #[derive(Clone)]
 pub struct Spec {
     /// The program's path, or its name to be looked up in our PATH.
@@ -32,22 +32,22 @@ pub struct Spec {
     pub env: Environment,
     /// What it reads from stdin; `None` closes stdin.
     pub stdin: Option<Vec<u8>>,
-    /// Whether it may ask somebody: our stdin and stderr are its own then, and it stays in our process group, since a
-    /// terminal stops whoever reads from it out of another.
+    /// Whether it may prompt: it inherits our stdin and stderr then, and stays in our process group, since a terminal
+    /// stops a reader of another group.
     pub terminal: bool,
     /// How long it may take in all.
     pub deadline: Duration,
     /// How long it gets between SIGTERM and SIGKILL.
     pub grace: Duration,
-    /// How many bytes of memory it may have of its own; `None` is as many as it likes.
+    /// How many bytes of memory it may have of its own; `None` is no limit.
     pub memory: Option<u64>,
-    /// How many bytes a file may have that it, or what it starts, writes; `None` is as many as it likes.
+    /// How many bytes a file may have that it, or what it starts, writes; `None` is no limit.
     pub file_size: Option<u64>,
     /// How many bytes of stdout are kept; more is an error.
     pub stdout_cap: usize,
     /// How many bytes of stderr are kept, the last ones.
     pub stderr_cap: usize,
-    /// Told each line of stderr at once.
+    /// Called with each line of stderr at once.
     pub on_stderr_line: Option<StderrLine>,
 }
 
@@ -80,7 +80,7 @@ impl Spec {
     }
 }
 
-/// What a child that ended well wrote.
+/// The output of a child that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// All of stdout.
@@ -137,7 +137,7 @@ fn spawn(spec: &Spec) -> std::io::Result<(Child, Group)> {
     let group = Group { pid, alone: spec.terminal };
     for (resource, most) in [(Resource::Data, spec.memory), (Resource::Fsize, spec.file_size)] {
         if let (Some(pid), Some(_)) = (pid, most) {
-            // One that has ended already needs none.
+            // It fails only for one that has ended already.
             let _ = prlimit(Some(pid), resource, Rlimit { current: most, maximum: most });
         }
     }
@@ -147,7 +147,7 @@ fn spawn(spec: &Spec) -> std::io::Result<(Child, Group)> {
 /// The child's process group, until the child was waited for: from then on its number may belong to others.
 struct Group {
     pid: Option<Pid>,
-    /// It is in our group, and only the child itself is told to end.
+    /// It is in our group: only the child itself gets signals.
     alone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a registry wants to see of us: nothing, a login, or a token that somebody gives for it. One token for each set of
+//! Authentication at a registry: none, a login, or a token from a token server. One token for each set of
 //! scopes, and one request for it at a time, however many wait.
 
 use std::collections::HashMap;
@@ -128,7 +128,7 @@ impl Auth {
     /// Asks for a token.
     async fn fetch(&self, realm: Url, service: Option<&str>, scopes: &Scopes) -> Result<Token, RegistryError> {
         if self.login.is_some() && !self.trust.takes(&self.host, &realm) {
-            return Err(RegistryError::Elsewhere { host: self.host.clone(), realm: bare(&realm) });
+            return Err(RegistryError::ForeignRealm { host: self.host.clone(), realm: bare(&realm) });
         }
         let mut failures = 0;
         loop {
@@ -181,20 +181,25 @@ impl Auth {
             let what = LOGIN.to_owned();
             return Err(match status {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    RegistryError::Refused { host, what, status, said: String::new() }
+                    RegistryError::Refused { host, what, status, detail: String::new() }
                 }
-                _ => RegistryError::Odd { host, what: "a token".to_owned(), status, said: String::new() },
+                _ => RegistryError::Unexpected { host, what: "a token".to_owned(), status, detail: String::new() },
             });
         }
         let body = body::read(answer, TOKEN).await.map_err(|source| RegistryError::Token { host, source })?;
-        let told: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        let text = told["token"].as_str().filter(|token| !token.is_empty()).or_else(|| told["access_token"].as_str());
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let text = json["token"].as_str().filter(|token| !token.is_empty()).or_else(|| json["access_token"].as_str());
         let header = text.and_then(|token| sensitive(&format!("Bearer {token}")));
         let Some(header) = header else {
             let (host, what) = (self.host.clone(), "a token".to_owned());
-            return Err(RegistryError::Odd { host, what, status, said: ": its answer holds none".to_owned() });
+            return Err(RegistryError::Unexpected {
+                host,
+                what,
+                status,
+                detail: ": no token in the response".to_owned(),
+            });
         };
-        let life = told["expires_in"].as_u64().filter(|life| *life > 0).map_or(LIFE, Duration::from_secs);
+        let life = json["expires_in"].as_u64().filter(|life| *life > 0).map_or(LIFE, Duration::from_secs);
         // Some time before its end, since a request takes time, too; and no token is kept for days.
         let life = life.min(Duration::from_secs(86_400));
         Ok(Token { header, until: asked + life - (life / 10).min(Duration::from_secs(10)) })

@@ -32,15 +32,15 @@ impl Registry {
         scopes: Scopes,
     ) -> Result<bool, RegistryError> {
         let path = format!("{repository}/blobs/{digest}");
-        let answer = self.send(&self.ask(Method::HEAD, &path, scopes).await?).await?;
+        let answer = self.send(&self.request(Method::HEAD, &path, scopes).await?).await?;
         match answer.status() {
             status if status.is_success() => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(self.odd(answer, &path).await),
+            _ => Err(self.unexpected(answer, &path).await),
         }
     }
 
-    /// The bytes of a blob from `offset` on, as they come. Where the connection breaks or stands still they go on from there.
+    /// The bytes of a blob from `offset` on, as they come. They resume there when the connection breaks or stalls.
     ///
     /// # Errors
     /// The registry does not have it, or gives none of it.
@@ -80,18 +80,18 @@ impl Reading {
     /// Asks for what is left.
     async fn begin(&mut self) -> Result<(), RegistryError> {
         let path = format!("{}/blobs/{}", self.repository, self.digest);
-        let mut ask = self.registry.ask(Method::GET, &path, auth::pull(&self.repository)).await?;
+        let mut request = self.registry.request(Method::GET, &path, auth::pull(&self.repository)).await?;
         if self.at > 0
             && let Ok(range) = format!("bytes={}-", self.at).parse()
         {
-            ask.headers.insert(RANGE, range);
+            request.headers.insert(RANGE, range);
         }
-        let mut answer = self.registry.send(&ask).await?;
+        let mut answer = self.registry.send(&request).await?;
         match answer.status() {
             StatusCode::PARTIAL_CONTENT => {
                 let range = answer.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
                 if range.is_some_and(|range| !range.starts_with(&format!("bytes {}-", self.at))) {
-                    return Err(self.registry.odd(answer, &path).await);
+                    return Err(self.registry.unexpected(answer, &path).await);
                 }
             }
             // Not every store knows ranges: what is there already is passed over.
@@ -100,7 +100,7 @@ impl Reading {
                 while left > 0 {
                     let piece = tokio::time::timeout(self.registry.limits().stall, answer.chunk()).await;
                     let Ok(Ok(Some(mut piece))) = piece else {
-                        return Err(self.registry.odd(answer, &path).await);
+                        return Err(self.registry.unexpected(answer, &path).await);
                     };
                     let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
                     left -= skipped as u64;
@@ -111,7 +111,7 @@ impl Reading {
                     }
                 }
             }
-            _ => return Err(self.registry.odd(answer, &path).await),
+            _ => return Err(self.registry.unexpected(answer, &path).await),
         }
         self.answer = Some(answer);
         Ok(())
@@ -136,7 +136,7 @@ impl Reading {
                 if self.failures >= limits.tries {
                     return Err(io::Error::new(
                         io::ErrorKind::UnexpectedEof,
-                        format!("{} breaks off at {} of {} bytes, again and again", self.digest, self.at, self.size),
+                        format!("{} ended early at {} of {} bytes repeatedly", self.digest, self.at, self.size),
                     ));
                 }
                 tokio::time::sleep(retry::wait(self.failures, None, &limits)).await;
@@ -148,8 +148,7 @@ impl Reading {
                 Ok(Ok(Some(piece))) => {
                     self.at += piece.len() as u64;
                     if self.at > self.size {
-                        let text =
-                            format!("{} is longer than the {} bytes that it should have", self.digest, self.size);
+                        let text = format!("{} is longer than the expected {} bytes", self.digest, self.size);
                         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
                     }
                     self.failures = 0;

@@ -1,5 +1,5 @@
-//! One registry: which scheme it speaks, and how requests without a large body are sent to it: with what it wants to see,
-//! again where that helps, along redirects without our credentials.
+//! One registry: its scheme, and requests without a large body: with credentials, retries, and redirects that are followed
+//! without credentials.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -101,7 +101,7 @@ fn api_host(host: &str) -> &str {
 
 /// A request that can be sent again.
 #[derive(Clone)]
-pub(super) struct Ask {
+pub(super) struct RegistryRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
@@ -187,12 +187,17 @@ impl Registry {
     }
 
     /// A request for something below `/v2/`, with the usual bounds.
-    pub(super) async fn ask(&self, method: Method, path: &str, scopes: Scopes) -> Result<Ask, RegistryError> {
+    pub(super) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        scopes: Scopes,
+    ) -> Result<RegistryRequest, RegistryError> {
         let what = match path.split_once('?') {
             Some((path, _)) => path.to_owned(),
             None => path.to_owned(),
         };
-        Ok(Ask {
+        Ok(RegistryRequest {
             method,
             url: self.url(path).await?,
             headers: HeaderMap::new(),
@@ -214,9 +219,9 @@ impl Registry {
         let text = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let bad = |to: String| RegistryError::Location { host: self.host().to_owned(), what: what.to_owned(), to };
         if text.is_empty() {
-            return Err(bad("nowhere".to_owned()));
+            return Err(bad("an empty address".to_owned()));
         }
-        let mut url = from.join(text).map_err(|_| bad("an address that is none".to_owned()))?;
+        let mut url = from.join(text).map_err(|_| bad("an invalid address".to_owned()))?;
         // A registry behind a proxy that ends TLS often does not know that it is there.
         if url.scheme() == "http" && from.scheme() == "https" && url.host() == from.host() {
             let _ = url.set_scheme("https");
@@ -227,26 +232,28 @@ impl Registry {
     }
 
     /// Sends a request until there is an answer that will not change, with what the registry wants to see.
-    pub(super) async fn send(&self, ask: &Ask) -> Result<Response, RegistryError> {
-        let mut ask = ask.clone();
+    pub(super) async fn send(&self, request: &RegistryRequest) -> Result<Response, RegistryError> {
+        let mut request = request.clone();
         let mut redirects = 0;
         let mut failures = 0;
         let mut challenged = false;
         loop {
-            let own = self.is_own(&ask.url);
-            let header = if own { self.0.auth.header(&ask.scopes).await? } else { None };
-            let mut request = self.0.client.request(ask.method.clone(), ask.url.clone()).headers(ask.headers.clone());
+            let own = self.is_own(&request.url);
+            let header = if own { self.0.auth.header(&request.scopes).await? } else { None };
+            let mut builder =
+                self.0.client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
             if let Some(header) = &header {
-                request = request.header(AUTHORIZATION, header.clone());
+                builder = builder.header(AUTHORIZATION, header.clone());
             }
-            if !ask.body.is_empty() || matches!(ask.method, Method::POST | Method::PUT | Method::PATCH) {
-                request = request.header(reqwest::header::CONTENT_LENGTH, ask.body.len()).body(ask.body.clone());
+            if !request.body.is_empty() || matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
+                builder =
+                    builder.header(reqwest::header::CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
-            let last = failures + 1 >= ask.tries;
-            let pause = match tokio::time::timeout(ask.deadline, request.send()).await {
+            let last = failures + 1 >= request.tries;
+            let pause = match tokio::time::timeout(request.deadline, builder.send()).await {
                 Err(_) if last => {
-                    let (host, what, after) = (self.host().to_owned(), ask.what, ask.deadline);
-                    return Err(RegistryError::Slow { host, what, after });
+                    let (host, what, after) = (self.host().to_owned(), request.what, request.deadline);
+                    return Err(RegistryError::Timeout { host, what, after });
                 }
                 Err(_) => None,
                 Ok(Err(error)) if last || !retry::may_pass(&error) => return Err(self.unreachable(error)),
@@ -257,18 +264,18 @@ impl Registry {
                         // A token that has run out meanwhile, or the first word about what is wanted.
                         challenged = true;
                         let can = self.0.auth.learn(answer.headers());
-                        self.0.auth.refused(&ask.scopes, header.as_ref()).await;
+                        self.0.auth.refused(&request.scopes, header.as_ref()).await;
                         if can {
                             let _ = body::read(answer, ERROR_TEXT).await;
                             continue;
                         }
                         return Ok(answer);
                     }
-                    let follows = matches!(ask.method, Method::GET | Method::HEAD)
+                    let follows = matches!(request.method, Method::GET | Method::HEAD)
                         && matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
                     if follows && redirects < REDIRECTS {
                         redirects += 1;
-                        ask.url = self.location(&ask.url, answer.headers(), &ask.what)?;
+                        request.url = self.location(&request.url, answer.headers(), &request.what)?;
                         continue;
                     }
                     if !retry::status_may_pass(status) || last {
@@ -300,27 +307,25 @@ impl Registry {
         RegistryError::Unreachable { host, source }
     }
 
-    /// An answer that is none of those that were hoped for, with the registry's own words.
-    pub(super) async fn odd(&self, answer: Response, what: &str) -> RegistryError {
+    /// An unexpected answer, with the registry's own message.
+    pub(super) async fn unexpected(&self, answer: Response, what: &str) -> RegistryError {
         let status = answer.status();
-        let said = words(&body::read(answer, ERROR_TEXT).await.unwrap_or_default());
-        let said = match status {
-            StatusCode::TOO_MANY_REQUESTS => {
-                format!(": {said}; it limits requests: log in, or wait").replace(": ;", ":")
-            }
-            _ if said.is_empty() => said,
-            _ => format!(": {said}"),
+        let detail = error_text(&body::read(answer, ERROR_TEXT).await.unwrap_or_default());
+        let detail = match status {
+            StatusCode::TOO_MANY_REQUESTS => format!(": {detail}; rate limited: log in, or wait").replace(": ;", ":"),
+            _ if detail.is_empty() => detail,
+            _ => format!(": {detail}"),
         };
         let (host, what) = (self.host().to_owned(), what.to_owned());
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => RegistryError::Refused { host, what, status, said },
-            _ => RegistryError::Odd { host, what, status, said },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => RegistryError::Refused { host, what, status, detail },
+            _ => RegistryError::Unexpected { host, what, status, detail },
         }
     }
 }
 
-/// A registry's words about an error: those of its JSON, or the first of any text. Never more than a few hundred letters.
-pub(super) fn words(body: &[u8]) -> String {
+/// The text of a registry's error: the messages of its JSON, or the beginning of any text; at most a few hundred characters.
+pub(super) fn error_text(body: &[u8]) -> String {
     let clean = |text: &str| -> String {
         let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -369,10 +374,13 @@ mod tests {
 
     #[test]
     fn a_registrys_words_are_short_and_clean() {
-        assert_eq!(words(br#"{"errors":[{"code":"DENIED","message":"no\npush"},{"code":"X"}]}"#), "DENIED no push; X");
-        assert_eq!(words(br#"{"message":"project x not found"}"#), "project x not found");
-        assert_eq!(words(b"<html>413</html>"), "");
-        assert_eq!(words("plain \u{1b}[31m".as_bytes()), "plain [31m");
-        assert!(words(&[b'x'; 5000]).len() <= SHOWN);
+        assert_eq!(
+            error_text(br#"{"errors":[{"code":"DENIED","message":"no\npush"},{"code":"X"}]}"#),
+            "DENIED no push; X"
+        );
+        assert_eq!(error_text(br#"{"message":"project x not found"}"#), "project x not found");
+        assert_eq!(error_text(b"<html>413</html>"), "");
+        assert_eq!(error_text("plain \u{1b}[31m".as_bytes()), "plain [31m");
+        assert!(error_text(&[b'x'; 5000]).len() <= SHOWN);
     }
 }

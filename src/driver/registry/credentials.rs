@@ -56,21 +56,21 @@ pub enum CredentialsError {
         source: std::io::Error,
     },
     /// It is no JSON.
-    #[error("the Docker config.json is no JSON")]
+    #[error("the Docker config.json is not JSON")]
     Json,
-    /// It names a helper whose name is none.
-    #[error("`{0}` is no name of a credential helper")]
+    /// The name of the helper is invalid.
+    #[error("`{0}` is not a credential helper name")]
     Name(String),
     /// The helper failed.
-    #[error("docker-credential-{helper} gives no login")]
+    #[error("docker-credential-{helper} returned no login")]
     Helper {
         /// Which.
         helper: String,
         /// Why.
         source: ProcessError,
     },
-    /// The helper's answer is none.
-    #[error("docker-credential-{0} answers something that is no login")]
+    /// The helper returned an invalid answer.
+    #[error("docker-credential-{0} returned an invalid login")]
     Answer(String),
 }
 

@@ -12,7 +12,7 @@ use crate::model::oci::{Digest, ManifestError};
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The name has no registry, repository and tag.
-    #[error("`{0}` is not an image as host/path:tag")]
+    #[error("`{0}` is not an image reference such as host/path:tag")]
     Name(String),
     /// What it is to be reached with cannot be used.
     #[error("failed to set up connections to registries: {what}")]
@@ -21,7 +21,7 @@ pub enum RegistryError {
         what: String,
     },
     /// Nothing answers there.
-    #[error("registry {host} does not answer from this machine")]
+    #[error("registry {host} is unreachable from this machine")]
     Unreachable {
         /// Which.
         host: String,
@@ -42,7 +42,7 @@ pub enum RegistryError {
     },
     /// It does not speak TLS, and there is a login that everybody on the way could read.
     #[error(
-        "registry {host} does not speak TLS, and the login is not sent in plain text; give the registry a certificate, or allow it: --plain-http {host}; of an install, the answer platform.registry_plain_http=true"
+        "registry {host} does not speak TLS, and the login is not sent in plain text; configure TLS on the registry, or allow plain HTTP with --plain-http {host}; for an install, set platform.registry_plain_http=true"
     )]
     Plain {
         /// Which.
@@ -50,9 +50,9 @@ pub enum RegistryError {
     },
     /// It wants the login to be sent to somebody else.
     #[error(
-        "registry {host} wants the login to be sent to {realm}, and it is sent to https://{host} alone; if that is right, name its host: --token-host; of an install, the answer platform.registry_token_host"
+        "registry {host} requests the login at {realm}, but it is only sent to https://{host}; if that is correct, allow its host with --token-host; for an install, set platform.registry_token_host"
     )]
-    Elsewhere {
+    ForeignRealm {
         /// Which.
         host: String,
         /// Where to.
@@ -67,7 +67,7 @@ pub enum RegistryError {
         source: CredentialsError,
     },
     /// Its answer to a login does not end, or makes no sense.
-    #[error("registry {host} gives no token")]
+    #[error("failed to read the token of registry {host}")]
     Token {
         /// Which.
         host: String,
@@ -75,7 +75,7 @@ pub enum RegistryError {
         source: BodyError,
     },
     /// It wants credentials, or others.
-    #[error("registry {host} refuses {what}: {status}{said}; are the credentials right?")]
+    #[error("registry {host} denied {what}: {status}{detail}; check the credentials")]
     Refused {
         /// Which.
         host: String,
@@ -84,11 +84,11 @@ pub enum RegistryError {
         /// Its answer.
         status: StatusCode,
         /// Its words, after a colon; empty where it has none.
-        said: String,
+        detail: String,
     },
     /// It answered something else.
-    #[error("registry {host} answers {status} when it is asked for {what}{said}")]
-    Odd {
+    #[error("registry {host} returned {status} for {what}{detail}")]
+    Unexpected {
         /// Which.
         host: String,
         /// What was asked for.
@@ -96,11 +96,11 @@ pub enum RegistryError {
         /// Its answer.
         status: StatusCode,
         /// Its words, after a colon; empty where it has none.
-        said: String,
+        detail: String,
     },
     /// It did not answer in time.
     #[error("{what} of registry {host} timed out after {}s", after.as_secs())]
-    Slow {
+    Timeout {
         /// Which.
         host: String,
         /// What was asked for.
@@ -109,7 +109,7 @@ pub enum RegistryError {
         after: Duration,
     },
     /// Its answer does not end.
-    #[error("registry {host} gives no {what}")]
+    #[error("registry {host}: failed to read {what}")]
     Body {
         /// Which.
         host: String,
@@ -119,7 +119,7 @@ pub enum RegistryError {
         source: BodyError,
     },
     /// What it gave is no manifest that can be used.
-    #[error("{what} of registry {host} cannot be used")]
+    #[error("invalid {what} from registry {host}")]
     Manifest {
         /// Which.
         host: String,
@@ -129,7 +129,7 @@ pub enum RegistryError {
         source: ManifestError,
     },
     /// What it gave is not what was asked for.
-    #[error("registry {host} gives something else than {what}: its digest is {found}")]
+    #[error("registry {host} returned other content for {what}: digest is {found}")]
     Digest {
         /// Which.
         host: String,
@@ -139,7 +139,7 @@ pub enum RegistryError {
         found: Digest,
     },
     /// It sends to somewhere where nothing may be sent.
-    #[error("registry {host} sends {what} to {to}, which is no address that can be followed")]
+    #[error("registry {host} redirects {what} to {to}, which cannot be followed")]
     Location {
         /// Which.
         host: String,
@@ -155,7 +155,7 @@ impl RegistryError {
     #[must_use]
     pub const fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Refused { status, .. } | Self::Odd { status, .. } => Some(*status),
+            Self::Refused { status, .. } | Self::Unexpected { status, .. } => Some(*status),
             _ => None,
         }
     }

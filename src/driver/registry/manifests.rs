@@ -53,15 +53,15 @@ impl Registry {
         let Some((_, repository, version)) = parts(image).filter(|(host, ..)| host == self.host()) else {
             return Err(RegistryError::Name(image.to_owned()));
         };
-        let mut ask =
-            self.ask(Method::HEAD, &format!("{repository}/manifests/{version}"), auth::pull(&repository)).await?;
-        ask.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
-        image.clone_into(&mut ask.what);
-        let answer = self.send(&ask).await?;
+        let mut request =
+            self.request(Method::HEAD, &format!("{repository}/manifests/{version}"), auth::pull(&repository)).await?;
+        request.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+        image.clone_into(&mut request.what);
+        let answer = self.send(&request).await?;
         match answer.status() {
             status if status.is_success() => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(self.odd(answer, image).await),
+            _ => Err(self.unexpected(answer, image).await),
         }
     }
 
@@ -81,9 +81,9 @@ impl Registry {
         scopes: Scopes,
     ) -> Result<Option<Digest>, RegistryError> {
         let path = format!("{repository}/manifests/{}", text(reference));
-        let mut ask = self.ask(Method::HEAD, &path, scopes).await?;
-        ask.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
-        let answer = self.send(&ask).await?;
+        let mut request = self.request(Method::HEAD, &path, scopes).await?;
+        request.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+        let answer = self.send(&request).await?;
         match answer.status() {
             status if status.is_success() => {
                 let said = answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
@@ -96,7 +96,7 @@ impl Registry {
                 }
             }
             StatusCode::NOT_FOUND => Ok(None),
-            _ => Err(self.odd(answer, &path).await),
+            _ => Err(self.unexpected(answer, &path).await),
         }
     }
 
@@ -126,11 +126,11 @@ impl Registry {
         reference: &Reference,
     ) -> Result<Option<(Vec<u8>, Option<String>)>, RegistryError> {
         let path = format!("{repository}/manifests/{}", text(reference));
-        let mut ask = self.ask(Method::GET, &path, auth::pull(repository)).await?;
-        ask.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+        let mut request = self.request(Method::GET, &path, auth::pull(repository)).await?;
+        request.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
         let mut failures = 0;
         loop {
-            let answer = self.send(&ask).await?;
+            let answer = self.send(&request).await?;
             match answer.status() {
                 status if status.is_success() => {
                     let kind =
@@ -144,7 +144,7 @@ impl Registry {
                     }
                 }
                 StatusCode::NOT_FOUND => return Ok(None),
-                _ => return Err(self.odd(answer, &path).await),
+                _ => return Err(self.unexpected(answer, &path).await),
             }
             failures += 1;
             tokio::time::sleep(super::retry::wait(failures, None, self.limits())).await;
@@ -160,13 +160,14 @@ impl Registry {
         media_type: &str,
     ) -> Result<Stored, RegistryError> {
         let path = format!("{repository}/manifests/{}", text(reference));
-        let mut ask = self.ask(Method::PUT, &path, auth::push(repository)).await?;
-        ask.headers
+        let mut request = self.request(Method::PUT, &path, auth::push(repository)).await?;
+        request
+            .headers
             .insert(CONTENT_TYPE, HeaderValue::from_str(media_type).map_err(|_| RegistryError::Name(path.clone()))?);
-        ask.body = Bytes::copy_from_slice(bytes);
-        let answer = self.send(&ask).await?;
+        request.body = Bytes::copy_from_slice(bytes);
+        let answer = self.send(&request).await?;
         if !answer.status().is_success() {
-            return Err(self.odd(answer, &path).await);
+            return Err(self.unexpected(answer, &path).await);
         }
         let lists_subject = answer.headers().contains_key("oci-subject");
         let said = answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
@@ -183,14 +184,14 @@ impl Registry {
     /// Anything but "there is none"; more tags than anybody has.
     pub async fn tags(&self, repository: &str) -> Result<Vec<String>, RegistryError> {
         let path = format!("{repository}/tags/list");
-        let mut ask = self.ask(Method::GET, &format!("{path}?n=1000"), auth::pull(repository)).await?;
+        let mut request = self.request(Method::GET, &format!("{path}?n=1000"), auth::pull(repository)).await?;
         let mut found = Vec::new();
         loop {
-            let answer = self.send(&ask).await?;
+            let answer = self.send(&request).await?;
             match answer.status() {
                 status if status.is_success() => {}
                 StatusCode::NOT_FOUND => return Ok(Vec::new()),
-                _ => return Err(self.odd(answer, &path).await),
+                _ => return Err(self.unexpected(answer, &path).await),
             }
             let next = next_page(answer.headers().get(LINK));
             let no = |source| RegistryError::Body { host: self.host().to_owned(), what: path.clone(), source };
@@ -199,10 +200,10 @@ impl Registry {
             let tags = page["tags"].as_array().into_iter().flatten();
             let before = found.len();
             found.extend(tags.filter_map(|tag| tag.as_str()).map(str::to_owned));
-            let next = next.and_then(|next| ask.url.join(&next).ok()).filter(|next| self.is_own(next));
+            let next = next.and_then(|next| request.url.join(&next).ok()).filter(|next| self.is_own(next));
             match next {
                 // A page without any is the last, or it would never end.
-                Some(next) if found.len() > before && found.len() <= TAGS => ask.url = next,
+                Some(next) if found.len() > before && found.len() <= TAGS => request.url = next,
                 _ => break,
             }
         }

@@ -19,9 +19,9 @@ struct Inner {
     bypass: Vec<Bypass>,
 }
 
-/// A proxy's address is none.
+/// The address of a proxy is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{variable} is no address of an HTTP proxy; write it as http://proxy.site:3128")]
+#[error("{variable} is not an HTTP proxy address; expected an address such as http://proxy.site:3128")]
 pub struct ProxyError {
     /// Which variable says it.
     pub variable: String,

@@ -44,14 +44,14 @@ impl Registry {
 
     pub(super) async fn find_referrers(&self, repository: &str, subject: Digest) -> Result<Referrers, RegistryError> {
         let path = format!("{repository}/referrers/{subject}");
-        let mut ask = self.ask(Method::GET, &path, auth::pull(repository)).await?;
+        let mut request = self.request(Method::GET, &path, auth::pull(repository)).await?;
         let mut found = Vec::new();
         loop {
-            let answer = self.send(&ask).await?;
+            let answer = self.send(&request).await?;
             match answer.status() {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND if found.is_empty() => break,
-                _ => return Err(self.odd(answer, &path).await),
+                _ => return Err(self.unexpected(answer, &path).await),
             }
             let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
             // Some answer every unknown address with a page.
@@ -65,9 +65,9 @@ impl Registry {
             let page = OciManifest::parse(bytes, Some(INDEXES[0])).map_err(no)?;
             let before = found.len();
             found.extend_from_slice(page.children());
-            let next = next.and_then(|next| ask.url.join(&next).ok()).filter(|next| self.is_own(next));
+            let next = next.and_then(|next| request.url.join(&next).ok()).filter(|next| self.is_own(next));
             match next {
-                Some(next) if found.len() > before && found.len() <= MOST => ask.url = next,
+                Some(next) if found.len() > before && found.len() <= MOST => request.url = next,
                 _ => return Ok(Referrers::Listed(found)),
             }
         }

@@ -1,4 +1,4 @@
-//! What is worth another try, and when.
+//! Which errors are retried, and when.
 
 use std::error::Error;
 use std::io;
@@ -38,7 +38,7 @@ pub(super) fn is_untrusted(error: &reqwest::Error) -> bool {
 }
 
 /// Whether a failed exchange may end better: the connection was refused, reset, closed before or in the answer, or ended by
-/// an alert. A certificate that is not accepted by either side stays that way, and so does a request that is none.
+/// an alert. A certificate that is not accepted by either side stays that way, and so does an invalid request.
 pub(super) fn may_pass(error: &reqwest::Error) -> bool {
     let ours = |alert: AlertDescription| {
         matches!(

@@ -136,10 +136,10 @@ mod tests {
         ] {
             assert!(!is(other), "{other}");
         }
-        let told = Trust { plain_http: false, token_host: Some("auth.r.site".to_owned()) };
-        assert!(takes(&told, "https://auth.r.site/token") && takes(&told, "https://r.site/token"));
-        assert!(!takes(&told, "http://auth.r.site/token") && !takes(&told, "https://auth.r.site.evil/token"));
-        let told = Trust { plain_http: true, token_host: None };
-        assert!(takes(&told, "http://r.site:5000/token") && !takes(&told, "http://auth.r.site/token"));
+        let trust = Trust { plain_http: false, token_host: Some("auth.r.site".to_owned()) };
+        assert!(takes(&trust, "https://auth.r.site/token") && takes(&trust, "https://r.site/token"));
+        assert!(!takes(&trust, "http://auth.r.site/token") && !takes(&trust, "https://auth.r.site.evil/token"));
+        let trust = Trust { plain_http: true, token_host: None };
+        assert!(takes(&trust, "http://r.site:5000/token") && !takes(&trust, "http://auth.r.site/token"));
     }
 }

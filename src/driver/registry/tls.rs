@@ -28,7 +28,7 @@ pub(super) fn client(settings: &Settings) -> Result<(Client, Issuers), RegistryE
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for file in &settings.ca_files {
         for certificate in certificates(file)? {
-            let no = |_| setup(format!("{} holds a certificate that is no authority's", file.display()));
+            let no = |_| setup(format!("{} contains a certificate that is not a CA certificate", file.display()));
             roots.add(certificate).map_err(no)?;
         }
     }
@@ -50,7 +50,7 @@ pub(super) fn client(settings: &Settings) -> Result<(Client, Issuers), RegistryE
             let bytes = bounded::bytes(key, bounded::KUBECONFIG)
                 .map_err(|error| setup(format!("failed to read {}: {error}", key.display())))?;
             let private = PrivateKeyDer::from_pem_slice(&bytes)
-                .map_err(|_| setup(format!("{} holds no private key in PEM", key.display())))?;
+                .map_err(|_| setup(format!("{} contains no PEM private key", key.display())))?;
             config
                 .with_client_auth_cert(certificates(certificate)?, private)
                 .map_err(|error| setup(format!("{} and {}: {error}", certificate.display(), key.display())))?
@@ -78,7 +78,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryErr
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(setup(format!("{} holds no certificates in PEM", file.display()))),
+        _ => Err(setup(format!("{} contains no PEM certificates", file.display()))),
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
         std::fs::write(&file, "no certificate").unwrap();
         let with = |file: std::path::PathBuf| client(&Settings { ca_files: vec![file], ..Settings::default() });
         let error = with(file).unwrap_err().to_string();
-        assert!(error.contains("ca.pem holds no certificates in PEM"), "{error}");
+        assert!(error.contains("ca.pem contains no PEM certificates"), "{error}");
         assert!(with(folder.path().join("none")).unwrap_err().to_string().contains("failed to read"));
     }
 }

@@ -17,7 +17,7 @@ pub enum FilesError {
         source: std::io::Error,
     },
     /// Nothing in it fits.
-    #[error("no file in {} fits `{pattern}`", .path.display())]
+    #[error("no file in {} matches `{pattern}`", .path.display())]
     Empty {
         /// Which.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum FilesError {
     },
     /// What is to be remembered of them has no room.
     #[error(
-        "{files} files are to be uploaded, and to remember their names and checksums would take {bytes} bytes of {}: upload fewer, or archives of them",
+        "too many files to upload: {files}; their names and checksums would take {bytes} bytes, the limit is {}; upload fewer files, or archives",
         crate::model::state::UPLOADS_ROOM
     )]
     TooMany {
@@ -47,7 +47,7 @@ pub enum FilesError {
         why: &'static str,
     },
     /// A link to nothing.
-    #[error("{} is a link to {}, which is not there; fix or remove it", .path.display(), .to.display())]
+    #[error("{} is a link to {}, which does not exist; fix or remove it", .path.display(), .to.display())]
     Dangling {
         /// The link.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum FilesError {
         to: PathBuf,
     },
     /// Neither a file nor a folder: a pipe, a socket, a device.
-    #[error("{} is not a file; remove it, or name another folder", .0.display())]
+    #[error("{} is not a file; remove it, or specify another folder", .0.display())]
     Special(PathBuf),
     /// A file cannot be read.
     #[error("failed to read {}", .path.display())]
@@ -66,11 +66,11 @@ pub enum FilesError {
         source: std::io::Error,
     },
     /// A file where a folder was to be.
-    #[error("{} is a file: name the folder that it is in, or an archive (.zip, .tar, .tar.gz or .tgz)", .0.display())]
+    #[error("{} is a file: specify its folder, or an archive (.zip, .tar, .tar.gz or .tgz)", .0.display())]
     NoFolder(PathBuf),
     /// What stands in for a file whose content is elsewhere.
     #[error(
-        "{} is a pointer of Git LFS and not the file itself: run `git lfs pull` in a clone of the repository, and name its folder or an archive of it",
+        "{} is a pointer of Git LFS and not the file itself: run `git lfs pull` in a clone of the repository, and specify its folder or an archive of it",
         .0.display()
     )]
     LfsPointer(PathBuf),
@@ -97,7 +97,7 @@ pub enum FilesError {
         source: Box<GitError>,
     },
     /// Two files for one place.
-    #[error("{} and {} would both become {place}; rename one, or name other folders", .first.display(), .second.display())]
+    #[error("{} and {} would both become {place}; rename one, or specify other folders", .first.display(), .second.display())]
     Clash {
         /// The one.
         first: PathBuf,
@@ -111,7 +111,7 @@ pub enum FilesError {
 impl FilesError {
     /// Whether it is not the answer that is at fault, but what it names and who has to be asked for that.
     #[must_use]
-    pub fn is_elsewhere(&self) -> bool {
+    pub fn is_external(&self) -> bool {
         use GitFailure::{Absent, Refused, Unreachable};
         let Self::Git { source, .. } = self else { return false };
         matches!(**source, GitError::NoGit | GitError::Old(_))

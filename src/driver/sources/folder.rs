@@ -6,7 +6,7 @@ use super::error::FilesError;
 use crate::model::{NamePattern, name_problem};
 
 /// The files of a folder whose names fit a pattern, with their names, sorted. Folders and hidden names are
-/// left out; links to files count.
+/// skipped; links to files count.
 ///
 /// # Errors
 /// The folder cannot be read, nothing in it fits, or what fits cannot be uploaded to HDFS.
@@ -61,23 +61,23 @@ mod tests {
 
     #[test]
     fn what_fits_and_cannot_be_uploaded_is_named() {
-        let told = |make: &dyn Fn(&Path)| {
+        let matched = |make: &dyn Fn(&Path)| {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("good.jar"), "x").unwrap();
             std::fs::create_dir(folder.path().join("folder.jar")).unwrap();
             make(folder.path());
             matching(folder.path(), &NamePattern::parse("*.jar").unwrap()).map_err(|error| error.to_string())
         };
-        assert_eq!(told(&|_| ()).unwrap().len(), 1, "a folder is left out");
+        assert_eq!(matched(&|_| ()).unwrap().len(), 1, "a folder is skipped");
         let link =
             |to: &'static str| move |folder: &Path| std::os::unix::fs::symlink(to, folder.join("l.jar")).unwrap();
-        assert_eq!(told(&link("good.jar")).unwrap().len(), 2, "a link to a file counts");
-        let error = told(&link("gone.jar")).unwrap_err();
-        assert!(error.contains("l.jar is a link to gone.jar, which is not there"), "{error}");
-        assert!(told(&link("l.jar")).unwrap_err().contains("l.jar"), "a link to itself");
-        let error = told(&|folder| drop(std::os::unix::net::UnixListener::bind(folder.join("s.jar")).unwrap()));
+        assert_eq!(matched(&link("good.jar")).unwrap().len(), 2, "a link to a file counts");
+        let error = matched(&link("gone.jar")).unwrap_err();
+        assert!(error.contains("l.jar is a link to gone.jar, which does not exist"), "{error}");
+        assert!(matched(&link("l.jar")).unwrap_err().contains("l.jar"), "a link to itself");
+        let error = matched(&|folder| drop(std::os::unix::net::UnixListener::bind(folder.join("s.jar")).unwrap()));
         assert!(error.unwrap_err().contains("s.jar is not a file"));
-        let error = told(&|folder| std::fs::write(folder.join("a:b.jar"), "").unwrap()).unwrap_err();
-        assert!(error.contains("a:b.jar cannot be uploaded to HDFS: a name in it holds a colon"), "{error}");
+        let error = matched(&|folder| std::fs::write(folder.join("a:b.jar"), "").unwrap()).unwrap_err();
+        assert!(error.contains("a:b.jar cannot be uploaded to HDFS: it contains a colon"), "{error}");
     }
 }

@@ -29,10 +29,10 @@ const FILES: usize = 100_000;
 const KEPT: u64 = 4 << 30;
 const KEPT_FILES: usize = 100;
 
-/// Before this nobody can leave the user's configuration out.
+/// Before this the user's configuration cannot be excluded.
 const OLDEST: (u32, u32) = (2, 32);
 
-/// What of ours says how servers are reached; everything else that begins with GIT_ is left out.
+/// What of ours says how servers are reached; everything else that begins with GIT_ is omitted.
 const KEPT_VARIABLES: [&str; 9] = [
     "GIT_ASKPASS",
     "GIT_SSH",
@@ -62,13 +62,13 @@ const TOKEN_HELPER: &str = r#"!f() { test "$1" = get && printf 'username=%s\npas
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// There is no git.
-    #[error("found no git in PATH; install git 2.32 or newer, or name a folder or an archive instead")]
+    #[error("git not found in PATH; install git 2.32 or newer, or specify a folder or an archive instead")]
     NoGit,
     /// Its version does not do.
-    #[error("{0} is too old: git 2.32 or newer is needed, or name a folder or an archive instead")]
+    #[error("{0} is too old: git 2.32 or newer is required, or specify a folder or an archive instead")]
     Old(String),
     /// Git ended with an error, or was stopped.
-    #[error("{}", what.said(.url))]
+    #[error("{}", what.message(.url))]
     Git {
         /// What kind of failure.
         what: GitFailure,
@@ -78,7 +78,7 @@ pub enum GitError {
         source: Box<ProcessError>,
     },
     /// The number is of a tag or of something else.
-    #[error("{wanted} is no commit of it{}", .commit.as_ref().map(|commit| format!(": it is a tag of the commit {commit}, name that")).unwrap_or_default())]
+    #[error("{wanted} is not a commit{}", .commit.as_ref().map(|commit| format!(": it is a tag of commit {commit}, specify that")).unwrap_or_default())]
     NoCommit {
         /// What was asked for.
         wanted: String,
@@ -86,7 +86,7 @@ pub enum GitError {
         commit: Option<String>,
     },
     /// The folder is not in it.
-    #[error("there is no folder `{folder}` in that commit{there}")]
+    #[error("folder `{folder}` not found in that commit{there}")]
     NoFolder {
         /// Which.
         folder: String,
@@ -94,13 +94,13 @@ pub enum GitError {
         there: String,
     },
     /// It is more than is taken.
-    #[error("it holds more than {0}, the most that is taken; name a folder of it")]
+    #[error("exceeds the limit of {0}; specify a folder in it")]
     Large(String),
     /// There is no folder to fetch into.
-    #[error("failed to make a private folder")]
+    #[error("failed to create a private folder")]
     Dir(#[from] PrivateDirError),
     /// It cannot be kept.
-    #[error("failed to write it to the cache")]
+    #[error("failed to write to the cache")]
     Keep(#[source] io::Error),
 }
 
@@ -167,29 +167,26 @@ impl GitFailure {
         }
     }
 
-    fn said(self, url: &str) -> String {
+    fn message(self, url: &str) -> String {
         match self {
-            Self::Refused => "it asks for a login, or another: give one by a credential helper, GIT_ASKPASS or \
-                              WINDLASS_GIT_TOKEN (ssh: a key of the agent, and the host in known_hosts)"
+            Self::Refused => "authentication failed or required: log in with a credential helper, GIT_ASKPASS or \
+                              WINDLASS_GIT_TOKEN (ssh: a key in the agent, and the host in known_hosts)"
                 .to_owned(),
             Self::NoCommit => format!(
-                "it does not give that commit; `git ls-remote {url}` prints those of its branches and tags (a server that \
-                 gives those alone needs an archive instead)"
+                "commit not available; `git ls-remote {url}` lists those of its branches and tags (a server that \
+                 only serves those needs an archive instead)"
             ),
             Self::Absent => format!(
-                "there is no such repository, or none without a login; `git ls-remote {url}` tries the address, a \
-                 credential helper, GIT_ASKPASS or WINDLASS_GIT_TOKEN gives a login"
+                "repository not found, or a login is required; check the address with `git ls-remote {url}`, log in with a \
+                 credential helper, GIT_ASKPASS or WINDLASS_GIT_TOKEN"
             ),
             Self::Unreachable => {
-                format!("it cannot be reached from this machine; `git ls-remote {url}` tries that")
+                format!("unreachable from this machine; check with `git ls-remote {url}`")
             }
             Self::Large => {
-                format!(
-                    "it has more than {}, the most that is fetched: name a folder or an archive instead",
-                    bounded::size(MOST)
-                )
+                format!("exceeds the limit of {}: specify a folder or an archive instead", bounded::size(MOST))
             }
-            Self::Other => "git could not fetch it".to_owned(),
+            Self::Other => "git fetch failed".to_owned(),
         }
     }
 }
@@ -307,8 +304,7 @@ impl Call<'_> {
         let listed = self.here(&["ls-tree".into(), "-d".into(), "--name-only".into(), commit.into()]).await?;
         let text = String::from_utf8_lossy(&listed.stdout).into_owned();
         let there: Vec<&str> = text.lines().collect();
-        let there =
-            if there.is_empty() { String::new() } else { format!("; there are {}", crate::model::few(&there, 10)) };
+        let there = if there.is_empty() { String::new() } else { format!("; found {}", crate::model::few(&there, 10)) };
         Err(GitError::NoFolder { folder: folder.clone(), there })
     }
 

@@ -10,4 +10,4 @@ pub use error::FilesError;
 pub use git::{Git, GitError, GitFailure};
 pub use open::{Opened, open, open_with};
 pub use unpack::UnpackError;
-pub(in crate::driver) use unpack::{BYTES, Entry, Packing, Visitor, What, enter, pour, walk};
+pub(in crate::driver) use unpack::{BYTES, Entry, EntryKind, Packing, Visitor, enter, pour, walk};

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::FilesError;
 use super::folder::matching;
 use super::git::Git;
-use super::unpack::{Packing, Sieve, UnpackError, unpack};
+use super::unpack::{FileFilter, Packing, UnpackError, unpack};
 use crate::driver::process::PrivateDir;
 use crate::model::{FileSource, NamePattern};
 
@@ -86,9 +86,9 @@ async fn unpacked(
     let to = dir.subdir("files").map_err(|error| failed(error.into()))?;
     // Stops the thread when this future is dropped.
     let stop = cancel.child_token();
-    let mut sieve = Sieve::new(folder, pattern, to, stop.clone());
+    let mut filter = FileFilter::new(folder, pattern, to, stop.clone());
     let _guard = stop.drop_guard();
-    let work = move || unpack(file, packing, &mut sieve).map(|()| (sieve.files(), dir));
+    let work = move || unpack(file, packing, &mut filter).map(|()| (filter.files(), dir));
     let done = spawn_blocking(work).await.map_err(|_| failed(UnpackError::Stopped))?;
     let (files, dir) = done.map_err(failed)?;
     Ok(Opened { files, _unpacked: Some(dir) })

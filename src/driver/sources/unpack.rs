@@ -39,30 +39,30 @@ const HINTS: usize = 1000;
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// It cannot be read.
-    #[error("failed to read it")]
+    #[error("failed to read the archive")]
     Read(#[source] io::Error),
     /// It is a device, a pipe or the like.
-    #[error("it is no regular file")]
+    #[error("not a regular file")]
     Device,
     /// It is not what its name says, is damaged, or ends too early.
-    #[error("it is damaged, cut off or no such archive: {0}")]
+    #[error("damaged, truncated or not an archive: {0}")]
     Broken(String),
     /// It holds more than is read.
-    #[error("it holds more than {0}, the most that is taken; name a folder, or pack less")]
+    #[error("exceeds the limit of {0}; specify a folder, or pack less")]
     Large(String),
     /// An entry leads out.
-    #[error("`{0}` in it leads out of the archive: nothing of it was taken")]
+    #[error("`{0}` leads outside the archive: nothing was unpacked")]
     Outside(String),
     /// A link, a device or the like.
     #[error(
-        "`{0}` in it is a link or no file: pack the file itself (`tar --dereference --hard-dereference`, `zip` without -y)"
+        "`{0}` is a link or not a file: pack the file itself (`tar --dereference --hard-dereference`, `zip` without -y)"
     )]
     Special(String),
     /// It is there more than once.
-    #[error("`{0}` is in it twice")]
+    #[error("duplicate entry `{0}`")]
     Twice(String),
     /// A name that HDFS does not take.
-    #[error("`{name}` in it cannot be uploaded to HDFS: {why}; rename it")]
+    #[error("`{name}` cannot be uploaded to HDFS: {why}; rename it")]
     HdfsName {
         /// Which.
         name: String,
@@ -70,7 +70,7 @@ pub enum UnpackError {
         why: &'static str,
     },
     /// Nothing fits.
-    #[error("no file in {place} of it fits `{pattern}`{elsewhere}")]
+    #[error("no file in {place} matches `{pattern}`{elsewhere}")]
     Empty {
         /// Where was looked.
         place: String,
@@ -80,10 +80,10 @@ pub enum UnpackError {
         elsewhere: String,
     },
     /// There is no folder to unpack into.
-    #[error("failed to make a folder to unpack into")]
+    #[error("failed to create a folder to unpack into")]
     Dir(#[from] PrivateDirError),
     /// It cannot be written.
-    #[error("failed to write what is in it to {}; TMPDIR can name a folder with more room", .path.display())]
+    #[error("failed to unpack to {}; set TMPDIR to a folder with more space", .path.display())]
     Write {
         /// Where.
         path: PathBuf,
@@ -91,19 +91,19 @@ pub enum UnpackError {
         source: io::Error,
     },
     /// An entry below what is no folder.
-    #[error("`{0}` in it lies below a file or a link, or stands for a file and a folder")]
+    #[error("`{0}` is below a file or a link, or is both a file and a folder")]
     Below(String),
     /// A link that leads out.
-    #[error("`{0}` in it is a link that leads out of the archive: nothing of it was taken")]
+    #[error("`{0}` is a link that leads outside the archive: nothing was unpacked")]
     Link(String),
     /// A name by which layers of images remove what is below them.
-    #[error("`{0}` in it would remove files of the base image: names do not begin with .wh.")]
+    #[error("`{0}` would remove files of the base image: names must not start with .wh.")]
     Whiteout(String),
     /// A name that cannot be kept.
-    #[error("`{0}` in it is not UTF-8: rename it")]
+    #[error("`{0}` is not UTF-8: rename it")]
     Name(String),
     /// Far too much from far too little.
-    #[error("it is a bomb: its files have more than {times} times its own {size} bytes")]
+    #[error("possible archive bomb: unpacks to more than {times} times its {size} bytes")]
     Bomb {
         /// The most times that are taken.
         times: u64,
@@ -144,7 +144,7 @@ impl Packing {
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::driver) enum What {
+pub(in crate::driver) enum EntryKind {
     Folder,
     File,
     /// Its content is where it leads, from the folder that it is in.
@@ -157,7 +157,7 @@ pub(in crate::driver) enum What {
 /// An entry that a walk has come to.
 pub(in crate::driver) struct Entry<'a> {
     pub path: &'a str,
-    pub what: What,
+    pub what: EntryKind,
     /// The owner may run it.
     pub executable: bool,
 }
@@ -220,7 +220,7 @@ pub(in crate::driver) fn pour(
 }
 
 /// What is taken out of an archive.
-pub(super) struct Sieve {
+pub(super) struct FileFilter {
     folder: Vec<String>,
     pattern: NamePattern,
     to: PathBuf,
@@ -231,7 +231,7 @@ pub(super) struct Sieve {
     elsewhere: BTreeMap<String, usize>,
 }
 
-impl Sieve {
+impl FileFilter {
     pub(super) fn new(folder: &str, pattern: &NamePattern, to: PathBuf, stop: CancellationToken) -> Self {
         let folder = folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let (found, elsewhere) = (BTreeMap::new(), BTreeMap::new());
@@ -244,10 +244,10 @@ impl Sieve {
 
     /// Whether an entry is to be unpacked, and by which name. One that leads out makes all of the archive suspicious; other
     /// links are not ours.
-    fn wants(&mut self, path: &str, what: What) -> Result<Option<String>, UnpackError> {
+    fn wants(&mut self, path: &str, what: EntryKind) -> Result<Option<String>, UnpackError> {
         let parts = enter(&mut self.entries, &self.stop, path)?;
         let Some((name, folder)) = parts.split_last() else { return Ok(None) };
-        if what == What::Folder || name.starts_with('.') || !self.pattern.fits(name) {
+        if what == EntryKind::Folder || name.starts_with('.') || !self.pattern.fits(name) {
             return Ok(None);
         }
         if folder != self.folder {
@@ -256,7 +256,7 @@ impl Sieve {
             }
             return Ok(None);
         }
-        if what != What::File {
+        if what != EntryKind::File {
             return Err(UnpackError::Special(entry_shown(path)));
         }
         let why = name_problem(name).or(name.contains('\u{fffd}').then_some("it is not UTF-8"));
@@ -286,12 +286,12 @@ impl Sieve {
         if !self.found.is_empty() {
             return Ok(());
         }
-        let named = |folder: &str| if folder.is_empty() { "the top".to_owned() } else { format!("`{folder}`") };
+        let named = |folder: &str| if folder.is_empty() { "the top folder".to_owned() } else { format!("`{folder}`") };
         let there: Vec<_> =
             self.elsewhere.iter().map(|(folder, count)| format!("{count} in {}", named(folder))).collect();
         let elsewhere = match there.as_slice() {
             [] => String::new(),
-            _ => format!("; there are {}: name that folder behind a #", few(&there, 5)),
+            _ => format!("; found {}: add that folder after a #", few(&there, 5)),
         };
         Err(UnpackError::Empty {
             place: named(&self.folder.join("/")),
@@ -301,7 +301,7 @@ impl Sieve {
     }
 }
 
-impl Visitor for Sieve {
+impl Visitor for FileFilter {
     fn visit(&mut self, entry: &Entry<'_>) -> Result<Option<String>, UnpackError> {
         self.wants(entry.path, entry.what)
     }
@@ -320,9 +320,9 @@ fn broken(error: impl std::fmt::Display) -> UnpackError {
 }
 
 /// Unpacks what fits.
-pub(super) fn unpack(file: File, packing: Packing, sieve: &mut Sieve) -> Result<(), UnpackError> {
-    walk(file, packing, sieve)?;
-    sieve.done()
+pub(super) fn unpack(file: File, packing: Packing, filter: &mut FileFilter) -> Result<(), UnpackError> {
+    walk(file, packing, filter)?;
+    filter.done()
 }
 
 /// Goes through all entries of an archive.
@@ -339,11 +339,11 @@ fn zip(file: impl Read + Seek, visitor: &mut impl Visitor) -> Result<(), UnpackE
     let meter = Meter::new(DIRECTORY, u64::MAX, visitor.stop());
     let opened = ZipArchive::new(Metered { inner: file, meter: &meter });
     if meter.is_spent() {
-        return Err(UnpackError::Broken("no list of entries at its end".to_owned()));
+        return Err(UnpackError::Broken("no central directory at its end".to_owned()));
     }
     let mut archive = opened.map_err(broken)?;
     if archive.has_duplicate_names() {
-        return Err(UnpackError::Broken("two entries have one name".to_owned()));
+        return Err(UnpackError::Broken("two entries have the same name".to_owned()));
     }
     meter.allow(u64::MAX);
     for at in 0..archive.len() {
@@ -351,21 +351,21 @@ fn zip(file: impl Read + Seek, visitor: &mut impl Visitor) -> Result<(), UnpackE
         let path = entry.name().map_err(broken)?.into_owned();
         let mode = entry.unix_mode().unwrap_or_default();
         let what = match mode & 0o170_000 {
-            _ if entry.is_dir() => What::Folder,
+            _ if entry.is_dir() => EntryKind::Folder,
             // Written where there are no modes.
-            0 | 0o100_000 => What::File,
-            0o120_000 => What::Link,
-            _ => What::Other,
+            0 | 0o100_000 => EntryKind::File,
+            0o120_000 => EntryKind::Link,
+            _ => EntryKind::Other,
         };
         let entry = Entry { path: &path, what, executable: mode & 0o100 != 0 };
         let Some(name) = visitor.visit(&entry)? else { continue };
         let shown = entry_shown(&path);
         let mut reader = archive.by_index(at).map_err(|error| match error {
             ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
-                UnpackError::Broken(format!("`{shown}` in it has a password: pack it without"))
+                UnpackError::Broken(format!("`{shown}` is encrypted: pack it without a password"))
             }
             ZipError::CompressionMethodNotSupported(_) => {
-                UnpackError::Broken(format!("`{shown}` in it is not packed as `zip` packs it (deflate)"))
+                UnpackError::Broken(format!("`{shown}` is not compressed with deflate"))
             }
             error => broken(error),
         })?;
@@ -377,12 +377,12 @@ fn zip(file: impl Read + Seek, visitor: &mut impl Visitor) -> Result<(), UnpackE
 fn tar(stream: impl Read, visitor: &mut impl Visitor) -> Result<(), UnpackError> {
     let meter = Meter::new(HEADER, STREAM, visitor.stop());
     let mut archive = tar::Archive::new(Metered { inner: stream, meter: &meter });
-    let told = |error: io::Error| match meter.is_spent() {
+    let read_error = |error: io::Error| match meter.is_spent() {
         true if meter.total() >= STREAM => UnpackError::Large(bounded::size(STREAM)),
         true => UnpackError::Large("1 MiB of names and attributes of one entry".to_owned()),
         false => broken(error),
     };
-    let mut entries = archive.entries().map_err(told)?;
+    let mut entries = archive.entries().map_err(read_error)?;
     loop {
         // A name or attribute is read into memory, however long it says that it is.
         meter.allow(HEADER);
@@ -390,39 +390,39 @@ fn tar(stream: impl Read, visitor: &mut impl Visitor) -> Result<(), UnpackError>
         let Some(entry) = entries.next() else {
             // The end is a block of zeros. Without one the last files may be missing.
             if meter.total() <= begin + padding {
-                return Err(UnpackError::Broken("it ends too early".to_owned()));
+                return Err(UnpackError::Broken("unexpected end".to_owned()));
             }
             break;
         };
-        let mut entry = entry.map_err(told)?;
+        let mut entry = entry.map_err(read_error)?;
         meter.allow(u64::MAX);
         let kind = entry.header().entry_type();
         let what = match kind {
             _ if kind.is_pax_global_extensions() => continue,
-            _ if kind.is_dir() => What::Folder,
-            _ if kind.is_file() || kind.is_contiguous() => What::File,
-            _ if kind.is_symlink() => What::Link,
-            _ if kind.is_hard_link() => What::HardLink,
-            _ => What::Other,
+            _ if kind.is_dir() => EntryKind::Folder,
+            _ if kind.is_file() || kind.is_contiguous() => EntryKind::File,
+            _ if kind.is_symlink() => EntryKind::Link,
+            _ if kind.is_hard_link() => EntryKind::HardLink,
+            _ => EntryKind::Other,
         };
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let link = match what {
-            What::Link | What::HardLink => Some(entry.link_name_bytes().unwrap_or_default().into_owned()),
+            EntryKind::Link | EntryKind::HardLink => Some(entry.link_name_bytes().unwrap_or_default().into_owned()),
             _ => None,
         };
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
         match (visitor.visit(&Entry { path: &path, what, executable })?, link) {
             (Some(name), Some(link)) => visitor.keep(name, &mut link.as_slice())?,
             (Some(name), None) => visitor.keep(name, &mut entry).map_err(|error| match error {
-                UnpackError::Broken(text) => told(io::Error::other(text)),
+                UnpackError::Broken(text) => read_error(io::Error::other(text)),
                 error => error,
             })?,
-            (None, _) => drop(io::copy(&mut entry, &mut io::sink()).map_err(told)?),
+            (None, _) => drop(io::copy(&mut entry, &mut io::sink()).map_err(read_error)?),
         }
     }
     // To the end of the gzip, where its checksum is.
     meter.allow(u64::MAX);
-    io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop).map_err(told)
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop).map_err(read_error)
 }
 
 /// How much may be read: now, and in all.
@@ -463,7 +463,7 @@ impl<R: Read> Read for Metered<'_, R> {
         let left = self.meter.left.get().min(self.meter.most - self.meter.all.get());
         if left == 0 && !buffer.is_empty() {
             self.meter.spent.set(true);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "there is more than is ever read"));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "read limit exceeded"));
         }
         if self.meter.stop.is_cancelled() {
             return Err(io::Error::other("unpacking was stopped"));

@@ -15,14 +15,14 @@ use tokio::time::{Instant, sleep};
 
 use self::packing::{Packed, PackingError, pack, unpack_head, unpack_part};
 use super::kube::{ApiErrorKind, Cluster, KubeError, StoredSecret};
-use crate::model::state::{Apart, ComponentState, InstallState, STATE_SCHEMA, StateTextError, Uploads};
+use crate::model::state::{ComponentState, InstallState, STATE_SCHEMA, SeparateUploads, StateTextError, Uploads};
 use crate::model::{STATE_NAMESPACE, STATE_SECRET, mark};
 
 /// The key in each of the Secrets that hold a part of a list.
 const PART: &str = "part";
 
-/// How long a change is tried again while others change the state, too.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a change is retried while others change the state, too.
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -45,15 +45,15 @@ pub enum StateError {
     Packing(#[from] PackingError),
     /// A part of a list of files is gone or damaged.
     #[error(
-        "Secret {STATE_NAMESPACE}/{0}, which lists uploaded files, is missing or damaged: `windlass install` uploads and records them anew"
+        "Secret {STATE_NAMESPACE}/{0}, which lists uploaded files, is missing or damaged: run `windlass install` to upload and record them again"
     )]
     Part(String),
     /// Others write all the time.
-    #[error("Secret {STATE_NAMESPACE}/{STATE_SECRET} was changed by others {0} times in a row while it was written")]
+    #[error("Secret {STATE_NAMESPACE}/{STATE_SECRET} was changed concurrently {0} times in a row")]
     Contended(u32),
 }
 
-/// Reads the state; `None` where nothing was ever installed. Long lists of files are left out: [`uploads`] reads them.
+/// Reads the state; `None` where nothing was ever installed. Long lists of files are omitted: [`uploads`] reads them.
 ///
 /// # Errors
 /// The API fails, or the content cannot be understood.
@@ -73,7 +73,7 @@ pub async fn uploads(cluster: &Cluster, component: &ComponentState) -> Result<Up
     Ok(found)
 }
 
-async fn files(cluster: &Cluster, apart: &Apart) -> Result<BTreeMap<String, String>, StateError> {
+async fn files(cluster: &Cluster, apart: &SeparateUploads) -> Result<BTreeMap<String, String>, StateError> {
     let mut bytes = Vec::new();
     for name in &apart.parts {
         let found = cluster.stored_secret(STATE_NAMESPACE, name).await.map_err(api("read", name))?;
@@ -90,7 +90,7 @@ async fn files(cluster: &Cluster, apart: &Apart) -> Result<BTreeMap<String, Stri
 /// The API fails, or the content cannot be understood.
 pub async fn update(cluster: &Cluster, change: impl Fn(&mut InstallState)) -> Result<(), StateError> {
     let labels = mark();
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + UPDATE_TIMEOUT;
     let mut tries = 0;
     loop {
         tries += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 
 use crate::model::digest;
-use crate::model::state::{Apart, InstallState, STATE_SCHEMA, UPLOADS_ROOM};
+use crate::model::state::{InstallState, STATE_SCHEMA, SeparateUploads, UPLOADS_ROOM};
 
 /// The key of the state as JSON, readable by people and by the first windlass.
 const KEY: &str = "state.json";
@@ -31,18 +31,18 @@ const STATE_CAP: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum PackingError {
     /// It cannot be written as JSON.
-    #[error("failed to write it as JSON")]
+    #[error("failed to encode it as JSON")]
     Json(#[from] serde_json::Error),
     /// It cannot be compressed.
     #[error("failed to compress it")]
     Gzip(#[from] std::io::Error),
     /// It is larger than a Secret may be.
     #[error(
-        "it would take {0} bytes compressed, and a Secret takes {PART_BYTES}: install fewer components, or ones with shorter answers"
+        "{0} bytes compressed exceed the limit of a Secret, {PART_BYTES}: install fewer components, or use shorter answers"
     )]
     TooLarge(usize),
     /// It is no text, or too long a one.
-    #[error("key `{0}` is no text of windlass's")]
+    #[error("invalid content of key `{0}`")]
     Text(&'static str),
 }
 
@@ -105,7 +105,7 @@ fn move_apart(state: &mut InstallState, longer: usize, parts: &mut Vec<(String, 
             let made: Vec<_> =
                 made.map(|(index, part)| (format!("windlass-files-{id}-{index}"), part.to_vec())).collect();
             let names = made.iter().map(|(name, _)| name.clone()).collect();
-            component.apart.insert(folder, Apart { files: files.len(), digest, parts: names });
+            component.apart.insert(folder, SeparateUploads { files: files.len(), digest, parts: names });
             parts.extend(made);
         }
     }
@@ -122,7 +122,7 @@ fn gunzip(bytes: &[u8], cap: u64) -> Result<Vec<u8>, std::io::Error> {
     let mut text = Vec::new();
     flate2::read::GzDecoder::new(bytes).take(cap + 1).read_to_end(&mut text)?;
     if text.len() as u64 > cap {
-        return Err(std::io::Error::other(format!("it unpacks to more than {cap} bytes")));
+        return Err(std::io::Error::other(format!("unpacks to more than {cap} bytes")));
     }
     Ok(text)
 }

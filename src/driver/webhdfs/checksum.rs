@@ -119,7 +119,7 @@ impl fmt::Debug for FileChecksum {
 #[derive(Debug, thiserror::Error)]
 pub enum ChecksumError {
     /// The body is not the JSON it should be.
-    #[error("the answer is not a FileChecksum")]
+    #[error("the response is not a FileChecksum")]
     Json(#[source] serde_json::Error),
     /// Another algorithm, such as COMPOSITE-CRC, which cannot be compared.
     #[error("checksum algorithm {0:?} is not supported, expected MD5-of-nMD5-of-nCRC32C")]

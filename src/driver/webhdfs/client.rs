@@ -27,7 +27,7 @@ pub struct HdfsConfig {
     pub deadline: Duration,
     /// How long one request may take. Uploads have none; they end when nothing moves for this long.
     pub request_timeout: Duration,
-    /// Told what is being waited for.
+    /// Receives what is being waited for.
     pub progress: ProgressSink,
 }
 
@@ -61,12 +61,12 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// How a NameNode goes into errors.
-    fn told(&self) -> String {
+    /// The name of a NameNode in errors.
+    fn name(&self) -> String {
         format!("NameNode {}", self.authority())
     }
 
-    /// How it goes into a URL.
+    /// Host and port as in a URL.
     pub(super) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -106,7 +106,7 @@ impl Answer {
 }
 
 /// Why one NameNode did not do it.
-enum Miss {
+enum NodeError {
     /// Another NameNode, or the same one later, may.
     Later { why: String, error: Error },
     /// Asking again gives the same.
@@ -140,7 +140,7 @@ impl Hdfs {
         Ok(Self { shared: Arc::new(shared), progress: config.progress, deadline: config.deadline })
     }
 
-    /// The same HDFS, told to report elsewhere.
+    /// The same HDFS with another progress sink.
     #[must_use]
     pub fn with_progress(&self, progress: ProgressSink) -> Self {
         Self { progress, ..self.clone() }
@@ -176,8 +176,8 @@ impl Hdfs {
                         self.shared.active.store(index, Ordering::Relaxed);
                         return Ok(answer);
                     }
-                    Err(Miss::Final(error)) => return Err(error),
-                    Err(Miss::Later { why, error }) => {
+                    Err(NodeError::Final(error)) => return Err(error),
+                    Err(NodeError::Later { why, error }) => {
                         states.push(why);
                         last = Some(error);
                     }
@@ -201,9 +201,9 @@ impl Hdfs {
         }
     }
 
-    async fn ask(&self, index: usize, call: &Call<'_>) -> Result<Answer, Miss> {
+    async fn ask(&self, index: usize, call: &Call<'_>) -> Result<Answer, NodeError> {
         let node = &self.shared.namenodes[index];
-        let name = node.told();
+        let name = node.name();
         let mut url = format!("http://{}/webhdfs/v1{}?op={}", node.authority(), encode(call.path, true), call.op);
         for (key, value) in
             [("user.name", &self.shared.user)].into_iter().chain(call.query.iter().map(|(k, v)| (*k, v)))
@@ -211,7 +211,7 @@ impl Hdfs {
             url.push_str(&format!("&{key}={}", encode(value, false)));
         }
         let sent = self.request(node, call.method.clone(), &url, &call.what, &name).await;
-        let response = sent.map_err(|error| Miss::Later { why: format!("{name}: {}", cause(&error)), error })?;
+        let response = sent.map_err(|error| NodeError::Later { why: format!("{name}: {}", cause(&error)), error })?;
         read_answer(response, call, name).await
     }
 
@@ -283,7 +283,7 @@ impl Hdfs {
         let response = sent.map_err(|e| Error::unreachable(call.what.clone(), from.name(), e))?;
         match read_answer(response, call, from.name()).await {
             Ok(answer) => Ok(answer),
-            Err(Miss::Later { error, .. } | Miss::Final(error)) => Err(error),
+            Err(NodeError::Later { error, .. } | NodeError::Final(error)) => Err(error),
         }
     }
 
@@ -299,7 +299,7 @@ impl Hdfs {
         let first = self.shared.active.load(Ordering::Relaxed);
         let mut states = Vec::new();
         for node in (0..count).map(|i| &self.shared.namenodes[(first + i) % count]) {
-            let name = node.told();
+            let name = node.name();
             let state = match self.page(node, page, what).await {
                 Err(why) => why,
                 Ok(body) => match take(&name, &body) {
@@ -314,7 +314,7 @@ impl Hdfs {
 
     /// GET of a page of one NameNode's own web server; in words why not.
     pub(super) async fn page(&self, node: &Node, page: &str, what: &str) -> Result<Vec<u8>, String> {
-        let name = node.told();
+        let name = node.name();
         let url = format!("http://{}{page}", node.authority());
         let response = self.request(node, Method::GET, &url, what, &name).await.map_err(|error| cause(&error))?;
         if response.status().as_u16() != 200 {
@@ -359,10 +359,10 @@ impl DataNodeUrl {
     }
 }
 
-async fn read_answer(response: Response, call: &Call<'_>, node: String) -> Result<Answer, Miss> {
+async fn read_answer(response: Response, call: &Call<'_>, node: String) -> Result<Answer, NodeError> {
     let status = response.status().as_u16();
     let location = response.headers().get(reqwest::header::LOCATION).and_then(|l| l.to_str().ok()).map(str::to_owned);
-    let later = |error: Error| Miss::Later { why: format!("{node}: {}", cause(&error)), error };
+    let later = |error: Error| NodeError::Later { why: format!("{node}: {}", cause(&error)), error };
     // A captive portal says 200 to everything, in HTML; WebHDFS never speaks HTML within its own paths.
     let html =
         response.headers().get(reqwest::header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
@@ -375,19 +375,23 @@ async fn read_answer(response: Response, call: &Call<'_>, node: String) -> Resul
         let error = Error::NotWebHdfs { what, node: node.clone(), status, start: first_line(&body) };
         // A gateway that finds nobody behind it; everything else will stay as it is.
         let gateway = matches!(status, 502..=504);
-        return Err(if gateway { Miss::Later { why: format!("{node}: {status}"), error } } else { Miss::Final(error) });
+        return Err(if gateway {
+            NodeError::Later { why: format!("{node}: {status}"), error }
+        } else {
+            NodeError::Final(error)
+        });
     };
     let message = remote.first_line();
     let error = Error::refused(call.what.clone(), node.clone(), status, &remote);
     let why = match remote.exception.as_str() {
         "StandbyException" => "standby".to_owned(),
         "SafeModeException" => "in safe mode".to_owned(),
-        "RetriableException" if message.contains("SafeModeException") => "in the safe mode of its start".to_owned(),
+        "RetriableException" if message.contains("SafeModeException") => "in startup safe mode".to_owned(),
         "RetriableException" => message.trim_end_matches('.').to_owned(),
         _ if lacks_datanode(message) => "no live DataNode".to_owned(),
-        _ => return Err(Miss::Final(error)),
+        _ => return Err(NodeError::Final(error)),
     };
-    Err(Miss::Later { why: format!("{node}: {why}"), error })
+    Err(NodeError::Later { why: format!("{node}: {why}"), error })
 }
 
 async fn read_body(response: Response, what: &str, node: &str) -> Result<Vec<u8>, Error> {
@@ -419,7 +423,7 @@ fn first_line(body: &[u8]) -> String {
 /// The shortest words for why a node did not answer.
 fn cause(error: &Error) -> String {
     match error {
-        Error::Unreachable { source, .. } if source.is_timeout() => "no answer in time".to_owned(),
+        Error::Unreachable { source, .. } if source.is_timeout() => "timed out".to_owned(),
         Error::Unreachable { source, .. } => root_cause(source),
         Error::Route { source, .. } => root_cause(source),
         other => other.to_string(),
@@ -447,12 +451,12 @@ fn parse_node(address: &str) -> Result<Node, Error> {
 pub(super) fn call<'a>(
     method: Method,
     op: &'static str,
-    verb: &str,
+    what: String,
     path: &'a str,
     query: Vec<(&'static str, String)>,
 ) -> Call<'a> {
     debug_assert!(path::normal(path).is_ok_and(|p| p == path), "{path} is checked before it gets here");
-    Call { method, op, path, query, what: format!("{verb} {path}") }
+    Call { method, op, path, query, what }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub enum Error {
     #[error("not a NameNode address: {0:?}, expected host:port or http://host:port")]
     Address(String),
     /// No NameNode was named.
-    #[error("no NameNode is named")]
+    #[error("no NameNode specified")]
     NoNameNode,
     /// A path HDFS would refuse.
     #[error("not an HDFS path: {path:?}: {why}")]
@@ -30,7 +30,7 @@ pub enum Error {
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// An answer that no WebHDFS gives: a proxy, another service on that port, a web page.
-    #[error("failed to {what}: {node} answered {status} without WebHDFS's JSON{}; check the address and that no proxy is in between", quoted(.start))]
+    #[error("failed to {what}: {node} returned {status} without WebHDFS JSON{}; check the address and that no proxy is in between", quoted(.start))]
     NotWebHdfs {
         /// What was tried, such as `create /a/b`.
         what: String,
@@ -42,7 +42,7 @@ pub enum Error {
         start: String,
     },
     /// No answer, or a connection that broke.
-    #[error("failed to {what}: no answer from {node}; check that its pod runs and is ready")]
+    #[error("failed to {what}: no response from {node}; check that its pod is running and ready")]
     Unreachable {
         /// What was tried.
         what: String,
@@ -52,7 +52,7 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// There is no way to the node.
-    #[error("failed to {what}: no way to {node}")]
+    #[error("failed to {what}: no route to {node}")]
     Route {
         /// What was tried.
         what: String,
@@ -62,7 +62,7 @@ pub enum Error {
         source: RouteError,
     },
     /// The NameNodes were not able to answer within the deadline.
-    #[error("failed to {what}: gave up after {}: {states}", seconds(*.waited))]
+    #[error("failed to {what}: timed out after {}: {states}", seconds(*.waited))]
     GaveUp {
         /// What was tried.
         what: String,
@@ -82,7 +82,7 @@ pub enum Error {
         state: String,
     },
     /// The transfer stopped moving.
-    #[error("failed to {what}: {node} took no bytes for {}", seconds(*.idle))]
+    #[error("failed to {what}: {node} accepted no data for {}", seconds(*.idle))]
     Stalled {
         /// What was tried.
         what: String,
@@ -92,7 +92,7 @@ pub enum Error {
         idle: Duration,
     },
     /// An answer whose JSON is not what it should be.
-    #[error("failed to {what}: the answer of {node} could not be parsed")]
+    #[error("failed to {what}: invalid response from {node}")]
     Malformed {
         /// What was tried.
         what: String,
@@ -102,7 +102,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// A checksum answer that could not be parsed.
-    #[error("failed to {what}: the answer of {node} could not be parsed")]
+    #[error("failed to {what}: invalid response from {node}")]
     Checksum {
         /// What was tried.
         what: String,
@@ -112,7 +112,7 @@ pub enum Error {
         source: ChecksumError,
     },
     /// A redirect without an address, or to none.
-    #[error("failed to {what}: {node} gave no DataNode to go to")]
+    #[error("failed to {what}: {node} returned no DataNode")]
     NoLocation {
         /// What was tried.
         what: String,
@@ -120,7 +120,7 @@ pub enum Error {
         node: String,
     },
     /// An answer longer than any sensible one.
-    #[error("failed to {what}: the answer of {node} is longer than {limit} bytes")]
+    #[error("failed to {what}: the response of {node} exceeds {limit} bytes")]
     TooLong {
         /// What was tried.
         what: String,
@@ -129,9 +129,9 @@ pub enum Error {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The NameNode said no without an exception.
-    #[error("failed to {what}: the NameNode answered false")]
-    SaidNo {
+    /// The NameNode answered false without an exception.
+    #[error("failed to {what}: the NameNode returned false")]
+    AnsweredFalse {
         /// What was tried.
         what: String,
     },
@@ -150,16 +150,16 @@ pub enum Error {
     #[error("{} changed while it was read; retry when nothing writes to it", .0.display())]
     LocalChanged(PathBuf),
     /// Two uploads to one path.
-    #[error("two files are to be uploaded to {0}")]
+    #[error("two files have the same target {0}")]
     Twice(String),
     /// The destination of an upload is a folder.
-    #[error("failed to upload to {0}: there is a folder of that name; remove it or choose another target")]
+    #[error("failed to upload to {0}: a folder of that name exists; remove it or choose another target")]
     IsDirectory(String),
     /// What should be a folder is a file.
     #[error("{0} is a file, not a folder; remove it or choose another path")]
     IsFile(String),
     /// What HDFS holds after an upload is not what was sent.
-    #[error("upload of {path} arrived damaged: {found_len} bytes with {found}, sent {sent_len} bytes with {sent}")]
+    #[error("upload of {path} is damaged: {found_len} bytes with {found}, sent {sent_len} bytes with {sent}")]
     Damaged {
         /// The temporary file, removed since.
         path: String,
@@ -176,7 +176,7 @@ pub enum Error {
     #[error("the probe file {0} read back differs from what was written")]
     ProbeDiffers(String),
     /// All tries of one file failed.
-    #[error("failed to upload {path} in {tries} tries")]
+    #[error("failed to upload {path} in {tries} attempts")]
     Tries {
         /// The destination.
         path: String,
@@ -186,7 +186,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// Some files were not uploaded. What was is in the report.
-    #[error("{failed} of {all} files were not uploaded; the first: {path}")]
+    #[error("failed to upload {failed} of {all} files, the first: {path}")]
     Incomplete {
         /// Files that failed or were not tried any more.
         failed: usize,
@@ -219,7 +219,7 @@ impl Error {
         }
     }
 
-    /// Whether a node was not there, or went away, so that it or another may answer soon. DataNodes tell of NameNodes, too:
+    /// Whether a node was not there, or went away, so that it or another may answer soon. DataNodes report on NameNodes, too:
     /// a DataNode is a client of theirs, which finds none that is active while one takes over from the other.
     pub(super) fn is_away(&self) -> bool {
         match self {
@@ -254,7 +254,7 @@ impl Error {
     }
 
     pub(super) fn unreachable(what: String, node: String, source: reqwest::Error) -> Self {
-        // The URL is left out: node and path are named already, and a delegation token would be in it.
+        // The URL is omitted: node and path are named already, and a delegation token would be in it.
         Self::Unreachable { what, node, source: source.without_url() }
     }
 }
@@ -279,7 +279,7 @@ impl Refusal {
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
         Some(match self.exception.as_str() {
-            "AccessControlException" => "let the superuser give that user the right, with hdfs dfs -chown or -chmod",
+            "AccessControlException" => "as the HDFS superuser, grant that user access with hdfs dfs -chown or -chmod",
             "SafeModeException" => {
                 "see hdfs dfsadmin -report for missing DataNodes; where it was turned on by hand: hdfs dfsadmin -safemode leave"
             }
@@ -290,7 +290,7 @@ impl Refusal {
             "FileAlreadyExistsException" | "ParentNotDirectoryException" => {
                 "remove what is there, or choose another path"
             }
-            _ if lacks_datanode(&self.message) => "see hdfs dfsadmin -report: is a DataNode live, and has it space",
+            _ if lacks_datanode(&self.message) => "check hdfs dfsadmin -report for a live DataNode with free space",
             _ => return None,
         })
     }
@@ -298,7 +298,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed to {}: {} answered {}", self.what, self.node, self.exception)?;
+        write!(f, "failed to {}: {} returned {}", self.what, self.node, self.exception)?;
         if !self.message.is_empty() {
             write!(f, ": {}", self.message.trim_end_matches('.'))?;
         }
@@ -320,14 +320,14 @@ fn quoted(start: &str) -> String {
     if start.is_empty() { String::new() } else { format!(" ({start:?})") }
 }
 
-/// `0.4 s`, `30 s`, `5 min`.
+/// `0.4s`, `30s`, `5m`.
 pub(super) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 9.95 {
-        format!("{seconds:.1} s")
+        format!("{seconds:.1}s")
     } else if seconds < 120.0 {
-        format!("{seconds:.0} s")
+        format!("{seconds:.0}s")
     } else {
-        format!("{:.0} min", seconds / 60.0)
+        format!("{:.0}m", seconds / 60.0)
     }
 }

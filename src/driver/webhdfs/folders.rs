@@ -36,7 +36,7 @@ impl Hdfs {
     /// [`Error`], other than for a missing path.
     pub async fn status(&self, path: &str) -> Result<Option<FileStatus>, Error> {
         let path = normal(path)?;
-        let call = call(Method::GET, "GETFILESTATUS", "read the status of", &path, vec![]);
+        let call = call(Method::GET, "GETFILESTATUS", format!("read the status of {path}"), &path, vec![]);
         match self.namenode(&call).await {
             Ok(answer) => Ok(Some(answer.json::<StatusAnswer>(&call.what)?.status.into())),
             Err(error) if is_missing(&error) => Ok(None),
@@ -48,13 +48,13 @@ impl Hdfs {
     /// order. `None` where nothing is.
     ///
     /// # Errors
-    /// [`Error::Path`] where it is none; else as for [`Hdfs::list`].
+    /// [`Error::Path`] where it is invalid; else as for [`Hdfs::list`].
     pub async fn find(&self, path: &str) -> Result<Option<String>, Error> {
         let Some((folder, pattern)) = path.rsplit_once('/').filter(|(_, name)| name.contains('*')) else {
             let found = self.status(path).await?;
             return Ok(found.map(|_| path.rsplit('/').next().unwrap_or_default().to_owned()));
         };
-        let wrong = |_| Error::Path { path: path.to_owned(), why: "its last part is not a pattern for names of files" };
+        let wrong = |_| Error::Path { path: path.to_owned(), why: "its last part is not a file name pattern" };
         let pattern = NamePattern::parse(pattern).map_err(wrong)?;
         let mut found = None;
         let folder = if folder.is_empty() { "/" } else { folder };
@@ -84,7 +84,7 @@ impl Hdfs {
         let mut after: Option<String> = None;
         loop {
             let query = after.iter().map(|name| ("startAfter", name.clone())).collect();
-            let page_call = call(Method::GET, "LISTSTATUS_BATCH", "list", &path, query);
+            let page_call = call(Method::GET, "LISTSTATUS_BATCH", format!("list {path}"), &path, query);
             let (page, remaining) = match self.namenode(&page_call).await {
                 Ok(answer) => {
                     let listing = answer.json::<PageAnswer>(&page_call.what)?.listing;
@@ -93,7 +93,7 @@ impl Hdfs {
                 Err(error) if is_missing(&error) => return Ok(false),
                 // Hadoop before 2.8 has no pages.
                 Err(error) if error.exception() == Some("IllegalArgumentException") => {
-                    let whole = call(Method::GET, "LISTSTATUS", "list", &path, vec![]);
+                    let whole = call(Method::GET, "LISTSTATUS", format!("list {path}"), &path, vec![]);
                     match self.namenode(&whole).await {
                         Ok(answer) => (answer.json::<ListAnswer>(&whole.what)?.statuses.list, 0),
                         Err(error) if is_missing(&error) => return Ok(false),
@@ -145,9 +145,10 @@ impl Hdfs {
 
     /// MKDIRS alone: true for a folder that is there, whose mode then stays.
     async fn make(&self, path: &str, mode: u16) -> Result<(), Error> {
-        let call = call(Method::PUT, "MKDIRS", "make the folder", path, vec![("permission", octal(mode))]);
+        let call =
+            call(Method::PUT, "MKDIRS", format!("make the folder {path}"), path, vec![("permission", octal(mode))]);
         let answer = self.namenode(&call).await?;
-        said_yes(answer.json::<BooleanAnswer>(&call.what)?.boolean, call.what)
+        expect_true(answer.json::<BooleanAnswer>(&call.what)?.boolean, call.what)
     }
 
     /// Sets the mode of a file or folder, the sticky bit included.
@@ -156,8 +157,8 @@ impl Hdfs {
     /// [`Error`].
     pub async fn set_permission(&self, path: &str, mode: u16) -> Result<(), Error> {
         let path = normal(path)?;
-        let verb = format!("set the mode {} of", octal(mode));
-        let call = call(Method::PUT, "SETPERMISSION", &verb, &path, vec![("permission", octal(mode))]);
+        let what = format!("set the mode {} of {path}", octal(mode));
+        let call = call(Method::PUT, "SETPERMISSION", what, &path, vec![("permission", octal(mode))]);
         self.namenode(&call).await.map(drop)
     }
 
@@ -167,7 +168,8 @@ impl Hdfs {
     /// [`Error`].
     pub async fn delete(&self, path: &str, recursive: bool) -> Result<bool, Error> {
         let path = normal(path)?;
-        let call = call(Method::DELETE, "DELETE", "delete", &path, vec![("recursive", recursive.to_string())]);
+        let call =
+            call(Method::DELETE, "DELETE", format!("delete {path}"), &path, vec![("recursive", recursive.to_string())]);
         let answer = self.namenode(&call).await?;
         Ok(answer.json::<BooleanAnswer>(&call.what)?.boolean)
     }
@@ -180,7 +182,7 @@ impl Hdfs {
     pub async fn rename_overwrite(&self, from: &str, to: &str) -> Result<(), Error> {
         let (from, to) = (normal(from)?, normal(to)?);
         let query = vec![("destination", to.clone()), ("renameoptions", "OVERWRITE".to_owned())];
-        let mut call = call(Method::PUT, "RENAME", "rename", &from, query);
+        let mut call = call(Method::PUT, "RENAME", format!("rename {from}"), &from, query);
         call.what = format!("rename {from} to {to}");
         self.namenode(&call).await.map(drop)
     }
@@ -195,7 +197,7 @@ impl Hdfs {
 
     /// As [`Hdfs::checksum`] for a path already normal; `len` bytes stretch the time it may take.
     pub(super) async fn checksum_of(&self, path: &str, len: u64) -> Result<FileChecksum, Error> {
-        let call = call(Method::GET, "GETFILECHECKSUM", "read the checksum of", path, vec![]);
+        let call = call(Method::GET, "GETFILECHECKSUM", format!("read the checksum of {path}"), path, vec![]);
         let answer = self.get_through_datanode(call.clone(), self.checksum_time(len)).await?;
         read_checksum(&answer, call.what)
     }
@@ -203,7 +205,7 @@ impl Hdfs {
     /// As [`Hdfs::checksum_of`] for a file just written through the DataNode `at`: that one is asked without another
     /// question to the NameNode. Any DataNode can answer, so another is tried where it does not.
     pub(super) async fn checksum_at(&self, at: &DataNodeUrl, path: &str, len: u64) -> Result<FileChecksum, Error> {
-        let call = call(Method::GET, "GETFILECHECKSUM", "read the checksum of", path, vec![]);
+        let call = call(Method::GET, "GETFILECHECKSUM", format!("read the checksum of {path}"), path, vec![]);
         match self.get_from_datanode(&at.with_op(call.op), &call, self.checksum_time(len)).await {
             Ok(answer) => read_checksum(&answer, call.what),
             Err(_) => self.checksum_of(path, len).await,
@@ -220,13 +222,13 @@ impl Hdfs {
     /// [`Error`].
     pub async fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
         let path = normal(path)?;
-        let call = call(Method::GET, "OPEN", "read", &path, vec![]);
+        let call = call(Method::GET, "OPEN", format!("read {path}"), &path, vec![]);
         Ok(self.get_through_datanode(call, self.shared.request_timeout).await?.body)
     }
 
     /// Writes a few bytes to a new file, without the care that uploads take.
     pub(super) async fn write_small(&self, path: &str, content: Vec<u8>) -> Result<(), Error> {
-        let call = call(Method::PUT, "CREATE", "write", path, vec![("overwrite", "false".to_owned())]);
+        let call = call(Method::PUT, "CREATE", format!("write {path}"), path, vec![("overwrite", "false".to_owned())]);
         let what = call.what.clone();
         let to = self.locate(call).await?;
         let client = self.datanode(&to, &what).await?;
@@ -237,7 +239,13 @@ impl Hdfs {
 
     /// Asks whether the user may make files in `folder`. `Ok` where the NameNode does not know the question.
     pub(super) async fn check_write_access(&self, folder: &str) -> Result<(), Error> {
-        let call = call(Method::GET, "CHECKACCESS", "write into", folder, vec![("fsaction", "-wx".to_owned())]);
+        let call = call(
+            Method::GET,
+            "CHECKACCESS",
+            format!("write into {folder}"),
+            folder,
+            vec![("fsaction", "-wx".to_owned())],
+        );
         match self.namenode(&call).await {
             Err(error) if error.exception() != Some("IllegalArgumentException") => Err(error),
             _ => Ok(()),
@@ -258,6 +266,6 @@ fn read_checksum(answer: &Answer, what: String) -> Result<FileChecksum, Error> {
     FileChecksum::parse(&answer.body).map_err(|source| Error::Checksum { what, node: answer.node.clone(), source })
 }
 
-fn said_yes(boolean: bool, what: String) -> Result<(), Error> {
-    if boolean { Ok(()) } else { Err(Error::SaidNo { what }) }
+fn expect_true(boolean: bool, what: String) -> Result<(), Error> {
+    if boolean { Ok(()) } else { Err(Error::AnsweredFalse { what }) }
 }

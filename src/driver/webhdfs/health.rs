@@ -1,4 +1,4 @@
-//! Whether HDFS can be written to: its own word, and a file that goes there and back. And how it is otherwise.
+//! Whether HDFS can be written to: its own word, and a file that goes there and back. And its health.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub struct SystemState {
 struct NameNodeAnswer {
     namenode: NameNodeHealth,
     beans: Beans,
-    /// Copies of each block, where it is active and tells.
+    /// Copies of each block, where it is active and says so.
     replication: Option<u64>,
 }
 
@@ -80,7 +80,7 @@ impl Hdfs {
 
     /// Waits while HDFS says that it is in safe mode; where it says nothing of itself, it is taken to be writable.
     ///
-    /// NameNodeAnswer before bytes are sent: in the safe mode of a start a DataNode hangs, and carries the write out later even
+    /// Asked before bytes are sent: in the safe mode of a start a DataNode hangs, and carries the write out later even
     /// when the caller has gone.
     pub(super) async fn wait_writable(&self) -> Result<(), Error> {
         match self.system_state_once().await {
@@ -126,9 +126,9 @@ impl Hdfs {
         // Of two that say so, one has not heard yet that another took its place.
         let active = asked.iter().filter(|one| one.namenode.state == NameNodeState::Active);
         let active = active.max_by_key(|one| one.beans.since());
-        let tells = |one: &&NameNodeAnswer| one.beans.tells();
-        let told = active.filter(tells).or_else(|| asked.iter().find(tells));
-        let file_system = told.map(|one| FileSystemHealth {
+        let has_file_system = |one: &&NameNodeAnswer| one.beans.has_file_system();
+        let source = active.filter(has_file_system).or_else(|| asked.iter().find(has_file_system));
+        let file_system = source.map(|one| FileSystemHealth {
             replication: one.replication,
             ..one.beans.file_system(&one.namenode.name, jiff::Timestamp::now())
         });
@@ -143,17 +143,18 @@ impl Hdfs {
             for page in jmx::PAGES {
                 let body = self.page(node, page, "ask how HDFS is").await?;
                 if !beans.read(&body) {
-                    return Err("what answers there is no NameNode".to_owned());
+                    return Err("not a NameNode".to_owned());
                 }
             }
             if beans.namenode() == Some(NameNodeState::Active) {
-                let call = call(Method::GET, "GETSERVERDEFAULTS", "ask for the defaults of", "/", Vec::new());
+                let call =
+                    call(Method::GET, "GETSERVERDEFAULTS", "ask for the defaults of /".to_owned(), "/", Vec::new());
                 let answer = self.ask_once(index, &call).await;
                 replication = answer.and_then(|answer| answer.json::<DefaultsAnswer>(&call.what).ok());
             }
             Ok(())
         };
-        let late = |_| Err(format!("no answer within {}", seconds(within)));
+        let late = |_| Err(format!("timed out after {}", seconds(within)));
         let looked = tokio::time::timeout(within, looked).await.unwrap_or_else(late);
         let state = match (beans.namenode(), looked) {
             // What came before it fell silent counts.
@@ -194,6 +195,6 @@ impl Hdfs {
 }
 
 fn bean(body: &[u8]) -> Result<super::wire::Bean, String> {
-    let answer: JmxAnswer = serde_json::from_slice(body).map_err(|_| "no JMX answer".to_owned())?;
+    let answer: JmxAnswer = serde_json::from_slice(body).map_err(|_| "no JMX response".to_owned())?;
     answer.beans.into_iter().next().ok_or_else(|| "starting".to_owned())
 }

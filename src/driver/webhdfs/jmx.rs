@@ -1,7 +1,7 @@
-//! What a NameNode tells of itself on `/jmx`, as far as it is looked at.
+//! What a NameNode reports of itself on `/jmx`, as far as it is looked at.
 //!
 //! Versions of Hadoop differ in what there is: each attribute counts where it is there in the type that is known, and is
-//! left out where not. The names are those of Hadoop 3.4 (`NameNodeStatusMXBean`, `NameNodeMXBean`, `FSNamesystemMBean`
+//! omitted where not. The names are those of Hadoop 3.4 (`NameNodeStatusMXBean`, `NameNodeMXBean`, `FSNamesystemMBean`
 //! and the metrics of `FSNamesystem`), with those of older ones beside them.
 
 use std::fmt;
@@ -26,10 +26,10 @@ const NAMED: usize = 100;
 const LONGEST: usize = 500;
 
 /// A DataNode that has not reported for longer than this has left, in seconds; NameNodes wait ten minutes to say so.
-const SILENT: u64 = 30;
+const CONTACT_LIMIT: u64 = 30;
 
 /// A JournalNode that lacks edits for longer than this is behind, in milliseconds; some are always on their way.
-const MOMENT: u64 = 10_000;
+const LAG_LIMIT: u64 = 10_000;
 
 /// The beans of a NameNode, as far as they have been read.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ pub(super) struct Beans {
 }
 
 impl Beans {
-    /// Takes in a page; false where it is none of a NameNode's.
+    /// Reads a page; false where it is not from a NameNode.
     pub(super) fn read(&mut self, body: &[u8]) -> bool {
         let Ok(Page { beans }) = serde_json::from_slice(body) else { return false };
         for bean in beans {
@@ -58,7 +58,7 @@ impl Beans {
         true
     }
 
-    /// How the NameNode is; nothing where it does not tell, as in the first seconds of its life.
+    /// How the NameNode is; nothing where it does not say, as in the first seconds of its life.
     pub(super) fn namenode(&self) -> Option<NameNodeState> {
         Some(match self.status.state.text()? {
             "active" => NameNodeState::Active,
@@ -66,7 +66,7 @@ impl Beans {
             "observer" => NameNodeState::Observer,
             "initializing" => NameNodeState::Starting,
             "stopping" => NameNodeState::Stopping,
-            other => NameNodeState::Silent(format!("it calls its state {:?}", cut(other, 40))),
+            other => NameNodeState::Silent(format!("unknown state {:?}", cut(other, 40))),
         })
     }
 
@@ -76,7 +76,7 @@ impl Beans {
     }
 
     /// Whether it says anything of the file system.
-    pub(super) fn tells(&self) -> bool {
+    pub(super) fn has_file_system(&self) -> bool {
         self.state.fs_state.text().is_some() || self.number(|bean| &bean.num_live_data_nodes).is_some()
     }
 
@@ -157,7 +157,7 @@ impl Beans {
             decommissioning: number(|bean| &bean.num_decommissioning_data_nodes),
             decommissioned: both(number(|bean| &bean.num_decom_live_data_nodes), dead_decommissioned),
             leaving_names: named(&self.info.live_nodes, |node| {
-                let gone = node.last_contact.number().is_some_and(|seconds| seconds > SILENT);
+                let gone = node.last_contact.number().is_some_and(|seconds| seconds > CONTACT_LIMIT);
                 !gone && matches!(node.admin_state.text(), Some("Decommissioned" | "Decommission In Progress"))
             }),
             in_maintenance: both(in_maintenance, number(|bean| &bean.num_entering_maintenance_data_nodes)),
@@ -405,7 +405,7 @@ fn writer(address: &str, report: &str) -> JournalNode {
     });
     let state = if report.contains("will try to re-sync") {
         JournalState::Out
-    } else if report.contains("never written") || lag.is_some_and(|(_, millis)| millis > MOMENT) {
+    } else if report.contains("never written") || lag.is_some_and(|(_, millis)| millis > LAG_LIMIT) {
         JournalState::Behind
     } else {
         JournalState::InSync
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_type_is_left_out() {
+    fn a_value_of_another_type_is_omitted() {
         let system = json!({"MissingBlocks": "many", "CapacityTotal": 1.5, "CorruptBlocks": -1, "BlocksTotal": {"x": [1]},
             "LastCheckpointTime": u64::MAX, "UnderReplicatedBlocks": u64::MAX, "PendingDeletionBlocks": null});
         let said = read(&json!([bean("FSNamesystem", system)])).file_system("nn", Timestamp::UNIX_EPOCH);
@@ -487,7 +487,7 @@ mod tests {
 
     #[test]
     fn journalnodes_as_they_are_written_down() {
-        let told = |stream: &str| {
+        let parsed = |stream: &str| {
             let found = journalnodes(
                 &json!([{"manager": "FileJournalManager(root=/data)", "stream": "x (Written txid 1)"},
                 {"manager": "QJM to [a:1]", "stream": stream}])
@@ -499,19 +499,19 @@ mod tests {
         use JournalState::{Behind, InSync, Out};
         let a = || "10.0.0.1:8485".to_owned();
         assert_eq!(
-            told(
+            parsed(
                 "Writing segment beginning at txid 7. \n10.0.0.1:8485 (Written txid 9 (2 txns/450ms behind)), [fd00::1]:8485 (Written txid 9)"
             ),
             [(a(), InSync, Some((2, 450))), ("[fd00::1]:8485".to_owned(), InSync, None)]
         );
         // As Hadoop writes it, a bracket short.
         let never = "Writing segment beginning at txid 7. \n10.0.0.1:8485 (Written txid 0 (never written (will try to re-sync on next segment))";
-        assert_eq!(told(never), [(a(), Out, None)]);
-        assert_eq!(told("x\n10.0.0.1:8485 (Written txid 0 (never written)"), [(a(), Behind, None)]);
+        assert_eq!(parsed(never), [(a(), Out, None)]);
+        assert_eq!(parsed("x\n10.0.0.1:8485 (Written txid 0 (never written)"), [(a(), Behind, None)]);
         let far = format!("x\n10.0.0.1:8485 (Written txid 0 (1 txns/{}0ms behind))", u64::MAX);
-        assert_eq!(told(&far), [(a(), InSync, None)], "a number that is none");
+        assert_eq!(parsed(&far), [(a(), InSync, None)], "a number that is none");
         for none in ["open for read", "not currently writing", "Failed", ""] {
-            assert_eq!(told(none), [], "{none}");
+            assert_eq!(parsed(none), [], "{none}");
         }
     }
 

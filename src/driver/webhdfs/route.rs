@@ -78,9 +78,7 @@ pub enum RouteError {
         source: BoxError,
     },
     /// Neither the direct way nor the tunnel works.
-    #[error(
-        "{host}:{port} is not reached directly ({direct}), and no tunnel to it through the Kubernetes API was made"
-    )]
+    #[error("cannot reach {host}:{port} directly ({direct}) or through the Kubernetes API")]
     Neither {
         /// The host as Hadoop names it.
         host: String,
@@ -195,7 +193,7 @@ impl Auto {
     async fn directly(&self, host: &str, port: u16) -> Result<Client, String> {
         let looked = tokio::time::timeout(PROBE_TIMEOUT, tokio::net::lookup_host((host, port))).await;
         let here: Vec<SocketAddr> = match looked {
-            Err(_) => return Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
+            Err(_) => return Err(format!("timed out after {}s", PROBE_TIMEOUT.as_secs())),
             Ok(found) => found.map_err(|error| error.to_string())?.collect(),
         };
         let known = self.sockets.tunnel.addresses(host, port).await.map_err(|error| root_cause(error.as_ref()))?;
@@ -204,7 +202,7 @@ impl Auto {
             Some(known) => {
                 let same: Vec<SocketAddr> = here.into_iter().filter(|found| known.contains(&found.ip())).collect();
                 if same.is_empty() {
-                    return Err("this machine has another address for it than the cluster".to_owned());
+                    return Err("its address on this machine differs from that in the cluster".to_owned());
                 }
                 client(None, Some((host, &same))).map_err(|error| root_cause(&error))?
             }
@@ -272,12 +270,12 @@ async fn probe(client: &Client, host: &str, port: u16) -> Result<(), String> {
         Ok::<_, BodyError>((status, body::read(response, PROBED).await?))
     };
     match tokio::time::timeout(PROBE_TIMEOUT, answer).await {
-        Err(_) => Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
+        Err(_) => Err(format!("timed out after {}s", PROBE_TIMEOUT.as_secs())),
         Ok(Err(error)) => Err(root_cause(&error)),
         // A DataNode knows no LISTSTATUS and says so in WebHDFS's own form.
         Ok(Ok((_, body))) if RemoteException::parse(&body).is_some() => Ok(()),
         Ok(Ok((200, body))) if serde_json::from_slice::<super::wire::ListAnswer>(&body).is_ok() => Ok(()),
-        Ok(Ok((status, _))) => Err(format!("{status} from something that is not WebHDFS")),
+        Ok(Ok((status, _))) => Err(format!("{status} from a server that is not WebHDFS")),
     }
 }
 
@@ -353,7 +351,7 @@ mod tests {
             assert!(auto("127.0.0.1").client(host, port).await.is_ok(), "{host}");
             let error = auto("10.9.9.9").client(host, port).await.unwrap_err();
             let RouteError::Neither { direct, .. } = &error else { panic!("{error:?}") };
-            assert_eq!(direct, "this machine has another address for it than the cluster", "{host}");
+            assert_eq!(direct, "its address on this machine differs from that in the cluster", "{host}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Each try of a file goes to a temporary name that is new for it, is checked by length and by the checksum HDFS makes
 //! of what it stored, and only then renamed over the destination, which HDFS does in one step. So a name that users
 //! see holds the old file or the new one, never a part: an upload that breaks off leaves a file in HDFS that looks
-//! whole, and nothing but its name and checksum tells.
+//! whole, and only its name and checksum show it.
 
 mod job;
 mod local;
@@ -49,7 +49,7 @@ fn is_gone(error: &Error) -> bool {
 impl Hdfs {
     /// Uploads files, several at a time; what is there already, byte for byte, is not sent again.
     ///
-    /// Progress is told in bytes, skipped files included. On `cancel` no new file is begun, those on their way are
+    /// Progress is reported in bytes, skipped files included. On `cancel` no new file is begun, those on their way are
     /// broken off, and their temporary names removed.
     ///
     /// # Errors
@@ -105,9 +105,9 @@ impl Hdfs {
             }
         }
         let failed = failures.len();
-        // A file that was merely not begun any more explains nothing.
-        let telling = failures.iter().position(|(_, e)| !matches!(e, Error::Cancelled)).unwrap_or(0);
-        match failures.into_iter().nth(telling) {
+        // The first error that is not a cancellation.
+        let first = failures.iter().position(|(_, e)| !matches!(e, Error::Cancelled)).unwrap_or(0);
+        match failures.into_iter().nth(first) {
             None => Ok(report),
             Some((path, source)) => {
                 Err(Error::Incomplete { failed, all, path, report: Box::new(report), source: Box::new(source) })

@@ -27,7 +27,7 @@ pub(super) fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::of(&error)
 }
 
-/// Tried again only where the API, and not the release, was the trouble.
+/// Retried only where the API failed, and not the release.
 fn helm_failed(error: HelmError) -> Failure {
     let transient = error.kind().is_transient();
     let failure = failed(error);
@@ -66,7 +66,7 @@ impl StepRunner {
             self.cluster.label_namespace(name, &labels).await.map_err(failed)?;
             return Ok(Done { summary: Some(format!("pod security {pod_security}")), ..Done::default() });
         }
-        Ok(Done { summary: Some("was there".to_owned()), ..Done::default() })
+        Ok(Done { summary: Some("already exists".to_owned()), ..Done::default() })
     }
 
     pub(super) async fn put_files(
@@ -77,7 +77,7 @@ impl StepRunner {
         release: &str,
     ) -> Result<Done, Failure> {
         let files = self.files.get(digest).ok_or_else(|| Failure {
-            errors: vec![format!("the files {digest} of ConfigMap {namespace}/{name} are not at hand")],
+            errors: vec![format!("files {digest} of ConfigMap {namespace}/{name} not found")],
             ..Failure::default()
         })?;
         let mut labels = mark();
@@ -97,7 +97,7 @@ impl StepRunner {
         let (before, was_pending) = self.finished_release(key, context).await?;
         // A Helm that outlived its windlass has finished what was to be done.
         if let Some(done) = before.filter(|before| was_pending && same_release(chart, values, before)) {
-            let summary = format!("revision {}, by the run before", done.revision);
+            let summary = format!("revision {}, from the previous run", done.revision);
             return Ok(Done { summary: Some(summary), ..Done::default() });
         }
         let folder = self.chart_folder(key, chart)?;
@@ -106,7 +106,7 @@ impl StepRunner {
         upgrade.timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
-        self.began(key);
+        self.note_helm_start(key);
         let stop = context.cancel.child_token();
         let (ended, trouble) =
             self.watching_hooks(key, helm.upgrade(&upgrade, Some(lines), &stop), &stop, context).await;
@@ -118,7 +118,7 @@ impl StepRunner {
     }
 
     /// Runs Helm and watches the release's hooks meanwhile. When one of them cannot succeed any more, Helm is stopped as
-    /// by hand, and what is wrong is the answer: by itself it would wait until its time is up, and then not say why.
+    /// by hand, and what is wrong is returned: by itself it would wait until it times out, and then not say why.
     async fn watching_hooks(
         &self,
         key: &ReleaseKey,
@@ -129,7 +129,7 @@ impl StepRunner {
         tokio::pin!(helm);
         tokio::select! {
             ended = &mut helm => (ended, None),
-            trouble = self.cluster.hooks_fail(key, &self.policy, &context.progress) => {
+            trouble = self.cluster.hook_failure(key, &self.policy, &context.progress) => {
                 stop.cancel();
                 (helm.await, Some(trouble))
             }
@@ -155,14 +155,14 @@ impl StepRunner {
     }
 
     /// The revision that a Helm of ours has deployed. When the API refuses to record that, Helm logs it and exits 0: the
-    /// record stays pending for ever. It counts as failed then, and another attempt goes on from there.
+    /// record stays pending for ever. It counts as failed then, and another attempt continues from there.
     async fn recorded(&self, key: &ReleaseKey, context: &Context) -> Result<u32, Failure> {
         let (release, _) = self.finished_release(key, context).await?;
         match release {
             Some(release) if release.status == ReleaseStatus::Deployed => Ok(release.revision),
             found => {
-                let status = found.map_or_else(|| "not there".to_owned(), |release| release.status.to_string());
-                let text = format!("Helm ended well, but could not record it: release {key} is {status}");
+                let status = found.map_or_else(|| "not found".to_owned(), |release| release.status.to_string());
+                let text = format!("Helm succeeded, but failed to record it: release {key} is {status}");
                 Err(Failure { errors: vec![text], may_pass: true, ..Failure::default() })
             }
         }
@@ -171,13 +171,13 @@ impl StepRunner {
     pub(super) async fn rollback(&self, key: &ReleaseKey, revision: u32, context: &Context) -> Result<Done, Failure> {
         self.finished_release(key, context).await?;
         let timeout = context.left().saturating_sub(HELM_MARGIN).min(HELM_TIMEOUT);
-        self.began(key);
+        self.note_helm_start(key);
         let stop = context.cancel.child_token();
         let helm = self.helm()?.rollback(key, revision, timeout, &stop);
         let (ended, trouble) = self.watching_hooks(key, helm, &stop, context).await;
         self.fixed(key, ended, trouble, context).await?;
         let now = self.recorded(key, context).await?;
-        Ok(Done { summary: Some(format!("revision {now}, as {revision} was")), ..Done::default() })
+        Ok(Done { summary: Some(format!("revision {now}, rolled back to {revision}")), ..Done::default() })
     }
 
     pub(super) async fn ready(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
@@ -199,7 +199,7 @@ impl StepRunner {
     /// A release as Helm recorded it.
     async fn recorded_release(&self, key: &ReleaseKey) -> Result<ReleaseState, Failure> {
         let mut found = self.cluster.releases(std::slice::from_ref(key)).await.map_err(failed)?;
-        found.remove(key).ok_or_else(|| internal(&format!("there is no release {key}")))
+        found.remove(key).ok_or_else(|| internal(&format!("release {key} not found")))
     }
 
     fn helm(&self) -> Result<&Helm, Failure> {
@@ -208,7 +208,7 @@ impl StepRunner {
 
     /// Writes the chart into a folder of ours, with its digest in an annotation.
     fn chart_folder(&self, key: &ReleaseKey, digest: &str) -> Result<PathBuf, Failure> {
-        let chart = self.charts.get(digest).ok_or_else(|| internal(&format!("there is no chart {digest}")))?;
+        let chart = self.charts.get(digest).ok_or_else(|| internal(&format!("chart {digest} not found")))?;
         let name = format!("chart-{}_{}", key.namespace, key.name);
         let root = self.cluster.private_dir().path().join(name);
         let io = |error: std::io::Error| failed(error);
@@ -234,7 +234,7 @@ impl StepRunner {
         let progress = context.progress.clone();
         let lines = Arc::new(move |line: &str| progress(Progress::Note(format!("helm: {line}"))));
         let objects = self.recorded_release(key).await.map(|release| release.manifest).unwrap_or_default();
-        self.began(key);
+        self.note_helm_start(key);
         let stop = context.cancel.child_token();
         let helm = self.helm()?.uninstall(key, false, timeout, Some(lines), &stop);
         let (ended, trouble) = self.watching_hooks(key, helm, &stop, context).await;
@@ -256,7 +256,7 @@ impl StepRunner {
             if names.is_empty() {
                 return;
             }
-            (context.progress)(Progress::Waiting(format!("pods that end: {}", few(&names, NAMED))));
+            (context.progress)(Progress::Waiting(format!("terminating pods: {}", few(&names, NAMED))));
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Definitions of kinds, and the objects of those kinds.
+//! Custom Resource Definitions, and the objects of their kinds.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::model::{CRD, Progress, crd_ref, every_crd, few};
 /// How many of many objects are named.
 const NAMED: usize = 4;
 
-/// How often it is looked whether something is gone.
+/// How often deletion is polled.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl StepRunner {
     /// Applies what a chart has in `crds/`, and waits until the API serves the kinds.
     pub(super) async fn put_crds(&self, chart: &str, names: &[String], context: &Context) -> Result<Done, Failure> {
-        let files = self.charts.get(chart).ok_or_else(|| internal(&format!("there is no chart {chart}")))?;
+        let files = self.charts.get(chart).ok_or_else(|| internal(&format!("chart {chart} not found")))?;
         // Which charts within the chart are switched on, the plan has decided.
         let every = every_crd(files);
         let (mut applied, mut defined) = (0, Vec::new());
@@ -32,7 +32,7 @@ impl StepRunner {
         let waiting = self.cluster.wait_established(&defined, left, &context.progress).await.map_err(failed)?;
         if !waiting.is_empty() {
             return Err(Failure {
-                errors: vec![format!("the API does not serve what was defined: {}", few(&waiting, NAMED))],
+                errors: vec![format!("timed out waiting for CRDs to be established: {}", few(&waiting, NAMED))],
                 ..Failure::default()
             });
         }
@@ -49,7 +49,7 @@ impl StepRunner {
         loop {
             let left = self.cluster.wait_gone(objects, Duration::ZERO).await.map_err(failed)?;
             if left.is_empty() {
-                return Ok(Done { summary: Some(format!("{removed} removed")), ..Done::default() });
+                return Ok(Done { summary: Some(format!("{removed} deleted")), ..Done::default() });
             }
             let mut held = Vec::new();
             for object in left.iter().take(NAMED) {
@@ -59,7 +59,7 @@ impl StepRunner {
                     false => format!("{object} (finalizers {})", finalizers.join(", ")),
                 });
             }
-            let held = format!("{} not gone yet: {}", left.len(), held.join(", "));
+            let held = format!("{} not deleted yet: {}", left.len(), held.join(", "));
             if context.left() < HELM_MARGIN {
                 return Err(stuck(&held));
             }
@@ -72,13 +72,13 @@ impl StepRunner {
     pub(super) async fn remove_crd(&self, name: &str, context: &Context) -> Result<Done, Failure> {
         let object = crd_ref(name);
         if !self.cluster.delete(&object).await.map_err(failed)? {
-            return Ok(Done { summary: Some("was gone".to_owned()), ..Done::default() });
+            return Ok(Done { summary: Some("not found".to_owned()), ..Done::default() });
         }
         while self.cluster.get(&object).await.map_err(failed)?.is_some() {
             let held = self.cluster.held_by_finalizers(name).await.unwrap_or_default();
             let held = match held.is_empty() {
-                true => format!("{object} is being removed"),
-                false => format!("{object} waits for {}", few(&held, NAMED)),
+                true => format!("{object} is being deleted"),
+                false => format!("{object} is waiting for {}", few(&held, NAMED)),
             };
             if context.left() < HELM_MARGIN {
                 return Err(stuck(&held));
@@ -91,10 +91,10 @@ impl StepRunner {
     }
 }
 
-/// Only whoever put a finalizer there knows whether it may be taken away.
+/// Only the controller that set a finalizer knows whether it may be removed.
 fn stuck(held: &str) -> Failure {
     let text = format!(
-        "{held}; what put the finalizer there does not run or does not get on: see its log, then the same command again"
+        "{held}; the controller of the finalizer is not running or makes no progress: see its log, then run the same command again"
     );
     Failure { errors: vec![text], ..Failure::default() }
 }

@@ -1,4 +1,5 @@
-//! Larger volumes: the claims of a StatefulSet grow, and it gives way to one whose template asks for as much.
+//! Larger volumes: the claims of a StatefulSet grow, and it is deleted without its pods, so that Helm recreates it with
+//! that size.
 
 #[cfg(test)]
 mod tests;
@@ -12,11 +13,11 @@ use crate::catalog::action::Grow;
 use crate::driver::kube::ApiErrorKind;
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ClaimState, ObjectRef, ReleaseKey};
-use crate::model::volumes::{Fixed, claim_template, is_claim_of};
+use crate::model::volumes::{ExpansionBlocker, claim_template, is_claim_of};
 use crate::model::{Quantity, few};
 
 impl StepRunner {
-    /// Every step looks at what is there, so that a run that begins in the middle goes on from there. The StatefulSet goes
+    /// Each part reads the current state first, so that an interrupted run can be resumed. The StatefulSet is deleted
     /// last: until then nothing but its claims has changed.
     pub(super) async fn grow(
         &self,
@@ -27,7 +28,7 @@ impl StepRunner {
     ) -> Result<Done, Failure> {
         let set = &ObjectRef::namespaced("apps/v1", "StatefulSet", namespace, &grow.name);
         let Some(size) = Quantity::parse(&grow.storage) else {
-            return Err(refused(vec![format!("`{}` is no size of a volume", grow.storage)]));
+            return Err(refused(vec![format!("`{}` is not a volume size", grow.storage)]));
         };
         let old = || async {
             let found = self.cluster.get(set).await.map_err(failed)?;
@@ -38,28 +39,28 @@ impl StepRunner {
         let claims = self.grow_claims(namespace, grow, size).await?;
         let pending = self.grown(namespace, grow, size, context).await?;
         if replace.is_some() {
-            let look = || async {
+            let poll = || async {
                 let (_, Some(uid)) = old().await? else { return Ok(Ok(())) };
                 self.cluster.orphan_pods(set, &uid).await.map_err(failed)?;
-                Ok(Err(format!("{set} is still there")))
+                Ok(Err(format!("{set} is not deleted yet")))
             };
-            context.until(&format!("{set} to give way"), PAUSE, look).await?;
+            context.until(&format!("{set} to be deleted"), PAUSE, poll).await?;
         }
-        let mut told = vec![match claims {
-            0 => "there are no volumes".to_owned(),
+        let mut summary = vec![match claims {
+            0 => "no volumes".to_owned(),
             1 => format!("1 volume has {}", grow.storage),
             _ => format!("{claims} volumes have {}", grow.storage),
         }];
         if !pending.is_empty() {
             let pending = few(&pending, NAMED);
-            told.push(format!("{pending}: the file system follows, at the latest when the pod begins anew"));
+            summary.push(format!("{pending}: the file system is resized later, at the latest when the pod restarts"));
         }
         match (there, replace) {
-            (false, _) => told.push(format!("{set} is not there")),
-            (true, Some(_)) => told.push(format!("{set} gives way to another, its pods run on")),
+            (false, _) => summary.push(format!("{set} not found")),
+            (true, Some(_)) => summary.push(format!("{set} will be recreated, its pods keep running")),
             (true, None) => {}
         }
-        Ok(Done { summary: Some(told.join("; ")), ..Done::default() })
+        Ok(Done { summary: Some(summary.join("; ")), ..Done::default() })
     }
 
     /// Has all claims that are smaller ask for more, once it is known that each of them can. How many claims there are.
@@ -71,15 +72,15 @@ impl StepRunner {
         }
         let classes = match self.cluster.storage_classes().await {
             Ok(classes) => Some(classes),
-            // Then the API says it, of the first.
+            // Then the API refuses the first of them.
             Err(error) if error.kind() == ApiErrorKind::Forbidden => None,
             Err(error) => return Err(failed(error)),
         };
-        let fixed = smaller.iter().filter_map(|claim| Some((claim, Fixed::of(claim, classes.as_deref())?)));
+        let fixed = smaller.iter().filter_map(|claim| Some((claim, ExpansionBlocker::of(claim, classes.as_deref())?)));
         let fixed: Vec<String> = fixed
             .map(|(claim, why)| {
                 let (object, has, fix) = (&claim.object, &claim.requested, why.fix(claim));
-                format!("{object} of {has} cannot have {}: {why}; {fix}", grow.storage)
+                format!("{object} of {has} cannot grow to {}: {why}; {fix}", grow.storage)
             })
             .collect();
         if !fixed.is_empty() {
@@ -100,7 +101,7 @@ impl StepRunner {
         size: Quantity,
         context: &Context,
     ) -> Result<Vec<String>, Failure> {
-        let look = || async {
+        let poll = || async {
             let (mut pending, mut waiting) = (Vec::new(), Vec::new());
             for claim in self.claims_of(namespace, grow).await? {
                 // One without a volume gets it with its pod, and as large as it asks for.
@@ -110,13 +111,13 @@ impl StepRunner {
                 if claim.file_system_pending {
                     pending.push(claim.object.name);
                 } else {
-                    let told = claim.told.map(|told| format!(": {told}")).unwrap_or_default();
-                    waiting.push(format!("{} has {}{told}", claim.object.name, claim.capacity));
+                    let message = claim.resize_message.map(|message| format!(": {message}")).unwrap_or_default();
+                    waiting.push(format!("{} has {}{message}", claim.object.name, claim.capacity));
                 }
             }
             Ok(if waiting.is_empty() { Ok(pending) } else { Err(few(&waiting, NAMED)) })
         };
-        context.until(&format!("volumes of {}", grow.storage), PAUSE, look).await
+        context.until(&format!("volumes of {}", grow.storage), PAUSE, poll).await
     }
 
     /// The claims that the StatefulSet made from the template, whether it is there or not.
@@ -139,8 +140,7 @@ fn to_replace(
     match claim_template(found, &grow.claim) {
         Some((_, has)) if has > size => {
             let has = has.of("storage");
-            let text =
-                format!("the {} volumes of {set} have {has}, and none becomes smaller: keep that size", grow.claim);
+            let text = format!("the {} volumes of {set} have {has} and cannot shrink: keep that size", grow.claim);
             Err(refused(vec![text]))
         }
         Some((_, has)) if has < size => Ok(found["metadata"]["uid"].as_str().map(str::to_owned)),
@@ -148,7 +148,7 @@ fn to_replace(
     }
 }
 
-/// A failure that stays one.
+/// A failure that is not retried.
 fn refused(errors: Vec<String>) -> Failure {
     Failure { errors, ..Failure::default() }
 }

@@ -12,10 +12,10 @@ use crate::model::Progress;
 use crate::model::cluster::ObjectRef;
 use crate::model::hdfs_health::{NameNodeHealth, NameNodeState};
 
-/// How long NameNodes may take to say how they are.
-const ASKED: Duration = Duration::from_secs(3);
+/// How long NameNodes may take to report their health.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Between two questions.
+/// Between two polls.
 const PAUSE: Duration = Duration::from_millis(300);
 
 fn octal(text: &str) -> Result<u16, Failure> {
@@ -47,9 +47,9 @@ impl StepRunner {
         match kind {
             HdfsAction::Mkdir(Mkdir { path, mode }) => {
                 Ok(summary(match hdfs.mkdirs(path, octal(mode)?).await.map_err(failed)? {
-                    Ensured::Unchanged => "was there".to_owned(),
-                    Ensured::Created => "made".to_owned(),
-                    Ensured::ModeChanged { from } => format!("mode was {from:04o}"),
+                    Ensured::Unchanged => "already exists".to_owned(),
+                    Ensured::Created => "created".to_owned(),
+                    Ensured::ModeChanged { from } => format!("mode changed from {from:04o}"),
                 }))
             }
             HdfsAction::WaitOperational(WaitOperational { replication }) => {
@@ -65,7 +65,7 @@ impl StepRunner {
                 Some(name) if path.ends_with(&name) => Ok(Done::default()),
                 Some(name) => Ok(summary(name)),
                 None => Err(Failure {
-                    errors: vec![format!("{path} is not in HDFS")],
+                    errors: vec![format!("{path} not found in HDFS")],
                     may_pass: true,
                     ..Failure::default()
                 }),
@@ -76,23 +76,23 @@ impl StepRunner {
     }
 
     async fn failover(&self, hdfs: &Hdfs, path: &str, context: &Context) -> Result<Done, Failure> {
-        let namenodes = hdfs.health(ASKED).await.namenodes;
+        let namenodes = hdfs.health(HEALTH_TIMEOUT).await.namenodes;
         let is = |wanted| move |one: &&NameNodeHealth| one.state == wanted;
         let active = namenodes.iter().find(is(NameNodeState::Active));
         let standby = namenodes.iter().find(is(NameNodeState::Standby));
         let Some((active, standby)) = active.zip(standby) else {
-            let said: Vec<String> =
+            let states: Vec<String> =
                 namenodes.iter().map(|one| format!("{} is {}", one.name, one.state.word())).collect();
-            let text = format!("no NameNode stands by, so none was taken away: {}", said.join(", "));
+            let text = format!("no NameNode is standby, so no failover was tried: {}", states.join(", "));
             return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
         };
         // POD.SERVICE.NAMESPACE.svc.DOMAIN, as components export it.
         let mut labels = active.address.split('.');
         let (Some(pod), Some(namespace)) = (labels.next(), labels.nth(1)) else {
-            let text = format!("{} is not the name of a pod, so it is not known which to take away", active.address);
+            let text = format!("{} is not the name of a pod, so no failover was tried", active.address);
             return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
         };
-        (context.progress)(Progress::Note(format!("taking pod {pod} away, whose NameNode is active")));
+        (context.progress)(Progress::Note(format!("deleting pod {pod} of the active NameNode")));
         let object = ObjectRef::namespaced("v1", "Pod", namespace, pod);
         let before = self.cluster.get(&object).await.map_err(failed)?.unwrap_or_default();
         self.cluster.delete(&object).await.map_err(failed)?;
@@ -103,39 +103,39 @@ impl StepRunner {
         let active_after = seconds(since);
         hdfs.probe(path, &context.cancel).await.map_err(failed)?;
         let written_after = seconds(since);
-        // The old pod may still be there, and stand by before it ends.
+        // The old pod may still be there, and become standby before it ends.
         self.replaced(&object, &before["metadata"]["uid"], context).await?;
         waits(&active.name, NameNodeState::Standby).await?;
         let standby_after = seconds(since);
-        // As whoever looks next sees it.
+        // So that the next one to look finds it available.
         let owner = &before["metadata"]["ownerReferences"][0];
         if let (Some(kind), Some(name)) = (owner["kind"].as_str(), owner["name"].as_str()) {
             self.all_available(&ObjectRef::namespaced("apps/v1", kind, namespace, name), context).await?;
         }
         Ok(summary(format!(
-            "{} took over after {active_after:.1} s, a file was written after {written_after:.1} s, and {pod} stands by after {standby_after:.1} s",
+            "{} is active after {active_after:.1}s, a file was written after {written_after:.1}s, {pod} is standby after {standby_after:.1}s",
             standby.name,
         )))
     }
 
     /// Waits until another pod of the same name is there.
     async fn replaced(&self, pod: &ObjectRef, uid: &serde_json::Value, context: &Context) -> Result<(), Failure> {
-        let look = || async move {
+        let poll = || async move {
             let found = self.cluster.get(pod).await.map_err(failed)?;
             let new = found.is_some_and(|found| found["metadata"]["uid"] != *uid);
             Ok(if new { Ok(()) } else { Err(format!("{pod} is not replaced yet")) })
         };
-        context.until("the new pod", PAUSE, look).await
+        context.until("the new pod", PAUSE, poll).await
     }
 
     /// Waits until all pods of a workload have been ready for as long as they should.
     async fn all_available(&self, workload: &ObjectRef, context: &Context) -> Result<(), Failure> {
-        let look = || async move {
+        let poll = || async move {
             let found = self.cluster.get(workload).await.map_err(failed)?.unwrap_or_default();
             let all = found["status"]["availableReplicas"] == found["spec"]["replicas"];
             Ok(if all { Ok(()) } else { Err(format!("not all pods of {workload} are available yet")) })
         };
-        context.until("all pods", PAUSE, look).await
+        context.until("all pods", PAUSE, poll).await
     }
 
     /// Waits until a NameNode is in a state.
@@ -147,16 +147,16 @@ impl StepRunner {
         context: &Context,
     ) -> Result<(), Failure> {
         let wanted = &wanted;
-        let look = || async move {
-            let found = hdfs.health(ASKED).await.namenodes.into_iter().find(|one| one.name == name);
+        let poll = || async move {
+            let found = hdfs.health(HEALTH_TIMEOUT).await.namenodes.into_iter().find(|one| one.name == name);
             Ok(match found {
                 Some(found) if found.state != *wanted => {
-                    Err(format!("{name} is {}, and not {} yet", found.state.word(), wanted.word()))
+                    Err(format!("{name} is {}, not {} yet", found.state.word(), wanted.word()))
                 }
                 _ => Ok(()),
             })
         };
-        context.until(wanted.word(), PAUSE, look).await
+        context.until(wanted.word(), PAUSE, poll).await
     }
 
     async fn upload(
@@ -182,7 +182,7 @@ impl StepRunner {
         uploads.entry(component.to_owned()).or_default().entry(to.to_owned()).or_default().extend(checksums);
         drop(uploads);
         Ok(summary(format!(
-            "{} sent ({:.1} MB), {} were there",
+            "{} sent ({:.1} MB), {} unchanged",
             report.sent(),
             // Precision is lost past 2^52 bytes, in a text that shows one decimal.
             report.bytes_sent as f64 / 1e6,

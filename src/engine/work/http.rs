@@ -1,4 +1,4 @@
-//! Requests to services, and what they are to hold.
+//! Requests to services, and entries that they should have.
 
 use std::time::{Duration, Instant};
 
@@ -6,25 +6,25 @@ use serde_json::Value;
 
 use super::cluster::failed;
 use super::runner::StepRunner;
-use crate::catalog::action::{Ensure, HttpAction, Quiet, Request, Write, is_wanted};
-use crate::driver::http::{Answered, Ask, Body, HttpError, Opened, differences, is_text};
+use crate::catalog::action::{Ensure, HiddenValue, HttpAction, Request, Write, is_wanted};
+use crate::driver::http::{Body, HttpError, Opened, ServiceRequest, ServiceResponse, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::{Progress, Way};
 use crate::plan::Action;
 
-/// How often a service that is not as wanted is asked again.
+/// How often a service that is not as wanted is polled.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How much of an answer a summary shows.
 const SHOWN: usize = 80;
 
 /// A value with its secrets in their places.
-fn sent(quiet: &Quiet, opened: &Opened) -> Value {
+fn sent(quiet: &HiddenValue, opened: &Opened) -> Value {
     quiet.with(&|name| opened.secret(name))
 }
 
 /// The same as a text: of a header, or a field of a form.
-fn sent_text(quiet: &Quiet, opened: &Opened) -> String {
+fn sent_text(quiet: &HiddenValue, opened: &Opened) -> String {
     match sent(quiet, opened) {
         Value::String(text) => text,
         other => other.to_string(),
@@ -51,7 +51,7 @@ impl StepRunner {
         let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
         let json = request.json.as_ref().map(|json| sent(json, &opened));
         let form = request.form.iter().map(|(name, value)| (name.clone(), sent_text(value, &opened)));
-        let ask = Ask {
+        let ask = ServiceRequest {
             method: &request.method,
             path: &request.path,
             headers: request.headers.iter().map(|(name, value)| (name.clone(), sent_text(value, &opened))).collect(),
@@ -63,16 +63,18 @@ impl StepRunner {
             login: opened.login.as_ref(),
         };
         loop {
-            let error = match opened.service.ask(&ask).await {
-                Ok(answered) => match judged(request, &opened, &answered) {
+            let error = match opened.service.send(&ask).await {
+                Ok(answered) => match check_response(request, &opened, &answered) {
                     Ok(done) => return Ok(done),
-                    Err(error) if ends(request, &answered.body) => return Err(told(error, &way).for_good()),
+                    Err(error) if is_final(request, &answered.body) => {
+                        return Err(request_failure(error, &way).for_good());
+                    }
                     Err(error) => error,
                 },
                 Err(error) => error,
             };
             if !request.until || Instant::now() + PAUSE >= context.deadline {
-                return Err(told(error, &way));
+                return Err(request_failure(error, &way));
             }
             (context.progress)(Progress::Waiting(error.to_string()));
             tokio::time::sleep(PAUSE).await;
@@ -84,38 +86,39 @@ impl StepRunner {
         let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
         let lookup = ensure.lookup();
         let login = opened.login.as_ref();
-        let look = || opened.service.look_up(&lookup, login, ensure.public);
+        let read = || opened.service.look_up(&lookup, login, ensure.public);
         let want = sent(&ensure.want, &opened);
-        let found = look().await.map_err(|error| told(error, &way))?;
-        let (write, said) = match &found {
+        let found = read().await.map_err(|error| request_failure(error, &way))?;
+        let (write, summary) = match &found {
             None => (ensure.creates(), "created".to_owned()),
             Some(found) => {
-                let mut differ = differences(&want, found, &ensure.untold);
-                if let Some(told) = &ensure.told
-                    && self.was_done(&action.component, &action.id).await?.as_ref() != Some(told)
+                let mut differ = differences(&want, found, &ensure.write_only);
+                if let Some(marker) = &ensure.version
+                    && self.was_done(&action.component, &action.id).await?.as_ref() != Some(marker)
                 {
-                    differ.extend(ensure.untold.iter().cloned());
+                    differ.extend(ensure.write_only.iter().cloned());
                 }
                 if differ.is_empty() {
-                    return Ok(Done { summary: Some("was so".to_owned()), ..Done::default() });
+                    return Ok(Done { summary: Some("unchanged".to_owned()), ..Done::default() });
                 }
                 (ensure.updates(), format!("updated {}", differ.join(", ")))
             }
         };
-        self.write(&opened, &write, &want, (ensure, found.as_ref())).await.map_err(|error| told(error, &way))?;
-        // A service that took it and did not do it would be written to at every install.
-        let now = look().await.map_err(|error| told(error, &way))?;
-        let left = now.as_ref().map(|now| differences(&want, now, &ensure.untold));
+        let written = self.write(&opened, &write, &want, (ensure, found.as_ref())).await;
+        written.map_err(|error| request_failure(error, &way))?;
+        // A service that accepts a write and does not store it would be written to at every install.
+        let now = read().await.map_err(|error| request_failure(error, &way))?;
+        let left = now.as_ref().map(|now| differences(&want, now, &ensure.write_only));
         match left {
             Some(left) if left.is_empty() => {
-                if let Some(told) = &ensure.told {
-                    self.done(&action.component, &action.id, told).await?;
+                if let Some(marker) = &ensure.version {
+                    self.done(&action.component, &action.id, marker).await?;
                 }
-                Ok(Done { summary: Some(said), ..Done::default() })
+                Ok(Done { summary: Some(summary), ..Done::default() })
             }
             Some(left) => Err(Failure {
                 errors: vec![format!(
-                    "{}{} took what is wanted and does not tell it: {}; name what it keeps to itself in `untold`",
+                    "{}{} accepted the write, but does not return {}; list what it never returns in `write_only`",
                     ensure.service,
                     write.path,
                     left.join(", ")
@@ -123,7 +126,10 @@ impl StepRunner {
                 ..Failure::default()
             }),
             None => Err(Failure {
-                errors: vec![format!("{}{} took what is wanted, and it is not there", ensure.service, write.path)],
+                errors: vec![format!(
+                    "{}{} accepted the write, but the entry was not found",
+                    ensure.service, write.path
+                )],
                 may_pass: true,
                 ..Failure::default()
             }),
@@ -146,11 +152,17 @@ impl StepRunner {
             body
         });
         let body = Body::Json(own.as_ref().unwrap_or(want));
-        let ask = Ask { method: &write.method, path: &path, headers: Vec::new(), body, login: opened.login.as_ref() };
-        let answered = opened.service.ask(&ask).await?;
+        let ask = ServiceRequest {
+            method: &write.method,
+            path: &path,
+            headers: Vec::new(),
+            body,
+            login: opened.login.as_ref(),
+        };
+        let answered = opened.service.send(&ask).await?;
         match (200..300).contains(&answered.status) {
             true => Ok(()),
-            false => Err(opened.service.refused(&path, &answered, "2xx", ensure.public)),
+            false => Err(opened.service.unexpected_status(&path, &answered, "2xx", ensure.public)),
         }
     }
 }
@@ -172,30 +184,30 @@ fn put_id(body: &mut Value, written: &Value, id: Option<&Value>) {
     }
 }
 
-/// Whether an answer is as wanted, and what it gives.
-fn judged(request: &Request, opened: &Opened, answered: &Answered) -> Result<Done, HttpError> {
+/// Whether a response is as wanted, and its results.
+fn check_response(request: &Request, opened: &Opened, answered: &ServiceResponse) -> Result<Done, HttpError> {
     let (service, path) = (&opened.service, &request.path);
     if !is_wanted(&request.status, answered.status) {
-        return Err(service.refused(path, answered, &request.status, request.public));
+        return Err(service.unexpected_status(path, answered, &request.status, request.public));
     }
     if let Some(wanted) = request.contains.as_ref().filter(|wanted| !answered.body.contains(*wanted)) {
-        return Err(service.without(path, wanted, answered, request.public));
+        return Err(service.missing_content(path, wanted, answered, request.public));
     }
     let mut done = Done::default();
     if request.expect.is_empty() && request.results.is_empty() {
         return Ok(done);
     }
-    let json: Value =
-        serde_json::from_str(&answered.body).map_err(|_| service.without(path, "JSON", answered, request.public))?;
+    let json: Value = serde_json::from_str(&answered.body)
+        .map_err(|_| service.missing_content(path, "JSON", answered, request.public))?;
     for (pointer, text) in &request.expect {
         if !json.pointer(pointer).is_some_and(|found| is_text(found, text)) {
-            return Err(service.without(path, &format!("{pointer}: {text}"), answered, request.public));
+            return Err(service.missing_content(path, &format!("{pointer}: {text}"), answered, request.public));
         }
     }
     let mut results = serde_json::Map::new();
     for (name, pointer) in &request.results {
         let Some(found) = json.pointer(pointer) else {
-            return Err(service.without(path, pointer, answered, request.public));
+            return Err(service.missing_content(path, pointer, answered, request.public));
         };
         results.insert(name.clone(), found.clone());
     }
@@ -207,20 +219,20 @@ fn judged(request: &Request, opened: &Opened, answered: &Answered) -> Result<Don
     Ok(done)
 }
 
-/// Whether an answer says that it never will be as wanted.
-fn ends(request: &Request, body: &str) -> bool {
+/// Whether a response says that it never will be as wanted.
+fn is_final(request: &Request, body: &str) -> bool {
     let Ok(json) = serde_json::from_str::<Value>(body) else { return false };
     let mut never = request.never.iter();
     never.any(|(pointer, text)| json.pointer(pointer).is_some_and(|found| is_text(found, text)))
 }
 
 /// An error with the Secret whose login was refused, if it was.
-fn told(error: HttpError, way: &Way<'_>) -> Failure {
+fn request_failure(error: HttpError, way: &Way<'_>) -> Failure {
     let refused = error.refuses_login();
-    // One that sends elsewhere does so the next time, too.
-    let away = matches!(error, HttpError::Status { status: 300..400, .. });
+    // A redirect stays one.
+    let redirected = matches!(error, HttpError::Status { status: 300..400, .. });
     let mut failure = failed(error);
-    if away {
+    if redirected {
         failure = failure.for_good();
     }
     match way.login_place().filter(|_| refused) {
@@ -239,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_never_will_be_ends_the_asking() {
+    fn what_never_will_be_ends_the_polling() {
         let request = |never: Value| -> Request {
             serde_json::from_value(json!({"service": "a:1", "path": "/", "until": true, "never": never})).unwrap()
         };
@@ -251,8 +263,8 @@ mod tests {
             (r#"{"state": "failed"}"#, false),
             ("failed", false),
         ] {
-            assert_eq!(ends(&failed, body), wanted, "{body}");
+            assert_eq!(is_final(&failed, body), wanted, "{body}");
         }
-        assert!(!ends(&request(json!({})), r#"{"run": {"state": "failed"}}"#));
+        assert!(!is_final(&request(json!({})), r#"{"run": {"state": "failed"}}"#));
     }
 }

@@ -13,7 +13,7 @@ use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::few;
 use crate::plan::Action;
 
-/// How often it is looked.
+/// How often the cluster is polled.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where Helm says whose an object is.
@@ -51,14 +51,14 @@ impl StepRunner {
         context: &Context,
     ) -> Result<Done, Failure> {
         let object = &ObjectRef::namespaced("apps/v1", &scale.kind, namespace, &scale.name);
-        let look = || async move {
+        let poll = || async move {
             let Some(found) = self.cluster.get(object).await.map_err(failed)? else {
-                return Ok(Ok(format!("{object} is not there")));
+                return Ok(Ok(format!("{object} not found")));
             };
             of_release(object, &found, release)?;
             let now = &found["spec"]["replicas"];
             if *now != scale.replicas && *now != scale.from {
-                return Ok(Ok(format!("it has {now} pods, and not {}: left alone", scale.from)));
+                return Ok(Ok(format!("it has {now} replicas, not {}: skipped", scale.from)));
             }
             if *now != scale.replicas {
                 let fields = json!({"spec": {"replicas": scale.replicas}});
@@ -69,7 +69,7 @@ impl StepRunner {
             let done = *now == scale.replicas && seen && pods == u64::from(scale.replicas);
             Ok(if done { Ok(format!("{pods} pods")) } else { Err(format!("{object} has {pods} pods")) })
         };
-        let summary = context.until(&format!("{} pods", scale.replicas), PAUSE, look).await?;
+        let summary = context.until(&format!("{} pods", scale.replicas), PAUSE, poll).await?;
         Ok(Done { summary: Some(summary), ..Done::default() })
     }
 
@@ -83,7 +83,7 @@ impl StepRunner {
             return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
         }
         if *now == set.text {
-            return Ok(Done { summary: Some("was there".to_owned()), ..Done::default() });
+            return Ok(Done { summary: Some("unchanged".to_owned()), ..Done::default() });
         }
         let fields = json!({"data": {&set.key: set.text}});
         self.cluster.merge("change", &object, fields).await.map_err(failed)?;
@@ -113,7 +113,7 @@ impl StepRunner {
         if found.is_empty() {
             let what =
                 wait.selector.as_ref().map_or_else(|| object.to_string(), |it| format!("{} with {it}", wait.kind));
-            return Ok(Err(format!("{what} is not there yet")));
+            return Ok(Err(format!("{what} not found yet")));
         }
         let (mut value, mut waiting) = (String::new(), Vec::new());
         for (name, object) in &found {
@@ -139,6 +139,6 @@ pub(super) fn of_release(object: &ObjectRef, found: &Value, release: Option<&Rel
     if release.is_some_and(|release| (release.namespace.as_str(), release.name.as_str()) == (namespace, name)) {
         return Ok(());
     }
-    let what = if found.is_null() { "is not there" } else { "is not of this release, and is left alone" };
+    let what = if found.is_null() { "not found" } else { "does not belong to this release, not changed" };
     Err(Failure { errors: vec![format!("{object} {what}")], ..Failure::default() }.for_good())
 }

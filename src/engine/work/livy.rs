@@ -1,4 +1,4 @@
-//! Proofs through Livy: a batch, judged by its driver pod, and a statement in a session.
+//! Checks through Livy: a batch, judged by its driver pod, and a statement in a session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,18 +16,18 @@ use crate::model::cluster::PodState;
 use crate::model::lock::Lock;
 use crate::plan::Action;
 
-/// The label by which the pods of a proof are found again. Neither Livy's appId nor an exit code can be relied on:
+/// The label by which the pods of a check are found again. Neither Livy's appId nor an exit code can be relied on:
 /// spark-submit exits 0 though the driver failed, and an old Livy then says `success`.
-const LABEL: &str = "windlass.dev/proof";
+const LABEL: &str = "windlass.dev/check";
 
 /// How often pods and Livy are asked.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What is left of the deadline when Livy is waited for no longer: for logs and for clearing up.
+/// How much of the deadline is kept for logs and for cleaning up.
 const RESERVE: Duration = Duration::from_secs(15);
 
-/// How long Livy is waited for so that it forgets a proof.
-const FORGET: Duration = Duration::from_secs(90);
+/// How long to wait for Livy so that it forgets a check.
+const FORGET_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How many of the driver's last lines a failure shows.
 const LOG_LINES: u32 = 40;
@@ -46,9 +46,9 @@ fn failure(text: String, log: Vec<String>) -> Failure {
     Failure { errors: vec![text], log, ..Failure::default() }
 }
 
-/// A proof on its way: one attempt, with pods of its own.
-struct Proof<'a> {
-    world: &'a StepRunner,
+/// One attempt of a check, with pods of its own.
+struct Check<'a> {
+    runner: &'a StepRunner,
     livy: Livy,
     /// `name:port`.
     service: &'a str,
@@ -68,9 +68,9 @@ impl StepRunner {
     ) -> Result<Done, Failure> {
         let (LivyAction::Batch(Batch { service, .. }) | LivyAction::Session(Session { service, .. })) = kind;
         let livy = Livy::new(self.service(Some(namespace), service)?);
-        let proof = Proof { world: self, livy, service, namespace, label: self.proof(action), context };
-        proof.clear_after_killed().await;
-        let name = format!("windlass-{}", proof.label);
+        let check = Check { runner: self, livy, service, namespace, label: self.check_label(action), context };
+        check.clear_after_killed().await;
+        let name = format!("windlass-{}", check.label);
         match kind {
             LivyAction::Batch(Batch { class, file, args, conf, expect_log, .. }) => {
                 let request = BatchRequest {
@@ -78,58 +78,58 @@ impl StepRunner {
                     class: class.clone(),
                     file: file.clone(),
                     args: args.clone(),
-                    conf: labelled(conf, &proof.label),
+                    conf: labelled(conf, &check.label),
                 };
-                let submit = || proof.livy.submit(&request);
-                let id = proof.made(submit, || proof.livy.batch_named(&request.name)).await?;
-                let proven = tokio::select! {
-                    proven = proof.batch(id, expect_log) => proven,
+                let submit = || check.livy.submit(&request);
+                let id = check.created(submit, || check.livy.batch_named(&request.name)).await?;
+                let outcome = tokio::select! {
+                    outcome = check.batch(id, expect_log) => outcome,
                     () = context.cancel.cancelled() => Err(stopped()),
                 };
-                proof.end(&format!("batch {id}"), || proof.livy.delete_batch(id)).await;
-                proven
+                check.clean_up(&format!("batch {id}"), || check.livy.delete_batch(id)).await;
+                outcome
             }
             LivyAction::Session(Session { kind, code, expect, min_version, conf, .. }) => {
-                let (text, version) = proof.answered(|| proof.livy.version()).await?;
+                let (text, version) = check.retried(|| check.livy.version()).await?;
                 let oldest = min_version.as_deref().and_then(LivyVersion::parse);
                 if let (Some(version), Some(oldest)) = (version, oldest)
                     && version < oldest
                 {
-                    let why = format!("Livy {text} cannot run sessions on Kubernetes, {oldest} can");
+                    let why = format!("Livy {text} cannot run sessions on Kubernetes, {oldest} or later can");
                     return Ok(Done { not_applicable: Some(why), ..Done::default() });
                 }
-                let conf = labelled(conf, &proof.label);
-                let open = || proof.livy.open(&name, kind, &conf);
-                let id = proof.made(open, || proof.livy.session_named(&name)).await?;
-                let proven = tokio::select! {
-                    proven = proof.session(id, code, expect) => proven,
+                let conf = labelled(conf, &check.label);
+                let open = || check.livy.open(&name, kind, &conf);
+                let id = check.created(open, || check.livy.session_named(&name)).await?;
+                let outcome = tokio::select! {
+                    outcome = check.session(id, code, expect) => outcome,
                     () = context.cancel.cancelled() => Err(stopped()),
                     () = tokio::time::sleep(context.left().saturating_sub(Duration::from_secs(5))) => {
-                        Err(failure("the session did not answer in time".to_owned(), proof.driver_log().await))
+                        Err(failure("timed out waiting for the session".to_owned(), check.driver_log().await))
                     }
                 };
-                proof.end(&format!("session {id}"), || proof.livy.close(id)).await;
-                proven
+                check.clean_up(&format!("session {id}"), || check.livy.close(id)).await;
+                outcome
             }
         }
     }
 
     /// A name for one attempt's pods: label values and Livy's names must be new each time.
-    fn proof(&self, action: &Action) -> String {
+    fn check_label(&self, action: &Action) -> String {
         let nanos = jiff::Timestamp::now().as_nanosecond().unsigned_abs() % 0x100_0000;
         let id: String = action.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         format!("{id}-{}-{nanos:06x}", of_run(&self.run))
     }
 }
 
-/// The part of a run's id that its proofs are named by.
+/// The part of a run's id that its checks are named by.
 fn of_run(run: &str) -> &str {
     run.rsplit('-').next().unwrap_or_default()
 }
 
-impl Proof<'_> {
-    /// Asks Livy, and again while it is away: its pod may be replaced at any time, and what it started goes on.
-    async fn answered<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Failure>
+impl Check<'_> {
+    /// Calls Livy, and again while it is away: its pod may be replaced at any time, and what it started continues.
+    async fn retried<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, LivyError>>,
     {
@@ -144,7 +144,7 @@ impl Proof<'_> {
 
     /// Has Livy make something with a name of its own, and gives its number. An answer that was lost says nothing, and
     /// two must not be made: Livy is asked for the name.
-    async fn made<M, F>(&self, make: impl Fn() -> M, find: impl Fn() -> F) -> Result<u64, Failure>
+    async fn created<M, F>(&self, make: impl Fn() -> M, find: impl Fn() -> F) -> Result<u64, Failure>
     where
         M: Future<Output = Result<u64, LivyError>>,
         F: Future<Output = Result<Option<u64>, LivyError>>,
@@ -155,7 +155,7 @@ impl Proof<'_> {
                 Err(error) if error.is_away() && self.context.left() > RESERVE => self.wait(&error).await?,
                 Err(error) => return Err(failed(error)),
             }
-            if let Some(id) = self.answered(&find).await? {
+            if let Some(id) = self.retried(&find).await? {
                 return Ok(id);
             }
         }
@@ -166,13 +166,16 @@ impl Proof<'_> {
     where
         F: Future<Output = Result<(), LivyError>>,
     {
-        let end = Instant::now() + FORGET.min(self.context.left().saturating_sub(RESERVE));
+        let end = Instant::now() + FORGET_TIMEOUT.min(self.context.left().saturating_sub(RESERVE));
         while let Err(error) = ask().await {
             if !error.is_away() {
                 return;
             }
             if Instant::now() >= end || self.wait(&error).await.is_err() {
-                (self.context.progress)(Progress::Note(format!("{}; it may still list {what}", self.silence(&error))));
+                (self.context.progress)(Progress::Note(format!(
+                    "{}; it may still list {what}",
+                    self.no_answer(&error)
+                )));
                 return;
             }
         }
@@ -180,7 +183,7 @@ impl Proof<'_> {
 
     /// A pause while Livy is away.
     async fn wait(&self, error: &LivyError) -> Result<(), Failure> {
-        (self.context.progress)(Progress::Waiting(self.silence(error)));
+        (self.context.progress)(Progress::Waiting(self.no_answer(error)));
         tokio::select! {
             () = tokio::time::sleep(PAUSE * 2) => Ok(()),
             () = self.context.cancel.cancelled() => Err(stopped()),
@@ -188,8 +191,8 @@ impl Proof<'_> {
     }
 
     /// Why Livy did not answer: the tunnel knows better than the connection that it closed.
-    fn silence(&self, error: &LivyError) -> String {
-        let tunnels = &self.world.tunnels;
+    fn no_answer(&self, error: &LivyError) -> String {
+        let tunnels = &self.runner.tunnels;
         let socket =
             self.service.split_once(':').map(|(name, port)| tunnels.service_socket(self.namespace, name, port));
         let why = match socket.and_then(Result::ok).and_then(|socket| tunnels.last_error(&socket)) {
@@ -205,19 +208,17 @@ impl Proof<'_> {
         format!("Livy does not answer: {why}")
     }
 
-    /// Clears up what a run that was killed left of its proofs: they would take the room that this one needs.
+    /// Cleans up what a run that was killed left of its checks: their pods would take resources that this one needs.
     async fn clear_after_killed(&self) {
-        let Some((Lock { run, .. }, _)) = &self.world.took_over else { return };
+        let Some((Lock { run, .. }, _)) = &self.runner.took_over else { return };
         let part = format!("-{}-", of_run(run));
-        let pods = self.world.cluster.pods(self.namespace, LABEL).await.unwrap_or_default();
+        let pods = self.runner.cluster.pods(self.namespace, LABEL).await.unwrap_or_default();
         let labels: BTreeSet<&String> =
             pods.iter().filter_map(|pod| pod.labels.get(LABEL)).filter(|label| label.contains(&part)).collect();
         for label in labels {
-            (self.context.progress)(Progress::Note(format!(
-                "removing the proof {label} of run {run}, which was killed"
-            )));
+            (self.context.progress)(Progress::Note(format!("removing check {label} of run {run}, which was killed")));
             let name = format!("windlass-{label}");
-            // First its pods, as in `end`.
+            // First its pods, as in `clean_up`.
             self.remove(label).await;
             // What Livy cannot be asked for now, it goes on listing, without pods.
             if let Ok(Some(id)) = self.livy.session_named(&name).await {
@@ -229,11 +230,11 @@ impl Proof<'_> {
         }
     }
 
-    /// Whatever came of a proof, nothing of it stays. What cannot be removed now, an uninstall removes.
+    /// Removes all that a check made, whatever its outcome. What cannot be removed now, an uninstall removes.
     ///
     /// The pods go first: Livy 0.9 saves a session each time it sees its driver, the one that is ending after it was
     /// deleted, too, and such a session is back, without a driver, when Livy starts the next time.
-    async fn end<F>(&self, what: &str, forget: impl Fn() -> F)
+    async fn clean_up<F>(&self, what: &str, forget: impl Fn() -> F)
     where
         F: Future<Output = Result<(), LivyError>>,
     {
@@ -245,12 +246,12 @@ impl Proof<'_> {
 
     async fn remove(&self, label: &str) {
         let selector = format!("{LABEL}={label}");
-        let cluster = &self.world.cluster;
+        let cluster = &self.runner.cluster;
         let Ok(pods) = cluster.delete_by_label("Pod", self.namespace, &selector).await else { return };
         if pods.is_empty() {
             return;
         }
-        (self.context.progress)(Progress::Waiting("its pods are being removed".to_owned()));
+        (self.context.progress)(Progress::Waiting("its pods are terminating".to_owned()));
         // Half of what is left: Livy has to be asked, too.
         tokio::select! {
             _ = cluster.wait_gone(&pods, self.context.left() / 2) => {}
@@ -261,12 +262,12 @@ impl Proof<'_> {
     /// Follows a batch to its end.
     async fn batch(&self, id: u64, expect: &str) -> Result<Done, Failure> {
         let selector = format!("{LABEL}={},spark-role=driver", self.label);
-        let (cluster, progress) = (&self.world.cluster, &self.context.progress);
+        let (cluster, progress) = (&self.runner.cluster, &self.context.progress);
         // Leaves a moment of the deadline for logs and removal.
         let left = self.context.left().saturating_sub(Duration::from_secs(10));
         let mut executors = BTreeSet::new();
         let ended = tokio::select! {
-            ended = cluster.wait_pods_ended(self.namespace, &selector, &self.world.policy, left, progress) => ended,
+            ended = cluster.wait_pods_ended(self.namespace, &selector, &self.runner.policy, left, progress) => ended,
             failure = self.never_submitted(id) => return Err(failure),
             () = self.watch_executors(&mut executors) => return Err(Failure::default()),
         };
@@ -283,7 +284,7 @@ impl Proof<'_> {
             Err(error) => return Err(failed(error)),
         };
         let Some(driver) = pods.first() else {
-            return Err(failure("the Spark driver is gone".to_owned(), Vec::new()));
+            return Err(failure("the Spark driver pod was deleted".to_owned(), Vec::new()));
         };
         self.judge(driver, expect, &executors).await
     }
@@ -292,7 +293,7 @@ impl Proof<'_> {
     async fn judge(&self, driver: &PodState, expect: &str, executors: &BTreeSet<String>) -> Result<Done, Failure> {
         let namespace = self.namespace;
         let log = self
-            .world
+            .runner
             .cluster
             .pod_logs_tail(namespace, &driver.name, Some("spark-kubernetes-driver"), SEARCHED_LINES)
             .await
@@ -304,11 +305,14 @@ impl Proof<'_> {
             return Err(failure(format!("the Spark driver {namespace}/{} failed{code}", driver.name), tail()));
         }
         let Some(line) = log.iter().find(|line| line.contains(expect)) else {
-            let text = format!("the Spark driver {namespace}/{} succeeded without saying `{expect}`", driver.name);
+            let text = format!(
+                "the Spark driver {namespace}/{} succeeded, but its log does not contain `{expect}`",
+                driver.name
+            );
             return Err(failure(text, tail()));
         };
         if executors.is_empty() {
-            let text = format!("the Spark driver {namespace}/{} ended well but no executor was seen", driver.name);
+            let text = format!("the Spark driver {namespace}/{} succeeded, but no executor ran", driver.name);
             return Err(failure(text, tail()));
         }
         let app = driver.labels.get("spark-app-selector").cloned().unwrap_or_default();
@@ -330,7 +334,7 @@ impl Proof<'_> {
                 // The driver needs no Livy.
                 Err(error) => {
                     if error.is_away() && !away {
-                        (self.context.progress)(Progress::Note(self.silence(&error)));
+                        (self.context.progress)(Progress::Note(self.no_answer(&error)));
                         away = true;
                     }
                     continue;
@@ -343,9 +347,9 @@ impl Proof<'_> {
             if !ENDED.contains(&batch.state.as_str()) {
                 continue;
             }
-            match self.world.cluster.pods(self.namespace, &selector).await {
+            match self.runner.cluster.pods(self.namespace, &selector).await {
                 Ok(pods) if pods.is_empty() => {
-                    let text = format!("Livy gave up batch {id} ({}) before a driver ran", batch.state);
+                    let text = format!("Livy gave up on batch {id} ({}) before a driver ran", batch.state);
                     return failure(text, redacted(batch.log));
                 }
                 // Its driver is judged by its own end.
@@ -358,7 +362,7 @@ impl Proof<'_> {
     async fn watch_executors(&self, seen: &mut BTreeSet<String>) {
         let selector = format!("{LABEL}={},spark-role=executor", self.label);
         loop {
-            if let Ok(pods) = self.world.cluster.pods(self.namespace, &selector).await {
+            if let Ok(pods) = self.runner.cluster.pods(self.namespace, &selector).await {
                 let before = seen.len();
                 let running = pods.into_iter().filter(|pod| matches!(pod.phase.as_str(), "Running" | "Succeeded"));
                 seen.extend(running.map(|pod| pod.name));
@@ -372,7 +376,7 @@ impl Proof<'_> {
 
     async fn session(&self, id: u64, code: &str, expect: &str) -> Result<Done, Failure> {
         loop {
-            let session = self.answered(|| self.livy.session(id)).await?;
+            let session = self.retried(|| self.livy.session(id)).await?;
             if session.state == "idle" {
                 break;
             }
@@ -381,21 +385,21 @@ impl Proof<'_> {
                 if log.is_empty() {
                     log = redacted(session.log);
                 }
-                return Err(failure(format!("the session ended as {}", session.state), log));
+                return Err(failure(format!("the session ended in state {}", session.state), log));
             }
             (self.context.progress)(Progress::Waiting(format!("the session is {}", session.state)));
             tokio::time::sleep(PAUSE).await;
         }
-        // Run twice if an answer is lost: a proof's statement changes nothing.
-        let mut statement = self.answered(|| self.livy.run(id, code)).await?;
+        // Run twice if an answer is lost: a check's statement changes nothing.
+        let mut statement = self.retried(|| self.livy.run(id, code)).await?;
         while statement.output.is_none() {
             (self.context.progress)(Progress::Waiting(format!("the statement is {}", statement.state)));
             tokio::time::sleep(PAUSE).await;
-            statement = self.answered(|| self.livy.statement(id, statement.id)).await?;
+            statement = self.retried(|| self.livy.statement(id, statement.id)).await?;
         }
         let output = statement.output.unwrap_or_default();
         if !output.contains(expect) {
-            let text = format!("`{code}` gave `{}`, expected `{expect}`", output.trim());
+            let text = format!("`{code}` returned `{}`, expected `{expect}`", output.trim());
             return Err(failure(text, self.driver_log().await));
         }
         Ok(Done { summary: Some(format!("{code} = {}", output.trim())), ..Done::default() })
@@ -403,7 +407,7 @@ impl Proof<'_> {
 
     async fn driver_log(&self) -> Vec<String> {
         let selector = format!("{LABEL}={},spark-role=driver", self.label);
-        let cluster = &self.world.cluster;
+        let cluster = &self.runner.cluster;
         let pods = cluster.pods(self.namespace, &selector).await.unwrap_or_default();
         match pods.first() {
             Some(pod) => cluster.pod_logs_tail(self.namespace, &pod.name, None, LOG_LINES).await.unwrap_or_default(),
@@ -413,10 +417,10 @@ impl Proof<'_> {
 }
 
 /// The configuration with our label on driver and executors.
-fn labelled(conf: &BTreeMap<String, String>, proof: &str) -> BTreeMap<String, String> {
+fn labelled(conf: &BTreeMap<String, String>, label: &str) -> BTreeMap<String, String> {
     let mut conf = conf.clone();
     for role in ["driver", "executor"] {
-        conf.insert(format!("spark.kubernetes.{role}.label.{LABEL}"), proof.to_owned());
+        conf.insert(format!("spark.kubernetes.{role}.label.{LABEL}"), label.to_owned());
     }
     conf
 }

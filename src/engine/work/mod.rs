@@ -1,4 +1,4 @@
-//! The real work: each step of a plan through its driver.
+//! Runs each step of a plan through its driver.
 
 mod cluster;
 mod crds;
@@ -18,4 +18,4 @@ mod stuck;
 #[cfg(test)]
 mod tests;
 
-pub use runner::{Gate, Proven, Proving, PushWork, StepRunner};
+pub use runner::{CheckedRevision, CheckedRevisions, Gate, PushWork, StepRunner};

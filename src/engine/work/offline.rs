@@ -11,33 +11,33 @@ use crate::driver::bundle::BundleStore;
 use crate::driver::kube::{NodeRuntime, PullClass, PullTrouble, judge_pull};
 use crate::driver::registry::push::{HeldJournal, Push, PushError, PushProgress, Receipt};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::lock::{ImageMap, Running, Verdict, compare_running};
+use crate::lock::{ImageMap, RunningContainer, Verdict, compare_running};
 use crate::model::Progress;
 use crate::model::cluster::PodState;
 use crate::model::offline::{NodePool, OfflineRecord};
 use crate::plan::Action;
 
-/// How often it is looked at how far a push is.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often the progress of a push is reported.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often a pod of a pull test is looked at.
+/// How often the pod of a pull test is polled.
 const POLL: Duration = Duration::from_millis(500);
 
-/// How long the pod of a pull test may take to go.
-const GONE: Duration = Duration::from_secs(20);
+/// How long the pod of a pull test may take to terminate.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The most containers that are named in one failure.
 const NAMED: usize = 10;
 
 impl StepRunner {
-    /// Sends what the registry lacks. Dropped in the middle, the journal knows what waits.
+    /// Sends what the registry lacks. When it is dropped midway, the journal knows what remains.
     pub(super) async fn push_images(&self, record: &OfflineRecord, context: &Context) -> Result<Done, Failure> {
         let Some(work) = &self.push else {
             let text = "this run has no offline bundle to push".to_owned();
             return Err(Failure { errors: vec![text], ..Failure::default() });
         };
         let journal = |error: std::io::Error| Failure {
-            errors: vec![format!("failed to keep the journal of the push in {}: {error}", work.journals.display())],
+            errors: vec![format!("failed to write the journal of the push in {}: {error}", work.journals.display())],
             ..Failure::default()
         };
         let held = HeldJournal::take(&work.journals, &work.target, work.bundle.lock_digest()).map_err(journal)?;
@@ -57,7 +57,7 @@ impl StepRunner {
             loop {
                 tokio::select! {
                     ended = &mut run => break ended.map_err(|error| not_pushed(&error))?,
-                    () = tokio::time::sleep(LOOK) => {
+                    () = tokio::time::sleep(PROGRESS_INTERVAL) => {
                         (context.progress)(Progress::Bytes { done: counts.snapshot().done, total: mounted + sent });
                     }
                 }
@@ -114,16 +114,16 @@ impl StepRunner {
                 Some((_, Pulls::Waits(texts))) => {
                     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
                     cause = judge_pull(&pool.image, runtime, &texts).or(cause);
-                    texts.first().map_or("the node has not begun to pull", |text| *text).to_owned()
+                    texts.first().map_or("the node has not started to pull", |text| *text).to_owned()
                 }
-                None => "its pod has not been made yet".to_owned(),
+                None => "pod not created yet".to_owned(),
             };
             if let Some(trouble) = cause.as_ref().filter(|trouble| trouble.class != PullClass::Other) {
-                return Err(trouble_of(pool, trouble));
+                return Err(pull_failure(pool, trouble));
             }
-            if context.left() <= POLL + GONE {
+            if context.left() <= POLL + REMOVAL_TIMEOUT {
                 return Err(match &cause {
-                    Some(trouble) => trouble_of(pool, trouble),
+                    Some(trouble) => pull_failure(pool, trouble),
                     None => {
                         let what =
                             format!("timed out waiting for a node of {} to pull {}: {now}", pool.name, pool.image);
@@ -151,11 +151,11 @@ impl StepRunner {
             }
         }
         if !gone.is_empty() {
-            drop(self.cluster.wait_gone(&gone, GONE).await);
+            drop(self.cluster.wait_gone(&gone, REMOVAL_TIMEOUT).await);
         }
     }
 
-    /// Compares what the pods of releases run with what the offline bundle brought.
+    /// Compares what the pods of releases run with the offline bundle.
     pub(super) async fn running_images(
         &self,
         releases: &[(String, String)],
@@ -176,7 +176,7 @@ impl StepRunner {
             .collect();
         if !wrong.is_empty() {
             let mut errors = vec![format!(
-                "{} of {} containers do not run what the offline bundle brought",
+                "{} of {} containers do not run the images of the offline bundle",
                 wrong.len(),
                 judged.len()
             )];
@@ -193,8 +193,8 @@ impl StepRunner {
     }
 }
 
-fn containers(pod: &PodState) -> impl Iterator<Item = Running> {
-    pod.containers.iter().map(|container| Running {
+fn containers(pod: &PodState) -> impl Iterator<Item = RunningContainer> {
+    pod.containers.iter().map(|container| RunningContainer {
         pod: (pod.namespace.clone(), pod.name.clone()),
         container: container.name.clone(),
         image: container.image.clone(),
@@ -212,10 +212,10 @@ enum Pulls {
 fn pulls(pod: &PodState) -> Pulls {
     let Some(container) = pod.containers.first() else { return Pulls::Waits(Vec::new()) };
     // Whether it could be started does not matter: an image may lack the command.
-    let begun = container.exit_code.is_some() || pod.phase == "Running" || pod.ended();
+    let ran = container.exit_code.is_some() || pod.phase == "Running" || pod.ended();
     let reason = container.reason.as_deref().unwrap_or_default();
     let started = matches!(reason, "CreateContainerError" | "RunContainerError" | "CrashLoopBackOff" | "StartError");
-    if !container.image_id.is_empty() || begun || started {
+    if !container.image_id.is_empty() || ran || started {
         return Pulls::Pulled;
     }
     Pulls::Waits(container.message.iter().chain(&container.reason).cloned().collect())
@@ -267,12 +267,12 @@ fn test_job(name: &str, namespace: &str, pool: &NodePool, pull_secret: &str, sec
     })
 }
 
-fn trouble_of(pool: &NodePool, trouble: &PullTrouble) -> Failure {
+fn pull_failure(pool: &NodePool, trouble: &PullTrouble) -> Failure {
     let of = pool.node.as_ref().map_or_else(|| "a node".to_owned(), |node| format!("node {node}"));
     let mut errors = vec![format!("{of} cannot pull {}: {}", pool.image, trouble.what)];
     errors.extend(trouble.file.as_ref().map(|file| format!("on the node: {file}")));
     errors.push(trouble.fix.clone());
-    errors.push(format!("the node says: {}", trouble.said));
+    errors.push(format!("the node says: {}", trouble.message));
     use PullClass::{Dns, Refused, Timeout, TooMany, Unreachable};
     let may_pass = matches!(trouble.class, Dns | Refused | Timeout | TooMany | Unreachable);
     Failure { errors, may_pass, ..Failure::default() }
@@ -281,12 +281,12 @@ fn trouble_of(pool: &NodePool, trouble: &PullTrouble) -> Failure {
 /// A push that failed. What is wrong with the offline bundle or with names in the registry stays so.
 fn not_pushed(error: &PushError) -> Failure {
     let failure = Failure::of(error);
-    if stays(error) { failure.for_good() } else { failure }
+    if is_permanent(error) { failure.for_good() } else { failure }
 }
 
-fn stays(error: &PushError) -> bool {
+fn is_permanent(error: &PushError) -> bool {
     match error {
-        PushError::Incomplete { source, .. } => stays(source),
+        PushError::Incomplete { source, .. } => is_permanent(source),
         PushError::Plan(_) | PushError::Manifest { .. } | PushError::ImmutableTag { .. } => true,
         other => other.is_damage(),
     }
@@ -295,7 +295,7 @@ fn stays(error: &PushError) -> bool {
 fn summary(receipt: &Receipt) -> String {
     let (existing, mounted, sent) = receipt.bytes();
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-    format!("{} MiB sent, {} MiB mounted, {} MiB there already", mib(sent), mib(mounted), mib(existing))
+    format!("{} MiB sent, {} MiB mounted, {} MiB already present", mib(sent), mib(mounted), mib(existing))
 }
 
 #[cfg(test)]
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_node_says_becomes_a_cause_with_its_file() {
+    fn what_the_node_reports_becomes_a_cause_with_its_file() {
         let message = "failed to pull and unpack image \"r.site/x\": failed to do request: Head \"https://r.site/v2/x\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
         let Pulls::Waits(texts) = pulls(&pod("Pending", Some("ErrImagePull"), Some(message), "")) else { panic!() };
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -350,7 +350,7 @@ mod tests {
             runtime: ("containerd://2.0".into(), String::new()),
             image: "r.site/x".into(),
         };
-        let failure = trouble_of(&pool, &trouble);
+        let failure = pull_failure(&pool, &trouble);
         assert!(failure.errors[0].starts_with("node n1 cannot pull r.site/x: the node does not trust"), "{failure:?}");
         assert!(failure.errors[1].starts_with("on the node: /etc/containerd/certs.d/"), "{failure:?}");
         assert!(!failure.may_pass);

@@ -1,18 +1,18 @@
-//! What is remembered in the cluster.
+//! What is recorded in the cluster.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::runner::{Proven, StepRunner};
+use super::runner::{CheckedRevision, StepRunner};
 use crate::driver::state_store;
 use crate::engine::perform::{Done, Failure};
 use crate::model::cluster::ReleaseKey;
 use crate::model::data::DataPlaces;
-use crate::model::state::{ComponentRecord, ComponentState, Good, InstallState, Verified};
+use crate::model::state::{ComponentRecord, ComponentState, GoodRevision, InstallState, Verified};
 
 impl StepRunner {
-    /// Remembers that a component is about to be installed.
+    /// Records that a component is about to be installed.
     pub(super) async fn begin(&self, component: &str) -> Result<(), Failure> {
         let Some(record) = self.records.get(component) else { return Ok(()) };
         let change = |state: &mut InstallState| {
@@ -41,7 +41,7 @@ impl StepRunner {
                 entry.uploads = uploads.clone();
                 entry.apart.clear();
             }
-            // What earlier revisions made is there still.
+            // What earlier revisions created is still there.
             if let Some(places) = &places {
                 let data = entry.data.get_or_insert_default();
                 data.extend(places);
@@ -66,10 +66,10 @@ impl StepRunner {
         self.change(|state| state.forget(component, kept)).await
     }
 
-    /// Fixes what the checks of a component are about.
-    pub(super) async fn proof_begins(&self, component: &str) -> Result<(), Failure> {
-        let mut proving = self.state.lock().await;
-        if proving.contains_key(component) {
+    /// Notes which revision the checks of a component are about, when the first of them starts.
+    pub(super) async fn note_checked_revision(&self, component: &str) -> Result<(), Failure> {
+        let mut checked = self.checked.lock().await;
+        if checked.contains_key(component) {
             return Ok(());
         }
         let record = match self.records.get(component) {
@@ -81,7 +81,7 @@ impl StepRunner {
         };
         let Some(record) = record else { return Ok(()) };
         let revision = self.revisions(record.release.iter()).await?.into_values().next();
-        proving.insert(component.to_owned(), Proven { record, revision });
+        checked.insert(component.to_owned(), CheckedRevision { record, revision });
         Ok(())
     }
 
@@ -91,27 +91,27 @@ impl StepRunner {
         Ok(found.into_iter().map(|(key, release)| (key, release.revision)).collect())
     }
 
-    /// Remembers how proofs went. What was proven and is not what is installed any more is left out.
+    /// Records the outcome of checks. A revision that is not the installed one any more is skipped.
     ///
     /// # Errors
     /// The state cannot be written.
-    pub async fn record_proofs(&self, proofs: Vec<(String, Option<String>)>) -> Result<(), Failure> {
-        let proving = self.state.lock().await.clone();
-        let now_there = self.revisions(proving.values().filter_map(|proven| proven.record.release.as_ref())).await?;
+    pub async fn record_checks(&self, outcomes: Vec<(String, Option<String>)>) -> Result<(), Failure> {
+        let checked = self.checked.lock().await.clone();
+        let now_there = self.revisions(checked.values().filter_map(|checked| checked.record.release.as_ref())).await?;
         let at = now();
         let change = |state: &mut InstallState| {
-            for (component, why) in &proofs {
-                let still = proving.get(component).filter(|proven| {
-                    proven.revision == proven.record.release.as_ref().and_then(|key| now_there.get(key).copied())
+            for (component, why) in &outcomes {
+                let still = checked.get(component).filter(|checked| {
+                    checked.revision == checked.record.release.as_ref().and_then(|key| now_there.get(key).copied())
                 });
-                proven(state, component, why.as_deref(), (proving.get(component), still), &at);
+                note_outcome(state, component, why.as_deref(), (checked.get(component), still), &at);
             }
         };
         self.change(change).await.map(drop)
     }
 
-    /// Remembers that components without checks became ready: that is all that there is to prove of them, and a revision
-    /// to go back to.
+    /// Records that components without checks became ready: there is nothing else to verify of them, and their revision
+    /// is one to roll back to.
     ///
     /// # Errors
     /// The state cannot be written.
@@ -127,7 +127,7 @@ impl StepRunner {
         self.change(change).await.map(drop)
     }
 
-    /// Remembers that something was done that cannot be seen.
+    /// Records that something was done that cannot be observed.
     pub(super) async fn done(&self, component: &str, step: &str, text: &str) -> Result<(), Failure> {
         let change = |state: &mut InstallState| {
             let steps = state.done.entry(component.to_owned()).or_default();
@@ -136,7 +136,7 @@ impl StepRunner {
         self.change(change).await.map(drop)
     }
 
-    /// What a step remembered of what it did.
+    /// What a step recorded of what it did.
     pub(super) async fn was_done(&self, component: &str, step: &str) -> Result<Option<String>, Failure> {
         let state = state_store::load(&self.cluster).await.map_err(|error| Failure::of(&error))?;
         Ok(state.and_then(|state| state.done.get(component)?.get(step).cloned()))
@@ -148,24 +148,24 @@ impl StepRunner {
     }
 }
 
-/// Notes the outcome of a component's checks, `begun` being what they were about, and `still` the same if that is what
-/// runs now.
-fn proven(
+/// Notes the outcome of a component's checks: `started` is what they were about, and `still` the same if that is still
+/// installed.
+fn note_outcome(
     state: &mut InstallState,
     component: &str,
     why: Option<&str>,
-    (begun, still): (Option<&Proven>, Option<&Proven>),
+    (started, still): (Option<&CheckedRevision>, Option<&CheckedRevision>),
     at: &str,
 ) {
     let answers = state.answers.get(component).cloned().unwrap_or_default();
     let Some(known) = state.components.get_mut(component) else { return };
-    match (begun, still) {
-        // Blocked before any of them started: what is installed was not proven.
+    match (started, still) {
+        // Blocked before any of them started: what is installed was not verified.
         (None, _) if why.is_some() => {}
         (Some(_), Some(still)) if still.record == known.record => {
             if let (Some(revision), None) = (still.revision, why) {
                 let record = still.record.clone();
-                known.good = Some(Good { revision, at: at.to_owned(), record, answers });
+                known.good = Some(GoodRevision { revision, at: at.to_owned(), record, answers });
             }
         }
         _ => return,
@@ -178,10 +178,10 @@ fn ready(state: &mut InstallState, component: &str, there: &BTreeMap<ReleaseKey,
     let answers = state.answers.get(component).cloned().unwrap_or_default();
     let Some(known) = state.components.get_mut(component) else { return };
     let Some(revision) = known.record.release.as_ref().and_then(|key| there.get(key)) else { return };
-    known.good = Some(Good { revision: *revision, at: at.to_owned(), record: known.record.clone(), answers });
+    known.good = Some(GoodRevision { revision: *revision, at: at.to_owned(), record: known.record.clone(), answers });
 }
 
-/// To the second: nobody reads more.
+/// To the second.
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_checks_can_go_back_to_what_was_ready() {
+    fn what_has_no_checks_can_be_rolled_back_to_what_was_ready() {
         let (_, mut state) = installed("1");
         let key = ReleaseKey::new("ns", "a");
         if let Some(known) = state.components.get_mut("a") {
@@ -232,26 +232,26 @@ mod tests {
     }
 
     #[test]
-    fn a_check_proves_the_revision_that_it_started_with() {
+    fn a_check_verifies_the_revision_that_it_started_with() {
         let (record, before) = installed("1");
-        let begun = Proven { record, revision: Some(3) };
+        let started = CheckedRevision { record, revision: Some(3) };
         let run = |state: &InstallState, why, still: bool| {
             let mut state = state.clone();
-            proven(&mut state, "a", why, (Some(&begun), still.then_some(&begun)), "now");
+            note_outcome(&mut state, "a", why, (Some(&started), still.then_some(&started)), "now");
             state
         };
         let good = run(&before, None, true).components["a"].clone();
         assert_eq!((good.good.unwrap().revision, good.verified.unwrap().passed), (3, true));
         let bad = run(&before, Some("no"), true).components["a"].clone();
         assert!(bad.good.is_none() && !bad.verified.unwrap().passed);
-        // Another run upgraded it meanwhile: neither its revision nor its record was proven.
+        // Another run upgraded it meanwhile: neither its revision nor its record was verified.
         assert_eq!(run(&before, None, false), before);
         let (_, upgraded) = installed("2");
         assert_eq!(run(&upgraded, None, true), upgraded);
         let gone = InstallState::default();
         assert_eq!(run(&gone, None, true), gone);
         let mut blocked = before.clone();
-        proven(&mut blocked, "a", Some("blocked by b"), (None, None), "now");
+        note_outcome(&mut blocked, "a", Some("blocked by b"), (None, None), "now");
         assert!(blocked.components["a"].verified.as_ref().is_some_and(|verified| !verified.passed));
     }
 }

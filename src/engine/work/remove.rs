@@ -1,4 +1,4 @@
-//! How things are removed, and what is left where it is.
+//! How things are removed, and what is kept.
 
 #[cfg(test)]
 mod tests;
@@ -24,37 +24,37 @@ impl StepRunner {
         let (sets, objects): (Vec<ObjectRef>, Vec<ObjectRef>) =
             keep.iter().cloned().partition(|object| object.kind == "StatefulSet");
         for set in &sets {
-            self.cluster.leave_claims(set).await.map_err(failed)?;
+            self.cluster.retain_claims(set).await.map_err(failed)?;
         }
         self.cluster.keep_objects(release, &objects).await.map_err(failed)
     }
 
     pub(super) async fn remove_by_label(&self, namespace: &str, kind: &str, selector: &str) -> Result<Done, Failure> {
         let gone = self.cluster.delete_by_label(kind, namespace, selector).await.map_err(failed)?;
-        Ok(summary(format!("{} removed", gone.len())))
+        Ok(summary(format!("{} deleted", gone.len())))
     }
 
     pub(super) async fn remove_secret(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
-        // What a rotation left that did not come to its end.
+        // What an interrupted rotation left.
         self.cluster.delete_own_secret(namespace, &next_secret(name)).await.map_err(failed)?;
         // Another of that name may have taken its place: what is not ours is not ours to remove.
         match self.cluster.delete_own_secret(namespace, name).await.map_err(failed)? {
             true => Ok(Done::default()),
-            false => Ok(summary("left: windlass did not make it")),
+            false => Ok(summary("skipped: not created by windlass")),
         }
     }
 
     pub(super) async fn remove_files(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
         match self.cluster.remove_own_files(namespace, name).await.map_err(failed)? {
             true => Ok(Done::default()),
-            false => Ok(summary("was gone, or another's")),
+            false => Ok(summary("not found, or not created by windlass")),
         }
     }
 
     pub(super) async fn purge_claim(&self, namespace: &str, name: &str) -> Result<Done, Failure> {
         let object = ObjectRef::namespaced("v1", "PersistentVolumeClaim", namespace, name);
         let there = self.cluster.delete(&object).await.map_err(failed)?;
-        Ok(if there { Done::default() } else { summary("was gone") })
+        Ok(if there { Done::default() } else { summary("not found") })
     }
 
     /// Removes a namespace if it is the one that windlass made and holds nothing of others but what was agreed to, and
@@ -68,7 +68,7 @@ impl StepRunner {
     ) -> Result<Done, Failure> {
         let state = state_store::load(&self.cluster).await.map_err(failed)?.unwrap_or_default();
         let Some(made) = state.namespaces.get(name).filter(|_| name != STATE_NAMESPACE) else {
-            return Ok(summary("is not known as one that windlass made: it stays"));
+            return Ok(summary("skipped: not created by windlass"));
         };
         let found = self.cluster.namespace(name).await.map_err(failed)?;
         let ours = found.filter(|found| match made.is_empty() {
@@ -78,7 +78,7 @@ impl StepRunner {
         });
         let Some(ours) = ours else {
             self.forget_namespace(name).await?;
-            return Ok(summary("is gone, or another one of that name, which stays"));
+            return Ok(summary("already deleted, or replaced by another of that name, which is kept"));
         };
         if !ours.terminating {
             let contents = self.cluster.contents(name).await.map_err(failed)?;
@@ -86,7 +86,7 @@ impl StepRunner {
             let new: Vec<String> = others.into_iter().filter(|other| !agreed.contains(other)).collect();
             if !new.is_empty() {
                 let text = format!(
-                    "namespace {name} holds what was not there when this was agreed to, so it stays: {}; the same command again asks about it",
+                    "namespace {name} is kept: it has objects that were not there when you confirmed: {}; run the same command again to confirm them",
                     new.join(", ")
                 );
                 return Err(internal(&text));
@@ -99,9 +99,9 @@ impl StepRunner {
                 _ => break,
             }
             if context.left() < HELM_MARGIN {
-                return Err(internal(&format!("namespace {name} is still being removed")));
+                return Err(internal(&format!("timed out waiting for namespace {name} to be deleted")));
             }
-            (context.progress)(Progress::Waiting(format!("namespace {name} is being removed")));
+            (context.progress)(Progress::Waiting(format!("namespace {name} is terminating")));
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         self.forget_namespace(name).await?;

@@ -1,4 +1,4 @@
-//! What the work is done with.
+//! What steps are run with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::model::lock::{Lock, Standing};
 use crate::model::state::{ComponentRecord, Uploads};
 use crate::model::{FileTree, Progress};
 
-/// What the work is done with.
+/// Runs steps.
 pub struct StepRunner {
     /// The cluster.
     pub cluster: Cluster,
@@ -52,15 +52,15 @@ pub struct StepRunner {
     /// is its.
     pub took_over: Option<(Lock, Standing)>,
     /// Releases for which this run has started a Helm.
-    pub begun: std::sync::Mutex<BTreeSet<ReleaseKey>>,
-    /// What is to be remembered of each component once it is installed.
+    pub helm_started: std::sync::Mutex<BTreeSet<ReleaseKey>>,
+    /// What is recorded of each component once it is installed.
     pub records: BTreeMap<String, ComponentRecord>,
-    /// The run's id; goes into release descriptions and labels of proofs.
+    /// The run's id; part of release descriptions and of the labels of checks.
     pub run: String,
     /// What finished uploads put where, for the record: component to folder to file to checksum.
     pub uploads: Mutex<BTreeMap<String, Uploads>>,
     /// What the checks of this run are about.
-    pub state: Mutex<Proving>,
+    pub checked: Mutex<CheckedRevisions>,
 }
 
 /// Says whether a step may begin, once that is known.
@@ -72,22 +72,22 @@ impl Context {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Looks again and again until `look` finds it, and says what is waited for each time that this changes.
+    /// Polls until there is a result, and reports what is waited for each time that this changes.
     ///
     /// # Errors
-    /// What `look` fails with; or, when the time is over, what was `wanted` and what it was waited for last.
+    /// The error of `poll`; or, when the time is over, what was `wanted` and what was waited for last.
     pub(super) async fn until<T, F>(
         &self,
         wanted: &str,
         pause: Duration,
-        mut look: impl FnMut() -> F,
+        mut poll: impl FnMut() -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<Result<T, String>, Failure>>,
     {
         let mut last = String::new();
         loop {
-            let waiting = match look().await? {
+            let waiting = match poll().await? {
                 Ok(found) => return Ok(found),
                 Err(waiting) => waiting,
             };
@@ -115,7 +115,7 @@ pub struct PushWork {
     pub target: Target,
     /// The images and what they are called there.
     pub requests: Vec<ImageRequest>,
-    /// What is done where a tag stands for something else.
+    /// What is done where a tag names another digest.
     pub conflict: TagConflict,
     /// The folder of journals of pushes.
     pub journals: PathBuf,
@@ -123,11 +123,11 @@ pub struct PushWork {
 
 /// What the checks of this run are about, fixed when the first of a component's checks starts: another run may install
 /// something else beside them.
-pub type Proving = BTreeMap<String, Proven>;
+pub type CheckedRevisions = BTreeMap<String, CheckedRevision>;
 
 /// What a component's checks are about.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Proven {
+pub struct CheckedRevision {
     /// What is installed.
     pub(super) record: ComponentRecord,
     /// Its release's revision.
@@ -138,7 +138,7 @@ impl StepRunner {
     /// A service by `name:port` in a namespace.
     pub(super) fn service(&self, namespace: Option<&str>, service: &str) -> Result<Service, Failure> {
         let bad = || Failure {
-            errors: vec![format!("`{service}` is not name:port of a service in the component's namespace")],
+            errors: vec![format!("`{service}` is not NAME:PORT of a Service in the component's namespace")],
             ..Failure::default()
         };
         let (Some(namespace), Some((name, port))) = (namespace, service.split_once(':')) else { return Err(bad()) };

@@ -12,7 +12,7 @@ use crate::driver::{secrets, state_store};
 use crate::engine::perform::{Done, Failure};
 use crate::model::state::InstallState;
 use crate::model::{
-    MadeSecret, Secret, SecretRef, fill_versions, mark, remember, secret_version, versions_in, versions_in_value,
+    GeneratedSecret, Secret, SecretRef, fill_versions, mark, remember, secret_version, versions_in, versions_in_value,
     with_versions,
 };
 
@@ -30,14 +30,14 @@ impl StepRunner {
         &self,
         (namespace, name): (&str, &str),
         keys: &[String],
-        (from, made): (&SecretRef, &MadeSecret),
+        (from, made): (&SecretRef, &GeneratedSecret),
         kind: &str,
     ) -> Result<Done, Failure> {
         let (data, summary) = match from {
             SecretRef::Generate => {
                 let found = self.cluster.secret(namespace, name).await.map_err(failed)?.unwrap_or_default();
                 if keys.iter().all(|key| found.get(key).is_some_and(|value| !value.expose().is_empty())) {
-                    return Ok(Done { summary: Some("was there".to_owned()), ..Done::default() });
+                    return Ok(Done { summary: Some("already exists".to_owned()), ..Done::default() });
                 }
                 let data = secrets::generate(made, keys).map_err(|error| failed(error).for_good())?;
                 (data, format!("generated; kubectl -n {namespace} get secret {name} shows it"))
@@ -55,7 +55,7 @@ impl StepRunner {
     pub(super) async fn derived_secret(&self, namespace: &str, name: &str, kind: &str) -> Result<Done, Failure> {
         let derived = self.derived.get(&(namespace.to_owned(), name.to_owned()));
         let derived =
-            derived.ok_or_else(|| internal(&format!("what Secret {namespace}/{name} is made of is not at hand")))?;
+            derived.ok_or_else(|| internal(&format!("the sources of Secret {namespace}/{name} are not known")))?;
         let mut found = BTreeMap::new();
         for source in derived.sources() {
             let data = self.cluster.secret(namespace, &source).await.map_err(failed)?;
@@ -73,18 +73,18 @@ impl StepRunner {
         namespace: &str,
         name: &str,
         keys: &[String],
-        made: &MadeSecret,
+        made: &GeneratedSecret,
     ) -> Result<Done, Failure> {
         let whole = |data: &BTreeMap<String, Secret>| {
             keys.iter().all(|key| data.get(key).is_some_and(|value| !value.expose().is_empty()))
         };
         match self.cluster.secret(namespace, name).await.map_err(failed)? {
             Some(data) if whole(&data) => {
-                return Ok(Done { summary: Some("was there".to_owned()), ..Done::default() });
+                return Ok(Done { summary: Some("already exists".to_owned()), ..Done::default() });
             }
             Some(_) if !self.cluster.delete_own_secret(namespace, name).await.map_err(failed)? => {
                 return Err(internal(&format!(
-                    "Secret {namespace}/{name} is in the way, and windlass did not make it"
+                    "Secret {namespace}/{name} already exists and was not created by windlass"
                 )));
             }
             _ => {}
@@ -105,7 +105,7 @@ impl StepRunner {
     ) -> Result<Done, Failure> {
         let data = self.cluster.secret(namespace, next).await.map_err(failed)?.unwrap_or_default();
         if data.is_empty() {
-            return Err(internal(&format!("the new content in Secret {namespace}/{next} is gone: rotate again")));
+            return Err(internal(&format!("Secret {namespace}/{next} with the new content not found: rotate again")));
         }
         data.values().for_each(|value| remember(value.expose()));
         self.cluster.apply_secret(namespace, name, kind, &data, &mark()).await.map_err(failed)?;

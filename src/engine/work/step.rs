@@ -1,4 +1,4 @@
-//! Each step to what does it.
+//! Dispatches each step to what runs it.
 
 use super::runner::StepRunner;
 use crate::answers::render_results;
@@ -28,11 +28,11 @@ impl Perform for StepRunner {
                         | Step::Release { .. }
                 )
             {
-                // Before it is there: a run that ends now can be seen, and taken back.
+                // Recorded first: what a run that ends now left can be seen, and uninstalled.
                 self.begin(&action.component).await?;
             }
             if action.verify {
-                self.proof_begins(&action.component).await?;
+                self.note_checked_revision(&action.component).await?;
             }
             self.step(action, context).await
         };

@@ -1,8 +1,8 @@
 //! Releases that a killed Helm left pending.
 //!
-//! Helm refuses to upgrade them for ever. Who may say that nobody is at work on one: whoever holds the lock, sees no
-//! such Helm on this machine, and either knows that the run that began it was here and is dead, or began it itself with
-//! a Helm that could not record its end, or finds it older than any Helm of ours may run.
+//! Helm refuses to upgrade them for ever. No Helm is running on one where this run holds the lock, sees no such Helm on
+//! this machine, and either took over from a run of this machine that is dead, or started that Helm itself and it could
+//! not record its end, or finds the release older than any Helm of ours may run.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::model::cluster::{ReleaseKey, ReleaseState};
 use crate::model::lock::Standing;
 
 /// Older than this, a Helm of ours has been stopped.
-const SURELY_DEAD: Duration = HELM_TIMEOUT.saturating_add(Duration::from_secs(60));
+const HELM_DEAD_AFTER: Duration = HELM_TIMEOUT.saturating_add(Duration::from_secs(60));
 
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl StepRunner {
-    /// The release as it is when nobody is at work on it any more; a record that stays pending is marked as failed,
-    /// from where an upgrade goes on. Says, too, whether somebody was still at work on it at first.
+    /// The release once no Helm is running on it any more; a record that stays pending is marked as failed,
+    /// from where an upgrade continues. Says, too, whether a Helm was still running on it at first.
     pub(super) async fn finished_release(
         &self,
         key: &ReleaseKey,
@@ -39,31 +39,33 @@ impl StepRunner {
             }
             waited = true;
             let age = age(&release);
-            // The moment, and not how long ago it was: what is waited for is told once, not every second.
-            let since = format!("{} since {}", release.status, begun(&release).strftime("%FT%TZ"));
+            // The moment, and not how long ago it was: so it is reported once, not every second.
+            let since = format!("{} since {}", release.status, updated_at(&release).strftime("%FT%TZ"));
             let helm = ["upgrade", "uninstall", "rollback"]
                 .iter()
                 .flat_map(|verb| running_with(&[verb, &key.name, "--namespace", &key.namespace]))
                 .next();
             if let Some(pid) = helm {
-                (context.progress)(Progress::Waiting(format!("{since}: Helm is still at work on it (process {pid})")));
-            } else if self.locked && (self.succeeds_dead() || self.has_begun(key) || age > SURELY_DEAD) {
-                let why = format!("windlass run={}: the Helm that made it was killed", self.run);
+                (context.progress)(Progress::Waiting(format!("{since}: Helm is still running (pid {pid})")));
+            } else if self.locked && (self.took_over_dead() || self.has_started_helm(key) || age > HELM_DEAD_AFTER) {
+                let why = format!("windlass run={}: Helm was killed", self.run);
                 if self.cluster.mark_failed(&release, &why).await.map_err(|err| Failure::of(&err))? {
-                    let text =
-                        format!("revision {} is {since}; its Helm is gone, so it counts as failed", release.revision);
+                    let text = format!(
+                        "revision {} is {since}; its Helm is not running any more, marked as failed",
+                        release.revision
+                    );
                     (context.progress)(Progress::Note(text));
                 }
             } else if context.left() < PAUSE * 4 {
-                let left = SURELY_DEAD.saturating_sub(age).as_secs();
+                let left = HELM_DEAD_AFTER.saturating_sub(age).as_secs();
                 return Err(Failure {
                     errors: vec![format!(
-                        "release {key} is {since}, by a Helm that cannot be seen from here: if it is at work, wait for it; if it was killed, the same command fixes it in {left} s"
+                        "release {key} is {since}, by a Helm that is not on this machine: if it is running, wait for it; if it was killed, run the same command again in {left}s"
                     )],
                     ..Failure::default()
                 });
             } else {
-                (context.progress)(Progress::Waiting(format!("{since}, by a Helm that cannot be seen from here")));
+                (context.progress)(Progress::Waiting(format!("{since}, by a Helm that is not on this machine")));
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
@@ -77,25 +79,25 @@ impl StepRunner {
 
 impl StepRunner {
     /// Notes that this run starts a Helm for a release.
-    pub(super) fn began(&self, key: &ReleaseKey) {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+    pub(super) fn note_helm_start(&self, key: &ReleaseKey) {
+        self.helm_started.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
     }
 
-    fn succeeds_dead(&self) -> bool {
+    fn took_over_dead(&self) -> bool {
         matches!(self.took_over, Some((_, Standing::Dead)))
     }
 
-    fn has_begun(&self, key: &ReleaseKey) -> bool {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    fn has_started_helm(&self, key: &ReleaseKey) -> bool {
+        self.helm_started.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
     }
 }
 
-/// When this revision was begun.
-fn begun(release: &ReleaseState) -> Timestamp {
+/// When this revision was started.
+fn updated_at(release: &ReleaseState) -> Timestamp {
     release.updated.parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// How long ago that was.
 fn age(release: &ReleaseState) -> Duration {
-    Duration::try_from(Timestamp::now().duration_since(begun(release))).unwrap_or_default()
+    Duration::try_from(Timestamp::now().duration_since(updated_at(release))).unwrap_or_default()
 }

@@ -10,8 +10,8 @@ use crate::engine::perform::Context;
 use crate::model::cluster::ReadyPolicy;
 use crate::model::silent;
 
-/// With this cluster and nothing else.
-pub(super) fn world(cluster: Cluster) -> StepRunner {
+/// A runner with this cluster and nothing else.
+pub(super) fn step_runner(cluster: Cluster) -> StepRunner {
     StepRunner {
         push: None,
         derived: BTreeMap::new(),
@@ -26,15 +26,15 @@ pub(super) fn world(cluster: Cluster) -> StepRunner {
         locked: true,
         gate: None,
         took_over: None,
-        begun: std::sync::Mutex::default(),
+        helm_started: std::sync::Mutex::default(),
         records: BTreeMap::new(),
         run: "run".to_owned(),
         uploads: tokio::sync::Mutex::default(),
-        state: tokio::sync::Mutex::default(),
+        checked: tokio::sync::Mutex::default(),
     }
 }
 
-/// An attempt that has so many seconds, and of which nobody hears.
+/// An attempt with a deadline in so many seconds, whose progress is dropped.
 pub(super) fn context(seconds: u64) -> Context {
     Context {
         results: Arc::default(),

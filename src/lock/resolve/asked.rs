@@ -19,8 +19,8 @@ pub enum ResolveFailure {
         /// Those that there are.
         has: String,
     },
-    /// Something that an image names is not there.
-    #[error("{image} names {digest}, and {repository} does not have it")]
+    /// Something that an image refers to was not found.
+    #[error("{image} refers to {digest}, which was not found in {repository}")]
     Absent {
         /// Which image.
         image: String,
@@ -30,7 +30,7 @@ pub enum ResolveFailure {
         repository: String,
     },
     /// What came is not what the name says.
-    #[error("{image}: what came has the digest {found}")]
+    #[error("{image}: got the digest {found}")]
     Digest {
         /// The name, with its digest.
         image: String,
@@ -38,7 +38,7 @@ pub enum ResolveFailure {
         found: Digest,
     },
     /// The config does not say what the image runs on.
-    #[error("{image}: its config {digest} does not say which platform it is for")]
+    #[error("{image}: config {digest} has no platform")]
     Config {
         /// Which image.
         image: String,

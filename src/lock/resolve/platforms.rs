@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use crate::model::oci::Platform;
 
-/// A text is no platform.
+/// A text is not a platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no platform: expected os/architecture, such as linux/amd64 or linux/arm/v7")]
+#[error("`{0}` is not a platform: expected os/architecture, such as linux/amd64 or linux/arm/v7")]
 pub struct PlatformError(String);
 
 /// Reads `linux/amd64`, `linux/arm/v7`.

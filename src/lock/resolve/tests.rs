@@ -141,7 +141,7 @@ const X: &str = "docker.io/a/x";
 async fn asked(fake: &Fake, names: &[&str], platforms: &[&str]) -> Result<ImagesLock, String> {
     let names: Vec<_> = names.iter().map(|name| (*name, None)).collect();
     let platforms: Vec<Platform> = platforms.iter().map(|text| parse_platform(text).unwrap()).collect();
-    let wanted = Wanted { from: None, platforms: &platforms, without_attached: false };
+    let wanted = ResolveOptions { from: None, platforms: &platforms, without_attached: false };
     let found = resolve(&lock(&names), fake, wanted, &|_, _| {}).await;
     found.map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -222,7 +222,7 @@ async fn a_single_manifest_says_what_it_runs_on_by_its_config() {
     // A config that is other bytes, or says nothing.
     let blob = *fake.blobs.keys().next().unwrap();
     fake.blobs.insert(blob, b"{}".to_vec());
-    assert!(asked(&fake, &["a/x:1"], &[]).await.unwrap_err().contains("what came has the digest"));
+    assert!(asked(&fake, &["a/x:1"], &[]).await.unwrap_err().contains("got the digest"));
     let nothing = fake.put(
         X,
         Some("3"),
@@ -231,7 +231,7 @@ async fn a_single_manifest_says_what_it_runs_on_by_its_config() {
     );
     fake.blobs.insert(Digest::of(b"{}"), b"{}".to_vec());
     let error = asked(&fake, &["a/x:3"], &[]).await.unwrap_err();
-    assert!(error.contains("does not say which platform it is for"), "{error} {nothing}");
+    assert!(error.contains("has no platform"), "{error} {nothing}");
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn names_that_nobody_has_stay_unresolved_and_anything_else_is_an_error() {
     // What is resolved is asked for again: what is no longer there is not confirmed.
     fake.broken.clear();
     let known = lock(&[("a/z:1", Some("z"))]);
-    let wanted = Wanted { from: Some("r.site/mirror"), platforms: &[], without_attached: true };
+    let wanted = ResolveOptions { from: Some("r.site/mirror"), platforms: &[], without_attached: true };
     let found = resolve(&known, &fake, wanted, &|_, _| {}).await.unwrap();
     assert_eq!(found.unresolved().count(), 1);
     assert!(fake.asked.lock().unwrap().iter().any(|asked| asked == "r.site/mirror/a/z 1"));
@@ -307,7 +307,7 @@ async fn signatures_are_found_by_tag_and_by_referrer_of_every_manifest_and_of_th
     // What is listed has to be there.
     fake.refers(arm64, Digest::of(b"nowhere"));
     let error = asked(&fake, &["a/x:1"], &[]).await.unwrap_err();
-    assert!(error.starts_with(&format!("docker.io/a/x:1 names {}", Digest::of(b"nowhere"))), "{error}");
+    assert!(error.starts_with(&format!("docker.io/a/x:1 refers to {}", Digest::of(b"nowhere"))), "{error}");
 }
 
 #[tokio::test]
@@ -327,7 +327,7 @@ async fn chains_and_lists_without_end_are_refused() {
     }
     let found = asked(&fake, &["a/x:1"], &[]).await.unwrap();
     assert_eq!(resolved(&found, "docker.io/a/x:1").platforms, [("linux/amd64".to_owned(), image)].into());
-    assert!(asked(&fake, &["a/x:4"], &[]).await.unwrap_err().contains("lists that are more than 3 deep"));
+    assert!(asked(&fake, &["a/x:4"], &[]).await.unwrap_err().contains("lists nested more than 3 deep"));
     let many: Vec<_> = (0..600).map(|n: u32| (Digest::of(&n.to_be_bytes()), Some("linux/amd64"), json!({}))).collect();
     fake.index(X, Some("many"), &many);
     assert!(asked(&fake, &["a/x:many"], &[]).await.unwrap_err().contains("a list of more than 512 manifests"));
@@ -344,12 +344,13 @@ async fn the_result_does_not_depend_on_which_answer_comes_first() {
         fake.image(&repository, Some("1"), "linux/amd64", &n.to_string(), json!({}));
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let told = Mutex::new(Vec::new());
+    let reported = Mutex::new(Vec::new());
     let all: Vec<_> = names.iter().map(|name| (*name, None)).collect();
-    let wanted = Wanted { from: None, platforms: &[], without_attached: false };
-    let first = resolve(&lock(&all), &fake, wanted, &|done, all| told.lock().unwrap().push((done, all))).await.unwrap();
+    let wanted = ResolveOptions { from: None, platforms: &[], without_attached: false };
+    let first =
+        resolve(&lock(&all), &fake, wanted, &|done, all| reported.lock().unwrap().push((done, all))).await.unwrap();
     let second = asked(&fake, &names, &[]).await.unwrap();
     assert_eq!(first, second);
     assert_eq!(first.unresolved().count(), 0);
-    assert_eq!(told.lock().unwrap().len(), 20);
+    assert_eq!(reported.lock().unwrap().len(), 20);
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::mark::GONE;
+use super::mark::REDACTED;
 use super::names::{is_about, is_header, names_a_secret};
 
 /// A name and what assigns: `key=`, `"key": `, `<key> => `. The value is read by [`value`].
@@ -59,44 +59,44 @@ static ATTRIBUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         .ok()
 });
 
-/// A whole value that points to a secret, or says that there is none.
+/// A value that only refers to a secret, or says that there is none.
 static REFERENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?x)^(?:(?i:true|false|null|nil|none|yes|no|on|off|~|generate|unset|set|""|''|\[\]|\{\})
-        | \(redacted\)\S* | \(token\) | \(set\) | \(left\ out.*
+        | \(redacted\)\S* | \(token\) | \(set\) | \(omitted:.*
         | \$\{[^}]*\} | \$\([^)]*\) | \$[A-Za-z_]\w* | \{\{.*\}\} | <[a-z_ -]+>
         | (?:env|file):[\w./~-]+ | \{\s*"?(?:env|file)"?\s*:\s*"?[\w./~-]+"?\s*\})[,;]?$"#,
     )
     .ok()
 });
 
-/// Further than this nobody writes a value.
+/// The most bytes of a value.
 const LONGEST: usize = 64 << 10;
 
 /// A text without values that have the name of a secret.
 pub(super) fn without_assigned(text: String) -> String {
-    let mut gone = Vec::new();
-    elements(&text, &mut gone);
-    paired(&text, &mut gone);
+    let mut found = Vec::new();
+    elements(&text, &mut found);
+    paired(&text, &mut found);
     for (shape, spaced) in [(&*ASSIGNED, false), (&*LISTED, false), (&*ITEM, false), (&*SPACED, true)] {
-        named(shape, spaced, &text, &mut gone);
+        named(shape, spaced, &text, &mut found);
     }
-    taken_out(text, gone)
+    with_redacted(text, found)
 }
 
-/// Replaces places of a text; those that overlap are one.
-pub(super) fn taken_out(text: String, mut gone: Vec<Range<usize>>) -> String {
-    gone.retain(|range| range.start < range.end);
-    if gone.is_empty() {
+/// Redacts ranges of a text; those that overlap are one.
+pub(super) fn with_redacted(text: String, mut ranges: Vec<Range<usize>>) -> String {
+    ranges.retain(|range| range.start < range.end);
+    if ranges.is_empty() {
         return text;
     }
-    gone.sort_by_key(|range| (range.start, range.end));
+    ranges.sort_by_key(|range| (range.start, range.end));
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for range in gone {
+    for range in ranges {
         if range.start >= done {
             out.push_str(&text[done..range.start]);
-            out.push_str(GONE);
+            out.push_str(REDACTED);
         }
         done = done.max(range.end);
     }
@@ -104,36 +104,36 @@ pub(super) fn taken_out(text: String, mut gone: Vec<Range<usize>>) -> String {
     out
 }
 
-fn elements(text: &str, gone: &mut Vec<Range<usize>>) {
+fn elements(text: &str, ranges: &mut Vec<Range<usize>>) {
     if !text.contains('<') {
         return;
     }
     for shape in [&*PROPERTY, &*PROPERTY_BACK, &*ELEMENT, &*ATTRIBUTE] {
         for found in shape.iter().flat_map(|shape| shape.captures_iter(text)) {
             if names_a_secret(found["name"].trim()) {
-                gone.extend(["value", "text"].iter().filter_map(|part| found.name(part)).map(|part| part.range()));
+                ranges.extend(["value", "text"].iter().filter_map(|part| found.name(part)).map(|part| part.range()));
             }
         }
     }
 }
 
-fn paired(text: &str, gone: &mut Vec<Range<usize>>) {
+fn paired(text: &str, ranges: &mut Vec<Range<usize>>) {
     for found in PAIRED.iter().flat_map(|shape| shape.captures_iter(text)) {
         let end = found.get(0).map_or(0, |all| all.end());
         if names_a_secret(&found["name"]) {
-            gone.extend(value(text, end, &found["name"]));
+            ranges.extend(value(text, end, &found["name"]));
         }
     }
     for found in PAIRED_BACK.iter().flat_map(|shape| shape.captures_iter(text)) {
         if names_a_secret(&found["name"])
             && let Some(held) = found.name("value").filter(|held| !is_reference(held.as_str()))
         {
-            gone.push(held.range());
+            ranges.push(held.range());
         }
     }
 }
 
-fn named(shape: &Option<Regex>, spaced: bool, text: &str, gone: &mut Vec<Range<usize>>) {
+fn named(shape: &Option<Regex>, spaced: bool, text: &str, ranges: &mut Vec<Range<usize>>) {
     let Some(shape) = shape else { return };
     let mut from = 0;
     while let Some(found) = shape.captures_at(text, from) {
@@ -146,7 +146,7 @@ fn named(shape: &Option<Regex>, spaced: bool, text: &str, gone: &mut Vec<Range<u
             from += 1;
         }
         let rest = &text[all.end()..];
-        let ours = ["redacted)", "token)", "set)", "left out"].iter().any(|word| rest.starts_with(word));
+        let ours = ["redacted)", "token)", "set)", "omitted:"].iter().any(|word| rest.starts_with(word));
         if ours || !names_a_secret(whole_name(text, name.range())) || is_value(text, all.start(), rest) {
             from = name.end().max(all.start() + 1);
             continue;
@@ -159,12 +159,12 @@ fn named(shape: &Option<Regex>, spaced: bool, text: &str, gone: &mut Vec<Range<u
         };
         if let Some(range) = range {
             from = from.max(range.end);
-            gone.push(range);
+            ranges.push(range);
         }
     }
 }
 
-/// A name with what stands before it: `checksum/secret` is none of a secret.
+/// A name with what stands before it: `checksum/secret` does not name a secret.
 fn whole_name(text: &str, name: Range<usize>) -> &str {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-');
     let before = &text[..name.start];
@@ -199,7 +199,7 @@ pub(super) fn is_reference(value: &str) -> bool {
     value.is_empty() || REFERENCE.as_ref().is_some_and(|shape| shape.is_match(value))
 }
 
-/// Where the value is that begins here, behind the name `name`; `None` if there is none that has to go.
+/// The range of the value that begins here, behind the name `name`; `None` if there is nothing to redact.
 fn value(text: &str, at: usize, name: &str) -> Option<Range<usize>> {
     let rest = &text[at..];
     let line_end = rest.find('\n').unwrap_or(rest.len());

@@ -1,4 +1,4 @@
-//! What this process has read or made and knows to be secret: whatever it says of others' words later goes without it.
+//! What this process has read or made and knows to be secret: it is redacted in all that is shown later.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +14,7 @@ struct Known {
 
 static KNOWN: RwLock<Known> = RwLock::new(Known { values: BTreeSet::new(), redactor: None });
 
-/// From now on this is a secret wherever it stands in what others say.
+/// From now on this is redacted wherever it occurs.
 pub fn remember(value: &str) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if known.values.insert(value.to_owned()) {
@@ -22,7 +22,7 @@ pub fn remember(value: &str) {
     }
 }
 
-/// What takes out all that is known until now, and what looks like a secret.
+/// Redacts all that is known until now, and what looks like a secret.
 #[must_use]
 pub fn known() -> Arc<Redactor> {
     if let Some(made) = &KNOWN.read().unwrap_or_else(PoisonError::into_inner).redactor {

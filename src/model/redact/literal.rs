@@ -1,22 +1,22 @@
-//! Secrets that are written in files, told from code that only names them.
+//! Secrets that are written in files, as opposed to code that only names them.
 
 use super::known::redact;
-use super::mark::GONE;
+use super::mark::REDACTED;
 
-/// What stands where something was taken out.
-const MARKS: [&str; 2] = [GONE, "(token)"];
+/// What replaces a secret.
+const MARKS: [&str; 2] = [REDACTED, "(token)"];
 
 /// The number of the first line of a file in which a secret is written. In Python only texts can be secrets, and what
 /// looks like one wherever it stands: `password = os.environ["PASSWORD"]` is how one should be read.
 #[must_use]
 pub fn secret_line(path: &str, text: &str) -> Option<usize> {
     let python = path.ends_with(".py");
-    let (at, _) = taken_out(text).into_iter().find(|(at, piece)| !python || is_literal(text, *at, piece))?;
+    let (at, _) = redacted(text).into_iter().find(|(at, piece)| !python || is_literal(text, *at, piece))?;
     Some(text[..at].matches('\n').count() + 1)
 }
 
-/// What does not come out of [`redact`], and where it stands.
-fn taken_out(text: &str) -> Vec<(usize, &str)> {
+/// What [`redact`] replaces, and where it stands.
+fn redacted(text: &str) -> Vec<(usize, &str)> {
     let clean = redact(text);
     let (mut rest, mut done, mut found) = (clean.as_str(), 0, Vec::new());
     while let Some((at, mark)) = MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
@@ -52,7 +52,7 @@ fn is_literal(text: &str, at: usize, piece: &str) -> bool {
         let held = held.trim_start_matches(quote);
         return !(is_placeholder(held) || marks.contains(['f', 'F']) && held.contains('{'));
     }
-    taken_out(piece).into_iter().any(|(inner, part)| part == piece || is_literal(piece, inner, part))
+    redacted(piece).into_iter().any(|(inner, part)| part == piece || is_literal(piece, inner, part))
 }
 
 /// Whether a text is filled in later: `{token}`, `Bearer %s`.

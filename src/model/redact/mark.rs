@@ -1,4 +1,4 @@
-//! What stands in the place of a secret.
+//! The mark in the place of a secret.
 
-/// What stands where a secret stood.
-pub(super) const GONE: &str = "(redacted)";
+/// What replaces a secret.
+pub(super) const REDACTED: &str = "(redacted)";

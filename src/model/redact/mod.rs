@@ -1,8 +1,8 @@
-//! Secrets out of texts and objects that others wrote.
+//! Redacts secrets in texts and objects that others wrote.
 //!
-//! Three nets, each of which would do for most: what is known is found however it is spelt ([`spellings`]), what stands
+//! Three ways, each of which finds most: what is known is found however it is spelt ([`spellings`]), what stands
 //! behind a name that says so goes wherever that is written ([`assigned`]), and what looks like a secret goes wherever it
-//! stands ([`shapes`]). Where texts are mostly settings of others, they can be left out instead ([`Redactor::leave_out`]).
+//! stands ([`shapes`]). Where texts are mostly settings of others, they can be omitted ([`Redactor::omit_values`]).
 
 mod assigned;
 mod known;

@@ -40,7 +40,7 @@ const STRONG: &[&str] = &[
     "otp",
 ];
 
-/// Words that do so at the end of a name, or before what only tells several apart.
+/// Words that do so at the end of a name, or before what only distinguishes several.
 const WEAK: &[&str] =
     &["pass", "pwd", "pw", "auth", "sig", "signature", "sas", "salt", "pin", "dsn", "delegation", "passkey"];
 

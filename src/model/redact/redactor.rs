@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use super::assigned::{is_reference, taken_out, without_assigned};
-use super::mark::GONE;
+use super::assigned::{is_reference, with_redacted, without_assigned};
+use super::mark::REDACTED;
 use super::names::{is_about, names_a_secret};
 use super::shapes::{with_inner, without_encoded, without_random, without_shapes};
 use super::spellings::Spellings;
@@ -18,7 +18,7 @@ static TOKEN: LazyLock<Option<Regex>> =
 /// Base64 in base64 in base64.
 const DEPTH: u32 = 3;
 
-/// Takes secrets out by what they look like, by where they stand, and by their values where those are known.
+/// Redacts secrets by what they look like, by where they stand, and by their values where those are known.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     known: Spellings,
@@ -40,10 +40,10 @@ impl Redactor {
         Self { known: Spellings::new(values), salt: None }
     }
 
-    /// Leaves out of objects what may be anything: data of ConfigMaps, values of environment variables, arguments and
-    /// commands. Their keys stay, and digests that begin with `salt`, so that equal ones can be told.
+    /// Omits from objects what may be anything: data of ConfigMaps, values of environment variables, arguments and
+    /// commands. Their keys stay, and salted digests of them, so that equal values can be recognised.
     #[must_use]
-    pub fn leave_out(mut self, salt: Vec<u8>) -> Self {
+    pub fn omit_values(mut self, salt: Vec<u8>) -> Self {
         self.salt = Some(salt);
         self
     }
@@ -64,12 +64,12 @@ impl Redactor {
     /// A text of our own without what is known: what only looks like a secret stays.
     #[must_use]
     pub fn known_out_of(&self, text: &str) -> String {
-        taken_out(text.to_owned(), self.known.find(text))
+        with_redacted(text.to_owned(), self.known.find(text))
     }
 
     fn text_at(&self, text: &str, depth: u32) -> String {
         let found = self.known.find(text);
-        let text = taken_out(text.to_owned(), found);
+        let text = with_redacted(text.to_owned(), found);
         let text = match depth < DEPTH {
             true => with_inner(text, |inner| self.text_at(inner, depth + 1)),
             false => text,
@@ -101,8 +101,8 @@ impl Redactor {
             }
             Value::String(text) if secret => hide(text),
             Value::String(text) => self.string(text),
-            Value::Number(_) if secret => *value = GONE.into(),
-            Value::Number(number) if self.known.is(&number.to_string()) => *value = GONE.into(),
+            Value::Number(_) if secret => *value = REDACTED.into(),
+            Value::Number(number) if self.known.is(&number.to_string()) => *value = REDACTED.into(),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
@@ -111,7 +111,7 @@ impl Redactor {
         let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
         if kind == "Secret" {
             for field in ["data", "stringData"] {
-                map.get_mut(field).into_iter().for_each(gone);
+                map.get_mut(field).into_iter().for_each(redact_all);
             }
         }
         let named = ["name", "key"].iter().filter_map(|field| map.get(*field)?.as_str()).any(names_a_secret);
@@ -120,13 +120,13 @@ impl Redactor {
         let mut renamed = Vec::new();
         for (key, inner) in map.iter_mut() {
             match (salt, key.as_str()) {
-                (Some(salt), "data" | "binaryData") if kind == "ConfigMap" => left_out(inner, salt),
-                (Some(salt), "args" | "command") => left_out(inner, salt),
-                (Some(salt), "value") if variable => left_out(inner, salt),
-                (_, "value" | "values" | "stringValue") if named => gone(inner),
+                (Some(salt), "data" | "binaryData") if kind == "ConfigMap" => omit(inner, salt),
+                (Some(salt), "args" | "command") => omit(inner, salt),
+                (Some(salt), "value") if variable => omit(inner, salt),
+                (_, "value" | "values" | "stringValue") if named => redact_all(inner),
                 (_, "data" | "stringData") if kind == "Secret" => {}
                 (_, key) if names_a_secret(key) => self.inner(inner, true),
-                // What a reference or a volume of a secret is called is none.
+                // The name of a reference or of a volume of a secret is not secret.
                 (_, key) if is_about(&key.to_ascii_lowercase()) || matches!(key, "key" | "path" | "items") => {
                     self.inner(inner, false);
                 }
@@ -156,7 +156,7 @@ impl Redactor {
             .collect();
         for (one, _) in list.iter_mut().skip(1).zip(flags).filter(|(_, flag)| *flag) {
             if one.as_str().is_some_and(|held| !held.starts_with('-')) {
-                gone(one);
+                redact_all(one);
             }
         }
     }
@@ -173,36 +173,36 @@ impl Redactor {
             }
             return;
         }
-        *text = if self.known.is(text) { GONE.to_owned() } else { self.text(text) };
+        *text = if self.known.is(text) { REDACTED.to_owned() } else { self.text(text) };
     }
 }
 
 /// Hides a text that has the name of a secret, unless it only says that there is none.
 fn hide(text: &mut String) {
     if !text.is_empty() && !is_reference(text) {
-        GONE.clone_into(text);
+        REDACTED.clone_into(text);
     }
 }
 
-/// Takes all texts and numbers out of a value; what it is made of stays.
-fn gone(value: &mut Value) {
+/// Redacts all texts and numbers of a value; its structure stays.
+fn redact_all(value: &mut Value) {
     match value {
-        Value::Object(map) => map.values_mut().for_each(gone),
-        Value::Array(list) => list.iter_mut().for_each(gone),
+        Value::Object(map) => map.values_mut().for_each(redact_all),
+        Value::Array(list) => list.iter_mut().for_each(redact_all),
         Value::Null => {}
-        other => *other = GONE.into(),
+        other => *other = REDACTED.into(),
     }
 }
 
-/// Leaves digests of all texts of a value.
-fn left_out(value: &mut Value, salt: &[u8]) {
+/// Replaces all texts of a value by digests.
+fn omit(value: &mut Value, salt: &[u8]) {
     match value {
-        Value::Object(map) => map.values_mut().for_each(|inner| left_out(inner, salt)),
-        Value::Array(list) => list.iter_mut().for_each(|inner| left_out(inner, salt)),
+        Value::Object(map) => map.values_mut().for_each(|inner| omit(inner, salt)),
+        Value::Array(list) => list.iter_mut().for_each(|inner| omit(inner, salt)),
         Value::String(text) if text.is_empty() => {}
         Value::String(text) => {
             let size = if text.len() > 64 { format!("{} bytes, ", text.len()) } else { String::new() };
-            *text = format!("(left out: {size}#{})", short_digest(salt, text));
+            *text = format!("(omitted: {size}#{})", short_digest(salt, text));
         }
         _ => {}
     }

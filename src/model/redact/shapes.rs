@@ -8,7 +8,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use regex::{Captures, Regex};
 
-use super::mark::GONE;
+use super::mark::REDACTED;
 
 /// Base64 is decoded as it is found: with padding or without.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -21,7 +21,7 @@ pub(super) fn compiled(shapes: &[&str]) -> Vec<Regex> {
     shapes.iter().filter_map(|shape| Regex::new(shape).ok()).collect()
 }
 
-/// What goes as a whole, but for a first group that may stay and a last one, `end`.
+/// What is redacted as a whole, but for a first group that may stay and a last one, `end`.
 static SHAPES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     compiled(&[
         // Keys of all makes, on one line or many; one whose end is missing goes up to the text's.
@@ -97,10 +97,10 @@ pub(super) fn without_shapes(mut text: String) -> String {
         if shape.is_match(&text) {
             let kept = |found: &Captures<'_>| {
                 let part = |part: Option<regex::Match<'_>>| part.map_or("", |part| part.as_str()).to_owned();
-                // What was taken out before is no secret.
-                match found.get(0).filter(|all| all.as_str().ends_with(GONE)) {
+                // What was redacted before is not a secret.
+                match found.get(0).filter(|all| all.as_str().ends_with(REDACTED)) {
                     Some(all) => all.as_str().to_owned(),
-                    None => format!("{}{GONE}{}", part(found.get(1)), part(found.name("end"))),
+                    None => format!("{}{REDACTED}{}", part(found.get(1)), part(found.name("end"))),
                 }
             };
             text = shape.replace_all(&text, kept).into_owned();
@@ -108,7 +108,7 @@ pub(super) fn without_shapes(mut text: String) -> String {
     }
     replaced(&BASIC, addresses(text), |found| {
         let decoded = decoded(&found[2])?;
-        decoded.contains(&b':').then(|| format!("{}{GONE}", &found[1]))
+        decoded.contains(&b':').then(|| format!("{}{REDACTED}", &found[1]))
     })
 }
 
@@ -134,13 +134,13 @@ pub(super) fn without_encoded(text: String, dirty: impl Fn(&str) -> bool) -> Str
     replaced(&ENCODED, text, |found| {
         let decoded = String::from_utf8(decoded(&found[0])?).ok()?;
         let readable = decoded.chars().all(|c| !c.is_control() || c.is_whitespace());
-        (readable && dirty(&decoded)).then(|| GONE.to_owned())
+        (readable && dirty(&decoded)).then(|| REDACTED.to_owned())
     })
 }
 
 /// A text without words that are long and random.
 pub(super) fn without_random(text: String) -> String {
-    replaced(&RANDOM, text, |found| is_random(&found[0]).then(|| GONE.to_owned()))
+    replaced(&RANDOM, text, |found| is_random(&found[0]).then(|| REDACTED.to_owned()))
 }
 
 fn replaced(shape: &Option<Regex>, text: String, with: impl Fn(&Captures<'_>) -> Option<String>) -> String {
@@ -168,10 +168,10 @@ fn without_login(scheme: &str, rest: &str) -> Option<String> {
     };
     let host = addresses(rest[at..].to_owned());
     match rest[..at].split_once(':') {
-        Some((user, _)) => Some(format!("{user}:{GONE}{host}")),
+        Some((user, _)) => Some(format!("{user}:{REDACTED}{host}")),
         // A user alone is a token where it is a web address, unless it is short.
         None if scheme.to_ascii_lowercase().contains("http") && at >= 16 || is_random(&rest[..at]) => {
-            Some(format!("{GONE}{host}"))
+            Some(format!("{REDACTED}{host}"))
         }
         None => None,
     }
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn random_words_are_told_from_names() {
+    fn random_words_are_distinguished_from_names() {
         for word in [
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzq9PLmKEY",
             "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",

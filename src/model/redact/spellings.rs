@@ -8,7 +8,7 @@ use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// Shorter values are words that stand everywhere, and no secrets.
+/// Shorter values are words that occur everywhere, and not secrets.
 const SHORTEST: usize = 6;
 
 /// A longer value is looked for in pieces of this size, so that a part of it is found as well. A multiple of three, for
@@ -292,17 +292,17 @@ fn parts(value: &[u8], all: &mut BTreeSet<Vec<u8>>) {
         return;
     };
     let text = text.trim();
-    // Of an address the login is the secret: host and path stand in every line that is about them.
+    // Of an address only the login is secret: host and path occur in many harmless lines.
     if let Some(login) = url_login(text) {
         let password = login.split_once(':').map_or(login, |(_, password)| password);
         for secret in [login, password] {
-            all.extend(Some(secret.as_bytes().to_vec()).filter(|_| is_telling(secret)));
+            all.extend(Some(secret.as_bytes().to_vec()).filter(|_| is_searchable(secret)));
         }
         let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
-        all.extend(Some(decoded.as_bytes().to_vec()).filter(|_| is_telling(&decoded)));
+        all.extend(Some(decoded.as_bytes().to_vec()).filter(|_| is_searchable(&decoded)));
         return;
     }
-    if is_telling(text) {
+    if is_searchable(text) {
         all.insert(text.as_bytes().to_vec());
     }
     if let Ok(json @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) = serde_json::from_str(text) {
@@ -368,7 +368,7 @@ fn leaves(name: &str, json: &serde_json::Value, all: &mut BTreeSet<Vec<u8>>) {
 }
 
 /// Whether a value can be looked for: short ones only where no word is like them.
-fn is_telling(text: &str) -> bool {
+fn is_searchable(text: &str) -> bool {
     let version = |c: char| c.is_ascii_digit() || c == '.';
     let version = text.contains('.') && text.trim_start_matches('v').chars().all(version);
     !version && (text.len() >= SHORTEST || text.len() >= 4 && is_mixed(text))

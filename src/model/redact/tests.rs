@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::mark::GONE;
+use super::mark::REDACTED;
 use super::*;
 
 const PLANTED: &str = include_str!("../../../tests/secrets/planted.txt");
@@ -23,7 +23,7 @@ fn planted() -> Vec<(String, Vec<String>)> {
     cases.collect()
 }
 
-/// What of a secret is still to be seen: the whole, or a word of it that is long enough to tell it.
+/// What of a secret is still to be seen: the whole, or a word of it that is long enough to reveal it.
 fn seen(clean: &str, secret: &str) -> bool {
     clean.contains(secret.trim())
         || secret.split_whitespace().any(|word| word.contains("planted") && clean.contains(word))
@@ -183,7 +183,7 @@ fn parts_of_known_files_go() {
         assert!(!clean.contains(part), "{part}: {clean}");
     }
     let encoded = STANDARD.encode(&binary[20..170]);
-    assert_eq!(redactor.text(&encoded), GONE, "a part of what is no text");
+    assert_eq!(redactor.text(&encoded), REDACTED, "a part of what is no text");
     assert_eq!(redactor.text("r:5000 and # settings stay"), "r:5000 and # settings stay");
 }
 
@@ -229,8 +229,8 @@ fn objects_lose_secrets_and_keep_their_names() {
 }
 
 #[test]
-fn what_may_be_anything_is_left_out_on_demand() {
-    let redactor = Redactor::default().leave_out(b"salt".to_vec());
+fn what_may_be_anything_is_omitted_on_demand() {
+    let redactor = Redactor::default().omit_values(b"salt".to_vec());
     let mut all = json!([
         {"kind": "ConfigMap", "metadata": {"name": "keep"}, "data": {"a.conf": "x".repeat(100), "b": "planted", "same": "planted"}},
         {"kind": "Pod", "spec": {"containers": [{"image": "r/i:1", "command": ["sh", "-c", "planted"], "args": ["planted"],
@@ -241,10 +241,10 @@ fn what_may_be_anything_is_left_out_on_demand() {
     let text = all.to_string();
     assert!(!text.contains("planted") && text.contains("r/i:1") && text.contains("MODE"), "{text}");
     let data = &all[0]["data"];
-    assert!(data["a.conf"].as_str().unwrap().starts_with("(left out: 100 bytes, #"), "{data}");
+    assert!(data["a.conf"].as_str().unwrap().starts_with("(omitted: 100 bytes, #"), "{data}");
     assert_eq!(data["b"], data["same"]);
     let mut other = json!({"kind": "ConfigMap", "data": {"b": "planted"}});
-    Redactor::default().leave_out(b"other".to_vec()).value(&mut other);
+    Redactor::default().omit_values(b"other".to_vec()).value(&mut other);
     assert_ne!(other["data"]["b"], data["b"], "nobody can look a value up by its digest");
 }
 
@@ -263,9 +263,9 @@ fn of_an_address_the_login_is_taken_out_and_the_host_stays() {
     let redactor = Redactor::new([address.to_owned()]);
     let line = "logged in at my-airflow-postgresql.apache-airflow.svc.cluster.local:5432, database airflow";
     assert_eq!(redactor.text(line), line);
-    for told in [address, "password Sup3r%2Fsecret", "password Sup3r/secret", "it is U3VwM3Ivc2VjcmV0"] {
-        let told = redactor.text(told);
-        assert!(!["Sup3r", "U3VwM3"].iter().any(|part| told.contains(part)), "{told}");
+    for text in [address, "password Sup3r%2Fsecret", "password Sup3r/secret", "it is U3VwM3Ivc2VjcmV0"] {
+        let clean = redactor.text(text);
+        assert!(!["Sup3r", "U3VwM3"].iter().any(|part| clean.contains(part)), "{clean}");
     }
     // One whose path is a token is a secret as a whole.
     let hook = "https://user:passw0rd@hooks.example.com/services/T0A1B2C3D4E5F6G7";

@@ -82,7 +82,7 @@ impl fmt::Display for Findings {
 
 impl std::error::Error for Findings {}
 
-/// The known name nearest to `name`, if it is near enough to be a slip of the hand.
+/// The known name nearest to `name`, if it is near enough to be a typing mistake.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     known
         .into_iter()
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognised_and_a_stranger_is_not() {
+    fn a_typing_mistake_is_recognised_and_another_word_is_not() {
         assert_eq!(nearest("titel", ["title", "type", "id"]), Some("title".to_owned()));
         assert_eq!(nearest("banana", ["title", "type", "id"]), None);
     }

@@ -74,9 +74,9 @@ pub fn helm_value(text: &str) -> Result<Value, HelmYamlError> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Value::Null);
     }
-    // The parser's time grows with the square of open brackets: more than these are nobody's.
+    // The parser's time grows with the square of open brackets.
     if let Some(line) = too_deep(text) {
-        return Err(HelmYamlError { line, problem: format!("more than {BRACKETS} brackets are open") });
+        return Err(HelmYamlError { line, problem: format!("more than {BRACKETS} open brackets") });
     }
     let nodes = Cell::new(0);
     let any = Any { text, nodes: &nodes, tagged: false };
@@ -97,7 +97,7 @@ pub fn helm_values(text: &str) -> Result<Map<String, Value>, HelmYamlError> {
     let mut values = Map::new();
     for (number, line) in text.lines().enumerate() {
         if line.starts_with("---") && !separates(line) {
-            let problem = "nothing but a comment may stand behind the dashes between documents".to_owned();
+            let problem = "only a comment may follow the `---` between documents".to_owned();
             return Err(HelmYamlError { line: number + 1, problem });
         }
     }
@@ -114,7 +114,7 @@ pub fn helm_values(text: &str) -> Result<Map<String, Value>, HelmYamlError> {
 }
 
 fn not_a_mapping(line: usize, found: &str) -> HelmYamlError {
-    HelmYamlError { line, problem: format!("values are a mapping, and this is {found}") }
+    HelmYamlError { line, problem: format!("values must be a mapping, found {found}") }
 }
 
 /// Lays values over others as Helm does: mappings merge, all else is replaced, by nothing too (`null`), which takes a
@@ -155,13 +155,13 @@ fn push<'a>(text: &'a str, line: usize, found: &mut Vec<HelmDocument<'a>>) {
     found.push(HelmDocument { line, text, value: helm_value(text).map_err(place) });
 }
 
-/// Only blanks and a comment may stand behind the dashes.
+/// Only blanks and a comment may follow the dashes.
 fn separates(line: &str) -> bool {
     let rest = line.strip_prefix("---").map(str::trim);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
 }
 
-/// The message without the place, which is told apart.
+/// The message without the place, which is in its own field.
 fn without_place(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
     match text.find(" at line ") {
@@ -175,7 +175,7 @@ fn without_place(error: &serde_yaml::Error) -> String {
 struct Any<'a> {
     text: &'a str,
     nodes: &'a Cell<usize>,
-    /// There is a tag before it that is none of YAML's own: a scalar is a text then.
+    /// There is a tag before it that is not one of YAML's own: a scalar is a text then.
     tagged: bool,
 }
 
@@ -254,7 +254,7 @@ impl<'de> Visitor<'de> for Any<'_> {
         match Number::from_f64(value) {
             Some(number) => self.scalar(Value::Number(number)),
             // Go reads it and fails to write it as JSON.
-            None => Err(E::custom("infinity and not-a-number have no JSON")),
+            None => Err(E::custom("infinity and NaN cannot be written as JSON")),
         }
     }
 
@@ -292,7 +292,7 @@ impl<'de> Visitor<'de> for Any<'_> {
 #[derive(Default)]
 struct Entries {
     values: Map<String, Value>,
-    /// What the keys are that are no texts: `10` and `'10'` are two keys to Go, one of which JSON takes by chance.
+    /// The keys that are not texts: `10` and `'10'` are two keys to Go, of which JSON takes one at random.
     spelled: BTreeMap<String, Value>,
 }
 
@@ -322,7 +322,7 @@ impl Entries {
 
     fn put(&mut self, name: String, spelled: Option<Value>, value: Value) -> Result<(), String> {
         if self.values.contains_key(&name) && self.spelled.get(&name) != spelled.as_ref() {
-            return Err(format!("the key `{name}` stands here in two spellings, and Helm takes one of them by chance"));
+            return Err(format!("key `{name}` is written in two spellings, and Helm takes one of them at random"));
         }
         self.spelled.extend(spelled.map(|spelled| (name.clone(), spelled)));
         self.values.insert(name, value);
@@ -370,7 +370,7 @@ impl<'de> Visitor<'de> for Merged<'_> {
 }
 
 enum Name {
-    /// Its text, and what it is where it is no text.
+    /// Its text, and its value where it is not a text.
     Key(String, Option<Value>),
     Merge,
 }
@@ -392,17 +392,17 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
             Value::Bool(_) => value.to_string(),
             Value::Number(number) if number.is_f64() => float_key(number.as_f64().unwrap_or_default()),
             Value::Number(number) if number.as_i64().is_none() => {
-                return Err(D::Error::custom("a key is too large a number"));
+                return Err(D::Error::custom("a numeric key is too large"));
             }
             Value::Number(number) => number.to_string(),
-            Value::Null => return Err(D::Error::custom("a key is null")),
-            Value::Array(_) | Value::Object(_) => return Err(D::Error::custom("a key is no text")),
+            Value::Null => return Err(D::Error::custom("a key must not be null")),
+            Value::Array(_) | Value::Object(_) => return Err(D::Error::custom("a key must be a text")),
         };
         Ok(Name::Key(name, Some(value)))
     }
 }
 
-/// As [`Any`], but a plain `<<` is told apart.
+/// As [`Any`], but a plain `<<` is recognised.
 struct KeyValue<'a> {
     any: Any<'a>,
     merges: &'a Cell<bool>,
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn what_helm_takes_by_chance_is_refused() {
+    fn what_helm_takes_at_random_is_refused() {
         for text in [
             "10: a\n'10': b\n",
             "'10': a\n10: b\n",

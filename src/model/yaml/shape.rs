@@ -146,7 +146,7 @@ fn check_tagged(
         }
         None => {
             let name = kind.text().unwrap_or_default();
-            let message = format!("unknown {tag} `{name}`, known are {}", names().collect::<Vec<_>>().join(", "));
+            let message = format!("unknown {tag} `{name}`, expected one of {}", names().collect::<Vec<_>>().join(", "));
             findings.add_unknown(file, kind.pos, message, name, names());
         }
     }

@@ -127,7 +127,7 @@ struct Reader<'a> {
     nodes: usize,
 }
 
-/// The text cannot be read on; what is wrong is in the findings.
+/// The rest of the text cannot be read; what is wrong is in the findings.
 struct Broken;
 
 impl<'a> Reader<'a> {
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
         while let Some((event, pos)) = self.next()? {
             match event {
                 Event::DocumentStart(_) if root.is_some() => {
-                    self.findings.add(self.file, pos, "a second document: one file holds one");
+                    self.findings.add(self.file, pos, "a second document: only one per file is supported");
                     return Err(Broken);
                 }
                 Event::Nothing
@@ -172,8 +172,8 @@ impl<'a> Reader<'a> {
                 self.file,
                 pos,
                 match self.depth > DEEPEST {
-                    true => format!("lists and mappings are more than {DEEPEST} deep"),
-                    false => format!("there are more than {MOST_NODES} values"),
+                    true => format!("lists and mappings are nested more than {DEEPEST} deep"),
+                    false => format!("more than {MOST_NODES} values"),
                 },
             );
             return Err(Broken);
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
             let Some((event, value_pos)) = self.next()? else { break };
             let value = self.node(event, value_pos)?;
             if let Some(first) = known.get(&key) {
-                let message = format!("key `{key}` is there twice, first in line {}", first.line);
+                let message = format!("duplicate key `{key}`, first in line {}", first.line);
                 self.findings.add(self.file, pos, message);
             } else {
                 known.insert(key.clone(), pos);
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_duplicate_key_is_found_with_its_first_place() {
         let error = parse("a.yaml", "a: 1\nb: 2\na: 3\n").unwrap_err();
-        assert_eq!(error.to_string(), "a.yaml:3:1: key `a` is there twice, first in line 1");
+        assert_eq!(error.to_string(), "a.yaml:3:1: duplicate key `a`, first in line 1");
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         let nested = (0..40).fold("x".to_owned(), |inner, _| format!("[{inner}]"));
         assert!(parse("a.yaml", &nested).is_ok());
         let many = "- a\n".repeat(MOST_NODES + 1);
-        assert!(parse("a.yaml", &many).unwrap_err().to_string().ends_with("there are more than 200000 values"));
+        assert!(parse("a.yaml", &many).unwrap_err().to_string().ends_with("more than 200000 values"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, DeserializeOwned};
 
 /// A text could not be turned into a type, or a value into text.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to turn YAML into its type")]
+#[error("failed to convert YAML")]
 pub struct TypeError(#[from] serde_yaml::Error);
 
 /// Turns one document into a type. Check the text first where a person wrote it: this stops at the first error.
@@ -16,7 +16,7 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, TypeError> {
     Ok(serde_yaml::from_str(text)?)
 }
 
-/// The documents of a text as JSON values, empty ones left out: what Helm renders.
+/// The documents of a text as JSON values, empty ones skipped: what Helm renders.
 ///
 /// # Errors
 /// A document is not valid YAML.
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn several_documents_are_read_and_empty_ones_left_out() {
+    fn several_documents_are_read_and_empty_ones_skipped() {
         let found = documents("---\na: 1\n---\n# nothing\n---\nb: [x]\n").unwrap();
         assert_eq!(found, [serde_json::json!({"a": 1}), serde_json::json!({"b": ["x"]})]);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::builder::{Builder, NAMED};
 use crate::model::CRD;
 use crate::model::cluster::ObjectRef;
-use crate::model::observed::OfKind;
+use crate::model::observed::CrdRemains;
 use crate::plan::types::Step;
 
 impl Builder<'_> {
@@ -13,7 +13,7 @@ impl Builder<'_> {
     /// nobody who stays has brought as well.
     pub(super) fn of_kinds(&self, definitions: &BTreeSet<String>) -> (Vec<ObjectRef>, Vec<String>) {
         let there = definitions.iter().filter_map(|name| Some((name, self.remains.crds.get(name)?)));
-        let there: Vec<(&String, &OfKind)> = there.collect();
+        let there: Vec<(&String, &CrdRemains)> = there.collect();
         let leaving = self.going.iter().filter_map(|id| self.state.components.get(id)?.record.release.as_ref());
         let custom = leaving.filter_map(|key| self.remains.releases.get(key)).flat_map(|release| &release.custom);
         let is_of = |object: &&ObjectRef| {
@@ -27,7 +27,7 @@ impl Builder<'_> {
         (objects, free.map(|(name, _)| (*name).clone()).collect())
     }
 
-    /// Whoever looks after objects goes after them: nobody else takes their finalizers away.
+    /// An operator goes after its objects: nothing else removes their finalizers.
     pub(super) fn objects(&mut self, id: &str, objects: Vec<ObjectRef>, chain: Vec<String>) -> Vec<String> {
         if objects.is_empty() {
             return chain;
@@ -50,7 +50,7 @@ impl Builder<'_> {
         self.push(id, first, title, why, chain, Step::RemoveObjects { objects })
     }
 
-    /// Definitions go with a word of their own, and while the operator runs.
+    /// Definitions go with an option of their own, and while the operator runs.
     pub(super) fn definitions(&mut self, id: &str, names: &[String], mut chain: Vec<String>) -> Vec<String> {
         if !(self.removal.purge && self.removal.shared) {
             return chain;
@@ -71,7 +71,7 @@ impl Builder<'_> {
 }
 
 /// How many objects there are of a kind, and the first of them.
-pub(super) fn in_use(kind: &OfKind) -> String {
+pub(super) fn in_use(kind: &CrdRemains) -> String {
     match kind.count {
         None => format!("its {}s, which may not be listed", kind.kind),
         Some(0) => format!("no {}", kind.kind),

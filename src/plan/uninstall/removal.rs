@@ -1,8 +1,8 @@
-//! What is to be taken away.
+//! What is to be removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is to be taken away.
+/// What is to be removed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Removal<'a> {
     /// The components; all of them without.

@@ -79,7 +79,7 @@ impl Stays {
     }
 }
 
-/// Where a component's data is, as far as that is known, and claims that only a label tells of.
+/// Where a component's data is, as far as that is known, and claims that only a label points to.
 pub(super) fn places(
     record: &ComponentRecord,
     known: &[Option<&DataPlaces>],

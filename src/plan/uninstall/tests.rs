@@ -4,7 +4,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::observed::{NamespaceRemains, OfKind, ReleaseRemains};
+use crate::model::observed::{CrdRemains, NamespaceRemains, ReleaseRemains};
 use crate::model::state::{ComponentState, Kept};
 
 fn place(namespace: &str, name: &str) -> Place {
@@ -91,7 +91,7 @@ fn a_partial_purge_leaves_the_namespace_of_what_was_kept() {
     let chosen = ["shs".to_owned()];
     let plan = uninstall(&state, &remains, purge(Some(&chosen))).unwrap();
     assert_eq!(ids(&plan), ["shs/uninstall", "shs/forget"]);
-    // Without a note of where the data is the label tells.
+    // Without a record of where the data is the label counts.
     state.kept.get_mut("livy").unwrap().data = None;
     let labelled =
         BTreeMap::from([(ReleaseKey::new("apache-livy", "my-livy"), BTreeSet::from(["my-livy-state".to_owned()]))]);
@@ -119,7 +119,7 @@ fn a_namespace_that_is_not_the_one_that_was_made_is_left_alone() {
 }
 
 #[test]
-fn what_others_put_into_ours_keeps_it_unless_that_is_agreed_to() {
+fn what_others_put_into_ours_keeps_it_unless_confirmed() {
     let state = InstallState { namespaces: made(&["ours"]), ..InstallState::default() };
     let others = vec!["Deployment ours/theirs".to_owned(), "PersistentVolumeClaim ours/theirs".to_owned()];
     let namespaces = [("ours".to_owned(), NamespaceRemains { others: others.clone() })].into();
@@ -130,7 +130,7 @@ fn what_others_put_into_ours_keeps_it_unless_that_is_agreed_to() {
     assert!(others.iter().all(|other| why.contains(other)) && why.contains("--purge-shared"), "{why}");
     let plan = uninstall(&state, &remains, Removal { shared: true, ..purge(None) }).unwrap();
     assert_eq!(plan.actions[0].change, Change::Delete);
-    assert!(plan.actions[0].why[0].contains("goes with it"), "{:?}", plan.actions[0].why);
+    assert!(plan.actions[0].why[0].contains("is deleted with it"), "{:?}", plan.actions[0].why);
     let Step::RemoveNamespace { others: agreed, .. } = &plan.actions[0].step else { panic!() };
     assert_eq!(*agreed, others);
 }
@@ -286,7 +286,7 @@ prop_compose! {
         }
         let others = if others { vec!["Pod theirs".to_owned()] } else { Vec::new() };
         remains.crds = DEFINITIONS.into_iter().map(|name| {
-            let kind = OfKind { group: "x.io".to_owned(), kind: name[..1].to_uppercase(), count: Some(0), names: Vec::new() };
+            let kind = CrdRemains { group: "x.io".to_owned(), kind: name[..1].to_uppercase(), count: Some(0), names: Vec::new() };
             (name.to_owned(), kind)
         }).collect();
         remains.namespaces = there.into_iter().map(|name| (name, NamespaceRemains { others: others.clone() })).collect();
@@ -326,8 +326,8 @@ proptest! {
         let removal = Removal { chosen: chosen.as_deref(), purge, shared, optional: None };
         let Ok(plan) = uninstall(&state, &remains, removal) else { return Ok(()) };
         let goes = |id: &String| chosen.as_ref().is_none_or(|chosen| chosen.contains(id));
-        let with_begun = state.clone().with_begun();
-        let installed = with_begun.components.iter().map(|(id, known)| (id, &known.record, known.data.as_ref(), false));
+        let with_unfinished = state.clone().with_unfinished();
+        let installed = with_unfinished.components.iter().map(|(id, known)| (id, &known.record, known.data.as_ref(), false));
         let kept = state.kept.iter().map(|(id, kept)| (id, &kept.record, kept.data.as_ref(), true));
         let all: Vec<_> = installed.chain(kept).collect();
         let mut seen = BTreeSet::new();
@@ -338,8 +338,8 @@ proptest! {
         }
         for action in plan.actions.iter().filter(|action| action.change != Change::Nothing) {
             if let Step::Uninstall { key, .. } = &action.step {
-                let brought = with_begun.components.get(&action.component).map(|component| &component.record.crds);
-                let releases = with_begun.components.iter().filter(|(id, _)| goes(id));
+                let brought = with_unfinished.components.get(&action.component).map(|component| &component.record.crds);
+                let releases = with_unfinished.components.iter().filter(|(id, _)| goes(id));
                 let releases = releases.filter_map(|(_, other)| remains.releases.get(other.record.release.as_ref()?));
                 let held: BTreeSet<&ObjectRef> = releases.flat_map(|release| &release.custom).collect();
                 let before = plan.get(&format!("{}/objects", action.component)).map(|action| &action.step);
@@ -394,7 +394,7 @@ fn with_kinds() -> (InstallState, Remains) {
         ..ReleaseRemains::default()
     };
     let releases = [("ops", "operator"), ("apps", "user")];
-    let kind = OfKind {
+    let kind = CrdRemains {
         group: "x.io".to_owned(),
         kind: "Thing".to_owned(),
         count: Some(3),
@@ -442,7 +442,7 @@ fn those_that_brought_one_kind_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn definitions_go_with_a_word_of_their_own_while_their_operator_runs() {
+fn definitions_go_with_an_option_of_their_own_while_their_operator_runs() {
     let (mut state, remains) = with_kinds();
     let shared = |state: &InstallState| uninstall(state, &remains, Removal { shared: true, ..purge(None) }).unwrap();
     let plan = shared(&state);

@@ -1,10 +1,10 @@
-//! Orders of removal that are wished for, and none of which may keep a plan from its end.
+//! Orders of removal that are preferred, but must not make a circle.
 
 use std::collections::HashMap;
 
 use crate::plan::types::{Action, Step};
 
-/// Who should wait for whom.
+/// Which steps should wait for which.
 #[derive(Default)]
 pub(super) struct Waits {
     /// What is required goes after what requires it: its first action, and the other's last. Records of different catalogs

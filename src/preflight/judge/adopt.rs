@@ -1,5 +1,4 @@
-//! What somebody has to give leave for: releases that windlass did not make, under the names of ours, and changes that
-//! others notice.
+//! What somebody has to agree to: adopting releases that windlass did not create, and changes that others notice.
 
 use super::found::Judge;
 use crate::preflight::needs::Agreement;
@@ -9,14 +8,14 @@ impl Judge<'_> {
     pub(super) fn adoptions(&mut self) {
         for adoption in &self.needs.adoptions {
             let (id, key) = (&adoption.component, &adoption.key);
-            let (place, what) = (format!("release {key}"), adoption.told("en"));
-            let beside = format!("--set {id}.release=NAME with another name");
+            let (place, what) = (format!("release {key}"), adoption.describe("en"));
+            let rename = format!("--set {id}.release=NAME with another name");
             let mut finding = if adoption.is_possible() {
-                let fix = format!("--adopt {id} (windlass plan --diff shows what it becomes), or {beside}");
+                let fix = format!("--adopt {id} (windlass plan --diff shows the changes), or {rename}");
                 RELEASE_FOREIGN.found(place, what, fix)
             } else {
                 let remove = format!("helm -n {} uninstall {}", key.namespace, key.name);
-                let fix = format!("{beside}; or, when nobody needs it any more: {remove}");
+                let fix = format!("{rename}; or, if it is no longer needed: {remove}");
                 RELEASE_NOT_ADOPTABLE.found(place, what, fix)
             };
             finding.adopt = adoption.is_possible().then(|| id.clone());

@@ -1,4 +1,4 @@
-//! What is found, and what could not be looked at.
+//! What is found, and what could not be read.
 
 use std::collections::BTreeMap;
 
@@ -9,37 +9,39 @@ use crate::preflight::needs::Needs;
 use crate::preflight::seen::{NoAnswer, Query, Seen};
 use crate::preflight::table::NOT_CHECKED;
 
-/// What is found while it is compared.
+/// Compares needs and facts, and collects findings.
 pub(super) struct Judge<'a> {
     pub(super) needs: &'a Needs,
     pub(super) facts: &'a Facts,
     pub(super) observed: &'a Observed,
     pub(super) found: Vec<Finding>,
-    /// What could not be looked at, and why, to the checks that were left out.
-    pub(super) left_out: BTreeMap<(Query, NoAnswer), Vec<&'static str>>,
+    /// Failed queries, and why they failed, to the checks that were skipped.
+    pub(super) skipped: BTreeMap<(Query, NoAnswer), Vec<&'static str>>,
 }
 
 impl<'a> Judge<'a> {
-    /// What was seen; what was not leaves out these checks.
+    /// The answer to a query; without one these checks are skipped.
     pub(super) fn seen<T>(&mut self, seen: &'a Seen<T>, checks: &[&'static str]) -> Option<&'a T> {
         match seen {
             Ok(seen) => Some(seen),
             Err(unseen) => {
-                let left_out = self.left_out.entry((unseen.what.clone(), unseen.why.clone())).or_default();
-                left_out.extend(checks.iter().filter(|check| !left_out.contains(check)).collect::<Vec<_>>());
+                let skipped = self.skipped.entry((unseen.what.clone(), unseen.why.clone())).or_default();
+                skipped.extend(checks.iter().filter(|check| !skipped.contains(check)).collect::<Vec<_>>());
                 None
             }
         }
     }
 
-    pub(super) fn left_out(&mut self) {
-        for ((what, why), checks) in std::mem::take(&mut self.left_out) {
-            let told = format!("failed to {what} ({why}), so these checks were skipped: {}", checks.join(", "));
-            let fix = match (why, what.can_i()) {
-                (NoAnswer::NotAllowed, Some(command)) => format!("grant it (docs/rbac.yaml), then see {command}"),
+    pub(super) fn skipped(&mut self) {
+        for ((query, why), checks) in std::mem::take(&mut self.skipped) {
+            let what = format!("failed to {query} ({why}), so these checks were skipped: {}", checks.join(", "));
+            let fix = match (why, query.can_i()) {
+                (NoAnswer::NotAllowed, Some(command)) => {
+                    format!("grant it (docs/rbac.yaml), then check with {command}")
+                }
                 _ => "windlass -vv preflight".to_owned(),
             };
-            self.found.push(NOT_CHECKED.found("the cluster", told, fix));
+            self.found.push(NOT_CHECKED.found("the cluster", what, fix));
         }
     }
 }

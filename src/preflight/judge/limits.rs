@@ -67,7 +67,7 @@ impl Judge<'_> {
                 continue;
             }
             let wanted = self.wanted_of(namespace);
-            // Where pods of ours run and cannot be seen, nobody knows what they will give back.
+            // Where pods of ours run that may not be listed, it is not known what they will free.
             let installed = self.observed.releases.keys().any(|key| key.namespace == *namespace);
             let known = !installed || self.seen(&self.facts.pods, &[QUOTA.id]).is_some();
             let ours = self.ours_in(namespace);
@@ -85,7 +85,7 @@ impl Judge<'_> {
         for (name, hard) in &quota.hard {
             let Some(needed) = wanted.get(plain(name)).filter(|needed| **needed > zero) else { continue };
             let used = quota.used.get(name).copied().unwrap_or_default();
-            // What our pods have now they give back when they are replaced.
+            // What our pods have now is freed when they are replaced.
             let others = used.minus(ours.get(plain(name)).copied().unwrap_or_default()).max(zero);
             if others.plus(*needed) > *hard {
                 let what = format!(
@@ -146,7 +146,7 @@ impl Judge<'_> {
         self.needs.pods.iter().filter(move |pod| pod.owner.namespace.as_deref() == Some(namespace))
     }
 
-    /// All that the plan asks for in a namespace, by the names that quotas use.
+    /// All that the plan requests in a namespace, by the names that quotas use.
     fn wanted_of(&self, namespace: &str) -> Amounts {
         let limits = limits_of(self.facts, namespace);
         let mut wanted = Amounts::new();
@@ -182,7 +182,7 @@ impl Judge<'_> {
                 }
             }
         }
-        // What is counted by number is there already where a release is; only a first install can tell.
+        // Where there is a release, what is counted by number exists already: it is checked at the first install only.
         let installed = self.observed.releases.keys().any(|key| key.namespace == namespace);
         for ((_, name), count) in self.needs.counts.iter().filter(|((here, _), _)| here == namespace && !installed) {
             if name != "pods" && name != "persistentvolumeclaims" {
@@ -215,15 +215,15 @@ impl Judge<'_> {
     pub(super) fn limit_ranges(&mut self) {
         for (namespace, seen) in &self.facts.limits {
             let Some(limits) = self.seen(seen, &[LIMIT_RANGE.id]) else { continue };
-            let mut told: BTreeMap<(String, String), String> = BTreeMap::new();
+            let mut found: BTreeMap<(String, String), String> = BTreeMap::new();
             for limit in limits {
                 for (owner, asked, allowed_most) in self.asked_of(namespace, &limit.kind) {
                     for (name, least) in &limit.min {
                         if let Some(amount) = asked.get(name).filter(|amount| *amount < least) {
                             let key = (limit.range.clone(), format!("{owner} {name} min"));
-                            told.entry(key).or_insert_with(|| {
+                            found.entry(key).or_insert_with(|| {
                                 format!(
-                                    "{owner} requests {} of {name}, at least {} is asked for",
+                                    "{owner} requests {} of {name}, the minimum is {}",
                                     amount.of(name),
                                     least.of(name)
                                 )
@@ -234,9 +234,9 @@ impl Judge<'_> {
                         let amount = allowed_most.get(name).or(asked.get(name));
                         if let Some(amount) = amount.filter(|amount| *amount > most) {
                             let key = (limit.range.clone(), format!("{owner} {name} max"));
-                            told.entry(key).or_insert_with(|| {
+                            found.entry(key).or_insert_with(|| {
                                 format!(
-                                    "{owner} asks for {} of {name}, at most {} is admitted",
+                                    "{owner} requests {} of {name}, the maximum is {}",
                                     amount.of(name),
                                     most.of(name)
                                 )
@@ -245,7 +245,7 @@ impl Judge<'_> {
                     }
                 }
             }
-            for ((range, _), what) in told {
+            for ((range, _), what) in found {
                 self.found.push(LIMIT_RANGE.found(
                     format!("namespace {namespace}"),
                     format!("limit range {range}: {what}"),
@@ -255,7 +255,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Who asks for what of a kind of limit: its name, its requests and its limits.
+    /// What a kind of limit applies to: name, requests and limits.
     fn asked_of(&self, namespace: &str, kind: &str) -> Vec<(String, Amounts, Amounts)> {
         let limits = limits_of(self.facts, namespace);
         match kind {

@@ -23,7 +23,7 @@ use crate::model::preflight::Finding;
 /// Everything that is wrong, in no order.
 #[must_use]
 pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> {
-    let mut judge = Judge { needs, facts, observed, found: Vec::new(), left_out: BTreeMap::new() };
+    let mut judge = Judge { needs, facts, observed, found: Vec::new(), skipped: BTreeMap::new() };
     judge.charts();
     judge.rights();
     judge.namespaces();
@@ -31,7 +31,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.limit_ranges();
     judge.storage();
     judge.volumes();
-    judge.doors();
+    judge.without_login();
     judge.taken_along();
     judge.peers();
     judge.ingresses();
@@ -53,7 +53,7 @@ pub fn judge(needs: &Needs, facts: &Facts, observed: &Observed) -> Vec<Finding> 
     judge.runs();
     judge.clock();
     judge.disk();
-    judge.left_out();
+    judge.skipped();
     judge.of_one_cause();
     judge.found
 }

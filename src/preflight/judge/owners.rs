@@ -1,5 +1,4 @@
-//! Objects that others have, namespaces that are not there, pods that would not be admitted, and releases that are too
-//! large.
+//! Objects of others, missing namespaces, pods that would not be admitted, and releases that are too large.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,7 @@ use crate::preflight::table::{
     SECRET_MISSING,
 };
 
-/// What Helm's Secret of a release may hold, and what is near to that.
+/// The most that Helm's Secret of a release may hold, and what is close to it.
 const MOST: u64 = 1 << 20;
 const NEAR: u64 = 900 << 10;
 
@@ -30,7 +29,7 @@ impl Judge<'_> {
             let Some(Some(owner)) = self.seen(seen, &[OBJECT_FOREIGN.id]) else { continue };
             let whose = match owner {
                 Owner::Release(other) => format!("it belongs to release {other}"),
-                Owner::Nobody => "it is there and belongs to no release".to_owned(),
+                Owner::Nobody => "it exists and belongs to no release".to_owned(),
             };
             let place = object.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
             let named = format!("{} {}", object.kind.to_lowercase(), object.name);
@@ -40,7 +39,7 @@ impl Judge<'_> {
                  app.kubernetes.io/managed-by=Helm",
                 release.name, release.namespace
             );
-            let what = format!("release {release} has an object of that name, and {whose}: Helm refuses to take it");
+            let what = format!("release {release} has an object of that name, but {whose}: Helm refuses to adopt it");
             self.found.push(OBJECT_FOREIGN.found(object.to_string(), what, fix));
         }
     }
@@ -48,19 +47,19 @@ impl Judge<'_> {
     pub(super) fn elsewhere(&mut self) {
         for (name, object) in &self.needs.elsewhere {
             if let Some(Ok(false)) = self.facts.peers.get(name) {
-                let what = format!("it is to be in namespace {name}, which is not there and is made by nobody");
+                let what = format!("namespace {name} not found, and nothing creates it");
                 let fix = format!("kubectl create namespace {name}; or name another in the chart's values");
                 self.found.push(NAMESPACE_MISSING.found(object.to_string(), what, fix));
             }
         }
     }
 
-    /// What admission will have against pods, at the level that their namespace has or will get.
+    /// Pods that admission will reject, at the level that their namespace has or will get.
     pub(super) fn admission(&mut self) {
         for pod in &self.needs.pods {
             let namespace = pod.owner.namespace.as_deref().unwrap_or_default();
             let level = match self.facts.namespaces.get(namespace) {
-                // It is made with the level that its components ask for.
+                // It is created with the level that its components need.
                 Some(Ok(_)) if self.observed.levels.contains_key(namespace) => {
                     self.needs.namespaces.get(namespace).map(String::as_str)
                 }
@@ -71,14 +70,14 @@ impl Judge<'_> {
             let Some(level) = level else { continue };
             let wanted = self.needs.namespaces.get(namespace);
             if wanted.is_some_and(|wanted| rank(wanted) > rank(level)) {
-                // That it is too strict for them is told of the namespace.
+                // That it is too strict for them is reported for the namespace.
                 continue;
             }
             let against = pod.objections.of(level);
             if against.is_empty() {
                 continue;
             }
-            let what = format!("namespace {namespace} admits no such pod at level {level}: {}", few(&against, NAMED));
+            let what = format!("not admitted to namespace {namespace} at level {level}: {}", few(&against, NAMED));
             let fix = "release.pod_security in component.yaml (baseline or privileged), or securityContext in the chart's values";
             self.found.push(PODS_NOT_ADMITTED.found(pod.owner.to_string(), what, fix));
         }
@@ -92,20 +91,20 @@ impl Judge<'_> {
                 _ => continue,
             };
             let what =
-                format!("Helm's record of it takes about {} KiB, and a Secret holds {}", bytes >> 10, MOST >> 10);
-            let fix = "remove from the chart's folder what is no template, such as docs and dashboards, or switch parts off in its values";
+                format!("Helm's record of it is about {} KiB, and a Secret holds {} KiB", bytes >> 10, MOST >> 10);
+            let fix = "remove files that are not templates (docs, dashboards) from the chart's folder, or switch parts off in its values";
             self.found.push(check.found(format!("release {release}"), what, fix));
         }
     }
 
     pub(super) fn answered_secret(&mut self, namespace: &str, name: &str) {
         let (place, what) =
-            (format!("namespace {namespace}"), format!("there is no Secret {name}, which an answer names"));
+            (format!("namespace {namespace}"), format!("Secret {name} not found, which an answer names"));
         let fix = format!("kubectl -n {namespace} create secret generic {name} --from-file=KEY=FILE");
         self.found.push(SECRET_MISSING.found(place, what, fix));
     }
 
-    /// Of more findings of one cause than are worth naming one by one, one with their places.
+    /// Where many findings have one cause, only one is kept, with all places.
     pub(super) fn of_one_cause(&mut self) {
         let mut places: BTreeMap<(&str, String, String), Vec<String>> = BTreeMap::new();
         for finding in &self.found {

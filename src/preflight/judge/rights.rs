@@ -7,23 +7,23 @@ use crate::model::site::Right;
 use crate::preflight::needs::{RightNeed, Use};
 use crate::preflight::table::{RIGHTS_EXPLAIN, RIGHTS_MISSING};
 
-/// Namespace, resource, and what for: verbs and names that share these are told together.
+/// Namespace, resource, and what for: verbs and names that share these are one finding.
 type Scope = (Option<String>, String, Use);
 
 impl Judge<'_> {
     pub(super) fn rights(&mut self) {
-        // What an install must have is told once, even if a role gives it away, too.
+        // What an install must have is reported once, even if a role grants it, too.
         let mut missing: BTreeMap<Scope, BTreeMap<Option<String>, Vec<String>>> = BTreeMap::new();
-        let mut told: Vec<&Right> = Vec::new();
+        let mut reported: Vec<&Right> = Vec::new();
         let mut needs: Vec<&RightNeed> = self.needs.rights.iter().collect();
         needs.sort_by_key(|need| &need.used);
         for need in needs {
             let Some(seen) = self.facts.rights.get(&need.right) else { continue };
             let Some(held) = self.seen(seen, &[RIGHTS_MISSING.id]) else { continue };
-            if *held || told.contains(&&need.right) || self.does_without(need) {
+            if *held || reported.contains(&&need.right) || self.does_without(need) {
                 continue;
             }
-            told.push(&need.right);
+            reported.push(&need.right);
             let right = &need.right;
             let key = (right.namespace.clone(), right.full_resource(), need.used.clone());
             missing.entry(key).or_default().entry(right.name.clone()).or_default().push(right.verb.clone());
@@ -32,17 +32,17 @@ impl Judge<'_> {
             alike(by_name).into_iter().map(move |((_, verbs), names)| (scope.clone(), verbs, names))
         }) {
             let named = if names.is_empty() { String::new() } else { format!(" {}", names.join(", ")) };
-            let may_not = format!("may not {} {resource}{named}", verbs.join(", "));
+            let cannot = format!("cannot {} {resource}{named}", verbs.join(", "));
             let who = self.facts.user.as_deref().unwrap_or("the user");
             let place = namespace.as_ref().map_or_else(|| "the cluster".to_owned(), |name| format!("namespace {name}"));
             let fix = grant(namespace.as_deref(), &resource, &names, &verbs, self.facts.user.as_deref());
             self.found.push(match used {
-                Use::Must => RIGHTS_MISSING.found(place, format!("{who} {may_not}"), fix),
+                Use::Must => RIGHTS_MISSING.found(place, format!("{who} {cannot}"), fix),
                 Use::Gives(role) => {
-                    let why = format!("which {role} gives away, and the API lets nobody give what they lack");
-                    RIGHTS_MISSING.found(place, format!("{who} {may_not}, {why}"), fix)
+                    let why = format!("which {role} grants, and the API lets nobody grant rights that they lack");
+                    RIGHTS_MISSING.found(place, format!("{who} {cannot}, {why}"), fix)
                 }
-                Use::Explains(what) => RIGHTS_EXPLAIN.found(place, format!("{who} {may_not}: {what}"), fix),
+                Use::Explains(what) => RIGHTS_EXPLAIN.found(place, format!("{who} {cannot}: {what}"), fix),
             });
         }
     }

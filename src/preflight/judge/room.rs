@@ -40,9 +40,9 @@ impl Judge<'_> {
         }
         let mut placeable: Vec<(&PodNeed, Vec<usize>)> = Vec::new();
         for pod in &self.needs.pods {
-            let labelled: Vec<usize> = (0..ready.len()).filter(|&index| carries(pod, ready[index])).collect();
+            let labelled: Vec<usize> = (0..ready.len()).filter(|&index| has_labels(pod, ready[index])).collect();
             if labelled.is_empty() {
-                let (what, label) = wish(pod);
+                let (what, label) = label_needs(pod);
                 let fix = format!("kubectl label node {} {label}", ready[0].name);
                 self.found.push(NODE_LABELS.found(pod.owner.to_string(), what, fix));
                 continue;
@@ -54,7 +54,7 @@ impl Judge<'_> {
                     .iter()
                     .filter_map(|&index| Some(format!("{} has {}", ready[index].name, blocks(pod, ready[index])?)))
                     .collect();
-                let what = format!("its pods tolerate the taint of no node: {}", taints.join(", "));
+                let what = format!("its pods do not tolerate the taints of any node: {}", taints.join(", "));
                 let first = labelled.first().and_then(|&index| Some((ready[index], blocks(pod, ready[index])?)));
                 let fix = first.map_or_else(String::new, |(node, taint)| {
                     format!("kubectl taint node {} {}:{}-", node.name, taint.key, taint.effect)
@@ -66,7 +66,7 @@ impl Judge<'_> {
         }
         let Some(pods) = self.seen(&self.facts.pods, &[RESOURCES.id, RESOURCES_TIGHT.id]) else { return };
         let mut free: Vec<Amounts> = ready.iter().map(|node| left(node, pods, |pod| self.is_ours(pod))).collect();
-        let mut wishes: Vec<Placement<'_>> = placeable
+        let mut placements: Vec<Placement<'_>> = placeable
             .into_iter()
             .map(|(pod, open)| {
                 let limits = limits_of(self.facts, pod.owner.namespace.as_deref().unwrap_or_default());
@@ -77,7 +77,7 @@ impl Judge<'_> {
             })
             .collect();
         let before = self.found.len();
-        wishes.retain(|(pod, takes, open)| {
+        placements.retain(|(pod, takes, open)| {
             let fits = |index: &usize| fits(takes, &free[*index]);
             let every = pod.replicas == Replicas::EveryNode;
             let short: Vec<usize> = open.iter().copied().filter(|index| !fits(index)).collect();
@@ -89,16 +89,16 @@ impl Judge<'_> {
             !lost
         });
         if self.found.len() == before {
-            self.together(wishes, &ready, &mut free);
+            self.together(placements, &ready, &mut free);
         }
     }
 
     /// All pods at once: the sum against the sum, then side by side, the largest first.
-    fn together(&mut self, mut wishes: Vec<Placement<'_>>, ready: &[&Node], free: &mut [Amounts]) {
+    fn together(&mut self, mut placements: Vec<Placement<'_>>, ready: &[&Node], free: &mut [Amounts]) {
         let mut short = Vec::new();
         for resource in COUNTED {
             let amount = |amounts: &Amounts| amounts.get(resource).copied().unwrap_or_default();
-            let wanted = wishes.iter().fold(Quantity::default(), |sum, (pod, takes, open)| {
+            let wanted = placements.iter().fold(Quantity::default(), |sum, (pod, takes, open)| {
                 let count = match pod.replicas {
                     Replicas::Count(count) => count,
                     Replicas::EveryNode => open.len() as u64,
@@ -116,11 +116,11 @@ impl Judge<'_> {
             self.found.push(RESOURCES.found("the cluster", what, fix("node")));
             return;
         }
-        wishes.sort_by_key(|(pod, takes, _)| {
+        placements.sort_by_key(|(pod, takes, _)| {
             let every = pod.replicas == Replicas::EveryNode;
             std::cmp::Reverse((every, takes.get("memory").copied(), takes.get("cpu").copied()))
         });
-        for (pod, takes, open) in wishes {
+        for (pod, takes, open) in placements {
             let targets: Vec<Option<usize>> = match pod.replicas {
                 Replicas::EveryNode => open.iter().copied().map(Some).collect(),
                 // More would not be seen to fit either, and a number from a chart has no bound.
@@ -133,7 +133,7 @@ impl Judge<'_> {
                 };
                 let Some(index) = place else {
                     let what = format!(
-                        "beside the others, a pod that requests {} fits on none of {nodes}, though it would alone",
+                        "a pod that requests {} fits on none of {nodes} beside the others, though it would alone",
                         words(&takes)
                     );
                     self.found.push(RESOURCES_TIGHT.found(pod.owner.to_string(), what, fix(&pod.owner.kind)));
@@ -150,10 +150,10 @@ impl Judge<'_> {
     /// The ready nodes that a pod may go to; `None` if nodes are not known.
     pub(super) fn eligible_nodes(&self, pod: &PodNeed) -> Option<Vec<&Node>> {
         let nodes = self.facts.nodes.as_ref().ok()?;
-        Some(nodes.iter().filter(|node| node.ready && carries(pod, node) && blocks(pod, node).is_none()).collect())
+        Some(nodes.iter().filter(|node| node.ready && has_labels(pod, node) && blocks(pod, node).is_none()).collect())
     }
 
-    /// Whether a pod belongs to a release of ours: it goes when the new one comes.
+    /// Whether a pod belongs to a release of ours: it is deleted when the new one is created.
     pub(super) fn is_ours(&self, pod: &PodUse) -> bool {
         pod.instance
             .as_ref()
@@ -182,9 +182,9 @@ fn fits(takes: &Amounts, free: &Amounts) -> bool {
 }
 
 fn words(takes: &Amounts) -> String {
-    let told = takes.iter().filter(|(name, _)| *name != "pods");
-    let told: Vec<String> = told.map(|(name, amount)| format!("{} of {name}", amount.of(name))).collect();
-    if told.is_empty() { "nothing".to_owned() } else { told.join(" and ") }
+    let amounts = takes.iter().filter(|(name, _)| *name != "pods");
+    let amounts: Vec<String> = amounts.map(|(name, amount)| format!("{} of {name}", amount.of(name))).collect();
+    if amounts.is_empty() { "nothing".to_owned() } else { amounts.join(" and ") }
 }
 
 fn too_large(takes: &Amounts, short: &[usize], ready: &[&Node], free: &[Amounts]) -> String {
@@ -210,11 +210,11 @@ fn too_large(takes: &Amounts, short: &[usize], ready: &[&Node], free: &[Amounts]
 
 fn fix(kind: &str) -> String {
     let what = if kind == "node" { "the plan" } else { "it" };
-    format!("kubectl describe nodes (shows what takes the room); then ask for less for {what} by --set, or add a node")
+    format!("kubectl describe nodes (shows what is used); then request less for {what} with --set, or add a node")
 }
 
-/// Whether a node carries what a pod asks of its labels.
-fn carries(pod: &PodNeed, node: &Node) -> bool {
+/// Whether a node has the labels that a pod requires.
+fn has_labels(pod: &PodNeed, node: &Node) -> bool {
     let selected = pod.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
     selected && (pod.node_terms.is_empty() || pod.node_terms.iter().any(|term| term_fits(term, node)))
 }
@@ -252,7 +252,7 @@ fn fits_expression<'a>(expression: &Value, label: impl Fn(&str) -> Option<&'a St
 /// The taint that keeps a pod off a node, if there is one.
 fn blocks<'a>(pod: &PodNeed, node: &'a Node) -> Option<&'a Taint> {
     let hard = node.taints.iter().filter(|taint| taint.effect != "PreferNoSchedule");
-    // Pods of DaemonSets tolerate what the node's own troubles put on it.
+    // Pods of DaemonSets tolerate the taints of node conditions.
     let own = |taint: &Taint| pod.replicas == Replicas::EveryNode && taint.key.starts_with("node.kubernetes.io/");
     let mut hard = hard.filter(|taint| !own(taint));
     hard.find(|taint| !pod.tolerations.iter().any(|toleration| tolerates(toleration, taint)))
@@ -266,8 +266,8 @@ fn tolerates(toleration: &Value, taint: &Taint) -> bool {
     effect && key && (exists || text("value") == taint.value)
 }
 
-/// What a pod wants of a node's labels, and the label that would do.
-fn wish(pod: &PodNeed) -> (String, String) {
+/// What a pod requires of a node's labels, and the label that would satisfy it.
+fn label_needs(pod: &PodNeed) -> (String, String) {
     let mut asked: Vec<String> = pod.node_selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let mut label = asked.join(" ");
     if !pod.node_terms.is_empty() {
@@ -276,8 +276,8 @@ fn wish(pod: &PodNeed) -> (String, String) {
             let (key, operator) =
                 (one["key"].as_str().unwrap_or_default(), one["operator"].as_str().unwrap_or_default());
             let values: Vec<&str> = one["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let values_told = if values.is_empty() { String::new() } else { format!(" {}", values.join("|")) };
-            asked.push(format!("{key} {operator}{values_told}"));
+            let values_text = if values.is_empty() { String::new() } else { format!(" {}", values.join("|")) };
+            asked.push(format!("{key} {operator}{values_text}"));
             match operator {
                 "DoesNotExist" => label = format!("{label} {key}-"),
                 "In" | "Exists" => label = format!("{label} {key}={}", values.first().unwrap_or(&"")),
@@ -285,5 +285,5 @@ fn wish(pod: &PodNeed) -> (String, String) {
             }
         }
     }
-    (format!("no ready node carries what its pods ask for: {}", asked.join(", ")), label.trim().to_owned())
+    (format!("no ready node has the labels that its pods require: {}", asked.join(", ")), label.trim().to_owned())
 }

@@ -9,19 +9,19 @@ use crate::model::{CHART_DIGEST, ImageName, few};
 use crate::preflight::needs::{ClaimNeed, SecretUse, UndeclaredImage, rank};
 use crate::preflight::table::{
     CHART_FAILS, CLOCK_SKEW, DISK_FULL, DISK_LOW, DNS_DOMAIN, HELM_DELETES, IMAGE_DIGEST, IMAGE_NOT_MOVED,
-    IMAGE_REFERENCE, IMAGE_TAG, IMAGE_UNDECLARED, INGRESS_CLASS_MISSING, KIND_NOT_SERVED, KUBERNETES_OLD,
-    MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, OPEN_DOOR, PEER_MISSING, POD_SECURITY,
-    PULL_SECRET_MISSING, RELEASE_STUCK, RUN_GOING_ON, SECRET_MISSING, STORAGE_BINDING, STORAGE_CLASS_DEFAULTS,
-    STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
+    IMAGE_REFERENCE, IMAGE_TAG, IMAGE_UNDECLARED, INGRESS_CLASS_MISSING, INGRESS_WITHOUT_LOGIN, KIND_NOT_SERVED,
+    KUBERNETES_OLD, MANIFEST_UNREAD, NAMESPACE_TERMINATING, NO_INGRESS_CLASS, NO_STORAGE_CLASS, PEER_MISSING,
+    POD_SECURITY, PULL_SECRET_MISSING, RELEASE_STUCK, RUN_GOING_ON, SECRET_MISSING, STORAGE_BINDING,
+    STORAGE_CLASS_DEFAULTS, STORAGE_CLASS_MISSING, STORAGE_EXPANSION, TLS_SECRET_MISSING, WEBHDFS_UNREACHABLE,
 };
 
-/// A clock that is off by more than this is told. The API says what time it is to the second only.
+/// A clock that is off by more than this is reported. The API gives its time to the second only.
 const SKEW_SECONDS: i64 = 10;
 
-/// A run's journal is some hundred kilobytes; below this nothing goes on for long.
+/// A run's journal is some hundred kilobytes; with less than this no run gets far.
 const FULL: u64 = 10 << 20;
 
-/// Below this it is time to make room.
+/// Below this there is a warning.
 const LOW: u64 = 100 << 20;
 
 /// A run makes a folder with three files, and there should be some for others.
@@ -31,19 +31,19 @@ impl Judge<'_> {
     pub(super) fn charts(&mut self) {
         for (release, constraint) in &self.needs.old {
             let what = format!("its chart needs Kubernetes {constraint}, the cluster runs {}", self.facts.version);
-            let fix = "upgrade the cluster, or lay a chart over that supports it: --catalog DIR";
+            let fix = "upgrade the cluster, or use a chart that supports it: --catalog DIR";
             self.found.push(KUBERNETES_OLD.found(format!("release {release}"), what, fix));
         }
         for (release, why) in &self.needs.broken {
-            let fix = "windlass catalog show COMPONENT (lists the answers); correct what is named";
+            let fix = "windlass catalog show COMPONENT (lists the answers); correct the one in the message";
             self.found.push(CHART_FAILS.found(format!("release {release}"), why, fix));
         }
         for (release, unread) in &self.needs.unread {
-            let what = format!("{unread}; nothing is checked of it");
+            let what = format!("{unread}; it is not checked");
             self.found.push(MANIFEST_UNREAD.found(format!("release {release}"), what, "helm template"));
         }
         for object in &self.needs.unknown_kinds {
-            let what = format!("the cluster serves no {} of {}", object.kind, object.api_version);
+            let what = format!("the cluster does not serve kind {} of {}", object.kind, object.api_version);
             self.found.push(KIND_NOT_SERVED.found(object.to_string(), what, "kubectl api-resources"));
         }
     }
@@ -61,7 +61,7 @@ impl Judge<'_> {
             if let (Some(enforced), Some(wanted), false) = (enforced, self.needs.namespaces.get(name), follows)
                 && rank(enforced) < rank(wanted)
             {
-                let what = format!("it enforces Pod Security {enforced}, and its pods need {wanted}");
+                let what = format!("it enforces Pod Security {enforced}, but its pods need {wanted}");
                 let fix =
                     format!("kubectl label namespace {name} pod-security.kubernetes.io/enforce={wanted} --overwrite");
                 self.found.push(POD_SECURITY.found(place, what, fix));
@@ -69,7 +69,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Volumes that are not there yet. Where that is not known, all of them.
+    /// Volumes that do not exist yet. Where that is not known, all of them.
     pub(super) fn new_claims(&self) -> impl Iterator<Item = &ClaimNeed> {
         self.needs.claims.iter().filter(|claim| match self.facts.claims.get(&claim.namespace) {
             Some(Ok(there)) => there.iter().all(|known| known.object.name != claim.name),
@@ -92,8 +92,7 @@ impl Judge<'_> {
         }
         let Some(classes) = self.seen(&self.facts.storage_classes, &checks) else { return };
         let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-        let there =
-            if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
+        let available = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let defaults: Vec<&str> =
             classes.iter().filter(|class| class.default).map(|class| class.name.as_str()).collect();
         let mut used = Vec::new();
@@ -104,7 +103,7 @@ impl Judge<'_> {
                 Some(name) => match classes.iter().find(|class| class.name == *name) {
                     Some(class) => used.push(class),
                     None => {
-                        let what = format!("there is no StorageClass {name}; {there}");
+                        let what = format!("StorageClass {name} not found; available: {available}");
                         self.found.push(STORAGE_CLASS_MISSING.found(place, what, choose));
                     }
                 },
@@ -117,7 +116,7 @@ impl Judge<'_> {
                         used.push(class);
                     }
                     None => {
-                        let what = format!("it names no StorageClass, and none is the default; {there}");
+                        let what = format!("it names no StorageClass, and none is the default; available: {available}");
                         self.found.push(NO_STORAGE_CLASS.found(place, what, choose));
                     }
                 },
@@ -127,7 +126,7 @@ impl Judge<'_> {
         for class in used {
             let place = format!("StorageClass {}", class.name);
             if !class.waits_for_pod && nodes > 1 {
-                let what = "volumes are made before it is known which node their pod goes to";
+                let what = "volumes are provisioned before their pods are scheduled";
                 let fix =
                     "--set platform.storage_class=NAME with a class that has volumeBindingMode: WaitForFirstConsumer";
                 self.found.push(STORAGE_BINDING.found(&place, what, fix));
@@ -142,13 +141,13 @@ impl Judge<'_> {
         }
     }
 
-    pub(super) fn doors(&mut self) {
-        for (object, said) in &self.needs.doors {
+    pub(super) fn without_login(&mut self) {
+        for (object, said) in &self.needs.without_login {
             let fix = "--set platform.ingress_auth_secret=NAME (nginx) or --set platform.ingress_middleware=NAME (Traefik), or \
                         --set platform.ingress_enabled=false";
-            self.found.push(OPEN_DOOR.found(
+            self.found.push(INGRESS_WITHOUT_LOGIN.found(
                 object.to_string(),
-                format!("it asks for no login, and neither does {said}"),
+                format!("it requires no login, and neither does {said}"),
                 fix,
             ));
         }
@@ -156,7 +155,7 @@ impl Judge<'_> {
 
     pub(super) fn taken_along(&mut self) {
         for (release, object) in &self.needs.taken_along {
-            let what = format!("`helm uninstall` of {release} would delete it with all that it holds");
+            let what = format!("`helm uninstall` of {release} would delete it with all its content");
             let fix = "windlass uninstall (keeps it); in the chart: helm.sh/resource-policy: keep";
             self.found.push(HELM_DELETES.found(object.to_string(), what, fix));
         }
@@ -165,7 +164,7 @@ impl Judge<'_> {
     pub(super) fn peers(&mut self) {
         for (name, policy) in &self.needs.peers {
             if let Some(Ok(false)) = self.facts.peers.get(name) {
-                let what = format!("it lets in all of namespace {name}, which is not there");
+                let what = format!("it allows all of namespace {name}, which does not exist");
                 let fix = "--set platform.ingress_namespace=NAME, or platform.allow_from, with one of `kubectl get namespaces`";
                 self.found.push(PEER_MISSING.found(policy.to_string(), what, fix));
             }
@@ -179,8 +178,7 @@ impl Judge<'_> {
         let checks = [NO_INGRESS_CLASS.id, INGRESS_CLASS_MISSING.id];
         let Some(classes) = self.seen(&self.facts.ingress_classes, &checks) else { return };
         let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-        let there =
-            if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
+        let available = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let choose = known.first().map_or_else(
             || "--set platform.ingress_enabled=false, or install an ingress controller".to_owned(),
             |name| format!("--set platform.ingress_class={name}"),
@@ -189,11 +187,11 @@ impl Judge<'_> {
             let place = ingress.object.to_string();
             match &ingress.class {
                 Some(name) if !known.contains(&name.as_str()) => {
-                    let what = format!("there is no IngressClass {name}; {there}");
+                    let what = format!("IngressClass {name} not found; available: {available}");
                     self.found.push(INGRESS_CLASS_MISSING.found(place, what, &choose));
                 }
                 None if !classes.iter().any(|class| class.default) => {
-                    let what = format!("it names no IngressClass, and none is the default; {there}");
+                    let what = format!("it names no IngressClass, and none is the default; available: {available}");
                     self.found.push(NO_INGRESS_CLASS.found(place, what, &choose));
                 }
                 _ => {}
@@ -208,12 +206,12 @@ impl Judge<'_> {
                 let fix = "windlass catalog show COMPONENT (lists the answers for image and tag)";
                 match ImageName::parse(&container.image) {
                     Err(why) => {
-                        let what = format!("`{}` is no image's name: {why}", container.image);
+                        let what = format!("`{}` is not an image name: {why}", container.image);
                         self.found.push(IMAGE_REFERENCE.found(place, what, fix));
                     }
                     Ok(name) if name.digest.is_some() || name.tag.as_deref().is_some_and(|tag| tag != "latest") => {}
                     Ok(_) => {
-                        let what = format!("`{}` names no version", container.image);
+                        let what = format!("`{}` has no version", container.image);
                         self.found.push(IMAGE_TAG.found(place, what, fix));
                     }
                 }
@@ -228,7 +226,7 @@ impl Judge<'_> {
         }
         let images: BTreeSet<&str> = unpinned.iter().map(|(_, image)| image.as_str()).collect();
         let images: Vec<&str> = images.into_iter().collect();
-        let what = format!("pulled by tag, whatever is behind it then: {}", images.join(", "));
+        let what = format!("pulled by tag, without a digest: {}", images.join(", "));
         let answers: Vec<String> = unpinned.iter().map(|(answer, _)| format!("--set {answer}=sha256:…")).collect();
         self.found.push(IMAGE_DIGEST.found("the answers", what, answers.join(" ")));
     }
@@ -241,13 +239,13 @@ impl Judge<'_> {
             let others = if others.is_empty() { String::new() } else { format!(", also in {}", few(&others, 4)) };
             let (what, fix) = match meant {
                 Some((name, reference)) => (
-                    format!("`{image}` is image {name} of {component}, and was to be `{reference}`{others}"),
+                    format!("`{image}` is image {name} of {component}, but should be `{reference}`{others}"),
                     format!(
                         "in {component}/component.yaml, give image {name} the path at which the chart's values have this one"
                     ),
                 ),
                 None => (
-                    format!("`{image}` is none of the images that {component} uses{others}"),
+                    format!("`{image}` is not declared by {component}{others}"),
                     format!(
                         "in {component}/component.yaml, `images: [{{name: NAME, ref: \"{image}\", reference: PATH}}]`, or the `when` of the one that is there; or name another image in {component}.values_file"
                     ),
@@ -267,7 +265,7 @@ impl Judge<'_> {
             if self.seen(seen, &[check.id]) != Some(&false) {
                 continue;
             }
-            let (place, what) = (format!("namespace {}", need.namespace), format!("there is no Secret {}", need.name));
+            let (place, what) = (format!("namespace {}", need.namespace), format!("Secret {} not found", need.name));
             let fix = match need.used {
                 SecretUse::Pull => format!(
                     "kubectl -n {} create secret docker-registry {} --from-file=.dockerconfigjson=FILE",
@@ -291,7 +289,7 @@ impl Judge<'_> {
             if state.status.is_pending() {
                 let what = format!("revision {} is {} since {}", state.revision, state.status, state.updated);
                 let fix = format!(
-                    "nothing if no Helm is at work on it: windlass goes on from there; helm -n {} history {} shows it",
+                    "nothing to do if no Helm is running: windlass continues from there; helm -n {} history {} shows it",
                     key.namespace, key.name
                 );
                 self.found.push(RELEASE_STUCK.found(place, what, fix));
@@ -301,7 +299,7 @@ impl Judge<'_> {
 
     pub(super) fn hdfs(&mut self) {
         let ObservedHdfs::Unreachable(why) = &self.observed.hdfs else { return };
-        // A release that is not ready is the plan's to fix, and says itself what is wrong with it.
+        // A release that is not ready is fixed by the plan, and reported by itself.
         let well = |release: &ObservedRelease| {
             release.unready.is_empty()
                 && release.drift.is_empty()
@@ -316,7 +314,7 @@ impl Judge<'_> {
     pub(super) fn domain(&mut self) {
         let Some(Some(served)) = self.seen(&self.facts.domain, &[DNS_DOMAIN.id]) else { return };
         if *served != self.needs.domain.trim_end_matches('.') {
-            let what = format!("it is {served}, and platform.cluster_domain is {}", self.needs.domain);
+            let what = format!("it is {served}, but platform.cluster_domain is {}", self.needs.domain);
             let fix = format!("--set platform.cluster_domain={served}");
             self.found.push(DNS_DOMAIN.found("the cluster's DNS", what, fix));
         }
@@ -324,8 +322,8 @@ impl Judge<'_> {
 
     pub(super) fn runs(&mut self) {
         let Some(Some(run)) = self.seen(&self.facts.runs, &[RUN_GOING_ON.id]) else { return };
-        let what = format!("{run} is at work on it: what is seen here changes meanwhile");
-        let fix = "wait for its end, then look again; windlass unlock if it is known to be gone";
+        let what = format!("{run} is running: what is read here may change");
+        let fix = "wait until it ends, then run windlass preflight again; windlass unlock if it is known to be dead";
         self.found.push(RUN_GOING_ON.found("the cluster", what, fix));
     }
 
@@ -333,7 +331,7 @@ impl Judge<'_> {
         let Some(ahead) = self.seen(&self.facts.clock, &[CLOCK_SKEW.id]) else { return };
         if ahead.abs() > SKEW_SECONDS {
             let way = if *ahead > 0 { "behind" } else { "ahead of" };
-            let what = format!("its clock is {} s {way} the API server's", ahead.abs());
+            let what = format!("its clock is {}s {way} the API server's", ahead.abs());
             self.found.push(CLOCK_SKEW.found("this machine", what, "timedatectl set-ntp true"));
         }
     }
@@ -341,15 +339,15 @@ impl Judge<'_> {
     pub(super) fn disk(&mut self) {
         let Some(disk) = self.seen(&self.facts.disk, &[DISK_FULL.id, DISK_LOW.id]) else { return };
         let place = format!("this machine, {}", disk.path);
-        let fix = "make room there, or keep runs elsewhere: XDG_STATE_HOME=DIR windlass …";
+        let fix = "free space, or keep runs elsewhere: XDG_STATE_HOME=DIR windlass …";
         let what = if disk.read_only {
-            Some((Severity::Error, "it cannot be written to".to_owned()))
+            Some((Severity::Error, "it is not writable".to_owned()))
         } else if disk.files.is_some_and(|files| files < FEW_FILES) {
-            Some((Severity::Error, "no more files can be made on its file system".to_owned()))
+            Some((Severity::Error, "its file system has no free inodes".to_owned()))
         } else if disk.free < FULL {
-            Some((Severity::Error, format!("{} KiB are free", disk.free >> 10)))
+            Some((Severity::Error, format!("{} KiB free", disk.free >> 10)))
         } else if disk.free < LOW {
-            Some((Severity::Warning, format!("{} MiB are free", disk.free >> 20)))
+            Some((Severity::Warning, format!("{} MiB free", disk.free >> 20)))
         } else {
             None
         };

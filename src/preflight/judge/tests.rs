@@ -162,7 +162,7 @@ fn where_all_is_well_nothing_is_found() {
 }
 
 #[test]
-fn missing_rights_are_told_by_resource_with_the_command_that_grants_them() {
+fn missing_rights_are_reported_by_resource_with_the_command_that_grants_them() {
     let mut needs = needs();
     let mut facts = facts();
     for (verb, held) in [("get", true), ("create", false), ("patch", false)] {
@@ -172,7 +172,7 @@ fn missing_rights_are_told_by_resource_with_the_command_that_grants_them() {
     }
     let finding = only(&needs, &facts);
     assert_eq!((finding.id, finding.place.as_str()), ("rights-missing", "namespace ns"));
-    assert_eq!(finding.what, "ann may not create, patch statefulsets.apps");
+    assert_eq!(finding.what, "ann cannot create, patch statefulsets.apps");
     assert_eq!(
         finding.fix,
         "kubectl -n ns create role windlass-statefulsets-apps --verb=create,patch --resource=statefulsets.apps && \
@@ -181,7 +181,7 @@ fn missing_rights_are_told_by_resource_with_the_command_that_grants_them() {
 }
 
 #[test]
-fn rights_on_named_objects_are_told_together_and_granted_by_name() {
+fn rights_on_named_objects_are_reported_together_and_granted_by_name() {
     let mut needs = needs();
     let mut facts = facts();
     for (verb, name) in
@@ -192,20 +192,20 @@ fn rights_on_named_objects_are_told_together_and_granted_by_name() {
         facts.rights.insert(need.right.clone(), Ok(false));
         needs.rights.push(need);
     }
-    let mut told = found(&needs, &facts);
-    told.sort();
-    let whats: Vec<&str> = told.iter().map(|finding| finding.what.as_str()).collect();
-    assert_eq!(whats, ["ann may not create services", "ann may not get, patch services a, b"]);
+    let mut findings = found(&needs, &facts);
+    findings.sort();
+    let whats: Vec<&str> = findings.iter().map(|finding| finding.what.as_str()).collect();
+    assert_eq!(whats, ["ann cannot create services", "ann cannot get, patch services a, b"]);
     assert!(
-        told[1].fix.contains(
+        findings[1].fix.contains(
             "role windlass-services-named --verb=get,patch --resource=services --resource-name=a --resource-name=b"
         ),
-        "{told:?}"
+        "{findings:?}"
     );
 }
 
 #[test]
-fn what_a_role_gives_away_must_be_held_unless_one_may_escalate_and_bind() {
+fn what_a_role_grants_must_be_held_unless_one_may_escalate_and_bind() {
     let mut needs = needs();
     let mut facts = facts();
     let role = ObjectRef::cluster_wide("rbac.authorization.k8s.io/v1", "ClusterRole", "watch");
@@ -217,13 +217,13 @@ fn what_a_role_gives_away_must_be_held_unless_one_may_escalate_and_bind() {
     facts.rights.insert(instead[1].clone(), Ok(false));
     let finding = only(&needs, &facts);
     assert_eq!((finding.id, finding.place.as_str()), ("rights-missing", "the cluster"));
-    assert!(finding.what.contains("ClusterRole watch gives away"), "{}", finding.what);
+    assert!(finding.what.contains("ClusterRole watch grants"), "{}", finding.what);
     facts.rights.insert(instead[1].clone(), Ok(true));
     assert_eq!(ids(&needs, &facts), [""; 0]);
-    // Told once, as what it is needed for most.
+    // Reported once, for its most important use.
     facts.rights.insert(instead[1].clone(), Ok(false));
     needs.rights.push(RightNeed { right: given, used: Use::Must, instead: Vec::new() });
-    assert_eq!(only(&needs, &facts).what, "ann may not list pods");
+    assert_eq!(only(&needs, &facts).what, "ann cannot list pods");
 }
 
 #[test]
@@ -235,22 +235,25 @@ fn a_right_that_only_explains_is_a_warning() {
     needs.rights.push(need);
     let finding = only(&needs, &facts);
     assert_eq!((finding.severity, finding.id), (Severity::Warning, "rights-explain"));
-    assert_eq!(finding.what, "ann may not watch events: reasons may be missing");
+    assert_eq!(finding.what, "ann cannot watch events: reasons may be missing");
 }
 
 #[test]
-fn what_may_not_be_looked_at_is_a_warning_that_names_the_checks() {
+fn what_may_not_be_read_is_a_warning_that_names_the_checks() {
     let unseen = |what: Query| Unseen { what, why: NoAnswer::NotAllowed };
     let mut facts = facts();
     facts.nodes = Err(unseen(Query::List("nodes")));
     facts.storage_classes = Err(unseen(Query::List("storageclasses")));
     facts.pods = Err(unseen(Query::ListAll("pods")));
-    let mut told = found(&needs(), &facts);
-    told.sort();
-    assert_eq!(told.iter().map(|finding| finding.id).collect::<Vec<_>>(), ["not-checked", "not-checked"]);
-    assert!(told[0].what.contains("list nodes (not allowed)") && told[0].what.contains("node-labels"), "{told:?}");
-    assert!(told[0].fix.contains("kubectl auth can-i list nodes"), "{told:?}");
-    assert!(told[1].what.contains("no-storage-class"), "{told:?}");
+    let mut findings = found(&needs(), &facts);
+    findings.sort();
+    assert_eq!(findings.iter().map(|finding| finding.id).collect::<Vec<_>>(), ["not-checked", "not-checked"]);
+    assert!(
+        findings[0].what.contains("list nodes (not allowed)") && findings[0].what.contains("node-labels"),
+        "{findings:?}"
+    );
+    assert!(findings[0].fix.contains("kubectl auth can-i list nodes"), "{findings:?}");
+    assert!(findings[1].what.contains("no-storage-class"), "{findings:?}");
 }
 
 #[test]
@@ -264,7 +267,7 @@ fn storage_classes() {
     assert_eq!((finding.id, finding.place.as_str()), ("storage-class-missing", "volume ns/data-db-0"));
     assert_eq!(
         (finding.what.as_str(), finding.fix.as_str()),
-        ("there is no StorageClass slow; there is fast", "--set platform.storage_class=fast")
+        ("StorageClass slow not found; available: fast", "--set platform.storage_class=fast")
     );
     // A volume that is there needs no class, and neither does one that is made by hand.
     facts.claims.insert("ns".to_owned(), Ok(vec![claim("data-db-0", "10Gi")]));
@@ -294,11 +297,11 @@ fn what_helm_would_delete_is_a_hint() {
     needs.taken_along = vec![("ns/db".to_owned(), claim)];
     let finding = only(&needs, &facts());
     assert_eq!((finding.id, finding.severity), ("helm-deletes-data", Severity::Hint));
-    assert_eq!(finding.what, "`helm uninstall` of ns/db would delete it with all that it holds");
+    assert_eq!(finding.what, "`helm uninstall` of ns/db would delete it with all its content");
 }
 
 #[test]
-fn who_is_let_in_and_is_not_there_is_told() {
+fn an_allowed_namespace_that_does_not_exist_is_reported() {
     let mut needs = needs();
     let policy = ObjectRef::namespaced("networking.k8s.io/v1", "NetworkPolicy", "ns", "web");
     needs.peers = ["there", "gone", "hidden"].map(|name| (name.to_owned(), policy.clone())).into();
@@ -310,7 +313,7 @@ fn who_is_let_in_and_is_not_there_is_told() {
     let finding = only(&needs, &facts);
     assert_eq!(
         (finding.id, finding.what.as_str()),
-        ("peer-namespace-missing", "it lets in all of namespace gone, which is not there")
+        ("peer-namespace-missing", "it allows all of namespace gone, which does not exist")
     );
 }
 
@@ -325,7 +328,7 @@ fn ingress_classes() {
     let finding = only(&needs, &facts);
     assert_eq!((finding.id, finding.fix.as_str()), ("no-ingress-class", "--set platform.ingress_class=nginx"));
     needs.ingresses[0].class = Some("traefik".to_owned());
-    assert_eq!(only(&needs, &facts).what, "there is no IngressClass traefik; there is nginx");
+    assert_eq!(only(&needs, &facts).what, "IngressClass traefik not found; available: nginx");
     needs.ingresses[0].class = Some("nginx".to_owned());
     assert_eq!(found(&needs, &facts), []);
     // Without an Ingress nobody asks for a class.
@@ -363,14 +366,14 @@ fn quotas() {
     }
     assert_eq!(found(&needs(), &with(quota(&[("requests.memory", "1Gi"), ("pods", "1")], &[]))), []);
     assert_eq!(found(&needs(), &with(Quota { scoped: true, ..quota(&[("pods", "0")], &[]) })), []);
-    // Our own pods give back what they take.
+    // Our own pods free what they request.
     let mut facts = with(quota(&[("requests.memory", "1Gi")], &[("requests.memory", "1Gi")]));
     facts.pods = Ok(vec![PodUse { instance: Some("rel".to_owned()), ..taken("db-0", "one", "1Gi") }]);
     assert_eq!(found(&needs(), &facts), []);
 }
 
 #[test]
-fn what_our_own_pods_give_back_must_be_known() {
+fn what_our_own_pods_free_must_be_known() {
     let mut facts = facts();
     let hard = amounts(&[("requests.memory", "1Gi")]);
     let quota = Quota { name: "q".to_owned(), used: hard.clone(), hard, scoped: false };
@@ -404,11 +407,11 @@ fn limit_ranges() {
     };
     let of = |kind: &str| Limit { kind: kind.to_owned(), ..Limit::default() };
     let finding = only(&needs(), &with(Limit { max: amounts(&[("memory", "512Mi")]), ..of("Container") }));
-    assert_eq!(finding.what, "limit range r: container db/main asks for 1Gi of memory, at most 512Mi is admitted");
+    assert_eq!(finding.what, "limit range r: container db/main requests 1Gi of memory, the maximum is 512Mi");
     let finding = only(&needs(), &with(Limit { min: amounts(&[("cpu", "1")]), ..of("Pod") }));
-    assert_eq!(finding.what, "limit range r: a pod of db requests 500m of cpu, at least 1 is asked for");
+    assert_eq!(finding.what, "limit range r: a pod of db requests 500m of cpu, the minimum is 1");
     let finding = only(&needs(), &with(Limit { max: amounts(&[("storage", "1Gi")]), ..of("PersistentVolumeClaim") }));
-    assert!(finding.what.contains("volume data-db-0 asks for 10Gi"), "{}", finding.what);
+    assert!(finding.what.contains("volume data-db-0 requests 10Gi"), "{}", finding.what);
     // A default fills in what a quota counts.
     let mut facts = with(Limit { default: amounts(&[("cpu", "2")]), ..of("Container") });
     let quota = Quota { name: "q".to_owned(), hard: amounts(&[("limits.cpu", "8")]), ..Quota::default() };
@@ -511,10 +514,10 @@ fn dns_clock_disk_and_other_runs() {
     assert_eq!(only(&needs(), &facts).fix, "--set platform.cluster_domain=site.example");
     facts.domain = Ok(None);
     facts.runs = Ok(Some("kim@site (install 7) since 2026-11-29".to_owned()));
-    assert!(only(&needs(), &facts).what.starts_with("kim@site (install 7) since 2026-11-29 is at work on it"));
+    assert!(only(&needs(), &facts).what.starts_with("kim@site (install 7) since 2026-11-29 is running"));
     facts.runs = Ok(None);
     facts.clock = Ok(-90);
-    assert_eq!(only(&needs(), &facts).what, "its clock is 90 s ahead of the API server's");
+    assert_eq!(only(&needs(), &facts).what, "its clock is 90s ahead of the API server's");
     facts.clock = Ok(3);
     let disk = |free: u64, files: Option<u64>, read_only| Disk { path: "/state".to_owned(), free, files, read_only };
     for (found, id) in [
@@ -529,7 +532,7 @@ fn dns_clock_disk_and_other_runs() {
 }
 
 #[test]
-fn what_others_have_and_what_is_not_there_is_told_before_helm_fails_at_it() {
+fn what_others_have_and_what_is_missing_is_reported_before_helm_fails_at_it() {
     let object = || ObjectRef::namespaced("v1", "Service", "ns", "x");
     let key = ReleaseKey::new("ns", "rel");
     let mut with = facts();
@@ -538,10 +541,12 @@ fn what_others_have_and_what_is_not_there_is_told_before_helm_fails_at_it() {
         (key.clone(), ObjectRef::namespaced("v1", "Secret", "ns", "y"), Ok(Some(Owner::Nobody))),
         (key, ObjectRef::namespaced("v1", "ConfigMap", "ns", "z"), Ok(None)),
     ];
-    let told = found(&needs(), &with);
-    assert_eq!(told.iter().map(|it| it.id).collect::<Vec<_>>(), ["object-foreign", "object-foreign"]);
-    assert!(told[0].what.contains("belongs to release ns/other") && told[1].what.contains("belongs to no release"));
-    assert!(told[0].fix.contains("kubectl -n ns annotate --overwrite service x meta.helm.sh/release-name=rel"));
+    let findings = found(&needs(), &with);
+    assert_eq!(findings.iter().map(|it| it.id).collect::<Vec<_>>(), ["object-foreign", "object-foreign"]);
+    assert!(
+        findings[0].what.contains("belongs to release ns/other") && findings[1].what.contains("belongs to no release")
+    );
+    assert!(findings[0].fix.contains("kubectl -n ns annotate --overwrite service x meta.helm.sh/release-name=rel"));
     let mut both = needs();
     both.shared = vec![(object(), "ns/a".to_owned(), "ns/b".to_owned())];
     assert_eq!(ids(&both, &facts()), ["object-shared"]);
@@ -570,9 +575,9 @@ fn pods_are_held_against_the_level_that_their_namespace_will_have() {
         Objections { baseline: vec!["hostNetwork is true".to_owned()], restricted: vec!["no seccomp".to_owned()] };
     let mut absent = facts();
     absent.namespaces.insert("ns".to_owned(), Ok(None));
-    let told = only(&wanted, &absent);
-    assert_eq!(told.id, "pods-not-admitted");
-    assert!(told.what.contains("at level restricted: hostNetwork is true, no seccomp"), "{}", told.what);
+    let finding = only(&wanted, &absent);
+    assert_eq!(finding.id, "pods-not-admitted");
+    assert!(finding.what.contains("at level restricted: hostNetwork is true, no seccomp"), "{}", finding.what);
     wanted.namespaces.insert("ns".to_owned(), "baseline".to_owned());
     assert!(only(&wanted, &absent).what.ends_with("hostNetwork is true"));
     wanted.namespaces.insert("ns".to_owned(), "privileged".to_owned());
@@ -585,6 +590,6 @@ fn findings_of_one_cause_are_one() {
     let mut many = needs();
     many.pods = (0..50).map(|at| pod(&format!("p{at}"), 1, "1m", "1Mi")).collect();
     many.pods.iter_mut().for_each(|pod| pod.containers[0].image = "reg.example/x".to_owned());
-    let told = only(&many, &facts());
-    assert_eq!((told.id, told.place.ends_with("and 46 more")), ("image-tag", true), "{}", told.place);
+    let finding = only(&many, &facts());
+    assert_eq!((finding.id, finding.place.ends_with("and 46 more")), ("image-tag", true), "{}", finding.place);
 }

@@ -1,4 +1,4 @@
-//! Changes that the API would refuse, and the way round.
+//! Changes that the API would refuse, and the workaround.
 
 use super::found::Judge;
 use crate::model::cluster::{ObjectRef, Refusal};
@@ -18,15 +18,15 @@ impl Judge<'_> {
             let Some(Some(refusal)) = seen else { continue };
             let place = tried.object.to_string();
             let fields = concerned(tried, refusal);
-            if refusal.code == 422 && !refusal.in_itself && self.grown(&tried.object, &fields) {
+            if refusal.code == 422 && !refusal.in_itself && self.only_grows(&tried.object, &fields) {
                 continue;
             }
-            let told = told(&fields);
-            let what = format!("release {}: the API refuses the change ({}){told}", tried.release, refusal.message);
+            let changes = changes(&fields);
+            let what = format!("release {}: the API refuses the change ({}){changes}", tried.release, refusal.message);
             self.found.push(if refusal.code == 422 && !refusal.in_itself {
-                FIELD_IMMUTABLE.found(place, what, way_round(&tried.object, &fields))
+                FIELD_IMMUTABLE.found(place, what, workaround(&tried.object, &fields))
             } else {
-                let fix = "windlass plan --diff (shows what would change); correct the answer or the chart, or have changed what refuses it";
+                let fix = "windlass plan --diff (shows what would change); correct the answer or the chart, or have the policy changed that refuses it";
                 CHANGE_REFUSED.found(place, what, fix)
             });
         }
@@ -36,7 +36,7 @@ impl Judge<'_> {
 impl Judge<'_> {
     /// Whether these fields of an object are nothing but sizes of volumes for which an action of the plan makes room before
     /// Helm comes to them.
-    fn grown(&self, object: &ObjectRef, fields: &[&(String, String)]) -> bool {
+    fn only_grows(&self, object: &ObjectRef, fields: &[&(String, String)]) -> bool {
         let grown = |path: &String| {
             let mut grows = self.needs.grows.iter();
             grows.any(|need| need.set == *object && need.path.as_ref() == Some(path))
@@ -45,8 +45,8 @@ impl Judge<'_> {
     }
 }
 
-/// Of the fields that would change those that the refusal is about. Where the API names what may be changed, in
-/// quotes, that is left out.
+/// Of the fields that would change those that the refusal is about. Where the API names, in quotes, what may be
+/// changed, that is omitted.
 fn concerned<'a>(tried: &'a Tried, refusal: &Refusal) -> Vec<&'a (String, String)> {
     let allowed: Vec<&str> = refusal.message.split('\'').skip(1).step_by(2).collect();
     let below = |path: &str, field: &str| {
@@ -61,38 +61,38 @@ fn concerned<'a>(tried: &'a Tried, refusal: &Refusal) -> Vec<&'a (String, String
     tried.changed.iter().filter(|(path, _)| fits(path)).collect()
 }
 
-fn told(fields: &[&(String, String)]) -> String {
+fn changes(fields: &[&(String, String)]) -> String {
     if fields.is_empty() {
         return String::new();
     }
-    let mut told: Vec<String> = fields.iter().take(NAMED).map(|(_, told)| told.clone()).collect();
+    let mut shown: Vec<String> = fields.iter().take(NAMED).map(|(_, change)| change.clone()).collect();
     if fields.len() > NAMED {
-        told.push(format!("and {} more", fields.len() - NAMED));
+        shown.push(format!("and {} more", fields.len() - NAMED));
     }
-    format!(": {}", told.join("; "))
+    format!(": {}", shown.join("; "))
 }
 
-/// How to get there all the same: without the object, the same install makes it anew.
-fn way_round(object: &ObjectRef, fields: &[&(String, String)]) -> String {
+/// The workaround: when the object is deleted, the same install creates it again.
+fn workaround(object: &ObjectRef, fields: &[&(String, String)]) -> String {
     let kind = object.kind.to_lowercase();
     let place = object.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
     let delete = format!("kubectl{place} delete {kind} {}", object.name);
     let selector = fields.iter().any(|(path, _)| path.starts_with(SELECTOR));
     match object.kind.as_str() {
-        // Pods that a new selector does not find would run on beside the new ones, or keep their names from them.
+        // Pods that a new selector does not match would keep running beside the new ones, or occupy their names.
         "StatefulSet" | "Deployment" | "DaemonSet" | "ReplicaSet" if selector => {
-            format!("{delete}, then the same install again (its pods stop and are made anew, volumes stay)")
+            format!("{delete}, then the same install again (its pods are recreated, volumes are kept)")
         }
         "StatefulSet" | "Deployment" | "DaemonSet" | "ReplicaSet" => {
-            format!("{delete} --cascade=orphan, then the same install again (its pods and volumes stay as they are)")
+            format!("{delete} --cascade=orphan, then the same install again (its pods and volumes are kept)")
         }
-        "Job" => format!("{delete}, then the same install again (it runs once more)"),
-        "Service" => format!("{delete}, then the same install again (it may get another address)"),
+        "Job" => format!("{delete}, then the same install again (it runs again)"),
+        "Service" => format!("{delete}, then the same install again (its address may change)"),
         "RoleBinding" | "ClusterRoleBinding" => format!("{delete}, then the same install again"),
         _ => {
             let fields: Vec<&str> = fields.iter().map(|(path, _)| path.as_str()).take(NAMED).collect();
-            let fields = if fields.is_empty() { "what is named".to_owned() } else { fields.join(", ") };
-            format!("keep the old value of {fields}: windlass plan --diff (shows it)")
+            let fields = if fields.is_empty() { "the field in the message".to_owned() } else { fields.join(", ") };
+            format!("keep the old value of {fields} (windlass plan --diff shows it)")
         }
     }
 }
@@ -130,26 +130,26 @@ mod tests {
     }
 
     #[test]
-    fn the_way_round_depends_on_the_kind() {
+    fn the_workaround_depends_on_the_kind() {
         for (kind, path, expected) in [
             ("StatefulSet", "spec.serviceName", "kubectl -n ns delete statefulset x --cascade=orphan, then"),
             ("StatefulSet", "spec.selector.matchLabels.a", "kubectl -n ns delete statefulset x, then"),
             ("Deployment", "spec.selector.matchLabels.a", "kubectl -n ns delete deployment x, then"),
             ("Job", "spec.template", "kubectl -n ns delete job x, then"),
             ("Service", "spec.clusterIP", "kubectl -n ns delete service x, then"),
-            ("PersistentVolumeClaim", "spec.accessModes", "keep the old value of spec.accessModes: "),
+            ("PersistentVolumeClaim", "spec.accessModes", "keep the old value of spec.accessModes "),
         ] {
             let tried = tried(kind, &[path]);
             let fields: Vec<_> = tried.changed.iter().collect();
-            let found = way_round(&tried.object, &fields);
+            let found = workaround(&tried.object, &fields);
             assert!(found.starts_with(expected), "{kind}: {found}");
         }
         let role = ObjectRef::cluster_wide("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "x");
-        assert!(way_round(&role, &[]).starts_with("kubectl delete clusterrolebinding x, then"));
+        assert!(workaround(&role, &[]).starts_with("kubectl delete clusterrolebinding x, then"));
     }
 
     #[test]
-    fn changes_that_the_api_refuses_are_told_with_the_way_round() {
+    fn changes_that_the_api_refuses_are_reported_with_the_workaround() {
         let tried = |kind: &str, refused| Tried {
             release: ReleaseKey::new("ns", "rel"),
             object: ObjectRef::namespaced("apps/v1", kind, "ns", "db"),
@@ -171,21 +171,21 @@ mod tests {
             tried(
                 "Service",
                 Err(Unseen {
-                    what: Query::Other("try the change of Service ns/db".to_owned()),
+                    what: Query::Other("dry-run the change of Service ns/db".to_owned()),
                     why: NoAnswer::Failed("late".to_owned()),
                 }),
             ),
         ];
         let mut found = judge(&needs(), &facts, &Observed::default());
         found.sort();
-        let told: Vec<(&str, &str)> = found.iter().map(|one| (one.id, one.place.as_str())).collect();
+        let places: Vec<(&str, &str)> = found.iter().map(|one| (one.id, one.place.as_str())).collect();
         let expected = [
             ("change-refused", "DaemonSet ns/db"),
             ("change-refused", "Deployment ns/db"),
             ("field-immutable", "StatefulSet ns/db"),
             ("not-checked", "the cluster"),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(places, expected);
         let expected =
             "release ns/rel: the API refuses the change (spec: Forbidden: no): spec.serviceName: \"a\" becomes \"b\"";
         assert_eq!(found[2].what, expected);

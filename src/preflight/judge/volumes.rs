@@ -1,11 +1,11 @@
-//! Volumes that are there and are to become larger.
+//! Existing volumes that are to become larger.
 
 use std::collections::BTreeMap;
 
 use super::found::Judge;
 use crate::model::cluster::ClaimState;
 use crate::model::few;
-use crate::model::volumes::{Fixed, is_claim_of};
+use crate::model::volumes::{ExpansionBlocker, is_claim_of};
 use crate::preflight::needs::GrowNeed;
 use crate::preflight::table::{VOLUME_FIXED, VOLUME_SMALLER};
 
@@ -20,7 +20,7 @@ impl Judge<'_> {
                 && *has > need.size
             {
                 let has = has.of("storage");
-                let what = format!("its {} volumes have {has}, and {wanted} is asked for", need.claim);
+                let what = format!("its {} volumes have {has}, but {wanted} is requested", need.claim);
                 self.found.push(VOLUME_SMALLER.found(place, what, format!("keep the size that they have: {has}")));
                 continue;
             }
@@ -32,16 +32,16 @@ impl Judge<'_> {
                 continue;
             }
             let Some(classes) = self.seen(&self.facts.storage_classes, &checks) else { continue };
-            let mut fixed: BTreeMap<Fixed, Vec<&ClaimState>> = BTreeMap::new();
+            let mut fixed: BTreeMap<ExpansionBlocker, Vec<&ClaimState>> = BTreeMap::new();
             for claim in claims {
-                if let Some(why) = Fixed::of(claim, Some(classes)) {
+                if let Some(why) = ExpansionBlocker::of(claim, Some(classes)) {
                     fixed.entry(why).or_default().push(claim);
                 }
             }
             for (why, claims) in fixed {
-                let told: Vec<String> =
+                let sizes: Vec<String> =
                     claims.iter().map(|claim| format!("{} of {}", claim.object.name, claim.requested)).collect();
-                let what = format!("{} cannot have {wanted}: {why}", few(&told, NAMED));
+                let what = format!("{} cannot grow to {wanted}: {why}", few(&sizes, NAMED));
                 let fix = claims.first().map(|claim| why.fix(claim)).unwrap_or_default();
                 self.found.push(VOLUME_FIXED.found(&place, what, fix));
             }

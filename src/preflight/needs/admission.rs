@@ -1,4 +1,4 @@
-//! What the Pod Security Standards have against a pod, by its spec: what admission would say, before there is anything to
+//! How a pod violates the Pod Security Standards, by its spec: what admission would say, before there is anything to
 //! admit. Sysctls, AppArmor and SELinux are left to it.
 
 use serde_json::Value;
@@ -73,10 +73,10 @@ pub(super) fn objections(spec: &Value) -> Objections {
         };
         let either = |key: &str| if own[key].is_null() { &of_pod[key] } else { &own[key] };
         if own["privileged"] == true {
-            say(true, "it is privileged");
+            say(true, "privileged is true");
         }
         if list(&container["ports"]).any(|port| port["hostPort"].as_u64().unwrap_or(0) > 0) {
-            say(true, "it takes a port of the node");
+            say(true, "it uses a hostPort");
         }
         if own["procMount"].as_str().is_some_and(|mount| mount != "Default") {
             say(true, "procMount is not Default");
@@ -145,8 +145,8 @@ mod tests {
         for (pointer, value, what) in [
             ("/hostNetwork", json!(true), "hostNetwork is true"),
             ("/volumes/-", json!({"name": "v", "hostPath": {}}), "volume v is a hostPath"),
-            ("/containers/0/securityContext/privileged", json!(true), "container c: it is privileged"),
-            ("/containers/0/ports", json!([{"hostPort": 80}]), "container c: it takes a port of the node"),
+            ("/containers/0/securityContext/privileged", json!(true), "container c: privileged is true"),
+            ("/containers/0/ports", json!([{"hostPort": 80}]), "container c: it uses a hostPort"),
             (
                 "/containers/0/securityContext/capabilities/add/-",
                 json!("SYS_ADMIN"),

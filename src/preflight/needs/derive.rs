@@ -71,9 +71,9 @@ pub fn needs(wanted: &Resolved, rendered: &[Rendered], site: &Site) -> Needs {
         needs.stored.push((name.clone(), one.stored));
         match &one.objects {
             Ok(found) => {
-                let doors = found.iter().filter(|object| objects::is_open_door(object));
+                let entries = found.iter().filter(|object| objects::is_entry_without_login(object));
                 let said = |open: &OpenComponent| format!("{}: {}", open.title.en(), open.said.en());
-                needs.doors.extend(doors.filter_map(|object| Some((object.object.clone(), said(open?)))));
+                needs.without_login.extend(entries.filter_map(|object| Some((object.object.clone(), said(open?)))));
                 needs.taken_along.extend(taken_along(found).into_iter().map(|object| (name.clone(), object)));
                 objects.extend(found);
             }

@@ -11,7 +11,7 @@ use crate::model::ImageName;
 use crate::model::cluster::ManifestObject;
 use crate::preflight::render::Rendered;
 
-/// Kinds whose texts are no one's images.
+/// Kinds whose texts are not images.
 const NO_IMAGES: [&str; 4] = ["ConfigMap", "Secret", "CustomResourceDefinition", "NetworkPolicy"];
 
 /// Lists of containers, wherever they stand.
@@ -20,7 +20,7 @@ const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContain
 /// Lists whose texts may name an image that is used at run time.
 const TEXTS: [&str; 3] = ["env", "args", "command"];
 
-/// How deep objects are looked into.
+/// How deep objects are searched.
 const DEPTH: usize = 40;
 
 /// All of them, each once with every object that has it.
@@ -40,7 +40,7 @@ pub(super) fn undeclared(wanted: &Resolved, rendered: &[Rendered]) -> Vec<Undecl
                 let Ok(name) = ImageName::parse(&image) else { continue };
                 // What the operator's own file of values says is what they want.
                 let theirs = || release.values.gives(&image) || release.values.gives(&name.repository());
-                if declared.iter().any(|declared| is(&name, &declared.reference)) || theirs() {
+                if declared.iter().any(|declared| is_declared_as(&name, &declared.reference)) || theirs() {
                     continue;
                 }
                 let meant = declared.iter().find(|declared| is_version_of(&name, declared));
@@ -62,7 +62,7 @@ pub(super) fn undeclared(wanted: &Resolved, rendered: &[Rendered]) -> Vec<Undecl
 }
 
 /// Whether a name means an image that is declared so: by the digest where both have one.
-fn is(name: &ImageName, declared: &str) -> bool {
+fn is_declared_as(name: &ImageName, declared: &str) -> bool {
     let Ok(declared) = ImageName::parse(declared) else { return false };
     let same_digest = name.digest.is_some() && name.digest == declared.digest;
     let same_path = (name.registry(), name.path()) == (declared.registry(), declared.path());
@@ -164,11 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_tells_an_image_whatever_its_tag() {
+    fn a_digest_identifies_an_image_whatever_its_tag() {
         let digest = format!("sha256:{}", "a".repeat(64));
         let name = |text: &str| ImageName::parse(text).unwrap();
-        assert!(is(&name(&format!("r/x@{digest}")), &format!("r/x:1@{digest}")));
-        assert!(!is(&name(&format!("r/y@{digest}")), &format!("r/x:1@{digest}")));
-        assert!(is(&name("busybox:1"), "docker.io/library/busybox:1") && !is(&name("busybox:1"), "busybox:2"));
+        assert!(is_declared_as(&name(&format!("r/x@{digest}")), &format!("r/x:1@{digest}")));
+        assert!(!is_declared_as(&name(&format!("r/y@{digest}")), &format!("r/x:1@{digest}")));
+        assert!(
+            is_declared_as(&name("busybox:1"), "docker.io/library/busybox:1")
+                && !is_declared_as(&name("busybox:1"), "busybox:2")
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What the plan asks of a cluster: from what the charts render, without asking anybody.
+//! What the plan needs of a cluster: from what the charts render, without a query.
 
 mod admission;
 mod derive;
@@ -14,7 +14,7 @@ pub use admission::Objections;
 pub use derive::needs;
 pub(super) use derive::rank;
 pub use grows::GrowNeed;
-pub use rights::{RightNeed, Use, looks, pull_tests};
+pub use rights::{RightNeed, Use, preflight_rights, pull_tests};
 pub(super) use rights::{wait_object, waits};
 pub use types::{
     Agreement, ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, Replicas, SecretNeed, SecretUse, UndeclaredImage,

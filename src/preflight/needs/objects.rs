@@ -18,7 +18,7 @@ pub(crate) fn pointer_text<'a>(value: &'a Value, pointer: &str) -> Option<&'a st
     value.pointer(pointer).and_then(Value::as_str)
 }
 
-/// Takes in what an object asks for.
+/// Adds what an object needs.
 pub(super) fn collect(object: &ManifestObject, needs: &mut Needs) {
     let Some(namespace) = &object.object.namespace else { return };
     let (body, name) = (&object.body, &object.object.name);
@@ -79,8 +79,8 @@ const LOGINS: [&str; 8] = [
     "plugins",
 ];
 
-/// Whether an object lets in who comes from outside, and asks for no login itself.
-pub(super) fn is_open_door(object: &ManifestObject) -> bool {
+/// Whether an object is an entry from outside that requires no login itself.
+pub(super) fn is_entry_without_login(object: &ManifestObject) -> bool {
     let body = &object.body;
     let way = match object.object.kind.as_str() {
         "Ingress" | "HTTPRoute" | "TCPRoute" | "TLSRoute" | "GRPCRoute" | "Route" | "IngressRoute"
@@ -241,21 +241,21 @@ mod tests {
     }
 
     #[test]
-    fn a_way_in_without_a_login_is_an_open_door() {
-        let door = |kind: &str, body: Value| {
-            is_open_door(&ManifestObject { object: ObjectRef::namespaced("x/v1", kind, "ns", "a"), body })
+    fn an_entry_from_outside_may_require_no_login() {
+        let open = |kind: &str, body: Value| {
+            is_entry_without_login(&ManifestObject { object: ObjectRef::namespaced("x/v1", kind, "ns", "a"), body })
         };
         let annotated = |name: &str, value: &str| json!({"metadata": {"annotations": {name: value}}});
-        assert!(door("Ingress", json!({})));
-        assert!(door("Ingress", annotated("nginx.ingress.kubernetes.io/rewrite-target", "/")));
-        assert!(door("Ingress", annotated("alb.ingress.kubernetes.io/auth-type", "none")));
-        assert!(door("Ingress", annotated("nginx.ingress.kubernetes.io/auth-url", "")));
-        assert!(!door("Ingress", annotated("nginx.ingress.kubernetes.io/auth-url", "https://login")));
-        assert!(!door(
+        assert!(open("Ingress", json!({})));
+        assert!(open("Ingress", annotated("nginx.ingress.kubernetes.io/rewrite-target", "/")));
+        assert!(open("Ingress", annotated("alb.ingress.kubernetes.io/auth-type", "none")));
+        assert!(open("Ingress", annotated("nginx.ingress.kubernetes.io/auth-url", "")));
+        assert!(!open("Ingress", annotated("nginx.ingress.kubernetes.io/auth-url", "https://login")));
+        assert!(!open(
             "Ingress",
             annotated("traefik.ingress.kubernetes.io/router.middlewares", "ns-login@kubernetescrd")
         ));
-        assert!(door("HTTPRoute", json!({})) && door("Service", json!({"spec": {"type": "NodePort"}})));
-        assert!(!door("Service", json!({"spec": {"type": "ClusterIP"}})) && !door("Pod", json!({})));
+        assert!(open("HTTPRoute", json!({})) && open("Service", json!({"spec": {"type": "NodePort"}})));
+        assert!(!open("Service", json!({"spec": {"type": "ClusterIP"}})) && !open("Pod", json!({})));
     }
 }

@@ -1,5 +1,5 @@
 //! The rights that an install uses: windlass's own, Helm's for what the charts render, and those that the charts'
-//! roles give away. `docs/rbac.yaml` is made from these.
+//! roles grant. `docs/rbac.yaml` is made from these.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,12 @@ use crate::preflight::render::Site;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// What becomes of an install that lacks a right.
+/// What happens to an install that lacks a right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
     /// It would fail.
     Must,
-    /// It would fail to make this role: the API lets nobody give away what they lack.
+    /// It would fail to create this role: the API lets nobody grant what they lack.
     Gives(ObjectRef),
     /// It would work, without this.
     Explains(&'static str),
@@ -33,7 +33,7 @@ pub struct RightNeed {
     pub right: Right,
     /// What for.
     pub used: Use,
-    /// If it has all of these, it does without. None: it does not.
+    /// All of these together replace it. Empty: nothing does.
     pub instead: Vec<Right>,
 }
 
@@ -60,7 +60,7 @@ impl Collected {
         }
     }
 
-    /// A namespace may be looked at by whoever has that right in it.
+    /// A namespace may be read by who has that right in it.
     fn namespace(&mut self, name: &str, site: &Site) {
         let right = Right::new("get", "", "namespaces", Some(name)).on(name);
         self.0.insert(RightNeed { right, used: Use::Must, instead: Vec::new() });
@@ -75,8 +75,8 @@ impl Collected {
 
 /// All rights, in a fixed order. `filled`: the Secrets that windlass fills, by namespace.
 ///
-/// What has a name that is known is asked for by that name. What is made cannot be: the API does not know the name of
-/// what is not there yet, and neither do lists.
+/// What has a known name is asked for by that name. `create` cannot be: the API does not know the name of what does not
+/// exist yet; and neither can lists.
 pub(super) fn rights(
     wanted: &Resolved,
     objects: &[&ManifestObject],
@@ -84,7 +84,7 @@ pub(super) fn rights(
     filled: &BTreeMap<&str, BTreeSet<&str>>,
 ) -> Vec<RightNeed> {
     let mut all = Collected(BTreeSet::new());
-    remembering(&mut all, site);
+    state_rights(&mut all, site);
     let copied = wanted.components.iter().flat_map(|component| &component.secrets).filter_map(|secret| secret.from());
     for from in copied.chain(&wanted.pull_secret) {
         if let SecretRef::Secret(full) = from
@@ -98,7 +98,7 @@ pub(super) fn rights(
     for namespace in releases.map(|release| release.namespace.as_str()).collect::<BTreeSet<_>>() {
         let here = objects.iter().filter(|object| object.object.namespace.as_deref() == Some(namespace));
         let kinds: BTreeSet<&str> = here.map(|object| object.object.kind.as_str()).collect();
-        working(&mut all, namespace, &kinds, site);
+        release_rights(&mut all, namespace, &kinds, site);
         for secret in filled.get(namespace).into_iter().flatten() {
             all.named(Some(namespace), "", "secrets", secret, &["patch"]);
         }
@@ -106,7 +106,7 @@ pub(super) fn rights(
     for (name, _) in wanted.components.iter().flat_map(|component| &component.namespaces) {
         all.namespace(name, site);
         for secret in filled.get(name.as_str()).into_iter().flatten() {
-            // A patch that makes what it patches has to be allowed to make it.
+            // A patch that creates what it patches needs the right to create it.
             all.must(Some(name), "", "secrets", &["create"]);
             all.named(Some(name), "", "secrets", secret, &["get", "patch", "delete"]);
         }
@@ -156,11 +156,11 @@ pub(super) fn rights(
     for object in objects {
         let Some(resource) = site.resource(&object.object) else { continue };
         let namespace = object.object.namespace.as_deref().filter(|_| resource.namespaced);
-        // Helm looks, creates and changes by server-side apply (a patch), and removes what a chart has no more.
+        // Helm reads, creates and changes by server-side apply (a patch), and deletes what a chart no longer has.
         let (group, plural, name) = (&resource.group, &resource.plural, &object.object.name);
         all.must(namespace, group, plural, &["create"]);
         all.named(namespace, group, plural, name, &["get", "patch", "delete"]);
-        gives(&mut all, object, namespace);
+        role_rights(&mut all, object, namespace);
     }
     all.0.into_iter().collect()
 }
@@ -178,7 +178,7 @@ pub fn pull_tests(namespace: &str, count: usize) -> BTreeSet<RightNeed> {
 }
 
 /// The state Secret and the lock.
-fn remembering(all: &mut Collected, site: &Site) {
+fn state_rights(all: &mut Collected, site: &Site) {
     let system = Some(STATE_NAMESPACE);
     all.namespace(STATE_NAMESPACE, site);
     // Beside the state's own there are those with long lists, named by their content.
@@ -216,12 +216,12 @@ pub(in crate::preflight) fn wait_object(namespace: &str, wait: &Await) -> Object
 }
 
 /// What windlass and Helm do in the namespace of a release, whatever the chart has.
-fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &Site) {
+fn release_rights(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &Site) {
     let here = Some(namespace);
     all.namespace(namespace, site);
     // Helm's records, one more for each revision.
     all.must(here, "", "secrets", &["get", "list", "create", "update", "delete"]);
-    // Readiness, proofs, and what proofs and Spark leave behind.
+    // Readiness, checks, and what checks and Spark leave behind.
     all.must(here, "", "pods", &["get", "list", "watch", "delete"]);
     all.must(here, "", "pods/log", &["get"]);
     // Port-forwards: a websocket is opened by GET, and clusters from 1.35 on ask for create as well.
@@ -239,7 +239,7 @@ fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &
             all.must(here, group, resource, &followed);
         }
     }
-    let reasons = Use::Explains("why something is not ready may not be told");
+    let reasons = Use::Explains("the reasons why something is not ready may be missing");
     all.add(here, "", "events", &followed, &reasons);
     if kinds.contains("Deployment") {
         all.add(here, "apps", "replicasets", &followed, &reasons);
@@ -249,8 +249,8 @@ fn working(all: &mut Collected, namespace: &str, kinds: &BTreeSet<&str>, site: &
     }
 }
 
-/// The rights that a role gives away: who makes it must have them, or the rights to escalate and to bind.
-fn gives(all: &mut Collected, object: &ManifestObject, namespace: Option<&str>) {
+/// The rights that a role grants: who creates it must have them, or the rights to escalate and to bind.
+fn role_rights(all: &mut Collected, object: &ManifestObject, namespace: Option<&str>) {
     let roles = match object.object.kind.as_str() {
         "Role" => "roles",
         "ClusterRole" => "clusterroles",
@@ -282,9 +282,9 @@ fn gives(all: &mut Collected, object: &ManifestObject, namespace: Option<&str>) 
     }
 }
 
-/// What preflight itself looks at beyond what an install uses. Without one of these a check is left out.
+/// What preflight itself reads beyond what an install uses. Without one of these a check is skipped.
 #[must_use]
-pub fn looks<'a>(namespaces: impl IntoIterator<Item = &'a String>) -> Vec<Right> {
+pub fn preflight_rights<'a>(namespaces: impl IntoIterator<Item = &'a String>) -> Vec<Right> {
     let mut rights = vec![
         Right::new("list", "", "nodes", None),
         Right::new("list", "", "pods", None),

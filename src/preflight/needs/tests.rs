@@ -114,7 +114,7 @@ fn a_namespace_needs_the_weakest_level_of_its_releases() {
 }
 
 #[test]
-fn what_is_rendered_is_looked_at_made_changed_and_removed() {
+fn what_is_rendered_is_read_created_changed_and_removed() {
     let needs = of(&wanted(None), vec![object("apps/v1", "Deployment", json!({}))], &[]);
     for verb in ["get", "create", "patch", "delete", "list", "watch"] {
         assert_eq!(find(&needs, verb, "deployments", Some("ns")).unwrap().used, Use::Must, "{verb}");
@@ -150,7 +150,7 @@ fn a_namespace_is_patched_only_where_its_level_follows() {
         let plan = crate::plan::plan(&wanted, &observed, false);
         let relabelled = crate::plan::relabelled(&wanted, &observed);
         for name in ["ns", "jobs"] {
-            // Of one that is not there it is not told: it is made.
+            // One that does not exist is not patched: it is created.
             let action = plan.get(&format!("namespace/{name}")).unwrap();
             assert!(!observed.namespaces.contains(name) && action.change == Change::Create);
         }
@@ -228,7 +228,7 @@ fn a_copy_in_a_further_namespace_is_made_looked_at_and_removed_by_name() {
 }
 
 #[test]
-fn an_image_that_nobody_declared_is_told_once_and_where_it_would_be_pulled_from() {
+fn an_undeclared_image_is_reported_once_and_where_it_would_be_pulled_from() {
     let declared = |reference: &str| DeclaredImage {
         component: "a".to_owned(),
         name: "web".to_owned(),

@@ -23,8 +23,8 @@ pub struct Needs {
     pub broken: Vec<(String, String)>,
     /// What charts rendered and cannot be read here: release and what, in words.
     pub unread: Vec<(String, String)>,
-    /// Ways in from outside to what asks for no login, and what whoever comes that way can do.
-    pub doors: Vec<(ObjectRef, String)>,
+    /// Entries from outside to what requires no login, and what anybody can do there.
+    pub without_login: Vec<(ObjectRef, String)>,
     /// What `helm uninstall` of a release would delete although it holds more than itself.
     pub taken_along: Vec<(String, ObjectRef)>,
     /// Objects of kinds that the cluster does not serve.

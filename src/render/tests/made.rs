@@ -135,7 +135,7 @@ pub(in crate::render) fn plan() -> Plan {
         schema: PLAN_SCHEMA,
         hdfs: None,
         overlaid: vec![("livy".into(), "/etc/windlass/catalog".into())],
-        left_out: vec![],
+        skipped: vec![],
         actions,
     }
 }
@@ -201,7 +201,7 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
                 attempt: 1,
                 after_seconds: 2,
                 errors: vec![
-                    "failed to set the mode of /shared/spark-logs".into(),
+                    "failed to set the mode 0777 of /shared/spark-logs: no route to my-hdfs-namenode-0".into(),
                     "the NameNode is in safe mode".into(),
                 ],
             },
@@ -226,7 +226,7 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
                 id: "livy/ready".into(),
                 seconds: 15.999,
                 errors: vec![
-                    "release apache-livy/livy will not become ready: pod livy-0 cannot start".into(),
+                    "release apache-livy/livy did not become ready".into(),
                     "pod livy-0 cannot start".into(),
                     "image not found".into(),
                 ],
@@ -236,7 +236,7 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
                         pod: None,
                         container: None,
                         reason: "Pending".into(),
-                        message: "waiting for its first consumer".into(),
+                        message: "waiting for a volume".into(),
                         event: None,
                         log: vec![],
                         fatal: false,

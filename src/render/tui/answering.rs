@@ -1,4 +1,4 @@
-//! The answers as they are on the screens: the draft, the source of images among them, and the command that says the same.
+//! The answers on the screens: the draft, the source of images, and the equivalent command.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,21 +6,21 @@ use std::sync::Arc;
 use super::source::{BundleView, OfflineChoice, Origin};
 use super::state::{State, Tone};
 use crate::answers::LayerKind;
-use crate::model::preflight::leave_flag;
+use crate::model::preflight::waiver_flag;
 
 /// The question that names the site's registry.
 pub(super) const REGISTRY: &str = "registry";
 
 impl State {
-    /// Makes the draft anew; what was planned with other answers is no longer true.
-    pub(super) fn again(&mut self) {
-        self.draft_again();
+    /// Rebuilds the draft, and drops the plan that was made with other answers.
+    pub(super) fn answers_changed(&mut self) {
+        self.rebuild_draft();
         self.review.planned = None;
         self.review.refused = false;
     }
 
-    /// Makes only the draft anew.
-    pub(super) fn draft_again(&mut self) {
+    /// Rebuilds only the draft.
+    pub(super) fn rebuild_draft(&mut self) {
         let answered = self.answered();
         let installed = self.connected.iter().flat_map(|connected| connected.installed.keys().map(String::as_str));
         if let Cow::Owned(more) = self.catalog.with_instances(answered.components().chain(installed)) {
@@ -33,7 +33,7 @@ impl State {
         pin(self);
     }
 
-    /// The options that name the offline bundle, each with a space before; nothing where the install is from none.
+    /// The options that name the offline bundle, each with a space before; nothing where the install uses none.
     #[must_use]
     pub fn offline_flags(&self) -> String {
         flags(self)
@@ -43,14 +43,14 @@ impl State {
     #[must_use]
     pub fn command(&self) -> String {
         let flags = self.connected.as_ref().map(|connected| connected.flags.as_str()).unwrap_or_default();
-        let waived: String = self.preflight.waived.iter().map(|leave| format!(" {}", leave_flag(leave))).collect();
-        let proof = if self.review.no_verify { " --no-verify" } else { "" };
+        let waived: String = self.preflight.waived.iter().map(|waiver| format!(" {}", waiver_flag(waiver))).collect();
+        let no_verify = if self.review.no_verify { " --no-verify" } else { "" };
         let offline = self.offline_flags();
-        format!("windlass {flags}install --answers {}{offline}{waived}{proof} --yes", self.file.path.display())
+        format!("windlass {flags}install --answers {}{offline}{waived}{no_verify} --yes", self.file.path.display())
     }
 }
 
-/// Where images come from, by what was chosen here and by what the answers say of a registry.
+/// Where images come from, by the choice here and the registry of the answers.
 pub(super) fn origin(state: &State) -> Origin {
     match state.source.origin {
         Origin::Bundle => Origin::Bundle,
@@ -59,18 +59,18 @@ pub(super) fn origin(state: &State) -> Origin {
     }
 }
 
-/// The offline bundle that is installed from, once it was opened.
+/// The offline bundle in use, once it was opened.
 pub(super) fn in_use(state: &State) -> Option<&BundleView> {
     state.source.opened.as_ref().filter(|_| origin(state) == Origin::Bundle)?.as_ref().ok()
 }
 
-/// Whether the images of a component are not to be had: the offline bundle that is installed from lacks it.
+/// Whether the offline bundle in use lacks a component.
 pub(super) fn lacks(state: &State, id: &str) -> bool {
     let base = state.catalog.components.get(id).map_or(id, |component| component.base.as_str());
     in_use(state).is_some_and(|view| !view.components.contains(id) && !view.components.contains(base))
 }
 
-/// The name of the offline bundle that is installed from.
+/// The name of the offline bundle in use.
 pub(super) fn bundle_name(state: &State) -> &str {
     in_use(state).map_or("", |view| &view.name)
 }
@@ -93,13 +93,13 @@ fn flags(state: &State) -> String {
     named.chain(more).collect()
 }
 
-/// A word as a shell takes it back. A tilde at the beginning stays one.
+/// A word quoted for a shell. A tilde at the beginning stays one.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./=:,+@%-~".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-/// Answers that the offline bundle brings, where nobody gave others: they are shown as what will be.
+/// Sets the answers that the offline bundle pins, where no others were given.
 fn pin(state: &mut State) {
     let Some(Ok(push)) = state.source.push.as_ref().filter(|_| origin(state) == Origin::Bundle) else { return };
     let given = |kind: &LayerKind| {

@@ -13,6 +13,7 @@ use super::state::{Ask, Overlay, Screen, State, Tone};
 use super::widgets::{Cursor, fill as across, frame, inner, paragraph, put, put_all};
 use super::words::{Word, fill};
 use crate::event::Status;
+use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::plan::target;
 use crate::render::text;
@@ -21,7 +22,7 @@ use crate::render::text;
 pub(super) const SMALLEST: (u16, u16) = (80, 24);
 
 /// Rows that an error gets at the most.
-const TROUBLE: u16 = 8;
+const ERROR_ROWS: u16 = 8;
 
 /// Draws everything.
 pub fn draw(state: &State, frame: &mut Frame<'_>) {
@@ -31,8 +32,12 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) {
 
 /// The same into a buffer.
 pub(super) fn render(state: &State, buffer: &mut Buffer, area: Rect) {
+    language::within(state.look.lang, || everything(state, buffer, area));
+}
+
+fn everything(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
-    // What is asked has to be seen, however small the terminal is.
+    // A question is shown, however small the terminal is.
     let asked = match &state.overlay {
         Some(Overlay::Ask(asked)) => Some(format!("{} {}", question(state, *asked), look.say(choices(state, *asked)))),
         _ => None,
@@ -46,18 +51,18 @@ pub(super) fn render(state: &State, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-/// Says so where there is too little room, or what is asked; whether that is so.
+/// Shows the question or a message where the terminal is too small; whether it is.
 pub(super) fn too_small(asked: Option<String>, look: Look, buffer: &mut Buffer, area: Rect) -> bool {
     if area.width >= SMALLEST.0 && area.height >= SMALLEST.1 {
         return false;
     }
     let size = [area.width.to_string(), area.height.to_string()];
-    let told = fill(look.say(Word::TooSmall), &[("columns", &size[0]), ("rows", &size[1])]);
-    put_all(buffer, area, paragraph(Paint::Plain, &asked.unwrap_or(told), usize::from(area.width)), look);
+    let message = fill(look.say(Word::TooSmall), &[("columns", &size[0]), ("rows", &size[1])]);
+    put_all(buffer, area, paragraph(Paint::Plain, &asked.unwrap_or(message), usize::from(area.width)), look);
     true
 }
 
-/// Marks of ours that texts bring along, as ASCII. Letters of other alphabets are left: they are what is to be read.
+/// Replaces our marks by ASCII. Letters of other alphabets stay.
 pub(super) fn plain(buffer: &mut Buffer, area: Rect) {
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
@@ -114,33 +119,33 @@ fn title(state: &State, buffer: &mut Buffer, area: Rect) {
     } else {
         // Where there is no room for all of them: how far it is.
         let at = Screen::ALL.iter().position(|screen| *screen == state.screen).unwrap_or(0) + 1;
-        let told = format!("{at}/{}  {}", Screen::ALL.len(), look.say(screens::view(state.screen).title));
-        line = named.add(Paint::Bold, told);
+        let position = format!("{at}/{}  {}", Screen::ALL.len(), look.say(screens::view(state.screen).title));
+        line = named.add(Paint::Bold, position);
     }
     put(buffer, area, 0, line, look);
     across(buffer, area, 1, look.glyph(Glyph::Across), look.style(Paint::Dim));
 }
 
-/// What was said last or is waited for, and the keys that matter here.
+/// The last message or what is waited for, and the keys that matter here.
 fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
-    let said = match (&state.notice, &state.busy) {
-        (Some((tone @ (Tone::Bad | Tone::Warning), told)), _) => {
-            trouble(told, *tone, look, buffer, area);
+    let line = match (&state.notice, &state.busy) {
+        (Some((tone @ (Tone::Bad | Tone::Warning), message)), _) => {
+            draw_error(message, *tone, look, buffer, area);
             Spans::new()
         }
-        // That work goes on matters more than what went well.
+        // Work in progress matters more than a success.
         (_, Some((word, since))) => {
-            let told = elapsed(state, *word, *since);
-            Spans::indent(1).add_label(Paint::Accent, look.glyph(Glyph::Running)).gap(1).add(Paint::Accent, told)
+            let message = elapsed(state, *word, *since);
+            Spans::indent(1).add_label(Paint::Accent, look.glyph(Glyph::Running)).gap(1).add(Paint::Accent, message)
         }
-        (Some((Tone::Good, told)), None) => {
-            Spans::indent(1).add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Good, told)
+        (Some((Tone::Good, message)), None) => {
+            Spans::indent(1).add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Good, message)
         }
         (None, None) => Spans::new(),
     };
-    if said.width() > 0 {
-        put(buffer, area, 0, said, look);
+    if line.width() > 0 {
+        put(buffer, area, 0, line, look);
     }
     if screens::is_typing(state) {
         put(buffer, area, 1, Spans::indent(1).add(Paint::Dim, look.say(Word::TypingKeys)), look);
@@ -155,7 +160,7 @@ fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
         let key = Spans::new().add_label(Paint::Accent, &name(*key, look.ascii));
         shown.push((command, key.gap(1).add(Paint::Dim, word)));
     }
-    // Where there is no room for all: how to go back and to leave is always said.
+    // Where there is no room for all: back and quit are always shown.
     let width = |shown: &[(Command, Spans)]| shown.iter().map(|(_, key)| key.width() + 2).sum::<usize>();
     while width(&shown) > usize::from(area.width) + 1 {
         let spare = |(command, _): &(Command, Spans)| !matches!(command, Command::Back | Command::Quit);
@@ -169,11 +174,11 @@ fn footer(state: &State, buffer: &mut Buffer, area: Rect) {
     put(buffer, area, 1, line, look);
 }
 
-/// What went wrong, whole: over the last rows of the screen, where one row is not enough for it.
-fn trouble(told: &str, tone: Tone, look: Look, buffer: &mut Buffer, area: Rect) {
-    let mut lines = text::wrap(&text::clean(told), usize::from(area.width.saturating_sub(4)));
-    lines.truncate(usize::from(TROUBLE));
-    let rows = u16::try_from(lines.len()).unwrap_or(TROUBLE).max(1);
+/// An error or warning in full: over the last rows of the screen, where one row is not enough for it.
+fn draw_error(message: &str, tone: Tone, look: Look, buffer: &mut Buffer, area: Rect) {
+    let mut lines = text::wrap(&language::shown(message), usize::from(area.width.saturating_sub(4)));
+    lines.truncate(usize::from(ERROR_ROWS));
+    let rows = u16::try_from(lines.len()).unwrap_or(ERROR_ROWS).max(1);
     let over = Rect { y: area.y + 1 - rows, height: rows, ..area };
     for (row, line) in (0_u16..).zip(lines) {
         let (glyph, paint) =
@@ -243,7 +248,7 @@ fn question(state: &State, ask: Ask) -> String {
             let target = state.connected.as_ref().map(|connected| target(&connected.info)).unwrap_or_default();
             let asked = fill(look.say(Word::AskInstall), &[("target", &target)]);
             match &state.registry {
-                Some((false, told)) => format!("{asked} {told}"),
+                Some((false, message)) => format!("{asked} {message}"),
                 _ => asked,
             }
         }
@@ -266,7 +271,7 @@ fn choices(state: &State, ask: Ask) -> Word {
     if ask == Ask::Leave && state.may_write() { Word::LeaveKeys } else { Word::YesNo }
 }
 
-/// What would be left behind.
+/// The titles of the running steps.
 fn running(state: &State) -> String {
     let Some(run) = &state.run else { return String::new() };
     let running = run

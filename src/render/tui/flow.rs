@@ -1,13 +1,13 @@
-//! From screen to screen, and what is wanted of the world on the way.
+//! From screen to screen, and the intents on the way.
 
 use super::message::Intent;
 use super::parts::RunPhase;
-use super::run::{RunView, Then};
+use super::run::{Pending, RunView};
 use super::state::{Ask, Overlay, Screen, State};
 use super::words::Word;
 
-/// Goes to the screen before, or asks whether to leave where there is none. Whoever came back to the questions from a
-/// run goes back to that.
+/// Goes to the screen before, or asks whether to leave where there is none. From questions that were
+/// reached from a run it goes back to the run.
 pub(super) fn back(state: &mut State) -> Vec<Intent> {
     match state.screen.beside(false) {
         _ if state.screen == Screen::Questions && state.run.is_some() => state.screen = Screen::Run,
@@ -19,7 +19,7 @@ pub(super) fn back(state: &mut State) -> Vec<Intent> {
 
 /// Asks for the findings.
 pub(super) fn preflight(state: &mut State) -> Vec<Intent> {
-    state.busy = Some((Word::Looking, state.now));
+    state.busy = Some((Word::RunningPreflight, state.now));
     state.failed = None;
     vec![Intent::Preflight(state.answered(), state.preflight.waived.iter().cloned().collect())]
 }
@@ -29,7 +29,7 @@ pub(super) fn plan(state: &mut State) -> Vec<Intent> {
     state.review.planned = None;
     state.failed = None;
     if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
-        run.then = Some(Then::Plan);
+        run.pending = Some(Pending::Plan);
         state.busy = Some((Word::PlanningLater, state.now));
         return Vec::new();
     }
@@ -37,20 +37,20 @@ pub(super) fn plan(state: &mut State) -> Vec<Intent> {
     vec![Intent::Plan(state.answered(), state.preflight.waived.iter().cloned().collect())]
 }
 
-/// Leaving is asked about where something would be lost, and a run is stopped in order first.
+/// Asks before leaving where something would be lost; a run is stopped first.
 pub(super) fn leave(state: &mut State) -> Vec<Intent> {
     let runs = state.runs();
     let nothing = !state.is_changed() && state.screen <= Screen::Preflight;
-    if !runs && !state.is_lost() && (state.screen == Screen::Summary || nothing) {
-        return left(state);
+    if !runs && !state.would_lose_answers() && (state.screen == Screen::Summary || nothing) {
+        return quit(state);
     }
     let stop = if state.running.phase == RunPhase::Stopping { Ask::LeaveAtOnce } else { Ask::Stop };
     state.overlay = Some(Overlay::Ask(if runs { stop } else { Ask::Leave }));
     Vec::new()
 }
 
-/// Leaves; what was answered is not lost.
-pub(super) fn left(state: &State) -> Vec<Intent> {
+/// Leaves, and writes the answers if they were changed.
+pub(super) fn quit(state: &State) -> Vec<Intent> {
     let write = state.is_changed().then(|| write(state));
     write.into_iter().chain([Intent::Quit]).collect()
 }
@@ -60,10 +60,10 @@ pub(super) fn write(state: &State) -> Intent {
     Intent::Write(state.answered(), state.file.path.clone())
 }
 
-/// Writes the answers and runs with them, as a run that goes on with the one before.
-pub(super) fn begin(state: &mut State, without: Vec<String>) -> Vec<Intent> {
-    state.busy = Some((Word::Beginning, state.now));
-    state.running.phase = RunPhase::Beginning;
+/// Writes the answers and starts a run with them, which continues the one before.
+pub(super) fn start_run(state: &mut State, without: Vec<String>) -> Vec<Intent> {
+    state.busy = Some((Word::Starting, state.now));
+    state.running.phase = RunPhase::Starting;
     state.running.given = Some(state.answered());
     let known = |run: &RunView| Some(run.state.run.clone()).filter(|id| !id.is_empty()).or_else(|| run.before.clone());
     let run = Intent::Run {

@@ -11,14 +11,14 @@ use super::widgets::{Cursor, put_all};
 use super::words::Word;
 use crate::render::paint::{Paint, Spans};
 
-/// One line for each binding that counts on this screen.
+/// One line for each binding that applies on this screen.
 pub(super) fn lines(state: &State) -> Vec<Spans> {
     let look = state.look;
     let view = view(state.screen);
     let here = view.scope;
     let mut shown: Vec<(u8, Spans)> = Vec::new();
     for binding in BINDINGS.iter().filter(|binding| [here, Scope::List, Scope::Any].contains(&binding.scope)) {
-        // What a screen binds otherwise counts there.
+        // A screen's own binding takes precedence.
         let taken = |other: &&super::keymap::Binding| {
             other.scope == here && binding.scope != here && other.keys.iter().any(|key| binding.keys.contains(key))
         };
@@ -47,7 +47,7 @@ pub(super) fn draw(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rec
         put_all(buffer, area, lines, state.look);
         return;
     }
-    // The last row says that there is more.
+    // The last row shows that there is more.
     let room = height.saturating_sub(1);
     let first = first.min(lines.len() - room);
     let more = rows_here(Word::RowsOf, first..first + room, lines.len(), state.look);

@@ -31,15 +31,15 @@ pub enum Command {
     Enter,
     /// Switch what the row is about on or off.
     Toggle,
-    /// Go on to the next screen.
+    /// Continue to the next screen.
     Continue,
-    /// Back to where one came from.
+    /// Back to the screen before.
     Back,
     /// What keys do here.
     Help,
     /// Show only rows that contain a text; search in logs.
     Filter,
-    /// Take the answer back that was given here.
+    /// Undo the answer that was given here.
     Undo,
     /// The next place that was searched for.
     NextMatch,
@@ -47,13 +47,13 @@ pub enum Command {
     PreviousMatch,
     /// Copy the equivalent command.
     Copy,
-    /// Look again.
-    Again,
+    /// Check again.
+    Refresh,
     /// Read every byte of the offline bundle, or stop that.
     Verify,
     /// Waive the finding.
     Waive,
-    /// Have a component once more.
+    /// Add an instance of a component.
     Another,
     /// Write the answers file.
     Write,
@@ -61,13 +61,13 @@ pub enum Command {
     Follow,
     /// Break long lines, or not.
     Wrap,
-    /// Try again what failed.
+    /// Retry what failed.
     Retry,
-    /// Change answers before trying again.
+    /// Change answers before the retry.
     Edit,
-    /// Go on without what failed.
+    /// Skip what failed.
     Skip,
-    /// Stop in order.
+    /// Stop; running steps may end.
     Stop,
     /// Leave.
     Quit,
@@ -78,8 +78,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it only looks around.
-    pub(super) const fn looks(self) -> bool {
+    /// Whether it only moves the view.
+    pub(super) const fn is_navigation(self) -> bool {
         use Command::{Down, First, Help, Last, Left, Next, PageDown, PageUp, Previous, Right, Up};
         matches!(self, Up | Down | Left | Right | PageUp | PageDown | First | Last | Next | Previous | Help)
     }
@@ -150,7 +150,7 @@ pub(super) const BINDINGS: &[Binding] = bindings! {
     List Undo KeyUndo [c('u'), k(KeyCode::Delete)];
     Run NextMatch KeyNextMatch [c('n')];
     Run PreviousMatch KeyPreviousMatch [c('N')];
-    List Again KeyAgain [c('r')];
+    List Refresh KeyRefresh [c('r')];
     Source Verify KeyVerify [c('v')];
     Preflight Waive KeyWaive [c('w')];
     Components Another KeyAnother [c('n')];
@@ -182,7 +182,7 @@ pub fn list_command(key: KeyEvent) -> Option<Command> {
     command(Scope::List, key)
 }
 
-/// What a key says to a question: in the words of both languages, whatever layout the keyboard has.
+/// The answer that a key gives to a question: in both languages, on any keyboard layout.
 pub(super) fn yes_or_no(key: KeyEvent) -> Option<bool> {
     match key.code {
         _ if key.modifiers.intersects(CTRL | KeyModifiers::ALT) => None,
@@ -192,7 +192,7 @@ pub(super) fn yes_or_no(key: KeyEvent) -> Option<bool> {
     }
 }
 
-/// What a key says to leaving with answers that are in no file.
+/// The answer to leaving with unsaved answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaving {
     /// Write them first.
@@ -214,7 +214,7 @@ pub(super) fn leaving(key: KeyEvent) -> Option<Leaving> {
     }
 }
 
-/// The Latin letter on the key of a Cyrillic one: who has just typed Russian still means the same key.
+/// The Latin letter on the key of a Cyrillic one: keys work on a Russian layout as well.
 fn latin(c: char) -> char {
     const CYRILLIC: &str = "йцукенгшщзхъфывапролджэячсмитьбю";
     const LATIN: &str = "qwertyuiop[]asdfghjkl;'zxcvbnm,.";

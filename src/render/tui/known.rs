@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::answers::Given;
+use crate::answers::AnswerSources;
 use crate::catalog::Suggest;
 use crate::model::cluster::ClusterInfo;
 use crate::model::site::Node;
 use crate::plan::{Plan, ReleaseDiff};
 use crate::render::ComponentStatus;
 
-/// A cluster that could be meant.
+/// A cluster that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The context's name; for the sandbox too.
@@ -18,21 +18,21 @@ pub struct Target {
     pub server: String,
     /// Whether it is the sandbox.
     pub sandbox: bool,
-    /// Whether it is the one that is used if nobody says anything.
+    /// Whether it is the current one.
     pub current: bool,
-    /// What it answered.
-    pub answer: Answer,
+    /// Whether it can be reached.
+    pub state: TargetState,
 }
 
-/// What a cluster answered when it was asked.
+/// Whether a cluster can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// Nothing yet.
-    Asked,
-    /// Its version, and how many nodes it has where that may be known.
-    Here(String, Option<usize>),
+pub enum TargetState {
+    /// Not known yet.
+    Connecting,
+    /// Its version, and how many nodes it has where that may be read.
+    Reachable(String, Option<usize>),
     /// Why it cannot be used.
-    Not(String),
+    Unreachable(String),
 }
 
 /// What is known of the cluster that was chosen.
@@ -65,13 +65,13 @@ impl Site {
 /// The cluster that was chosen.
 #[derive(Debug, Clone)]
 pub struct Connected {
-    /// Who it is.
+    /// The cluster.
     pub info: ClusterInfo,
     /// What it has.
     pub site: Site,
     /// What was answered before any screen, what belongs to this cluster and what is installed included.
-    pub given: Given,
-    /// How each component is that is installed, or was begun to be.
+    pub given: AnswerSources,
+    /// The status of each component that is installed, also partly.
     pub installed: BTreeMap<String, ComponentStatus>,
     /// The flags that name it, each with a space behind: `--sandbox `, `--context NAME `.
     pub flags: String,
@@ -84,6 +84,6 @@ pub struct Planned {
     pub plan: Plan,
     /// What updates would change.
     pub diffs: Vec<ReleaseDiff>,
-    /// Why it may not be done: what would go back to an older version.
+    /// Why the plan is refused: what would be downgraded.
     pub refused: Option<String>,
 }

@@ -2,10 +2,11 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use super::words::{Lang, Word};
+use super::words::Word;
+use crate::render::language::Lang;
 use crate::render::paint::Paint;
 
-/// What the terminal can show, and what the user wants.
+/// What the terminal can show, and the user's choices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     /// The language.
@@ -43,16 +44,13 @@ pub(super) enum Glyph {
 
 impl Look {
     /// A text of ours in the user's language.
-    pub(super) const fn say(self, word: Word) -> &'static str {
+    pub(super) fn say(self, word: Word) -> &'static str {
         word.of(self.lang)
     }
 
     /// A time as `text` writes it, `1m 05s`, in the user's language.
     pub(super) fn time(self, time: &str) -> String {
-        match self.lang {
-            Lang::En => time.to_owned(),
-            Lang::Ru => time.replace('h', " ч").replace('m', " мин").replace('s', " с").replace('.', ","),
-        }
+        self.lang.time(time)
     }
 
     pub(super) const fn glyph(self, glyph: Glyph) -> &'static str {
@@ -81,7 +79,7 @@ impl Look {
         if self.ascii { ascii } else { full }
     }
 
-    /// Cyan, yellow and red are told apart by colour-blind eyes, and a word says the same as each of them.
+    /// Cyan, yellow and red are distinguished by colour-blind eyes, and a word repeats the meaning of each.
     pub(super) fn style(self, paint: Paint) -> Style {
         let style = match paint {
             Paint::Plain => Style::new(),

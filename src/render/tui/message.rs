@@ -1,14 +1,14 @@
-//! What happens to the screens, and what they want of the world.
+//! What happens to the screens, and what they ask the backend for.
 
 use std::path::PathBuf;
 
 use crossterm::event::KeyEvent;
 
-use super::known::{Answer, Connected, Planned, Target};
+use super::known::{Connected, Planned, Target, TargetState};
 use super::run::{Ended, PodRow, RunView};
 use super::source::OfflineChoice;
 use super::source::{BundleView, PushView};
-use crate::answers::Given;
+use crate::answers::AnswerSources;
 use crate::event::Envelope;
 use crate::model::preflight::Report;
 use crate::plan::Plan;
@@ -25,97 +25,97 @@ pub enum Input {
     Resize(u16, u16),
     /// Time has passed; milliseconds since 1970.
     Tick(i64),
-    /// What was asked for is there.
+    /// An answer to an [`Intent`].
     News(Box<News>),
-    /// Somebody outside wants it to stop: SIGTERM, SIGHUP.
+    /// A signal to stop: SIGTERM, SIGHUP.
     Signal,
 }
 
-/// What was asked for. An error is its chain, outermost first.
+/// Answers to intents. An error is its chain, outermost first.
 #[derive(Debug, Clone)]
 pub enum News {
-    /// The clusters that could be meant.
+    /// The clusters that can be chosen.
     Targets(Vec<Target>),
-    /// What one of them answered, by its row.
-    Answered(usize, Answer),
+    /// Whether one of them can be reached, by its row.
+    TargetChecked(usize, TargetState),
     /// The chosen one can be used.
     Connected(Result<Box<Connected>, Vec<String>>),
-    /// What was asked for where images come from.
+    /// An answer for the screen of sources.
     Source(SourceNews),
     /// What preflight found.
     Report(Result<Report, Vec<String>>),
-    /// What would be done, and what preflight finds with these answers.
+    /// The plan, and the findings of preflight with these answers.
     Planned(Result<(Box<Planned>, Report), Vec<String>>),
     /// Whether the registry has the images.
     Registry(Result<String, Vec<String>>),
-    /// The answers were written, and where those are that were there before.
+    /// The answers were written; the file, and the one to which the older file was moved.
     Written(Result<(PathBuf, Option<PathBuf>), Vec<String>>),
-    /// A run begins; its first event follows.
-    Begun(Box<RunView>),
+    /// A run starts; its first event follows.
+    RunStarted(Box<RunView>),
     /// An event of the run.
     Event(Envelope),
     /// The pods.
     Pods(Vec<PodRow>),
-    /// Lines of a step that were no events of the run: logs and events of its pods.
+    /// Lines of a step that are not events of the run: logs and events of its pods.
     Lines(String, Vec<String>),
     /// The run is over.
     Ended(Ended, Box<SummaryExtras>),
-    /// What was agreed to is no longer what would be done.
+    /// The plan that was confirmed is outdated.
     Outdated,
-    /// What was to be run was refused for what preflight found. Why follows from the plan that is made then.
+    /// Preflight refused the run. The plan that is made next has the findings.
     Refused,
-    /// What was to be run could not be begun, or broke off without an end.
-    NotBegun(Vec<String>),
-    /// Something that people should know.
-    Remark(String),
+    /// The run could not start, or broke off.
+    RunError(Vec<String>),
+    /// A warning.
+    Warning(String),
 }
 
-/// What is wanted of the world.
+/// What the screens ask the backend for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Intent {
     /// Look for clusters and ask each.
     Targets,
     /// Use this one, by its row.
     Connect(usize),
-    /// What is wanted where images come from.
+    /// A request of the screen of sources.
     Source(SourceIntent),
-    /// Look at what an install would need.
-    Preflight(Given, Vec<String>),
-    /// Ask the registry for the images.
-    Registry(Given),
+    /// Run preflight.
+    Preflight(AnswerSources, Vec<String>),
+    /// Check that the registry has the images.
+    Registry(AnswerSources),
     /// Make the plan.
-    Plan(Given, Vec<String>),
-    /// Write the answers. What else is there is kept beside it.
-    Write(Given, PathBuf),
-    /// Run what was agreed to. Without the steps, if any are to be left out; going on with a run, if there was one.
+    Plan(AnswerSources, Vec<String>),
+    /// Write the answers. An older file is kept beside it.
+    Write(AnswerSources, PathBuf),
+    /// Run the plan that was confirmed. It continues the run before, if there was one.
     Run {
         /// The answers.
-        given: Given,
-        /// What preflight may find.
+        given: AnswerSources,
+        /// The findings that are waived.
         waived: Vec<String>,
-        /// Steps to leave out.
+        /// Steps to skip.
         without: Vec<String>,
-        /// The run that it goes on with.
+        /// The run that it continues.
         before: Option<String>,
-        /// The plan that was agreed to, for this run or the one that it goes on with.
+        /// The plan that was confirmed, for this run or the one that it continues.
         agreed: Option<Box<Plan>>,
     },
-    /// Look at what happens to this step in the cluster.
-    LookAt(String),
-    /// Stop the run in order.
+    /// Watch the objects of this step in the cluster.
+    WatchStep(String),
+    /// Stop the run; running steps may end.
     Stop,
     /// Put a text into the terminal's clipboard.
     Copy(String),
     /// Back to the shell until `fg`.
     Suspend,
-    /// Leave; at once if a run goes on.
+    /// Leave; at once if a run is live.
     Quit,
 }
 
-/// What this screen wants of the world.
+/// What the screen of sources asks the backend for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceIntent {
-    /// Install from this from now on; from none without.
+    /// Install from this offline bundle, or from none.
     Use(Option<OfflineChoice>),
     /// Open it, and check its structure, signature and lock.
     Open(OfflineChoice),
@@ -123,11 +123,11 @@ pub enum SourceIntent {
     Verify(OfflineChoice),
     /// Stop reading.
     StopVerify,
-    /// Ask the registry of these answers what it has of it.
-    Plan(OfflineChoice, Given),
+    /// Make the push plan for the registry of these answers.
+    Plan(OfflineChoice, AnswerSources),
 }
 
-/// What this screen hears. An error is its chain, outermost first.
+/// Answers for the screen of sources. An error is its chain, outermost first.
 #[derive(Debug, Clone)]
 pub enum SourceNews {
     /// It was opened.

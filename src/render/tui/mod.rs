@@ -1,5 +1,5 @@
 //! The guided install on a terminal. State changes only by `update`, `draw` reads the state and nothing else; keys are in
-//! `keymap`, texts in `words`, colours in `look`. What is to be done in the world comes out as an `Intent`, for `app`.
+//! `keymap`, texts in `words`, colours in `look`. What `app` has to do comes out as an `Intent`.
 
 mod answering;
 mod change;
@@ -28,17 +28,17 @@ mod watch;
 mod widgets;
 mod words;
 
+pub use super::language::Lang;
 pub use draw::draw;
 pub use keymap::{Command, list_command as command};
-pub use known::{Answer, Connected, Planned, Site, Target};
+pub use known::{Connected, Planned, Site, Target, TargetState};
 pub use look::Look;
 pub use message::{Input, Intent, News, SourceIntent, SourceNews};
 pub use parts::RunPhase;
 pub use picture::picture;
-pub use run::{Ended, PodRow, RunView, Then};
+pub use run::{Ended, Pending, PodRow, RunView};
 pub use source::{BundleView, OfflineChoice, Origin, PushView, Reading, Signed, Source};
 pub use state::{Screen, State};
 pub use terminal::{DiagnosticsWriter, Tui};
 pub use update::{leaves, update};
 pub use watch::{Watch, draw_watch};
-pub use words::Lang;

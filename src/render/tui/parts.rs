@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::known::{Planned, Target};
 use super::widgets::{Cursor, LineEdit};
-use crate::answers::Given;
+use crate::answers::AnswerSources;
 use crate::model::preflight::Report;
 use crate::plan::Plan;
 use crate::render::SummaryExtras;
@@ -13,7 +13,7 @@ use crate::render::SummaryExtras;
 /// Which cluster.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterScreen {
-    /// The clusters that could be meant.
+    /// The clusters that can be chosen.
     pub targets: Vec<Target>,
     /// Whether they have been looked for.
     pub known: bool,
@@ -24,11 +24,11 @@ pub struct ClusterScreen {
 /// What the cluster lacks.
 #[derive(Debug, Clone, Default)]
 pub struct PreflightScreen {
-    /// What was found, with the answers as they were when it was asked last.
+    /// The findings, with the answers of the last preflight.
     pub report: Option<Report>,
     /// The row among the findings.
     pub cursor: Cursor,
-    /// The findings that were waived, and leave to adopt releases: [`Finding::leave`](crate::model::preflight::Finding::leave).
+    /// The findings that were waived, and leave to adopt releases: [`Finding::waiver`](crate::model::preflight::Finding::waiver).
     pub waived: BTreeSet<String>,
 }
 
@@ -71,14 +71,14 @@ pub struct ReviewScreen {
     pub no_verify: bool,
 }
 
-/// How far a run is that was agreed to.
+/// The phase of a run that was confirmed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RunPhase {
     /// Nothing runs.
     #[default]
     Idle,
-    /// It is about to begin.
-    Beginning,
+    /// It is about to start.
+    Starting,
     /// Its steps run.
     Running,
     /// It was asked to stop.
@@ -90,16 +90,16 @@ pub enum RunPhase {
 pub struct RunScreen {
     /// How far it is.
     pub phase: RunPhase,
-    /// The answers that it began with.
-    pub given: Option<Given>,
-    /// The plan that was agreed to last.
+    /// The answers that it started with.
+    pub given: Option<AnswerSources>,
+    /// The plan that was confirmed last.
     pub agreed: Option<Box<Plan>>,
 }
 
 /// How it ended.
 #[derive(Debug, Clone, Default)]
 pub struct SummaryScreen {
-    /// What is said besides.
+    /// What the events do not contain.
     pub extras: Option<SummaryExtras>,
     /// The first row.
     pub cursor: Cursor,
@@ -110,10 +110,10 @@ pub struct SummaryScreen {
 pub struct AnswersFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Whether a file of somebody else's is there, which is kept when the answers are written.
+    /// Whether an older file exists, which is kept when the answers are written.
     pub older: bool,
     /// Whether the answers could not be written when that was tried last.
     pub failed: bool,
-    /// The answers that are in a file already, or were there before anybody answered here.
-    pub saved: Given,
+    /// The answers that are in a file already, or were given before the screens.
+    pub saved: AnswerSources,
 }

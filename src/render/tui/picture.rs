@@ -57,7 +57,7 @@ fn run(out: &mut String, buffer: &Buffer, x: u16, y: u16, columns: u16) -> u16 {
     let (left, top) = (8 + u32::from(x) * CELL.0, 8 + u32::from(y) * CELL.1);
     let wide = u32::from(taken) * CELL.0;
     let (front, back) = (paint(color), if reversed { Some(paint(color)) } else { None });
-    // A file that cannot be written to is the caller's to tell; a String always can.
+    // Writing to a String cannot fail.
     if let Some(back) = back {
         let _ =
             writeln!(out, "<rect x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{}\" fill=\"{back}\"/>", CELL.1);

@@ -1,4 +1,4 @@
-//! A run as it is shown: what the reducer knows, and what only a screen wants to know.
+//! A run as it is shown: what the reducer knows, and what only a screen needs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::rows::{Forecast, StepRow};
 use super::widgets::{Cursor, LineEdit};
 use crate::event::{Envelope, Event, RunState, Status};
-use crate::render::text;
 use crate::render::track::Track;
+use crate::render::{language, text};
 
 /// How many lines of each step are kept; the journal on disk has all.
 const LINES: usize = 400;
 
-/// How many steps keep lines of their own: the ones that said something last.
-const TALKERS: usize = 64;
+/// How many steps keep lines of their own: the ones that logged last.
+const STEPS_WITH_LINES: usize = 64;
 
 /// A pod of the platform, as the run's screen shows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,11 +77,11 @@ impl Default for LogView {
     }
 }
 
-/// What is to be done once the steps that still run have ended.
+/// What to do once the running steps have ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Then {
+pub enum Pending {
     /// Plan and run again, without these steps.
-    Again(Vec<String>),
+    Retry(Vec<String>),
     /// Make the plan for the review, with the answers as they are then.
     Plan,
 }
@@ -91,14 +91,14 @@ pub enum Then {
 pub struct Ended {
     /// The exit code that the process would have.
     pub exit: u8,
-    /// What went wrong beside the steps, such as a lost lock.
+    /// An error that no step has, such as a lost lock.
     pub trouble: Option<String>,
 }
 
 /// A run.
 #[derive(Debug, Clone, Default)]
 pub struct RunView {
-    /// What its events say.
+    /// What its events give.
     pub state: RunState,
     /// The selected row; the first where there is none.
     pub at: Option<StepRow>,
@@ -116,21 +116,21 @@ pub struct RunView {
     pub pod: Cursor,
     /// Once it is over.
     pub ended: Option<Ended>,
-    /// What was asked for meanwhile.
-    pub then: Option<Then>,
-    /// The steps that were left out.
+    /// What to do when it has ended.
+    pub pending: Option<Pending>,
+    /// The steps that were skipped by the user.
     pub without: Vec<String>,
     /// Titles of those that would have done something.
-    pub left_out: Vec<String>,
-    /// The run that it goes on with.
+    pub skipped: Vec<String>,
+    /// The run that it continues.
     pub before: Option<String>,
     /// Whether it is shown again from its record, which has no pods.
     pub recorded: bool,
     /// Whether the selection goes to what has just begun or failed.
-    pub chase: bool,
+    pub follow_run: bool,
     lines: BTreeMap<String, VecDeque<String>>,
-    /// Who talked, last one last.
-    talkers: VecDeque<String>,
+    /// Steps with lines, the last to log one last.
+    recent: VecDeque<String>,
     pub(super) tracks: BTreeMap<String, Track>,
     /// Deadlines of steps, in seconds.
     pub(super) deadlines: BTreeMap<String, u64>,
@@ -141,13 +141,13 @@ pub struct RunView {
 }
 
 impl RunView {
-    /// Before its first event. `deadlines` by step, in seconds; `before` is the run that it goes on with.
+    /// A run before its first event. `deadlines` by step, in seconds; `before` is the run that it continues.
     #[must_use]
     pub fn new(deadlines: BTreeMap<String, u64>, before: Option<String>) -> Self {
-        Self { deadlines, before, chase: true, ..Self::default() }
+        Self { deadlines, before, follow_run: true, ..Self::default() }
     }
 
-    /// Takes an event in.
+    /// Applies an event.
     pub fn event(&mut self, envelope: &Envelope) {
         self.state.apply(envelope);
         let at = envelope.at.as_millisecond();
@@ -155,7 +155,7 @@ impl RunView {
             Event::ActionStarted { id, attempt } => {
                 self.tracks.entry(id.clone()).or_default().begin();
                 if *attempt > 1 {
-                    self.line(id, at, &format!("attempt {attempt}"));
+                    self.say(id, at, &format!("attempt {attempt}"));
                 }
                 self.select(id);
             }
@@ -164,37 +164,36 @@ impl RunView {
                 let track = self.tracks.entry(id.clone()).or_default();
                 if track.waiting() != Some(what.as_str()) {
                     track.words(what);
-                    self.line(id, at, what);
+                    self.say(id, at, what);
                 }
             }
-            Event::Note { id, text } => self.line(id, at, text),
+            Event::Note { id, text } => self.say(id, at, text),
             Event::ActionRetried { id, attempt, after_seconds, errors } => {
                 let next = at + i64::try_from(*after_seconds).unwrap_or(0) * 1000;
                 self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
                 for error in errors {
-                    self.line(id, at, error);
+                    self.say(id, at, error);
                 }
             }
             Event::ActionFailed { id, errors, findings, log, .. } => {
-                for text in errors.iter().chain(log) {
-                    self.line(id, at, text);
-                }
+                errors.iter().for_each(|text| self.say(id, at, text));
+                log.iter().for_each(|line| self.line(id, at, line));
                 for finding in findings {
-                    self.line(id, at, &format!("{}: {}: {}", finding.object, finding.reason, finding.message));
+                    self.say(id, at, &format!("{}: {}: {}", finding.object, finding.reason, finding.message));
                 }
                 self.tracks.remove(id);
-                if self.chase {
+                if self.follow_run {
                     self.select(id);
-                    // What failed first is what matters.
-                    self.chase = false;
+                    // The first failure matters most.
+                    self.follow_run = false;
                 }
             }
             Event::ActionFinished { id, summary, .. } => {
                 if let Some(summary) = summary {
-                    self.line(id, at, summary);
+                    self.say(id, at, summary);
                 }
                 self.tracks.remove(id);
-                self.go_with(id);
+                self.follow_next(id);
             }
             Event::ActionStopped { id, .. } | Event::ActionBlocked { id, .. } | Event::ActionSkipped { id, .. } => {
                 self.tracks.remove(id);
@@ -203,11 +202,11 @@ impl RunView {
             Event::Stopping | Event::RunFinished { .. } => {}
         }
         if !matches!(envelope.event, Event::Bytes { .. } | Event::Waiting { .. } | Event::Note { .. }) {
-            self.foresee(at);
+            self.update_forecast(at);
         }
     }
 
-    /// Adds lines that were no events, such as those of a pod's log.
+    /// Adds lines that are not events, such as those of a pod's log.
     pub(super) fn add_lines(&mut self, id: &str, at: i64, lines: &[String]) {
         for line in lines {
             self.line(id, at, line);
@@ -227,7 +226,7 @@ impl RunView {
         Some(&step.id)
     }
 
-    /// Whether it goes on.
+    /// Whether it has not ended.
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.ended.is_none()
@@ -239,7 +238,7 @@ impl RunView {
         let took = match (self.state.outcome, self.is_live()) {
             (Some(_), _) => Duration::try_from_secs_f64(self.state.seconds).ok()?.as_secs(),
             (None, true) => u64::try_from((now - began).max(0) / 1000).unwrap_or(0),
-            // It broke off, nobody knows when.
+            // It broke off at an unknown time.
             (None, false) => return None,
         };
         Some(took)
@@ -253,7 +252,7 @@ impl RunView {
         self.state.order.iter().map(|action| action.id.as_str()).filter(failed).collect()
     }
 
-    /// Everything that would not run if a step were left out: itself, and what needs it.
+    /// All steps that would be skipped with a step: itself, and what needs it.
     #[must_use]
     pub fn needing(&self, id: &str) -> Vec<String> {
         let mut found = vec![id.to_owned()];
@@ -266,8 +265,8 @@ impl RunView {
         found
     }
 
-    /// Where the selection follows what runs: on from a step that has ended to one that has not.
-    fn go_with(&mut self, ended: &str) {
+    /// Moves the selection from a step that has ended to one that runs, where it follows the run.
+    fn follow_next(&mut self, ended: &str) {
         let next = self.state.running().next().map(str::to_owned);
         let was = self.state.place(ended).map(StepRow::Step);
         if let Some(id) = next.filter(|_| self.at == was) {
@@ -276,19 +275,24 @@ impl RunView {
     }
 
     fn select(&mut self, id: &str) {
-        if self.chase
+        if self.follow_run
             && let Some(at) = self.state.place(id)
         {
             self.at = Some(StepRow::Step(at));
         }
     }
 
+    /// A line that the program made.
+    fn say(&mut self, id: &str, at: i64, text: &str) {
+        self.line(id, at, &language::say(text));
+    }
+
     fn line(&mut self, id: &str, at: i64, text: &str) {
-        if self.talkers.back().is_none_or(|last| last != id) {
-            self.talkers.retain(|talker| talker != id);
-            self.talkers.push_back(id.to_owned());
-            if self.talkers.len() > TALKERS
-                && let Some(silent) = self.talkers.pop_front()
+        if self.recent.back().is_none_or(|last| last != id) {
+            self.recent.retain(|other| other != id);
+            self.recent.push_back(id.to_owned());
+            if self.recent.len() > STEPS_WITH_LINES
+                && let Some(silent) = self.recent.pop_front()
             {
                 self.lines.remove(&silent);
             }

@@ -21,16 +21,16 @@ pub struct OfflineChoice {
     pub ca: String,
 }
 
-/// Whose an offline bundle is. A key is told by its fingerprint.
+/// The signature of an offline bundle. A key is named by its fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signed {
-    /// Nobody's.
+    /// Not signed.
     Nobody,
-    /// That of a key which nobody pinned.
+    /// Signed by a key that is not pinned.
     Unpinned(String),
-    /// That of a key which is needed to check it.
+    /// Signed; no key was given to check it.
     Unchecked,
-    /// That of the pinned key.
+    /// Signed by the pinned key.
     Pinned(String),
 }
 
@@ -39,7 +39,7 @@ pub enum Signed {
 pub struct BundleView {
     /// Its name.
     pub name: String,
-    /// Whose it is.
+    /// Its signature.
     pub signed: Signed,
     /// The components that it holds.
     pub components: BTreeSet<String>,
@@ -51,7 +51,7 @@ pub struct BundleView {
     pub bytes: u64,
 }
 
-/// What a push would do, and what keeps it from going well.
+/// What a push would do, and what prevents it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PushView {
     /// How many images there are.
@@ -60,25 +60,25 @@ pub struct PushView {
     pub upload: u64,
     /// Bytes to mount from other repositories of the registry.
     pub mount: u64,
-    /// Bytes that are there.
+    /// Bytes that the registry has already.
     pub there: u64,
     /// Manifests and tags to write.
     pub writes: usize,
-    /// Missing projects and rights, tags that stand for something else.
+    /// Missing projects and rights, tags of other images.
     pub problems: Vec<String>,
     /// The answers that the offline bundle brings.
     pub pinned: BTreeMap<QuestionId, Answer>,
 }
 
-/// How far the reading of every byte is.
+/// The state of reading every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
     /// Bytes that were read, and all.
-    Going(u64, u64),
-    /// All are right.
-    Sound(u64),
-    /// What is wrong.
-    Wrong(String),
+    InProgress(u64, u64),
+    /// All are intact.
+    Intact(u64),
+    /// What is damaged.
+    Damaged(String),
 }
 
 /// Where images come from.
@@ -110,9 +110,9 @@ pub struct Source {
     pub push: Option<Result<PushView, String>>,
     pub(super) cursor: Cursor,
     pub(super) typing: Option<Typing>,
-    /// Components that were chosen and are not in it, and those that took their place where it had none of them.
-    pub(super) left_out: BTreeSet<String>,
-    pub(super) brought: BTreeSet<String>,
+    /// Chosen components that it lacks, and those that were chosen instead where it has none of them.
+    pub(super) omitted: BTreeSet<String>,
+    pub(super) substituted: BTreeSet<String>,
 }
 
 impl Source {
@@ -127,12 +127,12 @@ impl Source {
 impl PushView {
     /// The same with all numbers.
     pub(super) fn counts(&self, look: Look) -> String {
-        let told = [
+        let values = [
             ("images", self.images.to_string()),
             ("upload", text::bytes(self.upload)),
             ("mount", text::bytes(self.mount)),
             ("there", text::bytes(self.there)),
         ];
-        fill(look.say(Word::PushCounts), &told)
+        fill(look.say(Word::PushCounts), &values)
     }
 }

@@ -16,7 +16,7 @@ use super::source::Source;
 use super::typing::Typing;
 use super::widgets::Cursor;
 use super::words::Word;
-use crate::answers::{AnswersError, Draft, Given, Layer, LayerKind, Raw, from_profile};
+use crate::answers::{AnswerSources, AnswersError, Draft, Layer, LayerKind, Raw, from_profile};
 use crate::catalog::{Catalog, Profile, Question, QuestionId, Widget};
 use crate::model::yaml::Pos;
 
@@ -68,14 +68,14 @@ impl Screen {
     }
 }
 
-/// How bad it is what is said.
+/// How bad a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// It went well.
+    /// A success.
     Good,
-    /// Somebody should know.
+    /// A warning.
     Warning,
-    /// It went wrong.
+    /// An error.
     Bad,
 }
 
@@ -96,24 +96,24 @@ impl Overlay {
     }
 }
 
-/// What a yes is about.
+/// What is to be confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
     /// Leave; nothing was changed.
     Leave,
-    /// Stop the run in order.
+    /// Stop the run; running steps may end.
     Stop,
     /// Leave at once, though steps run.
     LeaveAtOnce,
     /// Install.
     Install,
-    /// Go on without the selected step and all that needs it.
+    /// Skip the selected step and all that needs it.
     Skip,
 }
 
 /// Which questions a form shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(super) enum FormKind {
     /// All but those of images.
     Components,
     /// Those of images.
@@ -146,14 +146,14 @@ pub struct State {
     pub screen: Screen,
     /// What covers it.
     pub overlay: Option<Overlay>,
-    /// Something to say until the next key, and how bad it is.
+    /// A message until the next key, and how bad it is.
     pub notice: Option<(Tone, String)>,
     /// What is being waited for in the background, and since when.
     pub busy: Option<(Word, i64)>,
     /// The definitions.
     pub catalog: Arc<Catalog>,
     /// What was answered before any screen.
-    pub given: Given,
+    pub given: AnswerSources,
     /// Which cluster.
     pub cluster: ClusterScreen,
     /// Where images come from.
@@ -164,7 +164,7 @@ pub struct State {
     pub preflight: PreflightScreen,
     /// Whether a finding can be waived, by its id.
     pub waivable: fn(&str) -> bool,
-    /// Why what was to be shown could not be had: the findings, or the plan.
+    /// Why the findings or the plan could not be made.
     pub failed: Option<String>,
     /// What is installed.
     pub components: ComponentsScreen,
@@ -178,7 +178,7 @@ pub struct State {
     pub questions: Form,
     /// The images.
     pub images: Form,
-    /// What the registry answered: good or bad, and in words.
+    /// The answer of the registry: whether it is good, and the message.
     pub registry: Option<(bool, String)>,
     /// What would be done.
     pub review: ReviewScreen,
@@ -186,14 +186,14 @@ pub struct State {
     pub file: AnswersFile,
     /// What runs, or ran.
     pub run: Option<RunView>,
-    /// What it runs with, and how far it is.
+    /// What it runs with, and its phase.
     pub running: RunScreen,
     /// How it ended.
     pub summary: SummaryScreen,
 }
 
 impl State {
-    /// Before anything is known of a cluster.
+    /// A state before anything is known of a cluster.
     ///
     /// # Errors
     /// The answers name a component or profile that does not exist.
@@ -201,7 +201,7 @@ impl State {
         look: Look,
         size: (u16, u16),
         catalog: Arc<Catalog>,
-        given: Given,
+        given: AnswerSources,
         waivable: fn(&str) -> bool,
     ) -> Result<Self, AnswersError> {
         let catalog = match catalog.with_instances(given.components()) {
@@ -211,7 +211,7 @@ impl State {
         let draft = given.draft(&catalog)?;
         let chosen = match &given.chosen {
             Some(ids) => ids.iter().cloned().collect(),
-            None => catalog.usual().map(str::to_owned).collect(),
+            None => catalog.default_components().map(str::to_owned).collect(),
         };
         let mut state = Self {
             look,
@@ -242,7 +242,7 @@ impl State {
             catalog,
             given,
         };
-        state.settle();
+        state.mark_saved();
         Ok(state)
     }
 
@@ -253,8 +253,8 @@ impl State {
         all
     }
 
-    /// From here on, what is answered is new.
-    pub(super) fn settle(&mut self) {
+    /// Marks the answers as saved: later ones are changes.
+    pub(super) fn mark_saved(&mut self) {
         let row = self.profile.chosen.as_ref().and_then(|id| self.profiles().iter().position(|known| known.id == *id));
         self.profile.cursor = Cursor(row.map_or(0, |row| row + 1));
         self.file.saved = self.answered();
@@ -268,7 +268,7 @@ impl State {
 
     /// Whether answers would be lost by leaving: no file takes them.
     #[must_use]
-    pub fn is_lost(&self) -> bool {
+    pub fn would_lose_answers(&self) -> bool {
         self.file.failed && self.is_changed()
     }
 
@@ -278,10 +278,10 @@ impl State {
         !self.file.failed && self.is_changed()
     }
 
-    /// Whether a run goes on, or is about to.
+    /// Whether a run is live, or about to start.
     #[must_use]
     pub fn runs(&self) -> bool {
-        self.running.phase == RunPhase::Beginning || self.run.as_ref().is_some_and(RunView::is_live)
+        self.running.phase == RunPhase::Starting || self.run.as_ref().is_some_and(RunView::is_live)
     }
 
     /// Whether this is what is being waited for.
@@ -289,8 +289,8 @@ impl State {
         self.busy.is_some_and(|(busy, _)| busy == word)
     }
 
-    /// What was waited for is there; something else may be waited for by now.
-    pub(super) fn is_there(&mut self, word: Word) {
+    /// Clears this wait; something else may be waited for by now.
+    pub(super) fn done_waiting(&mut self, word: Word) {
         if self.is_busy(word) {
             self.busy = None;
         }
@@ -298,7 +298,7 @@ impl State {
 
     /// All answers, those of the screens on top.
     #[must_use]
-    pub fn answered(&self) -> Given {
+    pub fn answered(&self) -> AnswerSources {
         let mut given = self.given.clone();
         if let Some(profile) = self
             .profile
@@ -317,10 +317,10 @@ impl State {
     }
 
     /// The form of the screen that is shown, if it has one.
-    pub(super) fn form(&self) -> Option<(About, &Form)> {
+    pub(super) fn form(&self) -> Option<(FormKind, &Form)> {
         match self.screen {
-            Screen::Questions => Some((About::Components, &self.questions)),
-            Screen::Images => Some((About::Images, &self.images)),
+            Screen::Questions => Some((FormKind::Components, &self.questions)),
+            Screen::Images => Some((FormKind::Images, &self.images)),
             _ => None,
         }
     }

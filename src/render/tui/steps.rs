@@ -87,8 +87,8 @@ impl RunView {
         matches!(self.state.actions.get(id).map(|known| &known.status), Some(Status::Done | Status::Skipped(_)))
     }
 
-    /// Looks ahead from `now`: the longest way through the steps that are left, by what each took before.
-    pub(super) fn foresee(&mut self, now: i64) {
+    /// Estimates the time left from `now`: the longest way through the steps that are left, by what each took before.
+    pub(super) fn update_forecast(&mut self, now: i64) {
         if self.expected.is_empty() {
             return;
         }
@@ -112,7 +112,7 @@ impl RunView {
         });
     }
 
-    /// About how many seconds are left; nothing where nobody knows, or where it takes longer than before.
+    /// About how many seconds are left; nothing where it is not known, or where it takes longer than before.
     pub(super) fn left(&self, now: i64) -> Option<u64> {
         let forecast = self.forecast.as_ref().filter(|_| self.is_live())?;
         let left = forecast.seconds - seconds_between(forecast.at, now);

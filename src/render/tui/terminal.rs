@@ -26,7 +26,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Whether the terminal has been lost. It does not come back.
 static GONE: AtomicBool = AtomicBool::new(false);
 
-/// What was said on stderr while screens were shown.
+/// What was written to stderr while screens were shown.
 static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// How much of that is kept, in bytes.
@@ -35,11 +35,11 @@ const HOLDS: usize = 256 * 1024;
 /// The terminal while screens are shown.
 pub struct Tui {
     terminal: Terminal<CrosstermBackend<Out>>,
-    /// Whether the terminal does not tell its size.
+    /// Whether the terminal does not report its size.
     blind: bool,
 }
 
-/// Standard output. A terminal that is lost is remembered rather than an error: ratatui would tell of it on stderr while
+/// Standard output. A terminal that is lost is remembered rather than an error: ratatui would report it on stderr while
 /// it is dropped, and panic, because that is lost as well.
 struct Out;
 
@@ -62,13 +62,13 @@ impl Write for Out {
     }
 }
 
-/// Standard error for diagnostics: nothing is written across screens; it comes when they have gone.
+/// Standard error for diagnostics: it is held while screens are shown, and written after them.
 #[derive(Debug, Default)]
 pub struct DiagnosticsWriter;
 
 impl Write for DiagnosticsWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // What libraries say of servers may be anything.
+        // Messages of libraries about servers may contain anything.
         let text = fit(&String::from_utf8_lossy(bytes), false);
         if !TAKEN.load(Ordering::SeqCst) {
             return io::stderr().write_all(text.as_bytes()).map(|()| bytes.len());
@@ -110,7 +110,7 @@ impl Tui {
     pub fn draw(&mut self, state: &State) -> io::Result<()> {
         self.fit()?;
         self.terminal.draw(|frame| draw(state, frame))?;
-        still_there()
+        check_terminal()
     }
 
     /// Draws what is watched.
@@ -120,13 +120,13 @@ impl Tui {
     pub fn draw_watch(&mut self, watch: &Watch) -> io::Result<()> {
         self.fit()?;
         self.terminal.draw(|frame| draw_watch(watch, frame))?;
-        still_there()
+        check_terminal()
     }
 
     /// Columns and rows.
     ///
     /// # Errors
-    /// The terminal does not tell.
+    /// The terminal does not report them.
     pub fn size(&self) -> io::Result<(u16, u16)> {
         self.terminal.size().map(|size| screen_size((size.width, size.height)))
     }
@@ -155,9 +155,9 @@ impl Tui {
         Ok(())
     }
 
-    /// Goes by the terminal's size from when it tells it.
+    /// Uses the terminal's size once it is reported.
     fn fit(&mut self) -> io::Result<()> {
-        if tells_size() == self.blind {
+        if reports_size() == self.blind {
             execute!(io::stdout(), Clear(ClearType::All))?;
             (self.terminal, self.blind) = sized()?;
         }
@@ -182,14 +182,14 @@ impl Drop for Tui {
     }
 }
 
-fn tells_size() -> bool {
-    crossterm::terminal::size().is_ok_and(|told| screen_size(told) == told)
+fn reports_size() -> bool {
+    crossterm::terminal::size().is_ok_and(|size| screen_size(size) == size)
 }
 
-/// The terminal at its size, and whether it does not tell it: a serial console says 0 x 0, and shows 80 x 24.
+/// The terminal at its size, and whether it does not report it: a serial console reports 0 x 0, and shows 80 x 24.
 fn sized() -> io::Result<(Terminal<CrosstermBackend<Out>>, bool)> {
     let backend = CrosstermBackend::new(Out);
-    if tells_size() {
+    if reports_size() {
         return Ok((Terminal::new(backend)?, false));
     }
     let (columns, rows) = screen_size((0, 0));
@@ -197,7 +197,7 @@ fn sized() -> io::Result<(Terminal<CrosstermBackend<Out>>, bool)> {
     Ok((Terminal::with_options(backend, TerminalOptions { viewport })?, true))
 }
 
-fn still_there() -> io::Result<()> {
+fn check_terminal() -> io::Result<()> {
     if GONE.load(Ordering::SeqCst) { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
 }
 
@@ -218,8 +218,8 @@ fn give_back() {
     }
 }
 
-/// A panic is told on a terminal that can show it. One of a task in the background does not end the screens, and is told
-/// when they have gone.
+/// A panic is printed on a terminal that can show it. One of a task in the background does not end the screens, and is
+/// printed after them.
 fn on_panic() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {

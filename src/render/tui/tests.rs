@@ -2,6 +2,7 @@
 
 mod newcomer;
 mod runs;
+mod russian;
 mod secrets;
 mod source;
 
@@ -15,7 +16,7 @@ use ratatui::style::{Color, Modifier};
 use super::draw::render;
 use super::state::{Ask, Overlay, Tone};
 use super::*;
-use crate::answers::{Given, from_flags};
+use crate::answers::{AnswerSources, from_flags};
 use crate::catalog::load;
 use crate::event::{Envelope, Event};
 use crate::model::preflight::{Finding, Report, Severity};
@@ -35,7 +36,8 @@ fn catalog() -> Arc<crate::catalog::Catalog> {
 }
 
 fn state(lang: Lang, size: (u16, u16)) -> State {
-    let mut state = State::new(look(lang, false), size, catalog(), Given::default(), |id| id != "helm").unwrap();
+    let mut state =
+        State::new(look(lang, false), size, catalog(), AnswerSources::default(), |id| id != "helm").unwrap();
     state.now = made::at(20_000).as_millisecond();
     state
 }
@@ -69,12 +71,12 @@ fn press(state: &mut State, keys: &str) -> Vec<Intent> {
     intents
 }
 
-fn tell(state: &mut State, news: News) -> Vec<Intent> {
+fn send(state: &mut State, news: News) -> Vec<Intent> {
     update(state, Input::News(Box::new(news)))
 }
 
-fn target(context: &str, sandbox: bool, answer: Answer) -> Target {
-    Target { context: context.into(), server: "https://10.97.0.2:6443".into(), sandbox, current: sandbox, answer }
+fn target(context: &str, sandbox: bool, state: TargetState) -> Target {
+    Target { context: context.into(), server: "https://10.97.0.2:6443".into(), sandbox, current: sandbox, state }
 }
 
 fn connected() -> Connected {
@@ -92,7 +94,7 @@ fn connected() -> Connected {
             storage_classes: vec!["local-path".into(), "fast".into()],
             ingress_classes: vec!["nginx".into()],
         },
-        given: Given { layers: vec![from_flags(&flags).unwrap()], ..Given::default() },
+        given: AnswerSources { layers: vec![from_flags(&flags).unwrap()], ..AnswerSources::default() },
         flags: "--sandbox ".into(),
         installed: Default::default(),
     }
@@ -112,7 +114,7 @@ fn report(errors: bool) -> Report {
         Severity::Warning,
         "storage-expansion",
         "StorageClass local-path",
-        "volumes of this class cannot grow later",
+        "its volumes cannot grow later",
         "kubectl patch storageclass local-path -p '{\"allowVolumeExpansion\": true}'",
     )];
     if errors {
@@ -129,11 +131,12 @@ fn report(errors: bool) -> Report {
 
 fn at_components(lang: Lang, size: (u16, u16)) -> State {
     let mut state = state(lang, size);
-    tell(&mut state, News::Targets(vec![target("windlass-sandbox", true, Answer::Here("v1.34.4".into(), Some(1)))]));
+    let reachable = TargetState::Reachable("v1.34.4".into(), Some(1));
+    send(&mut state, News::Targets(vec![target("windlass-sandbox", true, reachable)]));
     press(&mut state, "Enter");
-    tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+    send(&mut state, News::Connected(Ok(Box::new(connected()))));
     press(&mut state, "Enter");
-    tell(&mut state, News::Report(Ok(report(false))));
+    send(&mut state, News::Report(Ok(report(false))));
     press(&mut state, "c");
     state
 }
@@ -149,7 +152,7 @@ fn at_images(lang: Lang, size: (u16, u16)) -> State {
     let mut state = at_questions(lang, size);
     let intents = press(&mut state, "c");
     assert!(matches!(intents.as_slice(), [Intent::Registry(_)]), "{intents:?}");
-    tell(&mut state, News::Registry(Ok("10.97.0.2:5000 has all 3 images".into())));
+    send(&mut state, News::Registry(Ok("10.97.0.2:5000 has all 3 images".into())));
     state
 }
 
@@ -165,7 +168,7 @@ fn at_review(lang: Lang, size: (u16, u16)) -> State {
     let answers = given.draft(&state.catalog).unwrap().finish().unwrap();
     let resolved = crate::answers::resolve(&state.catalog, &answers).unwrap();
     let plan = plan(&resolved, &crate::model::observed::Observed::default(), true);
-    tell(&mut state, News::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))));
+    send(&mut state, News::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))));
     state
 }
 
@@ -175,10 +178,10 @@ fn at_run(lang: Lang, size: (u16, u16), events: usize) -> State {
     let intents = press(&mut state, "c y");
     assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { .. }]), "{intents:?}");
     let deadlines = made::plan().actions.into_iter().map(|Action { id, deadline_seconds, .. }| (id, deadline_seconds));
-    tell(&mut state, News::Begun(Box::new(RunView::new(deadlines.collect(), None))));
+    send(&mut state, News::RunStarted(Box::new(RunView::new(deadlines.collect(), None))));
     for event in made::failing().into_iter().take(events) {
         state.now = event.at.as_millisecond() + 500;
-        tell(&mut state, News::Event(event));
+        send(&mut state, News::Event(event));
     }
     let pod = |name: &str, phase: &str, ready, reason: &str| PodRow {
         namespace: "apache-livy".into(),
@@ -188,7 +191,7 @@ fn at_run(lang: Lang, size: (u16, u16), events: usize) -> State {
         restarts: 0,
         reason: reason.into(),
     };
-    tell(
+    send(
         &mut state,
         News::Pods(vec![pod("hdfs-datanode-0", "Running", 1, ""), pod("livy-0", "Pending", 0, "ImagePullBackOff")]),
     );
@@ -202,7 +205,7 @@ fn at_end(lang: Lang, size: (u16, u16)) -> State {
         next_command: Some("windlass --sandbox status".into()),
         ..SummaryExtras::default()
     };
-    tell(&mut state, News::Ended(Ended { exit: 5, trouble: None }, Box::new(extras)));
+    send(&mut state, News::Ended(Ended { exit: 5, trouble: None }, Box::new(extras)));
     state
 }
 
@@ -265,20 +268,33 @@ fn style_of(color: Color, modifier: Modifier) -> String {
     format!("{color}{marks}")
 }
 
-/// In both sizes and languages; in colour too, at the smaller size.
+/// Screens whose rows are laid out by their words: those are kept in Russian too. That no text is in English there is
+/// another test.
+const IN_RUSSIAN: [&str; 8] =
+    ["preflight", "questions", "review", "review_findings", "run", "run_failed", "summary", "help"];
+
+/// Screens that show more where there is room.
+const WIDE: [&str; 3] = ["review", "run", "summary"];
+
+/// In colour, as small as it may be; and as above.
 fn snapshot(name: &str, make: fn(Lang, (u16, u16)) -> State) {
     after(name, make, "");
 }
 
 /// The same after keys.
 fn after(name: &str, make: fn(Lang, (u16, u16)) -> State, keys: &str) {
-    for (columns, rows) in SIZES {
-        for (lang, code) in [(Lang::En, "en"), (Lang::Ru, "ru")] {
-            let mut state = make(lang, (columns, rows));
-            press(&mut state, keys);
-            insta::assert_snapshot!(format!("{name}_{code}_{columns}"), shown(&state, (columns, rows), false));
-            insta::assert_snapshot!(format!("{name}_{code}_{columns}_color"), shown(&state, (columns, rows), true));
-        }
+    let screen = |lang, size, color| {
+        let mut state = make(lang, size);
+        press(&mut state, keys);
+        shown(&state, size, color)
+    };
+    let [small, wide] = SIZES;
+    insta::assert_snapshot!(format!("{name}_en_80"), screen(Lang::En, small, true));
+    if IN_RUSSIAN.contains(&name) {
+        insta::assert_snapshot!(format!("{name}_ru_80"), screen(Lang::Ru, small, false));
+    }
+    if WIDE.contains(&name) {
+        insta::assert_snapshot!(format!("{name}_en_200"), screen(Lang::En, wide, false));
     }
 }
 
@@ -286,15 +302,17 @@ fn after(name: &str, make: fn(Lang, (u16, u16)) -> State, keys: &str) {
 fn clusters() {
     snapshot("cluster", |lang, size| {
         let mut state = state(lang, size);
-        tell(
+        send(
             &mut state,
             News::Targets(vec![
-                target("windlass-sandbox", true, Answer::Here("v1.34.4".into(), Some(1))),
-                target("production", false, Answer::Asked),
+                target("windlass-sandbox", true, TargetState::Reachable("v1.34.4".into(), Some(1))),
+                target("production", false, TargetState::Connecting),
                 target(
                     "old",
                     false,
-                    Answer::Not("the API server of context \"old\" at https://old:6443 does not answer".into()),
+                    TargetState::Unreachable(
+                        "the API server of context \"old\" at https://old:6443 does not answer".into(),
+                    ),
                 ),
             ]),
         );
@@ -303,7 +321,7 @@ fn clusters() {
     snapshot("cluster_looking", state);
     snapshot("cluster_none", |lang, size| {
         let mut state = state(lang, size);
-        tell(&mut state, News::Targets(Vec::new()));
+        send(&mut state, News::Targets(Vec::new()));
         state
     });
 }
@@ -312,11 +330,11 @@ fn clusters() {
 fn findings() {
     snapshot("preflight", |lang, size| {
         let mut state = state(lang, size);
-        tell(&mut state, News::Targets(vec![target("windlass-sandbox", true, Answer::Asked)]));
+        send(&mut state, News::Targets(vec![target("windlass-sandbox", true, TargetState::Connecting)]));
         press(&mut state, "Enter");
-        tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+        send(&mut state, News::Connected(Ok(Box::new(connected()))));
         press(&mut state, "Enter");
-        tell(&mut state, News::Report(Ok(report(true))));
+        send(&mut state, News::Report(Ok(report(true))));
         state
     });
 }
@@ -337,7 +355,7 @@ fn the_plan() {
     snapshot("review_findings", |lang, size| {
         let mut state = at_review(lang, size);
         let planned = state.review.planned.clone().unwrap();
-        tell(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+        send(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
         press(&mut state, "c");
         state
     });
@@ -357,13 +375,9 @@ fn help_is_made_from_the_keys() {
 }
 
 #[test]
-fn a_small_terminal_is_told_so() {
-    for (columns, rows) in [(40, 10), (20, 5)] {
-        for (lang, code) in [(Lang::En, "en"), (Lang::Ru, "ru")] {
-            let text = shown(&at_questions(lang, (80, 24)), (columns, rows), false);
-            insta::assert_snapshot!(format!("small_{code}_{columns}"), text);
-        }
-    }
+fn a_small_terminal_is_reported() {
+    let text = shown(&at_questions(Lang::En, (80, 24)), (40, 10), false);
+    insta::assert_snapshot!("small", text);
 }
 
 #[test]
@@ -433,7 +447,7 @@ fn a_component_that_others_need_stays() {
     press(&mut state, "Down Space");
     assert!(!state.components.chosen.contains("hdfs"));
     assert!(state.draft.answers.components.contains(&"hdfs".to_owned()));
-    assert!(state.notice.as_ref().is_some_and(|(_, told)| told.contains("needed by")), "{:?}", state.notice);
+    assert!(state.notice.as_ref().is_some_and(|(_, message)| message.contains("needed by")), "{:?}", state.notice);
     press(&mut state, "Down Space Down Down Down Down Down Down Space Down Space Down Space");
     assert!(state.draft.answers.components.is_empty());
     press(&mut state, "c");
@@ -441,7 +455,7 @@ fn a_component_that_others_need_stays() {
 }
 
 #[test]
-fn a_component_can_be_there_once_more() {
+fn a_component_can_have_another_instance() {
     for lang in [Lang::En, Lang::Ru] {
         let mut state = at_components(lang, (80, 24));
         let before = state.catalog.components.len();
@@ -453,7 +467,9 @@ fn a_component_can_be_there_once_more() {
             "{:?}",
             state.notice
         );
-        insta::assert_snapshot!(format!("another_{}", lang.code()), shown(&state, (80, 24), false));
+        if lang == Lang::En {
+            insta::assert_snapshot!("another", shown(&state, (80, 24), false));
+        }
         press(&mut state, "Esc n");
         press(&mut state, "o r d e r s");
         press(&mut state, "Enter");
@@ -468,7 +484,7 @@ fn a_component_can_be_there_once_more() {
 }
 
 #[test]
-fn wrong_answers_are_told_at_the_field_and_kept_out() {
+fn invalid_answers_are_shown_at_the_field_and_not_kept() {
     let mut state = at_questions(Lang::En, (80, 24));
     press(&mut state, "/");
     press(&mut state, "hdfs.replication Enter Enter");
@@ -483,7 +499,7 @@ fn wrong_answers_are_told_at_the_field_and_kept_out() {
     press(&mut state, "Enter");
     press(&mut state, "^U 1 Enter c");
     assert_eq!(state.screen, Screen::Images);
-    assert!(state.edits.is_empty(), "what the profile says is no answer of one's own: {:?}", state.edits);
+    assert!(state.edits.is_empty(), "an answer of the profile is not an own answer: {:?}", state.edits);
 }
 
 #[test]
@@ -491,7 +507,7 @@ fn an_image_that_is_not_used_is_not_on_its_screen() {
     let mut state = at_images(Lang::En, (80, 24));
     assert!(shown(&state, (80, 24), false).contains("Image of git_sync"));
     state.edits.insert("airflow.dags_source".parse().unwrap(), "none".to_owned());
-    state.again();
+    state.answers_changed();
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("Image of airflow") && !text.contains("git_sync"), "{text}");
 }
@@ -522,14 +538,14 @@ fn names_that_the_cluster_has_are_offered() {
 }
 
 #[test]
-fn control_c_asks_first_and_says_then_what_it_leaves() {
+fn control_c_asks_first_and_then_shows_what_still_runs() {
     let mut state = at_run(Lang::En, (80, 24), 6);
     assert_eq!(press(&mut state, "^C"), []);
-    assert!(shown(&state, (80, 24), false).contains("No new step begins"));
+    assert!(shown(&state, (80, 24), false).contains("No new step starts"));
     assert_eq!(press(&mut state, "n"), []);
     assert_eq!(press(&mut state, "^C y"), [Intent::Stop]);
     let at = made::at(9_000);
-    tell(&mut state, News::Event(crate::event::Envelope { seq: 99, at, event: Event::Stopping }));
+    send(&mut state, News::Event(crate::event::Envelope { seq: 99, at, event: Event::Stopping }));
     assert_eq!(press(&mut state, "^C"), []);
     assert!(shown(&state, (80, 24), false).contains("Still running: HDFS is ready"));
     assert_eq!(press(&mut state, "^C").last(), Some(&Intent::Quit));
@@ -574,7 +590,9 @@ fn what_is_watched() {
             let area = Rect::new(0, 0, columns, rows);
             let mut buffer = Buffer::empty(area);
             super::watch::render(&watch, &mut buffer, area);
-            insta::assert_snapshot!(format!("watch_{code}_{columns}"), lines_of(&buffer, (columns, rows), false));
+            if (code, columns) == ("en", 80) {
+                insta::assert_snapshot!("watch", lines_of(&buffer, (columns, rows), false));
+            }
         }
     }
 }

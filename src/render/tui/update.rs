@@ -3,7 +3,7 @@
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::draw::SMALLEST;
-use super::flow::{begin, leave, left, plan, write};
+use super::flow::{leave, plan, quit, start_run, write};
 use super::help;
 use super::keymap::{self, Command, Leaving, Scope};
 use super::known::Connected;
@@ -15,32 +15,38 @@ use super::state::{Ask, Overlay, Screen, State, Tone};
 use super::widgets::Cursor;
 use super::words::{Word, fill};
 use crate::model::preflight::Report;
+use crate::render::language;
 use crate::render::look::screen_size;
 
-/// Takes an input in.
+/// Applies an input.
 pub fn update(state: &mut State, input: Input) -> Vec<Intent> {
+    // How many lines a text takes depends on its language.
+    language::within(state.look.lang, || updated(state, input))
+}
+
+fn updated(state: &mut State, input: Input) -> Vec<Intent> {
     let before = selected(state);
-    let mut intents = taken(state, input);
+    let mut intents = apply_input(state, input);
     if intents.contains(&Intent::Stop) {
         state.running.phase = RunPhase::Stopping;
-        // Who stops it wants nothing more of it.
+        // A stopped run is not retried.
         if let Some(run) = &mut state.run {
-            run.then = None;
+            run.pending = None;
         }
     }
     let now = selected(state);
     if let Some(step) = now.filter(|now| before.as_ref() != Some(now)) {
-        intents.push(Intent::LookAt(step));
+        intents.push(Intent::WatchStep(step));
     }
     intents
 }
 
-/// The step that is looked at.
+/// The selected step.
 fn selected(state: &State) -> Option<String> {
     state.run.as_ref().and_then(RunView::selected).map(str::to_owned)
 }
 
-fn taken(state: &mut State, input: Input) -> Vec<Intent> {
+fn apply_input(state: &mut State, input: Input) -> Vec<Intent> {
     match input {
         Input::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
         Input::Key(key) => press(state, key),
@@ -59,7 +65,7 @@ fn taken(state: &mut State, input: Input) -> Vec<Intent> {
             Vec::new()
         }
         Input::Signal => interrupt(state, true),
-        Input::News(news) => news_of(state, *news),
+        Input::News(news) => apply_news(state, *news),
     }
 }
 
@@ -67,13 +73,15 @@ fn press(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     let typing = screens::is_typing(state) && state.overlay.is_none();
     let command = keymap::command(if typing { Scope::Any } else { screens::view(state.screen).scope }, key);
     let small = state.size.0 < SMALLEST.0 || state.size.1 < SMALLEST.1;
-    let heard = matches!(command, Some(Command::Interrupt | Command::Suspend | Command::Quit));
-    if small && !heard && !matches!(state.overlay, Some(Overlay::Ask(_))) {
-        // Nobody sees what it would do.
+    let allowed = matches!(command, Some(Command::Interrupt | Command::Suspend | Command::Quit));
+    if small && !allowed && !matches!(state.overlay, Some(Overlay::Ask(_))) {
+        // Its effect could not be seen.
         return Vec::new();
     }
-    // What went wrong stays while one looks around.
-    if !(state.notice.as_ref().is_some_and(|(tone, _)| *tone != Tone::Good) && command.is_some_and(Command::looks)) {
+    // An error stays while keys only move the view.
+    if !(state.notice.as_ref().is_some_and(|(tone, _)| *tone != Tone::Good)
+        && command.is_some_and(Command::is_navigation))
+    {
         state.notice = None;
     }
     // These two count whatever is shown.
@@ -83,7 +91,7 @@ fn press(state: &mut State, key: KeyEvent) -> Vec<Intent> {
         _ => {}
     }
     if let Some(overlay) = state.overlay.clone() {
-        return over(state, overlay, key, command);
+        return overlay_key(state, overlay, key, command);
     }
     if typing {
         return screens::view(state.screen).input.as_ref().map(|input| (input.key)(state, key)).unwrap_or_default();
@@ -91,7 +99,7 @@ fn press(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     command.map(|command| act(state, command)).unwrap_or_default()
 }
 
-/// Whether a key means to leave, where nothing has to be asked about that.
+/// Whether a key leaves without a question.
 #[must_use]
 pub fn leaves(state: &State, key: KeyEvent) -> bool {
     let typing = screens::is_typing(state);
@@ -103,9 +111,9 @@ pub fn leaves(state: &State, key: KeyEvent) -> bool {
 }
 
 fn act(state: &mut State, command: Command) -> Vec<Intent> {
-    let heard = command.looks() || matches!(command, Command::Quit | Command::Stop | Command::Copy);
-    if state.running.phase == RunPhase::Beginning && !heard {
-        // What it begins with was agreed to.
+    let allowed = command.is_navigation() || matches!(command, Command::Quit | Command::Stop | Command::Copy);
+    if state.running.phase == RunPhase::Starting && !allowed {
+        // What it starts with was confirmed.
         return Vec::new();
     }
     match command {
@@ -116,7 +124,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
         Command::Copy => {
             let text = state.command();
             state.notice = Some((Tone::Good, fill(state.look.say(Word::Copied), &[("what", &text)])));
-            // What it names is there then.
+            // The command names this file.
             let write = state.connected.is_some().then(|| write(state));
             write.into_iter().chain([Intent::Copy(text)]).collect()
         }
@@ -125,28 +133,28 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
     }
 }
 
-/// Ctrl-C, or a signal. The first asks (a signal cannot), the second says what it would leave behind.
+/// Ctrl-C, or a signal. The first asks (a signal cannot), the second shows which steps still run.
 fn interrupt(state: &mut State, outside: bool) -> Vec<Intent> {
     match (state.runs(), outside) {
-        (false, true) => return left(state),
+        (false, true) => return quit(state),
         (false, false) => return leave(state),
-        (true, true) if state.running.phase == RunPhase::Stopping => return left(state),
+        (true, true) if state.running.phase == RunPhase::Stopping => return quit(state),
         (true, true) => return vec![Intent::Stop],
         (true, false) => {}
     }
     match state.overlay {
-        // Asked and pressed again: that is an answer.
+        // Pressed again at the question: that confirms it.
         Some(Overlay::Ask(Ask::Stop)) => {
             state.overlay = None;
             vec![Intent::Stop]
         }
-        Some(Overlay::Ask(Ask::LeaveAtOnce)) => left(state),
+        Some(Overlay::Ask(Ask::LeaveAtOnce)) => quit(state),
         _ => leave(state),
     }
 }
 
 /// A key while something covers the screen.
-fn over(state: &mut State, overlay: Overlay, key: KeyEvent, command: Option<Command>) -> Vec<Intent> {
+fn overlay_key(state: &mut State, overlay: Overlay, key: KeyEvent, command: Option<Command>) -> Vec<Intent> {
     match overlay {
         Overlay::Help(mut cursor) => {
             let rows = help::lines(state).len();
@@ -159,7 +167,7 @@ fn over(state: &mut State, overlay: Overlay, key: KeyEvent, command: Option<Comm
             let Some(answer) = keymap::leaving(key) else { return Vec::new() };
             state.overlay = None;
             match answer {
-                Leaving::Write => left(state),
+                Leaving::Write => quit(state),
                 Leaving::Without => vec![Intent::Quit],
                 Leaving::Stay => Vec::new(),
             }
@@ -170,52 +178,52 @@ fn over(state: &mut State, overlay: Overlay, key: KeyEvent, command: Option<Comm
             if answer.is_some() || command == Some(Command::Back) {
                 state.overlay = None;
             }
-            if yes { agreed(state, ask) } else { Vec::new() }
+            if yes { confirmed(state, ask) } else { Vec::new() }
         }
     }
 }
 
 /// What follows a yes.
-fn agreed(state: &mut State, ask: Ask) -> Vec<Intent> {
+fn confirmed(state: &mut State, ask: Ask) -> Vec<Intent> {
     match ask {
-        // That they would be lost was asked.
-        Ask::Leave if state.is_lost() => vec![Intent::Quit],
-        Ask::Leave | Ask::LeaveAtOnce => left(state),
+        // That they would be lost was confirmed.
+        Ask::Leave if state.would_lose_answers() => vec![Intent::Quit],
+        Ask::Leave | Ask::LeaveAtOnce => quit(state),
         Ask::Stop => vec![Intent::Stop],
-        Ask::Skip => screens::run::skip_it(state),
+        Ask::Skip => screens::run::skip_confirmed(state),
         Ask::Install => {
-            // What nobody has seen is not agreed to.
+            // A plan that was not shown cannot be confirmed.
             let Some(planned) = &state.review.planned else { return Vec::new() };
             state.running.agreed = Some(Box::new(planned.plan.clone()));
-            begin(state, Vec::new())
+            start_run(state, Vec::new())
         }
     }
 }
 
-fn news_of(state: &mut State, news: News) -> Vec<Intent> {
+fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
     match news {
         News::Targets(targets) => {
             let current = targets.iter().position(|target| target.current).unwrap_or(0);
             state.cluster.cursor = Cursor(current);
             (state.cluster.targets, state.cluster.known) = (targets, true);
         }
-        News::Answered(row, answer) => {
+        News::TargetChecked(row, checked) => {
             if let Some(target) = state.cluster.targets.get_mut(row) {
-                target.answer = answer;
+                target.state = checked;
             }
         }
         News::Connected(connected) => {
-            state.is_there(Word::Connecting);
+            state.done_waiting(Word::Connecting);
             match connected {
                 Ok(connected) => return connect(state, *connected),
-                Err(errors) => complain(state, &errors),
+                Err(errors) => show_error(state, &errors),
             }
         }
-        News::Source(news) => return screens::source::heard(state, news),
+        News::Source(news) => return screens::source::apply_news(state, news),
         News::Report(report) => {
-            state.is_there(Word::Looking);
+            state.done_waiting(Word::RunningPreflight);
             match report {
-                Ok(report) => found(state, report),
+                Ok(report) => set_report(state, report),
                 Err(errors) => {
                     state.preflight.report = None;
                     state.failed = Some(errors.join(": "));
@@ -223,11 +231,11 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             }
         }
         News::Planned(planned) => {
-            state.is_there(Word::Planning);
+            state.done_waiting(Word::Planning);
             match planned {
                 Ok((planned, report)) => {
-                    found(state, report);
-                    screens::review::arrived(state, *planned);
+                    set_report(state, report);
+                    screens::review::set_plan(state, *planned);
                 }
                 Err(errors) => {
                     state.failed = Some(errors.join(": "));
@@ -236,9 +244,9 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             }
         }
         News::Registry(answer) => {
-            state.is_there(Word::AskingRegistry);
+            state.done_waiting(Word::CheckingRegistry);
             state.registry = Some(match answer {
-                Ok(told) => (true, told),
+                Ok(message) => (true, message),
                 Err(errors) => (false, errors.join(": ")),
             });
         }
@@ -247,20 +255,20 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             (state.file.failed, state.file.older) = (false, false);
             let (path, old) = (path.display().to_string(), old.map(|old| old.display().to_string()));
             let word = if old.is_some() { Word::WrittenAndKept } else { Word::Written };
-            let told = fill(state.look.say(word), &[("file", &path), ("old", &old.unwrap_or_default())]);
-            // Beside what was done with them.
-            let told = match state.notice.take() {
-                Some((Tone::Good, before)) => format!("{before}; {told}"),
-                _ => told,
+            let message = fill(state.look.say(word), &[("file", &path), ("old", &old.unwrap_or_default())]);
+            // After the message that is shown already.
+            let message = match state.notice.take() {
+                Some((Tone::Good, before)) => format!("{before}; {message}"),
+                _ => message,
             };
-            state.notice = Some((Tone::Good, told));
+            state.notice = Some((Tone::Good, message));
         }
         News::Written(Err(errors)) => {
             state.file.failed = true;
-            complain(state, &errors);
+            show_error(state, &errors);
         }
         News::Outdated => {
-            state.is_there(Word::Beginning);
+            state.done_waiting(Word::Starting);
             state.running.phase = RunPhase::Idle;
             state.screen = Screen::Review;
             return plan(state);
@@ -270,18 +278,17 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
             state.screen = Screen::Review;
             return plan(state);
         }
-        News::NotBegun(errors) => {
-            state.is_there(Word::Beginning);
+        News::RunError(errors) => {
+            state.done_waiting(Word::Starting);
             state.running.phase = RunPhase::Idle;
             if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
                 run.ended = Some(Ended { exit: 1, trouble: Some(errors.join(": ")) });
             }
-            complain(state, &errors);
+            show_error(state, &errors);
         }
-        // They are warnings, all of them.
-        News::Remark(text) => state.notice = Some((Tone::Warning, text)),
-        News::Begun(run) => {
-            state.is_there(Word::Beginning);
+        News::Warning(text) => state.notice = Some((Tone::Warning, text)),
+        News::RunStarted(run) => {
+            state.done_waiting(Word::Starting);
             if state.running.phase != RunPhase::Stopping {
                 state.running.phase = RunPhase::Running;
             }
@@ -311,7 +318,7 @@ fn news_of(state: &mut State, news: News) -> Vec<Intent> {
     Vec::new()
 }
 
-/// A cluster can be used: what it knows becomes part of the answers.
+/// A cluster can be used: its answers become part of the others.
 fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     let untouched = !state.is_changed();
     let was_given = state.profile.chosen == state.given.profile;
@@ -321,25 +328,25 @@ fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     }
     state.connected = Some(connected);
     state.overlay = None;
-    // What was said of another.
+    // These were about another cluster.
     state.preflight.waived.clear();
     state.registry = None;
-    state.again();
+    state.answers_changed();
     if untouched {
-        state.settle();
+        state.mark_saved();
     }
     state.preflight.report = None;
     screens::source::enter(state)
 }
 
-/// What was waived meanwhile is waived.
-fn found(state: &mut State, report: Report) {
+/// Shows a report; what was waived meanwhile is waived.
+fn set_report(state: &mut State, report: Report) {
     let waived: Vec<String> = state.preflight.waived.iter().cloned().collect();
     state.preflight.cursor.within(report.findings.len() + 1);
     state.preflight.report = Some(Report::new(report.cluster, report.findings, &waived));
 }
 
-/// Says what went wrong, in the line that is always there.
-fn complain(state: &mut State, errors: &[String]) {
+/// Shows an error in the line above the footer.
+fn show_error(state: &mut State, errors: &[String]) {
     state.notice = Some((Tone::Bad, errors.join(": ")));
 }

@@ -42,8 +42,8 @@ pub(super) struct TextInput {
 impl View {
     /// Whether a command does something on it.
     pub(super) fn knows(&self, command: Command) -> bool {
-        use Command::{Again, Continue, Filter, Left, Next, Previous, Right, Toggle, Undo};
-        let some = [Again, Continue, Filter, Left, Next, Previous, Right, Toggle, Undo];
+        use Command::{Continue, Filter, Left, Next, Previous, Refresh, Right, Toggle, Undo};
+        let some = [Continue, Filter, Left, Next, Previous, Refresh, Right, Toggle, Undo];
         !some.contains(&command) || self.list.contains(&command)
     }
 
@@ -59,7 +59,7 @@ pub(super) fn usual_keys(_: &State) -> Vec<(Scope, Command)> {
         (Scope::Any, Command::Enter),
         (Scope::List, Command::Toggle),
         (Scope::Any, Command::Continue),
-        (Scope::List, Command::Again),
+        (Scope::List, Command::Refresh),
         (Scope::List, Command::Filter),
     ]
 }

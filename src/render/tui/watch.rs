@@ -1,4 +1,4 @@
-//! `windlass status --watch`: what is installed and its pods, looked at again and again.
+//! `windlass status --watch`: what is installed and its pods, refreshed again and again.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -12,6 +12,7 @@ use super::screens::run_panes::pod_lines;
 use super::widgets::{Cursor, fill as across, inner, put, put_all};
 use super::words::Word;
 use crate::render::StatusReport;
+use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::status::status_lines;
 
@@ -28,12 +29,12 @@ pub struct Watch {
     pub cursor: Cursor,
     /// When that was, as a time of day.
     pub at: String,
-    /// Why the last look gave nothing.
+    /// Why the last refresh failed.
     pub trouble: Option<String>,
 }
 
 impl Watch {
-    /// Before the first look.
+    /// Before the first refresh.
     #[must_use]
     pub fn new(look: Look) -> Self {
         Self { look, report: None, pods: Vec::new(), cursor: Cursor::default(), at: String::new(), trouble: None }
@@ -41,7 +42,7 @@ impl Watch {
 
     /// Looks further up or down, in a terminal of so many columns and rows.
     pub fn scroll(&mut self, command: Command, (columns, rows): (u16, u16)) {
-        let lines = self.lines(usize::from(columns).saturating_sub(2)).len();
+        let lines = language::within(self.look.lang, || self.lines(usize::from(columns).saturating_sub(2)).len());
         let page = usize::from(rows).saturating_sub(4);
         // The last page is the end.
         self.cursor.moved(command, (lines + 1).saturating_sub(page).max(1), page);
@@ -66,9 +67,12 @@ pub fn draw_watch(watch: &Watch, frame: &mut Frame<'_>) {
 /// The same into a buffer.
 pub(super) fn render(watch: &Watch, buffer: &mut Buffer, area: Rect) {
     let look = watch.look;
-    if too_small(None, look, buffer, area) {
-        return;
+    if !too_small(None, look, buffer, area) {
+        language::within(look.lang, || rows(watch, look, buffer, area));
     }
+}
+
+fn rows(watch: &Watch, look: Look, buffer: &mut Buffer, area: Rect) {
     let title = Spans::indent(1).add(Paint::Bold, "windlass status").gap(2).add(Paint::Dim, &watch.at);
     put(buffer, area, 0, title, look);
     across(buffer, area, 1, look.glyph(Glyph::Across), look.style(Paint::Dim));
@@ -76,13 +80,13 @@ pub(super) fn render(watch: &Watch, buffer: &mut Buffer, area: Rect) {
     let lines = watch.lines(usize::from(body.width));
     let first = watch.cursor.0.min(lines.len().saturating_sub(usize::from(body.height)));
     put_all(buffer, body, lines.into_iter().skip(first), look);
-    let said = match &watch.trouble {
+    let line = match &watch.trouble {
         Some(trouble) => {
             Spans::indent(1).add_label(Paint::Bad, look.glyph(Glyph::Failed)).gap(1).add(Paint::Bad, trouble)
         }
         None => Spans::new(),
     };
-    put(buffer, area, area.height - 2, said, look);
+    put(buffer, area, area.height - 2, line, look);
     put(buffer, area, area.height - 1, Spans::indent(1).add(Paint::Dim, look.say(Word::WatchKeys)), look);
     if look.ascii {
         plain(buffer, area);

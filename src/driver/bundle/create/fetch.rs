@@ -24,7 +24,7 @@ const STALL: Duration = Duration::from_secs(120);
 const ATTEMPTS: u32 = 4;
 
 /// ... and so often in all.
-const IN_ALL: u32 = 50;
+const TOTAL_ATTEMPTS: u32 = 50;
 
 /// How many bytes are written between two notes of how far a blob is.
 const NOTE_EVERY: u64 = 16 << 20;
@@ -64,35 +64,35 @@ impl Slot {
         &self,
         source: &dyn ImageSource,
         origin: &Origin,
-        mut begun: BlobProgress,
+        mut progress: BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
         let Origin::Source(repository, descriptor) = origin else {
-            return self.local(origin, begun, journal, report).await;
+            return self.local(origin, progress, journal, report).await;
         };
         let (mut attempts, mut all) = (0, 0);
         loop {
-            let before = begun.written;
-            match self.attempt(source, repository, descriptor, &mut begun, journal, report).await {
+            let before = progress.written;
+            match self.attempt(source, repository, descriptor, &mut progress, journal, report).await {
                 Ok(()) => {}
-                Err(error) if may_be_repeated(&error) && attempts < ATTEMPTS && all < IN_ALL => {
-                    attempts = if begun.written > before { 1 } else { attempts + 1 };
+                Err(error) if may_be_repeated(&error) && attempts < ATTEMPTS && all < TOTAL_ATTEMPTS => {
+                    attempts = if progress.written > before { 1 } else { attempts + 1 };
                     all += 1;
                     tokio::time::sleep(Duration::from_millis(250 << attempts)).await;
                     continue;
                 }
                 Err(error) => return Err(error),
             }
-            let found = Digest::finish(begun.hash.clone());
+            let found = Digest::finish(progress.hash.clone());
             if found == self.digest {
                 return self.note(journal, Noted::Done);
             }
-            if !begun.from_disk {
+            if !progress.from_disk {
                 return Err(self.wrong(BlobProblem::Digest(found)));
             }
             // What an earlier run left may be what is wrong: once from the beginning.
-            begun = BlobProgress { reported: begun.reported, ..BlobProgress::default() };
+            progress = BlobProgress { reported: progress.reported, ..BlobProgress::default() };
         }
     }
 
@@ -101,12 +101,12 @@ impl Slot {
         source: &dyn ImageSource,
         repository: &str,
         descriptor: &Descriptor,
-        begun: &mut BlobProgress,
+        progress: &mut BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
         let stalled = |_| self.wrong(BlobProblem::Stalled(STALL.as_secs()));
-        let asked = source.blob(repository, descriptor, begun.written);
+        let asked = source.blob(repository, descriptor, progress.written);
         let mut reader = tokio::time::timeout(STALL, asked).await.map_err(stalled)??;
         let mut buffer = Vec::with_capacity(CHUNK);
         loop {
@@ -120,18 +120,18 @@ impl Slot {
                     Ok(count) => ended = count == 0,
                     // What came before it is kept.
                     Err(error) => {
-                        self.put(&mut buffer, begun, journal, report).await?;
+                        self.put(&mut buffer, progress, journal, report).await?;
                         return Err(self.broken(repository, error));
                     }
                 }
             }
-            self.put(&mut buffer, begun, journal, report).await?;
+            self.put(&mut buffer, progress, journal, report).await?;
             if ended {
                 break;
             }
         }
-        if begun.written < self.size {
-            let error = io::Error::new(io::ErrorKind::UnexpectedEof, self.short(begun.written));
+        if progress.written < self.size {
+            let error = io::Error::new(io::ErrorKind::UnexpectedEof, self.short(progress.written));
             return Err(self.broken(repository, error));
         }
         Ok(())
@@ -141,7 +141,7 @@ impl Slot {
     async fn put(
         &self,
         buffer: &mut Vec<u8>,
-        begun: &mut BlobProgress,
+        progress: &mut BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
@@ -149,24 +149,24 @@ impl Slot {
             return Ok(());
         }
         let count = buffer.len() as u64;
-        if begun.written + count > self.size {
+        if progress.written + count > self.size {
             return Err(self.wrong(BlobProblem::Long(self.size)));
         }
-        let (parts, at) = (Arc::clone(&self.parts), self.at + begun.written);
-        let (bytes, mut hash) = (std::mem::take(buffer), begun.hash.clone());
+        let (parts, at) = (Arc::clone(&self.parts), self.at + progress.written);
+        let (bytes, mut hash) = (std::mem::take(buffer), progress.hash.clone());
         let done = tokio::task::spawn_blocking(move || {
             hash.update(&bytes);
             parts.write_all_at(at, &bytes).map(|()| (bytes, hash))
         });
-        let (bytes, hash) = done.await?.map_err(|error| self.disk(error, begun.written))?;
-        (*buffer, begun.hash) = (bytes, hash);
-        begun.written += count;
-        let new = begun.written.saturating_sub(begun.reported);
-        begun.reported += new;
+        let (bytes, hash) = done.await?.map_err(|error| self.disk(error, progress.written))?;
+        (*buffer, progress.hash) = (bytes, hash);
+        progress.written += count;
+        let new = progress.written.saturating_sub(progress.reported);
+        progress.reported += new;
         report(new);
-        if begun.written - begun.noted.min(begun.written) >= NOTE_EVERY && begun.written < self.size {
-            begun.noted = begun.written;
-            self.note(journal, Noted::Prefix(begun.written))?;
+        if progress.written - progress.noted.min(progress.written) >= NOTE_EVERY && progress.written < self.size {
+            progress.noted = progress.written;
+            self.note(journal, Noted::Prefix(progress.written))?;
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Slot {
     async fn local(
         &self,
         origin: &Origin,
-        begun: BlobProgress,
+        progress: BlobProgress,
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
@@ -203,7 +203,7 @@ impl Slot {
         written?;
         let problem = match (out.room, Digest::finish(out.hash)) {
             (0, found) if found == self.digest => {
-                report(self.size.saturating_sub(begun.reported));
+                report(self.size.saturating_sub(progress.reported));
                 return self.note(journal, Noted::Done);
             }
             (0, found) => BlobProblem::Digest(found),
@@ -269,7 +269,7 @@ impl Write for Filler {
         };
         if let Err(error) = written {
             self.error.get_or_insert(error);
-            return Err(io::Error::other("it could not be written"));
+            return Err(io::Error::other("failed to write"));
         }
         self.hash.update(&self.buffer);
         self.at += count;

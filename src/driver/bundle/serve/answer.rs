@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_util::io::ReaderStream;
 
-use super::shelf::{Repository, Shelf};
+use super::shelf::{Repository, ServedBundle};
 use crate::driver::bundle::stream::Checked;
 use crate::model::oci::{Digest, INDEXES, OciManifest};
 
@@ -31,14 +31,14 @@ pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 struct Refusal(StatusCode, &'static str, &'static str);
 
 const UNKNOWN_NAME: Refusal =
-    Refusal(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "the offline bundle has no such repository");
+    Refusal(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "repository not found in the offline bundle");
 const UNKNOWN_MANIFEST: Refusal =
-    Refusal(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "the offline bundle has no such manifest");
-const UNKNOWN_BLOB: Refusal = Refusal(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "the offline bundle has no such blob");
-const INVALID_NAME: Refusal = Refusal(StatusCode::BAD_REQUEST, "NAME_INVALID", "that is no name of a repository");
-const INVALID_DIGEST: Refusal = Refusal(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "that is no sha256 digest");
-const READ_ONLY: Refusal = Refusal(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "an offline bundle is only read");
-const NOTHING: Refusal = Refusal(StatusCode::NOT_FOUND, "UNSUPPORTED", "there is nothing at this address");
+    Refusal(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "manifest not found in the offline bundle");
+const UNKNOWN_BLOB: Refusal = Refusal(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "blob not found in the offline bundle");
+const INVALID_NAME: Refusal = Refusal(StatusCode::BAD_REQUEST, "NAME_INVALID", "invalid repository name");
+const INVALID_DIGEST: Refusal = Refusal(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "invalid sha256 digest");
+const READ_ONLY: Refusal = Refusal(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "the offline bundle is read-only");
+const NOTHING: Refusal = Refusal(StatusCode::NOT_FOUND, "UNSUPPORTED", "not found");
 const DAMAGED: Refusal = Refusal(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", "the offline bundle is damaged");
 
 /// What a request asks for.
@@ -55,13 +55,13 @@ impl Question<'_> {
 }
 
 /// Answers one request.
-pub(super) fn answer(shelf: &Shelf, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
+pub(super) fn answer(served: &ServedBundle, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
     let head = *method == Method::HEAD;
     let mut response = if head || *method == Method::GET {
         let query = Url::parse(&format!("http://x/?{}", uri.query().unwrap_or_default()));
         let query = query.map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default();
         let question = Question { path: uri.path(), query, range: headers.get(header::RANGE) };
-        found(shelf, &question).unwrap_or_else(refused)
+        found(served, &question).unwrap_or_else(refused)
     } else {
         let mut refused = refused(READ_ONLY);
         refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -75,72 +75,72 @@ pub(super) fn answer(shelf: &Shelf, method: &Method, uri: &Uri, headers: &Header
     response
 }
 
-fn found(shelf: &Shelf, question: &Question<'_>) -> Result<Response<Body>, Refusal> {
+fn found(served: &ServedBundle, question: &Question<'_>) -> Result<Response<Body>, Refusal> {
     let rest = match question.path {
         "/v2" | "/v2/" => return Ok(json_of(json!({}), "application/json")),
         path => path.strip_prefix("/v2/").ok_or(NOTHING)?,
     };
     if rest == "_catalog" {
-        return Ok(page(question, shelf.names(), |names| json!({"repositories": names})));
+        return Ok(page(question, served.names(), |names| json!({"repositories": names})));
     }
     if let Some(name) = rest.strip_suffix("/tags/list") {
-        let repository = repository(shelf, question, name)?;
+        let repository = repository(served, question, name)?;
         return Ok(page(question, repository.tags(), |tags| json!({"name": name, "tags": tags})));
     }
     if let Some((name, reference)) = rest.rsplit_once("/manifests/") {
-        let repository = repository(shelf, question, name)?;
+        let repository = repository(served, question, name)?;
         let digest = match reference.contains(':') {
             true => reference.parse().map_err(|_| INVALID_DIGEST)?,
             false => repository.digest(reference).ok_or(UNKNOWN_MANIFEST)?,
         };
-        return manifest(shelf, digest);
+        return manifest(served, digest);
     }
     if let Some((name, digest)) = rest.rsplit_once("/blobs/") {
-        repository(shelf, question, name)?;
-        return blob(shelf, digest.parse().map_err(|_| INVALID_DIGEST)?, question.range);
+        repository(served, question, name)?;
+        return blob(served, digest.parse().map_err(|_| INVALID_DIGEST)?, question.range);
     }
     if let Some((name, subject)) = rest.rsplit_once("/referrers/") {
-        let repository = repository(shelf, question, name)?;
+        let repository = repository(served, question, name)?;
         let subject: Digest = subject.parse().map_err(|_| INVALID_DIGEST)?;
-        return Ok(referrers(shelf, repository, subject, question.said("artifactType")));
+        return Ok(referrers(served, repository, subject, question.said("artifactType")));
     }
     Err(NOTHING)
 }
 
 /// A repository by its name, which is looked up and never a path of anything.
-fn repository<'a>(shelf: &'a Shelf, question: &Question<'_>, name: &str) -> Result<&'a Repository, Refusal> {
+fn repository<'a>(served: &'a ServedBundle, question: &Question<'_>, name: &str) -> Result<&'a Repository, Refusal> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | ':');
     let part = |part: &str| part.chars().all(plain) && part.starts_with(|c: char| c.is_ascii_alphanumeric());
     if name.len() > 512 || !name.split('/').all(part) {
         return Err(INVALID_NAME);
     }
-    shelf.repository(name, question.said("ns")).ok_or(UNKNOWN_NAME)
+    served.repository(name, question.said("ns")).ok_or(UNKNOWN_NAME)
 }
 
-fn manifest(shelf: &Shelf, digest: Digest) -> Result<Response<Body>, Refusal> {
-    let kind = shelf.bundle.manifests().get(&digest).ok_or(UNKNOWN_MANIFEST)?;
-    if !shelf.bundle.layout().blobs.contains_key(&digest) {
+fn manifest(served: &ServedBundle, digest: Digest) -> Result<Response<Body>, Refusal> {
+    let kind = served.bundle.manifests().get(&digest).ok_or(UNKNOWN_MANIFEST)?;
+    if !served.bundle.layout().blobs.contains_key(&digest) {
         return Err(UNKNOWN_MANIFEST);
     }
-    let bytes = shelf.bundle.manifest(digest).map_err(|_| DAMAGED)?.bytes;
+    let bytes = served.bundle.manifest(digest).map_err(|_| DAMAGED)?.bytes;
     let mut response = bytes_of(bytes, kind);
     set(&mut response, "docker-content-digest", &digest.to_string());
     Ok(response)
 }
 
-fn blob(shelf: &Shelf, digest: Digest, range: Option<&HeaderValue>) -> Result<Response<Body>, Refusal> {
-    let (_, size) = shelf.bundle.place(digest).map_err(|_| UNKNOWN_BLOB)?;
+fn blob(served: &ServedBundle, digest: Digest, range: Option<&HeaderValue>) -> Result<Response<Body>, Refusal> {
+    let (_, size) = served.bundle.place(digest).map_err(|_| UNKNOWN_BLOB)?;
     let (status, from, to) = match range.and_then(|range| wanted(range, size)) {
         None => (StatusCode::OK, 0, size),
         Some(Some((from, to))) => (StatusCode::PARTIAL_CONTENT, from, to),
         Some(None) => {
             let mut response =
-                refused(Refusal(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UNKNOWN", "it has no such bytes"));
+                refused(Refusal(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UNKNOWN", "range not satisfiable"));
             set(&mut response, "content-range", &format!("bytes */{size}"));
             return Ok(response);
         }
     };
-    let stream = shelf.bundle.stream(digest, from).map_err(|_| UNKNOWN_BLOB)?;
+    let stream = served.bundle.stream(digest, from).map_err(|_| UNKNOWN_BLOB)?;
     // The whole of a blob that is damaged is handed to nobody.
     let body = match status {
         StatusCode::OK => streamed(Checked::new(stream, digest, size)),
@@ -170,11 +170,11 @@ fn wanted(range: &HeaderValue, size: u64) -> Option<Option<(u64, u64)>> {
     Some((from < to && from < size).then_some((from, to)))
 }
 
-fn referrers(shelf: &Shelf, repository: &Repository, subject: Digest, kind: Option<&str>) -> Response<Body> {
+fn referrers(served: &ServedBundle, repository: &Repository, subject: Digest, kind: Option<&str>) -> Response<Body> {
     let attached = repository.referrers.get(&subject).into_iter().flatten();
     let mut listed = Vec::new();
     for one in attached {
-        let Ok(OciManifest { bytes, media_type, artifact_type, .. }) = shelf.bundle.manifest(one.digest) else {
+        let Ok(OciManifest { bytes, media_type, artifact_type, .. }) = served.bundle.manifest(one.digest) else {
             continue;
         };
         let artifact_type = artifact_type.or_else(|| one.artifact_type.clone());
@@ -234,7 +234,7 @@ fn bytes_of(bytes: Vec<u8>, kind: &str) -> Response<Body> {
     response
 }
 
-/// A header. What cannot be one is left out: it is none of ours.
+/// Sets a header. A value that cannot be one is skipped.
 fn set(response: &mut Response<Body>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(HeaderName::from_static(name), value);

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer::answer;
 use super::idle::Idle;
-use super::shelf::Shelf;
+use super::shelf::ServedBundle;
 use crate::driver::bundle::read::Bundle;
 use crate::model::bounded;
 
@@ -29,10 +29,10 @@ use crate::model::bounded;
 const CONNECTIONS: usize = 256;
 
 /// How long a handshake, and the head of a request, may take.
-const HEAD: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long nothing may move on a connection.
-const STILL: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long it is waited where no connection can be taken, such as without free file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -58,7 +58,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
-    shelf: Arc<Shelf>,
+    served: Arc<ServedBundle>,
 }
 
 impl Server {
@@ -71,7 +71,7 @@ impl Server {
         let listen = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { listener, address, tls, shelf: Arc::new(Shelf::new(bundle)) })
+        Ok(Self { listener, address, tls, served: Arc::new(ServedBundle::new(bundle)) })
     }
 
     /// Where it listens.
@@ -89,14 +89,14 @@ impl Server {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::debug!("no connection was taken: {error}");
+                    tracing::debug!("failed to accept a connection: {error}");
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
             };
-            let (shelf, tls) = (Arc::clone(&self.shelf), self.tls.clone());
+            let (served, tls) = (Arc::clone(&self.served), self.tls.clone());
             connections.spawn(async move {
-                connection(stream, tls, shelf).await;
+                connection(stream, tls, served).await;
                 drop(turn);
             });
             while connections.try_join_next().is_some() {}
@@ -104,27 +104,27 @@ impl Server {
     }
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, shelf: Arc<Shelf>) {
+async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, served: Arc<ServedBundle>) {
     let _ = stream.set_nodelay(true);
-    let stream = Idle::new(stream, STILL);
+    let stream = Idle::new(stream, IDLE_TIMEOUT);
     match tls {
-        None => serve(stream, shelf).await,
-        Some(tls) => match tokio::time::timeout(HEAD, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve(stream, shelf).await,
-            Ok(Err(error)) => tracing::debug!("no TLS: {error}"),
-            Err(_) => tracing::debug!("no TLS within {}s", HEAD.as_secs()),
+        None => serve(stream, served).await,
+        Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => serve(stream, served).await,
+            Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
+            Err(_) => tracing::debug!("TLS handshake timed out after {}s", HEAD_TIMEOUT.as_secs()),
         },
     }
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, shelf: Arc<Shelf>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, served: Arc<ServedBundle>) {
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
-        let response = answer(&shelf, request.method(), request.uri(), request.headers());
+        let response = answer(&served, request.method(), request.uri(), request.headers());
         tracing::debug!("{} {} {}", request.method(), request.uri(), response.status());
         async move { Ok::<_, Infallible>(response) }
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(64).max_buf_size(64 << 10);
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(64).max_buf_size(64 << 10);
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!("a connection ended: {error}");
     }
@@ -138,9 +138,9 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, ServeError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(certificate)?).collect();
     let chain = chain.ok().filter(|chain| !chain.is_empty());
     let chain =
-        chain.ok_or_else(|| ServeError::Tls(format!("{} holds no certificates in PEM", certificate.display())))?;
+        chain.ok_or_else(|| ServeError::Tls(format!("{} contains no PEM certificates", certificate.display())))?;
     let private = PrivateKeyDer::from_pem_slice(&read(key)?)
-        .map_err(|_| ServeError::Tls(format!("{} holds no private key in PEM", key.display())))?;
+        .map_err(|_| ServeError::Tls(format!("{} contains no PEM private key", key.display())))?;
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map(|config| config.with_no_client_auth().with_single_cert(chain, private));

@@ -9,7 +9,7 @@ use crate::model::images_lock::Attached;
 use crate::model::oci::Digest;
 
 /// An offline bundle with its names: each image by its path, and by its registry and path.
-pub(super) struct Shelf {
+pub(super) struct ServedBundle {
     pub(super) bundle: Bundle,
     repositories: BTreeMap<String, Repository>,
 }
@@ -42,7 +42,7 @@ impl Repository {
     }
 }
 
-impl Shelf {
+impl ServedBundle {
     pub(super) fn new(bundle: Bundle) -> Self {
         let mut repositories: BTreeMap<String, Repository> = BTreeMap::new();
         for (name, image) in closure::resolved(bundle.lock()) {

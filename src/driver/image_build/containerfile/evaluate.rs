@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::expand::expand;
-use super::read::{Containerfile, Copy, What, Word};
+use super::read::{Containerfile, Copy, InstructionKind, Word};
 use crate::model::oci::Platform;
 use crate::model::yaml::{Findings, Pos};
 
@@ -99,27 +99,27 @@ impl Containerfile {
             let pos = instruction.pos;
             let mut step = None;
             match &instruction.what {
-                What::Arg(arguments) => {
+                InstructionKind::Arg(arguments) => {
                     scope.args(arguments, &head);
                     continue;
                 }
-                What::Env(pairs) => scope.env(pairs),
-                What::Label(pairs) => scope.labels(pairs),
-                What::User(user) => {
+                InstructionKind::Env(pairs) => scope.env(pairs),
+                InstructionKind::Label(pairs) => scope.labels(pairs),
+                InstructionKind::User(user) => {
                     let user = scope.word(user);
                     scope.config.insert("User".to_owned(), user.into());
                 }
-                What::Workdir(path) => step = scope.workdir(path, pos),
-                What::Expose(ports) => scope.expose(ports, pos),
-                What::Entrypoint(list) => {
+                InstructionKind::Workdir(path) => step = scope.workdir(path, pos),
+                InstructionKind::Expose(ports) => scope.expose(ports, pos),
+                InstructionKind::Entrypoint(list) => {
                     has_entrypoint = true;
                     scope.config.insert("Entrypoint".to_owned(), json!(list));
                 }
-                What::Cmd(list) => {
+                InstructionKind::Cmd(list) => {
                     has_cmd = true;
                     scope.config.insert("Cmd".to_owned(), json!(list));
                 }
-                What::Copy(copy) => {
+                InstructionKind::Copy(copy) => {
                     layer.push(instruction.text.clone());
                     recipe.steps.extend(scope.copy(copy, pos));
                     continue;
@@ -195,7 +195,7 @@ impl Scope<'_> {
         self.extend("Labels", pairs);
     }
 
-    /// Adds to a mapping of the config; what is none there is replaced.
+    /// Adds to a mapping of the config; another type of value is replaced.
     fn extend(&mut self, key: &str, pairs: Vec<(String, Value)>) {
         let mut map = match self.config.remove(key) {
             Some(Value::Object(map)) => map,
@@ -239,7 +239,11 @@ impl Scope<'_> {
         let whole = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.working()) };
         let parts: Vec<&str> = whole.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
         if path.is_empty() || parts.contains(&"..") || whole.chars().any(char::is_control) {
-            self.findings.add(self.file, pos, format!("`{path}` is no path in the image: no .., and not nothing"));
+            self.findings.add(
+                self.file,
+                pos,
+                format!("`{path}` is not a path in the image: it must not be empty or contain .."),
+            );
             return None;
         }
         Some(parts.iter().map(|part| format!("/{part}")).collect())
@@ -254,13 +258,17 @@ impl Scope<'_> {
             let path = self.word(word);
             let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
             if path.is_empty() || parts.contains(&"..") {
-                self.findings.add(self.file, pos, format!("COPY `{path}` leads out of what it copies from"));
+                self.findings.add(self.file, pos, format!("COPY `{path}` leads outside its source"));
             }
             sources.push(parts.join("/"));
         }
         let into = given.ends_with('/') || given == ".";
         if sources.len() > 1 && !into {
-            self.findings.add(self.file, pos, "COPY of several files goes into a folder: end its path with /");
+            self.findings.add(
+                self.file,
+                pos,
+                "COPY of several files needs a folder as destination: end its path with /",
+            );
         }
         let mut ids = (0, 0);
         if let Some(word) = &copy.owner {
@@ -271,7 +279,7 @@ impl Scope<'_> {
                     self.file,
                     pos,
                     format!(
-                        "--chown={text}: expected numbers, such as 185:185, since only a running container knows names"
+                        "--chown={text}: expected numbers, such as 185:185; names are only known in a running container"
                     ),
                 ),
             }

@@ -58,12 +58,12 @@ fn fill(
         at += rest.chars().count() + 1;
         other = rest.strip_prefix(":-").map(str::to_owned);
         if at > word.len() || !rest.is_empty() && other.is_none() || other.as_ref().is_some_and(|it| it.contains('$')) {
-            findings.add(file, pos, "of variables only $NAME, ${NAME} and ${NAME:-text} are filled in");
+            findings.add(file, pos, "unsupported variable: only $NAME, ${NAME} and ${NAME:-text} are expanded");
             return at.min(word.len());
         }
     }
     if name.is_empty() {
-        findings.add(file, pos, "there is no variable's name behind the $; a $ by itself is written \\$");
+        findings.add(file, pos, "missing variable name after $; write \\$ for a literal $");
         return at;
     }
     match (variable(&name), other) {
@@ -75,7 +75,7 @@ fn fill(
             file,
             pos,
             format!(
-                "the variable {name} has no value: declare it by ARG and give it by --build-arg, or write ${{{name}:-}}"
+                "variable {name} has no value: declare it with ARG and pass it with --build-arg, or write ${{{name}:-}}"
             ),
         ),
     }
@@ -113,15 +113,15 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(expected.to_owned()), "{text}");
         }
-        for (text, told) in [
-            ("xy$NO", "f:1:3: the variable NO has no value"),
-            ("$", "f:1:1: there is no variable's name"),
-            ("${A", "f:1:1: of variables only"),
-            ("${A:+b}", "f:1:1: of variables only"),
-            ("${NO-b}", "f:1:1: of variables only"),
-            ("${A:-$B}", "f:1:1: of variables only"),
+        for (text, expected) in [
+            ("xy$NO", "f:1:3: variable NO has no value"),
+            ("$", "f:1:1: missing variable name"),
+            ("${A", "f:1:1: unsupported variable"),
+            ("${A:+b}", "f:1:1: unsupported variable"),
+            ("${NO-b}", "f:1:1: unsupported variable"),
+            ("${A:-$B}", "f:1:1: unsupported variable"),
         ] {
-            assert!(read(text).unwrap_err().starts_with(told), "{text}");
+            assert!(read(text).unwrap_err().starts_with(expected), "{text}");
         }
     }
 }

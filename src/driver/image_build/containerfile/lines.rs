@@ -49,7 +49,7 @@ pub(super) fn text(letters: &[Letter]) -> String {
     letters.iter().map(|(sign, _)| *sign).collect()
 }
 
-/// The instructions of a file. Comments and empty lines are none, and within an instruction they are left out, as everywhere.
+/// The instructions of a file. Comments and empty lines are skipped, within an instruction too.
 pub(super) fn lines(file: &str, whole: &str, findings: &mut Findings) -> Vec<Line> {
     let mut found: Vec<Line> = Vec::new();
     let mut open: Option<Vec<Letter>> = None;
@@ -60,7 +60,7 @@ pub(super) fn lines(file: &str, whole: &str, findings: &mut Findings) -> Vec<Lin
             let directive: String = comment.chars().filter(|sign| !sign.is_whitespace()).collect();
             let escape = directive.to_ascii_lowercase();
             if found.is_empty() && open.is_none() && escape.starts_with("escape=") && escape != "escape=\\" {
-                findings.add(file, Pos { line, column: 1 }, "lines are continued by a backslash only");
+                findings.add(file, Pos { line, column: 1 }, "only a backslash continues lines");
             }
             continue;
         }
@@ -114,6 +114,6 @@ mod tests {
         assert_eq!(read("A \\\n"), [(1, 1, vec!["A".to_owned()])]);
         assert_eq!(read("#escape=\\\nA"), [(2, 1, vec!["A".to_owned()])]);
         lines("f", "# escape=`\nA", &mut findings);
-        assert_eq!(findings.to_string(), "f:1:1: lines are continued by a backslash only");
+        assert_eq!(findings.to_string(), "f:1:1: only a backslash continues lines");
     }
 }

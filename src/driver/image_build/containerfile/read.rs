@@ -33,12 +33,12 @@ pub struct Containerfile {
 pub(super) struct Instruction {
     pub(super) pos: Pos,
     pub(super) text: String,
-    pub(super) what: What,
+    pub(super) what: InstructionKind,
 }
 
 /// What it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum InstructionKind {
     Arg(Vec<(String, Option<Word>)>),
     Env(Vec<(String, Word)>),
     Label(Vec<(Word, Word)>),
@@ -70,11 +70,11 @@ impl Containerfile {
         let mut findings = Findings::default();
         let top = Pos { line: 1, column: 1 };
         if bytes.len() > LIMIT {
-            findings.add(file, top, format!("it has {} bytes, and at most {LIMIT} are read", bytes.len()));
+            findings.add(file, top, format!("too large: {} bytes, the limit is {LIMIT}", bytes.len()));
         }
         let Some(whole) = std::str::from_utf8(bytes).ok().filter(|_| findings.0.is_empty()) else {
             if findings.0.is_empty() {
-                findings.add(file, top, "it is not UTF-8");
+                findings.add(file, top, "not UTF-8");
             }
             return Err(findings);
         };
@@ -84,10 +84,10 @@ impl Containerfile {
         }
         let Reader { mut findings, head, from, steps, .. } = reader;
         if from.is_none() && findings.0.is_empty() {
-            findings.add(file, top, "there is no FROM: which image is it made on?");
+            findings.add(file, top, "missing FROM: no base image");
         }
-        if !steps.iter().any(|step| matches!(step.what, What::Copy(_))) && findings.0.is_empty() {
-            findings.add(file, top, "there is no COPY: nothing would be in the image that the base does not have");
+        if !steps.iter().any(|step| matches!(step.what, InstructionKind::Copy(_))) && findings.0.is_empty() {
+            findings.add(file, top, "missing COPY: nothing is added to the base image");
         }
         let file = file.to_owned();
         findings.into_result(Self { file, head, from: from.unwrap_or_default(), steps })
@@ -97,7 +97,7 @@ impl Containerfile {
     #[must_use]
     pub fn distributions(&self) -> BTreeSet<&str> {
         let copies = self.steps.iter().filter_map(|step| match &step.what {
-            What::Copy(copy) => copy.from.as_deref(),
+            InstructionKind::Copy(copy) => copy.from.as_deref(),
             _ => None,
         });
         copies.collect()
@@ -107,7 +107,7 @@ impl Containerfile {
     #[must_use]
     pub fn arguments(&self) -> BTreeSet<&str> {
         let steps = self.steps.iter().filter_map(|step| match &step.what {
-            What::Arg(args) => Some(args),
+            InstructionKind::Arg(args) => Some(args),
             _ => None,
         });
         self.head.iter().chain(steps.flatten()).map(|(name, _)| name.as_str()).collect()
@@ -129,36 +129,36 @@ impl Reader<'_> {
 
     fn line(&mut self, line: &Line) {
         let pos = line.pos();
-        let Some(words) = line.words() else { return self.add(pos, "a quote in it does not end") };
+        let Some(words) = line.words() else { return self.add(pos, "unterminated quote") };
         let Some((keyword, words)) = words.split_first() else { return };
         let name = text(keyword).to_ascii_uppercase();
         if self.from.is_none() && !matches!(name.as_str(), "ARG" | "FROM") && KNOWN.contains(&name.as_str()) {
-            return self.add(pos, format!("{name} stands before FROM, where only ARG may"));
+            return self.add(pos, format!("{name} before FROM: only ARG is allowed there"));
         }
         let what = match name.as_str() {
             "FROM" => return self.from(pos, words),
-            "ARG" => self.args(pos, words).map(What::Arg),
-            "ENV" => self.pairs(pos, &name, words).map(|pairs| {
-                What::Env(pairs.into_iter().map(|(key, value)| (text(&key), value)).collect())
-            }),
-            "LABEL" => self.pairs(pos, &name, words).map(What::Label),
-            "COPY" => self.copy(pos, words).map(What::Copy),
-            "USER" => self.one(pos, &name, words).map(What::User),
-            "WORKDIR" => self.one(pos, &name, words).map(What::Workdir),
-            "EXPOSE" if words.is_empty() => self.none(pos, "EXPOSE names no port"),
-            "EXPOSE" => Some(What::Expose(words.to_vec())),
-            "ENTRYPOINT" => self.exec(pos, &name, line, keyword.len()).map(What::Entrypoint),
-            "CMD" => self.exec(pos, &name, line, keyword.len()).map(What::Cmd),
+            "ARG" => self.args(pos, words).map(InstructionKind::Arg),
+            "ENV" => self
+                .pairs(pos, &name, words)
+                .map(|pairs| InstructionKind::Env(pairs.into_iter().map(|(key, value)| (text(&key), value)).collect())),
+            "LABEL" => self.pairs(pos, &name, words).map(InstructionKind::Label),
+            "COPY" => self.copy(pos, words).map(InstructionKind::Copy),
+            "USER" => self.one(pos, &name, words).map(InstructionKind::User),
+            "WORKDIR" => self.one(pos, &name, words).map(InstructionKind::Workdir),
+            "EXPOSE" if words.is_empty() => self.none(pos, "EXPOSE needs a port"),
+            "EXPOSE" => Some(InstructionKind::Expose(words.to_vec())),
+            "ENTRYPOINT" => self.exec(pos, &name, line, keyword.len()).map(InstructionKind::Entrypoint),
+            "CMD" => self.exec(pos, &name, line, keyword.len()).map(InstructionKind::Cmd),
             "RUN" => self.none(
                 pos,
-                "RUN needs a container engine: nothing of an image is run here; build it with podman or docker as the file says, \
-                 or put what RUN makes into the distribution",
+                "RUN needs a container engine, which is not used here; build the image with podman or docker, \
+                 or add the result of RUN to the distribution",
             ),
-            "ADD" => self.none(pos, "ADD fetches and unpacks as it sees fit: write COPY, or COPY --from=dist for an archive"),
+            "ADD" => self.none(pos, "ADD is not supported: use COPY, or COPY --from=dist for an archive"),
             _ => return self.unknown(pos, &name),
         };
         match (what, self.from.is_some()) {
-            (Some(What::Arg(args)), false) => self.head.extend(args),
+            (Some(InstructionKind::Arg(args)), false) => self.head.extend(args),
             (Some(what), _) => {
                 let shown = std::iter::once(&name).cloned().chain(words.iter().map(|word| text(word)));
                 self.steps.push(Instruction { pos, text: shown.collect::<Vec<_>>().join(" "), what });
@@ -167,34 +167,35 @@ impl Reader<'_> {
         }
     }
 
-    fn none(&mut self, pos: Pos, message: &str) -> Option<What> {
+    fn none(&mut self, pos: Pos, message: &str) -> Option<InstructionKind> {
         self.add(pos, message);
         None
     }
 
     fn unknown(&mut self, pos: Pos, name: &str) {
         let shown: String = name.chars().take(40).collect();
-        let message = format!("{shown} is none of what is followed without a container engine: {}", KNOWN.join(", "));
+        let message =
+            format!("{shown} is not supported without a container engine; supported are {}", KNOWN.join(", "));
         self.findings.add_unknown(self.file, pos, message, name, KNOWN);
     }
 
     fn from(&mut self, pos: Pos, words: &[Word]) {
         if self.from.is_some() {
-            return self.add(pos, "a second FROM: an image is one layer on one base, without stages");
+            return self.add(pos, "second FROM: stages are not supported");
         }
         match words {
             [flag, ..] if text(flag).starts_with("--") => {
-                self.add(place(flag, pos), "FROM takes no options: --platform of the command says for which platforms");
+                self.add(place(flag, pos), "FROM takes no options: use --platform of the command");
             }
             [image] => self.from = Some(image.clone()),
             [image, by, _] if text(by).eq_ignore_ascii_case("as") => self.from = Some(image.clone()),
-            _ => self.add(pos, "FROM names one image"),
+            _ => self.add(pos, "FROM needs exactly one image"),
         }
     }
 
     fn args(&mut self, pos: Pos, words: &[Word]) -> Option<Vec<(String, Option<Word>)>> {
         if words.is_empty() {
-            self.add(pos, "ARG names no argument");
+            self.add(pos, "ARG needs a name");
         }
         let split = words.iter().map(|word| match word.iter().position(|(sign, _)| *sign == '=') {
             Some(at) => (word, text(&word[..at]), Some(word[at + 1..].to_vec())),
@@ -204,7 +205,7 @@ impl Reader<'_> {
         for (word, name, value) in split {
             match is_variable(&name) {
                 true => found.push((name, value)),
-                false => self.add(place(word, pos), format!("`{name}` cannot be the name of an argument")),
+                false => self.add(place(word, pos), format!("invalid argument name `{name}`")),
             }
         }
         Some(found)
@@ -217,12 +218,11 @@ impl Reader<'_> {
                 Some(at) if at > 0 && (name != "ENV" || is_variable(&text(&word[..at]))) => {
                     found.push((word[..at].to_vec(), word[at + 1..].to_vec()));
                 }
-                _ => self
-                    .add(place(word, pos), format!("{name} is written NAME=VALUE, with quotes where there are spaces")),
+                _ => self.add(place(word, pos), format!("{name} must be NAME=VALUE, with quotes around spaces")),
             }
         }
         if words.is_empty() {
-            self.add(pos, format!("{name} sets nothing"));
+            self.add(pos, format!("{name} needs NAME=VALUE"));
         }
         Some(found)
     }
@@ -231,7 +231,7 @@ impl Reader<'_> {
         if let [word] = words {
             return Some(word.clone());
         }
-        self.add(pos, format!("{name} takes one word"));
+        self.add(pos, format!("{name} takes one argument"));
         None
     }
 
@@ -242,7 +242,7 @@ impl Reader<'_> {
             self.add(
                 pos,
                 format!(
-                    "{name} is written as a JSON list, such as {name} [\"/bin/server\", \"-v\"]: there may be no shell"
+                    "{name} must be a JSON list, such as {name} [\"/bin/server\", \"-v\"]: the image may have no shell"
                 ),
             );
         }
@@ -265,7 +265,7 @@ impl Reader<'_> {
                         false => self.add(
                             at,
                             format!(
-                                "--from={name}: expected the name of a distribution, as --dist NAME=ARCHIVE gives it"
+                                "--from={name}: expected the name of a distribution, as given with --dist NAME=ARCHIVE"
                             ),
                         ),
                     }
@@ -278,15 +278,15 @@ impl Reader<'_> {
             }
         }
         let Some((to, sources)) = paths.split_last().filter(|(_, sources)| !sources.is_empty()) else {
-            self.add(pos, "COPY names what is copied, and where to");
+            self.add(pos, "COPY needs a source and a destination");
             return None;
         };
         if let Some(word) = paths.iter().find(|word| text(word).starts_with(['[', '<'])) {
-            self.add(place(word, pos), "COPY is written with plain paths: no JSON, no text within the file");
+            self.add(place(word, pos), "COPY takes plain paths only: no JSON, no heredoc");
             return None;
         }
         if let Some(word) = sources.iter().find(|word| text(word).contains(['*', '?'])) {
-            self.add(place(word, pos), "patterns are not followed: name the file or the folder");
+            self.add(place(word, pos), "patterns are not supported: specify the file or folder");
             return None;
         }
         Some(Copy { from, owner, mode, sources: sources.to_vec(), to: to.clone() })

@@ -7,21 +7,21 @@ use crate::model::IgnoredPaths;
 use crate::model::cluster::FieldDrift;
 use crate::model::fields::{ListKey, fold_string_data, join, same_scalar};
 
-/// Below these the API keeps quantities, whose text may be another than the one that was sent.
+/// Below these the API stores quantities, in a form that may differ from the one that was sent.
 const QUANTITIES: &[&str] =
     &["limits", "requests", "hard", "capacity", "default", "defaultRequest", "max", "min", "overhead"];
 
 /// As above, for single fields.
 const QUANTITY_FIELDS: &[&str] = &["sizeLimit", "divisor", "storage", "averageValue"];
 
-/// A text longer than this is not shown whole.
+/// A longer text is shortened.
 const SHOWN: usize = 60;
 
-/// The fields that the manifest sets and the live object does not have like that. What the live object has beside
-/// them (defaults, injected containers, status) does not matter. The values of a Secret are never shown.
+/// The fields that the manifest sets and that differ in the live object. What else the live object has (defaults,
+/// injected containers, status) does not matter. The values of a Secret are never shown.
 #[must_use]
 pub fn differences(manifest: &Value, live: &Value) -> Vec<FieldDrift> {
-    differences_but(manifest, live, &IgnoredPaths::default()).counted
+    differences_ignoring(manifest, live, &IgnoredPaths::default()).counted
 }
 
 /// The fields in which a live object differs.
@@ -33,13 +33,13 @@ pub struct Differences {
     pub ignored: Vec<FieldDrift>,
 }
 
-/// The same, with those fields apart that are not compared.
+/// The same, with the differences in ignored fields separate.
 #[must_use]
-pub fn differences_but(manifest: &Value, live: &Value, ignored: &IgnoredPaths<'_>) -> Differences {
+pub fn differences_ignoring(manifest: &Value, live: &Value, ignored: &IgnoredPaths<'_>) -> Differences {
     let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
     let mut wanted = manifest.clone();
     let mut drift =
-        Drifted { secret: kind == "Secret", paths: ignored, ignoring: false, found: Differences::default() };
+        Comparison { secret: kind == "Secret", paths: ignored, ignoring: false, found: Differences::default() };
     if let Value::Object(fields) = &mut wanted {
         for gone in ["apiVersion", "kind", "status"] {
             fields.remove(gone);
@@ -66,15 +66,15 @@ fn join_lines(fields: &mut Map<String, Value>) {
     }
 }
 
-struct Drifted<'a> {
+struct Comparison<'a> {
     secret: bool,
     paths: &'a IgnoredPaths<'a>,
-    /// Whether what is found is below a path that is not compared.
+    /// Whether the current path is below an ignored one.
     ignoring: bool,
     found: Differences,
 }
 
-impl Drifted<'_> {
+impl Comparison<'_> {
     /// `name` is the field's, `parent` the name of the field around it.
     fn compare(&mut self, path: &str, parent: &str, name: &str, wanted: &Value, live: &Value) {
         let ignoring = self.ignoring;
@@ -86,8 +86,8 @@ impl Drifted<'_> {
     fn compare_here(&mut self, path: &str, parent: &str, name: &str, wanted: &Value, live: &Value) {
         let quantity = QUANTITIES.contains(&parent) || QUANTITY_FIELDS.contains(&name);
         match (wanted, live) {
-            _ if is_nothing(wanted) && is_nothing(live) => {}
-            // `null` in a manifest takes back a chart's default; the API may fill in its own.
+            _ if is_empty(wanted) && is_empty(live) => {}
+            // `null` in a manifest removes a chart's default; the API may fill in its own.
             (Value::Null, _) => {}
             _ if quantity && quantity::equal(wanted, live) => {}
             (Value::Object(wanted), Value::Object(live)) => {
@@ -98,8 +98,8 @@ impl Drifted<'_> {
             }
             (Value::Array(wanted), Value::Array(live)) => self.lists(path, name, wanted, live),
             (Value::Array(wanted), Value::Null) => self.lists(path, name, wanted, &[]),
-            (Value::Object(_), Value::Null) if says_nothing(wanted) => {}
-            // What is not compared is told apart from what is gone beside it.
+            (Value::Object(_), Value::Null) if is_all_empty(wanted) => {}
+            // Ignored fields are separated from other missing ones.
             (Value::Object(fields), Value::Null) if self.paths.has_below(path) => {
                 for (field, value) in fields {
                     self.compare(&join(path, field), name, field, value, &Value::Null);
@@ -150,8 +150,8 @@ impl Drifted<'_> {
     }
 }
 
-/// What `omitempty` leaves out in an answer.
-fn is_nothing(value: &Value) -> bool {
+/// A value that `omitempty` omits from a response.
+fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(on) => !on,
@@ -162,11 +162,11 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// An object whose fields, all the way down, are nothing.
-fn says_nothing(value: &Value) -> bool {
+/// An object whose fields are all empty, at any depth.
+fn is_all_empty(value: &Value) -> bool {
     match value {
-        Value::Object(fields) => fields.values().all(says_nothing),
-        other => is_nothing(other),
+        Value::Object(fields) => fields.values().all(is_all_empty),
+        other => is_empty(other),
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_matched_by_what_names_their_elements() {
+    fn lists_are_matched_by_the_keys_of_their_elements() {
         let ports = |ports: Value| json!({"kind": "Service", "spec": {"ports": ports}});
         same(
             ports(json!([{"port": 80, "targetPort": "http"}, {"port": 53, "protocol": "UDP"}])),
@@ -275,13 +275,13 @@ mod tests {
         };
         let ignored = Ignored(ignored.iter().map(field).collect());
         let object = ObjectRef::namespaced("v1", manifest["kind"].as_str().unwrap(), "ns", "x");
-        let found = differences_but(manifest, live, &ignored.of(&object));
+        let found = differences_ignoring(manifest, live, &ignored.of(&object));
         let paths = |fields: Vec<FieldDrift>| fields.into_iter().map(|field| field.path).collect();
         (paths(found.counted), paths(found.ignored))
     }
 
     #[test]
-    fn what_is_ignored_is_counted_apart_with_all_below_it() {
+    fn ignored_paths_are_separated_with_all_below_them() {
         let config = |bundle: Value| {
             json!({"kind": "ValidatingWebhookConfiguration", "webhooks": [
                 {"name": "a", "clientConfig": {"caBundle": bundle, "service": {"name": "s"}}}]})
@@ -298,7 +298,7 @@ mod tests {
         {
             assert_eq!(apart(&[(other, path)], &before, &after).0, [bundle], "{path}");
         }
-        // What is gone beside it is told all the same, by its own path.
+        // Other missing fields are still reported, by their own path.
         let gone = json!({"kind": kind, "webhooks": [{"name": "a"}]});
         let (counted, ignored) = apart(&[(kind, bundle)], &before, &gone);
         assert_eq!((counted, ignored), (vec!["webhooks[name=a].clientConfig.service".into()], vec![bundle.into()]));
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn every_path_that_is_told_can_be_ignored_as_it_is_told() {
+    fn every_reported_path_can_be_ignored_as_shown() {
         let manifest = json!({"kind": "X",
             "metadata": {"annotations": {"a.b/c": "1", "plain": "1"}},
             "spec": {"replicas": 1, "args": ["a", "b"], "a=b.c": 1, "[x]": 1, "ports": [{"port": 53}, {"port": 80}],
@@ -318,14 +318,14 @@ mod tests {
         let live = json!({"kind": "X", "metadata": {"annotations": {"a.b/c": "2", "plain": "2"}},
             "spec": {"replicas": 2, "args": ["b"], "a=b.c": 2, "[x]": 2, "ports": [{"port": 80, "name": "b"}],
                 "nested": [[2], [{"x": 2}]], "env": [{"name": "A]=\\", "value": "3"}, {"name": "B", "value": "4"}]}});
-        let told = apart(&[], &manifest, &live).0;
-        assert_eq!(told.len(), 11, "{told:?}");
-        for path in &told {
+        let reported = apart(&[], &manifest, &live).0;
+        assert_eq!(reported.len(), 11, "{reported:?}");
+        for path in &reported {
             let (counted, ignored) = apart(&[("X", path)], &manifest, &live);
-            assert!(!counted.contains(path) && ignored.contains(path) && counted.len() + 1 == told.len(), "{path}");
+            assert!(!counted.contains(path) && ignored.contains(path) && counted.len() + 1 == reported.len(), "{path}");
         }
-        let all: Vec<(&str, &str)> = told.iter().map(|path| ("X", path.as_str())).collect();
-        assert_eq!(apart(&all, &manifest, &live), (vec![], told));
+        let all: Vec<(&str, &str)> = reported.iter().map(|path| ("X", path.as_str())).collect();
+        assert_eq!(apart(&all, &manifest, &live), (vec![], reported));
     }
 
     #[test]
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_nothing_but_something_is_not() {
+    fn empty_values_equal_missing_ones() {
         let spec = |spec: Value| json!({"kind": "X", "spec": spec});
         same(spec(json!({"a": null, "b": {}, "c": [], "d": "", "e": false, "f": 0})), spec(json!({})));
         same(spec(json!({"a": {"b": {}, "c": null}})), json!({"kind": "X"}));
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_shown_shortly() {
+    fn differences_are_shortened() {
         let found = differences(
             &json!({"kind": "ConfigMap", "metadata": {"annotations": {"a.b/c": "1"}}, "data": {"x": "y".repeat(100)}}),
             &json!({"kind": "ConfigMap", "metadata": {"annotations": {"a.b/c": "2"}}, "data": {}}),

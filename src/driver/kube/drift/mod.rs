@@ -1,8 +1,8 @@
-//! Whether the cluster still has what a release rendered.
+//! Compares the cluster with what a release rendered.
 
 mod compare;
 mod observe;
 mod quantity;
 
-pub use compare::{Differences, differences, differences_but};
+pub use compare::{Differences, differences, differences_ignoring};
 pub use observe::Compared;

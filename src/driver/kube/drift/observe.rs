@@ -5,7 +5,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::api::{Api, ListParams};
 use serde_json::Value;
 
-use super::{Differences, differences_but};
+use super::{Differences, differences_ignoring};
 use crate::driver::kube::{ApiErrorKind, Cluster, KubeError, retry};
 use crate::model::Ignored;
 use crate::model::cluster::{Drift, DriftKind, FieldDrift, ManifestObject, ObjectRef};
@@ -21,7 +21,7 @@ const REPLICAS: &str = "spec.replicas";
 pub struct Compared {
     /// What is gone or differs, in the order of the objects.
     pub drift: Vec<Drift>,
-    /// What differs in fields that are others' to set.
+    /// What differs in ignored fields, which others set.
     pub ignored: Vec<Drift>,
 }
 
@@ -32,17 +32,17 @@ impl Cluster {
     /// finished Job that was to be cleaned up.
     ///
     /// # Errors
-    /// When an object cannot be read for another reason than that it is not there.
+    /// When an object cannot be read for another reason than that it does not exist.
     pub async fn missing_or_changed(&self, manifest: &[ManifestObject]) -> Result<Vec<Drift>, KubeError> {
         self.compared(manifest, &Ignored::default()).await.map(|found| found.drift)
     }
 
-    /// The same, with those fields apart that a component says are others' to set.
+    /// The same, with the fields separate that a component leaves to others.
     ///
     /// # Errors
     /// As [`Self::missing_or_changed`].
     pub async fn compared(&self, manifest: &[ManifestObject], ignored: &Ignored) -> Result<Compared, KubeError> {
-        // Before the fetches, so that they do not all find it missing and ask.
+        // Before the fetches, so that they do not all discover.
         self.discovery().await?;
         let found: Vec<Compared> = futures::stream::iter(manifest)
             .map(|object| self.drift_of(object, ignored))
@@ -58,29 +58,29 @@ impl Cluster {
 
     async fn drift_of(&self, wanted: &ManifestObject, ignored: &Ignored) -> Result<Compared, KubeError> {
         let drift = |what| Drift { object: wanted.object.clone(), what };
-        let whole = |what| Compared { drift: vec![drift(what)], ignored: Vec::new() };
+        let object_drift = |what| Compared { drift: vec![drift(what)], ignored: Vec::new() };
         if self.api_of(&wanted.object).await?.is_none() {
-            return Ok(whole(DriftKind::KindNotServed));
+            return Ok(object_drift(DriftKind::KindNotServed));
         }
         let Some(live) = self.get(&wanted.object).await? else {
             let cleaned = cleans_itself_up(&wanted.body);
-            return Ok(if cleaned { Compared::default() } else { whole(DriftKind::Gone) });
+            return Ok(if cleaned { Compared::default() } else { object_drift(DriftKind::Gone) });
         };
         if live.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()) {
-            return Ok(whole(DriftKind::Gone));
+            return Ok(object_drift(DriftKind::Gone));
         }
         let paths = ignored.of(&wanted.object);
-        let mut found = differences_but(&wanted.body, &live, &paths);
+        let mut found = differences_ignoring(&wanted.body, &live, &paths);
         let scaled =
             found.counted.iter().any(|field| field.path == REPLICAS) && self.is_autoscaled(&wanted.object).await?;
         found.counted.retain(|field| !(scaled && field.path == REPLICAS));
         if found == Differences::default() {
             return Ok(Compared::default());
         }
-        // What is written otherwise need not be otherwise: the API says what it would make of the manifest.
-        let unsure = match self.made_of(wanted).await {
+        // A different spelling need not be a difference: a dry run gives the manifest as the API would store it.
+        let unsure = match self.dry_run_result(wanted).await {
             Ok(made) => {
-                found = differences_but(&made, &live, &paths);
+                found = differences_ignoring(&made, &live, &paths);
                 None
             }
             Err(why) => {
@@ -90,14 +90,14 @@ impl Cluster {
             }
         };
         found.counted.retain(|field| !(scaled && field.path == REPLICAS));
-        let told = |fields: Vec<FieldDrift>| {
+        let changed = |fields: Vec<FieldDrift>| {
             let what = match &unsure {
                 None => DriftKind::Changed(fields),
                 Some(why) => DriftKind::Seems(fields, why.clone()),
             };
             drift(what)
         };
-        let some = |fields: Vec<FieldDrift>| (!fields.is_empty()).then_some(fields).map(told).into_iter().collect();
+        let some = |fields: Vec<FieldDrift>| (!fields.is_empty()).then_some(fields).map(changed).into_iter().collect();
         Ok(Compared { drift: some(found.counted), ignored: some(found.ignored) })
     }
 
@@ -108,7 +108,7 @@ impl Cluster {
         let all = ListParams::default();
         let list = match retry::call("list", &what, || api.list(&all)).await {
             Ok(list) => list,
-            // Who may not see autoscalers is told of the difference, which is true whoever made it.
+            // Without the right to list autoscalers the difference is reported: it exists whoever made it.
             Err(err) if matches!(err.kind(), ApiErrorKind::Forbidden | ApiErrorKind::NotFound) => return Ok(false),
             Err(err) => return Err(err),
         };
@@ -126,7 +126,7 @@ fn may_be_a_default(field: &FieldDrift) -> bool {
     field.expected == "\"\"" && !free && !field.path.ends_with(".value")
 }
 
-/// A Job that goes away some time after its end.
+/// A Job that is deleted some time after its end.
 fn cleans_itself_up(body: &Value) -> bool {
     body["kind"] == "Job" && body.pointer("/spec/ttlSecondsAfterFinished").is_some_and(|ttl| !ttl.is_null())
 }

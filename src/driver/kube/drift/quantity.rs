@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_value_written_otherwise() {
+    fn equal_values_in_different_forms() {
         for (a, b) in [
             (json!("0.5"), json!("500m")),
             (json!(1), json!("1000m")),

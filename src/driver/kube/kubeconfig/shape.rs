@@ -1,4 +1,4 @@
-//! The types of a kubeconfig's values, as client-go has them: `null` and nothing are the same, a number is no text.
+//! The types of a kubeconfig's values, as client-go has them: `null` and nothing are the same, a number is not text.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,14 +144,14 @@ pub(in crate::driver::kube) struct Bytes(pub(in super::super) Vec<u8>);
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Go passes over line breaks, and nothing else.
+        // Go ignores line breaks, and nothing else.
         let text: String = String::deserialize(deserializer)?.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
         let decoded = base64::engine::general_purpose::STANDARD.decode(text);
         decoded.map(Self).map_err(|error| serde::de::Error::custom(format!("not base64: {error}")))
     }
 }
 
-/// What is there and not empty.
+/// The text, where it is set and not empty.
 pub(in crate::driver::kube) fn set(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
@@ -178,7 +178,7 @@ impl Cluster {
         if let Some(url) = set(self.proxy_url.as_ref())
             && !["http", "https", "socks5"].contains(&scheme(url).to_lowercase().as_str())
         {
-            problems.push(format!("proxy-url {url:?} is no URL of http, https or socks5"));
+            problems.push(format!("proxy-url {url:?} is not an http, https or socks5 URL"));
         }
         if file.is_some() && self.ca_data().is_some() {
             problems.push("certificate-authority and certificate-authority-data are both set".to_owned());
@@ -187,7 +187,7 @@ impl Cluster {
         let trusted = file.is_some() || self.ca_data().is_some();
         let tls = set(self.server.as_ref()).is_some_and(|server| scheme(server).eq_ignore_ascii_case("https"));
         if tls && trusted && self.insecure_skip_tls_verify == Some(true) {
-            problems.push("a certificate authority is set beside insecure-skip-tls-verify".to_owned());
+            problems.push("a certificate authority and insecure-skip-tls-verify are both set".to_owned());
         }
         problems
     }
@@ -244,7 +244,7 @@ impl AuthInfo {
     }
 }
 
-/// Whom a plugin may ask.
+/// Whether a plugin may prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::driver::kube) enum Mode {
     Never,
@@ -253,7 +253,7 @@ pub(in crate::driver::kube) enum Mode {
 }
 
 impl Exec {
-    /// Whom it may ask; older versions may leave that out.
+    /// Whether it may prompt; older versions may omit that.
     pub(in crate::driver::kube) fn mode(&self) -> Option<Mode> {
         let old = ["client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1alpha1"];
         match set(self.interactive_mode.as_ref()) {
@@ -278,12 +278,12 @@ impl Exec {
         }
         let mut env = self.env.iter().flatten();
         if env.any(|var| var.as_ref().is_none_or(|var| set(var.name.as_ref()).is_none())) {
-            missing("name for a variable of env");
+            missing("name for an env variable");
         }
         if self.mode().is_none() {
             match set(self.interactive_mode.as_ref()) {
                 None => missing("interactiveMode"),
-                Some(mode) => problems.push(format!("exec has the unknown interactiveMode {mode:?}")),
+                Some(mode) => problems.push(format!("exec has unknown interactiveMode {mode:?}")),
             }
         }
         problems

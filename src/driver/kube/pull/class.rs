@@ -1,6 +1,6 @@
-//! What can keep a node from pulling.
+//! Causes of failed pulls.
 
-/// What kept a node from pulling.
+/// Why a node failed to pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PullClass {
     /// The registry's certificate is signed by an authority that the node does not know.
@@ -9,13 +9,13 @@ pub enum PullClass {
     WrongName,
     /// It has expired, or is not valid yet.
     Expired,
-    /// The registry speaks HTTP, and the node HTTPS.
+    /// The registry serves HTTP, but the node uses HTTPS.
     PlainHttp,
-    /// The registry speaks HTTPS, and the node HTTP.
+    /// The registry serves HTTPS, but the node uses HTTP.
     HttpsOnly,
-    /// The node's proxy is in the way.
+    /// The node's proxy refuses the connection.
     Proxy,
-    /// The name of the registry is unknown to the node.
+    /// The node cannot resolve the registry's name.
     Dns,
     /// The image is not made for the node's platform.
     Platform,
@@ -23,13 +23,13 @@ pub enum PullClass {
     Unauthorized,
     /// The login may not read this repository.
     Forbidden,
-    /// Too many were asked for.
+    /// Too many requests.
     TooMany,
-    /// Nothing listens there.
+    /// The connection was refused.
     Refused,
-    /// There is no way there.
+    /// There is no route to the registry.
     Unreachable,
-    /// No answer came in time.
+    /// The registry did not answer in time.
     Timeout,
     /// The node's disk is full.
     DiskFull,

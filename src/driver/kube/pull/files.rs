@@ -1,4 +1,4 @@
-//! Which file of a node says how a registry is reached, by the node's runtime.
+//! Which file of a node configures access to a registry, by the node's runtime.
 
 use super::class::PullClass;
 
@@ -18,7 +18,7 @@ pub enum NodeRuntime {
 }
 
 impl NodeRuntime {
-    /// By what a node says of itself: `containerRuntimeVersion` and `kubeletVersion` of its `status.nodeInfo`.
+    /// From a node's own `containerRuntimeVersion` and `kubeletVersion` of its `status.nodeInfo`.
     #[must_use]
     pub fn of(runtime: &str, kubelet: &str) -> Self {
         match runtime.split("://").next().unwrap_or_default() {
@@ -32,7 +32,7 @@ impl NodeRuntime {
         }
     }
 
-    /// The file that has to be changed for trouble of a class; none where no file of the node helps.
+    /// The file that has to be changed for a failure of a class; none where no file of the node helps.
     pub(super) fn file(self, class: PullClass, host: &str) -> Option<String> {
         use PullClass::{Dns, Expired, HttpsOnly, PlainHttp, Proxy, UnknownAuthority};
         let file = match (class, self) {
@@ -88,7 +88,7 @@ impl NodeRuntime {
             }
             _ => self.restart(),
         };
-        format!("say {what} in {file} on every node: {line}{needs}")
+        format!("configure {what} in {file} on every node: {line}{needs}")
     }
 
     fn restart(self) -> String {
@@ -102,7 +102,7 @@ impl NodeRuntime {
     }
 }
 
-/// How a registry is reached once the trouble is over.
+/// The scheme that the registry serves.
 fn scheme(class: PullClass) -> &'static str {
     if class == PullClass::PlainHttp { "http" } else { "https" }
 }

@@ -1,5 +1,5 @@
-//! Texts to a cause. The words are those of Go's standard library, containerd, CRI-O (containers/image), Docker and the
-//! registries; the kubelet passes them on as they are.
+//! From error texts to a cause. The texts are those of Go's standard library, containerd, CRI-O (containers/image),
+//! Docker and the registries; the kubelet passes them on unchanged.
 
 use super::class::PullClass;
 use super::files::NodeRuntime;
@@ -16,20 +16,19 @@ pub struct PullTrouble {
     pub file: Option<String>,
     /// What to do.
     pub fix: String,
-    /// The runtime's own words, shortened, and without secrets.
-    pub said: String,
+    /// The runtime's own message, shortened, and without secrets.
+    pub message: String,
 }
 
-/// The most letters of a runtime's words that are repeated.
-const SAID: usize = 400;
+/// The most characters of a runtime's message that are shown.
+const MESSAGE: usize = 400;
 
-/// The most bytes of a text that is looked at.
+/// The most bytes of a text that are searched.
 const TEXT: usize = 16 << 10;
 
-/// Words of each class, in the order in which they count: what is more exact comes first. All of a row's words have to be
-/// there.
+/// Phrases of each class, the most specific first. All phrases of a row must occur.
 const WORDS: &[(PullClass, &[&str])] = &[
-    // A name that cannot be looked up at the proxy is the proxy's, and so is all that follows it.
+    // First: a proxy failure quotes other causes, such as a name that the proxy cannot resolve.
     (PullClass::Proxy, &["proxyconnect tcp"]),
     (PullClass::Proxy, &["proxy authentication required"]),
     (PullClass::UnknownAuthority, &["signed by unknown authority"]),
@@ -90,20 +89,20 @@ const WORDS: &[(PullClass, &[&str])] = &[
     (PullClass::Absent, &["404 not found"]),
 ];
 
-/// Judges why `image` was not pulled on a node, by the texts of the pod's container status and events, newest first. `None` as
-/// long as they say nothing of a cause: that it is being pulled, or will be tried again.
+/// Judges why `image` was not pulled on a node, by the texts of the pod's container status and events, newest first.
+/// `None` as long as they name no cause: it is being pulled, or will be retried.
 #[must_use]
 pub fn judge_pull(image: &str, runtime: NodeRuntime, texts: &[&str]) -> Option<PullTrouble> {
-    let causes: Vec<&str> = texts.iter().copied().filter(|text| tells(text)).collect();
+    let causes: Vec<&str> = texts.iter().copied().filter(|text| is_failure(text)).collect();
     let known = causes.iter().find_map(|text| Some((class(text)?, *text)));
     let (class, text) = known.or_else(|| causes.first().map(|text| (PullClass::Other, *text)))?;
     let host = ImageName::parse(image).map_or_else(|_| image.to_owned(), |name| name.registry().to_owned());
-    let (what, fix) = words(class, image, &host, runtime, text);
-    Some(PullTrouble { class, what, file: runtime.file(class, &host), fix, said: shortened(text) })
+    let (what, fix) = describe(class, image, &host, runtime, text);
+    Some(PullTrouble { class, what, file: runtime.file(class, &host), fix, message: shortened(text) })
 }
 
 /// Whether a text is about a pull that failed.
-fn tells(text: &str) -> bool {
+fn is_failure(text: &str) -> bool {
     let text = text.trim();
     let waits =
         text.starts_with("Back-off pulling image") && !text.contains("ErrImagePull:") && !text.contains("failed");
@@ -119,80 +118,80 @@ fn class(text: &str) -> Option<PullClass> {
     WORDS.iter().find(|(_, words)| all(words)).map(|(class, _)| *class)
 }
 
-/// The end of a text, where the cause stands.
+/// The end of a text, which has the cause.
 fn tail(text: &str) -> &str {
     let begin = text.len().saturating_sub(TEXT);
     let begin = (begin..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     &text[begin..]
 }
 
-/// One line without what drives a terminal, and without secrets: a registry may have sent the node to an address with a key.
+/// One line without control characters and secrets: a registry may have redirected the node to an address with a key.
 fn shortened(text: &str) -> String {
     let clean: String = tail(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let clean = redact(clean.trim());
-    match clean.chars().count() > SAID {
-        true => format!("…{}", clean.chars().skip(clean.chars().count() - SAID).collect::<String>()),
+    match clean.chars().count() > MESSAGE {
+        true => format!("…{}", clean.chars().skip(clean.chars().count() - MESSAGE).collect::<String>()),
         false => clean,
     }
 }
 
 /// What is wrong, and what to do.
-fn words(class: PullClass, image: &str, host: &str, runtime: NodeRuntime, text: &str) -> (String, String) {
+fn describe(class: PullClass, image: &str, host: &str, runtime: NodeRuntime, text: &str) -> (String, String) {
     let change = |what: &str| runtime.change(class, host, what);
     match class {
         PullClass::UnknownAuthority => (
-            format!("the node does not trust the certificate of {host}: it is signed by an authority that it does not know"),
+            format!("the node does not trust the certificate of {host}: it is signed by an unknown authority"),
             change("the certificate of that authority"),
         ),
         PullClass::WrongName => (
             format!("the certificate of {host} is for other names"),
-            format!("name the registry as its certificate does (platform.registry), or give it a certificate with {host} among its subject alternative names"),
+            format!("set platform.registry to a name in the certificate, or issue a certificate with {host} as a subject alternative name"),
         ),
         PullClass::Expired => (
             format!("the certificate of {host} has expired, or is not valid yet by the node's clock"),
-            "compare the node's clock with the dates in the certificate (`date -u`; `openssl s_client -connect HOST:PORT | openssl x509 -noout -dates`): set the one, or renew the other".to_owned(),
+            "compare the node's clock with the dates in the certificate (`date -u`; `openssl s_client -connect HOST:PORT | openssl x509 -noout -dates`): correct the clock, or renew the certificate".to_owned(),
         ),
         PullClass::PlainHttp => (
-            format!("{host} speaks HTTP, and the node asks by HTTPS"),
-            format!("better give {host} a certificate; else {}", change("that it speaks HTTP")),
+            format!("{host} serves HTTP, but the node uses HTTPS"),
+            format!("give {host} a certificate (recommended), or {}", change("plain HTTP")),
         ),
-        PullClass::HttpsOnly => (format!("{host} speaks HTTPS, and the node asks by HTTP"), change("that it speaks HTTPS")),
+        PullClass::HttpsOnly => (format!("{host} serves HTTPS, but the node uses HTTP"), change("HTTPS")),
         PullClass::Proxy => {
-            (format!("the node goes to {host} through a proxy, which does not let it"), change("NO_PROXY"))
+            (format!("the node connects to {host} through a proxy, which refuses the connection"), change("NO_PROXY"))
         }
         PullClass::Dns => (
-            format!("the node does not know the name {}", looked_up(text).unwrap_or(host)),
-            "nodes ask their own DNS and not the cluster's: add the name there, or to the node's /etc/hosts".to_owned(),
+            format!("the node cannot resolve the name {}", looked_up(text).unwrap_or(host)),
+            "nodes use their own DNS, not the cluster's: add the name there, or to the node's /etc/hosts".to_owned(),
         ),
         PullClass::Platform => (
-            format!("{image} is not made for the node's platform"),
-            "take an offline bundle with that platform to the site (`windlass bundle create --platform …`), or keep the pods off these nodes".to_owned(),
+            format!("{image} is not available for the node's platform"),
+            "use an offline bundle with that platform (`windlass bundle create --platform …`), or keep the pods off these nodes".to_owned(),
         ),
         PullClass::Unauthorized => (
-            format!("{host} wants a login, and has got none or a wrong one"),
+            format!("{host} requires a login, and the node has none or a wrong one"),
             "windlass secrets refresh --set platform.pull_secret=file:config.json, with a login for that host".to_owned(),
         ),
         PullClass::Forbidden => (
-            format!("the login for {host} may not read {image}, or there is no such repository"),
+            format!("the login for {host} cannot read {image}, or the repository does not exist"),
             "give the login the right to pull from that project, or push there (`windlass bundle push`)".to_owned(),
         ),
-        PullClass::TooMany => (format!("{host} answers that it was asked too often"), "wait, then run the same command again; with a login most registries allow more".to_owned()),
+        PullClass::TooMany => (format!("{host} answers with too many requests"), "wait, then run the same command again; with a login most registries allow more".to_owned()),
         PullClass::Refused => (
-            format!("nothing listens where the node looks for {host}"),
-            format!("see that the registry runs and that its port is the one in platform.registry ({host})"),
+            format!("the node's connection to {host} was refused"),
+            format!("check that the registry is running and that platform.registry has its port ({host})"),
         ),
-        PullClass::Unreachable => (format!("the node has no route to {host}"), "see routes and firewalls between the node and the registry".to_owned()),
+        PullClass::Unreachable => (format!("the node has no route to {host}"), "check routes and firewalls between the node and the registry".to_owned()),
         PullClass::Timeout => (
-            format!("{host} did not answer the node in time"),
-            "see firewalls between the node and the registry: a packet that is dropped looks like this".to_owned(),
+            format!("the node timed out waiting for {host}"),
+            "check firewalls between the node and the registry: dropped packets look like this".to_owned(),
         ),
-        PullClass::DiskFull => ("the node has no room for the image".to_owned(), "free space below the runtime's folder on the node (`crictl rmi --prune`)".to_owned()),
+        PullClass::DiskFull => ("the node has no disk space for the image".to_owned(), "free space below the runtime's folder on the node (`crictl rmi --prune`)".to_owned()),
         PullClass::Absent => (format!("{host} does not have {image}"), "push it (`windlass bundle push`), or correct the answer that names it".to_owned()),
-        PullClass::Other => (format!("the node could not pull {image}"), "kubectl describe pod shows the node's own words; so does `crictl pull` on the node".to_owned()),
+        PullClass::Other => (format!("the node failed to pull {image}"), "see `kubectl describe pod`, or run `crictl pull` on the node".to_owned()),
     }
 }
 
-/// The name that was looked up: of a token server it is another than the registry's.
+/// The name that was looked up: a token server has another than the registry.
 fn looked_up(text: &str) -> Option<&str> {
     let after = text.split("lookup ").nth(1)?;
     let name = after.split([' ', ':', '"']).next()?;

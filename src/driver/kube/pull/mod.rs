@@ -1,5 +1,5 @@
-//! Why a node did not pull an image: what runtimes say as a cause, with what has to be changed and where. Pure: whoever runs
-//! the pull test has the texts.
+//! Why a node failed to pull an image: the cause from the runtime's messages, with what to change and where. Pure: the
+//! pull test has the texts.
 
 mod class;
 mod files;

@@ -1,4 +1,4 @@
-//! Messages as they are found in public threads, by runtime.
+//! Messages from public threads, by runtime.
 
 use super::NodeRuntime::{Containerd, CriO, K3s, Rke2, Unknown};
 use super::PullClass::{
@@ -9,7 +9,7 @@ use super::*;
 
 const IMAGE: &str = "registry.site:5000/apache/spark:3.5.6";
 
-/// As the kubelet passes on what containerd says.
+/// As from containerd through the kubelet.
 fn containerd(cause: &str) -> String {
     let path = "https://registry.site:5000/v2/apache/spark/manifests/3.5.6";
     format!(
@@ -18,7 +18,7 @@ fn containerd(cause: &str) -> String {
     )
 }
 
-/// As CRI-O says it.
+/// As from CRI-O.
 fn crio(cause: &str) -> String {
     format!(
         "Failed to pull image \"{IMAGE}\": initializing source docker://{IMAGE}: pinging container registry \
@@ -27,7 +27,7 @@ fn crio(cause: &str) -> String {
 }
 
 #[test]
-fn what_runtimes_say_is_told_apart() {
+fn runtime_messages_are_classified() {
     let rows = [
         (containerd("tls: failed to verify certificate: x509: certificate signed by unknown authority"), UnknownAuthority),
         (containerd("x509: certificate signed by unknown authority (possibly because of \"crypto/rsa: verification error\" while trying to verify candidate authority certificate \"x\")"), UnknownAuthority),
@@ -81,7 +81,7 @@ fn what_runtimes_say_is_told_apart() {
     for (text, expected) in &rows {
         let found = judge_pull(IMAGE, Containerd, &[text]).unwrap();
         assert_eq!(found.class, *expected, "{text}");
-        assert!(!found.what.is_empty() && !found.fix.is_empty() && !found.said.is_empty(), "{text}");
+        assert!(!found.what.is_empty() && !found.fix.is_empty() && !found.message.is_empty(), "{text}");
         assert!(!found.what.ends_with('.') && !found.fix.ends_with('.'), "{found:?}");
         // Wherever it stands among the rest.
         let more = [r#"Back-off pulling image "x""#, "Error: ErrImagePull", text.as_str(), "Pulling image \"x\""];
@@ -94,7 +94,7 @@ fn what_runtimes_say_is_told_apart() {
 }
 
 #[test]
-fn what_says_no_cause_is_none() {
+fn texts_without_a_cause_are_none() {
     for texts in [
         &[][..],
         &[""],
@@ -143,12 +143,12 @@ fn the_file_of_each_runtime_is_named() {
             .unwrap();
     assert_eq!(
         (name.what.as_str(), name.file.as_deref()),
-        ("the node does not know the name auth.site", Some("/etc/hosts"))
+        ("the node cannot resolve the name auth.site", Some("/etc/hosts"))
     );
 }
 
 #[test]
-fn nodes_say_which_runtime_they_have() {
+fn the_runtime_is_read_from_the_node() {
     for (runtime, kubelet, expected) in [
         ("containerd://1.7.22", "v1.34.4", Containerd),
         ("containerd://1.7.22-k3s1", "v1.31.2+k3s1", K3s),
@@ -162,11 +162,11 @@ fn nodes_say_which_runtime_they_have() {
 }
 
 #[test]
-fn what_is_repeated_is_short_and_without_secrets() {
+fn the_message_is_short_and_without_secrets() {
     let long = format!("{} x509: certificate signed by unknown authority", "a ".repeat(100_000));
     let found = judge_pull(IMAGE, Containerd, &[&long]).unwrap();
-    assert_eq!((found.class, found.said.chars().count()), (UnknownAuthority, 401));
+    assert_eq!((found.class, found.message.chars().count()), (UnknownAuthority, 401));
     let login = "Get \"https://user:hunter2secret@registry.site/v2/\": connection refused\u{1b}[2J";
     let found = judge_pull(IMAGE, Containerd, &[login]).unwrap();
-    assert!(!found.said.contains("hunter2secret") && !found.said.contains('\u{1b}'), "{}", found.said);
+    assert!(!found.message.contains("hunter2secret") && !found.message.contains('\u{1b}'), "{}", found.message);
 }

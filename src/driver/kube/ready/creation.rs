@@ -1,12 +1,12 @@
-//! Pods that are refused before they exist: only events about their owner tell.
+//! Pods that are refused before they exist: only events of their owner show it.
 
 use super::judge::{BEFORE, Judge, about};
 use super::snapshot::{event_message, event_text};
 use crate::model::cluster::{Finding, ObjectRef};
 
 impl Judge<'_> {
-    /// Why the owner with this uid cannot create its pods, while it lacks any. A refusal of an earlier revision is
-    /// told apart by that lack: it is still there only while pods are missing.
+    /// Why the owner with this uid cannot create its pods, while it lacks any. A refusal of an earlier
+    /// revision does not count: its event remains, but no pods are missing any more.
     pub(super) fn creation(&mut self, object: &ObjectRef, owner: &str, lacks_pods: bool) -> Option<Finding> {
         if !lacks_pods {
             return None;
@@ -26,7 +26,7 @@ impl Judge<'_> {
         finding.fatal = match refusal(&message) {
             Refusal::Final => seen >= self.policy.rejected_sightings && lasts >= self.policy.rejected_grace,
             Refusal::MayClear => lasts >= self.policy.rejected_clearing_grace,
-            Refusal::No => false,
+            Refusal::None => false,
         };
         Some(finding)
     }
@@ -34,12 +34,12 @@ impl Judge<'_> {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
-    /// Admission refuses what the pod says; it will say the same again.
+    /// Admission refuses the pod's specification, which will be the same again.
     Final,
     /// It can pass without a change to the release: a quota is freed, a service account appears.
     MayClear,
     /// Not a refusal at all: a conflict, a timeout.
-    No,
+    None,
 }
 
 fn refusal(message: &str) -> Refusal {
@@ -49,7 +49,7 @@ fn refusal(message: &str) -> Refusal {
     } else if any(&["violates PodSecurity", "denied the request", "is forbidden", "is invalid", "Invalid value"]) {
         Refusal::Final
     } else {
-        Refusal::No
+        Refusal::None
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_apart() {
+    fn refusals_are_distinguished() {
         for (message, expected) in [
             (
                 r#"Error creating: pods "x-5" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false"#,
@@ -77,7 +77,7 @@ mod tests {
                 r#"Error creating: pods "x" is forbidden: error looking up service account n/x: serviceaccount "x" not found"#,
                 Refusal::MayClear,
             ),
-            ("Error creating: Internal error occurred: failed calling webhook: timeout", Refusal::No),
+            ("Error creating: Internal error occurred: failed calling webhook: timeout", Refusal::None),
         ] {
             assert_eq!(refusal(message), expected, "{message}");
         }

@@ -1,4 +1,4 @@
-//! Objects that an operator looks after: ready by the conditions of their status.
+//! Custom resources, which an operator manages: ready by the conditions of their status.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::driver::kube::{Cluster, KubeError};
 use crate::model::cluster::{Finding, ManifestObject, ObjectRef};
 use crate::model::{Progress, ProgressSink};
 
-/// The groups of Kubernetes itself. Their kinds are waited for by what they mean, or are there at once.
+/// The groups of Kubernetes itself. Their kinds have a readiness of their own, or are ready at once.
 const OWN_GROUPS: [&str; 22] = [
     "",
     "admissionregistration.k8s.io",
@@ -40,19 +40,19 @@ const OWN_GROUPS: [&str; 22] = [
     "storage.k8s.io",
 ];
 
-/// Kinds of those groups that have a condition all the same.
+/// Kinds of those groups that have a condition nevertheless.
 const OWN_KINDS: [&str; 2] = ["CustomResourceDefinition", "APIService"];
 
-/// The conditions that say that an object is well. The first that it has decides.
+/// The conditions for readiness. The first that an object has decides.
 const CONDITIONS: [&str; 6] = ["Ready", "Available", "Reconciled", "Healthy", "Programmed", "Established"];
 
 /// A controller writes a status within this time of an object's creation, or writes none.
 const NO_STATUS: Duration = Duration::from_secs(30);
 
-/// How often they are looked at: each kind would need a watch of its own.
+/// How long to pause between polls: each kind would need a watch of its own.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How many are asked for at the same time.
+/// How many are read at the same time.
 const AT_ONCE: usize = 8;
 
 fn is_custom(object: &ObjectRef) -> bool {
@@ -61,7 +61,7 @@ fn is_custom(object: &ObjectRef) -> bool {
 }
 
 impl Cluster {
-    /// Waits until the objects that operators look after are ready; `once` only looks. Those without a status are not
+    /// Waits until custom resources are ready; `once` only checks. Those without a status are not
     /// waited for longer than [`NO_STATUS`] after their creation.
     pub(super) async fn custom_ready(
         &self,
@@ -79,9 +79,9 @@ impl Cluster {
         let mut last = String::new();
         loop {
             let now = self.api_time().await;
-            let asked: Vec<_> = left.into_iter().map(|object| self.look_custom(object, now)).collect();
+            let requests: Vec<_> = left.into_iter().map(|object| self.check_custom(object, now)).collect();
             let found: Vec<_> =
-                futures::stream::iter(asked).buffered(AT_ONCE).try_collect().await.map_err(WaitError::Watch)?;
+                futures::stream::iter(requests).buffered(AT_ONCE).try_collect().await.map_err(WaitError::Watch)?;
             let findings: Vec<Finding> = found.iter().filter_map(|(_, finding)| finding.clone()).collect();
             let failed = findings.iter().any(|finding| finding.fatal);
             if findings.is_empty() {
@@ -91,26 +91,26 @@ impl Cluster {
                 let (waited, timed_out) = (start.elapsed(), !failed);
                 return Err(WaitError::NotReady(NotReady { findings, waited, timed_out, watch_error: None }));
             }
-            let words: Vec<String> = findings.iter().take(4).map(ToString::to_string).collect();
-            let words = words.join("; ");
-            if words != last {
-                progress(Progress::Waiting(words.clone()));
-                last = words;
+            let lines: Vec<String> = findings.iter().take(4).map(ToString::to_string).collect();
+            let text = lines.join("; ");
+            if text != last {
+                progress(Progress::Waiting(text.clone()));
+                last = text;
             }
-            // What is ready stays so; what is not is looked at again.
+            // Only what is not ready is checked again.
             left = found.into_iter().filter_map(|(object, finding)| finding.map(|_| object)).collect();
             sleep(PAUSE).await;
         }
     }
 
-    async fn look_custom<'a>(
+    async fn check_custom<'a>(
         &self,
         object: &'a ObjectRef,
         now: Timestamp,
     ) -> Result<(&'a ObjectRef, Option<Finding>), KubeError> {
         let live = match self.get(object).await? {
             Some(live) => Some(live),
-            // Its kind may have come after the kinds were asked for.
+            // Its kind may have been added after discovery.
             None if self.resource(object).await?.is_none() => {
                 self.forget_kinds().await;
                 self.get(object).await?
@@ -121,20 +121,20 @@ impl Cluster {
     }
 }
 
-/// What keeps an object from being ready; nothing if it is, or if nobody will ever say.
+/// What keeps an object from being ready; nothing if it is, or if it has no status that says so.
 fn judge(object: &ObjectRef, live: Option<&Value>, now: Timestamp) -> Option<Finding> {
-    let Some(live) = live else { return Some(about(object, "Missing", "it is not in the cluster")) };
+    let Some(live) = live else { return Some(about(object, "Missing", "not found in the cluster")) };
     let status = live.get("status").filter(|status| status.as_object().is_some_and(|fields| !fields.is_empty()));
     if status.is_none() {
         let created = live.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
         let age = created.and_then(|text| text.parse::<Timestamp>().ok()).map(|created| now.duration_since(created));
         let is_new = age.is_some_and(|age| age.as_secs_f64() < NO_STATUS.as_secs_f64());
-        return is_new.then(|| about(object, "NoStatus", "its controller has not said anything of it yet"));
+        return is_new.then(|| about(object, "NoStatus", "controller has not reported a status yet"));
     }
     if is_behind(live) {
-        return Some(about(object, "Progressing", "its controller has not seen the change yet"));
+        return Some(about(object, "Progressing", "controller has not seen the change yet"));
     }
-    // Of what a controller has given up it says so: only a change makes it go on.
+    // Set by a controller that has given up: only a change makes it continue.
     if let Some(stalled) = condition(live, "Stalled").filter(|it| it.status == "True" && !it.stale) {
         let mut finding = about(object, "Stalled", stalled.why);
         finding.fatal = true;
@@ -171,7 +171,7 @@ mod tests {
             assert_eq!(how(with(name, "False")), Some(format!("{name} is False: Why")));
             assert_eq!(how(with(name, "Unknown")), Some(format!("{name} is Unknown: Why")));
         }
-        assert_eq!(how(with("Other", "False")), None, "it says nothing of readiness");
+        assert_eq!(how(with("Other", "False")), None, "it is not about readiness");
         assert_eq!(how(json!({"status": {"phase": "Pending"}})), None, "k8s.wait is for that");
         let behind = json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 1}});
         assert!(how(behind).unwrap().contains("not seen the change"));

@@ -9,7 +9,7 @@ use crate::model::cluster::Finding;
 /// Why waiting ended without readiness.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
-    /// Something cannot become ready, or did not in time.
+    /// Something cannot become ready, or timed out.
     #[error("not ready")]
     NotReady(#[source] NotReady),
     /// The API does not let us watch.
@@ -34,18 +34,18 @@ impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = self.waited.as_secs();
         if self.timed_out {
-            write!(f, "gave up after {after} s")?;
+            write!(f, "timed out after {after}s")?;
         } else {
-            write!(f, "failed after {after} s")?;
+            write!(f, "failed after {after}s")?;
         }
-        // What cannot fix itself is the answer; the rest is only still under way.
+        // Fatal findings are the reason; the rest is still in progress.
         let fatal = self.findings.iter().filter(|finding| finding.fatal).count();
         let shown = if fatal > 0 { fatal } else { self.findings.len() };
         for (i, finding) in self.findings.iter().take(shown).enumerate() {
             write!(f, "{}{finding}", if i == 0 { ": " } else { "; " })?;
         }
         if let Some(err) = &self.watch_error {
-            write!(f, "; the API server did not answer at the end: {err}")?;
+            write!(f, "; the API server stopped answering: {err}")?;
         }
         Ok(())
     }

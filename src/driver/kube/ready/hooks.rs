@@ -1,4 +1,5 @@
-//! The Jobs and pods of a chart's hooks, watched while Helm waits for them: Helm itself says nothing until its time is up.
+//! The Jobs and pods of a chart's hooks, watched while Helm waits for them: Helm itself reports nothing before its
+//! timeout.
 
 use std::time::Duration;
 
@@ -12,23 +13,23 @@ use super::judge::{Judge, Verdict};
 use super::memory::Memory;
 use super::snapshot::{Expected, Snapshot, expected, find};
 use super::stores::Stores;
-use super::watch::Around;
+use super::watch::WaitContext;
 use super::{NotReady, WaitError};
 use crate::driver::kube::Cluster;
 use crate::driver::kube::small::Pod;
 use crate::model::ProgressSink;
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
 
-/// How often it is asked whether Helm has recorded what it is about to do.
+/// How long to pause between polls for Helm's pending record.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Helm's own deadline ends it long before.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
 impl Cluster {
-    /// Watches what Helm's operation on a release, begun just now, waits for in its hooks. Ends only once one of them
-    /// cannot succeed any more; to be dropped when Helm has ended. What it may not watch it leaves to Helm.
-    pub async fn hooks_fail(&self, key: &ReleaseKey, policy: &ReadyPolicy, progress: &ProgressSink) -> NotReady {
+    /// Watches the hooks that Helm's operation on a release, started just now, waits for. Returns only once one of them
+    /// cannot succeed any more; to be dropped when Helm has ended. What may not be watched is left to Helm.
+    pub async fn hook_failure(&self, key: &ReleaseKey, policy: &ReadyPolicy, progress: &ProgressSink) -> NotReady {
         // The API gives times to the second.
         let started = self.api_time().await;
         let since = started - SignedDuration::from_secs(1);
@@ -44,19 +45,19 @@ impl Cluster {
             return pending().await;
         }
         let stores = Stores::new(&self.client(), &expected);
-        let around = Around { classes: None, on_nodes: false, started, once: false };
+        let context = WaitContext { classes: None, on_nodes: false, started, once: false };
         let decide = |snapshot: &Snapshot, memory: &mut Memory, now| {
-            hooked(&expected, &since_then(snapshot, since), memory, policy, now)
+            judge_hooks(&expected, &created_since(snapshot, since), memory, policy, now)
         };
-        match self.wait(stores, around, policy, FOREVER, progress, decide).await {
+        match self.wait(stores, context, policy, FOREVER, progress, decide).await {
             Err(WaitError::NotReady(not_ready)) if !not_ready.timed_out => not_ready,
             _ => pending().await,
         }
     }
 }
 
-/// The Jobs and pods that were made since: those of earlier revisions may be there still.
-pub(super) fn since_then(snapshot: &Snapshot, since: Timestamp) -> Snapshot {
+/// The Jobs and pods that were created since: those of earlier revisions may still exist.
+pub(super) fn created_since(snapshot: &Snapshot, since: Timestamp) -> Snapshot {
     fn is_new<K: Resource>(object: &K, since: Timestamp) -> bool {
         object.meta().creation_timestamp.as_ref().is_none_or(|created| created.0 >= since)
     }
@@ -66,8 +67,8 @@ pub(super) fn since_then(snapshot: &Snapshot, since: Timestamp) -> Snapshot {
     snapshot
 }
 
-/// As the judge decides, but a hook that is not there is none: Helm makes one after the other, and removes them.
-pub(super) fn hooked(
+/// As the judge decides, but a missing hook is no finding: Helm creates one after the other, and deletes them.
+pub(super) fn judge_hooks(
     expected: &[Expected],
     snapshot: &Snapshot,
     memory: &mut Memory,
@@ -78,16 +79,16 @@ pub(super) fn hooked(
     let mut findings = Vec::new();
     for it in expected {
         let (namespace, name) = (it.object.namespace.as_deref().unwrap_or_default(), it.object.name.as_str());
-        let there = match it.object.kind.as_str() {
+        let exists = match it.object.kind.as_str() {
             "Job" => find(&snapshot.jobs, namespace, name).is_some(),
             _ => find(&snapshot.pods, namespace, name).is_some(),
         };
-        if there {
+        if exists {
             findings.extend(judge.workload(it));
         }
     }
     match Verdict::of(findings) {
-        // The next hook may not be there yet.
+        // The next hook may not exist yet.
         Verdict::Ready => Verdict::Waiting(Vec::new()),
         verdict => verdict,
     }

@@ -8,8 +8,8 @@ use super::snapshot::{Expected, Snapshot, View};
 use crate::driver::kube::small::Pod;
 use crate::model::cluster::{Finding, ObjectRef, ReadyPolicy};
 
-/// Said of what failed before waiting began and has not been tried since: it proves nothing.
-pub(super) const BEFORE: &str = " (that was before; waiting for the next try)";
+/// Added to a failure from before waiting began that was not retried since: it does not count.
+pub(super) const BEFORE: &str = " (seen before this wait; waiting for the next attempt)";
 
 /// What a snapshot means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +18,12 @@ pub(super) enum Verdict {
     Ready,
     /// Not yet, and why.
     Waiting(Vec<Finding>),
-    /// Never, and why; what is only waiting is listed behind.
+    /// Never, and why; what is only waiting comes last.
     Failed(Vec<Finding>),
 }
 
 impl Verdict {
-    /// What these findings come to, the fatal ones first.
+    /// The verdict of these findings, the fatal ones first.
     pub(super) fn of(mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| !finding.fatal);
         match findings.first() {
@@ -87,7 +87,7 @@ impl<'a> Judge<'a> {
         if self.lasts("ready", self.policy.unprobed_ready_for) {
             return None;
         }
-        let message = "it has no readiness probe; seeing whether it stays up";
+        let message = "no readiness probe; waiting to see whether it stays up";
         let mut finding = about(&expected.first()?.object, "Settling", message);
         finding.pod.clone_from(&unprobed.metadata.name);
         Some(finding)

@@ -1,7 +1,7 @@
-//! What earlier snapshots showed: how long something lasts, how often it was seen.
+//! What earlier snapshots showed: how long a state lasts, how often an event was seen.
 //!
-//! Durations are counted by our own clock from when we first saw a state. What the cluster's timestamps are compared with
-//! is the API server's clock, since ours need not agree with it.
+//! Durations are counted by our own clock from when we first saw a state. What the cluster's timestamps are compared
+//! with is the API server's clock, since ours need not agree with it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::driver::kube::small::Pod;
 /// A pod that is younger than this when waiting begins counts as started by what is waited for.
 const FRESH: SignedDuration = SignedDuration::from_secs(120);
 
-/// A pod that is younger than this when waiting begins was made by the step before, such as Helm's: all that happened to
-/// it counts.
+/// A pod that is younger than this when waiting begins was created by the step before, such as Helm's: all of its
+/// history counts.
 const JUST_MADE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What is remembered from one snapshot to the next.
@@ -42,7 +42,7 @@ struct Lasting {
 struct Pulls {
     failing_attempt: bool,
     sightings: u32,
-    /// What was seen first was there before us.
+    /// The first failure that was seen is older than this wait.
     old: bool,
 }
 
@@ -75,8 +75,8 @@ impl Memory {
         now.saturating_sub(lasting.since)
     }
 
-    /// How often a container's image failed to be pulled since waiting began: by the states that we saw, or by the
-    /// `events` since then if those say more (a state between two snapshots is not seen).
+    /// How often a container's image failed to be pulled since waiting began: by the states that were seen, or by the
+    /// `events` since then if those are more (a state between two snapshots is not seen).
     pub(super) fn pull_failures(
         &mut self,
         pod: &Pod,

@@ -1,4 +1,4 @@
-//! What one pod says of itself.
+//! Facts of one pod.
 
 use crate::driver::kube::small::Pod;
 
@@ -15,7 +15,7 @@ pub(super) fn node_of(pod: &Pod) -> Option<&str> {
     name.values.as_ref()?.first().map(String::as_str)
 }
 
-/// Whether a pod counts as ready as soon as its containers run, because one of them is not asked by any probe.
+/// Whether a pod counts as ready as soon as its containers run, because one of them has no readiness probe.
 pub(super) fn is_unprobed(pod: &Pod) -> bool {
     let job = pod.metadata.owner_references.iter().flatten().any(|owner| owner.kind == "Job");
     let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref());

@@ -5,14 +5,14 @@ use k8s_openapi::api::core::v1::Event;
 use super::judge::{BEFORE, Judge, about};
 use super::pulls::{PullError, classify, is_pull_reason};
 use super::snapshot::{event_text, one_line, uid};
-use crate::driver::kube::pods::asked;
+use crate::driver::kube::pods::requested_image;
 use crate::driver::kube::small::{ContainerStatus, Pod, Terminated};
 use crate::model::cluster::{Finding, ObjectRef};
 
 /// Containers that wait for others to begin with are not what holds the pod up.
 const ORDINARY: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
-/// The container cannot be made from what the pod says.
+/// The container cannot be created from the pod's specification.
 const CONFIG: [&str; 4] =
     ["CreateContainerConfigError", "CreateContainerError", "PreCreateHookError", "PreStartHookError"];
 
@@ -21,7 +21,7 @@ impl Judge<'_> {
     /// no count of its own).
     pub(super) fn pod(&mut self, owner: &ObjectRef, pod: &Pod, crashes_count: bool) -> Vec<Finding> {
         let status = pod.status.clone().unwrap_or_default();
-        // Also while all is well: what a container had exited before we came must be known once it exits again.
+        // Also while the pod is healthy: exits before this wait must be known once the container exits again.
         for it in status.init_container_statuses.iter().chain(&status.container_statuses).flatten() {
             self.memory.exits(pod, uid(pod), &it.name, exits_of(it));
         }
@@ -60,7 +60,7 @@ impl Judge<'_> {
         });
         finding.event = events.last().map(|event| event_text(event));
         let waits = reason != "Unschedulable" || provisioning || scaling == Some(true);
-        // Counted anew when what it waited for is done.
+        // Starts again when what it waited for is done.
         finding.fatal = !waits && self.lasts(&format!("schedule:{}", uid(pod)), self.policy.unschedulable_grace);
         finding
     }
@@ -129,17 +129,17 @@ impl Judge<'_> {
             return None;
         }
         if is_init {
-            let mut finding = finding("Initializing", "the init container runs".to_owned());
+            let mut finding = finding("Initializing", "init container is running".to_owned());
             finding.event = last_warning(self.view.events_of(uid(pod)), Some(name));
             return Some(finding);
         }
         let before = it.last_state.clone().unwrap_or_default().terminated;
         let message = match (before, it.started) {
             (Some(before), _) => {
-                format!("it runs but is not ready; {}", exits_text(exits_of(it), &before))
+                format!("running but not ready; {}", exits_text(exits_of(it), &before))
             }
-            (None, Some(false)) => "it runs, and its startup probe has not passed yet".to_owned(),
-            (None, _) => "it runs, and its readiness probe does not pass".to_owned(),
+            (None, Some(false)) => "running; startup probe has not passed yet".to_owned(),
+            (None, _) => "running; readiness probe does not pass".to_owned(),
         };
         let mut finding = finding("NotReady", message);
         finding.event = last_warning(self.view.events_of(uid(pod)), Some(name));
@@ -147,7 +147,7 @@ impl Judge<'_> {
     }
 
     fn pull(&mut self, mut finding: Finding, pod: &Pod, it: &ContainerStatus, reason: &str, message: &str) -> Finding {
-        let image = asked(pod, &it.name).unwrap_or(it.image.as_str()).to_owned();
+        let image = requested_image(pod, &it.name).unwrap_or(it.image.as_str()).to_owned();
         let events: Vec<&Event> = self
             .view
             .events_of(uid(pod))
@@ -160,14 +160,14 @@ impl Judge<'_> {
         let attempt = reason != "ImagePullBackOff";
         let mut seen = self.memory.pull_failures(pod, uid(pod), &it.name, attempt, times);
         if reason == "InvalidImageName" {
-            // No try is needed to know that.
+            // That is known without an attempt.
             seen = seen.max(self.policy.final_pull_sightings);
         }
         let lasts = seen > 0 && self.lasts(&format!("pull:{}:{}", uid(pod), it.name), self.policy.pull_error_grace);
-        let words = format!("{message} {}", said.join(" "));
+        let text = format!("{message} {}", said.join(" "));
         finding.fatal =
-            lasts || (classify(reason, &words) == PullError::Final && seen >= self.policy.final_pull_sightings);
-        // The event says the same and more: a back-off has only the image's name in older versions.
+            lasts || (classify(reason, &text) == PullError::Final && seen >= self.policy.final_pull_sightings);
+        // The event has the same text and more: a back-off has only the image's name in older versions.
         let short = message.is_empty() || !said.is_empty();
         finding.message = if short { format!("image {image}") } else { format!("image {image}: {message}") };
         if seen == 0 {
@@ -199,7 +199,7 @@ impl Judge<'_> {
         finding
     }
 
-    /// Nothing is wrong with any container: the pod is being set up, or waits for something outside.
+    /// No container has a problem: the pod is being set up, or waits for something outside.
     fn unexplained(&mut self, owner: &ObjectRef, pod: &Pod) -> Finding {
         let events = self.view.events_of(uid(pod));
         let warning = last_warning(events, None);
@@ -212,9 +212,9 @@ impl Judge<'_> {
             finding.event = warning;
             return finding;
         }
-        let mut finding = about_pod(owner, pod, "ContainerCreating", "its containers are being created".to_owned());
+        let mut finding = about_pod(owner, pod, "ContainerCreating", "creating containers".to_owned());
         if condition(pod, "PodScheduled").is_none() {
-            finding = about_pod(owner, pod, "Pending", "it has no node yet".to_owned());
+            finding = about_pod(owner, pod, "Pending", "not assigned to a node yet".to_owned());
         }
         // A volume from a Secret or ConfigMap that does not exist is as final as an environment variable from one.
         let unmountable = events.last().is_some_and(|event| {
@@ -308,7 +308,7 @@ fn is_pull_failure(event: &Event) -> bool {
 fn last_warning(events: &[&Event], container: Option<&str>) -> Option<String> {
     let warning = events.iter().rev().find(|event| {
         event.type_.as_deref() == Some("Warning")
-            // Says that a container is started again and again, which the state says, too.
+            // Says that a container is restarted again and again, as its state does.
             && event.reason.as_deref() != Some("BackOff")
             && container.is_none_or(|name| is_about(event, name))
     });

@@ -23,14 +23,14 @@ pub(super) fn is_pull_reason(reason: &str) -> bool {
     )
 }
 
-/// Judges by the kubelet's reason and by all that is known in words (state and events).
-pub(super) fn classify(reason: &str, words: &str) -> PullError {
+/// Classifies by the kubelet's reason and by the texts of state and events.
+pub(super) fn classify(reason: &str, text: &str) -> PullError {
     if matches!(reason, "InvalidImageName" | "ErrImageNeverPull") {
         return PullError::Final;
     }
-    let words = words.to_lowercase();
-    let any = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
-    // "Not found" is also said of hosts, and registries say it of what one may not see: those come first.
+    let text = text.to_lowercase();
+    let any = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
+    // "Not found" also occurs for hosts, and registries send it for what one may not see: those come first.
     if any(&[
         "no such host",
         "unauthorized",
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_registries_and_runtimes_say() {
+    fn messages_of_registries_and_runtimes() {
         for (reason, words, expected) in [
             (
                 "ErrImagePull",

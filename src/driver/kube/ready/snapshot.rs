@@ -12,7 +12,7 @@ use kube::Resource;
 use crate::driver::kube::small::Pod;
 use crate::model::cluster::{ManifestObject, ObjectRef};
 
-/// All that was seen, of all namespaces that matter.
+/// The objects of all namespaces that matter.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     pub(super) deployments: Vec<Arc<Deployment>>,
@@ -25,7 +25,7 @@ pub(super) struct Snapshot {
     pub(super) events: Vec<Arc<Event>>,
     /// The storage classes that provision only when a pod needs the volume; `None` if they cannot be read.
     pub(super) delayed_classes: Option<BTreeSet<String>>,
-    /// The nodes that are not ready or cordoned, and which of both.
+    /// The nodes that are not ready or cordoned, each with which of the two.
     pub(super) down_nodes: BTreeMap<String, String>,
 }
 
@@ -105,7 +105,7 @@ impl<'a> View<'a> {
         Self { snapshot, pods: by_owner(&snapshot.pods), replica_sets: by_owner(&snapshot.replica_sets), events }
     }
 
-    /// The pods that this object controls, by name; those that terminate are left out.
+    /// The pods that this object controls, by name; those that terminate are omitted.
     pub(super) fn pods_of(&self, uid: &str) -> Vec<&'a Pod> {
         let mut pods = self.pods.get(uid).cloned().unwrap_or_default();
         pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());

@@ -21,33 +21,33 @@ use super::snapshot::{Expected, Snapshot, selector};
 use crate::driver::kube::ApiError;
 use crate::driver::kube::small::Pod;
 
-/// A watch is begun anew after this long: a connection that died silently is noticed a few seconds later.
+/// A watch is restarted after this long: a connection that died silently is noticed a few seconds later.
 const WATCH_SECONDS: u32 = 25;
 
-/// How many objects one answer holds when a watch begins.
+/// How many objects one response holds when a watch starts.
 const PAGE: u32 = 100;
 
 /// Selects the events that can explain something.
 const NOT_ROUTINE: &str = "reason!=Scheduled,reason!=Created,reason!=Started,reason!=Killing,reason!=SuccessfulCreate,\
                            reason!=SuccessfulDelete,reason!=ScalingReplicaSet";
 
-/// What a watch has to say.
+/// A notice of a watch.
 pub(super) struct Notice {
     /// Which watch.
     pub(super) watch: usize,
-    pub(super) what: Said,
+    pub(super) event: WatchEvent,
 }
 
-pub(super) enum Said {
+pub(super) enum WatchEvent {
     /// The store is complete (again).
     Complete,
     /// Something in the store changed.
     Changed,
-    /// The API refused or did not answer; the watch goes on trying.
+    /// The API refused or did not answer; the watch keeps retrying.
     Failed(ApiError),
 }
 
-/// What a watch is on.
+/// One watch.
 pub(super) struct Watch {
     pub(super) what: String,
     /// Without it nothing can be decided; the others only explain.
@@ -71,7 +71,7 @@ pub(super) struct Stores {
 }
 
 impl Stores {
-    /// Watches what these objects need, in each of their namespaces: a kind that is not there is not asked for.
+    /// Watches what these objects need, in each of their namespaces: kinds that are not expected are not watched.
     pub(super) fn new(client: &Client, expected: &[Expected]) -> Self {
         let mut stores = Self::default();
         let namespaces: BTreeSet<&str> =
@@ -80,7 +80,8 @@ impl Stores {
             let here: Vec<&Expected> =
                 expected.iter().filter(|it| it.object.namespace.as_deref() == Some(namespace)).collect();
             let has = |kind: &str| here.iter().any(|it| it.object.kind == kind);
-            let mut add = Adding { client, namespace, watches: &mut stores.watches, notices: &mut stores.notices };
+            let mut add =
+                WatchBuilder { client, namespace, watches: &mut stores.watches, notices: &mut stores.notices };
             if has("Deployment") {
                 stores.deployments.push(add.watch(true));
                 stores.replica_sets.push(add.watch(false));
@@ -104,14 +105,14 @@ impl Stores {
     /// Only the pods with these labels, and the events.
     pub(super) fn of_pods(client: &Client, namespace: &str, selector: &str) -> Self {
         let mut stores = Self::default();
-        let mut add = Adding { client, namespace, watches: &mut stores.watches, notices: &mut stores.notices };
+        let mut add = WatchBuilder { client, namespace, watches: &mut stores.watches, notices: &mut stores.notices };
         stores.pods.push(add.pods(Some(selector)));
         stores.claims.push(add.watch(false));
         stores.events.push(add.events());
         stores
     }
 
-    /// Whether every watch has listed what there is, so that an absent object is really absent.
+    /// Whether every watch has listed what there is, so that a missing object is really missing.
     pub(super) fn complete(&self) -> bool {
         self.watches.iter().all(|watch| watch.complete)
     }
@@ -141,14 +142,14 @@ where
     stores.iter().flat_map(Store::state).collect()
 }
 
-struct Adding<'a> {
+struct WatchBuilder<'a> {
     client: &'a Client,
     namespace: &'a str,
     watches: &'a mut Vec<Watch>,
     notices: &'a mut SelectAll<BoxStream<'static, Notice>>,
 }
 
-impl Adding<'_> {
+impl WatchBuilder<'_> {
     fn watch<K>(&mut self, essential: bool) -> Store<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -167,7 +168,7 @@ impl Adding<'_> {
         self.watch_with(true, config, Pod::shrink)
     }
 
-    /// Events, without those of what goes well, which are most.
+    /// Events, without the routine ones, which are most.
     fn events(&mut self) -> Store<Event> {
         self.watch_with(false, watcher::Config::default().fields(NOT_ROUTINE), |_| {})
     }
@@ -188,10 +189,10 @@ impl Adding<'_> {
         let stream = watcher(api, config).backoff(Pauses::default()).modify(shrink);
         let notices = reflector(writer, stream).map(move |event| Notice {
             watch,
-            what: match event {
-                Ok(watcher::Event::InitDone) => Said::Complete,
-                Ok(_) => Said::Changed,
-                Err(err) => Said::Failed((&err).into()),
+            event: match event {
+                Ok(watcher::Event::InitDone) => WatchEvent::Complete,
+                Ok(_) => WatchEvent::Changed,
+                Err(err) => WatchEvent::Failed((&err).into()),
             },
         });
         self.notices.push(notices.boxed());
@@ -201,7 +202,7 @@ impl Adding<'_> {
     }
 }
 
-/// Pauses after failures: short, because somebody is waiting.
+/// Pauses after failures: short, because a user is waiting.
 #[derive(Default)]
 struct Pauses {
     failures: u32,

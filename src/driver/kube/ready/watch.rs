@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, t
 use super::judge::{Judge, Verdict, about, judge};
 use super::memory::Memory;
 use super::snapshot::{Expected, Snapshot, expected};
-use super::stores::{Said, Stores};
+use super::stores::{Stores, WatchEvent};
 use super::{NotReady, WaitError};
 use crate::driver::kube::{ApiError, ApiErrorKind, Cluster, KubeError, pods, retry};
 use crate::model::cluster::{Finding, ManifestObject, ObjectRef, PodState, ReadyPolicy};
@@ -33,21 +33,22 @@ const SHOWN: usize = 4;
 /// Fetching the logs of what crashed must not hold up the answer.
 const LOGS_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How often it is looked which nodes are down.
+/// How often the nodes that are down are read.
 const NODES_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long that may take.
+/// How long that read may take.
 const NODES_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long the API may take to say what time it is.
+/// How long the API may take to give its time.
 const CLOCK_DEADLINE: Duration = Duration::from_secs(2);
 
-/// More containers than this crash for the same reason.
+/// At most so many logs are fetched: more containers than this crash for the same reason.
 const LOGS_OF: usize = 6;
 
 impl Cluster {
     /// Waits until all that a release rendered is ready: Deployments, StatefulSets, DaemonSets, Jobs, claims and bare
-    /// pods, by watches, and then what operators look after, by its conditions. Progress says what is being waited for. Dropping the future ends it.
+    /// pods, by watches, and then custom resources, by their conditions. Progress says what is being waited for.
+    /// Dropping the future ends it.
     ///
     /// # Errors
     /// As soon as something cannot become ready any more, or after `deadline`, with everything that is not ready and
@@ -62,12 +63,12 @@ impl Cluster {
         self.ready(objects, policy, deadline, progress, false).await
     }
 
-    /// Whether all that a release rendered is ready now: as [`Cluster::wait_ready`], but what is not ready when all has
-    /// been listed is not waited for. `deadline` is for the lists.
+    /// Whether all that a release rendered is ready now: as [`Cluster::wait_ready`], but without waiting once all has
+    /// been listed. `deadline` is for the lists.
     ///
     /// # Errors
     /// Something is not ready, with why; when the API refuses to be watched.
-    pub async fn look_ready(
+    pub async fn check_ready(
         &self,
         objects: &[ManifestObject],
         policy: &ReadyPolicy,
@@ -104,8 +105,8 @@ impl Cluster {
         let (classes, started) = tokio::join!(self.delayed_classes(), self.api_time());
         let decide = |snapshot: &Snapshot, memory: &mut Memory, now| judge(expected, snapshot, memory, policy, now);
         let on_nodes = expected.iter().any(|it| it.object.kind == "DaemonSet");
-        let around = Around { classes, on_nodes, started, once };
-        self.wait(stores, around, policy, deadline, progress, decide).await.map(drop)
+        let context = WaitContext { classes, on_nodes, started, once };
+        self.wait(stores, context, policy, deadline, progress, decide).await.map(drop)
     }
 
     /// Waits until at least one pod has these labels and all that do have ended, well or not. Fails as
@@ -125,15 +126,15 @@ impl Cluster {
         let (classes, started) = tokio::join!(self.delayed_classes(), self.api_time());
         let decide =
             |snapshot: &Snapshot, memory: &mut Memory, now| ended(namespace, selector, snapshot, memory, policy, now);
-        let around = Around { classes, on_nodes: false, started, once: false };
-        let last = self.wait(stores, around, policy, deadline, progress, decide).await?;
+        let context = WaitContext { classes, on_nodes: false, started, once: false };
+        let last = self.wait(stores, context, policy, deadline, progress, decide).await?;
         Ok(last.pods.iter().map(|pod| pods::pod_state(pod)).collect())
     }
 
     pub(super) async fn wait(
         &self,
         mut stores: Stores,
-        around: Around,
+        context: WaitContext,
         policy: &ReadyPolicy,
         deadline: Duration,
         progress: &ProgressSink,
@@ -141,9 +142,9 @@ impl Cluster {
     ) -> Result<Snapshot, WaitError> {
         let start = Instant::now();
         let end = start + deadline;
-        let mut memory = Memory::new(around.started);
+        let mut memory = Memory::new(context.started);
         let mut nodes = DownNodes::default();
-        let mut telling = Telling { progress, last: String::new() };
+        let mut reporter = WaitReporter { progress, last: String::new() };
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut findings = Vec::new();
@@ -151,14 +152,14 @@ impl Cluster {
         loop {
             let timed_out = tokio::select! {
                 Some(notice) = stores.notices.next() => {
-                    let began = stores.complete();
-                    note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
-                    // What else arrives at once belongs to the same picture; the first is whole once all is listed.
+                    let was_complete = stores.complete();
+                    note(&mut stores, notice.watch, notice.event, &mut trouble, progress)?;
+                    // More notices at once belong to the same snapshot; the first snapshot needs all lists.
                     let burst = end.min(Instant::now() + BURST);
-                    while (began || !stores.complete()) && Instant::now() < burst
+                    while (was_complete || !stores.complete()) && Instant::now() < burst
                         && let Ok(Some(notice)) = timeout_at(Instant::now() + SETTLE, stores.notices.next()).await
                     {
-                        note(&mut stores, notice.watch, notice.what, &mut trouble, progress)?;
+                        note(&mut stores, notice.watch, notice.event, &mut trouble, progress)?;
                     }
                     false
                 }
@@ -166,17 +167,17 @@ impl Cluster {
                 () = sleep_until(end) => true,
             };
             if stores.complete() {
-                let mut snapshot = stores.snapshot(around.classes.clone());
+                let mut snapshot = stores.snapshot(context.classes.clone());
                 snapshot.down_nodes.clone_from(&nodes.found);
                 let mut verdict = decide(&snapshot, &mut memory, start.elapsed());
-                if verdict != Verdict::Ready && around.on_nodes && nodes.look(self).await {
+                if verdict != Verdict::Ready && context.on_nodes && nodes.refresh(self).await {
                     snapshot.down_nodes.clone_from(&nodes.found);
                     verdict = decide(&snapshot, &mut memory, start.elapsed());
                 }
                 let failed = match verdict {
                     Verdict::Ready => {
                         for (object, nodes) in &memory.uncounted {
-                            progress(Progress::Note(format!("{object}: not counted are its pods on {nodes}")));
+                            progress(Progress::Note(format!("{object}: ignoring its pods on {nodes}")));
                         }
                         return Ok(snapshot);
                     }
@@ -189,7 +190,7 @@ impl Cluster {
                         true
                     }
                 };
-                let timed_out = timed_out || around.once;
+                let timed_out = timed_out || context.once;
                 if failed || timed_out {
                     self.add_logs(&snapshot, &mut findings, policy).await;
                     let (waited, timed_out) = (start.elapsed(), !failed);
@@ -199,17 +200,17 @@ impl Cluster {
                 let waited = start.elapsed();
                 return Err(WaitError::NotReady(NotReady { findings, waited, timed_out, watch_error: trouble }));
             }
-            telling.tell(&findings, trouble.as_ref());
+            reporter.report(&findings, trouble.as_ref());
         }
     }
 
-    /// What time it is by the API server's clock; by ours where it does not say.
+    /// The API server's time; ours where it is unknown.
     pub(super) async fn api_time(&self) -> Timestamp {
         let ahead = timeout(CLOCK_DEADLINE, self.clock_ahead()).await;
         Timestamp::now() + ahead.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    /// Which storage classes wait for a pod; nothing if we may not know.
+    /// Which storage classes wait for a pod; `None` if they cannot be read.
     async fn delayed_classes(&self) -> Option<BTreeSet<String>> {
         let api: Api<StorageClass> = Api::all(self.client());
         let all = ListParams::default();
@@ -219,7 +220,7 @@ impl Cluster {
         Some(delayed.filter_map(|class| class.metadata.name).collect())
     }
 
-    /// Adds the last words of every container that exited.
+    /// Adds the last log lines of every container that exited.
     async fn add_logs(&self, snapshot: &Snapshot, findings: &mut [Finding], policy: &ReadyPolicy) {
         let end = Instant::now() + LOGS_DEADLINE;
         let crashed = findings.iter_mut().filter(|finding| finding.message.contains("exited ")).take(LOGS_OF);
@@ -227,7 +228,7 @@ impl Cluster {
             let (Some(pod), Some(container)) = (&finding.pod, &finding.container) else { continue };
             let namespace = finding.object.namespace.as_deref().unwrap_or_default();
             let running = pods::is_running(&snapshot.pods, namespace, pod, container);
-            // It may have been started again since the snapshot; then its last words are one start back.
+            // It may have been restarted since the snapshot; then the log is the previous one.
             for previous in [running, true] {
                 let log = self.log_tail(namespace, pod, Some(container), policy.log_lines, previous);
                 if let Ok(Ok(log)) = timeout_at(end, log).await
@@ -241,33 +242,33 @@ impl Cluster {
     }
 }
 
-/// What else matters for a wait.
-pub(super) struct Around {
+/// Further inputs of a wait.
+pub(super) struct WaitContext {
     /// The storage classes that provision only when a pod needs the volume; `None` if they cannot be read.
     pub(super) classes: Option<BTreeSet<String>>,
     /// Whether nodes that are down matter.
     pub(super) on_nodes: bool,
     /// When it began, by the API server's clock.
     pub(super) started: Timestamp,
-    /// Whether the first whole picture decides.
+    /// Whether the first complete snapshot decides.
     pub(super) once: bool,
 }
 
-/// The nodes that are down, looked at now and then while something is not ready.
+/// The nodes that are down, read now and then while something is not ready.
 #[derive(Default)]
 struct DownNodes {
     found: BTreeMap<String, String>,
-    looked: Option<Instant>,
+    read_at: Option<Instant>,
 }
 
 impl DownNodes {
-    /// Looks if it is time to; whether that changed anything. Who may not look knows of none.
-    async fn look(&mut self, cluster: &Cluster) -> bool {
-        if self.looked.is_some_and(|at| at.elapsed() < NODES_PAUSE) {
+    /// Reads the nodes again if it is time to; whether that changed anything. None are down where they may not be read.
+    async fn refresh(&mut self, cluster: &Cluster) -> bool {
+        if self.read_at.is_some_and(|at| at.elapsed() < NODES_PAUSE) {
             return false;
         }
         let found = timeout(NODES_DEADLINE, cluster.down_nodes()).await.ok().and_then(Result::ok);
-        self.looked = Some(Instant::now());
+        self.read_at = Some(Instant::now());
         let found = found.unwrap_or_default();
         let changed = found != self.found;
         self.found = found;
@@ -275,22 +276,22 @@ impl DownNodes {
     }
 }
 
-/// Notes what a watch said. What we may not watch is an error at once, if nothing can be decided without it.
+/// Handles the event of a watch. An essential watch that is forbidden is an error at once.
 fn note(
     stores: &mut Stores,
     watch: usize,
-    said: Said,
+    event: WatchEvent,
     trouble: &mut Option<ApiError>,
     progress: &ProgressSink,
 ) -> Result<(), WaitError> {
     let Some(watch) = stores.watches.get_mut(watch) else { return Ok(()) };
-    match said {
-        Said::Changed => *trouble = None,
-        Said::Complete => {
+    match event {
+        WatchEvent::Changed => *trouble = None,
+        WatchEvent::Complete => {
             *trouble = None;
             watch.complete = true;
         }
-        Said::Failed(err) => match err.kind {
+        WatchEvent::Failed(err) => match err.kind {
             ApiErrorKind::Forbidden if !watch.essential => {
                 if !watch.complete {
                     progress(Progress::Note(format!("reasons may be missing: cannot watch {}: {err}", watch.what)));
@@ -300,7 +301,7 @@ fn note(
             ApiErrorKind::Forbidden | ApiErrorKind::Unauthorized | ApiErrorKind::Login | ApiErrorKind::Tls => {
                 return Err(WaitError::Watch(KubeError { verb: "watch", what: watch.what.clone(), source: err }));
             }
-            // The version that the watch was to go on from is gone; it lists anew by itself.
+            // The version to continue from has expired; the watch lists again by itself.
             ApiErrorKind::Gone | ApiErrorKind::NotFound => {}
             _ => *trouble = Some(err),
         },
@@ -308,30 +309,30 @@ fn note(
     Ok(())
 }
 
-/// Tells what is waited for, when the words change.
-struct Telling<'a> {
+/// Reports what is waited for, when that changes.
+struct WaitReporter<'a> {
     progress: &'a ProgressSink,
     last: String,
 }
 
-impl Telling<'_> {
-    fn tell(&mut self, findings: &[Finding], trouble: Option<&ApiError>) {
-        let mut words: Vec<String> = findings.iter().take(SHOWN).map(ToString::to_string).collect();
+impl WaitReporter<'_> {
+    fn report(&mut self, findings: &[Finding], trouble: Option<&ApiError>) {
+        let mut lines: Vec<String> = findings.iter().take(SHOWN).map(ToString::to_string).collect();
         if findings.len() > SHOWN {
-            words.push(format!("and {} more", findings.len() - SHOWN));
+            lines.push(format!("and {} more", findings.len() - SHOWN));
         }
         if let Some(err) = trouble {
-            words.insert(0, format!("the API server does not answer: {err}"));
+            lines.insert(0, format!("the API server does not answer: {err}"));
         }
-        let words = words.join("; ");
-        if !words.is_empty() && words != self.last {
-            (self.progress)(Progress::Waiting(words.clone()));
-            self.last = words;
+        let text = lines.join("; ");
+        if !text.is_empty() && text != self.last {
+            (self.progress)(Progress::Waiting(text.clone()));
+            self.last = text;
         }
     }
 }
 
-/// As the judge decides, for pods that are to run to their end.
+/// As the judge decides, for pods that run to completion.
 pub(super) fn ended(
     namespace: &str,
     selector: &str,
@@ -354,7 +355,7 @@ pub(super) fn ended(
         // A container that ended well, while the pod's phase does not say so yet.
         of_pod.retain(|finding| finding.reason != "Completed");
         if of_pod.is_empty() {
-            let mut finding = about(&object, "Running", "it has not ended yet");
+            let mut finding = about(&object, "Running", "not finished yet");
             finding.pod = Some(name.to_owned());
             of_pod.push(finding);
         }
@@ -362,7 +363,7 @@ pub(super) fn ended(
     }
     if snapshot.pods.is_empty() {
         let none = ObjectRef::namespaced("v1", "Pod", namespace, selector);
-        findings.push(about(&none, "Missing", "there is no pod with these labels yet"));
+        findings.push(about(&none, "Missing", "no pod with these labels yet"));
     }
     Verdict::of(findings)
 }

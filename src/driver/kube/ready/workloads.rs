@@ -44,7 +44,7 @@ impl Judge<'_> {
             Some(findings) => findings,
             None if expected.cleans_up => Vec::new(),
             None => {
-                let mut missing = about(object, "Missing", "it is not in the cluster");
+                let mut missing = about(object, "Missing", "not found in the cluster");
                 missing.fatal = self.lasts(&format!("missing:{object}"), self.policy.config_error_grace);
                 vec![missing]
             }
@@ -57,7 +57,7 @@ impl Judge<'_> {
         if spec.paused == Some(true) {
             return Vec::new();
         }
-        if let Some(finding) = unseen(object, it.metadata.generation, status.observed_generation) {
+        if let Some(finding) = unobserved(object, it.metadata.generation, status.observed_generation) {
             return vec![finding];
         }
         let want = spec.replicas.unwrap_or(1);
@@ -84,7 +84,7 @@ impl Judge<'_> {
             let message = if updated < want {
                 format!("{updated} of {want} pods are of the new revision")
             } else if total > updated {
-                format!("{} pods of the old revision are still there", total - updated)
+                format!("{} pods of the old revision are pending termination", total - updated)
             } else {
                 format!("{available} of {want} pods are available")
             };
@@ -103,7 +103,7 @@ impl Judge<'_> {
     fn stateful_set(&mut self, object: &ObjectRef, it: &StatefulSet) -> Vec<Finding> {
         let spec = it.spec.clone().unwrap_or_default();
         let status = it.status.clone().unwrap_or_default();
-        if let Some(finding) = unseen(object, it.metadata.generation, status.observed_generation) {
+        if let Some(finding) = unobserved(object, it.metadata.generation, status.observed_generation) {
             return vec![finding];
         }
         let strategy = spec.update_strategy.clone().unwrap_or_default();
@@ -112,7 +112,7 @@ impl Judge<'_> {
         let want = spec.replicas.unwrap_or(1);
         let updated = status.updated_replicas.unwrap_or(0);
         let ready = status.ready_replicas.unwrap_or(0);
-        // Counted only since 1.22; absent means none, and an old API server would say none for ever.
+        // Counted only since 1.22; absent means none, and an old API server never has it.
         let available = status.available_replicas.unwrap_or(if want == 0 { 0 } else { ready });
         let same_revision = status.current_revision == status.update_revision;
         let rolled = on_delete || updated >= (want - partition).max(0) && (partition > 0 || want == 0 || same_revision);
@@ -134,7 +134,7 @@ impl Judge<'_> {
             let message = if !rolled {
                 format!("{updated} of {want} pods are of the new revision")
             } else if status.replicas > want {
-                format!("{} pods are still to go", status.replicas - want)
+                format!("{} pods are pending termination", status.replicas - want)
             } else {
                 format!("{} of {want} pods are available", ready.min(available))
             };
@@ -152,7 +152,7 @@ impl Judge<'_> {
             object,
             "OldRevisionNotReady",
             format!(
-                "it is of the old revision and not ready, and its StatefulSet does not replace it before it is; \
+                "pod of the old revision is not ready, and its StatefulSet does not replace it until it is; \
                  run: kubectl -n {namespace} delete pod {name}"
             ),
         );
@@ -163,7 +163,7 @@ impl Judge<'_> {
 
     fn daemon_set(&mut self, object: &ObjectRef, it: &DaemonSet) -> Vec<Finding> {
         let status = it.status.clone().unwrap_or_default();
-        if let Some(finding) = unseen(object, it.metadata.generation, status.observed_generation) {
+        if let Some(finding) = unobserved(object, it.metadata.generation, status.observed_generation) {
             return vec![finding];
         }
         let want = status.desired_number_scheduled;
@@ -210,8 +210,8 @@ impl Judge<'_> {
         findings
     }
 
-    /// What a DaemonSet lacks only because nodes are not ready or cordoned: they do not count, and are told. `lacks`:
-    /// how many of its pods are not there at all.
+    /// What a DaemonSet lacks only because nodes are not ready or cordoned: they do not count, and are reported.
+    /// `lacks`: how many of its pods do not exist at all.
     fn on_down_nodes(&mut self, object: &ObjectRef, it: &DaemonSet, lacks: i32) -> OnDownNodes {
         let nodes = &self.view.snapshot.down_nodes;
         if nodes.is_empty() {
@@ -252,7 +252,7 @@ impl Judge<'_> {
             let reason = failed.reason.clone().unwrap_or_else(|| "Failed".to_owned());
             let mut finding = about(object, &reason, one_line(failed.message.as_deref().unwrap_or("the job failed")));
             finding.fatal = true;
-            // The newest pod that failed says why.
+            // The newest pod that failed has the reason.
             let last = pods.iter().rev().max_by_key(|pod| pod.metadata.creation_timestamp.clone().map(|time| time.0));
             if let Some(pod) = last {
                 finding.pod.clone_from(&pod.metadata.name);
@@ -265,11 +265,11 @@ impl Judge<'_> {
         }
         let mut findings: Vec<Finding> = self.creation(object, uid(it), pods.is_empty()).into_iter().collect();
         for pod in pods {
-            // A Job counts failures itself; it is final when the Job says so.
+            // A Job counts failures itself, and sets its own condition when they are final.
             findings.extend(self.pod(object, pod, false).into_iter().filter(|finding| finding.reason != "NotReady"));
         }
         if findings.is_empty() {
-            findings.push(about(object, "Running", "it has not finished yet"));
+            findings.push(about(object, "Running", "not finished yet"));
         }
         findings
     }
@@ -280,7 +280,7 @@ impl Judge<'_> {
             return Vec::new();
         }
         if phase == "Lost" {
-            let mut finding = about(object, "Lost", "its volume does not exist any more");
+            let mut finding = about(object, "Lost", "volume no longer exists");
             finding.fatal = true;
             return vec![finding];
         }
@@ -288,7 +288,7 @@ impl Judge<'_> {
         if self.is_delayed(it) && !self.is_used(namespace, &object.name) {
             return Vec::new();
         }
-        let mut finding = about(object, "Pending", "its volume is not there yet");
+        let mut finding = about(object, "Pending", "waiting for a volume");
         (finding.event, finding.fatal) = self.claim_trouble(it);
         vec![finding]
     }
@@ -322,7 +322,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether somebody works on a claim that is not bound: it is provisioned at once, or its pod has a node.
+    /// Whether an unbound claim is being provisioned: at once, or because its pod has a node.
     pub(super) fn is_being_provisioned(&self, it: &PersistentVolumeClaim) -> bool {
         let pending = it.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending") == "Pending";
         let selected = it.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(SELECTED_NODE));
@@ -362,10 +362,10 @@ struct OnDownNodes {
     unavailable: i32,
 }
 
-/// The controller has not looked at the newest change yet, so that its status is about an older one.
-fn unseen(object: &ObjectRef, generation: Option<i64>, observed: Option<i64>) -> Option<Finding> {
+/// The controller has not seen the newest change yet, so its status is about an older one.
+fn unobserved(object: &ObjectRef, generation: Option<i64>, observed: Option<i64>) -> Option<Finding> {
     (observed.unwrap_or(0) < generation.unwrap_or(0))
-        .then(|| about(object, "Progressing", "its controller has not seen the change yet"))
+        .then(|| about(object, "Progressing", "controller has not seen the change yet"))
 }
 
 /// The number at the end of a StatefulSet pod's name.

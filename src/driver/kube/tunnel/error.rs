@@ -1,4 +1,4 @@
-//! Why a tunnel leads nowhere.
+//! Errors of tunnels.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use crate::driver::kube::{ApiError, ApiErrorKind, KubeError};
 use crate::driver::process::PrivateDirError;
 
-/// Why a connection through a tunnel failed. Cheap to clone: it is kept for whoever asks later.
+/// Why a connection through a tunnel failed. Cheap to clone: it is kept for later calls.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TunnelError {
     /// There is no folder for the sockets.
-    #[error("failed to make a folder for tunnels")]
+    #[error("failed to create a folder for tunnels")]
     Dir(#[source] Arc<PrivateDirError>),
     /// The socket cannot be listened on.
     #[error("failed to listen on {}", path.display())]
     Listen {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: Arc<std::io::Error>,
     },
     /// A port of this machine cannot be listened on.
@@ -25,19 +25,19 @@ pub enum TunnelError {
     Port {
         /// The port.
         port: u16,
-        /// What the system said.
+        /// The error of the system.
         source: Arc<std::io::Error>,
     },
-    /// The cluster could not be asked where the tunnel is to lead.
+    /// The pod behind a Service or host could not be read from the API.
     #[error("failed to find the pod behind {target}")]
-    Ask {
+    Resolve {
         /// Service or host.
         target: String,
-        /// What the API said.
+        /// The error of the API.
         source: Arc<KubeError>,
     },
-    /// The Service is not there.
-    #[error("there is no Service {namespace}/{service}")]
+    /// The Service does not exist.
+    #[error("Service {namespace}/{service} not found")]
     NoService {
         /// Its namespace.
         namespace: String,
@@ -51,11 +51,11 @@ pub enum TunnelError {
         namespace: String,
         /// Its name.
         service: String,
-        /// Name or number that was asked for.
+        /// Name or number of the requested port.
         port: String,
     },
     /// No pod behind the Service is ready.
-    #[error("no ready pod is behind Service {namespace}/{service}")]
+    #[error("Service {namespace}/{service} has no ready pod")]
     NoneReady {
         /// Its namespace.
         namespace: String,
@@ -63,7 +63,7 @@ pub enum TunnelError {
         service: String,
     },
     /// No pod has this host name or address.
-    #[error("no pod is known as {host}")]
+    #[error("no pod found for host {host}")]
     NoPod {
         /// The host as it was given.
         host: String,
@@ -75,10 +75,10 @@ pub enum TunnelError {
         pod: String,
         /// The port in the pod.
         port: u16,
-        /// What the API said.
+        /// The error of the API.
         source: ApiError,
     },
-    /// The pod's side refused or broke off: nothing listens on that port of its loopback interface, or it is going.
+    /// The pod's side refused or closed: nothing listens on that port of its loopback interface, or it is terminating.
     #[error("pod {pod} port {port}: {message}")]
     Remote {
         /// Namespace and name.
@@ -89,7 +89,7 @@ pub enum TunnelError {
         message: String,
     },
     /// The connection to the API broke in the middle.
-    #[error("the port-forward to pod {pod} port {port} broke: {message}")]
+    #[error("the port-forward to pod {pod} port {port} was lost: {message}")]
     Broken {
         /// Namespace and name.
         pod: String,
@@ -101,11 +101,11 @@ pub enum TunnelError {
 }
 
 impl TunnelError {
-    /// Whether it is a right that is missing.
+    /// Whether a right is missing.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         let kind = match self {
-            Self::Ask { source, .. } => source.kind(),
+            Self::Resolve { source, .. } => source.kind(),
             Self::Open { source, .. } => source.kind,
             _ => return false,
         };

@@ -4,9 +4,9 @@
 //! it is several times slower than the network. The protocol is small: each binary message begins with a channel
 //! number, 0 for data and 1 for an error; the first message on each channel carries only the port.
 //!
-//! It has no half-close. A client that closes its sending side is taken to be done: what the pod still has to say is
-//! passed on while it keeps coming, and after a silence both sides are closed. HTTP clients do not half-close: they
-//! wait for the answer, whose length is in its head or which ends with the pod's closing, and that is passed on.
+//! It has no half-close. A client that closes its sending side is taken to be done: what the pod still sends is passed
+//! on while it keeps coming, and after a silence both sides are closed. HTTP clients do not half-close: they wait for
+//! the answer, whose length is in its head or which ends with the pod's closing, and that is passed on.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -27,10 +27,10 @@ use crate::driver::kube::retry;
 /// How much is read from our side before it is sent. Larger messages gain nothing more.
 const CHUNK: usize = 128 * 1024;
 
-/// After our side has closed: how long the pod may be silent before the rest is given up.
+/// After our side has closed: how long the pod may be silent before the connection is closed.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Proxies and load balancers drop connections on which nothing is said.
+/// Proxies and load balancers drop idle connections.
 const PING: Duration = Duration::from_secs(30);
 
 /// How long opening a port-forward may take.
@@ -64,13 +64,13 @@ impl Target {
 }
 
 /// Connects `local` with the port in the pod until one of them is done. After an error `local` is still open, so that
-/// the error can be kept before whoever is at the other end learns that there was one.
+/// the error can be stored before the other end sees the connection close.
 pub(super) async fn forward(client: &Client, target: &Target, local: &mut UnixStream) -> Result<(), TunnelError> {
     let (from_local, to_local) = local.split();
     carry(target, open(client, target).await?, from_local, to_local, None).await
 }
 
-/// Opens a port-forward to the pod. Nothing is sent yet, so it can be tried again.
+/// Opens a port-forward to the pod. Nothing is sent yet, so it can be retried.
 pub(super) async fn open(client: &Client, target: &Target) -> Result<Connection, TunnelError> {
     let path = Pod::url_path(&(), Some(&target.namespace));
     let open = || async {
@@ -84,7 +84,7 @@ pub(super) async fn open(client: &Client, target: &Target) -> Result<Connection,
     })
 }
 
-/// Carries bytes both ways until one side is done, or nothing was said for as long as `idle`.
+/// Carries bytes both ways until one side is done, or the connection was idle for `idle`.
 pub(super) async fn carry(
     target: &Target,
     connection: Connection,
@@ -105,10 +105,10 @@ async fn copy(
     (mut from_local, mut to_local): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     idle: Option<Duration>,
 ) -> Result<(), TunnelError> {
-    // Milliseconds from the beginning to when something was said last.
-    let (begin, last) = (Instant::now(), AtomicU64::new(0));
-    let heard = || last.store(u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
-    let quiet_until = |idle| begin + Duration::from_millis(last.load(Relaxed)) + idle;
+    // Milliseconds from the start to the last data.
+    let (start, last) = (Instant::now(), AtomicU64::new(0));
+    let touch = || last.store(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
+    let idle_until = |idle| start + Duration::from_millis(last.load(Relaxed)) + idle;
     // Both directions run at once: a pod that answers before it has read everything must not stall the rest.
     let sending = async {
         let mut ping = tokio::time::interval(PING);
@@ -126,10 +126,10 @@ async fn copy(
                 }
             };
             match read {
-                // Whoever was connected is done, or died: either way nobody sends any more.
+                // The client is done, or died: either way it sends nothing more.
                 Ok(0) | Err(_) => return Ok(()),
                 Ok(_) => {
-                    heard();
+                    touch();
                     let message = Message::Binary(std::mem::take(&mut chunk).into());
                     sink.send(message).await.map_err(|err| target.broken(deepest(&err)))?;
                 }
@@ -137,7 +137,7 @@ async fn copy(
         }
     };
     tokio::pin!(sending);
-    let mut begun = [false; 2];
+    let mut opened = [false; 2];
     let mut give_up: Option<Instant> = None;
     loop {
         let message = tokio::select! {
@@ -147,9 +147,9 @@ async fn copy(
                 continue;
             }
             () = sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => break,
-            () = sleep_until(quiet_until(idle.unwrap_or_default())), if idle.is_some() => {
-                // Our side may have spoken since.
-                if idle.is_some_and(|idle| Instant::now() >= quiet_until(idle)) {
+            () = sleep_until(idle_until(idle.unwrap_or_default())), if idle.is_some() => {
+                // Our side may have sent data since.
+                if idle.is_some_and(|idle| Instant::now() >= idle_until(idle)) {
                     break;
                 }
                 continue;
@@ -164,15 +164,15 @@ async fn copy(
             Some(Err(err)) => return Err(target.broken(deepest(&err))),
         };
         let Some((&channel, payload)) = bytes.split_first() else { continue };
-        let Some(begun) = begun.get_mut(usize::from(channel)) else { continue };
-        if !*begun {
-            *begun = true;
+        let Some(opened) = opened.get_mut(usize::from(channel)) else { continue };
+        if !*opened {
+            *opened = true;
             continue;
         }
         if channel == ERROR {
             return Err(target.remote(String::from_utf8_lossy(payload).trim().to_owned()));
         }
-        heard();
+        touch();
         if to_local.write_all(payload).await.is_err() {
             break;
         }
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_idle_ends_and_what_is_not_goes_on() {
+    async fn only_an_idle_connection_ends() {
         let mut api = start_idle(Some(Duration::from_secs(60)));
         api.begin();
         let begin = Instant::now();
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_connection_is_told() {
+    async fn a_broken_connection_is_reported() {
         let api = start();
         let io = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         api.to_us.unbounded_send(Err(tungstenite::Error::Io(io))).unwrap();

@@ -1,4 +1,4 @@
-//! Host names as Hadoop says them, and which pod each means. Pure.
+//! Host names as Hadoop gives them, and which pod each means. Pure.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn names_as_hadoop_says_them() {
+    fn names_as_hadoop_gives_them() {
         let pod = |pod: &str| Host::Pod { namespace: "hdfs".to_owned(), pod: pod.to_owned() };
         assert_eq!(parse("hdfs-datanode-0.hdfs-datanode.hdfs.svc.cluster.local"), pod("hdfs-datanode-0"));
         assert_eq!(parse("hdfs-datanode-0.hdfs-datanode.hdfs.svc.site.example."), pod("hdfs-datanode-0"));

@@ -1,4 +1,4 @@
-//! Ports of this machine that lead into pods, for people and their browsers.
+//! Local ports that are forwarded into pods, for people and their browsers.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -18,33 +18,33 @@ use super::host::{Host, parse};
 use super::resolve::Address;
 use crate::driver::kube::{ApiErrorKind, Cluster};
 
-/// How many connections there are at once: each is one to the API server, too. A browser opens six to a host.
-const MOST: usize = 64;
+/// The most connections at once: each is one to the API server, too. A browser opens six to a host.
+const MAX_CONNECTIONS: usize = 64;
 
-/// How long nothing may be said on a connection. Browsers keep theirs for a few minutes.
+/// How long a connection may be idle. Browsers keep theirs for a few minutes.
 const IDLE: Duration = Duration::from_secs(15 * 60);
 
-/// How long a connection waits until a pod is there: one that is replaced is back by then, and a browser waits as long.
+/// How long a connection waits for a pod: one that is replaced is back by then, and a browser waits as long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often is looked meanwhile.
+/// How long to pause between attempts meanwhile.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What happens at such a port.
+/// An event of a local port.
 #[derive(Debug, Clone)]
-pub enum Passage {
-    /// Connections lead to this pod from now on; `again` where another was there before.
+pub enum PortEvent {
+    /// Connections go to this pod from now on.
     Pod {
         /// Namespace and name.
         pod: String,
-        /// Whether it took another's place.
-        again: bool,
+        /// Whether the port was connected to a pod before.
+        reconnected: bool,
     },
     /// There is no pod now; connections wait for one.
     Waiting(TunnelError),
-    /// A connection ended before its time, or found no pod.
+    /// A connection broke, or found no pod.
     Broken(TunnelError),
-    /// There are as many connections as there may be; the next ones wait.
+    /// The limit of connections is reached; the next ones wait.
     Full(usize),
 }
 
@@ -53,35 +53,35 @@ pub enum Passage {
 pub struct LocalPort {
     listener: TcpListener,
     port: u16,
-    passing: Passing,
+    forwarder: Forwarder,
 }
 
 #[derive(Clone)]
-struct Passing {
+struct Forwarder {
     address: Address,
     client: Client,
     number: usize,
-    tell: Sender<(usize, Passage)>,
-    known: Arc<Mutex<Known>>,
+    events: Sender<(usize, PortEvent)>,
+    reported: Arc<Mutex<Reported>>,
 }
 
-impl std::fmt::Debug for Passing {
+impl std::fmt::Debug for Forwarder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Passing").field(&self.address).finish()
+        f.debug_tuple("Forwarder").field(&self.address).finish()
     }
 }
 
-/// Where connections lead, as it was told.
+/// The pod that was reported last.
 #[derive(Default)]
-struct Known {
+struct Reported {
     pod: Option<(String, Option<String>)>,
-    /// There was none since.
+    /// It was lost since.
     lost: bool,
 }
 
 impl LocalPort {
-    /// Listens on a port of this machine: on `wanted`, or without it on `like` if that is free, else on any. It leads to
-    /// `port` of a host as the cluster's DNS names it; `tell` hears what happens at this `number`, and misses it while it
+    /// Listens on a port of this machine: on `wanted`, or without it on `like` if that is free, else on any. It leads
+    /// to `port` of a host as the cluster's DNS names it. `events` gets the events with this `number`, except while it
     /// is full.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl LocalPort {
         cluster: &Cluster,
         (host, port): (&str, u16),
         (wanted, like): (Option<u16>, u16),
-        (number, tell): (usize, Sender<(usize, Passage)>),
+        (number, events): (usize, Sender<(usize, PortEvent)>),
     ) -> Result<Self, TunnelError> {
         let bind = async |port: u16| {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -117,8 +117,8 @@ impl LocalPort {
             Host::Name(_) => String::new(),
         };
         let address = Address::Host { namespace, host: host.to_owned(), port };
-        let passing = Passing { address, client: cluster.client(), number, tell, known: Arc::default() };
-        Ok(Self { listener, port: local, passing })
+        let forwarder = Forwarder { address, client: cluster.client(), number, events, reported: Arc::default() };
+        Ok(Self { listener, port: local, forwarder })
     }
 
     /// The port of this machine.
@@ -127,26 +127,26 @@ impl LocalPort {
         self.port
     }
 
-    /// The pod that a connection would lead to now, namespace and name.
+    /// The pod that a connection would go to now, namespace and name.
     ///
     /// # Errors
     /// There is none.
     pub async fn target(&self) -> Result<String, TunnelError> {
-        let target = self.passing.address.resolve(&self.passing.client).await?;
-        self.passing.arrived(&target);
+        let target = self.forwarder.address.resolve(&self.forwarder.client).await?;
+        self.forwarder.update(&target);
         Ok(target.pod())
     }
 
     /// Forwards whatever connects. Ends with this future, and all connections with it.
     pub async fn serve(self) {
-        let room = Arc::new(Semaphore::new(MOST));
+        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         // Dropped with this future.
         let mut connections = JoinSet::new();
         loop {
             let permit = match room.clone().try_acquire_owned() {
                 Ok(permit) => permit,
                 Err(_) => {
-                    self.passing.say(Passage::Full(MOST));
+                    self.forwarder.emit(PortEvent::Full(MAX_CONNECTIONS));
                     // The kernel keeps those that come meanwhile.
                     let Ok(permit) = room.clone().acquire_owned().await else { return };
                     permit
@@ -156,21 +156,21 @@ impl LocalPort {
                 tokio::select! {
                     accepted = self.listener.accept() => match accepted {
                         Ok((stream, _)) => break stream,
-                        // Out of file descriptors, most likely: it passes when others are closed.
+                        // Out of file descriptors, most likely: that passes when others are closed.
                         Err(source) => {
                             let error = TunnelError::Port { port: self.port, source: Arc::new(source) };
-                            self.passing.say(Passage::Broken(error));
+                            self.forwarder.emit(PortEvent::Broken(error));
                             sleep(PAUSE).await;
                         }
                     },
                     Some(_) = connections.join_next() => {}
                 }
             };
-            let passing = self.passing.clone();
+            let forwarder = self.forwarder.clone();
             connections.spawn(async move {
-                if let Err(error) = passing.pass(stream).await {
+                if let Err(error) = forwarder.forward(stream).await {
                     tracing::debug!(error = %error, "a connection through a local port failed");
-                    passing.say(Passage::Broken(error));
+                    forwarder.emit(PortEvent::Broken(error));
                 }
                 drop(permit);
             });
@@ -178,8 +178,8 @@ impl LocalPort {
     }
 }
 
-impl Passing {
-    async fn pass(&self, mut stream: TcpStream) -> Result<(), TunnelError> {
+impl Forwarder {
+    async fn forward(&self, mut stream: TcpStream) -> Result<(), TunnelError> {
         let give_up = Instant::now() + PATIENCE;
         let (target, connection) = loop {
             let found = async {
@@ -189,53 +189,53 @@ impl Passing {
             };
             match found.await {
                 Ok(found) => break found,
-                Err(error) if Instant::now() > give_up || !passes(&error) => return Err(error),
+                Err(error) if Instant::now() > give_up || !is_transient(&error) => return Err(error),
                 Err(error) => {
-                    if !std::mem::replace(&mut self.known().lost, true) {
-                        self.say(Passage::Waiting(error));
+                    if !std::mem::replace(&mut self.reported().lost, true) {
+                        self.emit(PortEvent::Waiting(error));
                     }
                     sleep(PAUSE).await;
                 }
             }
         };
-        let told = self.arrived(&target);
-        if let Some(again) = told {
-            self.say(Passage::Pod { pod: target.pod(), again });
+        let change = self.update(&target);
+        if let Some(reconnected) = change {
+            self.emit(PortEvent::Pod { pod: target.pod(), reconnected });
         }
-        // Small answers are not to wait for more.
+        // Small responses must not wait for more.
         let _ = stream.set_nodelay(true);
         let (from_local, to_local) = stream.split();
         carry(&target, connection, from_local, to_local, Some(IDLE)).await
     }
 
-    /// Notes where connections lead; gives whether another was there before, where that is news.
-    fn arrived(&self, target: &Target) -> Option<bool> {
-        let mut known = self.known();
+    /// Remembers the target. If it changed, says whether there was one before.
+    fn update(&self, target: &Target) -> Option<bool> {
+        let mut reported = self.reported();
         let now = Some((target.pod(), target.uid.clone()));
-        let lost = std::mem::take(&mut known.lost);
-        if known.pod == now && !lost {
+        let lost = std::mem::take(&mut reported.lost);
+        if reported.pod == now && !lost {
             return None;
         }
-        let before = std::mem::replace(&mut known.pod, now);
+        let before = std::mem::replace(&mut reported.pod, now);
         Some(before.is_some())
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reported(&self) -> std::sync::MutexGuard<'_, Reported> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn say(&self, passage: Passage) {
-        // Who does not keep up misses some.
-        let _ = self.tell.try_send((self.number, passage));
+    fn emit(&self, event: PortEvent) {
+        // A receiver that does not keep up misses some.
+        let _ = self.events.try_send((self.number, event));
     }
 }
 
-/// Whether it may be otherwise in a moment: a pod that is being replaced is not there, not ready, or just gone.
-fn passes(error: &TunnelError) -> bool {
+/// Whether a retry may succeed: a pod that is being replaced is missing, not ready, or just gone.
+fn is_transient(error: &TunnelError) -> bool {
     match error {
         TunnelError::NoneReady { .. } | TunnelError::NoPod { .. } => true,
         TunnelError::Open { source, .. } => source.kind != ApiErrorKind::Forbidden,
-        TunnelError::Ask { source, .. } => source.kind() != ApiErrorKind::Forbidden,
+        TunnelError::Resolve { source, .. } => source.kind() != ApiErrorKind::Forbidden,
         _ => false,
     }
 }

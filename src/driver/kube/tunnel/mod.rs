@@ -8,5 +8,5 @@ mod resolve;
 mod sockets;
 
 pub use error::TunnelError;
-pub use local::{LocalPort, Passage};
+pub use local::{LocalPort, PortEvent};
 pub use sockets::Tunnels;

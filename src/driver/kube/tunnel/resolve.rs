@@ -1,4 +1,4 @@
-//! Which pod a tunnel leads to, asked anew for each connection.
+//! Which pod a tunnel leads to, resolved again for each connection.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::host::{Host, by_address, by_name, parse};
 use crate::driver::kube::small::Pod;
 use crate::driver::kube::{ApiErrorKind, KubeError, retry};
 
-/// What a socket stands for.
+/// The target of a socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Address {
     Pod {
@@ -27,7 +27,7 @@ pub(super) enum Address {
         service: String,
         port: String,
     },
-    /// The namespace is where names without one are looked for.
+    /// The namespace is for names without one.
     Host {
         namespace: String,
         host: String,
@@ -50,16 +50,16 @@ impl Address {
 
 async fn behind_service(client: &Client, namespace: &str, name: &str, port: &str) -> Result<Target, TunnelError> {
     let what = format!("Service {namespace}/{name}");
-    let ask = |source: KubeError| TunnelError::Ask { target: what.clone(), source: Arc::new(source) };
+    let failed = |source: KubeError| TunnelError::Resolve { target: what.clone(), source: Arc::new(source) };
     let services: Api<Service> = Api::namespaced(client.clone(), namespace);
     let service = retry::call("get", &what, || services.get_opt(name))
         .await
-        .map_err(ask)?
+        .map_err(failed)?
         .ok_or_else(|| TunnelError::NoService { namespace: namespace.to_owned(), service: name.to_owned() })?;
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
     let params = ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));
     let slices =
-        retry::call("list", &format!("the endpoints of {what}"), || slices.list(&params)).await.map_err(ask)?;
+        retry::call("list", &format!("the endpoints of {what}"), || slices.list(&params)).await.map_err(failed)?;
     pick(&service, &slices.items, namespace, name, port)
 }
 
@@ -88,7 +88,7 @@ fn pick(
     };
     let wanted_name = wanted.name.as_deref().unwrap_or_default();
     for slice in slices {
-        // A slice has the target's number already looked up by name, for all of its pods.
+        // A slice has the number of a named target port, for all of its pods.
         let in_slice = slice.ports.iter().flatten().find(|it| it.name.as_deref().unwrap_or_default() == wanted_name);
         let Some(number) = in_slice.and_then(|it| it.port).or(target_number) else { continue };
         let Ok(port) = u16::try_from(number) else { continue };
@@ -121,7 +121,7 @@ async fn behind_host(client: &Client, namespace: &str, host: &str, port: u16) ->
             let selector = ListParams::default().fields(&format!("status.podIP={address}"));
             let everywhere: Api<Pod> = Api::all(client.clone());
             let here: Api<Pod> = Api::namespaced(client.clone(), given.as_deref().unwrap_or(namespace));
-            let asked = match given {
+            let listed = match given {
                 Some(_) => list(&here, &selector, host).await,
                 // Not everybody may see all pods.
                 None => match list(&everywhere, &selector, host).await {
@@ -129,7 +129,7 @@ async fn behind_host(client: &Client, namespace: &str, host: &str, port: u16) ->
                     other => other,
                 },
             };
-            let pods = asked.map_err(|(err, _)| err)?;
+            let pods = listed.map_err(|(err, _)| err)?;
             by_address(&pods, &address, port).map(target).ok_or_else(unknown)
         }
         Host::Name(name) => {
@@ -138,7 +138,7 @@ async fn behind_host(client: &Client, namespace: &str, host: &str, port: u16) ->
             by_name(&pods, &name, port).map(target).ok_or_else(unknown)
         }
     }?;
-    // Whoever names a node of HDFS may name anything: only what is in the release's namespace is meant.
+    // The name comes from HDFS and may be anything: only pods of the release's namespace are allowed.
     if found.namespace == namespace { Ok(found) } else { Err(unknown()) }
 }
 
@@ -147,7 +147,7 @@ async fn list(api: &Api<Pod>, params: &ListParams, host: &str) -> Result<Vec<Pod
         Ok(list) => Ok(list.items),
         Err(err) => {
             let kind = err.kind();
-            Err((TunnelError::Ask { target: host.to_owned(), source: Arc::new(err) }, kind))
+            Err((TunnelError::Resolve { target: host.to_owned(), source: Arc::new(err) }, kind))
         }
     }
 }
@@ -185,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn none_ready_is_said() {
+    fn no_ready_pod_is_an_error() {
         let found = pick(&service(), &[slice(false)], "n", "livy", "http");
-        assert_eq!(found.unwrap_err().to_string(), "no ready pod is behind Service n/livy");
+        assert_eq!(found.unwrap_err().to_string(), "Service n/livy has no ready pod");
         assert!(matches!(pick(&service(), &[], "n", "livy", "http"), Err(TunnelError::NoneReady { .. })));
     }
 }

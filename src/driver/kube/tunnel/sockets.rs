@@ -56,7 +56,7 @@ impl Drop for Inner {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these; and if it did, the map is still whole.
+    // Nothing panics while it holds one of these; even then the map would be consistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -76,10 +76,10 @@ impl Tunnels {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Whether this machine may be asked where names of the cluster lead.
+    /// Whether names of the cluster may be resolved by this machine's DNS.
     #[must_use]
-    pub fn asks_names(&self) -> bool {
-        self.inner.cluster.asks_names()
+    pub fn uses_dns(&self) -> bool {
+        self.inner.cluster.uses_dns()
     }
 
     /// A socket that leads to a port of this pod. The same target gives the same socket.
@@ -110,7 +110,7 @@ impl Tunnels {
         if let Some(path) = self.opened(&address) {
             return Ok(path);
         }
-        // Told at once rather than by a closed connection: the caller may have another way.
+        // Reported now rather than by a closed connection: the caller may have another way.
         address.resolve(&self.inner.cluster.client()).await?;
         self.open(address)
     }
@@ -118,7 +118,7 @@ impl Tunnels {
     /// The addresses that the API gives for the pod that a node of HDFS is, by the name that HDFS has for it.
     ///
     /// # Errors
-    /// No pod of that namespace is known by that name, or the API cannot be asked.
+    /// No pod of that namespace is known by that name, or the API call fails.
     pub async fn hdfs_addresses(&self, namespace: &str, host: &str, port: u16) -> Result<Vec<IpAddr>, TunnelError> {
         let address = Address::Host { namespace: namespace.to_owned(), host: host.to_owned(), port };
         let client = self.inner.cluster.client();
@@ -126,7 +126,7 @@ impl Tunnels {
         let api: Api<Pod> = Api::namespaced(client, &target.namespace);
         let what = format!("pod {}/{}", target.namespace, target.pod);
         let found = retry::call("get", &what, || api.get_opt(&target.pod)).await;
-        let found = found.map_err(|error| TunnelError::Ask { target: host.to_owned(), source: Arc::new(error) })?;
+        let found = found.map_err(|error| TunnelError::Resolve { target: host.to_owned(), source: Arc::new(error) })?;
         let status = found.and_then(|pod| pod.status).ok_or_else(|| TunnelError::NoPod { host: host.to_owned() })?;
         let more = status.pod_ips.into_iter().flatten().map(|given| given.ip);
         Ok(status.pod_ip.into_iter().chain(more).filter_map(|ip| ip.parse().ok()).collect())
@@ -181,7 +181,7 @@ async fn serve(
         let mut stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                // Out of file descriptors, most likely: it passes when others are closed.
+                // Out of file descriptors, most likely: that passes when others are closed.
                 Err(err) => {
                     let source = Arc::new(err);
                     lock(&errors).insert(path.clone(), TunnelError::Listen { path: path.clone(), source });
@@ -197,7 +197,7 @@ async fn serve(
                 Ok(target) => forward(&client, &target, &mut stream).await,
                 Err(err) => Err(err),
             };
-            // Before the stream is closed, so that whoever sees it close can ask.
+            // Before the stream is closed, so that the error is there for the client that sees it close.
             match forwarded {
                 Ok(()) => lock(&errors).remove(&path),
                 Err(err) => {

@@ -95,18 +95,18 @@ async fn a_missing_program_is_named() {
 }
 
 #[tokio::test]
-async fn lines_of_stderr_are_heard_while_it_runs() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
+async fn lines_of_stderr_come_while_it_runs() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
     let cancel = never();
     let mut spec = sh("echo first >&2; sleep 30");
-    let (sink, stop) = (heard.clone(), cancel.clone());
+    let (sink, stop) = (lines.clone(), cancel.clone());
     spec.on_stderr_line = Some(Arc::new(move |line| {
         sink.lock().unwrap().push(line.to_owned());
         stop.cancel();
     }));
     let err = run(spec, &cancel).await.unwrap_err();
     assert!(matches!(err, ProcessError::Cancelled { killed: false, .. }), "{err:?}");
-    assert_eq!(*heard.lock().unwrap(), ["first"]);
+    assert_eq!(*lines.lock().unwrap(), ["first"]);
 }
 
 #[tokio::test]

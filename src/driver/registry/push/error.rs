@@ -14,7 +14,7 @@ pub enum PlanError {
     #[error("tags exist with another digest: {}; decide with --tag-conflict keep or overwrite", .0.join(", "))]
     TagConflicts(Vec<String>),
     /// The base of a difference is not there.
-    #[error("the registry lacks what the base of this offline bundle brings: {}; push the base first", some(.0))]
+    #[error("the registry lacks content of the base of this offline bundle: {}; push the base first", some(.0))]
     Base(Vec<String>),
 }
 
@@ -37,15 +37,15 @@ pub enum PushError {
         source: io::Error,
     },
     /// It gives other bytes.
-    #[error("manifest {digest} of {image} is damaged: its bytes have another digest")]
+    #[error("manifest {digest} of {image} is damaged: digest mismatch")]
     Damaged {
         /// Of which image.
         image: String,
         /// Which.
         digest: Digest,
     },
-    /// A manifest is none.
-    #[error("manifest {digest} of {image} cannot be read")]
+    /// A manifest is invalid.
+    #[error("failed to read manifest {digest} of {image}")]
     Manifest {
         /// Of which image.
         image: String,
@@ -54,7 +54,7 @@ pub enum PushError {
         /// Why.
         source: ManifestError,
     },
-    /// What should be done cannot be.
+    /// There is no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The registry does not answer, or refuses.
@@ -74,7 +74,7 @@ pub enum PushError {
     },
     /// The registry says that the bytes are others than the digest says.
     #[error(
-        "registry {host} found other bytes than {digest} has, twice: is the offline bundle damaged? run windlass bundle verify"
+        "registry {host} rejected {digest} twice: digest mismatch; check the offline bundle with windlass bundle verify"
     )]
     Digest {
         /// Which registry.
@@ -84,7 +84,7 @@ pub enum PushError {
     },
     /// No chunk is small enough.
     #[error(
-        "registry {host}, or a proxy before it, takes no more than {size} bytes at a time; raise its limit for bodies (nginx: client_max_body_size 0)"
+        "registry {host}, or a proxy in front of it, rejects requests of {size} bytes; raise its body size limit (nginx: client_max_body_size 0)"
     )]
     TooLarge {
         /// Which registry.
@@ -92,9 +92,9 @@ pub enum PushError {
         /// What was too large.
         size: u64,
     },
-    /// It was tried again and again.
+    /// All retries failed.
     #[error(
-        "failed to upload {digest} to {host}/{repository}: {tries} tries got no further than {at} of {size} bytes; the last one: {last}"
+        "failed to upload {digest} to {host}/{repository}: {tries} attempts got no further than {at} of {size} bytes; last error: {last}"
     )]
     GaveUp {
         /// Which registry.
@@ -113,7 +113,7 @@ pub enum PushError {
         last: String,
     },
     /// It does not take a blob for good that it has all bytes of.
-    #[error("registry {host} did not finish {digest} after its last byte: timed out after {}s", after.as_secs())]
+    #[error("registry {host} did not commit {digest}: timed out after {}s", after.as_secs())]
     Commit {
         /// Which registry.
         host: String,
@@ -124,7 +124,7 @@ pub enum PushError {
     },
     /// A tag may not be changed.
     #[error(
-        "tag {tag} of {host}/{repository} is immutable and stands for something else; push with --tag-conflict keep, or to another repository"
+        "tag {tag} of {host}/{repository} is immutable and points to another digest; push with --tag-conflict keep, or to another repository"
     )]
     ImmutableTag {
         /// Which registry.
@@ -145,7 +145,7 @@ pub enum PushError {
         what: String,
     },
     /// The journal cannot be kept.
-    #[error("failed to write the push's journal")]
+    #[error("failed to write the push journal")]
     Journal(#[source] io::Error),
     /// Some images are there, and some are not.
     #[error("failed to push {} of {all} images, the first: {first}; run the same command again to resume", failed.len())]

@@ -20,15 +20,15 @@ struct Line {
     registry: String,
     repository: String,
     digest: Digest,
-    /// Where its upload waits; left out once it has ended.
+    /// Where its upload waits; omitted once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upload: Option<String>,
 }
 
 type Key = (String, String, Digest);
 
-/// The journal of pushes: a line for each upload that began or ended. Addresses of uploads hold what lets others go on with
-/// them, so only the user may read it; those of other hosts than the registry are not written at all.
+/// The journal of pushes: a line for each upload that began or ended. With the address of an upload anybody can resume it,
+/// so only the user may read the file; addresses on other hosts than the registry are not written.
 #[derive(Debug, Default)]
 pub struct Journal(Mutex<State>);
 

@@ -22,14 +22,14 @@ pub struct Target {
 /// Why images cannot get the names that they should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// The target is none.
-    #[error("`{0}` is no registry with a path, as host:port/path")]
+    /// The target is invalid.
+    #[error("`{0}` is not a registry with a path, such as host:port/path")]
     Target(String),
-    /// An image's name is none.
-    #[error("`{0}` is no name of an image")]
+    /// An image name is invalid.
+    #[error("`{0}` is not an image name")]
     Image(String),
     /// Too long.
-    #[error("{image} would be {target}, which is longer than {most} letters; push to a shorter path")]
+    #[error("{image} would become {target}, which is longer than {most} characters; push to a shorter path")]
     Long {
         /// Which image.
         image: String,
@@ -39,7 +39,7 @@ pub enum NameError {
         most: usize,
     },
     /// Two images would be one.
-    #[error("{first} and {second} would both be {target}; push them to two paths, or with more parts (--max-depth)")]
+    #[error("{first} and {second} would both become {target}; push them to different paths, or raise --max-depth")]
     Collision {
         /// One.
         first: String,
@@ -63,7 +63,7 @@ impl Target {
     /// Reads `host:port/path`.
     ///
     /// # Errors
-    /// It is none.
+    /// It is not a registry with a path.
     pub fn parse(text: &str, max_depth: Option<usize>) -> Result<Self, NameError> {
         let bad = || NameError::Target(text.to_owned());
         let text = text.trim_end_matches('/');
@@ -167,7 +167,9 @@ mod tests {
         let target = Target::parse("r.site", Some(1)).unwrap();
         let pair = ["docker.io/a/b-x:1", "quay.io/a-b/x:1"];
         let error = target.names(pair, |_, _| false).unwrap_err();
-        assert!(error.to_string().starts_with("docker.io/a/b-x:1 and quay.io/a-b/x:1 would both be r.site/a-b-x:1"));
+        assert!(
+            error.to_string().starts_with("docker.io/a/b-x:1 and quay.io/a-b/x:1 would both become r.site/a-b-x:1")
+        );
         assert_eq!(target.names(pair, |_, _| true).unwrap().len(), 2, "the same bytes may");
         assert_eq!(target.names(["docker.io/a/b-x:1", "quay.io/a-b/x:2"], |_, _| false).unwrap().len(), 2);
         let target = Target::parse("r.site", None).unwrap();

@@ -251,10 +251,10 @@ impl PushPlan {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let settled = |action: &TagAction| matches!(action, TagAction::Exists | TagAction::Keep { .. });
+        let unchanged = |action: &TagAction| matches!(action, TagAction::Exists | TagAction::Keep { .. });
         self.blobs.iter().all(|step| step.action == BlobAction::Exists)
             && self.manifests.iter().all(|step| step.exists)
-            && self.tags.iter().all(|step| settled(&step.action))
+            && self.tags.iter().all(|step| unchanged(&step.action))
     }
 
     /// The plan as lines of a table: repository, what, size, action.
@@ -292,7 +292,7 @@ impl PushPlan {
         }
         let (exists, mounted, sent) = self.bytes();
         let [exists, mounted, sent] = [exists, mounted, sent].map(bounded::size);
-        let _ = writeln!(text, "{sent} to upload, {mounted} to mount, {exists} there already");
+        let _ = writeln!(text, "{sent} to upload, {mounted} to mount, {exists} already present");
         text
     }
 }

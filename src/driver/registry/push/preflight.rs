@@ -56,7 +56,7 @@ impl Registry {
                 }
                 UploadStart::Refused(answer) => {
                     let headers = answer.headers().clone();
-                    let source = self.odd(answer, &format!("an upload to {repository}")).await;
+                    let source = self.unexpected(answer, &format!("an upload to {repository}")).await;
                     match source.status().map(|status| status.as_u16()) {
                         Some(400 | 401 | 403 | 404 | 405) => {
                             let why = explain(self.host(), repository, &headers, &source);
@@ -123,7 +123,7 @@ fn explain(host: &str, repository: &str, headers: &HeaderMap, source: &RegistryE
         Kind::Harbor => {
             format!("the project `{project}` may be missing, or the user has no push right there; {harbor}")
         }
-        Kind::Ecr => format!("the repository may be missing: ECR makes none by itself; {ecr}"),
+        Kind::Ecr => format!("the repository may be missing: ECR does not create it; {ecr}"),
         Kind::GitLab => {
             format!("the project may be missing, the user has no push right, or {depth} parts are too many; {gitlab}")
         }

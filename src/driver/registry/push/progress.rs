@@ -50,7 +50,7 @@ impl PushProgress {
         PushSnapshot { total: self.0.total.load(Ordering::Acquire), done, sent: self.0.sent.load(Ordering::Acquire) }
     }
 
-    /// What has become of blobs that an earlier push had sent in part, each told once.
+    /// What has become of blobs that an earlier push had sent in part, each reported once.
     #[must_use]
     pub fn take_half_sent(&self) -> Vec<HalfSent> {
         std::mem::take(&mut self.0.half_sent.lock().unwrap_or_else(PoisonError::into_inner))

@@ -18,7 +18,7 @@ pub struct Receipt {
     pub registry: String,
     /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
     pub images: BTreeMap<String, ReceiptImage>,
-    /// Signatures and attestations that lie beside images were left out, as was asked for.
+    /// Signatures and attestations that lie beside images were skipped, on request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_signatures: bool,
     /// Bytes that went over the wire for blobs, those of failed tries included.

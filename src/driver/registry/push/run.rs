@@ -14,7 +14,7 @@ use super::plan::{self, BlobAction, Presence, PushPlan, TagAction, TagConflict, 
 use super::preflight::RepositoryProblem;
 use super::progress::PushProgress;
 use super::receipt::{RECEIPT_SCHEMA, Receipt, ReceiptImage};
-use super::upload::{Landed, Parcel, Uploader};
+use super::upload::{Transfer, TransferKind, Uploader};
 use crate::driver::image_source::Reference;
 use crate::driver::registry::auth;
 use crate::driver::registry::{Registry, RegistryError};
@@ -34,21 +34,21 @@ pub struct Push<'a> {
 }
 
 /// A blob in a repository, and how it got there or why not.
-type Landing = ((String, Digest), Result<Landed, PushError>);
+type TransferResult = ((String, Digest), Result<TransferKind, PushError>);
 
 /// A blob's way: where it is sent, if it is, and where it is mounted then, each with where from.
-type Journey = (Option<Parcel>, Vec<(Parcel, String)>);
+type BlobTransfers = (Option<Transfer>, Vec<(Transfer, String)>);
 
-/// Something that is asked of the registry.
-enum Question {
+/// One query to the registry.
+enum PresenceQuery {
     Blob(String, Digest),
     Manifest(String, Digest),
     /// Repository, tag, and the manifest that it is to stand for: where it does, that is there, too, and is not asked for.
     Tag(String, String, Digest),
 }
 
-/// What the registry says to a question.
-enum RegistryAnswer {
+/// The result of a query.
+enum PresenceResult {
     Nothing,
     Blob(String, Digest),
     Manifest(String, Digest),
@@ -72,7 +72,7 @@ impl<'a> Push<'a> {
         for request in requests {
             images.push(PushImage::gather(store, request).await?);
         }
-        let presence = presence_of(&registry, all_questions(&images)).await?;
+        let presence = presence_of(&registry, all_queries(&images)).await?;
         let plan = plan::plan(registry.host(), &images, &presence, |digest| store.holds(digest), conflict)?;
         Ok(Self { registry, store, images, plan, journal })
     }
@@ -104,10 +104,10 @@ impl<'a> Push<'a> {
     /// [`PushError::Incomplete`] with a receipt of what is there: one image's failure does not stop the others.
     pub async fn run(&self, progress: &PushProgress) -> Result<Receipt, PushError> {
         let mut failures: BTreeMap<(String, Digest), Option<PushError>> = BTreeMap::new();
-        let mut landed = BTreeMap::new();
+        let mut transferred = BTreeMap::new();
         for (key, result) in self.send_blobs(progress).await {
             match result {
-                Ok(how) => _ = landed.insert(key, how),
+                Ok(how) => _ = transferred.insert(key, how),
                 Err(error) => _ = failures.insert(key, Some(error)),
             }
         }
@@ -120,7 +120,7 @@ impl<'a> Push<'a> {
             match key {
                 None => written.push(image),
                 Some(key) => {
-                    // Others that need the same blob fail for the same reason, which is told once.
+                    // Others that need the same blob fail for the same reason, which is reported once.
                     let what = format!("{} in {}", key.1, key.0);
                     let lost = PushError::Lost { host: self.registry.host().to_owned(), what };
                     let error = failures.get_mut(&key).and_then(Option::take).unwrap_or(lost);
@@ -145,7 +145,7 @@ impl<'a> Push<'a> {
             done.remove(name.as_str());
             failed.push((name, error));
         }
-        let receipt = self.receipt(&done, &landed, progress);
+        let receipt = self.receipt(&done, &transferred, progress);
         // Reasons come before what merely follows from them.
         failed.sort_by_key(|(_, error)| matches!(error, PushError::Lost { .. }));
         let names: Vec<String> = failed.iter().map(|(name, _)| name.clone()).collect();
@@ -162,11 +162,11 @@ impl<'a> Push<'a> {
     }
 
     /// Sends and mounts what is not there: the largest first, each once, then into the other repositories.
-    async fn send_blobs(&self, progress: &PushProgress) -> Vec<Landing> {
+    async fn send_blobs(&self, progress: &PushProgress) -> Vec<TransferResult> {
         let uploader = Uploader { registry: &self.registry, store: self.store, journal: &self.journal };
-        let mut jobs: BTreeMap<Digest, Journey> = BTreeMap::new();
+        let mut jobs: BTreeMap<Digest, BlobTransfers> = BTreeMap::new();
         for step in &self.plan.blobs {
-            let parcel = || Parcel {
+            let transfer = || Transfer {
                 repository: step.repository.clone(),
                 digest: step.digest,
                 size: step.bytes,
@@ -174,36 +174,36 @@ impl<'a> Push<'a> {
             };
             match &step.action {
                 BlobAction::Exists => {}
-                BlobAction::Upload => jobs.entry(step.digest).or_default().0 = Some(parcel()),
-                BlobAction::Mount { from } => jobs.entry(step.digest).or_default().1.push((parcel(), from.clone())),
+                BlobAction::Upload => jobs.entry(step.digest).or_default().0 = Some(transfer()),
+                BlobAction::Mount { from } => jobs.entry(step.digest).or_default().1.push((transfer(), from.clone())),
             }
         }
         let (mut uploads, mounts): (Vec<_>, Vec<_>) = jobs.into_values().partition(|(upload, _)| upload.is_some());
-        uploads.sort_by_key(|(upload, _)| std::cmp::Reverse(upload.as_ref().map_or(0, |parcel| parcel.size)));
+        uploads.sort_by_key(|(upload, _)| std::cmp::Reverse(upload.as_ref().map_or(0, |transfer| transfer.size)));
         let limits = self.registry.limits();
         let uploader = &uploader;
-        let work = |(upload, mounts): Journey| async move {
-            let mut landings: Vec<Landing> = Vec::new();
-            if let Some(parcel) = upload {
-                let result = uploader.upload(&parcel, None).await.map(|()| Landed::Sent);
+        let work = |(upload, mounts): BlobTransfers| async move {
+            let mut results: Vec<TransferResult> = Vec::new();
+            if let Some(transfer) = upload {
+                let result = uploader.upload(&transfer, None).await.map(|()| TransferKind::Sent);
                 let ok = result.is_ok();
-                landings.push(((parcel.repository, parcel.digest), result));
+                results.push(((transfer.repository, transfer.digest), result));
                 if !ok {
-                    let lost = |parcel: Parcel| {
-                        let what = format!("{} in {}", parcel.digest, parcel.repository);
+                    let lost = |transfer: Transfer| {
+                        let what = format!("{} in {}", transfer.digest, transfer.repository);
                         let lost = PushError::Lost { host: uploader.registry.host().to_owned(), what };
-                        ((parcel.repository, parcel.digest), Err(lost))
+                        ((transfer.repository, transfer.digest), Err(lost))
                     };
-                    landings.extend(mounts.into_iter().map(|(parcel, _)| lost(parcel)));
-                    return landings;
+                    results.extend(mounts.into_iter().map(|(transfer, _)| lost(transfer)));
+                    return results;
                 }
             }
-            let mounted = futures::stream::iter(mounts).map(|(parcel, from)| async move {
-                let result = uploader.mount(&parcel, &from).await;
-                ((parcel.repository, parcel.digest), result)
+            let mounted = futures::stream::iter(mounts).map(|(transfer, from)| async move {
+                let result = uploader.mount(&transfer, &from).await;
+                ((transfer.repository, transfer.digest), result)
             });
-            landings.extend(mounted.buffer_unordered(limits.uploads).collect::<Vec<_>>().await);
-            landings
+            results.extend(mounted.buffer_unordered(limits.uploads).collect::<Vec<_>>().await);
+            results
         };
         let uploads = futures::stream::iter(uploads).map(work).buffer_unordered(limits.uploads).collect::<Vec<_>>();
         let mounts = futures::stream::iter(mounts).map(work).buffer_unordered(limits.uploads).collect::<Vec<_>>();
@@ -294,16 +294,16 @@ impl<'a> Push<'a> {
         let manifests = self.plan.manifests.iter().filter(|step| !step.exists);
         let tags =
             self.plan.tags.iter().filter(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. }));
-        let questions = questions(
+        let queries = queries(
             blobs.map(|step| (step.repository.clone(), step.digest)).collect(),
             manifests.map(|step| (step.repository.clone(), step.digest)).collect(),
             tags.map(|step| (step.repository.clone(), step.tag.clone(), step.digest)).collect(),
         );
-        if questions.is_empty() {
+        if queries.is_empty() {
             return Ok(Vec::new());
         }
         // What was there at the beginning counts as it was.
-        let mut now = presence_of(&self.registry, questions).await?;
+        let mut now = presence_of(&self.registry, queries).await?;
         let there = self.plan.blobs.iter().filter(|step| step.action == BlobAction::Exists);
         now.blobs.extend(there.map(|step| (step.repository.clone(), step.digest)));
         let there = self.plan.manifests.iter().filter(|step| step.exists);
@@ -333,7 +333,7 @@ impl<'a> Push<'a> {
     fn receipt(
         &self,
         done: &BTreeSet<&str>,
-        landed: &BTreeMap<(String, Digest), Landed>,
+        transferred: &BTreeMap<(String, Digest), TransferKind>,
         progress: &PushProgress,
     ) -> Receipt {
         let mut counted: BTreeSet<(String, Digest)> = BTreeSet::new();
@@ -361,10 +361,10 @@ impl<'a> Push<'a> {
             };
             for (digest, size) in &image.blobs {
                 let key = (request.repository.clone(), *digest);
-                let how = landed.get(&key).filter(|_| !counted.contains(&key));
+                let how = transferred.get(&key).filter(|_| !counted.contains(&key));
                 match how {
-                    Some(Landed::Sent) => entry.bytes_sent += size,
-                    Some(Landed::Mounted) => entry.bytes_mounted += size,
+                    Some(TransferKind::Sent) => entry.bytes_sent += size,
+                    Some(TransferKind::Mounted) => entry.bytes_mounted += size,
                     None => entry.bytes_existing += size,
                 }
                 counted.insert(key);
@@ -381,8 +381,8 @@ impl<'a> Push<'a> {
     }
 }
 
-/// Everything that a plan has to know, each once.
-fn all_questions(images: &[PushImage]) -> Vec<Question> {
+/// The queries that a plan needs, each once.
+fn all_queries(images: &[PushImage]) -> Vec<PresenceQuery> {
     let mut blobs = BTreeSet::new();
     let mut manifests = BTreeSet::new();
     let mut tags = BTreeSet::new();
@@ -393,36 +393,36 @@ fn all_questions(images: &[PushImage]) -> Vec<Question> {
         manifests.extend(image.manifests.iter().map(|one| (repository.clone(), one.manifest.digest)));
         tags.extend(wanted_tags(image).into_iter().map(|(tag, digest)| (repository.clone(), tag, digest)));
     }
-    questions(blobs, manifests, tags)
+    queries(blobs, manifests, tags)
 }
 
-/// The questions about some blobs, manifests and tags. Tags come first, since of some the manifest is asked for afterwards.
-fn questions(
+/// The queries about some blobs, manifests and tags. Tags come first, since of some the manifest is asked for afterwards.
+fn queries(
     blobs: BTreeSet<(String, Digest)>,
     mut manifests: BTreeSet<(String, Digest)>,
     tags: BTreeSet<(String, String, Digest)>,
-) -> Vec<Question> {
+) -> Vec<PresenceQuery> {
     for (repository, _, digest) in &tags {
         manifests.remove(&(repository.clone(), *digest));
     }
-    let tags = tags.into_iter().map(|(repository, tag, digest)| Question::Tag(repository, tag, digest));
-    let blobs = blobs.into_iter().map(|(repository, digest)| Question::Blob(repository, digest));
-    let manifests = manifests.into_iter().map(|(repository, digest)| Question::Manifest(repository, digest));
+    let tags = tags.into_iter().map(|(repository, tag, digest)| PresenceQuery::Tag(repository, tag, digest));
+    let blobs = blobs.into_iter().map(|(repository, digest)| PresenceQuery::Blob(repository, digest));
+    let manifests = manifests.into_iter().map(|(repository, digest)| PresenceQuery::Manifest(repository, digest));
     tags.chain(blobs).chain(manifests).collect()
 }
 
-/// Asks all of it, many at a time.
-async fn presence_of(registry: &Registry, questions: Vec<Question>) -> Result<Presence, RegistryError> {
+/// Sends all queries, many at a time.
+async fn presence_of(registry: &Registry, queries: Vec<PresenceQuery>) -> Result<Presence, RegistryError> {
     let limits = registry.limits();
-    let asked = futures::stream::iter(questions).map(|question| ask(registry, question));
+    let asked = futures::stream::iter(queries).map(|query| run_query(registry, query));
     let mut asked = asked.buffer_unordered(limits.questions);
     let mut found = Presence::default();
     while let Some(answer) = asked.next().await {
         match answer? {
-            RegistryAnswer::Nothing => {}
-            RegistryAnswer::Blob(repository, digest) => _ = found.blobs.insert((repository, digest)),
-            RegistryAnswer::Manifest(repository, digest) => _ = found.manifests.insert((repository, digest)),
-            RegistryAnswer::Tag(key, stands_for, manifest) => {
+            PresenceResult::Nothing => {}
+            PresenceResult::Blob(repository, digest) => _ = found.blobs.insert((repository, digest)),
+            PresenceResult::Manifest(repository, digest) => _ = found.manifests.insert((repository, digest)),
+            PresenceResult::Tag(key, stands_for, manifest) => {
                 found.manifests.extend(manifest.map(|digest| (key.0.clone(), digest)));
                 found.tags.extend(stands_for.map(|digest| (key, digest)));
             }
@@ -431,8 +431,8 @@ async fn presence_of(registry: &Registry, questions: Vec<Question>) -> Result<Pr
     Ok(found)
 }
 
-/// Asks one question.
-async fn ask(registry: &Registry, question: Question) -> Result<RegistryAnswer, RegistryError> {
+/// Sends one query.
+async fn run_query(registry: &Registry, query: PresenceQuery) -> Result<PresenceResult, RegistryError> {
     // Many registries refuse to say anything about a repository that is not there. An upload will say what is wrong.
     let known = |answer: Result<Option<Digest>, RegistryError>| match answer {
         Err(RegistryError::Refused { what, .. }) if what != auth::LOGIN => Ok(None),
@@ -441,23 +441,23 @@ async fn ask(registry: &Registry, question: Question) -> Result<RegistryAnswer, 
     let manifest = async |repository: &str, reference: Reference| {
         known(registry.digest_as(repository, &reference, auth::push(repository)).await)
     };
-    match question {
-        Question::Blob(repository, digest) => {
+    match query {
+        PresenceQuery::Blob(repository, digest) => {
             let has = registry.has_blob_as(&repository, digest, auth::push(&repository)).await;
             let found = known(has.map(|has| has.then_some(digest)))?;
-            Ok(found.map_or(RegistryAnswer::Nothing, |digest| RegistryAnswer::Blob(repository, digest)))
+            Ok(found.map_or(PresenceResult::Nothing, |digest| PresenceResult::Blob(repository, digest)))
         }
-        Question::Manifest(repository, digest) => {
+        PresenceQuery::Manifest(repository, digest) => {
             let found = manifest(&repository, Reference::Digest(digest)).await?;
-            Ok(found.map_or(RegistryAnswer::Nothing, |digest| RegistryAnswer::Manifest(repository, digest)))
+            Ok(found.map_or(PresenceResult::Nothing, |digest| PresenceResult::Manifest(repository, digest)))
         }
-        Question::Tag(repository, tag, wanted) => {
+        PresenceQuery::Tag(repository, tag, wanted) => {
             let stands_for = manifest(&repository, Reference::Tag(tag.clone())).await?;
             let there = match stands_for {
                 Some(found) if found == wanted => Some(wanted),
                 _ => manifest(&repository, Reference::Digest(wanted)).await?,
             };
-            Ok(RegistryAnswer::Tag((repository, tag), stands_for, there))
+            Ok(PresenceResult::Tag((repository, tag), stands_for, there))
         }
     }
 }

@@ -77,15 +77,15 @@ impl Registry {
             Some((digest, from)) => (format!("{uploads}?mount={digest}&from={from}"), auth::mount(repository, from)),
             None => (uploads.clone(), auth::push(repository)),
         };
-        let mut ask = self.ask(Method::POST, &path, scopes).await?;
+        let mut request = self.request(Method::POST, &path, scopes).await?;
         if mount.is_some() {
-            (ask.deadline, ask.tries) = (self.limits().mount, 1);
+            (request.deadline, request.tries) = (self.limits().mount, 1);
         }
-        let answer = self.send(&ask).await?;
+        let answer = self.send(&request).await?;
         match answer.status() {
             StatusCode::CREATED if mount.is_some() => Ok(UploadStart::Mounted),
             StatusCode::ACCEPTED | StatusCode::CREATED => {
-                let url = self.location(&ask.url, answer.headers(), &uploads)?;
+                let url = self.location(&request.url, answer.headers(), &uploads)?;
                 let least = answer.headers().get("oci-chunk-min-length").and_then(|least| least.to_str().ok());
                 let least = least.and_then(|least| least.parse().ok()).unwrap_or_default();
                 Ok(UploadStart::Session(Session { url, at: 0, least }))
@@ -100,24 +100,26 @@ impl Registry {
         repository: &str,
         session: &Session,
     ) -> Result<Option<Session>, RegistryError> {
-        let mut ask = self.ask(Method::GET, &format!("{repository}/blobs/uploads/"), auth::push(repository)).await?;
-        ask.url = session.url.clone();
-        let answer = self.send(&ask).await?;
+        let mut request =
+            self.request(Method::GET, &format!("{repository}/blobs/uploads/"), auth::push(repository)).await?;
+        request.url = session.url.clone();
+        let answer = self.send(&request).await?;
         if !answer.status().is_success() {
             return Ok(None);
         }
         let Some(at) = received(answer.headers()) else { return Ok(None) };
-        let url = self.location(&session.url, answer.headers(), &ask.what).unwrap_or_else(|_| session.url.clone());
+        let url = self.location(&session.url, answer.headers(), &request.what).unwrap_or_else(|_| session.url.clone());
         Ok(Some(Session { url, at, least: session.least }))
     }
 
     /// Cancels an upload. Whether that works is of no importance: registries clean up by themselves, if later.
     pub(super) async fn cancel_upload(&self, repository: &str, session: &Session) {
-        let ask = self.ask(Method::DELETE, &format!("{repository}/blobs/uploads/"), auth::push(repository)).await;
-        if let Ok(mut ask) = ask {
-            ask.url = session.url.clone();
-            ask.tries = 1;
-            let _ = self.send(&ask).await;
+        let request =
+            self.request(Method::DELETE, &format!("{repository}/blobs/uploads/"), auth::push(repository)).await;
+        if let Ok(mut request) = request {
+            request.url = session.url.clone();
+            request.tries = 1;
+            let _ = self.send(&request).await;
         }
     }
 
@@ -143,7 +145,7 @@ impl Registry {
                     progress.reached(from + sent);
                 })
                 .map_err(move |error| {
-                    let text = io::Error::new(error.kind(), "the source of the blob failed");
+                    let text = io::Error::new(error.kind(), "failed to read the blob");
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     text
                 })
@@ -162,10 +164,10 @@ impl Registry {
             request = request.header(AUTHORIZATION, header.clone());
         }
         let body = if len == 0 { Body::from(Vec::new()) } else { Body::wrap_stream(stream) };
-        let begun = Instant::now();
+        let start = Instant::now();
         let sending = request.body(body).send();
         tokio::pin!(sending);
-        let (mut last, mut moved) = (0, begun);
+        let (mut last, mut moved) = (0, start);
         let tick = (limits.stall.min(limits.commit) / 10).clamp(Duration::from_millis(5), Duration::from_secs(1));
         let result = loop {
             tokio::select! {
@@ -180,8 +182,8 @@ impl Registry {
                         return Ok(Sent::NoCommit);
                     }
                     if !all && moved.elapsed() > limits.stall {
-                        let why = format!("no byte moved for {}s", limits.stall.as_secs());
-                        return Ok(Sent::Cut { sent, elapsed: begun.elapsed(), all, why });
+                        let why = format!("no data transferred for {}s", limits.stall.as_secs());
+                        return Ok(Sent::Cut { sent, elapsed: start.elapsed(), all, why });
                     }
                 }
             }
@@ -190,7 +192,7 @@ impl Registry {
             return Ok(Sent::Unreadable(error));
         }
         let sent = count.load(Ordering::Acquire);
-        let (elapsed, all) = (begun.elapsed(), sent >= len);
+        let (elapsed, all) = (start.elapsed(), sent >= len);
         match result {
             Ok(answer) => {
                 if answer.status() == StatusCode::UNAUTHORIZED && self.is_own(&url) {

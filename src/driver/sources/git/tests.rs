@@ -62,7 +62,7 @@ fn git(cache: &Path) -> Git {
     Git::with(Environment::inherited_without(&[]), None, Some(cache.to_owned()))
 }
 
-/// Names and contents, or all that is told.
+/// Names and contents, or the whole message.
 async fn opened(git: &Git, from: &str) -> Result<Vec<(String, String)>, String> {
     let opened = open_with(from, "*.jar", git, &CancellationToken::new()).await;
     let opened = opened.map_err(|error| causes(&error).join(": "))?;
@@ -86,37 +86,37 @@ async fn a_commit_comes_as_it_is_and_the_next_time_out_of_the_cache() {
     // What was changed in the cache is not used, and cannot be got again.
     let kept = std::fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
     std::fs::write(&kept, tar::Header::new_gnu().as_bytes()).unwrap();
-    let told = opened(&git, &from).await.unwrap_err();
-    assert!(told.contains(&from) && told.contains("`git ls-remote file://"), "{told}");
+    let message = opened(&git, &from).await.unwrap_err();
+    assert!(message.contains(&from) && message.contains("`git ls-remote file://"), "{message}");
     std::fs::rename(&moved, repository.dir.path()).unwrap();
     assert_eq!(opened(&git, &from).await.as_ref(), Ok(&wanted));
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_with_what_there_is() {
+async fn what_is_not_there_is_reported_with_what_there_is() {
     let (repository, cache) = (Repository::new(), tempfile::tempdir().unwrap());
     let git = git(cache.path());
     let commit = &repository.commit;
     let tag = repository.git(&["rev-parse", "v1"]);
     for (from, what) in [
-        (repository.at(&"1".repeat(40), ""), "does not give that commit; `git ls-remote file://"),
+        (repository.at(&"1".repeat(40), ""), "commit not available; `git ls-remote file://"),
         (repository.at(&tag, ""), commit.as_str()),
-        (repository.at(commit, "#nothing"), "no folder `nothing` in that commit; there are lib, links, pointer"),
-        (repository.at(commit, "#lib/a.jar"), "no folder `lib/a.jar`"),
+        (repository.at(commit, "#nothing"), "folder `nothing` not found in that commit; found lib, links, pointer"),
+        (repository.at(commit, "#lib/a.jar"), "folder `lib/a.jar` not found"),
         (repository.at(commit, ""), "2 in `lib`, 1 in `lib/more`"),
         (repository.at(commit, "#pointer"), "git lfs pull"),
         (repository.at(commit, "#links"), "is a link"),
-        (format!("git+file:///nonexistent/x.git@{commit}"), "no such repository"),
+        (format!("git+file:///nonexistent/x.git@{commit}"), "repository not found"),
     ] {
-        let told = opened(&git, &from).await.unwrap_err();
-        assert!(told.contains(what), "{from}: {told}");
+        let message = opened(&git, &from).await.unwrap_err();
+        assert!(message.contains(what), "{from}: {message}");
     }
     let small = Git { most: 10, ..git.clone() };
-    let told = opened(&small, &repository.at(commit, "#lib")).await.unwrap_err();
-    assert!(told.contains("holds more than") || told.contains("more than 2048 MiB"), "{told}");
+    let message = opened(&small, &repository.at(commit, "#lib")).await.unwrap_err();
+    assert!(message.contains("exceeds the limit"), "{message}");
     let none = Git::with(Environment::empty().set("PATH", "/nonexistent"), None, Some(cache.path().join("none")));
-    let told = opened(&none, &repository.at(commit, "")).await.unwrap_err();
-    assert!(told.contains("found no git in PATH"), "{told}");
+    let message = opened(&none, &repository.at(commit, "")).await.unwrap_err();
+    assert!(message.contains("git not found in PATH"), "{message}");
 }
 
 #[tokio::test]
@@ -185,14 +185,17 @@ async fn a_token_goes_to_its_server_and_into_no_message() {
     let from = format!("git+http://127.0.0.1:{port}/x.git@{}", "1".repeat(40));
     let own = || Environment::inherited_without(&["GIT_"]).set("GIT_CONFIG_GLOBAL", "/dev/null").set("no_proxy", "*");
     let none = Git::with(own(), None, Some(cache.path().to_owned()));
-    let told = opened(&none, &from).await.unwrap_err();
-    assert!(told.contains("asks for a login") && told.contains("WINDLASS_GIT_TOKEN"), "{told}");
+    let message = opened(&none, &from).await.unwrap_err();
+    assert!(
+        message.contains("authentication failed or required") && message.contains("WINDLASS_GIT_TOKEN"),
+        "{message}"
+    );
     assert!(logins.try_recv().is_err());
     let with = Git::with(own(), Some(TOKEN.into()), Some(cache.path().to_owned()));
-    let told = opened(&with, &from).await.unwrap_err();
+    let message = opened(&with, &from).await.unwrap_err();
     // git:TOKEN, as `base64` writes it.
     assert_eq!(logins.try_recv().unwrap(), "Basic Z2l0OnRvay1acTgxbVd2M3BM");
-    assert!(told.contains("asks for a login, or another") && !told.contains(TOKEN), "{told}");
+    assert!(message.contains("authentication failed or required") && !message.contains(TOKEN), "{message}");
     assert!(!format!("{with:?}").contains(TOKEN));
 }
 
@@ -204,8 +207,8 @@ async fn ssh_asks_nobody_and_hears_of_no_token() {
     std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
     let own = Environment::inherited_without(&["GIT_"]).set("GIT_SSH_COMMAND", &ssh);
     let git = Git::with(own, Some(TOKEN.into()), Some(dir.path().join("cache")));
-    let told = opened(&git, &format!("git+ssh://git@h.example/x.git@{}", "1".repeat(40))).await.unwrap_err();
-    assert!(told.contains("git+ssh://git@h.example/x.git"), "{told}");
+    let message = opened(&git, &format!("git+ssh://git@h.example/x.git@{}", "1".repeat(40))).await.unwrap_err();
+    assert!(message.contains("git+ssh://git@h.example/x.git"), "{message}");
     let heard = std::fs::read_to_string(heard).unwrap();
     assert!(heard.contains("BatchMode=yes") && heard.contains("git@h.example"), "{heard}");
     assert!(!heard.contains(TOKEN), "{heard}");

@@ -48,7 +48,7 @@ fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// What opening an archive of this name gives: names and contents, or what is told.
+/// What opening an archive of this name gives: names and contents, or the message.
 async fn opened(file: &str, bytes: &[u8], folder: &str) -> Result<Vec<(String, String)>, String> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(file);
@@ -73,9 +73,9 @@ async fn jars_come_out_of_each_kind_of_archive_by_their_own_names() {
     let two = Ok([("a.jar", "a"), ("b.jar", "bb")].map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec());
     for (name, bytes) in [("l.tar", tar.clone()), ("l.tgz", gzip(&tar)), ("L.TAR.GZ", gzip(&tar)), ("l.zip", zip)] {
         assert_eq!(opened(name, &bytes, "#lib").await, two, "{name}");
-        let told = opened(name, &bytes, "").await.unwrap_err();
-        assert!(told.contains("no file in the top of it fits `*.jar`"), "{told}");
-        assert!(told.contains("2 in `lib`, 1 in `lib/deep`: name that folder behind a #"), "{told}");
+        let message = opened(name, &bytes, "").await.unwrap_err();
+        assert!(message.contains("no file in the top folder matches `*.jar`"), "{message}");
+        assert!(message.contains("2 in `lib`, 1 in `lib/deep`: add that folder after a #"), "{message}");
     }
     // Several gzips behind each other, as parallel packers write them.
     let (first, second) = tar.split_at(700);
@@ -93,8 +93,8 @@ async fn a_folder_may_be_named_like_an_archive_and_a_jar_is_no_source() {
         opened.map(|opened| opened.files.len()).map_err(|error| error.to_string())
     };
     assert_eq!(open(format!("{}#in", at("x.zip").display())).await, Ok(1));
-    let told = open(at("x.zip/in/a.jar").display().to_string()).await.unwrap_err();
-    assert!(told.contains("a.jar is a file: name the folder that it is in"), "{told}");
+    let message = open(at("x.zip/in/a.jar").display().to_string()).await.unwrap_err();
+    assert!(message.contains("a.jar is a file: specify its folder"), "{message}");
     // What `git clone` leaves without git-lfs.
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
     std::fs::write(at("x.zip/in/a.jar"), pointer).unwrap();
@@ -110,19 +110,19 @@ async fn what_leads_out_is_a_link_or_is_there_twice_is_refused() {
         ("/etc/cron.d/a.jar", Regular, "leads out"),
         ("lib\\..\\a.jar", Regular, "leads out"),
         ("lib/a\n.jar", Regular, "leads out"),
-        ("lib/l.jar", Symlink, "is a link or no file"),
-        ("lib/l.jar", Link, "is a link or no file"),
-        ("lib/p.jar", Fifo, "is a link or no file"),
-        ("lib/d.jar", Block, "is a link or no file"),
-        ("lib/./a.jar", Regular, "twice"),
+        ("lib/l.jar", Symlink, "is a link or not a file"),
+        ("lib/l.jar", Link, "is a link or not a file"),
+        ("lib/p.jar", Fifo, "is a link or not a file"),
+        ("lib/d.jar", Block, "is a link or not a file"),
+        ("lib/./a.jar", Regular, "duplicate"),
         ("lib/a:b.jar", Regular, "cannot be uploaded to HDFS"),
     ] {
         let mut tar = Vec::new();
         entry(&mut tar, "lib/a.jar", Regular, 1, b"1");
         entry(&mut tar, name, kind, if kind == Regular { 1 } else { 0 }, if kind == Regular { b"1" } else { b"" });
         tar.extend([0; 1024]);
-        let told = opened("l.tar", &tar, "#lib").await.unwrap_err();
-        assert!(told.contains(what), "{name}: {told}");
+        let message = opened("l.tar", &tar, "#lib").await.unwrap_err();
+        assert!(message.contains(what), "{name}: {message}");
     }
     // Links beside what is wanted are left where they are.
     let mut tar = Vec::new();
@@ -130,13 +130,13 @@ async fn what_leads_out_is_a_link_or_is_there_twice_is_refused() {
     tar.extend(tar_of(&[("lib/a.jar", "a")]));
     assert_eq!(opened("l.tar", &tar, "#lib").await.unwrap().len(), 1);
     for (name, what) in [("../a.jar", "leads out"), ("/a.jar", "leads out"), ("lib/a:b.jar", "HDFS")] {
-        let told = opened("l.zip", &zip_of(&[("lib/x.jar", "x"), (name, "a")]), "#lib").await.unwrap_err();
-        assert!(told.contains(what), "{name}: {told}");
+        let message = opened("l.zip", &zip_of(&[("lib/x.jar", "x"), (name, "a")]), "#lib").await.unwrap_err();
+        assert!(message.contains(what), "{name}: {message}");
     }
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.add_symlink("lib/a.jar", "/etc/passwd", SimpleFileOptions::default()).unwrap();
-    let told = opened("l.zip", &zip.finish().unwrap().into_inner(), "#lib").await.unwrap_err();
-    assert!(told.contains("is a link or no file"), "{told}");
+    let message = opened("l.zip", &zip.finish().unwrap().into_inner(), "#lib").await.unwrap_err();
+    assert!(message.contains("is a link or not a file"), "{message}");
 }
 
 #[tokio::test]
@@ -144,16 +144,16 @@ async fn what_is_cut_off_or_damaged_is_never_taken_for_the_whole() {
     let files = [("lib/a.jar", "a"), ("lib/b.jar", "b")];
     let tar = tar_of(&files);
     // At the end of a file, where only the end's mark is missing.
-    assert!(opened("l.tar", &tar[..2048], "#lib").await.unwrap_err().contains("ends too early"));
-    assert!(opened("l.tar", &tar[..1024], "#lib").await.unwrap_err().contains("ends too early"));
-    assert!(opened("l.tar", b"", "").await.unwrap_err().contains("ends too early"));
+    assert!(opened("l.tar", &tar[..2048], "#lib").await.unwrap_err().contains("unexpected end"));
+    assert!(opened("l.tar", &tar[..1024], "#lib").await.unwrap_err().contains("unexpected end"));
+    assert!(opened("l.tar", b"", "").await.unwrap_err().contains("unexpected end"));
     let packed = gzip(&tar);
     for cut in [packed.len() - 1, packed.len() - 9, packed.len() / 2, 5, 0] {
-        assert!(opened("l.tgz", &packed[..cut], "#lib").await.unwrap_err().contains("cut off"), "{cut}");
+        assert!(opened("l.tgz", &packed[..cut], "#lib").await.unwrap_err().contains("truncated"), "{cut}");
     }
     let zip = zip_of(&files);
-    assert!(opened("l.zip", &zip[..zip.len() - 30], "#lib").await.unwrap_err().contains("cut off"));
-    assert!(opened("l.zip", b"<html>not found</html>", "").await.unwrap_err().contains("no such archive"));
+    assert!(opened("l.zip", &zip[..zip.len() - 30], "#lib").await.unwrap_err().contains("truncated"));
+    assert!(opened("l.zip", b"<html>not found</html>", "").await.unwrap_err().contains("not an archive"));
     let mut stored = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     stored.start_file("a.jar", options).unwrap();
@@ -164,34 +164,36 @@ async fn what_is_cut_off_or_damaged_is_never_taken_for_the_whole() {
     assert!(opened("l.zip", &stored, "").await.unwrap_err().contains("damaged"), "the checksum counts");
     // Two entries of one name, of which programs see one or the other.
     let twice: Vec<u8> = zip.iter().map(|byte| if *byte == b'b' { b'a' } else { *byte }).collect();
-    let told = opened("l.zip", &twice, "#lia").await.unwrap_err();
-    assert!(told.contains("one name"), "{told}");
+    let message = opened("l.zip", &twice, "#lia").await.unwrap_err();
+    assert!(message.contains("same name"), "{message}");
 }
 
 #[test]
 fn bombs_are_not_unpacked() {
     let dir = tempfile::tempdir().unwrap();
-    let sieve =
-        || Sieve::new("", &NamePattern::parse("*.jar").unwrap(), dir.path().to_owned(), CancellationToken::new());
-    let mut full = sieve();
+    let filter =
+        || FileFilter::new("", &NamePattern::parse("*.jar").unwrap(), dir.path().to_owned(), CancellationToken::new());
+    let mut full = filter();
     full.bytes = BYTES - 3;
-    assert!(full.take("a.jar".to_owned(), &b"four"[..]).unwrap_err().to_string().contains("more than 4096 MiB"));
-    let mut many = sieve();
+    assert!(full.take("a.jar".to_owned(), &b"four"[..]).unwrap_err().to_string().contains("the limit of "));
+    let mut many = filter();
     many.entries = ENTRIES;
-    assert!(many.wants("a.jar", What::File).unwrap_err().to_string().contains("more than 100000 entries"));
+    assert!(
+        many.wants("a.jar", EntryKind::File).unwrap_err().to_string().contains("exceeds the limit of 100000 entries")
+    );
     // A name that never ends is not read into memory.
     let mut tar = Vec::new();
     entry(&mut tar, "././@LongLink", EntryType::GNULongName, 2 * HEADER, &vec![b'a'; 2 * HEADER as usize]);
-    let told = super::tar(Cursor::new(tar), &mut sieve()).unwrap_err().to_string();
-    assert!(told.contains("names and attributes"), "{told}");
+    let message = super::tar(Cursor::new(tar), &mut filter()).unwrap_err().to_string();
+    assert!(message.contains("names and attributes"), "{message}");
     // A file that says to be larger than what is there.
     let mut tar = Vec::new();
     entry(&mut tar, "b.jar", EntryType::Regular, 1 << 40, b"x");
-    assert!(super::tar(Cursor::new(tar), &mut sieve()).is_err());
-    let stopped = sieve();
+    assert!(super::tar(Cursor::new(tar), &mut filter()).is_err());
+    let stopped = filter();
     stopped.stop.cancel();
     let mut stopped = stopped;
-    assert!(matches!(stopped.wants("a.jar", What::File), Err(UnpackError::Stopped)));
+    assert!(matches!(stopped.wants("a.jar", EntryKind::File), Err(UnpackError::Stopped)));
 }
 
 proptest! {
@@ -221,8 +223,8 @@ proptest! {
         };
         let path = dir.path().join("archive");
         std::fs::write(&path, bytes).unwrap();
-        let mut sieve = Sieve::new("lib", &NamePattern::parse("*.jar").unwrap(), to.clone(), CancellationToken::new());
-        let _ = unpack(File::open(&path).unwrap(), packing, &mut sieve);
+        let mut filter = FileFilter::new("lib", &NamePattern::parse("*.jar").unwrap(), to.clone(), CancellationToken::new());
+        let _ = unpack(File::open(&path).unwrap(), packing, &mut filter);
         for entry in std::fs::read_dir(&to).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             prop_assert!(name.ends_with(".jar") && !name.starts_with('.'), "{name}");

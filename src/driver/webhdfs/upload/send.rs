@@ -20,8 +20,8 @@ const PAUSES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_
 const TIDY_TIME: Duration = Duration::from_secs(10);
 /// How long the reader of a local file may outlive the exchange it read for.
 const READER_TIME: Duration = Duration::from_secs(5);
-/// Progress is told this often at most.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Progress is reported this often at most.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 impl Hdfs {
     /// Sends a file, in as many tries as it takes and is allowed. A node that is away, as it is while its pod is
@@ -135,7 +135,7 @@ fn may_help(error: &Error) -> bool {
         | Error::NotWebHdfs { .. }
         | Error::Stalled { .. }
         | Error::NoLocation { .. }
-        | Error::SaidNo { .. }
+        | Error::AnsweredFalse { .. }
         | Error::Damaged { .. } => true,
         _ => false,
     }
@@ -189,7 +189,7 @@ impl Attempt<'_> {
     /// Streams the file to a DataNode; gives the checksum of what was sent, and the DataNode.
     async fn put(&self, layout: Layout, moved: &Arc<AtomicU64>) -> Result<(FileChecksum, DataNodeUrl), Error> {
         let query = vec![("overwrite", "false".to_owned()), ("permission", octal(self.job.mode))];
-        let mut call = call(Method::PUT, "CREATE", "upload", &self.temp, query);
+        let mut call = call(Method::PUT, "CREATE", format!("upload {}", self.temp), &self.temp, query);
         call.what = format!("upload {}", self.job.remote);
         let what = call.what.clone();
         let to = self.hdfs.locate(call).await?;
@@ -261,7 +261,7 @@ impl Attempt<'_> {
 
     /// Compares what HDFS stored with what was sent, and sees to the mode.
     ///
-    /// Equal checksums are equal bytes and so an equal length: the status tells more only where they differ, and once
+    /// Equal checksums are equal bytes and so an equal length: the status adds something only where they differ, and once
     /// per mode what HDFS makes of it. One request less per file is a tenth of a small file's time.
     async fn verify(&self, layout: Layout, sent: FileChecksum, at: &DataNodeUrl) -> Result<FileChecksum, Error> {
         let found = self.hdfs.checksum_at(at, &self.temp, self.job.local.len()).await?;
@@ -279,7 +279,7 @@ impl Attempt<'_> {
     async fn compare(&self, layout: Layout, sent: FileChecksum, found: FileChecksum) -> Result<u16, Error> {
         // Deleted meanwhile: somebody took our temporary file for theirs.
         let Some(status) = self.hdfs.status(&self.temp).await? else {
-            return Err(Error::SaidNo { what: format!("find {} after it was sent", self.temp) });
+            return Err(Error::AnsweredFalse { what: format!("find {} after it was sent", self.temp) });
         };
         let sent_len = self.job.local.len();
         let real = found.layout(status.block_size);
@@ -329,26 +329,26 @@ impl Attempt<'_> {
     }
 }
 
-/// Bytes done of all, told to the sink now and then.
+/// Bytes done of all, reported to the sink now and then.
 pub(super) struct Meter {
     total: u64,
     done: AtomicU64,
-    told: Mutex<Instant>,
+    reported: Mutex<Instant>,
     sink: ProgressSink,
 }
 
 impl Meter {
     pub(super) fn new(total: u64, sink: ProgressSink) -> Arc<Self> {
         sink(Progress::Bytes { done: 0, total });
-        Arc::new(Self { total, done: AtomicU64::new(0), told: Mutex::new(Instant::now()), sink })
+        Arc::new(Self { total, done: AtomicU64::new(0), reported: Mutex::new(Instant::now()), sink })
     }
 
     pub(super) fn add(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.elapsed() >= TELL_EVERY {
-            *told = Instant::now();
-            drop(told);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.elapsed() >= REPORT_EVERY {
+            *reported = Instant::now();
+            drop(reported);
             (self.sink)(Progress::Bytes { done: done.min(self.total), total: self.total });
         }
     }
@@ -358,7 +358,7 @@ impl Meter {
         self.done.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Tells the last value whatever the time.
+    /// Reports the last value whatever the time.
     pub(super) fn finish(&self) {
         (self.sink)(Progress::Bytes { done: self.done.load(Ordering::Relaxed).min(self.total), total: self.total });
     }

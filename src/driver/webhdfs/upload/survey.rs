@@ -100,9 +100,7 @@ impl Survey {
         for path in &self.stale {
             // Only tidiness: its failure must not keep the upload from happening.
             match hdfs.delete(path, false).await {
-                Ok(_) => {
-                    (hdfs.progress)(Progress::Note(format!("removed {path}, which an earlier upload had abandoned")))
-                }
+                Ok(_) => (hdfs.progress)(Progress::Note(format!("removed {path}, left by an earlier upload"))),
                 Err(error) => tracing::warn!(path, %error, "an abandoned temporary file stays"),
             }
         }

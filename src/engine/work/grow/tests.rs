@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::driver::state_store::tests::connected;
-use crate::engine::work::tests::{context, world};
+use crate::engine::work::tests::{context, step_runner};
 
-/// What becomes of a claim that asks for more.
+/// What happens to a claim that requests more.
 #[derive(Clone, Copy, PartialEq)]
 enum Resizer {
-    /// It has it when it is looked at again.
+    /// It is resized at once.
     Works,
-    /// Its volume has, and its file system not yet.
+    /// Its volume is resized, and its file system not yet.
     WaitsForNode,
-    /// Nothing, and why.
+    /// It is not resized, and says why.
     Fails,
 }
 
@@ -125,7 +125,7 @@ async fn answer(State(api): State<Shared>, method: Method, uri: Uri, body: Bytes
 }
 
 /// A StatefulSet of 1Gi with two claims, one of them larger than that, and claims of others.
-fn begun() -> Api {
+fn api() -> Api {
     let names = ["data-db-0", "data-db-10", "logs-db-0", "data-db2-0"];
     let sizes = ["1Gi", "4Gi", "1Gi", "1Gi"];
     let claims = names.iter().zip(sizes).map(|(name, size)| ((*name).to_owned(), claim(name, size, "Bound")));
@@ -141,83 +141,83 @@ fn begun() -> Api {
 /// Asks for volumes of this size; what came of it, and what was written.
 async fn grow(api: Api, size: &str, seconds: u64) -> (Result<String, String>, Vec<String>) {
     let shared = Shared::new(Mutex::new(api));
-    let world = world(connected(Router::new().fallback(answer).with_state(shared.clone())).await);
+    let runner = step_runner(connected(Router::new().fallback(answer).with_state(shared.clone())).await);
     let grow = Grow { name: "db".to_owned(), claim: "data".to_owned(), storage: size.to_owned() };
     let release = ReleaseKey::new("ns", "rel");
-    let done = world.grow("ns", Some(&release), &grow, &context(seconds)).await;
+    let done = runner.grow("ns", Some(&release), &grow, &context(seconds)).await;
     let writes = shared.lock().unwrap().writes.clone();
     (done.map(|done| done.summary.unwrap()).map_err(|failure| failure.errors.join("; ")), writes)
 }
 
 #[tokio::test]
-async fn claims_grow_and_then_the_stateful_set_gives_way() {
-    let (done, writes) = grow(begun(), "2Gi", 60).await;
-    let told = "2 volumes have 2Gi; StatefulSet ns/db gives way to another, its pods run on";
-    assert_eq!(done.as_deref(), Ok(told));
+async fn claims_grow_and_then_the_stateful_set_is_recreated() {
+    let (done, writes) = grow(api(), "2Gi", 60).await;
+    let expected = "2 volumes have 2Gi; StatefulSet ns/db will be recreated, its pods keep running";
+    assert_eq!(done.as_deref(), Ok(expected));
     assert_eq!(writes, ["data-db-0 asks for 2Gi", "delete db"]);
 }
 
 #[tokio::test]
-async fn a_run_that_was_killed_is_gone_on_with() {
+async fn a_run_that_was_killed_is_resumed() {
     // Behind the deletion, with a claim that is still small.
-    let (done, writes) = grow(Api { set: None, ..begun() }, "2Gi", 60).await;
-    assert_eq!(done.as_deref(), Ok("2 volumes have 2Gi; StatefulSet ns/db is not there"));
+    let (done, writes) = grow(Api { set: None, ..api() }, "2Gi", 60).await;
+    assert_eq!(done.as_deref(), Ok("2 volumes have 2Gi; StatefulSet ns/db not found"));
     assert_eq!(writes, ["data-db-0 asks for 2Gi"]);
     // Behind Helm.
-    let mut done = begun();
+    let mut done = api();
     done.set = Some(set("2048Mi", "rel"));
     done.claims.insert("data-db-0".to_owned(), claim("data-db-0", "2Gi", "Bound"));
     assert_eq!(grow(done, "2Gi", 60).await, (Ok("2 volumes have 2Gi".to_owned()), Vec::new()));
     // What has no volume yet gets it with its pod, as large as it asks for.
-    let mut waits = begun();
+    let mut waits = api();
     waits.claims.insert("data-db-0".to_owned(), claim("data-db-0", "2Gi", "Pending"));
     assert_eq!(grow(waits, "2Gi", 60).await.1, ["delete db"]);
 }
 
 #[tokio::test]
 async fn nothing_is_changed_where_one_of_the_claims_cannot_grow() {
-    let mut fixed = begun();
+    let mut fixed = api();
     fixed.class = Some(("fast", false));
     let (done, writes) = grow(fixed, "5Gi", 60).await;
-    let told = done.unwrap_err();
+    let message = done.unwrap_err();
     for part in [
-        "PersistentVolumeClaim ns/data-db-0 of 1Gi cannot have 5Gi: StorageClass fast does not let volumes grow",
-        "PersistentVolumeClaim ns/data-db-10 of 4Gi cannot have 5Gi",
+        "PersistentVolumeClaim ns/data-db-0 of 1Gi cannot grow to 5Gi: StorageClass fast does not allow volume expansion",
+        "PersistentVolumeClaim ns/data-db-10 of 4Gi cannot grow to 5Gi",
         "kubectl patch storageclass fast -p",
-        "keep the size that it has: 1Gi",
+        "keep the current size: 1Gi",
     ] {
-        assert!(told.contains(part), "{told}");
+        assert!(message.contains(part), "{message}");
     }
     assert_eq!(writes, [""; 0]);
-    let mut unbound = begun();
+    let mut unbound = api();
     unbound.claims.insert("data-db-1".to_owned(), claim("data-db-1", "1Gi", "Pending"));
     let (done, writes) = grow(unbound, "2Gi", 60).await;
-    assert!(done.unwrap_err().contains("data-db-1 of 1Gi cannot have 2Gi: it has no volume (Pending)"));
+    assert!(done.unwrap_err().contains("data-db-1 of 1Gi cannot grow to 2Gi: it has no volume (Pending)"));
     assert_eq!(writes, [""; 0]);
     // Where classes may not be looked at, the API says it.
-    let (done, writes) = grow(Api { class: None, ..begun() }, "2Gi", 60).await;
+    let (done, writes) = grow(Api { class: None, ..api() }, "2Gi", 60).await;
     assert!(done.unwrap_err().contains("made-up Forbidden"));
     assert_eq!(writes, ["data-db-0 asks for 2Gi"]);
 }
 
 #[tokio::test]
 async fn volumes_become_no_smaller_and_what_is_of_others_is_left_alone() {
-    let (done, writes) = grow(begun(), "512Mi", 60).await;
-    let told = "the data volumes of StatefulSet ns/db have 1Gi, and none becomes smaller: keep that size";
-    assert_eq!((done.unwrap_err().as_str(), writes.len()), (told, 0));
-    let other = Api { set: Some(set("1Gi", "other")), ..begun() };
+    let (done, writes) = grow(api(), "512Mi", 60).await;
+    let expected = "the data volumes of StatefulSet ns/db have 1Gi and cannot shrink: keep that size";
+    assert_eq!((done.unwrap_err().as_str(), writes.len()), (expected, 0));
+    let other = Api { set: Some(set("1Gi", "other")), ..api() };
     let (done, writes) = grow(other, "2Gi", 60).await;
-    let told = "StatefulSet ns/db is not of this release, and is left alone";
-    assert_eq!((done.unwrap_err().as_str(), writes.len()), (told, 0));
+    let expected = "StatefulSet ns/db does not belong to this release, not changed";
+    assert_eq!((done.unwrap_err().as_str(), writes.len()), (expected, 0));
 }
 
 #[tokio::test]
-async fn a_file_system_that_waits_for_its_node_is_told_and_a_resizer_that_fails_too() {
-    let waits = Api { resizer: Resizer::WaitsForNode, ..begun() };
+async fn a_file_system_that_waits_for_its_node_is_reported_and_a_resizer_that_fails_too() {
+    let waits = Api { resizer: Resizer::WaitsForNode, ..api() };
     let (done, writes) = grow(waits, "2Gi", 60).await;
-    assert!(done.unwrap().contains("data-db-0: the file system follows, at the latest when the pod begins anew"));
+    assert!(done.unwrap().contains("data-db-0: the file system is resized later, at the latest when the pod restarts"));
     assert_eq!(writes.last().map(String::as_str), Some("delete db"));
-    let fails = Api { resizer: Resizer::Fails, ..begun() };
+    let fails = Api { resizer: Resizer::Fails, ..api() };
     let (done, writes) = grow(fails, "2Gi", 2).await;
     assert_eq!(done.unwrap_err(), "timed out waiting for volumes of 2Gi: data-db-0 has 1Gi: too often");
     assert_eq!(writes, ["data-db-0 asks for 2Gi"], "the StatefulSet stays");

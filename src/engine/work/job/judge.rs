@@ -1,4 +1,4 @@
-//! What the logs of a Job's pods must say.
+//! What the logs of a Job's pods must contain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use crate::catalog::action::{Run, Unique};
 use crate::engine::perform::{Done, Failure};
 use crate::model::redact;
 
-/// How many mistakes are told one by one.
-const TOLD: usize = 10;
+/// How many errors are shown one by one.
+const SHOWN: usize = 10;
 
 /// Reads logs and counts.
 pub(super) struct Judge<'a> {
@@ -58,7 +58,7 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Takes in all that a pod has said.
+    /// Reads all that a pod has logged.
     pub(super) fn pod(&mut self, pod: &str, log: &str) {
         self.pods += 1;
         let mut here = false;
@@ -74,13 +74,13 @@ impl<'a> Judge<'a> {
                 self.found = Some((line.to_owned(), groups.collect::<serde_json::Map<_, _>>().into()));
             }
             if self.forbidden.as_ref().is_some_and(|forbidden| forbidden.is_match(line)) {
-                self.errors.push(format!("pod {pod} said what it must not: {}", redact(line)));
+                self.errors.push(format!("pod {pod} logged a forbidden line: {}", redact(line)));
             }
             let Some(counted) = &mut self.unique else { continue };
             for text in counted.pattern.find_iter(line).map(|found| found.as_str()) {
                 here = true;
                 if !counted.seen.insert(text.to_owned()) {
-                    self.errors.push(format!("`{}` is there more than once", redact(text)));
+                    self.errors.push(format!("`{}` found more than once", redact(text)));
                 }
             }
         }
@@ -89,49 +89,49 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What came of it, or all that is wrong.
+    /// The result, or all that is wrong.
     pub(super) fn verdict(self) -> Result<Done, Vec<String>> {
         let mut errors = self.errors;
         if let (Some(expected), None) = (&self.run.expect_log, &self.found) {
-            errors.push(format!("no pod said anything like `{expected}`"));
+            errors.push(format!("no pod logged a line that matches `{expected}`"));
         }
         for (line, (wanted, seen)) in &self.lines {
             if wanted != seen {
-                errors.push(format!("the line `{line}` is there {} instead of {}", times(*seen), times(*wanted)));
+                errors.push(format!("line `{line}` found {}, expected {}", times(*seen), times(*wanted)));
             }
         }
-        let mut told = Vec::new();
+        let mut summary = Vec::new();
         if let Some(Counted { wanted: Unique { pattern, count, pods }, seen, pods: in_pods, .. }) = self.unique {
             let number = |text: &str| text.parse().unwrap_or(0);
             if seen.len() != number(count) {
-                errors.push(format!("`{pattern}` is found with {} different texts instead of {count}", seen.len()));
+                errors.push(format!("`{pattern}` matches {} different texts, expected {count}", seen.len()));
             }
             if in_pods < number(pods) {
-                errors.push(format!("`{pattern}` is found in {in_pods} pods, and must be in {pods} at least"));
+                errors.push(format!("`{pattern}` found in {in_pods} pods, expected at least {pods}"));
             }
-            told.push(format!("{} different from {in_pods} pods", seen.len()));
+            summary.push(format!("{} different texts from {in_pods} pods", seen.len()));
         }
-        if errors.len() > TOLD {
-            let more = errors.len() - TOLD;
-            errors.truncate(TOLD);
+        if errors.len() > SHOWN {
+            let more = errors.len() - SHOWN;
+            errors.truncate(SHOWN);
             errors.push(format!("and {more} more"));
         }
         if !errors.is_empty() {
-            errors.insert(0, "its pods ended well and did not say what they must".to_owned());
+            errors.insert(0, "its pods succeeded, but their logs are not as expected".to_owned());
             return Err(errors);
         }
         if !self.lines.is_empty() {
-            told.insert(0, format!("{} lines as expected", self.run.expect_lines.len()));
+            summary.insert(0, format!("{} lines as expected", self.run.expect_lines.len()));
         }
         let (line, results) = self.found.unzip();
-        told.extend(line.map(|line| redact(line.trim())));
-        if told.is_empty() {
-            told.push(format!(
-                "{} ended well",
+        summary.extend(line.map(|line| redact(line.trim())));
+        if summary.is_empty() {
+            summary.push(format!(
+                "{} succeeded",
                 if self.pods == 1 { "1 pod".to_owned() } else { format!("{} pods", self.pods) }
             ));
         }
-        Ok(Done { summary: Some(told.join(", ")), results, ..Done::default() })
+        Ok(Done { summary: Some(summary.join(", ")), results, ..Done::default() })
     }
 }
 
@@ -173,10 +173,10 @@ mod tests {
         let wanted = json!({"expect_lines": ["a", "b", "b"]});
         let done = judged(wanted.clone(), &["b\nother\n", "a\r\nb\n"]).unwrap();
         assert_eq!(done.summary.as_deref(), Some("3 lines as expected"));
-        let told = errors(wanted.clone(), &["a\na\nb\n"]);
-        assert!(told.contains("the line `a` is there 2 times instead of once"), "{told}");
-        assert!(told.contains("the line `b` is there once instead of 2 times"), "{told}");
-        assert!(errors(wanted, &["ab\n"]).contains("`a` is there never"), "a part of a line is no line");
+        let message = errors(wanted.clone(), &["a\na\nb\n"]);
+        assert!(message.contains("line `a` found 2 times, expected once"), "{message}");
+        assert!(message.contains("line `b` found once, expected 2 times"), "{message}");
+        assert!(errors(wanted, &["ab\n"]).contains("`a` found never"), "a part of a line does not count");
     }
 
     #[test]
@@ -184,11 +184,10 @@ mod tests {
         let wanted = json!({"expect_unique": {"pattern": r"RESULT \d+", "count": "3", "pods": "2"}});
         assert!(judged(wanted.clone(), &["RESULT 1\nRESULT 2\n", "RESULT 3\n", ""]).is_ok());
         assert!(
-            errors(wanted.clone(), &["RESULT 1\nRESULT 2\n", "RESULT 2\nRESULT 3\n"])
-                .contains("`RESULT 2` is there more")
+            errors(wanted.clone(), &["RESULT 1\nRESULT 2\n", "RESULT 2\nRESULT 3\n"]).contains("`RESULT 2` found more")
         );
         assert!(errors(wanted.clone(), &["RESULT 1\nRESULT 2\nRESULT 3\n", ""]).contains("in 1 pods"));
-        assert!(errors(wanted, &["RESULT 1\n", "RESULT 2\n"]).contains("2 different texts instead of 3"));
+        assert!(errors(wanted, &["RESULT 1\n", "RESULT 2\n"]).contains("2 different texts, expected 3"));
     }
 
     #[test]
@@ -197,18 +196,18 @@ mod tests {
         let done = judged(wanted.clone(), &["x\n", "it took 12 s\nit took 13 s\n"]).unwrap();
         assert_eq!(done.results, Some(json!({"seconds": "12"})));
         assert_eq!(done.summary.as_deref(), Some("it took 12 s"));
-        assert!(errors(wanted.clone(), &["x"]).contains("no pod said anything like"));
-        assert!(errors(wanted, &["took 1 s\nTraceback (most recent"]).contains("pod p0 said what it must not"));
+        assert!(errors(wanted.clone(), &["x"]).contains("no pod logged a line that matches"));
+        assert!(errors(wanted, &["took 1 s\nTraceback (most recent"]).contains("pod p0 logged a forbidden line"));
     }
 
     #[test]
-    fn a_flood_of_mistakes_is_not_told_line_by_line() {
-        let told = judged(json!({"forbid": "x"}), &[&"x\n".repeat(1000)]).unwrap_err();
-        assert_eq!(told.len(), TOLD + 2);
+    fn a_flood_of_errors_is_not_shown_line_by_line() {
+        let errors = judged(json!({"forbid": "x"}), &[&"x\n".repeat(1000)]).unwrap_err();
+        assert_eq!(errors.len(), SHOWN + 2);
     }
 
     #[test]
     fn without_expectations_ending_well_is_enough() {
-        assert_eq!(judged(json!({}), &["", ""]).unwrap().summary.as_deref(), Some("2 pods ended well"));
+        assert_eq!(judged(json!({}), &["", ""]).unwrap().summary.as_deref(), Some("2 pods succeeded"));
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn resolve(text: &str) -> Value {
     if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
         return Value::String(text.to_owned());
     }
-    // Go leaves underlines out wherever they stand.
+    // Go ignores underscores wherever they stand.
     let digits = text.replace('_', "");
     let number = integer(&digits).or_else(|| float(&digits));
     number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
@@ -76,6 +76,7 @@ pub(super) fn float_key(float: f64) -> String {
 /// The text of a `!!binary`.
 pub(super) fn binary(text: &str) -> Result<String, &'static str> {
     let packed: String = text.split_whitespace().collect();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(packed).map_err(|_| "!!binary value is no base64")?;
-    String::from_utf8(bytes).map_err(|_| "!!binary value is no text")
+    let bytes =
+        base64::engine::general_purpose::STANDARD.decode(packed).map_err(|_| "!!binary value is not valid base64")?;
+    String::from_utf8(bytes).map_err(|_| "!!binary value is not UTF-8")
 }

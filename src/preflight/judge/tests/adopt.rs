@@ -1,4 +1,4 @@
-//! What somebody has to give leave for.
+//! What somebody has to agree to.
 
 use super::*;
 use crate::catalog::Text;
@@ -23,11 +23,11 @@ fn releases_that_are_not_ours_are_adopted_by_leave_or_not_at_all() {
     };
     let as_is = judged(Adoptable::AsIs);
     assert_eq!((as_is.id, as_is.adopt.as_deref()), ("release-foreign", Some("any")));
-    let made = "revision 3 is of chart any 1.0.0, and windlass did not make it";
-    assert_eq!(as_is.what, format!("{made}; it can be adopted as it is: the chart is ours, and so are its values"));
+    let made = "revision 3 is of chart any 1.0.0 and was not created by windlass";
+    assert_eq!(as_is.what, format!("{made}; it can be adopted as it is: chart and values match"));
     assert!(as_is.fix.starts_with("--adopt any ") && as_is.fix.contains("--set any.release=NAME"), "{}", as_is.fix);
     let others = judged(Adoptable::OtherValues(vec!["a.b".to_owned(), "c".to_owned()]));
-    assert_eq!(others.what, format!("{made}; it can be adopted, and of its values become others: a.b, c"));
+    assert_eq!(others.what, format!("{made}; it can be adopted; these values change: a.b, c"));
     let say = |text: &str| Text::One(text.to_owned());
     assert_eq!(judged(Adoptable::Known(say("x"))).what, format!("{made}; it can be adopted: x"));
     let never = judged(Adoptable::Never(say("its volumes differ")));
@@ -48,8 +48,8 @@ fn what_others_notice_is_agreed_to_by_name() {
     };
     let agreements = vec![agreement.clone()];
     let found = judge(&Needs { agreements, ..needs() }, &facts(), &Observed::default());
-    let told: Vec<_> = found.iter().map(|one| (one.id, one.place.as_str(), one.what.as_str())).collect();
-    assert_eq!(told, [("agreement", "any", "stop it: it is away meanwhile")]);
+    let findings: Vec<_> = found.iter().map(|one| (one.id, one.place.as_str(), one.what.as_str())).collect();
+    assert_eq!(findings, [("agreement", "any", "stop it: it is away meanwhile")]);
     assert!(found[0].fix.starts_with("--waive agreement"), "{}", found[0].fix);
     // What was done for the same before is not done again.
     let agreements = vec![Agreement { done: Some("2".to_owned()), ..agreement }];

@@ -96,7 +96,7 @@ fn a_pod_that_fits_on_no_node() {
         finding.what,
         "a pod requests 500m of cpu and 1Gi of memory, and at most 572Mi of memory is left on node two"
     );
-    // What is ours goes when the new pod comes.
+    // What is ours is deleted when the new pod is created.
     if let Ok(pods) = &mut facts.pods {
         pods[0].instance = Some("rel".to_owned());
     }

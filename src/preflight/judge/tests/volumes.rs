@@ -61,14 +61,15 @@ fn volumes_that_can_grow_are_no_finding_and_neither_is_the_template() {
 }
 
 #[test]
-fn volumes_that_cannot_grow_are_told_by_their_class_with_both_ways() {
+fn volumes_that_cannot_grow_are_reported_by_their_class_with_both_ways() {
     let (needs, mut facts) = growing("20Gi");
     fixed(&mut facts);
     let finding = only(&needs, &facts);
     assert_eq!((finding.id, finding.place.as_str()), ("volume-not-expandable", "StatefulSet ns/db"));
-    let what = "data-db-0 of 10Gi, data-db-1 of 10Gi cannot have 20Gi: StorageClass fast does not let volumes grow";
+    let what =
+        "data-db-0 of 10Gi, data-db-1 of 10Gi cannot grow to 20Gi: StorageClass fast does not allow volume expansion";
     assert_eq!(finding.what, what);
-    let fix = "kubectl patch storageclass fast -p '{\"allowVolumeExpansion\":true}' (if its provisioner can), or keep the size that it has: 10Gi";
+    let fix = "kubectl patch storageclass fast -p '{\"allowVolumeExpansion\":true}' (if its provisioner can), or keep the current size: 10Gi";
     assert_eq!(finding.fix, fix);
     // Those that are as large already need not grow.
     facts.claims.insert("ns".to_owned(), Ok(vec![claim("data-db-0", "20Gi"), claim("data-db-1", "30Gi")]));
@@ -76,23 +77,23 @@ fn volumes_that_cannot_grow_are_told_by_their_class_with_both_ways() {
     // So it is when the StatefulSet is away.
     facts.claims.insert("ns".to_owned(), Ok(vec![claim("data-db-0", "20Gi"), claim("data-db-1", "10Gi")]));
     facts.grows[0].1 = Ok(None);
-    assert!(only(&needs, &facts).what.starts_with("data-db-1 of 10Gi cannot have 20Gi"));
+    assert!(only(&needs, &facts).what.starts_with("data-db-1 of 10Gi cannot grow to 20Gi"));
 }
 
 #[test]
-fn each_reason_is_told_once() {
+fn each_reason_is_reported_once() {
     let (needs, mut facts) = growing("20Gi");
     let pending = ClaimState { phase: "Pending".to_owned(), ..claim("data-db-2", "10Gi") };
     let by_hand = ClaimState { storage_class: None, ..claim("data-db-3", "10Gi") };
     facts.claims.insert("ns".to_owned(), Ok(vec![claim("data-db-0", "10Gi"), pending, by_hand]));
-    let mut told = found(&needs, &facts);
-    told.sort();
-    let told: Vec<&str> = told.iter().map(|finding| finding.what.as_str()).collect();
+    let mut findings = found(&needs, &facts);
+    findings.sort();
+    let reasons: Vec<&str> = findings.iter().map(|finding| finding.what.as_str()).collect();
     let expected = [
-        "data-db-2 of 10Gi cannot have 20Gi: it has no volume (Pending)",
-        "data-db-3 of 10Gi cannot have 20Gi: it has no StorageClass, by which volumes grow",
+        "data-db-2 of 10Gi cannot grow to 20Gi: it has no volume (Pending)",
+        "data-db-3 of 10Gi cannot grow to 20Gi: it has no StorageClass",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reasons, expected);
 }
 
 #[test]
@@ -101,12 +102,12 @@ fn volumes_become_no_smaller() {
     facts.trials = vec![refused(&[PATH])];
     let finding = only(&needs, &facts);
     assert_eq!((finding.id, finding.place.as_str()), ("volume-smaller", "StatefulSet ns/db"));
-    assert_eq!(finding.what, "its data volumes have 10Gi, and 5Gi is asked for");
+    assert_eq!(finding.what, "its data volumes have 10Gi, but 5Gi is requested");
     assert_eq!(finding.fix, "keep the size that they have: 10Gi");
 }
 
 #[test]
-fn what_may_not_be_looked_at_is_said() {
+fn what_may_not_be_read_is_reported() {
     let (needs, mut facts) = growing("20Gi");
     fixed(&mut facts);
     facts.storage_classes = Err(unseen(Query::List("storageclasses")));
@@ -117,11 +118,11 @@ fn what_may_not_be_looked_at_is_said() {
     let (needs, mut facts) = growing("20Gi");
     facts.claims.insert("ns".to_owned(), Err(unseen(Query::ListIn("persistentvolumeclaims", "ns".to_owned()))));
     facts.grows[0].1 = Err(unseen(Query::Get(ObjectRef::namespaced("apps/v1", "StatefulSet", "ns", "db"))));
-    let told = found(&needs, &facts);
-    assert!(told.iter().all(|finding| finding.id == "not-checked"), "{told:?}");
-    let told: Vec<&str> = told.iter().map(|finding| finding.what.as_str()).collect();
-    assert!(told.iter().any(|what| what.contains("volume-not-expandable")), "{told:?}");
-    assert!(told.iter().any(|what| what.contains("volume-smaller")), "{told:?}");
+    let findings = found(&needs, &facts);
+    assert!(findings.iter().all(|finding| finding.id == "not-checked"), "{findings:?}");
+    let reasons: Vec<&str> = findings.iter().map(|finding| finding.what.as_str()).collect();
+    assert!(reasons.iter().any(|what| what.contains("volume-not-expandable")), "{reasons:?}");
+    assert!(reasons.iter().any(|what| what.contains("volume-smaller")), "{reasons:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which cluster: the contexts of the kubeconfig and the sandbox, and what each of them answers.
+//! Which cluster: the contexts of the kubeconfig and the sandbox, and whether each can be reached.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,7 +8,7 @@ use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::flow::back;
 use crate::render::tui::keymap::{Command, Scope};
-use crate::render::tui::known::{Answer, Target};
+use crate::render::tui::known::{Target, TargetState};
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::message::Intent;
 use crate::render::tui::state::{State, Tone};
@@ -20,7 +20,7 @@ use crate::render::tui::words::{Word, fill};
 pub(super) const VIEW: View = View {
     title: Word::Cluster,
     scope: Scope::List,
-    list: &[Command::Again, Command::Continue],
+    list: &[Command::Refresh, Command::Continue],
     enter: None,
     keys: usual_keys,
     act,
@@ -34,19 +34,17 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
         return Vec::new();
     }
     match command {
-        Command::Enter | Command::Continue if count > 0 => {
-            match &state.cluster.targets[state.cluster.cursor.0].answer {
-                Answer::Not(why) => {
-                    state.notice = Some((Tone::Bad, why.clone()));
-                    Vec::new()
-                }
-                _ => {
-                    state.busy = Some((Word::Connecting, state.now));
-                    vec![Intent::Connect(state.cluster.cursor.0)]
-                }
+        Command::Enter | Command::Continue if count > 0 => match &state.cluster.targets[state.cluster.cursor.0].state {
+            TargetState::Unreachable(why) => {
+                state.notice = Some((Tone::Bad, why.clone()));
+                Vec::new()
             }
-        }
-        Command::Again => vec![Intent::Targets],
+            _ => {
+                state.busy = Some((Word::Connecting, state.now));
+                vec![Intent::Connect(state.cluster.cursor.0)]
+            }
+        },
+        Command::Refresh => vec![Intent::Targets],
         Command::Back => back(state),
         _ => Vec::new(),
     }
@@ -63,7 +61,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         put_all(buffer, area, [Spans::new().add(Paint::Plain, look.say(Word::WhichCluster)), Spans::new()], look);
     let area = Rect { y: area.y + used, height: area.height - used, ..area };
     let name = state.cluster.targets.iter().map(|target| text::width(&target.context)).max().unwrap_or(0).clamp(8, 32);
-    // Two rows each: what it is called, and what it said.
+    // Two rows each: its name, and its state.
     let shown = rows(state.cluster.cursor.0, state.cluster.targets.len(), area.height / 3);
     for (row, index) in shown.enumerate() {
         let target = &state.cluster.targets[index];
@@ -73,25 +71,27 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             line.column(Paint::Bold, text::cut(&target.context, name), name).gap(2).add(Paint::Plain, &target.server);
         let line = if target.sandbox { line.gap(2).add(Paint::Accent, look.say(Word::TheSandbox)) } else { line };
         styled(buffer, area, row, line, look, style);
-        put(buffer, area, row + 1, answer(target, look, state.now), look);
+        put(buffer, area, row + 1, target_state(target, look, state.now), look);
     }
 }
 
-fn answer(target: &Target, look: Look, now: i64) -> Spans {
+fn target_state(target: &Target, look: Look, now: i64) -> Spans {
     let line = Spans::indent(4);
-    match &target.answer {
-        Answer::Asked => {
+    match &target.state {
+        TargetState::Connecting => {
             let dots = ".".repeat(usize::try_from(now / 400 % 4).unwrap_or(0));
-            line.add(Paint::Dim, format!("{}{dots}", look.say(Word::Asking)))
+            line.add(Paint::Dim, format!("{}{dots}", look.say(Word::ConnectingTarget)))
         }
-        Answer::Here(version, Some(nodes)) => {
-            let told = fill(look.say(Word::HereWithNodes), &[("version", version), ("nodes", &nodes.to_string())]);
-            line.add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Plain, told)
+        TargetState::Reachable(version, Some(nodes)) => {
+            let text = fill(look.say(Word::TargetVersionNodes), &[("version", version), ("nodes", &nodes.to_string())]);
+            line.add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Plain, text)
         }
-        Answer::Here(version, None) => {
-            let told = fill(look.say(Word::Here), &[("version", version)]);
-            line.add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Plain, told)
+        TargetState::Reachable(version, None) => {
+            let text = fill(look.say(Word::TargetVersion), &[("version", version)]);
+            line.add_label(Paint::Good, look.glyph(Glyph::Done)).gap(1).add(Paint::Plain, text)
         }
-        Answer::Not(why) => line.add_label(Paint::Bad, look.glyph(Glyph::Failed)).gap(1).add(Paint::Plain, why),
+        TargetState::Unreachable(why) => {
+            line.add_label(Paint::Bad, look.glyph(Glyph::Failed)).gap(1).add(Paint::Plain, why)
+        }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn target_line(state: &State) -> Option<Spans> {
     Some(label.gap(1).add(Paint::Bold, target(&connected.info)))
 }
 
-/// Why what was to be shown could not be had, and what can be done then; nothing while it is asked for.
+/// Why the findings or the plan could not be made, and what can be done then; nothing while they are made.
 pub(super) fn failed(state: &State, then: Word, width: usize) -> Vec<Spans> {
     let Some(why) = &state.failed else { return Vec::new() };
     let why = paragraph(Paint::Bad, &format!("{} {why}", state.look.glyph(Glyph::Failed)), width);
@@ -38,9 +38,9 @@ pub(in crate::render::tui) fn rows_here(word: Word, shown: Range<usize>, count: 
 pub(super) fn divider(buffer: &mut Buffer, area: Rect, shown: Range<usize>, count: usize, look: Look) {
     across(buffer, area, 0, look.glyph(Glyph::Across), look.style(Paint::Dim));
     if shown.len() < count {
-        let told = Spans::new().gap(1).join(rows_here(Word::RowsHere, shown, count, look)).gap(1);
-        let wide = u16::try_from(told.width()).unwrap_or(u16::MAX).min(area.width);
-        put(buffer, Rect { x: area.right() - wide, width: wide, ..area }, 0, told, look);
+        let line = Spans::new().gap(1).join(rows_here(Word::RowsHere, shown, count, look)).gap(1);
+        let wide = u16::try_from(line.width()).unwrap_or(u16::MAX).min(area.width);
+        put(buffer, Rect { x: area.right() - wide, width: wide, ..area }, 0, line, look);
     }
 }
 
@@ -54,7 +54,7 @@ pub(super) fn page(state: &State) -> usize {
     usize::from(state.size.1).saturating_sub(8).max(1)
 }
 
-/// `beginning (54 s)`.
+/// `starting (54s)`.
 pub(in crate::render::tui) fn elapsed(state: &State, word: Word, since: i64) -> String {
     let seconds = ((state.now - since).max(0) / 1000).to_string();
     fill(state.look.say(Word::Elapsed), &[("what", state.look.say(word)), ("seconds", &seconds)])

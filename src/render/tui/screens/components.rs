@@ -28,7 +28,7 @@ fn needed(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     let mut open: Vec<String> = state.components.chosen.iter().cloned().collect();
     while let Some(id) = open.pop() {
         let requires = state.catalog.components.get(&id).into_iter().flat_map(|component| &component.requires);
-        // What has a condition is required where it is there.
+        // A requirement with a condition counts where its component is installed.
         let holds = |other: &&Requirement| !other.optional && (!other.off || state.draft.answers.has(&other.id));
         let required = requires.filter(holds).filter_map(|other| match &other.export {
             None => Some(other.id.clone()),
@@ -99,7 +99,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
     }
 }
 
-/// A key while the name of one more is typed.
+/// A key while the name of an instance is typed.
 fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     let Some(mut edit) = state.components.naming.take() else { return Vec::new() };
     match key.code {
@@ -113,7 +113,7 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
                 return Vec::new();
             }
             state.components.chosen.insert(id.clone());
-            state.again();
+            state.answers_changed();
             let at = state.catalog.components.keys().position(|known| *known == id);
             state.components.cursor.0 = at.unwrap_or(state.components.cursor.0);
         }
@@ -128,22 +128,23 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Intent> {
 fn toggle(state: &mut State) {
     let Some(id) = state.catalog.components.keys().nth(state.components.cursor.0).cloned() else { return };
     if lacks(state, &id) && !state.components.chosen.contains(&id) {
-        let told = [("bundle", bundle_name(state)), ("component", state.catalog.title(&id).of(state.look.lang.code()))];
-        state.notice = Some((Tone::Bad, fill(state.look.say(Word::BundleLacks), &told)));
+        let title = state.catalog.title(&id).of(state.look.lang.code());
+        let values = [("bundle", bundle_name(state)), ("component", title)];
+        state.notice = Some((Tone::Bad, fill(state.look.say(Word::BundleLacks), &values)));
         return;
     }
     let was = state.components.chosen.remove(&id);
-    // Those that need it would bring it back, or have done so.
+    // Components that need it keep it.
     let by = needed(state).remove(&id);
     if let Some(by) = &by {
         let by: Vec<&str> = by.iter().map(|id| state.catalog.title(id).of(state.look.lang.code())).collect();
-        let told = fill(state.look.say(Word::StillNeeded), &[("by", &by.join(", "))]);
-        state.notice = Some((Tone::Warning, told));
+        let message = fill(state.look.say(Word::StillNeeded), &[("by", &by.join(", "))]);
+        state.notice = Some((Tone::Warning, message));
     }
     if !was && by.is_none() {
         state.components.chosen.insert(id);
     }
-    state.again();
+    state.answers_changed();
 }
 
 fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
@@ -164,7 +165,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     for (row, index) in (0_u16..).zip(shown.clone()) {
         let (line, style) = row_of(index == state.components.cursor.0, look);
         let Some(component) = components.get(index) else {
-            styled(buffer, list, row, line.add(Paint::Bold, look.say(Word::GoOn)), look, style);
+            styled(buffer, list, row, line.add(Paint::Bold, look.say(Word::Continue)), look, style);
             continue;
         };
         let by = needed.get(&component.id);
@@ -219,7 +220,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let mut lines = vec![Spans::new().column(Paint::Dim, look.say(Word::Requires), 14).add(Paint::Plain, requires)];
     let release = match &component.release {
         None => Some(look.say(Word::ActionsOnly).to_owned()),
-        // Whoever requires it may have named it; one that is not chosen is named by nobody.
+        // A component that requires it may name it; one that is not chosen has no name.
         Some(_) => {
             let name = |question| state.draft.answers.get(&component.id, question).text();
             name("namespace").zip(name("release")).map(|(namespace, name)| format!("{namespace} / {name}"))
@@ -237,7 +238,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     put_all(buffer, Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area }, lines, look);
 }
 
-/// How a component is that is there already.
+/// The word for the status of an installed component.
 pub(super) const fn installed(status: &ComponentStatus) -> (Word, Paint) {
     match status {
         ComponentStatus::Healthy => (Word::InstalledHealthy, Paint::Good),

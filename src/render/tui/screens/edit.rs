@@ -26,13 +26,13 @@ pub(super) fn choose(state: &mut State, id: &QuestionId, question: &Question, ne
     answer(state, id, options[at].clone());
 }
 
-/// Takes an answer in. One that says what is so without it is none.
+/// Sets an answer. One that changes nothing is not kept.
 pub(super) fn answer(state: &mut State, id: &QuestionId, text: String) {
     state.edits.remove(id);
-    state.again();
+    state.answers_changed();
     if raw(state, id) != text || state.draft.problem(id).is_some() {
         state.edits.insert(id.clone(), text);
-        state.again();
+        state.answers_changed();
     }
     state.registry = None;
 }

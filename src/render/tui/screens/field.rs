@@ -4,18 +4,18 @@ use crate::answers::{Answer, LayerKind};
 use crate::catalog::{Kind, Question, QuestionId, Widget};
 use crate::model::SecretRef;
 use crate::render::paint::{Paint, Spans};
-use crate::render::text;
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::state::State;
 use crate::render::tui::widgets::paragraph;
 use crate::render::tui::words::{Word, fill};
+use crate::render::{language, text};
 
 use super::secret;
 
 /// Columns of a field's title.
 const TITLE: usize = 40;
 
-/// An answer of more columns is told below as well.
+/// An answer of more columns is shown below as well.
 const CRAMPED: usize = 20;
 
 /// `❯ Title        value  (source)  ✗`.
@@ -41,7 +41,7 @@ pub(super) fn field(line: Spans, state: &State, id: &QuestionId, question: &Ques
     if wrong { line.gap(1).add_label(Paint::Bad, look.glyph(Glyph::Failed)) } else { line }
 }
 
-/// An answer as it is shown. Of a secret only where it is.
+/// An answer as it is shown; of a secret only its source.
 fn shown(state: &State, id: &QuestionId, question: &Question) -> (String, Paint) {
     let look = state.look;
     if let Some(text) =
@@ -82,7 +82,7 @@ fn source_of(state: &State, id: &QuestionId) -> &'static str {
         _ if state.edits.contains_key(id) => Word::SourceScreen,
         None => return "",
         Some(LayerKind::Catalog) => Word::SourceDefault,
-        // The chosen size, which counts like an answer of one's own.
+        // The chosen size, which counts like an answer of the screens.
         Some(LayerKind::Profile | LayerKind::Screen) => Word::SourceProfile,
         Some(LayerKind::Installed) => Word::SourceInstalled,
         Some(LayerKind::Bundle) => Word::SourceBundle,
@@ -112,7 +112,7 @@ pub(super) fn known(state: &State, id: &QuestionId, question: &Question, width: 
     if let Some(help) = &question.help {
         say(Paint::Plain, help.of(look.lang.code()));
     }
-    lines.extend(secret::told(state, id, width));
+    lines.extend(secret::secret_lines(state, id, width));
     let mut say = |paint: Paint, text: &str| {
         lines.extend(paragraph(paint, text, width));
     };
@@ -122,7 +122,7 @@ pub(super) fn known(state: &State, id: &QuestionId, question: &Question, width: 
         say(Paint::Accent, &fill(look.say(Word::OptionsAre), &[("options", &options.join(", "))]));
     }
     if let Some(before) = before(state, id, question) {
-        say(Paint::Accent, &fill(look.say(Word::ItWas), &[("value", &before)]));
+        say(Paint::Accent, &fill(look.say(Word::PreviousValue), &[("value", &before)]));
     }
     let default = match state.draft.defaults.get(id) {
         None => look.say(Word::NoDefault).to_owned(),
@@ -138,12 +138,12 @@ pub(super) fn problem(state: &State, id: &QuestionId) -> Option<String> {
         return Some(say.of(state.look.lang.code()).to_owned());
     }
     if let Some(problem) = state.draft.problem(id) {
-        // The field is named already.
+        // The row has the id already.
         let own = format!("`{id}`: ");
         return Some(problem.strip_prefix(&own).unwrap_or(problem).to_owned());
     }
     let missing = state.draft.missing.iter().find(|missing| missing.id == *id)?;
-    let hint = missing.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
+    let hint = missing.hint.as_ref().map(|hint| format!(": {}", language::say(hint))).unwrap_or_default();
     Some(format!("{}{hint}", state.look.say(Word::Needed)))
 }
 

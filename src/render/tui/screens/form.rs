@@ -19,13 +19,13 @@ use crate::render::tui::keymap::{Command, Scope, command as command_of};
 use crate::render::tui::look::Glyph;
 use crate::render::tui::message::Intent;
 use crate::render::tui::source::Origin;
-use crate::render::tui::state::{About, Screen, State, Tone};
+use crate::render::tui::state::{FormKind, Screen, State, Tone};
 use crate::render::tui::typing::Typing;
 use crate::render::tui::view::{TextInput, View, usual_keys};
 use crate::render::tui::widgets::{Cursor, LineEdit, put, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
 
-/// Rows below the fields, for what is known of one of them; more where more is to be said.
+/// Rows below the fields, for the details of one of them; more where they are longer.
 const DETAIL: u16 = 4;
 
 /// A row of a form.
@@ -55,21 +55,21 @@ pub(super) fn at_failure(state: &mut State) {
         let Some(Status::Failed { errors, findings, .. }) = run.state.actions.get(id).map(|known| &known.status) else {
             return None;
         };
-        let told = findings.iter().map(|finding| format!("{} {:?}", finding.message, finding.event));
-        Some((action.component.clone(), errors.iter().cloned().chain(told).collect::<String>()))
+        let messages = findings.iter().map(|finding| format!("{} {:?}", finding.message, finding.event));
+        Some((action.component.clone(), errors.iter().cloned().chain(messages).collect::<String>()))
     });
     for screen in [Screen::Images, Screen::Questions] {
         state.screen = screen;
         if let Some(form) = state.form_mut() {
             form.filter.clear();
         }
-        let Some((component, told)) = &failure else { continue };
+        let Some((component, message)) = &failure else { continue };
         let rows = form_rows(state);
         let named = |id: &QuestionId| {
             let value = raw(state, id);
             screen == Screen::Questions
-                || (value.len() > 2 && told.contains(&format!(":{value}"))
-                    || told.contains(&value) && value.contains('/'))
+                || (value.len() > 2 && message.contains(&format!(":{value}"))
+                    || message.contains(&value) && value.contains('/'))
         };
         let at =
             rows.iter().position(|row| matches!(row, Row::Field(id, _) if id.component == *component && named(id)));
@@ -94,7 +94,7 @@ pub(super) fn form_rows(state: &State) -> Vec<Row> {
             let text = format!("{title} {id}").to_lowercase();
             let wanted = form.filter.to_lowercase().split_whitespace().all(|word| text.contains(word));
             let asked = wanted && !state.draft.unasked.contains(&id);
-            if state.catalog.is_about_images(&id) != (about == About::Images) || !asked {
+            if state.catalog.is_about_images(&id) != (about == FormKind::Images) || !asked {
                 continue;
             }
             let group = question.group.as_ref().map_or("", |group| group.of(lang));
@@ -156,7 +156,7 @@ pub(super) const IMAGES: View = View {
         Command::Left,
         Command::Right,
         Command::Toggle,
-        Command::Again,
+        Command::Refresh,
         Command::Continue,
     ],
     ..QUESTIONS
@@ -189,23 +189,23 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
             }
         }
         (Command::Back, _) => return back(state),
-        (Command::Continue, _) | (Command::Enter, Some(Row::Continue)) => return go_on(state),
+        (Command::Continue, _) | (Command::Enter, Some(Row::Continue)) => return proceed(state),
         (Command::Left | Command::Right | Command::Toggle, Some(Row::Field(id, question))) => {
             choose(state, id, question, command != Command::Left);
             return changed(state);
         }
         (Command::Enter, Some(Row::Field(id, question))) => open(state, id, question),
         (Command::Undo, Some(Row::Field(id, _))) if state.edits.remove(id).is_some() => {
-            state.again();
+            state.answers_changed();
             return changed(state);
         }
-        (Command::Again, _) => return changed(state),
+        (Command::Refresh, _) => return changed(state),
         _ => {}
     }
     Vec::new()
 }
 
-/// Another image is asked for again.
+/// Checks the registry again after another image was chosen.
 fn changed(state: &mut State) -> Vec<Intent> {
     if state.screen != Screen::Images {
         return Vec::new();
@@ -218,7 +218,7 @@ fn ask_registry(state: &mut State) -> Vec<Intent> {
     if origin(state) == Origin::Bundle {
         return source::ask(state);
     }
-    state.busy = Some((Word::AskingRegistry, state.now));
+    state.busy = Some((Word::CheckingRegistry, state.now));
     vec![Intent::Registry(state.answered())]
 }
 
@@ -234,22 +234,21 @@ fn section(rows: &[Row], at: usize, after: bool) -> usize {
 }
 
 /// On to the next screen, if nothing is wrong or missing here; else to the first field where something is.
-fn go_on(state: &mut State) -> Vec<Intent> {
+fn proceed(state: &mut State) -> Vec<Intent> {
     if let Some(form) = state.form_mut() {
-        // What is wrong may not be among what is shown.
+        // An invalid answer may be hidden by the filter.
         form.filter.clear();
     }
     let rows = form_rows(state);
     let wrong = rows.iter().position(|row| matches!(row, Row::Field(id, _) if problem(state, id).is_some()));
     if let Some(wrong) = wrong {
-        let told = state.look.say(Word::FirstProblem).to_owned();
-        state.notice = Some((Tone::Bad, told));
+        state.notice = Some((Tone::Bad, state.look.say(Word::FirstProblem).to_owned()));
         if let Some(form) = state.form_mut() {
             form.cursor = Cursor(wrong);
         }
         return Vec::new();
     }
-    // What no field is about, such as a question that nobody asks.
+    // Problems without a field, such as an answer to an unknown question.
     let stray = state.draft.problems.iter().find(|(id, _)| state.catalog.question(id).is_none());
     if let Some((_, finding)) = stray {
         state.notice = Some((Tone::Bad, finding.to_string()));
@@ -278,7 +277,7 @@ fn open(state: &mut State, id: &QuestionId, question: &Question) {
     }
 }
 
-/// What was answered here before it was typed anew: a text that was refused is not to stay.
+/// Restores the answer from before typing: an invalid text does not stay.
 fn restore(state: &mut State, id: &QuestionId) -> Vec<Intent> {
     let kept = state.form_mut().and_then(|form| form.kept.take());
     if state.edits.get(id) == kept.as_ref() {
@@ -288,7 +287,7 @@ fn restore(state: &mut State, id: &QuestionId) -> Vec<Intent> {
         Some(text) => state.edits.insert(id.clone(), text),
         None => state.edits.remove(id),
     };
-    state.again();
+    state.answers_changed();
     changed(state)
 }
 
@@ -376,12 +375,12 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         Some(Typing::Filter(edit)) => head.push(typing_line(look, look.say(Word::FilterLabel), edit, area.width)),
         _ if !form.filter.is_empty() => {
             let count = fields.iter().filter(|row| matches!(row, Row::Field(..))).count().to_string();
-            let told = fill(look.say(Word::Filtered), &[("text", &form.filter), ("count", &count)]);
-            head.push(Spans::new().add(Paint::Accent, told));
+            let text = fill(look.say(Word::Filtered), &[("text", &form.filter), ("count", &count)]);
+            head.push(Spans::new().add(Paint::Accent, text));
         }
-        _ if about == About::Images && wrong(state, &fields) == 0 => head.extend(comes_from(state)),
-        _ if about == About::Images => head.extend([Spans::new()].into_iter().chain(comes_from(state))),
-        // What is shown is said once that is known.
+        _ if about == FormKind::Images && wrong(state, &fields) == 0 => head.extend(comes_from(state)),
+        _ if about == FormKind::Images => head.extend([Spans::new()].into_iter().chain(comes_from(state))),
+        // The counts go here once the shown rows are known.
         _ => head.push(Spans::new()),
     }
     let used = put_all(buffer, area, head, look).min(area.height);
@@ -395,7 +394,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let detail = DETAIL.max(wanted).min(area.height.saturating_sub(used) / 2);
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + detail + 1), ..area };
     let shown = rows(at, fields.len(), list.height);
-    let counted = form.filter.is_empty() && (about == About::Components || wrong(state, &fields) > 0);
+    let counted = form.filter.is_empty() && (about == FormKind::Components || wrong(state, &fields) > 0);
     if counted && !matches!(form.typing, Some(Typing::Filter(_))) {
         put(buffer, area, 0, counts(state, &fields, shown.clone()), look);
     }
@@ -403,7 +402,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         let (line, style) = row_of(index == at, look);
         let line = match &fields[index] {
             Row::Heading(title) => Spans::new().add(Paint::Accent, title),
-            Row::Continue => line.add(Paint::Bold, look.say(Word::GoOn)),
+            Row::Continue => line.add(Paint::Bold, look.say(Word::Continue)),
             Row::Field(id, question) => field(line, state, id, question, list.width, index == at),
         };
         styled(buffer, list, row, line, look, style);
@@ -422,7 +421,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
             Some(Typing::SecretName(way, edit)) => {
                 put(buffer, below, 0, typing_line(look, &format!("{way}:"), edit, area.width), look);
                 let rest = Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below };
-                put_all(buffer, rest, secret::told(state, id, width), look);
+                put_all(buffer, rest, secret::secret_lines(state, id, width), look);
             }
             Some(Typing::SecretKind(cursor)) => {
                 for (row, (index, (_, word))) in (0_u16..).zip(ways(question).into_iter().enumerate()) {
@@ -445,37 +444,37 @@ fn counts(state: &State, fields: &[Row], shown: Range<usize>) -> Spans {
     let wrong = wrong(state, fields);
     let (word, paint) = match wrong {
         0 => (Word::AllAnswered, Paint::Good),
-        _ => (Word::LeftToAnswer, Paint::Warn),
+        _ => (Word::Unanswered, Paint::Warn),
     };
     let values = [("count", all), ("wrong", wrong), ("from", (before + 1).min(to)), ("to", to)];
     let values = values.map(|(name, value)| (name, value.to_string()));
     Spans::new().add(paint, fill(state.look.say(word), &values))
 }
 
-/// How many answers keep one from going on.
+/// How many answers are missing or invalid.
 fn wrong(state: &State, fields: &[Row]) -> usize {
     let here = fields.iter().filter_map(Row::question).filter(|id| problem(state, id).is_some());
-    // What no field is about.
+    // Problems without a field.
     let stray = state.draft.problems.iter().filter(|(id, _)| state.catalog.question(id).is_none());
     here.count() + stray.count()
 }
 
-/// Where images come from, and what the registry says to that.
+/// Where images come from, and the answer of the registry.
 fn comes_from(state: &State) -> Vec<Spans> {
     let look = state.look;
     let registry = state.draft.answers.get("platform", "registry").text().map(str::to_owned);
-    let told = match &registry {
+    let text = match &registry {
         Some(registry) if origin(state) == Origin::Bundle => {
-            let told = [("bundle", bundle_name(state)), ("registry", registry)];
-            fill(look.say(Word::PushedRegistry), &told)
+            let values = [("bundle", bundle_name(state)), ("registry", registry)];
+            fill(look.say(Word::PushedRegistry), &values)
         }
         Some(registry) => fill(look.say(Word::PrivateRegistry), &[("registry", registry)]),
         None => look.say(Word::PublicRegistries).to_owned(),
     };
-    let mut lines = vec![Spans::new().add(Paint::Plain, told)];
-    if let Some((good, told)) = &state.registry {
+    let mut lines = vec![Spans::new().add(Paint::Plain, text)];
+    if let Some((good, message)) = &state.registry {
         let (glyph, paint) = if *good { (Glyph::Done, Paint::Good) } else { (Glyph::Warning, Paint::Warn) };
-        lines.push(Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, told));
+        lines.push(Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, message));
     }
     lines
 }

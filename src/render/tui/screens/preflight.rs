@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::common::{divider, failed, page, target_line};
 use crate::model::preflight::{Finding, Report, Severity};
+use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::flow::{back, preflight};
@@ -20,7 +21,7 @@ use crate::render::tui::words::{Word, fill};
 pub(super) const VIEW: View = View {
     title: Word::Preflight,
     scope: Scope::Preflight,
-    list: &[Command::Toggle, Command::Again, Command::Continue],
+    list: &[Command::Toggle, Command::Refresh, Command::Continue],
     enter: None,
     keys,
     act,
@@ -29,7 +30,7 @@ pub(super) const VIEW: View = View {
 };
 
 fn keys(state: &State) -> Vec<(Scope, Command)> {
-    let mut keys = vec![(Scope::Any, Command::Continue), (Scope::List, Command::Again)];
+    let mut keys = vec![(Scope::Any, Command::Continue), (Scope::List, Command::Refresh)];
     if state.preflight.report.as_ref().is_some_and(|report| !report.findings.is_empty()) {
         keys.push((Scope::Preflight, Command::Waive));
     }
@@ -39,15 +40,15 @@ fn keys(state: &State) -> Vec<(Scope, Command)> {
 fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let findings = state.preflight.report.as_ref().map_or(0, |report| report.findings.len());
     let page = page(state);
-    // The last row goes on.
+    // The last row continues.
     if state.preflight.cursor.moved(command, findings + 1, page) {
         return Vec::new();
     }
     match command {
-        Command::Again => preflight(state),
+        Command::Refresh => preflight(state),
         Command::Waive | Command::Toggle => {
             waive(state, state.preflight.cursor.0);
-            // What it is about is asked again when the plan is made.
+            // The plan is made with the waived findings.
             state.review.planned = None;
             Vec::new()
         }
@@ -55,20 +56,20 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
             state.preflight.cursor.0 += 1;
             Vec::new()
         }
-        Command::Enter | Command::Continue => go_on(state),
+        Command::Enter | Command::Continue => proceed(state),
         Command::Back => back(state),
         _ => Vec::new(),
     }
 }
 
-/// Errors keep nobody from the answers, which may be what is at fault: the review looks again, and stops there.
-fn go_on(state: &mut State) -> Vec<Intent> {
+/// Continues to the answers, also with errors: changed answers may fix them, and the review checks again.
+fn proceed(state: &mut State) -> Vec<Intent> {
     if state.busy.is_some() {
         return Vec::new();
     }
     if let Some(report) = state.preflight.report.as_ref().filter(|report| report.errors > 0) {
-        let told = fill(state.look.say(Word::LookedAtAgain), &[("count", &report.errors.to_string())]);
-        state.notice = Some((Tone::Bad, told));
+        let message = fill(state.look.say(Word::ErrorsLeft), &[("count", &report.errors.to_string())]);
+        state.notice = Some((Tone::Bad, message));
     }
     state.screen = Screen::Components;
     Vec::new()
@@ -78,7 +79,7 @@ fn go_on(state: &mut State) -> Vec<Intent> {
 pub(super) fn waive(state: &mut State, row: usize) {
     let Some(report) = &mut state.preflight.report else { return };
     let Some(finding) = report.findings.get(row) else { return };
-    let (id, leave) = (finding.id, finding.leave());
+    let (id, leave) = (finding.id, finding.waiver());
     if finding.adopt.is_none() && !(state.waivable)(id) {
         state.notice = Some((Tone::Bad, fill(state.look.say(Word::NotWaivable), &[("id", id)])));
         return;
@@ -96,20 +97,20 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let mut head: Vec<Spans> = target_line(state).into_iter().collect();
     if let Some(connected) = state.connected.as_ref().filter(|connected| !connected.installed.is_empty()) {
         let bad = connected.installed.values().filter(|status| super::components::installed(status).1 != Paint::Good);
-        let told = [("count", connected.installed.len().to_string()), ("bad", bad.count().to_string())];
-        let told = fill(look.say(Word::AlreadyThere), &told);
-        head.push(Spans::new().add(Paint::Accent, told));
+        let values = [("count", connected.installed.len().to_string()), ("bad", bad.count().to_string())];
+        let text = fill(look.say(Word::AlreadyInstalled), &values);
+        head.push(Spans::new().add(Paint::Accent, text));
     }
     let Some(report) = &state.preflight.report else {
-        head.extend(failed(state, Word::NotLooked, usize::from(area.width)));
+        head.extend(failed(state, Word::PreflightFailed, usize::from(area.width)));
         put_all(buffer, area, head, look);
         return;
     };
-    let (paint, told) = match report.findings.is_empty() {
+    let (paint, text) = match report.findings.is_empty() {
         true => (Paint::Good, look.say(Word::NothingFound).to_owned()),
         false => (if report.errors > 0 { Paint::Bad } else { Paint::Plain }, counts(report, look)),
     };
-    head.push(Spans::new().add(paint, told));
+    head.push(Spans::new().add(paint, text));
     let used = put_all(buffer, area, head, look) + 1;
     let count = report.findings.len();
     let selected = report.findings.get(state.preflight.cursor.0);
@@ -121,7 +122,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
         let (line, style) = row_of(index == state.preflight.cursor.0, look);
         let line = match report.findings.get(index) {
             Some(finding) => head_of(line, finding, look),
-            None => line.add(Paint::Bold, look.say(Word::GoOn)),
+            None => line.add(Paint::Bold, look.say(Word::Continue)),
         };
         styled(buffer, list, row, line, look, style);
     }
@@ -162,7 +163,8 @@ pub(super) fn detail(finding: &Finding, look: Look, before: usize, width: usize)
     let mut lines = Vec::new();
     for (word, text, paint) in [(Word::Found, &finding.what, Paint::Plain), (Word::Fix, &finding.fix, Paint::Accent)] {
         let label = text::pad(look.say(word), 9);
-        for (row, part) in text::wrap(&text::clean(text), width.saturating_sub(before + 10)).into_iter().enumerate() {
+        for (row, part) in text::wrap(&language::shown(text), width.saturating_sub(before + 10)).into_iter().enumerate()
+        {
             let start = if row == 0 { label.as_str() } else { "" };
             lines.push(Spans::indent(before).column(Paint::Dim, start, 10).add(paint, part));
         }

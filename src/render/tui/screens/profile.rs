@@ -53,12 +53,12 @@ fn choose(state: &mut State) {
         .0
         .checked_sub(1)
         .and_then(|row| state.profiles().get(row).map(|profile| profile.id.clone()));
-    // Passing by is no choice.
+    // Only a change is a choice.
     if chosen != state.profile.chosen {
         state.profile.chosen_here = chosen.is_some();
     }
     state.profile.chosen = chosen;
-    state.again();
+    state.answers_changed();
 }
 
 fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
@@ -103,7 +103,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
                 Spans::new().column(Paint::Dim, title(state, id, wide), wide).gap(2).add(Paint::Plain, node.written());
             // What was typed here counts more.
             match state.edits.get(id) {
-                Some(own) => line.gap(2).add(Paint::Warn, fill(look.say(Word::KeepsYours), &[("value", own)])),
+                Some(own) => line.gap(2).add(Paint::Warn, fill(look.say(Word::KeepsOwnAnswer), &[("value", own)])),
                 None => line,
             }
         })

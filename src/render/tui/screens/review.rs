@@ -65,8 +65,8 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
     for (index, finding) in findings {
         rows.push(Row::Finding(index));
         if state.review.unfolded.contains(&index) {
-            let told = preflight::detail(finding, state.look, FINDING, width(state));
-            rows.extend(told.into_iter().map(Row::Line));
+            let lines = preflight::detail(finding, state.look, FINDING, width(state));
+            rows.extend(lines.into_iter().map(Row::Line));
         }
     }
     for component in components(&planned.plan) {
@@ -89,7 +89,7 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
 pub(super) const VIEW: View = View {
     title: Word::Review,
     scope: Scope::Review,
-    list: &[Command::Left, Command::Right, Command::Toggle, Command::Again, Command::Continue],
+    list: &[Command::Left, Command::Right, Command::Toggle, Command::Refresh, Command::Continue],
     enter: None,
     keys,
     act,
@@ -101,7 +101,7 @@ fn keys(_: &State) -> Vec<(Scope, Command)> {
     vec![
         (Scope::Any, Command::Enter),
         (Scope::Any, Command::Continue),
-        (Scope::List, Command::Again),
+        (Scope::List, Command::Refresh),
         (Scope::Review, Command::Write),
         (Scope::Any, Command::Copy),
     ]
@@ -110,7 +110,7 @@ fn keys(_: &State) -> Vec<(Scope, Command)> {
 fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match command {
         Command::Back => return back(state),
-        Command::Again => return plan(state),
+        Command::Refresh => return plan(state),
         Command::Write => return vec![write(state)],
         _ => {}
     }
@@ -146,8 +146,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
     Vec::new()
 }
 
-/// Where the cursor goes: over lines that are only text to a row on which keys act. What only text follows is read line
-/// by line.
+/// Where the cursor goes: over text lines to a row on which keys act. Where only text follows, it moves line by line.
 fn over_text(rows: &[Row], was: usize, now: usize) -> usize {
     let is_text = |at: usize| matches!(rows.get(at), Some(Row::Line(_)));
     if !is_text(now) || is_text(was) {
@@ -158,8 +157,8 @@ fn over_text(rows: &[Row], was: usize, now: usize) -> usize {
     if now > was { next.unwrap_or(now) } else { last.unwrap_or(now) }
 }
 
-/// The plan and what was found are there. An error is what to look at.
-pub(in crate::render::tui) fn arrived(state: &mut State, planned: Planned) {
+/// Shows a plan and its findings; the cursor goes to the first error.
+pub(in crate::render::tui) fn set_plan(state: &mut State, planned: Planned) {
     state.review.open = opened(&planned.plan);
     let findings = state.preflight.report.iter().flat_map(|report| &report.findings).enumerate();
     let errors = findings.filter(|(_, finding)| finding.severity == Severity::Error && !finding.waived);
@@ -171,14 +170,14 @@ pub(in crate::render::tui) fn arrived(state: &mut State, planned: Planned) {
     state.review.planned = Some(planned);
     let refused = std::mem::take(&mut state.review.refused);
     if refused {
-        // It was said of what was to be run; what is so now follows.
+        // It was about the refused run; the new findings follow.
         state.notice = None;
     }
     let found = first.and_then(|at| state.preflight.report.as_ref()?.findings.get(at)).filter(|_| refused);
     if let Some(finding) = found {
         let title = format!("{} {}: {}", finding.id, finding.place, finding.what);
         let values = [("count", state.review.unfolded.len().to_string()), ("title", title)];
-        state.notice = Some((Tone::Bad, fill(state.look.say(Word::FoundAgain), &values)));
+        state.notice = Some((Tone::Bad, fill(state.look.say(Word::PreflightRefused), &values)));
     }
 }
 
@@ -204,7 +203,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     let mut head: Vec<Spans> = target_line(state).into_iter().collect();
     let Some(planned) = &state.review.planned else {
-        head.extend(failed(state, Word::NotPlanned, usize::from(area.width)));
+        head.extend(failed(state, Word::PlanFailed, usize::from(area.width)));
         put_all(buffer, area, head, look);
         return;
     };
@@ -212,8 +211,8 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     head.push(Spans::new().add(Paint::Bold, totals));
     if let Some(report) = state.preflight.report.as_ref().filter(|report| report.errors + report.warnings > 0) {
         let paint = if report.errors > 0 { Paint::Bad } else { Paint::Warn };
-        let told = fill(look.say(Word::PreflightSays), &[("found", &preflight::counts(report, look))]);
-        head.push(Spans::new().add_label(paint, look.glyph(Glyph::Warning)).gap(1).add(paint, told));
+        let text = fill(look.say(Word::PreflightSays), &[("found", &preflight::counts(report, look))]);
+        head.push(Spans::new().add_label(paint, look.glyph(Glyph::Warning)).gap(1).add(paint, text));
     }
     let used = put_all(buffer, area, head, look) + 1;
     let list = Rect { y: area.y + used, height: area.height.saturating_sub(used + BELOW), ..area };
@@ -249,7 +248,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     );
 }
 
-/// Why the selected step is to run, and how to do the same without screens.
+/// Why the selected step is to run, and the equivalent command.
 fn below(state: &State, planned: &Planned, all: &[Row], shown: Range<usize>, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     divider(buffer, Rect { height: area.height.min(1), ..area }, shown, all.len(), look);
@@ -279,12 +278,12 @@ fn component(line: Spans, state: &State, planned: &Planned, id: &str) -> Spans {
             None => words.push((action.change, 1)),
         }
     }
-    let told: Vec<String> =
+    let parts: Vec<String> =
         words.iter().map(|(change, count)| format!("{count} {}", look.say(word(*change)))).collect();
     line.add_label(Paint::Dim, if open { "- " } else { "+ " })
         .add(Paint::Bold, state.catalog.title(id).of(look.lang.code()))
         .gap(2)
-        .add(Paint::Dim, told.join(", "))
+        .add(Paint::Dim, parts.join(", "))
 }
 
 fn action(line: Spans, planned: &Planned, index: usize, look: Look) -> Spans {
@@ -302,10 +301,10 @@ fn totals(plan: &Plan, look: Look) -> String {
     }
     let count = |change: Change| plan.actions.iter().filter(|action| action.change == change).count();
     let all = [Change::Create, Change::Update, Change::Delete, Change::Check, Change::Nothing];
-    let told: Vec<String> = all
+    let parts: Vec<String> = all
         .into_iter()
         .filter(|change| count(*change) > 0)
         .map(|change| format!("{} {}", count(change), look.say(word(change))))
         .collect();
-    told.join(", ")
+    parts.join(", ")
 }

@@ -1,4 +1,4 @@
-//! What is being done, and what to do about what failed.
+//! The run: its panes, and what can be done about failed steps.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -11,12 +11,12 @@ use crate::event::Outcome;
 use crate::render::SummaryExtras;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::flow::{self, begin, plan};
+use crate::render::tui::flow::{self, plan, start_run};
 use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::Glyph;
 use crate::render::tui::message::Intent;
 use crate::render::tui::parts::RunPhase;
-use crate::render::tui::run::{Ended, Pane, RunView, Then};
+use crate::render::tui::run::{Ended, Pane, Pending, RunView};
 use crate::render::tui::state::{Ask, Overlay, Screen, State, Tone};
 use crate::render::tui::view::{TextInput, View};
 use crate::render::tui::widgets::{Cursor, LineEdit, frame, gauge, put};
@@ -38,7 +38,7 @@ pub(super) const VIEW: View = View {
     }),
 };
 
-/// Those of a run: what can be done about what failed, or how to stop it.
+/// The keys of a run: what can be done about failed steps, or how to stop it.
 fn keys(state: &State) -> Vec<(Scope, Command)> {
     let Some(run) = &state.run else { return Vec::new() };
     let next = (Scope::List, Command::Next);
@@ -61,9 +61,9 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
     let page = page(state) / 2;
     let rows = state.run.as_ref().map_or(0, |run| run_panes::detail_rows(state, run, detail_width(run, state.size)));
     let Some(run) = &mut state.run else { return Vec::new() };
-    if command.looks() && command != Command::Help {
-        // Whoever looks at something is not taken elsewhere.
-        run.chase = false;
+    if command.is_navigation() && command != Command::Help {
+        // Moving the view ends following the run.
+        run.follow_run = false;
     }
     match command {
         Command::Next => run.pane = run.pane.beside(true),
@@ -74,7 +74,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
         Command::Right | Command::Enter if run.pane == Pane::Steps => run.pane = Pane::Detail,
         Command::Left | Command::Back if run.pane != Pane::Steps => run.pane = Pane::Steps,
         Command::Back => return leave(state),
-        Command::Follow if run.pane == Pane::Steps => run.chase = !run.chase,
+        Command::Follow if run.pane == Pane::Steps => run.follow_run = !run.follow_run,
         Command::Follow => {
             run.log.follow = !run.log.follow;
             run.log.row = Cursor(log_rows(run).saturating_sub(1));
@@ -86,7 +86,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
         }
         Command::NextMatch | Command::PreviousMatch => return found(state, command == Command::NextMatch),
         Command::Stop => return leave(state),
-        Command::Retry => return again(state, Vec::new()),
+        Command::Retry => return retry(state, Vec::new()),
         Command::Skip => return skip(state),
         Command::Edit => return edit(state),
         Command::Continue if !run.is_live() => state.screen = Screen::Summary,
@@ -121,7 +121,7 @@ fn scroll(run: &mut RunView, command: Command, page: usize, detail: usize) {
             let mut cursor = Cursor(run.row(&rows));
             if cursor.moved(command, rows.len(), page) {
                 run.at = rows.into_iter().nth(cursor.0);
-                run.chase = false;
+                run.follow_run = false;
                 run.log.follow = true;
                 run.detail = Cursor::default();
             }
@@ -135,7 +135,7 @@ fn scroll(run: &mut RunView, command: Command, page: usize, detail: usize) {
                 run.log.row = Cursor(rows.saturating_sub(1));
             }
             if run.log.row.moved(command, rows, page) {
-                // At the end it goes on with it.
+                // At the end it follows the log.
                 run.log.follow = run.log.row.0 + 1 >= rows;
             }
         }
@@ -145,12 +145,12 @@ fn scroll(run: &mut RunView, command: Command, page: usize, detail: usize) {
     }
 }
 
-/// Searches, and says what came of it.
+/// Searches, and reports the number of matches.
 fn found(state: &mut State, next: bool) -> Vec<Intent> {
     let Some(run) = &mut state.run else { return Vec::new() };
     let count = search(run, next).to_string();
-    let told = fill(state.look.say(Word::LinesFound), &[("count", &count), ("text", &run.log.search)]);
-    state.notice = Some((Tone::Good, told));
+    let message = fill(state.look.say(Word::LinesFound), &[("count", &count), ("text", &run.log.search)]);
+    state.notice = Some((Tone::Good, message));
     Vec::new()
 }
 
@@ -179,7 +179,7 @@ fn search(run: &mut RunView, next: bool) -> usize {
     hits.len()
 }
 
-/// Stopping is asked about; what has ended is left for the summary.
+/// Asks whether to stop a live run; goes to the summary of one that has ended.
 fn leave(state: &mut State) -> Vec<Intent> {
     let Some(run) = &state.run else { return Vec::new() };
     if !run.is_live() {
@@ -190,8 +190,8 @@ fn leave(state: &mut State) -> Vec<Intent> {
     Vec::new()
 }
 
-/// Plans and runs again, as a run that goes on with this one: what was done is found done.
-fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
+/// Plans and runs again, as a run that continues this one: finished steps are unchanged in it.
+fn retry(state: &mut State, without: Vec<String>) -> Vec<Intent> {
     let Some(run) = &mut state.run else { return Vec::new() };
     let nothing = if run.is_live() { run.failed().is_empty() } else { run.state.outcome == Some(Outcome::Succeeded) };
     if nothing {
@@ -199,63 +199,63 @@ fn again(state: &mut State, without: Vec<String>) -> Vec<Intent> {
         return Vec::new();
     }
     if run.is_live() {
-        let before = match run.then.take() {
-            Some(Then::Again(before)) => before,
+        let before = match run.pending.take() {
+            Some(Pending::Retry(before)) => before,
             _ => Vec::new(),
         };
-        run.then = Some(Then::Again([before, without].concat()));
+        run.pending = Some(Pending::Retry([before, without].concat()));
         return Vec::new();
     }
-    if state.running.phase == RunPhase::Beginning {
+    if state.running.phase == RunPhase::Starting {
         return Vec::new();
     }
     let without = [run.without.clone(), without].concat();
     if state.running.given.as_ref().is_some_and(|ran| *ran != state.answered()) {
-        // Nobody has seen yet what other answers would do.
+        // The plan with other answers has not been shown yet.
         state.screen = Screen::Review;
         return plan(state);
     }
-    begin(state, without)
+    start_run(state, without)
 }
 
-/// Back to the answers, while the steps that still run end; the review then shows what is left to do.
+/// Back to the answers, while the running steps end; the review then shows what is left to do.
 fn edit(state: &mut State) -> Vec<Intent> {
     let Some(run) = &mut state.run else { return Vec::new() };
     if run.is_live() && run.failed().is_empty() {
         state.notice = Some((Tone::Good, state.look.say(Word::NothingFailed).to_owned()));
         return Vec::new();
     }
-    run.then = None;
+    run.pending = None;
     state.review.planned = None;
     form::at_failure(state);
     Vec::new()
 }
 
-/// Asks whether to go on without the selected step, if it failed.
+/// Asks whether to skip the selected step, if it failed.
 fn skip(state: &mut State) -> Vec<Intent> {
     let failed = |run: &RunView| run.selected().is_some_and(|id| run.failed().contains(&id));
     if state.run.as_ref().is_some_and(failed) {
         state.overlay = Some(Overlay::Ask(Ask::Skip));
     } else {
-        state.notice = Some((Tone::Good, state.look.say(Word::SkipWhatFailed).to_owned()));
+        state.notice = Some((Tone::Good, state.look.say(Word::SelectFailed).to_owned()));
     }
     Vec::new()
 }
 
-/// What would be left out with the selected step: itself, and all that needs it.
+/// What would be skipped with the selected step: itself, and all that needs it.
 pub(in crate::render::tui) fn skipped(run: &RunView) -> Vec<String> {
     run.selected().map(|id| run.needing(id)).unwrap_or_default()
 }
 
-/// Goes on without it.
-pub(in crate::render::tui) fn skip_it(state: &mut State) -> Vec<Intent> {
+/// Skips it.
+pub(in crate::render::tui) fn skip_confirmed(state: &mut State) -> Vec<Intent> {
     let without = state.run.as_ref().map(skipped).unwrap_or_default();
-    again(state, without)
+    retry(state, without)
 }
 
 /// The run is over.
 pub(in crate::render::tui) fn ended(state: &mut State, ended: Ended, extras: SummaryExtras) -> Vec<Intent> {
-    state.is_there(Word::PlanningLater);
+    state.done_waiting(Word::PlanningLater);
     state.running.phase = RunPhase::Idle;
     let Some(run) = &mut state.run else { return Vec::new() };
     run.ended = Some(ended);
@@ -263,12 +263,12 @@ pub(in crate::render::tui) fn ended(state: &mut State, ended: Ended, extras: Sum
     state.notice = None;
     state.summary.extras = Some(extras);
     state.summary.cursor = Cursor::default();
-    match run.then.take() {
-        Some(Then::Again(without)) => return again(state, without),
-        Some(Then::Plan) if state.screen == Screen::Review => return plan(state),
+    match run.pending.take() {
+        Some(Pending::Retry(without)) => return retry(state, without),
+        Some(Pending::Plan) if state.screen == Screen::Review => return plan(state),
         _ => {}
     }
-    // Where something failed, the step that did is what to look at, and it can be tried again.
+    // After a failure the failed step stays selected, and can be retried.
     if state.screen == Screen::Run && run.failed().is_empty() {
         state.screen = Screen::Summary;
     }
@@ -330,31 +330,31 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
     pane(below, Rect { y: area.y + steps, height: area.height - steps, ..area });
 }
 
-/// The whole run in one bar: by time where earlier runs tell how long it takes, else by steps.
+/// The whole run in one bar: by time where earlier runs give an estimate, else by steps.
 fn bar(state: &State, run: &RunView, width: usize) -> Spans {
     let look = state.look;
     let elapsed = run.seconds(state.now).unwrap_or(0);
     let counts = run.state.counts();
     let steps = counts.done + counts.unchanged + counts.skipped;
-    let (done, total, told) = match run.left(state.now) {
+    let (done, total, text) = match run.left(state.now) {
         Some(left) => {
-            let told = fill(look.say(Word::TimeLeft), &[("left", look.time(&text::whole(left)))]);
-            (elapsed, elapsed + left, told)
+            let text = fill(look.say(Word::TimeLeft), &[("left", look.time(&text::whole(left)))]);
+            (elapsed, elapsed + left, text)
         }
         None => (steps as u64, run.state.order.len() as u64, String::new()),
     };
-    let columns = width.saturating_sub(text::width(&told) + 2);
-    gauge(done, total, columns, look).gap(2).add(Paint::Dim, told)
+    let columns = width.saturating_sub(text::width(&text) + 2);
+    gauge(done, total, columns, look).gap(2).add(Paint::Dim, text)
 }
 
-/// Mark and words of how a run stands.
+/// Mark and words of a run's state.
 fn outcome(run: &RunView) -> (Glyph, Word, Paint) {
-    let proven = run.state.order.iter().any(|action| action.verify);
+    let verified = run.state.order.iter().any(|action| action.verify);
     match (run.state.outcome, run.state.stopping) {
-        (Some(Outcome::Succeeded), _) if !run.left_out.is_empty() => (Glyph::Warning, Word::EndedPartly, Paint::Warn),
-        (Some(Outcome::Succeeded), _) if proven => (Glyph::Done, Word::EndedWell, Paint::Good),
-        (Some(Outcome::Succeeded), _) => (Glyph::Done, Word::EndedUnasked, Paint::Good),
-        (Some(Outcome::VerifyFailed), _) => (Glyph::Failed, Word::EndedUnproven, Paint::Bad),
+        (Some(Outcome::Succeeded), _) if !run.skipped.is_empty() => (Glyph::Warning, Word::EndedPartly, Paint::Warn),
+        (Some(Outcome::Succeeded), _) if verified => (Glyph::Done, Word::EndedVerified, Paint::Good),
+        (Some(Outcome::Succeeded), _) => (Glyph::Done, Word::EndedUnchecked, Paint::Good),
+        (Some(Outcome::VerifyFailed), _) => (Glyph::Failed, Word::EndedChecksFailed, Paint::Bad),
         (Some(Outcome::Stopped), _) => (Glyph::Stopped, Word::EndedStopped, Paint::Warn),
         (Some(Outcome::Failed), _) => (Glyph::Failed, Word::EndedFailed, Paint::Bad),
         (None, _) if !run.is_live() => (Glyph::Failed, Word::EndedFailed, Paint::Bad),
@@ -369,9 +369,9 @@ pub(super) fn headline(state: &State, run: &RunView) -> Spans {
     let total = run.state.order.len();
     let done = counts.done + counts.unchanged + counts.skipped;
     let (glyph, word, paint) = outcome(run);
-    // What comes now, where what was is being tried again.
-    let again = state.busy.filter(|_| state.running.phase == RunPhase::Beginning && !run.is_live());
-    let (glyph, told, paint) = match again {
+    // Shown while a retry is planned.
+    let retrying = state.busy.filter(|_| state.running.phase == RunPhase::Starting && !run.is_live());
+    let (glyph, text, paint) = match retrying {
         Some((_, since)) => (Glyph::Running, elapsed(state, Word::PlanningAgain, since), Paint::Accent),
         None => (glyph, look.say(word).to_owned(), paint),
     };
@@ -382,7 +382,7 @@ pub(super) fn headline(state: &State, run: &RunView) -> Spans {
         Some(seconds) => format!("{progress}, {}", look.time(&text::whole(seconds))),
         None => progress,
     };
-    let line = recorded.add_label(paint, look.glyph(glyph)).gap(1).add(paint, told).gap(2).add(Paint::Plain, progress);
+    let line = recorded.add_label(paint, look.glyph(glyph)).gap(1).add(paint, text).gap(2).add(Paint::Plain, progress);
     let line = match counts.failed {
         0 => line,
         failed => line.gap(2).add(Paint::Bad, fill(look.say(Word::CountFailed), &[("count", &failed.to_string())])),
@@ -391,12 +391,12 @@ pub(super) fn headline(state: &State, run: &RunView) -> Spans {
         0 => line,
         blocked => line.gap(2).add(Paint::Warn, fill(look.say(Word::CountBlocked), &[("count", &blocked.to_string())])),
     };
-    let line = match &run.then {
-        Some(Then::Again(_)) => line.gap(2).add(Paint::Accent, look.say(Word::ThenAgain)),
+    let line = match &run.pending {
+        Some(Pending::Retry(_)) => line.gap(2).add(Paint::Accent, look.say(Word::RetryPending)),
         _ => line,
     };
     match &run.before {
-        Some(before) => line.gap(2).add(Paint::Dim, fill(look.say(Word::GoesOnWith), &[("run", before)])),
+        Some(before) => line.gap(2).add(Paint::Dim, fill(look.say(Word::ContinuesRun), &[("run", before)])),
         None => line,
     }
 }

@@ -7,6 +7,7 @@ use super::edit::typing_line;
 use crate::event::{ActionState, Announced, Skip, Status};
 use crate::model::cluster::Finding;
 use crate::render::failure::{Logs, failure};
+use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::look::{Glyph, Look};
@@ -74,8 +75,8 @@ fn steps(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-/// How a component stands: by the worst of its steps.
-fn standing<'a>(run: &'a RunView, id: &str) -> &'a Status {
+/// The state of a component: the worst of its steps.
+fn worst_status<'a>(run: &'a RunView, id: &str) -> &'a Status {
     let known = run.steps_of(id).filter_map(|step| run.state.actions.get(&step.id));
     let worst = known.map(|known| &known.status).min_by_key(|status| match status {
         Status::Failed { .. } => 0,
@@ -99,7 +100,7 @@ fn component(state: &State, run: &RunView, id: &str, width: usize) -> Spans {
     let running = known.iter().any(|known| matches!(known.status, Status::Running));
     let until = if running { Some(state.now) } else { ended };
     let time = began.zip(until).map(|(began, until)| elapsed(began.as_millisecond(), until, look)).unwrap_or_default();
-    let (glyph, word, paint) = status(standing(run, id), false);
+    let (glyph, word, paint) = status(worst_status(run, id), false);
     let count = format!("{over}/{}", run.steps_of(id).count());
     let room = width.saturating_sub(18 + text::width(&count) + text::width(&time));
     let title = state.catalog.title(id).of(look.lang.code());
@@ -109,7 +110,7 @@ fn component(state: &State, run: &RunView, id: &str, width: usize) -> Spans {
         .gap(1)
         .column(paint, text::cut(look.say(word), 11), 11)
         .gap(1)
-        .column(Paint::Bold, text::cut(&text::clean(title), room), room)
+        .column(Paint::Bold, text::cut(&language::shown(title), room), room)
         .gap(1)
         .add(Paint::Plain, count)
         .gap(1)
@@ -158,7 +159,7 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
         .gap(1)
         .column(paint, word, 11)
         .gap(1)
-        .column(Paint::Plain, text::cut(&text::clean(&action.title), room), room)
+        .column(Paint::Plain, text::cut(&language::shown(&action.title), room), room)
         .gap(1)
         .add(Paint::Dim, time)
 }
@@ -191,17 +192,17 @@ pub(super) const fn status(status: &Status, retrying: bool) -> (Glyph, Word, Pai
     }
 }
 
-/// What can be done about a step that failed, and what it holds up.
+/// What can be done about a failed step, and how many steps it blocks.
 fn next(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
     let look = state.look;
     let Some(id) = run.selected().filter(|id| run.failed().contains(id)) else { return Vec::new() };
     let blocked = (run.needing(id).len() - 1).to_string();
-    let told = format!(
+    let text = format!(
         "{}. {}",
         fill(look.say(Word::Blocks), &[("count", &blocked)]),
-        look.say(if run.state.outcome.is_none() { Word::OthersGoOn } else { Word::TryNext })
+        look.say(if run.state.outcome.is_none() { Word::StepsStillRunning } else { Word::FailedStepKeys })
     );
-    paragraph(Paint::Accent, &told, width).collect()
+    paragraph(Paint::Accent, &text, width).collect()
 }
 
 /// What is known of the selected step, in lines that fit.
@@ -217,8 +218,8 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
         Spans::new().add(Paint::Bold, &action.title).gap(2).add(Paint::Dim, &action.id),
         Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, look.say(word)),
     ];
-    let mut say = |paint: Paint, told: &str| {
-        lines.extend(paragraph(paint, told, width));
+    let mut say = |paint: Paint, text: &str| {
+        lines.extend(paragraph(paint, text, width));
     };
     for why in &action.why {
         say(Paint::Dim, why);
@@ -229,7 +230,9 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
     match &known.status {
         Status::Blocked(by) => say(Paint::Warn, &fill(look.say(Word::BlockedBy), &[("by", run.state.title(by))])),
         Status::Skipped(Skip::NotApplicable(why)) => say(Paint::Plain, why),
-        Status::Stopped(begun) => say(Paint::Warn, look.say(if *begun { Word::StoppedMidway } else { Word::NotBegun })),
+        Status::Stopped(begun) => {
+            say(Paint::Warn, look.say(if *begun { Word::StoppedMidway } else { Word::NotStarted }))
+        }
         _ => {}
     }
     if let Some(retrying) = retrying {
@@ -242,15 +245,15 @@ fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
             lines.push(Spans::new().add(Paint::Plain, progress));
         }
         if let Some(waiting) = track.waiting() {
-            let told = fill(look.say(Word::WaitsFor), &[("what", waiting)]);
-            lines.extend(paragraph(Paint::Plain, &told, width));
+            let text = fill(look.say(Word::WaitsFor), &[("what", waiting)]);
+            lines.extend(paragraph(Paint::Plain, &text, width));
         }
     }
     if let Some(summary) = &known.summary {
         lines.push(Spans::new().add(Paint::Accent, summary));
     }
     if let Status::Failed { errors, findings, log } = &known.status {
-        lines.extend(failure(errors, &told_once(findings, look), log, Logs::Last, 0));
+        lines.extend(failure(errors, &merge_alike(findings, look), log, Logs::Last, 0));
     }
     lines.into_iter().flat_map(|line| line.wrapped(width)).collect()
 }
@@ -271,15 +274,15 @@ fn about(state: &State, run: &RunView) -> Vec<Spans> {
         }
     }
     lines.extend(counts.into_iter().map(|(glyph, word, paint, count)| {
-        let told = fill(look.say(Word::CountOf), &[("word", look.say(word)), ("count", &count.to_string())]);
-        Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, told)
+        let text = fill(look.say(Word::CountOf), &[("word", look.say(word)), ("count", &count.to_string())]);
+        Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, text)
     }));
     lines.push(Spans::new().add(Paint::Dim, look.say(Word::FoldKeys)));
     lines
 }
 
-/// Findings of which pods that fail in the same way are one, which says how many more there are.
-pub(in crate::render::tui) fn told_once(findings: &[Finding], look: Look) -> Vec<Finding> {
+/// Findings, where pods that fail in the same way are merged into one with a count.
+pub(in crate::render::tui) fn merge_alike(findings: &[Finding], look: Look) -> Vec<Finding> {
     let mut kept: Vec<(Finding, usize)> = Vec::new();
     for finding in findings {
         match kept.iter_mut().find(|(known, _)| alike(known, finding)) {
@@ -287,7 +290,7 @@ pub(in crate::render::tui) fn told_once(findings: &[Finding], look: Look) -> Vec
             None => kept.push((finding.clone(), 0)),
         }
     }
-    let told = kept.into_iter().map(|(mut finding, more)| {
+    let merged = kept.into_iter().map(|(mut finding, more)| {
         if more > 0 {
             let word = same_of_pods(look.lang, more);
             finding.message.push('\n');
@@ -295,7 +298,7 @@ pub(in crate::render::tui) fn told_once(findings: &[Finding], look: Look) -> Vec
         }
         finding
     });
-    told.collect()
+    merged.collect()
 }
 
 /// Whether two pods fail in the same way, their names apart.
@@ -339,7 +342,7 @@ fn log(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
         let parts = if run.log.wrap { broken(line, width.saturating_sub(2)) } else { vec![line.clone()] };
         for (index, part) in parts.into_iter().enumerate().rev() {
             let mark = if index == 0 { mark } else { " " };
-            shown.push(Spans::new().add_label(Paint::Accent, mark).gap(1).add(paint, part));
+            shown.push(Spans::new().add_label(Paint::Accent, mark).gap(1).verbatim(paint, part));
         }
         if shown.len() >= usize::from(area.height) {
             break;
@@ -350,7 +353,7 @@ fn log(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
     put_all(buffer, area, shown, look);
 }
 
-/// A line in pieces of so many columns, wherever that is: a log has no words to be kind to.
+/// A line broken at exactly so many columns, also inside words.
 fn broken(line: &str, columns: usize) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut used = 0;

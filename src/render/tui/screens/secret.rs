@@ -1,9 +1,10 @@
-//! What is said of Secrets: what an answer becomes, and which Secrets a plan fills. Names and keys, never content.
+//! Secrets on the screens: what an answer becomes, and which Secrets a plan fills. Names and keys, never content.
 
 use crate::answers::Answer;
 use crate::catalog::QuestionId;
 use crate::model::SecretRef;
 use crate::plan::{FilledFrom, FilledSecret, Plan};
+use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::change::word;
@@ -12,11 +13,11 @@ use crate::render::tui::state::State;
 use crate::render::tui::widgets::paragraph;
 use crate::render::tui::words::{Word, fill};
 
-/// Columns before what is said of a Secret of a plan.
+/// Columns before the text of a Secret of a plan.
 const CHANGE: usize = 15;
 
 /// What a question for a secret becomes, and what is made of it; nothing of other questions.
-pub(super) fn told(state: &State, id: &QuestionId, width: usize) -> Vec<Spans> {
+pub(super) fn secret_lines(state: &State, id: &QuestionId, width: usize) -> Vec<Spans> {
     let Some(outline) = state.draft.secret_outline(&state.catalog, id) else { return Vec::new() };
     let look = state.look;
     let answer = state.draft.answers.values.get(id).map(|(answer, _)| answer);
@@ -50,7 +51,7 @@ pub(super) fn filled(plan: &Plan, look: Look, width: usize) -> Vec<Spans> {
     for secret in secrets {
         let change = look.say(word(secret.change));
         let indent = CHANGE.max(text::width(change) + 1);
-        let rows = text::wrap(&text::clean(&words(&secret, look)), width.saturating_sub(indent).max(1));
+        let rows = text::wrap(&language::shown(&words(&secret, look)), width.saturating_sub(indent).max(1));
         lines.extend(rows.into_iter().enumerate().map(|(row, text)| {
             let tone = if secret.change == crate::plan::Change::Nothing { Paint::Dim } else { Paint::Plain };
             let line = match row {

@@ -27,7 +27,7 @@ fn go_to(state: &mut State, row: Row) {
     state.source.cursor = Cursor(at.unwrap_or(0));
 }
 
-/// Shows the screen for a cluster that was chosen. What was named before is checked at once.
+/// Shows the screen for the chosen cluster. An offline bundle that was given before is opened at once.
 pub(in crate::render::tui) fn enter(state: &mut State) -> Vec<Intent> {
     state.screen = Screen::Source;
     state.source.push = None;
@@ -42,7 +42,7 @@ pub(in crate::render::tui) fn enter(state: &mut State) -> Vec<Intent> {
 pub(super) const VIEW: View = View {
     title: Word::Source,
     scope: Scope::Source,
-    list: &[Command::Undo, Command::Left, Command::Right, Command::Toggle, Command::Again, Command::Continue],
+    list: &[Command::Undo, Command::Left, Command::Right, Command::Toggle, Command::Refresh, Command::Continue],
     enter: None,
     keys,
     act,
@@ -53,7 +53,7 @@ pub(super) const VIEW: View = View {
 fn keys(state: &State) -> Vec<(Scope, Command)> {
     let mut keys = vec![(Scope::Any, Command::Enter), (Scope::Any, Command::Continue)];
     if origin(state) == Origin::Bundle {
-        keys.extend([(Scope::Source, Command::Verify), (Scope::List, Command::Again)]);
+        keys.extend([(Scope::Source, Command::Verify), (Scope::List, Command::Refresh)]);
     }
     keys
 }
@@ -74,10 +74,10 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
     match (command, here) {
         (Command::Back | Command::Verify, _) if is_reading(state) => stop(state),
         (Command::Back, _) => back(state),
-        (Command::Continue, _) | (Command::Enter, Some(Row::Continue)) => go_on(state),
+        (Command::Continue, _) | (Command::Enter, Some(Row::Continue)) => proceed(state),
         (Command::Enter | Command::Toggle, Some(Row::Origin(origin))) => choose(state, origin),
         (Command::Verify, _) => verify(state),
-        (Command::Again, _) | (Command::Enter, Some(Row::Check)) => open(state),
+        (Command::Refresh, _) | (Command::Enter, Some(Row::Check)) => open(state),
         (Command::Enter, Some(Row::Push)) => ask(state),
         (Command::Enter, Some(Row::Bundle)) => typing(state, |choice| &choice.bundle),
         (Command::Enter, Some(Row::Key)) => typing(state, |choice| &choice.key),
@@ -97,7 +97,7 @@ fn of_question(state: &mut State, command: Command) -> Vec<Intent> {
     let Some((id, question)) = question(state, here(state)) else { return Vec::new() };
     let widget = question.kind.rules().widget();
     match command {
-        Command::Undo if state.edits.remove(&id).is_some() => state.again(),
+        Command::Undo if state.edits.remove(&id).is_some() => state.answers_changed(),
         Command::Left | Command::Right | Command::Toggle => {
             choose_option(state, &id, &question, command != Command::Left);
         }
@@ -119,11 +119,11 @@ fn choose(state: &mut State, origin: Origin) -> Vec<Intent> {
     if origin == Origin::Published && registry(state).is_some() {
         answer(state, &named, String::new());
     }
-    // It was only emptied for another choice.
+    // It was only cleared for another choice.
     if origin != Origin::Published && state.edits.get(&named).is_some_and(String::is_empty) {
         state.edits.remove(&named);
     }
-    hold(state);
+    match_components(state);
     go_to(
         state,
         match origin {
@@ -136,24 +136,25 @@ fn choose(state: &mut State, origin: Origin) -> Vec<Intent> {
     if origin == Origin::Bundle && unopened { open(state) } else { Vec::new() }
 }
 
-/// Leaves out what the offline bundle lacks, and takes back what only another one lacked.
-fn hold(state: &mut State) {
-    let (back, brought) = (std::mem::take(&mut state.source.left_out), std::mem::take(&mut state.source.brought));
-    state.components.chosen.retain(|id| !brought.contains(id));
-    state.components.chosen.extend(back);
+/// Omits components that the offline bundle lacks, and restores those that only another one lacked.
+fn match_components(state: &mut State) {
+    let omitted = std::mem::take(&mut state.source.omitted);
+    let substituted = std::mem::take(&mut state.source.substituted);
+    state.components.chosen.retain(|id| !substituted.contains(id));
+    state.components.chosen.extend(omitted);
     let lacking: BTreeSet<String> = state.components.chosen.iter().filter(|id| lacks(state, id)).cloned().collect();
     state.components.chosen.retain(|id| !lacking.contains(id));
-    state.source.left_out = lacking;
+    state.source.omitted = lacking;
     if state.components.chosen.is_empty()
         && let Some(view) = in_use(state)
     {
-        // As without screens.
+        // As in an install without screens.
         let known = |id: &&String| state.catalog.components.contains_key(*id);
-        let brought: BTreeSet<String> = view.components.iter().filter(known).cloned().collect();
-        state.components.chosen.clone_from(&brought);
-        state.source.brought = brought;
+        let substituted: BTreeSet<String> = view.components.iter().filter(known).cloned().collect();
+        state.components.chosen.clone_from(&substituted);
+        state.source.substituted = substituted;
     }
-    state.again();
+    state.answers_changed();
 }
 
 /// Opens the offline bundle anew.
@@ -164,7 +165,7 @@ fn open(state: &mut State) -> Vec<Intent> {
     let mut intents = if is_reading(state) { stop(state) } else { Vec::new() };
     (state.source.opened, state.source.reading, state.source.push) = (None, None, None);
     if state.source.choice.bundle.is_empty() {
-        hold(state);
+        match_components(state);
         return intents;
     }
     state.busy = Some((Word::OpeningBundle, state.now));
@@ -173,16 +174,16 @@ fn open(state: &mut State) -> Vec<Intent> {
 }
 
 const fn is_reading(state: &State) -> bool {
-    matches!(state.source.reading, Some(Reading::Going(..)))
+    matches!(state.source.reading, Some(Reading::InProgress(..)))
 }
 
-/// Reads every byte, which takes its time.
+/// Reads every byte.
 fn verify(state: &mut State) -> Vec<Intent> {
     let Some(view) = in_use(state) else {
         state.notice = unusable(state).map(|(_, why)| (Tone::Bad, why));
         return Vec::new();
     };
-    state.source.reading = Some(Reading::Going(0, view.bytes));
+    state.source.reading = Some(Reading::InProgress(0, view.bytes));
     go_to(state, Row::Check);
     vec![Intent::Source(SourceIntent::Verify(state.source.choice.clone()))]
 }
@@ -193,7 +194,7 @@ fn stop(state: &mut State) -> Vec<Intent> {
     vec![Intent::Source(SourceIntent::StopVerify)]
 }
 
-/// What the registry has was asked with other answers.
+/// Drops the registry's answer, which was for other answers, and asks again.
 fn changed(state: &mut State) -> Vec<Intent> {
     (state.source.push, state.registry) = (None, None);
     if in_use(state).is_some() && registry(state).is_some() { ask(state) } else { Vec::new() }
@@ -205,7 +206,7 @@ pub(super) fn ask(state: &mut State) -> Vec<Intent> {
         state.notice = Some((Tone::Bad, why));
         return Vec::new();
     }
-    state.busy = Some((Word::AskingRegistry, state.now));
+    state.busy = Some((Word::CheckingRegistry, state.now));
     vec![Intent::Source(SourceIntent::Plan(state.source.choice.clone(), state.answered()))]
 }
 
@@ -231,7 +232,7 @@ fn unusable(state: &State) -> Option<(Row, String)> {
     None
 }
 
-fn go_on(state: &mut State) -> Vec<Intent> {
+fn proceed(state: &mut State) -> Vec<Intent> {
     if let Some((row, why)) = unusable(state) {
         go_to(state, row);
         state.notice = Some((Tone::Bad, why));
@@ -245,33 +246,33 @@ fn go_on(state: &mut State) -> Vec<Intent> {
     intents
 }
 
-/// Takes in what was asked for.
-pub(in crate::render::tui) fn heard(state: &mut State, news: SourceNews) -> Vec<Intent> {
+/// Applies an answer.
+pub(in crate::render::tui) fn apply_news(state: &mut State, news: SourceNews) -> Vec<Intent> {
     match news {
         SourceNews::Opened(opened) => {
-            state.is_there(Word::OpeningBundle);
+            state.done_waiting(Word::OpeningBundle);
             state.source.opened = Some(opened.map_err(|errors| errors.join(": ")));
             let untouched = !state.is_changed();
-            hold(state);
+            match_components(state);
             if untouched {
-                // What it lacks is left out by itself, which is no answer of anybody's.
-                state.settle();
+                // Omitting what it lacks is not a change of the user's.
+                state.mark_saved();
             }
             return changed(state);
         }
         SourceNews::Read(done, total) if is_reading(state) => {
-            state.source.reading = Some(Reading::Going(done, total));
+            state.source.reading = Some(Reading::InProgress(done, total));
         }
         SourceNews::Read(..) => {}
-        SourceNews::Verified(Ok(bytes)) => state.source.reading = Some(Reading::Sound(bytes)),
+        SourceNews::Verified(Ok(bytes)) => state.source.reading = Some(Reading::Intact(bytes)),
         SourceNews::Verified(Err(errors)) => {
             let why = errors.join(": ");
-            // Whoever has gone on meanwhile wants to know.
+            // The screen may have been left meanwhile.
             state.notice = Some((Tone::Bad, why.clone()));
-            state.source.reading = Some(Reading::Wrong(why));
+            state.source.reading = Some(Reading::Damaged(why));
         }
         SourceNews::Planned(push) => {
-            state.is_there(Word::AskingRegistry);
+            state.done_waiting(Word::CheckingRegistry);
             let push = push.map_err(|errors| errors.join(": "));
             state.registry = Some(match &push {
                 Ok(push) if push.problems.is_empty() => (true, push.counts(state.look)),
@@ -279,7 +280,7 @@ pub(in crate::render::tui) fn heard(state: &mut State, news: SourceNews) -> Vec<
                 Err(why) => (false, why.clone()),
             });
             state.source.push = Some(push);
-            state.draft_again();
+            state.rebuild_draft();
         }
     }
     Vec::new()
@@ -350,7 +351,7 @@ fn named(state: &mut State, row: Row, text: String) -> Vec<Intent> {
     open(state)
 }
 
-/// A question was answered. What is refused is typed on, and what was there before stays.
+/// A question was answered. An invalid answer is edited again, and the answer before stays.
 fn answered(state: &mut State, id: &QuestionId, text: String, typing: Typing) -> Vec<Intent> {
     let before = state.edits.get(id).cloned();
     answer(state, id, text);
@@ -359,7 +360,7 @@ fn answered(state: &mut State, id: &QuestionId, text: String, typing: Typing) ->
             Some(text) => state.edits.insert(id.clone(), text),
             None => state.edits.remove(id),
         };
-        state.again();
+        state.answers_changed();
         state.notice = Some((Tone::Bad, problem));
         state.source.typing = Some(typing);
         return Vec::new();

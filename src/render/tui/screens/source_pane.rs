@@ -1,4 +1,4 @@
-//! How it is shown where images come from, what an offline bundle is, and what a push would do.
+//! How the screen of sources is drawn: its rows, the offline bundle, and the push plan.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,7 +20,7 @@ use crate::render::tui::words::{Word, fill};
 /// Columns of a row's title.
 const TITLE: usize = 40;
 
-/// Rows below the list; more where more is to be said.
+/// Rows below the list; more where the details are longer.
 const DETAIL: u16 = 4;
 
 /// Columns of the gauge of what is read.
@@ -83,7 +83,7 @@ fn row_line(line: Spans, state: &State, row: Row, width: usize, selected: bool) 
         Row::Ca => text(Word::RegistryCa, &state.source.choice.ca),
         Row::Check => titled(Word::BundleCheck).join(checked(state)),
         Row::Push => titled(Word::PushPlan).join(planned(state)),
-        Row::Continue => line.add(Paint::Bold, look.say(Word::GoOn)),
+        Row::Continue => line.add(Paint::Bold, look.say(Word::Continue)),
         Row::Answer(_) => match question(state, Some(row)) {
             Some((id, question)) => {
                 field(line, state, &id, &question, u16::try_from(width).unwrap_or(u16::MAX), selected)
@@ -105,24 +105,24 @@ fn marked(look: Look, glyph: Glyph, paint: Paint, text: &str) -> Spans {
     Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, text)
 }
 
-/// What the check has shown, in a few words.
+/// The result of the check, in a few words.
 fn checked(state: &State) -> Spans {
     let look = state.look;
     match (&state.source.opened, &state.source.reading) {
         (None, _) if state.is_busy(Word::OpeningBundle) => Spans::new().add(Paint::Dim, look.say(Word::OpeningBundle)),
         (None, _) => Spans::new(),
         (Some(Err(_)), _) => marked(look, Glyph::Failed, Paint::Bad, look.say(Word::StateFailed)),
-        (Some(Ok(_)), Some(Reading::Wrong(_))) => {
+        (Some(Ok(_)), Some(Reading::Damaged(_))) => {
             marked(look, Glyph::Failed, Paint::Bad, look.say(Word::BundleDamaged))
         }
-        (Some(Ok(_)), Some(Reading::Sound(_))) => marked(look, Glyph::Done, Paint::Good, look.say(Word::BundleSound)),
-        (Some(Ok(_)), Some(Reading::Going(done, total))) => {
-            let told = [("done", text::bytes(*done)), ("total", text::bytes(*total))];
-            gauge(*done, *total, GAUGE, look).gap(1).add(Paint::Plain, fill(look.say(Word::BytesRead), &told))
+        (Some(Ok(_)), Some(Reading::Intact(_))) => marked(look, Glyph::Done, Paint::Good, look.say(Word::BundleSound)),
+        (Some(Ok(_)), Some(Reading::InProgress(done, total))) => {
+            let values = [("done", text::bytes(*done)), ("total", text::bytes(*total))];
+            gauge(*done, *total, GAUGE, look).gap(1).add(Paint::Plain, fill(look.say(Word::BytesRead), &values))
         }
         (Some(Ok(view)), None) => {
-            let told = [("images", view.images.to_string()), ("bytes", text::bytes(view.bytes))];
-            marked(look, Glyph::Done, Paint::Good, &fill(look.say(Word::BundleOpened), &told))
+            let values = [("images", view.images.to_string()), ("bytes", text::bytes(view.bytes))];
+            marked(look, Glyph::Done, Paint::Good, &fill(look.say(Word::BundleOpened), &values))
         }
     }
 }
@@ -134,18 +134,18 @@ fn planned(state: &State) -> Spans {
         None => Spans::new(),
         Some(Err(_)) => marked(look, Glyph::Failed, Paint::Bad, look.say(Word::StateFailed)),
         Some(Ok(push)) if !push.problems.is_empty() => {
-            let told = fill(look.say(Word::PushProblems), &[("count", push.problems.len().to_string())]);
-            marked(look, Glyph::Warning, Paint::Warn, &told)
+            let text = fill(look.say(Word::PushProblems), &[("count", push.problems.len().to_string())]);
+            marked(look, Glyph::Warning, Paint::Warn, &text)
         }
-        Some(Ok(push)) if is_there(push) => marked(look, Glyph::Done, Paint::Good, look.say(Word::NothingToPush)),
+        Some(Ok(push)) if is_pushed(push) => marked(look, Glyph::Done, Paint::Good, look.say(Word::NothingToPush)),
         Some(Ok(push)) => {
-            let told = fill(look.say(Word::ToUpload), &[("bytes", text::bytes(push.upload))]);
-            marked(look, Glyph::Done, Paint::Good, &told)
+            let text = fill(look.say(Word::ToUpload), &[("bytes", text::bytes(push.upload))]);
+            marked(look, Glyph::Done, Paint::Good, &text)
         }
     }
 }
 
-const fn is_there(push: &PushView) -> bool {
+const fn is_pushed(push: &PushView) -> bool {
     push.upload == 0 && push.mount == 0 && push.writes == 0
 }
 
@@ -228,12 +228,12 @@ fn of_bundle(state: &State, width: usize) -> Vec<Spans> {
         })
         .collect();
     let platforms: Vec<&str> = view.platforms.iter().map(String::as_str).collect();
-    let told = [("components", titles.join(", ")), ("platforms", platforms.join(", "))];
-    say(Paint::Plain, &fill(look.say(Word::BundleHolds), &told));
+    let values = [("components", titles.join(", ")), ("platforms", platforms.join(", "))];
+    say(Paint::Plain, &fill(look.say(Word::BundleHolds), &values));
     match &state.source.reading {
-        Some(Reading::Going(..)) => say(Paint::Accent, look.say(Word::EscStops)),
-        Some(Reading::Wrong(why)) => say(Paint::Bad, why),
-        Some(Reading::Sound(bytes)) => {
+        Some(Reading::InProgress(..)) => say(Paint::Accent, look.say(Word::EscStops)),
+        Some(Reading::Damaged(why)) => say(Paint::Bad, why),
+        Some(Reading::Intact(bytes)) => {
             say(Paint::Good, &fill(look.say(Word::EveryByte), &[("bytes", text::bytes(*bytes))]));
         }
         None => say(Paint::Accent, look.say(Word::ReadEveryByte)),

@@ -1,14 +1,15 @@
-//! How it ended: what failed and what to do, addresses from outside, what was proven, the rest.
+//! How it ended: failures and what to do, addresses from outside, checks, the rest.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::common::{page, rows_here, width};
-use super::run_panes::told_once;
+use super::run_panes::merge_alike;
 use crate::event::{Announced, Status};
 use crate::model::Login;
 use crate::render::Endpoint;
 use crate::render::failure::{Logs, failure};
+use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::status::hosts_lines;
 use crate::render::summary::{left, places, releases};
@@ -52,7 +53,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
     }
 }
 
-/// All of it, in lines of so many columns: what to act on first.
+/// All lines, wrapped to so many columns; what needs action comes first.
 fn lines(state: &State, width: usize) -> Vec<Spans> {
     let look = state.look;
     let Some(run) = &state.run else { return Vec::new() };
@@ -65,10 +66,10 @@ fn lines(state: &State, width: usize) -> Vec<Spans> {
     }
     for part in [
         failures(run, look),
-        left_out(run, look),
+        skipped_steps(run, look),
         left(&run.state, &plain),
         outside(&extras.endpoints, look, width),
-        proofs(run, look),
+        checks(run, look),
         inside(&extras.endpoints, look, width),
         releases(&extras.releases, &plain),
         places(&extras),
@@ -97,7 +98,7 @@ fn failures(run: &RunView, look: Look) -> Vec<Spans> {
                 .add(Paint::Bold, run.state.title(id))
                 .add(Paint::Dim, format!(" ({id}, {took})")),
         );
-        lines.extend(failure(errors, &told_once(findings, look), &[], Logs::None, 2));
+        lines.extend(failure(errors, &merge_alike(findings, look), &[], Logs::None, 2));
         let blocked = |action: &&Announced| {
             let known = run.state.actions.get(&action.id);
             known.is_some_and(|known| matches!(&known.status, Status::Blocked(by) if by == id))
@@ -109,17 +110,17 @@ fn failures(run: &RunView, look: Look) -> Vec<Spans> {
         }
     }
     if !lines.is_empty() && !run.recorded {
-        lines.push(Spans::new().add(Paint::Accent, look.say(Word::ThenRetry)));
+        lines.push(Spans::new().add(Paint::Accent, look.say(Word::RetryFromSummary)));
     }
     lines
 }
 
-fn left_out(run: &RunView, look: Look) -> Vec<Spans> {
-    if run.left_out.is_empty() {
+fn skipped_steps(run: &RunView, look: Look) -> Vec<Spans> {
+    if run.skipped.is_empty() {
         return Vec::new();
     }
-    let head = Spans::new().add(Paint::Warn, look.say(Word::LeftOut));
-    let titles = run.left_out.iter().map(|title| {
+    let head = Spans::new().add(Paint::Warn, look.say(Word::SkippedSteps));
+    let titles = run.skipped.iter().map(|title| {
         Spans::indent(2).add_label(Paint::Warn, look.glyph(Glyph::Warning)).gap(1).add(Paint::Plain, title)
     });
     [head].into_iter().chain(titles).collect()
@@ -137,8 +138,8 @@ fn outside(endpoints: &[Endpoint], look: Look, width: usize) -> Vec<Spans> {
             lines.extend(address(&endpoint.title, Paint::Accent, url, &shown, width));
         }
         if let Some(why) = &endpoint.closed {
-            let told = fill(look.say(Word::NoWayIn), &[("why", why)]);
-            lines.extend(address(&endpoint.title, Paint::Warn, &told, &shown, width));
+            let text = fill(look.say(Word::NotOutside), &[("why", why)]);
+            lines.extend(address(&endpoint.title, Paint::Warn, &text, &shown, width));
         }
         // Pages of one software have one login.
         let next = shown.get(at + 1).and_then(|next| next.login.as_ref());
@@ -154,7 +155,7 @@ fn outside(endpoints: &[Endpoint], look: Look, width: usize) -> Vec<Spans> {
     lines
 }
 
-/// Addresses that only pods can use; who logs in there, where that was not told above.
+/// Addresses that only pods can use; the login, where it was not shown above.
 fn inside(endpoints: &[Endpoint], look: Look, width: usize) -> Vec<Spans> {
     let shown: Vec<&Endpoint> = endpoints.iter().filter(|endpoint| endpoint.url.is_some()).collect();
     if shown.is_empty() {
@@ -164,23 +165,23 @@ fn inside(endpoints: &[Endpoint], look: Look, width: usize) -> Vec<Spans> {
     for (at, endpoint) in shown.iter().enumerate() {
         lines.extend(endpoint.url.iter().flat_map(|url| address(&endpoint.title, Paint::Plain, url, &shown, width)));
         let next = shown.get(at + 1).and_then(|next| next.login.as_ref());
-        let told = endpoint.ingress.is_some() || endpoint.closed.is_some();
-        if let Some(login) = endpoint.login.as_ref().filter(|login| !told && next != Some(login)) {
+        let shown_above = endpoint.ingress.is_some() || endpoint.closed.is_some();
+        if let Some(login) = endpoint.login.as_ref().filter(|login| !shown_above && next != Some(login)) {
             lines.extend(login_lines(login, look, width));
         }
     }
     lines
 }
 
-/// A name and its address beside each other; below, where the address has no room there. No address is broken that
-/// fits into a line.
-fn address(title: &str, paint: Paint, told: &str, all: &[&Endpoint], width: usize) -> Vec<Spans> {
-    let column = all.iter().map(|endpoint| text::width(&text::clean(&endpoint.title))).max().unwrap_or(0);
-    let line = Spans::indent(2).column(Paint::Plain, title, column).gap(2).add(paint, told);
+/// A name and its address beside each other, or the address below where it has no room. An address that fits into a
+/// line is not broken.
+fn address(title: &str, paint: Paint, content: &str, all: &[&Endpoint], width: usize) -> Vec<Spans> {
+    let column = all.iter().map(|endpoint| text::width(&language::shown(&endpoint.title))).max().unwrap_or(0);
+    let line = Spans::indent(2).column(Paint::Plain, title, column).gap(2).add(paint, content);
     if line.width() <= width {
         return vec![line];
     }
-    let rest = text::wrap(&text::clean(told), width.saturating_sub(4));
+    let rest = text::wrap(&language::shown(content), width.saturating_sub(4));
     let rest = rest.into_iter().map(|part| match text::width(&part) + 4 > width {
         true => Spans::new().add(paint, part),
         false => Spans::indent(4).add(paint, part),
@@ -195,8 +196,8 @@ fn login_lines(login: &Login, look: Look, width: usize) -> Vec<Spans> {
         Some(user) => fill(look.say(Word::LoginUser), &[("user", user)]),
         None => look.say(Word::LoginOnly).to_owned(),
     };
-    let told = fill(look.say(Word::ShowsPassword), &[("user", &user)]);
-    let command = text::clean(&login.command);
+    let text = fill(look.say(Word::ShowsPassword), &[("user", &user)]);
+    let command = language::shown(&login.command);
     let mut parts = match text::width(&command) <= width {
         true => vec![command],
         false => text::wrap(&command, width.saturating_sub(2)),
@@ -204,28 +205,28 @@ fn login_lines(login: &Login, look: Look, width: usize) -> Vec<Spans> {
     let last = parts.len().saturating_sub(1);
     parts[..last].iter_mut().for_each(|part| part.push_str(" \\"));
     let command = parts.into_iter().map(|part| Spans::new().add(Paint::Accent, part));
-    [Spans::indent(4).add(Paint::Plain, told)].into_iter().chain(command).collect()
+    [Spans::indent(4).add(Paint::Plain, text)].into_iter().chain(command).collect()
 }
 
-fn proofs(run: &RunView, look: Look) -> Vec<Spans> {
+fn checks(run: &RunView, look: Look) -> Vec<Spans> {
     let mut lines = Vec::new();
-    for proof in run.state.order.iter().filter(|action| action.verify) {
-        let known = run.state.actions.get(&proof.id);
+    for check in run.state.order.iter().filter(|action| action.verify) {
+        let known = run.state.actions.get(&check.id);
         let (glyph, paint) = match known.map(|known| &known.status) {
             Some(Status::Done) => (Glyph::Done, Paint::Good),
             Some(Status::Skipped(_)) => (Glyph::Unchanged, Paint::Dim),
             Some(Status::Failed { .. }) => (Glyph::Failed, Paint::Bad),
             _ => (Glyph::Waiting, Paint::Dim),
         };
-        let line = Spans::indent(2).add_label(paint, look.glyph(glyph)).gap(1).add(Paint::Plain, &proof.title);
-        let told = known.and_then(|known| known.summary.as_ref());
-        lines.push(match told {
-            Some(told) => line.add_label(Paint::Dim, ": ").add(Paint::Accent, told),
+        let line = Spans::indent(2).add_label(paint, look.glyph(glyph)).gap(1).add(Paint::Plain, &check.title);
+        let summary = known.and_then(|known| known.summary.as_ref());
+        lines.push(match summary {
+            Some(summary) => line.add_label(Paint::Dim, ": ").add(Paint::Accent, summary),
             None => line,
         });
     }
     if !lines.is_empty() {
-        lines.insert(0, Spans::new().add(Paint::Bold, look.say(Word::Proofs)));
+        lines.insert(0, Spans::new().add(Paint::Bold, look.say(Word::Checks)));
     }
     lines
 }

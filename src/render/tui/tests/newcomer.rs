@@ -1,10 +1,10 @@
-//! What somebody meets who installs for the first time, at 80x24.
+//! What a first install shows, at 80x24.
 
 use super::*;
 use crate::model::Login;
 use crate::model::cluster::Finding as Unready;
 use crate::render::Endpoint;
-use crate::render::tui::screens::run_panes::told_once;
+use crate::render::tui::screens::run_panes::merge_alike;
 
 /// The end of a run that made web pages, one of them with a login.
 fn with_addresses(lang: Lang, size: (u16, u16)) -> State {
@@ -49,21 +49,13 @@ fn the_summary_begins_with_what_to_act_on() {
     for (lang, order) in [
         (
             Lang::En,
-            [
-                "failed",
-                "Apache Livy is ready",
-                "r tries again",
-                "addresses",
-                "/etc/hosts",
-                "checks",
-                "in the cluster only",
-            ],
+            ["failed", "Apache Livy is ready", "r retries", "addresses", "/etc/hosts", "checks", "in the cluster only"],
         ),
         (
             Lang::Ru,
             [
                 "не удалось",
-                "Apache Livy is ready",
+                "готовность: Apache Livy",
                 "r — повторить",
                 "адреса",
                 "/etc/hosts",
@@ -99,7 +91,7 @@ fn what_is_copied_from_the_summary_is_whole() {
 }
 
 #[test]
-fn pods_that_fail_in_the_same_way_are_told_once() {
+fn pods_that_fail_in_the_same_way_are_merged() {
     let pod = |name: &str, reason: &str| Unready {
         pod: Some(name.into()),
         reason: reason.into(),
@@ -113,14 +105,14 @@ fn pods_that_fail_in_the_same_way_are_told_once() {
         pod("b-0", "Pending"),
         pod("a-2", "ImagePullBackOff"),
     ];
-    let told: Vec<String> = told_once(&all, look(Lang::En, false)).into_iter().map(|one| one.message).collect();
-    assert_eq!(told, ["pod a-0 cannot start\nand 2 more pods the same", "pod b-0 cannot start"]);
-    let told = told_once(&all, look(Lang::Ru, false));
-    assert!(told[0].message.ends_with("и ещё 2 пода так же"), "{}", told[0].message);
+    let messages: Vec<String> = merge_alike(&all, look(Lang::En, false)).into_iter().map(|one| one.message).collect();
+    assert_eq!(messages, ["pod a-0 cannot start\nand 2 more pods the same", "pod b-0 cannot start"]);
+    let findings = merge_alike(&all, look(Lang::Ru, false));
+    assert!(findings[0].message.ends_with("и ещё 2 пода так же"), "{}", findings[0].message);
 }
 
 #[test]
-fn one_leaves_with_or_without_the_answers() {
+fn leaving_is_possible_with_or_without_the_answers() {
     for (key, writes) in [("y", true), ("д", true), ("d", false), ("в", false)] {
         let mut state = at_questions(Lang::Ru, (80, 24));
         press(&mut state, "q");
@@ -150,32 +142,32 @@ fn one_leaves_with_or_without_the_answers() {
 }
 
 #[test]
-fn that_work_goes_on_is_said_before_what_went_well() {
+fn work_in_progress_is_shown_before_a_success() {
     let mut state = at_review(Lang::En, (80, 24));
     press(&mut state, "c y");
-    tell(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+    send(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
     state.now += 54_000;
     let text = shown(&state, (80, 24), false);
-    assert!(text.contains("beginning (54 s)") && !text.contains("answers written"), "{text}");
-    for (lang, told) in [(Lang::En, "planning again (54 s)"), (Lang::Ru, "новый план (54 с)")] {
+    assert!(text.contains("starting (54s)") && !text.contains("answers written"), "{text}");
+    for (lang, expected) in [(Lang::En, "planning again (54s)"), (Lang::Ru, "новый план (54 с)")] {
         let mut state = at_end(lang, (80, 24));
         press(&mut state, "r");
         state.now += 54_000;
         let text = shown(&state, (80, 24), false);
-        assert!(text.contains(told), "{text}");
+        assert!(text.contains(expected), "{text}");
     }
 }
 
 #[test]
 fn a_warning_has_its_own_mark() {
     let mut state = at_review(Lang::En, (80, 24));
-    tell(&mut state, News::Remark("taking over the lock of ann@far".into()));
+    send(&mut state, News::Warning("taking over the lock of ann@far".into()));
     let text = shown(&state, (80, 24), false);
     assert!(text.contains(" ! taking over the lock"), "{text}");
 }
 
 #[test]
-fn how_to_go_back_and_to_leave_is_always_said() {
+fn back_and_quit_are_always_shown() {
     for lang in [Lang::En, Lang::Ru] {
         for make in [at_components, at_questions, at_images, at_review, at_end] {
             let text = shown(&make(lang, (80, 24)), (80, 24), false);
@@ -189,11 +181,11 @@ fn how_to_go_back_and_to_leave_is_always_said() {
 }
 
 #[test]
-fn the_questions_say_how_many_there_are_and_lead_to_what_is_missing() {
+fn questions_are_counted_and_lead_to_missing_answers() {
     // What is missing is among the images, and `c` leads there.
     let mut state = at_images(Lang::En, (80, 24));
     let text = shown(&state, (80, 24), false);
-    assert!(text.contains("missing or wrong: 1 of ") && text.contains("c goes to the first"), "{text}");
+    assert!(text.contains("missing or invalid: 1 of ") && text.contains("c goes to the first"), "{text}");
     press(&mut state, "c");
     let text = shown(&state, (80, 24), false);
     let row = text.lines().find(|line| line.contains('❯')).unwrap();
@@ -203,7 +195,7 @@ fn the_questions_say_how_many_there_are_and_lead_to_what_is_missing() {
     let all = shown(&state, (80, 200), false);
     let text = shown(&state, (80, 24), false);
     let head = text.lines().nth(2).unwrap();
-    assert!(head.contains("Everything is answered (") && head.contains("rows 1 to "), "{head}");
+    assert!(head.contains("All questions are answered (") && head.contains("rows 1 to "), "{head}");
     // No row is left empty while there are more questions.
     assert!(all.lines().count() > 60 && text.lines().filter(|line| line.is_empty()).count() <= 4, "{text}");
     press(&mut state, "End");
@@ -212,7 +204,7 @@ fn the_questions_say_how_many_there_are_and_lead_to_what_is_missing() {
 }
 
 #[test]
-fn answers_are_said_in_the_words_of_their_rows() {
+fn answers_use_the_same_words_everywhere() {
     let mut state = at_questions(Lang::Ru, (80, 24));
     press(&mut state, "/");
     press(&mut state, "sample.loud Enter Space");
@@ -247,7 +239,7 @@ fn esc_gives_the_answer_back_and_keeps_the_place() {
 }
 
 #[test]
-fn the_review_folds_what_was_found_and_skips_what_is_only_read() {
+fn the_review_folds_findings_and_skips_text_lines() {
     let mut state = at_review(Lang::En, (80, 24));
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("+ ! warning") && !text.contains("kubectl patch"), "{text}");
@@ -264,28 +256,28 @@ fn the_review_folds_what_was_found_and_skips_what_is_only_read() {
 }
 
 #[test]
-fn a_run_that_preflight_refuses_leads_to_what_it_found() {
-    for (lang, told) in [
+fn a_run_that_preflight_refuses_leads_to_its_findings() {
+    for (lang, expected) in [
         (Lang::En, "preflight found 1 error(s): resources the nodes"),
         (Lang::Ru, "проверка нашла ошибок: 1: resources"),
     ] {
         let mut state = at_end(lang, (80, 24));
         let planned = state.review.planned.clone().unwrap();
         press(&mut state, "r");
-        tell(&mut state, News::NotBegun(vec!["preflight found 1 error (resources), nothing was changed".into()]));
-        let intents = tell(&mut state, News::Refused);
+        send(&mut state, News::RunError(vec!["preflight found 1 error (resources), nothing was changed".into()]));
+        let intents = send(&mut state, News::Refused);
         assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
-        tell(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+        send(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
         assert_eq!(state.screen, Screen::Review);
         let text = shown(&state, (80, 24), false);
-        assert!(text.contains(told) && text.contains("❯ - ✗"), "{text}");
+        assert!(text.contains(expected) && text.contains("❯ - ✗"), "{text}");
         press(&mut state, "Space");
         assert!(state.preflight.waived.contains("resources"));
     }
 }
 
 #[test]
-fn who_is_needed_says_by_whom_and_is_named_as_it_will_be() {
+fn a_needed_component_shows_by_which_and_its_release() {
     let mut state = at_components(Lang::En, (120, 40));
     let text = shown(&state, (120, 40), false);
     assert!(text.contains("release"), "{text}");
@@ -293,14 +285,14 @@ fn who_is_needed_says_by_whom_and_is_named_as_it_will_be() {
     // What is chosen by nobody is named by nobody.
     state.components.cursor.0 = row(&state, "sample");
     state.components.chosen.remove("sample");
-    state.again();
+    state.answers_changed();
     let text = shown(&state, (120, 40), false);
     assert!(!text.contains("sample / "), "{text}");
     // What others need stays, and says so each time.
     state.components.cursor.0 = row(&state, "hdfs");
     for _ in 0..2 {
         press(&mut state, "Space");
-        assert!(shown(&state, (120, 40), false).contains("stays, because it is needed by"));
+        assert!(shown(&state, (120, 40), false).contains("not removed: needed by"));
         assert!(!state.components.chosen.contains("hdfs"));
     }
     // What is there and not chosen stays, and that is said.

@@ -1,22 +1,22 @@
-//! What is to be done about what failed, stopping, leaving, and what nobody should lose by it.
+//! Retries, skipping, stopping and leaving, without loss of answers.
 
 use super::*;
 use crate::render::tui::rows::StepRow;
-use crate::render::tui::run::Then;
+use crate::render::tui::run::Pending;
 
 #[test]
-fn what_failed_is_tried_again_as_a_run_that_follows() {
+fn failed_steps_are_retried_as_a_run_that_continues() {
     let mut state = at_end(Lang::En, (80, 24));
     assert_eq!(state.screen, Screen::Run, "what failed is what to look at");
     let intents = press(&mut state, "r");
     let [Intent::Write(..), Intent::Run { before, without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!((before.as_deref(), without.as_slice()), (Some("20251121T100000Z-0a1b2c"), &[][..]));
-    tell(&mut state, News::NotBegun(vec!["it is locked".into()]));
-    assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("They stay undone"));
+    send(&mut state, News::RunError(vec!["it is locked".into()]));
+    assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("will not be done"));
     let intents = press(&mut state, "y");
     let [Intent::Write(..), Intent::Run { without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!(without.first().map(String::as_str), state.run.as_ref().and_then(RunView::selected));
-    tell(&mut state, News::NotBegun(vec!["it is locked".into()]));
+    send(&mut state, News::RunError(vec!["it is locked".into()]));
     press(&mut state, "e");
     assert_eq!(state.screen, Screen::Images, "the image that the failure names is there");
     assert!(shown(&state, (80, 24), false).contains("❯ Image of livy"), "{}", shown(&state, (80, 24), false));
@@ -34,12 +34,12 @@ fn half_failed() -> State {
 }
 
 #[test]
-fn what_is_wanted_while_others_still_run_happens_when_they_have_ended() {
+fn a_request_during_a_run_waits_for_its_end() {
     let end = || News::Ended(Ended { exit: 5, trouble: None }, Box::default());
     let mut state = half_failed();
     assert!(press(&mut state, "r").is_empty(), "nothing else is disturbed");
-    assert!(shown(&state, state.size, false).contains("then tries again"), "{}", shown(&state, state.size, false));
-    let intents = tell(&mut state, end());
+    assert!(shown(&state, state.size, false).contains("then retries"), "{}", shown(&state, state.size, false));
+    let intents = send(&mut state, end());
     assert!(
         matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { without, .. }] if without.is_empty()),
         "{intents:?}"
@@ -47,26 +47,26 @@ fn what_is_wanted_while_others_still_run_happens_when_they_have_ended() {
 
     let mut state = half_failed();
     press(&mut state, "s y");
-    let intents = tell(&mut state, end());
+    let intents = send(&mut state, end());
     assert!(
         matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { without, .. }] if !without.is_empty()),
         "{intents:?}"
     );
 
-    // Who stops it does not want it to be tried again.
+    // A stopped run is not retried.
     let mut state = half_failed();
     press(&mut state, "r a y");
     let stopping = Envelope { seq: 99, at: made::at(60_000), event: Event::Stopping };
-    tell(&mut state, News::Event(stopping));
-    assert!(tell(&mut state, end()).is_empty());
+    send(&mut state, News::Event(stopping));
+    assert!(send(&mut state, end()).is_empty());
 
-    // Who leaves out two steps leaves out both.
+    // Both skipped steps stay skipped.
     let mut state = half_failed();
     let run = state.run.as_mut().unwrap();
-    run.then = Some(Then::Again(vec!["hdfs/first".into()]));
+    run.pending = Some(Pending::Retry(vec!["hdfs/first".into()]));
     press(&mut state, "s y");
-    let then = state.run.as_ref().and_then(|run| run.then.clone());
-    let Some(Then::Again(without)) = then else { panic!("{then:?}") };
+    let then = state.run.as_ref().and_then(|run| run.pending.clone());
+    let Some(Pending::Retry(without)) = then else { panic!("{then:?}") };
     assert!(without.len() > 1 && without[0] == "hdfs/first", "{without:?}");
 
     // Answers can be changed meanwhile; the plan waits for what still changes the cluster.
@@ -75,8 +75,8 @@ fn what_is_wanted_while_others_still_run_happens_when_they_have_ended() {
     assert_eq!(state.screen, Screen::Images);
     assert!(press(&mut state, "c").iter().all(|intent| !matches!(intent, Intent::Plan(..))));
     assert_eq!(state.screen, Screen::Review);
-    assert!(shown(&state, state.size, false).contains("the plan follows"), "{}", shown(&state, state.size, false));
-    let intents = tell(&mut state, end());
+    assert!(shown(&state, state.size, false).contains("planning once"), "{}", shown(&state, state.size, false));
+    let intents = send(&mut state, end());
     assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
     assert_eq!(state.screen, Screen::Review, "whoever is there stays there");
 }
@@ -92,7 +92,7 @@ fn leaving_keeps_what_was_answered() {
 }
 
 #[test]
-fn other_answers_are_looked_at_before_they_are_run_with() {
+fn a_plan_with_other_answers_is_shown_before_it_runs() {
     let mut state = at_end(Lang::En, (80, 24));
     press(&mut state, "e");
     while state.screen != Screen::Questions {
@@ -105,11 +105,11 @@ fn other_answers_are_looked_at_before_they_are_run_with() {
     assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
     assert_eq!(state.screen, Screen::Review);
     press(&mut state, "c");
-    assert_eq!(state.overlay, None, "what nobody has seen is not agreed to");
+    assert_eq!(state.overlay, None, "a plan that was not shown cannot be confirmed");
 }
 
 #[test]
-fn what_was_left_out_stays_out() {
+fn skipped_steps_stay_skipped() {
     let mut state = at_end(Lang::En, (80, 24));
     let mut view = RunView::new(Default::default(), None);
     view.without = vec!["hdfs/after-9".into()];
@@ -123,15 +123,15 @@ fn what_was_left_out_stays_out() {
 }
 
 #[test]
-fn stopping_before_the_first_step_is_stopping_in_order() {
+fn a_run_can_be_stopped_before_its_first_step() {
     let mut state = at_review(Lang::En, (80, 24));
     press(&mut state, "c y");
     press(&mut state, "c");
-    assert_eq!(state.overlay, None, "it is beginning already");
+    assert_eq!(state.overlay, None, "it is starting already");
     press(&mut state, "^C");
     assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Stop)));
     assert_eq!(press(&mut state, "y"), [Intent::Stop]);
-    tell(&mut state, News::NotBegun(vec!["it was stopped before anything was done".into()]));
+    send(&mut state, News::RunError(vec!["it was stopped before anything was done".into()]));
     assert!(!state.runs() && state.running.phase == RunPhase::Idle);
     assert!(shown(&state, (80, 24), false).contains("before anything was done"));
 }
@@ -139,7 +139,7 @@ fn stopping_before_the_first_step_is_stopping_in_order() {
 #[test]
 fn a_run_that_breaks_off_can_be_left() {
     let mut state = at_run(Lang::En, (80, 24), 3);
-    tell(&mut state, News::NotBegun(vec!["failed to keep a journal".into(), "no space left on device".into()]));
+    send(&mut state, News::RunError(vec!["failed to keep a journal".into(), "no space left on device".into()]));
     assert!(shown(&state, (80, 24), false).contains("failed to keep a journal: no space left on device"));
     assert!(!state.runs());
     press(&mut state, "c");
@@ -155,23 +155,23 @@ fn a_signal_loses_no_answers() {
     let mut state = at_questions(Lang::En, (80, 24));
     let intents = update(&mut state, Input::Signal);
     assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Quit]), "the profile is one: {intents:?}");
-    tell(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+    send(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
     assert_eq!(update(&mut state, Input::Signal), [Intent::Quit]);
 }
 
 #[test]
-fn another_cluster_forgets_what_was_said_of_the_last() {
+fn another_cluster_resets_plan_and_waived_findings() {
     let mut state = at_review(Lang::En, (80, 24));
     state.preflight.waived.insert("resources".into());
     press(&mut state, "c");
     assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
-    tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+    send(&mut state, News::Connected(Ok(Box::new(connected()))));
     assert!(state.overlay.is_none() && state.preflight.waived.is_empty() && state.review.planned.is_none());
     assert_eq!(state.screen, Screen::Source);
 }
 
 #[test]
-fn where_nothing_can_be_seen_keys_do_nothing() {
+fn keys_do_nothing_in_a_small_terminal() {
     let mut state = at_review(Lang::En, (80, 24));
     update(&mut state, Input::Resize(60, 20));
     assert!(press(&mut state, "c y Enter").is_empty() && state.overlay.is_none());
@@ -182,11 +182,11 @@ fn where_nothing_can_be_seen_keys_do_nothing() {
 }
 
 #[test]
-fn an_error_is_told_whole_and_stays_while_one_looks_around() {
+fn an_error_is_shown_in_full_and_stays_while_the_view_moves() {
     let mut state = at_review(Lang::En, (80, 24));
     let why = "the cluster is locked by somebody@elsewhere since 10:00; wait for that run to end, or, if it is gone, \
                `windlass unlock`";
-    tell(&mut state, News::NotBegun(vec![why.into()]));
+    send(&mut state, News::RunError(vec![why.into()]));
     for keys in ["Down", "Up"] {
         press(&mut state, keys);
         let text = shown(&state, (80, 24), false);
@@ -197,17 +197,17 @@ fn an_error_is_told_whole_and_stays_while_one_looks_around() {
 }
 
 #[test]
-fn errors_keep_nobody_from_the_answers_and_nothing_is_done_with_them() {
+fn errors_do_not_block_the_answers_but_the_install() {
     let mut state = at_components(Lang::En, (80, 24));
     press(&mut state, "Esc");
-    tell(&mut state, News::Report(Ok(report(true))));
+    send(&mut state, News::Report(Ok(report(true))));
     press(&mut state, "c");
     assert_eq!(state.screen, Screen::Components, "an answer may be what is at fault");
     assert!(shown(&state, (80, 24), false).contains("1 error(s) left"));
 
     let mut state = at_review(Lang::En, (120, 40));
     let planned = state.review.planned.clone().unwrap();
-    tell(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+    send(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
     press(&mut state, "c");
     assert_eq!(state.overlay, None);
     let text = shown(&state, (120, 40), false);
@@ -223,16 +223,16 @@ fn errors_keep_nobody_from_the_answers_and_nothing_is_done_with_them() {
 }
 
 #[test]
-fn leave_to_adopt_a_release_is_given_at_its_finding() {
+fn a_release_is_adopted_at_its_finding() {
     let mut state = at_components(Lang::En, (120, 40));
     press(&mut state, "Esc");
     let mut found = report(true);
     let foreign = found.findings.iter_mut().find(|finding| finding.id == "resources").unwrap();
     (foreign.id, foreign.adopt) = ("release-foreign", Some("livy".to_owned()));
-    tell(&mut state, News::Report(Ok(found)));
+    send(&mut state, News::Report(Ok(found)));
     press(&mut state, "Home w");
-    let told = state.preflight.report.as_ref().unwrap();
-    assert_eq!((told.errors, told.waived), (0, 1), "{told:?}");
+    let report = state.preflight.report.as_ref().unwrap();
+    assert_eq!((report.errors, report.waived), (0, 1), "{report:?}");
     assert!(shown(&state, (120, 40), false).contains("adopted"));
     assert!(state.command().contains(" --adopt livy"), "{}", state.command());
     press(&mut state, "w");
@@ -241,25 +241,25 @@ fn leave_to_adopt_a_release_is_given_at_its_finding() {
 }
 
 #[test]
-fn what_cannot_be_looked_at_says_why_and_leads_on() {
+fn a_failed_preflight_shows_why_and_can_be_passed() {
     let why = "failed to get the secret that sample.db_password names";
     let mut state = at_components(Lang::En, (120, 40));
     press(&mut state, "Esc r");
     press(&mut state, "c");
     assert_eq!(state.screen, Screen::Preflight, "it is being looked at");
-    tell(&mut state, News::Report(Err(vec![why.into(), "environment variable X is not set".into()])));
+    send(&mut state, News::Report(Err(vec![why.into(), "environment variable X is not set".into()])));
     press(&mut state, "Down");
     let text = shown(&state, (120, 40), false);
-    assert!(text.contains(why) && text.contains("variable X is not set") && text.contains("r tries again"), "{text}");
+    assert!(text.contains(why) && text.contains("variable X is not set") && text.contains("r retries"), "{text}");
     press(&mut state, "c");
     assert_eq!(state.screen, Screen::Components);
 
     let mut state = at_review(Lang::En, (120, 40));
     press(&mut state, "r");
-    tell(&mut state, News::Planned(Err(vec![why.into()])));
+    send(&mut state, News::Planned(Err(vec![why.into()])));
     press(&mut state, "Down");
     let text = shown(&state, (120, 40), false);
-    assert!(text.contains(why) && text.contains("There is no plan."), "{text}");
+    assert!(text.contains(why) && text.contains("Planning failed."), "{text}");
 }
 
 /// A press of keys must write the answers, and then leave.
@@ -269,11 +269,11 @@ fn writes_and_leaves(state: &mut State, keys: &str) {
 }
 
 #[test]
-fn where_no_file_takes_the_answers_one_can_still_leave() {
+fn leaving_is_possible_when_answers_cannot_be_written() {
     let mut state = at_questions(Lang::En, (120, 40));
     press(&mut state, "q");
     writes_and_leaves(&mut state, "y");
-    tell(&mut state, News::Written(Err(vec!["failed to write answers".into(), "permission denied".into()])));
+    send(&mut state, News::Written(Err(vec!["failed to write answers".into(), "permission denied".into()])));
     assert!(shown(&state, state.size, false).contains("permission denied"));
     press(&mut state, "q");
     assert!(shown(&state, state.size, false).contains("Leave without the answers?"));
@@ -284,7 +284,7 @@ fn where_no_file_takes_the_answers_one_can_still_leave() {
 fn answers_that_were_changed_after_a_run_are_written() {
     let changed = || {
         let mut state = at_end(Lang::En, (120, 40));
-        tell(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+        send(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
         press(&mut state, "e");
         press(&mut state, "/");
         press(&mut state, "livy.image_tag Enter Enter ^U other Enter Esc Esc Esc");
@@ -303,7 +303,7 @@ fn answers_that_were_changed_after_a_run_are_written() {
 }
 
 #[test]
-fn while_it_begins_nothing_else_is_asked_for() {
+fn nothing_else_starts_while_a_run_starts() {
     let mut state = at_review(Lang::En, (120, 40));
     press(&mut state, "c y");
     assert_eq!(press(&mut state, "r Esc w"), []);
@@ -313,15 +313,15 @@ fn while_it_begins_nothing_else_is_asked_for() {
 }
 
 #[test]
-fn a_run_that_follows_does_what_was_agreed_to() {
+fn a_run_that_continues_uses_the_confirmed_plan() {
     let mut state = at_end(Lang::En, (120, 40));
     let intents = press(&mut state, "r");
     let Some(Intent::Run { agreed: Some(agreed), .. }) = intents.last() else { panic!("{intents:?}") };
     assert!(agreed.has_work());
     // The cluster is no longer what it was.
-    let intents = tell(&mut state, News::Outdated);
+    let intents = send(&mut state, News::Outdated);
     assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
-    tell(&mut state, News::NotBegun(vec!["the cluster has changed".into()]));
+    send(&mut state, News::RunError(vec!["the cluster has changed".into()]));
     assert_eq!(state.screen, Screen::Review);
     assert!(!state.runs() && shown(&state, state.size, false).contains("the cluster has changed"));
 }
@@ -330,16 +330,16 @@ fn a_run_that_follows_does_what_was_agreed_to() {
 fn connecting_again_keeps_what_was_chosen() {
     let mut state = at_questions(Lang::En, (120, 40));
     assert!(state.is_changed());
-    tell(&mut state, News::Connected(Ok(Box::new(connected()))));
+    send(&mut state, News::Connected(Ok(Box::new(connected()))));
     assert!(state.is_changed(), "the size is in no file yet");
 }
 
 #[test]
-fn what_is_waived_while_it_is_looked_at_is_waived() {
+fn a_finding_can_be_waived_while_preflight_runs() {
     let mut state = at_components(Lang::En, (120, 40));
     press(&mut state, "Esc r");
     state.preflight.waived.insert("resources".into());
-    tell(&mut state, News::Report(Ok(report(true))));
+    send(&mut state, News::Report(Ok(report(true))));
     assert_eq!(state.preflight.report.as_ref().map(|report| (report.errors, report.waived)), Some((0, 1)));
 }
 
@@ -378,14 +378,14 @@ fn steps_are_below_their_component_which_is_folded_once_all_are_done() {
 }
 
 #[test]
-fn what_is_left_is_said_by_earlier_runs_and_the_steps_that_decide_it_are_marked() {
+fn time_left_is_estimated_and_critical_steps_are_marked() {
     let mut state = at_run(Lang::En, (120, 40), 19);
     assert!(!shown(&state, (120, 40), false).contains("by earlier runs"), "nobody knows");
     let run = state.run.as_mut().unwrap();
     run.expected = [("livy/ready", 60.0), ("livy/verify-1", 30.0)].map(|(id, took)| (id.to_owned(), took)).into();
     let next = made::failing()[19].clone();
     state.now = next.at.as_millisecond() + 500;
-    tell(&mut state, News::Event(next));
+    send(&mut state, News::Event(next));
     let screen = shown(&state, (120, 40), false);
     assert!(screen.contains("about 59s left, by earlier runs"), "{screen}");
     let marked: Vec<&str> = screen.lines().filter(|line| line.contains('◆')).collect();

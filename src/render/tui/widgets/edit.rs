@@ -1,96 +1,81 @@
 //! One line of text that is being typed.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use unicode_segmentation::UnicodeSegmentation as _;
+use crossterm::event::{Event, KeyEvent};
+use tui_input::backend::crossterm::to_input_request;
+use tui_input::{Input, InputRequest};
 
 use crate::render::text;
 
-/// The longest text that can be typed or pasted.
+/// The longest text that can be typed or pasted, in characters.
 const LONGEST: usize = 4096;
 
 /// A text and where the next letter goes. What people see as one letter is one, however many characters it has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LineEdit {
-    letters: Vec<String>,
-    at: usize,
+#[derive(Debug, Clone, Default)]
+pub struct LineEdit(Input);
+
+impl PartialEq for LineEdit {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0.value(), self.0.cursor()) == (other.0.value(), other.0.cursor())
+    }
 }
+
+impl Eq for LineEdit {}
 
 impl LineEdit {
     /// With a text to change, the cursor behind it.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let letters: Vec<String> = text.graphemes(true).map(str::to_owned).collect();
-        Self { at: letters.len(), letters }
+        Self(Input::new(text.to_owned()))
     }
 
     /// The text as it is.
     #[must_use]
     pub fn text(&self) -> String {
-        self.letters.concat()
+        self.0.value().to_owned()
     }
 
     /// Takes a key in; whether it meant anything here.
     pub fn key(&mut self, key: KeyEvent) -> bool {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        match (key.code, control) {
-            (KeyCode::Char('a'), true) | (KeyCode::Home, _) => self.at = 0,
-            (KeyCode::Char('e'), true) | (KeyCode::End, _) => self.at = self.letters.len(),
-            (KeyCode::Char('u'), true) => {
-                self.letters.drain(..self.at);
-                self.at = 0;
-            }
-            (KeyCode::Char('w'), true) => {
-                let word = self.letters[..self.at].iter().rposition(|letter| letter != " ").unwrap_or(0);
-                let start = self.letters[..word].iter().rposition(|letter| letter == " ").map_or(0, |space| space + 1);
-                self.letters.drain(start..self.at);
-                self.at = start;
-            }
-            (KeyCode::Char(c), false) if !key.modifiers.contains(KeyModifiers::ALT) => self.insert(&c.to_string()),
-            (KeyCode::Backspace, _) if self.at > 0 => {
-                self.at -= 1;
-                self.letters.remove(self.at);
-            }
-            (KeyCode::Delete, _) if self.at < self.letters.len() => {
-                self.letters.remove(self.at);
-            }
-            (KeyCode::Left, _) => self.at = self.at.saturating_sub(1),
-            (KeyCode::Right, _) => self.at = (self.at + 1).min(self.letters.len()),
-            _ => return false,
+        match to_input_request(&Event::Key(key)) {
+            Some(InputRequest::InsertChar(c)) => self.insert(c.encode_utf8(&mut [0; 4])),
+            Some(request) => drop(self.0.handle(request)),
+            None => return false,
         }
         true
     }
 
     /// Adds a text at the cursor, without what a terminal would act on.
     pub fn insert(&mut self, text: &str) {
-        // A combining mark joins the letter before it.
-        let before = self.letters[..self.at].concat() + &text::clean_part(text);
-        let mut letters: Vec<String> = before.graphemes(true).map(str::to_owned).collect();
-        let after = self.letters.split_off(self.at);
-        letters.truncate(LONGEST.saturating_sub(after.len()));
-        self.at = letters.len();
-        letters.extend(after);
-        self.letters = letters;
+        let room = LONGEST.saturating_sub(self.0.value().chars().count());
+        for c in text::clean_part(text).chars().take(room) {
+            self.0.handle(InputRequest::InsertChar(c));
+        }
     }
 
     /// What of it fits into so many columns, and in which of them the cursor is.
     #[must_use]
     pub fn view(&self, columns: usize) -> (String, usize) {
-        let wide = |letters: &[String]| letters.iter().map(|letter| text::width(letter)).sum::<usize>();
-        let mut from = 0;
         // The cursor needs a column of its own behind the text.
-        while wide(&self.letters[from..self.at]) + 1 > columns.max(1) {
-            from += 1;
+        let scroll = self.0.visual_scroll(columns.saturating_sub(1));
+        let (mut shown, mut at) = (String::new(), 0);
+        for c in self.0.value().chars() {
+            let wide = text::width(c.encode_utf8(&mut [0; 4]));
+            if at >= scroll && (wide > 0 || !shown.is_empty()) {
+                if at + wide > scroll + columns {
+                    break;
+                }
+                shown.push(c);
+            }
+            at += wide;
         }
-        let mut to = self.at;
-        while to < self.letters.len() && wide(&self.letters[from..=to]) <= columns {
-            to += 1;
-        }
-        (self.letters[from..to].concat(), wide(&self.letters[from..self.at]))
+        (shown, self.0.visual_cursor().saturating_sub(scroll))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crossterm::event::{KeyCode, KeyModifiers};
+
     use super::*;
 
     fn typed(keys: &[(KeyCode, KeyModifiers)]) -> LineEdit {

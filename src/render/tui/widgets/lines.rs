@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::look::{Glyph, Look};
@@ -28,8 +29,8 @@ pub(crate) fn styled(buffer: &mut Buffer, area: Rect, row: u16, line: Spans, loo
 }
 
 /// A text in lines of so many columns.
-pub(crate) fn paragraph(paint: Paint, told: &str, columns: usize) -> impl Iterator<Item = Spans> + use<> {
-    text::wrap(&text::clean(told), columns).into_iter().map(move |line| Spans::new().add(paint, line))
+pub(crate) fn paragraph(paint: Paint, content: &str, columns: usize) -> impl Iterator<Item = Spans> + use<> {
+    text::wrap(&language::shown(content), columns).into_iter().map(move |line| Spans::new().add(paint, line))
 }
 
 /// Begins the line of a row in a list, and gives the style of that row: keys act on the selected one.
@@ -61,7 +62,7 @@ pub(crate) fn frame(buffer: &mut Buffer, area: Rect, title: &str, focused: bool,
         return area;
     }
     let paint = if focused { Paint::Bold } else { Paint::Dim };
-    let title = text::cut(&text::clean(title), usize::from(area.width.saturating_sub(4)));
+    let title = text::cut(&language::shown(title), usize::from(area.width.saturating_sub(4)));
     let rest = usize::from(area.width).saturating_sub(text::width(&title) + 4);
     let across = look.glyph(Glyph::Across);
     let line = Spans::new()

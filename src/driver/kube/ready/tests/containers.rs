@@ -46,7 +46,7 @@ fn other_pull_errors_may_recover_within_thirty_seconds() {
 }
 
 #[test]
-fn a_pull_that_recovers_begins_anew() {
+fn a_pull_that_recovers_starts_again() {
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let failing = with_pod(pod("p", "web-new", waits("ErrImagePull", "401 Unauthorized")), vec![]);
     let creating = with_pod(pod("p", "web-new", waits("ContainerCreating", "")), vec![]);
@@ -97,7 +97,7 @@ fn a_container_that_runs_again_is_given_its_chance() {
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let running = crashing(4, json!({"running": {}}), 1);
     let findings = waiting(watching.over([1, 90], &with_pod(pod("p", "web-new", running), vec![])));
-    assert_eq!(findings[0].message, "it runs but is not ready; exited 4 times, last with code 1");
+    assert_eq!(findings[0].message, "running but not ready; exited 4 times, last with code 1");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn what_the_step_before_has_just_made_is_counted_whole() {
 }
 
 #[test]
-fn out_of_memory_is_said() {
+fn out_of_memory_is_named() {
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let killed = json!({"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}});
     let findings = waiting(watching.at(0, &with_pod(pod("p", "web-new", killed), vec![])));
@@ -193,7 +193,7 @@ fn init_containers_are_named() {
 }
 
 #[test]
-fn a_probe_that_fails_is_told_by_its_event() {
+fn a_probe_that_fails_is_shown_by_its_event() {
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let unhealthy = event("p", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", 9);
     let running = json!({"started": true, "state": {"running": {}}});
@@ -241,9 +241,9 @@ fn only_pulls_that_failed_after_the_wait_began_count() {
         with_pod(old, vec![event])
     };
     let findings = waiting(watching.over([0, 1, 60, 290], &failing("ImagePullBackOff", 40, YESTERDAY)));
-    assert!(findings[0].message.contains("that was before"), "{}", findings[0]);
+    assert!(findings[0].message.contains("seen before this wait"), "{}", findings[0]);
     let findings = waiting(watching.at(291, &failing("ErrImagePull", 41, JUST_NOW)));
-    assert!(!findings[0].message.contains("that was before"), "{}", findings[0]);
+    assert!(!findings[0].message.contains("seen before this wait"), "{}", findings[0]);
     waiting(watching.at(292, &failing("ImagePullBackOff", 41, JUST_NOW)));
     failed(watching.at(300, &failing("ErrImagePull", 42, JUST_NOW)));
     // The state tells as much where events may not be seen, and a name that cannot be one needs no try.
@@ -262,7 +262,7 @@ fn only_pulls_that_failed_after_the_wait_began_count() {
 }
 
 #[test]
-fn a_pod_of_a_minute_ago_begins_anew_as_well() {
+fn a_pod_of_a_minute_ago_starts_again_as_well() {
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let at = |restarts: u32| {
         let backoff = json!({"waiting": {"reason": "CrashLoopBackOff", "message": ""}});

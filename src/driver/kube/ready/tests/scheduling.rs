@@ -160,14 +160,14 @@ fn only_refusals_after_the_wait_began_count() {
         "Error creating: pods \"web-new-x\" is forbidden: violates PodSecurity \"restricted:latest\": privileged";
     let at = |count: u32, last: &str| {
         let mut snapshot = refused(security, count, 0);
-        let mut told = event("web-new", "FailedCreate", security, count);
-        told["lastTimestamp"] = json!(last);
-        snapshot.events = vec![object(told)];
+        let mut event = event("web-new", "FailedCreate", security, count);
+        event["lastTimestamp"] = json!(last);
+        snapshot.events = vec![object(event)];
         snapshot
     };
     let mut watching = Watching::new(vec![expect("Deployment", "web")]);
     let findings = waiting(watching.over([0, 1, 300], &at(17, YESTERDAY)));
-    assert!(findings[0].message.ends_with("waiting for the next try)"), "{}", findings[0]);
+    assert!(findings[0].message.ends_with("waiting for the next attempt)"), "{}", findings[0]);
     waiting(watching.over([301, 310], &at(18, JUST_NOW)));
     failed(watching.at(311, &at(20, JUST_NOW)));
 }

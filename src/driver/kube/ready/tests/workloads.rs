@@ -7,7 +7,7 @@ fn deployments() {
     assert_eq!(watching.at(0, &deployment(1, 1, 1)), Verdict::Ready);
     for (counts, words) in [
         ((1, 0, 1), "0 of 1 pods are of the new revision"),
-        ((2, 1, 1), "1 pods of the old revision are still there"),
+        ((2, 1, 1), "1 pods of the old revision are pending termination"),
         ((1, 1, 0), "0 of 1 pods are available"),
     ] {
         let findings = waiting(watching.at(1, &deployment(counts.0, counts.1, counts.2)));
@@ -21,7 +21,7 @@ fn deployments() {
         snapshot
     };
     let unseen = change("/metadata/generation", json!(3));
-    assert_eq!(waiting(watching.at(2, &unseen))[0].message, "its controller has not seen the change yet");
+    assert_eq!(waiting(watching.at(2, &unseen))[0].message, "controller has not seen the change yet");
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn pods_that_run_to_their_end() {
 }
 
 #[test]
-fn nodes_that_are_down_do_not_count_and_are_told() {
+fn nodes_that_are_down_do_not_count_and_are_reported() {
     let on = |node: &str, container: Value| {
         let mut pod = pod(&format!("dn-{node}"), "dn", container);
         pod["spec"]["nodeName"] = json!(node);
@@ -280,7 +280,7 @@ fn nodes_that_are_down_do_not_count_and_are_told() {
 
 #[test]
 fn hooks_are_judged_while_helm_waits() {
-    use crate::driver::kube::ready::hooks::{hooked, since_then};
+    use crate::driver::kube::ready::hooks::{created_since, judge_hooks};
     let since = "2026-01-01T12:00:00Z".parse::<Timestamp>().unwrap();
     let job = |created: &str, failed: bool| {
         let conditions = if failed { json!([{"type": "Failed", "status": "True", "reason": "X"}]) } else { json!([]) };
@@ -290,8 +290,8 @@ fn hooks_are_judged_while_helm_waits() {
     let expected = [expect("Job", "migrate")];
     let (mut memory, policy) = (Memory::new(since), ReadyPolicy::default());
     let mut judged = |snapshot: &Snapshot, second: u64| {
-        let snapshot = since_then(snapshot, since);
-        hooked(&expected, &snapshot, &mut memory, &policy, Duration::from_secs(second))
+        let snapshot = created_since(snapshot, since);
+        judge_hooks(&expected, &snapshot, &mut memory, &policy, Duration::from_secs(second))
     };
     assert_eq!(judged(&Snapshot::default(), 0), Verdict::Waiting(Vec::new()), "Helm has not made it yet");
     let old = Snapshot { jobs: vec![job(YESTERDAY, true)], ..Snapshot::default() };

@@ -1,0 +1,245 @@
+//! A table of translations, and texts translated by it.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, RwLock};
+
+use super::lang::Lang;
+use super::matching::Template;
+
+/// Single words, such as states and heads of columns, are in the table with this as `msgctxt`.
+const WORD: &str = "word";
+
+/// Texts of the screens are there with this and their name, since the same English may be said of two things.
+const SCREEN: &str = "screen ";
+
+/// How deep texts are looked for in what is filled in: errors within errors.
+const DEPTH: usize = 8;
+
+/// What has less than this of its own, such as `{} is not in {}`, may be part of anybody's text.
+const OPEN: usize = 14;
+
+/// Texts are remembered, since a screen shows the same again many times a second; no more than this.
+const REMEMBERED: usize = 4096;
+
+/// Where a text may be cut in two that were made apart, the widest cut first.
+const JOINTS: [&str; 9] = ["\n", "; ", ": ", ", ", " and ", " or ", " nor ", " (", ") "];
+
+/// The translations of one language.
+pub(super) struct Messages {
+    lang: Lang,
+    words: HashMap<String, String>,
+    screens: HashMap<String, String>,
+    /// Nouns that are counted, by their singular and by their plural.
+    nouns: HashMap<String, Vec<String>>,
+    /// Texts without places.
+    whole: HashMap<String, String>,
+    templates: Vec<(Template, Template)>,
+    /// The templates that begin with a word, by that.
+    by_start: HashMap<String, Vec<usize>>,
+    /// Those that begin with a place.
+    open: Vec<usize>,
+    /// Those that follow a comma or colon, and hold none that could be it.
+    tails: HashSet<usize>,
+    /// Texts of the catalog.
+    learned: RwLock<HashMap<String, String>>,
+    remembered: Mutex<HashMap<String, Option<String>>>,
+}
+
+impl Messages {
+    /// Reads a `.po` file of ours. What cannot be read is not translated; a test reads each.
+    pub(super) fn parse(po: &str, lang: Lang) -> Self {
+        let mut messages = Self {
+            lang,
+            words: HashMap::new(),
+            screens: HashMap::new(),
+            nouns: HashMap::new(),
+            whole: HashMap::new(),
+            templates: Vec::new(),
+            by_start: HashMap::new(),
+            open: Vec::new(),
+            tails: HashSet::new(),
+            learned: RwLock::new(HashMap::new()),
+            remembered: Mutex::new(HashMap::new()),
+        };
+        let Ok(catalog) = polib::po_file::parse_from_reader(po.as_bytes()) else { return messages };
+        for message in catalog.messages().filter(|message| message.is_translated()) {
+            if let (Ok(plural), Ok(forms)) = (message.msgid_plural(), message.msgstr_plural()) {
+                messages.nouns.insert(message.msgid().to_owned(), forms.clone());
+                messages.nouns.insert(plural.to_owned(), forms.clone());
+            } else if let Ok(translation) = message.msgstr() {
+                match message.msgctxt() {
+                    Some(WORD) => drop(messages.words.insert(message.msgid().to_owned(), translation.to_owned())),
+                    Some(context) => {
+                        let name = context.strip_prefix(SCREEN).unwrap_or(context);
+                        messages.screens.insert(name.to_owned(), translation.to_owned());
+                    }
+                    None => messages.add(message.msgid(), translation),
+                }
+            }
+        }
+        messages
+    }
+
+    fn add(&mut self, text: &str, translation: &str) {
+        // What is joined to others by a comma or colon of its own is looked for without that, too.
+        let joint: &[char] = &[',', ';', ':', ' '];
+        if text.starts_with(joint) && translation.starts_with(joint) {
+            let tail = self.templates.len();
+            self.add(text.trim_start_matches(joint), translation.trim_start_matches(joint));
+            self.tails.extend(tail..self.templates.len());
+        }
+        // Space around a text belongs to what it was joined to.
+        let (from, to) = (Template::parse(text.trim()), Template::parse(translation.trim()));
+        if let (Some(from), Some(to)) = (from.whole(), to.whole()) {
+            self.whole.insert(from.to_owned(), to.to_owned());
+            return;
+        }
+        let index = self.templates.len();
+        match first_word(from.start()) {
+            Some(word) => self.by_start.entry(word.to_owned()).or_default().push(index),
+            None => self.open.push(index),
+        }
+        self.templates.push((from, to));
+    }
+
+    /// Takes translations in beside those of the table.
+    pub(super) fn learn<'a>(&self, texts: impl Iterator<Item = (&'a str, &'a str)>) {
+        if let (Ok(mut learned), Ok(mut remembered)) = (self.learned.write(), self.remembered.lock()) {
+            learned.extend(texts.map(|(text, translation)| (text.to_owned(), translation.to_owned())));
+            remembered.clear();
+        }
+    }
+
+    /// A text of the screens, by its name.
+    pub(super) fn screen(&self, name: &str) -> Option<&str> {
+        self.screens.get(name).map(String::as_str)
+    }
+
+    /// A text of several lines that the table has as a whole.
+    pub(super) fn whole(&self, text: &str) -> Option<String> {
+        let inside = text.trim();
+        let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, DEPTH))?;
+        Some(text.replace(inside, &translated))
+    }
+
+    /// A text in this language, as far as it is known.
+    pub(super) fn translate<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            return Cow::Borrowed(text);
+        }
+        if let Ok(remembered) = self.remembered.lock()
+            && let Some(known) = remembered.get(text)
+        {
+            return known.clone().map_or(Cow::Borrowed(text), Cow::Owned);
+        }
+        let translated = self.find(text, DEPTH);
+        if let Ok(mut remembered) = self.remembered.lock() {
+            if remembered.len() >= REMEMBERED {
+                remembered.clear();
+            }
+            remembered.insert(text.to_owned(), translated.clone());
+        }
+        translated.map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// The translation of a text, `None` where nothing of it is known.
+    fn find(&self, text: &str, depth: usize) -> Option<String> {
+        let inside = text.trim();
+        if depth == 0 || inside.is_empty() {
+            return None;
+        }
+        let translated = self
+            .words
+            .get(inside)
+            .or_else(|| self.whole.get(inside))
+            .cloned()
+            .or_else(|| self.learned.read().ok()?.get(inside).cloned())
+            .or_else(|| self.counted(inside))
+            .or_else(|| self.filled(inside, depth))
+            .or_else(|| self.parts(inside, depth))
+            .or_else(|| {
+                Some(self.find(inside.strip_suffix(')').filter(|text| !text.contains('('))?, depth - 1)? + ")")
+            })?;
+        let before = text.len() - text.trim_start().len();
+        let behind = text.trim_end().len();
+        Some(format!("{}{translated}{}", &text[..before], &text[behind..]))
+    }
+
+    /// `3 releases`, `1m 05s`.
+    fn counted(&self, text: &str) -> Option<String> {
+        if is_time(text) {
+            return Some(self.lang.time(text));
+        }
+        let (number, noun) = text.split_once(' ')?;
+        let count: u64 = number.parse().ok()?;
+        let forms = self.nouns.get(noun)?;
+        Some(format!("{number} {}", forms.get(self.lang.plural(count))?))
+    }
+
+    /// By the template of which most is fixed, and what is filled in translated in its turn. One that says little by itself
+    /// and leaves English phrases has met a text of somebody else.
+    fn filled(&self, text: &str, depth: usize) -> Option<String> {
+        let begun = first_word(text).and_then(|word| self.by_start.get(word));
+        let mut found: Vec<(usize, Vec<&str>)> = begun
+            .into_iter()
+            .flatten()
+            .chain(&self.open)
+            .filter(|index| !self.tails.contains(index) || !text.contains([',', ';', ':']))
+            .filter_map(|index| Some((*index, self.templates[*index].0.filled(text)?)))
+            .collect();
+        found.sort_by_key(|(index, _)| std::cmp::Reverse(self.templates[*index].0.fixed()));
+        found.into_iter().find_map(|(index, filled)| {
+            let (from, to) = &self.templates[index];
+            let open = from.fixed() < OPEN;
+            let filled = filled.into_iter().map(|part| match self.find(part, depth - 1) {
+                Some(translated) => Some(translated),
+                None if open && is_phrase(part) => None,
+                None => Some(part.to_owned()),
+            });
+            Some(to.fill(from, &filled.collect::<Option<Vec<_>>>()?))
+        })
+    }
+
+    /// Piece by piece. A word that joins them is translated where something is filled in, whatever it joins.
+    fn parts(&self, text: &str, depth: usize) -> Option<String> {
+        JOINTS.iter().find_map(|joint| {
+            let parts: Vec<&str> = text.split(joint).collect();
+            if parts.len() < 2 {
+                return None;
+            }
+            let translated: Vec<Option<String>> = parts.iter().map(|part| self.find(part, depth - 1)).collect();
+            let word = self.words.get(joint.trim());
+            if translated.iter().all(Option::is_none) && (word.is_none() || depth == DEPTH) {
+                return None;
+            }
+            // A cause may be somebody else's; half a sentence may not.
+            let mut left = parts.iter().zip(&translated).filter(|(_, translated)| translated.is_none());
+            if !matches!(*joint, "\n" | ": " | "; ") && left.any(|(part, _)| is_phrase(part)) {
+                return None;
+            }
+            let between = word.map_or_else(|| (*joint).to_owned(), |word| format!(" {word} "));
+            let parts = parts.iter().zip(translated).map(|(part, text)| text.unwrap_or_else(|| (*part).to_owned()));
+            Some(parts.collect::<Vec<_>>().join(&between))
+        })
+    }
+}
+
+/// Whether a text has two words of a language in a row, and so is more than names and values.
+fn is_phrase(text: &str) -> bool {
+    let word = |word: &str| word.len() > 1 && word.chars().all(|c| c.is_ascii_lowercase());
+    text.split(' ').collect::<Vec<_>>().windows(2).any(|pair| pair.iter().all(|one| word(one)))
+}
+
+/// The first word of a text, if a space follows.
+fn first_word(text: &str) -> Option<&str> {
+    text.split_once(' ').map(|(word, _)| word).filter(|word| !word.is_empty())
+}
+
+/// Whether a text is a time as `text::duration` writes it: `0.3s`, `1m 05s`, `2h 00m`.
+fn is_time(text: &str) -> bool {
+    text.split(' ').all(|part| {
+        let number = part.strip_suffix(['h', 'm', 's']);
+        number.is_some_and(|number| number.parse::<f64>().is_ok() && number.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}

@@ -1,0 +1,89 @@
+//! What the program says, in every language: each text of the code has its translation, and each translation its text.
+//! `WINDLASS_UPDATE=1 cargo test --test all messages::` adds what is missing to the tables, to be filled in, and takes away
+//! what nobody says any more.
+
+#[path = "messages/source.rs"]
+mod extracted;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+use polib::message::{Message, MessageView};
+
+/// Words and texts of the screens first, then by the English.
+fn key(message: &dyn MessageView) -> (bool, String, String) {
+    let context = message.msgctxt().unwrap_or_default();
+    (context.is_empty(), context.to_owned(), message.msgid().to_owned())
+}
+
+/// What `--help` says of every command, with clap's own words.
+fn help() -> Vec<String> {
+    fn walk(command: &clap::Command, found: &mut Vec<String>) {
+        let texts = [command.get_about(), command.get_long_about(), command.get_after_help()];
+        found.extend(texts.into_iter().flatten().map(ToString::to_string));
+        for arg in command.get_arguments() {
+            found.extend([arg.get_help(), arg.get_long_help()].into_iter().flatten().map(ToString::to_string));
+            found.extend(arg.get_help_heading().map(str::to_owned));
+        }
+        command.get_subcommands().for_each(|command| walk(command, found));
+    }
+    let mut command = windlass::cli::Cli::command();
+    command.build();
+    let mut found: Vec<String> = ["Usage:", "Commands", "Arguments", "Options"].map(str::to_owned).into();
+    walk(&command, &mut found);
+    found
+        .into_iter()
+        .map(|text| text.trim().replace('{', "{{").replace('}', "}}"))
+        .filter(|text| !text.is_empty())
+        .collect()
+}
+
+fn table(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/render/language").join(name)
+}
+
+/// Texts of the code that no user is shown.
+fn silent() -> BTreeSet<String> {
+    serde_json::from_str(include_str!("messages/not-shown.json")).unwrap()
+}
+
+#[test]
+fn every_text_is_in_the_table_and_no_other() {
+    let silent = silent();
+    let mut texts = extracted::texts();
+    let stale: Vec<&String> = silent.iter().filter(|text| !texts.contains_key(*text)).collect();
+    assert!(stale.is_empty(), "tests/messages/not-shown.json has what the code has not: {stale:#?}");
+    texts.retain(|text, _| !silent.contains(text));
+    texts.extend(help().into_iter().map(|text| (text, "cli".to_owned())));
+    let path = table("ru.po");
+    let mut catalog = polib::po_file::parse(&path).unwrap();
+    let known: BTreeMap<String, bool> = catalog
+        .messages()
+        .filter(|message| message.is_singular() && message.msgctxt().is_none())
+        .map(|message| (message.msgid().to_owned(), message.is_translated()))
+        .collect();
+    if std::env::var_os("WINDLASS_UPDATE").is_some() {
+        for gone in known.keys().filter(|text| !texts.contains_key(*text)) {
+            catalog.delete_message(None, gone, None);
+        }
+        for new in texts.keys().filter(|text| !known.contains_key(*text)) {
+            catalog
+                .append_or_update(Message::build_singular().with_msgid(new.clone()).with_msgstr(String::new()).done());
+        }
+        polib::po_file::write_to_file_sort_by(&catalog, &path, Box::new(|one, other| key(*one).cmp(&key(*other))))
+            .unwrap();
+        return;
+    }
+    let missing: Vec<String> = texts
+        .iter()
+        .filter(|(text, _)| !known.get(*text).is_some_and(|translated| *translated))
+        .map(|(text, file)| format!("src/{file}: {text}"))
+        .collect();
+    let gone: Vec<&String> = known.keys().filter(|text| !texts.contains_key(*text)).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "{} not translated: {missing:#?}\nnot in the code: {gone:#?}",
+        missing.len()
+    );
+}
