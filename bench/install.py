@@ -16,15 +16,15 @@ class Failed(Exception):
 # --- what a plan and its events say
 
 def graph(plan):
-    return {action["id"]: action.get("needs", []) for action in plan["actions"]}
+    return {step["id"]: step.get("needs", []) for step in plan["steps"]}
 
 
 def releases(plan):
     """Releases in the plan's order, which is one in which each comes after those that it needs."""
     found = []
-    for action in plan["actions"]:
-        if action["step"]["do"] == "release":
-            found.append({"id": action["id"], "component": action["component"], **{key: action["step"][key] for key in ("namespace", "name")}})
+    for step in plan["steps"]:
+        if step["work"]["do"] == "release":
+            found.append({"id": step["id"], "component": step["component"], **{key: step["work"][key] for key in ("namespace", "name")}})
     return found
 
 
@@ -50,7 +50,7 @@ def release_needs(plan):
 def acting(plan):
     """Components with steps of their own that others' releases wait for, and that change something: whoever installs by
     hand has to do these by hand."""
-    needs, by_id = graph(plan), {action["id"]: action for action in plan["actions"]}
+    needs, by_id = graph(plan), {step["id"]: step for step in plan["steps"]}
     waited = set()
     for release in releases(plan):
         left = list(needs[release["id"]])
@@ -60,8 +60,8 @@ def acting(plan):
                 waited.add(at)
                 left.extend(needs.get(at, []))
     # A request that writes is a check in a plan: nobody knows before what it will change.
-    writes = lambda action: action["change"] in ("create", "update") or action["step"].get("method", "GET") != "GET"
-    found = {by_id[at]["component"] for at in waited if by_id[at]["step"]["do"] == "act" and writes(by_id[at])}
+    writes = lambda step: step["change"] in ("create", "update") or step["work"].get("method", "GET") != "GET"
+    found = {by_id[at]["component"] for at in waited if by_id[at]["work"]["do"] == "act" and writes(by_id[at])}
     # Alone, an instance is another release than for who requires it: its steps are left out, in favour of the others.
     return [release["component"] for release in releases(plan) if release["component"] in found and "@" not in release["component"]]
 
@@ -78,9 +78,9 @@ def durations(events):
         at, kind, step = seconds_of(event["at"]), event["event"], event.get("id")
         if kind in ("run-started", "run-finished"):
             run[kind == "run-finished"] = at
-        elif kind == "action-started":
+        elif kind == "step-started":
             begun.setdefault(step, at)
-        elif kind in ("action-finished", "action-failed") and step in begun:
+        elif kind in ("step-finished", "step-failed") and step in begun:
             took[step] = at - begun[step]
     return took, run[1] - run[0] if None not in run else None
 
@@ -88,8 +88,7 @@ def durations(events):
 def critical_path(plan, took):
     """The longest way through the plan, as its ids and its seconds: no order of the same steps is faster."""
     needs, best = graph(plan), {}
-    for action in plan["actions"]:
-        step = action["id"]
+    for step in (step["id"] for step in plan["steps"]):
         before = max((best[need] for need in needs[step] if need in best), key=lambda found: found[0], default=(0.0, []))
         best[step] = (before[0] + took.get(step, 0.0), before[1] + [step])
     seconds, path = max(best.values(), key=lambda found: found[0], default=(0.0, []))
@@ -188,13 +187,13 @@ class Bench:
     def take(self, plan):
         """Charts, values, namespaces, Secrets and files of what is installed, so that helm finds what it would."""
         root, objects = pathlib.Path(self.args.root), []
-        self.namespaces = [action["step"]["name"] for action in plan["actions"] if action["step"]["do"] == "namespace"]
+        self.namespaces = [step["work"]["name"] for step in plan["steps"] if step["work"]["do"] == "namespace"]
         for name in self.namespaces:
             objects.append(json.loads(self.call(["kubectl", "get", "namespace", name, "-o", "json"])))
-        for action in plan["actions"]:
-            step = action["step"]
-            if step["do"] in KEPT:
-                objects.append(json.loads(self.call(["kubectl", "-n", step["namespace"], "get", KEPT[step["do"]], step["name"], "-o", "json"])))
+        for step in plan["steps"]:
+            work = step["work"]
+            if work["do"] in KEPT:
+                objects.append(json.loads(self.call(["kubectl", "-n", work["namespace"], "get", KEPT[work["do"]], work["name"], "-o", "json"])))
         kept = [{**{key: value for key, value in item.items() if key not in ("metadata", "status", "spec")},
                  "metadata": {key: item["metadata"][key] for key in ("name", "namespace", "labels", "annotations") if key in item["metadata"]}} for item in objects]
         self.objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": kept})
@@ -322,9 +321,9 @@ def say(text):
 
 def test():
     def step(identity, component, do, needs=(), change="create", **more):
-        return {"id": identity, "component": component, "change": change, "needs": list(needs), "step": {"do": do, **more}}
+        return {"id": identity, "component": component, "change": change, "needs": list(needs), "work": {"do": do, **more}}
 
-    plan = {"actions": [
+    plan = {"steps": [
         step("namespace/n", "platform", "namespace", name="n"),
         step("a/release", "a", "release", ["namespace/n"], namespace="n", name="my-a"),
         step("a/ready", "a", "ready", ["a/release"], "check", namespace="n", name="my-a"),
@@ -340,7 +339,7 @@ def test():
     assert busy_seconds("cpu  200 100 50 9000 900 10 20 20 7 7\ncpu0 1 1 1 1\n") == 400 / os.sysconf("SC_CLK_TCK")
     assert release_needs(plan) == {"a/release": [], "b@x/release": [], "c/release": ["a/release", "b@x/release"]}
     assert acting(plan) == ["a"], "what only looks, and what nobody waits for, is not done again"
-    asks = {"actions": [
+    asks = {"steps": [
         step("a/release", "a", "release", namespace="n", name="my-a"),
         step("a/after-1", "a", "act", ["a/release"], "check", method="POST"),
         step("b/release", "b", "release", ["a/after-1"], namespace="n", name="my-b"),
@@ -352,8 +351,8 @@ def test():
     events = [{"at": at(0), "event": "run-started"}]
     for identity, begin, end in [("namespace/n", 0, 1), ("a/release", 1, 2), ("a/ready", 2, 20), ("a/after-1", 20, 21), ("b@x/release", 1, 3),
                                  ("b@x/ready", 3, 9), ("c/release", 21, 22), ("c/ready", 22.5, 30)]:
-        events += [{"at": at(begin), "event": "action-started", "id": identity}, {"at": at(begin + 0.25), "event": "action-started", "id": identity},
-                   {"at": at(end), "event": "action-finished", "id": identity}]
+        events += [{"at": at(begin), "event": "step-started", "id": identity}, {"at": at(begin + 0.25), "event": "step-started", "id": identity},
+                   {"at": at(end), "event": "step-finished", "id": identity}]
     events.append({"at": at(31), "event": "run-finished"})
     took, whole = durations(events)
     assert took["a/ready"] == 18 and whole == 31, "from the first attempt on"
@@ -381,16 +380,16 @@ def fakes():
             (root / below / "Chart.yaml").write_text("{}")
         bin.mkdir()
         record = base64.b64encode(base64.b64encode(gzip.compress(json.dumps({"chart": {"metadata": {"name": "x"}}}).encode()))).decode()
-        plan = {"actions": [
-            {"id": "namespace/n", "component": "platform", "change": "create", "step": {"do": "namespace", "name": "n"}},
-            {"id": "s", "component": "a", "change": "create", "step": {"do": "secret", "namespace": "n", "name": "s"}},
-            {"id": "a/release", "component": "a", "change": "create", "needs": ["s"], "step": {"do": "release", "namespace": "n", "name": "my-a"}},
-            {"id": "a/after-1", "component": "a", "change": "create", "needs": ["a/release"], "step": {"do": "act"}},
-            {"id": "b@i/release", "component": "b@i", "change": "create", "needs": ["a/after-1"], "step": {"do": "release", "namespace": "n", "name": "my-b"}}]}
+        plan = {"steps": [
+            {"id": "namespace/n", "component": "platform", "change": "create", "work": {"do": "namespace", "name": "n"}},
+            {"id": "s", "component": "a", "change": "create", "work": {"do": "secret", "namespace": "n", "name": "s"}},
+            {"id": "a/release", "component": "a", "change": "create", "needs": ["s"], "work": {"do": "release", "namespace": "n", "name": "my-a"}},
+            {"id": "a/after-1", "component": "a", "change": "create", "needs": ["a/release"], "work": {"do": "act"}},
+            {"id": "b@i/release", "component": "b@i", "change": "create", "needs": ["a/after-1"], "work": {"do": "release", "namespace": "n", "name": "my-b"}}]}
         (work / "plan.json").write_text(json.dumps(plan))
         (work / "events.jsonl").write_text("\n".join(json.dumps(event) for event in [
-            {"at": "2026-01-01T00:00:00Z", "event": "run-started"}, {"at": "2026-01-01T00:00:00Z", "event": "action-started", "id": "a/release"},
-            {"at": "2026-01-01T00:00:02.5Z", "event": "action-finished", "id": "a/release"}, {"at": "2026-01-01T00:00:03Z", "event": "run-finished"}]))
+            {"at": "2026-01-01T00:00:00Z", "event": "run-started"}, {"at": "2026-01-01T00:00:00Z", "event": "step-started", "id": "a/release"},
+            {"at": "2026-01-01T00:00:02.5Z", "event": "step-finished", "id": "a/release"}, {"at": "2026-01-01T00:00:03Z", "event": "run-finished"}]))
         secret = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": "s", "namespace": "n", "uid": "u", "labels": {"l": "1"}}, "data": {"release": record}}
         programs = {
             "windlass": f"""case "$*" in *install*--yes*--no-verify*) run={work}/state/windlass/runs/$(date +%s%N); mkdir -p $run; touch {work}/there

@@ -141,7 +141,7 @@ fn running() -> State {
     let mut state = State::new(look, (COLUMNS, ROWS), catalog, AnswerSources::default(), |_| true).unwrap();
     let run = RunView::new((0..STEPS).map(|step| (id(step), 600)).collect(), None);
     tell(&mut state, News::RunStarted(Box::new(run)));
-    let actions = (0..STEPS).map(|step| Announced {
+    let steps = (0..STEPS).map(|step| Announced {
         id: id(step),
         component: format!("component-{}", step / 10),
         title: format!("release my-component-{step} in namespace-{}", step / 10),
@@ -157,11 +157,11 @@ fn running() -> State {
         command: "install".into(),
         follows: None,
         cluster,
-        actions: actions.collect(),
+        steps: steps.collect(),
     };
     event(&mut state, 0, started);
     for step in 0..STEPS {
-        event(&mut state, 0, Event::ActionStarted { id: id(step), attempt: 1 });
+        event(&mut state, 0, Event::StepStarted { id: id(step), attempt: 1 });
     }
     state
 }

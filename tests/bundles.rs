@@ -140,9 +140,8 @@ fn another_hdfs_is_prepared_before_and_final_by_request_once() {
         let answers = answers.seeing_installed(&catalog, &state).unwrap_or(answers);
         let resolved = resolve(&catalog, &answers).unwrap();
         let observed = Observed { state: Some(state), ..Observed::default() };
-        let jobs =
-            plan(&resolved, &observed, false).actions.into_iter().filter(|action| action.title.contains("upgrade"));
-        (jobs.map(|action| (action.id, action.change, action.why)).collect::<Vec<_>>(), broken)
+        let jobs = plan(&resolved, &observed, false).steps.into_iter().filter(|step| step.title.contains("upgrade"));
+        (jobs.map(|step| (step.id, step.change, step.why)).collect::<Vec<_>>(), broken)
     };
     let (plain, fine) = ("hdfs.replication=1", String::new());
     let prepared = vec![("hdfs/before-6".to_owned(), Change::Update, Vec::new())];
@@ -207,8 +206,8 @@ fn a_namenode_is_taken_away_by_request_alone_and_when_all_else_is_proven() {
         );
         let resolved = Resolved { disrupts, ..resolve(&catalog, &answers.unwrap()).unwrap() };
         let plan = plan(&resolved, &Observed::default(), true);
-        let checks = plan.actions.into_iter().filter(|action| action.verify);
-        checks.map(|action| (action.title, action.id, action.needs)).collect::<Vec<_>>()
+        let checks = plan.steps.into_iter().filter(|step| step.verify);
+        checks.map(|step| (step.title, step.id, step.needs)).collect::<Vec<_>>()
     };
     let failover = "the other NameNode takes over";
     for (mode, asked) in [("ha", false), ("simple", false), ("simple", true)] {
@@ -397,9 +396,9 @@ fn no_object_of_a_plan_has_a_key_twice() {
         let wrong = serde_json::from_str::<Unique>(&text).err().map(|error| error.to_string());
         assert_eq!(wrong, None, "{text}");
         let value: Value = serde_json::from_str(&text).unwrap();
-        let waits = value["actions"].as_array().unwrap().iter().map(|one| &one["step"]);
-        let waits = waits.filter(|step| step["action"] == "k8s.wait");
-        let places: Vec<&str> = waits.map(|step| step["namespace"].as_str().unwrap()).collect();
+        let waits = value["steps"].as_array().unwrap().iter().map(|one| &one["work"]);
+        let waits = waits.filter(|work| work["action"] == "k8s.wait");
+        let places: Vec<&str> = waits.map(|work| work["namespace"].as_str().unwrap()).collect();
         assert!(places.contains(&"redis") && places.contains(&"elsewhere") && !places.contains(&""), "{places:?}");
     }
 }

@@ -19,7 +19,7 @@ use crate::model::crd_ref;
 use crate::model::observed::{Comparison as Compared, CrdComparison, ObservedHdfs};
 use crate::model::state::InstallState;
 use crate::observe::{NEEDS_RUN_RESULTS, observe};
-use crate::plan::{self, Change, Step};
+use crate::plan::{self, Change, Work};
 
 /// What differs by component, without the objects of releases, which `status` always compares.
 #[derive(Debug, Default)]
@@ -47,38 +47,38 @@ pub(super) async fn drift(global: &Global, cluster: &Cluster, state: &InstallSta
     let mut kinds = without_kinds(&mut resolved);
     let (tunnels, hdfs) = session::reach(cluster, resolved.hdfs.as_ref())?;
     let observed = observe(&resolved, cluster, Some(&tunnels), hdfs.as_ref()).await.or_exit(Exit::Unusable)?;
-    for action in plan::plan(&resolved, &observed, false).actions {
+    for step in plan::plan(&resolved, &observed, false).steps {
         let compares = matches!(
-            action.step,
-            Step::Namespace { .. }
-                | Step::PullSecret { .. }
-                | Step::Secret { .. }
-                | Step::Files { .. }
-                | Step::DerivedSecret { .. }
-                | Step::Act { .. }
+            step.work,
+            Work::Namespace { .. }
+                | Work::PullSecret { .. }
+                | Work::Secret { .. }
+                | Work::Files { .. }
+                | Work::DerivedSecret { .. }
+                | Work::Act { .. }
         );
-        if action.change == Change::Check && is_entry(&action.step) {
+        if step.change == Change::Check && is_entry(&step.work) {
             // A service with an unexpected answer: whether its content is right is unknown.
-            let why = action.why.iter().filter(|why| *why != NEEDS_RUN_RESULTS);
-            let unchecked = why.map(|why| format!("{} was not checked: {why}", action.title));
-            found.entry(action.component).or_default().extend(unchecked);
+            let why = step.why.iter().filter(|why| *why != NEEDS_RUN_RESULTS);
+            let unchecked = why.map(|why| format!("{} was not checked: {why}", step.title));
+            found.entry(step.component).or_default().extend(unchecked);
             continue;
         }
-        if !compares || matches!(action.change, Change::Nothing | Change::Check) {
+        if !compares || matches!(step.change, Change::Nothing | Change::Check) {
             // HDFS that does not answer is not drift; that it is not ready, or gone, is reported already.
             continue;
         }
         // An entry that is right and not recorded: the next install records it, and nothing has drifted.
-        let same = matches!(observed.entries.get(&action.id), Some(Ok(Compared::Same)));
-        if same && is_entry(&action.step) && observed.done(&action.component, &action.id).is_none() {
+        let same = matches!(observed.entries.get(&step.id), Some(Ok(Compared::Same)));
+        if same && is_entry(&step.work) && observed.done(&step.component, &step.id).is_none() {
             continue;
         }
         // A service that is not ready is not asked; that it is not ready is reported already.
-        if action.why.is_empty() && is_entry(&action.step) {
+        if step.why.is_empty() && is_entry(&step.work) {
             continue;
         }
-        let why = if action.why.is_empty() { vec![format!("{} is gone", action.title)] } else { action.why };
-        found.entry(action.component).or_default().extend(why);
+        let why = if step.why.is_empty() { vec![format!("{} is gone", step.title)] } else { step.why };
+        found.entry(step.component).or_default().extend(why);
     }
     drifted.ignored = definitions(cluster, state, &resolved, &mut kinds, found).await?;
     if let (Some(hdfs), ObservedHdfs::Reached { .. }) = (&hdfs, &observed.hdfs) {
@@ -142,8 +142,8 @@ fn bare(object: ObjectRef) -> ManifestObject {
 }
 
 /// Whether a step manages an entry in a service.
-fn is_entry(step: &Step) -> bool {
-    matches!(step, Step::Act { action, .. } if matches!(action.leaves(), Some(Leaves::Entry(_))))
+fn is_entry(work: &Work) -> bool {
+    matches!(work, Work::Act { action, .. } if matches!(action.leaves(), Some(Leaves::Entry(_))))
 }
 
 /// Takes the CRDs out of all releases, so that they are read once; by component.

@@ -14,7 +14,7 @@ use crate::cli::{AnswerArgs, Global, RollbackArgs};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::state::InstallState;
-use crate::plan::{self, Action, Plan};
+use crate::plan::{self, Plan, Step};
 use crate::render::target;
 
 /// Rolls a component back to the last verified revision.
@@ -104,7 +104,7 @@ impl RollbackRequest<'_> {
         Err(Failed::text(Exit::Refused, text))
     }
 
-    async fn plan(&self, state: &InstallState, checks: Vec<Action>) -> Result<Plan, Failed> {
+    async fn plan(&self, state: &InstallState, checks: Vec<Step>) -> Result<Plan, Failed> {
         let key = state.components.get(&self.args.component).and_then(|component| component.record.release.clone());
         let found = self.cluster.releases(key.as_slice()).await.or_exit(Exit::Unusable)?;
         let found = key.and_then(|key| found.into_values().find(|release| release.key == key));

@@ -53,7 +53,7 @@ fn runs() -> impl Iterator<Item = (Vec<Envelope>, String)> {
 
 fn timed(plan: &Plan, cluster: &ClusterInfo, runs: impl Iterator<Item = (Vec<Envelope>, String)>) -> Option<TimedPath> {
     let (seconds, used) = seconds(plan, cluster, runs);
-    let path = critical_path(plan.actions.iter().map(PathStep::from), &seconds)?;
+    let path = critical_path(plan.steps.iter().map(PathStep::from), &seconds)?;
     Some(TimedPath { path, runs: used })
 }
 
@@ -62,8 +62,8 @@ fn seconds(
     cluster: &ClusterInfo,
     runs: impl Iterator<Item = (Vec<Envelope>, String)>,
 ) -> (BTreeMap<String, f64>, Vec<String>) {
-    let works = plan.actions.iter().filter(|action| action.change != Change::Nothing);
-    let mut open: Vec<&str> = works.map(|action| action.id.as_str()).collect();
+    let works = plan.steps.iter().filter(|step| step.change != Change::Nothing);
+    let mut open: Vec<&str> = works.map(|step| step.id.as_str()).collect();
     let (mut seconds, mut used) = (BTreeMap::new(), Vec::new());
     for (events, id) in runs {
         if open.is_empty() {
@@ -78,7 +78,7 @@ fn seconds(
         }
         let before = seconds.len();
         open.retain(|step| {
-            let done = state.actions.get(*step).filter(|done| done.status == Status::Done);
+            let done = state.steps.get(*step).filter(|done| done.status == Status::Done);
             seconds.extend(done.map(|done| ((*step).to_owned(), done.seconds)));
             done.is_none()
         });
@@ -93,10 +93,10 @@ fn seconds(
 mod tests {
     use super::*;
     use crate::event::{Announced, EVENT_SCHEMA, Event};
-    use crate::plan::{Action, PLAN_SCHEMA, Step};
+    use crate::plan::{PLAN_SCHEMA, Step, Work};
 
-    fn action(id: &str, needs: &[&str]) -> Action {
-        Action {
+    fn step(id: &str, needs: &[&str]) -> Step {
+        Step {
             id: id.to_owned(),
             component: "c".to_owned(),
             title: String::new(),
@@ -108,7 +108,7 @@ mod tests {
             register: None,
             verify: false,
             fix: None,
-            step: Step::Forget { kept: None },
+            work: Work::Forget { kept: None },
         }
     }
 
@@ -129,17 +129,17 @@ mod tests {
             command: command.to_owned(),
             follows: None,
             cluster: cluster(server),
-            actions: done.iter().map(|(id, _)| Announced::from(&action(id, &[]))).collect(),
+            steps: done.iter().map(|(id, _)| Announced::from(&step(id, &[]))).collect(),
         };
         let mut events = vec![started];
-        events.extend(done.iter().map(|(id, seconds)| Event::ActionFinished {
+        events.extend(done.iter().map(|(id, seconds)| Event::StepFinished {
             id: (*id).to_owned(),
             seconds: *seconds,
             summary: None,
             log: Vec::new(),
         }));
         let (errors, findings, log) = (vec!["no".to_owned()], Vec::new(), Vec::new());
-        events.push(Event::ActionFailed { id: "c/failed".to_owned(), seconds: 1.0, errors, findings, log });
+        events.push(Event::StepFailed { id: "c/failed".to_owned(), seconds: 1.0, errors, findings, log });
         let at = jiff::Timestamp::UNIX_EPOCH;
         let numbered = events.into_iter().zip(1..).map(|(event, seq)| Envelope { seq, at, event });
         (numbered.collect(), id.to_owned())
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn the_newest_run_against_the_same_cluster_counts_for_each_step() {
-        let actions = vec![action("c/a", &[]), action("c/b", &["c/a"]), action("c/failed", &["c/b"])];
-        let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions };
+        let steps = vec![step("c/a", &[]), step("c/b", &["c/a"]), step("c/failed", &["c/b"])];
+        let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), steps };
         let runs = [
             run("6", "uninstall", "here", &[("c/a", 100.0)]),
             run("5", "install", "elsewhere", &[("c/a", 100.0)]),

@@ -16,7 +16,7 @@ use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::observed::Observed;
 use crate::model::state::InstallState;
-use crate::plan::{self, Action, Step, running_images, verify_only};
+use crate::plan::{self, Step, Work, running_images, verify_only};
 use crate::render::target;
 
 /// Runs the checks of what is installed.
@@ -58,8 +58,8 @@ impl VerifyRequest<'_> {
     }
 }
 
-fn disrupts(action: &Action) -> bool {
-    matches!(&action.step, Step::Act { action, .. } if action.kind().disrupts())
+fn disrupts(step: &Step) -> bool {
+    matches!(&step.work, Work::Act { action, .. } if action.kind().disrupts())
 }
 
 /// Installed components without a definition, and those with another one than they were installed with, as text.
@@ -108,13 +108,13 @@ impl RunRequest for VerifyRequest<'_> {
         let reach = session::reach(&self.cluster, resolved.hdfs.as_ref())?;
         let everything = Observed { state: None, ..Observed::default() };
         let mut plan = verify_only(&plan::plan(&resolved, &everything, true));
-        plan.actions.retain(|action| state.components.contains_key(&action.component));
+        plan.steps.retain(|step| state.components.contains_key(&step.component));
         if let Some(record) = &state.offline {
             let releases = state.components.values().filter_map(|component| component.record.release.clone());
             let releases = releases.map(|key| (key.namespace, key.name)).collect();
-            plan.actions.push(running_images(record, releases, Vec::new()));
+            plan.steps.push(running_images(record, releases, Vec::new()));
         }
-        if self.args.failover && !plan.actions.iter().any(disrupts) {
+        if self.args.failover && !plan.steps.iter().any(disrupts) {
             let text = "--failover: no installed component has a standby that could take over (HDFS has one with hdfs.mode=ha)";
             return Err(Failed::text(Exit::BadInput, text));
         }

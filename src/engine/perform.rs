@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::cluster::Finding;
 use crate::model::{ProgressSink, causes};
-use crate::plan::Action;
+use crate::plan::Step;
 
-/// Results of finished actions by registered name.
+/// Results of finished steps by registered name.
 pub type Results = BTreeMap<String, Value>;
 
 /// What an attempt gets.
 #[derive(Clone)]
 pub struct Context {
-    /// Results of the actions before it.
+    /// Results of the steps before it.
     pub results: Arc<Results>,
     /// Where progress goes.
     pub progress: ProgressSink,
@@ -32,7 +32,7 @@ pub struct Context {
 pub struct Done {
     /// What it did, in a few words.
     pub summary: Option<String>,
-    /// Results for later actions.
+    /// Results for later steps.
     pub results: Option<Value>,
     /// The last lines of a log that belongs to it, for the journal.
     pub log: Vec<String>,
@@ -68,16 +68,16 @@ impl Failure {
     }
 }
 
-/// Does one action once.
+/// Does one step once.
 pub trait Perform: Send + Sync + 'static {
     /// Whether the run may still start something. Asked before each attempt; it may take a moment.
     fn may_begin(&self) -> impl Future<Output = bool> + Send {
         async { true }
     }
 
-    /// Tries the action.
+    /// Tries the step.
     ///
     /// # Errors
     /// Why it failed, and whether that may pass.
-    fn perform(&self, action: &Action, context: Context) -> impl Future<Output = Result<Done, Failure>> + Send;
+    fn perform(&self, step: &Step, context: Context) -> impl Future<Output = Result<Done, Failure>> + Send;
 }

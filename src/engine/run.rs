@@ -11,7 +11,7 @@ use super::perform::{Context, Done, Failure, Perform, Results};
 use crate::event::{Announced, Channel, EVENT_SCHEMA, Event, Outcome, Skip};
 use crate::model::cluster::ClusterInfo;
 use crate::model::{Backoff, Progress};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Change, Plan, Step};
 
 /// The pauses between attempts.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
@@ -32,7 +32,7 @@ pub struct RunInfo {
     pub cluster: ClusterInfo,
 }
 
-/// How an action ended.
+/// How a step ended.
 enum End {
     Done(Done, f64),
     Failed(Failure, f64),
@@ -55,10 +55,10 @@ pub async fn run<P: Perform>(
         command: info.command,
         follows: info.follows,
         cluster: info.cluster,
-        actions: plan.actions.iter().map(Announced::from).collect(),
+        steps: plan.steps.iter().map(Announced::from).collect(),
     });
     let mut scheduler = Scheduler {
-        open: Open::new(&plan.actions),
+        open: Open::new(&plan.steps),
         failed: BTreeMap::new(),
         verify_failed: false,
         install_failed: false,
@@ -83,29 +83,29 @@ pub async fn run<P: Perform>(
     outcome
 }
 
-/// The actions that have not started. To find what is due, only what needs the ended action is looked at, not all.
+/// The steps that have not started. To find what is due, only what needs the ended step is looked at, not all.
 struct Open {
     /// By their place in the plan; `None` once taken.
-    actions: Vec<Option<Action>>,
-    /// How many of an action's needs have not succeeded.
+    steps: Vec<Option<Step>>,
+    /// How many of a step's needs have not succeeded.
     unmet: Vec<usize>,
-    /// Which actions need one, by its id.
+    /// Which steps need one, by its id.
     needed_by: BTreeMap<String, Vec<usize>>,
     /// What can be decided about now.
     due: BTreeSet<usize>,
 }
 
 impl Open {
-    fn new(actions: &[Action]) -> Self {
+    fn new(steps: &[Step]) -> Self {
         let mut needed_by: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, action) in actions.iter().enumerate() {
-            for need in &action.needs {
+        for (at, step) in steps.iter().enumerate() {
+            for need in &step.needs {
                 needed_by.entry(need.clone()).or_default().push(at);
             }
         }
-        let unmet: Vec<usize> = actions.iter().map(|action| action.needs.len()).collect();
-        let due = (0..actions.len()).filter(|at| unmet[*at] == 0).collect();
-        Self { actions: actions.iter().cloned().map(Some).collect(), unmet, needed_by, due }
+        let unmet: Vec<usize> = steps.iter().map(|step| step.needs.len()).collect();
+        let due = (0..steps.len()).filter(|at| unmet[*at] == 0).collect();
+        Self { steps: steps.iter().cloned().map(Some).collect(), unmet, needed_by, due }
     }
 
     fn succeeded(&mut self, id: &str) {
@@ -123,19 +123,19 @@ impl Open {
 
     /// All that is left can be decided about.
     fn cancel(&mut self) {
-        self.due.extend(0..self.actions.len());
+        self.due.extend(0..self.steps.len());
     }
 
-    /// The first action that is left when nothing runs and nothing is due.
-    fn take_left(&mut self) -> Option<Action> {
-        self.actions.iter_mut().find_map(Option::take)
+    /// The first step that is left when nothing runs and nothing is due.
+    fn take_left(&mut self) -> Option<Step> {
+        self.steps.iter_mut().find_map(Option::take)
     }
 
-    /// The first action in the plan's order that is due.
-    fn next(&mut self) -> Option<Action> {
+    /// The first step in the plan's order that is due.
+    fn next(&mut self) -> Option<Step> {
         while let Some(at) = self.due.pop_first() {
-            if let Some(action) = self.actions[at].take() {
-                return Some(action);
+            if let Some(step) = self.steps[at].take() {
+                return Some(step);
             }
         }
         None
@@ -149,8 +149,8 @@ struct Scheduler<P> {
     verify_failed: bool,
     install_failed: bool,
     results: Arc<Results>,
-    running: JoinSet<(Action, End)>,
-    names: BTreeMap<tokio::task::Id, Action>,
+    running: JoinSet<(Step, End)>,
+    names: BTreeMap<tokio::task::Id, Step>,
     performer: Arc<P>,
     events: Channel,
     cancel: CancellationToken,
@@ -158,7 +158,7 @@ struct Scheduler<P> {
 
 #[derive(Clone, PartialEq)]
 enum Blame {
-    Action(String),
+    Step(String),
     User,
 }
 
@@ -170,7 +170,7 @@ impl<P: Perform> Scheduler<P> {
             if self.running.is_empty() {
                 // No plan should have such a cycle, and none may end as if all of it were done.
                 match self.open.take_left() {
-                    Some(action) => self.fail_unreachable(action),
+                    Some(step) => self.fail_unreachable(step),
                     None => break,
                 }
                 continue;
@@ -184,9 +184,9 @@ impl<P: Perform> Scheduler<P> {
                     self.events.send(Event::Stopping);
                 }
                 ended = self.running.join_next_with_id() => match ended {
-                    Some(Ok((id, (action, end)))) => {
+                    Some(Ok((id, (step, end)))) => {
                         self.names.remove(&id);
-                        self.end(action, end);
+                        self.end(step, end);
                     }
                     Some(Err(error)) => self.crashed(&error),
                     None => {}
@@ -195,25 +195,25 @@ impl<P: Perform> Scheduler<P> {
         }
     }
 
-    /// Starts, skips, blocks or stops every open action that is due, until none is.
+    /// Starts, skips, blocks or stops every open step that is due, until none is.
     fn start_due(&mut self) {
         if self.cancel.is_cancelled() {
             self.open.cancel();
         }
-        while let Some(action) = self.open.next() {
-            let id = action.id.clone();
-            match action.needs.iter().find_map(|need| self.failed.get(need).cloned()) {
-                Some(Blame::Action(by)) => {
-                    self.fail(&id, Blame::Action(by.clone()));
-                    self.events.send(Event::ActionBlocked { id, by });
+        while let Some(step) = self.open.next() {
+            let id = step.id.clone();
+            match step.needs.iter().find_map(|need| self.failed.get(need).cloned()) {
+                Some(Blame::Step(by)) => {
+                    self.fail(&id, Blame::Step(by.clone()));
+                    self.events.send(Event::StepBlocked { id, by });
                 }
                 Some(Blame::User) => self.stop(id, false),
-                None if action.change == Change::Nothing => {
+                None if step.change == Change::Nothing => {
                     self.open.succeeded(&id);
-                    self.events.send(Event::ActionSkipped { id, why: Skip::Unchanged });
+                    self.events.send(Event::StepSkipped { id, why: Skip::Unchanged });
                 }
                 None if self.cancel.is_cancelled() => self.stop(id, false),
-                None => self.start(action),
+                None => self.start(step),
             }
         }
     }
@@ -225,47 +225,47 @@ impl<P: Perform> Scheduler<P> {
 
     fn stop(&mut self, id: String, begun: bool) {
         self.fail(&id, Blame::User);
-        self.events.send(Event::ActionStopped { id, begun });
+        self.events.send(Event::StepStopped { id, begun });
     }
 
     fn was_stopped(&self) -> bool {
         self.failed.values().any(|blame| *blame == Blame::User)
     }
 
-    fn start(&mut self, action: Action) {
+    fn start(&mut self, step: Step) {
         let performer = self.performer.clone();
         let events = self.events.clone();
         let cancel = self.cancel.clone();
         let results = self.results.clone();
-        let known = action.clone();
+        let known = step.clone();
         let handle = self.running.spawn(async move {
-            let end = attempts(&action, &*performer, results, &events, cancel).await;
-            (action, end)
+            let end = attempts(&step, &*performer, results, &events, cancel).await;
+            (step, end)
         });
         self.names.insert(handle.id(), known);
     }
 
-    fn end(&mut self, action: Action, end: End) {
-        let id = action.id;
+    fn end(&mut self, step: Step, end: End) {
+        let id = step.id;
         match end {
             End::Done(done, seconds) => {
-                if let (Some(name), Some(results)) = (action.register, done.results) {
+                if let (Some(name), Some(results)) = (step.register, done.results) {
                     Arc::make_mut(&mut self.results).insert(name, results);
                 }
                 self.open.succeeded(&id);
                 self.events.send(match done.not_applicable {
-                    Some(why) => Event::ActionSkipped { id, why: Skip::NotApplicable(why) },
-                    None => Event::ActionFinished { id, seconds, summary: done.summary, log: done.log },
+                    Some(why) => Event::StepSkipped { id, why: Skip::NotApplicable(why) },
+                    None => Event::StepFinished { id, seconds, summary: done.summary, log: done.log },
                 });
             }
             End::Failed(failure, seconds) => {
-                if action.verify {
+                if step.verify {
                     self.verify_failed = true;
                 } else {
                     self.install_failed = true;
                 }
-                self.fail(&id, Blame::Action(id.clone()));
-                self.events.send(Event::ActionFailed {
+                self.fail(&id, Blame::Step(id.clone()));
+                self.events.send(Event::StepFailed {
                     id,
                     seconds,
                     errors: failure.errors,
@@ -277,49 +277,49 @@ impl<P: Perform> Scheduler<P> {
         }
     }
 
-    /// Fails an action that needs itself, or something that is not in the plan.
-    fn fail_unreachable(&mut self, action: Action) {
-        let errors = vec![format!("internal error: it needs {}, which never finishes", action.needs.join(", "))];
-        self.end(action, End::Failed(Failure { errors, ..Failure::default() }, 0.0));
+    /// Fails a step that needs itself, or something that is not in the plan.
+    fn fail_unreachable(&mut self, step: Step) {
+        let errors = vec![format!("internal error: it needs {}, which never finishes", step.needs.join(", "))];
+        self.end(step, End::Failed(Failure { errors, ..Failure::default() }, 0.0));
     }
 
-    /// A task that panicked: the action failed, the rest continues.
+    /// A task that panicked: the step failed, the rest continues.
     fn crashed(&mut self, error: &tokio::task::JoinError) {
-        let Some(action) = self.names.remove(&error.id()) else { return };
+        let Some(step) = self.names.remove(&error.id()) else { return };
         let failure = Failure { errors: vec![format!("internal error: {error}")], ..Failure::default() };
-        self.end(action, End::Failed(failure, 0.0));
+        self.end(step, End::Failed(failure, 0.0));
     }
 }
 
-/// An action with its retries, within its deadline.
+/// A step with its retries, within its deadline.
 async fn attempts<P: Perform>(
-    action: &Action,
+    step: &Step,
     performer: &P,
     results: Arc<Results>,
     events: &Channel,
     cancel: CancellationToken,
 ) -> End {
     let started = Instant::now();
-    let deadline = started + Duration::from_secs(action.deadline_seconds);
+    let deadline = started + Duration::from_secs(step.deadline_seconds);
     let mut backoff = BACKOFF;
     let mut attempt = 1;
     // A step that cleans up is given time to do so; every other one is dropped at once, wherever it is.
-    let grace = if action.step.cleans_up() { GRACE } else { Duration::ZERO };
+    let grace = if step.work.cleans_up() { GRACE } else { Duration::ZERO };
     loop {
         // However long ago the last step began: the machine may have slept since.
         if cancel.run_until_cancelled(performer.may_begin()).await != Some(true) {
             return End::Stopped(attempt > 1);
         }
-        events.send(Event::ActionStarted { id: action.id.clone(), attempt });
+        events.send(Event::StepStarted { id: step.id.clone(), attempt });
         let context =
-            Context { results: results.clone(), progress: sink(&action.id, events), cancel: cancel.clone(), deadline };
+            Context { results: results.clone(), progress: sink(&step.id, events), cancel: cancel.clone(), deadline };
         let mut failure = tokio::select! {
-            ended = performer.perform(action, context) => match ended {
+            ended = performer.perform(step, context) => match ended {
                 Ok(done) => return End::Done(done, started.elapsed().as_secs_f64()),
                 Err(failure) => failure,
             },
             () = tokio::time::sleep_until(deadline.into()) => Failure {
-                errors: vec![format!("timed out after {}s", action.deadline_seconds)],
+                errors: vec![format!("timed out after {}s", step.deadline_seconds)],
                 ..Failure::default()
             },
             () = abandoned(&cancel, grace) => return End::Stopped(true),
@@ -327,16 +327,16 @@ async fn attempts<P: Perform>(
         if cancel.is_cancelled() {
             return End::Stopped(true);
         }
-        let last = attempt > action.retries || !failure.may_pass || Instant::now() + backoff.peek() >= deadline;
+        let last = attempt > step.retries || !failure.may_pass || Instant::now() + backoff.peek() >= deadline;
         if last {
-            if let (Some(fix), Some(error)) = (&action.fix, failure.errors.last_mut()) {
+            if let (Some(fix), Some(error)) = (&step.fix, failure.errors.last_mut()) {
                 *error = format!("{error}; {fix}");
             }
             return End::Failed(failure, started.elapsed().as_secs_f64());
         }
         let pause = backoff.pause();
-        events.send(Event::ActionRetried {
-            id: action.id.clone(),
+        events.send(Event::StepRetried {
+            id: step.id.clone(),
             attempt,
             after_seconds: pause.as_secs(),
             errors: failure.errors,

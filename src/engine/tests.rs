@@ -1,4 +1,4 @@
-//! The scheduler against invented actions.
+//! The scheduler against invented steps.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::event::{Event, Outcome, RunState, Status, channel};
 use crate::model::cluster::{ClusterInfo, ReleaseKey};
 use crate::model::state::ComponentRecord;
 use crate::model::{GeneratedSecret, Progress, SecretRef};
-use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use crate::plan::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::processor_seconds;
 
-fn action(id: &str, needs: &[&str]) -> Action {
-    Action {
+fn step(id: &str, needs: &[&str]) -> Step {
+    Step {
         id: id.into(),
         component: "a".into(),
         title: id.into(),
@@ -29,7 +29,7 @@ fn action(id: &str, needs: &[&str]) -> Action {
         register: None,
         verify: false,
         fix: None,
-        step: Step::RemoveSecret { namespace: id.into(), name: id.into() },
+        work: Work::RemoveSecret { namespace: id.into(), name: id.into() },
     }
 }
 
@@ -50,39 +50,39 @@ impl Perform for Fake {
         left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
     }
 
-    async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
+    async fn perform(&self, step: &Step, context: Context) -> Result<Done, Failure> {
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.running.fetch_sub(1, Ordering::SeqCst);
         let attempt = self.attempts.fetch_add(1, Ordering::SeqCst) + 1;
-        if action.id.contains("polls") {
+        if step.id.contains("polls") {
             for word in ["a", "a", "a", "b", "a"] {
                 (context.progress)(Progress::Waiting(word.to_owned()));
             }
         }
-        if action.id.contains("panic") {
+        if step.id.contains("panic") {
             panic!("on purpose");
         }
-        if action.id.contains("hang") {
+        if step.id.contains("hang") {
             context.cancel.cancelled().await;
         }
-        if action.id.contains("deaf") {
+        if step.id.contains("deaf") {
             std::future::pending::<()>().await;
         }
-        if action.id.contains("bad") || (action.id.contains("flaky") && attempt < 3) {
+        if step.id.contains("bad") || (step.id.contains("flaky") && attempt < 3) {
             return Err(Failure { errors: vec!["bad".into()], may_pass: true, ..Failure::default() });
         }
-        Ok(Done { results: Some(serde_json::json!({"x": action.id})), ..Done::default() })
+        Ok(Done { results: Some(serde_json::json!({"x": step.id})), ..Done::default() })
     }
 }
 
-async fn run_all(actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
-    run_with(Fake::default(), actions, cancel).await
+async fn run_all(steps: Vec<Step>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
+    run_with(Fake::default(), steps, cancel).await
 }
 
-async fn run_with(fake: Fake, actions: Vec<Action>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
-    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], skipped: vec![], actions };
+async fn run_with(fake: Fake, steps: Vec<Step>, cancel: CancellationToken) -> (RunState, Outcome, Arc<Fake>) {
+    let plan = Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], skipped: vec![], steps };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
     let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let fake = Arc::new(fake);
@@ -97,12 +97,12 @@ async fn run_with(fake: Fake, actions: Vec<Action>, cancel: CancellationToken) -
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_itself_or_for_nothing_fails_and_is_never_a_success() {
-    let cycle = vec![action("a", &["c"]), action("b", &["a"]), action("c", &["b"]), action("d", &[])];
-    for (actions, failed) in [(cycle, "a"), (vec![action("e", &["nowhere"])], "e")] {
-        let (state, outcome, _) = run_all(actions, CancellationToken::new()).await;
+    let cycle = vec![step("a", &["c"]), step("b", &["a"]), step("c", &["b"]), step("d", &[])];
+    for (steps, failed) in [(cycle, "a"), (vec![step("e", &["nowhere"])], "e")] {
+        let (state, outcome, _) = run_all(steps, CancellationToken::new()).await;
         assert_eq!(outcome, Outcome::Failed);
-        for (id, action) in &state.actions {
-            match (&action.status, id.as_str()) {
+        for (id, step) in &state.steps {
+            match (&step.status, id.as_str()) {
                 (Status::Done, "d") => {}
                 (Status::Failed { errors, .. }, id) if id == failed => {
                     assert!(errors[0].contains("which never finishes"), "{errors:?}");
@@ -116,13 +116,8 @@ async fn what_waits_for_itself_or_for_nothing_fails_and_is_never_a_success() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_waited_for_is_reported_when_it_changes() {
-    let plan = Plan {
-        schema: PLAN_SCHEMA,
-        hdfs: None,
-        overlaid: vec![],
-        skipped: vec![],
-        actions: vec![action("polls", &[])],
-    };
+    let plan =
+        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: vec![], skipped: vec![], steps: vec![step("polls", &[])] };
     let cluster = ClusterInfo { context: "c".into(), server: "s".into(), user: "u".into(), version: "v".into() };
     let info = RunInfo { run: "r".into(), command: "install".into(), follows: None, cluster };
     let (events, mut listener) = channel();
@@ -137,9 +132,9 @@ async fn what_is_waited_for_is_reported_when_it_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn independent_actions_run_at_the_same_time_and_needs_are_kept() {
-    let actions = vec![action("a", &[]), action("b", &[]), action("c", &["a", "b"])];
-    let (state, outcome, fake) = run_all(actions, CancellationToken::new()).await;
+async fn independent_steps_run_at_the_same_time_and_needs_are_kept() {
+    let steps = vec![step("a", &[]), step("b", &[]), step("c", &["a", "b"])];
+    let (state, outcome, fake) = run_all(steps, CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Succeeded);
     assert_eq!(fake.most.load(Ordering::SeqCst), 2);
     assert_eq!(state.counts().done, 3);
@@ -147,26 +142,26 @@ async fn independent_actions_run_at_the_same_time_and_needs_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_blocks_what_needs_it_and_nothing_else() {
-    let actions = vec![action("bad", &[]), action("b", &["bad"]), action("c", &["b"]), action("d", &[])];
-    let (state, outcome, _) = run_all(actions, CancellationToken::new()).await;
+    let steps = vec![step("bad", &[]), step("b", &["bad"]), step("c", &["b"]), step("d", &[])];
+    let (state, outcome, _) = run_all(steps, CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Failed);
-    assert_eq!(state.actions["b"].status, Status::Blocked("bad".into()));
-    assert_eq!(state.actions["c"].status, Status::Blocked("bad".into()));
-    assert_eq!(state.actions["d"].status, Status::Done);
+    assert_eq!(state.steps["b"].status, Status::Blocked("bad".into()));
+    assert_eq!(state.steps["c"].status, Status::Blocked("bad".into()));
+    assert_eq!(state.steps["d"].status, Status::Done);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_may_succeed() {
-    let flaky = Action { retries: 3, ..action("flaky", &[]) };
+    let flaky = Step { retries: 3, ..step("flaky", &[]) };
     let (state, outcome, _) = run_all(vec![flaky], CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Succeeded);
-    assert_eq!(state.actions["flaky"].attempts, 3);
+    assert_eq!(state.steps["flaky"].attempts, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_check_is_not_a_failed_install() {
-    let check = Action { verify: true, ..action("bad", &[]) };
-    let (_, outcome, _) = run_all(vec![action("a", &[]), check], CancellationToken::new()).await;
+    let check = Step { verify: true, ..step("bad", &[]) };
+    let (_, outcome, _) = run_all(vec![step("a", &[]), check], CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::VerifyFailed);
 }
 
@@ -178,25 +173,25 @@ async fn a_stop_lets_nothing_begin_and_ends() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         stop.cancel();
     });
-    let actions = vec![action("hang", &[]), action("b", &["hang"])];
-    let (state, outcome, _) = run_all(actions, cancel).await;
+    let steps = vec![step("hang", &[]), step("b", &["hang"])];
+    let (state, outcome, _) = run_all(steps, cancel).await;
     assert_eq!(outcome, Outcome::Stopped);
     assert!(state.stopping);
-    assert_eq!(state.actions["b"].status, Status::Stopped(false));
+    assert_eq!(state.steps["b"].status, Status::Stopped(false));
 }
 
-/// One step of each kind, with what it is.
-fn steps() -> Vec<Step> {
+/// The work of a step of each kind.
+fn works() -> Vec<Work> {
     let key = || ReleaseKey::new("ns", "name");
     let text = || "x".to_owned();
-    let act = |action| Step::Act { namespace: Some("ns".to_owned()), action };
+    let act = |action| Work::Act { namespace: Some("ns".to_owned()), action };
     let hdfs = |action| act(ActionKind::Hdfs(action));
     let from = || SecretRef::Env("X".to_owned());
     let record: ComponentRecord = serde_json::from_value(serde_json::json!({"title": "x", "version": "1"})).unwrap();
     vec![
-        Step::Namespace { name: text(), pod_security: text() },
-        Step::PullSecret { namespace: text(), name: text(), from: from() },
-        Step::Secret {
+        Work::Namespace { name: text(), pod_security: text() },
+        Work::PullSecret { namespace: text(), name: text(), from: from() },
+        Work::Secret {
             namespace: text(),
             name: text(),
             keys: vec![text()],
@@ -204,17 +199,17 @@ fn steps() -> Vec<Step> {
             made: GeneratedSecret::default(),
             kind: text(),
         },
-        Step::DerivedSecret { namespace: text(), name: text(), keys: vec![text()], of: vec![], kind: text() },
-        Step::Release { key: key(), chart: text(), values: serde_json::json!({}).into() },
-        Step::Rollback { key: key(), revision: 1 },
-        Step::Ready { key: key() },
-        Step::Record { record, answers: serde_json::json!({}).into() },
-        Step::Uninstall { key: key(), keep: vec![] },
-        Step::PurgeClaim { namespace: text(), name: text() },
-        Step::RemoveNamespace { name: text(), releases: BTreeSet::new(), others: vec![] },
-        Step::Forget { kept: None },
-        Step::Push { registry: text(), lock_digest: text(), record: Default::default() },
-        Step::PullTest {
+        Work::DerivedSecret { namespace: text(), name: text(), keys: vec![text()], of: vec![], kind: text() },
+        Work::Release { key: key(), chart: text(), values: serde_json::json!({}).into() },
+        Work::Rollback { key: key(), revision: 1 },
+        Work::Ready { key: key() },
+        Work::Record { record, answers: serde_json::json!({}).into() },
+        Work::Uninstall { key: key(), keep: vec![] },
+        Work::PurgeClaim { namespace: text(), name: text() },
+        Work::RemoveNamespace { name: text(), releases: BTreeSet::new(), others: vec![] },
+        Work::Forget { kept: None },
+        Work::Push { registry: text(), lock_digest: text(), record: Default::default() },
+        Work::PullTest {
             namespace: text(),
             pool: crate::model::offline::NodePool {
                 name: text(),
@@ -223,7 +218,7 @@ fn steps() -> Vec<Step> {
                 image: text(),
             },
         },
-        Step::Images { releases: vec![], record: Default::default() },
+        Work::Images { releases: vec![], record: Default::default() },
         hdfs(HdfsAction::Mkdir(Mkdir { path: text(), mode: text() })),
         hdfs(HdfsAction::WaitOperational(WaitOperational { replication: text() })),
         hdfs(HdfsAction::Upload(Upload { from: text(), to: text(), mode: text(), pattern: text() })),
@@ -241,8 +236,8 @@ fn steps() -> Vec<Step> {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_does_not_clean_up_ends_at_once_when_the_run_stops() {
-    for step in steps() {
-        let cleans_up = step.cleans_up();
+    for work in works() {
+        let cleans_up = work.cleans_up();
         let started = tokio::time::Instant::now();
         let cancel = CancellationToken::new();
         let stop = cancel.clone();
@@ -250,63 +245,63 @@ async fn whatever_does_not_clean_up_ends_at_once_when_the_run_stops() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             stop.cancel();
         });
-        let deaf = Action { step: step.clone(), deadline_seconds: 600, ..action("deaf", &[]) };
+        let deaf = Step { work: work.clone(), deadline_seconds: 600, ..step("deaf", &[]) };
         let (state, outcome, _) = run_all(vec![deaf], cancel).await;
-        assert_eq!((outcome, &state.actions["deaf"].status), (Outcome::Stopped, &Status::Stopped(true)), "{step:?}");
+        assert_eq!((outcome, &state.steps["deaf"].status), (Outcome::Stopped, &Status::Stopped(true)), "{work:?}");
         let took = started.elapsed().as_secs();
-        assert_eq!(took, if cleans_up { 46 } else { 1 }, "{step:?}");
+        assert_eq!(took, if cleans_up { 46 } else { 1 }, "{work:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_begins_once_the_lock_does_not_count() {
     let fake = Fake { may_begin: Some(AtomicUsize::new(1)), ..Fake::default() };
-    let actions = vec![action("a", &[]), action("b", &["a"]), action("c", &["b"])];
-    let (state, outcome, _) = run_with(fake, actions, CancellationToken::new()).await;
-    assert_eq!(state.actions["a"].status, Status::Done);
-    assert_eq!(state.actions["b"].status, Status::Stopped(false));
+    let steps = vec![step("a", &[]), step("b", &["a"]), step("c", &["b"])];
+    let (state, outcome, _) = run_with(fake, steps, CancellationToken::new()).await;
+    assert_eq!(state.steps["a"].status, Status::Done);
+    assert_eq!(state.steps["b"].status, Status::Stopped(false));
     assert_eq!(outcome, Outcome::Stopped);
     // Between two attempts, too.
     let fake = Fake { may_begin: Some(AtomicUsize::new(1)), ..Fake::default() };
-    let flaky = Action { retries: 3, ..action("flaky", &[]) };
+    let flaky = Step { retries: 3, ..step("flaky", &[]) };
     let (state, outcome, fake) = run_with(fake, vec![flaky], CancellationToken::new()).await;
     assert_eq!((outcome, fake.attempts.load(Ordering::SeqCst)), (Outcome::Stopped, 1));
-    assert_eq!(state.actions["flaky"].status, Status::Stopped(true));
+    assert_eq!(state.steps["flaky"].status, Status::Stopped(true));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_fails_its_action_and_the_rest_goes_on() {
-    let actions = vec![action("panic", &[]), action("b", &[]), action("c", &["panic"])];
-    let (state, outcome, _) = run_all(actions, CancellationToken::new()).await;
+async fn a_panic_fails_its_step_and_the_rest_goes_on() {
+    let steps = vec![step("panic", &[]), step("b", &[]), step("c", &["panic"])];
+    let (state, outcome, _) = run_all(steps, CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Failed);
-    assert_eq!(state.actions["b"].status, Status::Done);
-    assert_eq!(state.actions["c"].status, Status::Blocked("panic".into()));
+    assert_eq!(state.steps["b"].status, Status::Done);
+    assert_eq!(state.steps["c"].status, Status::Blocked("panic".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_ends_what_hangs() {
-    let hang = Action { deadline_seconds: 5, ..action("hang", &[]) };
+    let hang = Step { deadline_seconds: 5, ..step("hang", &[]) };
     let (state, outcome, _) = run_all(vec![hang], CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Failed);
-    let Status::Failed { errors, .. } = &state.actions["hang"].status else { panic!() };
+    let Status::Failed { errors, .. } = &state.steps["hang"].status else { panic!() };
     assert!(errors[0].contains("5s"), "{errors:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_to_do_is_skipped() {
-    let idle = Action { change: Change::Nothing, ..action("bad", &[]) };
-    let (state, outcome, _) = run_all(vec![idle, action("b", &["bad"])], CancellationToken::new()).await;
+    let idle = Step { change: Change::Nothing, ..step("bad", &[]) };
+    let (state, outcome, _) = run_all(vec![idle, step("b", &["bad"])], CancellationToken::new()).await;
     assert_eq!(outcome, Outcome::Succeeded);
     assert_eq!(state.counts().unchanged, 1);
 }
 
 /// Steps that follow each other, as those of a large catalog do.
-fn long(count: usize) -> Vec<Action> {
+fn long(count: usize) -> Vec<Step> {
     (0..count)
         .map(|at| {
             let before = at.checked_sub(1).map(|before| format!("s{before:06}"));
             // The clock of these tests runs ahead of that which deadlines begin by.
-            Action { deadline_seconds: 86_400, ..action(&format!("s{at:06}"), before.as_deref().as_slice()) }
+            Step { deadline_seconds: 86_400, ..step(&format!("s{at:06}"), before.as_deref().as_slice()) }
         })
         .collect()
 }
@@ -326,10 +321,9 @@ async fn a_run_grows_with_its_steps_and_not_with_their_square() {
 
 #[tokio::test(start_paused = true)]
 async fn what_fixes_it_stands_behind_the_last_error() {
-    let fixed =
-        |id: &str| Action { fix: Some("do this".to_owned()), deadline_seconds: 5, retries: 1, ..action(id, &[]) };
+    let fixed = |id: &str| Step { fix: Some("do this".to_owned()), deadline_seconds: 5, retries: 1, ..step(id, &[]) };
     let (state, ..) = run_all(vec![fixed("bad"), fixed("deaf"), fixed("good")], CancellationToken::new()).await;
-    let errors = |id: &str| match &state.actions[id].status {
+    let errors = |id: &str| match &state.steps[id].status {
         Status::Failed { errors, .. } => errors.join(": "),
         _ => String::new(),
     };

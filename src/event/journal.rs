@@ -36,7 +36,7 @@ pub fn channel() -> (Channel, Listener) {
 
 impl Channel {
     /// Sends an event. Progress is dropped while the reader is far behind; everything else always goes through, so
-    /// memory is bounded by the number of actions.
+    /// memory is bounded by the number of steps.
     pub fn send(&self, mut event: Event) {
         use std::sync::atomic::Ordering::Relaxed;
         if event.is_progress() && self.waiting.load(Relaxed) > MOST_WAITING {
@@ -87,15 +87,15 @@ mod tests {
         let id = || "a".to_owned();
         channel.send(Event::Note { id: id(), text: "pwd=planted5".to_owned() });
         channel.send(Event::Waiting { id: id(), what: "Authorization: Basic dTpwbGFudGVk".to_owned() });
-        channel.send(Event::ActionRetried { id: id(), attempt: 1, after_seconds: 1, errors: lines() });
-        channel.send(Event::ActionFailed {
+        channel.send(Event::StepRetried { id: id(), attempt: 1, after_seconds: 1, errors: lines() });
+        channel.send(Event::StepFailed {
             id: id(),
             seconds: 1.0,
             errors: lines(),
             findings: vec![finding],
             log: lines(),
         });
-        channel.send(Event::ActionFinished {
+        channel.send(Event::StepFinished {
             log: vec![],
             id: id(),
             seconds: 1.0,

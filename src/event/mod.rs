@@ -5,5 +5,5 @@ mod state;
 mod types;
 
 pub use journal::{Channel, Listener, channel};
-pub use state::{ActionState, Counts, RunState, Status};
+pub use state::{Counts, RunState, Status, StepState};
 pub use types::{Announced, EVENT_SCHEMA, Envelope, Event, Outcome, Skip};

@@ -15,10 +15,10 @@ pub struct RunState {
     pub command: String,
     /// The target.
     pub cluster: Option<ClusterInfo>,
-    /// The actions in the order announced.
+    /// The steps in the order announced.
     pub order: Vec<Announced>,
     /// The state of each, by id.
-    pub actions: BTreeMap<String, ActionState>,
+    pub steps: BTreeMap<String, StepState>,
     /// Whether the user wants to stop.
     pub stopping: bool,
     /// How it ended, once it has.
@@ -27,18 +27,18 @@ pub struct RunState {
     pub seconds: f64,
     /// When it began.
     pub started: Option<jiff::Timestamp>,
-    /// Where each action stands in `order`.
+    /// Where each step stands in `order`.
     places: BTreeMap<String, usize>,
     /// What runs, by its place; what a cut journal never announced comes last.
     running: BTreeSet<(usize, String)>,
     counts: Counts,
-    /// Announced actions with something to do: how many have ended, and how many there are.
+    /// Announced steps with something to do: how many have ended, and how many there are.
     work: (usize, usize),
 }
 
-/// The state of an action.
+/// The state of a step.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ActionState {
+pub struct StepState {
     /// Where it is.
     pub status: Status,
     /// Attempts started.
@@ -55,7 +55,7 @@ pub struct ActionState {
     pub summary: Option<String>,
 }
 
-/// Where an action is.
+/// Where a step is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Status {
     /// Not started.
@@ -82,7 +82,7 @@ pub enum Status {
     Stopped(bool),
 }
 
-/// How many actions ended how.
+/// How many steps ended how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Succeeded.
@@ -117,40 +117,40 @@ impl RunState {
     pub fn apply(&mut self, envelope: &Envelope) {
         let at = envelope.at;
         match &envelope.event {
-            Event::RunStarted { run, command, cluster, actions, .. } => {
+            Event::RunStarted { run, command, cluster, steps, .. } => {
                 self.run.clone_from(run);
                 self.command.clone_from(command);
                 self.cluster = Some(cluster.clone());
-                self.order.clone_from(actions);
+                self.order.clone_from(steps);
                 self.started = Some(at);
-                for action in actions {
-                    self.actions.entry(action.id.clone()).or_default();
+                for step in steps {
+                    self.steps.entry(step.id.clone()).or_default();
                 }
                 self.count();
             }
-            Event::ActionStarted { id, attempt } => {
+            Event::StepStarted { id, attempt } => {
                 let state = self.set_status(id, Status::Running);
                 state.attempts = *attempt;
                 state.started.get_or_insert(at);
             }
             Event::Bytes { id, done, total } => self.entry(id).bytes = Some((*done, *total)),
             Event::Waiting { id, what } => self.entry(id).waiting = Some(what.clone()),
-            Event::ActionFinished { id, seconds, summary, .. } => {
+            Event::StepFinished { id, seconds, summary, .. } => {
                 let state = self.end(id, Status::Done);
                 state.seconds = *seconds;
                 state.summary.clone_from(summary);
             }
-            Event::ActionSkipped { id, why } => {
+            Event::StepSkipped { id, why } => {
                 self.end(id, Status::Skipped(why.clone()));
             }
-            Event::ActionFailed { id, seconds, errors, findings, log } => {
+            Event::StepFailed { id, seconds, errors, findings, log } => {
                 let status = Status::Failed { errors: errors.clone(), findings: findings.clone(), log: log.clone() };
                 self.end(id, status).seconds = *seconds;
             }
-            Event::ActionBlocked { id, by } => {
+            Event::StepBlocked { id, by } => {
                 self.end(id, Status::Blocked(by.clone()));
             }
-            Event::ActionStopped { id, begun } => {
+            Event::StepStopped { id, begun } => {
                 self.end(id, Status::Stopped(*begun));
             }
             Event::Stopping => self.stopping = true,
@@ -158,17 +158,17 @@ impl RunState {
                 self.outcome = Some(*outcome);
                 self.seconds = *seconds;
             }
-            Event::ActionRetried { .. } | Event::Note { .. } => {}
+            Event::StepRetried { .. } | Event::Note { .. } => {}
         }
     }
 
-    /// How many actions ended how.
+    /// How many steps ended how.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// How many actions have ended, and how many there are, without those that had nothing to do from the start.
+    /// How many steps have ended, and how many there are, without those that had nothing to do from the start.
     #[must_use]
     pub const fn ended(&self) -> (usize, usize) {
         self.work
@@ -179,37 +179,37 @@ impl RunState {
         self.running.iter().map(|(_, id)| id.as_str())
     }
 
-    /// Where an action stands in [`order`](Self::order).
+    /// Where a step stands in [`order`](Self::order).
     #[must_use]
     pub fn place(&self, id: &str) -> Option<usize> {
         self.places.get(id).copied()
     }
 
-    /// What was announced of an action.
+    /// What was announced of a step.
     #[must_use]
     pub fn announced(&self, id: &str) -> Option<&Announced> {
         self.order.get(self.place(id)?)
     }
 
-    /// The title of an action, or its id.
+    /// The title of a step, or its id.
     #[must_use]
     pub fn title<'a>(&'a self, id: &'a str) -> &'a str {
-        self.announced(id).map_or(id, |action| &action.title)
+        self.announced(id).map_or(id, |step| &step.title)
     }
 
-    /// The actions in the order announced; what was never announced comes last.
+    /// The steps in the order announced; what was never announced comes last.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        let announced = self.order.iter().map(|action| action.id.as_str());
-        announced.chain(self.actions.keys().map(String::as_str).filter(|id| !self.places.contains_key(*id)))
+        let announced = self.order.iter().map(|step| step.id.as_str());
+        announced.chain(self.steps.keys().map(String::as_str).filter(|id| !self.places.contains_key(*id)))
     }
 
     /// Counts again, once the order is known.
     fn count(&mut self) {
-        self.places = self.order.iter().enumerate().map(|(at, action)| (action.id.clone(), at)).collect();
+        self.places = self.order.iter().enumerate().map(|(at, step)| (step.id.clone(), at)).collect();
         (self.counts, self.work) = (Counts::default(), (0, 0));
-        self.work.1 = self.order.iter().filter(|action| action.change != Change::Nothing).count();
+        self.work.1 = self.order.iter().filter(|step| step.change != Change::Nothing).count();
         let statuses: Vec<(String, Status)> =
-            self.actions.iter_mut().map(|(id, state)| (id.clone(), std::mem::take(&mut state.status))).collect();
+            self.steps.iter_mut().map(|(id, state)| (id.clone(), std::mem::take(&mut state.status))).collect();
         self.running.clear();
         *self.counts.of(&Status::Waiting) = statuses.len();
         for (id, status) in statuses {
@@ -217,23 +217,23 @@ impl RunState {
         }
     }
 
-    fn entry(&mut self, id: &str) -> &mut ActionState {
+    fn entry(&mut self, id: &str) -> &mut StepState {
         let counts = &mut self.counts;
-        self.actions.entry(id.to_owned()).or_insert_with(|| {
+        self.steps.entry(id.to_owned()).or_insert_with(|| {
             *counts.of(&Status::Waiting) += 1;
-            ActionState::default()
+            StepState::default()
         })
     }
 
-    /// Ends an action. A repeated event of a journal gives the same end.
-    fn end(&mut self, id: &str, status: Status) -> &mut ActionState {
+    /// Ends a step. A repeated event of a journal gives the same end.
+    fn end(&mut self, id: &str, status: Status) -> &mut StepState {
         let state = self.set_status(id, status);
         state.waiting = None;
         state
     }
 
-    /// Sets the status of an action, and counts it.
-    fn set_status(&mut self, id: &str, status: Status) -> &mut ActionState {
+    /// Sets the status of a step, and counts it.
+    fn set_status(&mut self, id: &str, status: Status) -> &mut StepState {
         let before = std::mem::take(&mut self.entry(id).status);
         *self.counts.of(&before) -= 1;
         *self.counts.of(&status) += 1;
@@ -290,14 +290,14 @@ mod tests {
                     run: "r".into(),
                     command: "install".into(),
                     cluster,
-                    actions: vec![announced("a/1"), announced("a/2")],
+                    steps: vec![announced("a/1"), announced("a/2")],
                 },
             ),
-            envelope(2, Event::ActionStarted { id: "a/1".into(), attempt: 1 }),
+            envelope(2, Event::StepStarted { id: "a/1".into(), attempt: 1 }),
             envelope(3, Event::Waiting { id: "a/1".into(), what: "x".into() }),
             envelope(
                 4,
-                Event::ActionFailed {
+                Event::StepFailed {
                     id: "a/1".into(),
                     seconds: 1.0,
                     errors: vec!["broken".into()],
@@ -305,7 +305,7 @@ mod tests {
                     log: vec![],
                 },
             ),
-            envelope(5, Event::ActionBlocked { id: "a/2".into(), by: "a/1".into() }),
+            envelope(5, Event::StepBlocked { id: "a/2".into(), by: "a/1".into() }),
             envelope(6, Event::RunFinished { outcome: Outcome::Failed, seconds: 2.0 }),
         ]
     }
@@ -337,5 +337,27 @@ mod tests {
             let line = serde_json::to_string(&event).unwrap();
             assert_eq!(serde_json::from_str::<Envelope>(&line).unwrap(), event, "{line}");
         }
+    }
+
+    #[test]
+    fn older_journals_are_read() {
+        for (name, more) in [
+            ("started", r#","attempt":1"#),
+            ("retried", r#","attempt":1,"after_seconds":1,"errors":[]"#),
+            ("finished", r#","seconds":1.0,"summary":null"#),
+            ("skipped", r#","why":"unchanged""#),
+            ("failed", r#","seconds":1.0,"errors":[]"#),
+            ("blocked", r#","by":"b""#),
+            ("stopped", r#","begun":true"#),
+        ] {
+            let line = format!(r#"{{"seq":1,"at":"1970-01-01T00:00:00Z","event":"action-{name}","id":"a"{more}}}"#);
+            let read: Envelope = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(serde_json::to_string(&read).unwrap(), line.replace("action-", "step-"));
+        }
+        let first = &events()[0];
+        let line = serde_json::to_string(first).unwrap();
+        let older = line.replace(r#""steps":"#, r#""actions":"#);
+        assert_ne!(older, line);
+        assert_eq!(serde_json::from_str::<Envelope>(&older).unwrap(), *first);
     }
 }

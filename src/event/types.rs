@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Redactor;
 use crate::model::cluster::{ClusterInfo, Finding};
-use crate::plan::{Action, Change};
+use crate::plan::{Change, Step};
 
 /// The version of the event format; the first event of a run carries it.
 pub const EVENT_SCHEMA: u32 = 1;
@@ -22,7 +22,7 @@ pub struct Envelope {
     pub event: Event,
 }
 
-/// The kinds of event.
+/// The kinds of event. The aliases are what older journals say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -39,17 +39,19 @@ pub enum Event {
         follows: Option<String>,
         /// The target.
         cluster: ClusterInfo,
-        /// The actions, in order.
-        actions: Vec<Announced>,
+        /// The steps, in order.
+        #[serde(alias = "actions")]
+        steps: Vec<Announced>,
     },
-    /// An action begins.
-    ActionStarted {
+    /// A step begins.
+    #[serde(alias = "action-started")]
+    StepStarted {
         /// Which.
         id: String,
         /// Counts from 1.
         attempt: u32,
     },
-    /// Bytes of an action. May be dropped.
+    /// Bytes of a step. May be dropped.
     Bytes {
         /// Which.
         id: String,
@@ -58,7 +60,7 @@ pub enum Event {
         /// In all.
         total: u64,
     },
-    /// What an action waits for. May be dropped.
+    /// What a step waits for. May be dropped.
     Waiting {
         /// Which.
         id: String,
@@ -67,13 +69,14 @@ pub enum Event {
     },
     /// Something worth a line.
     Note {
-        /// Which action.
+        /// Which step.
         id: String,
         /// In words.
         text: String,
     },
     /// An attempt failed and another follows.
-    ActionRetried {
+    #[serde(alias = "action-retried")]
+    StepRetried {
         /// Which.
         id: String,
         /// The attempt that failed.
@@ -83,8 +86,9 @@ pub enum Event {
         /// The error and its causes.
         errors: Vec<String>,
     },
-    /// An action succeeded.
-    ActionFinished {
+    /// A step succeeded.
+    #[serde(alias = "action-finished")]
+    StepFinished {
         /// Which.
         id: String,
         /// Seconds that it took, retries included.
@@ -95,15 +99,17 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<String>,
     },
-    /// An action had nothing to do.
-    ActionSkipped {
+    /// A step had nothing to do.
+    #[serde(alias = "action-skipped")]
+    StepSkipped {
         /// Which.
         id: String,
         /// Why.
         why: Skip,
     },
-    /// An action failed for good.
-    ActionFailed {
+    /// A step failed for good.
+    #[serde(alias = "action-failed")]
+    StepFailed {
         /// Which.
         id: String,
         /// Seconds that it took, retries included.
@@ -117,21 +123,23 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<String>,
     },
-    /// An action will not run because another failed.
-    ActionBlocked {
+    /// A step will not run because another failed.
+    #[serde(alias = "action-blocked")]
+    StepBlocked {
         /// Which.
         id: String,
-        /// The action that failed.
+        /// The step that failed.
         by: String,
     },
-    /// An action was stopped, or not started, because the user stopped the run.
-    ActionStopped {
+    /// A step was stopped, or not started, because the user stopped the run.
+    #[serde(alias = "action-stopped")]
+    StepStopped {
         /// Which.
         id: String,
         /// Whether it had started.
         begun: bool,
     },
-    /// The user stops the run: no new action starts.
+    /// The user stops the run: no new step starts.
     Stopping,
     /// The last.
     RunFinished {
@@ -142,7 +150,7 @@ pub enum Event {
     },
 }
 
-/// An action as announced.
+/// A step as announced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Announced {
     /// Its id.
@@ -164,21 +172,21 @@ pub struct Announced {
     pub verify: bool,
 }
 
-impl From<&Action> for Announced {
-    fn from(action: &Action) -> Self {
+impl From<&Step> for Announced {
+    fn from(step: &Step) -> Self {
         Self {
-            id: action.id.clone(),
-            component: action.component.clone(),
-            title: action.title.clone(),
-            change: action.change,
-            why: action.why.clone(),
-            needs: action.needs.clone(),
-            verify: action.verify,
+            id: step.id.clone(),
+            component: step.component.clone(),
+            title: step.title.clone(),
+            change: step.change,
+            why: step.why.clone(),
+            needs: step.needs.clone(),
+            verify: step.verify,
         }
     }
 }
 
-/// Why an action had nothing to do.
+/// Why a step had nothing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Skip {
@@ -209,13 +217,13 @@ impl Event {
         match self {
             Self::Waiting { what: text, .. }
             | Self::Note { text, .. }
-            | Self::ActionSkipped { why: Skip::NotApplicable(text), .. } => clean(text),
-            Self::ActionFinished { summary, log, .. } => {
+            | Self::StepSkipped { why: Skip::NotApplicable(text), .. } => clean(text),
+            Self::StepFinished { summary, log, .. } => {
                 summary.iter_mut().for_each(clean);
                 *log = redactor.lines(log);
             }
-            Self::ActionRetried { errors, .. } => errors.iter_mut().for_each(clean),
-            Self::ActionFailed { errors, findings, log, .. } => {
+            Self::StepRetried { errors, .. } => errors.iter_mut().for_each(clean),
+            Self::StepFailed { errors, findings, log, .. } => {
                 errors.iter_mut().for_each(clean);
                 *log = redactor.lines(log);
                 for finding in findings {
@@ -225,11 +233,11 @@ impl Event {
                 }
             }
             Self::RunStarted { .. }
-            | Self::ActionStarted { .. }
+            | Self::StepStarted { .. }
             | Self::Bytes { .. }
-            | Self::ActionSkipped { why: Skip::Unchanged, .. }
-            | Self::ActionBlocked { .. }
-            | Self::ActionStopped { .. }
+            | Self::StepSkipped { why: Skip::Unchanged, .. }
+            | Self::StepBlocked { .. }
+            | Self::StepStopped { .. }
             | Self::Stopping
             | Self::RunFinished { .. } => {}
         }

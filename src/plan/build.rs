@@ -1,15 +1,15 @@
-//! Wanted and observed to actions and edges.
+//! Wanted and observed to steps and edges.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::action::{action, secret_id};
-use super::copies::{copy_action, copy_id, old_copies};
+use super::copies::{copy_id, copy_step, old_copies};
 use super::diff;
 use super::levels::{pod_security, relabelled};
 use super::offline::extend;
 use super::order::sort;
-use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use super::step::{secret_id, step};
+use super::types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Leaves, Mkdir, Upload};
 use crate::model::cluster::{ManifestObject, ReleaseKey};
@@ -22,7 +22,7 @@ use crate::model::{GeneratedSecret, PULL_SECRET, SecretRef};
 pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
     let wanted = &*wanted.with_versions(&observed.versions);
     let answers = Arc::new(wanted.answers.clone());
-    let mut builder = Builder { wanted, observed, answers, actions: Vec::new(), crd_owners: BTreeMap::new() };
+    let mut builder = Builder { wanted, observed, answers, steps: Vec::new(), crd_owners: BTreeMap::new() };
     builder.namespaces();
     for component in &wanted.components {
         builder.component(component);
@@ -32,7 +32,7 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         // After all other checks.
         wanted.components.iter().filter(|_| wanted.disrupts).for_each(|component| builder.verify(component, true));
     }
-    extend(&mut builder.actions, wanted, observed);
+    extend(&mut builder.steps, wanted, observed);
     let overlaid = wanted
         .components
         .iter()
@@ -42,9 +42,9 @@ pub fn plan(wanted: &Resolved, observed: &Observed, verify: bool) -> Plan {
         hdfs: wanted.hdfs.clone(),
         overlaid: overlaid.collect(),
         skipped: wanted.skipped.iter().filter(|one| verify || !one.is_check()).cloned().collect(),
-        actions: builder.actions,
+        steps: builder.steps,
     };
-    sort(&mut plan.actions);
+    sort(&mut plan.steps);
     plan
 }
 
@@ -53,7 +53,7 @@ struct Builder<'a> {
     observed: &'a Observed,
     /// What is to be remembered: once for all records.
     answers: Arc<serde_json::Value>,
-    actions: Vec<Action>,
+    steps: Vec<Step>,
     /// Which component applies each definition.
     crd_owners: BTreeMap<String, String>,
 }
@@ -79,25 +79,25 @@ impl Builder<'_> {
                     (Change::Update, vec![format!("pod security {level} instead of {pod_security}")])
                 }
             };
-            self.actions.push(Action {
+            self.steps.push(Step {
                 change,
                 why,
-                ..action(
+                ..step(
                     "platform",
                     format!("namespace/{name}"),
                     format!("namespace {name}"),
-                    Step::Namespace { name: name.clone(), pod_security },
+                    Work::Namespace { name: name.clone(), pod_security },
                 )
             });
             if let Some(from) = self.made_pull_secret() {
                 let (change, why) = diff::secret(self.observed.pull_secrets.get(name));
                 let title = format!("registry credentials in {name}");
-                let step = Step::PullSecret { namespace: name.clone(), name: PULL_SECRET.to_owned(), from };
-                self.actions.push(Action {
+                let work = Work::PullSecret { namespace: name.clone(), name: PULL_SECRET.to_owned(), from };
+                self.steps.push(Step {
                     change,
                     why,
                     needs: vec![format!("namespace/{name}")],
-                    ..action("platform", format!("pull-secret/{name}"), title, step)
+                    ..step("platform", format!("pull-secret/{name}"), title, work)
                 });
             }
         }
@@ -109,7 +109,7 @@ impl Builder<'_> {
     }
 
     fn component(&mut self, component: &ResolvedComponent) {
-        let begin = self.actions.len();
+        let begin = self.steps.len();
         for act in component.first.iter().chain(&component.before) {
             self.act(component, act);
         }
@@ -125,7 +125,7 @@ impl Builder<'_> {
         let changed = self.changed(&component.id, begin);
         for act in &component.after {
             self.act(component, act);
-            let last = self.actions.last_mut().filter(|_| act.kind.leaves().is_none() && !changed);
+            let last = self.steps.last_mut().filter(|_| act.kind.leaves().is_none() && !changed);
             if let Some(last) = last.filter(|last| last.change == Change::Check) {
                 // What it checks has not changed.
                 last.change = Change::Nothing;
@@ -137,19 +137,19 @@ impl Builder<'_> {
 
     /// Uploads of one component into one folder are done together: what is remembered of the folder is what they all sent.
     fn join_uploads(&mut self, begin: usize) {
-        let folder = |action: &Action| match &action.step {
-            Step::Act { action, .. } => match action.leaves() {
+        let folder = |step: &Step| match &step.work {
+            Work::Act { action, .. } => match action.leaves() {
                 Some(Leaves::Files(Upload { to, from, .. })) if !from.is_empty() => Some(to.clone()),
                 _ => None,
             },
             _ => None,
         };
-        let actions = &mut self.actions[begin..];
-        let busy = actions.iter().filter(|action| action.change != Change::Nothing).filter_map(folder);
+        let steps = &mut self.steps[begin..];
+        let busy = steps.iter().filter(|step| step.change != Change::Nothing).filter_map(folder);
         let busy: BTreeSet<String> = busy.collect();
-        for action in actions.iter_mut().filter(|action| action.change == Change::Nothing) {
-            if folder(action).is_some_and(|folder| busy.contains(&folder)) {
-                action.change = Change::Check;
+        for step in steps.iter_mut().filter(|step| step.change == Change::Nothing) {
+            if folder(step).is_some_and(|folder| busy.contains(&folder)) {
+                step.change = Change::Check;
             }
         }
     }
@@ -169,7 +169,7 @@ impl Builder<'_> {
             let mut needs = vec![format!("namespace/{}", release.namespace)];
             needs.extend(sources(component, secret));
             needs.extend(secret.from().and_then(SecretRef::original).and_then(|place| self.fills(&place)));
-            self.actions.push(Action { change, why, needs, ..secret_action(component, release, secret) });
+            self.steps.push(Step { change, why, needs, ..secret_step(component, release, secret) });
         }
         for copy in &component.copies {
             let lost = known.is_some_and(|record| record.secret_places().any(|place| place == copy.place()));
@@ -177,7 +177,7 @@ impl Builder<'_> {
             if lost && change == Change::Create {
                 why.push("it no longer exists".to_owned());
             }
-            self.actions.push(Action { change, why, ..copy_action(component, copy) });
+            self.steps.push(Step { change, why, ..copy_step(component, copy) });
         }
     }
 
@@ -197,9 +197,9 @@ impl Builder<'_> {
         for (namespace, name) in old_copies(self.wanted, component, state, &known.record) {
             let title = format!("remove Secret {name} from {namespace}");
             let id = format!("{}/old-secret-{namespace}.{name}", component.id);
-            let step = Step::RemoveSecret { namespace, name };
+            let work = Work::RemoveSecret { namespace, name };
             let (change, needs) = (Change::Delete, vec![format!("{}/ready", component.id)]);
-            self.actions.push(Action { change, needs, ..action(&component.id, id, title, step) });
+            self.steps.push(Step { change, needs, ..step(&component.id, id, title, work) });
         }
     }
 
@@ -225,15 +225,15 @@ impl Builder<'_> {
             let (namespace, name) = (release.namespace.clone(), files.name.clone());
             let (change, why) = diff::secret(self.observed.config_maps.get(&(namespace.clone(), name.clone())));
             let title = format!("ConfigMap {name} in {namespace}");
-            self.actions.push(Action {
+            self.steps.push(Step {
                 change,
                 why,
                 needs: vec![format!("namespace/{namespace}")],
-                ..action(
+                ..step(
                     &component.id,
                     files_id(&component.id, &files.question),
                     title,
-                    Step::Files { namespace, name, digest: files.digest.clone(), release: release.name.clone() },
+                    Work::Files { namespace, name, digest: files.digest.clone(), release: release.name.clone() },
                 )
             });
         }
@@ -274,8 +274,8 @@ impl Builder<'_> {
             [one] => format!("{} {}", one.object.kind, one.object.name),
             all => format!("{} CustomResourceDefinitions", all.len()),
         };
-        let step = Step::Crds { chart: release.chart_digest.clone(), names };
-        self.actions.push(Action { change, why, ..action(id, crds_id(id), title, step) });
+        let work = Work::Crds { chart: release.chart_digest.clone(), names };
+        self.steps.push(Step { change, why, ..step(id, crds_id(id), title, work) });
     }
 
     /// ConfigMaps of files that neither this install nor the last one that was verified uses. They are removed only
@@ -289,12 +289,12 @@ impl Builder<'_> {
         let mut used: BTreeSet<&str> = records.flat_map(|record| &record.config_maps).map(String::as_str).collect();
         used.extend(component.config_maps.iter().map(|files| files.name.as_str()));
         for name in found.iter().filter(|name| !used.contains(name.as_str())) {
-            let step = Step::RemoveFiles { namespace: release.namespace.clone(), name: name.clone() };
+            let work = Work::RemoveFiles { namespace: release.namespace.clone(), name: name.clone() };
             let title = format!("remove ConfigMap {name} from {}", release.namespace);
-            self.actions.push(Action {
+            self.steps.push(Step {
                 change: Change::Delete,
                 needs: vec![format!("{}/ready", component.id)],
-                ..action(&component.id, format!("{}/old-files-{name}", component.id), title, step)
+                ..step(&component.id, format!("{}/old-files-{name}", component.id), title, work)
             });
         }
     }
@@ -306,20 +306,20 @@ impl Builder<'_> {
         let name = format!("{}/release", component.id);
         let mut needs = self.wanted.graph.needs(&name);
         needs.extend(self.pod_needs(component, release));
-        let step =
-            Step::Release { key: key.clone(), chart: release.chart_digest.clone(), values: release.values.clone() };
+        let work =
+            Work::Release { key: key.clone(), chart: release.chart_digest.clone(), values: release.values.clone() };
         let title = format!("release {} in {}", release.name, release.namespace);
-        self.actions.push(Action { change, why, needs, ..action(&component.id, name, title, step) });
+        self.steps.push(Step { change, why, needs, ..step(&component.id, name, title, work) });
         let unready: Vec<String> =
             found.map(|found| found.unready.iter().map(ToString::to_string).collect()).unwrap_or_default();
         let wait = change != Change::Nothing || !unready.is_empty();
         let ready = format!("{}/ready", component.id);
         let needs = self.wanted.graph.needs(&ready);
-        self.actions.push(Action {
+        self.steps.push(Step {
             change: if wait { Change::Check } else { Change::Nothing },
             why: if change == Change::Nothing { unready } else { Vec::new() },
             needs,
-            ..action(&component.id, ready, format!("{} is ready", component.title), Step::Ready { key })
+            ..step(&component.id, ready, format!("{} is ready", component.title), Work::Ready { key })
         });
     }
 
@@ -346,7 +346,7 @@ impl Builder<'_> {
             }
             None => (Change::Check, Vec::new()),
         };
-        let mut made = Action {
+        let mut made = Step {
             change,
             why,
             needs: self.wanted.graph.needs(&act.id),
@@ -356,7 +356,7 @@ impl Builder<'_> {
         if let (Some(_), Some(release)) = (act.kind.jobs(), &component.release) {
             made.needs.extend(self.pod_needs(component, release));
         }
-        self.actions.push(made);
+        self.steps.push(made);
     }
 
     fn knows_upload(&self, component: &str, folder: &str) -> bool {
@@ -375,30 +375,30 @@ impl Builder<'_> {
     /// Whether anything of a component, HDFS folders and files apart, is about to change.
     fn changed(&self, id: &str, begin: usize) -> bool {
         let of_release =
-            |action: &Action| matches!(action.step, Step::Release { .. } | Step::Ready { .. } | Step::Crds { .. });
-        self.actions[begin..].iter().any(|action| of_release(action) && action.change != Change::Nothing)
+            |step: &Step| matches!(step.work, Work::Release { .. } | Work::Ready { .. } | Work::Crds { .. });
+        self.steps[begin..].iter().any(|step| of_release(step) && step.change != Change::Nothing)
             || !self.observed.state.as_ref().is_some_and(|state| state.components.contains_key(id))
     }
 
     fn record(&mut self, component: &ResolvedComponent, begin: usize) {
         let record = self.component_record(component);
         let known = self.observed.state.as_ref().and_then(|state| state.components.get(&component.id));
-        let mut touched = self.actions[begin..].iter();
-        let touched = touched.any(|action| !matches!(action.change, Change::Nothing | Change::Check));
+        let mut touched = self.steps[begin..].iter();
+        let touched = touched.any(|step| !matches!(step.change, Change::Nothing | Change::Check));
         let change = match known {
             None => Change::Create,
             // `verify` and `status --drift` go by what is remembered, so other answers are a change of their own.
             Some(known) if known.record == record && !touched && self.knows_answers(&component.id) => Change::Nothing,
             Some(_) => Change::Update,
         };
-        let step = Step::Record { record, answers: Arc::clone(&self.answers) };
+        let work = Work::Record { record, answers: Arc::clone(&self.answers) };
         let title = format!("record {}", component.title);
         let name = format!("{}/record", component.id);
         let mut needs = self.wanted.graph.needs(&name);
         // What could not be removed has to be remembered.
-        let removals = self.actions[begin..].iter().filter(|action| matches!(action.step, Step::RemoveSecret { .. }));
-        needs.extend(removals.map(|action| action.id.clone()));
-        self.actions.push(Action { change, needs, ..action(&component.id, name, title, step) });
+        let removals = self.steps[begin..].iter().filter(|step| matches!(step.work, Work::RemoveSecret { .. }));
+        needs.extend(removals.map(|step| step.id.clone()));
+        self.steps.push(Step { change, needs, ..step(&component.id, name, title, work) });
     }
 
     fn component_record(&self, component: &ResolvedComponent) -> ComponentRecord {
@@ -444,16 +444,16 @@ impl Builder<'_> {
                 .and_then(|component| component.verified.as_ref())
                 .is_some_and(|verified| verified.passed)
         };
-        self.actions.iter().any(|action| action.change != Change::Nothing)
+        self.steps.iter().any(|step| step.change != Change::Nothing)
             || self.wanted.components.iter().any(|component| !component.verify.is_empty() && !verified(&component.id))
     }
 
     fn verify(&mut self, component: &ResolvedComponent, disrupting: bool) {
         for act in component.verify.iter().filter(|act| act.kind.kind().disrupts() == disrupting) {
-            let before = self.actions.iter().filter(|action| disrupting && action.verify);
-            let before: Vec<String> = before.map(|action| action.id.clone()).collect();
+            let before = self.steps.iter().filter(|step| disrupting && step.verify);
+            let before: Vec<String> = before.map(|step| step.id.clone()).collect();
             self.act(component, act);
-            if let Some(last) = self.actions.last_mut() {
+            if let Some(last) = self.steps.last_mut() {
                 last.verify = true;
                 last.needs.extend(before);
             }
@@ -478,23 +478,19 @@ fn sources(component: &ResolvedComponent, secret: &ResolvedSecret) -> Vec<String
 }
 
 /// The step that fills a Secret of a component.
-pub(super) fn secret_action(
-    component: &ResolvedComponent,
-    release: &ResolvedRelease,
-    secret: &ResolvedSecret,
-) -> Action {
+pub(super) fn secret_step(component: &ResolvedComponent, release: &ResolvedRelease, secret: &ResolvedSecret) -> Step {
     let (namespace, name, kind) = (release.namespace.clone(), secret.name.clone(), secret.kind.clone());
     let title = format!("Secret {name} in {namespace}");
     let keys = secret.keys();
-    let step = match &secret.content {
+    let work = match &secret.content {
         SecretContent::Answer { from, made, .. } => {
             // What is named is not made.
             let made = if *from == SecretRef::Generate { made.clone() } else { GeneratedSecret::default() };
-            Step::Secret { namespace, name, keys, from: from.clone(), made, kind }
+            Work::Secret { namespace, name, keys, from: from.clone(), made, kind }
         }
-        SecretContent::Derived(derived) => Step::DerivedSecret { namespace, name, keys, of: derived.sources(), kind },
+        SecretContent::Derived(derived) => Work::DerivedSecret { namespace, name, keys, of: derived.sources(), kind },
     };
-    action(&component.id, secret_id(&component.id, &secret.id), title, step)
+    step(&component.id, secret_id(&component.id, &secret.id), title, work)
 }
 
 /// The reason for a Secret that an earlier install filled and that no longer exists.
@@ -509,12 +505,12 @@ fn lost_secret(from: Option<&SecretRef>) -> String {
 }
 
 /// The step of a component's action.
-pub(super) fn of_act(component: &ResolvedComponent, act: &ResolvedAction) -> Action {
+pub(super) fn of_act(component: &ResolvedComponent, act: &ResolvedAction) -> Step {
     // One that waits has a namespace of its own: both would have the same key.
     let namespace = component.namespace.clone().filter(|_| act.kind.waits_for().is_none());
-    let step = Step::Act { namespace, action: act.kind.clone() };
-    let made = action(&component.id, act.id.clone(), act.title.clone(), step);
-    Action {
+    let work = Work::Act { namespace, action: act.kind.clone() };
+    let made = step(&component.id, act.id.clone(), act.title.clone(), work);
+    Step {
         deadline_seconds: act.deadline.map_or(made.deadline_seconds, |deadline| deadline.as_secs()),
         retries: act.retries.unwrap_or(made.retries),
         fix: act.fix.clone(),

@@ -233,15 +233,15 @@ proptest! {
             let plan = plan(&resolved, &Observed::default(), verify);
             // What each step comes after, by its needs.
             let mut after: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-            for action in &plan.actions {
+            for step in &plan.steps {
                 let mut all = BTreeSet::new();
-                for need in &action.needs {
+                for need in &step.needs {
                     let farther = after.get(need.as_str());
-                    prop_assert!(farther.is_some(), "{} needs {need}, which is nowhere before it", action.id);
+                    prop_assert!(farther.is_some(), "{} needs {need}, which is nowhere before it", step.id);
                     all.insert(need.as_str());
                     all.extend(farther.into_iter().flatten());
                 }
-                after.insert(&action.id, all);
+                after.insert(&step.id, all);
             }
             for (step, first) in &expected {
                 let Some(found) = after.get(step.as_str()) else { continue };
@@ -297,7 +297,7 @@ fn a_plan_grows_with_the_catalog_and_not_with_its_square() {
         let answers = Answers::new(&catalog, &[], None).unwrap();
         let resolved = resolve(&catalog, &answers).unwrap();
         let plan = plan(&resolved, &Observed::default(), true);
-        assert_eq!(plan.actions.len(), count * 11);
+        assert_eq!(plan.steps.len(), count * 11);
         [checked - begin, written - checked, processor_seconds() - written]
     };
     cost(5);

@@ -235,13 +235,13 @@ mod tests {
             shown.contains(&"image.tag: \"2\" becomes \"3\"".to_owned()) && !shown.concat().contains("planted"),
             "{shown:?}"
         );
-        let step = crate::plan::Step::Release {
+        let work = crate::plan::Work::Release {
             key: ReleaseKey::new("ns", "r"),
             chart: String::new(),
             values: values("planted-two"),
         };
-        let step = serde_json::to_string(&step).unwrap();
-        assert!(!step.contains("planted") && step.contains("\"tag\":\"2\""), "{step}");
+        let work = serde_json::to_string(&work).unwrap();
+        assert!(!work.contains("planted") && work.contains("\"tag\":\"2\""), "{work}");
         // What a chart says when it cannot be rendered.
         let refused = release_diff(&found, &values("planted-two"), Err("no login planted-two"), &Ignored::default());
         assert!(!refused.unrendered.unwrap_or_default().contains("planted"));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::action::{action, secret_id};
-use super::types::{Action, Step};
+use super::step::{secret_id, step};
+use super::types::{Step, Work};
 use crate::answers::{Resolved, ResolvedComponent, ResolvedCopy};
 use crate::model::state::{ComponentRecord, InstallState};
 use crate::model::{GeneratedSecret, SecretRef};
@@ -14,9 +14,9 @@ pub(super) fn copy_id(component: &str, copy: &ResolvedCopy) -> String {
 }
 
 /// That step, after the one that fills what is copied.
-pub(super) fn copy_action(component: &ResolvedComponent, copy: &ResolvedCopy) -> Action {
+pub(super) fn copy_step(component: &ResolvedComponent, copy: &ResolvedCopy) -> Step {
     let ResolvedCopy { id, namespace, name, keys, kind, of: (from, original), filled } = copy;
-    let step = Step::Secret {
+    let work = Work::Secret {
         namespace: namespace.clone(),
         name: name.clone(),
         keys: keys.clone(),
@@ -27,7 +27,7 @@ pub(super) fn copy_action(component: &ResolvedComponent, copy: &ResolvedCopy) ->
     let mut needs = vec![format!("namespace/{namespace}")];
     needs.extend(filled.then(|| secret_id(&component.id, id)));
     let title = format!("Secret {name} in {namespace}");
-    Action { needs, ..action(&component.id, copy_id(&component.id, copy), title, step) }
+    Step { needs, ..step(&component.id, copy_id(&component.id, copy), title, work) }
 }
 
 /// Copies that were made for a component and are no longer wanted: namespace and name.
@@ -92,12 +92,12 @@ mod tests {
     fn what_is_declared_is_copied_after_its_original_and_before_the_release() {
         let wanted = resolved(&["ledger.jobs=jobs"]).unwrap();
         let made = plan(&wanted, &Observed::default(), false);
-        let copies: Vec<&Action> = made.actions.iter().filter(|action| action.id.ends_with(".jobs")).collect();
-        let ids: Vec<&str> = copies.iter().map(|action| action.id.as_str()).collect();
+        let copies: Vec<&Step> = made.steps.iter().filter(|step| step.id.ends_with(".jobs")).collect();
+        let ids: Vec<&str> = copies.iter().map(|step| step.id.as_str()).collect();
         // `extra` has no answer, and `theirs` is the site's.
         assert_eq!(ids, ["ledger/secret-password.jobs", "ledger/secret-connection.jobs", "ledger/secret-token.jobs"]);
-        let from = |at: usize| match &copies[at].step {
-            Step::Secret { namespace, name, keys, from, .. } => {
+        let from = |at: usize| match &copies[at].work {
+            Work::Secret { namespace, name, keys, from, .. } => {
                 assert_eq!(namespace, "jobs");
                 format!("{name} {keys:?} {from}")
             }
@@ -143,8 +143,8 @@ mod tests {
         let place = |name: &str| ("jobs".to_owned(), name.to_owned());
         let of = |observed: &Observed, id: &str| {
             let made = plan(&wanted, observed, false);
-            let action = made.get(id).unwrap();
-            (action.change, action.why.join("; "))
+            let step = made.get(id).unwrap();
+            (step.change, step.why.join("; "))
         };
         assert_eq!(of(&observed, "ledger/secret-password.jobs").0, Change::Nothing);
         observed.secrets.insert(place("my-ledger-password"), Comparison::Differs("another".to_owned()));
@@ -165,7 +165,7 @@ mod tests {
             release.values.change(|values| *values = serde_json::json!({}));
         });
         let made = rotate(&quiet, ("ledger", "password"), &observed, Staged::Nothing, Vec::new()).unwrap();
-        let needs = |id: &str| made.get(id).map(|action| (action.change, action.needs.clone())).unwrap();
+        let needs = |id: &str| made.get(id).map(|step| (step.change, step.needs.clone())).unwrap();
         let after = |id: &str| (Change::Update, vec![id.to_owned()]);
         assert_eq!(needs("ledger/secret-password.jobs"), after("ledger/switch-password"));
         assert_eq!(needs("ledger/secret-connection.jobs"), after("ledger/secret-connection"));
@@ -188,7 +188,7 @@ mod tests {
         let ids = |purge| -> Vec<String> {
             let removal = Removal { purge, ..Removal::default() };
             let plan = uninstall(&state, &Remains::default(), removal).unwrap();
-            plan.actions.into_iter().filter(|one| one.change == Change::Delete).map(|one| one.id).collect()
+            plan.steps.into_iter().filter(|one| one.change == Change::Delete).map(|one| one.id).collect()
         };
         let removed = |purge| -> Vec<String> { ids(purge).into_iter().filter(|id| id.contains("/secret-")).collect() };
         assert_eq!(removed(false), Vec::<String>::new());
@@ -206,12 +206,8 @@ mod tests {
         assert_eq!(found, all);
         // Another namespace by now: what is in the old one goes, before it is forgotten.
         let elsewhere = plan(&resolved(&["ledger.jobs=work"]).unwrap(), &observed, false);
-        let old: Vec<&str> = elsewhere
-            .actions
-            .iter()
-            .filter(|action| action.id.contains("/old-secret-"))
-            .map(|one| one.id.as_str())
-            .collect();
+        let old: Vec<&str> =
+            elsewhere.steps.iter().filter(|step| step.id.contains("/old-secret-")).map(|one| one.id.as_str()).collect();
         let expected = ["my-ledger-connection", "my-ledger-password", "theirs"]
             .map(|name| format!("ledger/old-secret-jobs.{name}"));
         assert_eq!(old, expected);
@@ -286,7 +282,7 @@ mod tests {
         let answers = Answers::new(&catalog, &[], None).unwrap();
         let wanted = resolve(&catalog, &answers).unwrap();
         let made = plan(&wanted, &Observed::default(), false);
-        let needs = |plan: &Plan, id: &str| plan.actions.iter().find(|action| action.id == id).unwrap().needs.clone();
+        let needs = |plan: &Plan, id: &str| plan.steps.iter().find(|step| step.id == id).unwrap().needs.clone();
         assert!(needs(&made, "app/secret-login").contains(&"peer/secret-login".to_owned()));
         let place = |id: &str| (format!("of-{id}"), format!("my-{id}-login"));
         let rotated = crate::plan::rotated(&wanted, "peer", "login").unwrap();

@@ -1,6 +1,5 @@
 //! What will be done: a pure function of what is wanted and what was observed.
 
-mod action;
 mod adopt;
 mod build;
 #[cfg(test)]
@@ -20,6 +19,7 @@ mod rollback;
 mod rotate;
 mod secrets;
 mod select;
+mod step;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -39,5 +39,5 @@ pub use rollback::{RollbackError, rollback};
 pub use rotate::{Changed, RotateError, Staged, changed_with, readers, refresh, rotate, rotated};
 pub use secrets::{FilledFrom, FilledSecret};
 pub use select::{checks_of, only, unconfirmed, verify_only, without};
-pub use types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+pub use types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 pub use uninstall::{Removal, UninstallError, left_for_others, uninstall};

@@ -1,17 +1,17 @@
-//! The order of a plan's actions.
+//! The order of a plan's steps.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::types::Action;
+use super::types::Step;
 
-/// Puts each action behind those that it needs, otherwise in the order given.
-pub(super) fn sort(actions: &mut Vec<Action>) {
-    let index: HashMap<&str, usize> = actions.iter().enumerate().map(|(at, action)| (action.id.as_str(), at)).collect();
-    let mut left = vec![0_usize; actions.len()];
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); actions.len()];
-    for (at, action) in actions.iter().enumerate() {
-        for need in action.needs.iter().filter_map(|need| index.get(need.as_str())) {
+/// Puts each step behind those that it needs, otherwise in the order given.
+pub(super) fn sort(steps: &mut Vec<Step>) {
+    let index: HashMap<&str, usize> = steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
+    let mut left = vec![0_usize; steps.len()];
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
+    for (at, step) in steps.iter().enumerate() {
+        for need in step.needs.iter().filter_map(|need| index.get(need.as_str())) {
             left[at] += 1;
             users[*need].push(at);
         }
@@ -29,6 +29,6 @@ pub(super) fn sort(actions: &mut Vec<Action>) {
     }
     // A circle is ruled out by the graph; what waits in one stays in its order all the same.
     order.extend((0..left.len()).filter(|at| left[*at] > 0));
-    let mut open: Vec<Option<Action>> = std::mem::take(actions).into_iter().map(Some).collect();
-    actions.extend(order.into_iter().filter_map(|at| open[at].take()));
+    let mut open: Vec<Option<Step>> = std::mem::take(steps).into_iter().map(Some).collect();
+    steps.extend(order.into_iter().filter_map(|at| open[at].take()));
 }

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::{Action, Change};
+use super::{Change, Step};
 
-/// For each action the places of those that it waits for directly: what it needs by way of another need is omitted.
+/// For each step the places of those that it waits for directly: what it needs by way of another need is omitted.
 #[must_use]
-pub fn direct_needs(actions: &[Action]) -> Vec<Vec<usize>> {
-    let places = places(actions.iter().map(|action| action.id.as_str()));
-    // All that comes before each action, a bit for each; an action stands after its needs.
-    let words = actions.len().div_ceil(64);
-    let mut before: Vec<Vec<u64>> = Vec::with_capacity(actions.len());
-    let mut direct = Vec::with_capacity(actions.len());
-    for (at, action) in actions.iter().enumerate() {
-        let mut needs: Vec<usize> = earlier(&places, at, &action.needs).collect();
+pub fn direct_needs(steps: &[Step]) -> Vec<Vec<usize>> {
+    let places = places(steps.iter().map(|step| step.id.as_str()));
+    // All that comes before each step, a bit for each; a step stands after its needs.
+    let words = steps.len().div_ceil(64);
+    let mut before: Vec<Vec<u64>> = Vec::with_capacity(steps.len());
+    let mut direct = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        let mut needs: Vec<usize> = earlier(&places, at, &step.needs).collect();
         needs.sort_unstable();
         needs.dedup();
         let mut all = vec![0_u64; words];
@@ -41,9 +41,9 @@ pub struct PathStep<'a> {
     pub works: bool,
 }
 
-impl<'a> From<&'a Action> for PathStep<'a> {
-    fn from(action: &'a Action) -> Self {
-        Self { id: &action.id, needs: &action.needs, works: action.change != Change::Nothing }
+impl<'a> From<&'a Step> for PathStep<'a> {
+    fn from(step: &'a Step) -> Self {
+        Self { id: &step.id, needs: &step.needs, works: step.change != Change::Nothing }
     }
 }
 
@@ -116,11 +116,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::Step;
+    use crate::plan::Work;
 
-    /// Actions `0`, `1`, … with these needs.
-    fn actions(needs: &[Vec<usize>]) -> Vec<Action> {
-        let action = |(at, needs): (usize, &Vec<usize>)| Action {
+    /// Steps `0`, `1`, … with these needs.
+    fn steps(needs: &[Vec<usize>]) -> Vec<Step> {
+        let step = |(at, needs): (usize, &Vec<usize>)| Step {
             id: at.to_string(),
             component: "c".to_owned(),
             title: String::new(),
@@ -132,28 +132,28 @@ mod tests {
             register: None,
             verify: false,
             fix: None,
-            step: Step::Forget { kept: None },
+            work: Work::Forget { kept: None },
         };
-        needs.iter().enumerate().map(action).collect()
+        needs.iter().enumerate().map(step).collect()
     }
 
     fn times(seconds: &[(usize, f64)]) -> BTreeMap<String, f64> {
         seconds.iter().map(|(at, took)| (at.to_string(), *took)).collect()
     }
 
-    fn path(actions: &[Action], seconds: &BTreeMap<String, f64>) -> Option<CriticalPath> {
-        critical_path(actions.iter().map(PathStep::from), seconds)
+    fn path(steps: &[Step], seconds: &BTreeMap<String, f64>) -> Option<CriticalPath> {
+        critical_path(steps.iter().map(PathStep::from), seconds)
     }
 
     #[test]
     fn edges_that_others_imply_are_omitted() {
-        let made = actions(&[vec![], vec![0], vec![0, 1, 1], vec![0, 2], vec![1, 0], vec![9]]);
+        let made = steps(&[vec![], vec![0], vec![0, 1, 1], vec![0, 2], vec![1, 0], vec![9]]);
         assert_eq!(direct_needs(&made), [vec![], vec![0], vec![1], vec![2], vec![1], vec![]]);
     }
 
     #[test]
     fn the_longest_path_is_named_with_what_is_not_known() {
-        let mut made = actions(&[vec![], vec![0], vec![0], vec![1, 2], vec![]]);
+        let mut made = steps(&[vec![], vec![0], vec![0], vec![1, 2], vec![]]);
         made[1].change = Change::Nothing;
         let seconds = times(&[(0, 2.0), (1, 50.0), (2, 3.0), (4, 4.0)]);
         let found = path(&made, &seconds).unwrap();
@@ -189,7 +189,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_path_is_as_long_as_the_longest_of_all((needs, took) in graphs()) {
-            let made = actions(&needs);
+            let made = steps(&needs);
             let seconds: Vec<(usize, f64)> = took.iter().copied().map(f64::from).enumerate().collect();
             let found = path(&made, &times(&seconds)).unwrap();
             let longest = (0..needs.len()).map(|at| longest_of_all(&needs, &took, at)).max().unwrap();
@@ -203,7 +203,7 @@ mod tests {
 
         #[test]
         fn the_edges_that_are_left_reach_the_same_and_none_is_too_many((needs, _) in graphs()) {
-            let direct = direct_needs(&actions(&needs));
+            let direct = direct_needs(&steps(&needs));
             for (at, left) in direct.iter().enumerate() {
                 for other in 0..at {
                     prop_assert_eq!(reaches(&needs, at, other), reaches(&direct, at, other));

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::action::action;
-use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use super::step::step;
+use super::types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::model::cluster::{ReleaseState, ReleaseStatus};
 use crate::model::state::InstallState;
 
@@ -34,7 +34,7 @@ pub enum RollbackError {
 }
 
 /// The plan that brings a component's release back to the last revision that was verified, and verifies it again with
-/// `checks`. Without actions where that revision is the one that runs.
+/// `checks`. Without steps where that revision is the one that runs.
 ///
 /// # Errors
 /// There is no such revision.
@@ -42,7 +42,7 @@ pub fn rollback(
     id: &str,
     state: &InstallState,
     found: Option<&ReleaseState>,
-    checks: Vec<Action>,
+    checks: Vec<Step>,
 ) -> Result<Plan, RollbackError> {
     let component = state.components.get(id).ok_or_else(|| RollbackError::NotInstalled(id.to_owned()))?;
     let (Some(key), Some(found)) = (component.record.release.clone(), found) else {
@@ -50,7 +50,7 @@ pub fn rollback(
     };
     let good = component.good.as_ref().ok_or_else(|| RollbackError::NeverVerified(id.to_owned()))?;
     let mut plan =
-        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions: Vec::new() };
+        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), steps: Vec::new() };
     if found.revision == good.revision && found.status == ReleaseStatus::Deployed {
         return Ok(plan);
     }
@@ -60,37 +60,37 @@ pub fn rollback(
     }
     let names = ["rollback", "ready", "record"].map(|name| format!("{id}/{name}"));
     let [rolled, ready, record] = names;
-    plan.actions.push(Action {
+    plan.steps.push(Step {
         change: Change::Update,
         why: vec![format!(
             "revision {} is {}, revision {} was verified at {}",
             found.revision, found.status, good.revision, good.at
         )],
-        ..action(
+        ..step(
             id,
             rolled.clone(),
             format!("roll back release {} in {} to revision {}", key.name, key.namespace, good.revision),
-            Step::Rollback { key: key.clone(), revision: good.revision },
+            Work::Rollback { key: key.clone(), revision: good.revision },
         )
     });
     let title = format!("{} is ready", component.record.title);
-    plan.actions.push(Action { needs: vec![rolled], ..action(id, ready.clone(), title, Step::Ready { key }) });
+    plan.steps.push(Step { needs: vec![rolled], ..step(id, ready.clone(), title, Work::Ready { key }) });
     let answers = json!({ id: good.answers });
-    plan.actions.push(Action {
+    plan.steps.push(Step {
         change: Change::Update,
         needs: vec![ready.clone()],
-        ..action(
+        ..step(
             id,
             record,
             format!("record {}", component.record.title),
-            Step::Record { record: good.record.clone(), answers: answers.into() },
+            Work::Record { record: good.record.clone(), answers: answers.into() },
         )
     });
-    plan.actions.extend(checks.into_iter().map(|mut action| {
-        if action.needs.is_empty() {
-            action.needs.push(ready.clone());
+    plan.steps.extend(checks.into_iter().map(|mut step| {
+        if step.needs.is_empty() {
+            step.needs.push(ready.clone());
         }
-        action
+        step
     }));
     Ok(plan)
 }
@@ -143,13 +143,13 @@ mod tests {
 
     #[test]
     fn it_goes_back_to_what_was_verified_and_verifies_it_again() {
-        let check = action("livy", "livy/verify-1".into(), "check".into(), Step::Forget { kept: None });
+        let check = step("livy", "livy/verify-1".into(), "check".into(), Work::Forget { kept: None });
         let found = release(4, ReleaseStatus::Deployed, &[2, 3, 4]);
         let plan = rollback("livy", &state(Some(2)), Some(&found), vec![check]).unwrap();
-        let ids: Vec<&str> = plan.actions.iter().map(|action| action.id.as_str()).collect();
+        let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
         assert_eq!(ids, ["livy/rollback", "livy/ready", "livy/record", "livy/verify-1"]);
-        assert_eq!(plan.actions[0].why, ["revision 4 is deployed, revision 2 was verified at 2026-11-21T10:00:00Z"]);
-        assert_eq!(plan.actions[3].needs, ["livy/ready"]);
+        assert_eq!(plan.steps[0].why, ["revision 4 is deployed, revision 2 was verified at 2026-11-21T10:00:00Z"]);
+        assert_eq!(plan.steps[3].needs, ["livy/ready"]);
     }
 
     #[test]

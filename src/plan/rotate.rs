@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{action, secret_id};
-use super::build::{of_act, secret_action};
-use super::copies::copy_action;
+use super::build::{of_act, secret_step};
+use super::copies::copy_step;
 use super::diff::{self, same_release};
 use super::order::sort;
-use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use super::step::{secret_id, step};
+use super::types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
 use crate::catalog::action::{Ensure, Leaves};
 use crate::model::cluster::ReleaseKey;
@@ -149,7 +149,7 @@ pub fn rotate(
     (id, question): (&str, &str),
     observed: &Observed,
     staged: Staged,
-    checks: Vec<Action>,
+    checks: Vec<Step>,
 ) -> Result<Plan, RotateError> {
     let (component, release, secret) = rotated(wanted, id, question)?;
     let SecretContent::Answer { keys, made, .. } = &secret.content else {
@@ -160,20 +160,20 @@ pub fn rotate(
         hdfs: wanted.hdfs.clone(),
         overlaid: Vec::new(),
         skipped: Vec::new(),
-        actions: Vec::new(),
+        steps: Vec::new(),
     };
     let (namespace, name, next) = (release.namespace.clone(), secret.name.clone(), next_secret(&secret.name));
     let switched = staged == Staged::Switched;
     let mut last = format!("{id}/stage-{question}");
     let resumed = (staged != Staged::Nothing).then(|| "resumes an earlier rotation that did not finish".to_owned());
-    plan.actions.push(Action {
+    plan.steps.push(Step {
         change: if staged == Staged::Nothing { Change::Create } else { Change::Nothing },
         why: resumed.into_iter().collect(),
-        ..action(
+        ..step(
             id,
             last.clone(),
             format!("new content for {id}.{question}, in Secret {next}"),
-            Step::StageSecret {
+            Work::StageSecret {
                 namespace: namespace.clone(),
                 name: next.clone(),
                 keys: keys.clone(),
@@ -182,24 +182,24 @@ pub fn rotate(
         )
     });
     for act in component.rotate.get(question).into_iter().flatten() {
-        plan.actions.push(Action {
+        plan.steps.push(Step {
             change: if switched { Change::Nothing } else { Change::Check },
             needs: vec![std::mem::replace(&mut last, act.id.clone())],
             ..of_act(component, act)
         });
     }
     let switch = format!("{id}/switch-{question}");
-    let step = Step::SwitchSecret {
+    let work = Work::SwitchSecret {
         namespace: namespace.clone(),
         name: name.clone(),
         next: next.clone(),
         kind: secret.kind.clone(),
     };
     let title = format!("put the new content into Secret {name} in {namespace}");
-    plan.actions.push(Action {
+    plan.steps.push(Step {
         change: if switched { Change::Nothing } else { Change::Update },
         needs: vec![last],
-        ..action(id, switch.clone(), title, step)
+        ..step(id, switch.clone(), title, work)
     });
     let changed = changed_with(wanted, (component, release, secret));
     // The step after which each has its new content.
@@ -214,9 +214,9 @@ pub fn rotate(
             true => diff::secret(observed.secrets.get(&one.place())),
             false => (Change::Update, vec![format!("it is made of Secret {}", of.secret.name)]),
         };
-        let made = secret_action(one.component, one.release, one.secret);
+        let made = secret_step(one.component, one.release, one.secret);
         done.push(made.id.clone());
-        plan.actions.push(Action { change, why, needs: vec![after.clone()], ..made });
+        plan.steps.push(Step { change, why, needs: vec![after.clone()], ..made });
     }
     let copies = changed.iter().zip(&steps).flat_map(|(one, after)| {
         let copies = one.component.copies.iter().filter(|copy| copy.of == one.place());
@@ -227,26 +227,26 @@ pub fn rotate(
             true => diff::secret(observed.secrets.get(&copy.place())),
             false => (Change::Update, vec![format!("it is a copy of Secret {}/{}", copy.of.0, copy.of.1)]),
         };
-        let copied = copy_action(component, copy);
+        let copied = copy_step(component, copy);
         done.push(copied.id.clone());
-        plan.actions.push(Action { change, why, needs: vec![after.clone()], ..copied });
+        plan.steps.push(Step { change, why, needs: vec![after.clone()], ..copied });
     }
     let places: BTreeSet<(String, String)> = changed.iter().map(Changed::place).collect();
     let restarts = restart(&mut plan, wanted, observed, &places, (switched, &done))?;
     // Only an install has results.
     let (later, now): (Vec<_>, Vec<_>) = entries(wanted, &places).partition(|(_, act)| act.kind.needs_results());
-    if let Some(action) = plan.actions.iter_mut().find(|action| action.id == switch) {
+    if let Some(step) = plan.steps.iter_mut().find(|step| step.id == switch) {
         if restarts.is_empty() {
             let by_hand = "no chart has its version in an annotation: restart what reads it by hand";
-            action.why.push(by_hand.to_owned());
+            step.why.push(by_hand.to_owned());
         }
         let stale = later.iter().map(|(_, act)| format!("{} holds it, too: `windlass install` updates it", act.title));
-        action.why.extend(stale);
+        step.why.extend(stale);
     }
     done.extend(restarts);
-    let entries: Vec<Action> = now
+    let entries: Vec<Step> = now
         .into_iter()
-        .map(|(component, act)| Action {
+        .map(|(component, act)| Step {
             change: Change::Update,
             why: vec!["it holds a Secret that changes".to_owned()],
             needs: done.clone(),
@@ -254,18 +254,18 @@ pub fn rotate(
         })
         .collect();
     done.extend(entries.iter().map(|entry| entry.id.clone()));
-    plan.actions.extend(entries);
-    let step = Step::RemoveSecret { namespace, name: next.clone() };
+    plan.steps.extend(entries);
+    let work = Work::RemoveSecret { namespace, name: next.clone() };
     let title = format!("remove Secret {next}");
     let remove = format!("{id}/unstage-{question}");
-    plan.actions.push(Action { change: Change::Delete, needs: done.clone(), ..action(id, remove, title, step) });
-    plan.actions.extend(checks.into_iter().map(|mut action| {
-        if action.needs.is_empty() {
-            action.needs.clone_from(&done);
+    plan.steps.push(Step { change: Change::Delete, needs: done.clone(), ..step(id, remove, title, work) });
+    plan.steps.extend(checks.into_iter().map(|mut step| {
+        if step.needs.is_empty() {
+            step.needs.clone_from(&done);
         }
-        action
+        step
     }));
-    sort(&mut plan.actions);
+    sort(&mut plan.steps);
     Ok(plan)
 }
 
@@ -314,17 +314,16 @@ fn restart(
         };
         let upgrade = format!("{}/release", reader.id);
         let title = format!("release {} in {}", known.name, known.namespace);
-        let step = Step::Release { key: key.clone(), chart: known.chart_digest.clone(), values };
-        plan.actions.push(Action {
+        let work = Work::Release { key: key.clone(), chart: known.chart_digest.clone(), values };
+        plan.steps.push(Step {
             change: if same && switched { Change::Nothing } else { Change::Update },
             why: vec!["its pods read a Secret that changes".to_owned()],
             needs: after.to_vec(),
-            ..action(&reader.id, upgrade.clone(), title, step)
+            ..step(&reader.id, upgrade.clone(), title, work)
         });
         let ready = format!("{}/ready", reader.id);
         let title = format!("{} is ready", reader.title);
-        plan.actions
-            .push(Action { needs: vec![upgrade], ..action(&reader.id, ready.clone(), title, Step::Ready { key }) });
+        plan.steps.push(Step { needs: vec![upgrade], ..step(&reader.id, ready.clone(), title, Work::Ready { key }) });
         ends.push(ready);
     }
     Ok(ends)
@@ -333,12 +332,12 @@ fn restart(
 /// The plan that writes pull Secrets again, from the source of their content.
 #[must_use]
 pub fn refresh(from: &SecretRef, found: &BTreeMap<String, Comparison>) -> Plan {
-    let actions = found.iter().map(|(namespace, compared)| {
+    let steps = found.iter().map(|(namespace, compared)| {
         let (change, why) = diff::secret(Some(compared));
         let title = format!("registry credentials in {namespace}");
-        let step = Step::PullSecret { namespace: namespace.clone(), name: PULL_SECRET.to_owned(), from: from.clone() };
-        Action { change, why, ..action("platform", format!("pull-secret/{namespace}"), title, step) }
+        let work = Work::PullSecret { namespace: namespace.clone(), name: PULL_SECRET.to_owned(), from: from.clone() };
+        Step { change, why, ..step("platform", format!("pull-secret/{namespace}"), title, work) }
     });
-    let actions = actions.collect();
-    Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions }
+    let steps = steps.collect();
+    Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), steps }
 }

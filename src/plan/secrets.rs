@@ -1,6 +1,6 @@
 //! What a plan says of Secrets: which windlass fills, and from where; never what they hold.
 
-use super::types::{Change, Plan, Step};
+use super::types::{Change, Plan, Work};
 use crate::model::SecretRef;
 
 /// A Secret that a plan fills.
@@ -31,18 +31,18 @@ impl Plan {
     /// The Secrets that it fills, in its order.
     #[must_use]
     pub fn secrets(&self) -> Vec<FilledSecret<'_>> {
-        let filled = self.actions.iter().filter_map(|action| {
-            let change = action.change;
-            Some(match &action.step {
-                Step::Secret { namespace, name, keys, from, .. } => {
+        let filled = self.steps.iter().filter_map(|step| {
+            let change = step.change;
+            Some(match &step.work {
+                Work::Secret { namespace, name, keys, from, .. } => {
                     let keys = keys.iter().map(String::as_str).collect();
                     FilledSecret { change, namespace, name, keys, from: FilledFrom::Source(from) }
                 }
-                Step::DerivedSecret { namespace, name, keys, of, .. } => {
+                Work::DerivedSecret { namespace, name, keys, of, .. } => {
                     let keys = keys.iter().map(String::as_str).collect();
                     FilledSecret { change, namespace, name, keys, from: FilledFrom::Made(of) }
                 }
-                Step::PullSecret { namespace, name, from } => {
+                Work::PullSecret { namespace, name, from } => {
                     let keys = vec![".dockerconfigjson"];
                     FilledSecret { change, namespace, name, keys, from: FilledFrom::Source(from) }
                 }

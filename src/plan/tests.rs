@@ -45,15 +45,15 @@ fn up_to_date(wanted: &Resolved) -> Observed {
     let answers = wanted.answers.clone();
     let mut state = InstallState { schema: STATE_SCHEMA, answers, ..InstallState::default() };
     let mut folders = std::collections::BTreeMap::new();
-    for action in &empty.actions {
-        match &action.step {
-            Step::Namespace { name, .. } => {
+    for step in &empty.steps {
+        match &step.work {
+            Work::Namespace { name, .. } => {
                 observed.namespaces.insert(name.clone());
             }
-            Step::Secret { namespace, name, .. } => {
+            Work::Secret { namespace, name, .. } => {
                 observed.secrets.insert((namespace.clone(), name.clone()), Comparison::Same);
             }
-            Step::Record { record, .. } => {
+            Work::Record { record, .. } => {
                 let verified = Some(Verified { at: "now".into(), passed: true, why: None });
                 let known = ComponentState {
                     record: record.clone(),
@@ -61,12 +61,12 @@ fn up_to_date(wanted: &Resolved) -> Observed {
                     verified,
                     ..ComponentState::default()
                 };
-                state.components.insert(action.component.clone(), known);
+                state.components.insert(step.component.clone(), known);
             }
-            Step::Act { action: ActionKind::Hdfs(HdfsAction::Mkdir(Mkdir { path, mode })), .. } => {
+            Work::Act { action: ActionKind::Hdfs(HdfsAction::Mkdir(Mkdir { path, mode })), .. } => {
                 folders.insert(path.clone(), Folder::Mode(u16::from_str_radix(mode, 8).unwrap()));
             }
-            Step::Release { key, chart, values } => {
+            Work::Release { key, chart, values } => {
                 let state = ReleaseState {
                     key: key.clone(),
                     revision: 1,
@@ -93,13 +93,13 @@ fn up_to_date(wanted: &Resolved) -> Observed {
 }
 
 fn changed(plan: &Plan) -> Vec<&str> {
-    plan.actions.iter().filter(|action| action.change != Change::Nothing).map(|action| action.id.as_str()).collect()
+    plan.steps.iter().filter(|step| step.change != Change::Nothing).map(|step| step.id.as_str()).collect()
 }
 
 #[test]
 fn an_empty_cluster_gets_everything_in_order() {
     let plan = plan(&wanted(&[]), &Observed::default(), true);
-    let at = |id: &str| plan.actions.iter().position(|action| action.id == id).unwrap_or_else(|| panic!("{id}"));
+    let at = |id: &str| plan.steps.iter().position(|step| step.id == id).unwrap_or_else(|| panic!("{id}"));
     for (first, second) in [
         ("namespace/apache-hdfs", "hdfs/release"),
         ("hdfs/ready", "livy/before-1"),
@@ -109,9 +109,9 @@ fn an_empty_cluster_gets_everything_in_order() {
     ] {
         assert!(at(first) < at(second), "{first} before {second}");
     }
-    for action in &plan.actions {
-        for need in &action.needs {
-            assert!(plan.get(need).is_some(), "{} needs {need}, which is not in the plan", action.id);
+    for step in &plan.steps {
+        for need in &step.needs {
+            assert!(plan.get(need).is_some(), "{} needs {need}, which is not in the plan", step.id);
         }
     }
     // The history server's check waits for the application that Livy's check ran.
@@ -247,9 +247,9 @@ fn uninstall_goes_in_reverse_and_refuses_what_is_needed() {
     let error = uninstall(&state, &remains(), removal(Some(&["hdfs".to_owned()]), false)).unwrap_err().to_string();
     assert!(error.contains("livy") && error.contains("--components hdfs,"), "{error}");
     let plan = uninstall(&state, &remains(), removal(None, false)).unwrap();
-    let at = |id: &str| plan.actions.iter().position(|action| action.id == id).unwrap();
+    let at = |id: &str| plan.steps.iter().position(|step| step.id == id).unwrap();
     assert!(at("livy/uninstall") < at("hdfs/uninstall"));
-    assert!(!plan.actions.iter().any(|action| matches!(action.step, Step::PurgeClaim { .. })));
+    assert!(!plan.steps.iter().any(|step| matches!(step.work, Work::PurgeClaim { .. })));
     let purge = uninstall(&state, &remains(), removal(None, true)).unwrap();
     assert!(purge.get("hdfs/claim-apache-hdfs.data-my-hdfs-namenode-0").is_some());
 }
@@ -273,14 +273,14 @@ fn what_others_can_do_without_is_removed_and_that_they_stay_is_reported() {
     assert!(matches!(remove(&optional), Err(UninstallError::Required { .. })));
     optional.extend(by.iter().map(|id| (id.clone(), [chosen[0].clone()].into())));
     let plan = remove(&optional).unwrap();
-    let why: Vec<&String> = plan.actions.iter().flat_map(|action| &action.why).collect();
+    let why: Vec<&String> = plan.steps.iter().flat_map(|step| &step.why).collect();
     for id in &by {
         assert_eq!(why.iter().filter(|why| why.starts_with(&format!("{id} stays"))).count(), 1, "{why:?}");
     }
     // Both together go as ever: whoever uses it first.
     let both: Vec<String> = by.iter().cloned().chain(chosen.clone()).collect();
     let plan = uninstall(&state, &remains(), removal(Some(&both), false)).unwrap();
-    assert!(plan.actions.iter().all(|action| action.why.iter().all(|why| !why.contains("stays configured for it"))));
+    assert!(plan.steps.iter().all(|step| step.why.iter().all(|why| !why.contains("stays configured for it"))));
 }
 
 fn sample() -> (Resolved, Observed) {
@@ -296,17 +296,17 @@ fn sample() -> (Resolved, Observed) {
 fn a_generated_secret_is_made_once_before_its_release() {
     let (wanted, mut observed) = sample();
     let empty = plan(&wanted, &Observed::default(), false);
-    let secret = empty.actions.iter().find(|action| action.id == "sample/secret-db_password").unwrap();
+    let secret = empty.steps.iter().find(|step| step.id == "sample/secret-db_password").unwrap();
     assert_eq!((secret.change, secret.why.len()), (Change::Create, 0));
     assert_eq!(secret.needs, ["namespace/sample"]);
-    let release = empty.actions.iter().find(|action| action.id == "sample/release").unwrap();
+    let release = empty.steps.iter().find(|step| step.id == "sample/release").unwrap();
     assert!(release.needs.contains(&secret.id), "{release:?}");
 
     assert_eq!(changed(&plan(&wanted, &observed, true)), Vec::<&str>::new());
     observed.secrets.clear();
     let lost = plan(&wanted, &observed, false);
     assert_eq!(changed(&lost), ["sample/secret-db_password", "sample/record"]);
-    let why = &lost.actions.iter().find(|action| action.id == "sample/secret-db_password").unwrap().why;
+    let why = &lost.steps.iter().find(|step| step.id == "sample/secret-db_password").unwrap().why;
     assert!(why[0].contains("cannot be restored"), "{why:?}");
 }
 
@@ -318,9 +318,9 @@ fn a_secret_stays_with_the_data_and_goes_with_it() {
         let chosen = ["sample".to_owned()];
         uninstall(&state, &remains(), removal(Some(&chosen), purge))
             .unwrap()
-            .actions
+            .steps
             .into_iter()
-            .map(|action| action.id)
+            .map(|step| step.id)
             .collect()
     };
     assert_eq!(ids(false), ["sample/uninstall", "sample/forget"]);
@@ -334,10 +334,10 @@ fn what_was_agreed_to_covers_less_and_never_more() {
     let nothing = plan(&wanted, &observed, true);
     assert_eq!(unconfirmed(&nothing, &everything, false), None, "less is left to do");
     assert_eq!(unconfirmed(&everything, &everything, false), None);
-    assert_eq!(unconfirmed(&everything, &nothing, false).map(|action| action.change), Some(Change::Create));
+    assert_eq!(unconfirmed(&everything, &nothing, false).map(|step| step.change), Some(Change::Create));
     observed.secrets.values_mut().for_each(|found| *found = Comparison::Differs("another".into()));
     let other = plan(&wanted, &observed, true);
-    let more = unconfirmed(&other, &everything, false).map(|action| action.id.as_str());
+    let more = unconfirmed(&other, &everything, false).map(|step| step.id.as_str());
     assert_eq!(more, Some("sample/secret-db_password"), "an update is not the creation that was agreed to");
     assert_eq!(unconfirmed(&other, &everything, true), None, "but it may be what is left of it");
     assert!(unconfirmed(&other, &nothing, true).is_some(), "what was not to be changed is not");
@@ -353,12 +353,7 @@ fn what_was_only_begun_can_be_taken_away() {
         ..InstallState::default()
     };
     let ids = |state: &InstallState, purge| -> Vec<String> {
-        uninstall(state, &remains(), removal(None, purge))
-            .unwrap()
-            .actions
-            .into_iter()
-            .map(|action| action.id)
-            .collect()
+        uninstall(state, &remains(), removal(None, purge)).unwrap().steps.into_iter().map(|step| step.id).collect()
     };
     assert_eq!(ids(&begun, false), ["hdfs/uninstall", "hdfs/forget"]);
     let purged = ids(&begun, true);
@@ -462,10 +457,10 @@ fn definitions_of_kinds_are_a_step_before_their_release() {
     let crds = again.get("operated/crds").unwrap();
     let why = ["CustomResourceDefinition widgets.windlass.test differs", "1 of 2 are missing"];
     assert_eq!((crds.change, crds.why.as_slice()), (Change::Update, why.map(str::to_owned).as_slice()));
-    let Step::Crds { names, .. } = &crds.step else { panic!() };
+    let Work::Crds { names, .. } = &crds.work else { panic!() };
     assert_eq!(names.len(), 2);
     observed.crds.insert("widgets.windlass.test".to_owned(), CrdComparison::Same);
-    let Step::Crds { names, .. } = &plan(&wanted, &observed, false).get("operated/crds").unwrap().step.clone() else {
+    let Work::Crds { names, .. } = &plan(&wanted, &observed, false).get("operated/crds").unwrap().work.clone() else {
         panic!()
     };
     assert_eq!(*names, ["gadgets.windlass.test"], "what is right is not sent");
@@ -485,8 +480,8 @@ fn a_definition_that_two_bring_is_applied_once_and_both_wait_for_it() {
     let lean = from_flags(&["operated@a.extra=false".to_owned()]).unwrap();
     let answers = Answers::new(&catalog, &[lean], Some(&both)).unwrap();
     let plan = plan(&resolve(&catalog, &answers).unwrap(), &Observed::default(), false);
-    let names = |id: &str| match &plan.get(id).unwrap().step {
-        Step::Crds { names, .. } => names.clone(),
+    let names = |id: &str| match &plan.get(id).unwrap().work {
+        Work::Crds { names, .. } => names.clone(),
         other => panic!("{other:?}"),
     };
     // What the first does not switch on, the second brings.
@@ -495,7 +490,7 @@ fn a_definition_that_two_bring_is_applied_once_and_both_wait_for_it() {
     let waits = |id: &str, other: &str| plan.get(id).unwrap().needs.contains(&other.to_owned());
     assert!(waits("operated@a/release", "operated@a/crds") && !waits("operated@a/release", "operated@b/crds"));
     assert!(waits("operated@b/release", "operated@a/crds") && waits("operated@b/release", "operated@b/crds"));
-    let Step::Record { record, .. } = &plan.get("operated@b/record").unwrap().step else { panic!() };
+    let Work::Record { record, .. } = &plan.get("operated@b/record").unwrap().work else { panic!() };
     assert_eq!(record.crds.len(), 2, "it stays while either does");
 }
 
@@ -505,10 +500,10 @@ fn namespaces_beside_the_releases_own_are_made_and_removed_like_it() {
     let component = wanted.components.iter_mut().find(|component| component.id == "operated").unwrap();
     component.namespaces = vec![("jobs".to_owned(), "baseline".to_owned())];
     let made = plan(&wanted, &Observed::default(), false);
-    let Step::Namespace { pod_security, .. } = &made.get("namespace/jobs").unwrap().step else { panic!() };
+    let Work::Namespace { pod_security, .. } = &made.get("namespace/jobs").unwrap().work else { panic!() };
     assert_eq!(pod_security, "baseline");
     assert!(made.get("operated/release").unwrap().needs.contains(&"namespace/jobs".to_owned()));
-    let Step::Record { record, .. } = &made.get("operated/record").unwrap().step else { panic!() };
+    let Work::Record { record, .. } = &made.get("operated/record").unwrap().work else { panic!() };
     assert!(record.namespaces.contains("jobs"));
     // The level of one that windlass made follows; what others made is in no such list.
     let mut observed = up_to_date(&wanted);
@@ -526,6 +521,6 @@ fn namespaces_beside_the_releases_own_are_made_and_removed_like_it() {
     state.namespaces = ["jobs", "operated"].map(|name| (name.to_owned(), "uid".to_owned())).into();
     let there = ["jobs", "operated"].map(|name| (name.to_owned(), NamespaceRemains::default())).into();
     let gone = uninstall(&state, &Remains { namespaces: there, ..Remains::default() }, removal(None, true)).unwrap();
-    let Step::RemoveNamespace { releases, .. } = &gone.get("namespace/jobs").unwrap().step else { panic!() };
+    let Work::RemoveNamespace { releases, .. } = &gone.get("namespace/jobs").unwrap().work else { panic!() };
     assert_eq!(releases.iter().collect::<Vec<_>>(), ["my-operated"]);
 }

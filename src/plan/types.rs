@@ -1,4 +1,4 @@
-//! A plan and its actions. Nothing in it depends on time, run, machine or secret: equal inputs give equal bytes.
+//! A plan and its steps. Nothing in it depends on time, run, machine or secret: equal inputs give equal bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::model::{GeneratedSecret, HdfsAccess, ReleaseValues, SecretRef};
 /// The version of a plan's JSON.
 pub const PLAN_SCHEMA: u32 = 1;
 
-/// Actions and their order.
+/// Steps and their order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// Version of this format.
@@ -31,37 +31,37 @@ pub struct Plan {
     /// Actions that are skipped, since nothing gives what they need.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedAction>,
-    /// Each action after those that it needs.
-    pub actions: Vec<Action>,
+    /// Each step after those that it needs.
+    pub steps: Vec<Step>,
 }
 
 impl Plan {
-    /// Whether any action would do something.
+    /// Whether any step would do something.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.actions.iter().any(|action| action.change != Change::Nothing)
+        self.steps.iter().any(|step| step.change != Change::Nothing)
     }
 
     /// What is to be remembered of each component that it installs.
     #[must_use]
     pub fn records(&self) -> BTreeMap<String, ComponentRecord> {
-        let records = self.actions.iter().filter_map(|action| match &action.step {
-            Step::Record { record, .. } => Some((action.component.clone(), record.clone())),
+        let records = self.steps.iter().filter_map(|step| match &step.work {
+            Work::Record { record, .. } => Some((step.component.clone(), record.clone())),
             _ => None,
         });
         records.collect()
     }
 
-    /// An action by its id.
+    /// A step by its id.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Action> {
-        self.actions.iter().find(|action| action.id == id)
+    pub fn get(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
     }
 }
 
-/// One action.
+/// One step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Action {
+pub struct Step {
     /// Unique in the plan: `livy/release`, `livy/after-1`.
     pub id: String,
     /// The component that it belongs to, or `platform`.
@@ -73,14 +73,14 @@ pub struct Action {
     /// Why: one entry per difference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
-    /// Ids of the actions that must have succeeded.
+    /// Ids of the steps that must have succeeded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// Seconds that it may take in all, retries included.
     pub deadline_seconds: u64,
     /// How often it is retried after an error that may pass.
     pub retries: u32,
-    /// Name under which later actions find its results.
+    /// Name under which later steps find its results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub register: Option<String>,
     /// Whether it belongs to verification.
@@ -90,10 +90,10 @@ pub struct Action {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
     /// What to do.
-    pub step: Step,
+    pub work: Work,
 }
 
-/// What an action would change.
+/// What a step would change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
@@ -123,7 +123,7 @@ impl Change {
     }
 }
 
-impl Step {
+impl Work {
     /// Whether it leaves something half done when it is dropped in the middle, so that a run that stops gives it time to
     /// clean up. Everything else is dropped at once: a single call to the API has been taken, or has not, and what waits
     /// leaves nothing.
@@ -159,10 +159,10 @@ impl Step {
     }
 }
 
-/// The kinds of step.
+/// What a step does, by kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
-pub enum Step {
+pub enum Work {
     /// Makes a namespace.
     Namespace {
         /// Its name.

@@ -18,9 +18,9 @@ use self::kinds::in_use;
 pub use self::removal::Removal;
 use self::stays::{Place, Stays, places};
 use self::waits::Waits;
-use super::action::action;
 use super::order::sort;
-use super::types::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use super::step::step;
+use super::types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::data::DataPlaces;
 use crate::model::observed::Remains;
@@ -62,7 +62,7 @@ pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) 
         remains,
         going,
         removal,
-        actions: Vec::new(),
+        steps: Vec::new(),
         forgets: Vec::new(),
         planned: BTreeSet::new(),
         waits: Waits::default(),
@@ -74,10 +74,10 @@ pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) 
         builder.kept(id);
     }
     builder.namespaces(&purged);
-    let mut actions = builder.actions;
-    builder.waits.add_to(&mut actions);
-    sort(&mut actions);
-    Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions })
+    let mut steps = builder.steps;
+    builder.waits.add_to(&mut steps);
+    sort(&mut steps);
+    Ok(Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), steps })
 }
 
 fn going(state: &InstallState, removal: Removal<'_>) -> Result<BTreeSet<String>, UninstallError> {
@@ -110,12 +110,12 @@ fn going(state: &InstallState, removal: Removal<'_>) -> Result<BTreeSet<String>,
 #[must_use]
 pub fn left_for_others(plan: &Plan) -> Vec<String> {
     let mut left = Vec::new();
-    for action in &plan.actions {
-        match &action.step {
-            Step::RemoveNamespace { name, others, .. } if action.change == Change::Nothing => {
+    for step in &plan.steps {
+        match &step.work {
+            Work::RemoveNamespace { name, others, .. } if step.change == Change::Nothing => {
                 left.push(format!("namespace {name} with {}", others.join(", ")));
             }
-            Step::Uninstall { keep, .. } => {
+            Work::Uninstall { keep, .. } => {
                 let shared = keep.iter().filter(|object| is_shared(object));
                 left.extend(shared.map(|object| format!("{object} with everything of it or in it")));
             }
@@ -135,7 +135,7 @@ impl Builder<'_> {
         let (state, remains) = (self.state, self.remains);
         let Some(component) = state.components.get(id) else { return };
         let record = &component.record;
-        let first = self.actions.len();
+        let first = self.steps.len();
         let mut chain = Vec::new();
         let staying = state
             .components
@@ -155,15 +155,15 @@ impl Builder<'_> {
             let title = format!("uninstall release {} in {}", key.name, key.namespace);
             let (keep, mut why) = self.left_by_helm(key);
             why.append(&mut without);
-            let step = Step::Uninstall { key: key.clone(), keep };
-            chain = self.push(id, format!("{id}/uninstall"), title, why, chain, step);
+            let work = Work::Uninstall { key: key.clone(), keep };
+            chain = self.push(id, format!("{id}/uninstall"), title, why, chain, work);
             chain = self.leftovers(id, record, key, chain);
             if !record.config_maps.is_empty() {
                 // Earlier ones, too.
                 let (namespace, selector) = (key.namespace.clone(), format!("{FILES_LABEL}={}", key.name));
                 let title = format!("remove the files of {} from {namespace}", key.name);
-                let step = Step::RemoveByLabel { namespace, kind: "ConfigMap".to_owned(), selector };
-                chain = self.push(id, format!("{id}/files"), title, Vec::new(), chain, step);
+                let work = Work::RemoveByLabel { namespace, kind: "ConfigMap".to_owned(), selector };
+                chain = self.push(id, format!("{id}/files"), title, Vec::new(), chain, work);
             }
         }
         if self.removal.purge {
@@ -180,7 +180,7 @@ impl Builder<'_> {
             .components
             .iter()
             .filter(|(other, component)| self.going.contains(*other) && component.record.requires.contains(id));
-        let first = &self.actions[first].id;
+        let first = &self.steps[first].id;
         self.waits.components.extend(needing.map(|(other, _)| (first.clone(), format!("{other}/forget"))));
     }
 
@@ -250,8 +250,8 @@ impl Builder<'_> {
                 _ => {
                     let title = format!("remove {kind}s with {selector} in {}", key.namespace);
                     let (namespace, kind, selector) = (key.namespace.clone(), kind.clone(), selector.clone());
-                    let step = Step::RemoveByLabel { namespace, kind, selector };
-                    chain = self.push(id, format!("{id}/leftover-{}", index + 1), title, Vec::new(), chain, step);
+                    let work = Work::RemoveByLabel { namespace, kind, selector };
+                    chain = self.push(id, format!("{id}/leftover-{}", index + 1), title, Vec::new(), chain, work);
                 }
             }
         }
@@ -285,9 +285,9 @@ impl Builder<'_> {
             }
             let (namespace, name) = claim;
             let title = format!("delete claim {name} in {namespace} and its data");
-            let step = Step::PurgeClaim { namespace: namespace.clone(), name: name.clone() };
+            let work = Work::PurgeClaim { namespace: namespace.clone(), name: name.clone() };
             // Which no namespace's name contains.
-            chain = self.push(id, format!("{id}/claim-{namespace}.{name}"), title, Vec::new(), chain, step);
+            chain = self.push(id, format!("{id}/claim-{namespace}.{name}"), title, Vec::new(), chain, work);
         }
         chain
     }
@@ -312,7 +312,7 @@ impl Builder<'_> {
             false => format!("{id}/secret-{namespace}.{name}"),
         };
         let title = format!("remove Secret {name} from {namespace}");
-        self.push(id, named, title, Vec::new(), chain, Step::RemoveSecret { namespace, name })
+        self.push(id, named, title, Vec::new(), chain, Work::RemoveSecret { namespace, name })
     }
 
     fn forget(
@@ -346,8 +346,8 @@ impl Builder<'_> {
         if more > 0 {
             why.push(format!("{more} more stay"));
         }
-        let step = Step::Forget { kept: (!purge).then_some(places) };
-        let forgot = self.push(id, format!("{id}/forget"), format!("forget {}", record.title), why, chain, step);
+        let work = Work::Forget { kept: (!purge).then_some(places) };
+        let forgot = self.push(id, format!("{id}/forget"), format!("forget {}", record.title), why, chain, work);
         self.forgets.extend(forgot);
     }
 
@@ -385,8 +385,8 @@ impl Builder<'_> {
                     format!("pull-secret/{namespace}.{name}")
                 };
                 let title = format!("remove registry credentials from {namespace}");
-                let step = Step::RemoveSecret { namespace: namespace.clone(), name };
-                chain = self.push("platform", id, title, Vec::new(), chain, step);
+                let work = Work::RemoveSecret { namespace: namespace.clone(), name };
+                chain = self.push("platform", id, title, Vec::new(), chain, work);
             }
             self.namespace(namespace, chain);
         }
@@ -420,18 +420,13 @@ impl Builder<'_> {
         let releases = releases.filter_map(|record| Some((record, record.release.as_ref()?)));
         let releases = releases.filter(|(record, key)| key.namespace == name || record.namespaces.contains(&name));
         let releases = releases.map(|(_, key)| key);
-        let step = Step::RemoveNamespace {
+        let work = Work::RemoveNamespace {
             releases: releases.map(|key| key.name.clone()).collect(),
             others: found.others.clone(),
             name: name.clone(),
         };
         let (change, needs) = if leave { (Change::Nothing, Vec::new()) } else { (Change::Delete, needs) };
         let title = format!("remove namespace {name}");
-        self.actions.push(Action {
-            change,
-            why,
-            needs,
-            ..action("platform", format!("namespace/{name}"), title, step)
-        });
+        self.steps.push(Step { change, why, needs, ..step("platform", format!("namespace/{name}"), title, work) });
     }
 }

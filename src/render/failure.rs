@@ -16,7 +16,7 @@ pub(super) enum Logs {
     All,
 }
 
-/// The lines below a failed action's own.
+/// The lines below a failed step's own.
 pub(super) fn failure(
     errors: &[String],
     findings: &[Finding],
@@ -35,7 +35,7 @@ pub(super) fn failure(
         }
         lines.extend(finding_lines(finding, logs, indent + 2));
     }
-    // A container's log can come with its finding and again with the action.
+    // A container's log can come with its finding and again with the step.
     if !findings.iter().any(|finding| finding.log == log) {
         lines.extend(log_lines(log, logs, indent));
     }

@@ -36,7 +36,7 @@ impl Footer<'_> {
         let mut lines = Vec::new();
         let mut shown = 0;
         for id in &running {
-            let mut block = self.action(id);
+            let mut block = self.step(id);
             let reserve = usize::from(shown + 1 < running.len());
             if lines.len() + block.len() + reserve > room {
                 block.truncate(1);
@@ -55,11 +55,11 @@ impl Footer<'_> {
         lines.into_iter().map(|line| line.cut(self.size.0.saturating_sub(1))).collect()
     }
 
-    fn action(&self, id: &str) -> Vec<Spans> {
-        let state = &self.state.actions[id];
+    fn step(&self, id: &str) -> Vec<Spans> {
+        let state = &self.state.steps[id];
         let elapsed = state.started.map_or(0, |started| self.now - started.as_millisecond());
         let announced = self.state.announced(id);
-        let component = announced.map_or("", |action| &action.component);
+        let component = announced.map_or("", |step| &step.component);
         let head = Spans::new()
             .column(Paint::Accent, self.spinner(), state_column())
             .right(Paint::Plain, text::duration(seconds(elapsed)), 8)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::{Action, Change, Plan, direct_needs};
+use crate::plan::{Change, Plan, Step, direct_needs};
 
 /// How the graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum GraphFormat {
     Dot,
 }
 
-/// Colours of what an action does: background and border. What has nothing to do is dashed besides.
+/// Colours of what a step does: background and border. What has nothing to do is dashed besides.
 const LOOKS: [(Change, &str, &str); 5] = [
     (Change::Create, "#d9f2d9", "#2e7d32"),
     (Change::Update, "#fff3cd", "#b26a00"),
@@ -22,32 +22,32 @@ const LOOKS: [(Change, &str, &str); 5] = [
     (Change::Nothing, "#ffffff", "#9e9e9e"),
 ];
 
-/// The actions of a plan, those of a component together, each with an arrow from what it waits for; arrows that others
+/// The steps of a plan, those of a component together, each with an arrow from what it waits for; arrows that others
 /// imply are omitted.
 #[must_use]
 pub fn plan_graph(plan: &Plan, format: GraphFormat) -> String {
     let mut groups: Vec<(&str, Vec<usize>)> = Vec::new();
-    for (at, action) in plan.actions.iter().enumerate() {
-        match groups.iter_mut().find(|(component, _)| *component == action.component) {
+    for (at, step) in plan.steps.iter().enumerate() {
+        match groups.iter_mut().find(|(component, _)| *component == step.component) {
             Some((_, of_it)) => of_it.push(at),
-            None => groups.push((&action.component, vec![at])),
+            None => groups.push((&step.component, vec![at])),
         }
     }
-    let needs = direct_needs(&plan.actions).into_iter().enumerate();
+    let needs = direct_needs(&plan.steps).into_iter().enumerate();
     let edges: Vec<(usize, usize)> =
         needs.flat_map(|(at, needs)| needs.into_iter().map(move |need| (need, at))).collect();
     match format {
-        GraphFormat::Mermaid => mermaid(&plan.actions, &groups, &edges),
-        GraphFormat::Dot => dot(&plan.actions, &groups, &edges),
+        GraphFormat::Mermaid => mermaid(&plan.steps, &groups, &edges),
+        GraphFormat::Dot => dot(&plan.steps, &groups, &edges),
     }
 }
 
-fn mermaid(actions: &[Action], groups: &[(&str, Vec<usize>)], edges: &[(usize, usize)]) -> String {
+fn mermaid(steps: &[Step], groups: &[(&str, Vec<usize>)], edges: &[(usize, usize)]) -> String {
     let mut out = "flowchart LR\n".to_owned();
     for (number, (component, of_it)) in groups.iter().enumerate() {
         let _ = writeln!(out, "  subgraph g{number}[\"{}\"]", mermaid_text(component));
         for at in of_it {
-            let Action { title, change, .. } = &actions[*at];
+            let Step { title, change, .. } = &steps[*at];
             let _ = writeln!(out, "    n{at}[\"{}\"]:::{}", mermaid_text(title), change.word());
         }
         out.push_str("  end\n");
@@ -62,12 +62,12 @@ fn mermaid(actions: &[Action], groups: &[(&str, Vec<usize>)], edges: &[(usize, u
     out
 }
 
-fn dot(actions: &[Action], groups: &[(&str, Vec<usize>)], edges: &[(usize, usize)]) -> String {
+fn dot(steps: &[Step], groups: &[(&str, Vec<usize>)], edges: &[(usize, usize)]) -> String {
     let mut out = "digraph plan {\n  rankdir=LR;\n  node [shape=box, style=filled];\n".to_owned();
     for (number, (component, of_it)) in groups.iter().enumerate() {
         let _ = writeln!(out, "  subgraph cluster_{number} {{\n    label=\"{}\";", dot_text(component));
         for at in of_it {
-            let Action { title, change, id, .. } = &actions[*at];
+            let Step { title, change, id, .. } = &steps[*at];
             let look = LOOKS.iter().find(|(of, ..)| of == change);
             let (fill, stroke) = look.map_or(("#ffffff", "#000000"), |(_, fill, stroke)| (*fill, *stroke));
             let dashed =
@@ -127,11 +127,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{PLAN_SCHEMA, Step};
+    use crate::plan::{PLAN_SCHEMA, Work};
 
-    fn action(id: &str, title: &str, change: Change, needs: &[&str]) -> Action {
+    fn step(id: &str, title: &str, change: Change, needs: &[&str]) -> Step {
         let component = id.split_once('/').map_or(id, |(component, _)| component).to_owned();
-        Action {
+        Step {
             id: id.to_owned(),
             component,
             title: title.to_owned(),
@@ -143,20 +143,20 @@ mod tests {
             register: None,
             verify: false,
             fix: None,
-            step: Step::Forget { kept: None },
+            work: Work::Forget { kept: None },
         }
     }
 
-    fn plan(actions: Vec<Action>) -> Plan {
-        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), actions }
+    fn plan(steps: Vec<Step>) -> Plan {
+        Plan { schema: PLAN_SCHEMA, hdfs: None, overlaid: Vec::new(), skipped: Vec::new(), steps }
     }
 
     fn small() -> Plan {
         plan(vec![
-            action("namespace/a", "namespace a", Change::Nothing, &[]),
-            action("one/release", "release one in a", Change::Create, &["namespace/a"]),
-            action("one/ready", "\"One\" is ready", Change::Check, &["namespace/a", "one/release"]),
-            action("two/release", "release two: 50% <b>&amp; \\N #1;", Change::Update, &["namespace/a", "one/ready"]),
+            step("namespace/a", "namespace a", Change::Nothing, &[]),
+            step("one/release", "release one in a", Change::Create, &["namespace/a"]),
+            step("one/ready", "\"One\" is ready", Change::Check, &["namespace/a", "one/release"]),
+            step("two/release", "release two: 50% <b>&amp; \\N #1;", Change::Update, &["namespace/a", "one/ready"]),
         ])
     }
 
@@ -174,7 +174,7 @@ mod tests {
         /// Whatever a title holds, it stays within its quotes, and is read back as it was.
         #[test]
         fn titles_stay_within_their_quotes(title in "\\PC{0,40}") {
-            let one = plan(vec![action("one/x", &title, Change::Create, &[])]);
+            let one = plan(vec![step("one/x", &title, Change::Create, &[])]);
             let text = plan_graph(&one, GraphFormat::Mermaid);
             let line = text.lines().nth(2).unwrap();
             let inside = line.strip_prefix("    n0[\"").and_then(|rest| rest.strip_suffix("\"]:::create")).unwrap();

@@ -164,10 +164,10 @@ impl Line {
         let verbose = self.options.verbose;
         let live = self.options.live;
         match event {
-            Event::RunStarted { run, command, cluster, actions, .. } => {
-                let widest = actions.iter().map(|action| text::width(&language::shown(&action.component))).max();
+            Event::RunStarted { run, command, cluster, steps, .. } => {
+                let widest = steps.iter().map(|step| text::width(&language::shown(&step.component))).max();
                 self.component = if self.options.width < NARROW { 0 } else { widest.unwrap_or(0) };
-                let plan = totals(actions.iter().map(|action| action.change));
+                let plan = totals(steps.iter().map(|step| step.change));
                 vec![
                     Spans::new()
                         .add(Paint::Bold, command)
@@ -175,10 +175,10 @@ impl Line {
                         .add(Paint::Plain, target(cluster))
                         .add_label(Paint::Dim, ", run ")
                         .add(Paint::Dim, run),
-                    Spans::new().add(Paint::Plain, format!("{}: {plan}", text::count(actions.len(), "step"))),
+                    Spans::new().add(Paint::Plain, format!("{}: {plan}", text::count(steps.len(), "step"))),
                 ]
             }
-            Event::ActionStarted { id, attempt } => {
+            Event::StepStarted { id, attempt } => {
                 self.tracks.entry(id.clone()).or_default().begin();
                 if live && !verbose {
                     return Vec::new();
@@ -187,7 +187,7 @@ impl Line {
                 if *attempt > 1 {
                     line = line.add_label(Paint::Plain, ", ").add(Paint::Plain, format!("attempt {attempt}"));
                 }
-                let why = state.announced(id).map(|action| action.why.join("; "));
+                let why = state.announced(id).map(|step| step.why.join("; "));
                 if let Some(why) = why.filter(|why| verbose && !why.is_empty()) {
                     line = line.add_label(Paint::Plain, ": ").add(Paint::Dim, why);
                 }
@@ -206,7 +206,7 @@ impl Line {
                 let line = self.head("note", Paint::Accent, elapsed, id, state);
                 vec![line.add_label(Paint::Plain, ": ").add(Paint::Plain, text)]
             }
-            Event::ActionRetried { id, attempt, after_seconds, errors } => {
+            Event::StepRetried { id, attempt, after_seconds, errors } => {
                 let next = now.saturating_add(i64::try_from(*after_seconds).unwrap_or(0).saturating_mul(1000));
                 self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
                 let delay = format!(": retrying in {}", text::whole(*after_seconds));
@@ -215,7 +215,7 @@ impl Line {
                 lines.extend(failure(errors, &[], &[], Logs::None, 4));
                 lines
             }
-            Event::ActionFinished { id, seconds, summary, .. } => {
+            Event::StepFinished { id, seconds, summary, .. } => {
                 self.tracks.remove(id);
                 let line = self.head("done", Paint::Good, Some(*seconds), id, state);
                 let line = match summary {
@@ -224,7 +224,7 @@ impl Line {
                 };
                 vec![self.fit(line)]
             }
-            Event::ActionSkipped { id, why } => {
+            Event::StepSkipped { id, why } => {
                 self.tracks.remove(id);
                 let why = match why {
                     Skip::Unchanged if !verbose => return Vec::new(),
@@ -234,7 +234,7 @@ impl Line {
                 let line = self.head("skipped", Paint::Dim, None, id, state);
                 vec![self.fit(line.add_label(Paint::Plain, ": ").add(Paint::Dim, why))]
             }
-            Event::ActionFailed { id, seconds, errors, findings, log } => {
+            Event::StepFailed { id, seconds, errors, findings, log } => {
                 self.tracks.remove(id);
                 let line = self.head("FAILED", Paint::Bad, Some(*seconds), id, state);
                 let mut lines = vec![line.add(Paint::Dim, format!(" ({id})"))];
@@ -242,14 +242,14 @@ impl Line {
                 lines.extend(failure(errors, findings, log, logs, 4));
                 lines
             }
-            Event::ActionBlocked { id, by } => {
+            Event::StepBlocked { id, by } => {
                 let line = self.head("blocked", Paint::Warn, None, id, state);
                 let by = format!(": blocked by {} ({by})", state.title(by));
                 vec![line.add(Paint::Warn, by)]
             }
             // The summary lists what was not started.
-            Event::ActionStopped { begun: false, .. } if !verbose => Vec::new(),
-            Event::ActionStopped { id, begun } => {
+            Event::StepStopped { begun: false, .. } if !verbose => Vec::new(),
+            Event::StepStopped { id, begun } => {
                 let elapsed = if *begun { elapsed(id, now, state) } else { None };
                 self.tracks.remove(id);
                 let line = self.head("stopped", Paint::Warn, elapsed, id, state);
@@ -270,7 +270,7 @@ impl Line {
         }
     }
 
-    /// The progress lines of a running action that are due in a pipe.
+    /// The progress lines of a running step that are due in a pipe.
     fn due(&mut self, id: &str, now: i64, state: &RunState) -> Vec<Spans> {
         let Some(track) = self.tracks.get_mut(id) else { return Vec::new() };
         let (bytes, words) = (track.bytes_due(now), track.words_due(now));
@@ -297,7 +297,7 @@ impl Line {
         let took = took.map(text::duration).unwrap_or_default();
         line = line.column(paint, word, state_column()).right(Paint::Plain, took, 8).gap(2);
         if self.component > 0 {
-            let component = state.announced(id).map_or("", |action| &action.component);
+            let component = state.announced(id).map_or("", |step| &step.component);
             line = line.column(Paint::Dim, component, self.component).gap(2);
         }
         line.add(Paint::Plain, state.title(id))
@@ -321,9 +321,9 @@ impl Drop for Line {
     }
 }
 
-/// Seconds since an action began, while it is known.
+/// Seconds since a step began, while it is known.
 fn elapsed(id: &str, now: i64, state: &RunState) -> Option<f64> {
-    let action = state.actions.get(id)?;
-    let begun = action.started?;
-    matches!(action.status, Status::Running | Status::Stopped(_)).then(|| seconds(now - begun.as_millisecond()))
+    let step = state.steps.get(id)?;
+    let begun = step.started?;
+    matches!(step.status, Status::Running | Status::Stopped(_)).then(|| seconds(now - begun.as_millisecond()))
 }

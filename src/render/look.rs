@@ -24,7 +24,7 @@ pub struct LineOptions {
     pub width: usize,
     /// Rows of the terminal.
     pub height: usize,
-    /// Whether unchanged actions, starts and all log lines are shown too.
+    /// Whether unchanged steps, starts and all log lines are shown too.
     pub verbose: bool,
 }
 

@@ -5,7 +5,7 @@ use super::paint::{Paint, Spans, join};
 use super::{language, text};
 use crate::model::SecretRef;
 use crate::model::cluster::ClusterInfo;
-use crate::plan::{Action, Change, FilledFrom, FilledSecret, Plan};
+use crate::plan::{Change, FilledFrom, FilledSecret, Plan, Step};
 
 /// Reasons that are shown without `--verbose`.
 const REASONS: usize = 2;
@@ -62,7 +62,7 @@ pub(super) const fn paint(change: Change) -> Paint {
     }
 }
 
-/// The plan's actions, what each would change and why, and how many there are of each kind.
+/// The plan's steps, what each would change and why, and how many there are of each kind.
 #[must_use]
 pub fn plan_table(plan: &Plan, look: &Look) -> String {
     let mut lines: Vec<Spans> = plan
@@ -78,33 +78,33 @@ pub fn plan_table(plan: &Plan, look: &Look) -> String {
         let note = format!("{}: the {what} `{}` is skipped: it needs {}", check.component, check.title, check.why);
         wrapped("note: ", Paint::Warn, &note, look, 0)
     }));
-    let widest = |name: fn(&Action) -> &str, least: &str| {
-        plan.actions
+    let widest = |name: fn(&Step) -> &str, least: &str| {
+        plan.steps
             .iter()
-            .map(|action| text::width(&language::shown(name(action))))
+            .map(|step| text::width(&language::shown(name(step))))
             .max()
             .map_or(0, |widest| widest.max(text::width(&language::shown(least))))
     };
-    let change = widest(|action| action.change.word(), "change");
-    let component = widest(|action| &action.component, "component");
-    let title = widest(|action| &action.title, "step");
+    let change = widest(|step| step.change.word(), "change");
+    let component = widest(|step| &step.component, "component");
+    let title = widest(|step| &step.title, "step");
     let before = change + 2 + component + 2;
-    let whys = plan.actions.iter().flat_map(|action| &action.why).map(|why| language::shown(why));
+    let whys = plan.steps.iter().flat_map(|step| &step.why).map(|why| language::shown(why));
     let word = whys.flat_map(|why| why.split_whitespace().map(text::width).max()).max().unwrap_or(0);
     let layout = Layout { change, component, title, word, before, look };
-    if !plan.actions.is_empty() {
+    if !plan.steps.is_empty() {
         let head = Spans::new().column(Paint::Dim, "change", change).gap(2).column(Paint::Dim, "component", component);
         lines.push(head.gap(2).column(Paint::Dim, "step", if layout.beside() { title } else { 0 }).gap(2).add(
             Paint::Dim,
-            if layout.beside() && plan.actions.iter().any(|action| !action.why.is_empty()) { "why" } else { "" },
+            if layout.beside() && plan.steps.iter().any(|step| !step.why.is_empty()) { "why" } else { "" },
         ));
-        for action in &plan.actions {
-            layout.action(action, &mut lines);
+        for step in &plan.steps {
+            layout.step(step, &mut lines);
         }
         lines.push(Spans::new());
     }
     lines.extend(secrets(plan, look));
-    let totals = text::wrap(&language::shown(&totals(plan.actions.iter().map(|action| action.change))), look.width);
+    let totals = text::wrap(&language::shown(&totals(plan.steps.iter().map(|step| step.change))), look.width);
     lines.extend(totals.into_iter().map(|row| Spans::new().add(Paint::Bold, row)));
     join(lines, look.color)
 }
@@ -174,24 +174,24 @@ impl Layout<'_> {
         self.look.width.saturating_sub(self.before + self.title + 2) >= self.word.max(LEAST)
     }
 
-    fn action(&self, action: &Action, lines: &mut Vec<Spans>) {
-        let tone = if action.change == Change::Nothing { Paint::Dim } else { Paint::Plain };
+    fn step(&self, step: &Step, lines: &mut Vec<Spans>) {
+        let tone = if step.change == Change::Nothing { Paint::Dim } else { Paint::Plain };
         let head = Spans::new()
-            .column(paint(action.change), action.change.word(), self.change)
+            .column(paint(step.change), step.change.word(), self.change)
             .gap(2)
-            .column(tone, &action.component, self.component)
+            .column(tone, &step.component, self.component)
             .gap(2);
-        let why = self.why(action);
+        let why = self.why(step);
         if self.beside() {
             let room = self.look.width.saturating_sub(self.before + self.title + 2);
             let mut why = why.iter().flat_map(|why| text::wrap(&language::shown(why), room));
-            let first = head.column(tone, &action.title, self.title).gap(2);
+            let first = head.column(tone, &step.title, self.title).gap(2);
             lines.push(first.add(Paint::Dim, why.next().unwrap_or_default()));
             let indent = self.before + self.title + 2;
             lines.extend(why.map(|why| Spans::indent(indent).add(Paint::Dim, why)));
             return;
         }
-        let title = language::shown(&action.title);
+        let title = language::shown(&step.title);
         let room = self.look.width.saturating_sub(self.before);
         let indent = if room >= LEAST {
             let mut rows = text::wrap(&title, room).into_iter();
@@ -213,10 +213,10 @@ impl Layout<'_> {
         }
     }
 
-    fn why(&self, action: &Action) -> Vec<String> {
+    fn why(&self, step: &Step) -> Vec<String> {
         let shown = if self.look.verbose { usize::MAX } else { REASONS };
-        let mut why: Vec<String> = action.why.iter().take(shown).cloned().collect();
-        let more = action.why.len() - why.len();
+        let mut why: Vec<String> = step.why.iter().take(shown).cloned().collect();
+        let more = step.why.len() - why.len();
         if more > 0 {
             why.push(format!("and {more} more, -v shows all"));
         }

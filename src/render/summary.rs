@@ -89,7 +89,7 @@ fn headline(state: &RunState) -> Spans {
     let Counts { done, unchanged, skipped, failed, blocked, stopped } = state.counts();
     // What the plan found unchanged is not left to do, even if the run did not reach it.
     let unreached = |id: &&str| {
-        idle(state, id) && matches!(state.actions[*id].status, Status::Stopped(_) | Status::Waiting | Status::Running)
+        idle(state, id) && matches!(state.steps[*id].status, Status::Stopped(_) | Status::Waiting | Status::Running)
     };
     let unreached = state.ids().filter(unreached).count();
     let counts = [
@@ -110,9 +110,9 @@ fn headline(state: &RunState) -> Spans {
 fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
     let mut lines = Vec::new();
     for id in state.ids() {
-        let action = &state.actions[id];
-        if let Status::Failed { errors, findings, .. } = &action.status {
-            let took = text::duration(action.seconds);
+        let step = &state.steps[id];
+        if let Status::Failed { errors, findings, .. } = &step.status {
+            let took = text::duration(step.seconds);
             lines.push(
                 Spans::new()
                     .add_label(Paint::Bad, "failed: ")
@@ -122,7 +122,7 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
             lines.extend(failure(errors, findings, &[], Logs::None, 2));
             let blocked: Vec<&str> = state
                 .ids()
-                .filter(|other| matches!(&state.actions[*other].status, Status::Blocked(by) if by == id))
+                .filter(|other| matches!(&state.steps[*other].status, Status::Blocked(by) if by == id))
                 .map(|other| state.title(other))
                 .collect();
             if !blocked.is_empty() {
@@ -139,12 +139,12 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
     lines
 }
 
-/// What is left to do, and what a journal that was cut says of blocked actions.
+/// What is left to do, and what a journal that was cut says of blocked steps.
 pub(super) fn left(state: &RunState, look: &Look) -> Vec<Spans> {
     let mut lines = Vec::new();
     for id in state.ids() {
-        if let Status::Blocked(by) = &state.actions[id].status {
-            let known = matches!(state.actions.get(by).map(|action| &action.status), Some(Status::Failed { .. }));
+        if let Status::Blocked(by) = &state.steps[id].status {
+            let known = matches!(state.steps.get(by).map(|step| &step.status), Some(Status::Failed { .. }));
             if !known {
                 let line = format!("{} by {} ({by})", state.title(id), state.title(by));
                 lines.push(Spans::new().add_label(Paint::Warn, "blocked: ").add(Paint::Plain, line));
@@ -154,7 +154,7 @@ pub(super) fn left(state: &RunState, look: &Look) -> Vec<Spans> {
     for (label, begun) in [("stopped: ", true), ("not started: ", false)] {
         let titles: Vec<&str> = state
             .ids()
-            .filter(|id| match state.actions[*id].status {
+            .filter(|id| match state.steps[*id].status {
                 Status::Stopped(was) => was == begun && (begun || !idle(state, id)),
                 Status::Running => begun,
                 Status::Waiting => !begun && !idle(state, id),
@@ -214,7 +214,7 @@ pub(super) fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
     lines
 }
 
-/// Whether the plan had nothing to do for an action.
+/// Whether the plan had nothing to do for a step.
 fn idle(state: &RunState, id: &str) -> bool {
-    state.announced(id).is_some_and(|action| action.change == Change::Nothing)
+    state.announced(id).is_some_and(|step| step.change == Change::Nothing)
 }

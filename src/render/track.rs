@@ -1,4 +1,4 @@
-//! What has been shown of a running action: how fast bytes move, and what was last written of it to a pipe.
+//! What has been shown of a running step: how fast bytes move, and what was last written of it to a pipe.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ const WINDOW: i64 = 10_000;
 /// Samples closer than this are one.
 const SAMPLE: i64 = 250;
 
-/// A waiting line of the same action comes at most this often in a pipe.
+/// A waiting line of the same step comes at most this often in a pipe.
 const WORDS_PAUSE: i64 = 10_000;
 
 /// In a pipe bytes are reported at quarters, and at least this often.
@@ -22,7 +22,7 @@ const QUARTER_PAUSE: i64 = 1_000;
 /// After so long without a byte the transfer is reported as stalled.
 const STALLED: i64 = 5_000;
 
-/// One action. Times are milliseconds.
+/// One step. Times are milliseconds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Track {
     samples: VecDeque<(i64, u64)>,

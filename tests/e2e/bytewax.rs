@@ -237,7 +237,7 @@ fn seconds_of_failure() -> f64 {
     let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
     let journal = std::fs::read_to_string(last.join("events.jsonl")).unwrap();
     let mut events = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    events.find(|event| event["event"] == "action-failed").unwrap()["seconds"].as_f64().unwrap()
+    events.find(|event| event["event"] == "step-failed").unwrap()["seconds"].as_f64().unwrap()
 }
 
 pub(crate) fn two_of_one() {

@@ -19,8 +19,8 @@ struct Change {
     look: Box<dyn Fn() -> String>,
     /// What the one line about it holds: the object, and before and after where there are both.
     says: Vec<String>,
-    /// The one action of the plan that fixes it.
-    action: (&'static str, &'static str),
+    /// The one step of the plan that fixes it.
+    step: (&'static str, &'static str),
     /// The release that gets a new revision.
     release: Option<&'static str>,
 }
@@ -34,7 +34,7 @@ impl Change {
         kubectl_args: &[&str],
         says: &str,
     ) -> Self {
-        let (action, release) = release;
+        let (step, release) = release;
         let namespace = release.split_once('/').unwrap().0;
         let args: Vec<String> = ["-n", namespace].iter().chain(kubectl_args).map(|arg| (*arg).to_owned()).collect();
         let make = move || {
@@ -46,7 +46,7 @@ impl Change {
             make: Box::new(make),
             look: Box::new(look),
             says: vec![format!("{kind} {namespace}/{name}"), says.to_owned()],
-            action: (action, "update"),
+            step: (step, "update"),
             release: Some(release),
         }
     }
@@ -56,9 +56,9 @@ impl Change {
         make: impl Fn() + 'static,
         look: impl Fn() -> String + 'static,
         says: String,
-        action: (&'static str, &'static str),
+        step: (&'static str, &'static str),
     ) -> Self {
-        Self { make: Box::new(make), look: Box::new(look), says: vec![says], action, release: None }
+        Self { make: Box::new(make), look: Box::new(look), says: vec![says], step, release: None }
     }
 }
 
@@ -131,7 +131,7 @@ fn all_changes() -> Vec<Change> {
             "rules[1].verbs",
         ),
         Change {
-            action: ("pull-secret/apache-livy", "update"),
+            step: ("pull-secret/apache-livy", "update"),
             release: None,
             ..Change::object(
                 LIVY,
@@ -193,12 +193,11 @@ pub(crate) fn ten_changes_by_hand() {
         for part in &change.says {
             assert!(told[0].contains(part.as_str()), "{what}: {told:?}");
         }
-        let (action, kind) = change.action;
+        let (step, kind) = change.step;
         let mut planned = changes(&plan);
         planned.retain(|(id, _)| !id.ends_with("/record"));
-        assert_eq!(planned, [(action.to_owned(), kind.to_owned())], "{what}");
-        let why =
-            plan["actions"].as_array().unwrap().iter().find(|one| one["id"] == action).unwrap()["why"].to_string();
+        assert_eq!(planned, [(step.to_owned(), kind.to_owned())], "{what}");
+        let why = plan["steps"].as_array().unwrap().iter().find(|one| one["id"] == step).unwrap()["why"].to_string();
         assert!(kind == "create" || !why.is_empty(), "{what}: {why}");
         // Restored, and no release but its own is touched.
         install(&["--no-verify"]).exits(0);
@@ -347,7 +346,7 @@ pub(crate) fn hdfs_pods_go_during_an_upload() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(0), "{out}");
     let later = &out[deleted.unwrap()..];
-    assert!(later.contains("\"action-retried\"") || later.contains("retrying in"), "{later}");
+    assert!(later.contains("\"step-retried\"") || later.contains("retrying in"), "{later}");
     assert!(out.contains("1 sent"), "{out}");
     // The bytes are those that were sent, by HDFS's own account of them.
     let state = state();

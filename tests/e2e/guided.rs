@@ -332,7 +332,7 @@ pub(crate) fn bytewax_is_chosen() {
 fn seconds_of_failure(run: &Path) -> f64 {
     let journal = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
     let mut events = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    events.find(|event| event["event"] == "action-failed").unwrap()["seconds"].as_f64().unwrap()
+    events.find(|event| event["event"] == "step-failed").unwrap()["seconds"].as_f64().unwrap()
 }
 
 /// The tag of the sandbox's own image.

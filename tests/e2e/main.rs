@@ -101,7 +101,7 @@ fn b01_a_wrong_image_tag_fails_fast_and_alone() {
     let events = ran.events();
     let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).collect::<Vec<_>>();
     assert_eq!(events[0]["schema"], 1);
-    let failed = of("action-failed");
+    let failed = of("step-failed");
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(failed[0]["id"], "livy/ready");
     assert!(failed[0]["seconds"].as_f64().unwrap() < 60.0, "{}", failed[0]["seconds"]);
@@ -110,10 +110,10 @@ fn b01_a_wrong_image_tag_fails_fast_and_alone() {
         assert!(findings.contains(word), "{word} is not in {findings}");
     }
     assert!(failed[0]["findings"][0]["event"].is_string(), "{findings}");
-    let blocked: Vec<String> = of("action-blocked").iter().map(|event| text(&event["id"])).collect();
+    let blocked: Vec<String> = of("step-blocked").iter().map(|event| text(&event["id"])).collect();
     assert!(blocked.contains(&"livy/verify-1".to_owned()), "{blocked:?}");
-    assert!(of("action-blocked").iter().all(|event| event["by"] == "livy/ready"));
-    let finished: Vec<String> = of("action-finished").iter().map(|event| text(&event["id"])).collect();
+    assert!(of("step-blocked").iter().all(|event| event["by"] == "livy/ready"));
+    let finished: Vec<String> = of("step-finished").iter().map(|event| text(&event["id"])).collect();
     for id in ["spark-history-server/ready", "shared-libraries/record", "hdfs/verify-2"] {
         assert!(finished.contains(&id.to_owned()), "{id} is not in {finished:?}");
     }
@@ -227,14 +227,14 @@ fn c06_verify_passes_and_sparks_pods_are_restricted_too() {
         events
             .iter()
             .find(|event| {
-                event["id"] == id && matches!(event["event"].as_str(), Some("action-finished" | "action-skipped"))
+                event["id"] == id && matches!(event["event"].as_str(), Some("step-finished" | "step-skipped"))
             })
             .unwrap_or_else(|| panic!("{id} did not finish: {out}"))
     };
     assert!(text(&finished("livy/verify-1")["summary"]).contains("Pi is roughly 3.1"));
     let session = finished("livy/verify-2");
     if livy_is_old() {
-        assert_eq!(session["event"], "action-skipped");
+        assert_eq!(session["event"], "step-skipped");
         skipped("a session");
     } else {
         assert!(text(&session["summary"]).contains('2'), "{session}");

@@ -128,11 +128,11 @@ pub(crate) fn plan(more: &[&str]) -> Value {
     serde_json::from_str(&ran.out).unwrap()
 }
 
-/// Ids of a plan's actions that would change something that stays, with the change.
+/// Ids of a plan's steps that would change something that stays, with the change.
 pub(crate) fn changes(plan: &Value) -> Vec<(String, String)> {
-    let actions = plan["actions"].as_array().unwrap();
-    let changed = actions.iter().filter(|action| !matches!(action["change"].as_str(), Some("nothing" | "check")));
-    changed.map(|action| (text(&action["id"]), text(&action["change"]))).collect()
+    let steps = plan["steps"].as_array().unwrap();
+    let changed = steps.iter().filter(|step| !matches!(step["change"].as_str(), Some("nothing" | "check")));
+    changed.map(|step| (text(&step["id"]), text(&step["change"]))).collect()
 }
 
 pub(crate) fn text(value: &Value) -> String {
@@ -284,7 +284,7 @@ pub(crate) fn changed_catalog(name: &str, file: &str, from: &str, to: &str) -> P
 /// The catalog without the check by a session, where it would only take time.
 #[track_caller]
 pub(crate) fn batch_only() -> PathBuf {
-    changed_catalog("batch-only", "livy/component.yaml", "  - {action: livy.session,", "#")
+    changed_catalog("batch-only", "livy/component.yaml", "  - {step: livy.session,", "#")
 }
 
 /// Replaces some text of a file, which must be in it.

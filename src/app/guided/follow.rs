@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::driver::kube::Cluster;
 use crate::model::cluster::{PodState, ReleaseKey};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Work};
 use crate::render::tui::{News, PodRow};
 
 /// Between two reads.
@@ -29,16 +29,16 @@ impl Places {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut namespaces = BTreeSet::new();
         let mut of_component: BTreeMap<&str, &ReleaseKey> = BTreeMap::new();
-        for action in &plan.actions {
-            if let Step::Release { key, .. } | Step::Ready { key } = &action.step {
+        for step in &plan.steps {
+            if let Work::Release { key, .. } | Work::Ready { key } = &step.work {
                 namespaces.insert(key.namespace.clone());
-                of_component.insert(&action.component, key);
+                of_component.insert(&step.component, key);
             }
         }
         let releases = plan
-            .actions
+            .steps
             .iter()
-            .filter_map(|action| Some((action.id.clone(), (*of_component.get(action.component.as_str())?).clone())));
+            .filter_map(|step| Some((step.id.clone(), (*of_component.get(step.component.as_str())?).clone())));
         Self { releases: releases.collect(), namespaces: namespaces.into_iter().collect() }
     }
 }

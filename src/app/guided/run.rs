@@ -9,7 +9,7 @@ use crate::app::install::InstallRequest;
 use crate::app::run::{PreparedRun, RunRequest};
 use crate::app::times;
 use crate::driver::kube::Cluster;
-use crate::plan::{Action, Change, Plan, unconfirmed, without};
+use crate::plan::{Change, Plan, Step, unconfirmed, without};
 use crate::render::tui::{News, RunView};
 
 /// The install, and what was agreed to.
@@ -37,9 +37,8 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
         let mut prepared = self.install.prepare().await?;
         let part = without(&prepared.plan, &self.without);
         let whole = std::mem::replace(&mut prepared.plan, part);
-        let was_skipped =
-            |action: &&Action| action.change != Change::Nothing && prepared.plan.get(&action.id).is_none();
-        prepared.skipped = whole.actions.iter().filter(was_skipped).map(|action| action.title.clone()).collect();
+        let was_skipped = |step: &&Step| step.change != Change::Nothing && prepared.plan.get(&step.id).is_none();
+        prepared.skipped = whole.steps.iter().filter(was_skipped).map(|step| step.title.clone()).collect();
         prepared.follows.clone_from(&self.before);
         Ok(prepared)
     }
@@ -60,8 +59,7 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
     }
 
     fn begins(&self, prepared: &PreparedRun) {
-        let deadlines =
-            prepared.plan.actions.iter().map(|action| (action.id.clone(), action.deadline_seconds)).collect();
+        let deadlines = prepared.plan.steps.iter().map(|step| (step.id.clone(), step.deadline_seconds)).collect();
         let mut view = RunView::new(deadlines, self.before.clone());
         view.without.clone_from(&self.without);
         view.expected = times::earlier_seconds(&prepared.plan, self.cluster().info());

@@ -90,10 +90,11 @@ pub(super) async fn execute<R: RunRequest>(
         record_checks(&runner, &plan, &state, output).await;
         record_ready(&runner, &plan, &state, &unchecked, output).await;
     }
-    let failed = plan.actions.iter().filter(|action| {
-        matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Failed { .. }))
-    });
-    let failed = failed.map(|action| action.component.clone()).collect();
+    let failed = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(state.steps.get(&step.id).map(|state| &state.status), Some(Status::Failed { .. })));
+    let failed = failed.map(|step| step.component.clone()).collect();
     Ok(Ended { outcome, state, trouble, failed, skipped: !skipped.is_empty(), run_dir })
 }
 

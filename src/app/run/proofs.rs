@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::app::output::Output;
 use crate::engine::StepRunner;
 use crate::event::{RunState, Status};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Work};
 
 /// Records which components without checks became ready. `unchecked` are those that have none.
 pub(super) async fn record_ready(
@@ -15,11 +15,11 @@ pub(super) async fn record_ready(
     unchecked: &BTreeSet<String>,
     output: &Output,
 ) {
-    let recorded = plan.actions.iter().filter(|action| {
-        let done = matches!(state.actions.get(&action.id).map(|state| &state.status), Some(Status::Done));
-        done && matches!(action.step, Step::Record { .. }) && unchecked.contains(&action.component)
+    let recorded = plan.steps.iter().filter(|step| {
+        let done = matches!(state.steps.get(&step.id).map(|state| &state.status), Some(Status::Done));
+        done && matches!(step.work, Work::Record { .. }) && unchecked.contains(&step.component)
     });
-    let components: Vec<String> = recorded.map(|action| action.component.clone()).collect();
+    let components: Vec<String> = recorded.map(|step| step.component.clone()).collect();
     if components.is_empty() {
         return;
     }
@@ -32,26 +32,26 @@ pub(super) async fn record_ready(
 /// Records which components were verified, or why not.
 pub(super) async fn record_checks(runner: &StepRunner, plan: &Plan, state: &RunState, output: &Output) {
     let mut outcomes: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for action in plan.actions.iter().filter(|action| action.verify) {
-        let entry = match state.actions.get(&action.id).map(|state| &state.status) {
+    for step in plan.steps.iter().filter(|step| step.verify) {
+        let entry = match state.steps.get(&step.id).map(|state| &state.status) {
             Some(Status::Done | Status::Skipped(_)) => None,
             Some(Status::Failed { errors, .. }) => Some(errors.first().cloned().unwrap_or_default()),
             Some(Status::Blocked(by)) => Some(format!("blocked by {by}")),
             // Stopped before its checks were done: the earlier record stays.
             _ => {
-                outcomes.remove(&action.component);
+                outcomes.remove(&step.component);
                 continue;
             }
         };
-        let known = outcomes.entry(action.component.clone()).or_default();
+        let known = outcomes.entry(step.component.clone()).or_default();
         *known = known.take().or(entry);
     }
     let stopped = |component: &String| {
-        plan.actions.iter().any(|action| {
-            action.verify
-                && action.component == *component
+        plan.steps.iter().any(|step| {
+            step.verify
+                && step.component == *component
                 && matches!(
-                    state.actions.get(&action.id).map(|state| &state.status),
+                    state.steps.get(&step.id).map(|state| &state.status),
                     None | Some(Status::Waiting | Status::Running | Status::Stopped(_))
                 )
         })

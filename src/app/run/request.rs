@@ -10,7 +10,7 @@ use crate::driver::webhdfs::Hdfs;
 use crate::engine::PushWork;
 use crate::model::observed::Observed;
 use crate::model::preflight::Report;
-use crate::plan::{Change, Downgrade, Moved, Plan, Step};
+use crate::plan::{Change, Downgrade, Moved, Plan, Work};
 
 /// Everything that is known before the run.
 pub(in crate::app) struct PreparedRun {
@@ -98,9 +98,9 @@ pub(in crate::app) trait RunRequest {
 
 /// Whether Helm will be needed.
 pub(in crate::app) fn needs_helm(plan: &Plan) -> bool {
-    plan.actions.iter().any(|action| {
-        let steps = matches!(action.step, Step::Release { .. } | Step::Rollback { .. } | Step::Uninstall { .. });
-        steps && action.change != Change::Nothing
+    plan.steps.iter().any(|step| {
+        let of_release = matches!(step.work, Work::Release { .. } | Work::Rollback { .. } | Work::Uninstall { .. });
+        of_release && step.change != Change::Nothing
     })
 }
 

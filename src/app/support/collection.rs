@@ -165,7 +165,7 @@ mod tests {
         all.value(format!("pod{at}.json"), "", json!([pod, data, event]));
         all.text(format!("{at}.log"), "", &format!("a line\n{text}\nanother"));
         all.lines(format!("{at}/events.jsonl"), "", &format!("{}\n", json!({"event": "note", "text": text})));
-        all.lines(format!("{at}/plan.json"), "", &json!({"actions": [{"why": [text]}]}).to_string());
+        all.lines(format!("{at}/plan.json"), "", &json!({"steps": [{"why": [text]}]}).to_string());
         all.lines(format!("{at}/answers.yaml"), "", text);
         all.missing.push(text.to_owned());
     }

@@ -10,7 +10,7 @@ use crate::catalog::action::{Ensure, HiddenValue, HttpAction, Request, Write, is
 use crate::driver::http::{Body, HttpError, Opened, ServiceRequest, ServiceResponse, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::{Progress, Way};
-use crate::plan::Action;
+use crate::plan::Step;
 
 /// How often a service that is not as wanted is polled.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ fn sent_text(quiet: &HiddenValue, opened: &Opened) -> String {
 impl StepRunner {
     pub(super) async fn http(
         &self,
-        action: &Action,
+        step: &Step,
         namespace: &str,
         kind: &HttpAction,
         context: &Context,
@@ -42,7 +42,7 @@ impl StepRunner {
         match kind {
             HttpAction::Wait(wait) => self.request(namespace, &wait.request(), context).await,
             HttpAction::Request(request) => self.request(namespace, request, context).await,
-            HttpAction::Ensure(ensure) => self.ensure(action, namespace, ensure).await,
+            HttpAction::Ensure(ensure) => self.ensure(step, namespace, ensure).await,
         }
     }
 
@@ -81,7 +81,7 @@ impl StepRunner {
         }
     }
 
-    async fn ensure(&self, action: &Action, namespace: &str, ensure: &Ensure) -> Result<Done, Failure> {
+    async fn ensure(&self, step: &Step, namespace: &str, ensure: &Ensure) -> Result<Done, Failure> {
         let way = ensure.way(namespace);
         let opened = way.open(&self.cluster, &self.tunnels).await.map_err(failed)?;
         let lookup = ensure.lookup();
@@ -94,7 +94,7 @@ impl StepRunner {
             Some(found) => {
                 let mut differ = differences(&want, found, &ensure.write_only);
                 if let Some(marker) = &ensure.version
-                    && self.was_done(&action.component, &action.id).await?.as_ref() != Some(marker)
+                    && self.was_done(&step.component, &step.id).await?.as_ref() != Some(marker)
                 {
                     differ.extend(ensure.write_only.iter().cloned());
                 }
@@ -112,7 +112,7 @@ impl StepRunner {
         match left {
             Some(left) if left.is_empty() => {
                 if let Some(marker) = &ensure.version {
-                    self.done(&action.component, &action.id, marker).await?;
+                    self.done(&step.component, &step.id, marker).await?;
                 }
                 Ok(Done { summary: Some(summary), ..Done::default() })
             }

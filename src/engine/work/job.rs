@@ -13,7 +13,7 @@ use crate::driver::kube::{JobEnd, WaitError};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ObjectRef, PodState};
 use crate::model::{Progress, redact};
-use crate::plan::Action;
+use crate::plan::Step;
 
 use self::judge::Judge;
 
@@ -52,7 +52,7 @@ struct Attempt<'a> {
 impl StepRunner {
     pub(super) async fn job(
         &self,
-        action: &Action,
+        step: &Step,
         namespace: &str,
         job: &JobAction,
         context: &Context,
@@ -72,7 +72,7 @@ impl StepRunner {
         attempt.remove().await;
         let done = judged?;
         if let Some(text) = &run.unless {
-            self.done(&action.component, &action.id, text).await?;
+            self.done(&step.component, &step.id, text).await?;
         }
         Ok(done)
     }

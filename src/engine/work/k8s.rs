@@ -11,7 +11,7 @@ use crate::driver::kube::{has_condition, has_value};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::cluster::{ObjectRef, ReleaseKey};
 use crate::model::few;
-use crate::plan::Action;
+use crate::plan::Step;
 
 /// How often the cluster is polled.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
@@ -25,12 +25,12 @@ pub(super) const NAMED: usize = 4;
 impl StepRunner {
     pub(super) async fn k8s(
         &self,
-        action: &Action,
+        step: &Step,
         namespace: &str,
         kind: &K8sAction,
         context: &Context,
     ) -> Result<Done, Failure> {
-        let release = self.records.get(&action.component).and_then(|record| record.release.as_ref());
+        let release = self.records.get(&step.component).and_then(|record| record.release.as_ref());
         let wait = match kind {
             K8sAction::Await(wait) => wait,
             K8sAction::Scale(scale) => return self.scale(namespace, release, scale, context).await,

@@ -14,7 +14,7 @@ use crate::engine::perform::{Context, Done, Failure};
 use crate::model::Progress;
 use crate::model::cluster::PodState;
 use crate::model::lock::Lock;
-use crate::plan::Action;
+use crate::plan::Step;
 
 /// The label by which the pods of a check are found again. Neither Livy's appId nor an exit code can be relied on:
 /// spark-submit exits 0 though the driver failed, and an old Livy then says `success`.
@@ -61,14 +61,14 @@ struct Check<'a> {
 impl StepRunner {
     pub(super) async fn livy(
         &self,
-        action: &Action,
+        step: &Step,
         namespace: &str,
         kind: &LivyAction,
         context: &Context,
     ) -> Result<Done, Failure> {
         let (LivyAction::Batch(Batch { service, .. }) | LivyAction::Session(Session { service, .. })) = kind;
         let livy = Livy::new(self.service(Some(namespace), service)?);
-        let check = Check { runner: self, livy, service, namespace, label: self.check_label(action), context };
+        let check = Check { runner: self, livy, service, namespace, label: self.check_label(step), context };
         check.clear_after_killed().await;
         let name = format!("windlass-{}", check.label);
         match kind {
@@ -115,9 +115,9 @@ impl StepRunner {
     }
 
     /// A name for one attempt's pods: label values and Livy's names must be new each time.
-    fn check_label(&self, action: &Action) -> String {
+    fn check_label(&self, step: &Step) -> String {
         let nanos = jiff::Timestamp::now().as_nanosecond().unsigned_abs() % 0x100_0000;
-        let id: String = action.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let id: String = step.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         format!("{id}-{}-{nanos:06x}", of_run(&self.run))
     }
 }

@@ -15,7 +15,7 @@ use crate::lock::{ImageMap, RunningContainer, Verdict, compare_running};
 use crate::model::Progress;
 use crate::model::cluster::PodState;
 use crate::model::offline::{NodePool, OfflineRecord};
-use crate::plan::Action;
+use crate::plan::Step;
 
 /// How often the progress of a push is reported.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -72,12 +72,12 @@ impl StepRunner {
     /// Has one node pull an image, by a Job that is removed again.
     pub(super) async fn pull_test(
         &self,
-        action: &Action,
+        step: &Step,
         namespace: &str,
         pool: &NodePool,
         context: &Context,
     ) -> Result<Done, Failure> {
-        let name = format!("windlass-{}", action.id.rsplit('/').next().unwrap_or_default());
+        let name = format!("windlass-{}", step.id.rsplit('/').next().unwrap_or_default());
         let selector = format!("{JOB_LABEL}={name}");
         // One that a killed run left would be in the way.
         self.remove_test(namespace, &selector, context).await;

@@ -5,7 +5,7 @@ use crate::answers::render_results;
 use crate::catalog::action::ActionKind;
 use crate::driver::kube::with_progress;
 use crate::engine::perform::{Context, Done, Failure, Perform};
-use crate::plan::{Action, Change, Step};
+use crate::plan::{Change, Step, Work};
 
 impl Perform for StepRunner {
     async fn may_begin(&self) -> bool {
@@ -15,85 +15,85 @@ impl Perform for StepRunner {
         }
     }
 
-    async fn perform(&self, action: &Action, context: Context) -> Result<Done, Failure> {
+    async fn perform(&self, step: &Step, context: Context) -> Result<Done, Failure> {
         let progress = context.progress.clone();
         let work = async {
-            if action.change == Change::Create
+            if step.change == Change::Create
                 && matches!(
-                    action.step,
-                    Step::Secret { .. }
-                        | Step::DerivedSecret { .. }
-                        | Step::Files { .. }
-                        | Step::Crds { .. }
-                        | Step::Release { .. }
+                    step.work,
+                    Work::Secret { .. }
+                        | Work::DerivedSecret { .. }
+                        | Work::Files { .. }
+                        | Work::Crds { .. }
+                        | Work::Release { .. }
                 )
             {
                 // Recorded first: what a run that ends now left can be seen, and uninstalled.
-                self.begin(&action.component).await?;
+                self.begin(&step.component).await?;
             }
-            if action.verify {
-                self.note_checked_revision(&action.component).await?;
+            if step.verify {
+                self.note_checked_revision(&step.component).await?;
             }
-            self.step(action, context).await
+            self.dispatch(step, context).await
         };
         with_progress(progress, work).await
     }
 }
 
 impl StepRunner {
-    async fn step(&self, action: &Action, context: Context) -> Result<Done, Failure> {
-        match &action.step {
-            Step::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
-            Step::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
-            Step::Secret { namespace, name, keys, from, made, kind } => {
+    async fn dispatch(&self, step: &Step, context: Context) -> Result<Done, Failure> {
+        match &step.work {
+            Work::Namespace { name, pod_security } => self.namespace(name, pod_security).await,
+            Work::PullSecret { namespace, name, from } => self.pull_secret(namespace, name, from).await,
+            Work::Secret { namespace, name, keys, from, made, kind } => {
                 self.secret((namespace, name), keys, (from, made), kind).await
             }
-            Step::DerivedSecret { namespace, name, kind, .. } => self.derived_secret(namespace, name, kind).await,
-            Step::StageSecret { namespace, name, keys, made } => self.stage_secret(namespace, name, keys, made).await,
-            Step::SwitchSecret { namespace, name, next, kind } => self.switch_secret(namespace, name, next, kind).await,
-            Step::Files { namespace, name, digest, release } => self.put_files(namespace, name, digest, release).await,
-            Step::Crds { chart, names } => self.put_crds(chart, names, &context).await,
-            Step::RemoveObjects { objects } => self.remove_objects(objects, &context).await,
-            Step::RemoveCrd { name } => self.remove_crd(name, &context).await,
-            Step::Release { key, chart, values } => {
+            Work::DerivedSecret { namespace, name, kind, .. } => self.derived_secret(namespace, name, kind).await,
+            Work::StageSecret { namespace, name, keys, made } => self.stage_secret(namespace, name, keys, made).await,
+            Work::SwitchSecret { namespace, name, next, kind } => self.switch_secret(namespace, name, next, kind).await,
+            Work::Files { namespace, name, digest, release } => self.put_files(namespace, name, digest, release).await,
+            Work::Crds { chart, names } => self.put_crds(chart, names, &context).await,
+            Work::RemoveObjects { objects } => self.remove_objects(objects, &context).await,
+            Work::RemoveCrd { name } => self.remove_crd(name, &context).await,
+            Work::Release { key, chart, values } => {
                 let values = self.with_versions(values).await?;
                 self.release(key, chart, &values, &context).await
             }
-            Step::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
-            Step::Ready { key } => self.ready(key, &context).await,
-            Step::Act { namespace, action: kind } => self.act(action, namespace.as_deref(), kind, &context).await,
-            Step::Record { record, answers } => self.record(&action.component, record, answers).await,
-            Step::Uninstall { key, keep } => self.uninstall(key, keep, &context).await,
-            Step::RemoveByLabel { namespace, kind, selector } => self.remove_by_label(namespace, kind, selector).await,
-            Step::RemoveSecret { namespace, name } => self.remove_secret(namespace, name).await,
-            Step::RemoveFiles { namespace, name } => self.remove_files(namespace, name).await,
-            Step::PurgeClaim { namespace, name } => self.purge_claim(namespace, name).await,
-            Step::RemoveNamespace { name, releases, others } => {
+            Work::Rollback { key, revision } => self.rollback(key, *revision, &context).await,
+            Work::Ready { key } => self.ready(key, &context).await,
+            Work::Act { namespace, action: kind } => self.act(step, namespace.as_deref(), kind, &context).await,
+            Work::Record { record, answers } => self.record(&step.component, record, answers).await,
+            Work::Uninstall { key, keep } => self.uninstall(key, keep, &context).await,
+            Work::RemoveByLabel { namespace, kind, selector } => self.remove_by_label(namespace, kind, selector).await,
+            Work::RemoveSecret { namespace, name } => self.remove_secret(namespace, name).await,
+            Work::RemoveFiles { namespace, name } => self.remove_files(namespace, name).await,
+            Work::PurgeClaim { namespace, name } => self.purge_claim(namespace, name).await,
+            Work::RemoveNamespace { name, releases, others } => {
                 self.remove_namespace(name, releases, others, &context).await
             }
-            Step::Push { record, .. } => self.push_images(record, &context).await,
-            Step::PullTest { namespace, pool } => self.pull_test(action, namespace, pool, &context).await,
-            Step::Images { releases, record } => self.running_images(releases, record).await,
-            Step::Forget { kept } => self.forget(&action.component, kept.as_ref()).await,
+            Work::Push { record, .. } => self.push_images(record, &context).await,
+            Work::PullTest { namespace, pool } => self.pull_test(step, namespace, pool, &context).await,
+            Work::Images { releases, record } => self.running_images(releases, record).await,
+            Work::Forget { kept } => self.forget(&step.component, kept.as_ref()).await,
         }
     }
 
     async fn act(
         &self,
-        action: &Action,
+        step: &Step,
         namespace: Option<&str>,
         kind: &ActionKind,
         context: &Context,
     ) -> Result<Done, Failure> {
-        let fill = |text: &str| render_results(&action.id, text, &*context.results);
+        let fill = |text: &str| render_results(&step.id, text, &*context.results);
         let kind = kind.map(fill).map_err(|error| Failure::of(&error).for_good())?;
         let kind = self.action_with_versions(kind).await?;
         match &kind {
-            ActionKind::Http(kind) => self.http(action, namespace.unwrap_or_default(), kind, context).await,
-            ActionKind::Livy(kind) => self.livy(action, namespace.unwrap_or_default(), kind, context).await,
-            ActionKind::Job(kind) => self.job(action, namespace.unwrap_or_default(), kind, context).await,
-            ActionKind::K8s(kind) => self.k8s(action, namespace.unwrap_or_default(), kind, context).await,
-            ActionKind::Hdfs(kind) => self.hdfs(&action.component, kind, context).await,
+            ActionKind::Http(kind) => self.http(step, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::Livy(kind) => self.livy(step, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::Job(kind) => self.job(step, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::K8s(kind) => self.k8s(step, namespace.unwrap_or_default(), kind, context).await,
+            ActionKind::Hdfs(kind) => self.hdfs(&step.component, kind, context).await,
         }
     }
 }

@@ -7,8 +7,8 @@ use super::stays::{Place, Stays};
 use super::waits::Waits;
 use crate::model::observed::Remains;
 use crate::model::state::InstallState;
-use crate::plan::action::action;
-use crate::plan::types::{Action, Change, Step};
+use crate::plan::step::step;
+use crate::plan::types::{Change, Step, Work};
 
 /// How many things that stay are named one by one.
 pub(super) const NAMED: usize = 8;
@@ -19,7 +19,7 @@ pub(super) struct Builder<'a> {
     pub(super) removal: Removal<'a>,
     pub(super) going: BTreeSet<String>,
     pub(super) stays: Stays,
-    pub(super) actions: Vec<Action>,
+    pub(super) steps: Vec<Step>,
     /// The last step of each component.
     pub(super) forgets: Vec<String>,
     /// Claims and Secrets that a step removes already.
@@ -36,9 +36,9 @@ impl Builder<'_> {
         title: String,
         why: Vec<String>,
         needs: Vec<String>,
-        step: Step,
+        work: Work,
     ) -> Vec<String> {
-        self.actions.push(Action { change: Change::Delete, why, needs, ..action(component, id.clone(), title, step) });
+        self.steps.push(Step { change: Change::Delete, why, needs, ..step(component, id.clone(), title, work) });
         vec![id]
     }
 }

@@ -6,7 +6,7 @@ use super::builder::{Builder, NAMED};
 use crate::model::CRD;
 use crate::model::cluster::ObjectRef;
 use crate::model::observed::CrdRemains;
-use crate::plan::types::Step;
+use crate::plan::types::Work;
 
 impl Builder<'_> {
     /// Of the kinds that a component brought: the objects that our releases hold and that go, and the definitions that
@@ -47,7 +47,7 @@ impl Builder<'_> {
         if objects.len() > NAMED {
             why.push(format!("{} more", objects.len() - NAMED));
         }
-        self.push(id, first, title, why, chain, Step::RemoveObjects { objects })
+        self.push(id, first, title, why, chain, Work::RemoveObjects { objects })
     }
 
     /// Definitions go with an option of their own, and while the operator runs.
@@ -60,11 +60,11 @@ impl Builder<'_> {
                 continue;
             }
             let why = self.remains.crds.get(name).map(in_use).into_iter().collect();
-            let step = Step::RemoveCrd { name: name.clone() };
+            let work = Work::RemoveCrd { name: name.clone() };
             let title = format!("remove {CRD} {name} and all objects of its kind");
             let others = self.going.iter().map(|other| (format!("{id}/crd-{name}"), format!("{other}/objects")));
             self.waits.definitions.extend(others);
-            chain = self.push(id, format!("{id}/crd-{name}"), title, why, chain, step);
+            chain = self.push(id, format!("{id}/crd-{name}"), title, why, chain, work);
         }
         chain
     }

@@ -37,7 +37,7 @@ fn there(names: &[&str]) -> BTreeMap<String, NamespaceRemains> {
 }
 
 fn ids(plan: &Plan) -> Vec<&str> {
-    plan.actions.iter().map(|action| action.id.as_str()).collect()
+    plan.steps.iter().map(|step| step.id.as_str()).collect()
 }
 
 fn purge<'a>(chosen: Option<&'a [String]>) -> Removal<'a> {
@@ -68,7 +68,7 @@ fn a_claim_that_an_earlier_revision_made_goes_with_a_purge() {
         let plan = uninstall(&state, &remains, Removal::default()).unwrap();
         assert_eq!(ids(&plan), ["livy/uninstall", "livy/forget"]);
         let kept = Some(DataPlaces { claims: of_livy.clone(), ..DataPlaces::default() });
-        assert_eq!(plan.actions[1].step, Step::Forget { kept }, "what is kept is remembered");
+        assert_eq!(plan.steps[1].work, Work::Forget { kept }, "what is kept is remembered");
     }
 }
 
@@ -126,12 +126,12 @@ fn what_others_put_into_ours_keeps_it_unless_confirmed() {
     let remains = Remains { namespaces, ..Remains::default() };
     let plan = uninstall(&state, &remains, purge(None)).unwrap();
     assert!(!plan.has_work());
-    let why = plan.actions[0].why.join("\n");
+    let why = plan.steps[0].why.join("\n");
     assert!(others.iter().all(|other| why.contains(other)) && why.contains("--purge-shared"), "{why}");
     let plan = uninstall(&state, &remains, Removal { shared: true, ..purge(None) }).unwrap();
-    assert_eq!(plan.actions[0].change, Change::Delete);
-    assert!(plan.actions[0].why[0].contains("is deleted with it"), "{:?}", plan.actions[0].why);
-    let Step::RemoveNamespace { others: agreed, .. } = &plan.actions[0].step else { panic!() };
+    assert_eq!(plan.steps[0].change, Change::Delete);
+    assert!(plan.steps[0].why[0].contains("is deleted with it"), "{:?}", plan.steps[0].why);
+    let Work::RemoveNamespace { others: agreed, .. } = &plan.steps[0].work else { panic!() };
     assert_eq!(*agreed, others);
 }
 
@@ -165,9 +165,9 @@ fn claims_go_one_by_one_and_only_with_a_purge() {
     };
     let plan = uninstall(&state, &remains, Removal::default()).unwrap();
     assert_eq!(ids(&plan), ["db/uninstall", "db/leftover-2", "db/forget"]);
-    let Step::Uninstall { keep, .. } = &plan.actions[0].step else { panic!() };
+    let Work::Uninstall { keep, .. } = &plan.steps[0].work else { panic!() };
     assert_eq!(*keep, [claim, crd.clone()]);
-    let why = plan.actions[0].why.join("\n");
+    let why = plan.steps[0].why.join("\n");
     assert!(why.contains("PersistentVolumeClaim ns/own stays") && why.contains("things.x stays"), "{why}");
     let why = plan.get("db/forget").unwrap().why.join("\n");
     assert!(why.contains("claim ns/data-db-7 stays") && why.contains("folder /hdfs-data stays on the nodes"), "{why}");
@@ -179,7 +179,7 @@ fn claims_go_one_by_one_and_only_with_a_purge() {
     let why = plan.get("db/forget").unwrap().why.join("\n");
     assert!(why.contains("folder /hdfs-data stays on the nodes"), "{why}");
     let keeps = |plan: &Plan| {
-        let Step::Uninstall { keep, .. } = &plan.actions[0].step else { panic!() };
+        let Work::Uninstall { keep, .. } = &plan.steps[0].work else { panic!() };
         keep.contains(&crd)
     };
     assert!(keeps(&plan), "others may have made things of that kind");
@@ -331,20 +331,20 @@ proptest! {
         let kept = state.kept.iter().map(|(id, kept)| (id, &kept.record, kept.data.as_ref(), true));
         let all: Vec<_> = installed.chain(kept).collect();
         let mut seen = BTreeSet::new();
-        for action in &plan.actions {
+        for step in &plan.steps {
             // Behind all that it needs: whoever requires whom, and brings and holds which kinds, it can be done.
-            prop_assert!(action.needs.iter().all(|need| seen.contains(need)), "{:?}", action);
-            prop_assert!(seen.insert(&action.id), "{} twice", action.id);
+            prop_assert!(step.needs.iter().all(|need| seen.contains(need)), "{:?}", step);
+            prop_assert!(seen.insert(&step.id), "{} twice", step.id);
         }
-        for action in plan.actions.iter().filter(|action| action.change != Change::Nothing) {
-            if let Step::Uninstall { key, .. } = &action.step {
-                let brought = with_unfinished.components.get(&action.component).map(|component| &component.record.crds);
+        for step in plan.steps.iter().filter(|step| step.change != Change::Nothing) {
+            if let Work::Uninstall { key, .. } = &step.work {
+                let brought = with_unfinished.components.get(&step.component).map(|component| &component.record.crds);
                 let releases = with_unfinished.components.iter().filter(|(id, _)| goes(id));
                 let releases = releases.filter_map(|(_, other)| remains.releases.get(other.record.release.as_ref()?));
                 let held: BTreeSet<&ObjectRef> = releases.flat_map(|release| &release.custom).collect();
-                let before = plan.get(&format!("{}/objects", action.component)).map(|action| &action.step);
+                let before = plan.get(&format!("{}/objects", step.component)).map(|step| &step.work);
                 for object in brought.into_iter().flatten().map(|name| custom(name)).filter(|object| held.contains(object)) {
-                    let removed = matches!(before, Some(Step::RemoveObjects { objects }) if objects.contains(&object));
+                    let removed = matches!(before, Some(Work::RemoveObjects { objects }) if objects.contains(&object));
                     prop_assert!(removed, "{} goes before {object}", key.name);
                 }
             }
@@ -352,20 +352,20 @@ proptest! {
                 let data_stays = !purge || !goes(id);
                 let component_stays = !goes(id) && !is_kept;
                 let home = record.release.as_ref().map(|key| key.namespace.as_str());
-                match &action.step {
-                    Step::RemoveNamespace { name, others, .. } => {
+                match &step.work {
+                    Work::RemoveNamespace { name, others, .. } => {
                         prop_assert!(purge && state.namespaces.contains_key(name) && remains.namespaces.contains_key(name));
                         prop_assert!(shared || others.is_empty());
                         prop_assert!(!data_stays || home != Some(name.as_str()), "{name} holds {id}");
                         let holds = data.is_some_and(|data| data.namespaces().any(|place| place == name));
                         prop_assert!(!data_stays || !holds, "{name} holds data of {id}");
                     }
-                    Step::PurgeClaim { namespace, name } => {
+                    Work::PurgeClaim { namespace, name } => {
                         let claim = place(namespace, name);
                         prop_assert!(purge);
                         prop_assert!(!data_stays || !known(record, *data, &remains)(&claim), "{claim:?} is of {id}");
                     }
-                    Step::RemoveSecret { namespace, name } => {
+                    Work::RemoveSecret { namespace, name } => {
                         let here = home == Some(namespace.as_str());
                         let filled = record.secret_places().any(|filled| filled == place(namespace, name));
                         prop_assert!(!(data_stays && filled), "{name} is of {id}");

@@ -23,8 +23,8 @@ impl Judge<'_> {
         }
     }
     pub(super) fn agreements(&mut self) {
-        for Agreement { component, action, title, says, done } in &self.needs.agreements {
-            if done.is_some() && done.as_deref() == self.observed.done(component, action) {
+        for Agreement { component, step, title, says, done } in &self.needs.agreements {
+            if done.is_some() && done.as_deref() == self.observed.done(component, step) {
                 continue;
             }
             let fix = format!("--waive {}, once those who use {component} know", AGREEMENT.id);

@@ -34,7 +34,7 @@ impl Judge<'_> {
 }
 
 impl Judge<'_> {
-    /// Whether these fields of an object are nothing but sizes of volumes for which an action of the plan makes room before
+    /// Whether these fields of an object are nothing but sizes of volumes for which a step of the plan makes room before
     /// Helm comes to them.
     fn only_grows(&self, object: &ObjectRef, fields: &[&(String, String)]) -> bool {
         let grown = |path: &String| {

@@ -21,7 +21,7 @@ fn agreements(wanted: &Resolved) -> Vec<Agreement> {
         found.extend(component.actions().filter_map(|act| {
             Some(Agreement {
                 component: component.id.clone(),
-                action: act.id.clone(),
+                step: act.id.clone(),
                 title: act.title.clone(),
                 says: act.agree.as_ref()?.en().to_owned(),
                 done: match act.kind.leaves() {

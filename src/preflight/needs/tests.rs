@@ -151,8 +151,8 @@ fn a_namespace_is_patched_only_where_its_level_follows() {
         let relabelled = crate::plan::relabelled(&wanted, &observed);
         for name in ["ns", "jobs"] {
             // One that does not exist is not patched: it is created.
-            let action = plan.get(&format!("namespace/{name}")).unwrap();
-            assert!(!observed.namespaces.contains(name) && action.change == Change::Create);
+            let step = plan.get(&format!("namespace/{name}")).unwrap();
+            assert!(!observed.namespaces.contains(name) && step.change == Change::Create);
         }
         let site = Site { relabelled: relabelled.into_keys().collect(), ..site(&[]) };
         let needs = needs(&wanted, &[], &site);

@@ -70,8 +70,8 @@ pub struct Needs {
 pub struct Agreement {
     /// The component.
     pub component: String,
-    /// The action, as the plan calls it.
-    pub action: String,
+    /// The step, as the plan calls it.
+    pub step: String,
     /// What is done.
     pub title: String,
     /// What that means.

@@ -9,7 +9,7 @@ use crate::event::{Announced, EVENT_SCHEMA, Envelope, Event, Outcome, RunState, 
 use crate::model::Login;
 use crate::model::cluster::{ClusterInfo, Finding, ObjectRef, ReleaseKey};
 use crate::model::state::Verified;
-use crate::plan::{Action, Change, PLAN_SCHEMA, Plan, Step};
+use crate::plan::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::render::{
     ComponentStatus, Endpoint, LineOptions, Look, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, SummaryExtras,
 };
@@ -74,8 +74,8 @@ pub(in crate::render) fn cluster() -> ClusterInfo {
     }
 }
 
-fn action(id: &str, component: &str, title: &str, change: Change, why: &[&str]) -> Action {
-    Action {
+fn step(id: &str, component: &str, title: &str, change: Change, why: &[&str]) -> Step {
+    Step {
         id: id.into(),
         component: component.into(),
         title: title.into(),
@@ -87,29 +87,23 @@ fn action(id: &str, component: &str, title: &str, change: Change, why: &[&str]) 
         register: None,
         verify: false,
         fix: None,
-        step: Step::RemoveSecret { namespace: "unused".into(), name: "unused".into() },
+        work: Work::RemoveSecret { namespace: "unused".into(), name: "unused".into() },
     }
 }
 
 pub(in crate::render) fn plan() -> Plan {
-    let actions = vec![
-        action("namespace/hadoop", "platform", "namespace hadoop", Change::Nothing, &[]),
-        action("hdfs/release", "hdfs", "release hdfs in hadoop", Change::Nothing, &[]),
-        action(
-            "hdfs/ready",
-            "hdfs",
-            "HDFS is ready",
-            Change::Check,
-            &["StatefulSet hadoop/hdfs-datanode: 0 of 1 ready"],
-        ),
-        action(
+    let steps = vec![
+        step("namespace/hadoop", "platform", "namespace hadoop", Change::Nothing, &[]),
+        step("hdfs/release", "hdfs", "release hdfs in hadoop", Change::Nothing, &[]),
+        step("hdfs/ready", "hdfs", "HDFS is ready", Change::Check, &["StatefulSet hadoop/hdfs-datanode: 0 of 1 ready"]),
+        step(
             "livy/before-1",
             "livy",
             "make /shared/spark-logs",
             Change::Update,
             &["mode of /shared/spark-logs: 0755 becomes 0777"],
         ),
-        action(
+        step(
             "livy/release",
             "livy",
             "release livy in apache-livy",
@@ -121,22 +115,22 @@ pub(in crate::render) fn plan() -> Plan {
                 "ConfigMap apache-livy/livy is gone",
             ],
         ),
-        action("livy/ready", "livy", "Apache Livy is ready", Change::Check, &[]),
-        action(
+        step("livy/ready", "livy", "Apache Livy is ready", Change::Check, &[]),
+        step(
             "shared-libraries/after-1",
             "shared-libraries",
             "upload ./libs to /datagram/sharedlibs",
             Change::Create,
             &["/datagram/sharedlibs/parquet-hadoop-1.15.2.jar is not there"],
         ),
-        action("livy/verify-1", "livy", "SparkPi through Livy", Change::Check, &[]),
+        step("livy/verify-1", "livy", "SparkPi through Livy", Change::Check, &[]),
     ];
     Plan {
         schema: PLAN_SCHEMA,
         hdfs: None,
         overlaid: vec![("livy".into(), "/etc/windlass/catalog".into())],
         skipped: vec![],
-        actions,
+        steps,
     }
 }
 
@@ -147,16 +141,16 @@ fn started() -> Event {
         run: "20251121T100000Z-0a1b2c".into(),
         command: "install".into(),
         cluster: cluster(),
-        actions: plan().actions.iter().map(Announced::from).collect(),
+        steps: plan().steps.iter().map(Announced::from).collect(),
     }
 }
 
 fn start(id: &str) -> Event {
-    Event::ActionStarted { id: id.into(), attempt: 1 }
+    Event::StepStarted { id: id.into(), attempt: 1 }
 }
 
 fn done(id: &str, seconds: f64, summary: Option<&str>) -> Event {
-    Event::ActionFinished { id: id.into(), seconds, summary: summary.map(Into::into), log: vec![] }
+    Event::StepFinished { id: id.into(), seconds, summary: summary.map(Into::into), log: vec![] }
 }
 
 fn waiting(id: &str, what: &str) -> Event {
@@ -185,8 +179,8 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
     let upload = "shared-libraries/after-1";
     envelopes(vec![
         (0, started()),
-        (1, Event::ActionSkipped { id: "namespace/hadoop".into(), why: Skip::Unchanged }),
-        (2, Event::ActionSkipped { id: "hdfs/release".into(), why: Skip::Unchanged }),
+        (1, Event::StepSkipped { id: "namespace/hadoop".into(), why: Skip::Unchanged }),
+        (2, Event::StepSkipped { id: "hdfs/release".into(), why: Skip::Unchanged }),
         (3, start("hdfs/ready")),
         (100, waiting("hdfs/ready", "pod hdfs-datanode-0: ContainerCreating")),
         (2_000, waiting("hdfs/ready", "pod hdfs-datanode-0: not ready: registering with the NameNode")),
@@ -196,7 +190,7 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
         (14_302, start(upload)),
         (
             14_400,
-            Event::ActionRetried {
+            Event::StepRetried {
                 id: "livy/before-1".into(),
                 attempt: 1,
                 after_seconds: 2,
@@ -208,7 +202,7 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
         ),
         (14_500, bytes(upload, 0)),
         (15_000, bytes(upload, 4)),
-        (16_400, Event::ActionStarted { id: "livy/before-1".into(), attempt: 2 }),
+        (16_400, Event::StepStarted { id: "livy/before-1".into(), attempt: 2 }),
         (16_450, Event::Note { id: "livy/before-1".into(), text: "the NameNode left safe mode".into() }),
         (16_500, done("livy/before-1", 2.199, Some("0755 became 0777"))),
         (16_501, start("livy/release")),
@@ -222,7 +216,7 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
         (26_000, done(upload, 11.698, Some("63 files, 40.0 MiB sent"))),
         (
             36_000,
-            Event::ActionFailed {
+            Event::StepFailed {
                 id: "livy/ready".into(),
                 seconds: 15.999,
                 errors: vec![
@@ -255,7 +249,7 @@ pub(in crate::render) fn failing() -> Vec<Envelope> {
                 log: (1..=23).map(|line| format!("log line {line}\r")).collect(),
             },
         ),
-        (36_001, Event::ActionBlocked { id: "livy/verify-1".into(), by: "livy/ready".into() }),
+        (36_001, Event::StepBlocked { id: "livy/verify-1".into(), by: "livy/ready".into() }),
         (36_002, Event::RunFinished { outcome: Outcome::Failed, seconds: 36.002 }),
     ])
 }
@@ -270,25 +264,25 @@ pub(in crate::render) fn stopped() -> Vec<Envelope> {
         (6, start("shared-libraries/after-1")),
         (3_000, Event::Stopping),
         (3_100, done("livy/before-1", 3.095, None)),
-        (3_200, Event::ActionStopped { id: "shared-libraries/after-1".into(), begun: true }),
-        (3_201, Event::ActionStopped { id: "livy/release".into(), begun: false }),
-        (3_202, Event::ActionStopped { id: "livy/ready".into(), begun: false }),
-        (3_203, Event::ActionStopped { id: "livy/verify-1".into(), begun: false }),
+        (3_200, Event::StepStopped { id: "shared-libraries/after-1".into(), begun: true }),
+        (3_201, Event::StepStopped { id: "livy/release".into(), begun: false }),
+        (3_202, Event::StepStopped { id: "livy/ready".into(), begun: false }),
+        (3_203, Event::StepStopped { id: "livy/verify-1".into(), begun: false }),
         (3_300, Event::RunFinished { outcome: Outcome::Stopped, seconds: 3.3 }),
     ])
 }
 
-/// An install that goes well, one action of which does not apply.
+/// An install that goes well, one step of which does not apply.
 pub(in crate::render) fn succeeding() -> Vec<Envelope> {
     let mut events = vec![(0, started())];
-    for (index, action) in (1_i64..).zip(plan().actions) {
-        let id = action.id;
-        if action.change == Change::Nothing {
-            events.push((index * 1000, Event::ActionSkipped { id, why: Skip::Unchanged }));
+    for (index, step) in (1_i64..).zip(plan().steps) {
+        let id = step.id;
+        if step.change == Change::Nothing {
+            events.push((index * 1000, Event::StepSkipped { id, why: Skip::Unchanged }));
         } else if id == "livy/verify-1" {
             let why = Skip::NotApplicable("sessions need Livy 0.9.0, this is 0.7.1".into());
-            events.push((index * 1000, Event::ActionStarted { id: id.clone(), attempt: 1 }));
-            events.push((index * 1000 + 1, Event::ActionSkipped { id, why }));
+            events.push((index * 1000, Event::StepStarted { id: id.clone(), attempt: 1 }));
+            events.push((index * 1000 + 1, Event::StepSkipped { id, why }));
         } else {
             events.push((index * 1000, start(&id)));
             events.push((index * 1000 + 500, done(&id, 0.5, None)));

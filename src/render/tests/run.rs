@@ -194,15 +194,15 @@ fn what_a_container_writes_cannot_reach_the_terminal() {
     bad.log = vec![dirty("")];
     let id = dirty("");
     let mut events: Vec<(i64, Event)> = vec![
-        (0, Event::ActionStarted { id: id.clone(), attempt: 1 }),
+        (0, Event::StepStarted { id: id.clone(), attempt: 1 }),
         (1, Event::Waiting { id: id.clone(), what: dirty("") }),
         (2, Event::Note { id: id.clone(), text: dirty("") }),
-        (3, Event::ActionRetried { id: id.clone(), attempt: 1, after_seconds: 1, errors: vec![dirty("")] }),
+        (3, Event::StepRetried { id: id.clone(), attempt: 1, after_seconds: 1, errors: vec![dirty("")] }),
         (4, Event::Stopping),
-        (5, Event::ActionFinished { id: id.clone(), seconds: 1.0, summary: Some(dirty("")), log: vec![dirty("")] }),
+        (5, Event::StepFinished { id: id.clone(), seconds: 1.0, summary: Some(dirty("")), log: vec![dirty("")] }),
         (
             6,
-            Event::ActionFailed {
+            Event::StepFailed {
                 id: id.clone(),
                 seconds: 1.0,
                 errors: vec![dirty(""), dirty("x")],
@@ -210,17 +210,17 @@ fn what_a_container_writes_cannot_reach_the_terminal() {
                 log: vec![dirty("")],
             },
         ),
-        (7, Event::ActionBlocked { id: id.clone(), by: id.clone() }),
+        (7, Event::StepBlocked { id: id.clone(), by: id.clone() }),
     ];
     let mut first = failing().remove(0).event;
-    if let Event::RunStarted { run, command, cluster, actions, .. } = &mut first {
+    if let Event::RunStarted { run, command, cluster, steps, .. } = &mut first {
         *run = dirty("");
         *command = dirty("");
         cluster.context = dirty("");
-        actions[0].id.clone_from(&id);
-        actions[0].component = dirty("");
-        actions[0].title = dirty("");
-        actions[0].why = vec![dirty("")];
+        steps[0].id.clone_from(&id);
+        steps[0].component = dirty("");
+        steps[0].title = dirty("");
+        steps[0].why = vec![dirty("")];
     }
     events.insert(0, (0, first));
     for options in [pipe(), LineOptions { verbose: true, ..terminal(80, 24) }] {
@@ -293,8 +293,8 @@ fn any_order_of_events_is_survived() {
 
 /// All that is counted as events come, counted anew.
 fn assert_counted(state: &RunState) {
-    let status = |id: &str| state.actions.get(id).map_or(&Status::Waiting, |action| &action.status);
-    let with = |wanted: fn(&Status) -> bool| state.actions.values().filter(|action| wanted(&action.status)).count();
+    let status = |id: &str| state.steps.get(id).map_or(&Status::Waiting, |step| &step.status);
+    let with = |wanted: fn(&Status) -> bool| state.steps.values().filter(|step| wanted(&step.status)).count();
     let counts = state.counts();
     assert_eq!(counts.done, with(|status| *status == Status::Done));
     assert_eq!(counts.unchanged, with(|status| matches!(status, Status::Skipped(Skip::Unchanged))));
@@ -302,7 +302,7 @@ fn assert_counted(state: &RunState) {
     assert_eq!(counts.failed, with(|status| matches!(status, Status::Failed { .. })));
     assert_eq!(counts.blocked, with(|status| matches!(status, Status::Blocked(_))));
     let all = counts.done + counts.unchanged + counts.skipped + counts.failed + counts.blocked + counts.stopped;
-    assert_eq!(all, state.actions.len());
+    assert_eq!(all, state.steps.len());
     let running: Vec<&str> = state.ids().filter(|id| *status(id) == Status::Running).collect();
     assert_eq!(state.running().collect::<Vec<_>>(), running);
     let work: Vec<&str> =
@@ -343,11 +343,11 @@ fn what_is_shown_grows_with_the_steps_and_not_with_their_square() {
             command: "install".into(),
             follows: None,
             cluster: cluster(),
-            actions: ids.iter().map(announced).collect(),
+            steps: ids.iter().map(announced).collect(),
         }];
         for id in &ids {
-            events.push(Event::ActionStarted { id: id.clone(), attempt: 1 });
-            events.push(Event::ActionFinished { id: id.clone(), seconds: 1.0, summary: None, log: vec![] });
+            events.push(Event::StepStarted { id: id.clone(), attempt: 1 });
+            events.push(Event::StepFinished { id: id.clone(), seconds: 1.0, summary: None, log: vec![] });
         }
         events.push(Event::RunFinished { outcome: Outcome::Succeeded, seconds: 1.0 });
         let events = envelopes(events.into_iter().map(|event| (0, event)).collect());

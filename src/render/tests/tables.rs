@@ -26,13 +26,13 @@ fn a_plan() {
 fn a_plan_without_work_says_so() {
     let mut unchanged = plan();
     unchanged.overlaid.clear();
-    for action in &mut unchanged.actions {
-        action.change = Change::Nothing;
-        action.why.clear();
+    for step in &mut unchanged.steps {
+        step.change = Change::Nothing;
+        step.why.clear();
     }
     let table = plan_table(&unchanged, &look(80));
     assert!(table.ends_with("\nnothing to do, 8 unchanged\n"), "{table}");
-    unchanged.actions.clear();
+    unchanged.steps.clear();
     assert_eq!(plan_table(&unchanged, &look(80)), "nothing to do\n");
 }
 
@@ -92,7 +92,7 @@ fn a_summary_counts_releases() {
 
 #[test]
 fn blocked_by_what_a_journal_does_not_hold() {
-    let events = envelopes(vec![(0, Event::ActionBlocked { id: "a/1".into(), by: "b/1".into() })]);
+    let events = envelopes(vec![(0, Event::StepBlocked { id: "a/1".into(), by: "b/1".into() })]);
     let shown = summary(&reduced(&events), &SummaryExtras::default(), &look(80));
     assert!(shown.contains("blocked: a/1 by b/1 (b/1)\n"), "{shown}");
 }

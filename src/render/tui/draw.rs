@@ -278,6 +278,6 @@ fn running(state: &State) -> String {
         .state
         .order
         .iter()
-        .filter(|action| run.state.actions.get(&action.id).is_some_and(|known| known.status == Status::Running));
-    running.map(|action| action.title.as_str()).collect::<Vec<_>>().join(", ")
+        .filter(|step| run.state.steps.get(&step.id).is_some_and(|known| known.status == Status::Running));
+    running.map(|step| step.title.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -152,7 +152,7 @@ impl RunView {
         self.state.apply(envelope);
         let at = envelope.at.as_millisecond();
         match &envelope.event {
-            Event::ActionStarted { id, attempt } => {
+            Event::StepStarted { id, attempt } => {
                 self.tracks.entry(id.clone()).or_default().begin();
                 if *attempt > 1 {
                     self.say(id, at, &format!("attempt {attempt}"));
@@ -168,14 +168,14 @@ impl RunView {
                 }
             }
             Event::Note { id, text } => self.say(id, at, text),
-            Event::ActionRetried { id, attempt, after_seconds, errors } => {
+            Event::StepRetried { id, attempt, after_seconds, errors } => {
                 let next = at + i64::try_from(*after_seconds).unwrap_or(0) * 1000;
                 self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
                 for error in errors {
                     self.say(id, at, error);
                 }
             }
-            Event::ActionFailed { id, errors, findings, log, .. } => {
+            Event::StepFailed { id, errors, findings, log, .. } => {
                 errors.iter().for_each(|text| self.say(id, at, text));
                 log.iter().for_each(|line| self.line(id, at, line));
                 for finding in findings {
@@ -188,14 +188,14 @@ impl RunView {
                     self.follow_run = false;
                 }
             }
-            Event::ActionFinished { id, summary, .. } => {
+            Event::StepFinished { id, summary, .. } => {
                 if let Some(summary) = summary {
                     self.say(id, at, summary);
                 }
                 self.tracks.remove(id);
                 self.follow_next(id);
             }
-            Event::ActionStopped { id, .. } | Event::ActionBlocked { id, .. } | Event::ActionSkipped { id, .. } => {
+            Event::StepStopped { id, .. } | Event::StepBlocked { id, .. } | Event::StepSkipped { id, .. } => {
                 self.tracks.remove(id);
             }
             Event::RunStarted { follows, .. } => self.before = follows.clone().or(self.before.take()),
@@ -247,9 +247,8 @@ impl RunView {
     /// The steps that failed.
     #[must_use]
     pub fn failed(&self) -> Vec<&str> {
-        let failed =
-            |id: &&str| matches!(self.state.actions.get(*id).map(|it| &it.status), Some(Status::Failed { .. }));
-        self.state.order.iter().map(|action| action.id.as_str()).filter(failed).collect()
+        let failed = |id: &&str| matches!(self.state.steps.get(*id).map(|it| &it.status), Some(Status::Failed { .. }));
+        self.state.order.iter().map(|step| step.id.as_str()).filter(failed).collect()
     }
 
     /// All steps that would be skipped with a step: itself, and what needs it.
@@ -257,9 +256,9 @@ impl RunView {
     pub fn needing(&self, id: &str) -> Vec<String> {
         let mut found = vec![id.to_owned()];
         // The steps come in an order in which each follows what it needs.
-        for action in &self.state.order {
-            if action.needs.iter().any(|need| found.contains(need)) && !found.contains(&action.id) {
-                found.push(action.id.clone());
+        for step in &self.state.order {
+            if step.needs.iter().any(|need| found.contains(need)) && !found.contains(&step.id) {
+                found.push(step.id.clone());
             }
         }
         found

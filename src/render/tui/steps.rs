@@ -84,7 +84,7 @@ impl RunView {
 
     /// Whether a step was done, or had nothing to do.
     pub(super) fn is_over(&self, id: &str) -> bool {
-        matches!(self.state.actions.get(id).map(|known| &known.status), Some(Status::Done | Status::Skipped(_)))
+        matches!(self.state.steps.get(id).map(|known| &known.status), Some(Status::Done | Status::Skipped(_)))
     }
 
     /// Estimates the time left from `now`: the longest way through the steps that are left, by what each took before.
@@ -94,13 +94,13 @@ impl RunView {
         }
         let mut seconds = BTreeMap::new();
         for (id, took) in &self.expected {
-            let begun = self.state.actions.get(id).filter(|known| known.status == Status::Running);
+            let begun = self.state.steps.get(id).filter(|known| known.status == Status::Running);
             let begun = begun.and_then(|known| known.started);
             let elapsed = begun.map_or(0.0, |begun| seconds_between(begun.as_millisecond(), now));
             seconds.insert(id.clone(), (took - elapsed).max(0.0));
         }
         let waits = |id: &str| {
-            let status = self.state.actions.get(id).map(|known| &known.status);
+            let status = self.state.steps.get(id).map(|known| &known.status);
             matches!(status, None | Some(Status::Waiting | Status::Running))
         };
         let steps =

@@ -21,7 +21,7 @@ use crate::catalog::load;
 use crate::event::{Envelope, Event};
 use crate::model::preflight::{Finding, Report, Severity};
 use crate::model::site::Node;
-use crate::plan::{Action, plan};
+use crate::plan::{Step, plan};
 use crate::render::SummaryExtras;
 use crate::render::tests::made;
 
@@ -177,7 +177,7 @@ fn at_run(lang: Lang, size: (u16, u16), events: usize) -> State {
     let mut state = at_review(lang, size);
     let intents = press(&mut state, "c y");
     assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { .. }]), "{intents:?}");
-    let deadlines = made::plan().actions.into_iter().map(|Action { id, deadline_seconds, .. }| (id, deadline_seconds));
+    let deadlines = made::plan().steps.into_iter().map(|Step { id, deadline_seconds, .. }| (id, deadline_seconds));
     send(&mut state, News::RunStarted(Box::new(RunView::new(deadlines.collect(), None))));
     for event in made::failing().into_iter().take(events) {
         state.now = event.at.as_millisecond() + 500;

@@ -41,7 +41,7 @@ fn releases_that_are_not_ours_are_adopted_by_leave_or_not_at_all() {
 fn what_others_notice_is_agreed_to_by_name() {
     let agreement = Agreement {
         component: "any".to_owned(),
-        action: "any/after-1".to_owned(),
+        step: "any/after-1".to_owned(),
         title: "stop it".to_owned(),
         says: "it is away meanwhile".to_owned(),
         done: None,

@@ -51,12 +51,12 @@ impl Row {
 pub(super) fn at_failure(state: &mut State) {
     let failure = state.run.as_ref().and_then(|run| {
         let id = run.selected()?;
-        let action = run.state.announced(id)?;
-        let Some(Status::Failed { errors, findings, .. }) = run.state.actions.get(id).map(|known| &known.status) else {
+        let step = run.state.announced(id)?;
+        let Some(Status::Failed { errors, findings, .. }) = run.state.steps.get(id).map(|known| &known.status) else {
             return None;
         };
         let messages = findings.iter().map(|finding| format!("{} {:?}", finding.message, finding.event));
-        Some((action.component.clone(), errors.iter().cloned().chain(messages).collect::<String>()))
+        Some((step.component.clone(), errors.iter().cloned().chain(messages).collect::<String>()))
     });
     for screen in [Screen::Images, Screen::Questions] {
         state.screen = screen;

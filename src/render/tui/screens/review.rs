@@ -35,22 +35,22 @@ const FINDING: usize = 4;
 enum Row {
     Finding(usize),
     Component(String),
-    Action(usize),
+    Step(usize),
     Line(Spans),
     Install,
 }
 
 /// The components that are shown step by step from the start: those in which something would change.
 fn opened(plan: &Plan) -> BTreeSet<String> {
-    let changes = plan.actions.iter().filter(|action| !matches!(action.change, Change::Nothing | Change::Check));
-    changes.map(|action| action.component.clone()).collect()
+    let changes = plan.steps.iter().filter(|step| !matches!(step.change, Change::Nothing | Change::Check));
+    changes.map(|step| step.component.clone()).collect()
 }
 
 fn components(plan: &Plan) -> Vec<&str> {
     let mut ids: Vec<&str> = Vec::new();
-    for action in &plan.actions {
-        if !ids.contains(&action.component.as_str()) {
-            ids.push(&action.component);
+    for step in &plan.steps {
+        if !ids.contains(&step.component.as_str()) {
+            ids.push(&step.component);
         }
     }
     ids
@@ -72,8 +72,8 @@ fn plan_rows(state: &State, planned: &Planned) -> Vec<Row> {
     for component in components(&planned.plan) {
         rows.push(Row::Component(component.to_owned()));
         if state.review.open.contains(component) {
-            let actions = planned.plan.actions.iter().enumerate().filter(|(_, action)| action.component == component);
-            rows.extend(actions.map(|(index, _)| Row::Action(index)));
+            let steps = planned.plan.steps.iter().enumerate().filter(|(_, step)| step.component == component);
+            rows.extend(steps.map(|(index, _)| Row::Step(index)));
         }
     }
     rows.extend(secret::filled(&planned.plan, state.look, width(state)).into_iter().map(Row::Line));
@@ -229,7 +229,7 @@ fn draw(state: &State, buffer: &mut Buffer, area: Rect) {
                 None => line,
             },
             Row::Component(id) => component(line, state, planned, id),
-            Row::Action(index) => action(line, planned, *index, look),
+            Row::Step(index) => step(line, planned, *index, look),
             Row::Line(line) => line.clone(),
             Row::Install => {
                 let there = state.connected.as_ref().is_some_and(|connected| !connected.installed.is_empty());
@@ -254,8 +254,8 @@ fn below(state: &State, planned: &Planned, all: &[Row], shown: Range<usize>, buf
     divider(buffer, Rect { height: area.height.min(1), ..area }, shown, all.len(), look);
     let width = usize::from(area.width);
     let mut lines = Vec::new();
-    if let Some(Row::Action(index)) = all.get(state.review.cursor.0) {
-        let why = planned.plan.actions[*index].why.join("; ");
+    if let Some(Row::Step(index)) = all.get(state.review.cursor.0) {
+        let why = planned.plan.steps[*index].why.join("; ");
         lines.extend(paragraph(Paint::Plain, &why, width).take(2));
     }
     while lines.len() < 2 {
@@ -270,12 +270,12 @@ fn below(state: &State, planned: &Planned, all: &[Row], shown: Range<usize>, buf
 fn component(line: Spans, state: &State, planned: &Planned, id: &str) -> Spans {
     let look = state.look;
     let open = state.review.open.contains(id);
-    let actions = planned.plan.actions.iter().filter(|action| action.component == id);
+    let steps = planned.plan.steps.iter().filter(|step| step.component == id);
     let mut words: Vec<(Change, usize)> = Vec::new();
-    for action in actions {
-        match words.iter_mut().find(|(change, _)| *change == action.change) {
+    for step in steps {
+        match words.iter_mut().find(|(change, _)| *change == step.change) {
             Some((_, count)) => *count += 1,
-            None => words.push((action.change, 1)),
+            None => words.push((step.change, 1)),
         }
     }
     let parts: Vec<String> =
@@ -286,20 +286,20 @@ fn component(line: Spans, state: &State, planned: &Planned, id: &str) -> Spans {
         .add(Paint::Dim, parts.join(", "))
 }
 
-fn action(line: Spans, planned: &Planned, index: usize, look: Look) -> Spans {
-    let action = &planned.plan.actions[index];
-    let tone = if action.change == Change::Nothing { Paint::Dim } else { Paint::Plain };
+fn step(line: Spans, planned: &Planned, index: usize, look: Look) -> Spans {
+    let step = &planned.plan.steps[index];
+    let tone = if step.change == Change::Nothing { Paint::Dim } else { Paint::Plain };
     line.add_label(Paint::Dim, look.glyph(Glyph::Corner))
         .gap(1)
-        .column(paint(action.change), look.say(word(action.change)), 14)
-        .add(tone, &action.title)
+        .column(paint(step.change), look.say(word(step.change)), 14)
+        .add(tone, &step.title)
 }
 
 fn totals(plan: &Plan, look: Look) -> String {
     if !plan.has_work() {
         return look.say(Word::NothingToDo).to_owned();
     }
-    let count = |change: Change| plan.actions.iter().filter(|action| action.change == change).count();
+    let count = |change: Change| plan.steps.iter().filter(|step| step.change == change).count();
     let all = [Change::Create, Change::Update, Change::Delete, Change::Check, Change::Nothing];
     let parts: Vec<String> = all
         .into_iter()

@@ -349,7 +349,7 @@ fn bar(state: &State, run: &RunView, width: usize) -> Spans {
 
 /// Mark and words of a run's state.
 fn outcome(run: &RunView) -> (Glyph, Word, Paint) {
-    let verified = run.state.order.iter().any(|action| action.verify);
+    let verified = run.state.order.iter().any(|step| step.verify);
     match (run.state.outcome, run.state.stopping) {
         (Some(Outcome::Succeeded), _) if !run.skipped.is_empty() => (Glyph::Warning, Word::EndedPartly, Paint::Warn),
         (Some(Outcome::Succeeded), _) if verified => (Glyph::Done, Word::EndedVerified, Paint::Good),

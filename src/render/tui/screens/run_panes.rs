@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::edit::typing_line;
-use crate::event::{ActionState, Announced, Skip, Status};
+use crate::event::{Announced, Skip, Status, StepState};
 use crate::model::cluster::Finding;
 use crate::render::failure::{Logs, failure};
 use crate::render::language;
@@ -77,7 +77,7 @@ fn steps(state: &State, run: &RunView, buffer: &mut Buffer, area: Rect) {
 
 /// The state of a component: the worst of its steps.
 fn worst_status<'a>(run: &'a RunView, id: &str) -> &'a Status {
-    let known = run.steps_of(id).filter_map(|step| run.state.actions.get(&step.id));
+    let known = run.steps_of(id).filter_map(|step| run.state.steps.get(&step.id));
     let worst = known.map(|known| &known.status).min_by_key(|status| match status {
         Status::Failed { .. } => 0,
         Status::Running => 1,
@@ -93,7 +93,7 @@ fn worst_status<'a>(run: &'a RunView, id: &str) -> &'a Status {
 /// `- ▶ running     Apache HDFS                      3/7  1m 05s`.
 fn component(state: &State, run: &RunView, id: &str, width: usize) -> Spans {
     let look = state.look;
-    let known: Vec<&ActionState> = run.steps_of(id).filter_map(|step| run.state.actions.get(&step.id)).collect();
+    let known: Vec<&StepState> = run.steps_of(id).filter_map(|step| run.state.steps.get(&step.id)).collect();
     let over = run.steps_of(id).filter(|step| run.is_over(&step.id)).count();
     let began = known.iter().filter_map(|known| known.started).min();
     let ended = known.iter().filter_map(|known| Some(known.started?.as_millisecond() + millis(known.seconds))).max();
@@ -128,17 +128,17 @@ fn elapsed(from: i64, until: i64, look: Look) -> String {
     look.time(&text::whole(u64::try_from(until - from).unwrap_or(0) / 1000))
 }
 
-fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans {
+fn step(state: &State, run: &RunView, step: &Announced, width: usize) -> Spans {
     let look = state.look;
-    let default = ActionState::default();
-    let known = run.state.actions.get(&action.id).unwrap_or(&default);
-    let retrying = run.tracks.get(&action.id).and_then(|track| track.retrying(state.now)).is_some();
+    let default = StepState::default();
+    let known = run.state.steps.get(&step.id).unwrap_or(&default);
+    let retrying = run.tracks.get(&step.id).and_then(|track| track.retrying(state.now)).is_some();
     let (glyph, word, paint) = status(&known.status, retrying);
     let time = match &known.status {
-        Status::Running => transfer(state, run, &action.id).unwrap_or_else(|| {
+        Status::Running => transfer(state, run, &step.id).unwrap_or_else(|| {
             let started = known.started.map_or(state.now, |started| started.as_millisecond());
             let elapsed = elapsed(started, state.now, look);
-            match run.deadlines.get(&action.id) {
+            match run.deadlines.get(&step.id) {
                 Some(limit) => {
                     let limit = look.time(&text::round(*limit));
                     fill(look.say(Word::AtMost), &[("elapsed", &elapsed), ("limit", &limit)])
@@ -151,7 +151,7 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
     };
     let word = text::cut(look.say(word), 11);
     let room = width.saturating_sub(18 + text::width(&time));
-    let mark = if run.is_critical(&action.id) { look.glyph(Glyph::Path) } else { " " };
+    let mark = if run.is_critical(&step.id) { look.glyph(Glyph::Path) } else { " " };
     Spans::indent(1)
         .add_label(Paint::Accent, mark)
         .gap(1)
@@ -159,7 +159,7 @@ fn step(state: &State, run: &RunView, action: &Announced, width: usize) -> Spans
         .gap(1)
         .column(paint, word, 11)
         .gap(1)
-        .column(Paint::Plain, text::cut(&language::shown(&action.title), room), room)
+        .column(Paint::Plain, text::cut(&language::shown(&step.title), room), room)
         .gap(1)
         .add(Paint::Dim, time)
 }
@@ -208,23 +208,23 @@ fn next(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
 /// What is known of the selected step, in lines that fit.
 fn detail(state: &State, run: &RunView, width: usize) -> Vec<Spans> {
     let look = state.look;
-    let Some(action) = run.selected().and_then(|id| run.state.announced(id)) else { return about(state, run) };
-    let default = ActionState::default();
-    let known = run.state.actions.get(&action.id).unwrap_or(&default);
-    let track = run.tracks.get(&action.id);
+    let Some(step) = run.selected().and_then(|id| run.state.announced(id)) else { return about(state, run) };
+    let default = StepState::default();
+    let known = run.state.steps.get(&step.id).unwrap_or(&default);
+    let track = run.tracks.get(&step.id);
     let retrying = track.and_then(|track| track.retrying(state.now));
     let (glyph, word, paint) = status(&known.status, retrying.is_some());
     let mut lines = vec![
-        Spans::new().add(Paint::Bold, &action.title).gap(2).add(Paint::Dim, &action.id),
+        Spans::new().add(Paint::Bold, &step.title).gap(2).add(Paint::Dim, &step.id),
         Spans::new().add_label(paint, look.glyph(glyph)).gap(1).add(paint, look.say(word)),
     ];
     let mut say = |paint: Paint, text: &str| {
         lines.extend(paragraph(paint, text, width));
     };
-    for why in &action.why {
+    for why in &step.why {
         say(Paint::Dim, why);
     }
-    if run.is_critical(&action.id) {
+    if run.is_critical(&step.id) {
         say(Paint::Dim, &fill(look.say(Word::OnPath), &[("mark", look.glyph(Glyph::Path))]));
     }
     match &known.status {
@@ -266,7 +266,7 @@ fn about(state: &State, run: &RunView) -> Vec<Spans> {
     let mut lines = vec![Spans::new().add(Paint::Bold, title).gap(2).add(Paint::Dim, id)];
     let mut counts: Vec<(Glyph, Word, Paint, usize)> = Vec::new();
     for step in run.steps_of(id) {
-        let Some(known) = run.state.actions.get(&step.id) else { continue };
+        let Some(known) = run.state.steps.get(&step.id) else { continue };
         let (glyph, word, paint) = status(&known.status, false);
         match counts.iter_mut().find(|(_, known, ..)| *known == word) {
             Some((.., count)) => *count += 1,

@@ -88,7 +88,7 @@ fn lines(state: &State, width: usize) -> Vec<Spans> {
 fn failures(run: &RunView, look: Look) -> Vec<Spans> {
     let mut lines = Vec::new();
     for id in run.failed() {
-        let Some(known) = run.state.actions.get(id) else { continue };
+        let Some(known) = run.state.steps.get(id) else { continue };
         let Status::Failed { errors, findings, .. } = &known.status else { continue };
         let took = look.time(&text::duration(known.seconds));
         lines.push(
@@ -99,11 +99,11 @@ fn failures(run: &RunView, look: Look) -> Vec<Spans> {
                 .add(Paint::Dim, format!(" ({id}, {took})")),
         );
         lines.extend(failure(errors, &merge_alike(findings, look), &[], Logs::None, 2));
-        let blocked = |action: &&Announced| {
-            let known = run.state.actions.get(&action.id);
+        let blocked = |step: &&Announced| {
+            let known = run.state.steps.get(&step.id);
             known.is_some_and(|known| matches!(&known.status, Status::Blocked(by) if by == id))
         };
-        let blocked: Vec<&str> = run.state.order.iter().filter(blocked).map(|action| action.title.as_str()).collect();
+        let blocked: Vec<&str> = run.state.order.iter().filter(blocked).map(|step| step.title.as_str()).collect();
         if !blocked.is_empty() {
             let count = fill(look.say(Word::CountBlocked), &[("count", &blocked.len().to_string())]);
             lines.push(Spans::indent(2).add(Paint::Warn, format!("{count}: {}", blocked.join(", "))));
@@ -210,8 +210,8 @@ fn login_lines(login: &Login, look: Look, width: usize) -> Vec<Spans> {
 
 fn checks(run: &RunView, look: Look) -> Vec<Spans> {
     let mut lines = Vec::new();
-    for check in run.state.order.iter().filter(|action| action.verify) {
-        let known = run.state.actions.get(&check.id);
+    for check in run.state.order.iter().filter(|step| step.verify) {
+        let known = run.state.steps.get(&check.id);
         let (glyph, paint) = match known.map(|known| &known.status) {
             Some(Status::Done) => (Glyph::Done, Paint::Good),
             Some(Status::Skipped(_)) => (Glyph::Unchanged, Paint::Dim),

@@ -27,7 +27,7 @@ fn failed_steps_are_retried_as_a_run_that_continues() {
 /// A run in which something has failed while something else goes on.
 fn half_failed() -> State {
     let events = made::failing();
-    let failed = events.iter().position(|one| matches!(one.event, Event::ActionFailed { .. }));
+    let failed = events.iter().position(|one| matches!(one.event, Event::StepFailed { .. }));
     let state = at_run(Lang::En, (80, 24), failed.unwrap() + 1);
     assert!(state.run.as_ref().is_some_and(|run| run.is_live() && !run.failed().is_empty()));
     state

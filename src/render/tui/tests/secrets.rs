@@ -176,8 +176,8 @@ fn an_invalid_secret_is_shown_at_its_answer() {
 fn what_is_made_of_no_secret_is_made_of_answers() {
     let mut state = planned(Lang::Ru, (120, 60));
     let plan = &mut state.review.planned.as_mut().unwrap().plan;
-    for action in &mut plan.actions {
-        if let crate::plan::Step::DerivedSecret { of, .. } = &mut action.step {
+    for step in &mut plan.steps {
+        if let crate::plan::Work::DerivedSecret { of, .. } = &mut step.work {
             of.clear();
         }
     }
