@@ -110,3 +110,28 @@ fn every_text_is_in_the_table_and_no_other() {
         missing.len()
     );
 }
+
+/// Words of the glossary's last column, and others that the authors of kubectl and Helm would not write.
+const BANNED: &str = r"(?i)\b(told|mend(s|ed|ing)?|remed(y|ies)|gone on|go on (with|\?)|otherwise than|left out|not done within|trying again|(is|are) not there|cannot understand|failed to understand|proofs?|proven|aborted|of its own accord|complaints?)\b";
+
+#[test]
+fn nobody_says_a_banned_word() {
+    let banned = regex::Regex::new(BANNED).unwrap();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut said: Vec<(String, String)> = extracted::texts().into_iter().map(|(text, file)| (file, text)).collect();
+    said.extend(help().into_iter().map(|text| ("--help".to_owned(), text)));
+    let pages = std::fs::read_dir(root.join("docs")).unwrap().map(|page| page.unwrap().path());
+    for page in pages.chain([root.join("README.md")]) {
+        let name = page.file_name().unwrap().to_string_lossy().into_owned();
+        // The glossary lists them, and Russian has other words.
+        if name.ends_with(".md") && !name.ends_with(".ru.md") && name != "glossary.md" {
+            let text = std::fs::read_to_string(&page).unwrap();
+            said.extend(text.lines().map(|line| (name.clone(), line.to_owned())));
+        }
+    }
+    let found: Vec<String> = said
+        .iter()
+        .filter_map(|(place, text)| banned.find(text).map(|word| format!("{place}: {}: {text}", word.as_str())))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}

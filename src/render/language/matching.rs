@@ -53,8 +53,8 @@ impl Template {
     /// Whether all that it has of its own are words that join others.
     pub(super) fn says_nothing(&self) -> bool {
         const JOINING: [&str; 23] = [
-            "a", "an", "and", "are", "as", "at", "by", "for", "has", "have", "in", "is", "it", "its", "no",
-            "not", "of", "on", "or", "than", "the", "to", "with",
+            "a", "an", "and", "are", "as", "at", "by", "for", "has", "have", "in", "is", "it", "its", "no", "not",
+            "of", "on", "or", "than", "the", "to", "with",
         ];
         let words = self.literals.iter().flat_map(|literal| literal.split(|c: char| !c.is_alphanumeric()));
         words.filter(|word| !word.is_empty()).all(|word| JOINING.contains(&word))
