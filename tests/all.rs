@@ -5,6 +5,8 @@
 
 #[path = "fakes/api/mod.rs"]
 mod api;
+#[path = "fakes/english.rs"]
+mod english;
 #[path = "fakes/hadoop/mod.rs"]
 mod hadoop;
 mod pty;

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
+
+use crate::english::english_in;
 use polib::message::{Message, MessageView};
 
 /// Words and texts of the screens first, then by the English.
@@ -41,6 +43,20 @@ const CLAP: [&str; 20] = [
     "'{}' requires a subcommand but one was not provided",
 ];
 
+/// What the system says of a file or an address that cannot be used.
+const SYSTEM: [&str; 10] = [
+    "No such file or directory (os error {})",
+    "Permission denied (os error {})",
+    "Connection refused (os error {})",
+    "No space left on device (os error {})",
+    "Is a directory (os error {})",
+    "Not a directory (os error {})",
+    "File exists (os error {})",
+    "Connection reset by peer (os error {})",
+    "Broken pipe (os error {})",
+    "Read-only file system (os error {})",
+];
+
 /// What `--help` says of every command.
 fn help() -> Vec<String> {
     fn walk(command: &clap::Command, found: &mut Vec<String>) {
@@ -59,7 +75,7 @@ fn help() -> Vec<String> {
     let mut found = Vec::new();
     walk(&command, &mut found);
     let found = found.into_iter().map(|text| text.trim().replace('{', "{{").replace('}', "}}"));
-    found.filter(|text| !text.is_empty()).chain(CLAP.map(str::to_owned)).collect()
+    found.filter(|text| !text.is_empty()).chain(CLAP.map(str::to_owned)).chain(SYSTEM.map(str::to_owned)).collect()
 }
 
 fn table(name: &str) -> PathBuf {
@@ -109,6 +125,55 @@ fn every_text_is_in_the_table_and_no_other() {
         "{} not translated: {missing:#?}\nnot in the code: {gone:#?}",
         missing.len()
     );
+}
+
+/// Commands that need no cluster, or fail before one is asked, and what each prints in Russian.
+#[test]
+fn no_command_speaks_english_in_russian() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.yaml");
+    std::fs::write(&bad, "hdfs:\n  replication: many\n  datanode_kind: daemonst\nlivi: {memory: 1Gi}\n").unwrap();
+    let bad = bad.to_str().unwrap();
+    let mut commands: Vec<Vec<&str>> = vec![
+        vec![],
+        vec!["--bogus"],
+        vec!["instal"],
+        vec!["install", "--yes", "--set", "livy.memori=1Gi"],
+        vec!["plan", "--answers", bad],
+        vec!["plan", "--set", "livy.memory=lots"],
+        vec!["plan", "--profile", "huge"],
+        vec!["plan", "--answers", "/nonexistent.yaml"],
+        vec!["preflight", "--kubeconfig", "/nonexistent"],
+        vec!["answers", "init", "--profile", "small"],
+        vec!["answers", "check", bad],
+        vec!["catalog", "list"],
+        vec!["catalog", "show", "livy"],
+        vec!["catalog", "show", "nope"],
+        vec!["runs"],
+        vec!["runs", "nope"],
+        vec!["lock", "--why", "redis"],
+        vec!["image", "list"],
+        vec!["bundle", "verify", "/nonexistent.tar"],
+        vec!["secrets", "rotate", "x"],
+    ];
+    let line = windlass::cli::Cli::command();
+    let names: Vec<String> = line.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    commands.extend(names.iter().map(|name| vec![name.as_str(), "--help"]));
+    let mut found = Vec::new();
+    for args in commands {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(&args)
+            .env_clear()
+            .env("LANG", "ru_RU.UTF-8")
+            .env("HOME", folder.path())
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains(|c: char| ('а'..='я').contains(&c)), "{args:?} says nothing in Russian: {text}");
+        found.extend(text.lines().filter_map(|line| Some(format!("{args:?}: {}: {line}", english_in(line)?))));
+    }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// Words of the glossary's last column, and others that the authors of kubectl and Helm would not write.

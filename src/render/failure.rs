@@ -60,7 +60,7 @@ fn finding_lines(finding: &Finding, logs: Logs, indent: usize) -> Vec<Spans> {
     });
     lines.extend(message.map(|line| Spans::indent(indent + 2).add(Paint::Plain, line)));
     if let Some(event) = &finding.event {
-        lines.push(Spans::indent(indent).add_label(Paint::Dim, "event: ").add(Paint::Plain, event));
+        lines.push(Spans::indent(indent).add_label(Paint::Dim, "event: ").verbatim(Paint::Plain, event));
     }
     lines.extend(log_lines(&finding.log, logs, indent));
     lines

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portable_pty::CommandBuilder;
 
+use crate::english::english_in;
 use crate::pty::{Pty, no_process_of, shell};
 use crate::support::*;
 
@@ -181,6 +182,64 @@ pub(crate) fn a_wrong_tag_is_corrected() {
     screens.shows("nothing to do", 30);
     screens.keys("qy");
     screens.ends(10);
+}
+
+/// In Russian from the first screen to the summary, with a failure on the way: no screen has a sentence in English, but for what
+/// kubelets say. What each showed is in the scratch folder.
+pub(crate) fn all_in_russian() {
+    let folder = folder("russian");
+    let mut screens = guide(&folder, &["--no-verify", "--lang", "ru", "--set", "livy.image_tag=nope"]);
+    let mut frames = Vec::new();
+    let mut see = |screens: &Pty, name: &str| {
+        std::thread::sleep(Duration::from_secs(2));
+        frames.push(format!("=== {name}\n{}\n", screens.text()));
+    };
+    screens.shows("Kubernetes v1.", 20);
+    see(&screens, "cluster");
+    screens.keys("?");
+    see(&screens, "help");
+    // Together they would be one key.
+    screens.keys("\u{1b}");
+    std::thread::sleep(Duration::from_secs(1));
+    screens.keys("\r");
+    for (shown, name, keys) in [
+        ("Откуда узлы берут образы?", "source", "\r"),
+        ("[Проверка]", "preflight", "c"),
+        ("Что установить?", "components", "c"),
+        ("Какого размера?", "profile", "j\r"),
+        ("[Вопросы]", "questions", "c"),
+        ("[Образы]", "images", "c"),
+        (" --answers ", "plan", "\u{1b}[6~"),
+        (" --answers ", "plan, further down", "c"),
+        ("windlass-sandbox (", "question", "y"),
+    ] {
+        screens.shows(shown, 40);
+        see(&screens, name);
+        screens.keys(keys);
+    }
+    screens.shows("[Установка]", 20);
+    see(&screens, "run");
+    screens.until("what failed", 240, |text| text.contains("с ошибкой: 1"));
+    for pane in ["failed", "pane 2", "pane 3", "pane 4"] {
+        see(&screens, pane);
+        screens.keys("\t");
+    }
+    screens.until("the end of the run", 120, |text| text.contains("c ") && !text.contains("осталось"));
+    screens.keys("c");
+    screens.shows("[Итог]", 60);
+    see(&screens, "summary");
+    screens.keys("q");
+    screens.ends(10);
+    let frames = frames.concat();
+    std::fs::write(folder.join("screens.txt"), &frames).unwrap();
+    let kubelet = ["rpc error", "pull image", "Back-off", "unpack"];
+    let ours: String = frames
+        .lines()
+        .filter(|line| !kubelet.iter().any(|word| line.contains(word)))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert_eq!(english_in(&ours), None, "{}", folder.join("screens.txt").display());
+    purge();
 }
 
 /// A component that only a folder describes: on every screen, and installed, with HDFS, which it needs and which stays.

@@ -9,6 +9,8 @@ mod changes;
 mod datanodes;
 mod doors;
 mod drivers;
+#[path = "../fakes/english.rs"]
+mod english;
 mod guided;
 mod ha;
 mod harness;
@@ -437,6 +439,10 @@ fn e02_long_a_wrong_tag_is_corrected_on_the_screen() {
 
 fn e03_a_component_that_only_a_folder_describes_on_every_screen() {
     guided::a_component_that_only_a_folder_describes();
+}
+
+fn e05_long_in_russian_no_screen_has_english() {
+    guided::all_in_russian();
 }
 
 fn e04_long_a_terminal_that_goes_away_stops_the_run_in_order() {

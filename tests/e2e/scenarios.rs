@@ -128,6 +128,7 @@ pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
     Empty      -> Ready      e02_long_a_wrong_tag_is_corrected_on_the_screen;
     Empty      -> Unknown    e03_a_component_that_only_a_folder_describes_on_every_screen;
     Empty      -> Empty      e04_long_a_terminal_that_goes_away_stops_the_run_in_order;
+    Empty      -> Empty      e05_long_in_russian_no_screen_has_english;
 
     // The whole platform.
     Empty      -> Whole      f01_the_whole_platform_is_installed_and_verified;

@@ -284,7 +284,7 @@ pub(crate) fn changed_catalog(name: &str, file: &str, from: &str, to: &str) -> P
 /// The catalog without the check by a session, where it would only take time.
 #[track_caller]
 pub(crate) fn batch_only() -> PathBuf {
-    changed_catalog("batch-only", "livy/component.yaml", "  - {step: livy.session,", "#")
+    changed_catalog("batch-only", "livy/component.yaml", "  - {action: livy.session,", "#")
 }
 
 /// Replaces some text of a file, which must be in it.

@@ -136,7 +136,7 @@ pub(crate) fn a_failed_upgrade_and_the_way_back() {
     assert_eq!(revision(), before + 1);
     run(&mut windlass(&["status"])).exits(5);
     run(&mut windlass(&["rollback", "livy"])).exits(3).says("--yes");
-    let back = format!("as {before} was");
+    let back = format!("to revision {before}");
     run(&mut windlass(&["rollback", "livy", "--yes"])).exits(0).says(&back).says("Pi is roughly 3.1");
     assert_eq!(revision(), before + 2, "the history has both");
     run(&mut windlass(&["status"])).exits(0).says("healthy");

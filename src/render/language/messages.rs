@@ -1,6 +1,7 @@
 //! A table of translations, and texts translated by it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, RwLock};
 
@@ -16,6 +17,11 @@ const SCREEN: &str = "screen ";
 /// How deep texts are looked for in what is filled in: errors within errors.
 const DEPTH: usize = 8;
 
+/// How many pieces of a text are looked for, and how long it may be: what a server made has as many as it likes. Ours have some
+/// dozens.
+const PIECES: usize = 2000;
+const LONGEST: usize = 4096;
+
 /// What has less than this of its own, such as `{} is not in {}`, may be part of anybody's text.
 const OPEN: usize = 14;
 
@@ -25,12 +31,34 @@ const REMEMBERED: usize = 4096;
 /// Where a text may be cut in two that were made apart, the widest cut first.
 const JOINTS: [&str; 9] = ["\n", "; ", ": ", ", ", " and ", " or ", " nor ", " (", ") "];
 
+/// Those of them that are words.
+const JOINING: [&str; 3] = [" and ", " or ", " nor "];
+
 /// What a template has of its own: something, or only words such as "of" and "is", which are part of anybody's texts and
 /// mean something only inside another.
 #[derive(Clone, Copy)]
 enum Says {
     Something,
     Nothing,
+}
+
+/// How far a text has been taken apart, and how many pieces of it may still be.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    depth: usize,
+    left: &'a Cell<usize>,
+}
+
+impl Search<'_> {
+    /// For a piece of what is searched.
+    const fn deeper(self) -> Self {
+        Self { depth: self.depth - 1, ..self }
+    }
+
+    /// Whether this is the text itself, and no piece of it.
+    const fn is_whole(self) -> bool {
+        self.depth == DEPTH
+    }
 }
 
 /// The translations of one language.
@@ -97,6 +125,11 @@ impl Messages {
             self.add(text.trim_start_matches(joint), translation.trim_start_matches(joint));
             self.tails.extend(tail..self.templates.len());
         }
+        if let Some(inside) = text.strip_prefix('(').and_then(|inside| inside.strip_suffix(')'))
+            && let Some(translation) = translation.strip_prefix('(').and_then(|inside| inside.strip_suffix(')'))
+        {
+            self.add(inside, translation);
+        }
         // Space around a text belongs to what it was joined to.
         let (from, to) = (Template::parse(text.trim()), Template::parse(translation.trim()));
         if let (Some(from), Some(to)) = (from.whole(), to.whole()) {
@@ -127,13 +160,17 @@ impl Messages {
     /// A text of several lines that the table has as a whole.
     pub(super) fn whole(&self, text: &str) -> Option<String> {
         let inside = text.trim();
-        let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, DEPTH, Says::Something))?;
+        if inside.len() > LONGEST {
+            return None;
+        }
+        let search = Search { depth: DEPTH, left: &Cell::new(PIECES) };
+        let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, search, Says::Something))?;
         Some(text.replace(inside, &translated))
     }
 
     /// A text in this language, as far as it is known.
     pub(super) fn translate<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        if text.len() > LONGEST || !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
             return Cow::Borrowed(text);
         }
         if let Ok(remembered) = self.remembered.lock()
@@ -141,7 +178,7 @@ impl Messages {
         {
             return known.clone().map_or(Cow::Borrowed(text), Cow::Owned);
         }
-        let translated = self.find(text, DEPTH);
+        let translated = self.find(text, Search { depth: DEPTH, left: &Cell::new(PIECES) });
         if let Ok(mut remembered) = self.remembered.lock() {
             if remembered.len() >= REMEMBERED {
                 remembered.clear();
@@ -152,11 +189,12 @@ impl Messages {
     }
 
     /// The translation of a text, `None` where nothing of it is known.
-    fn find(&self, text: &str, depth: usize) -> Option<String> {
+    fn find(&self, text: &str, search: Search<'_>) -> Option<String> {
         let inside = text.trim();
-        if depth == 0 || inside.is_empty() {
+        if search.depth == 0 || inside.is_empty() {
             return None;
         }
+        search.left.set(search.left.get().checked_sub(1)?);
         let translated = self
             .words
             .get(inside)
@@ -164,15 +202,22 @@ impl Messages {
             .cloned()
             .or_else(|| self.learned.read().ok()?.get(inside).cloned())
             .or_else(|| self.counted(inside))
-            .or_else(|| self.filled(inside, depth, Says::Something))
-            .or_else(|| self.parts(inside, depth))
-            .or_else(|| self.filled(inside, depth, Says::Nothing))
-            .or_else(|| {
-                Some(self.find(inside.strip_suffix(')').filter(|text| !text.contains('('))?, depth - 1)? + ")")
-            })?;
+            .or_else(|| self.filled(inside, search, Says::Something))
+            .or_else(|| self.parts(inside, search))
+            .or_else(|| self.filled(inside, search, Says::Nothing))
+            .or_else(|| self.in_parentheses(inside, search))?;
         let before = text.len() - text.trim_start().len();
         let behind = text.trim_end().len();
         Some(format!("{}{translated}{}", &text[..before], &text[behind..]))
+    }
+
+    /// `(quantity, optional)`, or the end of one that was cut off.
+    fn in_parentheses(&self, text: &str, search: Search<'_>) -> Option<String> {
+        if let Some(inside) = text.strip_prefix('(').and_then(|inside| inside.strip_suffix(')')) {
+            return Some(format!("({})", self.find(inside, search.deeper())?));
+        }
+        let inside = text.strip_suffix(')').filter(|inside| !inside.contains(['(', ')']))?;
+        Some(self.find(inside, search.deeper())? + ")")
     }
 
     /// `3 releases`, `1m 05s`.
@@ -187,9 +232,9 @@ impl Messages {
     }
 
     /// By the template of which most is fixed, and what is filled in translated in its turn.
-    fn filled(&self, text: &str, depth: usize, says: Says) -> Option<String> {
+    fn filled(&self, text: &str, search: Search<'_>, says: Says) -> Option<String> {
         let nothing = matches!(says, Says::Nothing);
-        if nothing && depth == DEPTH {
+        if nothing && search.is_whole() {
             return None;
         }
         let begun = first_word(text).and_then(|word| self.by_start.get(word));
@@ -206,8 +251,8 @@ impl Messages {
             let (from, to) = &self.templates[index];
             // One that says little and leaves English phrases has met a text of somebody else.
             let open = from.fixed() < OPEN;
-            let filled = filled.into_iter().map(|part| match self.find(part, depth - 1) {
-                _ if nothing && part.contains(' ') => None,
+            let filled = filled.into_iter().map(|part| match self.find(part, search.deeper()) {
+                _ if nothing && !is_name(part) => None,
                 Some(translated) => Some(translated),
                 None if open && is_phrase(part) => None,
                 None => Some(part.to_owned()),
@@ -217,20 +262,36 @@ impl Messages {
     }
 
     /// Piece by piece. A word that joins them is translated where something is filled in, whatever it joins.
-    fn parts(&self, text: &str, depth: usize) -> Option<String> {
+    fn parts(&self, text: &str, search: Search<'_>) -> Option<String> {
         JOINTS.iter().find_map(|joint| {
+            // What follows at the end first: the rest may have commas of its own.
+            if text.matches(joint).count() > 1
+                && let Some((rest, last)) = text.rsplit_once(joint)
+                && let (Some(rest), Some(last)) = (self.find(rest, search.deeper()), self.find(last, search.deeper()))
+                && !JOINING.contains(joint)
+            {
+                return Some(format!("{rest}{joint}{last}"));
+            }
+            // And a place before all else, such as `site.yaml:3:1: …`.
+            if let Some((place, rest)) = text.split_once(joint)
+                && is_name(place)
+                && let Some(rest) = self.find(rest, search.deeper())
+            {
+                return Some(format!("{place}{joint}{rest}"));
+            }
             let parts: Vec<&str> = text.split(joint).collect();
             if parts.len() < 2 {
                 return None;
             }
-            let translated: Vec<Option<String>> = parts.iter().map(|part| self.find(part, depth - 1)).collect();
+            let translated: Vec<Option<String>> = parts.iter().map(|part| self.find(part, search.deeper())).collect();
             let word = self.words.get(joint.trim());
-            if translated.iter().all(Option::is_none) && (word.is_none() || depth == DEPTH) {
+            if translated.iter().all(Option::is_none) && (word.is_none() || search.is_whole()) {
                 return None;
             }
             // A cause may be somebody else's; half a sentence may not.
-            let mut left = parts.iter().zip(&translated).filter(|(_, translated)| translated.is_none());
-            if !matches!(*joint, "\n" | ": " | "; ") && left.any(|(part, _)| is_phrase(part)) {
+            let known = if matches!(*joint, "\n" | ": " | "; ") { 1 } else { parts.len() };
+            let mut left = parts.iter().zip(&translated).take(known).filter(|(_, translated)| translated.is_none());
+            if left.any(|(part, _)| is_phrase(part)) {
                 return None;
             }
             let between = word.map_or_else(|| (*joint).to_owned(), |word| format!(" {word} "));
@@ -244,6 +305,11 @@ impl Messages {
 fn is_phrase(text: &str) -> bool {
     let word = |word: &str| word.len() > 1 && word.chars().all(|c| c.is_ascii_lowercase());
     text.split(' ').collect::<Vec<_>>().windows(2).any(|pair| pair.iter().all(|one| word(one)))
+}
+
+/// Whether a text looks like a name, a number or a path, and not like a word.
+fn is_name(text: &str) -> bool {
+    !text.contains(' ') && text.contains(|c: char| !c.is_ascii_lowercase())
 }
 
 /// The first word of a text, if a space follows.

@@ -1,53 +1,11 @@
+#[path = "../../../tests/fakes/english.rs"]
+mod english;
+
+pub(in crate::render) use english::english_in;
+
 use super::messages::Messages;
 use super::*;
 use crate::render::language::matching::Template;
-
-/// Words of commands and of other languages than English, which a text in Russian has as they are. What follows one of these
-/// up to a mark is a command line.
-const COMMANDS: [&str; 14] = [
-    "kubectl",
-    "helm",
-    "windlass",
-    "hdfs",
-    "openssl",
-    "docker",
-    "skopeo",
-    "gunzip",
-    "git",
-    "systemctl",
-    "apt-get",
-    "cosign",
-    "update-ca-certificates",
-    "kubeadm",
-];
-
-/// The first English sentence of a text in another language: three words of it in a row, outside quotes and commands.
-pub(in crate::render) fn english_in(text: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let quoted = |c: char| c == '`' || c == '"';
-        // What is quoted is every other piece.
-        let plain: Vec<&str> = line.split(quoted).step_by(2).collect();
-        plain.into_iter().find_map(|piece| {
-            let mut row: Vec<&str> = Vec::new();
-            let mut command = false;
-            for word in piece.split_whitespace() {
-                let bare = word.trim_matches(|c: char| ",.;:()«»…".contains(c));
-                let letters = bare.len() > 1 && bare.chars().all(|c| c.is_ascii_lowercase() || c == '\'');
-                command =
-                    (command || COMMANDS.contains(&bare)) && !word.ends_with([';', ',']) || COMMANDS.contains(&bare);
-                if letters && !command {
-                    row.push(word);
-                    if row.len() == 3 {
-                        return Some(row.join(" "));
-                    }
-                } else {
-                    row.clear();
-                }
-            }
-            None
-        })
-    })
-}
 
 #[test]
 fn english_is_recognized() {
@@ -115,4 +73,19 @@ fn every_text_is_translated_whole() {
         }
     }
     assert!(problems.is_empty(), "{} {problems:#?}", problems.len());
+}
+
+/// Whatever a server says, it is not changed in what it means to anybody, and takes no time to speak of.
+#[test]
+fn texts_of_others_are_left_alone() {
+    let long = "a: b, c (d) and e; f is g in h or ".repeat(3000);
+    assert_eq!(within(Lang::Ru, || say(&long).into_owned()).matches("a: b").count(), 3000);
+    for text in
+        ["500m", "pods is forbidden: User \"a\" cannot list resource \"pods\" in API group \"\"", "{}", "{a: 1}", "("]
+    {
+        assert_eq!(within(Lang::Ru, || say(text).into_owned()), text);
+    }
+    proptest::proptest!(proptest::prelude::ProptestConfig::with_cases(32), |(text in "[ -~а-я\n]{0,120}")| {
+        within(Lang::Ru, || (say(&text).into_owned(), say_lines(&text).into_owned(), label(&text).into_owned()));
+    });
 }
