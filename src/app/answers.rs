@@ -10,11 +10,11 @@ use crate::answers::{AnswerSources, AnswersError, Draft, FileError, LayerKind, e
 use crate::catalog::Catalog;
 use crate::cli::{AnswersCommand, Global};
 use crate::model::yaml::{Finding, Findings, Pos};
-use crate::render::language::say;
+use crate::render::language::{self, say};
 
 pub(super) fn answers(global: &Global, command: &AnswersCommand, output: &Output) -> Result<Exit, Failed> {
     let catalog = session::load_catalog(global)?;
-    let language = session::language(global);
+    let language = language::current().code();
     match command {
         AnswersCommand::Init { file, components, profile } => {
             let text = example(&catalog, components.as_deref(), profile.as_deref(), language);

@@ -1,5 +1,6 @@
 //! The command line as clap knows it, its help in the language of the reader.
 
+use clap::builder::{PossibleValue, StyledStr};
 use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::Cli;
@@ -16,10 +17,22 @@ pub fn parse() -> Result<Cli, clap::Error> {
     // Before it is parsed, since what is wrong with it is said in that language too.
     let mut words = std::env::args().skip_while(|word| word != "--lang" && !word.starts_with("--lang="));
     let wanted = words.next().and_then(|word| word.strip_prefix("--lang=").map(str::to_owned).or_else(|| words.next()));
-    language::choose(Lang::of(super::session::language_of(wanted.as_deref())));
+    language::choose(wanted_language(wanted));
     let mut command = command();
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The language by the value of `--lang`, else the locale's; English where it is another.
+fn wanted_language(lang: Option<String>) -> Lang {
+    let locale = || {
+        ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    };
+    // `ru`, `ru_RU.UTF-8`, `ru.UTF-8`.
+    let wanted = lang.or_else(locale).unwrap_or_default();
+    Lang::of(wanted.split(['_', '.']).next().unwrap_or_default())
 }
 
 /// The command as clap reads it.
@@ -32,8 +45,11 @@ pub(super) fn command() -> Command {
     translated(command)
 }
 
+fn say(text: &StyledStr) -> String {
+    language::say(&text.to_string()).into_owned()
+}
+
 fn translated(command: Command) -> Command {
-    let say = |text: &clap::builder::StyledStr| language::say(&text.to_string()).into_owned();
     let (about, long_about) = (command.get_about().map(say), command.get_long_about().map(say));
     let after = command.get_after_help().map(say);
     let usage = language::label("Usage:").into_owned();
@@ -55,7 +71,6 @@ fn translated(command: Command) -> Command {
 }
 
 fn argument(arg: Arg) -> Arg {
-    let say = |text: &clap::builder::StyledStr| language::say(&text.to_string()).into_owned();
     let (help, long_help) = (arg.get_help().map(say), arg.get_long_help().map(say));
     let heading = match arg.get_help_heading() {
         Some(heading) => heading.to_owned(),
@@ -80,7 +95,7 @@ fn values(arg: &Arg) -> String {
         return String::new();
     }
     let values = arg.get_possible_values();
-    let names: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+    let names: Vec<&str> = values.iter().map(PossibleValue::get_name).collect();
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     let mut text = String::new();
     if !names.is_empty() {
@@ -91,7 +106,7 @@ fn values(arg: &Arg) -> String {
     }
     for value in values {
         if let Some(help) = value.get_help() {
-            text += &format!("\n- {}: {}", value.get_name(), language::say(&help.to_string()));
+            text += &format!("\n- {}: {}", value.get_name(), say(help));
         }
     }
     text

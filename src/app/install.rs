@@ -16,7 +16,7 @@ use super::{preflight, session, times};
 use crate::cli::{Global, Graph, InstallArgs, PlanArgs};
 use crate::driver::kube::Cluster;
 use crate::plan::{self, adoptions, downgrades, moved};
-use crate::render::{GraphFormat, diff_table, plan_graph, plan_table, target};
+use crate::render::{GraphFormat, diff_table, language, plan_graph, plan_table, target};
 
 /// `windlass plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, Failed> {
@@ -57,7 +57,7 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
     if diff.is_none() && format.is_none() {
         diff::hint(&target.resolved, &observed, output);
     }
-    let lang = session::language(global);
+    let lang = language::current().code();
     for open in &target.resolved.open {
         output.remark(&format!("note: {}: {}", open.title.of(lang), open.said.of(lang)));
     }

@@ -17,7 +17,8 @@ use crate::driver::webhdfs::Hdfs;
 use crate::driver::{reach, state_store};
 use crate::model::state::InstallState;
 use crate::model::yaml::Pos;
-use crate::model::{ChartRef, HdfsAccess, LANGUAGES, SecretRef, bounded};
+use crate::model::{ChartRef, HdfsAccess, SecretRef, bounded};
+use crate::render::language;
 
 /// Where `sandbox/up` leaves its files.
 const SANDBOX: &str = "/var/lib/windlass/sandbox";
@@ -36,8 +37,7 @@ pub(super) fn sandbox_folder() -> PathBuf {
 /// The definitions.
 pub(super) fn load_catalog(global: &Global) -> Result<Catalog, Failed> {
     let catalog = catalog::load(&global.catalog).or_exit(Exit::BadInput)?;
-    let language = language(global);
-    crate::render::language::learn(catalog.texts().filter_map(|text| text.pair(language)));
+    language::learn(catalog.texts().filter_map(|text| text.pair(language::current().code())));
     Ok(catalog)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn answers_or_ask(
     let mut given = given(global, args, catalog, None)?;
     let catalog = &*catalog.with_instances(given.components());
     given.layers.push(Layer { kind: LayerKind::Screen, name: "your answer".to_owned(), answers: Vec::new() });
-    let lang = language(global);
+    let lang = language::current().code();
     loop {
         let draft = given.draft(catalog).map_err(wrong)?;
         // With --yes nothing is asked.
@@ -169,24 +169,6 @@ pub(super) fn flags(global: &Global) -> String {
     flags += &named("--context", global.context.as_ref().map(Path::new));
     flags.extend(global.catalog.iter().map(|folder| named("--catalog", Some(folder))));
     flags + &named("--helm", global.helm.as_deref())
-}
-
-/// The language of questions and screens: `--lang`, else the locale's.
-pub(super) fn language(global: &Global) -> &'static str {
-    language_of(global.lang.as_deref())
-}
-
-/// The same by the value of `--lang`.
-pub(super) fn language_of(lang: Option<&str>) -> &'static str {
-    let locale = || {
-        ["LC_ALL", "LC_MESSAGES", "LANG"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-    };
-    // `ru`, `ru_RU.UTF-8`, `ru.UTF-8`.
-    let wanted = lang.map(str::to_owned).or_else(locale).unwrap_or_default();
-    let wanted = wanted.split(['_', '.']).next().unwrap_or_default();
-    LANGUAGES.into_iter().find(|language| *language == wanted).unwrap_or(LANGUAGES[0])
 }
 
 /// Remembered answers without empty ones, except where an answer may be empty.

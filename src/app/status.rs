@@ -21,7 +21,9 @@ use crate::model::cluster::{Drift, ManifestObject, ReleaseKey, ReleaseState};
 use crate::model::observed::ObservedRelease;
 use crate::model::state::{ComponentState, InstallState};
 use crate::observe;
-use crate::render::{ComponentStatus, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, hosts_lines, status_table};
+use crate::render::{
+    ComponentStatus, ReleaseRow, STATUS_SCHEMA, StatusReport, StatusRow, hosts_lines, language, status_table,
+};
 
 /// The reason for a component whose install did not finish.
 const UNFINISHED: &str = "its install was not finished: `windlass install` resumes it, `windlass uninstall` removes it";
@@ -64,7 +66,7 @@ pub(super) async fn report(
         return Err(not_installed(&state, unknown));
     }
     let wanted = |id: &String| args.components.as_ref().is_none_or(|ids| ids.contains(id));
-    let (catalog, lang) = (session::load_catalog(global)?, session::language(global));
+    let (catalog, lang) = (session::load_catalog(global)?, language::current().code());
     let (keys, ignored) = (keys(&state), ignored(&catalog, &state));
     let shown: Vec<_> = state.components.iter().filter(|(id, _)| wanted(id)).collect();
     let all_endpoints =

@@ -15,10 +15,10 @@ pub(super) fn chain_lines(chain: &[String], indent: usize) -> Vec<Spans> {
     for (index, message) in distinct(chain).into_iter().enumerate() {
         let (label, paint, indent) =
             if index == 0 { ("error: ", Paint::Bad, indent) } else { ("cause: ", Paint::Warn, indent + 2) };
+        let wide = text::width(&language::label(label));
         // As a whole first: what its lines are made of is known together.
         for (row, line) in text::clean_lines(&language::say_lines(message)).into_iter().enumerate() {
             let start = Spans::indent(indent);
-            let wide = text::width(&language::label(label));
             let start = if row == 0 { start.add_label(paint, label) } else { start.gap(wide) };
             lines.push(start.verbatim(Paint::Plain, line));
         }

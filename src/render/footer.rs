@@ -20,6 +20,8 @@ pub(super) struct Footer<'a> {
     pub(super) now: i64,
     /// Columns and rows of the terminal.
     pub(super) size: (usize, usize),
+    /// Columns for what becomes of a step.
+    pub(super) column: usize,
     /// Columns of the component's name, 0 for none.
     pub(super) component: usize,
 }
@@ -48,7 +50,7 @@ impl Footer<'_> {
             shown += 1;
         }
         if shown < running.len() && lines.len() < room {
-            lines.push(Spans::indent(state_column()).add(Paint::Dim, format!("and {} more", running.len() - shown)));
+            lines.push(Spans::indent(self.column).add(Paint::Dim, format!("and {} more", running.len() - shown)));
         }
         lines.push(self.totals(running.len()));
         // A line of full width makes some terminals begin the next one.
@@ -61,7 +63,7 @@ impl Footer<'_> {
         let announced = self.state.announced(id);
         let component = announced.map_or("", |step| &step.component);
         let head = Spans::new()
-            .column(Paint::Accent, self.spinner(), state_column())
+            .column(Paint::Accent, self.spinner(), self.column)
             .right(Paint::Plain, text::duration(seconds(elapsed)), 8)
             .gap(2);
         let head = if self.component > 0 { head.column(Paint::Dim, component, self.component).gap(2) } else { head };
@@ -71,7 +73,7 @@ impl Footer<'_> {
         let details = [retrying.as_deref(), track.progress(self.now).as_deref(), track.waiting()]
             .into_iter()
             .flatten()
-            .map(|text| Spans::indent(state_column()).add_label(Paint::Dim, "└ ").add(Paint::Warn, text))
+            .map(|text| Spans::indent(self.column).add_label(Paint::Dim, "└ ").add(Paint::Warn, text))
             .collect::<Vec<_>>();
         lines.extend(details);
         lines

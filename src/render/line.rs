@@ -33,6 +33,8 @@ pub struct Line {
     drawn: Vec<usize>,
     redrawn: Option<i64>,
     component: usize,
+    /// Columns for what becomes of a step.
+    state: usize,
 }
 
 impl std::fmt::Debug for Line {
@@ -54,6 +56,7 @@ impl Line {
             drawn: Vec::new(),
             redrawn: None,
             component: 0,
+            state: state_column(),
         }
     }
 
@@ -137,7 +140,8 @@ impl Line {
         }
         if self.options.live {
             let size = (self.options.width, self.options.height);
-            let footer = Footer { state, tracks: &self.tracks, now, size, component: self.component };
+            let footer =
+                Footer { state, tracks: &self.tracks, now, size, component: self.component, column: self.state };
             for line in footer.lines() {
                 self.drawn.push(line.width());
                 text.push_str(&line.render(self.options.color));
@@ -211,7 +215,8 @@ impl Line {
                 self.tracks.entry(id.clone()).or_default().retry(*attempt, next);
                 let delay = format!(": retrying in {}", text::whole(*after_seconds));
                 let head = self.head("retry", Paint::Warn, elapsed(id, now, state), id, state);
-                let mut lines = vec![self.fit_before(head, delay.len()).add(Paint::Warn, delay)];
+                let mut lines =
+                    vec![self.fit_before(head, text::width(&language::shown(&delay))).add(Paint::Warn, delay)];
                 lines.extend(failure(errors, &[], &[], Logs::None, 4));
                 lines
             }
@@ -295,7 +300,7 @@ impl Line {
             }
         }
         let took = took.map(text::duration).unwrap_or_default();
-        line = line.column(paint, word, state_column()).right(Paint::Plain, took, 8).gap(2);
+        line = line.column(paint, word, self.state).right(Paint::Plain, took, 8).gap(2);
         if self.component > 0 {
             let component = state.announced(id).map_or("", |step| &step.component);
             line = line.column(Paint::Dim, component, self.component).gap(2);

@@ -43,7 +43,7 @@ pub fn secret_table(rows: &[SecretRow]) -> String {
         let used: Vec<&str> = row.used_by.iter().map(String::as_str).collect();
         let from = row.from.clone().unwrap_or_else(|| "not in this catalog".to_owned());
         let cells = [row.namespace.clone(), row.name.clone(), row.keys.join(","), from, used.join(",")];
-        let [namespace, name, keys, from, used] = cells.map(|cell| language::shown(&cell).to_string());
+        let [namespace, name, keys, from, used] = cells.map(|cell| language::shown(&cell));
         [namespace, name, keys, from, used, format!("{age}{rotating}")]
     }));
     let mut widths = [0; 6];

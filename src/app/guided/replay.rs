@@ -72,7 +72,7 @@ fn events(run: &str) -> Result<Vec<Envelope>, Failed> {
 
 fn state(global: &Global, ascii: bool, size: (u16, u16)) -> Result<State, Failed> {
     let catalog = Arc::new(session::load_catalog(global)?);
-    let look = look(global, ascii);
+    let look = look(ascii);
     let mut state = State::new(look, size, catalog, AnswerSources::default(), |_| false).map_err(session::wrong)?;
     let mut run = RunView::new(Default::default(), None);
     run.recorded = true;

@@ -48,7 +48,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     let args = &args;
     let catalog = Arc::new(session::load_catalog(global)?);
     let given = session::given(global, &args.answers, &catalog, None)?;
-    let look = look(global, args.ascii);
+    let look = look(args.ascii);
     let waivable = |id: &str| check(id).is_some_and(|check| check.waivable);
     // Before the terminal is changed: from here on no signal ends the process without restoring it.
     let inputs = Inputs::new();

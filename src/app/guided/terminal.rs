@@ -2,9 +2,9 @@
 
 use std::io::{self, IsTerminal as _};
 
-use crate::app::session;
 use crate::cli::Global;
-use crate::render::tui::{Lang, Look};
+use crate::render::language;
+use crate::render::tui::Look;
 
 /// Whether screens can be shown here.
 pub(in crate::app) fn possible(global: &Global) -> bool {
@@ -13,9 +13,9 @@ pub(in crate::app) fn possible(global: &Global) -> bool {
 }
 
 /// How the screens look here.
-pub(super) fn look(global: &Global, ascii: bool) -> Look {
+pub(super) fn look(ascii: bool) -> Look {
     Look {
-        lang: Lang::of(session::language(global)),
+        lang: language::current(),
         color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         ascii: ascii || !utf8(),
     }

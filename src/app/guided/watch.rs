@@ -32,7 +32,7 @@ pub(in crate::app) async fn watch(global: &Global, args: &StatusArgs) -> Result<
         let text = "--watch requires a terminal: `windlass status` prints the status once";
         return Err(Failed::text(Exit::Missing, text));
     }
-    let mut watched = Watch::new(look(global, false));
+    let mut watched = Watch::new(look(false));
     let (mut inputs, mut idle) = (Inputs::new(), false);
     let mut tui = Tui::enter().or_exit(Exit::Unexpected)?;
     let closed = CancellationToken::new();

@@ -45,7 +45,7 @@ impl Template {
         self.literals.first().map_or("", String::as_str)
     }
 
-    /// How much of it is fixed: of two that match, the one with more says it more exactly.
+    /// How many bytes of it are fixed.
     pub(super) fn fixed(&self) -> usize {
         self.literals.iter().map(String::len).sum()
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, RwLock};
 
 use super::lang::Lang;
@@ -34,12 +34,16 @@ const JOINTS: [&str; 9] = ["\n", "; ", ": ", ", ", " and ", " or ", " nor ", " (
 /// Those of them that are words.
 const JOINING: [&str; 3] = [" and ", " or ", " nor "];
 
-/// What a template has of its own: something, or only words such as "of" and "is", which are part of anybody's texts and
-/// mean something only inside another.
-#[derive(Clone, Copy)]
-enum Says {
-    Something,
-    Nothing,
+/// A text with places, and its translation.
+struct Entry {
+    from: Template,
+    to: Template,
+    /// How much of it is fixed: of two that match, the one with more says it more exactly.
+    fixed: usize,
+    /// All of its own are words such as "of" and "is", which are part of anybody's texts and mean something only inside another.
+    says_nothing: bool,
+    /// It follows a comma or colon, and holds none that could be it.
+    is_tail: bool,
 }
 
 /// How far a text has been taken apart, and how many pieces of it may still be.
@@ -70,13 +74,10 @@ pub(super) struct Messages {
     nouns: HashMap<String, Vec<String>>,
     /// Texts without places.
     whole: HashMap<String, String>,
-    templates: Vec<(Template, Template)>,
-    /// The templates that begin with a word, by that.
-    by_start: HashMap<String, Vec<usize>>,
+    /// Texts with places that begin with a word, by that.
+    by_start: HashMap<String, Vec<Entry>>,
     /// Those that begin with a place.
-    open: Vec<usize>,
-    /// Those that follow a comma or colon, and hold none that could be it.
-    tails: HashSet<usize>,
+    open: Vec<Entry>,
     /// Texts of the catalog.
     learned: RwLock<HashMap<String, String>>,
     remembered: Mutex<HashMap<String, Option<String>>>,
@@ -91,10 +92,8 @@ impl Messages {
             screens: HashMap::new(),
             nouns: HashMap::new(),
             whole: HashMap::new(),
-            templates: Vec::new(),
             by_start: HashMap::new(),
             open: Vec::new(),
-            tails: HashSet::new(),
             learned: RwLock::new(HashMap::new()),
             remembered: Mutex::new(HashMap::new()),
         };
@@ -110,25 +109,23 @@ impl Messages {
                         let name = context.strip_prefix(SCREEN).unwrap_or(context);
                         messages.screens.insert(name.to_owned(), translation.to_owned());
                     }
-                    None => messages.add(message.msgid(), translation),
+                    None => messages.add(message.msgid(), translation, false),
                 }
             }
         }
         messages
     }
 
-    fn add(&mut self, text: &str, translation: &str) {
+    fn add(&mut self, text: &str, translation: &str, is_tail: bool) {
         // What is joined to others by a comma or colon of its own is looked for without that, too.
         let joint: &[char] = &[',', ';', ':', ' '];
         if text.starts_with(joint) && translation.starts_with(joint) {
-            let tail = self.templates.len();
-            self.add(text.trim_start_matches(joint), translation.trim_start_matches(joint));
-            self.tails.extend(tail..self.templates.len());
+            self.add(text.trim_start_matches(joint), translation.trim_start_matches(joint), true);
         }
         if let Some(inside) = text.strip_prefix('(').and_then(|inside| inside.strip_suffix(')'))
             && let Some(translation) = translation.strip_prefix('(').and_then(|inside| inside.strip_suffix(')'))
         {
-            self.add(inside, translation);
+            self.add(inside, translation, is_tail);
         }
         // Space around a text belongs to what it was joined to.
         let (from, to) = (Template::parse(text.trim()), Template::parse(translation.trim()));
@@ -136,12 +133,12 @@ impl Messages {
             self.whole.insert(from.to_owned(), to.to_owned());
             return;
         }
-        let index = self.templates.len();
-        match first_word(from.start()) {
-            Some(word) => self.by_start.entry(word.to_owned()).or_default().push(index),
-            None => self.open.push(index),
+        let word = first_word(from.start()).map(str::to_owned);
+        let entry = Entry { fixed: from.fixed(), says_nothing: from.says_nothing(), from, to, is_tail };
+        match word {
+            Some(word) => self.by_start.entry(word).or_default().push(entry),
+            None => self.open.push(entry),
         }
-        self.templates.push((from, to));
     }
 
     /// Takes translations in beside those of the table.
@@ -164,8 +161,8 @@ impl Messages {
             return None;
         }
         let search = Search { depth: DEPTH, left: &Cell::new(PIECES) };
-        let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, search, Says::Something))?;
-        Some(text.replace(inside, &translated))
+        let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, search, false))?;
+        Some(with_space_of(text, &translated))
     }
 
     /// A text in this language, as far as it is known.
@@ -202,13 +199,11 @@ impl Messages {
             .cloned()
             .or_else(|| self.learned.read().ok()?.get(inside).cloned())
             .or_else(|| self.counted(inside))
-            .or_else(|| self.filled(inside, search, Says::Something))
+            .or_else(|| self.filled(inside, search, false))
             .or_else(|| self.parts(inside, search))
-            .or_else(|| self.filled(inside, search, Says::Nothing))
+            .or_else(|| self.filled(inside, search, true))
             .or_else(|| self.in_parentheses(inside, search))?;
-        let before = text.len() - text.trim_start().len();
-        let behind = text.trim_end().len();
-        Some(format!("{}{translated}{}", &text[..before], &text[behind..]))
+        Some(with_space_of(text, &translated))
     }
 
     /// `(quantity, optional)`, or the end of one that was cut off.
@@ -231,33 +226,32 @@ impl Messages {
         Some(format!("{number} {}", forms.get(self.lang.plural(count))?))
     }
 
-    /// By the template of which most is fixed, and what is filled in translated in its turn.
-    fn filled(&self, text: &str, search: Search<'_>, says: Says) -> Option<String> {
-        let nothing = matches!(says, Says::Nothing);
-        if nothing && search.is_whole() {
+    /// By the template of which most is fixed, and what is filled in translated in its turn; by one of those that say
+    /// nothing, or of the others.
+    fn filled(&self, text: &str, search: Search<'_>, says_nothing: bool) -> Option<String> {
+        if says_nothing && search.is_whole() {
             return None;
         }
         let begun = first_word(text).and_then(|word| self.by_start.get(word));
-        let mut found: Vec<(usize, Vec<&str>)> = begun
+        let mut found: Vec<(&Entry, Vec<&str>)> = begun
             .into_iter()
             .flatten()
             .chain(&self.open)
-            .filter(|index| self.templates[**index].0.says_nothing() == nothing)
-            .filter(|index| !self.tails.contains(index) || !text.contains([',', ';', ':']))
-            .filter_map(|index| Some((*index, self.templates[*index].0.filled(text)?)))
+            .filter(|entry| entry.says_nothing == says_nothing)
+            .filter(|entry| !entry.is_tail || !text.contains([',', ';', ':']))
+            .filter_map(|entry| Some((entry, entry.from.filled(text)?)))
             .collect();
-        found.sort_by_key(|(index, _)| std::cmp::Reverse(self.templates[*index].0.fixed()));
-        found.into_iter().find_map(|(index, filled)| {
-            let (from, to) = &self.templates[index];
+        found.sort_by_key(|(entry, _)| std::cmp::Reverse(entry.fixed));
+        found.into_iter().find_map(|(entry, filled)| {
             // One that says little and leaves English phrases has met a text of somebody else.
-            let open = from.fixed() < OPEN;
+            let open = entry.fixed < OPEN;
             let filled = filled.into_iter().map(|part| match self.find(part, search.deeper()) {
-                _ if nothing && !is_name(part) => None,
+                _ if says_nothing && !is_name(part) => None,
                 Some(translated) => Some(translated),
                 None if open && is_phrase(part) => None,
                 None => Some(part.to_owned()),
             });
-            Some(to.fill(from, &filled.collect::<Option<Vec<_>>>()?))
+            Some(entry.to.fill(&entry.from, &filled.collect::<Option<Vec<_>>>()?))
         })
     }
 
@@ -299,6 +293,13 @@ impl Messages {
             Some(parts.collect::<Vec<_>>().join(&between))
         })
     }
+}
+
+/// A translation with the space around its text.
+fn with_space_of(text: &str, translated: &str) -> String {
+    let before = text.len() - text.trim_start().len();
+    let behind = text.trim_end().len();
+    format!("{}{translated}{}", &text[..before], &text[behind..])
 }
 
 /// Whether a text has two words of a language in a row, and so is more than names and values.
