@@ -73,6 +73,53 @@ async fn what_came_from_one_registry_arrives_in_another_to_the_byte() {
     assert!(said.starts_with("nothing to push: ") && writes(&site) == before, "{said}");
 }
 
+/// A receipt is small enough to be carried out of a site, and says what does not have to be carried in again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_difference_since_a_receipt_lacks_what_the_registry_has() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let site = FakeRegistry::start().await;
+    let to = format!("{}/mirror", site.host);
+    let push = ["push", "platform.tar", "--registry", &to];
+    ok(at, &[&push[..], &["--without-signatures", "--receipt", "bare.json"]].concat()).await;
+    let from = format!("{}/{}", hub.host, super::HUB);
+    let both = ["--platform", "linux/amd64", "--platform", "linux/arm64", "--no-programs"];
+    let create = [&["create", "--from", &from], &both[..]].concat();
+    // Of all that is in the lock, the registry lacks the signatures.
+    ok(at, &[&create[..], &["--since", "bare.json", "--output", "signatures.tar"]].concat()).await;
+    let signatures = Bundle::open(&[at.join("signatures.tar")]).unwrap();
+    let base = Bundle::open(&[at.join("platform.tar")]).unwrap();
+    assert_eq!(signatures.about().base, Some(base.lock_digest()));
+    assert_eq!(signatures.about().blobs.len(), 5, "two manifests, their layers, and the configuration of both");
+    let update = ["push", "signatures.tar", "--registry", &to, "--receipt", "all.json"];
+    ok(at, &update).await;
+    let of = |fake: &FakeRegistry, name: &str| fake.with(|state| state.repository(name).manifests.clone());
+    assert!(of(&hub, "hub/x/multi") == of(&site, "mirror/x/multi"));
+    // The receipt of a difference says of its base, too, that it is there.
+    ok(at, &[&create[..], &["--since", "all.json", "--output", "nothing.tar"]].concat()).await;
+    assert!(Bundle::open(&[at.join("nothing.tar")]).unwrap().about().blobs.is_empty());
+    let (said, _) = ok(at, &["push", "nothing.tar", "--registry", &to]).await;
+    assert!(said.starts_with("nothing to push: "), "{said}");
+    // Where that was not pushed, nothing is sent.
+    let other = format!("{}/other", site.host);
+    let before = writes(&site);
+    let (code, _, err) = run(at, &["push", "nothing.tar", "--registry", &other]).await;
+    assert!(code == 11 && writes(&site) == before, "{code} {err}");
+    let receipt = std::fs::read_to_string(at.join("all.json")).unwrap();
+    let mut old: Value = serde_json::from_str(&receipt).unwrap();
+    old.as_object_mut().unwrap().remove("lock");
+    let newer = receipt.replacen("\"schema\": 1", "\"schema\": 2", 1);
+    let cut = receipt[..receipt.len() / 2].to_owned();
+    for (text, why) in [(old.to_string(), "bundle push --receipt"), (newer, "schema 2 is unknown"), (cut, " at line ")]
+    {
+        std::fs::write(at.join("bad.json"), text).unwrap();
+        let (code, _, err) = run(at, &[&create[..], &["--since", "bad.json", "--output", "x.tar"]].concat()).await;
+        assert!(code == 2 && err.contains("bad.json") && err.contains(why), "{code} {err}");
+        assert!(!at.join("x.tar").exists());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_in_the_way_is_told_before_anything_is_sent() {
     let hub = hub().await;

@@ -25,7 +25,7 @@ async fn what_is_missing_is_said_for_all_repositories_at_once_with_the_commands(
         let prepared =
             Push::prepare(registry, &store, requests, TagConflict::Fail, Journal::in_memory()).await.unwrap();
         let problems = prepared.problems().await.unwrap();
-        let found: Vec<&str> = problems.iter().map(|problem| problem.repository.as_str()).collect();
+        let found: Vec<&str> = problems.iter().map(|problem| problem.name.as_str()).collect();
         assert_eq!(found, names, "{kind:?}");
         let text = problems[0].to_string();
         assert!(texts.iter().all(|part| text.contains(part)), "{kind:?}: {text}");
@@ -36,6 +36,41 @@ async fn what_is_missing_is_said_for_all_repositories_at_once_with_the_commands(
         assert!(receipt.images.is_empty() && failed.len() == 3);
         fake.with(|state| assert_eq!((state.body_bytes, state.manifest_puts().len()), (0, 0)));
     }
+}
+
+/// Harbor knows what is left of a project's quota, and counts a blob once in a project.
+#[tokio::test]
+async fn a_project_without_room_is_found_before_anything_is_sent() {
+    let fake = FakeRegistry::start().await;
+    let mut store = Store::default();
+    let images = [store.image("a", &[(1, 70_000)]), store.image("b", &[(1, 70_000), (2, 1000)])];
+    let names = ["full/x/a", "full/x/b"];
+    let requests = || names.iter().zip(images).map(|(name, image)| request(name, "1", image)).collect();
+    // A blob that another repository of the project has needs no room.
+    let room = store.all() as i64;
+    let realm = format!("http://{}/service/token", fake.host);
+    fake.want_tokens_of(realm, std::time::Duration::from_secs(60), None);
+    let projects = [("full", room - 1), ("wide", room), ("endless", -1)].map(|(name, left)| (name.to_owned(), left));
+    fake.with(|state| state.quotas = projects.into());
+    let registry = registry(&fake, with_login(&fake)).await;
+    let push = |requests| Push::prepare(registry.clone(), &store, requests, TagConflict::Fail, Journal::in_memory());
+    let problems = push(requests()).await.unwrap().problems().await.unwrap();
+    assert_eq!(problems.len(), 1);
+    let text = problems[0].to_string();
+    assert!(text.starts_with("full: ") && text.contains("quota") && problems[0].source.is_none(), "{text}");
+    fake.with(|state| assert_eq!((state.body_bytes, state.manifest_puts().len()), (0, 0)));
+    for project in ["wide", "endless", "unknown"] {
+        let requests: Vec<_> =
+            names.iter().zip(images).map(|(name, image)| request(&name.replace("full", project), "1", image)).collect();
+        assert!(push(requests).await.unwrap().problems().await.unwrap().is_empty(), "{project}");
+    }
+    // Whatever answers with tokens from elsewhere is no Harbor, and its interface is not asked.
+    let other = FakeRegistry::start().await;
+    other.want_tokens(std::time::Duration::from_secs(60), None);
+    let registry = crate::registry::store::registry(&other, with_login(&other)).await;
+    let prepared = Push::prepare(registry, &store, requests(), TagConflict::Fail, Journal::in_memory()).await.unwrap();
+    assert!(prepared.problems().await.unwrap().is_empty());
+    other.with(|state| assert_eq!(state.count("GET", "/api/"), 0));
 }
 
 #[tokio::test]

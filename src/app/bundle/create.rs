@@ -7,29 +7,25 @@ use serde_json::json;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::lock::unresolved;
 use super::super::output::Output;
-use super::super::trust::{reading, signing, writing};
+use super::super::trust::{signing, writing};
+use super::base::base;
 use super::content::Content;
-use super::progress::{Progress, human};
+use super::progress::Progress;
 use super::source::{source_for, the_lock};
 use crate::cli::{CreateArgs, Global};
 use crate::driver::bundle::sign::SigningKey;
-use crate::driver::bundle::{Base, BundlePlan, BundleRequest, Space, Target, create as write, lock_of, plan};
+use crate::driver::bundle::{BundlePlan, BundleRequest, Space, Target, create as write, plan};
 use crate::driver::image_source::ImageSource;
 use crate::lock::{self, ResolveOptions, missing_platforms, parse_platform};
 use crate::model::few;
+use crate::model::human;
 use crate::model::images_lock::{ImagesLock, LockMode, LockedImage};
 
 /// Makes an offline bundle.
 pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) -> Result<Exit, Failed> {
     let lock = the_lock(args.lock.as_deref(), output)?;
     let signer = args.private_key.as_deref().map(SigningKey::read).transpose().map_err(signing)?;
-    let base = match &args.since {
-        None => None,
-        Some(path) => {
-            let (lock, digest) = lock_of(path).map_err(reading)?;
-            Some(Base::of(&lock, digest, &path.display().to_string()).map_err(|error| writing(error, true))?)
-        }
-    };
+    let base = args.since.as_deref().map(base).transpose()?;
     let platforms: BTreeSet<String> = args.platform.iter().cloned().collect();
     let (mut lock, components) = chosen(lock, args.components.as_deref())?;
     let source = source_for(args, &lock, output)?;

@@ -1,5 +1,6 @@
 //! `windlass bundle`: creates, inspects, verifies and splits offline bundles on this machine.
 
+mod base;
 mod content;
 mod create;
 mod inventory;

@@ -1,7 +1,6 @@
 //! `windlass bundle push`.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,7 +11,7 @@ use super::super::push_requests::{conflict, pushes, requests};
 use super::super::registries::registries;
 use super::super::run::signalled;
 use super::super::trust::{open, signed_text};
-use super::progress::{Progress, human};
+use super::progress::Progress;
 use crate::cli::PushArgs;
 use crate::driver::bundle::{Bundle, BundleStore};
 use crate::driver::registry::Registry;
@@ -20,6 +19,7 @@ use crate::driver::registry::push::{
     HalfSent, HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, Target,
 };
 use crate::driver::whole_file::replace;
+use crate::model::human;
 
 /// How often the progress of a push is read.
 const POLL: Duration = Duration::from_millis(200);
@@ -73,9 +73,8 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     let nothing = push.plan().is_empty();
     let result = run_with_progress(&push, output).await;
     match result {
-        Ok(mut receipt) => {
-            receipt.without_signatures = args.into.without_signatures;
-            keep(args.receipt.as_deref(), &receipt)?;
+        Ok(receipt) => {
+            let receipt = keep(args, &bundle, receipt)?;
             if let Some(held) = held {
                 held.remove();
             }
@@ -83,9 +82,7 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
         }
         Err(error) => {
             if let PushError::Incomplete { receipt, failed, .. } = &error {
-                let mut receipt = (**receipt).clone();
-                receipt.without_signatures = args.into.without_signatures;
-                keep(args.receipt.as_deref(), &receipt)?;
+                keep(args, &bundle, (**receipt).clone())?;
                 failed.iter().for_each(|name| output.remark(&format!("error: not pushed: {name}")));
             }
             Err(Failed::new(if error.is_damage() { Exit::VerifyFailed } else { Exit::Failed }, error))
@@ -199,15 +196,19 @@ fn before(error: PushError) -> Failed {
     Failed::new(exit, error)
 }
 
-/// Writes the receipt whole or not at all.
-fn keep(path: Option<&Path>, receipt: &Receipt) -> Result<(), Failed> {
-    let Some(path) = path else { return Ok(()) };
-    let mut text = serde_json::to_string_pretty(receipt).or_exit(Exit::Unexpected)?;
-    text.push('\n');
-    replace(path, text.as_bytes(), 0o666).map(drop).map_err(|error| {
-        let error = anyhow::Error::new(error).context(format!("failed to write the receipt {}", path.display()));
-        Failed::new(Exit::Unexpected, error)
-    })
+/// Completes the receipt with what only the command knows, and writes it whole or not at all where that was asked for.
+fn keep(args: &PushArgs, bundle: &Bundle, receipt: Receipt) -> Result<Receipt, Failed> {
+    let receipt =
+        Receipt { without_signatures: args.into.without_signatures, lock: Some(bundle.lock_digest()), ..receipt };
+    if let Some(path) = args.receipt.as_deref() {
+        let mut text = serde_json::to_string_pretty(&receipt).or_exit(Exit::Unexpected)?;
+        text.push('\n');
+        replace(path, text.as_bytes(), 0o666).map_err(|error| {
+            let error = anyhow::Error::new(error).context(format!("failed to write the receipt {}", path.display()));
+            Failed::new(Exit::Unexpected, error)
+        })?;
+    }
+    Ok(receipt)
 }
 
 /// The journal of earlier pushes of this offline bundle to this target, in the state folder.

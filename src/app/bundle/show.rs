@@ -10,10 +10,10 @@ use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
 use super::super::trust::{open, reading, signed_json, signed_text};
 use super::inventory::{self, ImageRow};
-use super::progress::human;
 use crate::cli::{InventoryFormat, OpenArgs};
 use crate::driver::bundle::sign::SignedBy;
 use crate::driver::bundle::{Bundle, lock_of, sboms};
+use crate::model::human;
 use crate::model::images_lock::LockMode;
 use crate::render::clean;
 

@@ -8,10 +8,11 @@ use serde_json::json;
 use super::super::exit::{Exit, Failed};
 use super::super::output::Output;
 use super::super::trust::{open, reading, signed_json, signed_text, signing, writing};
-use super::progress::{Progress, human};
+use super::progress::Progress;
 use crate::cli::OpenArgs;
 use crate::driver::bundle::sign::write_beside;
 use crate::driver::bundle::{self, Bundle, BundleError, BundleRequest, CreateError, Created, Target, Union};
+use crate::model::human;
 
 /// Reads every byte.
 pub(super) fn verify(args: &OpenArgs, output: &Output) -> Result<Exit, Failed> {

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::super::bundle::progress::human;
 use super::super::bundle::push::run_with_progress;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
@@ -12,6 +11,7 @@ use crate::cli::BuildArgs;
 use crate::driver::image_build::BuiltImage;
 use crate::driver::registry::push::{ImageRequest, Journal, Push, PushError};
 use crate::model::ImageName;
+use crate::model::human;
 
 /// Where it goes.
 pub(super) struct Goal {

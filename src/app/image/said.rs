@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::super::bundle::progress::human;
 use super::super::exit::Failed;
 use super::super::output::Output;
 use super::base::Found;
@@ -13,6 +12,7 @@ use super::target::Buildable;
 use crate::cli::{BuildArgs, ImageTarget};
 use crate::driver::image_build::BuiltImage;
 use crate::model::ImageName;
+use crate::model::human;
 
 /// The result of a build.
 pub(super) struct BuildReport<'a> {

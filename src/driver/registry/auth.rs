@@ -82,6 +82,19 @@ impl Auth {
         self.login.is_some()
     }
 
+    /// Where its tokens come from, once it has asked for one.
+    pub(super) fn realm(&self) -> Option<Url> {
+        match self.challenge()? {
+            Challenge::Bearer { realm, .. } => Some(realm),
+            Challenge::Basic => None,
+        }
+    }
+
+    /// The login itself, for what takes no tokens.
+    pub(super) fn login_header(&self) -> Option<HeaderValue> {
+        self.login.as_ref().and_then(basic)
+    }
+
     fn challenge(&self) -> Option<Challenge> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -98,7 +111,7 @@ impl Auth {
     pub(super) async fn header(&self, scopes: &Scopes) -> Result<Option<HeaderValue>, RegistryError> {
         match self.challenge() {
             None => Ok(None),
-            Some(Challenge::Basic) => Ok(self.login.as_ref().and_then(basic)),
+            Some(Challenge::Basic) => Ok(self.login_header()),
             Some(Challenge::Bearer { realm, service }) => {
                 let place = {
                     let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);

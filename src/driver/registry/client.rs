@@ -24,6 +24,9 @@ const REDIRECTS: usize = 5;
 const ERROR_TEXT: usize = 64 << 10;
 const SHOWN: usize = 300;
 
+/// The most of an answer of a product's own interface.
+const API: usize = 1 << 20;
+
 /// The registries that are reached in one way, by one pool of connections.
 #[derive(Clone)]
 pub struct Registries(Arc<Shared>);
@@ -178,6 +181,22 @@ impl Registry {
         // Read to its end, so that the connection serves again.
         let _ = body::read(answer, ERROR_TEXT).await;
         Ok(base)
+    }
+
+    /// Whether it is Harbor, as far as its tokens' address shows.
+    pub(super) fn is_harbor(&self) -> bool {
+        self.0.auth.realm().is_some_and(|realm| realm.path().ends_with("/service/token"))
+    }
+
+    /// What the product's own interface answers beside `/v2/`, with the login; nothing where that is not 200.
+    pub(super) async fn api(&self, path: &str) -> Option<Vec<u8>> {
+        let url = self.base().await.ok()?.join(path).ok().filter(|url| self.is_own(url))?;
+        let request = self.0.client.get(url).header(AUTHORIZATION, self.0.auth.login_header()?);
+        let answer = request.timeout(self.0.limits.answer).send().await.ok()?;
+        if answer.status() != StatusCode::OK {
+            return None;
+        }
+        body::read(answer, API).await.ok()
     }
 
     /// An address below `/v2/`.

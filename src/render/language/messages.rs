@@ -51,12 +51,19 @@ struct Entry {
 struct Search<'a> {
     depth: usize,
     left: &'a Cell<usize>,
+    /// Whether a single word may be one of ours, such as a state. What is filled into a sentence may be a name that looks the same.
+    words: bool,
 }
 
 impl Search<'_> {
     /// For a piece of what is searched.
     const fn deeper(self) -> Self {
         Self { depth: self.depth - 1, ..self }
+    }
+
+    /// For what is filled into a sentence.
+    const fn inside(self) -> Self {
+        Self { words: false, ..self.deeper() }
     }
 
     /// Whether this is the text itself, and no piece of it.
@@ -160,7 +167,7 @@ impl Messages {
         if inside.len() > LONGEST {
             return None;
         }
-        let search = Search { depth: DEPTH, left: &Cell::new(PIECES) };
+        let search = Search { depth: DEPTH, left: &Cell::new(PIECES), words: true };
         let translated = self.whole.get(inside).cloned().or_else(|| self.filled(inside, search, false))?;
         Some(with_space_of(text, &translated))
     }
@@ -175,7 +182,7 @@ impl Messages {
         {
             return known.clone().map_or(Cow::Borrowed(text), Cow::Owned);
         }
-        let translated = self.find(text, Search { depth: DEPTH, left: &Cell::new(PIECES) });
+        let translated = self.find(text, Search { depth: DEPTH, left: &Cell::new(PIECES), words: true });
         if let Ok(mut remembered) = self.remembered.lock() {
             if remembered.len() >= REMEMBERED {
                 remembered.clear();
@@ -195,6 +202,7 @@ impl Messages {
         let translated = self
             .words
             .get(inside)
+            .filter(|_| search.words)
             .or_else(|| self.whole.get(inside))
             .cloned()
             .or_else(|| self.learned.read().ok()?.get(inside).cloned())
@@ -245,7 +253,7 @@ impl Messages {
         found.into_iter().find_map(|(entry, filled)| {
             // One that says little and leaves English phrases has met a text of somebody else.
             let open = entry.fixed < OPEN;
-            let filled = filled.into_iter().map(|part| match self.find(part, search.deeper()) {
+            let filled = filled.into_iter().map(|part| match self.find(part, search.inside()) {
                 _ if says_nothing && !is_name(part) => None,
                 Some(translated) => Some(translated),
                 None if open && is_phrase(part) => None,

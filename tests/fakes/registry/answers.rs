@@ -36,7 +36,10 @@ fn query(request: &Request<Body>, name: &str) -> Option<String> {
 
 pub(super) async fn answer(fake: &FakeRegistry, request: Request<Body>, index: usize) -> Answer {
     let path = request.uri().path().to_owned();
-    if path == "/token" {
+    if let Some(project) = path.strip_prefix("/api/v2.0/projects/").and_then(|rest| rest.strip_suffix("/summary")) {
+        return Ok(fake.with(|state| summary(state, project, header(request.headers(), "authorization"))));
+    }
+    if path == "/token" || path == "/service/token" {
         let authorization = header(request.headers(), "authorization");
         let query = request.uri().query().unwrap_or_default().to_owned();
         return Ok(token(fake, authorization, &query).await);
@@ -105,6 +108,18 @@ pub(super) async fn answer(fake: &FakeRegistry, request: Request<Body>, index: u
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// What Harbor says of a project to whoever may push there. It takes the login itself here, and no token.
+fn summary(state: &State, project: &str, authorization: Option<String>) -> Response<Body> {
+    if authorization.is_none_or(|login| !login.starts_with("Basic ")) {
+        return error(401, "UNAUTHORIZED", "unauthorized");
+    }
+    let Some(left) = state.quotas.get(project) else { return error(403, "FORBIDDEN", "forbidden") };
+    let used = 5_000_000;
+    let hard = if *left < 0 { -1 } else { left + used };
+    let text = format!(r#"{{"repo_count":1,"quota":{{"hard":{{"storage":{hard}}},"used":{{"storage":{used}}}}}}}"#);
+    reply(200, &[], text)
 }
 
 /// Gives a token, if the login is right.

@@ -137,6 +137,8 @@ pub(crate) struct State {
     pub(crate) seen: Vec<Seen>,
     pub(crate) faults: Faults,
     pub(crate) tokens: Option<Tokens>,
+    /// Bytes that are left in a project, as Harbor says; -1 is no limit.
+    pub(crate) quotas: BTreeMap<String, i64>,
     /// What every request has to bring.
     pub(crate) basic: Option<String>,
     /// Bytes of blobs that were read in all.

@@ -21,20 +21,20 @@ enum Kind {
     Other,
 }
 
-/// A repository that nothing can be pushed into.
+/// What keeps a push from starting.
 #[derive(Debug)]
-pub struct RepositoryProblem {
-    /// The repository, without the registry.
-    pub repository: String,
+pub struct PushProblem {
+    /// The repository, or the project, without the registry.
+    pub name: String,
     /// What it may be, and the commands that help.
     pub why: String,
-    /// What the registry says.
-    pub source: RegistryError,
+    /// What the registry says, where it refuses.
+    pub source: Option<RegistryError>,
 }
 
-impl fmt::Display for RepositoryProblem {
+impl fmt::Display for PushProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.repository, self.why)
+        write!(f, "{}: {}", self.name, self.why)
     }
 }
 
@@ -43,10 +43,7 @@ impl Registry {
     ///
     /// # Errors
     /// The registry does not answer, or not as a registry.
-    pub async fn push_problems(
-        &self,
-        repositories: &BTreeSet<String>,
-    ) -> Result<Vec<RepositoryProblem>, RegistryError> {
+    pub async fn push_problems(&self, repositories: &BTreeSet<String>) -> Result<Vec<PushProblem>, RegistryError> {
         let asked = repositories.iter().map(|repository| async move {
             match self.begin_upload(repository, None).await? {
                 UploadStart::Mounted => Ok(None),
@@ -60,7 +57,7 @@ impl Registry {
                     match source.status().map(|status| status.as_u16()) {
                         Some(400 | 401 | 403 | 404 | 405) => {
                             let why = explain(self.host(), repository, &headers, &source);
-                            Ok(Some(RepositoryProblem { repository: repository.clone(), why, source }))
+                            Ok(Some(PushProblem { name: repository.clone(), why, source: Some(source) }))
                         }
                         _ => Err(source),
                     }

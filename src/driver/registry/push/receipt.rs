@@ -16,6 +16,9 @@ pub struct Receipt {
     pub schema: u32,
     /// The registry.
     pub registry: String,
+    /// The digest of the lock of the offline bundle that was pushed; absent where no file is meant to be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Digest>,
     /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
     pub images: BTreeMap<String, ReceiptImage>,
     /// Signatures and attestations that lie beside images were skipped, on request.
@@ -33,6 +36,14 @@ impl Receipt {
             (existing + image.bytes_existing, mounted + image.bytes_mounted, sent + image.bytes_sent)
         })
     }
+
+    /// Everything that the registry has since: manifests and blobs of the images.
+    pub fn contents(&self) -> impl Iterator<Item = Digest> {
+        self.images
+            .values()
+            .flat_map(|image| std::iter::once(&image.digest).chain(&image.manifests).chain(&image.blobs))
+            .copied()
+    }
 }
 
 /// One image.
@@ -46,6 +57,9 @@ pub struct ReceiptImage {
     pub digest: Digest,
     /// Its other manifests: of platforms, signatures, attestations.
     pub manifests: Vec<Digest>,
+    /// Its blobs: configurations and layers, of all its manifests.
+    #[serde(default)]
+    pub blobs: Vec<Digest>,
     /// Bytes of its blobs that were sent for it. What several images share counts for the first.
     pub bytes_sent: u64,
     /// Bytes of its blobs that were mounted for it.

@@ -11,8 +11,9 @@ use super::error::PushError;
 use super::image::{BlobStore, ImageRequest, PushImage, PushManifest};
 use super::journal::Journal;
 use super::plan::{self, BlobAction, Presence, PushPlan, TagAction, TagConflict, wanted_tags};
-use super::preflight::RepositoryProblem;
+use super::preflight::PushProblem;
 use super::progress::PushProgress;
+use super::quota;
 use super::receipt::{RECEIPT_SCHEMA, Receipt, ReceiptImage};
 use super::upload::{Transfer, TransferKind, Uploader};
 use crate::driver::image_source::Reference;
@@ -83,11 +84,11 @@ impl<'a> Push<'a> {
         &self.plan
     }
 
-    /// What keeps us from doing it: asked for each repository that is written to, all at once.
+    /// What keeps it from starting: asked for each repository that is written to, and for the room in their projects, all at once.
     ///
     /// # Errors
     /// The registry does not answer, or not as a registry.
-    pub async fn problems(&self) -> Result<Vec<RepositoryProblem>, RegistryError> {
+    pub async fn problems(&self) -> Result<Vec<PushProblem>, RegistryError> {
         let blobs =
             self.plan.blobs.iter().filter(|step| step.action != BlobAction::Exists).map(|step| &step.repository);
         let manifests = self.plan.manifests.iter().filter(|step| !step.exists).map(|step| &step.repository);
@@ -95,7 +96,9 @@ impl<'a> Push<'a> {
             self.plan.tags.iter().filter(|step| matches!(step.action, TagAction::Set | TagAction::Overwrite { .. }));
         let written: BTreeSet<String> =
             blobs.chain(manifests).chain(tags.map(|step| &step.repository)).cloned().collect();
-        self.registry.push_problems(&written).await
+        let mut problems = self.registry.push_problems(&written).await?;
+        problems.extend(self.registry.quota_problems(quota::needed(&self.plan)).await);
+        Ok(problems)
     }
 
     /// Does it.
@@ -353,8 +356,10 @@ impl<'a> Push<'a> {
                     .manifests
                     .iter()
                     .map(|one| one.manifest.digest)
+                    .chain(image.base.iter().copied())
                     .filter(|one| *one != request.top)
                     .collect(),
+                blobs: image.blobs.keys().copied().collect(),
                 bytes_sent: 0,
                 bytes_mounted: 0,
                 bytes_existing: 0,
@@ -374,6 +379,7 @@ impl<'a> Push<'a> {
         Receipt {
             schema: RECEIPT_SCHEMA,
             registry: self.registry.host().to_owned(),
+            lock: None,
             images,
             without_signatures: false,
             bytes_on_the_wire: progress.snapshot().sent,
