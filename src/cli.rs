@@ -19,7 +19,7 @@ pub use install::{AnswerArgs, Graph, GuideArgs, InstallArgs, PlanArgs, Preflight
 pub use lock::LockArgs;
 pub use registry::RegistryArgs;
 
-use crate::model::LANGUAGES;
+use crate::model::Lang;
 
 /// Installs a data platform on Kubernetes, shows what happens, checks that it works, and can be run again.
 #[derive(Debug, Parser)]
@@ -85,7 +85,7 @@ pub struct Global {
     #[arg(long, global = true, conflicts_with = "json", help_heading = "Output")]
     pub plain: bool,
     /// The language of questions and screens; default: that of the locale
-    #[arg(long, global = true, value_name = "en|ru", value_parser = LANGUAGES, help_heading = "Output")]
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = Lang::CODES, help_heading = "Output")]
     pub lang: Option<String>,
     /// More output; twice to include that of libraries
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Output")]

@@ -281,6 +281,18 @@ fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
     assert!(found[0].starts_with("never/component.yaml:1:1: kaf and kof both export"), "{found:?}");
 }
 
+/// What docs/adding-a-component.md has its readers write.
+#[test]
+fn the_example_of_the_page_about_components_has_no_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::example::write(folder.path());
+    let catalog = folder.path().to_str().unwrap();
+    let (code, output, err) = windlass(&["catalog", "check", "--catalog", catalog, "--helm", "/nowhere/helm"]);
+    assert!(code == 0 && output.starts_with("no mistakes; "), "{output}{err}");
+    let (code, output, err) = windlass(&["catalog", "show", "cache", "--catalog", catalog]);
+    assert!(code == 0 && output.contains("cache.password"), "{output}{err}");
+}
+
 #[test]
 fn two_that_export_the_same_are_a_mistake_where_the_file_names_them() {
     let folder = tempfile::tempdir().unwrap();

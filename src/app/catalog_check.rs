@@ -30,6 +30,8 @@ const AT_ONCE: usize = 4;
 #[derive(Serialize)]
 struct Checked {
     components: usize,
+    /// How many renderings of charts succeeded: a chart is rendered once for each set of components that changes its values.
+    renderings: usize,
     mistakes: Vec<String>,
     skipped: Vec<String>,
 }
@@ -38,27 +40,31 @@ struct Checked {
 pub(super) async fn check(global: &Global, output: &Output) -> Result<Exit, Failed> {
     let catalog = match catalog::load(&global.catalog) {
         Err(CatalogError::Invalid(found)) if output.json => {
-            return print_json(Checked { components: 0, mistakes: texts(&found), skipped: Vec::new() }, output);
+            return print_json(
+                Checked { components: 0, renderings: 0, mistakes: texts(&found), skipped: Vec::new() },
+                output,
+            );
         }
         loaded => loaded.or_exit(Exit::BadInput)?,
     };
     let stand_in = PrivateDir::new().or_exit(Exit::Unexpected)?;
     let file = stand_in.path().join("stand-in");
     std::fs::write(&file, "stands in for an answer\n").or_exit(Exit::Unexpected)?;
-    let mut run = Check { global, catalog: &catalog, findings: Findings::default(), skipped: Vec::new() };
+    let mut run =
+        Check { global, catalog: &catalog, findings: Findings::default(), skipped: Vec::new(), renderings: 0 };
     run.templates();
     let rendered = run.values(&file.display().to_string()).await;
     run.charts(rendered, &stand_in).await;
-    let Check { findings, mut skipped, .. } = run;
+    let Check { findings, mut skipped, renderings, .. } = run;
     skipped.sort();
     let components = catalog.components.len();
     if output.json {
         let mistakes = findings.into_result(()).err().map(|found| texts(&found)).unwrap_or_default();
-        return print_json(Checked { components, mistakes, skipped }, output);
+        return print_json(Checked { components, renderings, mistakes, skipped }, output);
     }
     findings.into_result(()).map_err(CatalogError::Invalid).or_exit(Exit::BadInput)?;
     let skipped: String = skipped.iter().map(|what| format!("skipped: {what}\n")).collect();
-    output.say(&format!("{components} components, no mistakes\n{skipped}"))?;
+    output.say(&format!("no mistakes; components: {components}, charts rendered: {renderings}\n{skipped}"))?;
     Ok(Exit::Done)
 }
 
@@ -76,6 +82,7 @@ struct Check<'a> {
     catalog: &'a Catalog,
     findings: Findings,
     skipped: Vec<String>,
+    renderings: usize,
 }
 
 impl Check<'_> {
@@ -230,6 +237,7 @@ impl Check<'_> {
             let Some(component) = self.catalog.components.get(&id) else { continue };
             let error = match outcome {
                 Ok(text) => {
+                    self.renderings += 1;
                     ignored(component, &release, &text, &mut self.findings);
                     continue;
                 }

@@ -198,8 +198,12 @@ fn before(error: PushError) -> Failed {
 
 /// Completes the receipt with what only the command knows, and writes it whole or not at all where that was asked for.
 fn keep(args: &PushArgs, bundle: &Bundle, receipt: Receipt) -> Result<Receipt, Failed> {
-    let receipt =
-        Receipt { without_signatures: args.into.without_signatures, lock: Some(bundle.lock_digest()), ..receipt };
+    let receipt = Receipt {
+        without_signatures: args.into.without_signatures,
+        lock: Some(bundle.lock_digest()),
+        base: bundle.about().base,
+        ..receipt
+    };
     if let Some(path) = args.receipt.as_deref() {
         let mut text = serde_json::to_string_pretty(&receipt).or_exit(Exit::Unexpected)?;
         text.push('\n');

@@ -283,7 +283,7 @@ impl<'a> Run<'a> {
         let helm = find_helm(self.global).await.or_exit(Exit::Unusable)?;
         let folders = self.folders(&jobs)?;
         let all = jobs.len();
-        self.output.remark(&format!("rendering {all} releases with Helm"));
+        self.output.remark(&format!("releases to render with Helm: {all}"));
         let (done, last) = (AtomicUsize::new(0), std::sync::Mutex::new(Instant::now()));
         let rendered: Vec<_> = futures::stream::iter(&jobs)
             .map(async |job| {

@@ -1,6 +1,6 @@
 //! What the screens say. Other languages are in `render/language`, each text by its name here.
 
-use crate::render::language::{Lang, screen_text};
+use crate::render::language::{Lang, plural, screen_text};
 
 /// A text with `{name}` replaced by values.
 pub(super) fn fill(text: &str, values: &[(&str, impl AsRef<str>)]) -> String {
@@ -9,7 +9,7 @@ pub(super) fn fill(text: &str, values: &[(&str, impl AsRef<str>)]) -> String {
 
 /// "And so many more pods the same", in the form for the number.
 pub(super) const fn same_of_pods(lang: Lang, count: usize) -> Word {
-    [Word::SameOfPod, Word::SameOfPods, Word::SameOfManyPods][lang.plural(count as u64)]
+    [Word::SameOfPod, Word::SameOfPods, Word::SameOfManyPods][plural(lang, count as u64)]
 }
 
 macro_rules! words {

@@ -19,6 +19,9 @@ pub struct Receipt {
     /// The digest of the lock of the offline bundle that was pushed; absent where no file is meant to be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Digest>,
+    /// Of a difference: the digest of its base's lock. What the registry has of the base is not in the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Digest>,
     /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
     pub images: BTreeMap<String, ReceiptImage>,
     /// Signatures and attestations that lie beside images were skipped, on request.
