@@ -37,7 +37,7 @@ fn an_answers_file_from_nothing_to_good() {
     let (code, output, _) = windlass(&["answers", "check", path]);
     assert_eq!(code, 2);
     for said in [
-        "expected a whole number, found a text",
+        "expected a whole number, found a string",
         "did you mean `hdfs.replication`?",
         "expected answers below `nonsense`",
     ] {

@@ -337,7 +337,7 @@ fn place(component: &Component, stderr: &[String], findings: &mut Findings) {
         for key in if names.is_empty() { vec![last] } else { names } {
             let pos = Pos { line: key_line(text, &key).unwrap_or(1), column: 1 };
             let of = if pointer.is_empty() { "the chart's schema" } else { pointer };
-            findings.add(&values, pos, format!("the chart refuses `{key}`: {of}: {what}"));
+            findings.add(&values, pos, format!("the chart rejects `{key}`: {of}: {what}"));
         }
     }
     if findings.0.len() > before {
@@ -396,9 +396,9 @@ mod tests {
     fn an_error_of_helm_is_reported_where_it_belongs() {
         let schema = "Error: values don't meet the specifications of the schema(s) in the following chart(s):";
         let found = placed(&[schema, "a:", "- at '/image': additional properties 'tyop' not allowed"]);
-        assert_eq!(found, ["a/v.j2:3:1: the chart refuses `tyop`: /image: additional properties 'tyop' not allowed"]);
+        assert_eq!(found, ["a/v.j2:3:1: the chart rejects `tyop`: /image: additional properties 'tyop' not allowed"]);
         let found = placed(&[schema, "a:", "- at '/replicas/count': got string, want integer"]);
-        assert!(found[0].starts_with("a/v.j2:4:1: the chart refuses `count`"), "{found:?}");
+        assert!(found[0].starts_with("a/v.j2:4:1: the chart rejects `count`"), "{found:?}");
         let found = placed(&["Error: execution error at (a/templates/cm.yaml:3:4): image is required"]);
         assert!(found[0].starts_with("a/chart/templates/cm.yaml:3:4: helm template: execution error"), "{found:?}");
         let found = placed(&["Error: YAML parse error on a/charts/b/templates/x.yaml: error converting YAML"]);

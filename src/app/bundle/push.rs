@@ -121,7 +121,9 @@ fn print_half_sent(half: &HalfSent, output: &Output) {
     } else if *kept > 0 {
         output.remark(&format!("{digest} of {repository} resumes at {} of {}", human(*kept), human(*size)));
     } else {
-        output.remark(&format!("{digest} of {repository} starts again: the registry kept nothing of its upload"));
+        output.remark(&format!(
+            "{digest} of {repository} restarts from the beginning: the registry did not keep the partial upload"
+        ));
     }
 }
 
@@ -133,7 +135,7 @@ fn announce(plan: &PushPlan, images: usize, output: &Output) -> Result<(), Faile
         );
     }
     output.remark(&format!(
-        "{images} images: {} to upload, {} to mount, {} there already",
+        "{images} images: {} to upload, {} to mount, {} already present",
         human(sent),
         human(mounted),
         human(there)
@@ -155,7 +157,7 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
     }
     let (existing, mounted, sent) = receipt.bytes();
     output.say(&format!(
-        "pushed {images} images to {to}: {} sent, {} mounted, {} there already{without}\n",
+        "pushed {images} images to {to}: {} sent, {} mounted, {} already present{without}\n",
         human(sent),
         human(mounted),
         human(existing)

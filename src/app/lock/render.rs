@@ -332,10 +332,8 @@ impl<'a> Run<'a> {
         wrong.sort();
         wrong.dedup();
         if !wrong.is_empty() {
-            let text = format!(
-                "failed to read everything that the charts render; images may be missing\n{}",
-                wrong.join("\n")
-            );
+            let text =
+                format!("failed to read some of the rendered charts; images may be missing\n{}", wrong.join("\n"));
             return Err(Failed::text(Exit::BadInput, text));
         }
         Ok(LockInputs { gathered: self.gathered, refused: self.refused })
