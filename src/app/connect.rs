@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::channel;
 use tokio::task::JoinSet;
 
-use super::doors::logins;
+use super::endpoints::logins;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::run::signalled;

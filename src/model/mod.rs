@@ -67,6 +67,6 @@ pub use secret::{AUTHORITY, GeneratedSecret, Secret, SecretFormat, SecretRef, wi
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
-pub use service::{Lookup, Way, service_place};
+pub use service::{Lookup, ServiceAccess, service_place};
 pub use value_path::{PathRelation, ValuePath, ValuePathError};
 pub use values::ReleaseValues;

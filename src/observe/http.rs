@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
-use crate::catalog::action::{Ensure, Leaves};
+use crate::catalog::action::{ActionEffect, Ensure};
 use crate::driver::http::{HttpError, differences};
 use crate::driver::kube::{Cluster, Tunnels};
 use crate::model::causes;
@@ -36,7 +36,7 @@ pub(super) async fn observe(
         actions.map(move |action| (component.namespace.as_deref().unwrap_or_default(), action))
     });
     let entries = all.filter_map(|(namespace, action)| match action.kind.leaves() {
-        Some(Leaves::Entry(ensure)) => Some((namespace, action, ensure)),
+        Some(ActionEffect::Entry(ensure)) => Some((namespace, action, ensure)),
         _ => None,
     });
     let observed = entries.map(|(namespace, action, ensure)| async move {

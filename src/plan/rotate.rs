@@ -12,7 +12,7 @@ use super::order::sort;
 use super::step::{secret_id, step};
 use super::types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
-use crate::catalog::action::{Ensure, Leaves};
+use crate::catalog::action::{ActionEffect, Ensure};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Observed};
 use crate::model::{PULL_SECRET, SecretRef, next_secret, versions_in, versions_in_value};
@@ -276,7 +276,7 @@ fn entries<'a>(
     places: &BTreeSet<(String, String)>,
 ) -> impl Iterator<Item = (&'a ResolvedComponent, &'a ResolvedAction)> {
     let holds = |act: &ResolvedAction| match act.kind.leaves() {
-        Some(Leaves::Entry(Ensure { version: Some(text), .. })) => !versions_in(text).is_disjoint(places),
+        Some(ActionEffect::Entry(Ensure { version: Some(text), .. })) => !versions_in(text).is_disjoint(places),
         _ => false,
     };
     let all = wanted.components.iter().flat_map(|component| component.installs().map(move |act| (component, act)));

@@ -425,7 +425,7 @@ fn another_place_for_a_release_is_found() {
     state.forget("livy", Some(&data));
     let of_livy = |state: &InstallState| moved(&now, Some(state)).into_iter().find(|moved| moved.id == "livy");
     let kept = of_livy(&state).unwrap();
-    assert_eq!(kept.status, InstallStatus::Kept);
+    assert_eq!(kept.status, InstallStatus::RetainedComponent);
     assert!(kept.to_string().contains("my-livy-state"));
     state.kept.get_mut("livy").unwrap().data = Some(DataPlaces::default());
     assert_eq!(of_livy(&state), None, "nothing of Livy is left anywhere");

@@ -5,8 +5,8 @@
 
 mod builder;
 mod kinds;
+mod protected;
 mod removal;
-mod stays;
 #[cfg(test)]
 mod tests;
 mod waits;
@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::builder::{Builder, NAMED};
 use self::kinds::in_use;
+use self::protected::{Place, Protected, places};
 pub use self::removal::Removal;
-use self::stays::{Place, Stays, places};
 use self::waits::Waits;
 use super::order::sort;
 use super::step::step;
@@ -57,7 +57,7 @@ pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) 
         state.kept.keys().filter(|id| removal.purge && removal.chosen.is_none_or(|chosen| chosen.contains(id)));
     let purged: BTreeSet<String> = purged.cloned().collect();
     let mut builder = Builder {
-        stays: Stays::new(state, remains, &going, &purged, removal.purge),
+        stays: Protected::new(state, remains, &going, &purged, removal.purge),
         state,
         remains,
         going,

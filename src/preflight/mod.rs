@@ -15,8 +15,8 @@ pub use connect::{connect_finding, helm_finding};
 pub use facts::{Facts, Gathered, Owner, cluster_facts, gather, review};
 pub use judge::judge;
 pub use needs::{
-    Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
-    SecretNeed, SecretUse, UndeclaredImage, Use, needs, preflight_rights, pull_tests,
+    Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, PodNeed, PodSecurityViolations, Replicas,
+    RightNeed, SecretNeed, SecretUse, UndeclaredImage, Use, needs, preflight_rights, pull_tests,
 };
 pub use offline::{image_outside, platform_missing, push_problem};
 pub use render::{Rendered, Site, render};

@@ -14,10 +14,10 @@ use crate::render::tui::{OfflineChoice, Source};
 pub(super) struct Sources {
     /// The options of the command line; screens change some of them.
     given: OfflineArgs,
-    now: Mutex<Now>,
+    now: Mutex<SourceState>,
 }
 
-pub(super) struct Now {
+pub(super) struct SourceState {
     /// What is installed from; nothing named where that is no offline bundle.
     pub(super) args: OfflineArgs,
     /// Only the last request counts.
@@ -30,7 +30,7 @@ pub(super) struct Now {
 impl Sources {
     pub(super) fn new(given: &OfflineArgs) -> Self {
         let args = if given.bundle.is_empty() { OfflineArgs::default() } else { given.clone() };
-        let now = Now {
+        let now = SourceState {
             args,
             opens: RequestCount::default(),
             plans: RequestCount::default(),
@@ -44,7 +44,7 @@ impl Sources {
         self.now().args.clone()
     }
 
-    pub(super) fn now(&self) -> MutexGuard<'_, Now> {
+    pub(super) fn now(&self) -> MutexGuard<'_, SourceState> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

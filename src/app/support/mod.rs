@@ -14,7 +14,7 @@ use super::{charts, session};
 use crate::answers::Resolved;
 use crate::cli::{AnswerArgs, Global, SupportArgs};
 use crate::driver::archive::write_tar_gz;
-use crate::driver::kube::{Cluster, HeldValue};
+use crate::driver::kube::{Cluster, SecretBytes};
 use crate::driver::state_store;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
 use crate::model::state::{ComponentState, InstallState};
@@ -70,7 +70,7 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     let namespaces = namespaces(&state, args);
     let held = match &cluster {
         Some(cluster) => held(cluster, &namespaces).await,
-        None => Held { values: Vec::new(), unread: vec!["the cluster, which cannot be reached".to_owned()] },
+        None => SecretContents { values: Vec::new(), unread: vec!["the cluster, which cannot be reached".to_owned()] },
     };
     let (releases, release_trouble) = match &cluster {
         Some(cluster) => releases(cluster, &state).await,
@@ -173,14 +173,14 @@ fn namespaces(state: &InstallState, args: &SupportArgs) -> BTreeSet<String> {
 }
 
 /// What Secrets hold, and where they could not be read.
-struct Held {
-    values: Vec<HeldValue>,
+struct SecretContents {
+    values: Vec<SecretBytes>,
     unread: Vec<String>,
 }
 
 /// Every value that a Secret of these namespaces holds, so that it is found wherever else it stands.
-async fn held(cluster: &Cluster, namespaces: &BTreeSet<String>) -> Held {
-    let mut held = Held { values: Vec::new(), unread: Vec::new() };
+async fn held(cluster: &Cluster, namespaces: &BTreeSet<String>) -> SecretContents {
+    let mut held = SecretContents { values: Vec::new(), unread: Vec::new() };
     for namespace in namespaces {
         // Helm's records and our own state are read apart, and are large.
         let own = |kind: &str| kind.starts_with("helm.sh/");
@@ -213,12 +213,12 @@ fn warnings(unread: &[String], with_config: bool) -> Vec<String> {
 
 /// Everything that is known to be secret. Names that everybody may see are not, even where a Secret holds them.
 fn known(
-    held: &[HeldValue],
+    held: &[SecretBytes],
     namespaces: &BTreeSet<String>,
     releases: &[ReleaseState],
     wanted: Option<&Resolved>,
 ) -> Vec<Vec<u8>> {
-    let public = |value: &HeldValue| {
+    let public = |value: &SecretBytes| {
         let text = std::str::from_utf8(value.expose()).unwrap_or_default().trim();
         let certificate = text.contains("BEGIN CERTIFICATE") && !text.contains("PRIVATE KEY");
         certificate || namespaces.contains(text) || releases.iter().any(|release| release.key.name == text)

@@ -6,7 +6,7 @@ use super::cluster::failed;
 use super::runner::StepRunner;
 use crate::catalog::action::{self, Exists, Failover, HdfsAction, Mkdir, Probe, WaitOperational};
 use crate::driver::sources;
-use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
+use crate::driver::webhdfs::{EnsureOutcome, Hdfs, Upload, UploadOptions};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::Progress;
 use crate::model::cluster::ObjectRef;
@@ -47,9 +47,9 @@ impl StepRunner {
         match kind {
             HdfsAction::Mkdir(Mkdir { path, mode }) => {
                 Ok(summary(match hdfs.mkdirs(path, octal(mode)?).await.map_err(failed)? {
-                    Ensured::Unchanged => "already exists".to_owned(),
-                    Ensured::Created => "created".to_owned(),
-                    Ensured::ModeChanged { from } => format!("mode changed from {from:04o}"),
+                    EnsureOutcome::Unchanged => "already exists".to_owned(),
+                    EnsureOutcome::Created => "created".to_owned(),
+                    EnsureOutcome::ModeChanged { from } => format!("mode changed from {from:04o}"),
                 }))
             }
             HdfsAction::WaitOperational(WaitOperational { replication }) => {

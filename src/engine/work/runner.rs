@@ -18,7 +18,7 @@ use crate::driver::registry::push::{ImageRequest, TagConflict, Target};
 use crate::driver::webhdfs::Hdfs;
 use crate::engine::perform::{Context, Failure};
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
-use crate::model::lock::{Lock, Standing};
+use crate::model::lock::{Lock, LockStatus};
 use crate::model::state::{ComponentRecord, Uploads};
 use crate::model::{FileTree, Progress};
 
@@ -50,7 +50,7 @@ pub struct StepRunner {
     pub gate: Option<Gate>,
     /// The lock that was taken over: what its run left is cleared up. If its process is known to be gone, what is pending
     /// is its.
-    pub took_over: Option<(Lock, Standing)>,
+    pub took_over: Option<(Lock, LockStatus)>,
     /// Releases for which this run has started a Helm.
     pub helm_started: std::sync::Mutex<BTreeSet<ReleaseKey>>,
     /// What is recorded of each component once it is installed.

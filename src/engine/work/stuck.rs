@@ -15,7 +15,7 @@ use crate::driver::process::running_with;
 use crate::engine::perform::{Context, Failure};
 use crate::model::Progress;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
-use crate::model::lock::Standing;
+use crate::model::lock::LockStatus;
 
 /// Older than this, a Helm of ours has been stopped.
 const HELM_DEAD_AFTER: Duration = HELM_TIMEOUT.saturating_add(Duration::from_secs(60));
@@ -47,7 +47,9 @@ impl StepRunner {
                 .next();
             if let Some(pid) = helm {
                 (context.progress)(Progress::Waiting(format!("{since}: Helm is still running (pid {pid})")));
-            } else if self.locked && (self.took_over_dead() || self.has_started_helm(key) || age > HELM_DEAD_AFTER) {
+            } else if self.locked
+                && (self.previous_holder_is_dead() || self.has_started_helm(key) || age > HELM_DEAD_AFTER)
+            {
                 let why = format!("windlass run={}: Helm was killed", self.run);
                 if self.cluster.mark_failed(&release, &why).await.map_err(|err| Failure::of(&err))? {
                     let text = format!(
@@ -83,8 +85,8 @@ impl StepRunner {
         self.helm_started.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
     }
 
-    fn took_over_dead(&self) -> bool {
-        matches!(self.took_over, Some((_, Standing::Dead)))
+    fn previous_holder_is_dead(&self) -> bool {
+        matches!(self.took_over, Some((_, LockStatus::Dead)))
     }
 
     fn has_started_helm(&self, key: &ReleaseKey) -> bool {

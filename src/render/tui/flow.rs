@@ -3,7 +3,7 @@
 use super::message::Intent;
 use super::parts::RunPhase;
 use super::run::{Pending, RunView};
-use super::state::{Ask, Overlay, Screen, State};
+use super::state::{Confirmation, Overlay, Screen, State};
 use super::words::Word;
 
 /// Goes to the screen before, or asks whether to leave where there is none. From questions that were
@@ -44,8 +44,8 @@ pub(super) fn leave(state: &mut State) -> Vec<Intent> {
     if !runs && !state.would_lose_answers() && (state.screen == Screen::Summary || nothing) {
         return quit(state);
     }
-    let stop = if state.running.phase == RunPhase::Stopping { Ask::LeaveAtOnce } else { Ask::Stop };
-    state.overlay = Some(Overlay::Ask(if runs { stop } else { Ask::Leave }));
+    let stop = if state.running.phase == RunPhase::Stopping { Confirmation::LeaveAtOnce } else { Confirmation::Stop };
+    state.overlay = Some(Overlay::Confirmation(if runs { stop } else { Confirmation::Leave }));
     Vec::new()
 }
 

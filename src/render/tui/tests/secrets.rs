@@ -12,12 +12,12 @@ fn at_secret(lang: Lang, size: (u16, u16), question: &str) -> State {
     let mut state = State::new(look(lang, false), size, catalog, AnswerSources::default(), |id| id != "helm").unwrap();
     state.now = made::at(20_000).as_millisecond();
     let reachable = TargetState::Reachable("v1.34.4".into(), Some(1));
-    send(&mut state, News::Targets(vec![target("windlass-sandbox", true, reachable)]));
+    send(&mut state, BackendEvent::Targets(vec![target("windlass-sandbox", true, reachable)]));
     press(&mut state, "Enter");
     let connected = Connected { given: AnswerSources::default(), ..connected() };
-    send(&mut state, News::Connected(Ok(Box::new(connected))));
+    send(&mut state, BackendEvent::Connected(Ok(Box::new(connected))));
     press(&mut state, "Enter");
-    send(&mut state, News::Report(Ok(report(false))));
+    send(&mut state, BackendEvent::Report(Ok(report(false))));
     state.components.chosen = ["ledger".to_owned()].into();
     state.answers_changed();
     press(&mut state, "c c Down Enter");
@@ -61,7 +61,10 @@ fn planned(lang: Lang, size: (u16, u16)) -> State {
     let differs = Comparison::Differs("Secret ledger/my-ledger-connection has different content".to_owned());
     observed.secrets.insert(place("my-ledger-connection"), differs);
     let plan = plan(&resolved, &observed, true);
-    send(&mut state, News::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))));
+    send(
+        &mut state,
+        BackendEvent::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))),
+    );
     state
 }
 
