@@ -122,7 +122,7 @@ async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Findi
             other => other.map_err(unobserved)?,
         };
         observed.hdfs = hdfs(install, &observed).await;
-        let problems = install.observe_offline().await?.1;
+        let problems = install.observe_offline().await?.1.problems;
         compare(install, helm, &observed, &problems, around.clone()).await
     };
     let (found, _) = tokio::try_join!(found, around.clone().map(Ok))?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
-use super::super::push_requests::{conflict, pushes, requests};
+use super::super::push_requests::{conflict, pushes, requests, unprepared};
 use super::super::registries::registries;
 use super::super::run::signalled;
 use super::super::trust::{open, signed_text};
@@ -56,7 +56,7 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     let push = match Push::prepare(registry.clone(), &store, requests, conflict, journal).await {
         Ok(push) => push,
         Err(PushError::Plan(error)) if !args.plan => return refused(&registry, &repositories, error, output).await,
-        Err(error) => return Err(before(error)),
+        Err(error) => return Err(unprepared(error)),
     };
     if args.plan {
         match output.json {
@@ -184,16 +184,6 @@ fn refusal(texts: Vec<String>, output: &Output) -> Result<Failed, Failed> {
     let head =
         if count == 1 { "nothing was pushed".to_owned() } else { format!("nothing was pushed, for {count} reasons") };
     Ok(Failed::text(Exit::Preflight, format!("{head}:\n{}", texts.join("\n"))))
-}
-
-/// Errors before anything was sent.
-fn before(error: PushError) -> Failed {
-    let exit = match &error {
-        PushError::Plan(_) => Exit::Preflight,
-        PushError::Store { .. } | PushError::Damaged { .. } | PushError::Manifest { .. } => Exit::BadInput,
-        _ => Exit::Unusable,
-    };
-    Failed::new(exit, error)
 }
 
 /// Completes the receipt with what only the command knows, and writes it whole or not at all where that was asked for.

@@ -1,7 +1,7 @@
 //! The site's registry: what it has of an offline bundle, and what is to be pushed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::answers::{pinned, with_files};
 use super::open::Opened;
@@ -9,7 +9,7 @@ use crate::answers::{Answer, Answers};
 use crate::app::bundled::BundledCharts;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
-use crate::app::push_requests::{conflict, pushes, requests};
+use crate::app::push_requests::{conflict, pushes, requests, unprepared};
 use crate::app::registries::registries;
 use crate::catalog::Catalog;
 use crate::driver::bundle::{Bundle, BundleStore};
@@ -21,7 +21,7 @@ use crate::engine::PushWork;
 use crate::lock::{ImageMap, is_for};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockedImage, ResolvedImage};
-use crate::model::oci::ManifestContent;
+use crate::model::oci::{Digest, ManifestContent};
 use crate::model::offline::{NodePool, ObservedOffline, OfflineRecord};
 use crate::model::site::{Node, Taint};
 
@@ -45,6 +45,17 @@ pub(in crate::app) struct Offline {
     target: Target,
     registries: Registries,
     pub(super) map: ImageMap,
+    /// Blobs that were read and are what they should be.
+    pub(super) sound: Mutex<BTreeSet<Digest>>,
+}
+
+/// What is known of a push before it begins.
+#[derive(Debug, Default)]
+pub(in crate::app) struct PushOutlook {
+    /// What prevents it.
+    pub problems: Vec<String>,
+    /// The blobs that will be sent, and the names of the images that need each of them.
+    pub to_send: BTreeMap<Digest, BTreeSet<String>>,
 }
 
 impl Offline {
@@ -70,12 +81,16 @@ impl Offline {
         let names = requests(lock, &target, true)?;
         let repositories = names.into_iter().map(|one| (one.name, format!("{}/{}", target.host, one.repository)));
         let map = ImageMap::moved(lock, &named).with(repositories);
-        Ok(Self { opened, target, registries, map })
+        Ok(Self { opened, target, registries, map, sound: Mutex::default() })
     }
 
     /// The offline bundle.
     pub(in crate::app) fn bundle(&self) -> &Bundle {
         &self.opened.bundle
+    }
+
+    pub(super) fn shared(&self) -> Arc<Bundle> {
+        Arc::clone(&self.opened.bundle)
     }
 
     /// Its charts.
@@ -98,7 +113,7 @@ impl Offline {
     pub(in crate::app) async fn work(&self) -> Result<PushWork, Failed> {
         let without = self.opened.args.into.without_signatures;
         Ok(PushWork {
-            bundle: Arc::clone(&self.opened.bundle),
+            bundle: self.shared(),
             registry: self.registry().await?,
             target: self.target.clone(),
             requests: requests(self.bundle().lock(), &self.target, without)?,
@@ -108,7 +123,7 @@ impl Offline {
     }
 
     /// What the registry has, what prevents a push of the rest, and which nodes there are.
-    pub(in crate::app) async fn observe(&self, cluster: &Cluster) -> Result<(ObservedOffline, Vec<String>), Failed> {
+    pub(in crate::app) async fn observe(&self, cluster: &Cluster) -> Result<(ObservedOffline, PushOutlook), Failed> {
         let work = self.work().await?;
         let store = BundleStore::new(&self.opened.bundle);
         let images = work.requests.len();
@@ -118,21 +133,23 @@ impl Offline {
         let nodes = cluster.nodes().await.unwrap_or_default();
         let mut observed =
             ObservedOffline { record: self.record(), images, pools: self.pools(&nodes), ..ObservedOffline::default() };
-        let problems = match push {
+        let outlook = match push {
             Ok(push) => {
                 (observed.there_bytes, observed.mount_bytes, observed.upload_bytes) = push.plan().bytes();
                 observed.writes = push.plan().writes();
-                push.problems().await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string).collect()
+                let problems = push.problems().await.or_exit(Exit::Unusable)?;
+                PushOutlook { problems: problems.iter().map(ToString::to_string).collect(), to_send: push.to_send() }
             }
             // Conflicting tags or a missing base: the other problems are reported as well.
             Err(PushError::Plan(error)) => {
                 observed.writes = images;
                 let problems = registry.push_problems(&repositories).await.or_exit(Exit::Unusable)?;
-                std::iter::once(error.to_string()).chain(problems.iter().map(ToString::to_string)).collect()
+                let all = std::iter::once(error.to_string()).chain(problems.iter().map(ToString::to_string));
+                PushOutlook { problems: all.collect(), ..PushOutlook::default() }
             }
-            Err(error) => return Err(Failed::new(unusable(&error), error)),
+            Err(error) => return Err(unprepared(error)),
         };
-        Ok((observed, problems))
+        Ok((observed, outlook))
     }
 
     fn record(&self) -> OfflineRecord {
@@ -209,11 +226,4 @@ fn registry_named(answers: &Answers) -> Result<String, Failed> {
         let text = "an install from an offline bundle pushes its images to a registry of the site: set it with --registry HOST[:PORT][/PATH]";
         Failed::text(Exit::Missing, text)
     })
-}
-
-fn unusable(error: &PushError) -> Exit {
-    match error {
-        PushError::Store { .. } | PushError::Damaged { .. } | PushError::Manifest { .. } => Exit::BadInput,
-        _ => Exit::Unusable,
-    }
 }

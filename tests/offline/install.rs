@@ -1,0 +1,97 @@
+//! `windlass install --bundle`: an offline bundle, registries in memory, and an API that keeps what it is given.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::api::{Api, LEASE};
+
+/// A component that is there as soon as it is recorded.
+const GATE: &str = "id: gate\ntitle: Gate\nversion: \"1.0.0\"\n";
+
+/// A cluster, and a folder with the offline bundle and the definition of a component.
+struct Site {
+    api: Api,
+    folder: TempDir,
+    kubeconfig: PathBuf,
+}
+
+impl Site {
+    async fn new(component: &str) -> Self {
+        let folder = made(&hub().await).await;
+        let definitions = folder.path().join("catalog/gate");
+        std::fs::create_dir_all(&definitions).unwrap();
+        std::fs::write(definitions.join("component.yaml"), component).unwrap();
+        let api = Api::serve(|_, _, _| ()).await;
+        let kubeconfig = api.kubeconfig(folder.path());
+        Self { api, folder, kubeconfig }
+    }
+
+    fn at(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let helm = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fakes/helm");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command.env_clear().env("HOME", self.at()).env("PATH", "/usr/bin:/bin").current_dir(self.at());
+        command.args(args).args(["--components", "gate", "--catalog", "catalog", "--kubeconfig"]);
+        command.arg(&self.kubeconfig).arg("--helm").arg(helm).kill_on_drop(true);
+        command
+    }
+
+    /// Its exit code, stdout and stderr.
+    async fn install(&self, args: &[&str]) -> (i32, String, String) {
+        ran(self.command(&[&["install", "--yes", "--waive", "webhdfs-unreachable"], args].concat())).await
+    }
+
+    /// Requests that changed something in the cluster.
+    fn writes(&self) -> Vec<String> {
+        let asks = |asked: &&String| asked.starts_with("GET ") || asked.ends_with("/selfsubjectaccessreviews");
+        self.api.objects().asked.iter().filter(|asked| !asks(asked)).cloned().collect()
+    }
+}
+
+/// Turns one byte of the largest layer over; the same again turns it back. Gives the part that it is in.
+fn flip(parts: &Path) -> String {
+    let place = Bundle::open(&[parts.to_owned()]).unwrap().place(large()).unwrap();
+    let at = usize::try_from(place.0 + place.1 / 2).unwrap();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(parts).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut before = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|end| end != "sha256")) {
+        let mut bytes = std::fs::read(file).unwrap();
+        if at < before + bytes.len() {
+            bytes[at - before] ^= 1;
+            std::fs::write(file, bytes).unwrap();
+            return file.file_name().unwrap().to_str().unwrap().to_owned();
+        }
+        before += bytes.len();
+    }
+    panic!("no part has byte {at}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_blob_is_found_before_anything_is_written() {
+    let site = Site::new(GATE).await;
+    ok(site.at(), &["split", "platform.tar", "--size", "1M", "--output", "parts/p.tar"]).await;
+    let registry = FakeRegistry::start().await;
+    let to = format!("{}/mirror", registry.host);
+    let from = ["--bundle", "parts", "--registry", to.as_str()];
+    let part = flip(&site.at().join("parts"));
+    let (code, out, err) = site.install(&from).await;
+    assert_eq!(code, 7, "{out}{err}");
+    let names = [&part, IMAGES[0], &large().to_string(), "digest mismatch", "nothing was changed"];
+    assert!(names.iter().all(|name| err.contains(*name)) && !err.contains(IMAGES[1]), "{names:?}: {err}");
+    assert_eq!(site.writes(), Vec::<String>::new());
+    registry.with(|state| assert!(state.blobs.is_empty() && state.manifest_puts().is_empty()));
+
+    flip(&site.at().join("parts"));
+    let (code, out, err) = site.install(&from).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(registry.with(|state| state.has_blob("mirror/x/multi", large())), "{out}");
+    assert!(!site.api.objects().kept.contains_key(LEASE));
+    // What the registry has is not sent, and so not read.
+    flip(&site.at().join("parts"));
+    let (code, out, err) = site.install(&from).await;
+    assert!(code == 0 && out.contains("nothing to do"), "{code} {out}{err}");
+}
