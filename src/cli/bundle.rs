@@ -179,6 +179,9 @@ pub struct OfflineArgs {
     /// Push its images to this registry, below this path, and pull them from there; default: platform.registry
     #[arg(long, value_name = "HOST[:PORT][/PATH]", requires = "bundle")]
     pub registry: Option<String>,
+    /// Nodes pull the images from here: what the registry is called inside, or a mirror of it; default: --registry
+    #[arg(long, value_name = "HOST[:PORT][/PATH]", requires = "registry")]
+    pub pull_registry: Option<String>,
     /// Accept the offline bundle only if it is signed by this public key (PEM)
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub key: Option<PathBuf>,

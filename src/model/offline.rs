@@ -11,7 +11,7 @@ use super::images_lock::ImagesLock;
 pub struct OfflineRecord {
     /// The digest of the offline bundle's images.lock.
     pub lock_digest: String,
-    /// The registry: `host[:port][/path]`.
+    /// The registry that nodes pull from: `host[:port][/path]`.
     pub registry: String,
     /// The repository there, with its host, of each image by its whole published name.
     pub repositories: BTreeMap<String, String>,
@@ -40,6 +40,8 @@ impl OfflineRecord {
 pub struct ObservedOffline {
     /// What there will be.
     pub record: OfflineRecord,
+    /// The registry that it is pushed to, which may have another name than the one that nodes pull from.
+    pub target: String,
     /// How many images are in it.
     pub images: usize,
     /// Bytes that are there.

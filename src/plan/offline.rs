@@ -51,9 +51,9 @@ fn before_pods(
         ..step(
             "platform",
             PUSH.to_owned(),
-            format!("push {} to {}", counted(offline.images), record.registry),
+            format!("push {} to {}", counted(offline.images), offline.target),
             Work::Push {
-                registry: record.registry.clone(),
+                registry: offline.target.clone(),
                 lock_digest: record.lock_digest.clone(),
                 record: wanted.clone(),
             },
@@ -128,7 +128,9 @@ mod tests {
             image: "r.site/a@sha256:1".to_owned(),
         };
         let record = OfflineRecord { registry: "r.site".to_owned(), ..OfflineRecord::default() };
-        ObservedOffline { record, images: 2, upload_bytes, pools: vec![pool("a"), pool("b")], ..Default::default() }
+        let target = "r.dmz:8443/mirror".to_owned();
+        let pools = vec![pool("a"), pool("b")];
+        ObservedOffline { record, target, images: 2, upload_bytes, pools, ..Default::default() }
     }
 
     fn planned(offline: &ObservedOffline, release: Change, state: Option<&InstallState>) -> Vec<Step> {
@@ -157,6 +159,8 @@ mod tests {
             ["platform/push", "platform/pull-test-1", "platform/pull-test-2", "namespace/ns", "x/release", "x/ready"]
         );
         assert_eq!(steps[0].change, Change::Update);
+        assert_eq!(steps[0].title, "push 2 images to r.dmz:8443/mirror");
+        assert_eq!(steps[1].title, "nodes of a pull from r.site");
         assert_eq!(steps[0].why, ["5.0 MiB to upload, nothing to mount", "its content is not recorded"]);
         assert_eq!(steps[1].needs, ["platform/push", "namespace/ns"]);
         assert_eq!(steps[4].needs, ["platform/push", "platform/pull-test-1", "platform/pull-test-2"]);

@@ -8,6 +8,20 @@ use crate::api::{Api, LEASE};
 /// A component that is there as soon as it is recorded.
 const GATE: &str = "id: gate\ntitle: Gate\nversion: \"1.0.0\"\n";
 
+/// One with a release whose pods run an image of the offline bundle.
+const WITH_IMAGE: &str = r#"
+id: gate
+title: Gate
+version: "1.0.0"
+chart: {path: chart}
+release: {name: my-gate, namespace: far}
+values: values.yaml.j2
+images:
+  - {name: web, ref: "docker.io/x/multi:1", repository: image.repository, tag: image.tag, digest: image.digest}
+"#;
+
+const VALUES: &str = "image: {repository: {{ self.images.web.repository | tojson }}, tag: {{ self.images.web.tag | tojson }}, digest: {{ self.images.web.digest | tojson }}}\n";
+
 /// A cluster, and a folder with the offline bundle and the definition of a component.
 struct Site {
     api: Api,
@@ -21,6 +35,12 @@ impl Site {
         let definitions = folder.path().join("catalog/gate");
         std::fs::create_dir_all(&definitions).unwrap();
         std::fs::write(definitions.join("component.yaml"), component).unwrap();
+        if component.contains("chart:") {
+            std::fs::create_dir_all(definitions.join("chart/templates")).unwrap();
+            std::fs::write(definitions.join("chart/Chart.yaml"), "apiVersion: v2\nname: gate\nversion: 1.0.0\n").unwrap();
+            std::fs::write(definitions.join("chart/values.yaml"), "{}\n").unwrap();
+            std::fs::write(definitions.join("values.yaml.j2"), VALUES).unwrap();
+        }
         let api = Api::serve(|_, _, _| ()).await;
         let kubeconfig = api.kubeconfig(folder.path());
         Self { api, folder, kubeconfig }
@@ -94,4 +114,37 @@ async fn a_damaged_blob_is_found_before_anything_is_written() {
     flip(&site.at().join("parts"));
     let (code, out, err) = site.install(&from).await;
     assert!(code == 0 && out.contains("nothing to do"), "{code} {out}{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn images_are_pushed_by_one_name_of_the_registry_and_pulled_by_another() {
+    let registry = FakeRegistry::start().await;
+    let push = format!("{}/in/mirror", registry.host);
+    let both = ["--registry", push.as_str(), "--pull-registry", "harbor.site/mirror", "--flatten"];
+    let from = [&["--bundle", "platform.tar"], &both[..]].concat();
+
+    let site = Site::new(WITH_IMAGE).await;
+    let (code, out, err) = ran(site.command(&[&["plan", "--json"], &from[..]].concat())).await;
+    assert_eq!(code, 0, "{out}{err}");
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    let step = |id: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["id"] == id).unwrap();
+    assert_eq!(step("gate/release")["work"]["values"]["image"]["repository"], "harbor.site/mirror/x-multi", "{out}");
+    let tested = step("platform/pull-test-1")["work"]["pool"]["image"].as_str().unwrap();
+    assert!(tested.starts_with("harbor.site/mirror/y-one:2@sha256:"), "{tested}");
+    assert_eq!(step("platform/push")["work"]["registry"], push);
+    assert_eq!(step("platform/push")["title"], format!("push 2 images to {push}"));
+
+    let site = Site::new(GATE).await;
+    let (code, out, err) = site.install(&from).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(registry.with(|state| state.has_blob("in/mirror/x-multi", large())), "{out}");
+    let state = site.api.objects().remembered();
+    assert_eq!(state["answers"]["platform"]["registry"], "harbor.site/mirror", "{state}");
+    assert_eq!(state["offline"]["registry"], "harbor.site/mirror");
+    assert_eq!(state["offline"]["repositories"][IMAGES[0]], "harbor.site/mirror/x-multi");
+    let (code, out, err) = site.install(&from).await;
+    assert!(code == 0 && out.contains("nothing to do"), "{code} {out}{err}");
+    // Where nodes pull from says nothing about where to push to.
+    let (code, _, err) = site.install(&["--bundle", "platform.tar", "--pull-registry", "harbor.site/mirror"]).await;
+    assert!(code == 2 && err.contains("--registry"), "{code} {err}");
 }

@@ -39,11 +39,13 @@ const POOLS: [&str; 7] = [
 /// The most pools with a pull test.
 const MOST_POOLS: usize = 16;
 
-/// An offline bundle and the registry that its images go to.
+/// An offline bundle, the registry that its images go to, and the one that nodes pull them from.
 pub(in crate::app) struct Offline {
     opened: Opened,
-    target: Target,
+    /// Where images are pushed to.
+    pub(super) target: Target,
     registries: Registries,
+    /// What they are called where nodes pull them from, which may have another name.
     pub(super) map: ImageMap,
     /// Blobs that were read and are what they should be.
     pub(super) sound: Mutex<BTreeSet<Digest>>,
@@ -62,13 +64,17 @@ impl Offline {
     /// With the answers that name the registry and its login. No request is sent yet.
     pub(in crate::app) fn new(opened: Opened, answers: &Answers, output: &Output) -> Result<Self, Failed> {
         let named = registry_named(answers)?;
-        let target = Target::parse(&named, opened.args.into.depth()).or_exit(Exit::BadInput)?;
+        let parsed = |registry: &str| Target::parse(registry, opened.args.into.depth()).or_exit(Exit::BadInput);
+        let pulled = parsed(&named)?;
+        let target = opened.args.registry.as_deref().map_or_else(|| Ok(pulled.clone()), parsed)?;
         let mut reach = opened.args.reach.clone();
+        // Answers are about the registry that nodes pull from: no login goes by them to another host.
+        let is_same = target.host == pulled.host;
         let plain = answers.get("platform", "registry_plain_http").json() == serde_json::Value::Bool(true);
-        if plain && !reach.plain_http.contains(&target.host) {
+        if plain && is_same && !reach.plain_http.contains(&target.host) {
             reach.plain_http.push(target.host.clone());
         }
-        if reach.token_host.is_none() {
+        if reach.token_host.is_none() && is_same {
             reach.token_host = answers.get("platform", "registry_token_host").text().map(str::to_owned);
         }
         // A pull login may often push as well; a login of its own takes precedence.
@@ -78,8 +84,8 @@ impl Offline {
         };
         let registries = registries(&reach, &[target.host.clone()].into(), login, output)?;
         let lock = opened.bundle.lock();
-        let names = requests(lock, &target, true)?;
-        let repositories = names.into_iter().map(|one| (one.name, format!("{}/{}", target.host, one.repository)));
+        let names = requests(lock, &pulled, true)?;
+        let repositories = names.into_iter().map(|one| (one.name, format!("{}/{}", pulled.host, one.repository)));
         let map = ImageMap::moved(lock, &named).with(repositories);
         Ok(Self { opened, target, registries, map, sound: Mutex::default() })
     }
@@ -132,7 +138,13 @@ impl Offline {
         let push = Push::prepare(work.registry, &store, work.requests, work.conflict, Journal::in_memory()).await;
         let nodes = cluster.nodes().await.unwrap_or_default();
         let mut observed =
-            ObservedOffline { record: self.record(), images, pools: self.pools(&nodes), ..ObservedOffline::default() };
+            ObservedOffline {
+                record: self.record(),
+                target: self.target.to_string(),
+                images,
+                pools: self.pools(&nodes),
+                ..ObservedOffline::default()
+            };
         let outlook = match push {
             Ok(push) => {
                 (observed.there_bytes, observed.mount_bytes, observed.upload_bytes) = push.plan().bytes();
