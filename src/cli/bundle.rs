@@ -188,6 +188,9 @@ pub struct OfflineArgs {
     /// Its signature, if it is neither inside nor beside it
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub signature: Option<PathBuf>,
+    /// Write to FILE, as JSON, where each pushed image is and by which digest, for `bundle create --since`; only an install does
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub receipt: Option<PathBuf>,
     /// How images are named in the registry.
     #[command(flatten)]
     pub into: PushTargetArgs,

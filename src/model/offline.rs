@@ -42,6 +42,8 @@ pub struct ObservedOffline {
     pub record: OfflineRecord,
     /// The registry that it is pushed to, which may have another name than the one that nodes pull from.
     pub target: String,
+    /// Whether a receipt of the push is asked for.
+    pub receipt: bool,
     /// How many images are in it.
     pub images: usize,
     /// Bytes that are there.

@@ -45,6 +45,11 @@ fn before_pods(
     if known != Some(&wanted) {
         why.push("its content is not recorded".to_owned());
     }
+    // A receipt alone starts no pods.
+    let pushes = !why.is_empty();
+    if offline.receipt {
+        why.push("a receipt is asked for".to_owned());
+    }
     let push = Step {
         change: if why.is_empty() { Change::Nothing } else { Change::Update },
         why,
@@ -65,7 +70,7 @@ fn before_pods(
         _ => false,
     };
     let begins = |step: &Step| starts(step) && step.change != Change::Nothing && !step.verify;
-    let tested = push.change != Change::Nothing || steps.iter().any(begins);
+    let tested = pushes || steps.iter().any(begins);
     // One namespace is enough: the same Secret lets all of them pull.
     let tests: Vec<Step> = namespaces.first().map_or_else(Vec::new, |namespace| {
         let pools = offline.pools.iter().enumerate();
@@ -165,6 +170,15 @@ mod tests {
         assert_eq!(steps[1].needs, ["platform/push", "namespace/ns"]);
         assert_eq!(steps[4].needs, ["platform/push", "platform/pull-test-1", "platform/pull-test-2"]);
         assert!(steps[5].needs.is_empty());
+    }
+
+    #[test]
+    fn a_receipt_is_written_of_what_is_there_as_well() {
+        let offline = ObservedOffline { receipt: true, ..observed(0) };
+        let state = InstallState { offline: Some(offline.record.clone()), ..InstallState::default() };
+        let steps = planned(&offline, Change::Nothing, Some(&state));
+        assert_eq!((steps[0].change, &steps[0].why), (Change::Update, &vec!["a receipt is asked for".to_owned()]));
+        assert_eq!(steps[1].change, Change::Nothing, "nothing will start");
     }
 
     #[test]

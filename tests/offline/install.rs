@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use windlass::driver::registry::push::Receipt;
+
 use super::*;
 use crate::api::{Api, LEASE};
 
@@ -147,4 +149,51 @@ async fn images_are_pushed_by_one_name_of_the_registry_and_pulled_by_another() {
     // Where nodes pull from says nothing about where to push to.
     let (code, _, err) = site.install(&["--bundle", "platform.tar", "--pull-registry", "harbor.site/mirror"]).await;
     assert!(code == 2 && err.contains("--registry"), "{code} {err}");
+}
+
+fn receipt(path: &Path) -> Receipt {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_install_leaves_the_receipt_that_a_push_would() {
+    let (site, registry) = (Site::new(GATE).await, FakeRegistry::start().await);
+    let to = format!("{}/mirror", registry.host);
+    let from = ["--bundle", "platform.tar", "--registry", to.as_str(), "--without-signatures", "--receipt", "a.json"];
+    let (code, out, err) = site.install(&from).await;
+    assert_eq!(code, 0, "{out}{err}");
+    let first = receipt(&site.at().join("a.json"));
+    assert!(first.without_signatures && first.lock.is_some() && first.bytes_on_the_wire > 3_000_000, "{first:?}");
+    // A difference can be made since it.
+    let hub = hub().await;
+    let source = format!("{}/{HUB}", hub.host);
+    let since = ["create", "--from", &source, "--since", "a.json", "--no-programs", "--output", "more.tar"];
+    ok(site.at(), &since).await;
+    assert!(Bundle::open(&[site.at().join("more.tar")]).unwrap().place(large()).is_err());
+    // Of what the registry has, too, and it is the same that `bundle push` writes.
+    let (code, out, err) = site.install(&[&from[..6], &["b.json"]].concat()).await;
+    assert_eq!(code, 0, "{out}{err}");
+    ok(site.at(), &["push", "platform.tar", "--registry", &to, "--without-signatures", "--receipt", "c.json"]).await;
+    assert_eq!(receipt(&site.at().join("b.json")), receipt(&site.at().join("c.json")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_become_of_a_half_sent_blob_is_noted() {
+    let (site, registry) = (Site::new(GATE).await, FakeRegistry::start().await);
+    let to = format!("{}/mirror", registry.host);
+    let from = ["--bundle", "platform.tar", "--registry", to.as_str()];
+    registry.with(|state| state.faults.rate = Some(600_000));
+    let mut first = site.command(&[&["install", "--yes", "--waive", "webhdfs-unreachable"], &from[..]].concat());
+    let mut child = first.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while registry.with(|state| state.blobs.len()) < 4 {
+        assert!(begun.elapsed().as_secs() < 60 && child.try_wait().unwrap().is_none());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    child.start_kill().unwrap();
+    child.wait().await.unwrap();
+    registry.with(|state| (state.faults.rate, state.uploads) = (None, Default::default()));
+    site.api.objects().kept.remove(LEASE);
+    let (code, out, err) = site.install(&from).await;
+    assert!(code == 0 && out.contains(" of mirror/x/multi starts again"), "{code} {out}{err}");
 }

@@ -18,7 +18,6 @@ use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
     HalfSent, HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, Target,
 };
-use crate::driver::whole_file::replace;
 use crate::model::human;
 
 /// How often the progress of a push is read.
@@ -112,16 +111,14 @@ pub(in crate::app) async fn run_with_progress(push: &Push<'_>, output: &Output) 
 
 /// Prints whether the upload of a blob that an earlier push had sent in part resumes there.
 fn print_half_sent(half: &HalfSent, output: &Output) {
-    let HalfSent { repository, digest, size, kept } = half;
     if output.json {
+        let HalfSent { repository, digest, size, kept } = half;
         let value =
             json!({"half_sent": {"repository": repository, "digest": digest, "bytes": size, "kept_bytes": kept}});
         // As with progress, an error ends the push elsewhere.
         let _ = output.value(&value);
-    } else if *kept > 0 {
-        output.remark(&format!("{digest} of {repository} resumes at {} of {}", human(*kept), human(*size)));
     } else {
-        output.remark(&format!("{digest} of {repository} starts again: the registry kept nothing of its upload"));
+        output.remark(&half.to_string());
     }
 }
 
@@ -187,12 +184,9 @@ fn refusal(texts: Vec<String>, output: &Output) -> Result<Failed, Failed> {
 
 /// Completes the receipt with what only the command knows, and writes it whole or not at all where that was asked for.
 fn keep(args: &PushArgs, bundle: &Bundle, receipt: Receipt) -> Result<Receipt, Failed> {
-    let receipt =
-        Receipt { without_signatures: args.into.without_signatures, lock: Some(bundle.lock_digest()), ..receipt };
+    let receipt = receipt.of(bundle.lock_digest(), args.into.without_signatures);
     if let Some(path) = args.receipt.as_deref() {
-        let mut text = serde_json::to_string_pretty(&receipt).or_exit(Exit::Unexpected)?;
-        text.push('\n');
-        replace(path, text.as_bytes(), 0o666).map_err(|error| {
+        receipt.write(path).map_err(|error| {
             let error = anyhow::Error::new(error).context(format!("failed to write the receipt {}", path.display()));
             Failed::new(Exit::Unexpected, error)
         })?;

@@ -89,6 +89,7 @@ pub(super) fn named(args: &OfflineArgs) -> Source {
     let valued = [
         ("--registry", args.registry.clone()),
         ("--signature", args.signature.as_ref().map(text)),
+        ("--receipt", args.receipt.as_ref().map(text)),
         ("--max-depth", into.max_depth.map(|depth| depth.to_string())),
         ("--tag-conflict", tags),
         ("--client-cert", reach.client_cert.as_ref().map(text)),

@@ -125,6 +125,8 @@ impl Offline {
             requests: requests(self.bundle().lock(), &self.target, without)?,
             conflict: conflict(self.opened.args.into.tag_conflict),
             journals: pushes().or_exit(Exit::Unexpected)?,
+            receipt: self.opened.args.receipt.clone(),
+            without_signatures: without,
         })
     }
 
@@ -141,6 +143,7 @@ impl Offline {
             ObservedOffline {
                 record: self.record(),
                 target: self.target.to_string(),
+                receipt: self.opened.args.receipt.is_some(),
                 images,
                 pools: self.pools(&nodes),
                 ..ObservedOffline::default()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::cluster::failed;
-use super::runner::StepRunner;
+use super::runner::{PushWork, StepRunner};
 use crate::catalog::action::JOB_LABEL;
 use crate::driver::bundle::BundleStore;
 use crate::driver::kube::{NodeRuntime, PullClass, PullTrouble, judge_pull};
@@ -51,19 +51,33 @@ impl StepRunner {
         let push = push.map_err(|error| not_pushed(&error))?;
         let (_, mounted, sent) = push.plan().bytes();
         let counts = PushProgress::default();
-        let receipt = {
+        let ended = {
             let run = push.run(&counts);
             tokio::pin!(run);
             loop {
-                tokio::select! {
-                    ended = &mut run => break ended.map_err(|error| not_pushed(&error))?,
-                    () = tokio::time::sleep(PROGRESS_INTERVAL) => {
-                        (context.progress)(Progress::Bytes { done: counts.snapshot().done, total: mounted + sent });
-                    }
+                let ended = tokio::select! {
+                    ended = &mut run => Some(ended),
+                    () = tokio::time::sleep(PROGRESS_INTERVAL) => None,
+                };
+                counts.take_half_sent().iter().for_each(|half| (context.progress)(Progress::Note(half.to_string())));
+                match ended {
+                    Some(ended) => break ended,
+                    None => (context.progress)(Progress::Bytes { done: counts.snapshot().done, total: mounted + sent }),
                 }
             }
         };
         drop(push);
+        let receipt = match ended {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                // Of what is there, as `bundle push` does.
+                if let PushError::Incomplete { receipt, .. } = &error {
+                    work.keep((**receipt).clone())?;
+                }
+                return Err(not_pushed(&error));
+            }
+        };
+        let receipt = work.keep(receipt)?;
         held.remove();
         self.change(|state| state.offline = Some(record.clone())).await?;
         Ok(Done { summary: Some(summary(&receipt)), ..Done::default() })
@@ -190,6 +204,20 @@ impl StepRunner {
         let others = judged.len() - locked;
         let others = if others == 0 { String::new() } else { format!(", {others} cannot be compared") };
         Ok(Done { summary: Some(format!("{locked} containers by digest{others}")), log, ..Done::default() })
+    }
+}
+
+impl PushWork {
+    /// Completes the receipt, and writes it where that was asked for.
+    fn keep(&self, receipt: Receipt) -> Result<Receipt, Failure> {
+        let receipt = receipt.of(self.bundle.lock_digest(), self.without_signatures);
+        if let Some(path) = &self.receipt {
+            receipt.write(path).map_err(|error| Failure {
+                errors: vec![format!("failed to write the receipt {}: {error}", path.display())],
+                ..Failure::default()
+            })?;
+        }
+        Ok(receipt)
     }
 }
 
