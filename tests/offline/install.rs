@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use windlass::driver::registry::push::Receipt;
 
 use super::*;
@@ -196,4 +198,59 @@ async fn what_has_become_of_a_half_sent_blob_is_noted() {
     site.api.objects().kept.remove(LEASE);
     let (code, out, err) = site.install(&from).await;
     assert!(code == 0 && out.contains(" of mirror/x/multi starts again"), "{code} {out}{err}");
+}
+
+/// Helm's record of the release, which has one Deployment without any label.
+fn record() -> Value {
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: far}\nspec: {replicas: 1}\n";
+    let record = json!({"version": 1, "info": {"status": "deployed"}, "chart": null, "manifest": manifest});
+    let data = STANDARD.encode(STANDARD.encode(record.to_string()));
+    let labels = json!({"owner": "helm", "name": "my-gate", "version": "1", "status": "deployed"});
+    let metadata = json!({"namespace": "far", "labels": labels});
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"release": data}})
+}
+
+/// A pod that runs an image, made by a ReplicaSet.
+fn pod(set: &str, image: &str) -> Value {
+    let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set, "uid": "u", "controller": true});
+    let status = json!({"name": "c", "image": image, "imageID": image, "ready": true, "restartCount": 0, "state": {}});
+    json!({
+        "metadata": {"namespace": "far", "ownerReferences": [owner]},
+        "spec": {"containers": [{"name": "c", "image": image}]},
+        "status": {"phase": "Running", "containerStatuses": [status]}
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_pods_of_a_release_run_is_compared_without_its_labels() {
+    let (site, registry) = (Site::new(GATE).await, FakeRegistry::start().await);
+    let to = format!("{}/mirror", registry.host);
+    let (code, out, err) = site.install(&["--bundle", "platform.tar", "--registry", &to]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    let offline = site.api.objects().remembered()["offline"].clone();
+    let digest = offline["lock"]["images"][IMAGES[0]]["resolved"]["digest"].as_str().unwrap().to_owned();
+
+    let site = Site::new(WITH_IMAGE).await;
+    let release = json!({"namespace": "far", "name": "my-gate"});
+    let gate = json!({"title": "Gate", "version": "1.0.0", "installed": "2026-01-01T00:00:00Z", "release": release});
+    {
+        let mut objects = site.api.objects();
+        objects.remember(&json!({"schema": 3, "answers": {}, "components": {"gate": gate}, "offline": offline}));
+        objects.put("/api/v1/namespaces/far/secrets/sh.helm.release.v1.my-gate.v1", record());
+    }
+    let verify = async || {
+        let (code, out, err) = ran(site.command(&["verify"])).await;
+        (code, format!("{out}{err}"))
+    };
+    // Nothing was compared, which is no success.
+    let (code, text) = verify().await;
+    assert!(code == 7 && text.contains("no container was compared with the offline bundle"), "{code} {text}");
+    let pods = "/api/v1/namespaces/far/pods";
+    site.api.objects().put(&format!("{pods}/web-7f-a"), pod("web-7f", &format!("{to}/x/multi@{digest}")));
+    site.api.objects().put(&format!("{pods}/other-7f-a"), pod("other-7f", "docker.io/z/other:1"));
+    let (code, text) = verify().await;
+    assert!(code == 0 && text.contains("1 containers by digest, 1 pods of others ignored"), "{code} {text}");
+    site.api.objects().put(&format!("{pods}/web-7f-b"), pod("web-7f", "docker.io/x/multi:1"));
+    let (code, text) = verify().await;
+    assert!(code == 7 && text.contains("pod far/web-7f-b container c: "), "{code} {text}");
 }

@@ -1,4 +1,4 @@
-//! An install from an offline bundle: images to the registry, whether nodes can pull them, and whether pods run them.
+//! An install from an offline bundle: images to the registry, and whether nodes can pull them.
 
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use crate::driver::bundle::BundleStore;
 use crate::driver::kube::{NodeRuntime, PullClass, PullTrouble, judge_pull};
 use crate::driver::registry::push::{HeldJournal, Push, PushError, PushProgress, Receipt};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::lock::{ImageMap, RunningContainer, Verdict, compare_running};
 use crate::model::Progress;
 use crate::model::cluster::PodState;
 use crate::model::offline::{NodePool, OfflineRecord};
@@ -25,9 +24,6 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// How long the pod of a pull test may take to terminate.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most containers that are named in one failure.
-const NAMED: usize = 10;
 
 impl StepRunner {
     /// Sends what the registry lacks. When it is dropped midway, the journal knows what remains.
@@ -168,43 +164,6 @@ impl StepRunner {
             drop(self.cluster.wait_gone(&gone, REMOVAL_TIMEOUT).await);
         }
     }
-
-    /// Compares what the pods of releases run with the offline bundle.
-    pub(super) async fn running_images(
-        &self,
-        releases: &[(String, String)],
-        record: &OfflineRecord,
-    ) -> Result<Done, Failure> {
-        let map = ImageMap::moved(&record.lock, &record.registry).with(record.repositories.clone());
-        let mut running = Vec::new();
-        for (namespace, name) in releases {
-            let pods =
-                self.cluster.pods(namespace, &format!("app.kubernetes.io/instance={name}")).await.map_err(failed)?;
-            running.extend(pods.iter().filter(|pod| !pod.terminating).flat_map(containers));
-        }
-        let judged = compare_running(&running, &record.lock, Some(&map));
-        let wrong: Vec<String> = judged
-            .iter()
-            .filter(|(_, verdict)| verdict.is_wrong())
-            .map(|(one, verdict)| format!("pod {}/{} container {}: {verdict}", one.pod.0, one.pod.1, one.container))
-            .collect();
-        if !wrong.is_empty() {
-            let mut errors = vec![format!(
-                "{} of {} containers do not run the images of the offline bundle",
-                wrong.len(),
-                judged.len()
-            )];
-            errors.extend(wrong.into_iter().take(NAMED));
-            return Err(Failure { errors, ..Failure::default() });
-        }
-        let locked = judged.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Locked(_))).count();
-        let log = judged.iter().filter(|(_, verdict)| !matches!(verdict, Verdict::Locked(_)));
-        let log =
-            log.map(|(one, verdict)| format!("{}/{} {}: {verdict}", one.pod.0, one.pod.1, one.container)).collect();
-        let others = judged.len() - locked;
-        let others = if others == 0 { String::new() } else { format!(", {others} cannot be compared") };
-        Ok(Done { summary: Some(format!("{locked} containers by digest{others}")), log, ..Done::default() })
-    }
 }
 
 impl PushWork {
@@ -219,15 +178,6 @@ impl PushWork {
         }
         Ok(receipt)
     }
-}
-
-fn containers(pod: &PodState) -> impl Iterator<Item = RunningContainer> {
-    pod.containers.iter().map(|container| RunningContainer {
-        pod: (pod.namespace.clone(), pod.name.clone()),
-        container: container.name.clone(),
-        image: container.image.clone(),
-        image_id: container.image_id.clone(),
-    })
 }
 
 /// Whether a pod's node has pulled its image.
@@ -346,6 +296,7 @@ mod tests {
             namespace: "ns".into(),
             name: "p".into(),
             labels: Default::default(),
+            controller: None,
             phase: phase.into(),
             ready: false,
             terminating: false,
