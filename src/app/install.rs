@@ -139,6 +139,7 @@ impl RunRequest for InstallRequest<'_> {
         }
         let outlook;
         (observed.offline, outlook) = target.observe_offline().await?;
+        observed.offline = observed.offline.map(|offline| preflight::waived_pull_tests(offline, self.waive));
         let plan = plan::plan(&target.resolved, &observed, self.verify);
         let mut prepared = PreparedRun::new(plan, (target.tunnels.clone(), target.hdfs.clone()), None);
         if !self.allow_downgrade {

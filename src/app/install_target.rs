@@ -71,7 +71,7 @@ impl InstallTarget {
     /// What the registry has of the offline bundle, and what a push of the rest would meet; nothing without an offline bundle.
     pub(super) async fn observe_offline(&self) -> Result<(Option<ObservedOffline>, PushOutlook), Failed> {
         let Some(offline) = &self.offline else { return Ok((None, PushOutlook::default())) };
-        let (observed, outlook) = offline.observe(&self.cluster).await?;
+        let (observed, outlook) = offline.observe(&self.cluster, Some(&self.resolved)).await?;
         Ok((Some(observed), outlook))
     }
 

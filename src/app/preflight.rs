@@ -18,11 +18,12 @@ use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Observed, ObservedHdfs};
+use crate::model::offline::ObservedOffline;
 use crate::model::preflight::{Finding, Report, Severity, adopt_waiver, waiver_flag};
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
-    ADOPTABLE, CHECKS, Facts, Gathered, check, cluster_facts, connect_finding, gather, helm_finding, judge, markdown,
+    ADOPTABLE, CHECKS, Facts, PULL_TESTS, Gathered, check, cluster_facts, connect_finding, gather, helm_finding, judge, markdown,
 };
 use crate::render::{preflight_table, target};
 
@@ -255,6 +256,11 @@ fn check_components<'a>(adopt: &[String], known: impl Iterator<Item = &'a str> +
         findings.add_unknown("--adopt", Pos::default(), message, id, known.clone());
     }
     findings.into_result(()).or_exit(Exit::BadInput)
+}
+
+/// Without pull tests where these are waived.
+pub(super) fn waived_pull_tests(offline: ObservedOffline, waive: &[String]) -> ObservedOffline {
+    if waive.iter().any(|id| id == PULL_TESTS) { offline.without_pull_tests() } else { offline }
 }
 
 /// Refuses unknown ids, and findings that cannot be waived.

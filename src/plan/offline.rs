@@ -4,7 +4,7 @@ use super::step::step;
 use super::types::{Change, Step, Work};
 use crate::answers::{Resolved, ResolvedRelease};
 use crate::model::observed::Observed;
-use crate::model::offline::{ObservedOffline, OfflineRecord};
+use crate::model::offline::{ObservedOffline, OfflineRecord, SkippedPools};
 use crate::model::state::InstallState;
 
 /// The push.
@@ -81,6 +81,7 @@ fn before_pods(
             let there = |need: &String| need == PUSH || steps.iter().any(|step| step.id == *need);
             Step {
                 change: if tested { Change::Check } else { Change::Nothing },
+                why: if tested && at == 0 { untested(offline.skipped_pools) } else { Vec::new() },
                 needs: needs.into_iter().filter(there).collect(),
                 ..step("platform", format!("platform/pull-test-{}", at + 1), title, work)
             }
@@ -96,6 +97,14 @@ fn before_pods(
     steps.extend(tests);
     steps.extend(rest);
     wanted
+}
+
+/// How many pools have no test, and why.
+fn untested(skipped: SkippedPools) -> Vec<String> {
+    let SkippedPools { tainted, more } = skipped;
+    let tainted = (tainted > 0).then(|| format!("pools not tested, since no release tolerates their taints: {tainted}"));
+    let more = (more > 0).then(|| format!("pools not tested, since there are too many: {more}"));
+    tainted.into_iter().chain(more).collect()
 }
 
 /// The check that pods run what the offline bundle brought: of these releases, by namespace and name.
@@ -170,6 +179,17 @@ mod tests {
         assert_eq!(steps[1].needs, ["platform/push", "namespace/ns"]);
         assert_eq!(steps[4].needs, ["platform/push", "platform/pull-test-1", "platform/pull-test-2"]);
         assert!(steps[5].needs.is_empty());
+    }
+
+    #[test]
+    fn how_many_pools_are_not_tested_is_in_the_plan() {
+        let offline = ObservedOffline { skipped_pools: SkippedPools { tainted: 2, more: 0 }, ..observed(1) };
+        let steps = planned(&offline, Change::Create, None);
+        assert_eq!(steps[1].why, ["pools not tested, since no release tolerates their taints: 2"]);
+        assert!(steps[2].why.is_empty());
+        let ids: Vec<String> =
+            planned(&offline.without_pull_tests(), Change::Create, None).into_iter().map(|step| step.id).collect();
+        assert_eq!(ids, ["platform/push", "namespace/ns", "x/release", "x/ready"]);
     }
 
     #[test]

@@ -21,5 +21,5 @@ pub use needs::{
 pub use offline::{image_outside, platform_missing, push_problem};
 pub use render::{Rendered, Site, render};
 pub use seen::{NoAnswer, Query, Seen, Unseen};
-pub use table::{ADOPTABLE, CHECKS, Check, check, markdown};
+pub use table::{ADOPTABLE, CHECKS, Check, PULL_TESTS, check, markdown};
 pub use trials::{Trial, Tried, try_all};

@@ -22,6 +22,9 @@ pub struct Check {
 /// The finding that `--adopt` for a component waives.
 pub const ADOPTABLE: &str = RELEASE_FOREIGN.id;
 
+/// The finding that the pull tests of an install from an offline bundle stand for.
+pub const PULL_TESTS: &str = REGISTRY_PULL.id;
+
 impl Check {
     /// A finding of this kind: where, what, and the command that fixes it.
     pub(super) fn found(&self, place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Finding {
@@ -190,6 +193,9 @@ checks! {
     REGISTRY_PUSH "registry-push" Error false
         "The registry does not accept the content of the offline bundle: a project or a right is missing, or a tag names another digest."
         "Do what the message says; for tags `--tag-conflict` decides.";
+    REGISTRY_PULL "registry-pull" Error true
+        "A node cannot pull from the registry. Found by the pull tests of an install from an offline bundle, which are steps before the first release (`platform/pull-test-N`), and not by preflight; waived, these steps are omitted."
+        "The step names the cause, the file on the node, and the node's own words.";
     IMAGE_NOT_MOVED "image-not-moved" Error true
         "Images come from a registry of the site (`platform.registry`), and a chart renders one that is pulled from elsewhere and that its component does not declare."
         "Name it under `images` of component.yaml, with the paths at which the chart's values have it; or name where the site has it in a `values_file`.";

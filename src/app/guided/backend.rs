@@ -330,6 +330,7 @@ impl Backend {
         let mut observed = target.observe().await.map_err(unobserved)?;
         let outlook;
         (observed.offline, outlook) = target.observe_offline().await?;
+        observed.offline = observed.offline.map(|offline| preflight::waived_pull_tests(offline, waived));
         let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
         let report = preflight::with_observed(&target, (&observed, &outlook.problems), &global, waived).await?;
         let plan = plan::plan(&target.resolved, &observed, !self.args.no_verify);

@@ -100,7 +100,7 @@ impl Backend {
         let cluster = self.chosen()?.cluster;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
         let offline = Offline::new(self.opened(choice)?, &answers, &self.mute)?;
-        let (observed, outlook) = offline.observe(&cluster).await?;
+        let (observed, outlook) = offline.observe(&cluster, None).await?;
         let answers = offline.answers(&self.catalog, &answers).values.into_iter();
         let pinned = answers.filter(|(_, (_, kind))| *kind == LayerKind::Bundle);
         Ok(PushView {

@@ -4,6 +4,7 @@ mod answers;
 mod bytes;
 mod findings;
 mod open;
+mod pools;
 mod registry;
 mod taken;
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::answers::{pinned, with_files};
 use super::open::Opened;
-use crate::answers::{Answer, Answers};
+use super::pools::{pools, tolerations};
+use crate::answers::{Answer, Answers, Resolved};
 use crate::app::bundled::BundledCharts;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
@@ -22,22 +23,7 @@ use crate::lock::{ImageMap, is_for};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockedImage, ResolvedImage};
 use crate::model::oci::{Digest, ManifestContent};
-use crate::model::offline::{NodePool, ObservedOffline, OfflineRecord};
-use crate::model::site::{Node, Taint};
-
-/// Labels with the pool of a node.
-const POOLS: [&str; 7] = [
-    "cloud.google.com/gke-nodepool",
-    "eks.amazonaws.com/nodegroup",
-    "kubernetes.azure.com/agentpool",
-    "karpenter.sh/nodepool",
-    "kops.k8s.io/instancegroup",
-    "node.kubernetes.io/instancegroup",
-    "node.cluster.x-k8s.io/pool",
-];
-
-/// The most pools with a pull test.
-const MOST_POOLS: usize = 16;
+use crate::model::offline::{ObservedOffline, OfflineRecord};
 
 /// An offline bundle, the registry that its images go to, and the one that nodes pull them from.
 pub(in crate::app) struct Offline {
@@ -130,8 +116,13 @@ impl Offline {
         })
     }
 
-    /// What the registry has, what prevents a push of the rest, and which nodes there are.
-    pub(in crate::app) async fn observe(&self, cluster: &Cluster) -> Result<(ObservedOffline, PushOutlook), Failed> {
+    /// What the registry has, what prevents a push of the rest, and which nodes there are. Without `wanted` no release's pods are
+    /// known to tolerate any taint.
+    pub(in crate::app) async fn observe(
+        &self,
+        cluster: &Cluster,
+        wanted: Option<&Resolved>,
+    ) -> Result<(ObservedOffline, PushOutlook), Failed> {
         let work = self.work().await?;
         let store = BundleStore::new(&self.opened.bundle);
         let images = work.requests.len();
@@ -139,13 +130,17 @@ impl Offline {
         let registry = work.registry.clone();
         let push = Push::prepare(work.registry, &store, work.requests, work.conflict, Journal::in_memory()).await;
         let nodes = cluster.nodes().await.unwrap_or_default();
+        let releases = wanted.into_iter().flat_map(|wanted| &wanted.components);
+        let values = releases.filter_map(|component| Some(&*component.release.as_ref()?.values));
+        let (pools, skipped_pools) = pools(&nodes, &tolerations(values), |platform| self.smallest(platform));
         let mut observed =
             ObservedOffline {
                 record: self.record(),
                 target: self.target.to_string(),
                 receipt: self.opened.args.receipt.is_some(),
                 images,
-                pools: self.pools(&nodes),
+                pools,
+                skipped_pools,
                 ..ObservedOffline::default()
             };
         let outlook = match push {
@@ -179,34 +174,6 @@ impl Offline {
             registry: self.map.registry().to_owned(),
             repositories,
             lock: ImagesLock { images, ..ImagesLock::default() },
-        }
-    }
-
-    /// The kinds of node that pods of the platform may run on.
-    fn pools(&self, nodes: &[Node]) -> Vec<NodePool> {
-        let keeps = |taint: &Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");
-        let ready: Vec<&Node> = nodes.iter().filter(|node| node.ready).collect();
-        let free: Vec<&Node> = ready.iter().copied().filter(|node| !node.taints.iter().any(keeps)).collect();
-        let asked = if free.is_empty() { ready } else { free };
-        let mut pools: BTreeMap<(String, (String, String)), NodePool> = BTreeMap::new();
-        let mut smallest: BTreeMap<&str, Option<String>> = BTreeMap::new();
-        for node in asked {
-            let label = POOLS.iter().find_map(|label| node.labels.get(*label));
-            let name = label.map_or_else(|| node.platform.clone(), |pool| format!("{pool} ({})", node.platform));
-            // Manifests are read for it: once, and not for each of a thousand nodes.
-            let image = smallest.entry(&node.platform).or_insert_with(|| self.smallest(Some(&node.platform)));
-            let Some(image) = image.clone() else { continue };
-            let key = (name.clone(), node.runtime.clone());
-            let pool = NodePool { name, node: Some(node.name.clone()), runtime: node.runtime.clone(), image };
-            pools.entry(key).or_insert(pool);
-        }
-        let any = || {
-            let image = self.smallest(None)?;
-            Some(NodePool { name: "the cluster".to_owned(), node: None, runtime: Default::default(), image })
-        };
-        match pools.is_empty() {
-            true => any().into_iter().collect(),
-            false => pools.into_values().take(MOST_POOLS).collect(),
         }
     }
 
