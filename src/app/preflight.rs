@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use jiff::Timestamp;
 
 use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
@@ -16,6 +17,8 @@ use crate::catalog::Catalog;
 use crate::cli::{Global, PreflightArgs};
 use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
+use crate::driver::registry::login;
+use crate::driver::secrets;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Observed, ObservedHdfs};
 use crate::model::offline::ObservedOffline;
@@ -24,6 +27,7 @@ use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
     ADOPTABLE, CHECKS, Facts, PULL_TESTS, Gathered, check, cluster_facts, connect_finding, gather, helm_finding, judge, markdown,
+    short_login,
 };
 use crate::render::{preflight_table, target};
 
@@ -232,11 +236,21 @@ async fn compare(
     let gathered = gather(resolved, observed, &install.cluster, helm, around).await.or_exit(Exit::Unusable)?;
     let Gathered { needs, facts, rendered } = gathered;
     let mut findings = judge(&needs, &facts, observed);
+    findings.extend(pull_login(install).await);
     if let Some(offline) = &install.offline {
         let nodes = facts.nodes.as_deref().unwrap_or_default();
         findings.extend(offline.findings(resolved, &rendered, nodes, problems));
     }
     Ok(findings)
+}
+
+/// Whether the login that nodes pull with ends soon. What cannot be read is reported elsewhere.
+async fn pull_login(install: &InstallTarget) -> Option<Finding> {
+    let registry = install.resolved.answers.pointer("/platform/registry")?.as_str()?;
+    let host = registry.split('/').next().unwrap_or(registry);
+    let from = install.resolved.pull_secret.as_ref().filter(|from| !from.is_in_place())?;
+    let config = secrets::docker_config(from, &install.cluster).await.ok()?;
+    short_login(host, &login(&config, host)?, Timestamp::now())
 }
 
 /// The waived findings, and the releases of these components that may be adopted.

@@ -4,6 +4,7 @@
 mod connect;
 mod facts;
 mod judge;
+mod login;
 mod needs;
 mod offline;
 mod render;
@@ -14,6 +15,7 @@ mod trials;
 pub use connect::{connect_finding, helm_finding};
 pub use facts::{Facts, Gathered, Owner, cluster_facts, gather, review};
 pub use judge::judge;
+pub use login::short_login;
 pub use needs::{
     Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
     SecretNeed, SecretUse, UndeclaredImage, Use, needs, preflight_rights, pull_tests,

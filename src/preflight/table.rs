@@ -202,6 +202,9 @@ checks! {
     PULL_SECRET_MISSING "pull-secret-missing" Error true
         "Pods name a Secret with registry credentials that is not in their namespace and that windlass does not make."
         "`kubectl -n NAMESPACE create secret docker-registry NAME …`, or let windlass make it: `platform.pull_secret: {file: …}`.";
+    PULL_LOGIN_ENDS "pull-login-ends" Hint true
+        "The login that nodes pull with ends soon, or has ended: it is one of ECR, which lasts 12 hours, or a token that says that it ends within 30 days. Pods that start on a new node after that cannot pull."
+        "Use a login that lasts, such as that of a robot account or a deploy token; or have a timer get a new one and run `windlass secrets refresh`.";
     SECRET_MISSING "secret-missing" Error true
         "An answer names a Secret of the component's own namespace (`secret:NAME`) that does not exist."
         "Create it, with the question's id as key; or give the secret in another way: `env:NAME`, `file:PATH`.";

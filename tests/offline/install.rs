@@ -203,6 +203,27 @@ async fn what_has_become_of_a_half_sent_blob_is_noted() {
     assert!(code == 0 && out.contains(" of mirror/x/multi starts again"), "{code} {out}{err}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_login_that_ends_soon_is_a_hint() {
+    let site = Site::new(GATE).await;
+    let registry = FakeRegistry::start().await;
+    let encoded = |value: Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    let end = jiff::Timestamp::now().as_second() + 3600;
+    let token = format!("{}.{}.c2lnbmF0dXJl", encoded(json!({"alg": "RS256"})), encoded(json!({"exp": end})));
+    let auth = STANDARD.encode(format!("robot:{token}"));
+    let config = json!({"auths": {&registry.host: {"auth": auth}}});
+    std::fs::write(site.at().join("pull.json"), config.to_string()).unwrap();
+    let to = format!("{}/mirror", registry.host);
+    let set = ["--set", "platform.pull_secret=file:pull.json", "--bundle", "platform.tar", "--registry", &to];
+    let (_, out, err) = ran(site.command(&[&["preflight", "--json"], &set[..]].concat())).await;
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
+    let findings = report["findings"].as_array().unwrap();
+    let hint = findings.iter().find(|finding| finding["id"] == "pull-login-ends").unwrap_or_else(|| panic!("{out}"));
+    let ends = format!("ends at {}", jiff::Timestamp::from_second(end).unwrap());
+    assert!(hint["severity"] == "hint" && hint["what"].as_str().unwrap().contains(&ends), "{hint}");
+    assert!(!format!("{out}{err}").contains(&token) && !out.contains(&auth), "{out}{err}");
+}
+
 /// Helm's record of the release, which has one Deployment without any label.
 fn record() -> Value {
     let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: far}\nspec: {replicas: 1}\n";

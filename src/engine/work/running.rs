@@ -1,6 +1,6 @@
 //! Whether the pods of releases run the images of the offline bundle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
