@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use windlass::driver::registry::push::Receipt;
+use windlass::model::FileTree;
+use windlass::model::images_lock::LockedFiles;
 
 use super::*;
 use crate::api::{Api, LEASE};
@@ -39,7 +41,7 @@ impl Site {
         let definitions = folder.path().join("catalog/gate");
         std::fs::create_dir_all(&definitions).unwrap();
         std::fs::write(definitions.join("component.yaml"), component).unwrap();
-        if component.contains("chart:") {
+        if component.contains("chart: {path") {
             std::fs::create_dir_all(definitions.join("chart/templates")).unwrap();
             std::fs::write(definitions.join("chart/Chart.yaml"), "apiVersion: v2\nname: gate\nversion: 1.0.0\n").unwrap();
             std::fs::write(definitions.join("chart/values.yaml"), "{}\n").unwrap();
@@ -277,4 +279,61 @@ async fn what_pods_of_a_release_run_is_compared_without_its_labels() {
     site.api.objects().put(&format!("{pods}/web-7f-b"), pod("web-7f", "docker.io/x/multi:1"));
     let (code, text) = verify().await;
     assert!(code == 7 && text.contains("pod far/web-7f-b container c: "), "{code} {text}");
+}
+
+/// A component whose chart is in a registry that nobody reaches, and that uploads files.
+const ELSEWHERE: &str = r#"
+id: gate
+title: Gate
+version: "1.0.0"
+chart: {oci: "oci://charts.invalid/team/gate", version: 1.0.0}
+release: {name: my-gate, namespace: far}
+values: values.yaml.j2
+questions:
+  - {id: jars, title: Jars, type: source, default: /made/where/nobody/is}
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_of_a_registry_and_files_come_out_of_the_offline_bundle() {
+    let hub = hub().await;
+    let site = Site::new(ELSEWHERE).await;
+    let at = site.at();
+    // Without one the chart would have to be pulled, by a Helm that pulls nothing.
+    std::fs::write(at.join("catalog/gate/values.yaml.j2"), "jars: {{ answers.gate.jars | tojson }}\n").unwrap();
+    let bare = ["plan", "--json", "--set", "gate.jars=catalog"];
+    let (code, out, err) = ran(site.command(&bare)).await;
+    assert!(code == 2 || code == 4, "{code} {out}{err}");
+    assert!(err.contains("charts.invalid/team/gate"), "{err}");
+
+    let chart = [("Chart.yaml", "apiVersion: v2\nname: gate\nversion: 1.0.0\n"), ("templates/a.yaml", "{}\n")];
+    for (name, text) in chart {
+        let path = at.join("made-chart").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    std::fs::create_dir_all(at.join("made-jars/deep")).unwrap();
+    std::fs::write(at.join("made-jars/deep/one.jar"), "bytes of a jar").unwrap();
+    let mut lock = lock_of(&at.join("platform.tar")).unwrap().0;
+    lock.bundle = None;
+    let entry = |from: &str| LockedFiles { from: from.to_owned(), digest: Digest::of(b"").to_string(), size: None };
+    lock.charts.insert("gate".to_owned(), entry("oci://charts.invalid/team/gate:1.0.0"));
+    lock.files.insert("gate.jars".to_owned(), entry("/made/where/nobody/is"));
+    write_lock(at, &lock);
+    let from = format!("{}/{HUB}", hub.host);
+    let locals = ["--chart", "gate=made-chart", "--file", "gate.jars=made-jars", "--no-programs", "--output", "all.tar"];
+    ok(at, &[&["create", "--from", &from, "--platform", "linux/amd64", "--platform", "linux/arm64"], &locals[..]].concat())
+        .await;
+
+    let registry = FakeRegistry::start().await;
+    let to = format!("{}/mirror", registry.host);
+    let (code, out, err) = ran(site.command(&["plan", "--json", "--bundle", "all.tar", "--registry", &to])).await;
+    assert_eq!(code, 0, "{out}{err}");
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    let steps = plan["steps"].as_array().unwrap();
+    let work = &steps.iter().find(|step| step["id"] == "gate/release").unwrap()["work"];
+    let files = chart.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+    assert_eq!(work["chart"], FileTree::new(files.to_vec()).digest(), "{work}");
+    let jars = Path::new(work["values"]["jars"].as_str().unwrap());
+    assert!(jars.starts_with(at.join(".cache/windlass/offline")), "{work}");
+    assert_eq!(std::fs::read_to_string(jars.join("deep/one.jar")).unwrap(), "bytes of a jar");
 }
