@@ -61,8 +61,7 @@ pub(super) fn place(locked: &LockedFiles) -> Option<(Digest, u64)> {
 pub(super) fn broken(bundle: &Bundle, what: &str, error: impl Into<anyhow::Error>) -> Failed {
     let text = format!("failed to read {what} in {}", bundle.files().name);
     let error = error.into();
-    let damaged =
-        matches!(error.downcast_ref::<CreateError>(), Some(CreateError::Bundle(error)) if is_damaged(error));
+    let damaged = matches!(error.downcast_ref::<CreateError>(), Some(CreateError::Bundle(error)) if is_damaged(error));
     let exit = if damaged { Exit::VerifyFailed } else { Exit::BadInput };
     Failed { exit, error: error.context(text) }
 }

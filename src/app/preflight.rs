@@ -26,8 +26,8 @@ use crate::model::preflight::{Finding, Report, Severity, adopt_waiver, waiver_fl
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
-    ADOPTABLE, CHECKS, Facts, PULL_TESTS, Gathered, check, cluster_facts, connect_finding, gather, helm_finding, judge, markdown,
-    short_login,
+    ADOPTABLE, CHECKS, Facts, Gathered, PULL_TESTS, check, cluster_facts, connect_finding, gather, helm_finding, judge,
+    markdown, short_login,
 };
 use crate::render::{preflight_table, target};
 

@@ -102,7 +102,8 @@ fn before_pods(
 /// How many pools have no test, and why.
 fn untested(skipped: SkippedPools) -> Vec<String> {
     let SkippedPools { tainted, more } = skipped;
-    let tainted = (tainted > 0).then(|| format!("pools not tested, since no release tolerates their taints: {tainted}"));
+    let tainted =
+        (tainted > 0).then(|| format!("pools not tested, since no release tolerates their taints: {tainted}"));
     let more = (more > 0).then(|| format!("pools not tested, since there are too many: {more}"));
     tainted.into_iter().chain(more).collect()
 }

@@ -77,7 +77,9 @@ mod tests {
         assert!(hint.fix.contains("windlass secrets refresh"));
         assert!(!format!("{hint:?}").contains(&token[..20]));
         // An identity token has no user; a time may be a fraction.
-        assert!(found("", &jwt(&json!({"exp": 1_799_999_999.5}))).unwrap().what.contains("ended at 2027-01-15T07:59:59Z"));
+        assert!(
+            found("", &jwt(&json!({"exp": 1_799_999_999.5}))).unwrap().what.contains("ended at 2027-01-15T07:59:59Z")
+        );
         let ecr = STANDARD.encode(json!({"payload": "x", "expiration": NOW + 43_200}).to_string());
         assert!(found("AWS", &ecr).unwrap().what.contains("ends at 2027-01-15T20:00:00Z"));
         assert!(found("AWS", "no token that can be read").unwrap().what.contains("12 hours"));
@@ -86,7 +88,9 @@ mod tests {
     #[test]
     fn a_login_that_lasts_or_says_nothing_is_none() {
         let later = NOW + 31 * 24 * 3600;
-        for password in [&jwt(&json!({"exp": later})), &jwt(&json!({"sub": "x"})), "a.b.c", "hunter2", "", "a.b", "e30="] {
+        for password in
+            [&jwt(&json!({"exp": later})), &jwt(&json!({"sub": "x"})), "a.b.c", "hunter2", "", "a.b", "e30="]
+        {
             assert_eq!(found("robot", password), None, "{password}");
         }
         assert_eq!(found("robot", &jwt(&json!({"exp": i64::MAX}))), None, "no such time");

@@ -143,15 +143,15 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
         output.value(&json!({"pushed": receipt, "nothing": nothing}))?;
         return Ok(Exit::Done);
     }
-    let images = receipt.images.len();
+    let (to, images) = (target, receipt.images.len());
     let without = if receipt.without_signatures { "; without signatures" } else { "" };
     if nothing {
-        output.say(&format!("nothing to push: {target} has all {images} images{without}\n"))?;
+        output.say(&format!("nothing to push: {to} has all {images} images{without}\n"))?;
         return Ok(Exit::Done);
     }
     let (existing, mounted, sent) = receipt.bytes();
     output.say(&format!(
-        "pushed {images} images to {target}: {} sent, {} mounted, {} there already{without}\n",
+        "pushed {images} images to {to}: {} sent, {} mounted, {} there already{without}\n",
         human(sent),
         human(mounted),
         human(existing)

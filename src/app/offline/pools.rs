@@ -44,12 +44,8 @@ pub(super) fn pools(
         let image = images.entry(&node.platform).or_insert_with(|| smallest(Some(&node.platform)));
         let Some(image) = image.clone() else { continue };
         let key = key(node);
-        let pool = NodePool {
-            name: key.0.clone(),
-            node: Some(node.name.clone()),
-            runtime: node.runtime.clone(),
-            image,
-        };
+        let pool =
+            NodePool { name: key.0.clone(), node: Some(node.name.clone()), runtime: node.runtime.clone(), image };
         platforms.entry(key.clone()).or_insert(&node.platform);
         found.entry(key).or_insert(pool);
     }
@@ -125,10 +121,14 @@ mod tests {
 
     #[test]
     fn each_platform_has_a_test_however_many_pools_there_are() {
-        let mut nodes: Vec<Node> = (10..30).map(|at| node(&format!("n{at}"), &format!("a{at}"), "linux/amd64")).collect();
+        let mut nodes: Vec<Node> =
+            (10..30).map(|at| node(&format!("n{at}"), &format!("a{at}"), "linux/amd64")).collect();
         nodes.push(node("arm", "z", "linux/arm64"));
         let (found, skipped) = names(&nodes, &[]);
-        assert_eq!((found.len(), &found[0], &found[1]), (16, &"a10 (linux/amd64)".to_owned(), &"z (linux/arm64)".to_owned()));
+        assert_eq!(
+            (found.len(), &found[0], &found[1]),
+            (16, &"a10 (linux/amd64)".to_owned(), &"z (linux/arm64)".to_owned())
+        );
         assert_eq!(skipped, SkippedPools { tainted: 0, more: 5 });
     }
 

@@ -133,16 +133,15 @@ impl Offline {
         let releases = wanted.into_iter().flat_map(|wanted| &wanted.components);
         let values = releases.filter_map(|component| Some(&*component.release.as_ref()?.values));
         let (pools, skipped_pools) = pools(&nodes, &tolerations(values), |platform| self.smallest(platform));
-        let mut observed =
-            ObservedOffline {
-                record: self.record(),
-                target: self.target.to_string(),
-                receipt: self.opened.args.receipt.is_some(),
-                images,
-                pools,
-                skipped_pools,
-                ..ObservedOffline::default()
-            };
+        let mut observed = ObservedOffline {
+            record: self.record(),
+            target: self.target.to_string(),
+            receipt: self.opened.args.receipt.is_some(),
+            images,
+            pools,
+            skipped_pools,
+            ..ObservedOffline::default()
+        };
         let outlook = match push {
             Ok(push) => {
                 (observed.there_bytes, observed.mount_bytes, observed.upload_bytes) = push.plan().bytes();
