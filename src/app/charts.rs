@@ -376,10 +376,10 @@ fn whole(packed: &[u8], sha256: Option<&str>) -> Result<(), FetchError> {
 fn unusable(error: ChartError, folder: Option<&Path>) -> FetchError {
     let workaround = match (&error, folder) {
         (ChartError::Unvendored(_), Some(folder)) => {
-            format!("; run `helm dependency build {}`, or name an archive that contains them", folder.display())
+            format!("; run `helm dependency build {}`, or specify an archive that contains them", folder.display())
         }
         (ChartError::Unvendored(_) | ChartError::Missing { .. }, None) => {
-            "; unpack the archive, run `helm dependency build` in its folder, and name that folder".to_owned()
+            "; unpack the archive, run `helm dependency build` in its folder, and specify that folder".to_owned()
         }
         _ => String::new(),
     };

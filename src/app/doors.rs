@@ -146,10 +146,10 @@ fn no_controller(ingress: &Ingress, classes: Result<&[IngressClass], &KubeError>
     let there = || classes.iter().map(|class| class.name.as_str()).collect::<Vec<_>>().join(", ");
     match &ingress.class {
         Some(class) if !classes.iter().any(|known| known.name == *class) => {
-            Some(format!("the cluster has no IngressClass {class}; there is {}", there()))
+            Some(format!("the cluster has no IngressClass {class}; available: {}", there()))
         }
         None if !classes.iter().any(|class| class.default) => {
-            Some(format!("the Ingress has no class, and none is the default; there is {}", there()))
+            Some(format!("the Ingress has no class, and there is no default; available: {}", there()))
         }
         _ => None,
     }
@@ -237,9 +237,9 @@ mod tests {
         assert_eq!(why(&of(Some("nginx")), &[]).as_deref(), Some(none));
         let there = [class("nginx", false), class("traefik", false)];
         assert_eq!(why(&of(Some("nginx")), &there), None);
-        let other = "the cluster has no IngressClass haproxy; there is nginx, traefik";
+        let other = "the cluster has no IngressClass haproxy; available: nginx, traefik";
         assert_eq!(why(&of(Some("haproxy")), &there).as_deref(), Some(other));
-        assert!(why(&of(None), &there).unwrap().starts_with("the Ingress has no class, and none is the default"));
+        assert!(why(&of(None), &there).unwrap().starts_with("the Ingress has no class, and there is no default"));
         assert_eq!(why(&of(None), &[class("nginx", true)]), None);
     }
 }

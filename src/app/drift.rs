@@ -187,7 +187,7 @@ async fn uploads(
             Comparison::Differs(Difference::Mode { have, want }) => {
                 Some(format!("mode of {path}: {have:04o} instead of {want:04o}"))
             }
-            Comparison::Differs(_) => Some(format!("{path} has other content")),
+            Comparison::Differs(_) => Some(format!("{path} has different content")),
         }
     });
     Ok(differences.collect())

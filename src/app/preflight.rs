@@ -29,7 +29,7 @@ use crate::preflight::{
     ADOPTABLE, CHECKS, Facts, Gathered, PULL_TESTS, check, cluster_facts, connect_finding, gather, helm_finding, judge,
     markdown, short_login,
 };
-use crate::render::{preflight_table, target};
+use crate::render::{language, preflight_table, target};
 
 /// The timeout of HDFS. A failed direct connection takes two seconds of it.
 const HDFS_DEADLINE: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ const HDFS_DEADLINE: Duration = Duration::from_secs(5);
 /// `windlass preflight`.
 pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Output) -> Result<Exit, Failed> {
     if args.list {
-        output.text(&markdown())?;
+        output.text(&markdown(|text| language::say_lines(text).into_owned()))?;
         return Ok(Exit::Done);
     }
     check_waivers(&args.waive)?;

@@ -23,7 +23,7 @@ pub(super) async fn unlock(global: &Global, output: &Output) -> Result<Exit, Fai
             let text = format!("{}; to unlock it anyway, add --yes", locked_by(&lock, &cluster, now));
             return Err(Failed::text(Exit::Missing, text));
         }
-        let warning = if active { "\nthat run is still active, and would stop" } else { "" };
+        let warning = if active { "\nthat run is still active, and unlocking stops it" } else { "" };
         let question = format!("{} is locked by {lock}{warning}\nunlock it? [y/N] ", target(cluster.info()));
         if !is_yes(&output.ask(&question)?) {
             return Err(Failed::text(Exit::Refused, "nothing was changed"));

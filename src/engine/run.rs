@@ -279,7 +279,7 @@ impl<P: Perform> Scheduler<P> {
 
     /// Fails a step that needs itself, or something that is not in the plan.
     fn fail_unreachable(&mut self, step: Step) {
-        let errors = vec![format!("internal error: it needs {}, which never finishes", step.needs.join(", "))];
+        let errors = vec![format!("internal error: unresolvable dependency on {}", step.needs.join(", "))];
         self.end(step, End::Failed(Failure { errors, ..Failure::default() }, 0.0));
     }
 

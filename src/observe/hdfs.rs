@@ -178,7 +178,7 @@ fn words(comparison: webhdfs::Comparison) -> Comparison {
         webhdfs::Comparison::Differs(difference) => Comparison::Differs(match difference {
             Difference::Folder => "is a folder".to_owned(),
             Difference::Length { have, want } => format!("has {have} bytes instead of {want}"),
-            Difference::Content => "has other content".to_owned(),
+            Difference::Content => "has different content".to_owned(),
             Difference::Mode { have, want } => format!("has mode {have:04o} instead of {want:04o}"),
         }),
     }

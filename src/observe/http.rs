@@ -17,7 +17,7 @@ use crate::model::observed::{Comparison, ObservedRelease};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why an entry that depends on the results of other actions is not observed.
-pub const NEEDS_RUN_RESULTS: &str = "it depends on results that only a run has";
+pub const NEEDS_RUN_RESULTS: &str = "it depends on results that are only known during a run";
 
 /// Step to what was found, or why nothing was. Services of releases that are not there, or not ready, are not asked.
 pub(super) async fn observe(

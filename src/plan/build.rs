@@ -497,7 +497,7 @@ pub(super) fn secret_step(component: &ResolvedComponent, release: &ResolvedRelea
 fn lost_secret(from: Option<&SecretRef>) -> String {
     match from {
         Some(SecretRef::Generate) => {
-            "it no longer exists and its content cannot be restored: the new one will not open what the old one did"
+            "it no longer exists and its content cannot be restored: a new one cannot unlock data created with the old one"
         }
         _ => "it no longer exists",
     }

@@ -49,10 +49,11 @@ impl fmt::Display for Moved {
             InstallStatus::Kept => write!(f, "data of {id} was kept from {from}")?,
         }
         match to {
-            Some(to) => {
-                write!(f, ", but the answers name {to}: Helm cannot move a release, so the old one is left behind")?
-            }
-            None => write!(f, ", but its definition no longer has a release: the old one is left behind")?,
+            Some(to) => write!(
+                f,
+                ", but the answers specify {to}: Helm cannot move a release, so the old release would be orphaned"
+            )?,
+            None => write!(f, ", but its definition no longer has a release: the old release would be orphaned")?,
         }
         if !data.is_empty() {
             write!(f, " with its data ({})", few(data, NAMED))?;

@@ -275,12 +275,16 @@ fn what_others_can_do_without_is_removed_and_that_they_stay_is_reported() {
     let plan = remove(&optional).unwrap();
     let why: Vec<&String> = plan.steps.iter().flat_map(|step| &step.why).collect();
     for id in &by {
-        assert_eq!(why.iter().filter(|why| why.starts_with(&format!("{id} stays"))).count(), 1, "{why:?}");
+        assert_eq!(why.iter().filter(|why| why.starts_with(&format!("{id} remains configured"))).count(), 1, "{why:?}");
     }
     // Both together go as ever: whoever uses it first.
     let both: Vec<String> = by.iter().cloned().chain(chosen.clone()).collect();
     let plan = uninstall(&state, &remains(), removal(Some(&both), false)).unwrap();
-    assert!(plan.steps.iter().all(|step| step.why.iter().all(|why| !why.contains("stays configured for it"))));
+    assert!(
+        plan.steps
+            .iter()
+            .all(|step| step.why.iter().all(|why| !why.contains("remains configured to use this component")))
+    );
 }
 
 fn sample() -> (Resolved, Observed) {

@@ -203,7 +203,7 @@ async fn what_has_become_of_a_half_sent_blob_is_noted() {
     registry.with(|state| (state.faults.rate, state.uploads) = (None, Default::default()));
     site.api.objects().kept.remove(LEASE);
     let (code, out, err) = site.install(&from).await;
-    assert!(code == 0 && out.contains(" of mirror/x/multi starts again"), "{code} {out}{err}");
+    assert!(code == 0 && out.contains(" of mirror/x/multi restarts from the beginning"), "{code} {out}{err}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -130,7 +130,7 @@ fn announce(plan: &PushPlan, images: usize, output: &Output) -> Result<(), Faile
         );
     }
     output.remark(&format!(
-        "{images} images: {} to upload, {} to mount, {} there already",
+        "{images} images: {} to upload, {} to mount, {} already present",
         human(sent),
         human(mounted),
         human(there)
@@ -151,7 +151,7 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
     }
     let (existing, mounted, sent) = receipt.bytes();
     output.say(&format!(
-        "pushed {images} images to {to}: {} sent, {} mounted, {} there already{without}\n",
+        "pushed {images} images to {to}: {} sent, {} mounted, {} already present{without}\n",
         human(sent),
         human(mounted),
         human(existing)
@@ -184,7 +184,7 @@ fn refusal(texts: Vec<String>, output: &Output) -> Result<Failed, Failed> {
 
 /// Completes the receipt with what only the command knows, and writes it whole or not at all where that was asked for.
 fn keep(args: &PushArgs, bundle: &Bundle, receipt: Receipt) -> Result<Receipt, Failed> {
-    let receipt = receipt.of(bundle.lock_digest(), args.into.without_signatures);
+    let receipt = receipt.of(bundle.lock_digest(), bundle.about().base, args.into.without_signatures);
     if let Some(path) = args.receipt.as_deref() {
         receipt.write(path).map_err(|error| {
             let error = anyhow::Error::new(error).context(format!("failed to write the receipt {}", path.display()));

@@ -167,7 +167,7 @@ fn taken_over(old: &Lock, standing: Standing) -> String {
 pub(in crate::app) fn locked_by(lock: &Lock, cluster: &Cluster, now: Timestamp) -> String {
     let renewed = lock.renewed.map(|time| format!(", renewed {} s ago", (now - time).get_seconds().max(0)));
     format!(
-        "{} is locked by {lock}{}; wait for that run to end, or run `windlass unlock` if it is gone",
+        "{} is locked by {lock}{}; wait for that run to end, or run `windlass unlock` if that run is dead",
         target(cluster.info()),
         renewed.unwrap_or_default()
     )

@@ -65,7 +65,7 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     };
     let (state, state_trouble) = match state {
         Ok(state) => (state, None),
-        Err(error) => (InstallState::default(), Some(format!("what is installed: {:#}", anyhow::Error::new(error)))),
+        Err(error) => (InstallState::default(), Some(format!("the recorded state: {:#}", anyhow::Error::new(error)))),
     };
     let namespaces = namespaces(&state, args);
     let held = match &cluster {
@@ -96,14 +96,14 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     machine(&mut all, global);
     runs(&mut all);
     match preflight(global, &state, output).await {
-        Ok(report) => all.value("preflight.json".to_owned(), "what preflight finds now", report),
+        Ok(report) => all.value("preflight.json".to_owned(), "current findings of preflight", report),
         Err(failed) => all.missing.push(format!("preflight.json: {}", failed.chain().join(": "))),
     }
     if let Some(cluster) = &cluster {
         // With the salt, versions of guessed passwords could be computed.
         let public = InstallState { salt: String::new(), ..state.clone() };
         let known = serde_json::to_value(&public).unwrap_or_default();
-        all.value("state.json".to_owned(), "what windlass remembers in the cluster", known);
+        all.value("state.json".to_owned(), "state recorded in the cluster", known);
         of_cluster(&mut all, cluster).await;
         for release in &releases {
             of_release(&mut all, release, wanted.as_ref().ok());
@@ -146,7 +146,7 @@ fn print_result(target: &Path, files: usize, all: &Collection, output: &Output) 
     }
     let mut text: String = all.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
     text.push_str(&format!(
-        "{}: {files} files, {:.1} MB; index.json says what each is\n",
+        "{}: {files} files, {:.1} MB; index.json describes them\n",
         target.display(),
         size as f64 / 1e6
     ));
@@ -248,7 +248,7 @@ fn machine(all: &mut Collection, global: &Global) {
     let kernel = std::fs::read_to_string("/proc/version").unwrap_or_default();
     let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let text = format!("windlass {}\nflags {global:?}\n{kernel}{system}", env!("CARGO_PKG_VERSION"));
-    all.text("machine.txt".to_owned(), "windlass and the machine that it runs on", &text);
+    all.text("machine.txt".to_owned(), "windlass and the machine it runs on", &text);
 }
 
 /// Invalid UTF-8 (a journal that was cut) is replaced.
@@ -263,9 +263,9 @@ fn runs(all: &mut Collection) {
     };
     for id in ids.iter().rev().take(RUNS) {
         for (file, what) in [
-            ("plan.json", "what was to be done"),
-            ("answers.yaml", "with which answers"),
-            ("events.jsonl", "what happened"),
+            ("plan.json", "plan of the run"),
+            ("answers.yaml", "answers of the run"),
+            ("events.jsonl", "events of the run"),
         ] {
             match bounded::bytes(&root.join(id).join(file), bounded::JOURNAL).map(lossy) {
                 Ok(text) => all.lines(format!("runs/{id}/{file}"), what, &text),
@@ -285,7 +285,7 @@ async fn of_cluster(all: &mut Collection, cluster: &Cluster) {
     match cluster.lock().await {
         Ok(lock) => {
             let text = lock.map_or_else(|| "not locked\n".to_owned(), |lock| format!("{lock}\n"));
-            all.text("cluster/lock.txt".to_owned(), "who holds the lock", &text);
+            all.text("cluster/lock.txt".to_owned(), "holder of the lock", &text);
         }
         Err(error) => all.missing.push(format!("the lock: {:#}", anyhow::Error::new(error))),
     }

@@ -146,7 +146,7 @@ impl Hdfs {
     /// MKDIRS alone: true for a folder that is there, whose mode then stays.
     async fn make(&self, path: &str, mode: u16) -> Result<(), Error> {
         let call =
-            call(Method::PUT, "MKDIRS", format!("make the folder {path}"), path, vec![("permission", octal(mode))]);
+            call(Method::PUT, "MKDIRS", format!("create the folder {path}"), path, vec![("permission", octal(mode))]);
         let answer = self.namenode(&call).await?;
         expect_true(answer.json::<BooleanAnswer>(&call.what)?.boolean, call.what)
     }

@@ -83,13 +83,13 @@ impl StepRunner {
         let Some((active, standby)) = active.zip(standby) else {
             let states: Vec<String> =
                 namenodes.iter().map(|one| format!("{} is {}", one.name, one.state.word())).collect();
-            let text = format!("no NameNode is standby, so no failover was tried: {}", states.join(", "));
+            let text = format!("no NameNode is standby, so no failover was attempted: {}", states.join(", "));
             return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
         };
         // POD.SERVICE.NAMESPACE.svc.DOMAIN, as components export it.
         let mut labels = active.address.split('.');
         let (Some(pod), Some(namespace)) = (labels.next(), labels.nth(1)) else {
-            let text = format!("{} is not the name of a pod, so no failover was tried", active.address);
+            let text = format!("{} is not the name of a pod, so no failover was attempted", active.address);
             return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
         };
         (context.progress)(Progress::Note(format!("deleting pod {pod} of the active NameNode")));

@@ -118,7 +118,7 @@ impl StepRunner {
             }
             Some(left) => Err(Failure {
                 errors: vec![format!(
-                    "{}{} accepted the write, but does not return {}; list what it never returns in `write_only`",
+                    "{}{} accepted the write, but does not return {}; list fields that it never returns in `write_only`",
                     ensure.service,
                     write.path,
                     left.join(", ")

@@ -169,7 +169,7 @@ impl StepRunner {
 impl PushWork {
     /// Completes the receipt, and writes it where that was asked for.
     fn keep(&self, receipt: Receipt) -> Result<Receipt, Failure> {
-        let receipt = receipt.of(self.bundle.lock_digest(), self.without_signatures);
+        let receipt = receipt.of(self.bundle.lock_digest(), self.bundle.about().base, self.without_signatures);
         if let Some(path) = &self.receipt {
             receipt.write(path).map_err(|error| Failure {
                 errors: vec![format!("failed to write the receipt {}: {error}", path.display())],

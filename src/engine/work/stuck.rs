@@ -51,7 +51,7 @@ impl StepRunner {
                 let why = format!("windlass run={}: Helm was killed", self.run);
                 if self.cluster.mark_failed(&release, &why).await.map_err(|err| Failure::of(&err))? {
                     let text = format!(
-                        "revision {} is {since}; its Helm is not running any more, marked as failed",
+                        "revision {} is {since}; its Helm process is no longer running, marked as failed",
                         release.revision
                     );
                     (context.progress)(Progress::Note(text));
@@ -60,12 +60,12 @@ impl StepRunner {
                 let left = HELM_DEAD_AFTER.saturating_sub(age).as_secs();
                 return Err(Failure {
                     errors: vec![format!(
-                        "release {key} is {since}, by a Helm that is not on this machine: if it is running, wait for it; if it was killed, run the same command again in {left}s"
+                        "release {key} is {since}, held by a Helm process on another machine: if it is running, wait for it to finish; if it was killed, run the same command again in {left}s"
                     )],
                     ..Failure::default()
                 });
             } else {
-                (context.progress)(Progress::Waiting(format!("{since}, by a Helm that is not on this machine")));
+                (context.progress)(Progress::Waiting(format!("{since}, by a Helm process on another machine")));
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}

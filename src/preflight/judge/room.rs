@@ -133,7 +133,7 @@ impl Judge<'_> {
                 };
                 let Some(index) = place else {
                     let what = format!(
-                        "a pod that requests {} fits on none of {nodes} beside the others, though it would alone",
+                        "a pod that requests {} does not fit on any of {nodes} together with the other pods, although it would fit alone",
                         words(&takes)
                     );
                     self.found.push(RESOURCES_TIGHT.found(pod.owner.to_string(), what, fix(&pod.owner.kind)));
@@ -205,7 +205,7 @@ fn too_large(takes: &Amounts, short: &[usize], ready: &[&Node], free: &[Amounts]
             format!("{} of {name} is left on node {node}", (*free).max(Quantity::default()).of(name))
         })
         .collect();
-    format!("a pod requests {}, and at most {}", words(takes), left.join(", "))
+    format!("a pod requests {}, but at most {}", words(takes), left.join(", "))
 }
 
 fn fix(kind: &str) -> String {

@@ -313,7 +313,7 @@ fn an_allowed_namespace_that_does_not_exist_is_reported() {
     let finding = only(&needs, &facts);
     assert_eq!(
         (finding.id, finding.what.as_str()),
-        ("peer-namespace-missing", "it allows all of namespace gone, which does not exist")
+        ("peer-namespace-missing", "it allows traffic from namespace gone, which does not exist")
     );
 }
 

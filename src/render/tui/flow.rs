@@ -21,7 +21,7 @@ pub(super) fn back(state: &mut State) -> Vec<Intent> {
 pub(super) fn preflight(state: &mut State) -> Vec<Intent> {
     state.busy = Some((Word::RunningPreflight, state.now));
     state.failed = None;
-    vec![Intent::Preflight(state.answered(), state.preflight.waived.iter().cloned().collect())]
+    vec![Intent::Preflight(state.answered(), state.preflight.waivers())]
 }
 
 /// Asks for the plan; while steps of a run still change the cluster, later.
@@ -34,7 +34,7 @@ pub(super) fn plan(state: &mut State) -> Vec<Intent> {
         return Vec::new();
     }
     state.busy = Some((Word::Planning, state.now));
-    vec![Intent::Plan(state.answered(), state.preflight.waived.iter().cloned().collect())]
+    vec![Intent::Plan(state.answered(), state.preflight.waivers())]
 }
 
 /// Asks before leaving where something would be lost; a run is stopped first.
@@ -68,7 +68,7 @@ pub(super) fn start_run(state: &mut State, without: Vec<String>) -> Vec<Intent> 
     let known = |run: &RunView| Some(run.state.run.clone()).filter(|id| !id.is_empty()).or_else(|| run.before.clone());
     let run = Intent::Run {
         given: state.answered(),
-        waived: state.preflight.waived.iter().cloned().collect(),
+        waived: state.preflight.waivers(),
         without,
         before: state.run.as_ref().and_then(known),
         agreed: state.running.agreed.clone(),

@@ -541,7 +541,7 @@ fn names_that_the_cluster_has_are_offered() {
 fn control_c_asks_first_and_then_shows_what_still_runs() {
     let mut state = at_run(Lang::En, (80, 24), 6);
     assert_eq!(press(&mut state, "^C"), []);
-    assert!(shown(&state, (80, 24), false).contains("No new step starts"));
+    assert!(shown(&state, (80, 24), false).contains("No new steps will start"));
     assert_eq!(press(&mut state, "n"), []);
     assert_eq!(press(&mut state, "^C y"), [Intent::Stop]);
     let at = made::at(9_000);

@@ -14,7 +14,6 @@ use super::screens;
 use super::state::{Ask, Overlay, Screen, State, Tone};
 use super::widgets::Cursor;
 use super::words::{Word, fill};
-use crate::model::preflight::Report;
 use crate::render::language;
 use crate::render::look::screen_size;
 
@@ -223,7 +222,7 @@ fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
         News::Report(report) => {
             state.done_waiting(Word::RunningPreflight);
             match report {
-                Ok(report) => set_report(state, report),
+                Ok(report) => state.preflight.show(report),
                 Err(errors) => {
                     state.preflight.report = None;
                     state.failed = Some(errors.join(": "));
@@ -234,7 +233,7 @@ fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
             state.done_waiting(Word::Planning);
             match planned {
                 Ok((planned, report)) => {
-                    set_report(state, report);
+                    state.preflight.show(report);
                     screens::review::set_plan(state, *planned);
                 }
                 Err(errors) => {
@@ -337,13 +336,6 @@ fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     }
     state.preflight.report = None;
     screens::source::enter(state)
-}
-
-/// Shows a report; what was waived meanwhile is waived.
-fn set_report(state: &mut State, report: Report) {
-    let waived: Vec<String> = state.preflight.waived.iter().cloned().collect();
-    state.preflight.cursor.within(report.findings.len() + 1);
-    state.preflight.report = Some(Report::new(report.cluster, report.findings, &waived));
 }
 
 /// Shows an error in the line above the footer.

@@ -38,7 +38,10 @@ impl fmt::Display for HalfSent {
         if *kept > 0 {
             write!(f, "{digest} of {repository} resumes at {} of {}", human(*kept), human(*size))
         } else {
-            write!(f, "{digest} of {repository} starts again: the registry kept nothing of its upload")
+            write!(
+                f,
+                "{digest} of {repository} restarts from the beginning: the registry did not keep the partial upload"
+            )
         }
     }
 }

@@ -22,6 +22,9 @@ pub struct Receipt {
     /// The digest of the lock of the offline bundle that was pushed; absent where no file is meant to be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Digest>,
+    /// Of a difference: the digest of its base's lock. What the registry has of the base is not in the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Digest>,
     /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
     pub images: BTreeMap<String, ReceiptImage>,
     /// Signatures and attestations that lie beside images were skipped, on request.
@@ -40,10 +43,11 @@ impl Receipt {
         })
     }
 
-    /// With what only the caller of a push knows: the lock of the offline bundle, and whether signatures were skipped.
+    /// With what only the caller of a push knows: the lock of the offline bundle, that of its base where it is a difference, and
+    /// whether signatures were skipped.
     #[must_use]
-    pub fn of(self, lock: Digest, without_signatures: bool) -> Self {
-        Self { without_signatures, lock: Some(lock), ..self }
+    pub fn of(self, lock: Digest, base: Option<Digest>, without_signatures: bool) -> Self {
+        Self { lock: Some(lock), base, without_signatures, ..self }
     }
 
     /// Writes it as JSON, whole or not at all.

@@ -363,7 +363,6 @@ impl<'a> Push<'a> {
                     .manifests
                     .iter()
                     .map(|one| one.manifest.digest)
-                    .chain(image.base.iter().copied())
                     .filter(|one| *one != request.top)
                     .collect(),
                 blobs: image.blobs.keys().copied().collect(),
@@ -387,6 +386,7 @@ impl<'a> Push<'a> {
             schema: RECEIPT_SCHEMA,
             registry: self.registry.host().to_owned(),
             lock: None,
+            base: None,
             images,
             without_signatures: false,
             bytes_on_the_wire: progress.snapshot().sent,

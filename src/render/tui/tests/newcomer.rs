@@ -137,7 +137,7 @@ fn leaving_is_possible_with_or_without_the_answers() {
     let mut state = at_components(Lang::En, (80, 24));
     press(&mut state, "q");
     let text = shown(&state, (80, 24), false);
-    assert!(text.contains("Leave?") && !text.contains("windlass-answers"), "{text}");
+    assert!(text.contains("Quit?") && !text.contains("windlass-answers"), "{text}");
     assert_eq!(press(&mut state, "y"), [Intent::Quit]);
 }
 

@@ -12,7 +12,7 @@ fn failed_steps_are_retried_as_a_run_that_continues() {
     let [Intent::Write(..), Intent::Run { before, without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!((before.as_deref(), without.as_slice()), (Some("20251121T100000Z-0a1b2c"), &[][..]));
     send(&mut state, News::RunError(vec!["it is locked".into()]));
-    assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("will not be done"));
+    assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("will not run"));
     let intents = press(&mut state, "y");
     let [Intent::Write(..), Intent::Run { without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!(without.first().map(String::as_str), state.run.as_ref().and_then(RunView::selected));
@@ -38,7 +38,7 @@ fn a_request_during_a_run_waits_for_its_end() {
     let end = || News::Ended(Ended { exit: 5, trouble: None }, Box::default());
     let mut state = half_failed();
     assert!(press(&mut state, "r").is_empty(), "nothing else is disturbed");
-    assert!(shown(&state, state.size, false).contains("then retries"), "{}", shown(&state, state.size, false));
+    assert!(shown(&state, state.size, false).contains("then retry"), "{}", shown(&state, state.size, false));
     let intents = send(&mut state, end());
     assert!(
         matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { without, .. }] if without.is_empty()),
@@ -176,7 +176,7 @@ fn keys_do_nothing_in_a_small_terminal() {
     update(&mut state, Input::Resize(60, 20));
     assert!(press(&mut state, "c y Enter").is_empty() && state.overlay.is_none());
     press(&mut state, "q");
-    assert!(shown(&state, (60, 20), false).contains("Leave?"), "what is asked can be read");
+    assert!(shown(&state, (60, 20), false).contains("Quit?"), "what is asked can be read");
     press(&mut state, "n");
     assert!(state.overlay.is_none());
 }
@@ -276,7 +276,7 @@ fn leaving_is_possible_when_answers_cannot_be_written() {
     send(&mut state, News::Written(Err(vec!["failed to write answers".into(), "permission denied".into()])));
     assert!(shown(&state, state.size, false).contains("permission denied"));
     press(&mut state, "q");
-    assert!(shown(&state, state.size, false).contains("Leave without the answers?"));
+    assert!(shown(&state, state.size, false).contains("Quit without saving?"));
     assert_eq!(press(&mut state, "y"), [Intent::Quit]);
 }
 
@@ -380,19 +380,19 @@ fn steps_are_below_their_component_which_is_folded_once_all_are_done() {
 #[test]
 fn time_left_is_estimated_and_critical_steps_are_marked() {
     let mut state = at_run(Lang::En, (120, 40), 19);
-    assert!(!shown(&state, (120, 40), false).contains("by earlier runs"), "nobody knows");
+    assert!(!shown(&state, (120, 40), false).contains("based on earlier runs"), "nobody knows");
     let run = state.run.as_mut().unwrap();
     run.expected = [("livy/ready", 60.0), ("livy/verify-1", 30.0)].map(|(id, took)| (id.to_owned(), took)).into();
     let next = made::failing()[19].clone();
     state.now = next.at.as_millisecond() + 500;
     send(&mut state, News::Event(next));
     let screen = shown(&state, (120, 40), false);
-    assert!(screen.contains("about 59s left, by earlier runs"), "{screen}");
+    assert!(screen.contains("about 59s left, based on earlier runs"), "{screen}");
     let marked: Vec<&str> = screen.lines().filter(|line| line.contains('◆')).collect();
     assert!(marked.len() == 1 && marked[0].contains("Apache Livy is ready"), "{screen}");
     // It takes longer than before: nothing is promised.
     state.now += 60_000;
-    assert!(!shown(&state, (120, 40), false).contains("by earlier runs"));
+    assert!(!shown(&state, (120, 40), false).contains("based on earlier runs"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn planned(lang: Lang, size: (u16, u16)) -> State {
     let place = |name: &str| ("ledger".to_owned(), name.to_owned());
     observed.namespaces.insert("ledger".to_owned());
     observed.secrets.insert(place("my-ledger-password"), Comparison::Same);
-    let differs = Comparison::Differs("Secret ledger/my-ledger-connection has other content".to_owned());
+    let differs = Comparison::Differs("Secret ledger/my-ledger-connection has different content".to_owned());
     observed.secrets.insert(place("my-ledger-connection"), differs);
     let plan = plan(&resolved, &observed, true);
     send(&mut state, News::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))));
@@ -116,11 +116,11 @@ fn each_source_says_what_it_becomes() {
     let mut state = at_secret(Lang::En, (120, 40), "ledger.token");
     let screen = |state: &State| shown(state, (120, 40), false);
     assert!(screen(&state).contains("becomes Secret ledger/my-ledger-token, key token"), "{}", screen(&state));
-    assert!(screen(&state).contains("Secrets made of it: ledger/books-tokens (both)"), "{}", screen(&state));
+    assert!(screen(&state).contains("Secrets created from it: ledger/books-tokens (both)"), "{}", screen(&state));
     assert!(!screen(&state).contains("secrets rotate"), "it is not generated");
     press(&mut state, "Enter Enter");
     press(&mut state, "theirs Enter");
-    assert!(screen(&state).contains("uses Secret ledger/theirs as it is, key token"), "{}", screen(&state));
+    assert!(screen(&state).contains("uses Secret ledger/theirs as is, key token"), "{}", screen(&state));
     filter(&mut state, "ledger.password");
     assert!(screen(&state).contains("windlass secrets rotate ledger.password"), "{}", screen(&state));
     assert!(screen(&state).contains("ledger/my-ledger-connection (.pgpass, htpasswd, url)"), "{}", screen(&state));
@@ -182,7 +182,8 @@ fn what_is_made_of_no_secret_is_made_of_answers() {
         }
     }
     let table = crate::render::plan_table(plan, &made::look(120));
-    assert!(table.contains("; made from answers\n") && !table.contains("made of "), "{table}");
+    assert!(table.contains("; created from answers\n"), "{table}");
+    assert!(!table.replace("created from answers", "").contains("created from "), "{table}");
     let text = shown(&state, (120, 60), false);
     assert!(text.contains("; составляется из ответов"), "{text}");
 }
