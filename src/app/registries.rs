@@ -16,8 +16,7 @@ const PUBLISHED: &str = "published";
 /// The registry, with its path, that `--from` names; `None` for each image's own.
 pub(super) fn mirror(from: Option<&str>) -> Result<Option<String>, Failed> {
     let Some(from) = from.filter(|from| *from != PUBLISHED) else { return Ok(None) };
-    let Target { host, prefix, .. } = Target::parse(from, None).or_exit(Exit::BadInput)?;
-    Ok(Some(if prefix.is_empty() { host } else { format!("{host}/{prefix}") }))
+    Ok(Some(Target::parse(from, None).or_exit(Exit::BadInput)?.to_string()))
 }
 
 /// The hosts of the registries that images come from.

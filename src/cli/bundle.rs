@@ -181,12 +181,18 @@ pub struct OfflineArgs {
     /// platform.registry
     #[arg(long, value_name = "HOST[:PORT][/PATH]", requires = "bundle")]
     pub registry: Option<String>,
+    /// Nodes pull the images from here: what the registry is called inside, or a mirror of it; default: --registry
+    #[arg(long, value_name = "HOST[:PORT][/PATH]", requires = "registry")]
+    pub pull_registry: Option<String>,
     /// Accept the offline bundle only if it is signed by this public key (PEM)
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub key: Option<PathBuf>,
     /// Signature file, if the signature is neither inside the offline bundle nor next to it
     #[arg(long, value_name = "FILE", requires = "bundle")]
     pub signature: Option<PathBuf>,
+    /// Write to FILE, as JSON, where each pushed image is and by which digest, for `bundle create --since`; only an install does
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    pub receipt: Option<PathBuf>,
     /// How images are named in the registry.
     #[command(flatten)]
     pub into: PushTargetArgs,

@@ -469,6 +469,8 @@ pub struct PodState {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Kind and name of what made it and keeps it, if something does: `ReplicaSet`, `Job`.
+    pub controller: Option<(String, String)>,
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     pub phase: String,
     /// Every container is ready.

@@ -22,6 +22,9 @@ pub struct Check {
 /// The finding that `--adopt` for a component waives.
 pub const ADOPTABLE: &str = RELEASE_FOREIGN.id;
 
+/// The finding that the pull tests of an install from an offline bundle stand for.
+pub const PULL_TESTS: &str = REGISTRY_PULL.id;
+
 impl Check {
     /// A finding of this kind: where, what, and the command that fixes it.
     pub(super) fn found(&self, place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Finding {
@@ -190,12 +193,18 @@ checks! {
     REGISTRY_PUSH "registry-push" Error false
         "The registry does not accept the content of the offline bundle: a project or a right is missing, or a tag names another digest."
         "Do what the message says; for conflicting tags, use `--tag-conflict`.";
+    REGISTRY_PULL "registry-pull" Error true
+        "A node cannot pull from the registry. Found by the pull tests of an install from an offline bundle, which are steps before the first release (`platform/pull-test-N`), and not by preflight; waived, these steps are omitted."
+        "The step names the cause, the file on the node, and the node's own words.";
     IMAGE_NOT_MOVED "image-not-moved" Error true
         "Images come from a registry of the site (`platform.registry`), but a chart renders an image from another registry that its component does not declare."
         "Declare it under `images` in component.yaml, with its paths in the chart's values; or set its location in the site's registry in a `values_file`.";
     PULL_SECRET_MISSING "pull-secret-missing" Error true
         "Pods refer to a Secret with registry credentials that does not exist in their namespace and that windlass does not create."
         "`kubectl -n NAMESPACE create secret docker-registry NAME …`, or let windlass create it: `platform.pull_secret: {file: …}`.";
+    PULL_LOGIN_ENDS "pull-login-ends" Hint true
+        "The login that nodes pull with ends soon, or has ended: it is one of ECR, which lasts 12 hours, or a token that says that it ends within 30 days. Pods that start on a new node after that cannot pull."
+        "Use a login that lasts, such as that of a robot account or a deploy token; or have a timer get a new one and run `windlass secrets refresh`.";
     SECRET_MISSING "secret-missing" Error true
         "An answer refers to a Secret in the component's own namespace (`secret:NAME`) that does not exist."
         "Create it with the question's id as the key, or provide the secret in another way: `env:NAME`, `file:PATH`.";

@@ -332,10 +332,11 @@ impl Backend {
     async fn plan(&self, given: &AnswerSources, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
         let (global, target) = self.target(given).await?;
         let mut observed = target.observe().await.map_err(unobserved)?;
-        let problems;
-        (observed.offline, problems) = target.observe_offline().await?;
+        let outlook;
+        (observed.offline, outlook) = target.observe_offline().await?;
+        observed.offline = observed.offline.map(|offline| preflight::waived_pull_tests(offline, waived));
         let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
-        let report = preflight::with_observed(&target, (&observed, &problems), &global, waived).await?;
+        let report = preflight::with_observed(&target, (&observed, &outlook.problems), &global, waived).await?;
         let plan = plan::plan(&target.resolved, &observed, !self.args.no_verify);
         let state = observed.state.as_ref();
         let refused = reason_not_to_move(&moved(&target.resolved, state));
@@ -352,6 +353,12 @@ impl Backend {
         cancel: CancellationToken,
     ) -> Result<Exit, Failed> {
         let (global, target) = self.target(given).await?;
+        // Before the lock, which is a write.
+        if target.offline.is_some() {
+            let read = async { target.check_bytes(&target.observe_offline().await?.1, &self.output).await };
+            let stopped = || Err(Failed::text(Exit::Stopped, "stopped"));
+            cancel.run_until_cancelled(read).await.unwrap_or_else(stopped)?;
+        }
         let install = InstallRequest {
             target,
             global: &global,

@@ -42,7 +42,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     }
     let mut args = args.clone();
     // An answer like others from here on.
-    if let Some(registry) = args.offline.registry.take() {
+    if let Some(registry) = args.offline.pull_registry.take().or_else(|| args.offline.registry.take()) {
         args.answers.set.push(format!("platform.registry={registry}"));
     }
     let args = &args;

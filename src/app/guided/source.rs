@@ -100,7 +100,7 @@ impl Backend {
         let cluster = self.chosen()?.cluster;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
         let offline = Offline::new(self.opened(choice)?, &answers, &self.mute)?;
-        let (observed, problems) = offline.observe(&cluster).await?;
+        let (observed, outlook) = offline.observe(&cluster, None).await?;
         let answers = offline.answers(&self.catalog, &answers).values.into_iter();
         let pinned = answers.filter(|(_, (_, kind))| *kind == LayerKind::Bundle);
         Ok(PushView {
@@ -109,7 +109,7 @@ impl Backend {
             mount: observed.mount_bytes,
             there: observed.there_bytes,
             writes: observed.writes,
-            problems,
+            problems: outlook.problems,
             pinned: pinned.map(|(id, (answer, _))| (id, answer)).collect(),
         })
     }

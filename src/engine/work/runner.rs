@@ -119,6 +119,10 @@ pub struct PushWork {
     pub conflict: TagConflict,
     /// The folder of journals of pushes.
     pub journals: PathBuf,
+    /// Where the receipt is written to, if anywhere.
+    pub receipt: Option<PathBuf>,
+    /// Whether signatures that lie beside images are skipped, which the receipt says.
+    pub without_signatures: bool,
 }
 
 /// What the checks of this run are about, fixed when the first of a component's checks starts: another run may install

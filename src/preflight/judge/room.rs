@@ -255,15 +255,7 @@ fn blocks<'a>(pod: &PodNeed, node: &'a Node) -> Option<&'a Taint> {
     // Pods of DaemonSets tolerate the taints of node conditions.
     let own = |taint: &Taint| pod.replicas == Replicas::EveryNode && taint.key.starts_with("node.kubernetes.io/");
     let mut hard = hard.filter(|taint| !own(taint));
-    hard.find(|taint| !pod.tolerations.iter().any(|toleration| tolerates(toleration, taint)))
-}
-
-fn tolerates(toleration: &Value, taint: &Taint) -> bool {
-    let text = |key: &str| toleration[key].as_str().unwrap_or_default();
-    let effect = text("effect").is_empty() || text("effect") == taint.effect;
-    let exists = text("operator") == "Exists";
-    let key = text("key") == taint.key || (text("key").is_empty() && exists);
-    effect && key && (exists || text("value") == taint.value)
+    hard.find(|taint| !pod.tolerations.iter().any(|toleration| taint.is_tolerated(toleration)))
 }
 
 /// What a pod requires of a node's labels, and the label that would satisfy it.

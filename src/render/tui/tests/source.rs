@@ -115,6 +115,10 @@ fn options_of_the_command_line_fill_the_screen_in_and_come_out_again() {
     assert_eq!(intents, [Intent::Source(SourceIntent::Open(choice))]);
     let all = " --bundle '/mnt/a b:/mnt/c' --registry 10.97.0.2:5000 --key site.pub --ca a.pem --ca b.pem --max-depth 2 --flatten";
     assert_eq!(state.offline_flags(), all);
+    // Where one is only pushed to, the answer is what nodes pull from.
+    state.source.more.push(("--registry", Some("r.dmz/m".into())));
+    let both = all.replace("--registry", "--pull-registry") + " --registry r.dmz/m";
+    assert_eq!(state.offline_flags(), both);
     // Without the offline bundle none of them means anything.
     press(&mut state, "Home Space");
     assert_eq!(state.offline_flags(), "");
