@@ -9,8 +9,12 @@ use super::matching::Template;
 use super::numbers::{plural, time};
 use crate::model::Lang;
 
-/// Single words, such as states and heads of columns, are in the table with this as `msgctxt`.
+/// Single words, such as heads of columns, are in the table with this as `msgctxt`. They count only where they stand alone: what is
+/// filled into a sentence may be a name that looks the same.
 const WORD: &str = "word";
+
+/// Words for states, which nobody gives as a name, count everywhere.
+const STATE: &str = "state";
 
 /// Texts of the screens are there with this and their name, since the same English may be said of two things.
 const SCREEN: &str = "screen ";
@@ -52,7 +56,7 @@ struct Entry {
 struct Search<'a> {
     depth: usize,
     left: &'a Cell<usize>,
-    /// Whether a single word may be one of ours, such as a state. What is filled into a sentence may be a name that looks the same.
+    /// Whether a single word may be one of ours.
     words: bool,
 }
 
@@ -77,6 +81,7 @@ impl Search<'_> {
 pub(super) struct Messages {
     lang: Lang,
     words: HashMap<String, String>,
+    states: HashMap<String, String>,
     screens: HashMap<String, String>,
     /// Nouns that are counted, by their singular and by their plural.
     nouns: HashMap<String, Vec<String>>,
@@ -97,6 +102,7 @@ impl Messages {
         let mut messages = Self {
             lang,
             words: HashMap::new(),
+            states: HashMap::new(),
             screens: HashMap::new(),
             nouns: HashMap::new(),
             whole: HashMap::new(),
@@ -113,6 +119,7 @@ impl Messages {
             } else if let Ok(translation) = message.msgstr() {
                 match message.msgctxt() {
                     Some(WORD) => drop(messages.words.insert(message.msgid().to_owned(), translation.to_owned())),
+                    Some(STATE) => drop(messages.states.insert(message.msgid().to_owned(), translation.to_owned())),
                     Some(context) => {
                         let name = context.strip_prefix(SCREEN).unwrap_or(context);
                         messages.screens.insert(name.to_owned(), translation.to_owned());
@@ -204,6 +211,7 @@ impl Messages {
             .words
             .get(inside)
             .filter(|_| search.words)
+            .or_else(|| self.states.get(inside))
             .or_else(|| self.whole.get(inside))
             .cloned()
             .or_else(|| self.learned.read().ok()?.get(inside).cloned())
