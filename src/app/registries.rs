@@ -16,8 +16,7 @@ const PUBLISHED: &str = "published";
 /// The registry, with its path, that `--from` names; `None` for each image's own.
 pub(super) fn mirror(from: Option<&str>) -> Result<Option<String>, Failed> {
     let Some(from) = from.filter(|from| *from != PUBLISHED) else { return Ok(None) };
-    let Target { host, prefix, .. } = Target::parse(from, None).or_exit(Exit::BadInput)?;
-    Ok(Some(if prefix.is_empty() { host } else { format!("{host}/{prefix}") }))
+    Ok(Some(Target::parse(from, None).or_exit(Exit::BadInput)?.to_string()))
 }
 
 /// The hosts of the registries that images come from.
@@ -96,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::driver::registry::{LongWait, WaitReason};
-    use crate::render::tui::News;
+    use crate::render::tui::BackendEvent;
 
     #[test]
     fn a_long_wait_is_a_remark() {
@@ -107,7 +106,7 @@ mod tests {
         let settings = settings(&RegistryArgs::default(), &BTreeSet::new(), None, &output).unwrap();
         let why = WaitReason::Failed("500 Internal Server Error".to_owned());
         settings.waits.hear(&LongWait { host: "r.site".to_owned(), pause: Duration::from_secs(9), why });
-        let Ok(News::Warning(text)) = shown.try_recv() else { panic!("no remark") };
+        let Ok(BackendEvent::Warning(text)) = shown.try_recv() else { panic!("no remark") };
         assert_eq!(text, "registry r.site: retrying in 9s (500 Internal Server Error)");
     }
 

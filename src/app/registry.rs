@@ -13,7 +13,7 @@ use crate::driver::secrets;
 /// not checked: they may be unreachable from here.
 pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluster) -> Result<String, Failed> {
     let Some(registry) = answers.get("platform", "registry").text() else {
-        return Ok("public registries are not checked from here: each node pulls by itself".to_owned());
+        return Ok("public registries are not checked from this machine: each node pulls images itself".to_owned());
     };
     let host = registry.split('/').next().unwrap_or(registry);
     let config = match answers.get("platform", "pull_secret") {

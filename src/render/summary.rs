@@ -127,7 +127,7 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
                 .collect();
             if !blocked.is_empty() {
                 lines.extend(wrapped(
-                    &format!("{} blocked by it: ", blocked.len()),
+                    &format!("{} blocked by this step: ", blocked.len()),
                     Paint::Warn,
                     &blocked.join(", "),
                     look,

@@ -62,7 +62,7 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
         return Ok(Exit::Done);
     }
     let resumed =
-        if made.resumed > 0 { format!("; {} were there already", human(made.resumed)) } else { String::new() };
+        if made.resumed > 0 { format!("; {} were already present", human(made.resumed)) } else { String::new() };
     let files = match names.as_slice() {
         [one] => one.clone(),
         [first, .., last] => format!("{first} to {last}"),

@@ -85,7 +85,7 @@ pub(super) async fn push(
         return Err(Failed::text(Exit::Preflight, format!("nothing was pushed:\n{}", texts.join("\n"))));
     }
     let (there, mounted, sent) = push.plan().bytes();
-    output.remark(&format!("{} to upload, {} to mount, {} there already", human(sent), human(mounted), human(there)));
+    output.remark(&format!("{} to upload, {} to mount, {} already present", human(sent), human(mounted), human(there)));
     run_with_progress(&push, output).await.map(drop).map_err(|error| Failed::new(Exit::Failed, error))
 }
 

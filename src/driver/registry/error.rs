@@ -94,7 +94,7 @@ pub enum RegistryError {
     },
     /// It wants the login to be sent to somebody else.
     #[error(
-        "registry {host} requests the login at {realm}, but it is only sent to https://{host}; if that is correct, allow its host with --token-host; for an install, set platform.registry_token_host"
+        "registry {host} requests authentication at {realm}, but the login is only sent to https://{host}; if that realm is correct, allow its host with --token-host; for an install, set platform.registry_token_host"
     )]
     ForeignRealm {
         /// Which.

@@ -96,7 +96,7 @@ impl ImageSource for RegistrySource {
                 let (registry, path) = self.find(repository).await?;
                 registry.referrers(&path, subject).await
             };
-            found.await.map_err(|error| self.error(repository, format!("what belongs to {subject}"), error))
+            found.await.map_err(|error| self.error(repository, format!("the referrers of {subject}"), error))
         }
         .boxed()
     }

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Mutex, RwLock};
 
-use super::lang::Lang;
 use super::matching::Template;
+use super::numbers::{plural, time};
+use crate::model::Lang;
 
 /// Single words, such as states and heads of columns, are in the table with this as `msgctxt`.
 const WORD: &str = "word";
@@ -226,12 +227,12 @@ impl Messages {
     /// `3 releases`, `1m 05s`.
     fn counted(&self, text: &str) -> Option<String> {
         if is_time(text) {
-            return Some(self.lang.time(text));
+            return Some(time(self.lang, text));
         }
         let (number, noun) = text.split_once(' ')?;
         let count: u64 = number.parse().ok()?;
         let forms = self.nouns.get(noun)?;
-        Some(format!("{number} {}", forms.get(self.lang.plural(count))?))
+        Some(format!("{number} {}", forms.get(plural(self.lang, count))?))
     }
 
     /// By the template of which most is fixed, and what is filled in translated in its turn; by one of those that say
