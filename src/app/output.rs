@@ -27,6 +27,13 @@ pub(super) struct Output {
     screens: Option<UnboundedSender<BackendEvent>>,
 }
 
+/// Where remarks go. Whatever runs beside a command may keep one.
+#[derive(Clone)]
+pub(super) struct Remarks {
+    json: bool,
+    screens: Option<UnboundedSender<BackendEvent>>,
+}
+
 /// What shows a run.
 pub(super) enum Renderer {
     /// For people.
@@ -115,12 +122,12 @@ impl Output {
 
     /// Prints a remark on stderr. With `--json` only warnings and errors: the rest is for people.
     pub(super) fn remark(&self, text: &str) {
-        if let Some(screens) = &self.screens {
-            // The screens may be closed already.
-            let _ = screens.send(BackendEvent::Warning(text.to_owned()));
-        } else if !self.json || ["warning: ", "error: "].iter().any(|begin| text.starts_with(begin)) {
-            say_stderr(text);
-        }
+        self.remarks().remark(text);
+    }
+
+    /// Where its remarks go, for who outlives it.
+    pub(super) fn remarks(&self) -> Remarks {
+        Remarks { json: self.json, screens: self.screens.clone() }
     }
 
     /// Prints why a command ended.
@@ -194,6 +201,17 @@ impl Output {
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer).or_exit(Exit::Unexpected)?;
         Ok((read > 0).then(|| answer.trim().to_owned()))
+    }
+}
+
+impl Remarks {
+    pub(super) fn remark(&self, text: &str) {
+        if let Some(screens) = &self.screens {
+            // The screens may be closed already.
+            let _ = screens.send(BackendEvent::Warning(text.to_owned()));
+        } else if !self.json || ["warning: ", "error: "].iter().any(|begin| text.starts_with(begin)) {
+            say_stderr(text);
+        }
     }
 }
 

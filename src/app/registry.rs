@@ -22,7 +22,7 @@ pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluste
         Answer::Secret(reference) => Some(secrets::docker_config(reference, cluster).await.or_exit(Exit::BadInput)?),
         _ => None,
     };
-    let known = config.as_ref().and_then(|config| login(config, host));
+    let known = config.as_ref().and_then(|config| login(config, registry));
     let trust = Trust {
         plain_http: answers.get("platform", "registry_plain_http").json() == serde_json::Value::Bool(true),
         token_host: answers.get("platform", "registry_token_host").text().map(str::to_owned),

@@ -41,7 +41,7 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     let repositories: BTreeSet<String> = requests.iter().map(|request| request.repository.clone()).collect();
     let images = requests.len();
     let registries = registries(&args.reach, &[target.host.clone()].into(), None, output)?;
-    let registry = registries.registry(&target.host).await.or_exit(Exit::Unusable)?;
+    let registry = registries.registry_for(&target.host, &target.prefix).await.or_exit(Exit::Unusable)?;
     let store = BundleStore::new(&bundle);
     // A plan changes nothing, here or there.
     let (journal, held) = match args.plan {

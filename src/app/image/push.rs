@@ -47,7 +47,7 @@ pub(super) async fn push(
     let Some(registries) = &origin.registries else {
         return Err(Failed::text(Exit::BadInput, "no registry to push to"));
     };
-    let registry = registries.registry(&goal.host).await.or_exit(Exit::Unusable)?;
+    let registry = registries.registry_for(&goal.host, &goal.name.path()).await.or_exit(Exit::Unusable)?;
     let mut requests = vec![ImageRequest {
         name: goal.shown.clone(),
         repository: goal.name.path(),

@@ -98,7 +98,7 @@ impl Offline {
 
     /// The client of the registry, which was checked to be one.
     async fn registry(&self) -> Result<Registry, Failed> {
-        self.registries.registry(&self.target.host).await.or_exit(Exit::Unusable)
+        self.registries.registry_for(&self.target.host, &self.target.prefix).await.or_exit(Exit::Unusable)
     }
 
     /// What the engine pushes with.
