@@ -7,13 +7,13 @@ mod judge;
 mod login;
 mod needs;
 mod offline;
+mod query;
 mod render;
-mod seen;
 mod table;
 mod trials;
 
 pub use connect::{connect_finding, helm_finding};
-pub use facts::{Facts, Gathered, Owner, cluster_facts, gather, review};
+pub use facts::{Facts, Owner, PreflightInputs, cluster_facts, gather, review};
 pub use judge::judge;
 pub use login::short_login;
 pub use needs::{
@@ -21,7 +21,7 @@ pub use needs::{
     RightNeed, SecretNeed, SecretUse, UndeclaredImage, Use, needs, preflight_rights, pull_tests,
 };
 pub use offline::{image_outside, platform_missing, push_problem};
+pub use query::{FailedQuery, Query, QueryFailure, QueryResult};
 pub use render::{Rendered, Site, render};
-pub use seen::{NoAnswer, Query, Seen, Unseen};
 pub use table::{ADOPTABLE, CHECKS, Check, PULL_TESTS, check, markdown};
-pub use trials::{Trial, Tried, try_all};
+pub use trials::{Trial, TrialResult, try_all};
