@@ -246,7 +246,8 @@ pub struct CreateArgs {
     /// Only what these components use
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
-    /// Only what OLD does not hold: an offline bundle, its lock, or the receipt of its push (`bundle push --receipt`)
+    /// A difference: only images that OLD does not hold, an offline bundle, its lock, or the receipt of its push (`bundle push
+    /// --receipt`); charts, files and programs go in whole
     #[arg(long, value_name = "OLD")]
     pub since: Option<PathBuf>,
     /// A component's chart instead of the catalog's: an archive or a folder; may be repeated

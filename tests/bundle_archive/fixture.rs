@@ -103,6 +103,8 @@ impl Site {
         site.tag("docker.io/x/one:2", &one);
         std::fs::create_dir(site.files.path().join("chart")).unwrap();
         std::fs::write(site.files.path().join("chart/Chart.yaml"), "name: sample\n").unwrap();
+        std::fs::create_dir(site.files.path().join("jars")).unwrap();
+        std::fs::write(site.files.path().join("jars/a.jar"), noise(5, 5000)).unwrap();
         std::fs::write(site.files.path().join("helm"), noise(4, 10_000)).unwrap();
         site
     }
@@ -169,7 +171,7 @@ pub(crate) async fn request(site: &Site) -> BundleRequest {
         platforms,
         components: ["sample".to_owned()].into(),
         charts: [("sample".to_owned(), site.files.path().join("chart"))].into(),
-        files: BTreeMap::new(),
+        files: [("sample.jars".to_owned(), site.files.path().join("jars"))].into(),
         programs: [("helm".to_owned(), helm)].into(),
         base: None,
         signer: None,

@@ -35,6 +35,7 @@ async fn a_bundle_goes_through_all_commands() {
     let mut lock: ImagesLock = windlass::driver::bundle::lock_of(&at.join("platform.tar")).unwrap().0;
     lock.bundle = None;
     lock.charts.clear();
+    lock.files.clear();
     lock.programs.clear();
     lock.images.values_mut().for_each(|image| image.resolved = None);
     std::fs::write(at.join("images.lock"), windlass::model::yaml::to_string(&lock).unwrap()).unwrap();
@@ -84,7 +85,7 @@ async fn a_bundle_goes_through_all_commands() {
     // What it holds.
     let inventory: serde_json::Value =
         serde_json::from_str(&ok(at, &["inspect", "platform.tar", "--format", "cyclonedx"])).unwrap();
-    assert_eq!((&inventory["bomFormat"], inventory["components"].as_array().unwrap().len()), (&"CycloneDX".into(), 4));
+    assert_eq!((&inventory["bomFormat"], inventory["components"].as_array().unwrap().len()), (&"CycloneDX".into(), 5));
     let bills = ok(at, &["inspect", "platform.tar", "--sbom", "sboms"]);
     assert!(bills.contains("spdx.json") && bills.contains("docker.io/x/one:2: no SBOM"), "{bills}");
     // A flipped byte in a blob.
@@ -100,4 +101,42 @@ async fn a_bundle_goes_through_all_commands() {
     assert!(exit == 2 && text.contains("did you mean `docker.io/x/multi:1`"), "{exit} {text}");
     let (exit, text) = code(at, &["create", "--lock", "images.lock", "--from", "registry.example", "--layout", "x"]);
     assert!(exit == 2 && text.contains("failed to read x"), "{exit} {text}");
+}
+
+/// At a site that has the base in its registry, the difference is all that is carried in.
+#[tokio::test]
+async fn install_sh_finds_windlass_in_a_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let site = Site::new();
+    made(&site, &at.join("platform.tar")).await;
+    ok(at, &["extract", "all", "platform.tar", "--to", "oci:layout"]);
+    let mut lock = windlass::driver::bundle::lock_of(&at.join("platform.tar")).unwrap().0;
+    lock.bundle = None;
+    lock.charts.clear();
+    lock.files.clear();
+    lock.programs.clear();
+    std::fs::write(at.join("images.lock"), lock.to_text().unwrap()).unwrap();
+    std::fs::create_dir(at.join("bin")).unwrap();
+    let script = |name: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(at.join(name), text).unwrap();
+        std::fs::set_permissions(at.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    script("program", "#!/bin/sh\necho \"ran $*\"\n");
+    script("bin/uname", "#!/bin/sh\necho x86_64\n");
+    let create = ["create", "--no-programs", "--program", "windlass@9=program", "--layout", "layout"];
+    ok(at, &[&create[..], &["--output", "base.tar"]].concat());
+    ok(at, &[&create[..], &["--since", "base.tar", "--output", "update.tar"]].concat());
+    let size = |name: &str| std::fs::metadata(at.join(name)).unwrap().len();
+    assert!(size("update.tar") < size("base.tar") / 10, "no image is carried again");
+    let root = at.join("alone");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh"), root.join("install.sh")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", at.join("bin").display());
+    let mut command = Command::new("sh");
+    command.arg("install.sh").arg("--bundle").arg(at.join("update.tar")).arg("status");
+    let ran = command.current_dir(&root).env("PATH", path).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && out == "ran status\n", "{out}{err}");
 }

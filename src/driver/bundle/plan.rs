@@ -49,12 +49,13 @@ pub struct ProgramRequest {
     pub platforms: BTreeMap<String, PathBuf>,
 }
 
-/// The offline bundle that a difference adds to.
+/// The offline bundle that a difference adds to. Only its images are not carried again: they are in the registry, while charts,
+/// files and programs are read from the difference itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
     /// The digest of its lock's bytes.
     pub digest: Digest,
-    /// The blobs that it holds.
+    /// The blobs that it holds; those of images count.
     pub blobs: BTreeSet<Digest>,
 }
 
@@ -211,6 +212,9 @@ async fn blobs(
         name: "the request".to_owned(),
         problem: format!("{what}: {problem}; its archive was not specified"),
     })?;
+    if let Some(base) = base {
+        sizes.retain(|digest, _| !base.blobs.contains(digest));
+    }
     for (digest, (size, what)) in others {
         if let Some(other) = sizes.insert(digest, size).filter(|other| *other != size) {
             let problem = BlobProblem::Sizes(other, size);
@@ -218,9 +222,6 @@ async fn blobs(
         }
         // What was packed before is asked for by its digest alone.
         origins.entry(digest).or_insert_with(|| Origin::Source(String::new(), Box::new(packed(digest, size))));
-    }
-    if let Some(base) = base {
-        sizes.retain(|digest, _| !base.blobs.contains(digest));
     }
     origins.retain(|digest, _| sizes.contains_key(digest));
     let from_source = |digest: &Digest| matches!(origins.get(digest), Some(Origin::Source(..)));
