@@ -243,6 +243,9 @@ pub struct CreateArgs {
     /// For this platform; may be repeated
     #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
     pub platform: Vec<String>,
+    /// Omit signatures and attestations that lie beside images; they are not asked for
+    #[arg(long)]
+    pub without_signatures: bool,
     /// Only what these components use
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
@@ -291,7 +294,7 @@ pub struct PushArgs {
     /// Push to this registry, below this path
     #[arg(long, value_name = "HOST[:PORT][/PATH]")]
     pub registry: String,
-    /// Show what would be sent, mounted and tagged, and change nothing
+    /// Show what would be sent, mounted and tagged, and what would keep the push from starting; change nothing
     #[arg(long, conflicts_with = "receipt")]
     pub plan: bool,
     /// How images are named there.

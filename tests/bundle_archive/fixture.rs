@@ -79,7 +79,9 @@ impl Site {
         let arm = site.image(MANIFESTS[0], "arm64", &[&shared, &empty]);
         let statement = json!({"predicateType": "https://spdx.dev/Document", "predicate": {"spdxVersion": "SPDX-2.3"}});
         let bill = site.put("application/vnd.in-toto+json", statement.to_string().into_bytes());
-        let attestation = site.image(MANIFESTS[0], "attestation", &[&bill]);
+        let statement = json!({"predicateType": "https://spdx.dev/Document", "predicate": {"spdxVersion": "SPDX-2.2"}});
+        let second = site.put("application/vnd.in-toto+json", statement.to_string().into_bytes());
+        let attestation = site.image(MANIFESTS[0], "attestation", &[&bill, &second]);
         let with = |mut one: Value, os: &str, architecture: &str| {
             one["platform"] = json!({"os": os, "architecture": architecture});
             one

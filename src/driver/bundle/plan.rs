@@ -122,8 +122,9 @@ pub async fn plan(source: &dyn ImageSource, request: BundleRequest) -> Result<Bu
     let BundleRequest { mut lock, windlass, platforms, components, charts, files, programs, base, signer } = request;
     lock.schema = LOCK_SCHEMA;
     lock.bundle = None;
-    if let Some((name, _)) = lock.images.iter().find(|(_, image)| image.resolved.is_none()) {
-        return Err(CreateError::Unresolved(name.clone()));
+    let unresolved: Vec<String> = lock.unresolved().map(str::to_owned).collect();
+    if !unresolved.is_empty() {
+        return Err(CreateError::Unresolved(unresolved));
     }
     let mut origins = BTreeMap::new();
     locals(&mut lock.charts, charts, &mut origins)?;
